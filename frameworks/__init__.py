@@ -1,0 +1,22 @@
+"""What a recurrent layer is, how each framework spells it, and how its weights get from one to the other."""
+
+from frameworks.copying import convert, copy_weights
+from frameworks.errors import GatewiseError
+from frameworks.options import KerasOptions
+from frameworks.output import RecurrentOutput
+from frameworks.registry import adapt, build
+from frameworks.spec import RecurrentSpec
+from frameworks.weights import DirectionWeights, RecurrentWeights
+
+__all__ = [
+    "DirectionWeights",
+    "GatewiseError",
+    "KerasOptions",
+    "RecurrentOutput",
+    "RecurrentSpec",
+    "RecurrentWeights",
+    "adapt",
+    "build",
+    "convert",
+    "copy_weights",
+]

@@ -1,0 +1,164 @@
+"""What every adapter keeps: the Protocol, and the checks of a call that are the same in every framework."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.layouts import Layout
+from frameworks.options import KerasOptions
+from frameworks.output import RecurrentOutput
+from frameworks.spec import DTypeName, RecurrentSpec
+from frameworks.weights import DirectionWeights, RecurrentWeights
+
+Array = npt.NDArray[np.floating]
+States = tuple[Array, ...]
+Mask = npt.NDArray[np.bool_]
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """A recurrent layer of any framework behind one interface.
+
+    Attributes:
+        framework: "keras" or "pytorch".
+        native: the layer as the user knows it; never changed but by `set_weights`.
+        spec: what it computes.
+        options: how it is called and what it returns, in Keras's terms; None where the framework has no such flags.
+        dropout: the rate between layers, in training.
+        is_cell: whether it is a bare cell, which the adapter steps through time itself.
+        batch_size: the only batch size its own call takes, or None.
+        precision: the dtype whose tolerance its results keep; coarser than its own where the framework computes coarser.
+        notes: what a reader of its results should know of where they were computed.
+    """
+
+    @property
+    def framework(self) -> str: ...
+    @property
+    def native(self) -> Any: ...
+    @property
+    def spec(self) -> RecurrentSpec: ...
+    @property
+    def options(self) -> KerasOptions | None: ...
+    @property
+    def layout(self) -> Layout: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def is_cell(self) -> bool: ...
+    @property
+    def batch_size(self) -> int | None: ...
+    @property
+    def precision(self) -> DTypeName: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def get_weights(self) -> RecurrentWeights:
+        """Give the weights in canonical form: copies, read-only."""
+
+    def set_weights(self, weights: RecurrentWeights) -> None:
+        """Set all weights, after checking all of them."""
+
+    def read(self, layer: int, direction: int) -> DirectionWeights:
+        """Give the weights of one direction as views where the framework allows, gates in the framework's order."""
+
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
+        """Write the weights of one direction, already checked, one stored array at a time."""
+
+    def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
+        """Run the layer in inference.
+
+        Args:
+            inputs: (batch, time, input), NumPy, in the layer's dtype.
+            initial_state: h_0, or (h_0, c_0) of an LSTM, each (layer * direction, batch, hidden); zeros when None.
+            mask: (batch, time) bool, True where the step counts; None for all.
+
+        Raises:
+            GatewiseError: for what does not fit, or for a layer that would draw random numbers.
+        """
+
+
+def check_call(
+    spec: RecurrentSpec, inputs: Array, initial_state: Array | States | None, mask: Mask | None
+) -> tuple[States, Mask | None]:
+    """Refuse what does not fit the layer, and give the initial states, zeros where none were given.
+
+    Returns:
+        The states in the order of `spec.state_names`, each (layer * direction, batch, hidden), and the mask.
+
+    Raises:
+        GatewiseError: for another rank, size, dtype or number of states.
+    """
+    _check_array("inputs", inputs, spec.dtype)
+    if inputs.ndim != 3 or inputs.shape[2] != spec.input_size:
+        raise InvalidValueError.because(
+            "inputs",
+            must=f"have shape (batch, time, {spec.input_size})",
+            but=f"have {inputs.shape}",
+            remedy="Give one batch with its batch and time axes, features last.",
+        )
+    batch, time, _ = inputs.shape
+    if batch == 0 or time == 0:
+        raise InvalidValueError.because(
+            "inputs",
+            must="hold at least one row and one time step",
+            but=f"have {inputs.shape}",
+            remedy="Leave empty batches out.",
+        )
+    if mask is not None:
+        _check_mask(mask, (batch, time))
+    return _check_states(spec, initial_state, batch), mask
+
+
+def _check_array(subject: str, array: object, dtype: str) -> None:
+    if not isinstance(array, np.ndarray):
+        raise InvalidTypeError.because(
+            subject, must="be a NumPy array", but=f"is a {type(array).__name__}", remedy="Convert it with numpy.asarray."
+        )
+    if array.dtype != dtype:
+        raise InvalidTypeError.because(
+            subject, must=f"have the layer's dtype {dtype}", but=f"has {array.dtype}", remedy=f"Cast with .astype({dtype!r})."
+        )
+
+
+def _check_mask(mask: object, shape: tuple[int, int]) -> None:
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        found = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise InvalidTypeError.because(
+            "mask",
+            must="be a NumPy array of bool",
+            but=f"is {found}",
+            remedy="Compare with the padding value, as in `ids != 0`.",
+        )
+    if mask.shape != shape:
+        raise InvalidValueError.because(
+            "mask", must=f"have shape (batch, time) = {shape}", but=f"has {mask.shape}", remedy="Give one bool a time step."
+        )
+
+
+def _check_states(spec: RecurrentSpec, initial_state: object, batch: int) -> States:
+    shape = (spec.num_layers * spec.num_directions, batch, spec.hidden_size)
+    names = spec.state_names
+    if initial_state is None:
+        return tuple(np.zeros(shape, spec.dtype) for _ in names)
+    states = tuple(initial_state) if isinstance(initial_state, (tuple, list)) else (initial_state,)
+    if len(states) != len(names):
+        raise InvalidValueError.because(
+            "initial_state",
+            must=f"be {' and '.join(f'{name}_0' for name in names)} for a {spec.cell}",
+            but=f"has {len(states)} arrays",
+            remedy="An LSTM takes (h_0, c_0), a GRU or simple RNN h_0 alone.",
+        )
+    for name, state in zip(names, states, strict=True):
+        _check_array(f"{name}_0 of initial_state", state, spec.dtype)
+        if state.shape != shape:
+            raise InvalidValueError.because(
+                f"{name}_0 of initial_state",
+                must=f"have shape (layer * direction, batch, hidden) = {shape}",
+                but=f"has {state.shape}",
+                remedy="Stack the states of all layers and directions along a first axis.",
+            )
+    return states

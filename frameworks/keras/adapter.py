@@ -1,0 +1,244 @@
+"""The adapter over Keras's SimpleRNN, LSTM, GRU and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks import copying
+from frameworks.adapter import Mask, States, check_call
+from frameworks.errors import InvalidValueError
+from frameworks.keras.spec import read_spec
+from frameworks.keras.structure import Structure, take_apart
+from frameworks.layouts import KERAS
+from frameworks.output import RecurrentOutput
+from frameworks.spec import DTypeName
+from frameworks.weights import DirectionWeights, RecurrentWeights
+
+Array = npt.NDArray[Any]
+
+
+def adapt(native: Any) -> KerasAdapter:
+    """Adapt a recurrent layer of Keras."""
+    return KerasAdapter(native)
+
+
+class KerasAdapter:
+    """A recurrent Keras layer behind the one interface, see `frameworks.adapter.Adapter`."""
+
+    framework = "keras"
+    layout = KERAS
+
+    def __init__(self, native: Any) -> None:
+        """Take the layer apart and read its spec.
+
+        Raises:
+            GatewiseError: for what `frameworks.adapt` refuses.
+        """
+        structure = take_apart(native)
+        if structure.options.nesting == "cells" and len(structure.cells) > 1 and len(structure.cells[0]) == 2:
+            raise InvalidValueError.because(
+                "Bidirectional over stacked cells",
+                must="run one cell a direction",
+                but=f"runs {len(structure.cells)}, each direction through all of them on its own",
+                remedy="Adapt and convert layer.forward_layer and layer.backward_layer, a torch module each.",
+            )
+        self.spec = read_spec(structure)
+        self.native = native
+        self.options = structure.options
+        self.dropout = structure.dropout
+        self.is_cell = structure.options.nesting == "cell"
+        self._structure: Structure = structure
+
+    @property
+    def precision(self) -> DTypeName:
+        """float32 on every backend but TensorFlow: there Keras multiplies matrices in float32, whatever the dtype."""
+        return self.spec.dtype if self._backend == "tensorflow" else "float32"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That the arithmetic is coarser than the dtype, where it is."""
+        if self.precision == self.spec.dtype:
+            return ()
+        return (f"Keras on the {self._backend} backend multiplies {self.spec.dtype} matrices in float32",)
+
+    @property
+    def batch_size(self) -> int | None:
+        """The batch size of the stored states of a stateful layer; None where any will do."""
+        states = [state for layer in self._inner_layers() for state in _flat(layer.states)]
+        return int(states[0].shape[0]) if self.options.stateful and states else None
+
+    def get_weights(self) -> RecurrentWeights:
+        """Give the weights in canonical form: copies, read-only."""
+        return copying.get_weights(self)
+
+    def set_weights(self, weights: RecurrentWeights) -> None:
+        """Set all weights, after checking all of them."""
+        copying.set_weights(self, weights)
+
+    def read(self, layer: int, direction: int) -> DirectionWeights:
+        """Give the weights of one direction: views of the variables where their backend shares them, copies elsewhere."""
+        cell = self._structure.cells[layer][direction]
+        return KERAS.read({name: _view(getattr(cell, name)) for name in KERAS.names(self.spec)}, self.spec, layer)
+
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
+        """Write one direction, one variable at a time, each from a contiguous array that is let go afterwards."""
+        cell = self._structure.cells[layer][direction]
+        for name, shape in KERAS.shapes(self.spec, layer).items():
+            ready = np.empty(shape, self.spec.dtype)
+            copying.fill({name: ready}, KERAS, self.spec, layer, source)
+            getattr(cell, name).assign(ready)
+
+    def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
+        """Run the cells in inference with flags of their own, see `Adapter.forward`.
+
+        At a masked step a unidirectional layer repeats its last output, a bidirectional one gives zeros, as Keras's own do.
+        """
+        states, mask = check_call(self.spec, inputs, initial_state, mask)
+        if self.options.go_backwards:
+            inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
+        finals = []
+        with self._untouched():
+            for layer, directions in enumerate(self._structure.cells):
+                halves = []
+                for direction, cell in enumerate(directions):
+                    row = layer * len(directions) + direction
+                    runner = self._runner(cell, backward=direction == 1)
+                    start = [np.ascontiguousarray(state[row]) for state in states]
+                    returned = runner(np.ascontiguousarray(inputs), initial_state=start, mask=mask, training=False)
+                    output, *final = map(to_numpy, returned)
+                    halves.append(output[:, ::-1] if direction else output)
+                    finals.append(final)
+                inputs = np.concatenate(halves, axis=-1)
+        output = np.ascontiguousarray(inputs[:, ::-1]) if self.options.go_backwards else inputs
+        return RecurrentOutput(output, *(np.stack(rows) for rows in zip(*finals, strict=True)))
+
+    def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
+        """Call the layer itself, with its own flags, in inference: what a user sees, as NumPy, nested as Keras nests it.
+
+        A stateful layer starts from `initial_state`, zeros when None, and gets its stored state back afterwards.
+
+        Args:
+            inputs: (batch, time, input).
+            initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
+            mask: (batch, time) bool.
+
+        Raises:
+            GatewiseError: for a bare cell, which has no call over time, or for what does not fit.
+        """
+        if self.is_cell:
+            raise InvalidValueError.because(
+                "a call over time", must="be made of a layer", but=f"is asked of a {type(self.native).__name__}",
+                remedy="Wrap the cell as keras.layers.RNN(cell).",
+            )  # fmt: skip
+        states, mask = check_call(self.spec, inputs, initial_state, mask)
+        from_zeros = initial_state is None and not self.options.stateful
+        result: Any = inputs
+        returned: list[Any] = []
+        with self._untouched():
+            if from_zeros and mask is None and not isinstance(self.native, (list, tuple)):
+                return map_nested(to_numpy, self.native(inputs, training=False))
+            for index, layer in enumerate(self._structure.layers):
+                given = {} if from_zeros else self._keras_states(index, states)
+                result = layer(result if index == 0 else _first(result), mask=mask, training=False, **given)
+                returned += _rest(result)
+        if self.options.nesting == "model":
+            result = (_first(result), *returned)
+        return map_nested(to_numpy, result)
+
+    def _keras_states(self, index: int, states: States) -> dict[str, Any]:
+        directions = self.spec.num_directions
+        layers = range(len(self._structure.cells)) if self.options.nesting == "cells" else [index]
+        nested = [
+            [np.ascontiguousarray(state[layer * directions + direction]) for state in states]
+            for direction in range(directions)
+            for layer in layers
+        ]
+        if self.options.nesting == "cells":
+            return {"initial_state": nested}
+        return {"initial_state": [state for one in nested for state in one]}
+
+    @property
+    def _backend(self) -> str:
+        library = self._structure.library
+        return "tensorflow" if library.__name__ == "tf_keras" else str(library.backend.backend())
+
+    def _runner(self, cell: Any, *, backward: bool) -> Any:
+        return self._structure.library.layers.RNN(
+            cell,
+            return_sequences=True,
+            return_state=True,
+            go_backwards=backward,
+            zero_output_for_mask=self.spec.bidirectional or self.options.zero_output_for_mask,
+            dtype=self.spec.dtype,
+        )
+
+    def _inner_layers(self) -> Iterator[Any]:
+        for layer in self._structure.layers:
+            if hasattr(layer, "forward_layer"):
+                yield from (layer.forward_layer, layer.backward_layer)
+            else:
+                yield layer
+
+    @contextmanager
+    def _untouched(self) -> Iterator[None]:
+        """Give stored states and the seeds of dropout masks back as they were: a call moves both on."""
+        seeds = [
+            generator.state for cells in self._structure.cells for cell in cells if (generator := _seeds(cell)) is not None
+        ]
+        kept = [state for layer in self._inner_layers() for state in _flat(getattr(layer, "states", None))] + seeds
+        before = [np.array(to_numpy(variable)) for variable in kept]
+        try:
+            yield
+        finally:
+            for variable, value in zip(kept, before, strict=True):
+                variable.assign(value)
+
+
+def to_numpy(tensor: Any) -> Array:
+    """Give a tensor or variable of any backend as NumPy, without copying where its backend shares memory."""
+    tensor = getattr(tensor, "value", tensor) if not callable(getattr(tensor, "value", None)) else tensor
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu().numpy()
+    return np.asarray(tensor)
+
+
+def map_nested(function: Any, nested: Any) -> Any:
+    """Apply a function to every leaf of nested tuples and lists."""
+    if isinstance(nested, (tuple, list)):
+        return type(nested)(map_nested(function, item) for item in nested)
+    return function(nested)
+
+
+def _view(variable: Any) -> Array:
+    tensor = variable.value
+    if hasattr(tensor, "read_value"):
+        # NumPy's own conversion copies a TensorFlow tensor; its buffer protocol shares it.
+        return np.asarray(memoryview(tensor.read_value()))
+    return to_numpy(tensor)
+
+
+def _seeds(cell: Any) -> Any:
+    return (
+        getattr(cell, "seed_generator", None) if getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0) else None
+    )
+
+
+def _flat(states: Any) -> list[Any]:
+    if states is None:
+        return []
+    if isinstance(states, Sequence) or (hasattr(states, "__iter__") and not hasattr(states, "shape")):
+        return [leaf for state in states for leaf in _flat(state)]
+    return [states]
+
+
+def _first(result: Any) -> Any:
+    return result[0] if isinstance(result, (tuple, list)) else result
+
+
+def _rest(result: Any) -> list[Any]:
+    return list(result[1:]) if isinstance(result, (tuple, list)) else []

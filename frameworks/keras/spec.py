@@ -1,0 +1,91 @@
+"""What a Keras layer computes: its spec, read from the attributes of its cells and the shapes of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from frameworks.activations import ACTIVATIONS
+from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
+from frameworks.keras.structure import Structure, cell_name
+from frameworks.spec import RecurrentSpec
+
+RENAMED_ACTIVATIONS = {"tf_keras": {"hard_sigmoid": "keras2_hard_sigmoid"}}
+"""Activations that mean something else in another Keras than in Keras 3."""
+
+
+def read_spec(structure: Structure) -> RecurrentSpec:
+    """Read what the cells compute, from their attributes and the shapes of their weights.
+
+    Raises:
+        GatewiseError: for an unbuilt layer, mixed or half precision, or cells that differ where one recurrence has one value.
+    """
+    library = structure.library
+    specs = [[_cell_spec(cell, library) for cell in directions] for directions in structure.cells]
+    first = specs[0][0]
+    for layer, directions in enumerate(specs):
+        for direction, spec in enumerate(directions):
+            expected = first.input_size if layer == 0 else len(directions) * first.hidden_size
+            _require_equal(replace(first, input_size=expected), spec, f"layer {layer}, direction {direction}")
+    for layer in structure.layers:
+        _require_dtype(layer, first.dtype)
+    return replace(first, num_layers=len(specs), bidirectional=len(specs[0]) == 2)
+
+
+def _cell_spec(cell: Any, library: ModuleType) -> RecurrentSpec:
+    if not cell.built or getattr(cell, "kernel", None) is None:
+        raise InvalidValueError.because(
+            f"the {type(cell).__name__} of the layer",
+            must="be built",
+            but="has no weights yet",
+            remedy="Call the layer once on data, or layer.build((None, None, input_size)).",
+        )
+    name = cell_name(cell, library)
+    _require_dtype(cell, cell.variable_dtype)
+    return RecurrentSpec(
+        cell=name,
+        input_size=int(cell.kernel.shape[0]),
+        hidden_size=int(cell.units),
+        bias=bool(cell.use_bias),
+        dtype=cell.variable_dtype,
+        activation=_activation_name(cell.activation, cell, library),
+        recurrent_activation="sigmoid" if name == "rnn" else _activation_name(cell.recurrent_activation, cell, library),
+        reset_after=bool(cell.reset_after) if name == "gru" else True,
+    )
+
+
+def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleType) -> str:
+    renamed = RENAMED_ACTIVATIONS.get(library.__name__, {})
+    for name in ACTIVATIONS:
+        if getattr(library.activations, name, None) is function:
+            return renamed.get(name, name)
+    raise NoCounterpartError.because(
+        f"the activation of {type(cell).__name__}",
+        must="be one of Keras's own",
+        but=f"is {getattr(function, '__name__', function)!r}",
+        remedy="Name a built-in activation; a function of your own has no counterpart here.",
+    )
+
+
+def _require_dtype(layer: Any, dtype: str) -> None:
+    for found in (layer.variable_dtype, layer.compute_dtype):
+        if found != dtype or dtype not in ("float32", "float64"):
+            raise InvalidTypeError.because(
+                f"{type(layer).__name__} {layer.name!r}",
+                must="have one dtype, float32 or float64, in wrapper and inner layer, for weights and arithmetic",
+                but=f"has {found} where the weights have {dtype}",
+                remedy=f"Pass dtype={dtype!r} to it as to the inner layer; mixed and half precision are not compared.",
+            )
+
+
+def _require_equal(expected: RecurrentSpec, found: RecurrentSpec, place: str) -> None:
+    for name, wanted in vars(expected).items():
+        if getattr(found, name) != wanted:
+            raise NoCounterpartError.because(
+                f"{name} of {place}",
+                must=f"be {wanted!r} as the first layer's makes it",
+                but=f"is {getattr(found, name)!r}",
+                remedy="No one torch module holds such a stack: adapt and convert its layers one at a time.",
+            )

@@ -1,0 +1,145 @@
+"""How each framework stores recurrent weights: one declared table a framework, and the one way to read a table.
+
+A stored array is described by its axes in the notation of einops: `input (gate hidden)` is a matrix with one row an input
+feature whose columns are the gates' blocks one after the other. `from` is the hidden unit that a recurrent kernel reads, `pair`
+the two biases where they share an array. Reading an array by its table gives a view, never a copy, so the same table serves
+for reading and for writing.
+
+Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`build` and `call` of the cells);
+https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html, "Variables".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.spec import RecurrentSpec
+from frameworks.weights import PARTS, DirectionWeights
+
+Array = npt.NDArray[np.floating]
+
+_CANONICAL_AXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "kernel": ("gate", "input", "hidden"),
+        "recurrent_kernel": ("gate", "from", "hidden"),
+        "bias": ("gate", "hidden"),
+        "recurrent_bias": ("gate", "hidden"),
+    }
+)
+_PAIR: Mapping[str, int] = MappingProxyType({"bias": 0, "recurrent_bias": 1})
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One array of a framework: its name there and its axes, slowest first."""
+
+    name: str
+    axes: str
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The axes of the array, each with the axes that it fuses."""
+        return tuple(tuple(group.strip("()").split()) for group in re.findall(r"\([^)]*\)|\S+", self.axes))
+
+    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """Give the shape of the array for these axis sizes."""
+        return tuple(math.prod(sizes[axis] for axis in group) for group in self.groups)
+
+    def view(self, array: Array, part: str, sizes: Mapping[str, int]) -> Array:
+        """Give the canonical view of `part` in the stored `array`, gates in the framework's order."""
+        flat = [axis for group in self.groups for axis in group]
+        split = array.reshape([sizes[axis] for axis in flat], copy=False)
+        if "pair" in flat:
+            split = np.moveaxis(split, flat.index("pair"), 0)[_PAIR[part]]
+            flat.remove("pair")
+        return split.transpose([flat.index(axis) for axis in _CANONICAL_AXES[part]])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a framework keeps each part of one direction's weights, and in which order the gates lie there."""
+
+    gates: Mapping[str, tuple[str, ...]]
+    kernel: Stored
+    recurrent_kernel: Stored
+    one_bias: Stored | None
+    two_biases: tuple[Stored, Stored]
+    cells_with_two_biases: frozenset[str]
+
+    def has_two_biases(self, spec: RecurrentSpec) -> bool:
+        """Tell whether the framework keeps a recurrent bias beside the bias."""
+        return spec.bias and spec.reset_after and spec.cell in self.cells_with_two_biases
+
+    def parts(self, spec: RecurrentSpec) -> dict[str, Stored]:
+        """Give the stored array of each part that a layer of this spec has."""
+        biases = self.two_biases if self.has_two_biases(spec) else (self.one_bias, None)
+        stored = zip(PARTS, (self.kernel, self.recurrent_kernel, *biases), strict=True)
+        return {part: array for part, array in stored if array is not None and (spec.bias or part not in _PAIR)}
+
+    def shapes(self, spec: RecurrentSpec, layer: int) -> dict[str, tuple[int, ...]]:
+        """Give the shape of each stored array, by its name in the framework."""
+        return {stored.name: stored.shape(_sizes(spec, layer)) for stored in self.parts(spec).values()}
+
+    def names(self, spec: RecurrentSpec) -> tuple[str, ...]:
+        """Give the names of the stored arrays of one direction, in the framework's order."""
+        return tuple(dict.fromkeys(stored.name for stored in self.parts(spec).values()))
+
+    def views(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> dict[str, Array]:
+        """Give canonical views of those stored arrays of one direction that are given, gates in the framework's own order.
+
+        Args:
+            arrays: by their names in the framework, shaped as `shapes` says.
+            spec: what they are the weights of.
+            layer: which layer of it.
+        """
+        sizes = _sizes(spec, layer)
+        parts = self.parts(spec).items()
+        return {part: stored.view(arrays[stored.name], part, sizes) for part, stored in parts if stored.name in arrays}
+
+    def read(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> DirectionWeights:
+        """Give the views of all stored arrays of one direction as its weights."""
+        return DirectionWeights(gates=self.gates[spec.cell], **self.views(arrays, spec, layer))
+
+
+def _sizes(spec: RecurrentSpec, layer: int) -> dict[str, int]:
+    return {
+        "gate": len(spec.gates),
+        "input": spec.layer_input_size(layer),
+        "from": spec.hidden_size,
+        "hidden": spec.hidden_size,
+        "pair": 2,
+    }
+
+
+KERAS = Layout(
+    gates={
+        "rnn": ("candidate",),
+        "lstm": ("input", "forget", "candidate", "output"),
+        "gru": ("update", "reset", "candidate"),
+    },
+    kernel=Stored("kernel", "input (gate hidden)"),
+    recurrent_kernel=Stored("recurrent_kernel", "from (gate hidden)"),
+    one_bias=Stored("bias", "(gate hidden)"),
+    two_biases=(Stored("bias", "pair (gate hidden)"), Stored("bias", "pair (gate hidden)")),
+    cells_with_two_biases=frozenset({"gru"}),
+)
+
+PYTORCH = Layout(
+    gates={
+        "rnn": ("candidate",),
+        "lstm": ("input", "forget", "candidate", "output"),
+        "gru": ("reset", "update", "candidate"),
+    },
+    kernel=Stored("weight_ih", "(gate hidden) input"),
+    recurrent_kernel=Stored("weight_hh", "(gate hidden) from"),
+    one_bias=None,
+    two_biases=(Stored("bias_ih", "(gate hidden)"), Stored("bias_hh", "(gate hidden)")),
+    cells_with_two_biases=frozenset({"rnn", "lstm", "gru"}),
+)

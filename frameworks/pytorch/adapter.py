@@ -1,0 +1,152 @@
+"""The adapter over torch.nn's RNN, LSTM, GRU and their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from frameworks import copying
+from frameworks.adapter import Mask, States, check_call
+from frameworks.errors import InvalidValueError
+from frameworks.layouts import PYTORCH
+from frameworks.output import RecurrentOutput
+from frameworks.pytorch.structure import CELLS, parameter_name, read_spec
+from frameworks.spec import DTypeName
+from frameworks.weights import DirectionWeights, RecurrentWeights
+
+Array = npt.NDArray[Any]
+Tensors = tuple[torch.Tensor, ...]
+
+
+def adapt(native: Any) -> PyTorchAdapter:
+    """Adapt a recurrent module of torch.nn."""
+    return PyTorchAdapter(native)
+
+
+class PyTorchAdapter:
+    """A recurrent torch module behind the one interface, see `frameworks.adapter.Adapter`."""
+
+    framework = "pytorch"
+    layout = PYTORCH
+    options = None
+    batch_size = None
+
+    def __init__(self, native: nn.Module) -> None:
+        """Read the module's spec.
+
+        Raises:
+            GatewiseError: for what `frameworks.adapt` refuses.
+        """
+        self.spec = read_spec(native)
+        self.native: Any = native
+        self.is_cell = isinstance(native, tuple(CELLS))
+        self.dropout = float(getattr(native, "dropout", 0.0)) if self.spec.num_layers > 1 else 0.0
+
+    @property
+    def precision(self) -> DTypeName:
+        """The module's own dtype."""
+        return self.spec.dtype
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The device, where it is not the CPU, and whether TF32 may round the products there."""
+        device = next(self.native.parameters()).device
+        if device.type != "cuda":
+            return () if device.type == "cpu" else (f"computed on {device}",)
+        allowed = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+        return (f"computed on {torch.cuda.get_device_name(device)}, TF32 {'allowed' if allowed else 'not allowed'}",)
+
+    def get_weights(self) -> RecurrentWeights:
+        """Give the weights in canonical form: copies, read-only."""
+        return copying.get_weights(self)
+
+    def set_weights(self, weights: RecurrentWeights) -> None:
+        """Set all weights, after checking all of them."""
+        copying.set_weights(self, weights)
+
+    def read(self, layer: int, direction: int) -> DirectionWeights:
+        """Give the weights of one direction: views of the parameters on the CPU, copies of them elsewhere."""
+        arrays = {name: parameter.detach().cpu().numpy() for name, parameter in self._parameters(layer, direction)}
+        return PYTORCH.read(arrays, self.spec, layer)
+
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
+        """Write one direction into the parameters in place, one parameter at a time."""
+        for name, parameter in self._parameters(layer, direction):
+            resident = parameter.device.type == "cpu"
+            staging = parameter.detach() if resident else torch.empty_like(parameter, device="cpu", requires_grad=False)
+            copying.fill({name: staging.numpy()}, PYTORCH, self.spec, layer, source)
+            if resident:
+                # NumPy wrote past autograd, which must know that a graph built before holds other values.
+                torch.autograd.graph.increment_version(parameter)
+            else:
+                with torch.no_grad():
+                    parameter.copy_(staging)
+
+    def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
+        """Run the module without gradients, see `Adapter.forward`; a mask must be right padding, each row at least one step."""
+        arrays, mask = check_call(self.spec, inputs, initial_state, mask)
+        lengths = None if mask is None else _lengths(mask)
+        if self.native.training and self.dropout:
+            raise InvalidValueError.because(
+                f"nn.{type(self.native).__name__}(dropout={self.dropout})",
+                must="be in eval mode",
+                but="is in training mode and would draw random numbers",
+                remedy="Call .eval() on it first.",
+            )
+        device = next(self.native.parameters()).device
+        with torch.no_grad():
+            states = tuple(torch.tensor(state, device=device) for state in arrays)
+            run = self._step_through if self.is_cell else self._run
+            output, finals = run(torch.tensor(inputs, device=device), states, lengths)
+            return RecurrentOutput(output.cpu().numpy(), *(final.cpu().numpy() for final in finals))
+
+    def _parameters(self, layer: int, direction: int) -> Iterator[tuple[str, nn.Parameter]]:
+        for name in PYTORCH.names(self.spec):
+            yield name, getattr(self.native, parameter_name(self.native, name, layer, direction))
+
+    def _run(self, x: torch.Tensor, states: Tensors, lengths: torch.Tensor | None) -> tuple[torch.Tensor, Tensors]:
+        batch_first = self.native.batch_first
+        time = x.shape[1]
+        sequence: Any = x if batch_first else x.transpose(0, 1)
+        if lengths is not None:
+            sequence = pack_padded_sequence(sequence, lengths, batch_first=batch_first, enforce_sorted=False)
+        output, finals = self.native(sequence, states if self.spec.has_cell_state else states[0])
+        if lengths is not None:
+            output, _ = pad_packed_sequence(output, batch_first=batch_first, total_length=time)
+        return output if batch_first else output.transpose(0, 1), _as_tuple(finals)
+
+    def _step_through(self, x: torch.Tensor, states: Tensors, lengths: torch.Tensor | None) -> tuple[torch.Tensor, Tensors]:
+        current = tuple(state[0] for state in states)
+        outputs = []
+        for time in range(x.shape[1]):
+            stepped = _as_tuple(self.native(x[:, time], current if self.spec.has_cell_state else current[0]))
+            if lengths is not None:
+                counts = (lengths > time).to(x.device)[:, None]
+                stepped = tuple(torch.where(counts, new, old) for new, old in zip(stepped, current, strict=True))
+                outputs.append(torch.where(counts, stepped[0], torch.zeros_like(stepped[0])))
+            else:
+                outputs.append(stepped[0])
+            current = stepped
+        return torch.stack(outputs, dim=1), tuple(state[None] for state in current)
+
+
+def _as_tuple(states: torch.Tensor | Tensors) -> Tensors:
+    return states if isinstance(states, tuple) else (states,)
+
+
+def _lengths(mask: Mask) -> torch.Tensor:
+    for row, steps in enumerate(mask):
+        if not steps[0] or np.any(steps[1:] & ~steps[:-1]):
+            raise InvalidValueError.because(
+                f"row {row} of mask",
+                must="be right padding that begins with at least one step that counts",
+                but=f"is {steps.astype(int).tolist()}",
+                remedy="Packing holds nothing else: move the steps that count to the front, and leave empty rows out.",
+            )
+    return torch.from_numpy(mask.sum(axis=1))

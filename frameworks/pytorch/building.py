@@ -1,0 +1,50 @@
+"""Building torch's own recurrent modules from a spec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from frameworks.adapter import Adapter
+from frameworks.pytorch.adapter import PyTorchAdapter
+from frameworks.pytorch.structure import CELLS, LAYERS
+from frameworks.spec import RecurrentSpec
+
+
+def build(spec: RecurrentSpec, seed: int | None = None) -> PyTorchAdapter:
+    """Build a module with torch's default initialisation, the same for the same seed."""
+    if seed is None:
+        return PyTorchAdapter(_kind(spec, cell=False)(**_arguments(spec)))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return PyTorchAdapter(_kind(spec, cell=False)(**_arguments(spec)))
+
+
+def build_like(source: Adapter) -> nn.Module:
+    """Build the module that a conversion writes its weights into; until then its weights are arbitrary."""
+    arguments = _arguments(source.spec, cell=source.is_cell)
+    if source.dropout:
+        arguments["dropout"] = source.dropout
+    # By way of the meta device, so that no time goes into initial weights.
+    module: nn.Module = _kind(source.spec, cell=source.is_cell)(**arguments, device="meta").to_empty(device="cpu")
+    return module.train(getattr(source.native, "training", False) if source.framework == "pytorch" else False)
+
+
+def _kind(spec: RecurrentSpec, *, cell: bool) -> type[nn.Module]:
+    return next(kind for kind, name in (CELLS if cell else LAYERS).items() if name == spec.cell)
+
+
+def _arguments(spec: RecurrentSpec, *, cell: bool = False) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "input_size": spec.input_size,
+        "hidden_size": spec.hidden_size,
+        "bias": spec.bias,
+        "dtype": getattr(torch, spec.dtype),
+    }
+    if spec.cell == "rnn":
+        arguments["nonlinearity"] = spec.activation
+    if cell:
+        return arguments
+    return arguments | {"num_layers": spec.num_layers, "bidirectional": spec.bidirectional, "batch_first": True}

@@ -1,0 +1,123 @@
+"""What a user's torch module is: its spec, read from its attributes and held against its parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from frameworks.counterparts import require_counterpart
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError, NoCounterpartError
+from frameworks.layouts import PYTORCH
+from frameworks.spec import CellName, RecurrentSpec
+
+LAYERS: dict[type[nn.Module], CellName] = {nn.RNN: "rnn", nn.LSTM: "lstm", nn.GRU: "gru"}
+CELLS: dict[type[nn.Module], CellName] = {nn.RNNCell: "rnn", nn.LSTMCell: "lstm", nn.GRUCell: "gru"}
+DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+
+
+def read_spec(module: nn.Module) -> RecurrentSpec:
+    """Read the spec of a recurrent module.
+
+    Raises:
+        GatewiseError: for a module that is no recurrent one of torch.nn, or not one whose parameters are its weights.
+    """
+    kind = _kind_of(module)
+    _require_plain(module, kind)
+    sizes: Any = module
+    if getattr(sizes, "proj_size", 0):
+        raise NoCounterpartError.because(
+            "proj_size of nn.LSTM",
+            must="be 0",
+            but=f"is {sizes.proj_size}",
+            remedy="No Keras layer projects its hidden state: keep this layer in torch.",
+        )
+    spec = RecurrentSpec(
+        cell={**LAYERS, **CELLS}[kind],
+        input_size=sizes.input_size,
+        hidden_size=sizes.hidden_size,
+        num_layers=getattr(sizes, "num_layers", 1),
+        bidirectional=getattr(sizes, "bidirectional", False),
+        bias=bool(sizes.bias),
+        dtype=_dtype_of(module),
+        activation=getattr(sizes, "nonlinearity", "tanh"),
+    )
+    require_counterpart(spec, "pytorch")
+    _require_parameters(module, spec)
+    return spec
+
+
+def parameter_name(module: nn.Module, stored: str, layer: int, direction: int) -> str:
+    """Give the attribute under which a module keeps a stored array of one direction."""
+    if type(module) in CELLS or not hasattr(module, "num_layers"):
+        return stored
+    return f"{stored}_l{layer}{'_reverse' * direction}"
+
+
+def _kind_of(module: nn.Module) -> type[nn.Module]:
+    for kind in (*LAYERS, *CELLS):
+        if isinstance(module, kind):
+            return kind
+    raise InvalidTypeError.because(
+        "the module",
+        must="be nn.RNN, nn.LSTM, nn.GRU or one of their cells",
+        but=f"is a {type(module).__qualname__}",
+        remedy="Pass the recurrent module itself, such as model.rnn.",
+    )
+
+
+def _require_plain(module: nn.Module, kind: type[nn.Module]) -> None:
+    if type(module).forward is not kind.forward or "forward" in vars(module):
+        raise _refused(module, f"run {kind.__name__}'s own forward", "overrides it", f"Pass a plain nn.{kind.__name__}")
+    if any(parameter.is_meta for parameter in module.parameters()):
+        raise _refused(
+            module,
+            "hold its weights",
+            "is on the meta device",
+            "Load it on a real device first, with to_empty and a state_dict",
+        )
+
+
+def _require_parameters(module: nn.Module, spec: RecurrentSpec) -> None:
+    expected = {
+        parameter_name(module, name, layer, direction): shape
+        for layer in range(spec.num_layers)
+        for direction in range(spec.num_directions)
+        for name, shape in PYTORCH.shapes(spec, layer).items()
+    }
+    found = dict(module.named_parameters())
+    if set(found) != set(expected):
+        odd = sorted(set(found).symmetric_difference(expected))
+        raise _refused(
+            module,
+            "keep its weights as plain parameters",
+            f"differs in {', '.join(odd)}: it is parametrised (weight_norm, spectral_norm) or pruned",
+            "Make them plain first, with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm",
+        )
+    for name, shape in expected.items():
+        if tuple(found[name].shape) != shape:
+            raise InvalidValueError.because(
+                f"{name} of the module",
+                must=f"have shape {shape}",
+                but=f"has {tuple(found[name].shape)}",
+                remedy="It was assigned past load_state_dict, and torch may run all the same: load it in its shape.",
+            )
+
+
+def _dtype_of(module: nn.Module) -> Any:
+    dtypes = {parameter.dtype for parameter in module.parameters()}
+    if len(dtypes) != 1:
+        raise _refused(
+            module, "have one dtype", f"has {', '.join(sorted(map(str, dtypes)))}", "Cast it whole with .float() or .double()"
+        )
+    (dtype,) = dtypes
+    if dtype not in DTYPES:
+        raise _refused(
+            module, "have dtype float32 or float64", f"has {dtype}", "Cast it with .float(): half precision is not compared"
+        )
+    return DTYPES[dtype]
+
+
+def _refused(module: nn.Module, must: str, but: str, remedy: str) -> GatewiseError:
+    return InvalidTypeError.because(type(module).__qualname__, must=must, but=but, remedy=f"{remedy}.")

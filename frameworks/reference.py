@@ -1,0 +1,139 @@
+"""The recurrences in plain float64 NumPy: the arbiter, which belongs to neither framework.
+
+Sources: SimpleRNN and LSTM as in Keras and torch alike (https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html);
+the GRU that resets after the product is Keras's reset_after=True and torch's (CuDNN's), the one that resets before is
+Cho et al. 2014, https://arxiv.org/abs/1406.1078, Keras's reset_after=False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.activations import ACTIVATIONS, Activation
+from frameworks.adapter import Mask, States, check_call
+from frameworks.output import RecurrentOutput
+from frameworks.spec import RecurrentSpec
+from frameworks.weights import DirectionWeights, RecurrentWeights, check_weights
+
+Array = npt.NDArray[np.float64]
+Gates = dict[str, Array]
+Step = Callable[[Gates, States], States]
+
+
+def run_reference(
+    weights: RecurrentWeights,
+    spec: RecurrentSpec,
+    inputs: npt.NDArray[np.floating],
+    initial_state: npt.NDArray[np.floating] | States | None = None,
+    mask: Mask | None = None,
+) -> RecurrentOutput:
+    """Compute outputs and final states in float64.
+
+    A masked step leaves the states as they are and its output is zero.
+
+    Args:
+        weights: of a layer of this spec.
+        spec: the recurrence; its dtype is that of the arguments, not of the arithmetic.
+        inputs: (batch, time, input).
+        initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden); zeros when None.
+        mask: (batch, time) bool, True where the step counts; None for all.
+
+    Returns:
+        float64 arrays, shaped as `RecurrentOutput` says.
+
+    Raises:
+        GatewiseError: for arguments that do not fit the spec.
+    """
+    check_weights(weights, spec)
+    states, _ = check_call(spec, inputs, initial_state, mask)
+    counts = np.ones(inputs.shape[:2], dtype=bool) if mask is None else mask
+    sequence: Array = inputs.astype(np.float64)
+    finals: list[States] = []
+    with np.errstate(all="ignore"):
+        for layer in range(spec.num_layers):
+            halves = []
+            for direction in range(spec.num_directions):
+                row = layer * spec.num_directions + direction
+                start = tuple(state[row].astype(np.float64) for state in states)
+                outputs, final = _run_direction(
+                    weights.layers[layer][direction], spec, sequence, start, counts, backward=direction == 1
+                )
+                halves.append(outputs)
+                finals.append(final)
+            sequence = np.concatenate(halves, axis=-1)
+    return RecurrentOutput(sequence, *(np.stack(rows) for rows in zip(*finals, strict=True)))
+
+
+def _run_direction(
+    weights: DirectionWeights, spec: RecurrentSpec, sequence: Array, states: States, counts: Mask, *, backward: bool
+) -> tuple[Array, States]:
+    step = make_step(weights, spec)
+    kernel = weights.kernel.astype(np.float64)
+    bias = np.zeros((len(weights.gates), 1, spec.hidden_size))
+    if weights.bias is not None:
+        bias = weights.bias.astype(np.float64)[:, None]
+    outputs = np.zeros((*sequence.shape[:2], spec.hidden_size))
+    times = range(sequence.shape[1])
+    for time in reversed(times) if backward else times:
+        projected = dict(zip(weights.gates, sequence[:, time] @ kernel + bias, strict=True))
+        stepped = step(projected, states)
+        keep = counts[:, time, None]
+        states = tuple(np.where(keep, new, old) for new, old in zip(stepped, states, strict=True))
+        outputs[:, time] = np.where(keep, states[0], 0)
+    return outputs, states
+
+
+def make_step(weights: DirectionWeights, spec: RecurrentSpec) -> Step:
+    """Give the function from (input projections by gate, states) to the next states, each (batch, hidden)."""
+    steps = {"rnn": _rnn_step, "lstm": _lstm_step, "gru": _gru_step if spec.reset_after else _gru_reset_before_step}
+    recurrent = {gate: kernel.astype(np.float64) for gate, kernel in zip(weights.gates, weights.recurrent_kernel, strict=True)}
+    biases: Gates = dict.fromkeys(weights.gates, np.zeros(spec.hidden_size))
+    if weights.recurrent_bias is not None:
+        biases = dict(zip(weights.gates, weights.recurrent_bias.astype(np.float64), strict=True))
+    return steps[spec.cell](recurrent, biases, ACTIVATIONS[spec.activation], ACTIVATIONS[spec.recurrent_activation])
+
+
+def _rnn_step(U: Gates, b: Gates, act: Activation, gate_act: Activation) -> Step:
+    def step(x: Gates, states: States) -> States:
+        (h,) = states
+        return (act(x["candidate"] + h @ U["candidate"] + b["candidate"]),)
+
+    return step
+
+
+def _lstm_step(U: Gates, b: Gates, act: Activation, gate_act: Activation) -> Step:
+    def step(x: Gates, states: States) -> States:
+        h, c = states
+        i = gate_act(x["input"] + h @ U["input"] + b["input"])
+        f = gate_act(x["forget"] + h @ U["forget"] + b["forget"])
+        g = act(x["candidate"] + h @ U["candidate"] + b["candidate"])
+        o = gate_act(x["output"] + h @ U["output"] + b["output"])
+        c = f * c + i * g
+        return o * act(c), c
+
+    return step
+
+
+def _gru_step(U: Gates, b: Gates, act: Activation, gate_act: Activation) -> Step:
+    def step(x: Gates, states: States) -> States:
+        (h,) = states
+        z = gate_act(x["update"] + h @ U["update"] + b["update"])
+        r = gate_act(x["reset"] + h @ U["reset"] + b["reset"])
+        g = act(x["candidate"] + r * (h @ U["candidate"] + b["candidate"]))
+        return (z * h + (1 - z) * g,)
+
+    return step
+
+
+def _gru_reset_before_step(U: Gates, b: Gates, act: Activation, gate_act: Activation) -> Step:
+    def step(x: Gates, states: States) -> States:
+        (h,) = states
+        z = gate_act(x["update"] + h @ U["update"])
+        r = gate_act(x["reset"] + h @ U["reset"])
+        g = act(x["candidate"] + (r * h) @ U["candidate"])
+        return (z * h + (1 - z) * g,)
+
+    return step

@@ -1,0 +1,157 @@
+"""Finding the adapter of a layer: the one place that imports frameworks, and only when one of their layers is met.
+
+A framework is one line of `FRAMEWORKS`: its name, the module with its adapter, the packages whose classes it owns, and what to
+install. Order counts: on its torch backend a Keras layer is a torch.nn.Module too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from frameworks.adapter import Adapter
+from frameworks.counterparts import require_counterpart
+from frameworks.errors import InvalidTypeError, InvalidValueError, MissingFrameworkError
+from frameworks.options import KerasOptions
+from frameworks.spec import RecurrentSpec, Stack
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One line of the registry."""
+
+    name: str
+    module: str
+    packages: tuple[str, ...]
+    extra: str
+
+
+FRAMEWORKS: tuple[Framework, ...] = (
+    Framework("keras", "frameworks.keras", ("keras", "tf_keras"), "tensorflow"),
+    Framework("pytorch", "frameworks.pytorch", ("torch",), "torch"),
+)
+
+
+def adapt(native: Any) -> Adapter:
+    """Give one interface to a user's own layer; nothing of the layer is changed, and an adapter passes as it is.
+
+    Args:
+        native: Keras's or tf_keras's SimpleRNN, LSTM or GRU; Bidirectional of them; RNN over built-in cells; a built-in cell;
+            a list of layers or a Sequential of them; what `convert` returned. PyTorch's RNN, LSTM, GRU or their cells.
+
+    Raises:
+        GatewiseError: for anything else, naming the layer; for an unbuilt Keras layer; for mixed or half precision.
+    """
+    if isinstance(native, Adapter) and not isinstance(native, type):
+        return native
+    adapter: Adapter = load(_owner(native).name).adapt(native)
+    return adapter
+
+
+def build(to: str, spec: RecurrentSpec, seed: int | None = None) -> Adapter:
+    """Build a framework's own layer of this spec, with that framework's default initialisation.
+
+    Args:
+        to: "keras" or "pytorch".
+        spec: what to build.
+        seed: makes the initial weights repeatable; the framework's global random state is left alone then.
+
+    Raises:
+        NoCounterpartError: if the framework's own layers cannot hold the spec.
+        MissingFrameworkError: if the framework is not installed.
+    """
+    module = load(to)
+    require_counterpart(spec, to)
+    adapter: Adapter = module.build(spec, seed)
+    return adapter
+
+
+def describe(keras_layer: Any) -> tuple[Stack, KerasOptions]:
+    """Tell what a Keras layer returns and of which sizes, without needing it built.
+
+    Raises:
+        GatewiseError: for anything but a recurrent layer of Keras.
+    """
+    if isinstance(keras_layer, Adapter) and not isinstance(keras_layer, type):
+        keras_layer = keras_layer.native
+    owner = _owner(keras_layer)
+    if owner.name != "keras":
+        raise InvalidTypeError.because(
+            "the layer", must="be a Keras layer", but=f"is {_named(keras_layer)}", remedy="Only Keras has return flags to map."
+        )
+    described: tuple[Stack, KerasOptions] = load("keras").describe(keras_layer)
+    return described
+
+
+def load(name: str) -> ModuleType:
+    """Import the adapter module of a framework, without its log lines.
+
+    Raises:
+        InvalidValueError: for a name that is no framework's.
+        MissingFrameworkError: if the framework cannot be imported.
+    """
+    framework = next((line for line in FRAMEWORKS if line.name == name), None)
+    if framework is None:
+        known = " or ".join(repr(line.name) for line in FRAMEWORKS)
+        raise InvalidValueError.because("the framework", must=f"be {known}", but=f"is {name!r}", remedy="Choose one of them.")
+    if framework.module in sys.modules:
+        return sys.modules[framework.module]
+    try:
+        with quiet_stderr():
+            return import_module(framework.module)
+    except ImportError as error:
+        raise MissingFrameworkError.because(
+            f"the framework {name!r}",
+            must="be importable",
+            but=f"importing it failed with: {error}",
+            remedy=f"Install it with: pip install 'gatewise[{framework.extra}]'.",
+        ) from error
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2, and replay it if the body fails.
+
+    TensorFlow writes its first lines past Python and before its own log level applies, so nothing milder keeps them away.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _owner(native: Any) -> Framework:
+    first = native[0] if isinstance(native, (list, tuple)) and native else native
+    roots = {base.__module__.partition(".")[0] for base in type(first).__mro__}
+    for framework in FRAMEWORKS:
+        if roots.intersection(framework.packages):
+            return framework
+    raise InvalidTypeError.because(
+        "the layer",
+        must="be a recurrent layer of Keras or PyTorch",
+        but=f"is {_named(native)}",
+        remedy="Pass the layer object itself, such as keras.layers.LSTM(...) once it is built, or torch.nn.LSTM(...).",
+    )
+
+
+def _named(native: Any) -> str:
+    if isinstance(native, type):
+        return f"the class {native.__qualname__}, not an instance"
+    return f"a {type(native).__qualname__}"

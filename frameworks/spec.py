@@ -1,0 +1,139 @@
+"""What a recurrent layer computes: the recurrence and its sizes, in no framework's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from frameworks.activations import ACTIVATIONS
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+
+CellName = Literal["lstm", "gru", "rnn"]
+DTypeName = Literal["float32", "float64"]
+
+GATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "rnn": ("candidate",),
+        "lstm": ("input", "forget", "candidate", "output"),
+        "gru": ("update", "reset", "candidate"),
+    }
+)
+"""The gates of each cell, in the canonical order."""
+
+
+class _Stack:
+    """What follows from cell, layers and directions alone."""
+
+    cell: CellName
+    num_layers: int
+    bidirectional: bool
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The gates in canonical order."""
+        return GATES[self.cell]
+
+    @property
+    def num_directions(self) -> int:
+        """1 or 2."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def has_cell_state(self) -> bool:
+        """Whether there is a c beside the h."""
+        return self.cell == "lstm"
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """The states of one direction of one layer, in both frameworks' order."""
+        return ("h", "c") if self.has_cell_state else ("h",)
+
+
+@dataclass(frozen=True)
+class Stack(_Stack):
+    """As much of a spec as shows before a layer is built, which is all that its return values depend on."""
+
+    cell: CellName
+    hidden_size: int
+    num_layers: int = 1
+    bidirectional: bool = False
+
+
+@dataclass(frozen=True)
+class RecurrentSpec(_Stack):
+    """A recurrence and its sizes: what the weights of a layer mean.
+
+    Args:
+        cell: "lstm", "gru" or "rnn".
+        input_size: features of one time step.
+        hidden_size: units of one direction of one layer.
+        num_layers: layers, each reading the whole output of the one below.
+        bidirectional: whether a second direction reads each layer's input from its end.
+        bias: whether the gates have a bias.
+        dtype: "float32" or "float64", of weights, inputs and results.
+        activation: of the candidate; in an LSTM also of the cell state on its way out.
+        recurrent_activation: of the other gates.
+        reset_after: of a GRU: whether the reset gate is applied after the recurrent product.
+
+    Raises:
+        GatewiseError: for a value that no layer could have.
+    """
+
+    cell: CellName
+    input_size: int
+    hidden_size: int
+    num_layers: int = 1
+    bidirectional: bool = False
+    bias: bool = True
+    dtype: DTypeName = "float32"
+    activation: str = "tanh"
+    recurrent_activation: str = "sigmoid"
+    reset_after: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense, so that every spec that exists can be built."""
+        _check_choice("cell", self.cell, get_args(CellName))
+        for name in ("input_size", "hidden_size", "num_layers"):
+            _check_count(name, getattr(self, name))
+        for name in ("bidirectional", "bias", "reset_after"):
+            _check_flag(name, getattr(self, name))
+        _check_choice("dtype", self.dtype, get_args(DTypeName), "Half precision is not compared: cast the layer to float32")
+        _check_choice("activation", self.activation, tuple(ACTIVATIONS))
+        _check_choice("recurrent_activation", self.recurrent_activation, tuple(ACTIVATIONS))
+        if self.cell == "rnn" and self.recurrent_activation != "sigmoid":
+            raise _without_meaning(
+                "recurrent_activation", self.recurrent_activation, "an RNN has no gates beside its candidate"
+            )
+        if self.cell != "gru" and not self.reset_after:
+            raise _without_meaning(
+                "reset_after", self.reset_after, f"only a GRU has a reset gate and the cell is {self.cell!r}"
+            )
+
+    def layer_input_size(self, layer: int) -> int:
+        """Give the features that a layer reads: the input's, or all directions of the layer below."""
+        return self.input_size if layer == 0 else self.num_directions * self.hidden_size
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...], remedy: str = "Choose one of them") -> None:
+    if value not in choices:
+        raise InvalidValueError.because(name, must=f"be one of {', '.join(choices)}", but=f"is {value!r}", remedy=f"{remedy}.")
+
+
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidTypeError.because(name, must="be an int", but=f"is {value!r}", remedy="Give a whole number from 1.")
+    if value < 1:
+        raise InvalidValueError.because(name, must="be at least 1", but=f"is {value}", remedy="Give a whole number from 1.")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidTypeError.because(name, must="be True or False", but=f"is {value!r}", remedy="Give a bool.")
+
+
+def _without_meaning(name: str, value: object, why: str) -> GatewiseError:
+    return InvalidValueError.because(
+        name, must="be left at its default here", but=f"is {value!r}: {why}", remedy="Leave it out."
+    )

@@ -1,0 +1,186 @@
+"""The canonical form of recurrent weights: one axis a meaning, gates by name.
+
+Equations, per direction, with gates g (Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html and
+https://keras.io/api/layers/recurrent_layers/, which agree but for names and storage):
+
+    pre_g[batch, hidden] = sum_input  x[batch, input] * kernel[g, input, hidden]       + bias[g, hidden]
+                         + sum_hidden h[batch, hidden'] * recurrent_kernel[g, hidden', hidden] + recurrent_bias[g, hidden]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.spec import GATES, RecurrentSpec
+
+Array = npt.NDArray[np.floating]
+
+PARTS = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
+"""The arrays of one direction, in the order in which both frameworks name them."""
+
+
+@dataclass(frozen=True, eq=False)
+class DirectionWeights:
+    """The weights of one direction of one layer.
+
+    Args:
+        gates: the names along axis 0 of every array.
+        kernel: (gate, input, hidden).
+        recurrent_kernel: (gate, hidden, hidden), from the second axis to the third.
+        bias: (gate, hidden), or None.
+        recurrent_bias: (gate, hidden), or None where there is one bias; added to the recurrent product.
+    """
+
+    gates: tuple[str, ...]
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array | None = None
+    recurrent_bias: Array | None = None
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """Yield the name and the array of each part that is there."""
+        for part in PARTS:
+            array = getattr(self, part)
+            if array is not None:
+                yield part, array
+
+    def in_order(self, gates: tuple[str, ...]) -> DirectionWeights:
+        """Give the same weights with the gates along axis 0 in another order: views where it is this one, else copies."""
+        if gates == self.gates:
+            return self
+        order = [self.gates.index(gate) for gate in gates]
+        return replace(self, gates=gates, **{part: array[order] for part, array in self.arrays()})
+
+    def summed_bias(self) -> Array | None:
+        """Give (gate, hidden) the one bias that acts like both: exact, but for one rounding where both are non-zero."""
+        if self.bias is None or self.recurrent_bias is None:
+            return self.bias
+        with np.errstate(invalid="ignore", over="ignore"):
+            total: Array = self.bias + self.recurrent_bias
+        # Adding zero would lose the sign of -0.0 and a NaN's payload, and the way back is promised bit for bit.
+        np.copyto(total, self.bias, where=self.recurrent_bias == 0)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentWeights:
+    """The weights of all layers and directions: `layers[layer][direction]`, direction 1 being the backward one."""
+
+    layers: tuple[tuple[DirectionWeights, ...], ...]
+
+    def __iter__(self) -> Iterator[tuple[int, int, DirectionWeights]]:
+        """Yield layer, direction and weights, forward before backward, lower layers first."""
+        for layer, directions in enumerate(self.layers):
+            for direction, weights in enumerate(directions):
+                yield layer, direction, weights
+
+    def owned(self) -> RecurrentWeights:
+        """Give a copy in canonical gate order whose arrays own their data and are read-only."""
+        return RecurrentWeights(tuple(tuple(_owned(weights) for weights in directions) for directions in self.layers))
+
+
+def _owned(weights: DirectionWeights) -> DirectionWeights:
+    ordered = weights.in_order(_canonical(weights.gates))
+    copies: dict[str, Any] = {part: np.array(array, order="C") for part, array in ordered.arrays()}
+    for array in copies.values():
+        array.flags.writeable = False
+    return replace(ordered, **copies)
+
+
+def _canonical(gates: tuple[str, ...]) -> tuple[str, ...]:
+    return next(order for order in GATES.values() if set(order) == set(gates))
+
+
+def check_weights(weights: RecurrentWeights, spec: RecurrentSpec) -> None:
+    """Refuse weights that are not those of `spec`, before anything is written.
+
+    Raises:
+        GatewiseError: for another number of layers, directions, gates or biases, another shape or dtype.
+    """
+    if not isinstance(weights, RecurrentWeights):
+        raise InvalidTypeError.because(
+            "weights",
+            must="be a RecurrentWeights",
+            but=f"is a {type(weights).__name__}",
+            remedy="Take them from get_weights() or build one from DirectionWeights.",
+        )
+    _check_length("weights", "layers", len(weights.layers), spec.num_layers)
+    for layer, directions in enumerate(weights.layers):
+        _check_length(f"layer {layer}", "directions", len(directions), spec.num_directions)
+        for direction, one in enumerate(directions):
+            _check_direction(one, spec, layer, f"layer {layer}, direction {direction}")
+
+
+def _check_length(subject: str, what: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise InvalidValueError.because(
+            subject, must=f"have {expected} {what}", but=f"has {found}", remedy="Are these the weights of this layer?"
+        )
+
+
+def _check_direction(weights: DirectionWeights, spec: RecurrentSpec, layer: int, place: str) -> None:
+    if sorted(weights.gates) != sorted(spec.gates):
+        raise InvalidValueError.because(
+            f"gates of {place}",
+            must=f"be {', '.join(spec.gates)}",
+            but=f"are {', '.join(weights.gates)}",
+            remedy=_whose(weights),
+        )
+    if (weights.bias is None) is spec.bias:
+        wanted, found = ("a bias", "has none") if spec.bias else ("no bias", "has one")
+        raise InvalidValueError.because(
+            place, must=f"have {wanted}", but=found, remedy="Build the layer with the same bias flag."
+        )
+    if weights.recurrent_bias is not None and (weights.bias is None or not spec.reset_after):
+        raise InvalidValueError.because(
+            f"recurrent_bias of {place}",
+            must="be None here",
+            but="is an array",
+            remedy="Only a layer with a bias, and no GRU with reset_after=False, has a second one.",
+        )
+    if spec.cell == "gru" and spec.reset_after and spec.bias and weights.recurrent_bias is None:
+        raise InvalidValueError.because(
+            f"recurrent_bias of {place}",
+            must="be an array",
+            but="is None",
+            remedy="A GRU that resets after the product has two biases; one of a GRU with reset_after=False does not fit it.",
+        )
+    for part, array in weights.arrays():
+        _check_array(f"{part} of {place}", array, shape_of(part, spec, layer), spec)
+
+
+def shape_of(part: str, spec: RecurrentSpec, layer: int) -> tuple[int, ...]:
+    """Give the canonical shape of a part of a layer's weights, gates first."""
+    rows = {"kernel": (spec.layer_input_size(layer),), "recurrent_kernel": (spec.hidden_size,)}.get(part, ())
+    return (len(spec.gates), *rows, spec.hidden_size)
+
+
+def _check_array(subject: str, array: Array, shape: tuple[int, ...], spec: RecurrentSpec) -> None:
+    if not isinstance(array, np.ndarray):
+        raise InvalidTypeError.because(
+            subject, must="be a NumPy array", but=f"is a {type(array).__name__}", remedy="Convert it with numpy.asarray."
+        )
+    if array.shape != shape:
+        described = f"({shape[0]} gates, {', '.join(map(str, shape[1:]))})"
+        raise InvalidValueError.because(
+            subject, must=f"have shape {described}", but=f"has {array.shape}", remedy="Check the sizes."
+        )
+    if array.dtype != spec.dtype:
+        raise InvalidTypeError.because(
+            subject,
+            must=f"have the layer's dtype {spec.dtype}",
+            but=f"has {array.dtype}",
+            remedy=f"Cast it with .astype({spec.dtype!r}) if that is what you mean.",
+        )
+
+
+def _whose(weights: DirectionWeights) -> str:
+    count = len(weights.gates)
+    names = {1: "a simple RNN's", 3: "a GRU's", 4: "an LSTM's"}
+    return f"Are these {names[count]}?" if count in names else "Name the gates as frameworks.spec.GATES does."
