@@ -1,0 +1,131 @@
+"""What one call of a Keras recurrent layer returns: which arrays, in which nesting, with which axes and meaning.
+
+Sources: keras/src/layers/rnn/{rnn,stacked_rnn_cells,bidirectional}.py (`call`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from frameworks.options import KerasOptions
+from frameworks.spec import RecurrentSpec, Stack
+
+Kind = Literal["output", "h", "c"]
+
+
+@dataclass(frozen=True)
+class Merge:
+    """How `Bidirectional` makes one array of its directions' two.
+
+    Args:
+        pytorch: the expression over the halves `forward` and `backward`.
+        words: what is done to the two.
+        axis: what the last axis of the result then holds.
+    """
+
+    pytorch: str
+    words: str
+    axis: str = "hidden"
+
+
+MERGES: Mapping[str, Merge] = MappingProxyType(
+    {
+        "concat": Merge("torch.cat(({forward}, {backward}), dim=-1)", "concatenated", "direction * hidden"),
+        "sum": Merge("{forward} + {backward}", "added"),
+        "mul": Merge("{forward} * {backward}", "multiplied"),
+        "ave": Merge("({forward} + {backward}) / 2", "averaged"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one returned array holds.
+
+    Args:
+        kind: an output, a hidden state or a cell state.
+        layer: of which layer.
+        direction: of which direction; None for both, merged.
+    """
+
+    kind: Kind
+    layer: int
+    direction: int | None
+
+
+@dataclass(frozen=True)
+class KerasCall:
+    """A layer as Keras calls it."""
+
+    stack: Stack | RecurrentSpec
+    options: KerasOptions
+
+    @property
+    def top(self) -> int:
+        """The layer whose output is returned."""
+        return self.stack.num_layers - 1
+
+    @property
+    def merge(self) -> Merge | None:
+        """How the directions' outputs become one; None where each direction's comes back as it is."""
+        mode = self.options.merge_mode if self.stack.bidirectional else None
+        return None if mode is None else MERGES[mode]
+
+    @property
+    def flags(self) -> dict[str, object]:
+        """The flags that decide what is returned."""
+        names = ("return_sequences", "return_state", *(("merge_mode",) if self.stack.bidirectional else ()))
+        return {name: getattr(self.options, name) for name in names}
+
+    @property
+    def keeps_directions(self) -> bool:
+        """Whether each direction's output can be told from what is returned."""
+        return self.merge is None or self.merge is MERGES["concat"]
+
+    @property
+    def entries(self) -> tuple[Slot | tuple[Slot, ...], ...]:
+        """What is returned, in order: arrays, and for cells lists of arrays."""
+        directions = range(self.stack.num_directions)
+        outputs = tuple(Slot("output", self.top, side) for side in ((None,) if self.merge else directions))
+        return (*outputs, *self._states()) if self.options.return_state else outputs
+
+    def _states(self) -> Iterator[Slot | tuple[Slot, ...]]:
+        layers, directions = range(self.stack.num_layers), range(self.stack.num_directions)
+        kinds: tuple[Kind, ...] = ("h", "c") if self.stack.has_cell_state else ("h",)
+        if self.options.nesting == "cells":
+            yield from (tuple(Slot(kind, layer, side) for kind in kinds) for side in directions for layer in layers)
+            return
+        returned = layers if self.options.nesting == "model" else (self.top,)
+        yield from (Slot(kind, layer, side) for layer in returned for side in directions for kind in kinds)
+
+    @property
+    def names(self) -> dict[Slot, str]:
+        """Where each array lies in the `result` of the call, in order."""
+        names: dict[Slot, str] = {}
+        entries = self.entries
+        for index, entry in enumerate(entries):
+            place = "result" if len(entries) == 1 else f"result[{index}]"
+            names |= {entry: place} if isinstance(entry, Slot) else {slot: f"{place}[{at}]" for at, slot in enumerate(entry)}
+        return names
+
+    def meaning(self, slot: Slot) -> str:
+        """Say in words what a returned array holds."""
+        apart = self.stack.bidirectional and slot.direction is not None
+        of_side = f" of the {'backward' if slot.direction else 'forward'} direction" if apart else ""
+        if slot.kind != "output":
+            of_layer = f" of layer {slot.layer}" if self.stack.num_layers > 1 else ""
+            return f"last {'hidden' if slot.kind == 'h' else 'cell'} state{of_side}{of_layer}"
+        order = ", last time step first" if self.options.go_backwards else ""
+        read = " read" if self.stack.bidirectional or self.options.go_backwards else ""
+        what = f"every time step{order}" if self.options.return_sequences else f"the last time step{read}"
+        merged = f", both directions {self.merge.words}" if self.merge else ""
+        return f"output{of_side} of {what}{merged}"
+
+    def axes(self, slot: Slot) -> tuple[str, ...]:
+        """Name the axes of a returned array."""
+        is_output = slot.kind == "output"
+        time = ("time",) if is_output and self.options.return_sequences else ()
+        return ("batch", *time, self.merge.axis if is_output and self.merge else "hidden")
