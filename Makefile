@@ -1,0 +1,43 @@
+# `make report` and `make test` set up .venv by themselves. Python 3.11 or later with its venv module is all they need.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Where pip would fetch torch's CUDA build, some gigabytes of it, ask for the CPU build:
+#   make test PIP_TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu"
+PIP_TORCH_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Written last, so that an interrupted install starts over.
+INSTALLED := $(VENV)/installed
+
+.PHONY: report test lint types check bench clean
+
+report: $(INSTALLED)
+	$(BIN)/gatewise report
+
+test: $(INSTALLED)
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -m backend
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+check: lint types test
+	$(BIN)/gatewise report --check
+
+bench: $(INSTALLED)
+	$(BIN)/python -m pytest tests/benchmarks -o "python_files=bench_*.py" -s
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+
+# torch first, alone and unconstrained but for its own version: its flags may name an index that lacks the other pinned versions,
+# which the second install then puts in place.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install $(PIP_TORCH_FLAGS) $(shell grep '^torch==' constraints.txt)
+	$(BIN)/python -m pip install -c constraints.txt -e ".[dev,reports]"
+	touch $@
