@@ -1,0 +1,86 @@
+"""The default grid of parity cases: data, not code, and the weights that they are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.spec import CellName, DTypeName, RecurrentSpec
+from frameworks.weights import PARTS, DirectionWeights, RecurrentWeights, shape_of
+
+_CELLS: tuple[tuple[CellName, str], ...] = (("rnn", "tanh"), ("rnn", "relu"), ("lstm", "tanh"), ("gru", "tanh"))
+_DTYPES: tuple[DTypeName, ...] = ("float32", "float64")
+Origin = Literal["keras", "pytorch"]
+ORIGINS: tuple[Origin, ...] = ("keras", "pytorch")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer to carry over and compare.
+
+    Args:
+        spec: what it computes; input and hidden size differ, as do the batch and time of the calls.
+        origin: the framework that it is carried over from.
+    """
+
+    spec: RecurrentSpec
+    origin: Origin
+
+    @property
+    def name(self) -> str:
+        """A name for reports and test ids."""
+        spec = self.spec
+        kind = f"{spec.cell} ({spec.activation})" if spec.cell == "rnn" else spec.cell
+        parts = (
+            kind,
+            f"{spec.num_layers} layer{'s' * (spec.num_layers > 1)}",
+            "bidirectional" if spec.bidirectional else "one direction",
+            "bias" if spec.bias else "no bias",
+            spec.dtype,
+            f"{spec.input_size} to {spec.hidden_size}",
+            f"from {self.origin}",
+        )
+        return ", ".join(parts)
+
+
+def _make_grid() -> tuple[Case, ...]:
+    cases = []
+    for index, ((cell, activation), layers, bidirectional, dtype) in enumerate(product(_CELLS, (1, 2), (False, True), _DTYPES)):
+        # A half fraction: bias and origin meet every cell, depth, direction and dtype, but not every set of them.
+        bits = [int(bit) for bit in f"{index:05b}"]
+        bias, origin = sum(bits[2:]) % 2 == 0, ORIGINS[(bits[1] + bits[3] + bits[4]) % 2]
+        spec = RecurrentSpec(cell, 3 + index % 4, 7 + index % 3, layers, bidirectional, bias, dtype, activation)
+        cases.append(Case(spec, origin))
+    return tuple(cases)
+
+
+GRID: tuple[Case, ...] = _make_grid()
+
+
+def draw_weights(spec: RecurrentSpec, seed: int, scale: float = 0.4) -> RecurrentWeights:
+    """Draw weights with biases that are all random and not zero, so that no mistake in copying them can hide.
+
+    Args:
+        spec: of which layer.
+        seed: of NumPy's generator.
+        scale: standard deviation, small enough for states that stay away from saturation and chaos.
+    """
+    rng = np.random.default_rng(seed)
+    two = spec.bias and spec.cell == "gru" and spec.reset_after
+    parts = [part for part in PARTS if "bias" not in part or (spec.bias and (two or part == "bias"))]
+
+    def draw(part: str, layer: int) -> npt.NDArray[np.floating]:
+        return rng.normal(0, scale, shape_of(part, spec, layer)).astype(spec.dtype)
+
+    return RecurrentWeights(
+        tuple(
+            tuple(
+                DirectionWeights(spec.gates, **{part: draw(part, layer) for part in parts}) for _ in range(spec.num_directions)
+            )
+            for layer in range(spec.num_layers)
+        )
+    )

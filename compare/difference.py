@@ -1,0 +1,58 @@
+"""Measuring how far two arrays lie apart, and where."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest difference between two arrays.
+
+    Args:
+        shape: of the expected array.
+        max_abs: the largest absolute difference; NaN where either holds one, inf where the shapes differ.
+        index: where it is; None where nothing was compared or the shapes differ.
+        scale: max(1, max |expected|) over finite values, what a tolerance is multiplied by.
+        other_shape: of the actual array, where it differs.
+    """
+
+    shape: tuple[int, ...]
+    max_abs: float
+    index: tuple[int, ...] | None
+    scale: float
+    other_shape: tuple[int, ...] | None = None
+
+    @property
+    def needed(self) -> float:
+        """The least tolerance that would have passed."""
+        return self.max_abs / self.scale
+
+
+def measure(expected: Array, actual: Array, counts: npt.NDArray[np.bool_] | None = None) -> Difference:
+    """Measure the largest absolute difference in float64; equal infinities do not differ, NaN equals nothing.
+
+    Args:
+        expected: any shape.
+        actual: the same shape; another one is the finding, nothing is broadcast.
+        counts: bool of the leading axes, False where nothing is compared.
+    """
+    if expected.shape != actual.shape:
+        return Difference(expected.shape, math.inf, None, 1.0, actual.shape)
+    wide, other = expected.astype(np.float64), actual.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        distance = np.where(wide == other, 0.0, np.abs(wide - other))
+    if counts is not None:
+        kept = np.broadcast_to(counts.reshape(counts.shape + (1,) * (wide.ndim - counts.ndim)), wide.shape)
+        distance, wide = np.where(kept, distance, 0.0), np.where(kept, wide, 0.0)
+    scale = float(np.max(np.abs(wide), initial=1.0, where=np.isfinite(wide)))
+    if not distance.size:
+        return Difference(expected.shape, 0.0, None, scale)
+    index = np.unravel_index(np.argmax(distance), distance.shape)  # argmax takes NaN for the largest
+    return Difference(expected.shape, float(distance[index]), tuple(map(int, index)), scale)

@@ -1,0 +1,206 @@
+"""Proving that two recurrent layers are the same: weights, then each against the reference of its own, then one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.calls import Call, draw_calls, given_call
+from compare.difference import Difference, measure
+from compare.own_calls import compare_own_call
+from compare.tolerance import choose_tolerance
+from compare.verdict import Comparison, ParityResult, place_output, place_state
+from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
+from frameworks.adapter import Adapter
+from frameworks.errors import InvalidValueError
+from frameworks.reference import run_reference
+from frameworks.weights import DirectionWeights
+
+Array = npt.NDArray[Any]
+
+__all__ = ["ParityResult", "assert_parity", "check_parity"]
+
+_SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
+_MEANINGS = ("bias", "activation", "recurrent_activation", "reset_after")
+
+
+def check_parity(
+    expected: Any,
+    actual: Any,
+    inputs: Array | None = None,
+    *,
+    initial_state: Array | tuple[Array, ...] | None = None,
+    mask: Array | None = None,
+    tolerance: float | None = None,
+    keras_call: Mapping[str, Any] | None = None,
+) -> ParityResult:
+    """Compare two recurrent layers of any two frameworks and tell whether they compute the same.
+
+    First their weights, two biases by their sum where only the sum acts; then each layer with the float64 reference of its own
+    weights; then the two with each other; for a Keras layer also what its own call with its own flags returns with what
+    `returns_map` makes of the other side's results. Without inputs, they are drawn (seed 0), and compared from zeros and
+    from random initial states. With a mask, only steps that count and final states are compared.
+
+    Args:
+        expected: a layer that `adapt` takes, or an adapter.
+        actual: likewise, of the same cell, sizes and dtype.
+        inputs: (batch, time, input), in the layers' dtype; drawn when None.
+        initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
+        mask: (batch, time) bool, True where the step counts.
+        tolerance: allowed error as a share of max(1, max |expected|); by dtype when None, 1e-5 and 1e-12.
+        keras_call: the arguments of a Keras call instead, `mask` and `initial_state` as Keras takes them.
+
+    Raises:
+        GatewiseError: if the two cannot be compared, or the arguments do not fit them.
+    """
+    sides = adapt(expected), adapt(actual)
+    _require_comparable(*sides)
+    calls = draw_calls(sides) if inputs is None and initial_state is None and mask is None and not keras_call else None
+    if calls is None:
+        calls = (given_call(sides, inputs, initial_state, mask, keras_call),)
+    allowed = choose_tolerance(sides, tolerance)
+    weights = sides[0].get_weights(), sides[1].get_weights()
+    comparisons = list(_compare_weights(*weights, allowed))
+    notes = [*_spec_notes(*sides), *sides[0].notes, *sides[1].notes, *(note for call in calls for note in call.notes)]
+    same = all(comparison.max_abs == 0 for comparison in comparisons) and sides[0].spec == sides[1].spec
+    for call in calls:
+        comparisons += _compare_call(sides, weights, call, allowed, same_weights=same)
+    return ParityResult(tuple(comparisons), allowed, tuple(dict.fromkeys(notes)))
+
+
+def assert_parity(
+    expected: Any,
+    actual: Any,
+    inputs: Array | None = None,
+    *,
+    initial_state: Array | tuple[Array, ...] | None = None,
+    mask: Array | None = None,
+    tolerance: float | None = None,
+    keras_call: Mapping[str, Any] | None = None,
+) -> None:
+    """Do as `check_parity`, and raise an AssertionError that says what differs, where and by how much.
+
+    Raises:
+        AssertionError: if the parity has failed, or is ill-conditioned so that nothing can be said.
+        GatewiseError: as `check_parity`.
+    """
+    __tracebackhide__ = True
+    result = check_parity(
+        expected, actual, inputs, initial_state=initial_state, mask=mask, tolerance=tolerance, keras_call=keras_call
+    )
+    if not result:
+        raise AssertionError(str(result))
+
+
+def _require_comparable(expected: Adapter, actual: Adapter) -> None:
+    for name in _SIZES:
+        wanted, found = getattr(expected.spec, name), getattr(actual.spec, name)
+        if wanted != found:
+            raise InvalidValueError.because(
+                f"{name} of actual",
+                must=f"be the expected layer's, {wanted!r}",
+                but=f"is {found!r}",
+                remedy="Layers of different shapes or dtypes cannot be the same: compare a layer with its own port.",
+            )
+
+
+def _spec_notes(expected: Adapter, actual: Adapter) -> Iterator[str]:
+    for name in _MEANINGS:
+        wanted, found = getattr(expected.spec, name), getattr(actual.spec, name)
+        if wanted != found:
+            yield f"{name} differs: {wanted!r} in expected, {found!r} in actual"
+
+
+def _compare_weights(expected: RecurrentWeights, actual: RecurrentWeights, tolerance: float) -> Iterator[Comparison]:
+    for (layer, direction, one), (_, _, other) in zip(expected, actual, strict=True):
+        theirs = dict(_acting_parts(other))
+        for part, array in _acting_parts(one):
+            found = theirs.get(part, np.zeros_like(array))
+            yield _compared(
+                f"{part} of layer {layer}, direction {direction}",
+                measure(array, found),
+                {"layer": layer, "direction": direction},
+                one.gates if part != "recurrent_bias" else ("candidate",),
+                tolerance,
+            )
+
+
+def _acting_parts(weights: DirectionWeights) -> Iterator[tuple[str, Array]]:
+    """Yield the arrays that the function depends on: biases summed, but apart where the reset gate comes between them."""
+    yield "kernel", weights.kernel
+    yield "recurrent_kernel", weights.recurrent_kernel
+    hidden = weights.kernel.shape[2]
+    zeros = np.zeros((len(weights.gates), hidden))
+    bias = zeros if weights.bias is None else weights.bias.astype(np.float64)
+    second = zeros if weights.recurrent_bias is None else weights.recurrent_bias.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        total = bias + second
+    if "reset" in weights.gates:
+        candidate = weights.gates.index("candidate")
+        total[candidate] = bias[candidate]
+        yield "bias", total
+        yield "recurrent_bias", second[candidate][None]
+    else:
+        yield "bias", total
+
+
+def _compared(
+    name: str, difference: Difference, place: dict[str, int | str], gates: tuple[str, ...], tolerance: float
+) -> Comparison:
+    where: dict[str, int | str] | None = None
+    if difference.index is not None and difference.max_abs != 0:
+        gate, *rows, unit = difference.index
+        row = {"from unit" if name.startswith("recurrent") else "input": rows[0]} if rows else {}
+        where = {**place, "gate": gates[gate], **row, "unit": unit}
+    return Comparison.of(name, difference, where, tolerance, "expected", kind="weights")
+
+
+def _compare_call(
+    sides: tuple[Adapter, Adapter],
+    weights: tuple[RecurrentWeights, RecurrentWeights],
+    call: Call,
+    tolerance: float,
+    *,
+    same_weights: bool,
+) -> list[Comparison]:
+    results = tuple(call.run(side) for side in sides)
+    references = [_reference(weights[0], sides[0].spec, call)]
+    references.append(references[0] if same_weights else _reference(weights[1], sides[1].spec, call))
+    spec = sides[0].spec
+    own = [
+        list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, call, tolerance, f"reference of {side}"))
+        for side, reference, result in zip(("expected", "actual"), references, results, strict=True)
+    ]
+    unsure = {comparison.array for comparison in own[0] if not comparison.within and not np.isnan(comparison.max_abs)}
+    own[0] = [replace(comparison, ill_conditioned=comparison.array in unsure) for comparison in own[0]]
+    mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, call, tolerance, "expected"))
+    for one, other in ((0, 1), (1, 0)):
+        mutual += compare_own_call(sides[one], ("expected", "actual")[one], results[other], call, tolerance)
+    rest = own[1] + mutual
+    return own[0] + [replace(each, ill_conditioned=bool(unsure) and not each.within) for each in rest]
+
+
+def _reference(weights: RecurrentWeights, spec: RecurrentSpec, call: Call) -> RecurrentOutput:
+    return call.in_input_order(run_reference(weights, spec, call.read_inputs, call.initial_state, call.read_mask))
+
+
+def _compare_outputs(
+    subject: str,
+    expected: RecurrentOutput,
+    actual: RecurrentOutput,
+    spec: RecurrentSpec,
+    call: Call,
+    tolerance: float,
+    against: str,
+) -> Iterator[Comparison]:
+    for array in ("output", "h_n", "c_n"):
+        one, other = getattr(expected, array), getattr(actual, array)
+        if one is None or other is None:
+            continue
+        difference = measure(one, other, call.mask if array == "output" else None)
+        place = place_output if array == "output" else place_state
+        yield Comparison.of(f"{array} of {subject}", difference, place(difference, spec), tolerance, against, array=array)

@@ -1,0 +1,29 @@
+"""How far apart two results may lie and still count as the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from frameworks.adapter import Adapter
+from frameworks.errors import InvalidValueError
+
+TOLERANCES: Mapping[str, float] = MappingProxyType({"float32": 1e-5, "float64": 1e-12})
+"""By dtype; an error passes when it is at most this times max(1, max |expected|)."""
+
+
+def choose_tolerance(adapters: Iterable[Adapter], tolerance: float | None) -> float:
+    """Give the caller's tolerance, or that of the coarsest arithmetic among the adapters.
+
+    Raises:
+        InvalidValueError: for a tolerance that is no positive number.
+    """
+    if tolerance is None:
+        return max(TOLERANCES[adapter.precision] for adapter in adapters)
+    number: object = tolerance
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < math.inf:
+        raise InvalidValueError.because(
+            "tolerance", must="be a positive number", but=f"is {tolerance!r}", remedy="Leave it out for the dtype's own."
+        )
+    return float(tolerance)
