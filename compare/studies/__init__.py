@@ -1,0 +1,1 @@
+"""Larger worked comparisons, each a folder."""

@@ -1,0 +1,1 @@
+"""Recurrent layers that strangers trained, with what they gave where they came from."""
