@@ -1,0 +1,63 @@
+"""The command line: `gatewise`, which is also `python -m compare`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit status: 0 done, 1 a report that fails or is out of date, 2 a wrong call or input."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help()
+        return 2
+    return _report(given.out, given.only, check=given.check)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gatewise", description="Find out what is the same between recurrent layers in Keras and PyTorch, and what is not."
+    )
+    commands = parser.add_subparsers(dest="command", title="commands")
+    report = commands.add_parser(
+        "report",
+        help="run the comparisons and write the Markdown reports",
+        description="Run the comparisons and write the reports.",
+    )
+    report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where to write (default: reports)")
+    report.add_argument("--only", metavar="PAGE", help="one page, such as return-values")
+    report.add_argument(
+        "--check", action="store_true", help="write nothing; fail if the reports in DIR no longer say what a run says"
+    )
+    return parser
+
+
+def _report(out: Path, only: str | None, *, check: bool) -> int:
+    from compare.pages import PAGES
+    from compare.report import check_report, make_report
+    from frameworks.errors import GatewiseError
+
+    began = time.monotonic()
+
+    def progress(text: str) -> None:
+        print(f"{time.monotonic() - began:5.1f} s  {text}", file=sys.stderr, flush=True)
+
+    try:
+        if check:
+            found = check_report(out, only, progress)
+            for line in found:
+                print(line)
+            print(f"{out}: {'out of date' if found else 'says what a fresh run says'}")
+            return 1 if found else 0
+        results = make_report(out, only, progress)
+    except GatewiseError as error:
+        print(f"gatewise: {error}", file=sys.stderr)
+        return 2
+    failed = [page.file for page in PAGES if page.covers(results) and not page.passed(results)]
+    print(f"{out}: written in {time.monotonic() - began:.0f} s" + (f"; FAILED: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0

@@ -1,0 +1,31 @@
+"""Running experiments in a process of their own: the Keras backend is chosen once a process. Progress goes to stdout."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from compare.results import write_results
+
+
+def main() -> None:
+    """Run the named experiments in turn and write their results to one file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("names", nargs="+", help="modules of compare.experiments")
+    arguments = parser.parse_args()
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        # Keras imports TensorFlow in passing where it finds it, when it copies a layer: seconds for nothing.
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    results = {}
+    for name in arguments.names:
+        experiment = import_module(f"compare.experiments.{name}")
+        results[name] = experiment.run(lambda text, name=name: print(f"{name}: {text}", flush=True))
+    write_results(results, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

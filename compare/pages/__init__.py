@@ -1,0 +1,10 @@
+"""The pages of the report, one module each, and their index."""
+
+from compare.pages import hidden_states, parity, real_models, return_values, weights
+from compare.pages.index import Index
+from compare.pages.page import Page
+
+PAGES: tuple[Page, ...] = (return_values.PAGE, weights.PAGE, hidden_states.PAGE, parity.PAGE, real_models.PAGE)
+INDEX = Index(PAGES)
+
+__all__ = ["INDEX", "PAGES", "Index", "Page"]

@@ -1,0 +1,219 @@
+"""The page on return values: LSTM against GRU first, then the tutorial's Encoder, the classic mistakes, and the whole map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compare.pages.page import Page, Tree, code, number, table, worst
+
+_WHY = """\
+**Why the GRU returns one array less.** Both return `output`, the hidden state of every time step, because `return_sequences=True`
+asks for it, and then their final states, because `return_state=True` asks for them. A GRU carries one state from step to step, the
+hidden state `h`. An LSTM carries two: `h`, and the cell state `c`, its memory, which no output ever shows. So the LSTM hands back
+three arrays and the GRU two; `output` is not a state, and the last array of the GRU is `h`, not `c`.
+
+PyTorch returns the same numbers in another wrapping. `h_n` and `c_n` have one axis more in front, for layers and directions, and
+the LSTM's two states come as a pair: `output, (h_n, c_n)`. There are no flags; everything is always returned."""
+
+
+def _found(results: Tree) -> Tree:
+    tree: Tree = results["return_values"]["tensorflow"]
+    return tree
+
+
+def _verdict(results: Tree) -> str:
+    found = _found(results)
+    minimal = found["minimal"]
+    calls = [entry for layers in found["map"].values() for entry in layers.values()]
+    largest = worst([*(entry["error"] for entry in calls), *(entry["error of the way back"] for entry in calls)])
+    return (
+        f"With both flags on, an LSTM returns {minimal['lstm']['arrays'].value} arrays (`output, h, c`) and a GRU "
+        f"{minimal['gru']['arrays'].value} (`output, h`): the GRU has no cell state. `output[:, -1]` and `h` are the same numbers. "
+        f"{len(calls)} Keras calls follow from PyTorch's `(output, h_n, c_n)`, each executed both ways, at most {largest} off."
+    )
+
+
+def _body(results: Tree) -> str:
+    found = _found(results)
+    parts = [
+        "## LSTM against GRU",
+        *_minimal(found["minimal"]),
+        _WHY,
+        "## Which arrays are the same numbers",
+        _same_numbers(found["minimal"]),
+        "## How many arrays, of which shapes",
+        _shapes(found["map"]),
+        "States by layer: SimpleRNN 1, GRU 1, LSTM 2; twice as many when bidirectional.",
+        "## The Encoder of the translation tutorial",
+        *_encoder(found["encoder"]),
+        "## The classic mistakes",
+        _mistakes(found["mistakes"]),
+        "None of these raises an error: the shapes agree. One bidirectional LSTM and GRU with random weights; `last` is what Keras "
+        "returns with `return_sequences=False`.",
+        "## The whole map",
+        *_map(found["map"]),
+    ]
+    return "\n\n".join(parts)
+
+
+def _minimal(minimal: Tree) -> Iterator[str]:
+    yield "One unit, three time steps, the inputs 0.1, 0.2, 0.3, both flags on, the same weights in both frameworks:"
+    yield code("python", minimal["setup"].value)
+    for cell, name in (("lstm", "LSTM"), ("gru", "GRU")):
+        for framework, title in (("keras", "Keras"), ("pytorch", "PyTorch")):
+            yield f"### {name} in {title}"
+            yield code("python", minimal[cell][f"{framework} code"].value)
+            yield "prints"
+            yield code("text", minimal[cell][f"{framework} printed"].value)
+
+
+def _same_numbers(minimal: Tree) -> str:
+    rows = [
+        (name, statement, number(minimal[cell][key]))
+        for cell, name in (("lstm", "LSTM"), ("gru", "GRU"))
+        for statement, key in (
+            ("`output[:, -1]` and `h`, in Keras", "output[:, -1] - h"),
+            ("Keras's arrays and PyTorch's", "difference"),
+        )
+    ]
+    return table(("layer", "the same numbers", "difference"), rows)
+
+
+def _shapes(found: Tree) -> str:
+    rows: list[tuple[object, ...]] = []
+    for name in ("SimpleRNN", "GRU", "LSTM"):
+        for written, entry in found[name].items():
+            if entry["form"].value == "one layer":
+                items = entry["items"].value
+                arrays = ", ".join(f"`{shape}`" for _, _, shape, _ in items)
+                rows.append((f"`{written}`", len(items), arrays))
+    return table(("call", "arrays", "their shapes"), rows)
+
+
+def _encoder(encoder: Tree) -> Iterator[str]:
+    yield (
+        "`GRU(return_sequences=True, return_state=True)` is where most readers meet the two: `output` goes to the attention, which "
+        "looks at every time step; `state` starts the decoder."
+    )
+    yield code("python", encoder["keras code"].value)
+    yield "Its PyTorch twin:"
+    yield code("python", encoder["pytorch code"].value)
+    yield "With copied weights both give the same:"
+    yield code("python", encoder["copy code"].value)
+    shapes = {name: tuple(encoder[f"{name} shape"].value) for name in ("output", "state")}
+    rows = [
+        ("`output`", shapes["output"], number(encoder["output"])),
+        ("`state`", shapes["state"], number(encoder["state"])),
+        ("`output[:, -1] - state`, in Keras", shapes["state"], number(encoder["output[:, -1] - state"])),
+    ]
+    yield table(("array", "shape", "difference"), rows)
+    yield (
+        "With an LSTM in its place, the call becomes `output, h, c = self.lstm(x, initial_state=[h, c])` in Keras and "
+        "`output, (h_n, c_n) = self.lstm(x, (h[None], c[None]))` in PyTorch, and the decoder is handed both states."
+    )
+
+
+def _mistakes(mistakes: Tree) -> str:
+    right, wrong = mistakes["right"], mistakes["wrong"]
+    rows = [
+        (
+            "`last` of a bidirectional layer",
+            "`torch.cat((h_n[0], h_n[1]), dim=-1)`",
+            number(right["last output"]),
+            "`output[:, -1]`: the backward direction's first step, not its last",
+            number(wrong["output[:, -1]"]),
+        ),
+        (
+            "the same",
+            "",
+            "",
+            "`h_n.reshape(batch, -1)`: mixes rows of the batch",
+            number(wrong["h_n.reshape(batch, -1)"]),
+        ),
+        (
+            "the states of an LSTM",
+            "`h_n[0], c_n[0]`",
+            number(right["states"]),
+            "`c_n[0], h_n[0]`: h and c exchanged",
+            number(wrong["h and c exchanged"]),
+        ),
+        (
+            "the states of a bidirectional LSTM",
+            "`h_n[0], c_n[0], h_n[1], c_n[1]`",
+            number(right["states"]),
+            "`h_n[0], h_n[1], c_n[0], c_n[1]`: Keras goes direction by direction",
+            number(wrong["h_n, c_n read as [h_f, h_b, c_f, c_b]"]),
+        ),
+        (
+            "the states of a bidirectional GRU",
+            "`h_n[0], h_n[1]`",
+            number(right["c of a GRU"]),
+            "`output, h, c = layer(x)`: there is no `c`, it is the backward `h`",
+            number(wrong["the backward h taken for c"]),
+        ),
+    ]
+    return table(("wanted", "right", "error", "mistake", "its error"), rows)
+
+
+def _map(found: Tree) -> Iterator[str]:
+    yield (
+        "`result` is what the Keras call returns; `output`, `h_n`, `c_n` are what the PyTorch layer with `batch_first=True` returns for "
+        "the call in the second column. The same map of your own layer: `compare.returns_map(layer).to_markdown()`, and its "
+        "`to_keras` and `to_torch` evaluate exactly these expressions."
+    )
+    for name in ("LSTM", "GRU", "SimpleRNN"):
+        yield f"### {name}: from PyTorch to Keras"
+        if name == "SimpleRNN":
+            yield "The expressions are the GRU's; run with both flags on and with both off."
+        yield _forward(found[name])
+        yield f"### {name}: from Keras to PyTorch"
+        yield _reverse(found[name])
+    yield (
+        "Equivalent expressions, where nothing is packed or masked: "
+        + "; ".join(
+            dict.fromkeys(
+                f"`{text}`, {caveat}"
+                for layers in found.values()
+                for entry in layers.values()
+                for text, caveat in entry["also"].value
+            )
+        )
+        + ". The map prefers `h_n`, which is right under packing too."
+    )
+
+
+def _forward(layers: Tree) -> str:
+    rows = [
+        (
+            f"`{written}`",
+            f"`{entry['call'].value}`",
+            "<br>".join(f"`{keras}` = `{pytorch}`" for keras, _, _, pytorch in entry["items"].value),
+            number(entry["error"]),
+        )
+        for written, entry in layers.items()
+    ]
+    return table(("Keras", "PyTorch call", "returned", "error"), rows)
+
+
+def _reverse(layers: Tree) -> str:
+    rows = []
+    for written, entry in layers.items():
+        read = "<br>".join(_read(*each) for each in entry["reverse"].value)
+        rows.append((f"`{written}`", read, number(entry["error of the way back"])))
+    return table(("Keras", "PyTorch's arrays", "error"), rows)
+
+
+def _read(name: str, keras: str | None, changed: list[str], missing: str) -> str:
+    if keras is None:
+        return f"`{name}`: {missing}"
+    return f"`{name}` = `{keras}`" + (f" with {', '.join(f'`{flag}`' for flag in changed)}" if changed else "")
+
+
+PAGE = Page(
+    name="return-values",
+    title="Return values",
+    question="What do an LSTM and a GRU return in Keras and in PyTorch, and why does the GRU return one array less?",
+    experiments=(("tensorflow", "return_values"),),
+    verdict=_verdict,
+    body=_body,
+)

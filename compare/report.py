@@ -1,0 +1,172 @@
+"""Making the reports: experiments run in processes of their own, their results merged, the pages rendered and written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compare.environment import read_environment
+from compare.figures.canvas import load_matplotlib
+from compare.pages import INDEX, PAGES, Index, Page
+from compare.results import Results, Value, disagreements, environment, read_results, write_results
+from frameworks.errors import GatewiseError, InvalidValueError
+
+Progress = Callable[[str], None]
+RESULTS = "results.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Experiments to run in one process.
+
+    Args:
+        backend: Keras's, chosen once a process.
+        experiments: modules of compare.experiments.
+    """
+
+    backend: str
+    experiments: tuple[str, ...]
+
+
+class ReportFailedError(GatewiseError, RuntimeError):
+    """An experiment that did not run to its end."""
+
+
+def make_report(out: Path, only: str | None, progress: Progress) -> dict[str, Any]:
+    """Run the experiments, and write results, pages and figures.
+
+    Args:
+        out: the folder; made if it is not there.
+        only: the name of one page, of which alone the experiments are run; the others' results are kept.
+        progress: is told what is going on.
+
+    Returns:
+        All results, those kept included.
+
+    Raises:
+        GatewiseError: for an unknown page or an experiment that fails; nothing is written then.
+    """
+    pages = _choose(only)
+    kept = read_results(out / RESULTS) if only is not None and (out / RESULTS).exists() else {}
+    results: dict[str, Any] = {**kept, **_run(pages, progress)}
+    progress("writing pages and figures")
+    _write(out, results, pages)
+    return results
+
+
+def check_report(out: Path, only: str | None, progress: Progress) -> list[str]:
+    """Tell where the committed report no longer says what a run says; write nothing.
+
+    Args:
+        out: the folder with the committed report.
+        only: the name of one page, or None for all.
+        progress: is told what is going on.
+
+    Returns:
+        A sentence for each disagreement: a page that is not what its results render to, a figure that is missing, a value
+        that a fresh run does not find again.
+
+    Raises:
+        GatewiseError: for an unknown page, results that cannot be read, or an experiment that fails.
+    """
+    pages = _choose(only)
+    committed = read_results(out / RESULTS)
+    found = list(_stale_pages(out, committed, (*pages, INDEX) if only is None else pages))
+    fresh = _run(pages, progress)
+    names = [name for name in fresh if name != "environment"]
+    return found + sorted(
+        disagreements({name: committed.get(name, {}) for name in names}, {name: fresh[name] for name in names})
+    )
+
+
+def _choose(only: str | None) -> Sequence[Page]:
+    if only is None:
+        return PAGES
+    chosen = [page for page in PAGES if only in (page.name, page.file)]
+    if not chosen:
+        known = ", ".join(page.name for page in PAGES)
+        raise InvalidValueError.because("the page", must=f"be one of {known}", but=f"is {only!r}", remedy="Choose one of them.")
+    return chosen
+
+
+def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
+    """Run what the pages need, two processes at a time, and merge what they found."""
+    needed = [(backend, name) for page in pages for backend, name in page.experiments]
+    grouped: dict[tuple[str, bool], list[str]] = {}
+    for backend, name in needed:
+        grouped.setdefault((backend, name in _LONG), []).append(name)
+    jobs = [Job(backend, tuple(names)) for (backend, _), names in sorted(grouped.items(), key=lambda item: -len(item[1]))]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        outputs = pool.map(lambda job: _run_job(job[1], Path(folder) / f"{job[0]}.json", progress), enumerate(jobs))
+        if any(page.figures for page in pages):
+            load_matplotlib()  # while the others work
+        found: dict[str, Any] = {"environment": {name: environment(value) for name, value in read_environment().items()}}
+        for job, results in zip(jobs, outputs, strict=True):
+            for name, tree in results.items():
+                found.setdefault(name, {})[job.backend] = tree
+    return found
+
+
+_LONG = frozenset({"parity"})
+"""Experiments that get a process of their own, so that both cores have something to do."""
+
+
+def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
+    command = [sys.executable, "-m", "compare.experiments", "--out", str(path), *job.experiments]
+    environment_of_job = {**os.environ, **_settings(job.backend)}
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, env=environment_of_job, stdout=subprocess.PIPE, stderr=errors, text=True) as process,  # noqa: S603
+    ):
+        for line in process.stdout or ():
+            progress(f"[{job.backend}] {line.rstrip()}")
+        if process.wait():
+            errors.seek(0)
+            raise ReportFailedError.because(
+                f"the experiments {', '.join(job.experiments)} on {job.backend}",
+                must="run to their end",
+                but=f"ended with exit status {process.returncode}:\n{errors.read()[-4000:]}",
+                remedy="Install what the message names, or report it with the message.",
+            )
+    return read_results(path)
+
+
+def _settings(backend: str) -> dict[str, str]:
+    """Give the environment of an experiment: its backend, the CPU, and this very project, however it was started."""
+    root = str(Path(__file__).resolve().parents[1])
+    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": paths}
+
+
+def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> Iterator[str]:
+    for page in pages:
+        path = out / page.file
+        if not path.exists():
+            yield f"{page.file} is missing"
+        elif path.read_text(encoding="utf-8") != page.render(results):
+            yield f"{page.file} is not what {RESULTS} renders to"
+        for figure in page.figures:
+            if not (out / figure.file).exists():
+                yield f"{figure.file}, a figure of {page.file}, is missing"
+
+
+def _write(out: Path, results: Mapping[str, Value | Results], pages: Sequence[Page]) -> None:
+    """Make everything beside the old report, then put it in place file by file."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as folder:
+        fresh = Path(folder)
+        write_results(results, fresh / RESULTS)
+        every: tuple[Page | Index, ...] = (*pages, INDEX)
+        for page in every:
+            (fresh / page.file).write_text(page.render(results), encoding="utf-8")
+            for figure in page.figures:
+                figure.draw(results, fresh / figure.file)
+        for path in sorted(fresh.iterdir()):
+            path.replace(out / path.name)
