@@ -60,5 +60,5 @@ class KerasOptions:
             )
         for name in ("dropout", "recurrent_dropout"):
             rate = getattr(self, name)
-            if not 0 <= rate <= 1:
+            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
                 raise InvalidValueError.because(name, must="lie between 0 and 1", but=f"is {rate!r}", remedy="Give a rate.")

@@ -68,6 +68,10 @@ def build(to: str, spec: RecurrentSpec, seed: int | None = None) -> Adapter:
         MissingFrameworkError: if the framework is not installed.
     """
     module = load(to)
+    if not isinstance(spec, RecurrentSpec):
+        raise InvalidTypeError.because(
+            "spec", must="be a RecurrentSpec", but=f"is {_named(spec)}", remedy="Make one: RecurrentSpec('lstm', 3, 8)."
+        )
     require_counterpart(spec, to)
     adapter: Adapter = module.build(spec, seed)
     return adapter
@@ -152,6 +156,10 @@ def _owner(native: Any) -> Framework:
 
 
 def _named(native: Any) -> str:
+    if isinstance(native, (list, tuple)):
+        return (
+            f"a {type(native).__name__} that begins with {_named(native[0])}" if native else f"an empty {type(native).__name__}"
+        )
     if isinstance(native, type):
         return f"the class {native.__qualname__}, not an instance"
     return f"a {type(native).__qualname__}"

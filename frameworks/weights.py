@@ -125,6 +125,13 @@ def _check_length(subject: str, what: str, found: int, expected: int) -> None:
 
 
 def _check_direction(weights: DirectionWeights, spec: RecurrentSpec, layer: int, place: str) -> None:
+    if not isinstance(weights, DirectionWeights):
+        raise InvalidTypeError.because(
+            place,
+            must="be a DirectionWeights",
+            but=f"is a {type(weights).__name__}",
+            remedy="Nest them as layers[layer][direction].",
+        )
     if sorted(weights.gates) != sorted(spec.gates):
         raise InvalidValueError.because(
             f"gates of {place}",

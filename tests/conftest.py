@@ -14,6 +14,7 @@ from frameworks import GatewiseError
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 pytest_plugins = ["pytester"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from frameworks.adapter import Mask, States, check_call
 from frameworks.errors import InvalidValueError
 from frameworks.keras.spec import read_spec
 from frameworks.keras.structure import Structure, take_apart
+from frameworks.keras.tensors import flatten, map_nested, to_numpy, view
 from frameworks.layouts import KERAS
 from frameworks.output import RecurrentOutput
 from frameworks.spec import DTypeName
@@ -69,7 +70,7 @@ class KerasAdapter:
     @property
     def batch_size(self) -> int | None:
         """The batch size of the stored states of a stateful layer; None where any will do."""
-        states = [state for layer in self._inner_layers() for state in _flat(layer.states)]
+        states = [state for layer in self._inner_layers() for state in flatten(layer.states)]
         return int(states[0].shape[0]) if self.options.stateful and states else None
 
     def get_weights(self) -> RecurrentWeights:
@@ -83,7 +84,7 @@ class KerasAdapter:
     def read(self, layer: int, direction: int) -> DirectionWeights:
         """Give the weights of one direction: views of the variables where their backend shares them, copies elsewhere."""
         cell = self._structure.cells[layer][direction]
-        return KERAS.read({name: _view(getattr(cell, name)) for name in KERAS.names(self.spec)}, self.spec, layer)
+        return KERAS.read({name: view(getattr(cell, name)) for name in KERAS.names(self.spec)}, self.spec, layer)
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
         """Write one direction, one variable at a time, each from a contiguous array that is let go afterwards."""
@@ -108,8 +109,9 @@ class KerasAdapter:
                 for direction, cell in enumerate(directions):
                     row = layer * len(directions) + direction
                     runner = self._runner(cell, backward=direction == 1)
-                    start = [np.ascontiguousarray(state[row]) for state in states]
-                    returned = runner(np.ascontiguousarray(inputs), initial_state=start, mask=mask, training=False)
+                    start = [self._to_tensor(state[row]) for state in states]
+                    given = None if mask is None else self._to_tensor(mask)
+                    returned = runner(self._to_tensor(inputs), initial_state=start, mask=given, training=False)
                     output, *final = map(to_numpy, returned)
                     halves.append(output[:, ::-1] if direction else output)
                     finals.append(final)
@@ -136,15 +138,23 @@ class KerasAdapter:
                 remedy="Wrap the cell as keras.layers.RNN(cell).",
             )  # fmt: skip
         states, mask = check_call(self.spec, inputs, initial_state, mask)
+        if self.batch_size not in (None, len(inputs)):
+            raise InvalidValueError.because(
+                "inputs of a stateful layer",
+                must=f"have its batch size, {self.batch_size}",
+                but=f"have {len(inputs)}",
+                remedy="Give as many rows as it was built for.",
+            )
         from_zeros = initial_state is None and not self.options.stateful
         result: Any = inputs
         returned: list[Any] = []
         with self._untouched():
             if from_zeros and mask is None and not isinstance(self.native, (list, tuple)):
                 return map_nested(to_numpy, self.native(inputs, training=False))
+            steps = None if mask is None else self._to_tensor(mask)
             for index, layer in enumerate(self._structure.layers):
                 given = {} if from_zeros else self._keras_states(index, states)
-                result = layer(result if index == 0 else _first(result), mask=mask, training=False, **given)
+                result = layer(result if index == 0 else _first(result), mask=steps, training=False, **given)
                 returned += _rest(result)
         if self.options.nesting == "model":
             result = (_first(result), *returned)
@@ -154,13 +164,19 @@ class KerasAdapter:
         directions = self.spec.num_directions
         layers = range(len(self._structure.cells)) if self.options.nesting == "cells" else [index]
         nested = [
-            [np.ascontiguousarray(state[layer * directions + direction]) for state in states]
+            [self._to_tensor(state[layer * directions + direction]) for state in states]
             for direction in range(directions)
             for layer in layers
         ]
         if self.options.nesting == "cells":
             return {"initial_state": nested}
         return {"initial_state": [state for one in nested for state in one]}
+
+    def _to_tensor(self, array: Array) -> Any:
+        # tf_keras takes no NumPy states; torch, behind Keras 3, no negative strides.
+        library = self._structure.library
+        make = library.backend.constant if library.__name__ == "tf_keras" else library.ops.convert_to_tensor
+        return make(np.ascontiguousarray(array), dtype=array.dtype.name)
 
     @property
     def _backend(self) -> str:
@@ -190,7 +206,7 @@ class KerasAdapter:
         seeds = [
             generator.state for cells in self._structure.cells for cell in cells if (generator := _seeds(cell)) is not None
         ]
-        kept = [state for layer in self._inner_layers() for state in _flat(getattr(layer, "states", None))] + seeds
+        kept = [state for layer in self._inner_layers() for state in flatten(getattr(layer, "states", None))] + seeds
         before = [np.array(to_numpy(variable)) for variable in kept]
         try:
             yield
@@ -199,41 +215,10 @@ class KerasAdapter:
                 variable.assign(value)
 
 
-def to_numpy(tensor: Any) -> Array:
-    """Give a tensor or variable of any backend as NumPy, without copying where its backend shares memory."""
-    tensor = getattr(tensor, "value", tensor) if not callable(getattr(tensor, "value", None)) else tensor
-    if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu().numpy()
-    return np.asarray(tensor)
-
-
-def map_nested(function: Any, nested: Any) -> Any:
-    """Apply a function to every leaf of nested tuples and lists."""
-    if isinstance(nested, (tuple, list)):
-        return type(nested)(map_nested(function, item) for item in nested)
-    return function(nested)
-
-
-def _view(variable: Any) -> Array:
-    tensor = variable.value
-    if hasattr(tensor, "read_value"):
-        # NumPy's own conversion copies a TensorFlow tensor; its buffer protocol shares it.
-        return np.asarray(memoryview(tensor.read_value()))
-    return to_numpy(tensor)
-
-
 def _seeds(cell: Any) -> Any:
     return (
         getattr(cell, "seed_generator", None) if getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0) else None
     )
-
-
-def _flat(states: Any) -> list[Any]:
-    if states is None:
-        return []
-    if isinstance(states, Sequence) or (hasattr(states, "__iter__") and not hasattr(states, "shape")):
-        return [leaf for state in states for leaf in _flat(state)]
-    return [states]
 
 
 def _first(result: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from frameworks.activations import ACTIVATIONS
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.keras.structure import Structure, cell_name
+from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
 
 RENAMED_ACTIVATIONS = {"tf_keras": {"hard_sigmoid": "keras2_hard_sigmoid"}}
@@ -30,8 +31,28 @@ def read_spec(structure: Structure) -> RecurrentSpec:
             expected = first.input_size if layer == 0 else len(directions) * first.hidden_size
             _require_equal(replace(first, input_size=expected), spec, f"layer {layer}, direction {direction}")
     for layer in structure.layers:
-        _require_dtype(layer, first.dtype)
+        for wrapper in _wrappers(layer):
+            _require_dtype(wrapper, first.dtype)
+    _require_apart([cell for directions in structure.cells for cell in directions])
     return replace(first, num_layers=len(specs), bidirectional=len(specs[0]) == 2)
+
+
+def _wrappers(layer: Any) -> Iterator[Any]:
+    """Yield a layer and all that its data passes on the way to its cells, each of which casts it to a dtype of its own."""
+    yield layer
+    for name in ("forward_layer", "backward_layer", "cell"):
+        if hasattr(layer, name):
+            yield from _wrappers(getattr(layer, name))
+
+
+def _require_apart(cells: Sequence[Any]) -> None:
+    if len({id(cell) for cell in cells}) != len(cells):
+        raise InvalidValueError.because(
+            f"{type(cells[0]).__name__} {cells[0].name!r}",
+            must="stand once in a stack",
+            but="stands there twice, with the same weights",
+            remedy="Give each layer and direction a cell of its own: torch's layers do not share weights.",
+        )
 
 
 def _cell_spec(cell: Any, library: ModuleType) -> RecurrentSpec:
@@ -44,6 +65,7 @@ def _cell_spec(cell: Any, library: ModuleType) -> RecurrentSpec:
         )
     name = cell_name(cell, library)
     _require_dtype(cell, cell.variable_dtype)
+    _require_stored_dtype(cell)
     return RecurrentSpec(
         cell=name,
         input_size=int(cell.kernel.shape[0]),
@@ -67,6 +89,17 @@ def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleTyp
         but=f"is {getattr(function, '__name__', function)!r}",
         remedy="Name a built-in activation; a function of your own has no counterpart here.",
     )
+
+
+def _require_stored_dtype(cell: Any) -> None:
+    stored = dtype_of(cell.kernel)
+    if stored != cell.variable_dtype:
+        raise InvalidTypeError.because(
+            f"the weights of {type(cell).__name__} {cell.name!r}",
+            must=f"be stored in the layer's dtype {cell.variable_dtype}",
+            but=f"are {stored}, as Keras's backend keeps them",
+            remedy="JAX keeps float64 only with JAX_ENABLE_X64=1 in the environment.",
+        )
 
 
 def _require_dtype(layer: Any, dtype: str) -> None:

@@ -127,8 +127,8 @@ def _join(parts: list[Any], library: ModuleType) -> Structure:
         if not isinstance(part, (library.layers.RNN, library.layers.Bidirectional)):
             raise _refused(
                 part,
-                "be a recurrent layer to be part of one stack",
-                f"is layer {parts.index(part)} of the stack",
+                f"be a recurrent layer of {library.__name__} to be part of one stack",
+                f"is a {type(part).__module__}.{type(part).__qualname__}, layer {parts.index(part)} of it",
                 "Pass the recurrent layers alone, as a list",
             )
         structures.append(take_apart(part))
@@ -209,6 +209,8 @@ def _is_converted(model: Any, parts: Sequence[Any], recurrent: Sequence[Any]) ->
         tensors, flow = list(model.inputs), [(part.input, part.output) for part in parts]
     except (AttributeError, ValueError):
         return False
+    if not all(_returns_all(part) for part in recurrent):
+        return False
     states: list[Any] = []
     for part, (given, returned) in zip(parts, flow, strict=True):
         if given is not tensors[0]:
@@ -218,6 +220,11 @@ def _is_converted(model: Any, parts: Sequence[Any], recurrent: Sequence[Any]) ->
             states.extend(tensors[1:])
     found = list(model.outputs)
     return len(found) == len(states) + 1 and all(a is b for a, b in zip(found, [tensors[0], *states], strict=True))
+
+
+def _returns_all(layer: Any) -> bool:
+    own = getattr(layer, "forward_layer", layer)
+    return bool(own.return_sequences and own.return_state)
 
 
 def cell_name(cell: Any, library: ModuleType) -> CellName:
@@ -241,7 +248,7 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
 def _require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> None:
     kind = next(getattr(library.layers, name) for name in names if isinstance(layer, getattr(library.layers, name)))
     for method in ("call", "inner_loop"):
-        if getattr(type(layer), method, None) is not getattr(kind, method, None):
+        if method in vars(layer) or getattr(type(layer), method, None) is not getattr(kind, method, None):
             raise _refused(layer, f"run {kind.__name__}'s own {method}", "overrides it", f"Pass a plain {kind.__name__}")
 
 

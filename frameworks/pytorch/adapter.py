@@ -101,9 +101,9 @@ class PyTorchAdapter:
             )
         device = next(self.native.parameters()).device
         with torch.no_grad():
-            states = tuple(torch.tensor(state, device=device) for state in arrays)
+            states = tuple(_to_tensor(state, device) for state in arrays)
             run = self._step_through if self.is_cell else self._run
-            output, finals = run(torch.tensor(inputs, device=device), states, lengths)
+            output, finals = run(_to_tensor(inputs, device), states, lengths)
             return RecurrentOutput(output.cpu().numpy(), *(final.cpu().numpy() for final in finals))
 
     def _parameters(self, layer: int, direction: int) -> Iterator[tuple[str, nn.Parameter]]:
@@ -134,6 +134,11 @@ class PyTorchAdapter:
                 outputs.append(stepped[0])
             current = stepped
         return torch.stack(outputs, dim=1), tuple(state[None] for state in current)
+
+
+def _to_tensor(array: Array, device: torch.device) -> torch.Tensor:
+    # torch takes no negative strides, which x[:, ::-1] has.
+    return torch.tensor(np.ascontiguousarray(array), device=device)
 
 
 def _as_tuple(states: torch.Tensor | Tensors) -> Tensors:

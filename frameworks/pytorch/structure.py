@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -102,6 +103,23 @@ def _require_parameters(module: nn.Module, spec: RecurrentSpec) -> None:
                 must=f"have shape {shape}",
                 but=f"has {tuple(found[name].shape)}",
                 remedy="It was assigned past load_state_dict, and torch may run all the same: load it in its shape.",
+            )
+    _require_apart(found)
+
+
+def _require_apart(parameters: Mapping[str, nn.Parameter]) -> None:
+    """Refuse memory that two weights share: what is written to the one would show in the other."""
+    owners: dict[int, str] = {}
+    for name, parameter in parameters.items():
+        other = owners.setdefault(parameter.data_ptr(), name)
+        if other != name or any(
+            size > 1 and not stride for size, stride in zip(parameter.shape, parameter.stride(), strict=True)
+        ):
+            raise InvalidValueError.because(
+                f"{name} of the module",
+                must="have memory of its own",
+                but=f"shares it with {other}" if other != name else f"is expanded, with strides {parameter.stride()}",
+                remedy="Assign a .clone() of it.",
             )
 
 
