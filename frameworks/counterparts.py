@@ -111,8 +111,8 @@ def require_counterpart(spec: RecurrentSpec, to: str, options: KerasOptions | No
     for limit, value in find_limits(spec, to, options):
         held = " or ".join(map(repr, limit.held)) if len(limit.held) < 4 else "one of its built-in ones"
         raise NoCounterpartError.because(
-            f"{limit.field} of a {spec.cell} that {LAYER_NAMES[to][spec.cell]} is to hold",
-            must=f"be {held}",
-            but=f"is {value!r}, and {limit.why}",
+            f"{limit.field} of the {LAYER_NAMES['keras'][spec.cell]}",
+            must=f"be {held} to fit {to}'s own {LAYER_NAMES[to][spec.cell]}",
+            but=f"is {value!r}: {limit.why}",
             remedy=f"{limit.remedy}.",
         )

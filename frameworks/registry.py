@@ -158,8 +158,10 @@ def _owner(native: Any) -> Framework:
 def _named(native: Any) -> str:
     if isinstance(native, (list, tuple)):
         return (
-            f"a {type(native).__name__} that begins with {_named(native[0])}" if native else f"an empty {type(native).__name__}"
+            f"a {type(native).__name__} whose first item is {_named(native[0])}"
+            if native
+            else f"an empty {type(native).__name__}"
         )
     if isinstance(native, type):
         return f"the class {native.__qualname__}, not an instance"
-    return f"a {type(native).__qualname__}"
+    return f"of type {type(native).__qualname__}"

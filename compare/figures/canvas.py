@@ -40,7 +40,9 @@ def make_canvas(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    # No layout engine: it draws everything several times over.
+    figure = Figure(figsize=size, facecolor="white")
+    figure.subplots_adjust(left=0.06, right=0.98, bottom=0.07, top=0.95, wspace=0.16, hspace=0.22)
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, width_ratios=width_ratios)
 

@@ -169,7 +169,9 @@ class KerasAdapter:
             for layer in layers
         ]
         if self.options.nesting == "cells":
-            return {"initial_state": nested}
+            # tf_keras takes the state of a cell that has one without a list around it.
+            bare = self._structure.library.__name__ == "tf_keras" and len(states) == 1
+            return {"initial_state": [one[0] for one in nested] if bare else nested}
         return {"initial_state": [state for one in nested for state in one]}
 
     def _to_tensor(self, array: Array) -> Any:

@@ -78,13 +78,14 @@ def _library_of(native: Any) -> ModuleType:
 
 
 def _open_layer(layer: Any, library: ModuleType) -> Structure:
-    _require_own_call(layer, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
     if getattr(layer, "time_major", False):
         raise _refused(layer, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
     stacked = isinstance(layer.cell, library.layers.StackedRNNCells)
     cells = list(layer.cell.cells) if stacked else [layer.cell]
-    for index, cell in enumerate(cells):
+    for cell in cells:
         cell_name(cell, library)
+    _require_own_call(layer, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
+    for index, cell in enumerate(cells):
         if cell.units != cells[0].units or cell_name(cell, library) != cell_name(cells[0], library):
             raise _unequal(f"cell {index}", layer)
     options = KerasOptions(
@@ -241,7 +242,7 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
         "the layer",
         must="be SimpleRNN, LSTM, GRU, Bidirectional or RNN over their cells",
         but=f"is {_described(cell)}",
-        remedy="A custom cell has no counterpart to build: write it in the other framework and compare it there.",
+        remedy="Pass the recurrent layer itself; a custom cell has no counterpart to build.",
     )
 
 

@@ -27,8 +27,8 @@ def build_like(source: Adapter) -> nn.Module:
     arguments = _arguments(source.spec, cell=source.is_cell)
     if source.dropout:
         arguments["dropout"] = source.dropout
-    # By way of the meta device, so that no time goes into initial weights.
-    module: nn.Module = _kind(source.spec, cell=source.is_cell)(**arguments, device="meta").to_empty(device="cpu")
+    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
+        module: nn.Module = _kind(source.spec, cell=source.is_cell)(**arguments)
     return module.train(getattr(source.native, "training", False) if source.framework == "pytorch" else False)
 
 
