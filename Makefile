@@ -15,8 +15,8 @@ report: $(INSTALLED)
 	$(BIN)/gatewise report
 
 test: $(INSTALLED)
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m backend
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m backend
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -29,10 +29,10 @@ check: lint types test
 	$(BIN)/gatewise report --check
 
 bench: $(INSTALLED)
-	$(BIN)/python -m pytest tests/benchmarks -o "python_files=bench_*.py" -s
+	$(BIN)/python tests/benchmarks/bench_copying.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # torch first, alone and unconstrained but for its own version: its flags may name an index that lacks the other pinned versions,
 # which the second install then puts in place.

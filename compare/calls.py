@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.evaluation import as_numpy
 from frameworks import RecurrentOutput
 from frameworks.adapter import Adapter, Mask, States, check_call
 from frameworks.errors import InvalidValueError
@@ -104,8 +105,22 @@ def given_call(
         batch, time = _extent(sides, initial_state, mask)
         inputs = np.random.default_rng(0).standard_normal((batch, time, spec.input_size)).astype(spec.dtype)
     check_call(spec, inputs, initial_state, mask)
+    if mask is not None and _reads_backwards(sides) and any(side.framework == "pytorch" for side in sides):
+        _require_left_padding(mask)
     label = "from zeros" if initial_state is None else "from the given states"
     return Call(label, inputs, initial_state, mask, _reads_backwards(sides))
+
+
+def _require_left_padding(mask: Mask) -> None:
+    """Refuse what is no right padding once it is read from its end: packing holds nothing else."""
+    for row, steps in enumerate(mask):
+        if not steps[-1] or np.any(steps[:-1] & ~steps[1:]):
+            raise InvalidValueError.because(
+                f"row {row} of mask",
+                must="be left padding for a layer with go_backwards, so that it is right padding when read from its end",
+                but=f"is {steps.astype(int).tolist()}",
+                remedy="Compare the two without a mask, or Keras with Keras.",
+            )
 
 
 def _reads_backwards(sides: tuple[Adapter, Adapter]) -> bool:
@@ -117,8 +132,8 @@ def _extent(sides: tuple[Adapter, Adapter], initial_state: Any, mask: Any) -> tu
     drawn = draw_calls(sides)[0].inputs
     batch, time = drawn.shape[:2]
     if initial_state is not None:
-        first = initial_state[0] if isinstance(initial_state, (tuple, list)) else initial_state
-        batch = first.shape[1] if getattr(first, "ndim", 0) == 3 else batch
+        first = next(iter(initial_state), None) if isinstance(initial_state, (tuple, list)) else initial_state
+        batch = first.shape[1] if isinstance(first, np.ndarray) and first.ndim == 3 else batch
     if getattr(mask, "ndim", 0) == 2:
         batch, time = mask.shape
     return batch, time
@@ -165,6 +180,13 @@ def _canonical_states(side: Adapter, states: Any) -> States:
             but=f"holds {len(flat)} for {spec.num_layers} layers",
             remedy="Give initial_state itself, as (layer * direction, batch, hidden).",
         )
+    if len({state.shape for state in flat}) != 1:
+        raise InvalidValueError.because(
+            "initial_state of keras_call",
+            must="hold arrays of one shape, (batch, hidden)",
+            but=f"holds {', '.join(str(state.shape) for state in flat)}",
+            remedy="Give one for each state of the layer.",
+        )
     # With stacked cells there is one direction, and with two directions one layer: the order is by row either way.
     return tuple(np.stack(flat[index :: len(names)]) for index in range(len(names)))
 
@@ -172,4 +194,4 @@ def _canonical_states(side: Adapter, states: Any) -> States:
 def _flatten(states: Any) -> list[Array]:
     if isinstance(states, (tuple, list)):
         return [leaf for state in states for leaf in _flatten(state)]
-    return [np.asarray(states)]
+    return [as_numpy("initial_state of keras_call", states)]

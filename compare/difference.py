@@ -31,8 +31,15 @@ class Difference:
 
     @property
     def needed(self) -> float:
-        """The least tolerance that would have passed."""
-        return self.max_abs / self.scale
+        """The least tolerance that would have passed: the quotient, but for the rounding of the product that is judged."""
+        least = self.max_abs / self.scale
+        if least == 0 or not math.isfinite(least):
+            return least
+        while least * self.scale < self.max_abs:
+            least = math.nextafter(least, math.inf)
+        while (less := math.nextafter(least, 0)) * self.scale >= self.max_abs:
+            least = less
+        return least
 
 
 def measure(expected: Array, actual: Array, counts: npt.NDArray[np.bool_] | None = None) -> Difference:

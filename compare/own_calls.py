@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.calls import Call
-from compare.difference import measure
+from compare.difference import Difference, measure
 from compare.returns import returns_map
-from compare.verdict import Comparison
+from compare.verdict import Comparison, Where
 from frameworks import RecurrentOutput
 from frameworks.adapter import Adapter
 
@@ -37,14 +37,22 @@ def compare_own_call(side: Adapter, role: str, other: RecurrentOutput, call: Cal
     for item, one, two in zip(mapping.items, predicted, returned, strict=True):
         counts = _counts(item.shape, call, side)
         difference = measure(one, two, counts)
-        where = (
-            None
-            if difference.index is None or not difference.max_abs
-            else dict(zip(item.shape, difference.index, strict=False))
-        )
+        where = _place(item.shape, difference, side)
         yield Comparison.of(
             f"{item.keras} of {role}'s own call, {call.label}", difference, where, tolerance, item.pytorch, kind="own call"
         )
+
+
+def _place(axes: tuple[str, ...], difference: Difference, side: Adapter) -> Where | None:
+    if difference.index is None or not difference.max_abs:
+        return None
+    where: dict[str, int | str] = {}
+    for axis, index in zip(axes, difference.index, strict=True):
+        if axis == "direction * hidden":
+            where["direction"], where["unit"] = divmod(index, side.spec.hidden_size)
+        else:
+            where[{"time": "time step", "hidden": "unit"}.get(axis, axis)] = index
+    return where
 
 
 def _counts(axes: tuple[str, ...], call: Call, side: Adapter) -> Array | None:

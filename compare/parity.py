@@ -25,7 +25,8 @@ Array = npt.NDArray[Any]
 __all__ = ["ParityResult", "assert_parity", "check_parity"]
 
 _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
-_MEANINGS = ("bias", "activation", "recurrent_activation", "reset_after")
+_MEANINGS = ("activation", "recurrent_activation", "reset_after")
+_CALLS = ("return_sequences", "return_state", "merge_mode", "stateful", "zero_output_for_mask", "dropout", "recurrent_dropout")
 
 
 def check_parity(
@@ -65,11 +66,12 @@ def check_parity(
     allowed = choose_tolerance(sides, tolerance)
     weights = sides[0].get_weights(), sides[1].get_weights()
     comparisons = list(_compare_weights(*weights, allowed))
-    notes = [*_spec_notes(*sides), *sides[0].notes, *sides[1].notes, *(note for call in calls for note in call.notes)]
+    differences = tuple(_named_differences(sides[0].spec, sides[1].spec, _MEANINGS))
+    notes = [*_call_notes(*sides), *sides[0].notes, *sides[1].notes, *(note for call in calls for note in call.notes)]
     same = all(comparison.max_abs == 0 for comparison in comparisons) and sides[0].spec == sides[1].spec
     for call in calls:
         comparisons += _compare_call(sides, weights, call, allowed, same_weights=same)
-    return ParityResult(tuple(comparisons), allowed, tuple(dict.fromkeys(notes)))
+    return ParityResult(tuple(comparisons), allowed, tuple(dict.fromkeys(notes)), differences)
 
 
 def assert_parity(
@@ -108,11 +110,18 @@ def _require_comparable(expected: Adapter, actual: Adapter) -> None:
             )
 
 
-def _spec_notes(expected: Adapter, actual: Adapter) -> Iterator[str]:
-    for name in _MEANINGS:
-        wanted, found = getattr(expected.spec, name), getattr(actual.spec, name)
+def _named_differences(expected: object, actual: object, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        wanted, found = getattr(expected, name), getattr(actual, name)
         if wanted != found:
-            yield f"{name} differs: {wanted!r} in expected, {found!r} in actual"
+            yield f"{name} is {wanted!r} in expected, {found!r} in actual"
+
+
+def _call_notes(expected: Adapter, actual: Adapter) -> Iterator[str]:
+    yield from _named_differences(expected.spec, actual.spec, ("bias",))
+    if expected.options is not None and actual.options is not None:
+        for difference in _named_differences(expected.options, actual.options, _CALLS):
+            yield f"the two are called alike here, but {difference}"
 
 
 def _compare_weights(expected: RecurrentWeights, actual: RecurrentWeights, tolerance: float) -> Iterator[Comparison]:

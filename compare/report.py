@@ -54,8 +54,12 @@ def make_report(out: Path, only: str | None, progress: Progress) -> dict[str, An
         GatewiseError: for an unknown page or an experiment that fails; nothing is written then.
     """
     pages = _choose(only)
+    if out.exists() and not out.is_dir():
+        raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Give another --out.")
     kept = read_results(out / RESULTS) if only is not None and (out / RESULTS).exists() else {}
-    results: dict[str, Any] = {**kept, **_run(pages, progress)}
+    fresh = _run(pages, progress)
+    _require_same_versions(kept, fresh)
+    results: dict[str, Any] = {**kept, **fresh}
     progress("writing pages and figures")
     _write(out, results, pages)
     return results
@@ -84,6 +88,19 @@ def check_report(out: Path, only: str | None, progress: Progress) -> list[str]:
     return found + sorted(
         disagreements({name: committed.get(name, {}) for name in names}, {name: fresh[name] for name in names})
     )
+
+
+def _require_same_versions(kept: Mapping[str, Any], fresh: Mapping[str, Any]) -> None:
+    """Refuse to mix results of two environments under one heading."""
+    before, now = kept.get("environment", fresh["environment"]), fresh["environment"]
+    changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    if changed:
+        raise InvalidValueError.because(
+            "the other pages' results",
+            must="have been made in this environment",
+            but=f"differ in {', '.join(sorted(changed))}",
+            remedy="Run all pages: leave out --only, or write to another --out.",
+        )
 
 
 def _choose(only: str | None) -> Sequence[Page]:
@@ -148,7 +165,9 @@ def _settings(backend: str) -> dict[str, str]:
 def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> Iterator[str]:
     for page in pages:
         path = out / page.file
-        if not path.exists():
+        if isinstance(page, Page) and not page.covers(results):
+            yield f"{RESULTS} has nothing for {page.file}"
+        elif not path.exists():
             yield f"{page.file} is missing"
         elif path.read_text(encoding="utf-8") != page.render(results):
             yield f"{page.file} is not what {RESULTS} renders to"

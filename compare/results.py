@@ -63,8 +63,8 @@ def control(size: float) -> Value:
 
 
 def measured(error: float, allowed: float) -> Value:
-    """Make an error and the largest that passes; NaN, which JSON cannot hold, becomes None and never passes."""
-    return Value("measured", None if math.isnan(error) else float(error), float(allowed))
+    """Make an error and the largest that passes; NaN and infinity, which JSON cannot hold, become None and never pass."""
+    return Value("measured", float(error) if math.isfinite(error) else None, float(allowed))
 
 
 def environment(value: Any) -> Value:

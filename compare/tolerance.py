@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from types import MappingProxyType
 
 from frameworks.adapter import Adapter
@@ -21,8 +22,7 @@ def choose_tolerance(adapters: Iterable[Adapter], tolerance: float | None) -> fl
     """
     if tolerance is None:
         return max(TOLERANCES[adapter.precision] for adapter in adapters)
-    number: object = tolerance
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < math.inf:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, Real) or not 0 < float(tolerance) < math.inf:
         raise InvalidValueError.because(
             "tolerance", must="be a positive number", but=f"is {tolerance!r}", remedy="Leave it out for the dtype's own."
         )

@@ -102,16 +102,20 @@ class ParityResult:
     Args:
         comparisons: in the order in which they were made.
         tolerance: what was allowed as a share of max(1, max |expected|).
-        notes: what a reader should know: differing specs, coarser arithmetic, steps left out.
+        notes: what a reader should know: flags that differ, coarser arithmetic, steps left out.
+        differences: what the two compute differently by their own word, such as another activation; each is a failure.
     """
 
     comparisons: tuple[Comparison, ...]
     tolerance: float
     notes: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """Failed if anything has failed, else ill-conditioned if anything is, else passed."""
+        if self.differences:
+            return "failed"
         verdicts = {comparison.verdict for comparison in self.comparisons}
         return next((verdict for verdict in ("failed", "ill-conditioned") if verdict in verdicts), "passed")
 
@@ -137,13 +141,17 @@ class ParityResult:
     def __str__(self) -> str:
         """Give the verdict, the cause or the worst difference, the notes, and the table of what was compared."""
         lines = [f"parity {self.verdict}: {len(self.comparisons)} comparisons at tolerance {self.tolerance:g}"]
+        lines += [f"failed: {difference}" for difference in self.differences]
         if self.passed:
             lines.append(f"largest: {self.worst}")
         elif self.cause is not None:
             lines.append(f"cause: the weights differ: {self.cause}")
         elif self.verdict == "ill-conditioned":
             lines += [f"{each}" for each in self.comparisons if each.ill_conditioned]
-            lines.append("The expected layer itself is farther from the float64 reference of its own weights than is allowed.")
+            lines.append(
+                "The expected layer itself is farther from the float64 reference of its own weights than is allowed: its "
+                "states are too large or too chaotic to tell, or it does not compute what its weights say."
+            )
         if not self.passed:
             lines += [f"failed: {each}" for each in self.comparisons if each.verdict == "failed" and each is not self.cause][:8]
         lines += [f"note: {note}" for note in self.notes]

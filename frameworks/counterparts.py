@@ -35,7 +35,8 @@ class Limit:
 
 _ALL: tuple[CellName, ...] = ("rnn", "lstm", "gru")
 _BY_HAND = "Write the recurrence by hand over get_weights(), step by step as frameworks.reference does"
-_MODULE = "Copy the weights into a module of your own with copy_weights and call it as compare.returns_map(layer).call says"
+_MODULE = "Copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
+_MERGED = f"{_MODULE}, and join its results with .to_keras of that map"
 
 LIMITS: tuple[Limit, ...] = (
     Limit("pytorch", "activation", ("rnn",), ("tanh", "relu"), "torch's `nonlinearity` is tanh or relu", _BY_HAND),
@@ -83,7 +84,7 @@ CALL_LIMITS: tuple[Limit, ...] = tuple(
     for field, held, why, remedy in (
         ("go_backwards", (False,), "the counterpart reads the sequence from its start", _MODULE),
         ("stateful", (False,), "the counterpart starts every call from zeros", f"{_MODULE}, and carry the states yourself"),
-        ("merge_mode", ("concat",), "the counterpart concatenates the directions", _MODULE),
+        ("merge_mode", ("concat",), "the counterpart concatenates the directions", _MERGED),
         ("dropout", (0.0,), "Keras draws one mask for all time steps inside the cell", "Set it to 0 for inference"),
         ("recurrent_dropout", (0.0,), "Keras masks the hidden state inside the cell", "Set it to 0 for inference"),
     )

@@ -125,8 +125,12 @@ def quiet_stderr() -> Iterator[None]:
 
     TensorFlow writes its first lines past Python and before its own log level applies, so nothing milder keeps them away.
     """
-    sys.stderr.flush()
-    kept = os.dup(2)
+    try:
+        kept = os.dup(2)
+    except OSError:  # a service without a standard error has nothing to keep quiet
+        yield
+        return
+    _flush_stderr()
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
@@ -136,9 +140,14 @@ def quiet_stderr() -> Iterator[None]:
             os.write(kept, held.read())
             raise
         finally:
-            sys.stderr.flush()
+            _flush_stderr()
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _flush_stderr() -> None:
+    if sys.stderr is not None:
+        sys.stderr.flush()
 
 
 def _owner(native: Any) -> Framework:

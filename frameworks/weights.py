@@ -94,7 +94,7 @@ def _owned(weights: DirectionWeights) -> DirectionWeights:
 
 
 def _canonical(gates: tuple[str, ...]) -> tuple[str, ...]:
-    return next(order for order in GATES.values() if set(order) == set(gates))
+    return next((order for order in GATES.values() if set(order) == set(gates)), gates)
 
 
 def check_weights(weights: RecurrentWeights, spec: RecurrentSpec) -> None:
@@ -132,6 +132,11 @@ def _check_direction(weights: DirectionWeights, spec: RecurrentSpec, layer: int,
             but=f"is a {type(weights).__name__}",
             remedy="Nest them as layers[layer][direction].",
         )
+    for part in ("kernel", "recurrent_kernel"):
+        if getattr(weights, part) is None:
+            raise InvalidTypeError.because(
+                f"{part} of {place}", must="be a NumPy array", but="is None", remedy="Only biases may be missing."
+            )
     if sorted(weights.gates) != sorted(spec.gates):
         raise InvalidValueError.because(
             f"gates of {place}",

@@ -79,7 +79,7 @@ def _snapshot(native: Any) -> Any:
 
 
 def _keras_snapshot(native: Any) -> dict[str, Any]:
-    found = {f"{index} {variable.name}": _bytes(variable) for index, variable in enumerate(native.variables)}
+    found: dict[str, Any] = {f"{index} {variable.name}": _bytes(variable) for index, variable in enumerate(native.variables)}
     for index, layer in enumerate(native._flatten_layers()):
         states = getattr(layer, "states", None)
         leaves = states if isinstance(states, (list, tuple)) else [states]

@@ -10,18 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.difference import measure
+from compare.experiments.snippets import run_snippet
 from compare.results import Results, control, exact, measured
-from compare.studies.real_models.models import StoredCase, StoredModel, load_all
+from compare.studies.real_models.models import StoredCase, StoredModel, load, load_all
 from frameworks import RecurrentOutput, RecurrentWeights, adapt, build, convert
 from frameworks.adapter import Adapter
-from frameworks.layouts import KERAS, PYTORCH
 
 Array = npt.NDArray[np.floating]
 
 TOLERANCE = 2e-5
 """As a share of max(1, max |expected|): the recorded values are float32, some of them after many steps."""
-
-_LAYOUTS = {"keras": KERAS, "pytorch": PYTORCH}
 
 
 def run(progress: Callable[[str], None]) -> Results:
@@ -33,45 +31,47 @@ def run(progress: Callable[[str], None]) -> Results:
     return results
 
 
+CODE = {
+    "keras": """\
+model = load("{name}")
+layer = build("keras", model.spec)
+layer.native.set_weights([model.weights[name] for name in ("kernel", "recurrent_kernel", "bias")])
+rnn = convert(layer, to="pytorch")
+""",
+    "pytorch": """\
+model = load("{name}")
+rnn = build("pytorch", model.spec)
+rnn.native.load_state_dict({{name: torch.tensor(array) for name, array in model.weights.items()}})
+layer = convert(rnn, to="keras")
+""",
+}
+"""The port, by the framework in whose layout the weights are stored."""
+
+
 def _run_model(model: StoredModel) -> Results:
-    other = "pytorch" if model.origin == "keras" else "keras"
-    source = build(model.origin, model.spec)
-    source.set_weights(_weights(model))
-    ported = adapt(convert(source, to=other))
+    import torch
+
+    code = CODE[model.origin].format(name=model.name)
+    _, names = run_snippet(code, {"load": load, "build": build, "convert": convert, "torch": torch})
+    source, ported = (names[name] for name in (("layer", "rnn") if model.origin == "keras" else ("rnn", "layer")))
     facts = ("package", "version", "license", "author", "homepage", "file", "sha256", "subject", "origin", "expected_from")
     return {
         "facts": exact({name: getattr(model, name) for name in facts}),
         "spec": exact(dict(vars(model.spec))),
         "rows": exact([row for case in model.cases for row in case.rows]),
-        "in its own framework": measured(_error(source, model), TOLERANCE),
-        "ported": measured(_error(ported, model), TOLERANCE),
-        "recurrent kernel not transposed": control(_error(_broken(model, other), model)),
+        "code": exact(code),
+        "in the layout's own framework": measured(_error(adapt(source), model), TOLERANCE),
+        "ported": measured(_error(adapt(ported), model), TOLERANCE),
+        "recurrent kernel not transposed": control(_error(_broken(adapt(ported)), model)),
     }
 
 
-def _weights(model: StoredModel) -> RecurrentWeights:
-    spec, layout = model.spec, _LAYOUTS[model.origin]
-
-    def stored(name: str, layer: int, direction: int) -> Array:
-        return model.weights[name if model.origin == "keras" else f"{name}_l{layer}{'_reverse' * direction}"]
-
-    return RecurrentWeights(
-        tuple(
-            tuple(
-                layout.read({name: stored(name, layer, direction) for name in layout.names(spec)}, spec, layer)
-                for direction in range(spec.num_directions)
-            )
-            for layer in range(spec.num_layers)
-        )
-    )
-
-
-def _broken(model: StoredModel, framework: str) -> Adapter:
+def _broken(ported: Adapter) -> Adapter:
     """Build the port that everyone writes first: square blocks fit either way round."""
-    layer = build(framework, model.spec)
+    layer = build(ported.framework, ported.spec)
     layers = tuple(
         tuple(replace(one, recurrent_kernel=one.recurrent_kernel.transpose(0, 2, 1)) for one in directions)
-        for directions in _weights(model).layers
+        for directions in ported.get_weights().layers
     )
     layer.set_weights(RecurrentWeights(layers))
     return layer

@@ -111,8 +111,8 @@ from frameworks import copy_weights
 ids = np.random.default_rng(1).integers(0, 50, size=(4, 7))          # (batch, time)
 hidden = np.random.default_rng(2).normal(size=(4, 16)).astype("float32")
 
-encoder, twin = Encoder(50, 8, 16), TorchEncoder(50, 8, 16)
 keras.utils.set_random_seed(0)
+encoder, twin = Encoder(50, 8, 16), TorchEncoder(50, 8, 16)
 encoder(ids, hidden)                                                 # builds it
 twin.embedding.weight.data.copy_(torch.tensor(encoder.embedding.get_weights()[0]))
 copy_weights(encoder.gru, twin.gru)

@@ -26,8 +26,8 @@ class Index:
         backends = sorted({backend for page in covered for backend, _ in page.experiments}, reverse=True)
         parts = [
             "# Reports",
-            "What is the same between recurrent layers in Keras and PyTorch, what is not, and how to carry it over. Every number and "
-            "every printed array below was made by running the code beside it; nothing is written by hand.",
+            "What is the same between recurrent layers in Keras and PyTorch, what is not, and how to carry it over. The numbers, "
+            "the printed arrays and the maps on these pages were made by running both frameworks; no number is written by hand.",
             table(("page", "checks", "verdict"), rows),
             f"Run with {versions(results)}; Keras on {' and '.join(backends)}.",
             "Everything that the pages say stands as data in [results.json](results.json).",

@@ -102,11 +102,13 @@ def cell(item: object) -> str:
 def number(value: Value) -> str:
     """Write an error: exactly nothing as 0, otherwise two digits; what holds NaN says so."""
     if value.value is None:
-        return "NaN"
+        return "NaN or infinite"
     return "0" if value.value == 0 else f"{value.value:.2g}" if value.value >= 1e-3 else f"{value.value:.1e}"
 
 
 def worst(values: Iterable[Value]) -> str:
     """Write the largest of some errors."""
     found = list(values)
-    return "NaN" if any(value.value is None for value in found) else number(max(found, key=lambda value: value.value))
+    return (
+        "NaN or infinite" if any(value.value is None for value in found) else number(max(found, key=lambda value: value.value))
+    )

@@ -48,7 +48,7 @@ def _explain() -> str:
         "call returns with what the [return-value map](return-values.md) makes of PyTorch's results. Each from zeros and from random "
         "initial states; batch, time, input and hidden size all differ.\n\n"
         "The numbers are the *needed tolerance*: the largest error as a share of max(1, max |expected|). Allowed are 1e-5 in float32 "
-        "and 1e-12 in float64; on the torch backend 1e-5 in both, since Keras multiplies matrices in float32 there whatever the dtype."
+        "and 1e-12 in float64; on the torch backend 1e-5 in both, since Keras's own `matmul` works in float32 there, whatever the dtype."
     )
 
 

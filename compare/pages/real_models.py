@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from compare.pages.page import Page, Tree, code, number, table, worst
 
-_CODE = {
-    "keras": """\
-layer = keras.models.load_model(...).get_layer(...)   # however the file opens
-rnn = convert(layer, to="pytorch")                    # {pytorch}
-assert_parity(layer, rnn)
-""",
-    "pytorch": """\
-rnn = {pytorch}
-rnn.load_state_dict(...)                              # the tensors of the file
-layer = convert(rnn.eval(), to="keras")
-""",
-}
-_TORCH = {"lstm": "nn.LSTM", "gru": "nn.GRU", "rnn": "nn.RNN"}
+_IMPORTS = """\
+import torch
+from compare.studies.real_models.models import load
+from frameworks import build, convert
+"""
 
 
 def _models(results: Tree) -> Tree:
@@ -40,18 +32,20 @@ def _body(results: Tree) -> str:
             f"[{name}](#{name})",
             _layer(model),
             f"{model['facts'].value['origin']} to {'pytorch' if model['facts'].value['origin'] == 'keras' else 'keras'}",
-            number(model["in its own framework"]),
+            number(model["in the layout's own framework"]),
             number(model["ported"]),
             number(model["recurrent kernel not transposed"]),
         )
         for name, model in models.items()
     ]
-    headers = ("model", "layer", "carried over from", "error where it was trained", "error of the port", "of a wrong port")
+    headers = ("model", "layer", "weights stored as, to", "error before the port", "error of the port", "of a wrong port")
     intro = (
-        "The wrong port leaves the recurrent kernel untransposed: its blocks are square, so no shape check notices. Expected values "
-        "were recorded with the models' original code, not with this project."
+        "Errors are shares of max(1, max |expected|), against values that were recorded with other code than this project's; the section "
+        "of each model says which. *Before the port*: the same weights in the framework whose layout they are stored in. The wrong port "
+        "leaves the recurrent kernel untransposed: its blocks are square, so no shape check notices."
     )
-    return "\n\n".join([table(headers, rows), intro, *(_section(name, model) for name, model in models.items())])
+    imports = f"Each port below is the code that was run, after\n\n{code('python', _IMPORTS)}"
+    return "\n\n".join([table(headers, rows), intro, imports, *(_section(name, model) for name, model in models.items())])
 
 
 def _layer(model: Tree) -> str:
@@ -62,9 +56,7 @@ def _layer(model: Tree) -> str:
 
 
 def _section(name: str, model: Tree) -> str:
-    facts, spec = model["facts"].value, model["spec"].value
-    extra = f", num_layers={spec['num_layers']}" * (spec["num_layers"] > 1) + ", bidirectional=True" * spec["bidirectional"]
-    module = f"{_TORCH[spec['cell']]}({spec['input_size']}, {spec['hidden_size']}{extra}, batch_first=True)"
+    facts = model["facts"].value
     rows = [
         ("package", f"[{facts['package']} {facts['version']}]({facts['homepage']}), {facts['author']}, {facts['license']}"),
         ("file", f"`{facts['file']}`"),
@@ -76,7 +68,7 @@ def _section(name: str, model: Tree) -> str:
         f"## {name}",
         facts["subject"],
         table(("", ""), rows),
-        code("python", _CODE[facts["origin"]].format(pytorch=module)),
+        code("python", model["code"].value),
     )
     return "\n\n".join(parts)
 

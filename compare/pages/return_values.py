@@ -25,25 +25,25 @@ def _verdict(results: Tree) -> str:
     found = _found(results)
     minimal = found["minimal"]
     calls = [entry for layers in found["map"].values() for entry in layers.values()]
-    largest = worst([*(entry["error"] for entry in calls), *(entry["error of the way back"] for entry in calls)])
+    largest = worst(entry[key] for entry in calls for key in ("error", "error of the way back") if key in entry)
     return (
         f"With both flags on, an LSTM returns {minimal['lstm']['arrays'].value} arrays (`output, h, c`) and a GRU "
-        f"{minimal['gru']['arrays'].value} (`output, h`): the GRU has no cell state. `output[:, -1]` and `h` are the same numbers. "
-        f"{len(calls)} Keras calls follow from PyTorch's `(output, h_n, c_n)`, each executed both ways, at most {largest} off."
+        f"{minimal['gru']['arrays'].value} (`output, h`): the GRU has no cell state. `output[:, -1]` and `h` are the same numbers (in one direction, without a mask). "
+        f"{len(calls)} Keras calls follow from PyTorch's `(output, h_n, c_n)`, each executed, and read back where its own flags suffice, at most {largest} off."
     )
 
 
 def _body(results: Tree) -> str:
     found = _found(results)
     parts = [
+        "## How many arrays, of which shapes",
+        _shapes(found["map"]),
+        _count_states(found["map"]),
         "## LSTM against GRU",
         *_minimal(found["minimal"]),
         _WHY,
         "## Which arrays are the same numbers",
         _same_numbers(found["minimal"]),
-        "## How many arrays, of which shapes",
-        _shapes(found["map"]),
-        "States by layer: SimpleRNN 1, GRU 1, LSTM 2; twice as many when bidirectional.",
         "## The Encoder of the translation tutorial",
         *_encoder(found["encoder"]),
         "## The classic mistakes",
@@ -88,6 +88,15 @@ def _shapes(found: Tree) -> str:
                 arrays = ", ".join(f"`{shape}`" for _, _, shape, _ in items)
                 rows.append((f"`{written}`", len(items), arrays))
     return table(("call", "arrays", "their shapes"), rows)
+
+
+def _count_states(found: Tree) -> str:
+    """Count the arrays beyond the output where both flags are on."""
+    counts = {
+        name: max(len(entry["items"].value) - 1 for entry in layers.values() if entry["form"].value == "one layer")
+        for name, layers in sorted(found.items(), key=lambda item: item[0], reverse=True)
+    }
+    return f"States of a layer: {', '.join(f'{name} {count}' for name, count in counts.items())}; twice as many when bidirectional."
 
 
 def _encoder(encoder: Tree) -> Iterator[str]:
@@ -164,22 +173,27 @@ def _map(found: Tree) -> Iterator[str]:
     for name in ("LSTM", "GRU", "SimpleRNN"):
         yield f"### {name}: from PyTorch to Keras"
         if name == "SimpleRNN":
-            yield "The expressions are the GRU's; run with both flags on and with both off."
+            yield "Run with both flags on and with both off."
         yield _forward(found[name])
         yield f"### {name}: from Keras to PyTorch"
         yield _reverse(found[name])
     yield (
-        "Equivalent expressions, where nothing is packed or masked: "
-        + "; ".join(
-            dict.fromkeys(
-                f"`{text}`, {caveat}"
-                for layers in found.values()
-                for entry in layers.values()
-                for text, caveat in entry["also"].value
-            )
-        )
-        + ". The map prefers `h_n`, which is right under packing too."
+        "An error of the way back stands where the call's own flags determine something; an expression with other flags is that of the "
+        "row with these flags. Equivalent expressions, by the condition under which they hold (the map prefers `h_n`, which is right "
+        "under packing too):"
     )
+    yield "\n".join(f"* {caveat}: {', '.join(f'`{text}`' for text in texts)}" for caveat, texts in _equivalents(found).items())
+
+
+def _equivalents(found: Tree) -> dict[str, list[str]]:
+    by_caveat: dict[str, list[str]] = {}
+    for layers in found.values():
+        for entry in layers.values():
+            for text, caveat in entry["also"].value:
+                texts = by_caveat.setdefault(caveat, [])
+                if text not in texts:
+                    texts.append(text)
+    return by_caveat
 
 
 def _forward(layers: Tree) -> str:
@@ -199,7 +213,7 @@ def _reverse(layers: Tree) -> str:
     rows = []
     for written, entry in layers.items():
         read = "<br>".join(_read(*each) for each in entry["reverse"].value)
-        rows.append((f"`{written}`", read, number(entry["error of the way back"])))
+        rows.append((f"`{written}`", read, number(entry["error of the way back"]) if "error of the way back" in entry else ""))
     return table(("Keras", "PyTorch's arrays", "error"), rows)
 
 

@@ -32,7 +32,7 @@ def _verdict(results: Tree) -> str:
     return (
         "Transpose every kernel; exchange a GRU's first two gates, an LSTM's none; split an LSTM's one bias into two whose sum it is, "
         f"and keep a GRU's two apart. Done so, the outputs differ by {right}; each omitted step costs between {number(smallest)} and "
-        f"{worst(controls)}, and none of them raises an error."
+        f"{worst(controls)}, and where the shapes agree, none raises an error."
     )
 
 
@@ -43,7 +43,7 @@ def _body(results: Tree) -> str:
         _gates(found["layouts"]),
         f"![The gate blocks of an LSTM and a GRU kernel in Keras and in PyTorch]({_FILE})",
         "Each block of the kernel is one gate's. Keras has the inputs as rows and the gates side by side, PyTorch the gates one below "
-        "the other and the inputs as columns. The picture was made by filling the blocks in Keras and copying them.",
+        "the other and the inputs as columns. That this is the order is shown by the outputs: see what it costs to leave it out, below.",
         "## The arrays",
         _arrays(found["layouts"]),
         "`(gate hidden)` is one axis of gates times units, `from` the unit that a recurrent kernel reads, `pair` the two biases of a "
@@ -65,7 +65,7 @@ def _gates(layouts: Tree) -> str:
         (title, ", ".join(layout["keras gates"].value), ", ".join(layout["pytorch gates as copied"].value))
         for title, layout in layouts.items()
     ]
-    return table(("layer", "gates in Keras", "gates in PyTorch, as they arrived"), rows)
+    return table(("layer", "gates in Keras", "gates in PyTorch"), rows)
 
 
 def _arrays(layouts: Tree) -> str:

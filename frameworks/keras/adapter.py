@@ -12,9 +12,9 @@ import numpy.typing as npt
 from frameworks import copying
 from frameworks.adapter import Mask, States, check_call
 from frameworks.errors import InvalidValueError
-from frameworks.keras.spec import read_spec
+from frameworks.keras.spec import read_spec, require_whole
 from frameworks.keras.structure import Structure, take_apart
-from frameworks.keras.tensors import flatten, map_nested, to_numpy, view
+from frameworks.keras.tensors import flatten, map_nested, overwritten, to_numpy, view
 from frameworks.layouts import KERAS
 from frameworks.output import RecurrentOutput
 from frameworks.spec import DTypeName
@@ -49,6 +49,7 @@ class KerasAdapter:
                 remedy="Adapt and convert layer.forward_layer and layer.backward_layer, a torch module each.",
             )
         self.spec = read_spec(structure)
+        require_whole(native, structure, self.spec.dtype)
         self.native = native
         self.options = structure.options
         self.dropout = structure.dropout
@@ -87,12 +88,11 @@ class KerasAdapter:
         return KERAS.read({name: view(getattr(cell, name)) for name in KERAS.names(self.spec)}, self.spec, layer)
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write one direction, one variable at a time, each from a contiguous array that is let go afterwards."""
+        """Write one direction, one variable at a time."""
         cell = self._structure.cells[layer][direction]
-        for name, shape in KERAS.shapes(self.spec, layer).items():
-            ready = np.empty(shape, self.spec.dtype)
-            copying.fill({name: ready}, KERAS, self.spec, layer, source)
-            getattr(cell, name).assign(ready)
+        for name in KERAS.names(self.spec):
+            with overwritten(getattr(cell, name)) as array:
+                copying.fill({name: array}, KERAS, self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the cells in inference with flags of their own, see `Adapter.forward`.
@@ -188,6 +188,7 @@ class KerasAdapter:
     def _runner(self, cell: Any, *, backward: bool) -> Any:
         return self._structure.library.layers.RNN(
             cell,
+            name="gatewise_runner",  # a name of Keras's own making would move the user's counters on
             return_sequences=True,
             return_state=True,
             go_backwards=backward,

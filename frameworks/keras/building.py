@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -20,11 +23,27 @@ _OVERWRITTEN = dict.fromkeys(_SEEDED, "zeros")
 def build(spec: RecurrentSpec, seed: int | None = None) -> KerasAdapter:
     """Build a layer or a functional model with Keras's default initialisation, the same for the same seed."""
     seeds = count(seed) if seed is not None else None
-    return KerasAdapter(_assemble(spec, 0.0, seeds, {}))
+    with _untouched_random():
+        return KerasAdapter(_assemble(spec, 0.0, seeds, {}))
 
 
 def build_like(source: Adapter) -> Any:
     """Build the layer, model or cell that a conversion writes its weights into, zero until then."""
+    with _untouched_random():
+        return _assemble_like(source)
+
+
+@contextmanager
+def _untouched_random() -> Iterator[None]:
+    """Give Python's generator back as it was: Keras draws a seed for every layer from it."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _assemble_like(source: Adapter) -> Any:
     if source.is_cell:
         kind = getattr(keras.layers, f"{LAYER_NAMES['keras'][source.spec.cell]}Cell")
         cell = kind(**_arguments(source.spec), **_OVERWRITTEN)

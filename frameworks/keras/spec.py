@@ -13,7 +13,7 @@ from frameworks.keras.structure import Structure, cell_name
 from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
 
-RENAMED_ACTIVATIONS = {"tf_keras": {"hard_sigmoid": "keras2_hard_sigmoid"}}
+RENAMED_ACTIVATIONS = {"tf_keras": {"hard_sigmoid": "keras2_hard_sigmoid", "swish": "silu"}}
 """Activations that mean something else in another Keras than in Keras 3."""
 
 
@@ -35,6 +35,34 @@ def read_spec(structure: Structure) -> RecurrentSpec:
             _require_dtype(wrapper, first.dtype)
     _require_apart([cell for directions in structure.cells for cell in directions])
     return replace(first, num_layers=len(specs), bidirectional=len(specs[0]) == 2)
+
+
+def require_whole(native: Any, structure: Structure, dtype: str) -> None:
+    """Refuse wrappers that are not built, though their cells are, and model inputs that would round the data.
+
+    A call would build them, for the batch and time of that call, and stay in the user's model.
+
+    Raises:
+        GatewiseError: naming the wrapper or the input.
+    """
+    wrappers = [native] if isinstance(native, structure.library.Model) else list(structure.layers)
+    for wrapper in wrappers:
+        if not wrapper.built:
+            raise InvalidValueError.because(
+                f"{type(wrapper).__name__} {wrapper.name!r}",
+                must="be built",
+                but="is not, though its cells are",
+                remedy="Call it once on data, or .build((None, None, input_size)); layers may also be passed as a list.",
+            )
+    for tensor in getattr(native, "inputs", None) or ():
+        found = getattr(tensor.dtype, "name", tensor.dtype)
+        if found != dtype:
+            raise InvalidTypeError.because(
+                f"the input of {type(native).__name__} {native.name!r}",
+                must=f"have the dtype of its layers, {dtype}",
+                but=f"has {found}, which rounds what it is given",
+                remedy=f"Begin it with keras.Input((None, input_size), dtype={dtype!r}), or pass its layers as a list.",
+            )
 
 
 def _wrappers(layer: Any) -> Iterator[Any]:
@@ -80,14 +108,14 @@ def _cell_spec(cell: Any, library: ModuleType) -> RecurrentSpec:
 
 def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleType) -> str:
     renamed = RENAMED_ACTIVATIONS.get(library.__name__, {})
-    for name in ACTIVATIONS:
+    for name in (*renamed, *ACTIVATIONS):
         if getattr(library.activations, name, None) is function:
             return renamed.get(name, name)
     raise NoCounterpartError.because(
         f"the activation of {type(cell).__name__}",
-        must="be one of Keras's own",
+        must=f"be one of {', '.join(ACTIVATIONS)}",
         but=f"is {getattr(function, '__name__', function)!r}",
-        remedy="Name a built-in activation; a function of your own has no counterpart here.",
+        remedy="Another function cannot be computed by the reference nor by torch's layers: compare it by hand.",
     )
 
 

@@ -58,6 +58,7 @@ def take_apart(native: Any) -> Structure:
     if isinstance(native, (list, tuple)):
         return _join(list(native), library)
     if isinstance(native, library.Sequential):
+        _require_own_call(native, library, ("Sequential",))
         return _join(list(native.layers), library)
     if isinstance(native, library.Model):
         return _open_model(native, library)
@@ -81,6 +82,8 @@ def _open_layer(layer: Any, library: ModuleType) -> Structure:
     if getattr(layer, "time_major", False):
         raise _refused(layer, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
     stacked = isinstance(layer.cell, library.layers.StackedRNNCells)
+    if stacked:
+        _require_own_call(layer.cell, library, ("StackedRNNCells",))
     cells = list(layer.cell.cells) if stacked else [layer.cell]
     for cell in cells:
         cell_name(cell, library)
@@ -247,8 +250,9 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
 
 
 def _require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> None:
-    kind = next(getattr(library.layers, name) for name in names if isinstance(layer, getattr(library.layers, name)))
-    for method in ("call", "inner_loop"):
+    kinds = (getattr(library.layers, name, None) or getattr(library, name) for name in names)
+    kind = next(kind for kind in kinds if isinstance(layer, kind))
+    for method in ("call", "inner_loop", "get_initial_state"):
         if method in vars(layer) or getattr(type(layer), method, None) is not getattr(kind, method, None):
             raise _refused(layer, f"run {kind.__name__}'s own {method}", "overrides it", f"Pass a plain {kind.__name__}")
 

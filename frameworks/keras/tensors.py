@@ -1,14 +1,19 @@
-"""Reading the tensors and variables of any Keras backend, and the nests that Keras keeps them in."""
+"""Reading and writing the tensors and variables of any Keras backend, and the nests that Keras keeps them in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+_ALIGNMENT = 64
 
 
 def tensor_of(variable: Any) -> Any:
@@ -38,6 +43,35 @@ def view(variable: Any) -> Array:
         # NumPy's own conversion copies a TensorFlow tensor; its buffer protocol shares it.
         return np.asarray(memoryview(tensor.read_value()))
     return to_numpy(tensor)
+
+
+@contextmanager
+def overwritten(variable: Any) -> Iterator[Array]:
+    """Give the array to fill with a variable's whole new value, which the variable takes when it is full.
+
+    On the CPU torch's memory is written in place, and TensorFlow is given the array's own memory, which nobody else holds by
+    then: to convert the array it would copy it twice.
+    """
+    tensor = tensor_of(variable)
+    if hasattr(tensor, "detach") and tensor.device.type == "cpu":
+        yield to_numpy(tensor)
+        # NumPy wrote past autograd, which must know that a graph built before holds other values.
+        import_module("torch").autograd.graph.increment_version(tensor)
+        return
+    ready = _aligned(tuple(variable.shape), dtype_of(variable))
+    yield ready
+    given: Any = ready
+    if hasattr(tensor, "read_value"):
+        given = import_module("tensorflow").experimental.dlpack.from_dlpack(ready.__dlpack__())
+    variable.assign(given)
+
+
+def _aligned(shape: tuple[int, ...], dtype: str) -> Array:
+    """Give uninitialised memory that starts at a multiple of 64 bytes, as TensorFlow's own does."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def map_nested(function: Callable[[Any], Any], nested: Any) -> Any:

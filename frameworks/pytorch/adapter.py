@@ -100,7 +100,7 @@ class PyTorchAdapter:
                 remedy="Call .eval() on it first.",
             )
         device = next(self.native.parameters()).device
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
             states = tuple(_to_tensor(state, device) for state in arrays)
             run = self._step_through if self.is_cell else self._run
             output, finals = run(_to_tensor(inputs, device), states, lengths)

@@ -69,7 +69,8 @@ def _kind_of(module: nn.Module) -> type[nn.Module]:
 
 
 def _require_plain(module: nn.Module, kind: type[nn.Module]) -> None:
-    if type(module).forward is not kind.forward or "forward" in vars(module):
+    own = type(module).forward is kind.forward and type(module).__call__ is nn.Module.__call__ and "forward" not in vars(module)
+    if not own:
         raise _refused(module, f"run {kind.__name__}'s own forward", "overrides it", f"Pass a plain nn.{kind.__name__}")
     if any(parameter.is_meta for parameter in module.parameters()):
         raise _refused(
@@ -108,19 +109,23 @@ def _require_parameters(module: nn.Module, spec: RecurrentSpec) -> None:
 
 
 def _require_apart(parameters: Mapping[str, nn.Parameter]) -> None:
-    """Refuse memory that two weights share: what is written to the one would show in the other."""
-    owners: dict[int, str] = {}
-    for name, parameter in parameters.items():
-        other = owners.setdefault(parameter.data_ptr(), name)
-        if other != name or any(
-            size > 1 and not stride for size, stride in zip(parameter.shape, parameter.stride(), strict=True)
-        ):
-            raise InvalidValueError.because(
-                f"{name} of the module",
-                must="have memory of its own",
-                but=f"shares it with {other}" if other != name else f"is expanded, with strides {parameter.stride()}",
-                remedy="Assign a .clone() of it.",
-            )
+    """Refuse memory that two weights, or two elements of one, share: what is written to the one would show in the other."""
+    end, before = 0, ""
+    for start, name, parameter in sorted((p.data_ptr(), name, p) for name, p in parameters.items()):
+        reach = 1
+        for stride, size in sorted(zip(parameter.stride(), parameter.shape, strict=True)):
+            if size > 1 and stride < reach:
+                raise _shared(name, f"shares it among its own elements, with strides {parameter.stride()}")
+            reach += (size - 1) * stride
+        if start < end:
+            raise _shared(name, f"shares some with {before}")
+        end, before = start + reach * parameter.element_size(), name
+
+
+def _shared(name: str, but: str) -> GatewiseError:
+    return InvalidValueError.because(
+        f"{name} of the module", must="have memory of its own", but=but, remedy="Assign a .clone() of it."
+    )
 
 
 def _dtype_of(module: nn.Module) -> Any:

@@ -17,7 +17,7 @@ MODELS = [model.name for model in load_all()]
 def test_a_port_is_within_the_recorded_outputs_and_a_wrong_one_is_not(name: str) -> None:
     found = dict(leaves(real_models._run_model(load(name))))
     assert found["ported"].value <= 2e-5
-    assert found["in its own framework"].value <= 2e-5
+    assert found["in the layout's own framework"].value <= 2e-5
     assert found["recurrent kernel not transposed"].value > 1e-2
 
 

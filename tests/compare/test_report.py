@@ -11,7 +11,7 @@ import pytest
 
 from compare import cli, report
 from compare.pages import INDEX, PAGES
-from compare.results import Value, control, exact, leaves, measured, read_results, write_results
+from compare.results import Value, control, environment, exact, leaves, measured, read_results, write_results
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -149,3 +149,29 @@ def test_an_unknown_page_is_refused_by_name(capsys: pytest.CaptureFixture[str]) 
 def test_the_command_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 2
     assert "report" in capsys.readouterr().out
+
+
+def test_results_that_lack_a_page_are_named(committed: Path) -> None:
+    results = read_results(committed / report.RESULTS)
+    del results["weights"]
+    write_results(results, committed / report.RESULTS)
+    assert "results.json has nothing for weights.md" in check(committed)
+
+
+def test_a_target_that_is_a_file_is_refused_before_anything_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").write_text("mine")
+    assert cli.main(["report", "--out", str(tmp_path / "out")]) == 2
+    assert "must be a folder, but is a file" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_one_page_is_not_mixed_with_others_of_another_environment(
+    committed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh = read_results(REPORTS / report.RESULTS)
+    fresh["environment"]["keras"] = environment("3.99")
+    monkeypatch.setattr(report, "_run", lambda pages, progress: fresh)
+    before = {path.name: path.read_bytes() for path in committed.iterdir()}
+    assert cli.main(["report", "--out", str(committed), "--only", "weights"]) == 2
+    assert "differ in keras" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in committed.iterdir()} == before

@@ -1,0 +1,48 @@
+"""The activations of the reference are Keras's: the numbers to meet are those that Keras computes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from frameworks.activations import ACTIVATIONS
+
+GRID = np.linspace(-9, 9, 1001).reshape(11, 91)
+ROUNDED_BY_TENSORFLOW = {"gelu", "leaky_relu", "selu", "hard_sigmoid", "hard_silu", "celu"}
+"""TensorFlow keeps their constants in float32."""
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"keras2_hard_sigmoid"}))
+def test_an_activation_is_what_keras_computes(name: str) -> None:
+    import keras
+
+    expected = keras.ops.convert_to_numpy(keras.activations.get(name)(keras.ops.convert_to_tensor(GRID, dtype="float64")))
+    allowed = 2e-6 if name in ROUNDED_BY_TENSORFLOW else 1e-12
+    np.testing.assert_allclose(ACTIVATIONS[name](GRID), expected, rtol=allowed, atol=allowed)
+
+
+def test_every_activation_of_keras_that_is_a_function_of_a_number_is_there() -> None:
+    import keras
+
+    offered = {
+        name for name in dir(keras.activations) if callable(getattr(keras.activations, name)) and not name.startswith("_")
+    }
+    without = {"deserialize", "get", "serialize", "glu", "hard_shrink", "soft_shrink", "threshold", "squareplus", "sparsemax"}
+    without |= {"sparse_plus", "sparse_sigmoid", "swish", "hard_swish"}
+    assert offered - without <= set(ACTIVATIONS)
+
+
+def test_hard_sigmoid_changed_its_meaning_after_keras_2() -> None:
+    import tf_keras
+
+    expected = tf_keras.activations.hard_sigmoid(tf_keras.backend.constant(GRID)).numpy()
+    np.testing.assert_allclose(ACTIVATIONS["keras2_hard_sigmoid"](GRID), expected, rtol=0, atol=1e-7)
+    assert np.abs(ACTIVATIONS["hard_sigmoid"](GRID) - expected).max() == pytest.approx(1 / 12, abs=1e-3)
+
+
+def test_large_numbers_reach_the_limits_without_a_warning() -> None:
+    far = np.array([[-1e4, 1e4]])
+    np.testing.assert_array_equal(ACTIVATIONS["sigmoid"](far), [[0, 1]])
+    np.testing.assert_array_equal(ACTIVATIONS["softplus"](far), [[0, 1e4]])
+    np.testing.assert_array_equal(ACTIVATIONS["elu"](far), [[-1, 1e4]])
+    np.testing.assert_array_equal(ACTIVATIONS["softmax"](far), [[0, 1]])

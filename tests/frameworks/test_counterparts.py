@@ -1,0 +1,99 @@
+"""The one place that knows what a framework can hold: each line of it is a fact, and nothing else is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from itertools import product
+from typing import Any
+
+import pytest
+
+from frameworks import KerasOptions, RecurrentSpec, build
+from frameworks.counterparts import CALL_LIMITS, LIMITS, find_limits, require_counterpart
+
+BASE = {cell: RecurrentSpec(cell, 5, 7) for cell in ("rnn", "lstm", "gru")}
+BEYOND: dict[str, Any] = {
+    "activation": "softsign",
+    "recurrent_activation": "relu",
+    "reset_after": False,
+    "go_backwards": True,
+    "stateful": True,
+    "merge_mode": "sum",
+    "dropout": 0.5,
+    "recurrent_dropout": 0.25,
+}
+
+
+def beyond(to: str, field: str) -> Any:
+    return "keras2_hard_sigmoid" if to == "keras" and field.endswith("activation") else BEYOND[field]
+
+
+@pytest.mark.parametrize(
+    ("limit", "cell"),
+    [(limit, cell) for limit in (*LIMITS, *CALL_LIMITS) for cell in limit.cells],
+    ids=lambda value: value if isinstance(value, str) else f"{value.to} {value.field}",
+)
+def test_a_value_beyond_a_limit_is_refused_by_name(limit: Any, cell: Any, refused: Callable[..., Any]) -> None:
+    value = beyond(limit.to, limit.field)
+    if (cell, limit.field) == ("rnn", "recurrent_activation"):
+        return  # no spec holds another one
+    if limit in LIMITS:
+        spec, options = replace(BASE[cell], **{limit.field: value}), None
+    else:
+        spec, options = replace(BASE[cell], bidirectional=True), KerasOptions(**{limit.field: value})
+    with refused(limit.field, repr(value), limit.why, limit.remedy):
+        require_counterpart(spec, limit.to, options)
+    assert [found for found, _ in find_limits(spec, limit.to, options)] == [limit]
+
+
+def test_the_merge_mode_of_one_direction_says_nothing() -> None:
+    require_counterpart(BASE["gru"], "pytorch", KerasOptions(merge_mode="sum"))
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("to", ["keras", "pytorch"])
+def test_what_is_within_the_limits_is_built_as_it_is_asked_for(to: str) -> None:
+    for cell, layers, two, bias in product(BASE, (1, 2), (False, True), (False, True)):
+        spec = replace(BASE[cell], num_layers=layers, bidirectional=two, bias=bias, dtype="float64")
+        assert build(to, spec).spec == spec
+    relu = replace(BASE["rnn"], activation="relu")
+    assert build(to, relu).spec == relu
+
+
+@pytest.mark.backend
+def test_keras_holds_every_activation_it_has_a_name_for() -> None:
+    for name in ("linear", "relu", "hard_sigmoid", "softsign", "gelu", "mish", "exponential", "softmax"):
+        spec = RecurrentSpec("gru", 5, 7, activation=name, recurrent_activation=name, reset_after=False)
+        assert build("keras", spec).spec == spec
+
+
+def test_what_torch_is_said_not_to_hold_it_refuses_or_has_no_argument_for() -> None:
+    nn = import_module("torch").nn
+    with pytest.raises(ValueError, match="Unknown nonlinearity"):
+        nn.RNN(5, 7, nonlinearity="softsign")
+    for kind, argument in (
+        (nn.LSTM, "nonlinearity"),
+        (nn.GRU, "nonlinearity"),
+        (nn.GRU, "reset_after"),
+        (nn.LSTM, "activation"),
+    ):
+        with pytest.raises(TypeError, match="unexpected keyword argument"):
+            kind(5, 7, **{argument: False})
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("to", ["keras", "pytorch"])
+def test_a_seed_repeats_the_weights_and_leaves_the_global_state_alone(to: str) -> None:
+    torch = import_module("torch")
+    spec = RecurrentSpec("gru", 5, 7, num_layers=2, bidirectional=True)
+    before = torch.get_rng_state()
+    one, same, other = (build(to, spec, seed=seed).get_weights() for seed in (1, 1, 2))
+    if to == "pytorch":
+        assert torch.equal(torch.get_rng_state(), before)
+    for (_, _, a), (_, _, b), (_, _, c) in zip(one, same, other, strict=True):
+        assert a.kernel.tobytes() == b.kernel.tobytes() != c.kernel.tobytes()
+        assert a.recurrent_kernel.tobytes() == b.recurrent_kernel.tobytes() != c.recurrent_kernel.tobytes()
+    # No two arrays of one layer start alike.
+    assert one.layers[0][0].kernel.tobytes() != one.layers[0][1].kernel.tobytes()

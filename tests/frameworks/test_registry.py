@@ -1,0 +1,180 @@
+"""Frameworks are loaded when they are needed, quietly, and named where they are missing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import frameworks
+from frameworks import RecurrentSpec, adapt, build, convert
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError, MissingFrameworkError, NoCounterpartError
+from frameworks.registry import load, quiet_stderr
+
+ROOT = Path(frameworks.__file__).parents[1]
+HEAVY = {"h5py", "jax", "keras", "matplotlib", "tensorflow", "tf_keras", "torch"}
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-c", "import frameworks, compare"),
+        ("-c", "import sys, runpy; sys.argv[1:] = ['--help']; runpy.run_module('compare', run_name='__main__')"),
+        ("-c", "import frameworks; frameworks.RecurrentSpec('lstm', 3, 4); frameworks.KerasOptions()"),
+        ("-c", "import compare; compare.check_parity, compare.returns_map"),
+    ],
+)
+def test_nothing_heavy_is_loaded_before_it_is_used(arguments: tuple[str, ...]) -> None:
+    text = (
+        "import atexit, json, sys; atexit.register(lambda: sys.stderr.write(json.dumps(sorted(sys.modules))))\n" + arguments[1]
+    )
+    run = python("-c", text)
+    assert run.returncode == 0, run.stderr
+    assert {name.partition(".")[0] for name in json.loads(run.stderr)}.isdisjoint(HEAVY)
+
+
+def test_torch_is_enough_for_torch_and_what_else_is_needed_is_said() -> None:
+    text = """
+import json, sys, torch
+from frameworks import convert
+convert(torch.nn.LSTM(3, 4), to="pytorch")
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+sys.modules["keras"] = None
+try:
+    convert(torch.nn.GRU(3, 4), to="keras")
+except ImportError as error:
+    print(error)
+"""
+    run = python("-c", text)
+    assert run.returncode == 0, run.stderr
+    loaded, message = run.stdout.splitlines()
+    assert set(json.loads(loaded)).isdisjoint(HEAVY - {"torch"})
+    assert "gatewise[tensorflow]" in message
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [("torch", ("'pytorch'", "gatewise[torch]")), ("keras", ("'keras'", "gatewise[tensorflow]"))],
+)
+def test_a_missing_framework_is_named_with_what_to_install(missing: str, said: tuple[str, ...]) -> None:
+    text = f"""
+import sys
+sys.modules[{missing!r}] = None
+from frameworks import GatewiseError, RecurrentSpec, build
+try:
+    build({"pytorch" if missing == "torch" else "keras"!r}, RecurrentSpec("lstm", 3, 4))
+except ImportError as error:
+    assert isinstance(error, GatewiseError)
+    print(type(error).__name__, error)
+"""
+    run = python("-c", text)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("MissingFrameworkError ")
+    for part in (*said, " must be importable, but ", missing):
+        assert part in run.stdout
+
+
+@pytest.mark.parametrize("name", ["jax", "Keras", "torch", "tensorflow", "", None, ["keras"]])
+def test_an_unknown_framework_is_refused(name: Any, refused: Callable[..., Any]) -> None:
+    with refused("'keras' or 'pytorch'", repr(name)):
+        build(name, RecurrentSpec("lstm", 3, 4))
+    with refused("'keras' or 'pytorch'", repr(name)):
+        load(name)
+    torch = import_module("torch")
+    with refused("'keras' or 'pytorch'", repr(name)):
+        convert(torch.nn.LSTM(3, 4), to=name)
+
+
+@pytest.mark.parametrize(
+    ("native", "said"),
+    [
+        (None, "NoneType"),
+        ("LSTM", "str"),
+        (3, "int"),
+        ([], "an empty list"),
+        ((), "an empty tuple"),
+        ([[]], "an empty list"),
+        (RecurrentSpec("lstm", 3, 4), "RecurrentSpec"),
+        (RecurrentSpec, "the class RecurrentSpec, not an instance"),
+    ],
+)
+def test_what_is_no_layer_is_refused(native: Any, said: str, refused: Callable[..., Any]) -> None:
+    with refused("Keras or PyTorch", said):
+        adapt(native)
+
+
+def test_build_takes_specs_alone(refused: Callable[..., Any]) -> None:
+    with refused("spec", "str"):
+        build("pytorch", "lstm")  # type: ignore[arg-type]
+
+
+def test_narrow_errors_are_also_the_built_in_ones() -> None:
+    assert issubclass(InvalidValueError, (GatewiseError, ValueError))
+    for narrow, built_in in (
+        (InvalidValueError, ValueError),
+        (InvalidTypeError, TypeError),
+        (NoCounterpartError, ValueError),
+        (MissingFrameworkError, ImportError),
+    ):
+        assert issubclass(narrow, GatewiseError)
+        assert issubclass(narrow, built_in)
+
+
+def test_log_lines_are_held_back_and_replayed_on_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet_stderr():
+        os.write(2, b"noise\n")
+    assert capfd.readouterr().err == ""
+
+    def fail() -> None:
+        with quiet_stderr():
+            os.write(2, b"the reason\n")
+            raise ImportError("broken")
+
+    with pytest.raises(ImportError, match="broken"):
+        fail()
+    assert capfd.readouterr().err == "the reason\n"
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_the_frameworks_log_lines_stay_out_of_sight() -> None:
+    run = python("-c", "from frameworks import build, RecurrentSpec; build('keras', RecurrentSpec('gru', 3, 4)); print('done')")
+    assert (run.stdout, run.stderr) == ("done\n", "")
+
+
+def imports_of(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(str(node.module))
+    return found
+
+
+def test_frameworks_never_imports_compare_and_only_adapters_import_frameworks() -> None:
+    files = sorted((ROOT / "frameworks").rglob("*.py"))
+    assert len(files) > 10
+    for file in files:
+        roots = {name.partition(".")[0] for name in imports_of(file)}
+        assert "compare" not in roots, file
+        inside = {"keras": "keras", "pytorch": "torch"}.get(file.parent.name)
+        assert roots & HEAVY <= ({inside} if inside else set()), file
+
+
+@pytest.mark.parametrize("silence", ["import sys; sys.stderr = None", "import os; os.close(2)"])
+def test_a_process_without_a_standard_error_can_load_a_framework(silence: str) -> None:
+    done = python("-c", f"{silence}\nfrom frameworks.registry import load\nprint(load('pytorch').__name__)")
+    assert done.stdout.strip() == "frameworks.pytorch"
