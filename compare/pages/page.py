@@ -95,8 +95,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def cell(item: object) -> str:
-    """Write a value for a table: an error with two digits, anything else as text."""
-    return number(item) if isinstance(item, Value) else str(item)
+    """Write a value for a table: an error with two digits, anything else as text, with no pipe that would end the cell."""
+    return number(item) if isinstance(item, Value) else str(item).replace("|", "\\|")
 
 
 def number(value: Value) -> str:

@@ -175,3 +175,12 @@ def test_one_page_is_not_mixed_with_others_of_another_environment(
     assert cli.main(["report", "--out", str(committed), "--only", "weights"]) == 2
     assert "differ in keras" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in committed.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", [*(page.file for page in PAGES), INDEX.file])
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(name: str) -> None:
+    head = 0
+    for line in (REPORTS / name).read_text(encoding="utf-8").splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert not head or not cells or cells == head, line
+        head = cells
