@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
-from frameworks.layouts import Layout
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.spec import DTypeName, RecurrentSpec
@@ -43,8 +42,6 @@ class Adapter(Protocol):
     def spec(self) -> RecurrentSpec: ...
     @property
     def options(self) -> KerasOptions | None: ...
-    @property
-    def layout(self) -> Layout: ...
     @property
     def dropout(self) -> float: ...
     @property

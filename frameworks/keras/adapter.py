@@ -32,7 +32,6 @@ class KerasAdapter:
     """A recurrent Keras layer behind the one interface, see `frameworks.adapter.Adapter`."""
 
     framework = "keras"
-    layout = KERAS
 
     def __init__(self, native: Any) -> None:
         """Take the layer apart and read its spec.

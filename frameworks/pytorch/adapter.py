@@ -33,7 +33,6 @@ class PyTorchAdapter:
     """A recurrent torch module behind the one interface, see `frameworks.adapter.Adapter`."""
 
     framework = "pytorch"
-    layout = PYTORCH
     options = None
     batch_size = None
 
