@@ -1,6 +1,7 @@
 """What a recurrent layer is, how each framework spells it, and how its weights get from one to the other."""
 
 from frameworks.copying import convert, copy_weights
+from frameworks.emulation import emulate
 from frameworks.errors import GatewiseError
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
@@ -19,4 +20,5 @@ __all__ = [
     "build",
     "convert",
     "copy_weights",
+    "emulate",
 ]

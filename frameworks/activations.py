@@ -42,6 +42,19 @@ def _softplus(x: Array) -> Array:
     return np.logaddexp(0.0, x)
 
 
+def _sparsemax(x: Array) -> Array:
+    """Compute what Keras 3.15 calls sparsemax: its threshold adds up the running sums, where the paper takes the last one.
+
+    Source: keras/src/backend/*/nn.py; the paper is https://arxiv.org/abs/1602.02068, algorithm 1.
+    """
+    ordered = -np.sort(-x, axis=-1)
+    sums = np.cumsum(ordered, axis=-1)
+    supported = ordered - (sums - 1) / np.arange(1, x.shape[-1] + 1) > 0
+    threshold = (np.where(supported, sums, 0).sum(axis=-1, keepdims=True) - 1) / supported.sum(axis=-1, keepdims=True)
+    result: Array = np.maximum(x - threshold, 0)
+    return result
+
+
 ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
     {
         "linear": lambda x: x,
@@ -67,5 +80,11 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
         "log_sigmoid": lambda x: -_softplus(-x),
         "softmax": _softmax,
         "log_softmax": _log_softmax,
+        "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
+        "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
+        "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x < 1, (x + 1) ** 2 / 4, x)),
+        "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
+        "sparsemax": _sparsemax,
+        "squareplus": lambda x: (x + np.sqrt(x * x + 4)) / 2,
     }
 )

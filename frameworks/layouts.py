@@ -69,7 +69,7 @@ class Layout:
     gates: Mapping[str, tuple[str, ...]]
     kernel: Stored
     recurrent_kernel: Stored
-    one_bias: Stored | None
+    one_bias: Stored
     two_biases: tuple[Stored, Stored]
     cells_with_two_biases: frozenset[str]
 
@@ -139,7 +139,7 @@ PYTORCH = Layout(
     },
     kernel=Stored("weight_ih", "(gate hidden) input"),
     recurrent_kernel=Stored("weight_hh", "(gate hidden) from"),
-    one_bias=None,
+    one_bias=Stored("bias_ih", "(gate hidden)"),  # of a GRU that resets before the product, which torch.nn does not have
     two_biases=(Stored("bias_ih", "(gate hidden)"), Stored("bias_hh", "(gate hidden)")),
     cells_with_two_biases=frozenset({"rnn", "lstm", "gru"}),
 )

@@ -51,8 +51,17 @@ def adapt(native: Any) -> Adapter:
     """
     if isinstance(native, Adapter) and not isinstance(native, type):
         return native
-    adapter: Adapter = load(_owner(native).name).adapt(native)
+    adapter: Adapter = _module_of(native).adapt(native)
     return adapter
+
+
+def owner_name(native: Any) -> str:
+    """Name the framework that a layer, or the first of a list of layers, is of.
+
+    Raises:
+        GatewiseError: for anything else.
+    """
+    return _owner(native).name
 
 
 def build(to: str, spec: RecurrentSpec, seed: int | None = None) -> Adapter:
@@ -148,6 +157,17 @@ def quiet_stderr() -> Iterator[None]:
 def _flush_stderr() -> None:
     if sys.stderr is not None:
         sys.stderr.flush()
+
+
+def _module_of(native: Any) -> ModuleType:
+    """Give the module that adapts a layer: its framework's, or that of the emulation which it is."""
+    for base in type(native).__mro__:
+        if base.__module__.startswith(_EMULATIONS):
+            return sys.modules[".".join(base.__module__.split(".")[:3])]
+    return load(_owner(native).name)
+
+
+_EMULATIONS = "frameworks.emulation."
 
 
 def _owner(native: Any) -> Framework:

@@ -31,7 +31,7 @@ def read_spec(structure: Structure) -> RecurrentSpec:
             expected = first.input_size if layer == 0 else len(directions) * first.hidden_size
             _require_equal(replace(first, input_size=expected), spec, f"layer {layer}, direction {direction}")
     for layer in structure.layers:
-        for wrapper in _wrappers(layer):
+        for wrapper in wrappers_of(layer):
             _require_dtype(wrapper, first.dtype)
     _require_apart([cell for directions in structure.cells for cell in directions])
     return replace(first, num_layers=len(specs), bidirectional=len(specs[0]) == 2)
@@ -65,12 +65,12 @@ def require_whole(native: Any, structure: Structure, dtype: str) -> None:
             )
 
 
-def _wrappers(layer: Any) -> Iterator[Any]:
+def wrappers_of(layer: Any) -> Iterator[Any]:
     """Yield a layer and all that its data passes on the way to its cells, each of which casts it to a dtype of its own."""
     yield layer
     for name in ("forward_layer", "backward_layer", "cell"):
         if hasattr(layer, name):
-            yield from _wrappers(getattr(layer, name))
+            yield from wrappers_of(getattr(layer, name))
 
 
 def _require_apart(cells: Sequence[Any]) -> None:
@@ -106,11 +106,19 @@ def _cell_spec(cell: Any, library: ModuleType) -> RecurrentSpec:
     )
 
 
-def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleType) -> str:
+def name_or_function(function: Callable[..., Any], library: ModuleType) -> str | Callable[..., Any]:
+    """Give the name of a built-in activation, and any other function as it is."""
     renamed = RENAMED_ACTIVATIONS.get(library.__name__, {})
     for name in (*renamed, *ACTIVATIONS):
         if getattr(library.activations, name, None) is function:
             return renamed.get(name, name)
+    return function
+
+
+def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleType) -> str:
+    found = name_or_function(function, library)
+    if isinstance(found, str):
+        return found
     raise NoCounterpartError.because(
         f"the activation of {type(cell).__name__}",
         must=f"be one of {', '.join(ACTIVATIONS)}",

@@ -53,12 +53,12 @@ def take_apart(native: Any) -> Structure:
     Raises:
         GatewiseError: naming the layer that cannot be part of one recurrence.
     """
-    library = _library_of(native)
+    library = library_of(native)
     kinds = library.layers
     if isinstance(native, (list, tuple)):
         return _join(list(native), library)
     if isinstance(native, library.Sequential):
-        _require_own_call(native, library, ("Sequential",))
+        require_own_call(native, library, ("Sequential",))
         return _join(list(native.layers), library)
     if isinstance(native, library.Model):
         return _open_model(native, library)
@@ -72,7 +72,8 @@ def take_apart(native: Any) -> Structure:
     return Structure(library, ((native,),), (), KerasOptions(nesting="cell", **_dropouts([native])))
 
 
-def _library_of(native: Any) -> ModuleType:
+def library_of(native: Any) -> ModuleType:
+    """Give the keras or tf_keras that a layer, or the first of a list of layers, belongs to."""
     first = native[0] if isinstance(native, (list, tuple)) else native
     roots = {base.__module__.partition(".")[0] for base in type(first).__mro__}
     return sys.modules["tf_keras"] if "tf_keras" in roots else import_module("keras")
@@ -83,11 +84,11 @@ def _open_layer(layer: Any, library: ModuleType) -> Structure:
         raise _refused(layer, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
     stacked = isinstance(layer.cell, library.layers.StackedRNNCells)
     if stacked:
-        _require_own_call(layer.cell, library, ("StackedRNNCells",))
+        require_own_call(layer.cell, library, ("StackedRNNCells",))
     cells = list(layer.cell.cells) if stacked else [layer.cell]
     for cell in cells:
         cell_name(cell, library)
-    _require_own_call(layer, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
+    require_own_call(layer, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
     for index, cell in enumerate(cells):
         if cell.units != cells[0].units or cell_name(cell, library) != cell_name(cells[0], library):
             raise _unequal(f"cell {index}", layer)
@@ -104,7 +105,7 @@ def _open_layer(layer: Any, library: ModuleType) -> Structure:
 
 
 def _open_bidirectional(layer: Any, library: ModuleType) -> Structure:
-    _require_own_call(layer, library, ("Bidirectional",))
+    require_own_call(layer, library, ("Bidirectional",))
     forward, backward = take_apart(layer.forward_layer), take_apart(layer.backward_layer)
     if forward.stack != backward.stack:
         raise _refused(
@@ -239,7 +240,7 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
     """
     for name, short in CELLS.items():
         if isinstance(cell, getattr(library.layers, name)):
-            _require_own_call(cell, library, (name,))
+            require_own_call(cell, library, (name,))
             return short
     raise InvalidTypeError.because(
         "the layer",
@@ -249,7 +250,8 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
     )
 
 
-def _require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> None:
+def require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> None:
+    """Refuse a subclass of one of these built-in kinds that computes something of its own."""
     kinds = (getattr(library.layers, name, None) or getattr(library, name) for name in names)
     kind = next(kind for kind in kinds if isinstance(layer, kind))
     for method in ("call", "inner_loop", "get_initial_state"):

@@ -1,0 +1,34 @@
+"""Layers of one framework that behave as the other's do; each module is named for the framework that it is written in."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from frameworks import registry
+from frameworks.errors import InvalidValueError
+
+
+def emulate(native: Any, to: str = "pytorch") -> Any:
+    """Build a layer of the other framework that behaves as this one does, exactly, with its weights.
+
+    Args:
+        native: a layer of the other framework.
+        to: "pytorch" or "keras", the framework of the result.
+
+    Returns:
+        For "pytorch" a torch.nn.Module, called as Keras's layer: `(inputs, initial_state=None, mask=None, training=None)`,
+        returning what Keras returns. For "keras" a Keras layer, called as torch's: `(inputs, hx=None, lengths=None)`, returning
+        `(output, h_n)` or `(output, (h_n, c_n))`.
+
+    Raises:
+        GatewiseError: for what has no emulation, by name.
+    """
+    registry.load(to)
+    owner = registry.owner_name(native)
+    if owner == to:
+        raise InvalidValueError.because(
+            "the layer to emulate", must=f"be of another framework than {to!r}", but="is of the same", remedy="Use it as it is."
+        )
+    registry.load(owner)
+    return import_module(f"frameworks.emulation.{to}").emulate(native)

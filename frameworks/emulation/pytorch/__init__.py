@@ -1,0 +1,21 @@
+"""Keras's recurrent layers, written in torch."""
+
+from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
+from frameworks.emulation.pytorch.modules import KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
+from frameworks.emulation.pytorch.porting import emulate
+from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
+
+__all__ = [
+    "KerasBidirectional",
+    "KerasEmbedding",
+    "KerasGRU",
+    "KerasGRUCell",
+    "KerasLSTM",
+    "KerasLSTMCell",
+    "KerasMasking",
+    "KerasRNN",
+    "KerasSequential",
+    "KerasSimpleRNN",
+    "KerasSimpleRNNCell",
+    "emulate",
+]

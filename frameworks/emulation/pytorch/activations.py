@@ -1,0 +1,119 @@
+"""The activations of Keras's layers in torch: the functions that a name, or a caller's own torch function, stands for.
+
+Names and definitions are Keras 3's (https://keras.io/api/layers/activations/), except `keras2_hard_sigmoid`, which is what
+`hard_sigmoid` meant before Keras 3. They are written so that float64 keeps its precision, gradients included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+from torch.nn import functional
+
+from frameworks.errors import InvalidTypeError, InvalidValueError
+
+Activation = Callable[[torch.Tensor], torch.Tensor]
+
+
+def _hard_sigmoid(x: torch.Tensor) -> torch.Tensor:
+    # functional.hardsigmoid has a gradient of a float32 sixth, in float64 too.
+    return functional.relu6(x + 3) / 6
+
+
+def _sparsemax(x: torch.Tensor) -> torch.Tensor:
+    """Compute what Keras 3.15 calls sparsemax: its threshold adds up the running sums, where the paper takes the last one."""
+    ordered = x.sort(dim=-1, descending=True).values
+    sums = ordered.cumsum(-1)
+    supported = ordered - (sums - 1) / torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device) > 0
+    threshold = (torch.where(supported, sums, 0).sum(-1, keepdim=True) - 1) / supported.sum(-1, keepdim=True)
+    return torch.clamp(x - threshold, min=0)
+
+
+ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
+    {
+        "linear": lambda x: x,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "hard_sigmoid": _hard_sigmoid,
+        "keras2_hard_sigmoid": lambda x: torch.clamp(0.2 * x + 0.5, 0, 1),
+        "relu": torch.relu,
+        "relu6": functional.relu6,
+        "leaky_relu": lambda x: functional.leaky_relu(x, negative_slope=0.2),
+        "elu": functional.elu,
+        "celu": functional.celu,
+        "selu": functional.selu,
+        "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+        "softsign": functional.softsign,
+        "silu": functional.silu,
+        "hard_silu": lambda x: x * _hard_sigmoid(x),
+        "hard_tanh": functional.hardtanh,
+        "tanh_shrink": functional.tanhshrink,
+        "gelu": functional.gelu,
+        "mish": functional.mish,
+        "exponential": torch.exp,
+        "log_sigmoid": functional.logsigmoid,
+        "softmax": lambda x: torch.softmax(x, dim=-1),
+        "log_softmax": lambda x: torch.log_softmax(x, dim=-1),
+        "hard_shrink": functional.hardshrink,
+        "soft_shrink": functional.softshrink,
+        "sparse_plus": lambda x: torch.where(x <= -1, 0, torch.where(x < 1, (x + 1) ** 2 / 4, x)),
+        "sparse_sigmoid": lambda x: torch.clamp((x + 1) / 2, 0, 1),
+        "sparsemax": _sparsemax,
+        "squareplus": lambda x: (x + torch.sqrt(x * x + 4)) / 2,
+    }
+)
+"""By Keras's names. Not among them: `glu` and `threshold`, which no recurrent layer of Keras can run with."""
+
+_ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
+
+
+def name_activation(activation: str | Activation | None, subject: str) -> str | Activation:
+    """Check an activation, and give its name where it is a built-in one.
+
+    Args:
+        activation: a name, a torch function or module, or None for none at all, which Keras calls linear.
+        subject: what it is the activation of, for messages.
+
+    Raises:
+        GatewiseError: for an unknown name, and for a callable that does not make a torch tensor of a torch tensor.
+    """
+    if activation is None:
+        return "linear"
+    if not isinstance(activation, str):
+        _require_torch_function(activation, subject)
+        return activation
+    name = _ALIASES.get(activation, activation)
+    if name not in ACTIVATIONS:
+        raise InvalidValueError.because(
+            subject,
+            must=f"be one of {', '.join(ACTIVATIONS)}, or a torch function",
+            but=f"is {activation!r}",
+            remedy="Write what it computes as a function of a torch tensor and pass that.",
+        )
+    return name
+
+
+def find_activation(activation: str | Activation) -> Activation:
+    """Give the function of an activation that `name_activation` has checked."""
+    return ACTIVATIONS[activation] if isinstance(activation, str) else activation
+
+
+def _require_torch_function(function: object, subject: str) -> None:
+    """Try a function on a small tensor: a function of another framework fails on it, or returns a tensor of its own."""
+    probe = torch.zeros(2, 3)
+    found: object = None
+    if callable(function):
+        try:
+            found = function(probe)
+        except Exception as error:  # noqa: BLE001  whatever a foreign function raises says the same
+            found = f"{type(error).__name__}: {error}"
+    if not isinstance(found, torch.Tensor) or found.shape != probe.shape:
+        name = getattr(function, "__name__", repr(function))
+        raise InvalidTypeError.because(
+            subject,
+            must="be a built-in activation of Keras, or make a torch tensor of the same shape of a torch tensor",
+            but=f"is {name!r}, which makes {found if isinstance(found, str) else type(found).__name__} of one",
+            remedy="Write it with torch and pass that function.",
+        )

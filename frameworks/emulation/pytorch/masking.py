@@ -1,0 +1,141 @@
+"""Masks anywhere in a sequence: which steps count, what stands in the output where they do not, and packing them.
+
+Keras's rule (keras/src/backend/*/rnn.py): at a masked step the states stay as they are, and the output is the last valid one,
+zero before the first; or always zero, where `zero_output_for_mask` says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from frameworks.errors import InvalidTypeError, InvalidValueError
+
+Tensor = torch.Tensor
+
+
+def read_mask(mask: object, inputs: Tensor) -> Tensor | None:
+    """Give a mask as bool, (batch, time), on the device of the inputs.
+
+    Args:
+        mask: (batch, time), bool or numbers that are 0 and 1; None for all steps.
+        inputs: (batch, time, ...).
+
+    Raises:
+        GatewiseError: for another shape, or what does not tell yes from no.
+    """
+    if mask is None:
+        return None
+    if not isinstance(mask, torch.Tensor):
+        raise InvalidTypeError.because(
+            "mask", must="be a torch tensor", but=f"is a {type(mask).__name__}", remedy="Convert it with torch.as_tensor."
+        )
+    if mask.shape != inputs.shape[:2]:
+        raise InvalidValueError.because(
+            "mask",
+            must=f"have shape (batch, time) = {tuple(inputs.shape[:2])}",
+            but=f"has {tuple(mask.shape)}",
+            remedy="Give one yes or no a time step.",
+        )
+    if mask.dtype != torch.bool:
+        _require_yes_or_no(mask)
+    return mask.to(device=inputs.device, dtype=torch.bool)
+
+
+def _require_yes_or_no(mask: Tensor) -> None:
+    if mask.is_complex() or (not torch.compiler.is_compiling() and bool(((mask != 0) & (mask != 1)).any())):
+        raise InvalidTypeError.because(
+            "mask",
+            must="be bool, or numbers that are 0 and 1",
+            but=f"has {mask.dtype} of other values",
+            remedy="Compare with the padding value, as in `ids != 0`.",
+        )
+
+
+def blank(outputs: Tensor, mask: Tensor, *, zero_output: bool) -> Tensor:
+    """Set the outputs to zero where Keras shows nothing.
+
+    Args:
+        outputs: (batch, time, hidden); at masked steps the last valid one.
+        mask: (batch, time), in the order of reading.
+        zero_output: whether every masked step is zero, or those before the first valid one alone.
+    """
+    visible = mask if zero_output else mask.cummax(dim=1).values
+    return outputs.masked_fill(~visible.unsqueeze(-1), 0)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """The steps of a batch that count, in the order of a `torch.nn.utils.rnn.PackedSequence`.
+
+    Rows without any are left out of the packed batch.
+
+    Args:
+        mask: (batch, time) bool.
+    """
+
+    mask: Tensor
+
+    @cached_property
+    def _lengths(self) -> Tensor:
+        return self.mask.sum(dim=1)
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """(packed batch,) the rows of the batch, longest first."""
+        order = self._lengths.argsort(descending=True, stable=True)
+        return order[: int((self._lengths > 0).sum())]
+
+    @cached_property
+    def _counted(self) -> Tensor:
+        """(packed batch, longest) whether a row has that many steps."""
+        lengths = self._lengths[self.rows]
+        longest = int(lengths[0]) if len(lengths) else 0
+        return torch.arange(longest, device=self.mask.device) < lengths.unsqueeze(1)
+
+    @cached_property
+    def batch_sizes(self) -> Tensor:
+        """(longest,) the rows that each packed step has, on the CPU as torch asks for."""
+        return self._counted.sum(dim=0).cpu()
+
+    @cached_property
+    def _places(self) -> Tensor:
+        """(step,) where each packed step lies in the flattened (batch * time)."""
+        time = self.mask.shape[1]
+        valid_first = (~self.mask[self.rows]).to(torch.int8).argsort(dim=1, stable=True)[:, : self._counted.shape[1]]
+        return (self.rows.unsqueeze(1) * time + valid_first).t()[self._counted.t()]
+
+    def pack(self, x: Tensor) -> Tensor:
+        """Give (step, feature) of (batch, time, feature)."""
+        return x.flatten(0, 1)[self._places]
+
+    def unpack(self, packed: Tensor, *, zero_output: bool) -> Tensor:
+        """Give (batch, time, feature) of (step, feature), masked steps as Keras shows them."""
+        batch, time = self.mask.shape
+        shown = self._scatter(packed) if zero_output else self._repeat(packed)
+        return shown.view(batch, time, -1)
+
+    def _scatter(self, packed: Tensor) -> Tensor:
+        """Give (batch * time, feature), masked steps zero."""
+        flat = packed.new_zeros((self.mask.numel(), packed.shape[1]))
+        return flat.index_copy(0, self._places, packed)
+
+    def _repeat(self, packed: Tensor) -> Tensor:
+        """Give (batch * time, feature), masked steps as the last valid one before them, zero before the first."""
+        batch, time = self.mask.shape
+        number = self._places.new_zeros(batch * time)
+        number[self._places] = torch.arange(len(self._places), device=packed.device)
+        steps = torch.arange(time, device=packed.device)
+        last_valid = torch.where(self.mask, steps, -1).cummax(dim=1).values
+        flat = torch.arange(batch, device=packed.device).unsqueeze(1) * time + last_valid.clamp(min=0)
+        return packed[number[flat.flatten()]].masked_fill_((last_valid < 0).flatten().unsqueeze(-1), 0)
+
+    def pack_state(self, state: Tensor) -> Tensor:
+        """Give (..., packed batch, hidden) of (..., batch, hidden)."""
+        return state.index_select(-2, self.rows)
+
+    def unpack_state(self, packed: Tensor, before: Tensor) -> Tensor:
+        """Give (..., batch, hidden): packed rows as they are, the others as they were before."""
+        return before.index_copy(-2, self.rows, packed)

@@ -1,0 +1,147 @@
+"""Parameters of Keras's cells as torch modules keep them: named, shaped and ordered as torch.nn's.
+
+Keras learns the input size from the first call. So do these modules: until then the kernel is an UninitializedParameter, unless
+`input_size` is given, a state_dict is loaded, or `build` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedParameter
+
+from frameworks.emulation.pytorch.arguments import check_count, check_inputs
+from frameworks.emulation.pytorch.cells import Cell, CellWeights, Tensor
+from frameworks.initialisation.pytorch import Initialiser, fill
+
+
+@dataclass(frozen=True)
+class Start:
+    """The initialisers of a cell: names of Keras's, or functions that fill a torch tensor in place."""
+
+    kernel: str | Initialiser = "glorot_uniform"
+    recurrent: str | Initialiser = "orthogonal"
+    bias: str | Initialiser = "zeros"
+    unit_forget_bias: bool = False
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a module keeps the parameters of one cell.
+
+    Args:
+        cell: what they are the parameters of.
+        start: what they start from.
+        suffix: of their names: "", "_l0", "_l1_reverse".
+        reads_inputs: whether the cell reads the module's inputs, whose size may not be known yet.
+    """
+
+    cell: Cell
+    start: Start
+    suffix: str = ""
+    reads_inputs: bool = True
+
+
+_INITIALISER_OF = {"weight_ih": "kernel_initializer", "weight_hh": "recurrent_initializer"}
+
+
+class CellHolder(nn.Module):
+    """A module that keeps the parameters of some cells under torch's names.
+
+    Attributes:
+        input_size: features of one time step; None until it is known.
+        compute_dtype: the dtype of the arithmetic; None for that of the parameters.
+    """
+
+    def __init__(self, slots: Sequence[Slot], compute_dtype: torch.dtype | None = None) -> None:
+        """Make a module without parameters yet."""
+        super().__init__()
+        self.slots = tuple(slots)
+        self.input_size: int | None = None
+        self.compute_dtype = compute_dtype
+
+    @property
+    def built(self) -> bool:
+        """Whether every parameter has its shape."""
+        return self.input_size is not None
+
+    def build(self, input_size: int) -> None:
+        """Make the parameters that were waiting for the input size, unless they are there.
+
+        Args:
+            input_size: features of one time step.
+        """
+        if self.built:
+            return
+        check_count("input_size", input_size)
+        for slot in self.slots:
+            parameter = self._parameters.get(f"weight_ih{slot.suffix}")
+            if slot.reads_inputs and isinstance(parameter, UninitializedParameter):
+                parameter.materialize(slot.cell.shapes(input_size)["weight_ih"])
+                self._draw(slot, "weight_ih")
+        self.input_size = input_size
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter again that has its shape, by its initialiser."""
+        for slot in self.slots:
+            for name in slot.cell.shapes(1):
+                self._draw(slot, name)
+
+    def weights(self, slot: Slot) -> CellWeights:
+        """Give the parameters of one cell, in the dtype of the arithmetic."""
+        found = CellWeights(**{name: getattr(self, f"{name}{slot.suffix}") for name in slot.cell.shapes(1)})
+        return found if self.compute_dtype is None else found.cast(self.compute_dtype)
+
+    def read_inputs(self, inputs: Any, axes: tuple[str, ...]) -> Tensor:
+        """Build where that is still to do, and give the inputs in the dtype of the arithmetic, as Keras casts them.
+
+        Args:
+            inputs: a tensor with these axes.
+            axes: by name, the input last.
+        """
+        check_inputs(inputs, axes, self.input_size)
+        self.build(inputs.shape[-1])
+        dtype = self.compute_dtype or getattr(self, f"weight_hh{self.slots[0].suffix}").dtype
+        cast: Tensor = inputs.to(dtype)
+        return cast
+
+    def make_parameters(self, input_size: int | None, dtype: torch.dtype | None, device: Any, *, trainable: bool) -> None:
+        """Make the parameters of every slot, the kernel without a shape where the input size is not known."""
+        for slot in self.slots:
+            for name, shape in slot.cell.shapes(1).items():
+                # Keras trains one bias where torch keeps two: the second one stays zero.
+                trained = trainable and (name != "bias_hh" or slot.cell.trains_two_biases)
+                how: Any = {"device": device, "dtype": dtype}
+                waits: Any = UninitializedParameter(requires_grad=trained, **how)
+                made = nn.Parameter(torch.empty(shape, **how), requires_grad=trained)
+                self.register_parameter(f"{name}{slot.suffix}", waits if name == "weight_ih" else made)
+        self.reset_parameters()
+        if input_size is not None:
+            self.build(input_size)
+
+    def _draw(self, slot: Slot, name: str) -> None:
+        parameter = getattr(self, f"{name}{slot.suffix}")
+        if isinstance(parameter, UninitializedParameter):
+            return
+        start, gates = slot.start, slot.cell.gates
+        bias: str | Initialiser = "zeros" if name == "bias_hh" and not slot.cell.trains_two_biases else start.bias
+        drawn = {"weight_ih": start.kernel, "weight_hh": start.recurrent}
+        fill(parameter, drawn.get(name, bias), _INITIALISER_OF.get(name, "bias_initializer"))
+        if name == "bias_ih" and start.unit_forget_bias:
+            fill(parameter.detach().chunk(len(gates))[gates.index("forget")], "ones", "bias_initializer")
+
+    def adopt(self, suffix: str, other: CellHolder, other_suffix: str) -> None:
+        """Keep the parameters of another module's cell as one's own."""
+        for name, parameter in other.named_parameters(recurse=False):
+            if name.endswith(other_suffix) and name.removesuffix(other_suffix) in CellWeights._fields:
+                self.register_parameter(f"{name.removesuffix(other_suffix)}{suffix}", parameter)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        kernel = state_dict.get(f"{prefix}weight_ih{self.slots[0].suffix}")
+        if not self.built and isinstance(kernel, torch.Tensor) and kernel.ndim == 2:
+            self.build(kernel.shape[1])
+        super()._load_from_state_dict(state_dict, prefix, *rest)

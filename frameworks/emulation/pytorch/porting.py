@@ -1,0 +1,184 @@
+"""From a Keras layer to the module that behaves as it does, weights, flags and stored states copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from frameworks.copying import fill
+from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasRNN
+from frameworks.emulation.pytorch.modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
+from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+from frameworks.keras.spec import name_or_function, wrappers_of
+from frameworks.keras.structure import cell_name, library_of, require_own_call
+from frameworks.keras.tensors import map_nested, to_numpy, view
+from frameworks.layouts import KERAS, PYTORCH
+from frameworks.spec import CellName
+
+_CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
+_OWN_ARGUMENTS: Mapping[CellName, tuple[str, ...]] = {
+    "rnn": (),
+    "lstm": ("implementation",),
+    "gru": ("implementation", "reset_after"),
+}
+
+
+def emulate(native: Any) -> nn.Module:
+    """Build the torch module that behaves as a Keras object does, in eval mode.
+
+    Args:
+        native: what `frameworks.emulate` takes.
+
+    Raises:
+        GatewiseError: naming what has no emulation.
+    """
+    return _port(native, library_of(native)).eval()
+
+
+def _port(native: Any, library: ModuleType) -> nn.Module:
+    kinds = library.layers
+    if isinstance(native, (list, tuple)):
+        return KerasSequential([_port(layer, library) for layer in native])
+    for kind, port in _PORTS:
+        found = getattr(kinds, kind, None) or getattr(library, kind)
+        if isinstance(native, found):
+            require_own_call(native, library, (kind,))
+            return port(native, library)
+    return _port_cell(native, library)
+
+
+def _port_sequential(native: Any, library: ModuleType) -> nn.Module:
+    return KerasSequential([_port(layer, library) for layer in native.layers])
+
+
+def _port_bidirectional(native: Any, library: ModuleType) -> nn.Module:
+    forward, backward = (_port_rnn(layer, library) for layer in (native.forward_layer, native.backward_layer))
+    _require_dtypes(native)
+    return KerasBidirectional(forward, native.merge_mode, backward_layer=backward)
+
+
+def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
+    if getattr(native, "time_major", False):
+        raise _refused(native, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
+    require_own_call(native, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
+    _require_dtypes(native)
+    stacked = isinstance(native.cell, library.layers.StackedRNNCells)
+    if stacked:
+        require_own_call(native.cell, library, ("StackedRNNCells",))
+    layer = KerasRNN(
+        [_port_cell(cell, library) for cell in native.cell.cells] if stacked else _port_cell(native.cell, library),
+        return_sequences=bool(native.return_sequences),
+        return_state=bool(native.return_state),
+        go_backwards=bool(native.go_backwards),
+        stateful=bool(native.stateful),
+        zero_output_for_mask=bool(getattr(native, "zero_output_for_mask", False)),
+    )
+    if native.stateful and native.states is not None:
+        layer.store_states(_stored_states(native))
+    return layer
+
+
+def _stored_states(native: Any) -> Any:
+    # Keras keeps them in its own tracked lists.
+    as_lists = [list(state) if hasattr(state, "__iter__") and not hasattr(state, "shape") else state for state in native.states]
+    return map_nested(lambda variable: torch.from_numpy(np.array(to_numpy(variable))), as_lists)
+
+
+def _port_cell(native: Any, library: ModuleType) -> KerasCell:
+    kind = cell_name(native, library)
+    if not native.built or getattr(native, "kernel", None) is None:
+        raise InvalidValueError.because(
+            f"the {type(native).__name__} of the layer",
+            must="be built",
+            but="has no weights yet",
+            remedy="Call the layer once on data, or layer.build((None, None, input_size)).",
+        )
+    gated = {} if kind == "rnn" else {"recurrent_activation": name_or_function(native.recurrent_activation, library)}
+    cell = _CELLS[kind](
+        int(native.units),
+        name_or_function(native.activation, library),
+        input_size=int(native.kernel.shape[0]),
+        use_bias=bool(native.use_bias),
+        dropout=float(native.dropout),
+        recurrent_dropout=float(native.recurrent_dropout),
+        dtype=_dtype_name(native),
+        trainable=bool(native.trainable),
+        kernel_initializer="zeros",
+        recurrent_initializer="zeros",
+        **gated,
+        **{name: getattr(native, name) for name in _OWN_ARGUMENTS[kind]},
+    )
+    _copy_weights(native, cell)
+    return cell
+
+
+def _copy_weights(native: Any, module: KerasCell) -> None:
+    spec = module.cell.spec(module.input_size or 1)
+    arrays = {name: view(getattr(native, name)) for name in KERAS.names(spec)}
+    # torch knows NumPy's half precision, but not the bfloat16 that Keras's backends add to NumPy.
+    arrays = {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in arrays.items()}
+    source = KERAS.read(arrays, spec, 0)
+    for name, shape in module.cell.shapes(module.input_size or 1).items():
+        staging = np.empty(shape, source.kernel.dtype)
+        fill({name: staging}, PYTORCH, spec, 0, source)
+        with torch.no_grad():
+            getattr(module, name).copy_(torch.from_numpy(staging))
+
+
+def _dtype_name(layer: Any) -> str:
+    weights, arithmetic = str(layer.variable_dtype), str(layer.compute_dtype)
+    if weights not in (arithmetic, "float32"):
+        raise _refused(layer, "keep float32 weights beside another arithmetic", f"keeps {weights}", "Cast it as a whole")
+    return weights if weights == arithmetic else f"mixed_{arithmetic}"
+
+
+def _require_dtypes(native: Any) -> None:
+    """Refuse a wrapper that casts what its inner layer computes."""
+    found = {(str(each.variable_dtype), str(each.compute_dtype)) for each in wrappers_of(native)}
+    if len(found) > 1:
+        raise _refused(
+            native,
+            "have one dtype in wrapper and inner layer",
+            f"has {' and '.join(sorted(arithmetic for _, arithmetic in found))}",
+            "Pass the inner layer's dtype to the wrapper too",
+        )
+
+
+def _port_masking(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001  one signature
+    return KerasMasking(float(native.mask_value))
+
+
+def _port_embedding(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001
+    if not native.built:
+        raise _refused(native, "be built", "has no weights yet", "Call it once on data")
+    weights = torch.from_numpy(np.array(to_numpy(native.embeddings)))
+    return KerasEmbedding(*weights.shape, mask_zero=bool(native.mask_zero), _weight=weights)
+
+
+def _port_dropout(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001
+    if native.noise_shape is not None:
+        raise _refused(native, "have no noise_shape", f"has {native.noise_shape}", "Write it in torch as a module of your own")
+    return nn.Dropout(float(native.rate))
+
+
+def _refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:
+    return InvalidTypeError.because(type(layer).__name__, must=must, but=but, remedy=f"{remedy}.")
+
+
+_PORTS: tuple[tuple[str, Callable[[Any, ModuleType], nn.Module]], ...] = (
+    ("Sequential", _port_sequential),
+    ("Bidirectional", _port_bidirectional),
+    ("LSTM", _port_rnn),
+    ("GRU", _port_rnn),
+    ("SimpleRNN", _port_rnn),
+    ("RNN", _port_rnn),
+    ("Masking", _port_masking),
+    ("Embedding", _port_embedding),
+    ("Dropout", _port_dropout),
+)

@@ -1,0 +1,84 @@
+"""Keras's initialisers in torch: the distributions that a name stands for, over torch's transposed weights.
+
+Source: keras/src/initializers/random_initializers.py. Keras's kernel is (fan in, fan out), torch's weight the transposed, all
+gates in one: so the fan out counts every gate, and one orthogonal matrix spans them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+from torch.nn import init
+
+from frameworks.errors import InvalidValueError
+
+Initialiser = Callable[[torch.Tensor], object]
+"""Fills a tensor in place: (fan out, fan in), or (fan out,) of a bias."""
+
+_TRUNCATED = 0.87962566103423978
+"""The standard deviation of a standard normal cut off at two: Keras divides by it."""
+
+
+def _scaled(scale: float, mode: str, distribution: str) -> Initialiser:
+    """Give Keras's VarianceScaling."""
+
+    def fill(weight: torch.Tensor) -> None:
+        fans = {"fan_in": weight.shape[-1], "fan_avg": sum(weight.shape) / 2 if weight.ndim == 2 else weight.shape[0]}
+        variance = scale / max(1.0, fans[mode])
+        if distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            init.uniform_(weight, -limit, limit)
+        else:
+            _fill_truncated(weight, math.sqrt(variance) / _TRUNCATED)
+
+    return fill
+
+
+def _fill_truncated(weight: torch.Tensor, deviation: float) -> None:
+    init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+
+
+INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
+    {
+        "zeros": init.zeros_,
+        "ones": init.ones_,
+        "identity": init.eye_,
+        "orthogonal": init.orthogonal_,
+        "random_normal": lambda weight: init.normal_(weight, std=0.05),
+        "random_uniform": lambda weight: init.uniform_(weight, -0.05, 0.05),
+        "truncated_normal": lambda weight: _fill_truncated(weight, 0.05),
+        "glorot_uniform": _scaled(1.0, "fan_avg", "uniform"),
+        "glorot_normal": _scaled(1.0, "fan_avg", "normal"),
+        "he_uniform": _scaled(2.0, "fan_in", "uniform"),
+        "he_normal": _scaled(2.0, "fan_in", "normal"),
+        "lecun_uniform": _scaled(1.0, "fan_in", "uniform"),
+        "lecun_normal": _scaled(1.0, "fan_in", "normal"),
+    }
+)
+"""By Keras's names, with Keras's default arguments."""
+
+
+def fill(tensor: torch.Tensor, initialiser: str | Initialiser, subject: str) -> None:
+    """Fill a tensor in place, without recording it.
+
+    Args:
+        tensor: (fan out, fan in), or (fan out,) of a bias.
+        initialiser: a name of Keras's, or a function that fills a torch tensor in place.
+        subject: what it is the initialiser of, for messages.
+
+    Raises:
+        GatewiseError: for an unknown name.
+    """
+    function = INITIALISERS.get(initialiser) if isinstance(initialiser, str) else initialiser
+    if function is None or not callable(function):
+        raise InvalidValueError.because(
+            subject,
+            must=f"be one of {', '.join(INITIALISERS)}, or a function that fills a torch tensor",
+            but=f"is {initialiser!r}",
+            remedy="Pass one of torch.nn.init, such as a lambda with its arguments.",
+        )
+    with torch.no_grad():
+        function(tensor)
