@@ -31,4 +31,4 @@ def emulate(native: Any, to: str = "pytorch") -> Any:
             "the layer to emulate", must=f"be of another framework than {to!r}", but="is of the same", remedy="Use it as it is."
         )
     registry.load(owner)
-    return import_module(f"frameworks.emulation.{to}").emulate(native)
+    return import_module(f"frameworks.emulation.{to}.porting").emulate(native)

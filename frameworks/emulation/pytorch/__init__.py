@@ -2,7 +2,6 @@
 
 from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.emulation.pytorch.modules import KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
-from frameworks.emulation.pytorch.porting import emulate
 from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
 
 __all__ = [
@@ -17,5 +16,4 @@ __all__ = [
     "KerasSequential",
     "KerasSimpleRNN",
     "KerasSimpleRNNCell",
-    "emulate",
 ]

@@ -94,11 +94,10 @@ def check_inputs(inputs: Any, axes: tuple[str, ...], input_size: int | None) -> 
             but=f"are a {type(inputs).__name__}",
             remedy="Convert them with torch.as_tensor.",
         )
-    wanted = ", ".join(str(input_size) if axis == "input" and input_size else axis for axis in axes)
     if inputs.ndim != len(axes) or (input_size is not None and inputs.shape[-1] != input_size):
         raise InvalidValueError.because(
             "inputs",
-            must=f"have shape ({wanted})",
+            must=f"have shape ({', '.join([*axes[:-1], str(input_size or axes[-1])])})",
             but=f"have {tuple(inputs.shape)}",
             remedy="Keras's layers take the batch first and the features last.",
         )

@@ -79,6 +79,11 @@ class Cell:
         """Give the sizes and biases as a spec, which the layout tables read."""
         return RecurrentSpec(self.name, input_size, self.units, bias=self.use_bias, reset_after=self.reset_after)
 
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The parameters in torch's order."""
+        return PYTORCH.names(self.spec(1))
+
     def shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
         """Give the shape of each parameter by its name."""
         return PYTORCH.shapes(self.spec(input_size), 0)

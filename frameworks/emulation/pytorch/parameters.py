@@ -61,6 +61,7 @@ class CellHolder(nn.Module):
         """Make a module without parameters yet."""
         super().__init__()
         self.slots = tuple(slots)
+        self._names = {slot.suffix: slot.cell.parameter_names for slot in self.slots}
         self.input_size: int | None = None
         self.compute_dtype = compute_dtype
 
@@ -88,12 +89,12 @@ class CellHolder(nn.Module):
     def reset_parameters(self) -> None:
         """Draw every parameter again that has its shape, by its initialiser."""
         for slot in self.slots:
-            for name in slot.cell.shapes(1):
+            for name in self._names[slot.suffix]:
                 self._draw(slot, name)
 
     def weights(self, slot: Slot) -> CellWeights:
         """Give the parameters of one cell, in the dtype of the arithmetic."""
-        found = CellWeights(**{name: getattr(self, f"{name}{slot.suffix}") for name in slot.cell.shapes(1)})
+        found = CellWeights(**{name: getattr(self, f"{name}{slot.suffix}") for name in self._names[slot.suffix]})
         return found if self.compute_dtype is None else found.cast(self.compute_dtype)
 
     def read_inputs(self, inputs: Any, axes: tuple[str, ...]) -> Tensor:

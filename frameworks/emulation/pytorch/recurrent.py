@@ -162,19 +162,15 @@ class KerasLayer(CellHolder):
 
     def _starts(self, initial_state: Any, x: Tensor) -> tuple[Finals, ...]:
         stored = self._stored() if self.stateful else None
-        if stored is not None and len(stored[0][0][0]) != len(x):
-            raise InvalidValueError.because(
-                "inputs of a stateful layer",
-                must=f"have the batch size of its stored states, {len(stored[0][0][0])}",
-                but=f"have {len(x)}",
-                remedy="Give as many rows as in the first call, or make a layer for the other batch size.",
-            )
+        if self.stateful:
+            _check_batch(stored, x)
         if initial_state is not None:
             return self._checked_states(initial_state, x)
         if stored is not None:
-            return tuple(tuple(tuple(each.to(x.dtype) for each in states) for states in one) for one in stored)
+            # Copies, since the stored ones are overwritten in place before a backward pass may need them.
+            return tuple(tuple(tuple(each.to(x.dtype, copy=True) for each in states) for states in one) for one in stored)
         return tuple(
-            tuple(tuple(x.new_zeros((len(x), cell.units)) for _ in cell.state_names) for cell in reading.cells)
+            tuple(tuple(x.new_zeros((x.shape[0], cell.units)) for _ in cell.state_names) for cell in reading.cells)
             for reading in self.readings
         )
 
@@ -203,8 +199,30 @@ class KerasLayer(CellHolder):
     def _store(self, finals: Sequence[Finals]) -> None:
         flat = [state for one in finals for states in one for state in states]
         for name, state in zip(self._state_names(), flat, strict=True):
-            # Not saved with the weights, as Keras does not either.
-            self.register_buffer(name, state.detach().clone(), persistent=False)
+            stored = getattr(self, name, None)
+            if stored is None:  # not saved with the weights, as Keras does not either
+                self.register_buffer(name, state.detach().clone(), persistent=False)
+            else:
+                stored.copy_(state.detach())
+
+
+def _check_batch(stored: tuple[Finals, ...] | None, x: Tensor) -> None:
+    """Refuse a stateful layer another batch size than its stored states', as Keras does, and to be exported without any."""
+    if stored is None:
+        if torch.compiler.is_exporting():
+            raise InvalidValueError.because(
+                "a stateful layer",
+                must="hold its states to be exported",
+                but="has not been called yet",
+                remedy="Call it once on a batch of the size to export, then reset_state().",
+            )
+    elif stored[0][0][0].shape[0] != x.shape[0]:
+        raise InvalidValueError.because(
+            "inputs of a stateful layer",
+            must=f"have the batch size of its stored states, {stored[0][0][0].shape[0]}",
+            but=f"have {x.shape[0]}",
+            remedy="Give as many rows as in the first call, or make a layer for the other batch size.",
+        )
 
 
 def _nested(reading: Reading, finals: Finals) -> list[Any]:

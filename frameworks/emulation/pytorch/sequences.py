@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -41,6 +42,17 @@ def run_loop(
     return torch.stack(outputs, dim=1), states
 
 
+_OPERATIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        # torch 2.13 cannot compile its LSTM for a backward pass: nn.LSTM breaks the graph there too.
+        "lstm": torch.compiler.disable(torch.lstm),
+        "gru": torch.gru,
+        "rnn_tanh": torch.rnn_tanh,
+        "rnn_relu": torch.rnn_relu,
+    }
+)
+
+
 def run_fused(
     mode: str, weights: Sequence[CellWeights], x: Tensor, states: States, packing: Packing | None
 ) -> tuple[Tensor, States]:
@@ -56,7 +68,7 @@ def run_fused(
     Returns:
         The output, shaped as x with directions concatenated, and the last states, shaped as `states`.
     """
-    operation: Any = getattr(torch, mode)
+    operation: Any = _OPERATIONS[mode]
     flat = [each for one in weights for each in one if each is not None]
     hx = states if mode == "lstm" else states[0]
     # has_biases, num_layers, dropout, train (cuDNN needs it for a backward pass), bidirectional
