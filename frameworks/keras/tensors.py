@@ -39,7 +39,7 @@ def to_numpy(tensor: Any) -> Array:
 def view(variable: Any) -> Array:
     """Give a variable as NumPy, without copying where its backend shares memory."""
     tensor = tensor_of(variable)
-    if hasattr(tensor, "read_value"):
+    if hasattr(tensor, "read_value") and dtype_of(variable) != "bfloat16":  # which no buffer holds
         # NumPy's own conversion copies a TensorFlow tensor; its buffer protocol shares it.
         return np.asarray(memoryview(tensor.read_value()))
     return to_numpy(tensor)

@@ -170,6 +170,8 @@ class KerasBidirectional(KerasLayer):
             for slot, own in zip(reading.slots, one.slots, strict=True):
                 self.adopt(slot.suffix, one, own.suffix)
         self.input_size = layer.input_size if layer.input_size == other.input_size else None
+        if layer.states is not None and other.states is not None:
+            self.store_states([*layer.states, *other.states])
 
 
 def _backward_twin(layer: KerasRNN) -> KerasRNN:

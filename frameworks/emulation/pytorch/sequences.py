@@ -45,7 +45,7 @@ def run_loop(
 _OPERATIONS: Mapping[str, Any] = MappingProxyType(
     {
         # torch 2.13 cannot compile its LSTM for a backward pass: nn.LSTM breaks the graph there too.
-        "lstm": torch.compiler.disable(torch.lstm),
+        "lstm": torch.compiler.disable(torch.lstm),  # type: ignore[no-untyped-call]
         "gru": torch.gru,
         "rnn_tanh": torch.rnn_tanh,
         "rnn_relu": torch.rnn_relu,
