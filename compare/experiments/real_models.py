@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from compare.difference import measure
+import frameworks
 from compare.experiments.snippets import run_snippet
 from compare.results import Results, control, exact, measured
-from compare.studies.real_models.models import StoredCase, StoredModel, load, load_all
-from frameworks import RecurrentOutput, RecurrentWeights, adapt, build, convert
-from frameworks.adapter import Adapter
+from compare.returns import returns_map
+from compare.studies.real_models.building import build_layer
+from compare.studies.real_models.mistakes import MISTAKES
+from compare.studies.real_models.models import load_all
+from compare.studies.real_models.originals import fetching
+from compare.studies.real_models.replay import TOLERANCE, Call, beginning, largest_error
+from compare.studies.real_models.stored import StoredLayer, StoredModel
+from frameworks import adapt, convert
+from frameworks.errors import NoCounterpartError
+from frameworks.keras.tensors import to_numpy
 
-Array = npt.NDArray[np.floating]
+emulate: Callable[..., Any] | None = getattr(frameworks, "emulate", None)
+"""What carries over the layers that `convert` refuses; None where this version has none: they are then shown without a port."""
 
-TOLERANCE = 2e-5
-"""As a share of max(1, max |expected|): the recorded values are float32, some of them after many steps."""
+CODE = """\
+stored = load("{model}").layer("{layer}")
+original = build_layer(stored)
+ported = frameworks.{how}(original, to="{to}")
+"""
+"""The port: these lines are run, and shown."""
 
 
 def run(progress: Callable[[str], None]) -> Results:
@@ -31,59 +39,98 @@ def run(progress: Callable[[str], None]) -> Results:
     return results
 
 
-CODE = {
-    "keras": """\
-model = load("{name}")
-layer = build("keras", model.spec)
-layer.native.set_weights([model.weights[name] for name in ("kernel", "recurrent_kernel", "bias")])
-rnn = convert(layer, to="pytorch")
-""",
-    "pytorch": """\
-model = load("{name}")
-rnn = build("pytorch", model.spec)
-rnn.native.load_state_dict({{name: torch.tensor(array) for name, array in model.weights.items()}})
-layer = convert(rnn, to="keras")
-""",
-}
-"""The port, by the framework in whose layout the weights are stored."""
-
-
 def _run_model(model: StoredModel) -> Results:
-    import torch
-
-    code = CODE[model.origin].format(name=model.name)
-    _, names = run_snippet(code, {"load": load, "build": build, "convert": convert, "torch": torch})
-    source, ported = (names[name] for name in (("layer", "rnn") if model.origin == "keras" else ("rnn", "layer")))
-    facts = ("package", "version", "license", "author", "homepage", "file", "sha256", "subject", "origin", "expected_from")
+    facts = ("package", "version", "license", "author", "homepage", "file", "sha256", "subject", "hard", "expected_from")
     return {
         "facts": exact({name: getattr(model, name) for name in facts}),
-        "spec": exact(dict(vars(model.spec))),
-        "rows": exact([row for case in model.cases for row in case.rows]),
-        "code": exact(code),
-        "in the layout's own framework": measured(_error(adapt(source), model), TOLERANCE),
-        "ported": measured(_error(adapt(ported), model), TOLERANCE),
-        "recurrent kernel not transposed": control(_error(_broken(adapt(ported)), model)),
+        "layers": {layer.name: run_layer(model, layer) for layer in model.layers},
     }
 
 
-def _broken(ported: Adapter) -> Adapter:
-    """Build the port that everyone writes first: square blocks fit either way round."""
-    layer = build(ported.framework, ported.spec)
-    layers = tuple(
-        tuple(replace(one, recurrent_kernel=one.recurrent_kernel.transpose(0, 2, 1)) for one in directions)
-        for directions in ported.get_weights().layers
+def run_layer(model: StoredModel, stored: StoredLayer) -> Results:
+    """Give what is known of a layer and, where its weights are here, the errors of the right port and of wrong ones."""
+    described: dict[str, Any] = {
+        "layer": exact({"origin": stored.origin, "class_name": stored.class_name, "config": dict(stored.config)}),
+        "spec": exact(dict(vars(stored.spec))),
+        "note": exact(stored.note),
+        "rows": exact([row for case in stored.cases for row in case.rows]),
+    }
+    if not stored.kept:
+        return described | {"not kept": exact(fetching(model))}
+    original = build_layer(stored)
+    how, refusal = choose(original, other_than(stored.origin))
+    described["in its own framework"] = measured(largest_error(stored.cases, call_original(stored, original)), TOLERANCE)
+    if refusal:
+        described["refused"] = exact(refusal)
+    if how is not None:
+        described |= _right_port(model, stored, how)
+    return described | {"wrong": _wrong_ports(stored)}
+
+
+def _right_port(model: StoredModel, stored: StoredLayer, how: Callable[..., Any]) -> dict[str, Any]:
+    code = CODE.format(model=model.name, layer=stored.name, how=how.__name__, to=other_than(stored.origin))
+    _, names = run_snippet(
+        code, {"load": {model.name: model}.__getitem__, "build_layer": build_layer, "frameworks": frameworks}
     )
-    layer.set_weights(RecurrentWeights(layers))
-    return layer
+    call = call_ported(stored, names["original"], names["ported"], how)
+    return {"by": exact(how.__name__), "code": exact(code), "ported": measured(largest_error(stored.cases, call), TOLERANCE)}
 
 
-def _error(layer: Adapter, model: StoredModel) -> float:
-    """Give the largest error over all cases, as a share of max(1, max |expected|)."""
-    return max(error for case in model.cases for error in _case_errors(layer.forward(case.inputs), case))
+def other_than(framework: str) -> str:
+    """Name the framework to which a layer is carried."""
+    return "pytorch" if framework == "keras" else "keras"
 
 
-def _case_errors(result: RecurrentOutput, case: StoredCase) -> list[float]:
-    found: dict[str, Any] = {"output": result.output, "h_n": result.h_n, "c_n": result.c_n}
-    found["last_output"] = None if result.h_n is None else result.h_n[-1]
-    pairs = ((getattr(case, name), array) for name, array in found.items())
-    return [measure(expected, array).needed for expected, array in pairs if expected is not None]
+def choose(original: Any, to: str) -> tuple[Callable[..., Any] | None, str]:
+    """Give what carries the layer over, `convert` where it can, and why `convert` cannot."""
+    try:
+        convert(original, to=to)
+    except NoCounterpartError as refusal:
+        return emulate, str(refusal)
+    return convert, ""
+
+
+def call_original(stored: StoredLayer, original: Any) -> Call:
+    """Call a layer in its own framework: a Keras layer as it is, with its own flags."""
+    if stored.origin == "pytorch":
+        return lambda inputs, states, mask: vars(adapt(original).forward(inputs, states, mask))
+    return lambda inputs, states, mask: {"output": to_numpy(original(inputs, initial_state=states, mask=mask, training=False))}
+
+
+def call_ported(stored: StoredLayer, original: Any, ported: Any, how: Callable[..., Any]) -> Call:
+    """Call the port of a layer, and give of a Keras layer what that layer returns."""
+    if how is not convert:
+        return lambda inputs, states, mask: {"output": to_numpy(_call_emulation(ported, inputs, states, mask))}
+    forward = adapt(ported).forward
+    if stored.origin == "pytorch":
+        return lambda inputs, states, mask: vars(forward(inputs, states, mask))
+    mapping = returns_map(original)
+    return lambda inputs, states, mask: {"output": mapping.to_keras(**_known(vars(forward(inputs, states, mask))))}
+
+
+def _call_emulation(module: Any, inputs: Any, states: Any, mask: Any) -> Any:
+    import torch
+
+    start = None if states is None else [torch.tensor(state) for state in states]
+    counts = None if mask is None else torch.tensor(mask)
+    return module(torch.tensor(inputs), initial_state=start, mask=counts, training=False)
+
+
+def _wrong_ports(stored: StoredLayer) -> dict[str, Any]:
+    """Measure the mistakes that the layer is shown with, in the other framework, as far as something carries them there."""
+    found = {}
+    cases = (beginning(stored.cases[0]),)
+    for name in stored.mistakes:
+        mistake = MISTAKES[name]
+        wrong = mistake.change(stored)
+        original = build_layer(wrong)
+        how, _ = choose(original, other_than(stored.origin))
+        if how is not None:
+            ported = how(original, to=other_than(stored.origin))
+            call = mistake.applied_to(call_ported(wrong, original, ported, how))
+            found[name] = control(largest_error(cases, call))
+    return found
+
+
+def _known(arrays: dict[str, Any]) -> dict[str, Any]:
+    return {name: array for name, array in arrays.items() if array is not None}

@@ -6,102 +6,27 @@ the form and no model by name.
 
 from __future__ import annotations
 
+import io
 import json
+import lzma
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import fields
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from frameworks.errors import InvalidValueError
-from frameworks.spec import RecurrentSpec
-
-Array = npt.NDArray[np.float32]
+from compare.studies.real_models.stored import Slice, StoredCase, StoredLayer, StoredModel, require_known
 
 _DATA = files("compare.studies.real_models") / "data"
-_EXPECTED = ("output", "last_output", "h_n", "c_n")
 
 
-@dataclass(frozen=True)
-class StoredCase:
-    """Inputs of a layer and what it gave for them where it came from; None for what was not recorded.
-
-    Args:
-        name: of the case.
-        rows: what the rows of the batch are: words, domain names.
-        inputs: (batch, time, input).
-        output: (batch, time, direction * hidden).
-        last_output: (batch, hidden), of a Keras layer with return_sequences=False.
-        h_n: (layer * direction, batch, hidden).
-        c_n: (layer * direction, batch, hidden).
-    """
-
-    name: str
-    rows: tuple[str, ...]
-    inputs: Array
-    output: Array | None
-    last_output: Array | None
-    h_n: Array | None
-    c_n: Array | None
+_PLAIN_FIELDS = tuple(field.name for field in fields(StoredModel) if field.name not in ("hard", "layers"))
 
 
-@dataclass(frozen=True)
-class StoredModel:
-    """A trained recurrent layer, where it came from, and what it gave there.
-
-    Args:
-        name: of the model here.
-        package: that ships it.
-        version: of the package.
-        license: SPDX identifier.
-        author: as the package names them.
-        homepage: of the package.
-        file: the original file, within the package.
-        sha256: of the original file.
-        subject: what the model is for and what of it is stored, in a sentence.
-        origin: the framework whose layout the weights have.
-        expected_from: what computed the expected results.
-        spec: what the layer computes.
-        weights: read-only, by the names of `origin` and shaped as there; torch's as in its state_dict.
-        original_names: of the weights in the original file, by their names here.
-        cases: at least one.
-    """
-
-    name: str
-    package: str
-    version: str
-    license: str
-    author: str
-    homepage: str
-    file: str
-    sha256: str
-    subject: str
-    origin: Literal["keras", "pytorch"]
-    expected_from: str
-    spec: RecurrentSpec
-    weights: Mapping[str, Array]
-    original_names: Mapping[str, str]
-    cases: tuple[StoredCase, ...]
-
-
-_PLAIN_FIELDS = (
-    "name",
-    "package",
-    "version",
-    "license",
-    "author",
-    "homepage",
-    "file",
-    "sha256",
-    "subject",
-    "origin",
-    "expected_from",
-)
-
-
+@cache
 def load(name: str) -> StoredModel:
     """Load one stored model.
 
@@ -109,42 +34,69 @@ def load(name: str) -> StoredModel:
         GatewiseError: when there is no model of that name.
     """
     sources = _sources()
-    if name not in sources:
-        raise InvalidValueError.because(
-            "name of a stored model", must=f"be one of {', '.join(sources)}", but=f"is {name!r}", remedy="Choose one of them."
-        )
-    return _model(sources[name])
+    return _model(sources[require_known(name, sources, "name of a stored model")])
 
 
 def load_all() -> tuple[StoredModel, ...]:
     """Load every stored model, in the order of sources.json."""
-    return tuple(_model(source) for source in _sources().values())
+    return tuple(load(name) for name in _sources())
 
 
-def _sources() -> dict[str, dict[str, Any]]:
+@cache
+def _sources() -> Mapping[str, Any]:
     models = json.loads((_DATA / "sources.json").read_text(encoding="utf-8"))["models"]
-    return {model["name"]: model for model in models}
+    return MappingProxyType({model["name"]: model for model in models})
 
 
 def _model(source: Mapping[str, Any]) -> StoredModel:
     arrays = _arrays(source["arrays"])
     return StoredModel(
         **{field: source[field] for field in _PLAIN_FIELDS},
-        spec=RecurrentSpec(**source["spec"]),
-        weights=MappingProxyType({name: arrays[f"weights/{name}"] for name in source["weights"]}),
-        original_names=MappingProxyType(dict(source["weights"])),
-        cases=tuple(_case(case, arrays) for case in source["cases"]),
+        hard=tuple(source["hard"]),
+        layers=tuple(_layer(layer, arrays) for layer in source["layers"]),
     )
 
 
-def _case(case: Mapping[str, Any], arrays: Mapping[str, Array]) -> StoredCase:
-    name = case["name"]
-    expected = {key: arrays.get(f"{name}/{key}") for key in _EXPECTED}
-    return StoredCase(name=name, rows=tuple(case["rows"]), inputs=arrays[f"{name}/inputs"], **expected)
+def _layer(source: Mapping[str, Any], arrays: Mapping[str, Any]) -> StoredLayer:
+    name, config, slices = source["name"], source["config"], source.get("slices", {})
+    kept = {} if slices else {weight: arrays[f"{name}/weights/{weight}"] for weight in source["weights"]}
+    return StoredLayer(
+        name=name,
+        origin=source["origin"],
+        class_name=source["class_name"],
+        config=MappingProxyType(config),
+        input_size=config.get("input_size", source.get("input_size")),
+        note=source.get("note", ""),
+        weights=MappingProxyType(kept),
+        original_names=MappingProxyType(source["weights"]),
+        slices=MappingProxyType({weight: _slice(entry) for weight, entry in slices.items()}),
+        mistakes=tuple(source["mistakes"]),
+        cases=tuple(_case(case, f"{name}/{case['name']}", arrays) for case in source["cases"]),
+    )
 
 
-def _arrays(file: str) -> dict[str, Array]:
-    with (_DATA / file).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+def _slice(source: Mapping[str, Any]) -> Slice:
+    gates = source.get("gates")
+    return Slice(source["offset"], tuple(source["shape"]), gates if gates is None else tuple(gates))
+
+
+def _case(source: Mapping[str, Any], place: str, arrays: Mapping[str, Any]) -> StoredCase:
+    inputs = arrays[f"{place}/inputs"]
+    start = tuple(arrays[f"{place}/{name}"] for name in ("h_0", "c_0") if f"{place}/{name}" in arrays)
+    return StoredCase(
+        name=source["name"],
+        rows=tuple(source["rows"]),
+        chunks=tuple(source.get("chunks", [inputs.shape[1]])),
+        inputs=inputs,
+        initial_state=start or None,
+        output=arrays[f"{place}/output"],
+        **{name: arrays.get(f"{place}/{name}") for name in ("mask", "h_n", "c_n")},
+    )
+
+
+def _arrays(file: str) -> dict[str, Any]:
+    content = lzma.decompress((_DATA / file).read_bytes())
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     for array in arrays.values():
         array.setflags(write=False)
