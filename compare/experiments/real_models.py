@@ -15,12 +15,9 @@ from compare.studies.real_models.models import load_all
 from compare.studies.real_models.originals import fetching
 from compare.studies.real_models.replay import TOLERANCE, Call, beginning, largest_error
 from compare.studies.real_models.stored import StoredLayer, StoredModel
-from frameworks import adapt, convert
+from frameworks import adapt, convert, emulate
 from frameworks.errors import NoCounterpartError
 from frameworks.keras.tensors import to_numpy
-
-emulate: Callable[..., Any] | None = getattr(frameworks, "emulate", None)
-"""What carries over the layers that `convert` refuses; None where this version has none: they are then shown without a port."""
 
 CODE = """\
 stored = load("{model}").layer("{layer}")
@@ -62,9 +59,7 @@ def run_layer(model: StoredModel, stored: StoredLayer) -> Results:
     described["in its own framework"] = measured(largest_error(stored.cases, call_original(stored, original)), TOLERANCE)
     if refusal:
         described["refused"] = exact(refusal)
-    if how is not None:
-        described |= _right_port(model, stored, how)
-    return described | {"wrong": _wrong_ports(stored)}
+    return {**described, **_right_port(model, stored, how), "wrong": _wrong_ports(stored)}
 
 
 def _right_port(model: StoredModel, stored: StoredLayer, how: Callable[..., Any]) -> dict[str, Any]:
@@ -81,7 +76,7 @@ def other_than(framework: str) -> str:
     return "pytorch" if framework == "keras" else "keras"
 
 
-def choose(original: Any, to: str) -> tuple[Callable[..., Any] | None, str]:
+def choose(original: Any, to: str) -> tuple[Callable[..., Any], str]:
     """Give what carries the layer over, `convert` where it can, and why `convert` cannot."""
     try:
         convert(original, to=to)
@@ -117,7 +112,7 @@ def _call_emulation(module: Any, inputs: Any, states: Any, mask: Any) -> Any:
 
 
 def _wrong_ports(stored: StoredLayer) -> dict[str, Any]:
-    """Measure the mistakes that the layer is shown with, in the other framework, as far as something carries them there."""
+    """Measure the mistakes that the layer is shown with, in the other framework."""
     found = {}
     cases = (beginning(stored.cases[0]),)
     for name in stored.mistakes:
@@ -125,10 +120,9 @@ def _wrong_ports(stored: StoredLayer) -> dict[str, Any]:
         wrong = mistake.change(stored)
         original = build_layer(wrong)
         how, _ = choose(original, other_than(stored.origin))
-        if how is not None:
-            ported = how(original, to=other_than(stored.origin))
-            call = mistake.applied_to(call_ported(wrong, original, ported, how))
-            found[name] = control(largest_error(cases, call))
+        ported = how(original, to=other_than(stored.origin))
+        call = mistake.applied_to(call_ported(wrong, original, ported, how))
+        found[name] = control(largest_error(cases, call))
     return found
 
 

@@ -30,12 +30,10 @@ def _verdict(results: Tree) -> str:
     models = _models(results)
     every = [found for _, _, found in _layers(models)]
     ported = [found["ported"] for found in every if "ported" in found]
-    waiting = [found for found in every if "ported" not in found and "not kept" not in found]
     absent = [found for found in every if "not kept" in found]
     parts = [
         f"{len(ported)} trained layers, carried over to the other framework, give what they gave where they were trained: "
         f"at most {worst(ported)} off as a share of max(1, max |expected|), of 2e-5 allowed.",
-        f"The other framework's own layers cannot hold {len(waiting)} more." if waiting else "",
         f"The weights of {len(absent)} are too large to keep here." if absent else "",
     ]
     return " ".join(filter(None, parts))
@@ -63,9 +61,9 @@ def _row(model: str, layer: str, found: Tree) -> tuple[object, ...]:
         f"`{layer}`",
         _sizes(found),
         _direction(found),
-        found["by"].value if "by" in found else "-",
+        f"`{found['by'].value}`",
         number(found["in its own framework"]),
-        number(found["ported"]) if "ported" in found else "-",
+        number(found["ported"]),
         number(min(wrong, key=lambda value: value.value)) if wrong else "-",
     )
 
@@ -115,11 +113,8 @@ def _layer(name: str, found: Tree) -> Iterator[str]:
     if "not kept" in found:
         yield "Its weights are [too large to keep](#too-large-to-keep)."
         return
-    if "code" in found:
-        yield code("python", found["code"].value)
-        yield f"Error: {number(found['ported'])}."
-    else:
-        yield "No port: this version has none but `convert`."
+    yield code("python", found["code"].value)
+    yield f"Error: {number(found['ported'])}."
     if found["wrong"]:
         yield table(("wrong port", "error"), [(mistake, number(size)) for mistake, size in found["wrong"].items()])
 

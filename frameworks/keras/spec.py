@@ -9,6 +9,7 @@ from typing import Any
 
 from frameworks.activations import ACTIVATIONS
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
+from frameworks.keras.activations import ADDED
 from frameworks.keras.structure import Structure, cell_name
 from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
@@ -110,7 +111,7 @@ def name_or_function(function: Callable[..., Any], library: ModuleType) -> str |
     """Give the name of a built-in activation, and any other function as it is."""
     renamed = RENAMED_ACTIVATIONS.get(library.__name__, {})
     for name in (*renamed, *ACTIVATIONS):
-        if getattr(library.activations, name, None) is function:
+        if getattr(library.activations, name, ADDED.get(name)) is function:
             return renamed.get(name, name)
     return function
 

@@ -25,19 +25,8 @@ def build_layer(stored: StoredLayer) -> Any:
     return _keras_layer(stored) if stored.origin == "keras" else _torch_module(stored)
 
 
-def keras2_hard_sigmoid(x: Any) -> Any:
-    """Compute what Keras called hard_sigmoid before Keras 3: 0.2 x + 0.5, clipped to [0, 1]."""
-    from keras import ops
-
-    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
-
-
 def _keras_layer(stored: StoredLayer) -> Any:
-    from keras.saving import custom_object_scope
-
-    # Bidirectional makes its two layers from the config of the one that it is given, where a function is only a name.
-    with custom_object_scope({keras2_hard_sigmoid.__name__: keras2_hard_sigmoid}):
-        layer = _construct(stored.class_name, stored.config)
+    layer = _construct(stored.class_name, stored.config)
     layer.build((None, None, stored.input_size))
     layer.set_weights(list(stored.weights.values()))
     return layer
@@ -46,11 +35,13 @@ def _keras_layer(stored: StoredLayer) -> Any:
 def _construct(class_name: str, config: Mapping[str, Any]) -> Any:
     from keras import layers
 
+    from frameworks.keras.activations import ADDED
+
     arguments = dict(config)
     if "layer" in arguments:
         arguments["layer"] = _construct(**arguments["layer"])
-    if arguments.get("recurrent_activation") == keras2_hard_sigmoid.__name__:
-        arguments["recurrent_activation"] = keras2_hard_sigmoid
+    for name in ("activation", "recurrent_activation"):
+        arguments |= {name: ADDED[arguments[name]]} if arguments.get(name) in ADDED else {}
     return getattr(layers, class_name)(**arguments)
 
 
