@@ -30,6 +30,7 @@ class Adapter(Protocol):
         dropout: the rate between layers, in training.
         is_cell: whether it is a bare cell, which the adapter steps through time itself.
         batch_size: the only batch size its own call takes, or None.
+        zeroes_masked_steps: whether its output at a masked step is zero, rather than the last valid one.
         precision: the dtype whose tolerance its results keep; coarser than its own where the framework computes coarser.
         notes: what a reader of its results should know of where they were computed.
     """
@@ -48,6 +49,8 @@ class Adapter(Protocol):
     def is_cell(self) -> bool: ...
     @property
     def batch_size(self) -> int | None: ...
+    @property
+    def zeroes_masked_steps(self) -> bool: ...
     @property
     def precision(self) -> DTypeName: ...
     @property
@@ -108,6 +111,17 @@ def check_call(
     if mask is not None:
         _check_mask(mask, (batch, time))
     return _check_states(spec, initial_state, batch), mask
+
+
+def require_call_over_time(adapter: Adapter) -> None:
+    """Refuse a bare cell, whose own call computes one time step."""
+    if adapter.is_cell:
+        raise InvalidValueError.because(
+            "a call over time",
+            must="be made of a layer",
+            but=f"is asked of a {type(adapter.native).__name__}",
+            remedy="Wrap the cell in an RNN layer.",
+        )
 
 
 def _check_array(subject: str, array: object, dtype: str) -> None:

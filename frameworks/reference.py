@@ -29,10 +29,12 @@ def run_reference(
     inputs: npt.NDArray[np.floating],
     initial_state: npt.NDArray[np.floating] | States | None = None,
     mask: Mask | None = None,
+    *,
+    zero_masked: bool = True,
 ) -> RecurrentOutput:
     """Compute outputs and final states in float64.
 
-    A masked step leaves the states as they are and its output is zero.
+    A masked step leaves the states as they are. Its output is zero, or the last valid one, zero before the first.
 
     Args:
         weights: of a layer of this spec.
@@ -40,6 +42,7 @@ def run_reference(
         inputs: (batch, time, input).
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden); zeros when None.
         mask: (batch, time) bool, True where the step counts; None for all.
+        zero_masked: whether the output of a masked step is zero, rather than the last valid one.
 
     Returns:
         float64 arrays, shaped as `RecurrentOutput` says.
@@ -59,7 +62,13 @@ def run_reference(
                 row = layer * spec.num_directions + direction
                 start = tuple(state[row].astype(np.float64) for state in states)
                 outputs, final = _run_direction(
-                    weights.layers[layer][direction], spec, sequence, start, counts, backward=direction == 1
+                    weights.layers[layer][direction],
+                    spec,
+                    sequence,
+                    start,
+                    counts,
+                    backward=direction == 1,
+                    zero_masked=zero_masked,
                 )
                 halves.append(outputs)
                 finals.append(final)
@@ -68,7 +77,14 @@ def run_reference(
 
 
 def _run_direction(
-    weights: DirectionWeights, spec: RecurrentSpec, sequence: Array, states: States, counts: Mask, *, backward: bool
+    weights: DirectionWeights,
+    spec: RecurrentSpec,
+    sequence: Array,
+    states: States,
+    counts: Mask,
+    *,
+    backward: bool,
+    zero_masked: bool,
 ) -> tuple[Array, States]:
     step = make_step(weights, spec)
     kernel = weights.kernel.astype(np.float64)
@@ -77,12 +93,14 @@ def _run_direction(
         bias = weights.bias.astype(np.float64)[:, None]
     outputs = np.zeros((*sequence.shape[:2], spec.hidden_size))
     times = range(sequence.shape[1])
+    shown = np.zeros((len(sequence), spec.hidden_size))
     for time in reversed(times) if backward else times:
         projected = dict(zip(weights.gates, sequence[:, time] @ kernel + bias, strict=True))
         stepped = step(projected, states)
         keep = counts[:, time, None]
         states = tuple(np.where(keep, new, old) for new, old in zip(stepped, states, strict=True))
-        outputs[:, time] = np.where(keep, states[0], 0)
+        shown = np.where(keep, states[0], 0 if zero_masked else shown)
+        outputs[:, time] = shown
     return outputs, states
 
 

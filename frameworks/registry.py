@@ -94,12 +94,12 @@ def describe(keras_layer: Any) -> tuple[Stack, KerasOptions]:
     """
     if isinstance(keras_layer, Adapter) and not isinstance(keras_layer, type):
         keras_layer = keras_layer.native
-    owner = _owner(keras_layer)
-    if owner.name != "keras":
+    module = _module_of(keras_layer)
+    if not hasattr(module, "describe"):
         raise InvalidTypeError.because(
             "the layer", must="be a Keras layer", but=f"is {_named(keras_layer)}", remedy="Only Keras has return flags to map."
         )
-    described: tuple[Stack, KerasOptions] = load("keras").describe(keras_layer)
+    described: tuple[Stack, KerasOptions] = module.describe(keras_layer)
     return described
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks import copying
-from frameworks.adapter import Mask, States, check_call
+from frameworks.adapter import Mask, States, check_call, require_call_over_time
 from frameworks.errors import InvalidValueError
 from frameworks.keras.spec import read_spec, require_whole
 from frameworks.keras.structure import Structure, take_apart
@@ -66,6 +66,11 @@ class KerasAdapter:
         if self.precision == self.spec.dtype:
             return ()
         return (f"Keras on the {self._backend} backend multiplies {self.spec.dtype} matrices in float32",)
+
+    @property
+    def zeroes_masked_steps(self) -> bool:
+        """Two directions give zeros, one repeats its last valid output unless its flag says otherwise."""
+        return self.spec.bidirectional or self.options.zero_output_for_mask
 
     @property
     def batch_size(self) -> int | None:
@@ -131,11 +136,7 @@ class KerasAdapter:
         Raises:
             GatewiseError: for a bare cell, which has no call over time, or for what does not fit.
         """
-        if self.is_cell:
-            raise InvalidValueError.because(
-                "a call over time", must="be made of a layer", but=f"is asked of a {type(self.native).__name__}",
-                remedy="Wrap the cell as keras.layers.RNN(cell).",
-            )  # fmt: skip
+        require_call_over_time(self)
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         if self.batch_size not in (None, len(inputs)):
             raise InvalidValueError.because(
@@ -191,7 +192,7 @@ class KerasAdapter:
             return_sequences=True,
             return_state=True,
             go_backwards=backward,
-            zero_output_for_mask=self.spec.bidirectional or self.options.zero_output_for_mask,
+            zero_output_for_mask=self.zeroes_masked_steps,
             dtype=self.spec.dtype,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from frameworks.errors import InvalidValueError
 from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
 from frameworks.pytorch.structure import CELLS, parameter_name, read_spec
-from frameworks.spec import DTypeName
+from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
@@ -55,11 +55,12 @@ class PyTorchAdapter:
     @property
     def notes(self) -> tuple[str, ...]:
         """The device, where it is not the CPU, and whether TF32 may round the products there."""
-        device = next(self.native.parameters()).device
-        if device.type != "cuda":
-            return () if device.type == "cpu" else (f"computed on {device}",)
-        allowed = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
-        return (f"computed on {torch.cuda.get_device_name(device)}, TF32 {'allowed' if allowed else 'not allowed'}",)
+        return device_notes(next(self.native.parameters()).device)
+
+    @property
+    def zeroes_masked_steps(self) -> bool:
+        """As packing does."""
+        return True
 
     def get_weights(self) -> RecurrentWeights:
         """Give the weights in canonical form: copies, read-only."""
@@ -71,21 +72,11 @@ class PyTorchAdapter:
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
         """Give the weights of one direction: views of the parameters on the CPU, copies of them elsewhere."""
-        arrays = {name: parameter.detach().cpu().numpy() for name, parameter in self._parameters(layer, direction)}
-        return PYTORCH.read(arrays, self.spec, layer)
+        return read_parameters(self._parameters(layer, direction), self.spec, layer)
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
         """Write one direction into the parameters in place, one parameter at a time."""
-        for name, parameter in self._parameters(layer, direction):
-            resident = parameter.device.type == "cpu"
-            staging = parameter.detach() if resident else torch.empty_like(parameter, device="cpu", requires_grad=False)
-            copying.fill({name: staging.numpy()}, PYTORCH, self.spec, layer, source)
-            if resident:
-                # NumPy wrote past autograd, which must know that a graph built before holds other values.
-                torch.autograd.graph.increment_version(parameter)
-            else:
-                with torch.no_grad():
-                    parameter.copy_(staging)
+        write_parameters(self._parameters(layer, direction), self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the module without gradients, see `Adapter.forward`; a mask must be right padding, each row at least one step."""
@@ -133,6 +124,36 @@ class PyTorchAdapter:
                 outputs.append(stepped[0])
             current = stepped
         return torch.stack(outputs, dim=1), tuple(state[None] for state in current)
+
+
+def device_notes(device: torch.device) -> tuple[str, ...]:
+    """Name a device that is not the CPU, and tell whether TF32 may round the products there."""
+    if device.type != "cuda":
+        return () if device.type == "cpu" else (f"computed on {device}",)
+    allowed = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+    return (f"computed on {torch.cuda.get_device_name(device)}, TF32 {'allowed' if allowed else 'not allowed'}",)
+
+
+def read_parameters(parameters: Iterable[tuple[str, nn.Parameter]], spec: RecurrentSpec, layer: int) -> DirectionWeights:
+    """Give the weights of one direction by torch's names: views of parameters on the CPU, copies of those elsewhere."""
+    arrays = {name: parameter.detach().cpu().numpy() for name, parameter in parameters}
+    return PYTORCH.read(arrays, spec, layer)
+
+
+def write_parameters(
+    parameters: Iterable[tuple[str, nn.Parameter]], spec: RecurrentSpec, layer: int, source: DirectionWeights
+) -> None:
+    """Write the weights of one direction into parameters with torch's names, in place, one at a time."""
+    for name, parameter in parameters:
+        resident = parameter.device.type == "cpu"
+        staging = parameter.detach() if resident else torch.empty_like(parameter, device="cpu", requires_grad=False)
+        copying.fill({name: staging.numpy()}, PYTORCH, spec, layer, source)
+        if resident:
+            # NumPy wrote past autograd, which must know that a graph built before holds other values.
+            torch.autograd.graph.increment_version(parameter)
+        else:
+            with torch.no_grad():
+                parameter.copy_(staging)
 
 
 def _to_tensor(array: Array, device: torch.device) -> torch.Tensor:

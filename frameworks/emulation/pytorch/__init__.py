@@ -1,5 +1,6 @@
 """Keras's recurrent layers, written in torch."""
 
+from frameworks.emulation.pytorch.adapter import adapt, describe
 from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.emulation.pytorch.modules import KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
 from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
@@ -16,4 +17,6 @@ __all__ = [
     "KerasSequential",
     "KerasSimpleRNN",
     "KerasSimpleRNNCell",
+    "adapt",
+    "describe",
 ]

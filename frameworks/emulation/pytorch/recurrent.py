@@ -106,7 +106,7 @@ class KerasLayer(CellHolder):
     @property
     def states(self) -> Any:
         """The stored states of a stateful layer, nested as it returns them; None where there are none."""
-        stored = self._stored()
+        stored = self.stored()
         return None if stored is None else [entry for one in zip(self.readings, stored, strict=True) for entry in _nested(*one)]
 
     def reset_state(self) -> None:
@@ -161,7 +161,7 @@ class KerasLayer(CellHolder):
         return drawn
 
     def _starts(self, initial_state: Any, x: Tensor) -> tuple[Finals, ...]:
-        stored = self._stored() if self.stateful else None
+        stored = self.stored() if self.stateful else None
         if self.stateful:
             _check_batch(stored, x)
         if initial_state is not None:
@@ -186,7 +186,13 @@ class KerasLayer(CellHolder):
         for slot in self.slots:
             yield from (f"state_{name}{slot.suffix}" for name in slot.cell.state_names)
 
-    def _stored(self) -> tuple[Finals, ...] | None:
+    def forget_states(self) -> None:
+        """Drop the stored states: a stateful layer then begins from zeros, with any batch size."""
+        for name in self._state_names():
+            self._buffers.pop(name, None)
+
+    def stored(self) -> tuple[Finals, ...] | None:
+        """Give the stored states by direction, cell and state, each (batch, hidden); None where there are none."""
         if any(getattr(self, name, None) is None for name in self._state_names()):
             return None
         return tuple(
