@@ -84,6 +84,10 @@ def _open_layer(layer: Any, library: ModuleType) -> Structure:
     stacked = isinstance(layer.cell, library.layers.StackedRNNCells)
     if stacked:
         _require_own_call(layer.cell, library, ("StackedRNNCells",))
+        if getattr(layer.cell, "reverse_state_order", False):
+            raise _refused(
+                layer.cell, "keep states in the order of its cells", "has reverse_state_order=True", "Build it without"
+            )
     cells = list(layer.cell.cells) if stacked else [layer.cell]
     for cell in cells:
         cell_name(cell, library)
@@ -182,6 +186,8 @@ def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
     if not any(kinds):
         return 0.0
     dropouts = [part for part in parts if isinstance(part, library.layers.Dropout)]
+    for dropout in dropouts:
+        _require_own_call(dropout, library, ("Dropout",))
     alternating = kinds == [index % 2 == 1 for index in range(len(kinds))] and len(kinds) % 2 == 1
     rates = {dropout.rate for dropout in dropouts}
     if not alternating or len(rates) != 1 or any(dropout.noise_shape is not None for dropout in dropouts):
@@ -252,7 +258,7 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
 def _require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> None:
     kinds = (getattr(library.layers, name, None) or getattr(library, name) for name in names)
     kind = next(kind for kind in kinds if isinstance(layer, kind))
-    for method in ("call", "inner_loop", "get_initial_state"):
+    for method in ("__call__", "call", "inner_loop", "get_initial_state", "_get_noise_shape"):
         if method in vars(layer) or getattr(type(layer), method, None) is not getattr(kind, method, None):
             raise _refused(layer, f"run {kind.__name__}'s own {method}", "overrides it", f"Pass a plain {kind.__name__}")
 
