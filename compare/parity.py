@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from compare.calls import Call, draw_calls, given_call
 from compare.difference import Difference, measure
-from compare.own_calls import compare_own_call
+from compare.own_calls import compare_own_calls
 from compare.tolerance import choose_tolerance
 from compare.verdict import Comparison, ParityResult, place_output, place_state
 from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
@@ -177,24 +177,28 @@ def _compare_call(
     same_weights: bool,
 ) -> list[Comparison]:
     results = tuple(call.run(side) for side in sides)
-    references = [_reference(weights[0], sides[0].spec, call)]
-    references.append(references[0] if same_weights else _reference(weights[1], sides[1].spec, call))
+    alike = call.mask is None or sides[0].zeroes_masked_steps == sides[1].zeroes_masked_steps
+    references = [_reference(weights[0], sides[0], call)]
+    references.append(references[0] if same_weights and alike else _reference(weights[1], sides[1], call))
     spec = sides[0].spec
     own = [
-        list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, call, tolerance, f"reference of {side}"))
+        list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, None, tolerance, f"reference of {side}"))
         for side, reference, result in zip(("expected", "actual"), references, results, strict=True)
     ]
     unsure = {comparison.array for comparison in own[0] if not comparison.within and not np.isnan(comparison.max_abs)}
     own[0] = [replace(comparison, ill_conditioned=comparison.array in unsure) for comparison in own[0]]
-    mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, call, tolerance, "expected"))
-    for one, other in ((0, 1), (1, 0)):
-        mutual += compare_own_call(sides[one], ("expected", "actual")[one], results[other], call, tolerance)
+    steps = None if alike else call.mask
+    mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, steps, tolerance, "expected"))
+    mutual += compare_own_calls(sides, results, call, tolerance)
     rest = own[1] + mutual
     return own[0] + [replace(each, ill_conditioned=bool(unsure) and not each.within) for each in rest]
 
 
-def _reference(weights: RecurrentWeights, spec: RecurrentSpec, call: Call) -> RecurrentOutput:
-    return call.in_input_order(run_reference(weights, spec, call.read_inputs, call.initial_state, call.read_mask))
+def _reference(weights: RecurrentWeights, side: Adapter, call: Call) -> RecurrentOutput:
+    found = run_reference(
+        weights, side.spec, call.read_inputs, call.initial_state, call.read_mask, zero_masked=side.zeroes_masked_steps
+    )
+    return call.in_input_order(found)
 
 
 def _compare_outputs(
@@ -202,7 +206,7 @@ def _compare_outputs(
     expected: RecurrentOutput,
     actual: RecurrentOutput,
     spec: RecurrentSpec,
-    call: Call,
+    steps: Array | None,
     tolerance: float,
     against: str,
 ) -> Iterator[Comparison]:
@@ -210,6 +214,6 @@ def _compare_outputs(
         one, other = getattr(expected, array), getattr(actual, array)
         if one is None or other is None:
             continue
-        difference = measure(one, other, call.mask if array == "output" else None)
+        difference = measure(one, other, steps if array == "output" else None)
         place = place_output if array == "output" else place_state
         yield Comparison.of(f"{array} of {subject}", difference, place(difference, spec), tolerance, against, array=array)

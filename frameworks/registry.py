@@ -81,6 +81,8 @@ def build(to: str, spec: RecurrentSpec, seed: int | None = None) -> Adapter:
         raise InvalidTypeError.because(
             "spec", must="be a RecurrentSpec", but=f"is {_named(spec)}", remedy="Make one: RecurrentSpec('lstm', 3, 8)."
         )
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise InvalidTypeError.because("seed", must="be an int or None", but=f"is {seed!r}", remedy="Give a whole number.")
     require_counterpart(spec, to)
     adapter: Adapter = module.build(spec, seed)
     return adapter

@@ -175,10 +175,10 @@ class KerasAdapter:
         return {"initial_state": [state for one in nested for state in one]}
 
     def _to_tensor(self, array: Array) -> Any:
-        # tf_keras takes no NumPy states; torch, behind Keras 3, no negative strides.
+        # tf_keras takes no NumPy states; torch, behind Keras 3, no negative strides (see frameworks.pytorch.adapter).
         library = self._structure.library
         make = library.backend.constant if library.__name__ == "tf_keras" else library.ops.convert_to_tensor
-        return make(np.ascontiguousarray(array), dtype=array.dtype.name)
+        return make(array.copy(), dtype=array.dtype.name)
 
     @property
     def _backend(self) -> str:

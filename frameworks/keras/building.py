@@ -22,9 +22,10 @@ _OVERWRITTEN = dict.fromkeys(_SEEDED, "zeros")
 
 def build(spec: RecurrentSpec, seed: int | None = None) -> KerasAdapter:
     """Build a layer or a functional model with Keras's default initialisation, the same for the same seed."""
-    seeds = count(seed) if seed is not None else None
+    if seed is None:
+        return KerasAdapter(_assemble(spec, 0.0, None, {}))
     with _untouched_random():
-        return KerasAdapter(_assemble(spec, 0.0, seeds, {}))
+        return KerasAdapter(_assemble(spec, 0.0, count(seed), {}))
 
 
 def build_like(source: Adapter) -> Any:

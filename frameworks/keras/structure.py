@@ -79,16 +79,30 @@ def library_of(native: Any) -> ModuleType:
     return sys.modules["tf_keras"] if "tf_keras" in roots else import_module("keras")
 
 
-def _open_layer(layer: Any, library: ModuleType) -> Structure:
+def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
+    """Give the cells that a layer runs in turn, and whether they are stacked in a list, be it of one.
+
+    Raises:
+        GatewiseError: for a custom cell, a layer that overrides the built-in's call, or one that is not batch-major.
+    """
     if getattr(layer, "time_major", False):
         raise _refused(layer, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
     stacked = isinstance(layer.cell, library.layers.StackedRNNCells)
     if stacked:
         require_own_call(layer.cell, library, ("StackedRNNCells",))
+        if getattr(layer.cell, "reverse_state_order", False):
+            raise _refused(
+                layer.cell, "keep states in the order of its cells", "has reverse_state_order=True", "Build it without"
+            )
     cells = list(layer.cell.cells) if stacked else [layer.cell]
     for cell in cells:
         cell_name(cell, library)
     require_own_call(layer, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
+    return cells, stacked
+
+
+def _open_layer(layer: Any, library: ModuleType) -> Structure:
+    cells, stacked = cells_of(layer, library)
     for index, cell in enumerate(cells):
         if cell.units != cells[0].units or cell_name(cell, library) != cell_name(cells[0], library):
             raise _unequal(f"cell {index}", layer)
@@ -183,6 +197,8 @@ def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
     if not any(kinds):
         return 0.0
     dropouts = [part for part in parts if isinstance(part, library.layers.Dropout)]
+    for dropout in dropouts:
+        require_own_call(dropout, library, ("Dropout",))
     alternating = kinds == [index % 2 == 1 for index in range(len(kinds))] and len(kinds) % 2 == 1
     rates = {dropout.rate for dropout in dropouts}
     if not alternating or len(rates) != 1 or any(dropout.noise_shape is not None for dropout in dropouts):
@@ -254,7 +270,7 @@ def require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> N
     """Refuse a subclass of one of these built-in kinds that computes something of its own."""
     kinds = (getattr(library.layers, name, None) or getattr(library, name) for name in names)
     kind = next(kind for kind in kinds if isinstance(layer, kind))
-    for method in ("call", "inner_loop", "get_initial_state"):
+    for method in ("__call__", "call", "inner_loop", "get_initial_state", "_get_noise_shape"):
         if method in vars(layer) or getattr(type(layer), method, None) is not getattr(kind, method, None):
             raise _refused(layer, f"run {kind.__name__}'s own {method}", "overrides it", f"Pass a plain {kind.__name__}")
 

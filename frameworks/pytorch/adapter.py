@@ -157,8 +157,8 @@ def write_parameters(
 
 
 def _to_tensor(array: Array, device: torch.device) -> torch.Tensor:
-    # torch takes no negative strides, which x[:, ::-1] has.
-    return torch.tensor(np.ascontiguousarray(array), device=device)
+    # torch takes no negative strides, which x[:, ::-1] has; np.ascontiguousarray leaves those of an axis of one as they are.
+    return torch.from_numpy(array.copy()).to(device)
 
 
 def _as_tuple(states: torch.Tensor | Tensors) -> Tensors:

@@ -18,8 +18,10 @@ def build(spec: RecurrentSpec, seed: int | None = None) -> PyTorchAdapter:
     if seed is None:
         return PyTorchAdapter(_kind(spec, cell=False)(**_arguments(spec)))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return PyTorchAdapter(_kind(spec, cell=False)(**_arguments(spec)))
+        # torch.manual_seed would seed every GPU's generator too, which nobody gives back: draw on the CPU, then move.
+        torch.default_generator.manual_seed(seed)
+        module = _kind(spec, cell=False)(**_arguments(spec), device="cpu")
+    return PyTorchAdapter(module.to(torch.get_default_device()))
 
 
 def build_like(source: Adapter) -> nn.Module:

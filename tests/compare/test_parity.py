@@ -558,6 +558,15 @@ def test_a_layer_that_reads_backwards_is_packed_from_its_end(
         check_parity(layer, module, mask=RIGHT)
 
 
+@pytest.mark.parametrize("mask", [None, np.ones((BATCH, 1), bool)])
+def test_one_time_step_is_enough_for_a_layer_that_reads_backwards(
+    mask: npt.NDArray[np.bool_] | None, randomise: Callable[..., Any]
+) -> None:
+    layer, module = randomise(keras_layer("gru", go_backwards=True, return_sequences=True)), torch_module("gru")
+    copy_weights(layer, module)
+    assert check_parity(layer, module, draw(BATCH, 1, INPUT), mask=mask)
+
+
 def test_masked_steps_are_left_out_and_no_others(randomise: Callable[..., Any]) -> None:
     module = randomise(torch_module("gru"))
     inputs = draw(BATCH, TIME, INPUT)

@@ -648,3 +648,14 @@ def test_arrays_are_taken_however_they_lie_in_memory(library: str) -> None:
     found = adapter.forward(strided, (backwards[0], backwards[1]))
     np.testing.assert_array_equal(found.output, expected.output)
     np.testing.assert_array_equal(found.c_n, expected.c_n)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("library", ["keras", "torch"])
+def test_a_single_time_step_is_taken_reversed_too(library: str) -> None:
+    # NumPy calls x[:, ::-1] of one step contiguous, negative stride and all.
+    adapter = plain(library)
+    x = np.random.default_rng(0).standard_normal((BATCH, 1, INPUT)).astype("f4")
+    states = (np.full((2, BATCH, HIDDEN), 0.5, "f4"),) * 2
+    found = adapter.forward(x[:, ::-1], (states[0][:, ::-1], states[1]), np.ones((BATCH, 1), bool)[:, ::-1])
+    np.testing.assert_array_equal(found.output, adapter.forward(x, states).output)

@@ -97,3 +97,28 @@ def test_a_seed_repeats_the_weights_and_leaves_the_global_state_alone(to: str) -
         assert a.recurrent_kernel.tobytes() == b.recurrent_kernel.tobytes() != c.recurrent_kernel.tobytes()
     # No two arrays of one layer start alike.
     assert one.layers[0][0].kernel.tobytes() != one.layers[0][1].kernel.tobytes()
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("to", ["keras", "pytorch"])
+def test_without_a_seed_no_two_layers_start_alike(to: str) -> None:
+    one, other = (build(to, BASE["gru"]).get_weights().layers[0][0] for _ in range(2))
+    assert one.kernel.tobytes() != other.kernel.tobytes()
+    assert one.recurrent_kernel.tobytes() != other.recurrent_kernel.tobytes()
+
+
+def test_a_seed_reaches_no_gpu_s_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = import_module("torch")
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    torch.manual_seed(3)  # what would be caught
+    assert seeded == [3]
+    build("pytorch", BASE["lstm"], seed=1)
+    assert seeded == [3]
+
+
+@pytest.mark.parametrize("to", ["keras", "pytorch"])
+@pytest.mark.parametrize("seed", ["1", 1.0, True])
+def test_a_seed_that_is_no_int_is_refused(to: str, seed: Any, refused: Callable[..., Any]) -> None:
+    with refused("seed", repr(seed)):
+        build(to, BASE["rnn"], seed=seed)

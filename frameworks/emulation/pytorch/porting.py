@@ -16,7 +16,7 @@ from frameworks.emulation.pytorch.modules import KerasCell, KerasGRUCell, KerasL
 from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.spec import name_or_function, wrappers_of
-from frameworks.keras.structure import cell_name, library_of, require_own_call
+from frameworks.keras.structure import cell_name, cells_of, library_of, require_own_call
 from frameworks.keras.tensors import map_nested, to_numpy, view
 from frameworks.layouts import KERAS, PYTORCH
 from frameworks.spec import CellName
@@ -64,15 +64,11 @@ def _port_bidirectional(native: Any, library: ModuleType) -> nn.Module:
 
 
 def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
-    if getattr(native, "time_major", False):
-        raise _refused(native, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
-    require_own_call(native, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
+    cells, stacked = cells_of(native, library)
     _require_dtypes(native)
-    stacked = isinstance(native.cell, library.layers.StackedRNNCells)
-    if stacked:
-        require_own_call(native.cell, library, ("StackedRNNCells",))
+    modules = [_port_cell(cell, library) for cell in cells]
     layer = KerasRNN(
-        [_port_cell(cell, library) for cell in native.cell.cells] if stacked else _port_cell(native.cell, library),
+        modules if stacked else modules[0],
         return_sequences=bool(native.return_sequences),
         return_state=bool(native.return_state),
         go_backwards=bool(native.go_backwards),

@@ -58,6 +58,22 @@ def custom_built_in_cell(k: Any) -> Any:
     return built(k.layers.RNN(Peephole(HIDDEN)))
 
 
+def custom_python_call(k: Any) -> Any:
+    class Loud(k.layers.LSTM):  # type: ignore[misc]
+        def __call__(self, *arguments: Any, **options: Any) -> Any:
+            return 2 * super().__call__(*arguments, **options)
+
+    return built(Loud(HIDDEN))
+
+
+def dropout_that_always_draws(k: Any) -> list[Any]:
+    class MonteCarlo(k.layers.Dropout):  # type: ignore[misc]
+        def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
+            return super().call(inputs, training=True)
+
+    return [lstm(k), MonteCarlo(0.5), lstm(k, HIDDEN)]
+
+
 def custom_cell(k: Any) -> Any:
     class Minimal(k.layers.Layer):  # type: ignore[misc]
         state_size = output_size = HIDDEN
@@ -132,6 +148,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
     "a torch module in the list": (lambda k: [lstm(k), import_module("torch").nn.LSTM(HIDDEN, HIDDEN)], ("torch", "layer 1")),
     "a tf_keras layer in the list": (lambda k: [lstm(k), lstm(import_module("tf_keras"), HIDDEN)], ("tf_keras", "layer 1")),
     "custom layer": (custom_layer, ("Doubled", "LSTM's own call")),
+    "custom __call__": (custom_python_call, ("Loud", "LSTM's own __call__")),
     "custom inner_loop": (custom_loop, ("Other", "GRU's own inner_loop")),
     "custom call of an instance": (custom_call_of_an_instance, ("LSTM's own call",)),
     "custom built-in cell": (custom_built_in_cell, ("Peephole", "LSTMCell's own call")),
@@ -203,6 +220,11 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
         lambda k: [lstm(k), k.layers.Dropout(0.5, noise_shape=(None, 1, None)), lstm(k, HIDDEN)],
         ("Dropout", "noise_shape"),
     ),
+    "dropout of whole features": (
+        lambda k: [lstm(k), k.layers.SpatialDropout1D(0.5), lstm(k, HIDDEN)],
+        ("SpatialDropout1D", "Dropout's own"),
+    ),
+    "dropout that always draws": (dropout_that_always_draws, ("MonteCarlo", "Dropout's own call")),
     "directions of two kinds": (
         lambda k: two(k, k.layers.LSTM(HIDDEN), k.layers.GRU(HIDDEN, go_backwards=True)),
         ("Bidirectional", "LSTM(7) and GRU(7)"),
@@ -260,7 +282,17 @@ def test_what_is_not_taken_is_refused_by_name(name: str, refused: Callable[..., 
         convert(native, to="pytorch")
 
 
-KERAS2 = ("unbuilt LSTM", "custom layer", "custom cell", "unequal sizes", "go_backwards below", "mixed precision", "Dense")
+KERAS2 = (
+    "unbuilt LSTM",
+    "custom layer",
+    "custom __call__",
+    "custom cell",
+    "unequal sizes",
+    "go_backwards below",
+    "dropout of whole features",
+    "mixed precision",
+    "Dense",
+)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -276,6 +308,15 @@ def test_a_keras_2_layer_with_time_first_is_refused(refused: Callable[..., Any])
     layer = built(import_module("tf_keras").layers.LSTM(HIDDEN, time_major=True))
     with refused("time_major=True"):
         adapt(layer)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_keras_2_s_reversed_states_are_refused(refused: Callable[..., Any]) -> None:
+    k: Any = import_module("tf_keras").layers
+    cells = [k.LSTMCell(HIDDEN), k.LSTMCell(HIDDEN)]
+    with refused("StackedRNNCells", "reverse_state_order=True"):
+        describe(k.RNN(k.StackedRNNCells(cells, reverse_state_order=True)))
+    assert describe(k.RNN(k.StackedRNNCells(cells)))[0].num_layers == 2
 
 
 @pytest.mark.backend
