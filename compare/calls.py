@@ -50,8 +50,6 @@ class Call:
     def notes(self) -> tuple[str, ...]:
         """What the reader of the result should know of this call."""
         found = []
-        if self.mask is not None:
-            found.append("with a mask, only the steps that count and the final states are compared")
         if self.backwards:
             found.append("the layer reads backwards: the other side is called as rnn(x.flip(1)) and its output turned back")
         return tuple(found)
@@ -105,7 +103,7 @@ def given_call(
         batch, time = _extent(sides, initial_state, mask)
         inputs = np.random.default_rng(0).standard_normal((batch, time, spec.input_size)).astype(spec.dtype)
     check_call(spec, inputs, initial_state, mask)
-    if mask is not None and _reads_backwards(sides) and any(side.framework == "pytorch" for side in sides):
+    if mask is not None and _reads_backwards(sides) and any(side.options is None for side in sides):
         _require_left_padding(mask)
     label = "from zeros" if initial_state is None else "from the given states"
     return Call(label, inputs, initial_state, mask, _reads_backwards(sides))

@@ -44,14 +44,15 @@ def check_parity(
     First their weights, two biases by their sum where only the sum acts; then each layer with the float64 reference of its own
     weights; then the two with each other; for a Keras layer also what its own call with its own flags returns with what
     `returns_map` makes of the other side's results. Without inputs, they are drawn (seed 0), and compared from zeros and
-    from random initial states. With a mask, only steps that count and final states are compared.
+    from random initial states. With a mask, every step of a layer is held against its own framework's rule, and the two sides
+    against each other wherever both show masked steps alike.
 
     Args:
         expected: a layer that `adapt` takes, or an adapter.
         actual: likewise, of the same cell, sizes and dtype.
         inputs: (batch, time, input), in the layers' dtype; drawn when None.
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
-        mask: (batch, time) bool, True where the step counts.
+        mask: (batch, time) bool, True where the step counts; a layer of torch.nn takes right padding only.
         tolerance: allowed error as a share of max(1, max |expected|); by dtype when None, 1e-5 and 1e-12.
         keras_call: the arguments of a Keras call instead, `mask` and `initial_state` as Keras takes them.
 
@@ -68,6 +69,8 @@ def check_parity(
     comparisons = list(_compare_weights(*weights, allowed))
     differences = tuple(_named_differences(sides[0].spec, sides[1].spec, _MEANINGS))
     notes = [*_call_notes(*sides), *sides[0].notes, *sides[1].notes, *(note for call in calls for note in call.notes)]
+    if any(call.mask is not None for call in calls):
+        notes.append(_mask_note(*sides))
     same = all(comparison.max_abs == 0 for comparison in comparisons) and sides[0].spec == sides[1].spec
     for call in calls:
         comparisons += _compare_call(sides, weights, call, allowed, same_weights=same)
@@ -122,6 +125,17 @@ def _call_notes(expected: Adapter, actual: Adapter) -> Iterator[str]:
     if expected.options is not None and actual.options is not None:
         for difference in _named_differences(expected.options, actual.options, _CALLS):
             yield f"the two are called alike here, but {difference}"
+
+
+def _mask_note(expected: Adapter, actual: Adapter) -> str:
+    shown = {True: "zeros", False: "the last valid output again"}
+    one, other = (shown[side.zeroes_masked_steps] for side in (expected, actual))
+    if one == other:
+        return f"masked steps are compared too: there both sides show {one}"
+    return (
+        "with a mask, the two are compared at the steps that count and in their final states; at masked steps expected shows "
+        f"{one}, actual {other}, and each is held against its own rule"
+    )
 
 
 def _compare_weights(expected: RecurrentWeights, actual: RecurrentWeights, tolerance: float) -> Iterator[Comparison]:

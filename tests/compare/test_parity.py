@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from compare import assert_parity, check_parity
+from compare import assert_parity, check_parity, returns_map
 from compare.calls import draw_calls
-from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, copy_weights
+from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, copy_weights, emulate
 
 Array = npt.NDArray[Any]
 
@@ -537,7 +538,9 @@ def test_a_masked_layer_passes_against_packing(
     given = states if flags.get("return_state") else None
     result = check_parity(layer, module, draw(BATCH, TIME, INPUT), mask=RIGHT, initial_state=given)
     assert result, str(result)
-    assert "only the steps that count and the final states are compared" in str(result)
+    rules_differ = not two and "zero_output_for_mask" not in flags
+    assert ("at the steps that count and in their final states" in str(result)) == rules_differ
+    assert ("masked steps are compared too" in str(result)) != rules_differ
 
 
 @pytest.mark.backend
@@ -567,17 +570,58 @@ def test_one_time_step_is_enough_for_a_layer_that_reads_backwards(
     assert check_parity(layer, module, draw(BATCH, 1, INPUT), mask=mask)
 
 
-def test_masked_steps_are_left_out_and_no_others(randomise: Callable[..., Any]) -> None:
-    module = randomise(torch_module("gru"))
+def test_every_step_is_held_against_the_rule_of_its_own_framework(randomise: Callable[..., Any]) -> None:
+    layer, module = randomise(keras_layer("gru", return_sequences=True)), torch_module("gru")
+    copy_weights(layer, module)
     inputs = draw(BATCH, TIME, INPUT)
-    assert check_parity(module, tampered(module, "output", (2, 3, 1), 0.5), inputs, mask=RIGHT)
-    assert not check_parity(module, tampered(module, "output", (2, 3, 1), 0.5), inputs)
-    result = check_parity(module, tampered(module, "output", (2, 2, 1), 0.5), inputs, mask=RIGHT)
-    assert result.verdict == "failed"
+    assert check_parity(layer, module, inputs, mask=RIGHT)
+    for time in (2, 3):  # the last step that counts in row 2, and the first that does not
+        result = check_parity(layer, tampered(module, "output", (2, time, 1), 0.5), inputs, mask=RIGHT)
+        assert result.verdict == "failed"
+        wrong = {each.against for each in result.comparisons if each.kind == "result" and not each.within}
+        assert wrong == ({"reference of actual"} if time == 3 else {"reference of actual", "expected"})
+    result = check_parity(module, tampered(module, "output", (2, 3, 1), 0.5), inputs, mask=RIGHT)
     assert failed(result)["output of actual, from zeros"].where == {
-        "layer": 0, "direction": 0, "batch": 2, "time step": 2, "unit": 1,
+        "layer": 0, "direction": 0, "batch": 2, "time step": 3, "unit": 1,
     }  # fmt: skip
     assert not check_parity(module, tampered(module, "h_n", (0, 1, 1), 0.5), inputs, mask=RIGHT)
+
+
+EMULATED: list[tuple[str, bool | str | None, dict[str, Any]]] = [
+    ("lstm", False, {"recurrent_activation": "hard_sigmoid", "return_sequences": True, "return_state": True}),
+    ("gru", False, {"reset_after": False}),
+    ("gru", False, {"return_sequences": True, "go_backwards": True, "zero_output_for_mask": True}),
+    ("gru", False, {"zero_output_for_mask": True}),
+    ("rnn", "mul", {"activation": "softsign", "return_state": True}),
+    ("lstm", None, {"return_sequences": True}),
+    ("lstm", "ave", {"return_sequences": True, "dropout": 0.5}),
+    ("lstm", False, {"stateful": True}),
+]
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize(("cell", "two", "flags"), EMULATED, ids=str)
+@pytest.mark.parametrize("mask", [None, ANY], ids=["no mask", "any mask"])
+def test_a_layer_passes_against_its_emulation_under_any_mask(
+    *, cell: str, two: bool | str | None, flags: dict[str, Any], mask: Any, randomise: Callable[..., Any]
+) -> None:
+    layer = randomise(keras_layer(cell, two=two, **flags))
+    module = emulate(layer)
+    result = check_parity(layer, module, draw(BATCH, TIME, INPUT), mask=mask)
+    assert result, str(result)
+    own = [each for each in result.comparisons if each.against == "expected's own call"]
+    assert len(own) == len(returns_map(module).items) == len(returns_map(layer).items)
+    with import_module("torch").no_grad():
+        next(module.parameters())[0, 0] += 0.5
+    assert check_parity(layer, module, draw(BATCH, TIME, INPUT), mask=mask).verdict == "failed"
+
+
+def test_another_flag_of_an_emulation_is_named(randomise: Callable[..., Any]) -> None:
+    layer = randomise(keras_layer("gru", return_sequences=True))
+    module = emulate(layer)
+    module.readings = tuple(replace(reading, zero_output_for_mask=True) for reading in module.readings)
+    result = check_parity(layer, module, draw(BATCH, TIME, INPUT), mask=ANY)
+    assert "zero_output_for_mask is False in expected, True in actual" in str(result)
 
 
 # Arguments
