@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from frameworks.copying import fill
-from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasRNN
+from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.emulation.pytorch.modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
+from frameworks.emulation.pytorch.parameters import CellHolder, Slot
 from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.spec import name_or_function, wrappers_of
@@ -22,6 +23,7 @@ from frameworks.layouts import KERAS, PYTORCH
 from frameworks.spec import CellName
 
 _CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
+_LAYERS: Mapping[str, type[KerasRNN]] = {"SimpleRNN": KerasSimpleRNN, "LSTM": KerasLSTM, "GRU": KerasGRU}
 _OWN_ARGUMENTS: Mapping[CellName, tuple[str, ...]] = {
     "rnn": (),
     "lstm": ("implementation",),
@@ -66,15 +68,20 @@ def _port_bidirectional(native: Any, library: ModuleType) -> nn.Module:
 def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
     cells, stacked = cells_of(native, library)
     _require_dtypes(native)
-    modules = [_port_cell(cell, library) for cell in cells]
-    layer = KerasRNN(
-        modules if stacked else modules[0],
-        return_sequences=bool(native.return_sequences),
-        return_state=bool(native.return_state),
-        go_backwards=bool(native.go_backwards),
-        stateful=bool(native.stateful),
-        zero_output_for_mask=bool(getattr(native, "zero_output_for_mask", False)),
-    )
+    flags: dict[str, Any] = {
+        "return_sequences": bool(native.return_sequences),
+        "return_state": bool(native.return_state),
+        "go_backwards": bool(native.go_backwards),
+        "stateful": bool(native.stateful),
+        "zero_output_for_mask": bool(getattr(native, "zero_output_for_mask", False)),
+    }
+    kind = next((kind for name, kind in _LAYERS.items() if isinstance(native, getattr(library.layers, name))), None)
+    if kind is not None:
+        layer: KerasRNN = kind(**_cell_arguments(cells[0], library), **flags)
+        _copy_weights(cells[0], layer, layer.slots[0])
+    else:
+        modules = [_port_cell(cell, library) for cell in cells]
+        layer = KerasRNN(modules if stacked else modules[0], **flags)
     if native.stateful and native.states is not None:
         layer.store_states(_stored_states(native))
     return layer
@@ -87,6 +94,13 @@ def _stored_states(native: Any) -> Any:
 
 
 def _port_cell(native: Any, library: ModuleType) -> KerasCell:
+    cell = _CELLS[cell_name(native, library)](**_cell_arguments(native, library))
+    _copy_weights(native, cell, cell.slots[0])
+    return cell
+
+
+def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
+    """Give the constructor's arguments of a built cell; its weights are written next, so they need no random start."""
     kind = cell_name(native, library)
     if not native.built or getattr(native, "kernel", None) is None:
         raise InvalidValueError.because(
@@ -96,35 +110,34 @@ def _port_cell(native: Any, library: ModuleType) -> KerasCell:
             remedy="Call the layer once on data, or layer.build((None, None, input_size)).",
         )
     gated = {} if kind == "rnn" else {"recurrent_activation": name_or_function(native.recurrent_activation, library)}
-    cell = _CELLS[kind](
-        int(native.units),
-        name_or_function(native.activation, library),
-        input_size=int(native.kernel.shape[0]),
-        use_bias=bool(native.use_bias),
-        dropout=float(native.dropout),
-        recurrent_dropout=float(native.recurrent_dropout),
-        dtype=_dtype_name(native),
-        trainable=bool(native.trainable),
-        kernel_initializer="zeros",
-        recurrent_initializer="zeros",
+    return {
+        "units": int(native.units),
+        "activation": name_or_function(native.activation, library),
+        "input_size": int(native.kernel.shape[0]),
+        "use_bias": bool(native.use_bias),
+        "dropout": float(native.dropout),
+        "recurrent_dropout": float(native.recurrent_dropout),
+        "dtype": _dtype_name(native),
+        "trainable": bool(native.trainable),
+        "kernel_initializer": "zeros",
+        "recurrent_initializer": "zeros",
         **gated,
         **{name: getattr(native, name) for name in _OWN_ARGUMENTS[kind]},
-    )
-    _copy_weights(native, cell)
-    return cell
+    }
 
 
-def _copy_weights(native: Any, module: KerasCell) -> None:
-    spec = module.cell.spec(module.input_size or 1)
+def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
+    input_size = int(native.kernel.shape[0])
+    spec = slot.cell.spec(input_size)
     arrays = {name: view(getattr(native, name)) for name in KERAS.names(spec)}
     # torch knows NumPy's half precision, but not the bfloat16 that Keras's backends add to NumPy.
     arrays = {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in arrays.items()}
     source = KERAS.read(arrays, spec, 0)
-    for name, shape in module.cell.shapes(module.input_size or 1).items():
+    for name, shape in slot.cell.shapes(input_size).items():
         staging = np.empty(shape, source.kernel.dtype)
         fill({name: staging}, PYTORCH, spec, 0, source)
         with torch.no_grad():
-            getattr(module, name).copy_(torch.from_numpy(staging))
+            getattr(module, f"{name}{slot.suffix}").copy_(torch.from_numpy(staging))
 
 
 def _dtype_name(layer: Any) -> str:
