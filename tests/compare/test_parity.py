@@ -580,6 +580,35 @@ def test_masked_steps_are_left_out_and_no_others(randomise: Callable[..., Any]) 
     assert not check_parity(module, tampered(module, "h_n", (0, 1, 1), 0.5), inputs, mask=RIGHT)
 
 
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_keras_s_defect_with_unrolled_masked_backward_layers_is_named(library: str, randomise: Callable[..., Any]) -> None:
+    named = "a defect of Keras"
+    layer = randomise(keras_layer("gru", library=library, two="concat", unroll=True, return_sequences=True))
+    result = check_parity(layer, convert(layer, to="pytorch"), mask=RIGHT)
+    assert {each.kind for each in failed(result).values()} == {"own call"}
+    assert any(named in note for note in result.notes)
+    assert named in str(result)
+    for flags in ({"return_sequences": True}, {"unroll": True}):
+        layer = randomise(keras_layer("gru", library=library, two="concat", **flags))
+        result = check_parity(layer, convert(layer, to="pytorch"), mask=RIGHT)
+        assert result, str(result)
+        assert named not in str(result)
+
+
+@pytest.mark.backend
+def test_a_layer_that_keras_itself_cannot_call_is_named(
+    refused: Callable[..., Any], randomise: Callable[..., Any], snapshot: Callable[[Any], Any]
+) -> None:
+    # compute_mask of Keras 3.15 raises where both flags are on.
+    layer = keras_layer("lstm", two="concat", stateful=True, return_state=True)
+    module = torch_module("lstm", bidirectional=True)
+    copy_weights(randomise(layer), module)
+    before = snapshot(layer)
+    with refused("Bidirectional's own call", "return_state=True, stateful=True", "raises TypeError"):
+        check_parity(layer, module)
+    assert snapshot(layer) == before
+
+
 # Arguments
 
 
