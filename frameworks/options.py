@@ -25,6 +25,7 @@ class KerasOptions:
         nesting: what the layer is in Keras. "layers": one layer, or several called one after the other, where the last
             one's flags say what comes back; "cells": one `RNN` over a list of cells, which returns a list of states a cell;
             "model": a functional model that returns the output and all states, flat; "cell": a bare cell, one time step.
+        bare_states: of "cells": whether a cell's only state comes without a list around it, as tf_keras returns it.
         dropout: the rate on the inputs inside a cell, in training.
         recurrent_dropout: the rate on the hidden state inside a cell, in training.
 
@@ -39,6 +40,7 @@ class KerasOptions:
     stateful: bool = False
     zero_output_for_mask: bool = False
     nesting: Nesting = "layers"
+    bare_states: bool = False
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
 

@@ -155,7 +155,8 @@ class KerasAdapter:
             with self._untouched():
                 return map_nested(to_numpy, self._call_layers(inputs, None if from_zeros else states, mask))
         except Exception as error:  # whatever Keras raises
-            flags = ", ".join(f"{name}=True" for name, value in vars(self.options).items() if value is True)
+            names = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
+            flags = ", ".join(f"{name}=True" for name in names if getattr(self.options, name))
             raise InvalidValueError.because(
                 f"{type(self.native).__name__}'s own call with {flags or 'no flag on'}",
                 must="run",
@@ -184,9 +185,7 @@ class KerasAdapter:
             for layer in layers
         ]
         if self.options.nesting == "cells":
-            # tf_keras takes the state of a cell that has one without a list around it.
-            bare = self._structure.library.__name__ == "tf_keras" and len(states) == 1
-            return {"initial_state": [one[0] for one in nested] if bare else nested}
+            return {"initial_state": [one[0] for one in nested] if self.options.bare_states else nested}
         return {"initial_state": [state for one in nested for state in one]}
 
     def _to_tensor(self, array: Array) -> Any:
