@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from frameworks.errors import InvalidValueError
+from frameworks.errors import InvalidTypeError, InvalidValueError
 
 MergeMode = Literal["concat", "sum", "mul", "ave"]
 Nesting = Literal["layers", "cells", "model", "cell"]
@@ -60,6 +60,11 @@ class KerasOptions:
                 but=f"is {self.nesting!r}",
                 remedy="Choose one of them.",
             )
+        for flag in (field.name for field in fields(self) if field.type == "bool"):
+            if not isinstance(getattr(self, flag), bool):
+                raise InvalidTypeError.because(
+                    flag, must="be True or False", but=f"is {getattr(self, flag)!r}", remedy="Give a bool."
+                )
         for name in ("dropout", "recurrent_dropout"):
             rate = getattr(self, name)
             if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:

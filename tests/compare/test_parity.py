@@ -437,6 +437,16 @@ def test_nan_weights_are_copied_and_reported_with_their_place(randomise: Callabl
     assert "holds NaN at gate candidate, input 4, unit 1" in str(result)
 
 
+def test_signalling_nan_weights_are_reported_without_a_warning() -> None:
+    module = torch_module("lstm")
+    for name in ("weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+        flat = getattr(module, name).detach().reshape(-1)
+        flat.numpy().view(np.uint32)[3] = 0x7F800001
+    result = check_parity(module, convert(module, to="keras"))
+    assert result.cause is not None
+    assert result.cause.where == {"layer": 0, "direction": 0, "gate": "input", "from unit": 3, "unit": 0}
+
+
 def test_infinite_weights_are_equal_to_themselves(randomise: Callable[..., Any]) -> None:
     module = randomise(torch_module("lstm"))
     module.bias_ih_l0.data[2] = math.inf  # an input gate that is always open
@@ -645,6 +655,7 @@ def test_nested_states_of_stacked_cells_are_taken_as_keras_takes_them(randomise:
     [
         ({"keras_call": {"training": True}}, ("training of keras_call", "True")),
         ({"keras_call": {"masks": None}}, ("keras_call", "masks")),
+        ({"keras_call": [RIGHT]}, ("keras_call", "is a list")),
         ({"keras_call": {"mask": RIGHT}, "mask": RIGHT}, ("mask", "twice")),
         ({"keras_call": {"initial_state": [draw(BATCH, HIDDEN)]}}, ("initial_state of keras_call", "2 arrays", "1")),
         ({"initial_state": draw(1, BATCH, HIDDEN)}, ("initial_state", "1 array")),
