@@ -13,7 +13,7 @@ import numpy.typing as npt
 from compare.evaluation import as_numpy
 from frameworks import RecurrentOutput
 from frameworks.adapter import Adapter, Mask, States, check_call
-from frameworks.errors import InvalidValueError
+from frameworks.errors import InvalidTypeError, InvalidValueError
 
 Array = npt.NDArray[Any]
 
@@ -97,7 +97,7 @@ def given_call(
         GatewiseError: for arguments that do not fit the layers, or that say a thing twice.
     """
     if keras_call:
-        initial_state, mask = _from_keras(sides, dict(keras_call), initial_state, mask)
+        initial_state, mask = _from_keras(sides, keras_call, initial_state, mask)
     spec = sides[0].spec
     if inputs is None:
         batch, time = _extent(sides, initial_state, mask)
@@ -138,8 +138,15 @@ def _extent(sides: tuple[Adapter, Adapter], initial_state: Any, mask: Any) -> tu
 
 
 def _from_keras(
-    sides: tuple[Adapter, Adapter], call: dict[str, Any], initial_state: Any, mask: Any
+    sides: tuple[Adapter, Adapter], call: Mapping[str, Any], initial_state: Any, mask: Any
 ) -> tuple[Array | States | None, Mask | None]:
+    if not isinstance(call, Mapping):
+        raise InvalidTypeError.because(
+            "keras_call",
+            must="be a mapping",
+            but=f"is a {type(call).__name__}",
+            remedy='Give the arguments by name, such as {"mask": mask}.',
+        )
     keras_side = next((side for side in sides if side.framework == "keras"), None)
     known = {"mask", "initial_state", "training"}
     if keras_side is None or not set(call) <= known:

@@ -52,8 +52,8 @@ def measure(expected: Array, actual: Array, counts: npt.NDArray[np.bool_] | None
     """
     if expected.shape != actual.shape:
         return Difference(expected.shape, math.inf, None, 1.0, actual.shape)
-    wide, other = expected.astype(np.float64), actual.astype(np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # a signalling NaN warns when it is cast
+        wide, other = expected.astype(np.float64), actual.astype(np.float64)
         distance = np.where(wide == other, 0.0, np.abs(wide - other))
     if counts is not None:
         kept = np.broadcast_to(counts.reshape(counts.shape + (1,) * (wide.ndim - counts.ndim)), wide.shape)

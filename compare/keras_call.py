@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from types import MappingProxyType
 from typing import Literal
 
@@ -96,7 +97,9 @@ class KerasCall:
         layers, directions = range(self.stack.num_layers), range(self.stack.num_directions)
         kinds: tuple[Kind, ...] = ("h", "c") if self.stack.has_cell_state else ("h",)
         if self.options.nesting == "cells":
-            yield from (tuple(Slot(kind, layer, side) for kind in kinds) for side in directions for layer in layers)
+            for side, layer in product(directions, layers):
+                slots = tuple(Slot(kind, layer, side) for kind in kinds)
+                yield slots[0] if self.options.bare_states else slots
             return
         returned = layers if self.options.nesting == "model" else (self.top,)
         yield from (Slot(kind, layer, side) for layer in returned for side in directions for kind in kinds)

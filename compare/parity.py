@@ -158,9 +158,9 @@ def _acting_parts(weights: DirectionWeights) -> Iterator[tuple[str, Array]]:
     yield "recurrent_kernel", weights.recurrent_kernel
     hidden = weights.kernel.shape[2]
     zeros = np.zeros((len(weights.gates), hidden))
-    bias = zeros if weights.bias is None else weights.bias.astype(np.float64)
-    second = zeros if weights.recurrent_bias is None else weights.recurrent_bias.astype(np.float64)
     with np.errstate(invalid="ignore"):
+        bias = zeros if weights.bias is None else weights.bias.astype(np.float64)
+        second = zeros if weights.recurrent_bias is None else weights.recurrent_bias.astype(np.float64)
         total = bias + second
     if "reset" in weights.gates:
         candidate = weights.gates.index("candidate")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from frameworks.errors import InvalidValueError
+from frameworks.errors import InvalidTypeError, InvalidValueError
 
 MergeMode = Literal["concat", "sum", "mul", "ave"]
 Nesting = Literal["layers", "cells", "model", "cell"]
@@ -25,6 +25,7 @@ class KerasOptions:
         nesting: what the layer is in Keras. "layers": one layer, or several called one after the other, where the last
             one's flags say what comes back; "cells": one `RNN` over a list of cells, which returns a list of states a cell;
             "model": a functional model that returns the output and all states, flat; "cell": a bare cell, one time step.
+        bare_states: of "cells": whether a cell's only state comes without a list around it, as tf_keras returns it.
         dropout: the rate on the inputs inside a cell, in training.
         recurrent_dropout: the rate on the hidden state inside a cell, in training.
 
@@ -39,6 +40,7 @@ class KerasOptions:
     stateful: bool = False
     zero_output_for_mask: bool = False
     nesting: Nesting = "layers"
+    bare_states: bool = False
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
 
@@ -58,6 +60,11 @@ class KerasOptions:
                 but=f"is {self.nesting!r}",
                 remedy="Choose one of them.",
             )
+        for flag in (field.name for field in fields(self) if field.type == "bool"):
+            if not isinstance(getattr(self, flag), bool):
+                raise InvalidTypeError.because(
+                    flag, must="be True or False", but=f"is {getattr(self, flag)!r}", remedy="Give a bool."
+                )
         for name in ("dropout", "recurrent_dropout"):
             rate = getattr(self, name)
             if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:

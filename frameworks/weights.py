@@ -110,17 +110,24 @@ def check_weights(weights: RecurrentWeights, spec: RecurrentSpec) -> None:
             but=f"is a {type(weights).__name__}",
             remedy="Take them from get_weights() or build one from DirectionWeights.",
         )
-    _check_length("weights", "layers", len(weights.layers), spec.num_layers)
+    _check_nest("weights", "layers", weights.layers, spec.num_layers)
     for layer, directions in enumerate(weights.layers):
-        _check_length(f"layer {layer}", "directions", len(directions), spec.num_directions)
+        _check_nest(f"layer {layer}", "directions", directions, spec.num_directions)
         for direction, one in enumerate(directions):
             _check_direction(one, spec, layer, f"layer {layer}, direction {direction}")
 
 
-def _check_length(subject: str, what: str, found: int, expected: int) -> None:
-    if found != expected:
+def _check_nest(subject: str, what: str, found: object, expected: int) -> None:
+    if not isinstance(found, (tuple, list)):
+        raise InvalidTypeError.because(
+            f"the {what} of {subject}",
+            must="be a tuple",
+            but=f"are a {type(found).__name__}",
+            remedy="Nest them as layers[layer][direction].",
+        )
+    if len(found) != expected:
         raise InvalidValueError.because(
-            subject, must=f"have {expected} {what}", but=f"has {found}", remedy="Are these the weights of this layer?"
+            subject, must=f"have {expected} {what}", but=f"has {len(found)}", remedy="Are these the weights of this layer?"
         )
 
 
@@ -137,12 +144,14 @@ def _check_direction(weights: DirectionWeights, spec: RecurrentSpec, layer: int,
             raise InvalidTypeError.because(
                 f"{part} of {place}", must="be a NumPy array", but="is None", remedy="Only biases may be missing."
             )
-    if sorted(weights.gates) != sorted(spec.gates):
+    named: Any = weights.gates
+    gates = [str(gate) for gate in (named if isinstance(named, (tuple, list)) else (named,))]
+    if sorted(gates) != sorted(spec.gates):
         raise InvalidValueError.because(
             f"gates of {place}",
             must=f"be {', '.join(spec.gates)}",
-            but=f"are {', '.join(weights.gates)}",
-            remedy=_whose(weights),
+            but=f"are {', '.join(gates)}",
+            remedy=_whose(len(gates)),
         )
     if (weights.bias is None) is spec.bias:
         wanted, found = ("a bias", "has none") if spec.bias else ("no bias", "has one")
@@ -192,7 +201,6 @@ def _check_array(subject: str, array: Array, shape: tuple[int, ...], spec: Recur
         )
 
 
-def _whose(weights: DirectionWeights) -> str:
-    count = len(weights.gates)
+def _whose(count: int) -> str:
     names = {1: "a simple RNN's", 3: "a GRU's", 4: "an LSTM's"}
     return f"Are these {names[count]}?" if count in names else "Name the gates as frameworks.spec.GATES does."

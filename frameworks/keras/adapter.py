@@ -14,7 +14,7 @@ from frameworks.adapter import Mask, States, check_call, require_call_over_time
 from frameworks.errors import InvalidValueError
 from frameworks.keras.spec import read_spec, require_whole
 from frameworks.keras.structure import Structure, take_apart
-from frameworks.keras.tensors import flatten, map_nested, overwritten, to_numpy, view
+from frameworks.keras.tensors import flatten, map_nested, overwritten, plain_text, to_numpy, view
 from frameworks.layouts import KERAS
 from frameworks.output import RecurrentOutput
 from frameworks.spec import DTypeName
@@ -62,10 +62,16 @@ class KerasAdapter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That the arithmetic is coarser than the dtype, where it is."""
-        if self.precision == self.spec.dtype:
-            return ()
-        return (f"Keras on the {self._backend} backend multiplies {self.spec.dtype} matrices in float32",)
+        """That the arithmetic is coarser than the dtype, and that a masked call runs into a defect of Keras, where it is so."""
+        coarser = f"Keras on the {self._backend} backend multiplies {self.spec.dtype} matrices in float32"
+        unrolled = (
+            "under a mask, Keras's own call of an unrolled layer that reads backwards zeroes the wrong time steps, by a mask "
+            "that it did not reverse: a defect of Keras, which unroll=False avoids"
+        )
+        flags = ("unroll", "go_backwards", "return_sequences", "zero_output_for_mask")
+        defect = any(all(getattr(layer, flag, False) for flag in flags) for layer in self._inner_layers())
+        found = {coarser: self.precision != self.spec.dtype, unrolled: defect and self._backend == "tensorflow"}
+        return tuple(note for note, applies in found.items() if applies)
 
     @property
     def zeroes_masked_steps(self) -> bool:
@@ -134,7 +140,7 @@ class KerasAdapter:
             mask: (batch, time) bool.
 
         Raises:
-            GatewiseError: for a bare cell, which has no call over time, or for what does not fit.
+            GatewiseError: for a bare cell, which has no call over time, for what does not fit, or if the layer itself raises.
         """
         require_call_over_time(self)
         states, mask = check_call(self.spec, inputs, initial_state, mask)
@@ -146,19 +152,30 @@ class KerasAdapter:
                 remedy="Give as many rows as it was built for.",
             )
         from_zeros = initial_state is None and not self.options.stateful
+        try:
+            with self._untouched():
+                return map_nested(to_numpy, self._call_layers(inputs, None if from_zeros else states, mask))
+        except Exception as error:  # whatever Keras raises
+            names = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
+            flags = ", ".join(f"{name}=True" for name in names if getattr(self.options, name))
+            raise InvalidValueError.because(
+                f"{type(self.native).__name__}'s own call with {flags or 'no flag on'}",
+                must="run",
+                but=f"raises {type(error).__name__}: {plain_text(error)[:300]}",
+                remedy="Change what Keras cannot run it with, or call it yourself to see the whole error.",
+            ) from error
+
+    def _call_layers(self, inputs: Array, states: States | None, mask: Mask | None) -> Any:
+        if states is None and mask is None and not isinstance(self.native, (list, tuple)):
+            return self.native(inputs, training=False)
         result: Any = inputs
         returned: list[Any] = []
-        with self._untouched():
-            if from_zeros and mask is None and not isinstance(self.native, (list, tuple)):
-                return map_nested(to_numpy, self.native(inputs, training=False))
-            steps = None if mask is None else self._to_tensor(mask)
-            for index, layer in enumerate(self._structure.layers):
-                given = {} if from_zeros else self._keras_states(index, states)
-                result = layer(result if index == 0 else _first(result), mask=steps, training=False, **given)
-                returned += _rest(result)
-        if self.options.nesting == "model":
-            result = (_first(result), *returned)
-        return map_nested(to_numpy, result)
+        steps = None if mask is None else self._to_tensor(mask)
+        for index, layer in enumerate(self._structure.layers):
+            given = {} if states is None else self._keras_states(index, states)
+            result = layer(result if index == 0 else _first(result), mask=steps, training=False, **given)
+            returned += _rest(result)
+        return (_first(result), *returned) if self.options.nesting == "model" else result
 
     def _keras_states(self, index: int, states: States) -> dict[str, Any]:
         directions = self.spec.num_directions
@@ -169,9 +186,7 @@ class KerasAdapter:
             for layer in layers
         ]
         if self.options.nesting == "cells":
-            # tf_keras takes the state of a cell that has one without a list around it.
-            bare = self._structure.library.__name__ == "tf_keras" and len(states) == 1
-            return {"initial_state": [one[0] for one in nested] if bare else nested}
+            return {"initial_state": [one[0] for one in nested] if self.options.bare_states else nested}
         return {"initial_state": [state for one in nested for state in one]}
 
     def _to_tensor(self, array: Array) -> Any:

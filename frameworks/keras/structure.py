@@ -95,6 +95,8 @@ def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
                 layer.cell, "keep states in the order of its cells", "has reverse_state_order=True", "Build it without"
             )
     cells = list(layer.cell.cells) if stacked else [layer.cell]
+    if not cells:
+        raise _refused(layer, "run at least one cell", "runs none", "Give it the cells")
     for cell in cells:
         cell_name(cell, library)
     require_own_call(layer, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
@@ -113,6 +115,7 @@ def _open_layer(layer: Any, library: ModuleType) -> Structure:
         stateful=bool(layer.stateful),
         zero_output_for_mask=bool(getattr(layer, "zero_output_for_mask", False)),
         nesting="cells" if stacked else "layers",
+        bare_states=stacked and library.__name__ == "tf_keras" and cell_name(cells[0], library) != "lstm",
         **_dropouts(cells),
     )
     return Structure(library, tuple((cell,) for cell in cells), (layer,), options)
@@ -121,7 +124,7 @@ def _open_layer(layer: Any, library: ModuleType) -> Structure:
 def _open_bidirectional(layer: Any, library: ModuleType) -> Structure:
     require_own_call(layer, library, ("Bidirectional",))
     forward, backward = take_apart(layer.forward_layer), take_apart(layer.backward_layer)
-    if forward.stack != backward.stack:
+    if (forward.stack, forward.options.nesting) != (backward.stack, backward.options.nesting):
         raise _refused(
             layer,
             "have two directions of one kind and size",
@@ -174,6 +177,7 @@ def _require_stackable(index: int, structure: Structure, structures: Sequence[St
     if same != (first.cell, first.hidden_size, first.bidirectional):
         raise _unequal(f"layer {index} ({layer.name})", layer)
     problems = {
+        "one cell, not a list of them": options.nesting == "cells" and f"{len(structure.cells)} in a list",
         "go_backwards=False": options.go_backwards and "go_backwards=True: the next layer reads its reversed output",
         "return_sequences=True": not last and not options.return_sequences and "return_sequences=False",
         "merge_mode='concat'": not last

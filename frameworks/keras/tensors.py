@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -88,3 +89,9 @@ def flatten(nested: Any) -> list[Any]:
     if isinstance(nested, Sequence) or (hasattr(nested, "__iter__") and not hasattr(nested, "shape")):
         return [leaf for item in nested for leaf in flatten(item)]
     return [nested]
+
+
+def plain_text(error: Exception) -> str:
+    """Give an error's text on one line, without the colours and the list of arguments that Keras puts into it."""
+    text, _, _ = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received by")
+    return " ".join(text.split())

@@ -438,6 +438,16 @@ def test_nan_weights_are_copied_and_reported_with_their_place(randomise: Callabl
     assert "holds NaN at gate candidate, input 4, unit 1" in str(result)
 
 
+def test_signalling_nan_weights_are_reported_without_a_warning() -> None:
+    module = torch_module("lstm")
+    for name in ("weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+        flat = getattr(module, name).detach().reshape(-1)
+        flat.numpy().view(np.uint32)[3] = 0x7F800001
+    result = check_parity(module, convert(module, to="keras"))
+    assert result.cause is not None
+    assert result.cause.where == {"layer": 0, "direction": 0, "gate": "input", "from unit": 3, "unit": 0}
+
+
 def test_infinite_weights_are_equal_to_themselves(randomise: Callable[..., Any]) -> None:
     module = randomise(torch_module("lstm"))
     module.bias_ih_l0.data[2] = math.inf  # an input gate that is always open
@@ -624,6 +634,35 @@ def test_another_flag_of_an_emulation_is_named(randomise: Callable[..., Any]) ->
     assert "zero_output_for_mask is False in expected, True in actual" in str(result)
 
 
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_keras_s_defect_with_unrolled_masked_backward_layers_is_named(library: str, randomise: Callable[..., Any]) -> None:
+    named = "a defect of Keras"
+    layer = randomise(keras_layer("gru", library=library, two="concat", unroll=True, return_sequences=True))
+    result = check_parity(layer, convert(layer, to="pytorch"), mask=RIGHT)
+    assert {each.kind for each in failed(result).values()} == {"own call"}
+    assert any(named in note for note in result.notes)
+    assert named in str(result)
+    for flags in ({"return_sequences": True}, {"unroll": True}):
+        layer = randomise(keras_layer("gru", library=library, two="concat", **flags))
+        result = check_parity(layer, convert(layer, to="pytorch"), mask=RIGHT)
+        assert result, str(result)
+        assert named not in str(result)
+
+
+@pytest.mark.backend
+def test_a_layer_that_keras_itself_cannot_call_is_named(
+    refused: Callable[..., Any], randomise: Callable[..., Any], snapshot: Callable[[Any], Any]
+) -> None:
+    # compute_mask of Keras 3.15 raises where both flags are on.
+    layer = keras_layer("lstm", two="concat", stateful=True, return_state=True)
+    module = torch_module("lstm", bidirectional=True)
+    copy_weights(randomise(layer), module)
+    before = snapshot(layer)
+    with refused("Bidirectional's own call", "return_state=True, stateful=True", "raises TypeError"):
+        check_parity(layer, module)
+    assert snapshot(layer) == before
+
+
 # Arguments
 
 
@@ -660,6 +699,7 @@ def test_nested_states_of_stacked_cells_are_taken_as_keras_takes_them(randomise:
     [
         ({"keras_call": {"training": True}}, ("training of keras_call", "True")),
         ({"keras_call": {"masks": None}}, ("keras_call", "masks")),
+        ({"keras_call": [RIGHT]}, ("keras_call", "is a list")),
         ({"keras_call": {"mask": RIGHT}, "mask": RIGHT}, ("mask", "twice")),
         ({"keras_call": {"initial_state": [draw(BATCH, HIDDEN)]}}, ("initial_state of keras_call", "2 arrays", "1")),
         ({"initial_state": draw(1, BATCH, HIDDEN)}, ("initial_state", "1 array")),

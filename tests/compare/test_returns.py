@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, cast
 
 import keras
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from compare import ReturnsMap, returns_map
-from frameworks import KerasOptions
+from frameworks import KerasOptions, convert
 from frameworks.options import MergeMode, Nesting
 from frameworks.spec import CellName, Stack
 
@@ -361,3 +362,21 @@ print([name for name in ("keras", "tensorflow", "jax") if name in sys.modules])
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.splitlines() == ["(2, 8) ndarray", *["(2, 4) ndarray"] * 3, "2 tuple", "[]"]
+
+
+@pytest.mark.parametrize(("cell", "bidirectional"), [("gru", False), ("rnn", True), ("lstm", False)])
+def test_keras_2_s_stacked_cells_return_an_only_state_without_a_list(cell: CellName, *, bidirectional: bool) -> None:
+    k = import_module("tf_keras").layers
+    kind = getattr(k, f"{KERAS_LAYERS[cell]}Cell")
+    layer = k.RNN([kind(HIDDEN)] if bidirectional else [kind(HIDDEN), kind(HIDDEN)], return_state=True, return_sequences=True)
+    layer = k.Bidirectional(layer) if bidirectional else layer
+    inputs = _inputs().astype("float32")
+    returned = layer(inputs)
+    mapped = returns_map(layer)
+    module = convert(layer)
+    output, states = module(torch.tensor(inputs))
+    assert _off([*mapped.to_keras(output, states)], returned) < 1e-5
+    names = {"result": returned}
+    for item, leaf in zip(mapped.items, _flat(returned), strict=True):
+        np.testing.assert_array_equal(eval(item.keras, names), leaf)  # noqa: S307  what is printed
+    assert _off(mapped.to_torch(returned).h_n, states[0] if cell == "lstm" else states) < 1e-5

@@ -73,6 +73,10 @@ def test_the_sum_of_biases_is_rounded_once() -> None:
 
 WRONG: dict[str, tuple[RecurrentWeights | object, tuple[str, ...]]] = {
     "another object": ([1, 2], ("weights", "is a list")),
+    "one direction alone": (RecurrentWeights(direction()), ("the layers of weights", "a DirectionWeights", "layers[layer]")),  # type: ignore[arg-type]
+    "directions without a layer": (RecurrentWeights((direction(),) * 2), ("directions of layer 0", "a DirectionWeights")),  # type: ignore[arg-type]
+    "gates without names": (stack(gates=None), ("gates of layer 1, direction 0", "are None")),
+    "gates by position": (stack(gates=(0, 1, 2)), ("gates of layer 1, direction 0", "are 0, 1, 2")),
     "one layer": (RecurrentWeights(stack().layers[:1]), ("weights", "2 layers", "1")),
     "one direction": (RecurrentWeights((stack().layers[0], stack().layers[1][:1])), ("layer 1", "2 directions", "1")),
     "no direction": (RecurrentWeights((stack().layers[0], ("kernel", "bias"))), ("layer 1, direction 0", "is a str")),  # type: ignore[arg-type]

@@ -241,6 +241,15 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
         lambda k: two(k, k.layers.GRU(HIDDEN), k.layers.GRU(HIDDEN, use_bias=False, go_backwards=True)),
         ("bias of layer 0, direction 1", "False"),
     ),
+    "stacked cells in a stack": (
+        lambda k: [lstm(k), built(k.layers.RNN([k.layers.LSTMCell(HIDDEN), k.layers.LSTMCell(HIDDEN)]), HIDDEN)],
+        ("layer 1", "one cell", "2 in a list"),
+    ),
+    "no cells": (lambda k: k.layers.RNN([]), ("RNN", "runs none")),
+    "directions that nest their states differently": (
+        lambda k: two(k, k.layers.LSTM(HIDDEN), k.layers.RNN([k.layers.LSTMCell(HIDDEN)], go_backwards=True)),
+        ("Bidirectional", "LSTM(7) and RNN"),
+    ),
     "Bidirectional over stacked cells": (
         lambda k: built(k.layers.Bidirectional(k.layers.RNN([k.layers.GRUCell(HIDDEN), k.layers.GRUCell(HIDDEN)]))),
         ("Bidirectional over stacked cells", "2"),
