@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.spec import DTypeName, RecurrentSpec
@@ -122,6 +122,16 @@ def require_call_over_time(adapter: Adapter) -> None:
             but=f"is asked of a {type(adapter.native).__name__}",
             remedy="Wrap the cell in an RNN layer.",
         )
+
+
+def random_call(name: str) -> GatewiseError:
+    """Say that a layer of this name would draw random numbers."""
+    return InvalidValueError.because(
+        f"training of a call of {name}",
+        must="be False for a layer with dropout",
+        but="is True, and it would draw random numbers",
+        remedy="Compare it in inference, or set its rates to 0.",
+    )
 
 
 def _check_array(subject: str, array: object, dtype: str) -> None:

@@ -105,6 +105,35 @@ def describe(keras_layer: Any) -> tuple[Stack, KerasOptions]:
     return described
 
 
+def parts_of(native: Any) -> tuple[Part, ...]:
+    """Take a layer apart into pieces that one spec each describes, in the order in which Keras keeps them.
+
+    Returns:
+        The direction, the cell, each "" where there is but one, and the layer or cell that `adapt` takes.
+    """
+    module = _module_of(native)
+    return tuple(module.parts(native)) if hasattr(module, "parts") else (("", "", native),)
+
+
+def call_whole(native: Any, inputs: Any, *, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+    """Call a layer with Keras's flags in inference, on NumPy, whatever its parts.
+
+    Args:
+        native: what `parts_of` takes apart.
+        inputs: (batch, time, input).
+        initial_state: nested as Keras nests it.
+        mask: (batch, time) bool.
+        training: Keras's; a layer that would draw random numbers is refused.
+
+    Returns:
+        NumPy arrays, nested as Keras nests them.
+    """
+    return _module_of(native).call_whole(native, inputs, initial_state, mask, training=training)
+
+
+Part = tuple[str, str, Any]
+
+
 def load(name: str) -> ModuleType:
     """Import the adapter module of a framework, without its log lines.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from frameworks import copying
 from frameworks.adapter import Mask, States, check_call, require_call_over_time
 from frameworks.errors import InvalidValueError
+from frameworks.keras.calling import inner_layers, to_tensor, untouched
 from frameworks.keras.spec import read_spec, require_whole
 from frameworks.keras.structure import Structure, take_apart
 from frameworks.keras.tensors import flatten, map_nested, overwritten, plain_text, to_numpy, view
@@ -69,7 +69,7 @@ class KerasAdapter:
             "that it did not reverse: a defect of Keras, which unroll=False avoids"
         )
         flags = ("unroll", "go_backwards", "return_sequences", "zero_output_for_mask")
-        defect = any(all(getattr(layer, flag, False) for flag in flags) for layer in self._inner_layers())
+        defect = any(all(getattr(layer, flag, False) for flag in flags) for layer in inner_layers(self._structure.layers))
         found = {coarser: self.precision != self.spec.dtype, unrolled: defect and self._backend == "tensorflow"}
         return tuple(note for note, applies in found.items() if applies)
 
@@ -81,7 +81,7 @@ class KerasAdapter:
     @property
     def batch_size(self) -> int | None:
         """The batch size of the stored states of a stateful layer; None where any will do."""
-        states = [state for layer in self._inner_layers() for state in flatten(layer.states)]
+        states = [state for layer in inner_layers(self._structure.layers) for state in flatten(layer.states)]
         return int(states[0].shape[0]) if self.options.stateful and states else None
 
     def get_weights(self) -> RecurrentWeights:
@@ -190,10 +190,7 @@ class KerasAdapter:
         return {"initial_state": [state for one in nested for state in one]}
 
     def _to_tensor(self, array: Array) -> Any:
-        # tf_keras takes no NumPy states; torch, behind Keras 3, no negative strides (see frameworks.pytorch.adapter).
-        library = self._structure.library
-        make = library.backend.constant if library.__name__ == "tf_keras" else library.ops.convert_to_tensor
-        return make(array.copy(), dtype=array.dtype.name)
+        return to_tensor(array, self._structure.library)
 
     @property
     def _backend(self) -> str:
@@ -211,32 +208,8 @@ class KerasAdapter:
             dtype=self.spec.dtype,
         )
 
-    def _inner_layers(self) -> Iterator[Any]:
-        for layer in self._structure.layers:
-            if hasattr(layer, "forward_layer"):
-                yield from (layer.forward_layer, layer.backward_layer)
-            else:
-                yield layer
-
-    @contextmanager
-    def _untouched(self) -> Iterator[None]:
-        """Give stored states and the seeds of dropout masks back as they were: a call moves both on."""
-        seeds = [
-            generator.state for cells in self._structure.cells for cell in cells if (generator := _seeds(cell)) is not None
-        ]
-        kept = [state for layer in self._inner_layers() for state in flatten(getattr(layer, "states", None))] + seeds
-        before = [np.array(to_numpy(variable)) for variable in kept]
-        try:
-            yield
-        finally:
-            for variable, value in zip(kept, before, strict=True):
-                variable.assign(value)
-
-
-def _seeds(cell: Any) -> Any:
-    return (
-        getattr(cell, "seed_generator", None) if getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0) else None
-    )
+    def _untouched(self) -> AbstractContextManager[None]:
+        return untouched(self._structure.layers, [cell for cells in self._structure.cells for cell in cells])
 
 
 def _first(result: Any) -> Any:

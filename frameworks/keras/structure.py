@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from types import ModuleType
@@ -45,6 +45,20 @@ def describe(native: Any) -> tuple[Stack, KerasOptions]:
     """Tell what a layer returns, built or not."""
     structure = take_apart(native)
     return structure.stack, structure.options
+
+
+def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield direction, cell and layer of each part that one spec describes, see `frameworks.registry.parts_of`."""
+    library = library_of(native)
+    kinds = library.layers
+    if isinstance(native, kinds.Bidirectional):
+        require_own_call(native, library, ("Bidirectional",))
+        for direction in ("forward", "backward"):
+            yield from ((direction, cell, part) for _, cell, part in parts(getattr(native, f"{direction}_layer")))
+    elif isinstance(native, kinds.RNN) and cells_of(native, library)[1]:
+        yield from (("", f"cell {index}", cell) for index, cell in enumerate(native.cell.cells))
+    else:
+        yield "", "", native
 
 
 def take_apart(native: Any) -> Structure:

@@ -697,7 +697,6 @@ def test_nested_states_of_stacked_cells_are_taken_as_keras_takes_them(randomise:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"keras_call": {"training": True}}, ("training of keras_call", "True")),
         ({"keras_call": {"masks": None}}, ("keras_call", "masks")),
         ({"keras_call": [RIGHT]}, ("keras_call", "is a list")),
         ({"keras_call": {"mask": RIGHT}, "mask": RIGHT}, ("mask", "twice")),
@@ -870,3 +869,13 @@ def test_states_that_no_layer_takes_are_refused(
         check_parity(layer, convert(layer, to="pytorch"), keras_call={"initial_state": states})
     with refused("initial_state"):
         check_parity(layer, convert(layer, to="pytorch"), initial_state=states)
+
+
+def test_a_call_in_training_is_compared_unless_it_would_draw_random_numbers(
+    refused: Callable[..., Any], randomise: Callable[..., Any]
+) -> None:
+    layer = randomise(keras_layer("gru"))
+    assert check_parity(layer, convert(layer), keras_call={"training": True})
+    layer = randomise(keras_layer("gru", recurrent_dropout=0.5))
+    with refused("training", "dropout"):
+        check_parity(layer, emulate(layer), keras_call={"training": True})

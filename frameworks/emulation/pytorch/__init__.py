@@ -1,6 +1,7 @@
 """Keras's recurrent layers, written in torch."""
 
-from frameworks.emulation.pytorch.adapter import adapt, describe
+from frameworks.emulation.pytorch.adapter import adapt, describe, parts
+from frameworks.emulation.pytorch.calling import call_whole
 from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.emulation.pytorch.modules import KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
 from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
@@ -18,5 +19,7 @@ __all__ = [
     "KerasSimpleRNN",
     "KerasSimpleRNNCell",
     "adapt",
+    "call_whole",
     "describe",
+    "parts",
 ]

@@ -13,6 +13,7 @@ from torch import nn
 
 from frameworks import copying
 from frameworks.adapter import Mask, States, check_call, require_call_over_time
+from frameworks.emulation.pytorch.calling import call_whole
 from frameworks.emulation.pytorch.cells import Cell
 from frameworks.emulation.pytorch.directions import Reading, Sequences, run_directions
 from frameworks.emulation.pytorch.modules import KerasCell
@@ -133,16 +134,7 @@ class EmulatedKerasAdapter:
         require_call_over_time(self)
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         given = None if initial_state is None and not self.options.stateful else self._keras_states(states)
-        counts = None if mask is None else self._tensor(mask)
-        kept = self.native.states
-        with torch.no_grad():
-            try:
-                returned = self.native(self._tensor(inputs), initial_state=given, mask=counts, training=False)
-            finally:
-                self.native.forget_states()
-                if kept is not None:
-                    self.native.store_states(kept)
-        return _to_numpy(returned)
+        return call_whole(self.native, inputs, given, mask, training=False)
 
     @property
     def _device(self) -> torch.device:
@@ -163,18 +155,29 @@ class EmulatedKerasAdapter:
         found: list[Any] = []
         for side in range(directions):
             for layer in range(self.spec.num_layers):
-                rows = [self._tensor(state[layer * directions + side]) for state in states]
+                rows = [state[layer * directions + side] for state in states]
                 found += [rows] if self.options.nesting == "cells" else rows
         return found
 
     def _tensor(self, array: Array) -> torch.Tensor:
-        return torch.tensor(np.ascontiguousarray(array), device=self._device)
+        return torch.tensor(np.array(array), device=self._device)
 
 
-def _to_numpy(nested: Any) -> Any:
-    if isinstance(nested, (tuple, list)):
-        return type(nested)(_to_numpy(each) for each in nested)
-    return nested.cpu().numpy()
+def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield direction, cell and layer of each part that one spec describes, see `frameworks.registry.parts_of`.
+
+    The layers share their parameters with `native`.
+    """
+    layer: Any = _require_holder(native)
+    if isinstance(layer, KerasCell):
+        yield "", "", layer
+        return
+    names = ("forward", "backward") if len(layer.readings) == 2 else ("",)
+    for direction, reading in zip(names, layer.readings, strict=True):
+        if not reading.stacked:
+            yield direction, "", layer.part(reading)
+        else:
+            yield from ((direction, f"cell {at}", layer.part(Reading((slot,)))) for at, slot in enumerate(reading.slots))
 
 
 def _require_holder(native: Any) -> CellHolder:

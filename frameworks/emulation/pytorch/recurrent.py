@@ -186,6 +186,20 @@ class KerasLayer(CellHolder):
         for slot in self.slots:
             yield from (f"state_{name}{slot.suffix}" for name in slot.cell.state_names)
 
+    def part(self, reading: Reading) -> KerasLayer:
+        """Give a layer of one direction that shares the parameters of its cells, from zeros and without stored states."""
+        layer = KerasLayer(
+            [reading],
+            return_sequences=self.return_sequences,
+            return_state=self.return_state,
+            stateful=False,
+            compute_dtype=self.compute_dtype,
+        )
+        for slot in reading.slots:
+            layer.adopt(slot.suffix, self, slot.suffix)
+        layer.input_size = getattr(layer, f"weight_ih{reading.slots[0].suffix}").shape[1]
+        return layer.train(self.training)
+
     def forget_states(self) -> None:
         """Drop the stored states: a stateful layer then begins from zeros, with any batch size."""
         for name in self._state_names():

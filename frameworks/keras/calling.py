@@ -1,0 +1,68 @@
+"""Calling a user's Keras layer on NumPy, and leaving it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.adapter import random_call
+from frameworks.keras.structure import library_of, parts
+from frameworks.keras.tensors import flatten, map_nested, to_numpy
+
+Array = npt.NDArray[Any]
+
+
+def to_tensor(array: Array, library: ModuleType) -> Any:
+    """Give a tensor of the backend: tf_keras takes no NumPy states; torch, behind Keras 3, no negative strides."""
+    make = library.backend.constant if library.__name__ == "tf_keras" else library.ops.convert_to_tensor
+    return make(array.copy(), dtype=array.dtype.name)
+
+
+@contextmanager
+def untouched(layers: Iterable[Any], cells: Iterable[Any]) -> Iterator[None]:
+    """Give stored states and the seeds of dropout masks back as they were: a call moves both on.
+
+    Args:
+        layers: those that may store states; of a Bidirectional its two layers are looked at.
+        cells: those that may draw dropout masks.
+    """
+    kept = [state for layer in inner_layers(layers) for state in flatten(getattr(layer, "states", None))]
+    kept += [generator.state for cell in cells if (generator := _seeds(cell)) is not None]
+    before = [np.array(to_numpy(variable)) for variable in kept]
+    try:
+        yield
+    finally:
+        for variable, value in zip(kept, before, strict=True):
+            variable.assign(value)
+
+
+def call_whole(native: Any, inputs: Array, initial_state: Any, mask: Any, *, training: bool) -> Any:
+    """Call a layer with its own flags, see `frameworks.registry.call_whole`."""
+    library = library_of(native)
+    pieces = [part for _, _, part in parts(native)]
+    if training and any(getattr(piece, name, 0) for piece in pieces for name in ("dropout", "recurrent_dropout")):
+        raise random_call(type(native).__name__)
+    states = None if initial_state is None else map_nested(lambda each: to_tensor(np.asarray(each), library), initial_state)
+    steps = None if mask is None else to_tensor(np.asarray(mask), library)
+    with untouched([native], [getattr(piece, "cell", piece) for piece in pieces]):
+        returned = native(to_tensor(inputs, library), initial_state=states, mask=steps, training=training)
+        return map_nested(to_numpy, returned)
+
+
+def inner_layers(layers: Iterable[Any]) -> Iterator[Any]:
+    """Yield the layers, of a Bidirectional its two."""
+    for layer in layers:
+        if hasattr(layer, "forward_layer"):
+            yield from (layer.forward_layer, layer.backward_layer)
+        else:
+            yield layer
+
+
+def _seeds(cell: Any) -> Any:
+    rates = (getattr(cell, name, 0) for name in ("dropout", "recurrent_dropout"))
+    return getattr(cell, "seed_generator", None) if any(rates) else None
