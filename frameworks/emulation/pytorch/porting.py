@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from frameworks.copying import fill
+from frameworks.emulation.pytorch.arguments import PENALTIES
 from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.emulation.pytorch.modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
 from frameworks.emulation.pytorch.parameters import CellHolder, Slot
@@ -68,6 +70,7 @@ def _port_bidirectional(native: Any, library: ModuleType) -> nn.Module:
 def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
     cells, stacked = cells_of(native, library)
     _require_dtypes(native)
+    _warn_of_penalties(native, ["activity_regularizer"])
     flags: dict[str, Any] = {
         "return_sequences": bool(native.return_sequences),
         "return_state": bool(native.return_state),
@@ -109,6 +112,7 @@ def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
             but="has no weights yet",
             remedy="Call the layer once on data, or layer.build((None, None, input_size)).",
         )
+    _warn_of_penalties(native, PENALTIES)
     gated = {} if kind == "rnn" else {"recurrent_activation": name_or_function(native.recurrent_activation, library)}
     return {
         "units": int(native.units),
@@ -138,6 +142,17 @@ def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
         fill({name: staging}, PYTORCH, spec, 0, source)
         with torch.no_grad():
             getattr(module, f"{name}{slot.suffix}").copy_(torch.from_numpy(staging))
+
+
+def _warn_of_penalties(native: Any, names: Sequence[str]) -> None:
+    """Say what acts on training alone and stays behind: torch leaves it to the training loop."""
+    left = [name for name in names if getattr(native, name, None) is not None]
+    if left:
+        warnings.warn(
+            f"{', '.join(left)} of {type(native).__name__} {native.name!r} is not carried over: it changes no output, but "
+            "training without it differs. Add a regulariser's penalty to the loss, apply a constraint after each optimizer step.",
+            stacklevel=2,
+        )
 
 
 def _dtype_name(layer: Any) -> str:
