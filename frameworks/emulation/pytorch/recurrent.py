@@ -30,6 +30,12 @@ _MERGES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
 class KerasLayer(CellHolder):
     """What Keras's recurrent layers have in common when called.
 
+    Where torch computes the same it is asked to, masks included: `torch.lstm`, `torch.gru`, `torch.rnn_tanh`, `torch.rnn_relu`
+    over packed steps. Elsewhere the cells are looped over, with one input projection for all time steps.
+
+    `torch.compile` takes every layer; an LSTM that torch computes itself breaks the graph, as nn.LSTM does. `torch.export` takes
+    every layer, for any batch size and the time steps of the example; a stateful one must have been called once before.
+
     Attributes:
         readings: one, or two of a bidirectional layer.
         return_sequences: whether every time step's output is returned, or the last one's.
