@@ -150,8 +150,8 @@ def _warn_of_penalties(native: Any, names: Sequence[str]) -> None:
     if left:
         warnings.warn(
             f"{', '.join(left)} of {type(native).__name__} {native.name!r} is not carried over: it changes no output, but "
-            "training without it differs. Add a regulariser's penalty to the loss, and apply a constraint after each step of the "
-            "optimizer.",
+            "training without it differs. Add a regulariser's penalty to the loss, and apply a constraint after each step "
+            "of the optimizer.",
             stacklevel=2,
         )
 

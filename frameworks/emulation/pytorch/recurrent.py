@@ -33,8 +33,8 @@ class KerasLayer(CellHolder):
     Where torch computes the same it is asked to, masks included: `torch.lstm`, `torch.gru`, `torch.rnn_tanh`, `torch.rnn_relu`
     over packed steps. Elsewhere the cells are looped over, with one input projection for all time steps.
 
-    `torch.compile` takes every layer; an LSTM that torch computes itself breaks the graph, as nn.LSTM does. `torch.export` takes
-    every layer, for any batch size and the time steps of the example; a stateful one must have been called once before.
+    `torch.compile` takes every layer; an LSTM that torch computes itself breaks the graph, as nn.LSTM does. `torch.export`
+    takes every layer, for any batch size and the time steps of the example; a stateful one must have been called before.
 
     Attributes:
         readings: one, or two of a bidirectional layer.
