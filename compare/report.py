@@ -114,12 +114,11 @@ def _choose(only: str | None) -> Sequence[Page]:
 
 
 def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
-    """Run what the pages need, two processes at a time, and merge what they found."""
-    needed = [(backend, name) for page in pages for backend, name in page.experiments]
-    grouped: dict[tuple[str, bool], list[str]] = {}
-    for backend, name in needed:
-        grouped.setdefault((backend, name in _LONG), []).append(name)
-    jobs = [Job(backend, tuple(names)) for (backend, _), names in sorted(grouped.items(), key=lambda item: -len(item[1]))]
+    """Run what the pages need, a process for each backend and two at a time, and merge what they found."""
+    grouped: dict[str, list[str]] = {}
+    for backend, name in dict.fromkeys(pair for page in pages for pair in page.experiments):
+        grouped.setdefault(backend, []).append(name)
+    jobs = [Job(backend, tuple(names)) for backend, names in sorted(grouped.items(), key=lambda item: -len(item[1]))]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         outputs = pool.map(lambda job: _run_job(job[1], Path(folder) / f"{job[0]}.json", progress), enumerate(jobs))
         if any(page.figures for page in pages):
@@ -129,10 +128,6 @@ def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
             for name, tree in results.items():
                 found.setdefault(name, {})[job.backend] = tree
     return found
-
-
-_LONG = frozenset({"parity"})
-"""Experiments that get a process of their own, so that both cores have something to do."""
 
 
 def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
@@ -156,10 +151,20 @@ def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
 
 
 def _settings(backend: str) -> dict[str, str]:
-    """Give the environment of an experiment: its backend, the CPU, and this very project, however it was started."""
+    """Give the environment of an experiment: its backend, the CPU, and this very project, however it was started.
+
+    One thread each: on matrices this small torch's others only wait, spinning, and where the cores are taken that wait is most
+    of the run.
+    """
     root = str(Path(__file__).resolve().parents[1])
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": paths}
+    return {
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": paths,
+    }
 
 
 def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> Iterator[str]:

@@ -99,8 +99,8 @@ def disagreements(committed: Results, fresh: Results) -> Iterator[str]:
 
 
 def write_results(results: Results, path: Path) -> None:
-    """Write a tree as JSON, in the order in which it was made."""
-    path.write_text(json.dumps(_encode(results), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    """Write a tree as JSON, in the order in which it was made, a line for each value."""
+    path.write_text(_encode(results) + "\n", encoding="utf-8")
 
 
 def read_results(path: Path) -> dict[str, Any]:
@@ -122,11 +122,12 @@ def read_results(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _encode(item: Value | Results) -> Any:
+def _encode(item: Value | Results, margin: str = "") -> str:
     if isinstance(item, Value):
         leaf = {"kind": item.kind, "value": item.value}
-        return leaf if item.allowed is None else leaf | {"allowed": item.allowed}
-    return {name: _encode(child) for name, child in item.items()}
+        return json.dumps(leaf if item.allowed is None else leaf | {"allowed": item.allowed}, allow_nan=False)
+    lines = [f"{margin} {json.dumps(name)}: {_encode(child, margin + ' ')}" for name, child in item.items()]
+    return "\n".join(("{", ",\n".join(lines), f"{margin}}}")) if lines else "{}"
 
 
 def _decode(item: Any) -> Any:

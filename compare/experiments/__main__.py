@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from importlib import import_module
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("names", nargs="+", help="modules of compare.experiments")
     arguments = parser.parse_args()
+    gc.disable()  # a fifth of an import is the search for cycles in what is kept anyway, and a process lasts seconds
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         # Keras imports TensorFlow in passing where it finds it, when it copies a layer: seconds for nothing.
         sys.modules["tensorflow"] = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What an LSTM and a GRU return in both frameworks: minimal examples, the tutorial's Encoder, mistakes, the whole map."""
+"""What an LSTM and a GRU return in both frameworks: minimal examples, the tutorial's Encoder, mistakes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from compare.cases import draw_weights
 from compare.difference import measure
-from compare.experiments.returns_grid import run_grid
 from compare.experiments.snippets import run_snippet
 from compare.results import Results, control, exact, measured
 from compare.tolerance import TOLERANCES
@@ -133,7 +132,7 @@ def run(progress: Callable[[str], None]) -> Results:
     encoder = _run_encoder()
     progress("the classic mistakes")
     mistakes = _run_mistakes()
-    return {"minimal": minimal, "encoder": encoder, "mistakes": mistakes, "map": run_grid(progress)}
+    return {"minimal": minimal, "encoder": encoder, "mistakes": mistakes}
 
 
 def _run_minimal() -> Results:

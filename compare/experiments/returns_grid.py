@@ -1,104 +1,131 @@
-"""The return-value map, executed: every cell, flag, merge mode and nesting against Keras's own call."""
+"""The return-value map, executed: what each layer returns held against what the map makes of PyTorch's results, and back.
+
+A layer is built once and its flags are set before each call, which is when Keras reads them: to build one takes as long as
+thirty calls. On torch every form is called with every setting; on TensorFlow, where a call outside of a graph takes as long as
+ten on torch, the plain ones are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from itertools import product
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from compare.cases import draw_weights
 from compare.difference import measure
-from compare.results import Results, exact, measured
+from compare.evaluation import as_numpy
+from compare.experiments.forms import CELLS, FORMS, Form, Setting
+from compare.experiments.snippets import run_snippet
+from compare.results import Results, Value, exact, measured
 from compare.returns import ReturnsMap, returns_map
 from compare.tolerance import TOLERANCES
-from frameworks import RecurrentSpec, adapt, build
+from frameworks import adapt, build, copy_weights
+from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.spec import CellName
 
-_INPUT, _HIDDEN, _BATCH, _TIME = 5, 4, 3, 2
-_FLAGS = tuple(product((False, True), (False, True)))
-_NAMES: dict[CellName, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}
-_FULL: tuple[CellName, ...] = ("lstm", "gru")
-"""The cells that are run with every set of flags; a simple RNN returns what a GRU does."""
+Arrays = dict[str, npt.NDArray[np.floating]]
+Row = dict[str, Value]
+
+_INPUT, _BATCH, _TIME = 5, 3, 2
 
 
-@dataclass(frozen=True)
-class Form:
-    """One way of writing a recurrent layer in Keras.
+def run(progress: Callable[[str], None]) -> Results:
+    """Call every form that this process's backend runs, with every setting."""
+    import keras
+    import torch
 
-    Args:
-        title: what it is, for the reader.
-        code: the Keras expression, with CELL for the layer's class, FLAGS for the return flags.
-        num_layers: of the PyTorch twin.
-        bidirectional: of the PyTorch twin.
-    """
-
-    title: str
-    code: str
-    num_layers: int = 1
-    bidirectional: bool = False
-
-
-_BACKWARD = "backward_layer=CELL(4, go_backwards=True, FLAGS)"
-FORMS = (
-    Form("one layer", "CELL(4, FLAGS)"),
-    Form("one layer, backwards", "CELL(4, go_backwards=True, FLAGS)"),
-    Form("Bidirectional", "Bidirectional(CELL(4, FLAGS))", bidirectional=True),
-    *(
-        Form(f"Bidirectional, merge_mode={mode!r}", f"Bidirectional(CELL(4, FLAGS), merge_mode={mode!r})", bidirectional=True)
-        for mode in ("sum", "mul", "ave", None)
-    ),
-    Form("Bidirectional with a backward_layer of its own", f"Bidirectional(CELL(4, FLAGS), {_BACKWARD})", bidirectional=True),
-    Form(
-        "Bidirectional, backwards",
-        "Bidirectional(CELL(4, go_backwards=True, FLAGS), backward_layer=CELL(4, FLAGS))",
-        bidirectional=True,
-    ),
-    Form("stacked cells", "RNN([CELLCell(4), CELLCell(4)], FLAGS)", num_layers=2),
-    Form("stacked cells, backwards", "RNN([CELLCell(4), CELLCell(4)], go_backwards=True, FLAGS)", num_layers=2),
-)
-
-
-def run_grid(progress: Callable[[str], None]) -> Results:
-    """Compare what each layer returns with what the map makes of its PyTorch twin's results, and back."""
-    found: dict[str, dict[str, Results]] = {}
-    for cell, name in _NAMES.items():
+    everything = keras.backend.backend() == "torch"
+    found: dict[str, dict[str, Any]] = {}
+    for cell, name in CELLS.items():
         progress(f"the map of {name}")
-        found[name] = {code: entry for form in FORMS for code, entry in _run_form(cell, form)}
+        kinds = found.setdefault(name, {})
+        for form in FORMS:
+            if everything or form.plain:
+                settings = [setting for setting in form.settings() if everything or setting.plain]
+                with torch.no_grad():
+                    _run_form(form, cell, settings, kinds.setdefault(form.kind, {"written": {}, "refused": {}, "rows": {}}))
     return found
 
 
-def _run_form(cell: CellName, form: Form) -> Iterator[tuple[str, Results]]:
-    spec = RecurrentSpec(cell, _INPUT, _HIDDEN, form.num_layers, form.bidirectional)
-    weights = draw_weights(spec, seed=len(form.code))
+def _run_form(form: Form, cell: CellName, settings: Sequence[Setting], found: dict[str, dict[str, Any]]) -> None:
+    """Build the layers, or tell who refuses them, and add a call with each setting to the rows of their kind."""
+    code = form.code(cell)
+    try:
+        layers = _build(code)
+        mapping = returns_map(layers)
+    except ValueError as error:
+        message = re.sub(r" \(\w+\)", "", str(error))  # without a layer's name, which counts layers
+        found["refused"][code] = exact({"by": "the map" if isinstance(error, GatewiseError) else "Keras", "because": message})
+        return
+    found["written"][form.code(cell, ", FLAGS", ", merge_mode=MODE")] = exact(mapping.code)
     x = np.random.default_rng(4).normal(size=(_BATCH, _TIME, _INPUT)).astype("float32")
-    twin = build("pytorch", spec)
-    twin.set_weights(weights)
-    for sequences, state in _FLAGS if cell in _FULL else (_FLAGS[0], _FLAGS[-1]):
-        code = _written(form.code, cell, {"return_sequences": sequences, "return_state": state})
-        layer = _evaluate(code)
-        layer.build((None, None, _INPUT))
-        adapt(layer).set_weights(weights)
-        mapping = returns_map(layer)
-        result = twin.forward(x[:, ::-1].copy() if mapping.options.go_backwards else x)
-        returned = layer(x)
-        error = max(_errors(returned, mapping.to_keras(result.output, result.h_n, result.c_n)))
-        back = mapping.to_torch(returned)
-        pairs = [(getattr(result, name), getattr(back, name)) for name in ("output", "h_n", "c_n")]
-        way_back = [measure(one, other).max_abs for one, other in pairs if one is not None and other is not None]
-        yield code, _described(mapping, form, error, way_back)
+    arrays = _run_pytorch(mapping, layers, x)
+    *lower, last = layers
+    given: Any = x
+    for layer in lower:
+        given = layer(given)
+    for setting in settings:
+        _set(last, setting)
+        row = {"setting": exact(asdict(setting)), "calls": exact(1), **_compare(returns_map(layers), last(given), arrays)}
+        name = ", ".join(f"{key}={value!r}" for key, value in asdict(setting).items())
+        found["rows"][name] = _joined(found["rows"][name], row) if name in found["rows"] else row
 
 
-def _described(mapping: ReturnsMap, form: Form, error: float, way_back: list[float]) -> Results:
+def _build(code: str) -> list[Any]:
+    import keras
+
+    made = eval(code, {"__builtins__": {}}, vars(keras.layers))  # noqa: S307  the code is this project's own text
+    layers = made if isinstance(made, list) else [made]
+    size = _INPUT
+    for layer in layers:
+        layer.build((None, None, size))
+        size = layer.compute_output_shape((None, None, size))[-1]
+    return layers
+
+
+def _set(layer: Any, setting: Setting) -> None:
+    """Make a layer what it would be had it been built with this setting."""
+    directions = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else []
+    for part in (layer, *directions):
+        part.return_sequences, part.return_state = setting.return_sequences, setting.return_state
+    for part in directions:
+        layer.merge_mode = setting.merge_mode
+        part.zero_output_for_mask = setting.return_sequences  # as Bidirectional sets it when it is made
+
+
+def _run_pytorch(mapping: ReturnsMap, layers: list[Any], x: npt.NDArray[np.floating]) -> Arrays:
+    """Give both sides the same weights, execute the lines that the map prints, and give output, h_n and, for an LSTM, c_n."""
+    import torch
+
+    parts: dict[str, Any] = {"rnn": layers}
+    if mapping.needs_two_modules:
+        parts = {"forward_rnn": layers[0].forward_layer, "backward_rnn": layers[0].backward_layer}
+    names: dict[str, Any] = {"torch": torch, "x": torch.from_numpy(x)}
+    for seed, (name, part) in enumerate(parts.items()):
+        source = adapt(part)
+        source.set_weights(draw_weights(source.spec, seed))
+        twin = build("pytorch", source.spec)
+        copy_weights(source, twin)
+        names[name] = twin.native
+    _, names = run_snippet(mapping.code, names)
+    return {name: names[name].numpy() for name in ("output", "h_n", "c_n") if name in names}
+
+
+def _compare(mapping: ReturnsMap, returned: Any, arrays: Arrays) -> Row:
+    """Give the map, and how far what it makes of either side's results is from the other's."""
+    back = mapping.to_torch(returned)
+    pairs = [(array, getattr(back, name)) for name, array in arrays.items()]
+    way_back = [measure(one, other).max_abs for one, other in pairs if other is not None]
+    error = max(_errors(returned, mapping.to_keras(**arrays)))
     tolerance = TOLERANCES["float32"]
     return {
-        "form": exact(form.title),
-        "call": exact(mapping.call),
-        "items": exact([[item.keras, item.meaning, f"({', '.join(item.shape)})", item.pytorch] for item in mapping.items]),
-        "also": exact([[f"{one.text}", one.caveat] for item in mapping.items for one in item.equivalents]),
+        "items": exact([[item.keras, f"({', '.join(item.shape)})", item.pytorch] for item in mapping.items]),
+        "also": exact([[one.text, one.caveat] for item in mapping.items for one in item.equivalents]),
         "reverse": exact(
             [
                 [entry.pytorch, entry.keras, [f"{name}={value!r}" for name, value in entry.changed], entry.missing]
@@ -110,23 +137,26 @@ def _described(mapping: ReturnsMap, form: Form, error: float, way_back: list[flo
     }
 
 
-def _written(code: str, cell: CellName, flags: dict[str, bool]) -> str:
-    shown = ", ".join(f"{name}=True" for name, value in flags.items() if value)
-    return code.replace("CELL", _NAMES[cell]).replace(", FLAGS", f", {shown}" if shown else "")
-
-
-def _evaluate(code: str) -> Any:
-    import keras
-
-    # The weights are set next: zeros spare the time of drawing them.
-    start = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
-    quick = {name: partial(getattr(keras.layers, name), **start) for cell in _NAMES.values() for name in (cell, f"{cell}Cell")}
-    return eval(code, {"__builtins__": {}}, {**vars(keras.layers), **quick})  # noqa: S307  the code is this module's own text
-
-
 def _errors(returned: Any, mapped: Any) -> Iterator[float]:
     if isinstance(mapped, (tuple, list)):
         for one, other in zip(returned, mapped, strict=True):
             yield from _errors(one, other)
     else:
-        yield measure(np.asarray(returned), mapped).max_abs
+        yield measure(as_numpy("result", returned), mapped).max_abs
+
+
+def _joined(row: Row, other: Row) -> Row:
+    """Join two calls that differ in what goes backwards alone, of which the map is the same: one row, the larger errors."""
+    if any(row[name] != other[name] for name in ("items", "also", "reverse")):
+        raise InvalidValueError.because(
+            "forms of one kind",
+            must="have one map",
+            but="differ in theirs",
+            remedy="Give them two kinds in compare/experiments/forms.py.",
+        )
+    errors = {name: max(row[name], other[name], key=_size) for name in row if name.startswith("error")}
+    return {**row, **errors, "calls": exact(row["calls"].value + other["calls"].value)}
+
+
+def _size(error: Value) -> float:
+    return math.inf if error.value is None else float(error.value)

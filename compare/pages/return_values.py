@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from compare.pages.page import Page, Tree, code, number, table, worst
+from compare.pages.page import Page, Tree, code, number, table
+from compare.pages.returns_map import render_map, rows_of, worst_error
 
 _WHY = """\
 **Why the GRU returns one array less.** Both return `output`, the hidden state of every time step, because `return_sequences=True`
@@ -21,24 +22,27 @@ def _found(results: Tree) -> Tree:
     return tree
 
 
+def _grids(results: Tree) -> list[Tree]:
+    """Give the maps, that with every call first."""
+    return [results["returns_grid"][backend] for backend in ("torch", "tensorflow")]
+
+
 def _verdict(results: Tree) -> str:
-    found = _found(results)
-    minimal = found["minimal"]
-    calls = [entry for layers in found["map"].values() for entry in layers.values()]
-    largest = worst(entry[key] for entry in calls for key in ("error", "error of the way back") if key in entry)
+    minimal = _found(results)["minimal"]
+    rows = list(rows_of(_grids(results)))
     return (
         f"With both flags on, an LSTM returns {minimal['lstm']['arrays'].value} arrays (`output, h, c`) and a GRU "
         f"{minimal['gru']['arrays'].value} (`output, h`): the GRU has no cell state. `output[:, -1]` and `h` are the same numbers (in one direction, without a mask). "
-        f"{len(calls)} Keras calls follow from PyTorch's `(output, h_n, c_n)`, each executed, and read back where its own flags suffice, at most {largest} off."
+        f"{sum(row['calls'].value for row in rows)} Keras calls follow from PyTorch's `(output, h_n, c_n)`, each executed, and read back where its own flags suffice, at most {worst_error(rows)} off."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    found, grids = _found(results), _grids(results)
     parts = [
         "## How many arrays, of which shapes",
-        _shapes(found["map"]),
-        _count_states(found["map"]),
+        _shapes(grids[-1]),
+        _count_states(grids[-1]),
         "## LSTM against GRU",
         *_minimal(found["minimal"]),
         _WHY,
@@ -51,7 +55,7 @@ def _body(results: Tree) -> str:
         "None of these raises an error: the shapes agree. One bidirectional LSTM and GRU with random weights; `last` is what Keras "
         "returns with `return_sequences=False`.",
         "## The whole map",
-        *_map(found["map"]),
+        *_map(grids),
     ]
     return "\n\n".join(parts)
 
@@ -79,22 +83,21 @@ def _same_numbers(minimal: Tree) -> str:
     return table(("layer", "the same numbers", "difference"), rows)
 
 
-def _shapes(found: Tree) -> str:
+def _shapes(grid: Tree) -> str:
     rows: list[tuple[object, ...]] = []
     for name in ("SimpleRNN", "GRU", "LSTM"):
-        for written, entry in found[name].items():
-            if entry["form"].value == "one layer":
-                items = entry["items"].value
-                arrays = ", ".join(f"`{shape}`" for _, _, shape, _ in items)
-                rows.append((f"`{written}`", len(items), arrays))
+        for row in grid[name]["one layer"]["rows"].values():
+            setting, items = row["setting"].value, row["items"].value
+            flags = [f", {flag}=True" for flag in ("return_sequences", "return_state") if setting[flag]]
+            rows.append((f"`{name}(4{''.join(flags)})`", len(items), ", ".join(f"`{shape}`" for _, shape, _ in items)))
     return table(("call", "arrays", "their shapes"), rows)
 
 
-def _count_states(found: Tree) -> str:
+def _count_states(grid: Tree) -> str:
     """Count the arrays beyond the output where both flags are on."""
     counts = {
-        name: max(len(entry["items"].value) - 1 for entry in layers.values() if entry["form"].value == "one layer")
-        for name, layers in sorted(found.items(), key=lambda item: item[0], reverse=True)
+        name: max(len(row["items"].value) - 1 for row in kinds["one layer"]["rows"].values())
+        for name, kinds in sorted(grid.items(), key=lambda item: item[0], reverse=True)
     }
     return f"States of a layer: {', '.join(f'{name} {count}' for name, count in counts.items())}; twice as many when bidirectional."
 
@@ -164,70 +167,42 @@ def _mistakes(mistakes: Tree) -> str:
     return table(("wanted", "right", "error", "mistake", "its error"), rows)
 
 
-def _map(found: Tree) -> Iterator[str]:
+def _map(grids: Sequence[Tree]) -> Iterator[str]:
+    full, *others = (sum(row["calls"].value for row in rows_of([grid])) for grid in grids)
     yield (
-        "`result` is what the Keras call returns; `output`, `h_n`, `c_n` are what the PyTorch layer with `batch_first=True` returns for "
-        "the call in the second column. The same map of your own layer: `compare.returns_map(layer).to_markdown()`, and its "
-        "`to_keras` and `to_torch` evaluate exactly these expressions."
+        "`result` is what the Keras call returns; `output`, `h_n`, `c_n` are what the PyTorch layer with `batch_first=True` returns, "
+        "called as the lines above each table say. FLAGS are `return_sequences` and `return_state`, MODE is the merge mode, as in each "
+        "row. The same map of your own layer: `compare.returns_map(layer).to_markdown()`, and its `to_keras` and `to_torch` evaluate "
+        "exactly these expressions."
     )
-    for name in ("LSTM", "GRU", "SimpleRNN"):
-        yield f"### {name}: from PyTorch to Keras"
-        if name == "SimpleRNN":
-            yield "Run with both flags on and with both off."
-        yield _forward(found[name])
-        yield f"### {name}: from Keras to PyTorch"
-        yield _reverse(found[name])
+    yield (
+        f"Every row was executed for each way of writing it that stands above its table: {full} calls with Keras on torch, and on "
+        f"TensorFlow, whose calls take longer, the {sum(others)} plain ones (no merge mode, nothing that goes backwards). Each layer was "
+        "built once and its flags set before each call, which is when Keras reads them. The errors are the largest over the calls of "
+        "a row."
+    )
+    yield from render_map(grids)
     yield (
         "An error of the way back stands where the call's own flags determine something; an expression with other flags is that of the "
         "row with these flags. Equivalent expressions, by the condition under which they hold (the map prefers `h_n`, which is right "
         "under packing too):"
     )
-    yield "\n".join(f"* {caveat}: {', '.join(f'`{text}`' for text in texts)}" for caveat, texts in _equivalents(found).items())
+    yield "\n".join(f"* {caveat}: {', '.join(f'`{text}`' for text in texts)}" for caveat, texts in _equivalents(grids).items())
 
 
-def _equivalents(found: Tree) -> dict[str, list[str]]:
-    by_caveat: dict[str, list[str]] = {}
-    for layers in found.values():
-        for entry in layers.values():
-            for text, caveat in entry["also"].value:
-                texts = by_caveat.setdefault(caveat, [])
-                if text not in texts:
-                    texts.append(text)
-    return by_caveat
-
-
-def _forward(layers: Tree) -> str:
-    rows = [
-        (
-            f"`{written}`",
-            f"`{entry['call'].value}`",
-            "<br>".join(f"`{keras}` = `{pytorch}`" for keras, _, _, pytorch in entry["items"].value),
-            number(entry["error"]),
-        )
-        for written, entry in layers.items()
-    ]
-    return table(("Keras", "PyTorch call", "returned", "error"), rows)
-
-
-def _reverse(layers: Tree) -> str:
-    rows = []
-    for written, entry in layers.items():
-        read = "<br>".join(_read(*each) for each in entry["reverse"].value)
-        rows.append((f"`{written}`", read, number(entry["error of the way back"]) if "error of the way back" in entry else ""))
-    return table(("Keras", "PyTorch's arrays", "error"), rows)
-
-
-def _read(name: str, keras: str | None, changed: list[str], missing: str) -> str:
-    if keras is None:
-        return f"`{name}`: {missing}"
-    return f"`{name}` = `{keras}`" + (f" with {', '.join(f'`{flag}`' for flag in changed)}" if changed else "")
+def _equivalents(grids: Sequence[Tree]) -> dict[str, list[str]]:
+    by_caveat: dict[str, dict[str, None]] = {}
+    for row in rows_of(grids):
+        for text, caveat in row["also"].value:
+            by_caveat.setdefault(caveat, {})[text] = None
+    return {caveat: list(texts) for caveat, texts in by_caveat.items()}
 
 
 PAGE = Page(
     name="return-values",
     title="Return values",
     question="What do an LSTM and a GRU return in Keras and in PyTorch, and why does the GRU return one array less?",
-    experiments=(("tensorflow", "return_values"),),
+    experiments=(("tensorflow", "return_values"), ("tensorflow", "returns_grid"), ("torch", "returns_grid")),
     verdict=_verdict,
     body=_body,
 )

@@ -138,6 +138,30 @@ def test_an_experiment_that_fails_is_told_with_its_message_and_nothing_is_writte
     assert not (tmp_path / "out").exists()
 
 
+def test_each_backend_runs_all_its_experiments_once_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[report.Job] = []
+    committed = read_results(REPORTS / report.RESULTS)
+
+    def run(job: report.Job, *_: object) -> dict[str, Any]:
+        jobs.append(job)
+        return {name: committed[name][job.backend] for name in job.experiments}
+
+    monkeypatch.setattr(report, "_run_job", run)
+    assert cli.main(["report", "--out", str(tmp_path / "out")]) == 0
+    assert sorted(job.backend for job in jobs) == ["tensorflow", "torch"]
+    needed = {pair for page in PAGES for pair in page.experiments}
+    assert sorted((job.backend, name) for job in jobs for name in job.experiments) == sorted(needed)
+    assert check(tmp_path / "out") == []
+
+
+def test_an_experiment_runs_on_one_thread_of_the_cpu_whatever_the_caller_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    settings = report._settings("torch")
+    assert settings["OMP_NUM_THREADS"] == "1"
+    assert settings["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert settings["KERAS_BACKEND"] == "torch"
+
+
 def test_an_unknown_page_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report", "--only", "masking"]) == 2
     assert (

@@ -39,6 +39,14 @@ def test_a_tree_survives_its_file(tmp_path: Path) -> None:
     assert read_results(tmp_path / "results.json") == TREE
 
 
+def test_a_value_that_changes_is_one_line_that_changes(tmp_path: Path) -> None:
+    for name, tree in (("one", TREE), ("other", change(names=exact(["forget", "input"])))):
+        write_results(tree, tmp_path / name)
+    one, other = ((tmp_path / name).read_text(encoding="utf-8").splitlines() for name in ("one", "other"))
+    assert len([line for line in one if line not in other]) == 1
+    assert len(one) == len(other) == 4 + 4
+
+
 def test_a_run_agrees_with_itself() -> None:
     assert list(disagreements(TREE, TREE)) == []
 
