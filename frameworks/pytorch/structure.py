@@ -88,7 +88,8 @@ def _require_parameters(module: nn.Module, spec: RecurrentSpec) -> None:
         for direction in range(spec.num_directions)
         for name, shape in PYTORCH.shapes(spec, layer).items()
     }
-    found = dict(module.named_parameters())
+    # A subclass may hold modules of its own: with torch's forward they compute nothing here.
+    found = dict(module.named_parameters(recurse=False, remove_duplicate=False))
     if set(found) != set(expected):
         odd = sorted(set(found).symmetric_difference(expected))
         raise _refused(

@@ -94,7 +94,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "kernel with too few rows": (lambda: changed(weight_hh_l0=torch.ones(4, HIDDEN)), ("weight_hh_l0", "(28, 7)", "(4, 7)")),
     "bias as a column": (lambda: changed(bias_ih_l0=torch.ones(28, 1)), ("bias_ih_l0", "(28,)", "(28, 1)")),
     "expanded weight": (lambda: changed(weight_ih_l0=torch.ones(1).expand(28, INPUT)), ("weight_ih_l0", "(0, 0)")),
-    "tied parameters": (tied, ("LSTM", "weight_hh_l1")),
+    "tied parameters": (tied, ("weight_hh_l1", "shares some with weight_hh_l0")),
     "parameters over one memory": (tied_by_data, ("weight_hh_l1", "weight_hh_l0")),
     "nonlinearity that RNNCell cannot call": (lambda: nn.RNNCell(INPUT, HIDDEN, nonlinearity="sigmoid"), ("'sigmoid'",)),
 }
@@ -123,6 +123,14 @@ def test_a_subclass_that_leaves_forward_alone_is_taken() -> None:
         purpose = "encoder"
 
     assert adapt(Named(INPUT, HIDDEN)).spec.cell == "lstm"
+
+    class Normed(nn.GRU):
+        def __init__(self, *sizes: int) -> None:
+            super().__init__(*sizes)
+            self.norm = nn.LayerNorm(HIDDEN)  # for whoever calls it
+
+    module = Normed(INPUT, HIDDEN)
+    assert torch.equal(convert(module, to="pytorch").weight_hh_l0, module.state_dict()["weight_hh_l0"])
 
 
 def test_a_module_made_under_inference_mode_is_written_too() -> None:
