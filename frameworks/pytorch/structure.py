@@ -36,10 +36,10 @@ def read_spec(module: nn.Module) -> RecurrentSpec:
         )
     spec = RecurrentSpec(
         cell={**LAYERS, **CELLS}[kind],
-        input_size=sizes.input_size,
-        hidden_size=sizes.hidden_size,
-        num_layers=getattr(sizes, "num_layers", 1),
-        bidirectional=getattr(sizes, "bidirectional", False),
+        input_size=int(sizes.input_size),
+        hidden_size=int(sizes.hidden_size),
+        num_layers=int(getattr(sizes, "num_layers", 1)),
+        bidirectional=bool(getattr(sizes, "bidirectional", False)),
         bias=bool(sizes.bias),
         dtype=_dtype_of(module),
         activation=getattr(sizes, "nonlinearity", "tanh"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from frameworks import adapt, convert, copy_weights
+from frameworks import RecurrentSpec, adapt, convert, copy_weights
 
 INPUT, HIDDEN = 5, 7
 
@@ -131,6 +132,13 @@ def test_a_subclass_that_leaves_forward_alone_is_taken() -> None:
 
     module = Normed(INPUT, HIDDEN)
     assert torch.equal(convert(module, to="pytorch").weight_hh_l0, module.state_dict()["weight_hh_l0"])
+
+
+def test_what_torch_takes_for_an_int_or_a_bool_is_one() -> None:
+    cell = nn.GRUCell(np.int64(INPUT), np.int64(HIDDEN))  # type: ignore[arg-type]
+    module = nn.LSTM(INPUT, HIDDEN, num_layers=np.int64(2), bidirectional=1)
+    assert adapt(cell).spec == RecurrentSpec("gru", INPUT, HIDDEN)
+    assert adapt(module).spec == RecurrentSpec("lstm", INPUT, HIDDEN, num_layers=2, bidirectional=True)
 
 
 def test_a_module_made_under_inference_mode_is_written_too() -> None:
