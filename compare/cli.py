@@ -58,6 +58,9 @@ def _report(out: Path, only: str | None, *, check: bool) -> int:
     except GatewiseError as error:
         print(f"gatewise: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"gatewise: {out} must be writable, but {error}. Give another --out.", file=sys.stderr)
+        return 2
     failed = [page.file for page in PAGES if page.covers(results) and not page.passed(results)]
     print(f"{out}: written in {time.monotonic() - began:.0f} s" + (f"; FAILED: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0

@@ -39,7 +39,6 @@ def torch_or_stand_in(arrays: Mapping[str, Tensor]) -> Namespace:
     """
     torch = sys.modules.get("torch")
     kinds = (np.ndarray,) if torch is None else (np.ndarray, torch.Tensor)
-    first_name, first = next(iter(arrays.items()))
     for name, array in arrays.items():
         if not isinstance(array, kinds):
             raise InvalidTypeError.because(
@@ -48,6 +47,18 @@ def torch_or_stand_in(arrays: Mapping[str, Tensor]) -> Namespace:
                 but=f"is a {type(array).__name__}",
                 remedy="Pass on what rnn(x) returned; unpack a PackedSequence with pad_packed_sequence(batch_first=True).",
             )
+    check_alike(arrays)
+    return _NUMPY_AS_TORCH if isinstance(next(iter(arrays.values())), np.ndarray) else torch
+
+
+def check_alike(arrays: Mapping[str, Tensor]) -> None:
+    """Refuse a mixture of NumPy arrays and tensors, or of dtypes: no one call returns that.
+
+    Raises:
+        GatewiseError: naming the first array that is not like the first of all.
+    """
+    first_name, first = next(iter(arrays.items()))
+    for name, array in arrays.items():
         if isinstance(array, np.ndarray) is not isinstance(first, np.ndarray) or array.dtype != first.dtype:
             raise InvalidTypeError.because(
                 name,
@@ -55,7 +66,6 @@ def torch_or_stand_in(arrays: Mapping[str, Tensor]) -> Namespace:
                 but=f"is {_kind(array)}",
                 remedy="Pass on what one call returned.",
             )
-    return _NUMPY_AS_TORCH if isinstance(first, np.ndarray) else torch
 
 
 def _kind(array: Tensor) -> str:

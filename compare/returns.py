@@ -13,6 +13,7 @@ from compare.evaluation import (
     Returned,
     Tensor,
     as_numpy,
+    check_alike,
     check_shapes,
     evaluate,
     parts_of,
@@ -158,6 +159,7 @@ class ReturnsMap:
         result = self._as_numpy(returned)
         names = {"result": result, "keras": NUMPY_AS_KERAS}
         checked = [(item.keras, item.shape, evaluate(item.keras, names)) for item in self.items]
+        check_alike({name: array for name, _, array in checked})
         check_shapes(checked, self._sizes, remedy="Pass on what calling the layer with these flags returned.")
         known = [entry for entry in self.reverse if entry.keras and not entry.missing]
         found = {entry.pytorch: evaluate(entry.keras or "", names) for entry in known}

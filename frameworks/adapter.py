@@ -135,9 +135,12 @@ def random_call(name: str) -> GatewiseError:
 
 
 def _check_array(subject: str, array: object, dtype: str) -> None:
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise InvalidTypeError.because(
-            subject, must="be a NumPy array", but=f"is a {type(array).__name__}", remedy="Convert it with numpy.asarray."
+            subject,
+            must="be a plain NumPy array",
+            but=f"is a {type(array).__name__}",
+            remedy="Convert it with numpy.asarray; steps to leave out are given as `mask`.",
         )
     if array.dtype != dtype:
         raise InvalidTypeError.because(

@@ -20,8 +20,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from compare.parity import ParityResult
-
 _OPTION = "--gatewise-tolerance"
 _INI = "gatewise_tolerance"
 _HOME = next(folder for folder in Path(__file__).resolve().parents if (folder / "frameworks" / "spec.py").is_file())
@@ -41,11 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def assert_parity(pytestconfig: pytest.Config) -> Callable[..., ParityResult]:
+def assert_parity(pytestconfig: pytest.Config) -> Callable[..., None]:
     """Give `compare.assert_parity`, with the tolerance of the command line or the ini file unless a call gives its own."""
     for package in ("frameworks", "compare"):
         _refuse_hidden(package)
-    function: Callable[..., ParityResult] = import_module("compare").assert_parity
+    function: Callable[..., None] = import_module("compare").assert_parity
     tolerance = pytestconfig.stash[_TOLERANCE]
     return function if tolerance is None else partial(function, tolerance=tolerance)
 

@@ -154,7 +154,7 @@ class KerasAdapter:
         from_zeros = initial_state is None and not self.options.stateful
         try:
             with self._untouched():
-                return map_nested(to_numpy, self._call_layers(inputs, None if from_zeros else states, mask))
+                returned = self._call_layers(inputs, None if from_zeros else states, mask)
         except Exception as error:  # whatever Keras raises
             names = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
             flags = ", ".join(f"{name}=True" for name in names if getattr(self.options, name))
@@ -164,6 +164,7 @@ class KerasAdapter:
                 but=f"raises {type(error).__name__}: {plain_text(error)[:300]}",
                 remedy="Change what Keras cannot run it with, or call it yourself to see the whole error.",
             ) from error
+        return map_nested(to_numpy, returned)
 
     def _call_layers(self, inputs: Array, states: States | None, mask: Mask | None) -> Any:
         if states is None and mask is None and not isinstance(self.native, (list, tuple)):

@@ -39,13 +39,16 @@ def read_spec(structure: Structure) -> RecurrentSpec:
 
 
 def require_whole(native: Any, structure: Structure, dtype: str) -> None:
-    """Refuse wrappers that are not built, though their cells are, and model inputs that would round the data.
+    """Refuse wrappers that are not built, though their cells are, and inputs or Dropouts that would round the data.
 
     A call would build them, for the batch and time of that call, and stay in the user's model.
 
     Raises:
-        GatewiseError: naming the wrapper or the input.
+        GatewiseError: naming the wrapper, the input or the Dropout.
     """
+    for part in native if isinstance(native, (list, tuple)) else getattr(native, "layers", ()):
+        if isinstance(part, structure.library.layers.Dropout):
+            _require_dtype(part, dtype)
     wrappers = [native] if isinstance(native, structure.library.Model) else list(structure.layers)
     for wrapper in wrappers:
         if not wrapper.built:

@@ -76,9 +76,10 @@ def _aligned(shape: tuple[int, ...], dtype: str) -> Array:
 
 
 def map_nested(function: Callable[[Any], Any], nested: Any) -> Any:
-    """Apply a function to every leaf of nested tuples and lists."""
+    """Apply a function to every leaf of nested tuples and lists; TensorFlow's own kind of list becomes a plain one."""
     if isinstance(nested, (tuple, list)):
-        return type(nested)(map_nested(function, item) for item in nested)
+        kind = tuple if isinstance(nested, tuple) else list
+        return kind(map_nested(function, item) for item in nested)
     return function(nested)
 
 

@@ -36,10 +36,10 @@ def read_spec(module: nn.Module) -> RecurrentSpec:
         )
     spec = RecurrentSpec(
         cell={**LAYERS, **CELLS}[kind],
-        input_size=sizes.input_size,
-        hidden_size=sizes.hidden_size,
-        num_layers=getattr(sizes, "num_layers", 1),
-        bidirectional=getattr(sizes, "bidirectional", False),
+        input_size=int(sizes.input_size),
+        hidden_size=int(sizes.hidden_size),
+        num_layers=int(getattr(sizes, "num_layers", 1)),
+        bidirectional=bool(getattr(sizes, "bidirectional", False)),
         bias=bool(sizes.bias),
         dtype=_dtype_of(module),
         activation=getattr(sizes, "nonlinearity", "tanh"),
@@ -88,7 +88,8 @@ def _require_parameters(module: nn.Module, spec: RecurrentSpec) -> None:
         for direction in range(spec.num_directions)
         for name, shape in PYTORCH.shapes(spec, layer).items()
     }
-    found = dict(module.named_parameters())
+    # A subclass may hold modules of its own: with torch's forward they compute nothing here.
+    found = dict(module.named_parameters(recurse=False, remove_duplicate=False))
     if set(found) != set(expected):
         odd = sorted(set(found).symmetric_difference(expected))
         raise _refused(

@@ -168,6 +168,14 @@ def test_to_torch_refuses_what_these_flags_do_not_return(flags: dict[str, Any], 
         _map_of(**flags).to_torch(zeros(returned))
 
 
+def test_to_torch_refuses_dtypes_that_no_one_call_returns() -> None:
+    output, state = np.zeros((2, 4), "float32"), np.zeros((2, 4))
+    with pytest.raises(
+        GatewiseError, match=r"result\[2\] must be of the kind and dtype of result\[0\], .* but is .* of float64"
+    ):
+        _map_of("lstm", return_state=True).to_torch((output, output, state))
+
+
 @pytest.mark.backend
 def test_to_torch_refuses_what_is_no_number() -> None:
     for wrong in (

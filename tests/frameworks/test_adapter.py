@@ -563,6 +563,10 @@ WRONG_CALLS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "float64": ({"inputs": np.zeros((BATCH, TIME, INPUT))}, ("inputs", "float32", "float64")),
     "integers": ({"inputs": np.zeros((BATCH, TIME, INPUT), "i4")}, ("inputs", "float32", "int32")),
     "a list": ({"inputs": [[[0.0] * INPUT]]}, ("inputs", "NumPy array", "list")),
+    "a masked array": (
+        {"inputs": np.ma.masked_array(np.zeros((BATCH, TIME, INPUT), "f4"), mask=True)},
+        ("inputs", "MaskedArray", "`mask`"),
+    ),
     "no rows": ({"inputs": np.zeros((0, TIME, INPUT), "f4")}, ("inputs", "(0, 4, 9)")),
     "no steps": ({"inputs": np.zeros((BATCH, 0, INPUT), "f4")}, ("inputs", "(6, 0, 9)")),
     "h alone": ({"initial_state": np.zeros((2, BATCH, HIDDEN), "f4")}, ("initial_state", "h_0 and c_0", "1 array")),

@@ -220,6 +220,17 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
         lambda k: [lstm(k), k.layers.Dropout(0.5, noise_shape=(None, 1, None)), lstm(k, HIDDEN)],
         ("Dropout", "noise_shape"),
     ),
+    "dropout that rounds": (
+        lambda k: k.Sequential(
+            [
+                k.Input((None, INPUT), dtype="float64"),
+                k.layers.GRU(HIDDEN, return_sequences=True, dtype="float64"),
+                k.layers.Dropout(0.5),
+                k.layers.GRU(HIDDEN, dtype="float64"),
+            ]
+        ),
+        ("Dropout", "float32", "float64"),
+    ),
     "dropout of whole features": (
         lambda k: [lstm(k), k.layers.SpatialDropout1D(0.5), lstm(k, HIDDEN)],
         ("SpatialDropout1D", "Dropout's own"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from frameworks import adapt, convert, copy_weights
+from frameworks import RecurrentSpec, adapt, convert, copy_weights
 
 INPUT, HIDDEN = 5, 7
 
@@ -94,7 +95,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "kernel with too few rows": (lambda: changed(weight_hh_l0=torch.ones(4, HIDDEN)), ("weight_hh_l0", "(28, 7)", "(4, 7)")),
     "bias as a column": (lambda: changed(bias_ih_l0=torch.ones(28, 1)), ("bias_ih_l0", "(28,)", "(28, 1)")),
     "expanded weight": (lambda: changed(weight_ih_l0=torch.ones(1).expand(28, INPUT)), ("weight_ih_l0", "(0, 0)")),
-    "tied parameters": (tied, ("LSTM", "weight_hh_l1")),
+    "tied parameters": (tied, ("weight_hh_l1", "shares some with weight_hh_l0")),
     "parameters over one memory": (tied_by_data, ("weight_hh_l1", "weight_hh_l0")),
     "nonlinearity that RNNCell cannot call": (lambda: nn.RNNCell(INPUT, HIDDEN, nonlinearity="sigmoid"), ("'sigmoid'",)),
 }
@@ -123,6 +124,21 @@ def test_a_subclass_that_leaves_forward_alone_is_taken() -> None:
         purpose = "encoder"
 
     assert adapt(Named(INPUT, HIDDEN)).spec.cell == "lstm"
+
+    class Normed(nn.GRU):
+        def __init__(self, *sizes: int) -> None:
+            super().__init__(*sizes)
+            self.norm = nn.LayerNorm(HIDDEN)  # for whoever calls it
+
+    module = Normed(INPUT, HIDDEN)
+    assert torch.equal(convert(module, to="pytorch").weight_hh_l0, module.state_dict()["weight_hh_l0"])
+
+
+def test_what_torch_takes_for_an_int_or_a_bool_is_one() -> None:
+    cell = nn.GRUCell(np.int64(INPUT), np.int64(HIDDEN))  # type: ignore[arg-type]
+    module = nn.LSTM(INPUT, HIDDEN, num_layers=np.int64(2), bidirectional=1)
+    assert adapt(cell).spec == RecurrentSpec("gru", INPUT, HIDDEN)
+    assert adapt(module).spec == RecurrentSpec("lstm", INPUT, HIDDEN, num_layers=2, bidirectional=True)
 
 
 def test_a_module_made_under_inference_mode_is_written_too() -> None:
