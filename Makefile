@@ -14,6 +14,8 @@ INSTALLED := $(VENV)/installed
 report: $(INSTALLED)
 	$(BIN)/gatewise report
 
+# One thread each: torch's second one spins while it waits, and two workers share two cores.
+test: export OMP_NUM_THREADS := 1
 test: $(INSTALLED)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m backend
