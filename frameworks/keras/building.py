@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from typing import Any
 
@@ -30,7 +30,8 @@ def build(spec: RecurrentSpec, seed: int | None = None) -> KerasAdapter:
 
 def build_like(source: Adapter) -> Any:
     """Build the layer, model or cell that a conversion writes its weights into, zero until then."""
-    with _untouched_random():
+    # No random number goes into the weights, but each Dropout must draw others than all others do.
+    with nullcontext() if source.dropout else _untouched_random():
         return _assemble_like(source)
 
 

@@ -300,6 +300,11 @@ CASES: dict[str, Case] = {
         replace(BOTH, zero_output_for_mask=True, nesting="model"),
     ),
     **{f"tf_keras {name}": Case("tf_keras", *ANY_KERAS[name]) for name in KERAS2},
+    "tf_keras RNN over two cells, backwards": Case(
+        "tf_keras",
+        *ANY_KERAS["RNN over two cells, backwards"][:2],
+        replace(SEQUENCES, go_backwards=True, nesting="cells", bare_states=True),
+    ),
     **{
         f"torch {name}": Case("torch", make, spec, dropout=0.5 if "dropout" in name else 0.0)
         for name, (make, spec) in _torch_cases().items()

@@ -470,6 +470,17 @@ def test_dropout_between_layers_is_carried_both_ways(randomise: Callable[..., An
     assert convert([stack[0], stack[2]], to="pytorch").dropout == 0.0
 
 
+@pytest.mark.backend
+def test_every_conversion_s_dropout_draws_numbers_of_its_own() -> None:
+    keras = import_module("keras")
+    module = torch_module("gru", num_layers=3, dropout=0.25)
+    models = [convert(module, to="keras") for _ in range(2)]
+    drawing = [layer for model in models for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    drawing.append(keras.layers.Dropout(0.25))  # the user's next
+    seeds = {keras.ops.convert_to_numpy(layer.seed_generator.state).tobytes() for layer in drawing}
+    assert len(seeds) == len(drawing) == 5
+
+
 def test_a_module_s_own_mode_is_kept() -> None:
     module = torch_module("lstm")
     assert convert(module, to="pytorch").training
