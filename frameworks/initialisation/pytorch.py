@@ -61,24 +61,29 @@ INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
 """By Keras's names, with Keras's default arguments."""
 
 
-def fill(tensor: torch.Tensor, initialiser: str | Initialiser, subject: str) -> None:
-    """Fill a tensor in place, without recording it.
+def check_initialiser(initialiser: object, subject: str) -> None:
+    """Refuse what is neither a name of Keras's nor a function.
 
     Args:
-        tensor: (fan out, fan in), or (fan out,) of a bias.
-        initialiser: a name of Keras's, or a function that fills a torch tensor in place.
+        initialiser: to be checked.
         subject: what it is the initialiser of, for messages.
-
-    Raises:
-        GatewiseError: for an unknown name.
     """
-    function = INITIALISERS.get(initialiser) if isinstance(initialiser, str) else initialiser
-    if function is None or not callable(function):
+    known = initialiser in INITIALISERS if isinstance(initialiser, str) else callable(initialiser)
+    if not known:
         raise InvalidValueError.because(
             subject,
             must=f"be one of {', '.join(INITIALISERS)}, or a function that fills a torch tensor",
             but=f"is {initialiser!r}",
             remedy="Pass one of torch.nn.init, such as a lambda with its arguments.",
         )
+
+
+def fill(tensor: torch.Tensor, initialiser: str | Initialiser) -> None:
+    """Fill a tensor in place, without recording it.
+
+    Args:
+        tensor: (fan out, fan in), or (fan out,) of a bias.
+        initialiser: what `check_initialiser` lets pass.
+    """
     with torch.no_grad():
-        function(tensor)
+        (INITIALISERS[initialiser] if isinstance(initialiser, str) else initialiser)(tensor)

@@ -75,6 +75,8 @@ def wrappers_of(layer: Any) -> Iterator[Any]:
     for name in ("forward_layer", "backward_layer", "cell"):
         if hasattr(layer, name):
             yield from wrappers_of(getattr(layer, name))
+    for cell in getattr(layer, "cells", ()):
+        yield from wrappers_of(cell)
 
 
 def _require_apart(cells: Sequence[Any]) -> None:

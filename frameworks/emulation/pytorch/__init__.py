@@ -4,10 +4,11 @@ from frameworks.emulation.pytorch.adapter import adapt, describe, parts
 from frameworks.emulation.pytorch.calling import call_whole
 from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.emulation.pytorch.modules import KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
-from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
+from frameworks.emulation.pytorch.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
 
 __all__ = [
     "KerasBidirectional",
+    "KerasDropout",
     "KerasEmbedding",
     "KerasGRU",
     "KerasGRUCell",

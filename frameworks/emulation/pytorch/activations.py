@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -100,20 +101,21 @@ def find_activation(activation: str | Activation) -> Activation:
     return ACTIVATIONS[activation] if isinstance(activation, str) else activation
 
 
-def _require_torch_function(function: object, subject: str) -> None:
-    """Try a function on a small tensor: a function of another framework fails on it, or returns a tensor of its own."""
-    probe = torch.zeros(2, 3)
-    found: object = None
-    if callable(function):
-        try:
-            found = function(probe)
-        except Exception as error:  # noqa: BLE001  whatever a foreign function raises says the same
-            found = f"{type(error).__name__}: {error}"
-    if not isinstance(found, torch.Tensor) or found.shape != probe.shape:
-        name = getattr(function, "__name__", repr(function))
-        raise InvalidTypeError.because(
-            subject,
-            must="be a built-in activation of Keras, or make a torch tensor of the same shape of a torch tensor",
-            but=f"is {name!r}, which makes {found if isinstance(found, str) else type(found).__name__} of one",
-            remedy="Write it with torch and pass that function.",
-        )
+def _require_torch_function(function: Any, subject: str) -> None:
+    """Try a function on a small tensor: one of another framework or of NumPy fails on it, or makes something of its own."""
+    probe = torch.zeros(2, 3, requires_grad=True)
+    try:
+        found = function(probe)
+    except Exception as error:  # noqa: BLE001  whatever a foreign function raises says the same
+        said = f"raises {type(error).__name__}: {str(error).rstrip('.')}"
+    else:
+        if isinstance(found, torch.Tensor) and (found.shape, found.dtype) == (probe.shape, probe.dtype):
+            return
+        kind = f"{found.dtype} {tuple(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
+        said = f"makes {kind} of {probe.dtype} {tuple(probe.shape)}"
+    raise InvalidTypeError.because(
+        subject,
+        must="be a built-in activation of Keras, or make a torch tensor of the same shape and dtype of a torch tensor",
+        but=f"is {getattr(function, '__name__', repr(function))}, which {said}",
+        remedy="Write it with torch and pass that function.",
+    )

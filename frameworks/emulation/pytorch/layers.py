@@ -54,6 +54,7 @@ class KerasRNN(KerasLayer):
         )
         for below, one in pairwise(cells):
             one.build(below.cell.units)
+            _require_stackable(below, one)
         for slot, one in zip(slots, cells, strict=True):
             self.adopt(slot.suffix, one, "")
         self.input_size = cells[0].input_size
@@ -72,6 +73,18 @@ def _require_cells(cells: Sequence[Any]) -> None:
         raise InvalidValueError.because(
             "the cells of a KerasRNN", must="be at least one, each its own", but=f"are {len(cells)}", remedy="Make one a layer."
         )
+
+
+def _require_stackable(below: KerasCell, one: KerasCell) -> None:
+    # torch's float32 LSTM runs with a kernel of another size, and gives nonsense.
+    for name, wanted, found in (("input_size", below.cell.units, one.input_size), ("dtypes", below.dtypes, one.dtypes)):
+        if wanted != found:
+            raise InvalidValueError.because(
+                f"{name} of a stacked cell",
+                must=f"be {wanted}, as the cell before gives it",
+                but=f"is {found}",
+                remedy="Leave input_size out, and give all cells one dtype.",
+            )
 
 
 class _OneCellLayer(KerasRNN):
@@ -169,7 +182,9 @@ class KerasBidirectional(KerasLayer):
         for one, reading in zip((layer, other), readings, strict=True):
             for slot, own in zip(reading.slots, one.slots, strict=True):
                 self.adopt(slot.suffix, one, own.suffix)
-        self.input_size = layer.input_size if layer.input_size == other.input_size else None
+        known = layer.input_size or other.input_size
+        if known is not None:
+            self.build(known)
         if layer.states is not None and other.states is not None:
             self.store_states([*layer.states, *other.states])
 
@@ -189,9 +204,9 @@ def _require_joinable(forward: KerasRNN, backward: KerasRNN) -> None:
             but=f"is {forward.readings[0].go_backwards} in both",
             remedy="Give the backward_layer the other value.",
         )
-    for name in ("stateful", "return_sequences", "return_state"):
+    for name in ("stateful", "return_sequences", "return_state", "dtypes", "input_size"):
         one, other = getattr(forward, name), getattr(backward, name)
-        if one != other:
+        if one != other and not (name == "input_size" and None in (one, other)):
             raise InvalidValueError.because(
                 f"{name} of the two directions", must="be the same", but=f"is {one} and {other}", remedy="Give both the same."
             )

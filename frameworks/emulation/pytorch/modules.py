@@ -12,6 +12,7 @@ from frameworks.emulation.pytorch.cells import Cell, Tensor, make_step, project
 from frameworks.emulation.pytorch.dropout import NO_MASKS, DropoutMasks, draw_masks
 from frameworks.emulation.pytorch.parameters import CellHolder, Slot, Start
 from frameworks.errors import InvalidValueError
+from frameworks.initialisation.pytorch import check_initialiser
 from frameworks.spec import CellName
 
 
@@ -119,18 +120,20 @@ def _describe(kind: CellName, units: int, activation: str | Activation | None, g
         implementation=given.get("implementation", 2),
         **rates,
     )
-    initialisers = {name: given[f"{name}_initializer"] for name in ("kernel", "recurrent", "bias")}
+    initialisers = {part: given[f"{part}_initializer"] for part in ("kernel", "recurrent", "bias")}
+    for part, initialiser in initialisers.items():
+        check_initialiser(initialiser, f"{part}_initializer")
     return cell, Start(**initialisers, unit_forget_bias=bool(given.get("unit_forget_bias", False)))
 
 
 def _dtypes(dtype: Any) -> tuple[torch.dtype | None, torch.dtype | None]:
     """Give the dtype of the parameters, and that of the arithmetic where it differs."""
-    if not isinstance(dtype, str):
-        return dtype, None
-    name = dtype.removeprefix("mixed_")
+    if dtype is None:
+        return None, None
+    name = str(dtype).removeprefix("mixed_").removeprefix("torch.")
     found = getattr(torch, name, None)
-    if not isinstance(found, torch.dtype):
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
         raise InvalidValueError.because(
             "dtype", must="be a floating dtype or policy of Keras's", but=f"is {dtype!r}", remedy='Give "float32", for one.'
         )
-    return (found, None) if name == dtype else (torch.float32, found)
+    return (torch.float32, found) if str(dtype).startswith("mixed_") else (found, None)

@@ -16,6 +16,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from frameworks.emulation.pytorch.arguments import check_count, check_inputs
 from frameworks.emulation.pytorch.cells import Cell, CellWeights, Tensor
+from frameworks.errors import InvalidValueError
 from frameworks.initialisation.pytorch import Initialiser, fill
 
 
@@ -23,10 +24,10 @@ from frameworks.initialisation.pytorch import Initialiser, fill
 class Start:
     """The initialisers of a cell: names of Keras's, or functions that fill a torch tensor in place."""
 
-    kernel: str | Initialiser = "glorot_uniform"
-    recurrent: str | Initialiser = "orthogonal"
-    bias: str | Initialiser = "zeros"
-    unit_forget_bias: bool = False
+    kernel: str | Initialiser
+    recurrent: str | Initialiser
+    bias: str | Initialiser
+    unit_forget_bias: bool
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,6 @@ class Slot:
     start: Start
     suffix: str = ""
     reads_inputs: bool = True
-
-
-_INITIALISER_OF = {"weight_ih": "kernel_initializer", "weight_hh": "recurrent_initializer"}
 
 
 class CellHolder(nn.Module):
@@ -70,6 +68,12 @@ class CellHolder(nn.Module):
         """Whether every parameter has its shape."""
         return self.input_size is not None
 
+    @property
+    def dtypes(self) -> tuple[torch.dtype, torch.dtype]:
+        """The dtype of the parameters and that of the arithmetic."""
+        stored: torch.dtype = getattr(self, f"weight_hh{self.slots[0].suffix}").dtype
+        return stored, self.compute_dtype or stored
+
     def build(self, input_size: int) -> None:
         """Make the parameters that were waiting for the input size, unless they are there.
 
@@ -82,8 +86,9 @@ class CellHolder(nn.Module):
         for slot in self.slots:
             parameter = self._parameters.get(f"weight_ih{slot.suffix}")
             if slot.reads_inputs and isinstance(parameter, UninitializedParameter):
-                parameter.materialize(slot.cell.shapes(input_size)["weight_ih"])
-                self._draw(slot, "weight_ih")
+                with torch.inference_mode(False):  # noqa: FBT003  or they could not be trained after a first call in it
+                    parameter.materialize(slot.cell.shapes(input_size)["weight_ih"])
+                    self._draw(slot, "weight_ih")
         self.input_size = input_size
 
     def reset_parameters(self) -> None:
@@ -106,8 +111,7 @@ class CellHolder(nn.Module):
         """
         check_inputs(inputs, axes, self.input_size)
         self.build(inputs.shape[-1])
-        dtype = self.compute_dtype or getattr(self, f"weight_hh{self.slots[0].suffix}").dtype
-        cast: Tensor = inputs.to(dtype)
+        cast: Tensor = inputs.to(self.dtypes[1])
         return cast
 
     def make_parameters(self, input_size: int | None, dtype: torch.dtype | None, device: Any, *, trainable: bool) -> None:
@@ -130,10 +134,9 @@ class CellHolder(nn.Module):
             return
         start, gates = slot.start, slot.cell.gates
         bias: str | Initialiser = "zeros" if name == "bias_hh" and not slot.cell.trains_two_biases else start.bias
-        drawn = {"weight_ih": start.kernel, "weight_hh": start.recurrent}
-        fill(parameter, drawn.get(name, bias), _INITIALISER_OF.get(name, "bias_initializer"))
+        fill(parameter, {"weight_ih": start.kernel, "weight_hh": start.recurrent}.get(name, bias))
         if name == "bias_ih" and start.unit_forget_bias:
-            fill(parameter.detach().chunk(len(gates))[gates.index("forget")], "ones", "bias_initializer")
+            fill(parameter.detach().chunk(len(gates))[gates.index("forget")], "ones")
 
     def adopt(self, suffix: str, other: CellHolder, other_suffix: str) -> None:
         """Keep the parameters of another module's cell as one's own."""
@@ -142,7 +145,18 @@ class CellHolder(nn.Module):
                 self.register_parameter(f"{name.removesuffix(other_suffix)}{suffix}", parameter)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        kernel = state_dict.get(f"{prefix}weight_ih{self.slots[0].suffix}")
-        if not self.built and isinstance(kernel, torch.Tensor) and kernel.ndim == 2:
+        slot = self.slots[0]
+        kernel = state_dict.get(f"{prefix}weight_ih{slot.suffix}")
+        if isinstance(kernel, torch.Tensor) and kernel.ndim == 2 and kernel.shape[0] == slot.cell.shapes(1)["weight_ih"][0]:
             self.build(kernel.shape[1])
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:  # noqa: FBT001  torch's
+        if not self.built:
+            raise InvalidValueError.because(
+                f"the input size of {type(self).__name__}",
+                must="be known before its parameters are saved",
+                but="is not yet",
+                remedy="Call it once, or build(input_size).",
+            )
+        super()._save_to_state_dict(destination, prefix, keep_vars)

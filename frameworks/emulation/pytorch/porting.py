@@ -16,7 +16,7 @@ from frameworks.emulation.pytorch.arguments import PENALTIES
 from frameworks.emulation.pytorch.layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.emulation.pytorch.modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
 from frameworks.emulation.pytorch.parameters import CellHolder, Slot
-from frameworks.emulation.pytorch.sequential import KerasEmbedding, KerasMasking, KerasSequential
+from frameworks.emulation.pytorch.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.spec import name_or_function, wrappers_of
 from frameworks.keras.structure import cell_name, cells_of, library_of, require_own_call
@@ -48,7 +48,7 @@ def emulate(native: Any) -> nn.Module:
 def _port(native: Any, library: ModuleType) -> nn.Module:
     kinds = library.layers
     if isinstance(native, (list, tuple)):
-        return KerasSequential([_port(layer, library) for layer in native])
+        return _port_layers(native, library)
     for kind, port in _PORTS:
         found = getattr(kinds, kind, None) or getattr(library, kind)
         if isinstance(native, found):
@@ -57,19 +57,41 @@ def _port(native: Any, library: ModuleType) -> nn.Module:
     return _port_cell(native, library)
 
 
+def _port_layers(layers: Sequence[Any], library: ModuleType) -> nn.Module:
+    _require_one_dtype("the layers", layers)
+    # A layer that stands there twice has one set of weights.
+    ported = {id(layer): _port(layer, library) for layer in layers}
+    return KerasSequential([ported[id(layer)] for layer in layers])
+
+
 def _port_sequential(native: Any, library: ModuleType) -> nn.Module:
-    return KerasSequential([_port(layer, library) for layer in native.layers])
+    ported = _port_layers(native.layers, library)
+    if not isinstance(native.layers[0], library.layers.Embedding):
+        for tensor in native.inputs or ():
+            _require_unrounded(native, getattr(tensor.dtype, "name", tensor.dtype), native.layers[0].compute_dtype)
+    return ported
+
+
+def _require_unrounded(native: Any, found: str, wanted: str) -> None:
+    """Refuse a model whose input has a narrower dtype than its first layer."""
+    if torch.promote_types(getattr(torch, found), getattr(torch, wanted)) != getattr(torch, found):
+        raise _refused(
+            native,
+            f"have an input of {wanted}, as its layers",
+            f"has one of {found}, which rounds what it is given",
+            "Begin it with keras.Input of that dtype, or pass its layers as a list",
+        )
 
 
 def _port_bidirectional(native: Any, library: ModuleType) -> nn.Module:
     forward, backward = (_port_rnn(layer, library) for layer in (native.forward_layer, native.backward_layer))
-    _require_dtypes(native)
+    _require_one_dtype(type(native).__name__, [native])
     return KerasBidirectional(forward, native.merge_mode, backward_layer=backward)
 
 
 def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
     cells, stacked = cells_of(native, library)
-    _require_dtypes(native)
+    _require_one_dtype(type(native).__name__, [native])
     _warn_of_penalties(native, ["activity_regularizer"])
     flags: dict[str, Any] = {
         "return_sequences": bool(native.return_sequences),
@@ -163,15 +185,15 @@ def _dtype_name(layer: Any) -> str:
     return weights if weights == arithmetic else f"mixed_{arithmetic}"
 
 
-def _require_dtypes(native: Any) -> None:
-    """Refuse a wrapper that casts what its inner layer computes."""
-    found = {(str(each.variable_dtype), str(each.compute_dtype)) for each in wrappers_of(native)}
+def _require_one_dtype(subject: str, layers: Sequence[Any]) -> None:
+    """Refuse layers and wrappers that cast what others compute."""
+    found = {(str(each.variable_dtype), str(each.compute_dtype)) for layer in layers for each in wrappers_of(layer)}
     if len(found) > 1:
-        raise _refused(
-            native,
-            "have one dtype in wrapper and inner layer",
-            f"has {' and '.join(sorted(arithmetic for _, arithmetic in found))}",
-            "Pass the inner layer's dtype to the wrapper too",
+        raise InvalidTypeError.because(
+            subject,
+            must="have one dtype, wrappers, inner layers and cells",
+            but=f"has {' and '.join(sorted(arithmetic for _, arithmetic in found))}",
+            remedy="Pass the inner layer's dtype to all that is around and beside it: Keras's default is float32.",
         )
 
 
@@ -189,7 +211,7 @@ def _port_embedding(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG
 def _port_dropout(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001
     if native.noise_shape is not None:
         raise _refused(native, "have no noise_shape", f"has {native.noise_shape}", "Write it in torch as a module of your own")
-    return nn.Dropout(float(native.rate))
+    return KerasDropout(float(native.rate))
 
 
 def _refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:

@@ -118,8 +118,9 @@ class KerasLayer(CellHolder):
     def reset_state(self) -> None:
         """Set the stored states of a stateful layer to zero."""
         for name in self._state_names():
-            if getattr(self, name, None) is not None:
-                setattr(self, name, torch.zeros_like(getattr(self, name)))
+            stored = getattr(self, name, None)
+            if stored is not None:
+                stored.zero_()
 
     def reset_states(self) -> None:
         """Do as `reset_state`: Keras has both names."""
@@ -134,7 +135,9 @@ class KerasLayer(CellHolder):
         leaf = states
         while isinstance(leaf, (list, tuple)):
             leaf = leaf[0]
-        self._store(self._checked_states(states, leaf))
+        checked = self._checked_states(states, leaf)
+        _check_batch(self._stored(), leaf)
+        self._store(checked)
 
     def extra_repr(self) -> str:
         """Show what is computed and returned."""
@@ -227,7 +230,8 @@ class KerasLayer(CellHolder):
         for name, state in zip(self._state_names(), flat, strict=True):
             stored = getattr(self, name, None)
             if stored is None:  # not saved with the weights, as Keras does not either
-                self.register_buffer(name, state.detach().clone(), persistent=False)
+                with torch.inference_mode(False):  # noqa: FBT003  or no later call outside of it could overwrite them
+                    self.register_buffer(name, state.detach().clone(), persistent=False)
             else:
                 stored.copy_(state.detach())
 

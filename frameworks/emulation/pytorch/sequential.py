@@ -61,11 +61,19 @@ class KerasEmbedding(nn.Embedding):
         return inputs != 0 if self.mask_zero else None
 
 
+class KerasDropout(nn.Dropout):
+    """Keras's Dropout between layers, which torch's is too: a fresh mask for every time step."""
+
+    def forward(self, inputs: Tensor, training: bool | None = None) -> Tensor:  # noqa: FBT001  Keras's
+        """Drop in training: the module's own mode when None."""
+        return nn.functional.dropout(inputs, self.p, self.training if training is None else training)
+
+
 class KerasSequential(nn.Sequential):
     """Layers called one after the other, each handed the mask that the one before passes on, as in Keras.
 
     Args:
-        layers: emulated layers, and torch modules that keep the time axis and so the mask, such as nn.Dropout.
+        layers: emulated layers, and torch modules that keep the time axis and so the mask, such as nn.LayerNorm.
     """
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
@@ -94,19 +102,23 @@ class KerasSequential(nn.Sequential):
         Args:
             inputs: of the first layer.
             mask: (batch, time), of the inputs.
-            training: as for each recurrent layer; the module's own mode when None.
+            training: whether dropout is drawn, in the layers and between them; the module's own mode when None.
         """
         return self._run(inputs, mask, training)[0]
 
-    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
-        """Give the mask that the last layer passes on."""
-        return self._run(inputs, mask, None)[1]
-
-    def _run(self, inputs: Tensor, mask: Tensor | None, training: bool | None) -> tuple[Any, Tensor | None]:  # noqa: FBT001
-        result: Any = inputs
+    def _run(self, inputs: Any, mask: Tensor | None, training: bool | None) -> tuple[Any, Tensor | None]:  # noqa: FBT001
+        """Give what the last layer returns and the mask that it passes on."""
+        result = inputs
         for layer in self:
-            took = {"mask": mask, "training": training} if isinstance(layer, (KerasLayer, KerasSequential)) else {}
-            passed_on: Any = getattr(layer, "compute_mask", None)
-            before, result = result, layer(result, **took)
-            mask = mask if passed_on is None else passed_on(before, mask)
+            before = result
+            if isinstance(layer, KerasSequential):
+                result, mask = layer._run(result, mask, training)  # noqa: SLF001  one run for both
+            elif isinstance(layer, KerasLayer):
+                result, mask = layer(result, mask=mask, training=training), layer.compute_mask(before, mask)
+            elif isinstance(layer, KerasDropout):
+                result = layer(result, training)
+            else:
+                passed_on: Any = getattr(layer, "compute_mask", None)
+                result = layer(result)
+                mask = mask if passed_on is None else passed_on(before, mask)
         return result, mask
