@@ -208,3 +208,10 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(name: str) -> None:
         cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
         assert not head or not cells or cells == head, line
         head = cells
+
+
+def test_a_damaged_value_is_a_page_that_is_out_of_date(committed: Path) -> None:
+    results = read_results(committed / report.RESULTS)
+    results["weights"]["tensorflow"]["omitted"] = exact(3)
+    write_results(results, committed / report.RESULTS)
+    assert "weights.md is not what results.json renders to" in check(committed)

@@ -136,7 +136,7 @@ class KerasLayer(CellHolder):
         while isinstance(leaf, (list, tuple)):
             leaf = leaf[0]
         checked = self._checked_states(states, leaf)
-        _check_batch(self._stored(), leaf)
+        _check_batch(self.stored(), leaf)
         self._store(checked)
 
     def extra_repr(self) -> str:
