@@ -33,40 +33,41 @@ class Example:
 _DEFAULT = Example()
 
 
+_PENALTIES = tuple(f"{part}_regularizer" for part in ("kernel", "recurrent", "bias", "activity"))
+_CONSTRAINTS = tuple(f"{part}_constraint" for part in ("kernel", "recurrent", "bias"))
+_PLAIN: Mapping[str, Any] = {
+    "units": 3,
+    "use_bias": False,
+    **dict.fromkeys(_PENALTIES, "l2"),
+    **dict.fromkeys(_CONSTRAINTS, "non_neg"),
+    "dropout": 0.5,
+    "recurrent_dropout": 0.5,
+    "seed": 7,
+    "return_sequences": True,
+    "return_state": True,
+    "go_backwards": True,
+    "unroll": True,
+    "use_cudnn": False,
+    "implementation": 1,
+    "weights": [np.full(shape, 0.5) for shape in ((INPUT, 4 * HIDDEN), (HIDDEN, 4 * HIDDEN), (4 * HIDDEN,)) * 2],
+    "trainable": False,
+    "input_shape": (TIME, INPUT),
+    "input_dim": INPUT,
+    "autocast": False,
+    "name": "renamed",
+}
+"""Values of Keras's arguments that have one fate and need nothing beside them."""
+
+
 def keras_examples() -> dict[str, tuple[Example, ...]]:
     """Give the examples of Keras's arguments, one for each fate in `frameworks.counterparts.OPTIONS`, in its order."""
     from keras import layers
 
     ones = {"kernel_initializer": "ones"}
-    penalties = (f"{part}_regularizer" for part in ("kernel", "recurrent", "bias", "activity"))
-    constraints = (f"{part}_constraint" for part in ("kernel", "recurrent", "bias"))
-    weights = [np.full(shape, 0.5) for shape in ((INPUT, 4 * HIDDEN), (HIDDEN, 4 * HIDDEN), (4 * HIDDEN,)) * 2]
-    plain: dict[str, Any] = {
-        "units": 3,
-        "use_bias": False,
-        **dict.fromkeys(penalties, "l2"),
-        **dict.fromkeys(constraints, "non_neg"),
-        "dropout": 0.5,
-        "recurrent_dropout": 0.5,
-        "seed": 7,
-        "return_sequences": True,
-        "return_state": True,
-        "go_backwards": True,
-        "unroll": True,
-        "use_cudnn": False,
-        "implementation": 1,
-        "weights": weights,
-        "trainable": False,
-        "input_shape": (TIME, INPUT),
-        "input_dim": INPUT,
-        "autocast": False,
-        "name": "renamed",
-        "layer": layers.LSTM(3),
-    }
     custom = _custom_cell()
     alike, unlike = ([layers.LSTMCell(HIDDEN), layers.LSTMCell(units)] for units in (HIDDEN, 3))
     return {
-        **{name: (Example({name: value}),) for name, value in plain.items()},
+        **{name: (Example({name: value}),) for name, value in _PLAIN.items()},
         "activation": (_DEFAULT, Example({"activation": "softsign"})),
         "recurrent_activation": (_DEFAULT, Example({"recurrent_activation": "hard_sigmoid"})),
         "kernel_initializer": (Example(ones, drawn=True),),
@@ -78,10 +79,11 @@ def keras_examples() -> dict[str, tuple[Example, ...]]:
         "reset_after": (_DEFAULT, Example({"reset_after": False})),
         "cell": (_DEFAULT, *(Example({"cell": cell}) for cell in (alike, unlike, custom))),
         "cells": tuple(Example({"cells": cells}) for cells in (alike, unlike, [custom])),
+        "layer": (Example({"layer": layers.LSTM(3)}),),
         "merge_mode": (_DEFAULT, Example({"merge_mode": "mul"})),
         "backward_layer": tuple(
             Example({"backward_layer": layer})
-            for layer in (layers.LSTM(HIDDEN, go_backwards=True, activation="tanh"), layers.GRU(3, go_backwards=True))
+            for layer in (layers.LSTM(HIDDEN, go_backwards=True), layers.GRU(3, go_backwards=True))
         ),
         "dtype": (Example({"dtype": "float64"}), Example({"dtype": "mixed_float16"})),
     }
