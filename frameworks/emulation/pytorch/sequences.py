@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from frameworks.emulation.pytorch import uncompiled
 from frameworks.emulation.pytorch.cells import Cell, CellWeights, States, Tensor, make_step, project
 from frameworks.emulation.pytorch.dropout import DropoutMasks
 from frameworks.emulation.pytorch.masking import Packing
@@ -42,17 +42,6 @@ def run_loop(
     return torch.stack(outputs, dim=1), states
 
 
-_OPERATIONS: Mapping[str, Any] = MappingProxyType(
-    {
-        # torch 2.13 cannot compile its LSTM for a backward pass: nn.LSTM breaks the graph there too.
-        "lstm": torch.compiler.disable(torch.lstm),  # type: ignore[no-untyped-call]
-        "gru": torch.gru,
-        "rnn_tanh": torch.rnn_tanh,
-        "rnn_relu": torch.rnn_relu,
-    }
-)
-
-
 def run_fused(
     mode: str, weights: Sequence[CellWeights], x: Tensor, states: States, packing: Packing | None
 ) -> tuple[Tensor, States]:
@@ -68,7 +57,8 @@ def run_fused(
     Returns:
         The output, shaped as x with directions concatenated, and the last states, shaped as `states`.
     """
-    operation: Any = _OPERATIONS[mode]
+    keeps_out = mode == "lstm" and torch.compiler.is_compiling()
+    operation: Any = uncompiled.lstm if keeps_out else getattr(torch, mode)
     flat = [each for one in weights for each in one if each is not None]
     hx = states if mode == "lstm" else states[0]
     # has_biases, num_layers, dropout, train (cuDNN needs it for a backward pass), bidirectional

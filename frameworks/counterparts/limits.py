@@ -1,4 +1,4 @@
-"""What each framework's own layers can hold of a spec and of the options of a call: the one place that knows.
+"""What each framework's own layers can hold of a spec and of the options of a call.
 
 One row says: a layer of framework `to` holds the field only with these values, why that is so, and what to do instead.
 Whatever no row limits is held natively.
@@ -34,14 +34,15 @@ class Limit:
 
 
 _ALL: tuple[CellName, ...] = ("rnn", "lstm", "gru")
-_BY_HAND = "Write the recurrence by hand over get_weights(), step by step as frameworks.reference does"
-_MODULE = "Copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
+_EMULATE = "Use frameworks.emulate, which computes it in torch"
+_INSTEAD = {"pytorch": "Use frameworks.emulate, which does the same, or ", "keras": ""}
+_MODULE = "copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
 _MERGED = f"{_MODULE}, and join its results with .to_keras of that map"
 
 LIMITS: tuple[Limit, ...] = (
-    Limit("pytorch", "activation", ("rnn",), ("tanh", "relu"), "torch's `nonlinearity` is tanh or relu", _BY_HAND),
+    Limit("pytorch", "activation", ("rnn",), ("tanh", "relu"), "torch's `nonlinearity` is tanh or relu", _EMULATE),
     Limit(
-        "pytorch", "activation", ("lstm", "gru"), ("tanh",), "torch's cell has no argument for it and computes tanh", _BY_HAND
+        "pytorch", "activation", ("lstm", "gru"), ("tanh",), "torch's cell has no argument for it and computes tanh", _EMULATE
     ),
     Limit(
         "pytorch",
@@ -49,7 +50,7 @@ LIMITS: tuple[Limit, ...] = (
         ("lstm", "gru"),
         ("sigmoid",),
         "torch's cell has no argument for it and computes the sigmoid",
-        _BY_HAND,
+        _EMULATE,
     ),
     Limit(
         "pytorch",
@@ -57,7 +58,7 @@ LIMITS: tuple[Limit, ...] = (
         ("gru",),
         (True,),
         "nn.GRU applies the reset gate after the recurrent product",
-        f"{_BY_HAND}, or train the layer again with reset_after=True",
+        f"{_EMULATE}, or train the layer again with reset_after=True",
     ),
     Limit(
         "keras",
@@ -78,15 +79,20 @@ LIMITS: tuple[Limit, ...] = (
 )
 """What the layers of a framework cannot compute."""
 
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
 CALL_LIMITS: tuple[Limit, ...] = tuple(
-    Limit(to, field, _ALL, held, why, remedy)
+    Limit(to, field, _ALL, held, why, _sentence(_INSTEAD[to] + remedy))
     for to in ("pytorch", "keras")
     for field, held, why, remedy in (
         ("go_backwards", (False,), "the counterpart reads the sequence from its start", _MODULE),
         ("stateful", (False,), "the counterpart starts every call from zeros", f"{_MODULE}, and carry the states yourself"),
         ("merge_mode", ("concat",), "the counterpart concatenates the directions", _MERGED),
-        ("dropout", (0.0,), "Keras draws one mask for all time steps inside the cell", "Set it to 0 for inference"),
-        ("recurrent_dropout", (0.0,), "Keras masks the hidden state inside the cell", "Set it to 0 for inference"),
+        ("dropout", (0.0,), "Keras draws one mask for all time steps inside the cell", "set it to 0 for inference"),
+        ("recurrent_dropout", (0.0,), "Keras masks the hidden state inside the cell", "set it to 0 for inference"),
     )
 )
 """What a counterpart would silently do otherwise when called, so that `convert` refuses it."""

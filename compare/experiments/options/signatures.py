@@ -1,0 +1,51 @@
+"""Reading off a constructor which arguments it takes, those of its base classes included."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+REQUIRED = "required"
+HIDDEN = "in `**kwargs`"
+
+
+def read_options(kind: type, supplied: Collection[str] = ()) -> dict[str, str]:
+    """Give every argument of a class's constructor with its default as text.
+
+    Where the constructor hands `**kwargs` on, what it takes out of them by name counts, and the arguments of its base class.
+    Where it is overloaded, as torch's, the overloads are its signatures.
+
+    Args:
+        kind: a class.
+        supplied: arguments of a base class that the class gives itself.
+    """
+    found: dict[str, str] = {}
+    for owner in kind.__mro__:
+        if "__init__" not in vars(owner):
+            continue
+        make: Callable[..., Any] = vars(owner)["__init__"]
+        overloads = typing.get_overloads(make)
+        parameters = [each for one in overloads or [make] for each in _parameters(one)]
+        named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+        shown = {each.name: _default(each) for each in named}
+        for name, default in {**shown, **{name: HIDDEN for name in _taken_out(make) if name not in shown}}.items():
+            if name not in supplied and found.get(name, HIDDEN) == HIDDEN:
+                found[name] = default
+        if overloads or not any(each.kind is each.VAR_KEYWORD for each in parameters):
+            break
+    return found
+
+
+def _parameters(function: Callable[..., Any]) -> Iterable[inspect.Parameter]:
+    return list(inspect.signature(function).parameters.values())[1:]
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    return REQUIRED if parameter.default is parameter.empty else repr(parameter.default)
+
+
+def _taken_out(make: Callable[..., Any]) -> list[str]:
+    return re.findall(r"""kwargs\.(?:pop|get)\(\s*["'](\w+)["']""", inspect.getsource(make)) if inspect.isfunction(make) else []

@@ -1,0 +1,55 @@
+"""A classic mistake as data: three pieces of code that are run one after the other, as they are printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pitfall:
+    """One mistake that raises no error.
+
+    Args:
+        title: what one does.
+        why: what happens, in a sentence.
+        wanted: leaves `expected`.
+        wrong: leaves `found`, as it is often written.
+        right: leaves `found`, as it should be.
+        tolerance: of the right one.
+    """
+
+    title: str
+    why: str
+    wanted: str
+    wrong: str
+    right: str
+    tolerance: float = 1e-5
+
+
+SETUP = """\
+import keras
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from frameworks import convert, copy_weights, emulate
+from frameworks.emulation.pytorch import KerasLSTM
+
+keras.utils.set_random_seed(0)
+torch.manual_seed(0)
+rng = np.random.default_rng(5)
+x = rng.normal(size=(3, 6, 4)).astype("float32")                # (batch, time, input)
+tensor = torch.from_numpy(x)
+
+def randomised(layer):                                          # Keras's own biases are zeros, which hide mistakes
+    layer.build(x.shape)
+    layer.set_weights([rng.normal(0, 0.5, weight.shape) for weight in layer.weights])
+    return layer
+
+lstm = randomised(keras.layers.LSTM(5, return_sequences=True, return_state=True))
+gru = randomised(keras.layers.GRU(5, return_sequences=True))
+bidirectional = randomised(keras.layers.Bidirectional(keras.layers.LSTM(5)))
+stack = [randomised(keras.layers.LSTM(4, return_sequences=True)) for _ in range(2)]
+lengths = torch.tensor([6, 4, 2])
+mask = np.arange(6) < lengths.numpy()[:, None]                  # padding on the right
+"""

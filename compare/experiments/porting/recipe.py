@@ -1,0 +1,49 @@
+"""A recipe as data: a piece of a Keras program, the same in torch, and the mistake that lies next to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One thing to port.
+
+    Args:
+        title: of its section.
+        note: what to know, in a sentence or two.
+        keras: leaves `expected`.
+        pytorch: leaves `found`.
+        mistake: what is easily written instead, in words.
+        wrong: leaves `found` too, run after `pytorch`.
+    """
+
+    title: str
+    note: str
+    keras: str
+    pytorch: str
+    mistake: str
+    wrong: str
+
+
+SETUP = """\
+import keras
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from frameworks import convert, copy_weights, emulate
+
+keras.utils.set_random_seed(0)
+rng = np.random.default_rng(6)
+x = rng.normal(size=(3, 8, 4)).astype("float32")                # (batch, time, input)
+y = rng.normal(size=(3, 5, 4)).astype("float32")                # what a decoder reads
+ids = np.array([[4, 7, 2, 9, 5, 1, 3, 8],                       # (batch, time), 0 is padding
+                [6, 1, 8, 3, 2, 0, 0, 0],
+                [5, 2, 7, 0, 0, 0, 0, 0]])
+
+def randomised(layer, inputs=x):                                # stands for training: biases that are not zero
+    layer(inputs[:1])
+    layer.set_weights([rng.normal(0, 0.5, weight.shape) for weight in layer.weights])
+    return layer
+"""

@@ -1,0 +1,21 @@
+"""What each framework holds of the other's recurrent layers: natively, emulated, or refused and why. The one place that knows.
+
+`limits` is what `convert` and the adapters ask of a spec and of the options of a call; `options` says what becomes of every
+argument of every constructor, for readers, and the report on options holds it against both frameworks' signatures.
+"""
+
+from frameworks.counterparts.limits import CALL_LIMITS, LAYER_NAMES, LIMITS, Limit, find_limits, require_counterpart
+from frameworks.counterparts.options import OPTIONS, REFUSED_ACTIVATIONS, Fate, FateName
+
+__all__ = [
+    "CALL_LIMITS",
+    "LAYER_NAMES",
+    "LIMITS",
+    "OPTIONS",
+    "REFUSED_ACTIVATIONS",
+    "Fate",
+    "FateName",
+    "Limit",
+    "find_limits",
+    "require_counterpart",
+]
