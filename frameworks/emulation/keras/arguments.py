@@ -127,7 +127,7 @@ def check_array(subject: str, array: Any, axes: Axes) -> None:
             subject,
             must=f"have shape ({', '.join(axes)}) = ({sizes})",
             but=f"has {found}",
-            remedy="Axes lie as in torch; states batch first in a functional model.",
+            remedy="Its axes lie as in torch, or, in a functional Model, with the batch first.",
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import keras
+from keras import ops
 
 from frameworks.emulation.keras.arguments import check_options
 from frameworks.emulation.keras.recurrence import Direction
@@ -90,10 +91,13 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
         require_stored_dtype(self, self.weights[0])
 
     def direction(self, layer: int, direction: int) -> Direction:
-        """Give the recurrence of one direction over its weights."""
+        """Give the recurrence of one direction over its weights.
+
+        They are read and transposed here, before any loop: what a loop makes of them, TensorFlow keeps for every step.
+        """
         suffix = self.suffix(layer, direction)
         names = PYTORCH.shapes(self.spec, layer, self.proj_size)
-        return Direction(self.spec, {name: getattr(self, name + suffix) for name in names})
+        return Direction(self.spec, {name: ops.transpose(getattr(self, name + suffix)) for name in names})
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments."""

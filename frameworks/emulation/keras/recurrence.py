@@ -28,11 +28,11 @@ class Direction:
 
     Args:
         spec: of the layer.
-        weights: variables by their names in torch, without layer and direction, shaped as torch's.
+        weights: tensors by their names in torch, without layer and direction, each transposed: (input, gate * hidden).
     """
 
     spec: RecurrentSpec
-    weights: Mapping[str, Any]
+    weights: Mapping[str, Tensor]
 
     def project(self, x: Tensor) -> Tensor:
         """Give the gates' part of the inputs, (..., input) to (..., gate * hidden)."""
@@ -104,8 +104,9 @@ def mask_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
     return ops.where(ops.expand_dims(counts, -1), x, ops.zeros_like(x))
 
 
-def _multiply(x: Tensor, weight: Any) -> Tensor:
-    return ops.einsum("...i,io->...o", x, ops.transpose(weight))
+def _multiply(x: Tensor, weight: Tensor) -> Tensor:
+    leading = "tb"[-len(x.shape) + 1 :]  # spelt out: the gradient of an ellipsis takes TensorFlow sixteen times as long
+    return ops.einsum(f"{leading}i,io->{leading}o", x, weight)
 
 
 def _tanh(x: Tensor) -> Tensor:
