@@ -96,8 +96,11 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
         They are read and transposed here, before any loop: what a loop makes of them, TensorFlow keeps for every step.
         """
         suffix = self.suffix(layer, direction)
-        names = PYTORCH.shapes(self.spec, layer, self.proj_size)
-        return Direction(self.spec, {name: ops.transpose(getattr(self, name + suffix)) for name in names})
+        shapes = PYTORCH.shapes(self.spec, layer, self.proj_size)
+        weights = {
+            name: ops.transpose(getattr(self, name + suffix), range(len(shape))[::-1]) for name, shape in shapes.items()
+        }
+        return Direction(self.spec, weights)
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments."""
