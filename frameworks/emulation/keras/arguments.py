@@ -30,7 +30,7 @@ def check_options(module: Any) -> None:
             f"nonlinearity of {name}",
             must=f"be {' or '.join(map(repr, known))}",
             but=f"is {module.nonlinearity!r}",
-            remedy="torch computes nothing else.",
+            remedy="Choose what torch computes.",
         )
     if not isinstance(module.batch_first, bool):
         raise InvalidTypeError.because(
@@ -74,7 +74,7 @@ def check_call(module: Any, inputs: Any, hx: Any, lengths: Any, *, states_batch_
             f"inputs of {name}",
             must="hold at least one time step",
             but=f"have {tuple(inputs.shape)}",
-            remedy="torch refuses too.",
+            remedy="Leave empty sequences out.",
         )
     rows = {"layer * direction": module.num_layers * module.spec.num_directions}
     batch = {"batch": sizes["batch"]} if batched else {}

@@ -33,13 +33,13 @@ class TorchCell(TorchModule):
         """Give nothing: there is one layer and one direction."""
         return ""
 
-    def __call__(self, inputs: Tensor, hx: Tensor | States | None = None) -> Tensor | States:
-        """Check the arguments, see `call`."""
+    def __call__(self, inputs: Tensor, hx: Tensor | States | None = None, **context: Any) -> Tensor | States:
+        """Check the arguments, see `call`; Keras's models hand a context such as `training` through."""
         name = type(self).__name__
         check_array(f"inputs of {name}", inputs, {"batch": None, "input": self.input_size})
         batch = inputs.shape[0]
         check_states(name, hx, {state: {"batch": batch, "hidden": size} for state, size in self.state_sizes.items()})
-        return super().__call__(inputs, **({} if hx is None else {"hx": hx}))
+        return super().__call__(inputs, **({} if hx is None else {"hx": hx}), **context)
 
     def call(self, inputs: Tensor, hx: Tensor | States | None = None) -> Tensor | States:
         """Go one step.

@@ -81,6 +81,7 @@ class TorchRecurrent(TorchModule):
         lengths: Any = None,
         training: bool | None = None,
         states_batch_first: bool = False,
+        **context: Any,
     ) -> Results:
         """Check the arguments, see `call`; Keras would wrap an error from inside of it in a message of its own."""
         if isinstance(lengths, (list, tuple)):
@@ -91,7 +92,8 @@ class TorchRecurrent(TorchModule):
             refuse_time_first(self, inputs)
         check_call(self, inputs, hx, lengths, states_batch_first=states_batch_first)
         given = {"hx": hx, "lengths": lengths, "training": training, "states_batch_first": states_batch_first or None}
-        results: Results = super().__call__(inputs, **{name: value for name, value in given.items() if value is not None})
+        context |= {name: value for name, value in given.items() if value is not None}
+        results: Results = super().__call__(inputs, **context)
         return results
 
     def call(

@@ -98,7 +98,8 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
         suffix = self.suffix(layer, direction)
         shapes = PYTORCH.shapes(self.spec, layer, self.proj_size)
         weights = {
-            name: ops.transpose(getattr(self, name + suffix), range(len(shape))[::-1]) for name, shape in shapes.items()
+            name: ops.transpose(getattr(self, name + suffix), tuple(reversed(range(len(shape)))))
+            for name, shape in shapes.items()
         }
         return Direction(self.spec, weights)
 
