@@ -24,19 +24,19 @@ def build(spec: RecurrentSpec, seed: int | None = None) -> KerasAdapter:
     """Build a layer or a functional model with Keras's default initialisation, the same for the same seed."""
     if seed is None:
         return KerasAdapter(_assemble(spec, 0.0, None, {}))
-    with _untouched_random():
+    with untouched_random():
         return KerasAdapter(_assemble(spec, 0.0, count(seed), {}))
 
 
 def build_like(source: Adapter) -> Any:
     """Build the layer, model or cell that a conversion writes its weights into, zero until then."""
     # No random number goes into the weights, but each Dropout must draw others than all others do.
-    with nullcontext() if source.dropout else _untouched_random():
+    with nullcontext() if source.dropout else untouched_random():
         return _assemble_like(source)
 
 
 @contextmanager
-def _untouched_random() -> Iterator[None]:
+def untouched_random() -> Iterator[None]:
     """Give Python's generator back as it was: Keras draws a seed for every layer from it."""
     state = random.getstate()
     try:
