@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,11 @@ from compare.environment import read_environment
 from compare.figures.canvas import load_matplotlib
 from compare.pages import INDEX, PAGES, Index, Page
 from compare.results import Results, Value, disagreements, environment, read_results, write_results
+from compare.schedule import Job, share
 from frameworks.errors import GatewiseError, InvalidValueError
 
 Progress = Callable[[str], None]
 RESULTS = "results.json"
-
-
-@dataclass(frozen=True)
-class Job:
-    """Experiments to run in one process.
-
-    Args:
-        backend: Keras's, chosen once a process.
-        experiments: modules of compare.experiments.
-    """
-
-    backend: str
-    experiments: tuple[str, ...]
 
 
 class ReportFailedError(GatewiseError, RuntimeError):
@@ -114,19 +101,23 @@ def _choose(only: str | None) -> Sequence[Page]:
 
 
 def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
-    """Run what the pages need, a process for each backend and two at a time, and merge what they found."""
-    grouped: dict[str, list[str]] = {}
-    for backend, name in dict.fromkeys(pair for page in pages for pair in page.experiments):
-        grouped.setdefault(backend, []).append(name)
-    jobs = [Job(backend, tuple(names)) for backend, names in sorted(grouped.items(), key=lambda item: -len(item[1]))]
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
-        outputs = pool.map(lambda job: _run_job(job[1], Path(folder) / f"{job[0]}.json", progress), enumerate(jobs))
+    """Run what the pages need, two processes at a time, and merge what they found in the order of the pages."""
+    needed = list(dict.fromkeys(pair for page in pages for pair in page.experiments))
+    lanes = share(needed)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(lanes)) as pool:
+
+        def run_lane(index: int) -> dict[tuple[str, str], Any]:
+            path = Path(folder) / f"{index}.json"
+            ran = [(job.backend, _run_job(job, path, progress)) for job in lanes[index]]
+            return {(backend, name): tree for backend, results in ran for name, tree in results.items()}
+
+        outputs = pool.map(run_lane, range(len(lanes)))
         if any(page.figures for page in pages):
             load_matplotlib()  # while the others work
-        found: dict[str, Any] = {"environment": {name: environment(value) for name, value in read_environment().items()}}
-        for job, results in zip(jobs, outputs, strict=True):
-            for name, tree in results.items():
-                found.setdefault(name, {})[job.backend] = tree
+        ran = {pair: tree for output in outputs for pair, tree in output.items()}
+    found: dict[str, Any] = {"environment": {name: environment(value) for name, value in read_environment().items()}}
+    for backend, name in needed:
+        found.setdefault(name, {})[backend] = ran[backend, name]
     return found
 
 

@@ -12,6 +12,7 @@ import pytest
 from compare import cli, report
 from compare.pages import INDEX, PAGES
 from compare.results import Value, control, environment, exact, leaves, measured, read_results, write_results
+from compare.schedule import Job
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -138,17 +139,17 @@ def test_an_experiment_that_fails_is_told_with_its_message_and_nothing_is_writte
     assert not (tmp_path / "out").exists()
 
 
-def test_each_backend_runs_all_its_experiments_once_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs: list[report.Job] = []
+def test_every_experiment_runs_once_and_no_process_has_two_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[Job] = []
     committed = read_results(REPORTS / report.RESULTS)
 
-    def run(job: report.Job, *_: object) -> dict[str, Any]:
+    def run(job: Job, *_: object) -> dict[str, Any]:
         jobs.append(job)
         return {name: committed[name][job.backend] for name in job.experiments}
 
     monkeypatch.setattr(report, "_run_job", run)
     assert cli.main(["report", "--out", str(tmp_path / "out")]) == 0
-    assert sorted(job.backend for job in jobs) == ["tensorflow", "torch"]
+    assert len(jobs) == 3
     needed = {pair for page in PAGES for pair in page.experiments}
     assert sorted((job.backend, name) for job in jobs for name in job.experiments) == sorted(needed)
     assert check(tmp_path / "out") == []
