@@ -120,7 +120,7 @@ def require_call_over_time(adapter: Adapter) -> None:
             "a call over time",
             must="be made of a layer",
             but=f"is asked of a {type(adapter.native).__name__}",
-            remedy="Wrap the cell in an RNN layer.",
+            remedy="Wrap it as keras.layers.RNN(cell), in torch as KerasRNN(cell).",
         )
 
 
