@@ -91,7 +91,7 @@ def check_call(module: Any, inputs: Any, hx: Any, lengths: Any, *, states_batch_
 
 def refuse_time_first(module: Any, inputs: Any) -> None:
     """Refuse a place in a functional Model, where Keras takes the first axis for the batch, to what has time there."""
-    if not module.batch_first or len(inputs.shape) == 2:
+    if not module.batch_first or len(getattr(inputs, "shape", ())) == 2:
         raise InvalidValueError.because(
             f"{type(module).__name__} {module.name!r} in a functional Model",
             must="be given (batch, time, input), with batch_first=True",

@@ -112,7 +112,7 @@ class TorchRecurrent(TorchModule):
             hx: h_0, or (h_0, c_0) of an LSTM, each (layer * direction, batch, hidden); zeros when None.
             lengths: (batch,) ints from 1 to time, the steps of each row that count, as packing means them: the output of
                 later steps is zero, final states are those after the last step that counts, where a backward direction
-                starts. Within a compiled graph their values cannot be checked.
+                starts. Within a compiled graph, where their values are not known yet, only dtype and shape are checked.
             training: whether outputs between layers are dropped.
             states_batch_first: whether states, given and returned, are (batch, layer * direction, hidden).
 

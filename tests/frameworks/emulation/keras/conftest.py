@@ -82,7 +82,7 @@ class Call:
 
         def loss(layer: Any, tensors: Sequence[Any]) -> Any:
             results = self.layer_results(layer, tensors[0], tensors[1:] or None)
-            return sum(keras.ops.sum(one * weight) for one, weight in zip(results, self.cotangents, strict=True))
+            return sum(keras.ops.sum(keras.ops.multiply(*pair)) for pair in zip(results, self.cotangents, strict=True))
 
         names = [*("inputs", "h_0", "c_0")[: len(leaves)], *(variable.name for variable in self.layer.trainable_variables)]
         return dict(zip(names, gradients_of(self.layer, leaves, loss), strict=True))

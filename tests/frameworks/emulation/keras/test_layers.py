@@ -50,7 +50,7 @@ def calls(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(drawn=calls())
 def test_results_are_torchs(drawn: dict[str, Any], draw: Callable[..., Any], close: Callable[..., None]) -> None:
     call = draw(**drawn)
@@ -58,7 +58,7 @@ def test_results_are_torchs(drawn: dict[str, Any], draw: Callable[..., Any], clo
         close(found, expected, call.tolerance)
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(drawn=calls())
 def test_gradients_are_torchs(drawn: dict[str, Any], draw: Callable[..., Any], close: Callable[..., None]) -> None:
     call = draw(**drawn)
