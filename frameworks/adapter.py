@@ -110,6 +110,27 @@ def check_call(
     return _check_states(spec, initial_state, batch), mask
 
 
+def lengths_of(mask: Mask) -> npt.NDArray[np.int64]:
+    """Give the steps of each row of a mask, (batch,), as packing counts them.
+
+    Args:
+        mask: (batch, time) bool.
+
+    Raises:
+        GatewiseError: for a mask that is no right padding, or a row without a step.
+    """
+    for row, steps in enumerate(mask):
+        if not steps[0] or np.any(steps[1:] & ~steps[:-1]):
+            raise InvalidValueError.because(
+                f"row {row} of mask",
+                must="be right padding that begins with at least one step that counts",
+                but=f"is {steps.astype(int).tolist()}",
+                remedy="Packing holds nothing else: move the steps that count to the front, and leave empty rows out.",
+            )
+    lengths: npt.NDArray[np.int64] = mask.sum(axis=1)
+    return lengths
+
+
 def _check_array(subject: str, array: object, dtype: str) -> None:
     if not isinstance(array, np.ndarray):
         raise InvalidTypeError.because(

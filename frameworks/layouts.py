@@ -2,8 +2,8 @@
 
 A stored array is described by its axes in the notation of einops: `input (gate hidden)` is a matrix with one row an input
 feature whose columns are the gates' blocks one after the other. `from` is the hidden unit that a recurrent kernel reads, `pair`
-the two biases where they share an array. Reading an array by its table gives a view, never a copy, so the same table serves
-for reading and for writing.
+the two biases where they share an array, `projected` the unit that a hidden state is projected to. Reading an array by its
+table gives a view, never a copy, so the same table serves for reading and for writing.
 
 Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`build` and `call` of the cells);
 https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html, "Variables".
@@ -72,6 +72,7 @@ class Layout:
     one_bias: Stored | None
     two_biases: tuple[Stored, Stored]
     cells_with_two_biases: frozenset[str]
+    projection: Stored | None = None
 
     def has_two_biases(self, spec: RecurrentSpec) -> bool:
         """Tell whether the framework keeps a recurrent bias beside the bias."""
@@ -83,9 +84,17 @@ class Layout:
         stored = zip(PARTS, (self.kernel, self.recurrent_kernel, *biases), strict=True)
         return {part: array for part, array in stored if array is not None and (spec.bias or part not in _PAIR)}
 
-    def shapes(self, spec: RecurrentSpec, layer: int) -> dict[str, tuple[int, ...]]:
-        """Give the shape of each stored array, by its name in the framework."""
-        return {stored.name: stored.shape(_sizes(spec, layer)) for stored in self.parts(spec).values()}
+    def shapes(self, spec: RecurrentSpec, layer: int, proj_size: int = 0) -> dict[str, tuple[int, ...]]:
+        """Give the shape of each stored array, by its name in the framework and in its order.
+
+        Args:
+            spec: what they are the weights of.
+            layer: which layer of it.
+            proj_size: the width that each hidden state is projected to, which no spec holds; 0 where it is not projected.
+        """
+        sizes = _sizes(spec, layer, proj_size)
+        projection = (self.projection,) if self.projection is not None and proj_size else ()
+        return {stored.name: stored.shape(sizes) for stored in (*self.parts(spec).values(), *projection)}
 
     def names(self, spec: RecurrentSpec) -> tuple[str, ...]:
         """Give the names of the stored arrays of one direction, in the framework's order."""
@@ -108,12 +117,14 @@ class Layout:
         return DirectionWeights(gates=self.gates[spec.cell], **self.views(arrays, spec, layer))
 
 
-def _sizes(spec: RecurrentSpec, layer: int) -> dict[str, int]:
+def _sizes(spec: RecurrentSpec, layer: int, proj_size: int = 0) -> dict[str, int]:
+    state = proj_size or spec.hidden_size
     return {
         "gate": len(spec.gates),
-        "input": spec.layer_input_size(layer),
-        "from": spec.hidden_size,
+        "input": spec.input_size if layer == 0 else spec.num_directions * state,
+        "from": state,
         "hidden": spec.hidden_size,
+        "projected": proj_size,
         "pair": 2,
     }
 
@@ -142,4 +153,5 @@ PYTORCH = Layout(
     one_bias=None,
     two_biases=(Stored("bias_ih", "(gate hidden)"), Stored("bias_hh", "(gate hidden)")),
     cells_with_two_biases=frozenset({"rnn", "lstm", "gru"}),
+    projection=Stored("weight_hr", "projected hidden"),
 )

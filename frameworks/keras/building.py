@@ -23,18 +23,18 @@ _OVERWRITTEN = dict.fromkeys(_SEEDED, "zeros")
 def build(spec: RecurrentSpec, seed: int | None = None) -> KerasAdapter:
     """Build a layer or a functional model with Keras's default initialisation, the same for the same seed."""
     seeds = count(seed) if seed is not None else None
-    with _untouched_random():
+    with untouched_random():
         return KerasAdapter(_assemble(spec, 0.0, seeds, {}))
 
 
 def build_like(source: Adapter) -> Any:
     """Build the layer, model or cell that a conversion writes its weights into, zero until then."""
-    with _untouched_random():
+    with untouched_random():
         return _assemble_like(source)
 
 
 @contextmanager
-def _untouched_random() -> Iterator[None]:
+def untouched_random() -> Iterator[None]:
     """Give Python's generator back as it was: Keras draws a seed for every layer from it."""
     state = random.getstate()
     try:

@@ -93,7 +93,7 @@ def _cell_spec(cell: Any, library: ModuleType) -> RecurrentSpec:
         )
     name = cell_name(cell, library)
     _require_dtype(cell, cell.variable_dtype)
-    _require_stored_dtype(cell)
+    require_stored_dtype(cell, cell.kernel)
     return RecurrentSpec(
         cell=name,
         input_size=int(cell.kernel.shape[0]),
@@ -119,12 +119,13 @@ def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleTyp
     )
 
 
-def _require_stored_dtype(cell: Any) -> None:
-    stored = dtype_of(cell.kernel)
-    if stored != cell.variable_dtype:
+def require_stored_dtype(layer: Any, weight: Any) -> None:
+    """Refuse a layer whose backend keeps its weights in a coarser dtype than the layer says."""
+    stored = dtype_of(weight)
+    if stored != layer.variable_dtype:
         raise InvalidTypeError.because(
-            f"the weights of {type(cell).__name__} {cell.name!r}",
-            must=f"be stored in the layer's dtype {cell.variable_dtype}",
+            f"the weights of {type(layer).__name__} {layer.name!r}",
+            must=f"be stored in the layer's dtype {layer.variable_dtype}",
             but=f"are {stored}, as Keras's backend keeps them",
             remedy="JAX keeps float64 only with JAX_ENABLE_X64=1 in the environment.",
         )

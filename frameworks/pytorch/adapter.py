@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from frameworks import copying
-from frameworks.adapter import Mask, States, check_call
+from frameworks.adapter import Mask, States, check_call, lengths_of
 from frameworks.errors import InvalidValueError
 from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
@@ -90,7 +90,7 @@ class PyTorchAdapter:
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the module without gradients, see `Adapter.forward`; a mask must be right padding, each row at least one step."""
         arrays, mask = check_call(self.spec, inputs, initial_state, mask)
-        lengths = None if mask is None else _lengths(mask)
+        lengths = None if mask is None else torch.from_numpy(lengths_of(mask))
         if self.native.training and self.dropout:
             raise InvalidValueError.because(
                 f"nn.{type(self.native).__name__}(dropout={self.dropout})",
@@ -142,15 +142,3 @@ def _to_tensor(array: Array, device: torch.device) -> torch.Tensor:
 
 def _as_tuple(states: torch.Tensor | Tensors) -> Tensors:
     return states if isinstance(states, tuple) else (states,)
-
-
-def _lengths(mask: Mask) -> torch.Tensor:
-    for row, steps in enumerate(mask):
-        if not steps[0] or np.any(steps[1:] & ~steps[:-1]):
-            raise InvalidValueError.because(
-                f"row {row} of mask",
-                must="be right padding that begins with at least one step that counts",
-                but=f"is {steps.astype(int).tolist()}",
-                remedy="Packing holds nothing else: move the steps that count to the front, and leave empty rows out.",
-            )
-    return torch.from_numpy(mask.sum(axis=1))

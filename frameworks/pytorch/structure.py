@@ -19,7 +19,24 @@ DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
 def read_spec(module: nn.Module) -> RecurrentSpec:
-    """Read the spec of a recurrent module.
+    """Read the spec of a recurrent module that a spec can hold whole.
+
+    Raises:
+        GatewiseError: as `read_emulated`, and for a module that projects its hidden state.
+    """
+    spec, proj_size = read_emulated(module)
+    if proj_size:
+        raise NoCounterpartError.because(
+            "proj_size of nn.LSTM",
+            must="be 0",
+            but=f"is {proj_size}",
+            remedy="No layer of Keras's own projects its hidden state: keep this one in torch, or emulate it.",
+        )
+    return spec
+
+
+def read_emulated(module: nn.Module) -> tuple[RecurrentSpec, int]:
+    """Read the spec of a recurrent module, and beside it the size that each hidden state is projected to, 0 for none.
 
     Raises:
         GatewiseError: for a module that is no recurrent one of torch.nn, or not one whose parameters are its weights.
@@ -27,13 +44,7 @@ def read_spec(module: nn.Module) -> RecurrentSpec:
     kind = _kind_of(module)
     _require_plain(module, kind)
     sizes: Any = module
-    if getattr(sizes, "proj_size", 0):
-        raise NoCounterpartError.because(
-            "proj_size of nn.LSTM",
-            must="be 0",
-            but=f"is {sizes.proj_size}",
-            remedy="No Keras layer projects its hidden state: keep this layer in torch.",
-        )
+    proj_size = getattr(sizes, "proj_size", 0)
     spec = RecurrentSpec(
         cell={**LAYERS, **CELLS}[kind],
         input_size=sizes.input_size,
@@ -45,8 +56,8 @@ def read_spec(module: nn.Module) -> RecurrentSpec:
         activation=getattr(sizes, "nonlinearity", "tanh"),
     )
     require_counterpart(spec, "pytorch")
-    _require_parameters(module, spec)
-    return spec
+    _require_parameters(module, spec, proj_size)
+    return spec, proj_size
 
 
 def parameter_name(module: nn.Module, stored: str, layer: int, direction: int) -> str:
@@ -81,12 +92,12 @@ def _require_plain(module: nn.Module, kind: type[nn.Module]) -> None:
         )
 
 
-def _require_parameters(module: nn.Module, spec: RecurrentSpec) -> None:
+def _require_parameters(module: nn.Module, spec: RecurrentSpec, proj_size: int) -> None:
     expected = {
         parameter_name(module, name, layer, direction): shape
         for layer in range(spec.num_layers)
         for direction in range(spec.num_directions)
-        for name, shape in PYTORCH.shapes(spec, layer).items()
+        for name, shape in PYTORCH.shapes(spec, layer, proj_size).items()
     }
     found = dict(module.named_parameters())
     if set(found) != set(expected):
