@@ -1,0 +1,1 @@
+"""Layers of one framework that behave exactly as those of the other."""

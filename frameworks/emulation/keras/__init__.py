@@ -1,0 +1,18 @@
+"""PyTorch's recurrent modules written in Keras: on `keras.ops` alone, so that they run on each of its backends."""
+
+from frameworks.emulation.keras.adapter import EmulatedAdapter, adapt
+from frameworks.emulation.keras.building import emulate
+from frameworks.emulation.keras.cells import TorchGRUCell, TorchLSTMCell, TorchRNNCell
+from frameworks.emulation.keras.layers import TorchGRU, TorchLSTM, TorchRNN
+
+__all__ = [
+    "EmulatedAdapter",
+    "TorchGRU",
+    "TorchGRUCell",
+    "TorchLSTM",
+    "TorchLSTMCell",
+    "TorchRNN",
+    "TorchRNNCell",
+    "adapt",
+    "emulate",
+]

@@ -1,0 +1,125 @@
+"""The adapter over torch's modules written in Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from frameworks import copying
+from frameworks.adapter import Mask, States, check_call, lengths_of
+from frameworks.emulation.keras.cells import TorchCell
+from frameworks.emulation.keras.module import TorchModule
+from frameworks.errors import InvalidValueError, NoCounterpartError
+from frameworks.keras.tensors import overwritten, to_numpy, view
+from frameworks.layouts import PYTORCH
+from frameworks.output import RecurrentOutput
+from frameworks.spec import DTypeName
+from frameworks.weights import DirectionWeights, RecurrentWeights
+
+Array = npt.NDArray[Any]
+
+
+def adapt(native: Any) -> EmulatedAdapter:
+    """Adapt one of this package's layers or cells."""
+    return EmulatedAdapter(native)
+
+
+class EmulatedAdapter:
+    """A recurrent module of torch written in Keras, behind the one interface, see `frameworks.adapter.Adapter`."""
+
+    framework = "keras"
+    options = None
+    batch_size = None
+
+    def __init__(self, native: TorchModule) -> None:
+        """Take the layer's spec.
+
+        Raises:
+            GatewiseError: for a layer that is not built, or that projects its hidden state.
+        """
+        name = type(native).__name__
+        if native.proj_size:
+            raise NoCounterpartError.because(
+                f"proj_size of {name} {native.name!r}",
+                must="be 0",
+                but=f"is {native.proj_size}",
+                remedy="The one interface has no projection: call the layer itself, and hold it against torch's results.",
+            )
+        if not native.built:
+            raise InvalidValueError.because(
+                f"{name} {native.name!r}",
+                must="be built",
+                but="has no weights yet",
+                remedy="Call it once on data, or call layer.build().",
+            )
+        self.native: Any = native
+        self.spec = native.spec
+        self.is_cell = isinstance(native, TorchCell)
+        self.dropout = float(native.dropout) if native.num_layers > 1 else 0.0
+
+    @property
+    def precision(self) -> DTypeName:
+        """The layer's own dtype, but float32 on JAX: there Keras computes tanh in float32, whatever the dtype."""
+        return "float32" if keras.backend.backend() == "jax" else self.spec.dtype
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That the arithmetic is coarser than the dtype, where it is."""
+        return () if self.precision == self.spec.dtype else ("Keras on the jax backend computes tanh of float64 in float32",)
+
+    def get_weights(self) -> RecurrentWeights:
+        """Give the weights in canonical form: copies, read-only."""
+        return copying.get_weights(self)
+
+    def set_weights(self, weights: RecurrentWeights) -> None:
+        """Set all weights, after checking all of them."""
+        copying.set_weights(self, weights)
+
+    def read(self, layer: int, direction: int) -> DirectionWeights:
+        """Give the weights of one direction: views of the variables where their backend shares them, copies elsewhere."""
+        arrays = {name: view(variable) for name, variable in self._variables(layer, direction)}
+        return PYTORCH.read(arrays, self.spec, layer)
+
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
+        """Write one direction, one variable at a time."""
+        for name, variable in self._variables(layer, direction):
+            with overwritten(variable) as array:
+                copying.fill({name: array}, PYTORCH, self.spec, layer, source)
+
+    def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
+        """Run the layer in inference, see `Adapter.forward`; a mask must be right padding, each row at least one step."""
+        states, mask = check_call(self.spec, inputs, initial_state, mask)
+        lengths = None if mask is None else lengths_of(mask)
+        run = self._step_through if self.is_cell else self._run
+        output, finals = run(np.ascontiguousarray(inputs), tuple(map(np.ascontiguousarray, states)), lengths)
+        return RecurrentOutput(output, *finals)
+
+    def _variables(self, layer: int, direction: int) -> Iterator[tuple[str, Any]]:
+        for name in PYTORCH.names(self.spec):
+            yield name, getattr(self.native, name + self.native.suffix(layer, direction))
+
+    def _run(self, inputs: Array, states: States, lengths: Array | None) -> tuple[Array, States]:
+        batch_first = self.native.batch_first
+        x = inputs if batch_first else np.ascontiguousarray(inputs.swapaxes(0, 1))
+        output, finals = self.native(x, self._as_hx(states), lengths, training=False)
+        result = to_numpy(output)
+        return result if batch_first else result.swapaxes(0, 1), self._as_states(finals)
+
+    def _step_through(self, inputs: Array, states: States, lengths: Array | None) -> tuple[Array, States]:
+        steps = inputs.shape[1] if lengths is None else lengths[:, None]
+        current, outputs = tuple(state[0] for state in states), []
+        for time in range(inputs.shape[1]):
+            stepped = self._as_states(self.native(np.ascontiguousarray(inputs[:, time]), self._as_hx(current)))
+            current = tuple(np.where(time < steps, new, old) for new, old in zip(stepped, current, strict=True))
+            outputs.append(np.where(time < steps, current[0], 0))
+        return np.stack(outputs, axis=1), tuple(state[None] for state in current)
+
+    def _as_hx(self, states: States) -> Any:
+        return states if self.spec.has_cell_state else states[0]
+
+    def _as_states(self, returned: Any) -> States:
+        return tuple(map(to_numpy, returned if self.spec.has_cell_state else (returned,)))

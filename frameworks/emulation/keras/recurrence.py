@@ -1,0 +1,147 @@
+"""PyTorch's recurrences on `keras.ops`: one step of each cell, and the loop over time.
+
+Products are einsums: Keras's `matmul` computes in float32 on every backend but TensorFlow, also for float64. So does its `tanh`
+on JAX, where nothing replaces it.
+
+Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from frameworks.layouts import PYTORCH
+from frameworks.spec import RecurrentSpec
+
+Tensor = Any
+States = tuple[Tensor, ...]
+Gates = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """One direction of one layer: what it computes with which weights.
+
+    Args:
+        spec: of the layer.
+        weights: tensors by their names in torch, without layer and direction, each transposed: (input, gate * hidden).
+    """
+
+    spec: RecurrentSpec
+    weights: Mapping[str, Tensor]
+
+    def project(self, x: Tensor) -> Tensor:
+        """Give the gates' part of the inputs, (..., input) to (..., gate * hidden)."""
+        return self._affine(x, "ih")
+
+    def step(self, states: States, projected: Tensor) -> States:
+        """Give the states after one time step.
+
+        Args:
+            states: h, or h and c, each (batch, hidden); h is (batch, projected) where the layer projects.
+            projected: what `project` makes of the step's input, (batch, gate * hidden).
+        """
+        step = STEPS[self.spec.cell, self.spec.activation]
+        stepped = step(self._split(projected), self._split(self._affine(states[0], "hh")), states)
+        if "weight_hr" not in self.weights:
+            return stepped
+        h, *rest = stepped
+        return (_multiply(h, self.weights["weight_hr"]), *rest)
+
+    def run(self, x: Tensor, states: States, lengths: Tensor | None, *, backward: bool) -> tuple[Tensor, States]:
+        """Run over all time steps.
+
+        Beyond a row's length the states stay as they are and the output is zero, so that a backward direction starts at the
+        row's last step.
+
+        Args:
+            x: (time, batch, input).
+            states: as `step` takes them.
+            lengths: (batch,) int32, the steps of each row that count; None for all.
+            backward: whether time is read from its end.
+
+        Returns:
+            The output, (time, batch, hidden), in input time order, and the final states.
+        """
+
+        def advance(carry: tuple[Tensor, ...], projected: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+            time, *states = carry
+            stepped = self.step(tuple(states), projected)
+            if lengths is not None:
+                counts = ops.expand_dims(time < lengths, -1)
+                stepped = tuple(ops.where(counts, new, old) for new, old in zip(stepped, states, strict=True))
+            carry = (time + (-1 if backward else 1), *stepped)
+            return carry, carry
+
+        # The time is carried: a scan over two arrays fails on TensorFlow where the number of steps is not known beforehand.
+        first = ops.convert_to_tensor(ops.shape(x)[0] - 1 if backward else 0, dtype="int32")
+        (_, *finals), (_, output, *_) = ops.scan(advance, (first, *states), self.project(x), reverse=backward)
+        return mask_padding(output, lengths), tuple(finals)
+
+    def _affine(self, x: Tensor, source: str) -> Tensor:
+        product = _multiply(x, self.weights[f"weight_{source}"])
+        return product + self.weights[f"bias_{source}"] if self.spec.bias else product
+
+    def _split(self, fused: Tensor) -> Gates:
+        names = PYTORCH.gates[self.spec.cell]
+        return dict(zip(names, ops.split(fused, len(names), axis=-1), strict=True))
+
+
+def mask_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Put zeros, of no gradient, where a row is over.
+
+    Args:
+        x: (time, batch, width).
+        lengths: (batch,) int32; None for all steps.
+    """
+    if lengths is None:
+        return x
+    counts = ops.expand_dims(ops.arange(ops.shape(x)[0], dtype="int32"), -1) < lengths
+    return ops.where(ops.expand_dims(counts, -1), x, ops.zeros_like(x))
+
+
+def _multiply(x: Tensor, weight: Tensor) -> Tensor:
+    leading = "tb"[-len(x.shape) + 1 :]  # spelt out: the gradient of an ellipsis takes TensorFlow sixteen times as long
+    return ops.einsum(f"{leading}i,io->{leading}o", x, weight)
+
+
+def _tanh(x: Tensor) -> Tensor:
+    return ops.cast(ops.tanh(x), x.dtype)
+
+
+def _rnn_tanh_step(x: Gates, h: Gates, states: States) -> States:
+    return (_tanh(x["candidate"] + h["candidate"]),)
+
+
+def _rnn_relu_step(x: Gates, h: Gates, states: States) -> States:
+    return (ops.relu(x["candidate"] + h["candidate"]),)
+
+
+def _lstm_step(x: Gates, h: Gates, states: States) -> States:
+    _, c = states
+    i = ops.sigmoid(x["input"] + h["input"])
+    f = ops.sigmoid(x["forget"] + h["forget"])
+    g = _tanh(x["candidate"] + h["candidate"])
+    o = ops.sigmoid(x["output"] + h["output"])
+    c = f * c + i * g
+    return o * _tanh(c), c
+
+
+def _gru_step(x: Gates, h: Gates, states: States) -> States:
+    z = ops.sigmoid(x["update"] + h["update"])
+    r = ops.sigmoid(x["reset"] + h["reset"])
+    g = _tanh(x["candidate"] + r * h["candidate"])
+    return ((1 - z) * g + z * states[0],)
+
+
+STEPS: Mapping[tuple[str, str], Callable[[Gates, Gates, States], States]] = {
+    ("rnn", "tanh"): _rnn_tanh_step,
+    ("rnn", "relu"): _rnn_relu_step,
+    ("lstm", "tanh"): _lstm_step,
+    ("gru", "tanh"): _gru_step,
+}
+"""By cell and activation."""
