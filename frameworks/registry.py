@@ -38,6 +38,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
     Framework("pytorch", "frameworks.pytorch", ("torch",), "torch"),
 )
 
+_EMULATION = "frameworks.emulation.keras"
+
 
 def adapt(native: Any) -> Adapter:
     """Give one interface to a user's own layer; nothing of the layer is changed, and an adapter passes as it is.
@@ -51,7 +53,7 @@ def adapt(native: Any) -> Adapter:
     """
     if isinstance(native, Adapter) and not isinstance(native, type):
         return native
-    adapter: Adapter = load(_owner(native).name).adapt(native)
+    adapter: Adapter = _module_of(native).adapt(native)
     return adapter
 
 
@@ -148,6 +150,12 @@ def quiet_stderr() -> Iterator[None]:
 def _flush_stderr() -> None:
     if sys.stderr is not None:
         sys.stderr.flush()
+
+
+def _module_of(native: Any) -> ModuleType:
+    if any(base.__module__.startswith(f"{_EMULATION}.") for base in type(native).__mro__):
+        return import_module(_EMULATION)
+    return load(_owner(native).name)
 
 
 def _owner(native: Any) -> Framework:
