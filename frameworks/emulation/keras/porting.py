@@ -48,6 +48,6 @@ def emulate(module: Any) -> TorchModule:
         layer.build()
     for name in layer.weight_shapes:
         parameter, variable = getattr(module, name), getattr(layer, name)
-        variable.assign(parameter.detach().cpu().numpy())
+        variable.assign(parameter.detach().cpu().numpy().copy())  # JAX would go on reading the module's own memory
         variable.trainable = parameter.requires_grad
     return layer
