@@ -85,5 +85,10 @@ def fill(tensor: torch.Tensor, initialiser: str | Initialiser) -> None:
         tensor: (fan out, fan in), or (fan out,) of a bias.
         initialiser: what `check_initialiser` lets pass.
     """
+    function = INITIALISERS[initialiser] if isinstance(initialiser, str) else initialiser
+    # torch draws no orthogonal matrix in half precision.
+    wide = tensor if tensor.dtype in (torch.float32, torch.float64) else torch.empty_like(tensor, dtype=torch.float32)
     with torch.no_grad():
-        (INITIALISERS[initialiser] if isinstance(initialiser, str) else initialiser)(tensor)
+        function(wide)
+        if wide is not tensor:
+            tensor.copy_(wide)
