@@ -89,12 +89,13 @@ def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
     if getattr(native, "time_major", False):
         raise _refused(native, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
     require_own_call(native, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
-    _require_one_dtype(type(native).__name__, [native])
     stacked = isinstance(native.cell, library.layers.StackedRNNCells)
     if stacked:
         require_own_call(native.cell, library, ("StackedRNNCells",))
+    cells = [_port_cell(cell, library) for cell in (native.cell.cells if stacked else [native.cell])]
+    _require_one_dtype(type(native).__name__, [native])
     layer = KerasRNN(
-        [_port_cell(cell, library) for cell in native.cell.cells] if stacked else _port_cell(native.cell, library),
+        cells if stacked else cells[0],
         return_sequences=bool(native.return_sequences),
         return_state=bool(native.return_state),
         go_backwards=bool(native.go_backwards),
@@ -143,7 +144,7 @@ def _port_cell(native: Any, library: ModuleType) -> KerasCell:
 def _copy_weights(native: Any, module: KerasCell) -> None:
     spec = module.cell.spec(module.input_size or 1)
     arrays = {name: view(getattr(native, name)) for name in KERAS.names(spec)}
-    # torch knows NumPy's half precision, but not the bfloat16 that Keras's backends add to NumPy.
+    # torch knows NumPy's half precision, but not the bfloat16 that TensorFlow adds to NumPy.
     arrays = {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in arrays.items()}
     source = KERAS.read(arrays, spec, 0)
     for name, shape in module.cell.shapes(module.input_size or 1).items():
