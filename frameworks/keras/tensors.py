@@ -33,7 +33,8 @@ def to_numpy(tensor: Any) -> Array:
     """Give a tensor or variable as NumPy."""
     tensor = tensor_of(tensor)
     if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu().numpy()
+        tensor = tensor.detach().cpu()
+        tensor = (tensor.float() if dtype_of(tensor) == "bfloat16" else tensor).numpy()  # which NumPy has not
     return np.asarray(tensor)
 
 

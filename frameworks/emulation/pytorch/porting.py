@@ -91,7 +91,6 @@ def _port_bidirectional(native: Any, library: ModuleType) -> nn.Module:
 
 def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
     cells, stacked = cells_of(native, library)
-    _require_one_dtype(type(native).__name__, [native])
     _warn_of_penalties(native, ["activity_regularizer"])
     flags: dict[str, Any] = {
         "return_sequences": bool(native.return_sequences),
@@ -107,6 +106,7 @@ def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
     else:
         modules = [_port_cell(cell, library) for cell in cells]
         layer = KerasRNN(modules if stacked else modules[0], **flags)
+    _require_one_dtype(type(native).__name__, [native])
     if native.stateful and native.states is not None:
         layer.store_states(_stored_states(native))
     return layer
@@ -156,7 +156,7 @@ def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
     input_size = int(native.kernel.shape[0])
     spec = slot.cell.spec(input_size)
     arrays = {name: view(getattr(native, name)) for name in KERAS.names(spec)}
-    # torch knows NumPy's half precision, but not the bfloat16 that Keras's backends add to NumPy.
+    # torch knows NumPy's half precision, but not the bfloat16 that TensorFlow adds to NumPy.
     arrays = {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in arrays.items()}
     source = KERAS.read(arrays, spec, 0)
     for name, shape in slot.cell.shapes(input_size).items():

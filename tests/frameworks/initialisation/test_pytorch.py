@@ -117,21 +117,22 @@ def test_a_layer_starts_as_keras_s_does(name: str) -> None:
 
 
 def test_the_forget_bias_starts_from_one_unless_it_is_told_not_to() -> None:
-    layer = KerasLSTM(3, input_size=2, bias_initializer="ones", unit_forget_bias=False)
+    layer: Any = KerasLSTM(3, input_size=2, bias_initializer="ones", unit_forget_bias=False)
     assert (layer.bias_ih_l0 == 1).all()
     layer = KerasLSTM(3, input_size=2, bias_initializer="random_normal")
     assert (layer.bias_ih_l0[3:6] == 1).all()
     assert (layer.bias_ih_l0 != 0).all()
-    assert not KerasLSTM(3, input_size=2, unit_forget_bias=False).bias_ih_l0.any()
+    layer = KerasLSTM(3, input_size=2, unit_forget_bias=False)
+    assert not layer.bias_ih_l0.any()
 
 
 def test_the_two_directions_start_apart() -> None:
-    layer = KerasBidirectional(KerasLSTM(3, input_size=2))
+    layer: Any = KerasBidirectional(KerasLSTM(3, input_size=2))
     assert (layer.weight_hh_l0 != layer.weight_hh_l0_reverse).any()
 
 
 def test_an_initialiser_of_torch_is_taken_as_it_is() -> None:
-    layer = KerasGRU(3, input_size=2, kernel_initializer=lambda weight: torch.nn.init.constant_(weight, 0.25))
+    layer: Any = KerasGRU(3, input_size=2, kernel_initializer=lambda weight: torch.nn.init.constant_(weight, 0.25))
     assert (layer.weight_ih_l0 == 0.25).all()
 
 

@@ -1,4 +1,4 @@
-"""A call of a Keras layer and of the module that emulates it, run alike: what they return, and the gradients of all they read."""
+"""A call of a Keras layer and of the module that emulates it, run alike: what they return, and all gradients."""
 
 from __future__ import annotations
 
@@ -209,8 +209,8 @@ class Comparison:
     def __str__(self) -> str:
         """Say what was found."""
         forms = form_of(self.expected.returned), form_of(self.actual.returned)
-        said = "alike" if forms[0] == forms[1] else f"{forms[0]} became {forms[1]}"
-        return f"nested {said}; returned {self.returned_error:.1e}, gradients {self.gradient_error:.1e}, to be {self.tolerance:.0e}"
+        said = "nested alike" if forms[0] == forms[1] else f"{forms[0]} became {forms[1]}"
+        return f"{said}; returned {self.returned_error:.1e}, gradients {self.gradient_error:.1e}, to be {self.tolerance:.0e}"
 
 
 def tolerance_of(layer: Any, dtype: str) -> float:
@@ -239,7 +239,7 @@ class Compared(Protocol):
 
 @pytest.fixture(scope="session")
 def compared() -> Compared:
-    """Call a Keras layer, and the module that emulates it, alike: everything in NumPy, states nested as the layer nests them."""
+    """Call a Keras layer and the module that emulates it alike: all in NumPy, states nested as the layer nests them."""
 
     def compare(
         layer: Any, module: Any, inputs: Array, *, gradients: bool = True, tolerance: float | None = None, **how: Any

@@ -26,7 +26,7 @@ def of_torch(function: Callable[[torch.Tensor], torch.Tensor]) -> tuple[Any, Any
     """Give values and the gradient of their sum of squares."""
     x = torch.from_numpy(GRID).requires_grad_()
     y = function(x)
-    (y * y).sum().backward()
+    torch.autograd.backward((y * y).sum())
     assert x.grad is not None
     return y.detach().numpy(), x.grad.numpy()
 
@@ -77,7 +77,8 @@ def test_keras_2_s_hard_sigmoid_is_steeper_than_keras_3_s() -> None:
 
 
 def test_torch_s_own_functions_would_not_do_in_float64() -> None:
-    for name, own in {"hard_sigmoid": torch.nn.functional.hardsigmoid, "softplus": torch.nn.functional.softplus}.items():
+    owns: dict[str, Any] = {"hard_sigmoid": torch.nn.functional.hardsigmoid, "softplus": torch.nn.functional.softplus}
+    for name, own in owns.items():
         pairs = zip(of_torch(own), of_torch(ACTIVATIONS[name]), strict=True)
         assert max(np.abs(found - expected).max() for found, expected in pairs) > 1e-10
 

@@ -117,9 +117,11 @@ def test_wrong_arguments_are_refused_by_name(name: str, refused: Any) -> None:
 
 @pytest.mark.parametrize("name", PENALTIES)
 def test_regularisers_and_constraints_are_refused_with_where_they_belong(name: str, refused: Any) -> None:
+    given: dict[str, Any] = {name: "l2"}
     with refused(name, "training loop", "penalty to the loss"):
-        KerasLSTM(4, **{name: "l2"})
-    KerasLSTM(4, **{name: None})
+        KerasLSTM(4, **given)
+    given[name] = None
+    KerasLSTM(4, **given)
 
 
 WRONG_CALLS: dict[str, tuple[Callable[[], Any], dict[str, Any], str]] = {

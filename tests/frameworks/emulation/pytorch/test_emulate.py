@@ -108,7 +108,7 @@ def cases(draw: st.DrawFn) -> Case:
         backward=tuple(draw(one)) if form == "Bidirectional of two" else cells,
         merge_mode=draw(st.sampled_from(MERGES)),
         flags={flag: draw(st.booleans()) for flag in flags},
-        go_backwards=draw(st.booleans()) if form != "Bidirectional" and form != "Bidirectional of stacks" else False,
+        go_backwards=draw(st.booleans()) if form not in {"Bidirectional", "Bidirectional of stacks"} else False,
         batch=draw(st.sampled_from((1, 3, 5))),
         time=draw(st.integers(1, 12)),
         mask=draw(st.sampled_from(("none", "right", "left", "holes", "whole rows", "nothing"))),

@@ -15,7 +15,7 @@ from frameworks.emulation.pytorch import KerasGRU, KerasGRUCell, KerasLSTMCell, 
 BATCH, INPUT, UNITS = 3, 2, 4
 NUMBERS = np.random.default_rng(0)
 X = NUMBERS.normal(size=(BATCH, INPUT))
-CELLS = {
+CELLS: dict[str, dict[str, Any]] = {
     "SimpleRNNCell": {"activation": "softsign"},
     "LSTMCell": {"recurrent_activation": "hard_sigmoid"},
     "GRUCell": {"reset_after": False, "use_bias": False},
