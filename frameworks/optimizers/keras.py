@@ -117,7 +117,9 @@ class TorchAdam(_TorchOptimizer):
         slots["exp_avg"] = m = first * slots["exp_avg"] + (1 - first) * g
         slots["exp_avg_sq"] = v = second * slots["exp_avg_sq"] + (1 - second) * g * g
         if self.settings["amsgrad"]:
-            slots["max_exp_avg_sq"] = v = ops.max(ops.stack([slots["max_exp_avg_sq"], v]), axis=0)
+            greatest = slots["max_exp_avg_sq"]
+            # Keras's own maximum computes in float32 on other backends than TensorFlow.
+            slots["max_exp_avg_sq"] = v = greatest + ops.relu(v - greatest)
         root = ops.sqrt(v) / ops.sqrt(1 - second**step) + number(self.settings["eps"])
         return p - rate / (1 - first**step) * m / root
 

@@ -6,7 +6,7 @@ Source: `update_step` of keras/src/optimizers/{nadam,adafactor,ftrl,lamb,schedul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch

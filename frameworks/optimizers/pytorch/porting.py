@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -14,8 +15,8 @@ from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartErr
 from frameworks.keras.tensors import to_numpy
 from frameworks.optimizers.fates import FATES, Fate
 from frameworks.optimizers.pytorch.arithmetic import Arithmetic
-from frameworks.optimizers.pytorch.following import KerasOptimizer
-from frameworks.optimizers.pytorch.pairing import Pairing, pair
+from frameworks.optimizers.pytorch.following import KerasOptimizer, Pairing
+from frameworks.optimizers.pytorch.pairing import pair
 from frameworks.optimizers.pytorch.schedules import Schedule, ScheduleLR, schedule_of
 from frameworks.optimizers.pytorch.wrapping import Wrapping
 
@@ -34,6 +35,7 @@ def optimizer_like(keras_optimizer: Any, parameters: Any) -> torch.optim.Optimiz
     arithmetic = _arithmetic()
     rate, schedule = _learning_rate(keras_optimizer, arithmetic)
     settings = _settings(keras_optimizer, rule)
+    _require_whole(pairings, kind, settings)
     if schedule is None and _is_stock(fate, settings):
         return _stock(kind, settings, rate, pairings, keras_optimizer)
     groups = _groups(pairings, keras_optimizer, settings["weight_decay"])
@@ -169,6 +171,25 @@ def _require_unconstrained(pairings: list[Pairing]) -> None:
                 must="be None",
                 but=f"is {type(pairing.variable.constraint).__name__}, which Keras applies after each step",
                 remedy="Apply it to the parameter yourself after each step, and leave it out here.",
+            )
+
+
+def _require_whole(pairings: list[Pairing], kind: str, settings: Mapping[str, Any]) -> None:
+    """Refuse two parameters for one variable, as biases are, where Keras looks at the variable as a whole."""
+    shares: dict[int, list[Pairing]] = {}
+    for pairing in pairings:
+        shares.setdefault(id(pairing.variable), []).append(pairing)
+    for share in shares.values():
+        variable = share[0].variable
+        if variable is None or len(share) == 1:
+            continue
+        whole = sum(pairing.parameter.numel() for pairing in share) == math.prod(variable.shape)
+        if kind in ("Adafactor", "Lamb") or settings["clipnorm"] or (settings["global_clipnorm"] and not whole):
+            raise NoCounterpartError.because(
+                f"the variable {variable.path} under keras.optimizers.{kind}",
+                must="be one parameter, for its norm or mean counts as a whole",
+                but=f"is {len(share)} parameters",
+                remedy="Freeze bias_hh of nn.LSTM and nn.RNN; for nn.GRU choose an optimizer and clipping by element.",
             )
 
 
