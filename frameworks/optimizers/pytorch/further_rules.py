@@ -40,12 +40,12 @@ class Nadam(Moments):
         torch._foreach_lerp_(m, grads, 1 - cast(group["beta_1"]))
         torch._foreach_mul_(v, cast(group["beta_2"]))
         torch._foreach_addcmul_(v, grads, grads, 1 - cast(group["beta_2"]))
-        ahead = torch._foreach_mul(m, (following / (1 - product * following)).item())
-        torch._foreach_add_(ahead, grads, alpha=((1 - now) / (1 - product)).item())
-        roots = torch._foreach_div(v, second.item())
-        torch._foreach_sqrt_(roots)
-        torch._foreach_add_(roots, group["epsilon"])
-        torch._foreach_addcdiv_(params, ahead, roots, -rate)
+        # v's correction is taken out of the root, which saves a pass over the parameters.
+        corrected = -rate * second.sqrt()
+        roots = torch._foreach_sqrt(v)
+        torch._foreach_add_(roots, (group["epsilon"] * second.sqrt()).item())
+        torch._foreach_addcdiv_(params, m, roots, (corrected * following / (1 - product * following)).item())
+        torch._foreach_addcdiv_(params, grads, roots, (corrected * (1 - now) / (1 - product)).item())
 
 
 class Adafactor(KerasOptimizer):
@@ -71,14 +71,14 @@ class Adafactor(KerasOptimizer):
 
     def update(self, group: Group, params: Tensors, grads: Tensors, slots: list[Tensors], rate: float) -> None:
         """Apply the rule, see the class."""
+        step = self.arithmetic.number(self.local_step(group), params[0].dtype)
+        beta, rate = (1 - step ** group["beta_2_decay"]).item(), min(rate, (1 / step.sqrt()).item())
+        least = self.arithmetic.cast(group["epsilon_2"])
         for param, grad, r, c, whole in zip(params, grads, *slots, strict=True):
-            step = self.arithmetic.number(self.local_step(group), param.dtype)
-            beta = (1 - step ** group["beta_2_decay"]).item()
             velocity = self._velocity(grad.square() + group["epsilon_1"], r, c, whole, beta)
             change = grad / velocity.sqrt()
             change /= (_root_mean_square(change) / group["clip_threshold"]).clamp(min=1)
-            relative = _root_mean_square(param).clamp(min=self.arithmetic.cast(group["epsilon_2"]))
-            param.sub_(change * (relative * min(rate, (1 / step.sqrt()).item())))
+            param.sub_(change * (_root_mean_square(param).clamp(min=least) * rate))
 
     def carried(self, slots: Mapping[str, Array], pairing: Pairing) -> dict[str, Array]:
         """Carry the means spread over the whole variable, and take them from the axis where they then lie."""

@@ -14,20 +14,20 @@ def exported() -> set[str]:
     return {name for name, value in vars(keras.optimizers).items() if isinstance(value, type)} - {"LegacyOptimizerWarning"}
 
 
-def test_every_optimizer_that_keras_exports_has_its_fate():
+def test_every_optimizer_that_keras_exports_has_its_fate() -> None:
     missing = exported() - FATES.keys() - {"TFOptimizer"}
     assert missing == set()
     assert FATES.keys() <= exported()
 
 
 @pytest.mark.parametrize("name", [name for name, fate in FATES.items() if not fate.rule])
-def test_a_refusal_says_why_and_what_to_do(name):
+def test_a_refusal_says_why_and_what_to_do(name: str) -> None:
     why, remedy = FATES[name].refused
     assert why
     assert remedy.endswith(".")
 
 
-def test_what_has_no_counterpart_is_refused_by_name(refused):
+def test_what_has_no_counterpart_is_refused_by_name(refused: Any) -> None:
     import keras
     import torch
 
@@ -38,7 +38,7 @@ def test_what_has_no_counterpart_is_refused_by_name(refused):
 
     class Wave(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
         def __call__(self, step: Any) -> Any:
-            return 0.1
+            return 0.1 * step
 
         def get_config(self) -> dict[str, Any]:
             return {}
@@ -55,7 +55,7 @@ def test_what_has_no_counterpart_is_refused_by_name(refused):
             optimizer_like(optimizer, parameters)
 
 
-def test_keras_2_is_refused_by_name(refused):
+def test_keras_2_is_refused_by_name(refused: Any) -> None:
     import tf_keras
     import torch
 
@@ -63,7 +63,7 @@ def test_keras_2_is_refused_by_name(refused):
         optimizer_like(tf_keras.optimizers.Adam(), [torch.nn.Parameter(torch.ones(2))])
 
 
-def test_a_constraint_is_refused(refused):
+def test_a_constraint_is_refused(refused: Any) -> None:
     import keras
     import torch
 
@@ -76,7 +76,7 @@ def test_a_constraint_is_refused(refused):
         optimizer_like(optimizer, [(layer, module)])
 
 
-def test_an_exclusion_before_the_optimizer_knows_its_variables_is_refused(refused):
+def test_an_exclusion_before_the_optimizer_knows_its_variables_is_refused(refused: Any) -> None:
     import keras
     import torch
 
@@ -86,7 +86,7 @@ def test_an_exclusion_before_the_optimizer_knows_its_variables_is_refused(refuse
         optimizer_like(optimizer, [torch.nn.Parameter(torch.ones(2))])
 
 
-def test_a_setting_that_is_not_known_is_refused(refused):
+def test_a_setting_that_is_not_known_is_refused(refused: Any) -> None:
     import torch
 
     from frameworks.optimizers.pytorch.rules import Adam
@@ -95,7 +95,7 @@ def test_a_setting_that_is_not_known_is_refused(refused):
         Adam([torch.nn.Parameter(torch.ones(2))], eps=1e-8)
 
 
-def test_sparse_gradients_are_refused(refused):
+def test_sparse_gradients_are_refused(refused: Any) -> None:
     import keras
     import torch
 

@@ -23,8 +23,8 @@ RATE = 2**-10
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize(("name", "settings"), CASES, ids=lambda value: str(value))
-def test_two_hundred_steps_are_those_of_torch(name, settings, stream, distance):
+@pytest.mark.parametrize(("name", "settings"), CASES, ids=str)
+def test_two_hundred_steps_are_those_of_torch(name: str, settings: dict[str, Any], stream: Any, distance: Any) -> None:
     import keras
     import torch
 
@@ -37,7 +37,7 @@ def test_two_hundred_steps_are_those_of_torch(name, settings, stream, distance):
 
 
 @pytest.mark.parametrize("name", ["Adam", "RMSprop", "SGD"])
-def test_keras_own_class_with_the_same_settings_goes_elsewhere(name, stream, distance):
+def test_keras_own_class_with_the_same_settings_goes_elsewhere(name: str, stream: Any, distance: Any) -> None:
     import keras
     import torch
 
@@ -52,7 +52,7 @@ def test_keras_own_class_with_the_same_settings_goes_elsewhere(name, stream, dis
     assert distance(expected, actual) > 1e-4
 
 
-def test_it_is_made_anew_from_its_configuration():
+def test_it_is_made_anew_from_its_configuration() -> None:
     import keras
     import torch
 
@@ -63,7 +63,7 @@ def test_it_is_made_anew_from_its_configuration():
     assert again.get_config()["weight_decay"] == 0.2
 
 
-def test_what_keras_cannot_hold_is_refused(refused):
+def test_what_keras_cannot_hold_is_refused(refused: Any) -> None:
     import torch
 
     parameters = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]

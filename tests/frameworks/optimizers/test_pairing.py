@@ -27,7 +27,7 @@ def twins(kind: str) -> tuple[Any, Any, Any, Any]:
 
 @pytest.mark.backend
 @pytest.mark.parametrize(("kind", "name"), [*((kind, "Adam") for kind in UNITS), ("LSTM", "Adafactor")])
-def test_a_recurrent_layer_trains_on_in_torch(kind, name, randomise):
+def test_a_recurrent_layer_trains_on_in_torch(kind: str, name: str, randomise: Any) -> None:
     import keras
     import torch
 
@@ -80,7 +80,7 @@ def linear(layer: Any) -> Any:
     return module
 
 
-def test_a_square_kernel_is_carried_by_its_values_or_as_a_layer():
+def test_a_square_kernel_is_carried_by_its_values_or_as_a_layer() -> None:
     layer, optimizer = trained()
     module = linear(layer)
     expected = optimizer._velocities[0].numpy().T
@@ -91,7 +91,7 @@ def test_a_square_kernel_is_carried_by_its_values_or_as_a_layer():
     assert not np.allclose(expected, expected.T)
 
 
-def test_what_does_not_pair_up_is_refused_by_name(refused):
+def test_what_does_not_pair_up_is_refused_by_name(refused: Any) -> None:
     import torch
 
     layer, optimizer = trained()
@@ -115,7 +115,9 @@ def test_what_does_not_pair_up_is_refused_by_name(refused):
     ("kind", "name", "settings"),
     [("GRU", "Adafactor", {}), ("GRU", "Adam", {"clipnorm": 1.0}), ("LSTM", "Adam", {"global_clipnorm": 1.0})],
 )
-def test_one_variable_as_two_parameters_is_refused_where_the_whole_of_it_counts(kind, name, settings, refused):
+def test_one_variable_as_two_parameters_is_refused_where_the_whole_of_it_counts(
+    kind: str, name: str, settings: dict[str, Any], refused: Any
+) -> None:
     import keras
     import torch
 
@@ -134,7 +136,7 @@ def test_one_variable_as_two_parameters_is_refused_where_the_whole_of_it_counts(
     optimizer_like(optimizer, [(layer, module)])
 
 
-def test_gates_in_another_order_are_not_taken_for_a_transposed_kernel(refused):
+def test_gates_in_another_order_are_not_taken_for_a_transposed_kernel(refused: Any) -> None:
     import keras
     import torch
 

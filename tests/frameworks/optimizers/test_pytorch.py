@@ -20,8 +20,8 @@ AROUND: dict[str, dict[str, Any]] = {
     "clipnorm, average": {"clipnorm": 1.0, "use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 7},
     "global_clipnorm, accumulation": {"global_clipnorm": 1.0, "gradient_accumulation_steps": 3},
 }
-TOGETHER = {"use_ema": True, "ema_overwrite_frequency": 2, "gradient_accumulation_steps": 3}
-VARIANTS = {
+TOGETHER: dict[str, Any] = {"use_ema": True, "ema_overwrite_frequency": 2, "gradient_accumulation_steps": 3}
+VARIANTS: dict[str, list[dict[str, Any]]] = {
     "SGD": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "Adam": [{"amsgrad": True}],
     "AdamW": [{"amsgrad": True}],
@@ -60,7 +60,7 @@ def label(value: Any) -> str | None:
 
 @pytest.mark.backend
 @pytest.mark.parametrize(("name", "settings"), CASES, ids=label)
-def test_two_hundred_steps_are_those_of_keras(name, settings, stream, distance):
+def test_two_hundred_steps_are_those_of_keras(name: str, settings: dict[str, Any], stream: Any, distance: Any) -> None:
     ours, theirs = make(name, settings), make(name, settings)
     variables, parameters = stream.variables(), stream.parameters()
     ours.build(variables)
@@ -74,7 +74,7 @@ def test_two_hundred_steps_are_those_of_keras(name, settings, stream, distance):
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", FOLLOWED)
-def test_training_goes_on_in_torch(name, stream, distance):
+def test_training_goes_on_in_torch(name: str, stream: Any, distance: Any) -> None:
     settings = {"gradient_accumulation_steps": 3, "use_ema": True, "learning_rate": SCHEDULE, "weight_decay": 0.1}
     keras_optimizer, variables, parameters = make(name, settings), stream.variables(), stream.parameters()
     halfway = stream.train_keras(keras_optimizer, variables, 0, 20)
@@ -88,7 +88,7 @@ def test_training_goes_on_in_torch(name, stream, distance):
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", ["SGD", "Adadelta"])
-def test_torchs_own_class_goes_on_where_it_is_exact(name, stream, distance):
+def test_torchs_own_class_goes_on_where_it_is_exact(name: str, stream: Any, distance: Any) -> None:
     import torch
 
     keras_optimizer, variables, parameters = make(name, {}), stream.variables(), stream.parameters()
@@ -99,7 +99,7 @@ def test_torchs_own_class_goes_on_where_it_is_exact(name, stream, distance):
     assert distance(expected, stream.train_torch(optimizer, parameters, 20, 40)) <= 1e-12
 
 
-def fill(parameters, values):
+def fill(parameters: list[Any], values: list[Any]) -> None:
     import torch
 
     with torch.no_grad():
@@ -107,21 +107,21 @@ def fill(parameters, values):
             parameter.copy_(torch.tensor(value))
 
 
-def build(optimizer, variables):
+def build(optimizer: Any, variables: list[Any]) -> Any:
     optimizer.build(variables)
     return optimizer
 
 
-def stream_copy(parameters):
+def stream_copy(parameters: list[Any]) -> list[Any]:
     return [copy.deepcopy(parameter) for parameter in parameters]
 
 
-def afresh_parameters(optimizer):
+def afresh_parameters(optimizer: Any) -> list[Any]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 @pytest.mark.backend
-def test_excluded_variables_do_not_decay(stream, distance):
+def test_excluded_variables_do_not_decay(stream: Any, distance: Any) -> None:
     optimizers = [make("Adam", {"weight_decay": 0.1}) for _ in range(3)]
     for one in optimizers[:2]:
         one.exclude_from_weight_decay(var_names=["bias"])
@@ -134,7 +134,7 @@ def test_excluded_variables_do_not_decay(stream, distance):
 
 
 @pytest.mark.backend
-def test_a_changed_learning_rate_is_followed_in_the_velocity(stream, distance):
+def test_a_changed_learning_rate_is_followed_in_the_velocity(stream: Any, distance: Any) -> None:
     import torch
 
     keras_optimizer, variables, parameters = make("SGD", {"momentum": 0.9}), stream.variables(), stream.parameters()
@@ -168,7 +168,9 @@ def test_a_changed_learning_rate_is_followed_in_the_velocity(stream, distance):
     ],
     ids=label,
 )
-def test_torchs_own_class_with_the_same_settings_goes_elsewhere(name, settings, stock, off, stream, distance):
+def test_torchs_own_class_with_the_same_settings_goes_elsewhere(
+    name: str, settings: dict[str, Any], stock: dict[str, Any], off: float, stream: Any, distance: Any
+) -> None:
     import torch
 
     variables, parameters, own = stream.variables(), stream.parameters(), stream.parameters()
@@ -180,17 +182,17 @@ def test_torchs_own_class_with_the_same_settings_goes_elsewhere(name, settings, 
 
 
 @pytest.mark.backend
-def test_the_roundings_of_the_other_backend_are_measurably_off(stream, distance):
+def test_the_roundings_of_the_other_backend_are_measurably_off(stream: Any, distance: Any) -> None:
     from frameworks.optimizers.pytorch.arithmetic import Arithmetic
     from frameworks.optimizers.pytorch.rules import Adam
 
-    settings = {"weight_decay": 0.1}
+    settings: dict[str, Any] = {"weight_decay": 0.1}
     variables, keras_optimizer = stream.variables(), make("Adam", settings)
     expected = stream.train_keras(keras_optimizer, variables)
     import keras
 
-    mine = keras.config.backend()
-    other = {"tensorflow": "torch", "torch": "tensorflow"}[mine]
+    mine: Any = keras.config.backend()
+    other: Any = {"tensorflow": "torch", "torch": "tensorflow"}[mine]
     errors = {}
     for backend in (mine, other):
         parameters = stream.parameters()
@@ -201,7 +203,7 @@ def test_the_roundings_of_the_other_backend_are_measurably_off(stream, distance)
 
 
 @pytest.mark.parametrize("name", FOLLOWED)
-def test_a_state_dict_and_a_copy_go_on_as_the_optimizer_would(name, stream):
+def test_a_state_dict_and_a_copy_go_on_as_the_optimizer_would(name: str, stream: Any) -> None:
     import torch
 
     settings = {"use_ema": True, "gradient_accumulation_steps": 2, "weight_decay": 0.1, "learning_rate": SCHEDULE}
@@ -224,7 +226,7 @@ def test_a_state_dict_and_a_copy_go_on_as_the_optimizer_would(name, stream):
 
 
 @pytest.mark.backend
-def test_averages_become_the_parameters_at_the_end(stream, distance):
+def test_averages_become_the_parameters_at_the_end(stream: Any, distance: Any) -> None:
     keras_optimizer, variables, parameters = make("SGD", {"use_ema": True}), stream.variables(), stream.parameters()
     optimizer: Any = optimizer_like(build(make("SGD", {"use_ema": True}), variables), parameters)
     stream.train_keras(keras_optimizer, variables, 0, 20)
@@ -237,7 +239,7 @@ def test_averages_become_the_parameters_at_the_end(stream, distance):
     assert distance(expected, last) > 1e-4
 
 
-def test_a_parameter_without_a_gradient_stays(stream):
+def test_a_parameter_without_a_gradient_stays(stream: Any) -> None:
     parameters = stream.parameters()
     optimizer = optimizer_like(make("AdamW", {}), parameters)
     parameters[0].grad = parameters[0].detach().clone()
@@ -246,7 +248,7 @@ def test_a_parameter_without_a_gradient_stays(stream):
     assert [bool((one == other).all()) for one, other in zip(before, parameters, strict=True)] == [False, True, True]
 
 
-def test_an_infinite_norm_makes_every_gradient_nan_as_in_keras(stream):
+def test_an_infinite_norm_makes_every_gradient_nan_as_in_keras(stream: Any) -> None:
     import torch
 
     parameters = stream.parameters()

@@ -24,7 +24,7 @@ SCHEDULES: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.backend
 @pytest.mark.parametrize(("name", "settings"), SCHEDULES, ids=[f"{name}{len(settings)}" for name, settings in SCHEDULES])
-def test_the_learning_rate_of_every_step_is_that_of_keras(name, settings):
+def test_the_learning_rate_of_every_step_is_that_of_keras(name: str, settings: dict[str, Any]) -> None:
     import keras
     import torch
 
@@ -41,11 +41,11 @@ def test_the_learning_rate_of_every_step_is_that_of_keras(name, settings):
     # A cosine of TensorFlow's is at times another float32 in its last place.
     off = 2**-23 * max(expected) if "Cosine" in name and keras.config.backend() == "tensorflow" else 0.0
     np.testing.assert_allclose(followed, expected, rtol=0, atol=off)
-    assert np.float32(followed).tolist() == followed
+    assert [float(np.float32(rate)) for rate in followed] == followed
     assert len(set(followed)) > 2
 
 
-def test_a_scheduler_goes_on_from_its_state_dict():
+def test_a_scheduler_goes_on_from_its_state_dict() -> None:
     import keras
     import torch
 
@@ -63,7 +63,7 @@ def test_a_scheduler_goes_on_from_its_state_dict():
     assert first.get_last_lr() == second.get_last_lr() != [0.01]
 
 
-def test_two_schedules_for_one_optimizer_are_refused(refused):
+def test_two_schedules_for_one_optimizer_are_refused(refused: Any) -> None:
     import keras
     import torch
 
@@ -73,7 +73,7 @@ def test_two_schedules_for_one_optimizer_are_refused(refused):
         schedule_like(schedule, optimizer)
 
 
-def test_a_schedule_of_somebody_else_is_refused(refused):
+def test_a_schedule_of_somebody_else_is_refused(refused: Any) -> None:
     import torch
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=1.0)
