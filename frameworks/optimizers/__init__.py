@@ -18,11 +18,11 @@ def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
     step. Slots and the step count of an optimizer that has already worked are carried over.
 
     Args:
-        optimizer: one of Keras 3's own; or torch.optim's SGD, Adam, AdamW or RMSprop, with one parameter group, that has not
-            worked yet.
+        optimizer: one of Keras 3's own; or torch.optim's SGD, Adam, AdamW or RMSprop, with one parameter group.
         parameters: towards PyTorch the parameters to optimize, in the order of the Keras model's trainable variables; or pairs,
             `[(keras_layer, torch_module), ...]` or `[(keras_variable, parameter), ...]`, a variable's path standing for it as
-            well. Recurrent layers, whose variables are not as many as torch's, go in pairs of layers. Towards Keras nothing.
+            well. Recurrent layers, whose variables are not as many as torch's, go in pairs of layers. Towards Keras the
+            variables in the order of torch's parameters, or pairs, and only for an optimizer that has already worked.
 
     Raises:
         GatewiseError: for an optimizer, schedule or setting without a counterpart, and for what does not pair up, by name.
@@ -40,7 +40,7 @@ def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
         )
     if packages.isdisjoint({"keras", "tf_keras"}):
         registry.load("keras")
-        return import_module("frameworks.optimizers.keras").optimizer_like(optimizer)
+        return import_module("frameworks.optimizers.keras").optimizer_like(optimizer, parameters)
     registry.load("pytorch")
     return import_module("frameworks.optimizers.pytorch.porting").optimizer_like(optimizer, parameters)
 

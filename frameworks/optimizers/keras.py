@@ -15,6 +15,9 @@ import keras
 from keras import ops
 
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
+from frameworks.keras.tensors import to_numpy
+from frameworks.optimizers.pytorch.following import Pairing
+from frameworks.optimizers.pytorch.pairing import pair
 
 Number = Callable[[float], Any]
 Slots = dict[str, Any]
@@ -169,7 +172,7 @@ _RULES: Mapping[str, type[_TorchOptimizer]] = {
 _WITHOUT_EFFECT = {"params", "lr", "initial_lr", "foreach", "fused", "capturable", "differentiable"}
 
 
-def optimizer_like(torch_optimizer: Any) -> keras.optimizers.Optimizer:
+def optimizer_like(torch_optimizer: Any, variables: Any = None) -> keras.optimizers.Optimizer:
     """Make the Keras optimizer that updates as a torch optimizer does, see `frameworks.optimizer_like`."""
     kind = type(torch_optimizer)
     if not kind.__module__.startswith("torch.optim.") or kind.__name__ not in _RULES:
@@ -179,8 +182,9 @@ def optimizer_like(torch_optimizer: Any) -> keras.optimizers.Optimizer:
             but=f"is a {kind.__name__} of {kind.__module__}",
             remedy="Derive from keras.optimizers.Optimizer and write its rule in update_step.",
         )
-    if torch_optimizer.state:
-        raise _unmapped("not have worked yet", "holds slots, which belong to parameters", "Make it before the first step")
+    if torch_optimizer.state and variables is None:
+        remedy = "Give Keras's variables in the order of the parameters, or pairs"
+        raise _unmapped("be given with variables once it has worked", "holds slots, which belong to parameters", remedy)
     if len(torch_optimizer.param_groups) != 1:
         found = f"has {len(torch_optimizer.param_groups)}"
         raise _unmapped("have one parameter group", found, "Keras has no groups: make an optimizer for each")
@@ -191,7 +195,34 @@ def optimizer_like(torch_optimizer: Any) -> keras.optimizers.Optimizer:
         raise _unmapped(
             "have settings that are known here", f"has {', '.join(sorted(unknown))}", "Use a pinned version of torch"
         )
-    return _RULES[kind.__name__](learning_rate=float(group["lr"]), **settings)
+    optimizer = _RULES[kind.__name__](learning_rate=float(group["lr"]), **settings)
+    if variables is not None:
+        _carry(torch_optimizer, optimizer, _pair(group["params"], variables))
+    return optimizer
+
+
+def _pair(parameters: list[Any], given: Any) -> list[Pairing]:
+    given = list(given.items() if isinstance(given, Mapping) else given)
+    if all(isinstance(one, keras.Variable) for one in given):
+        return pair(parameters, given)
+    return pair(given, None)
+
+
+def _carry(source: Any, optimizer: _TorchOptimizer, pairings: list[Pairing]) -> None:
+    variables = list({id(pairing.variable): pairing.variable for pairing in pairings}.values())
+    optimizer.build(variables)
+    at = {id(variable): index for index, variable in enumerate(variables)}
+    for name, slots in zip(optimizer.SLOTS, optimizer.slots, strict=True):
+        arrays = [to_numpy(slot).copy() for slot in slots]
+        for pairing in pairings:
+            tensor = source.state.get(pairing.parameter, {}).get(name)
+            if tensor is not None:
+                pairing.carry_back(to_numpy(tensor), arrays[at[id(pairing.variable)]])
+        for slot, array in zip(slots, arrays, strict=True):
+            slot.assign(array)
+    # SGD counts no steps, and only needs to know that it is not at its first.
+    steps = [int(state.get("step", 1)) for state in source.state.values()]
+    optimizer.iterations.assign(max(steps, default=0))
 
 
 def _unmapped(must: str, but: str, remedy: str) -> GatewiseError:

@@ -1,7 +1,7 @@
 """How long a step of an optimizer that follows Keras takes, against torch's own class of its family, both with foreach kernels.
 
-The two take turns in one run; the ratio is that of the best times, beside the median of the ratios. Nothing here fails, whatever
-the numbers: 1.1 is what to stay below.
+The two take turns in one run; the ratio is that of the best times, beside the median of the ratios. 1.1 is what to
+stay below; nothing here fails, whatever the numbers.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 Keras holds the learning rate in its float type, float32 unless `keras.config.set_floatx` says otherwise, on every backend. Its
 TensorFlow backend also rounds each Python number that a rule casts to the variables' dtype (betas, momentum, weight decay) to
 float32 on the way; its torch backend computes the share that weight decay leaves in the learning rate's dtype.
+
+Not followed: Keras's `maximum`, `minimum`, `where` and `clip` compute float64 in float32 on every backend but TensorFlow. That
+moves clipping by norms, the moving average, Adafactor, Lamb, Ftrl's l1 and ScheduleFreeAdamW's warm-up by some 1e-9 there.
 """
 
 from __future__ import annotations

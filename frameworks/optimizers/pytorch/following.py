@@ -38,6 +38,11 @@ class Pairing:
     carry: Callable[[Array], Array] = np.asarray
     transposes: bool = False
 
+    def carry_back(self, array: Array, result: Array) -> None:
+        """Write an array shaped as the parameter into one shaped as the variable; of a pair of biases each fills its own."""
+        places = self.carry(np.arange(result.size).reshape(result.shape))
+        result.reshape(-1, copy=False)[places] = array
+
 
 class KerasOptimizer(torch.optim.Optimizer):
     """A torch optimizer that updates as the Keras optimizer of the same name does.

@@ -32,8 +32,15 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
     Raises:
         GatewiseError: for what does not pair up, by name.
     """
-    given = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
-    if not given or all(isinstance(one, nn.Parameter) for one in given):
+    given = list(parameters.items() if isinstance(parameters, Mapping) else parameters or ())
+    if not given:
+        raise InvalidValueError.because(
+            "the parameters",
+            must="be given",
+            but="are none",
+            remedy="Pass module.parameters(), or pairs of layers and modules.",
+        )
+    if all(isinstance(one, nn.Parameter) for one in given):
         if variables is None:
             return [Pairing(one) for one in given]
         _require_count(len(given), variables)

@@ -1,7 +1,7 @@
 """Keras's learning-rate schedules in torch: the rate by step, in the dtype and order of operations in which Keras computes it.
 
 Equal to Keras's to the last bit, but for the cosines on its TensorFlow backend, where the last place of a float32 is another at
-times.
+times, and when a graph that TensorFlow has rewritten, as `fit` runs it, divides by a constant.
 
 Source: `__call__` in keras/src/optimizers/schedules/learning_rate_schedule.py.
 """

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from frameworks import optimizer_like
+from frameworks import copy_weights, optimizer_like
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("SGD", {}),
@@ -50,6 +51,37 @@ def test_keras_own_class_with_the_same_settings_goes_elsewhere(name: str, stream
     expected = stream.train_torch(getattr(torch.optim, name)(parameters, lr=RATE, **settings), parameters)
     actual = stream.train_keras(getattr(keras.optimizers, name)(learning_rate=RATE, **own), variables)
     assert distance(expected, actual) > 1e-4
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize(("name", "settings"), CASES, ids=str)
+def test_training_goes_on_in_keras(name: str, settings: dict[str, Any], stream: Any, distance: Any) -> None:
+    import torch
+
+    variables, parameters = stream.variables(), stream.parameters()
+    theirs = getattr(torch.optim, name)(parameters, lr=RATE, **settings)
+    for variable, value in zip(variables, stream.train_torch(theirs, parameters, 0, 20), strict=True):
+        variable.assign(value.T if value.shape == (3, 5) else value)
+    ours = optimizer_like(theirs, variables)
+    expected = stream.train_torch(theirs, parameters, 20, 30)
+    assert distance(expected, stream.train_keras(ours, variables, 20, 30)) <= 1e-12
+
+
+def test_gates_find_their_places_on_the_way_back(randomise: Any) -> None:
+    import keras
+    import torch
+
+    layer, module = keras.layers.GRU(4), torch.nn.GRU(3, 4)
+    layer.build((None, None, 3))
+    copy_weights(randomise(module), layer)
+    theirs = torch.optim.Adam(module.parameters(), lr=0.0, betas=(0.0, 0.0))
+    for parameter in module.parameters():
+        parameter.grad = parameter.detach().clone()
+    theirs.step()
+    ours = optimizer_like(theirs, [(layer, module)])
+    # Without betas the first moment is the gradient, here the weight itself, and the copied weights say where it belongs.
+    for moment, variable in zip(ours.slots[0], layer.trainable_variables, strict=True):
+        np.testing.assert_array_equal(moment.numpy(), variable.numpy())
 
 
 def test_it_is_made_anew_from_its_configuration() -> None:

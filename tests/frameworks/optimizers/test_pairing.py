@@ -101,6 +101,8 @@ def test_what_does_not_pair_up_is_refused_by_name(refused: Any) -> None:
         (other.parameters(), layer.kernel.path),
         (wide.parameters(), "(5, 3)"),
         ([module.weight], "be as many"),
+        (None, "are none"),
+        ([], "are none"),
         ([(layer, wide)], layer.kernel.path),
         ({layer.kernel.path: module.weight}, f"leave out {layer.bias.path}"),
         ({"elsewhere": module.weight}, "elsewhere"),
