@@ -49,7 +49,7 @@ def tolerance(name: str, settings: dict[str, Any]) -> float:
 
     named = {"clipnorm", "global_clipnorm", "use_ema", "warmup_steps", "l1_regularization_strength"}
     coarse = name in ("Adafactor", "Lamb") or named & settings.keys()
-    return 1e-6 if coarse and keras.config.backend() != "tensorflow" else 1e-12
+    return 1e-7 if coarse and keras.config.backend() != "tensorflow" else 1e-12
 
 
 def label(value: Any) -> str | None:
