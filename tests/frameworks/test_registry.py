@@ -170,7 +170,8 @@ def test_frameworks_never_imports_compare_and_only_adapters_import_frameworks() 
     for file in files:
         roots = {name.partition(".")[0] for name in imports_of(file)}
         assert "compare" not in roots, file
-        inside = {"keras": "keras", "pytorch": "torch"}.get(file.parent.name)
+        folders = {"keras": "keras", "pytorch": "torch"}
+        inside = folders.get(file.parent.name) or folders.get(file.stem)
         assert roots & HEAVY <= ({inside} if inside else set()), file
 
 

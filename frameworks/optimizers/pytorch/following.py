@@ -101,7 +101,7 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make one step, as Keras's `apply` does.
+        """Make one step, as Keras's `apply` does; none where no parameter has a gradient, which Keras refuses.
 
         Args:
             closure: computes the loss and its gradients anew.
@@ -109,10 +109,11 @@ class KerasOptimizer(torch.optim.Optimizer):
         loss = None if closure is None else torch.enable_grad()(closure)()
         batches = [(group, [one for one in group["params"] if one.grad is not None]) for group in self.param_groups]
         params = [one for _, some in batches for one in some]
-        if params:
-            self._update(batches, self._gradients(params))
-            if self.wrapping.use_ema:
-                self._average()
+        if not params:
+            return loss
+        self._update(batches, self._gradients(params))
+        if self.wrapping.use_ema:
+            self._average()
         for group in self.param_groups:
             group["iterations"] += 1
         return loss
@@ -129,7 +130,7 @@ class KerasOptimizer(torch.optim.Optimizer):
             group: the group's settings.
             params: what to change in place, at least one.
             grads: shaped as they are, and not to be changed.
-            slots: likewise, a list for each name in `SLOTS`; None where `initial` gave none.
+            slots: what to change in place too, a list for each name in `SLOTS`; of None where `initial` gave none.
             rate: the learning rate.
         """
         raise NotImplementedError
