@@ -32,6 +32,7 @@ check: lint types test
 
 bench: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/bench_copying.py
+	$(BIN)/python tests/benchmarks/bench_optimizers.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

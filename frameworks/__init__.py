@@ -3,6 +3,7 @@
 from frameworks.copying import convert, copy_weights
 from frameworks.emulation import emulate
 from frameworks.errors import GatewiseError
+from frameworks.optimizers import optimizer_like, schedule_like
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.registry import adapt, build
@@ -21,4 +22,6 @@ __all__ = [
     "convert",
     "copy_weights",
     "emulate",
+    "optimizer_like",
+    "schedule_like",
 ]

@@ -1,0 +1,1 @@
+"""Keras's update rules and learning-rate schedules, written in torch."""

@@ -1,0 +1,152 @@
+"""Slots reach the parameters that stand for their variables, in torch's layout."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frameworks import copy_weights, optimizer_like
+
+UNITS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
+
+
+def twins(kind: str) -> tuple[Any, Any, Any, Any]:
+    """A Keras layer and a torch module of its weights, and another of each to hold gradients."""
+    import keras
+    import torch
+
+    layers = [keras.layers.Bidirectional(getattr(keras.layers, kind)(4, dtype="float64"), dtype="float64") for _ in range(2)]
+    modules = [getattr(torch.nn, UNITS[kind])(3, 4, bidirectional=True, batch_first=True).double() for _ in range(2)]
+    for layer in layers:
+        layer.build((None, None, 3))
+    for module in modules:
+        for name, parameter in module.named_parameters():
+            parameter.requires_grad_(kind == "GRU" or "bias_hh" not in name)
+    return layers[0], modules[0], layers[1], modules[1]
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize(("kind", "name"), [*((kind, "Adam") for kind in UNITS), ("LSTM", "Adafactor")])
+def test_a_recurrent_layer_trains_on_in_torch(kind: str, name: str, randomise: Any) -> None:
+    import keras
+    import torch
+
+    layer, module, keras_gradient, torch_gradient = twins(kind)
+    randomise(layer)
+    optimizer: Any = getattr(keras.optimizers, name)(0.01)
+
+    def apply_in_keras(seed: int) -> None:
+        randomise(keras_gradient, seed)
+        gradients = [keras.ops.copy(one.value) for one in keras_gradient.trainable_variables]
+        optimizer.apply(gradients, layer.trainable_variables)
+
+    def apply_in_torch(follower: torch.optim.Optimizer, seed: int) -> None:
+        # The layout of gradients is that of weights, and copy_weights knows it.
+        copy_weights(randomise(keras_gradient, seed), torch_gradient)
+        for parameter, gradient in zip(module.parameters(), torch_gradient.parameters(), strict=True):
+            parameter.grad = gradient.detach().clone() if parameter.requires_grad else None
+        follower.step()
+
+    for seed in range(3):
+        apply_in_keras(seed)
+    copy_weights(layer, module)
+    follower = optimizer_like(optimizer, [(layer, module)])
+    for seed in range(3, 6):
+        apply_in_keras(seed)
+        apply_in_torch(follower, seed)
+    copy_weights(layer, torch_gradient)
+    exact = keras.config.backend() == "tensorflow" or name == "Adam"
+    for (path, expected), actual in zip(torch_gradient.named_parameters(), module.parameters(), strict=True):
+        np.testing.assert_allclose(actual.detach(), expected.detach(), rtol=0, atol=1e-12 if exact else 1e-6, err_msg=path)
+
+
+def trained() -> tuple[Any, Any]:
+    """A Dense layer with a square kernel, and an Adam that has worked on it."""
+    import keras
+
+    layer = keras.layers.Dense(3, bias_initializer="normal")
+    layer.build((None, 3))
+    optimizer = keras.optimizers.Adam()
+    optimizer.apply([keras.ops.ones(one.shape) * 0.5 + one for one in layer.trainable_variables], layer.trainable_variables)
+    return layer, optimizer
+
+
+def linear(layer: Any) -> Any:
+    import torch
+
+    module = torch.nn.Linear(3, 3)
+    kernel, bias = (one.numpy() for one in layer.trainable_variables)
+    module.load_state_dict({"weight": torch.tensor(kernel.T.copy()), "bias": torch.tensor(bias)})
+    return module
+
+
+def test_a_square_kernel_is_carried_by_its_values_or_as_a_layer() -> None:
+    layer, optimizer = trained()
+    module = linear(layer)
+    expected = optimizer._velocities[0].numpy().T
+    named = {layer.bias.path: module.bias, layer.kernel.path: module.weight}
+    for given in (module.parameters(), [(layer, module)], named, list(zip(layer.variables, module.parameters(), strict=True))):
+        follower = optimizer_like(optimizer, given)
+        np.testing.assert_array_equal(follower.state[module.weight]["velocity"], expected)
+    assert not np.allclose(expected, expected.T)
+
+
+def test_what_does_not_pair_up_is_refused_by_name(refused: Any) -> None:
+    import torch
+
+    layer, optimizer = trained()
+    other, wide = torch.nn.Linear(3, 3), torch.nn.Linear(3, 5)
+    module = linear(layer)
+    for given, said in (
+        (other.parameters(), layer.kernel.path),
+        (wide.parameters(), "(5, 3)"),
+        ([module.weight], "be as many"),
+        (None, "are none"),
+        ([], "are none"),
+        ([(layer, wide)], layer.kernel.path),
+        ({layer.kernel.path: module.weight}, f"leave out {layer.bias.path}"),
+        ({"elsewhere": module.weight}, "elsewhere"),
+        ([{"params": [module.weight]}], "dict"),
+        ([(layer, torch.nn.LSTM(3, 3))], "layer"),
+    ):
+        with refused(said):
+            optimizer_like(optimizer, given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "settings"),
+    [("GRU", "Adafactor", {}), ("GRU", "Adam", {"clipnorm": 1.0}), ("LSTM", "Adam", {"global_clipnorm": 1.0})],
+)
+def test_one_variable_as_two_parameters_is_refused_where_the_whole_of_it_counts(
+    kind: str, name: str, settings: dict[str, Any], refused: Any
+) -> None:
+    import keras
+    import torch
+
+    layer = getattr(keras.layers, kind)(4)
+    layer.build((None, None, 3))
+    module = getattr(torch.nn, kind)(3, 4)
+    copy_weights(layer, module)
+    optimizer = getattr(keras.optimizers, name)(**settings)
+    optimizer.build(layer.trainable_variables)
+    with refused("bias", "2 parameters"):
+        optimizer_like(optimizer, [(layer, module)])
+    optimizer = keras.optimizers.Adam(global_clipnorm=1.0) if kind == "GRU" else keras.optimizers.Adam(clipnorm=1.0)
+    module.requires_grad_(kind == "GRU")
+    for weight in (module.weight_ih_l0, module.weight_hh_l0, module.bias_ih_l0):
+        weight.requires_grad_()
+    optimizer_like(optimizer, [(layer, module)])
+
+
+def test_gates_in_another_order_are_not_taken_for_a_transposed_kernel(refused: Any) -> None:
+    import keras
+    import torch
+
+    layer = keras.layers.GRU(4)
+    layer.build((None, None, 3))
+    module = torch.nn.GRU(3, 4)
+    copy_weights(layer, module)
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(layer.trainable_variables[:2])
+    with refused("another gate order", "[(keras_layer, torch_module), ...]"):
+        optimizer_like(optimizer, [module.weight_ih_l0, module.weight_hh_l0])
