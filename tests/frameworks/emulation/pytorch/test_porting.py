@@ -94,7 +94,7 @@ def own_cell() -> Any:
         state_size = output_size = UNITS
 
         def call(self, inputs: Any, states: Any) -> Any:
-            return inputs + states[0], states
+            return states[0] + inputs[:, :1], states
 
     class OwnGRUCell(keras.layers.GRUCell):  # type: ignore[misc,name-defined,unused-ignore]
         def call(self, inputs: Any, states: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002  Keras's
