@@ -188,11 +188,12 @@ def _lstm_step(recurrent: _Recurrent, act: Activation, gate_act: Activation) -> 
 
 
 def _gru_step(recurrent: _Recurrent, act: Activation, gate_act: Activation) -> Step:
+    bias = recurrent.weight.new_zeros(()) if recurrent.bias is None else recurrent.bias
+
     def step(x: Tensor, states: States) -> States:
         (h,) = states
         x_r, x_z, x_g = x.chunk(3, dim=-1)
-        zero = x.new_zeros(()) if recurrent.bias is None else recurrent.bias
-        h_r, h_z, h_g = recurrent(zero, h).chunk(3, dim=-1)
+        h_r, h_z, h_g = recurrent(bias, h).chunk(3, dim=-1)
         r, z = gate_act(x_r + h_r), gate_act(x_z + h_z)
         g = act(x_g + r * h_g)
         return (z * h + (1 - z) * g,)

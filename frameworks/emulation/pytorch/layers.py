@@ -12,7 +12,7 @@ from frameworks.emulation.pytorch.directions import Reading
 from frameworks.emulation.pytorch.modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
 from frameworks.emulation.pytorch.recurrent import KerasLayer
 from frameworks.errors import InvalidTypeError, InvalidValueError
-from frameworks.options import MergeMode
+from frameworks.options import KerasOptions, MergeMode
 
 
 class KerasRNN(KerasLayer):
@@ -165,6 +165,7 @@ class KerasBidirectional(KerasLayer):
                 )
         other = _backward_twin(layer) if backward_layer is None else backward_layer
         _require_joinable(layer, other)
+        KerasOptions(merge_mode=merge_mode)  # refuses one that Keras does not have
         readings = []
         for one, end in ((layer, ""), (other, "_reverse")):
             (reading,) = one.readings
@@ -178,7 +179,6 @@ class KerasBidirectional(KerasLayer):
             merge_mode=merge_mode,
             compute_dtype=layer.compute_dtype,
         )
-        self.options  # noqa: B018  refuses a merge mode that Keras does not have
         for one, reading in zip((layer, other), readings, strict=True):
             for slot, own in zip(reading.slots, one.slots, strict=True):
                 self.adopt(slot.suffix, one, own.suffix)

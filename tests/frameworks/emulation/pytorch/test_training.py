@@ -21,7 +21,6 @@ STEPS, RATE = 20, 1 / 16
 LAYERS: dict[str, dict[str, Any]] = {
     "SimpleRNN": {},
     "LSTM": {},
-    "LSTM, hard sigmoid": {"recurrent_activation": "hard_sigmoid"},
     "GRU": {},
     "GRU, reset before": {"reset_after": False},
     "two": {},
