@@ -149,7 +149,7 @@ def test_a_layer_begins_as_torchs_does(kind: str, cls: Any) -> None:
     weights = [to_numpy(one) for one in layer.weights]
     for weight in weights:
         assert np.abs(weight).max() <= 0.2
-        assert np.abs(weight).max() > 0.17  # 1 / sqrt(25) is the bound, and the smallest has 25 numbers
+        assert np.abs(weight).max() > 0.1  # 1 / sqrt(25) is the bound: half of it would show, and the smallest has 25 numbers
         assert np.unique(weight).size > 0.99 * weight.size
     assert np.concatenate([weight.ravel() for weight in weights]).std() == pytest.approx(0.2 / 3**0.5, rel=0.05)
     assert not np.array_equal(to_numpy(layer.bias_ih_l0), to_numpy(layer.bias_hh_l0))
