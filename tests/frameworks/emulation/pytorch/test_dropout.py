@@ -36,8 +36,6 @@ RATES = [
     {"dropout": 0.5, "recurrent_dropout": 0.3},
     {"dropout": 1.0},
     {"recurrent_dropout": 1.0},
-    {"dropout": 1.0, "recurrent_dropout": 0.5},
-    {"dropout": 0.0},
 ]
 
 

@@ -277,7 +277,7 @@ def deviating(case: Case) -> bool:
 
 
 @pytest.mark.backend
-@settings(max_examples=80)
+@settings(max_examples=64)
 @given(case=cases())
 def test_the_emulation_returns_what_the_layer_returns_gradients_included(case: Case, compared: Compared) -> None:
     assume(not deviating(case))

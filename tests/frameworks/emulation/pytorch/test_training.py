@@ -35,7 +35,7 @@ def make(name: str) -> Any:
     return getattr(layers, name.partition(",")[0])(UNITS, **how, **LAYERS[name])
 
 
-def train_keras(layer: Any) -> None:
+def train_keras(layer: Any, steps: int = STEPS) -> None:
     keras = import_module("keras")
     ops = keras.ops
     x, target, mask = (ops.convert_to_tensor(array) for array in (X, TARGET, MASK))
@@ -44,7 +44,7 @@ def train_keras(layer: Any) -> None:
     def loss() -> Any:
         return ops.mean(ops.square(layer(x, mask=mask) - target))
 
-    for _ in range(STEPS):
+    for _ in range(steps):
         if keras.backend.backend() == "tensorflow":
             tensorflow = import_module("tensorflow")
             with tensorflow.GradientTape() as tape:
@@ -55,9 +55,9 @@ def train_keras(layer: Any) -> None:
         optimizer.apply(gradients, layer.trainable_variables)
 
 
-def train_torch(module: Any) -> None:
+def train_torch(module: Any, steps: int = STEPS) -> None:
     optimizer = torch.optim.SGD(module.parameters(), lr=RATE)
-    for _ in range(STEPS):
+    for _ in range(steps):
         optimizer.zero_grad()
         loss = torch.nn.functional.mse_loss(module(torch.from_numpy(X), mask=torch.from_numpy(MASK)), torch.from_numpy(TARGET))
         torch.autograd.backward(loss)
@@ -99,7 +99,7 @@ def test_what_does_not_train_in_keras_does_not_train_here(randomise: Any) -> Non
         "bias_ih_l0",
     }
     start = emulate(layer)
-    train_keras(layer)
-    train_torch(module)
+    train_keras(layer, steps=4)
+    train_torch(module, steps=4)
     assert distance(module, emulate(layer)) < 1e-5
-    assert distance(module, start) > 1e-2
+    assert distance(module, start) > 1e-3
