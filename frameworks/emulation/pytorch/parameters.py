@@ -139,10 +139,28 @@ class CellHolder(nn.Module):
             fill(parameter.detach().chunk(len(gates))[gates.index("forget")], "ones")
 
     def adopt(self, suffix: str, other: CellHolder, other_suffix: str) -> None:
-        """Keep the parameters of another module's cell as one's own."""
-        for name, parameter in other.named_parameters(recurse=False):
-            if name.endswith(other_suffix) and name.removesuffix(other_suffix) in CellWeights._fields:
-                self.register_parameter(f"{name.removesuffix(other_suffix)}{suffix}", parameter)
+        """Keep the parameters of another module's cell as one's own.
+
+        Args:
+            suffix: of the parameters' names here.
+            other: the module that has them.
+            other_suffix: of their names there.
+
+        Raises:
+            GatewiseError: for weights that are no plain parameters: what is computed of others would be lost.
+        """
+        found = dict(other.named_parameters(recurse=False))
+        for name in self._names[suffix]:
+            parameter = found.get(f"{name}{other_suffix}")
+            if parameter is None:
+                raise InvalidValueError.because(
+                    f"{name}{other_suffix} of the {type(other).__name__}",
+                    must="be a plain parameter",
+                    but="is none: it is parametrised (weight_norm, spectral_norm) or pruned",
+                    remedy="Wrap the layer first and parametrise the wrapper, or make it plain with "
+                    "torch.nn.utils.parametrize.remove_parametrizations.",
+                )
+            self.register_parameter(f"{name}{suffix}", parameter)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         slot = self.slots[0]

@@ -23,6 +23,7 @@ from frameworks.emulation.pytorch import (
     KerasSimpleRNN,
     KerasSimpleRNNCell,
 )
+from frameworks.errors import GatewiseError
 
 INPUT, UNITS = 3, 4
 X = torch.randn(2, 5, INPUT)
@@ -175,3 +176,10 @@ def test_dtype_and_device_are_the_parameters() -> None:
     assert {each.dtype for each in mixed.parameters()} == {torch.float32}
     assert mixed(X).dtype == torch.bfloat16
     assert KerasLSTM(UNITS, dtype=torch.float64)(X).dtype == torch.float64
+
+
+def test_a_parametrised_layer_is_not_taken_over() -> None:
+    layer = KerasLSTM(3, input_size=2)
+    torch.nn.utils.parametrizations.weight_norm(layer, "weight_ih_l0")
+    with pytest.raises(GatewiseError, match=r"weight_ih_l0 .* must be a plain parameter"):
+        KerasBidirectional(layer)
