@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,7 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command is None:
         parser.print_help()
         return 2
-    return _report(given.out, given.only, check=given.check)
+    if given.full and given.check:
+        parser.error("--check runs the short versions: leave out --full")
+    return _report(given.out, given.only, check=given.check, full=given.full)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,12 +37,15 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--check", action="store_true", help="write nothing; fail if the reports in DIR no longer say what a run says"
     )
+    report.add_argument(
+        "--full", action="store_true", help="run the long versions too; may be interrupted, and goes on where it was"
+    )
     return parser
 
 
-def _report(out: Path, only: str | None, *, check: bool) -> int:
+def _report(out: Path, only: str | None, *, check: bool, full: bool) -> int:
     from compare.pages import PAGES
-    from compare.report import check_report, make_report
+    from compare.report import check_report
     from frameworks.errors import GatewiseError
 
     began = time.monotonic()
@@ -54,7 +60,12 @@ def _report(out: Path, only: str | None, *, check: bool) -> int:
                 print(line)
             print(f"{out}: {'out of date' if found else 'says what a fresh run says'}")
             return 1 if found else 0
-        results = make_report(out, only, progress)
+        results = _make(out, only, progress, full=full)
+    except KeyboardInterrupt:
+        if not full:
+            raise
+        print(f"gatewise: interrupted. Finished steps are kept in {out}; the same command goes on from there.", file=sys.stderr)
+        return 130
     except GatewiseError as error:
         print(f"gatewise: {error}", file=sys.stderr)
         return 2
@@ -64,3 +75,14 @@ def _report(out: Path, only: str | None, *, check: bool) -> int:
     failed = [page.file for page in PAGES if page.covers(results) and not page.passed(results)]
     print(f"{out}: written in {time.monotonic() - began:.0f} s" + (f"; FAILED: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
+
+
+def _make(out: Path, only: str | None, progress: Callable[[str], None], *, full: bool) -> dict[str, Any]:
+    from compare.report import make_report
+
+    if not full:
+        return make_report(out, only, progress)
+    from compare.bars import Bars
+
+    with Bars() as bars:
+        return make_report(out, only, progress, bars.tell)

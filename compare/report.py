@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,27 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from compare.environment import read_environment
+from compare.experiments.long.parts import PARTS
 from compare.figures.canvas import load_matplotlib
+from compare.full import Told, run_parts
 from compare.pages import INDEX, PAGES, Index, Page
+from compare.processes import ReportFailedError, settings_of
 from compare.results import Results, Value, disagreements, environment, read_results, write_results
 from compare.schedule import Job, share
-from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.errors import InvalidValueError
 
 Progress = Callable[[str], None]
 RESULTS = "results.json"
+LONG = "long"
+"""In the results: what the long runs found. In the folder of the reports, with a dot: where they keep what is finished."""
 
 
-class ReportFailedError(GatewiseError, RuntimeError):
-    """An experiment that did not run to its end."""
-
-
-def make_report(out: Path, only: str | None, progress: Progress) -> dict[str, Any]:
+def make_report(out: Path, only: str | None, progress: Progress, told: Told | None = None) -> dict[str, Any]:
     """Run the experiments, and write results, pages and figures.
 
     Args:
         out: the folder; made if it is not there.
         only: the name of one page, of which alone the experiments are run; the others' results are kept.
         progress: is told what is going on.
+        told: runs the long versions too, and is told of their steps; when None, the results of earlier ones are kept.
 
     Returns:
         All results, those kept included.
@@ -43,12 +46,20 @@ def make_report(out: Path, only: str | None, progress: Progress) -> dict[str, An
     pages = _choose(only)
     if out.exists() and not out.is_dir():
         raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Give another --out.")
-    kept = read_results(out / RESULTS) if only is not None and (out / RESULTS).exists() else {}
+    kept = read_results(out / RESULTS) if (out / RESULTS).exists() else {}
+    long = {name: found for name, found in kept.pop(LONG, {}).items() if name in PARTS}
     fresh = _run(pages, progress)
+    if only is None:
+        kept = {}
     _require_same_versions(kept, fresh)
-    results: dict[str, Any] = {**kept, **fresh}
+    if told is not None:
+        long |= run_parts({name: PARTS[name] for page in pages for name in page.long}, out / f".{LONG}", told)
+    ordered = {name: long[name] for name in PARTS if name in long}
+    results: dict[str, Any] = {**kept, **fresh, **({LONG: ordered} if ordered else {})}
     progress("writing pages and figures")
     _write(out, results, pages)
+    if told is not None:
+        shutil.rmtree(out / f".{LONG}")
     return results
 
 
@@ -123,7 +134,7 @@ def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
 
 def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
     command = [sys.executable, "-m", "compare.experiments", "--out", str(path), *job.experiments]
-    environment_of_job = {**os.environ, **_settings(job.backend)}
+    environment_of_job = {**os.environ, **settings_of(job.backend)}
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(command, env=environment_of_job, stdout=subprocess.PIPE, stderr=errors, text=True) as process,  # noqa: S603
@@ -139,23 +150,6 @@ def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
                 remedy="Install what the message names, or report it with the message.",
             )
     return read_results(path)
-
-
-def _settings(backend: str) -> dict[str, str]:
-    """Give the environment of an experiment: its backend, the CPU, and this very project, however it was started.
-
-    One thread each: on matrices this small torch's others only wait, spinning, and where the cores are taken that wait is most
-    of the run.
-    """
-    root = str(Path(__file__).resolve().parents[1])
-    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {
-        "KERAS_BACKEND": backend,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": paths,
-    }
 
 
 def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> Iterator[str]:

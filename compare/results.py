@@ -113,7 +113,10 @@ def read_results(path: Path) -> dict[str, Any]:
         tree: dict[str, Any] = _decode(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InvalidValueError.because(
-            str(path), must="hold the results of a report", but=f"cannot be read: {error}", remedy="Run `gatewise report`."
+            str(path),
+            must="hold the results of a report",
+            but=f"cannot be read: {error}",
+            remedy="Delete it, and run `gatewise report`.",
         ) from error
     if isinstance(tree, Value):
         raise InvalidValueError.because(

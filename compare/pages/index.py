@@ -29,7 +29,7 @@ class Index:
             "What is the same between recurrent layers in Keras and PyTorch, what is not, and how to carry it over. The numbers, "
             "the printed arrays and the maps on these pages were made by running both frameworks; no number is written by hand.",
             table(("page", "checks", "verdict"), rows),
-            f"Run with {versions(results)}; Keras on {' and '.join(backends)}.",
+            f"Run with {versions(results['environment'])}; Keras on {' and '.join(backends)}.",
             "Everything that the pages say stands as data in [results.json](results.json).",
             code(
                 "sh",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class Page:
         verdict: gives the answer in a line.
         body: gives the tables and the code.
         figures: pictures beside it.
+        long: the parts of `gatewise report --full` whose results it shows where they have been run.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Page:
     verdict: Callable[[Tree], str]
     body: Callable[[Tree], str]
     figures: tuple[Figure, ...] = ()
+    long: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -61,6 +63,7 @@ class Page:
     def passed(self, results: Tree) -> bool:
         """Tell whether every measured error is within what is allowed, and every exact yes is a yes."""
         trees: list[Results] = [results[name][backend] for backend, name in self.experiments]
+        trees += [results["long"][name] for name in self.long if name in results.get("long", {})]
         return all(all_passed(tree) and all(value.value is not False for _, value in leaves(tree)) for tree in trees)
 
     def render(self, results: Tree) -> str:
@@ -72,15 +75,29 @@ class Page:
             f"**Verdict.** {state}{self.verdict(results)}",
             self.body(results).strip(),
             "## How to reproduce",
-            code("sh", f"make report                        # all pages\n.venv/bin/gatewise report --only {self.name}"),
-            f"Run with {versions(results)}, on the CPU. Errors are largest absolute differences.",
+            code("sh", "\n".join(self._commands())),
+            f"Run with {versions(results['environment'])}, on the CPU. Errors are largest absolute differences.",
+            *self._long_runs(results),
         ]
         return "\n\n".join(parts) + "\n"
 
+    def _commands(self) -> Iterator[str]:
+        yield "make report                        # all pages"
+        yield f".venv/bin/gatewise report --only {self.name}"
+        if self.long:
+            yield f".venv/bin/gatewise report --only {self.name} --full     # the long runs; may be interrupted"
 
-def versions(results: Tree) -> str:
-    """Name the versions that the results were made with."""
-    found = {name: value.value for name, value in results["environment"].items()}
+    def _long_runs(self, results: Tree) -> Iterator[str]:
+        made = {versions(results["long"][name]["environment"]) for name in self.long if name in results.get("long", {})}
+        if made:
+            yield f"The long runs were made by `gatewise report --full` with {'; and with '.join(sorted(made))}."
+        if self.long and any(name not in results.get("long", {}) for name in self.long):
+            yield "Not all long runs of this page have been made: `gatewise report --full` makes them."
+
+
+def versions(environment: Tree) -> str:
+    """Name the versions that results were made with."""
+    found = {name: value.value for name, value in environment.items()}
     return ", ".join(f"{name} {found[name]}" for name in ("keras", "tensorflow", "torch", "numpy", "python") if name in found)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from compare import cli, report
 from compare.pages import INDEX, PAGES
+from compare.processes import settings_of
 from compare.results import Value, control, environment, exact, leaves, measured, read_results, write_results
 from compare.schedule import Job
 
@@ -133,7 +134,7 @@ def test_one_page_is_run_and_written_and_the_others_are_kept(tmp_path: Path, cap
 def test_an_experiment_that_fails_is_told_with_its_message_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(report, "_settings", lambda backend: {"KERAS_BACKEND": "no such backend"}, raising=True)
+    monkeypatch.setattr(report, "settings_of", lambda backend: {"KERAS_BACKEND": "no such backend"}, raising=True)
     assert cli.main(["report", "--out", str(tmp_path / "out"), "--only", "weights"]) == 2
     assert "no such backend" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -157,7 +158,7 @@ def test_every_experiment_runs_once_and_no_process_has_two_backends(tmp_path: Pa
 
 def test_an_experiment_runs_on_one_thread_of_the_cpu_whatever_the_caller_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
-    settings = report._settings("torch")
+    settings = settings_of("torch")
     assert settings["OMP_NUM_THREADS"] == "1"
     assert settings["CUDA_VISIBLE_DEVICES"] == "-1"
     assert settings["KERAS_BACKEND"] == "torch"

@@ -1,0 +1,58 @@
+"""Showing how far the long runs are: a bar a part on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from frameworks.errors import MissingFrameworkError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_TENTH = 10
+
+
+class Bars:
+    """A bar for each part that is running or finished, on stderr.
+
+    Raises:
+        GatewiseError: if rich is not installed.
+    """
+
+    def __init__(self) -> None:
+        """Load rich, but show nothing yet."""
+        try:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        except ImportError as error:
+            raise MissingFrameworkError.because(
+                "rich",
+                must="be importable to show the progress of the long runs",
+                but=f"importing it failed with: {error}",
+                remedy="Install it with: pip install 'gatewise[reports]'.",
+            ) from error
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._console = Console(stderr=True)
+        self._progress = Progress(*columns, console=self._console)
+        self._tasks: dict[str, tuple[TaskID, int]] = {}
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def tell(self, name: str, done: int, steps: int) -> None:
+        """Show that a part has finished so many of its steps."""
+        if name not in self._tasks:
+            self._tasks[name] = (self._progress.add_task(name, total=steps, completed=done), -1)
+        task, tenth = self._tasks[name]
+        self._progress.update(task, completed=done)
+        reached = _TENTH * done // max(1, steps)
+        if not self._console.is_terminal and reached != tenth:
+            print(f"{name}: {done} of {steps} steps", file=sys.stderr, flush=True)
+        self._tasks[name] = (task, reached)

@@ -1,0 +1,37 @@
+"""The parts of the long runs, as data: which experiment, with which arguments, and how many steps its bar has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from compare.environment import read_environment
+
+
+@dataclass(frozen=True)
+class Part:
+    """A long experiment with its arguments.
+
+    Args:
+        module: whose `run(progress, checkpoint, **arguments)` gives Results, and goes on from the checkpoint.
+        steps: how many steps `progress(done, steps)` will tell of.
+        arguments: JSON's types.
+        backend: Keras's.
+    """
+
+    module: str
+    steps: int
+    arguments: Mapping[str, Any]
+    backend: str = "tensorflow"
+
+    @property
+    def settings(self) -> str:
+        """What its results depend on: what is kept of a run with other settings is not gone on with."""
+        versions = {name: version for name, version in read_environment().items() if name != "cores"}
+        return f"{self.module} {dict(self.arguments)} on {self.backend}, {self.steps} steps, {versions}"
+
+
+PARTS: Mapping[str, Part] = MappingProxyType({})
+"""By the name of its results; the longest first, so that two processes side by side end at about the same time."""
