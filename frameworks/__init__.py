@@ -3,6 +3,7 @@
 from frameworks.copying import convert, copy_weights
 from frameworks.emulation import emulate
 from frameworks.errors import GatewiseError
+from frameworks.losses import loss_like
 from frameworks.optimizers import optimizer_like, schedule_like
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
@@ -22,6 +23,7 @@ __all__ = [
     "convert",
     "copy_weights",
     "emulate",
+    "loss_like",
     "optimizer_like",
     "schedule_like",
 ]

@@ -48,6 +48,6 @@ def test_compare_alone_loads_nothing_heavy() -> None:
     assert loaded_after("import compare").isdisjoint({*HEAVY, "frameworks"})
 
 
-@pytest.mark.parametrize("statement", ["import frameworks, compare", "import compare.cli"])
+@pytest.mark.parametrize("statement", ["import frameworks, compare", "import compare.cli", "import compare.training"])
 def test_no_framework_is_loaded_by_an_import(statement: str) -> None:
     assert loaded_after(statement).isdisjoint({*HEAVY} - {"numpy"})

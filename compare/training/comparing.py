@@ -1,0 +1,183 @@
+"""Training a Keras model and its PyTorch port on the same batches by the same rule, and recording how they part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.training.parameters import is_stored, kind_of, reader
+from compare.training.together import train_together
+from compare.training.trajectory import Trajectory
+from frameworks import loss_like, optimizer_like, registry
+from frameworks.errors import InvalidValueError, NoCounterpartError
+
+Array = npt.NDArray[Any]
+Batch = tuple[Array, Array]
+
+
+def compare_training(
+    keras_model: Any,
+    module: Any,
+    batch_of: Callable[[int], Batch],
+    steps: int,
+    *,
+    optimizer: Any,
+    loss: Any,
+    pairs: Sequence[tuple[Any, Any]] | None = None,
+    **recording: Any,
+) -> Trajectory:
+    """Train a Keras model and its port side by side: the same batches, the same loss, the same rule.
+
+    Both are trained in place, and nothing is made equal first: copy the weights before, and freeze torch's second biases, or
+    the distances will show it.
+
+    Args:
+        keras_model: built; on Keras's TensorFlow or torch backend.
+        module: a torch.nn.Module that is called as the model is.
+        batch_of: gives the inputs and targets of a step, counted from 0, as NumPy; the same ones whenever it is asked.
+        steps: how many.
+        optimizer: of Keras; the module's is `optimizer_like` of it.
+        loss: one of Keras's, or its name; the module's is `loss_like` of it. In float64 it must be made with dtype="float64".
+        pairs: the Keras layers that have parameters, each with the torch module that stands for it; when None, all of either
+            model in the order in which they were added.
+        recording: every, checkpoint and progress, as `train_together` takes them.
+
+    Returns:
+        The losses of "keras" and "pytorch", and the distances by parameter, `LAYER.NAME`; an LSTM's two biases count by their
+        sum.
+
+    Raises:
+        GatewiseError: for an optimizer, schedule or loss without a counterpart, parameters that do not pair up, dropout,
+            regularisers, and what `train_together` refuses.
+    """
+    registry.load("keras")
+    registry.load("pytorch")
+    from compare.training import keras as in_keras
+    from compare.training import pytorch as in_pytorch
+
+    found = list(pairs) if pairs is not None else _pair_layers(keras_model, module)
+    theirs = _loss_object(loss, keras_model)
+    ours = loss_like(theirs)
+    if not optimizer.built:
+        optimizer.build(keras_model.trainable_variables)
+    followed = optimizer_like(optimizer, found)
+    names = _names(found)
+
+    def keras_loss(inputs: Any, targets: Any) -> Any:
+        return theirs(targets, keras_model(inputs, training=True))
+
+    def torch_loss(inputs: Array, targets: Array) -> Any:
+        import torch
+
+        return ours(module(torch.as_tensor(inputs)), torch.as_tensor(targets))
+
+    sides: dict[str, Any] = {
+        "keras": in_keras.KerasSide(
+            keras_model, optimizer, keras_loss, reader(zip(names, (one for one, _ in found), strict=True))
+        ),
+        "pytorch": in_pytorch.PyTorchSide(
+            module, followed, torch_loss, reader(zip(names, (one for _, one in found), strict=True))
+        ),
+    }
+    if steps:
+        for name, side in sides.items():
+            _require_determined(name, side, batch_of(0))
+        _require_no_further_losses(keras_model)
+    return train_together(sides, batch_of, steps, **recording)
+
+
+def _loss_object(loss: Any, model: Any) -> Any:
+    """Give the loss as an object, in the model's dtype."""
+    from frameworks.losses.pytorch import named_loss
+
+    dtype = str(model.trainable_variables[0].dtype)
+    if isinstance(loss, str):
+        return named_loss(loss, dtype)
+    found = getattr(loss, "dtype", dtype)
+    if found != dtype:
+        raise InvalidValueError.because(
+            "the loss",
+            must=f"compute in the model's dtype, {dtype}",
+            but=f"computes in {found}",
+            remedy=f'Make it with dtype="{dtype}".',
+        )
+    return loss
+
+
+def _pair_layers(model: Any, module: Any) -> list[tuple[Any, Any]]:
+    layers, modules = list(_keras_leaves(model)), list(_torch_leaves(module))
+    kinds = [", ".join(kind_of(one).partition(" ")[2] for one in side) for side in (layers, modules)]
+    if len(layers) != len(modules) or any(
+        is_stored(one) != is_stored(other) for one, other in zip(layers, modules, strict=True)
+    ):
+        raise InvalidValueError.because(
+            "the layers of the module",
+            must=f"pair up with those of the Keras model, {kinds[0]}",
+            but=f"are {kinds[1]}",
+            remedy="Pass pairs=[(keras_layer, torch_module), ...].",
+        )
+    return list(zip(layers, modules, strict=True))
+
+
+def _keras_leaves(layer: Any) -> Iterator[Any]:
+    """Yield the layers with parameters, a recurrent one as a whole."""
+    import keras
+
+    inner = (
+        []
+        if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
+        else layer._flatten_layers(include_self=False, recursive=False)
+    )
+    inner = [one for one in inner if one.weights]
+    if inner:
+        for one in inner:
+            yield from _keras_leaves(one)
+    elif layer.weights:
+        yield layer
+
+
+def _torch_leaves(module: Any) -> Iterator[Any]:
+    inner = [one for one in module.children() if any(True for _ in one.parameters())]
+    if inner:
+        for one in inner:
+            yield from _torch_leaves(one)
+    elif any(True for _ in module.parameters()):
+        yield module
+
+
+def _names(pairs: Sequence[tuple[Any, Any]]) -> list[str]:
+    """Name each pair by its Keras layer, numbered where two are called alike."""
+    names = [layer.name for layer, _ in pairs]
+    return [name if names.count(name) == 1 else f"{name} ({names[:at].count(name)})" for at, name in enumerate(names)]
+
+
+def _require_determined(name: str, side: Any, batch: Batch) -> None:
+    """Refuse a model that draws random numbers in training, by its loss on one batch, twice."""
+    import torch
+
+    from frameworks.keras.tensors import to_numpy
+
+    before = side.state()
+    with torch.random.fork_rng(devices=[]):
+        losses = [float(to_numpy(side.loss_of(*batch))) for _ in range(2)]
+    side.restore(before)
+    if losses[0] != losses[1] and not any(np.isnan(losses)):
+        raise NoCounterpartError.because(
+            f"the training of {name}",
+            must="depend on parameters and batches alone",
+            but=f"gives a loss of {losses[0]} and then of {losses[1]} on the same batch",
+            remedy="Set the dropout rates to 0 for the comparison: the frameworks draw other numbers.",
+        )
+
+
+def _require_no_further_losses(model: Any) -> None:
+    if model.losses:
+        raise NoCounterpartError.because(
+            "the Keras model",
+            must="be trained on the loss alone",
+            but=f"adds {len(model.losses)} losses of its own, by regularisers or add_loss",
+            remedy="Leave them out for the comparison; in torch they belong into the training loop.",
+        )

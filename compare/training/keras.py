@@ -1,0 +1,111 @@
+"""Training a Keras model one step a call: compiled on the TensorFlow backend, with plain autograd on torch's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from compare.training.states import Array, require_same
+from frameworks.errors import NoCounterpartError
+from frameworks.keras.tensors import to_numpy
+
+
+class KerasSide:
+    """A model of Keras and its optimizer, see `compare.training.Side`."""
+
+    framework = "keras"
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Any,
+        loss_of: Callable[..., Any],
+        parameters: Callable[[], Mapping[str, Array]],
+        signature: Any = None,
+    ) -> None:
+        """Take a built model and an optimizer of its own.
+
+        Args:
+            model: a Keras model or layer, built.
+            optimizer: of Keras; built here if it is not.
+            loss_of: gives the scalar loss of a batch's arrays, in training mode.
+            parameters: gives the parameters under the names and in the shapes that all sides share.
+            signature: of the batch, where TensorFlow must not compile anew for each batch size.
+        """
+        self.model, self.optimizer, self.loss_of, self.parameters = model, optimizer, loss_of, parameters
+        if not optimizer.built:
+            optimizer.build(model.trainable_variables)
+        backend = keras.config.backend()
+        if backend not in _STEPS:
+            raise NoCounterpartError.because(
+                "a training on Keras",
+                must=f"run on the backend {' or '.join(_STEPS)}",
+                but=f"runs on {backend}",
+                remedy="Set KERAS_BACKEND before Keras is imported.",
+            )
+        self._step = _STEPS[backend](model, optimizer, loss_of, signature)
+
+    def step(self, batch: Any) -> float:
+        """Train on a batch, and give the loss before."""
+        return float(self._step(*batch))
+
+    def state(self) -> dict[str, Array]:
+        """Give all that another side of the same making needs to go on exactly."""
+        return {name: np.array(to_numpy(variable)) for name, variable in self._variables().items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on where `state` was taken.
+
+        Raises:
+            GatewiseError: for the state of something else; nothing is written then.
+        """
+        require_same(state, self.state())
+        for name, variable in self._variables().items():
+            variable.assign(state[name])
+
+    def _variables(self) -> dict[str, Any]:
+        # By number: Keras numbers its names through the whole process.
+        kinds = {"model": self.model.variables, "optimizer": self.optimizer.variables}
+        return {f"{kind}/{index}": variable for kind, found in kinds.items() for index, variable in enumerate(found)}
+
+
+def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    import tensorflow as tf
+
+    variables = model.trainable_variables
+
+    @tf.function(input_signature=signature, reduce_retracing=signature is None)  # type: ignore[untyped-decorator]
+    def step(*batch: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = loss_of(*batch)
+        # An embedding's gradient comes as one row a token. Keras's optimizers square the rows before they are added, which is
+        # no rule of theirs on other backends; as a tensor it is added up first.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
+        optimizer.apply(gradients, variables)
+        return loss
+
+    compiled: Callable[..., Any] = step
+    return compiled
+
+
+def _autograd_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    import torch
+
+    del signature
+    variables = model.trainable_variables
+
+    def step(*batch: Any) -> Any:
+        model.zero_grad()
+        loss = loss_of(*batch)
+        loss.backward()
+        with torch.no_grad():
+            optimizer.apply([variable.value.grad for variable in variables], variables)
+        return loss.detach()
+
+    return step
+
+
+_STEPS = {"tensorflow": _compiled_step, "torch": _autograd_step}

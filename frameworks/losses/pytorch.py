@@ -1,0 +1,199 @@
+"""Keras's losses in torch: the rule of each over the last axis, and the reductions.
+
+Source: keras/src/losses/losses.py and loss.py, keras/src/backend/tensorflow/nn.py. The mean over the last axis
+comes first, then that over what is left: the mean over all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import keras
+import torch
+from torch import nn
+from torch.nn import functional
+
+from frameworks.errors import InvalidTypeError, NoCounterpartError
+
+Tensor = torch.Tensor
+Rule = Callable[..., tuple[Tensor, Tensor | None]]
+"""Of prediction, target and Keras's settings: the loss of each element, (*batch,), and where it counts; None for everywhere."""
+
+_REDUCTIONS: Mapping[str | None, str] = MappingProxyType(
+    {"sum_over_batch_size": "mean", "mean": "mean", "sum": "sum", "none": "none", None: "none"}
+)
+
+
+_LOG_2 = float(torch.log(torch.tensor(2.0)))
+"""In float32, as Keras computes it whatever the dtype of the rest."""
+
+
+class KerasLoss(nn.Module):
+    """A loss by Keras's rule. See `frameworks.loss_like`."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any], reduction: str) -> None:
+        """Choose a rule.
+
+        Args:
+            name: of Keras's class.
+            settings: its arguments, but for reduction, name and dtype.
+            reduction: "mean", "sum" or "none".
+        """
+        super().__init__()
+        self.name, self.settings, self.reduction = name, dict(settings), reduction
+
+    def forward(self, prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Give the loss: a scalar, or that of each element, (*batch,), where nothing is reduced."""
+        if self.name != "SparseCategoricalCrossentropy":
+            target = target.to(prediction.dtype)  # as Keras casts it
+        each, counts = RULES[self.name](prediction, target, **self.settings)
+        if mask is not None:
+            counts = mask if counts is None else counts & mask
+        if counts is not None:
+            each = each * counts
+        if self.reduction == "none":
+            return each
+        total = each.sum()
+        if self.reduction == "sum":
+            return total
+        number = each.numel() if counts is None else int(counts.sum())
+        return total / number if number else total
+
+    def extra_repr(self) -> str:
+        """Show the rule and its settings."""
+        return ", ".join([self.name, *(f"{name}={value!r}" for name, value in self.settings.items()), self.reduction])
+
+
+def _mean_squared(prediction: Tensor, target: Tensor) -> tuple[Tensor, None]:
+    return ((prediction - target) ** 2).mean(-1), None
+
+
+def _mean_absolute(prediction: Tensor, target: Tensor) -> tuple[Tensor, None]:
+    return (prediction - target).abs().mean(-1), None
+
+
+def _huber(prediction: Tensor, target: Tensor, delta: float) -> tuple[Tensor, None]:
+    return functional.huber_loss(prediction, target, reduction="none", delta=delta).mean(-1), None
+
+
+def _log_cosh(prediction: Tensor, target: Tensor) -> tuple[Tensor, None]:
+    distance = (prediction - target).abs()
+    return (distance + functional.softplus(-2 * distance) - _LOG_2).mean(-1), None
+
+
+def _binary(prediction: Tensor, target: Tensor, *, from_logits: bool, label_smoothing: float, axis: int) -> tuple[Tensor, None]:
+    target = target * (1 - label_smoothing) + 0.5 * label_smoothing
+    if from_logits:
+        return functional.binary_cross_entropy_with_logits(prediction, target, reduction="none").mean(-1), None
+    inside = _clipped(prediction)
+    return -(target * inside.log() + (1 - target) * (1 - inside).log()).mean(-1), None
+
+
+def _categorical(
+    prediction: Tensor, target: Tensor, *, from_logits: bool, label_smoothing: float, axis: int
+) -> tuple[Tensor, None]:
+    target = target * (1 - label_smoothing) + label_smoothing / target.shape[-1]
+    return -(target * _log_probabilities(prediction, from_logits=from_logits)).sum(-1), None
+
+
+def _sparse(
+    prediction: Tensor, target: Tensor, *, from_logits: bool, ignore_class: int | None, axis: int
+) -> tuple[Tensor, Tensor | None]:
+    if target.ndim == prediction.ndim:
+        target = target.squeeze(-1)
+    counts = None if ignore_class is None else target != ignore_class
+    classes = target if counts is None else torch.where(counts, target, 0)
+    chosen = _log_probabilities(prediction, from_logits=from_logits).gather(-1, classes.long().unsqueeze(-1))
+    return -chosen.squeeze(-1), counts
+
+
+def _log_probabilities(prediction: Tensor, *, from_logits: bool) -> Tensor:
+    if from_logits:
+        return functional.log_softmax(prediction, -1)
+    return _clipped(prediction / prediction.sum(-1, keepdim=True)).log()
+
+
+def _clipped(probabilities: Tensor) -> Tensor:
+    """Keep probabilities away from 0 and 1. There Keras's backends differ in which they do first, clip or normalise."""
+    distance = keras.config.epsilon()
+    return probabilities.clamp(distance, 1 - distance)
+
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "MeanSquaredError": _mean_squared,
+        "MeanAbsoluteError": _mean_absolute,
+        "Huber": _huber,
+        "LogCosh": _log_cosh,
+        "BinaryCrossentropy": _binary,
+        "CategoricalCrossentropy": _categorical,
+        "SparseCategoricalCrossentropy": _sparse,
+    }
+)
+"""By the name of Keras's class."""
+
+
+def loss_like(keras_loss: Any) -> KerasLoss:
+    """Make the torch loss that gives what a Keras loss gives, see `frameworks.loss_like`."""
+    loss = named_loss(keras_loss) if isinstance(keras_loss, str) else keras_loss
+    kind = type(loss)
+    if not isinstance(loss, keras.losses.Loss):
+        raise InvalidTypeError.because(
+            "the loss",
+            must="be a loss object of Keras or its name",
+            but=f"is {loss!r}",
+            remedy="Pass the object, such as keras.losses.MeanSquaredError().",
+        )
+    if kind.__name__ not in RULES or not kind.__module__.startswith("keras.src."):
+        raise _unknown(f"a {kind.__name__} of {kind.__module__}")
+    settings = loss._fn_kwargs  # its configuration leaves some out, such as Huber's delta
+    _require_last_axis(kind.__name__, settings)
+    if loss.reduction not in _REDUCTIONS:
+        raise NoCounterpartError.because(
+            "the loss's reduction",
+            must=f"be one of {', '.join(name for name in _REDUCTIONS if name)}",
+            but=f"is {loss.reduction!r}",
+            remedy="Sample weights are not carried over: use 'sum_over_batch_size'.",
+        )
+    return KerasLoss(kind.__name__, settings, _REDUCTIONS[loss.reduction])
+
+
+def named_loss(name: str, dtype: str | None = None) -> Any:
+    """Make the Keras loss that a name stands for, with Keras's defaults.
+
+    Args:
+        name: such as "mse".
+        dtype: to compute in; Keras's floatx when None.
+
+    Raises:
+        GatewiseError: for a name that stands for none of RULES.
+    """
+    try:
+        found = keras.losses.get(name)
+    except ValueError:
+        raise _unknown(f"{name!r}") from None
+    kind = "".join(part.capitalize() for part in found.__name__.split("_"))  # mean_squared_error: MeanSquaredError
+    if kind not in RULES:
+        raise _unknown(f"{name!r}")
+    return getattr(keras.losses, kind)(dtype=dtype)
+
+
+def _unknown(what: str) -> NoCounterpartError:
+    return NoCounterpartError.because(
+        "the loss",
+        must=f"be one of Keras's {', '.join(RULES)}",
+        but=f"is {what}",
+        remedy="Write the torch loss yourself and hold it against Keras's on the same arrays before you train with it.",
+    )
+
+
+def _require_last_axis(name: str, settings: Mapping[str, Any]) -> None:
+    if settings.get("axis", -1) != -1:
+        raise NoCounterpartError.because(
+            f"the axis of keras.losses.{name}",
+            must="be -1, the last",
+            but=f"is {settings['axis']}",
+            remedy="Move the classes to the last axis.",
+        )

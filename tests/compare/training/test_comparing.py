@@ -1,0 +1,171 @@
+"""A Keras model and its port trained side by side, and what must not be trained so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from compare.training import Checkpoint, compare_training
+from frameworks import GatewiseError, copy_weights
+from frameworks.keras.tensors import to_numpy
+
+WORDS, CLASSES, TIME = 11, 4, 6
+
+
+class Port(nn.Module):
+    """Embedding, LSTM, Linear: the class of a word at each step."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(WORDS, 5)
+        self.lstm = nn.LSTM(5, 7, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(7, CLASSES)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.dropout(self.lstm(self.embedding(tokens))[0]))
+        return logits
+
+
+def build(dropout: float = 0.0, **arguments: Any) -> tuple[Any, Port]:
+    """The model and its port, in float64, with equal weights and one trained bias."""
+    dtype = {"dtype": "float64"}
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((TIME,), dtype="int32"),
+            keras.layers.Embedding(WORDS, 5, **dtype),
+            keras.layers.LSTM(7, return_sequences=True, **dtype, **arguments),
+            keras.layers.Dropout(dropout, **dtype),
+            keras.layers.Dense(CLASSES, **dtype),
+        ]
+    )
+    port = Port(dropout).double()
+    with torch.no_grad():
+        embedding, lstm, _, head = model.layers
+        port.embedding.weight.copy_(torch.from_numpy(to_numpy(embedding.embeddings)))
+        port.head.weight.copy_(torch.from_numpy(to_numpy(head.kernel)).T)
+        port.head.bias.copy_(torch.from_numpy(to_numpy(head.bias)))
+    copy_weights(lstm, port.lstm)
+    port.lstm.bias_hh_l0.requires_grad = False
+    return model, port
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Nothing is compiled, which takes longer than the few steps."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(run_eagerly=True)
+    yield
+    tf.config.run_functions_eagerly(run_eagerly=False)
+
+
+def batch_of(step: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(step)
+    tokens = rng.integers(0, WORDS, (8, TIME), dtype=np.int32)
+    return tokens, tokens % CLASSES
+
+
+def loss(**arguments: Any) -> Any:
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, **{"dtype": "float64", **arguments})
+
+
+@pytest.mark.backend
+def test_a_port_that_is_right_trains_as_the_model_does() -> None:
+    model, port = build()
+    found = compare_training(model, port, batch_of, 40, optimizer=keras.optimizers.Adam(0.02), loss=loss())
+    # Elsewhere Keras multiplies matrices in float32.
+    allowed = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-4
+    assert found.farthest("pytorch").max() < allowed
+    assert found.loss_gap("pytorch").max() < allowed
+    assert found.losses["keras"][-5:].mean() < found.losses["keras"][:5].mean() - 0.05
+    assert set(found.distances["pytorch"]) == {
+        f"{layer.name}.{name}"
+        for layer, names in zip(
+            [model.layers[0], model.layers[1], model.layers[3]],
+            [("embeddings",), ("kernel", "recurrent_kernel", "bias"), ("kernel", "bias")],
+            strict=True,
+        )
+        for name in names
+    }
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_two_biases_trained_show_in_the_bias_first() -> None:
+    model, port = build()
+    port.lstm.bias_hh_l0.requires_grad = True
+    found = compare_training(model, port, batch_of, 10, optimizer=keras.optimizers.SGD(0.1), loss=loss(), every=1)
+    after_one = {name: values[1] for name, values in found.distances["pytorch"].items()}
+    lstm = model.layers[1].name
+    assert after_one[f"{lstm}.bias"] > 1e-5
+    assert after_one[f"{lstm}.recurrent_kernel"] < 1e-16
+
+
+def test_the_loss_and_the_parameters_are_those_of_keras_own_fit() -> None:
+    model, port = build()
+    own = keras.models.clone_model(model)
+    own.set_weights(model.get_weights())
+    own.compile(keras.optimizers.SGD(0.125), loss())
+    first = float(own.evaluate(*batch_of(0), verbose=0))
+    found = compare_training(model, port, batch_of, 3, optimizer=keras.optimizers.SGD(0.125), loss=loss())
+    assert abs(found.losses["pytorch"][0] - first) < 1e-6  # Keras sums it up in float32
+    for step in range(3):
+        own.train_on_batch(*batch_of(step))
+    for one, other in zip(own.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-15)
+
+
+@pytest.mark.backend
+@pytest.mark.usefixtures("eagerly")
+def test_an_interrupted_comparison_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    def run(steps: int, checkpoint: Checkpoint | None) -> Any:
+        model, port = build()
+        optimizer = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.01, 3, 0.8))
+        return compare_training(model, port, batch_of, steps, optimizer=optimizer, loss=loss(), checkpoint=checkpoint)
+
+    checkpoint = Checkpoint(tmp_path / "run.npz", {})
+    run(2, checkpoint)
+    resumed, whole = run(4, checkpoint), run(4, None)
+    for side in ("keras", "pytorch"):
+        np.testing.assert_array_equal(resumed.losses[side], whole.losses[side])
+
+
+def refused(message: str, model: Any, port: nn.Module, **arguments: Any) -> None:
+    before = [weight.copy() for weight in model.get_weights()]
+    given: Mapping[str, Any] = {"optimizer": keras.optimizers.SGD(), "loss": loss(), **arguments}
+    with pytest.raises(GatewiseError, match=message):
+        compare_training(model, port, batch_of, 3, **given)
+    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_what_cannot_be_trained_alike_is_refused_before_the_first_step() -> None:
+    model, port = build()
+    refused("the loss must be one of", model, port, loss=keras.losses.Poisson(dtype="float64"))
+    refused("the loss must compute in the model's dtype, float64, but computes in float32", model, port, loss=loss(dtype=None))
+    refused("keras.optimizers.Muon must be of one rule", model, port, optimizer=keras.optimizers.Muon())
+    refused("the layers of the module must pair up with .* but are LSTM", model, port.lstm)
+    pairs = [(model.layers[0], port.embedding), (model.layers[1], port.lstm)]
+    refused("must pair up with every variable", model, port, pairs=pairs)
+    refused("be one of|fit its parameter", model, port, pairs=[*pairs, (model.layers[3], nn.Linear(CLASSES, 7))])
+    refused("the training of keras must depend on parameters and batches alone", *build(dropout=0.5))
+    refused("adds 1 losses of its own", *build(kernel_regularizer="l2"))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_diverging_training_is_stopped_with_its_steps_on_record() -> None:
+    model, port = build()
+    with np.errstate(all="ignore"), pytest.raises(GatewiseError, match="must be a finite number") as caught:
+        compare_training(model, port, batch_of, 100, optimizer=keras.optimizers.SGD(1e200), loss=loss())
+    assert caught.value.trajectory.steps >= 2  # type: ignore[attr-defined]
