@@ -53,7 +53,7 @@ def run_layer(model: StoredModel, stored: StoredLayer) -> Results:
         "rows": exact([row for case in stored.cases for row in case.rows]),
     }
     if not stored.kept:
-        return described | {"not kept": exact(fetching(model))}
+        return described | {"not kept": exact(fetching(model.original))}
     original = build_layer(stored)
     how, refusal = choose(original, other_than(stored.origin))
     described["in its own framework"] = measured(largest_error(stored.cases, call_original(stored, original)), TOLERANCE)

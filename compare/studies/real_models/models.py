@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any
 
@@ -49,7 +50,7 @@ def _sources() -> Mapping[str, Any]:
 
 
 def _model(source: Mapping[str, Any]) -> StoredModel:
-    arrays = _arrays(source["arrays"])
+    arrays = read_arrays(_DATA / source["arrays"])
     return StoredModel(
         **{field: source[field] for field in _PLAIN_FIELDS},
         hard=tuple(source["hard"]),
@@ -94,8 +95,9 @@ def _case(source: Mapping[str, Any], place: str, arrays: Mapping[str, Any]) -> S
     )
 
 
-def _arrays(file: str) -> dict[str, Any]:
-    content = lzma.decompress((_DATA / file).read_bytes())
+def read_arrays(file: Traversable) -> dict[str, Any]:
+    """Read an archive of arrays, compressed with xz; they are read-only."""
+    content = lzma.decompress(file.read_bytes())
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     for array in arrays.values():

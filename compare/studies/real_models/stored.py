@@ -109,6 +109,25 @@ class StoredLayer:
         return RecurrentSpec(**{**known, **sizes, "cell": _CELLS[inner["class_name"]]})
 
 
+@dataclass(frozen=True)
+class Original:
+    """A file that a package ships.
+
+    Args:
+        package: that ships it.
+        version: of the package.
+        archive: the file that the package is distributed as.
+        file: the original file, within the package.
+        sha256: of the original file.
+    """
+
+    package: str
+    version: str
+    archive: str
+    file: str
+    sha256: str
+
+
 @dataclass(frozen=True, eq=False)
 class StoredModel:
     """A model whose recurrent layers are stored, and where it came from.
@@ -146,6 +165,11 @@ class StoredModel:
     hard: tuple[str, ...]
     expected_from: str
     layers: tuple[StoredLayer, ...]
+
+    @property
+    def original(self) -> Original:
+        """Where the weights came from."""
+        return Original(**{field.name: getattr(self, field.name) for field in fields(Original)})
 
     def layer(self, name: str) -> StoredLayer:
         """Give one layer.

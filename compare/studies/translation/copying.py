@@ -1,0 +1,120 @@
+"""The parameters of a translator in one form whichever framework holds them, and the copy from one to the other.
+
+Both models call their parts alike, so one list of paths names them in both. Recurrent layers are read and written by
+`frameworks`, in its canonical form, one axis a meaning; the others as Keras has them: a kernel is (input, output).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks import adapt, copy_weights, registry
+from frameworks.copying import match_biases
+from frameworks.errors import InvalidValueError
+from frameworks.keras.tensors import overwritten, view
+
+Array = npt.NDArray[np.floating]
+
+PATHS = (
+    *("encoder.embedding", "encoder.gru", "encoder.lstm"),
+    *("decoder.embedding", "decoder.attention.W1", "decoder.attention.W2", "decoder.attention.V"),
+    *("decoder.gru", "decoder.lstm", "decoder.fc"),
+)
+"""Of the parts of a translator; it has those that its encoder and decoder are made of."""
+
+_STORED: Mapping[str, Mapping[str, tuple[str, bool]]] = MappingProxyType(
+    {
+        "keras Embedding": {"embeddings": ("embeddings", False)},
+        "keras Dense": {"kernel": ("kernel", False), "bias": ("bias", False)},
+        "pytorch Embedding": {"embeddings": ("weight", False)},
+        "pytorch Linear": {"kernel": ("weight", True), "bias": ("bias", False)},
+    }
+)
+"""Each array's attribute in the framework, and whether it lies there transposed."""
+
+
+def parts(model: Any) -> dict[str, Any]:
+    """Give the layers that hold parameters, by their paths, in the order of PATHS."""
+    found = {}
+    for path in PATHS:
+        try:
+            found[path] = attrgetter(path)(model)
+        except AttributeError:  # a GRU's model has no LSTM
+            continue
+    return found
+
+
+def parameters(model: Any) -> dict[str, Array]:
+    """Give copies of all parameters, by path and name; of an LSTM's two biases in PyTorch the sum, which is what acts."""
+    return {name: np.array(array, order="C") for name, array in _views(model)}
+
+
+def copy_model(source: Any, target: Any) -> None:
+    """Copy all parameters of one translator into another, of the same framework or the other.
+
+    Args:
+        source: a translator.
+        target: likewise; all of its parameters are replaced. The second bias of an LSTM in PyTorch becomes 0.
+
+    Raises:
+        GatewiseError: if they are not made of the same parts, in the same sizes and dtype; nothing is written then.
+    """
+    _require_alike(dict(_views(source)), dict(_views(target)))
+    givers = parts(source)
+    for path, taker in parts(target).items():
+        giver = givers[path]
+        if _is_recurrent(path):
+            copy_weights(giver, taker)
+            continue
+        given = _stored_views(giver)
+        for name, (attribute, transposed) in _stored(taker).items():
+            with overwritten(getattr(taker, attribute)) as array:
+                array[...] = given[name].T if transposed else given[name]
+
+
+def _views(model: Any) -> Iterator[tuple[str, Array]]:
+    for path, part in parts(model).items():
+        named = _recurrent_views(part) if _is_recurrent(path) else _stored_views(part)
+        for name, array in named.items():
+            yield f"{path}.{name}", array
+
+
+def _recurrent_views(layer: Any) -> dict[str, Array]:
+    adapter = adapt(layer)
+    weights = adapter.read(0, 0).in_order(adapter.spec.gates)
+    return dict(match_biases(weights, two=adapter.spec.cell == "gru").arrays())
+
+
+def _stored_views(layer: Any) -> dict[str, Array]:
+    stored = ((name, view(getattr(layer, attribute)), transposed) for name, (attribute, transposed) in _stored(layer).items())
+    return {name: array.T if transposed else array for name, array, transposed in stored}
+
+
+def _stored(layer: Any) -> Mapping[str, tuple[str, bool]]:
+    return _STORED[f"{registry.owner_name(layer)} {type(layer).__name__}"]
+
+
+def _is_recurrent(path: str) -> bool:
+    return path.endswith((".gru", ".lstm"))
+
+
+def _require_alike(source: Mapping[str, Array], target: Mapping[str, Array]) -> None:
+    for name in (*source, *target):
+        given, taken = (_described(arrays.get(name)) for arrays in (source, target))
+        if given != taken:
+            raise InvalidValueError.because(
+                f"{name} of the target",
+                must=f"be as in the source, {given}",
+                but=f"is {taken}",
+                remedy="Build both translators with the same cell, sizes and dtype, and call a Keras model once before.",
+            )
+
+
+def _described(array: Array | None) -> str:
+    return "not there" if array is None else f"{array.dtype} of shape {array.shape}"

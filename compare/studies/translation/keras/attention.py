@@ -1,0 +1,37 @@
+"""Additive attention: where in the source each step of the decoder looks.
+
+Source: Bahdanau et al. 2014, https://arxiv.org/abs/1409.0473, section 3.1 and appendix A.1.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import layers, ops
+
+
+class BahdanauAttention(layers.Layer):
+    """Weighs the encoder's outputs by how well each goes with the decoder's state."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.W1 = layers.Dense(units)
+        self.W2 = layers.Dense(units)
+        self.V = layers.Dense(1)
+
+    def call(self, query: Any, values: Any) -> Any:
+        """Attend.
+
+        Args:
+            query: (batch, units), the decoder's hidden state.
+            values: (batch, source, units), the encoder's outputs. Those at padding are read like all others, as in the
+                tutorial: the model has to learn from the padding's own embedding to look away.
+
+        Returns:
+            The context, (batch, units), and the attention, (batch, source, 1), which adds up to 1 along `source`.
+        """
+        query = ops.expand_dims(query, 1)
+        score = self.V(ops.tanh(self.W1(query) + self.W2(values)))
+        attention = ops.softmax(score, axis=1)
+        context = ops.sum(attention * values, axis=1)
+        return context, attention

@@ -1,0 +1,1 @@
+"""The translation model in PyTorch. `attention`, `gru`, `lstm`, `loss` and `translator` need torch alone."""

@@ -1,0 +1,36 @@
+"""Additive attention: where in the source each step of the decoder looks.
+
+Source: Bahdanau et al. 2014, https://arxiv.org/abs/1409.0473, section 3.1 and appendix A.1.2.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class BahdanauAttention(nn.Module):
+    """Weighs the encoder's outputs by how well each goes with the decoder's state."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.W1 = nn.Linear(units, units)
+        self.W2 = nn.Linear(units, units)
+        self.V = nn.Linear(units, 1)
+
+    def forward(self, query: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Attend.
+
+        Args:
+            query: (batch, units), the decoder's hidden state.
+            values: (batch, source, units), the encoder's outputs. Those at padding are read like all others, as in the
+                tutorial: the model has to learn from the padding's own embedding to look away.
+
+        Returns:
+            The context, (batch, units), and the attention, (batch, source, 1), which adds up to 1 along `source`.
+        """
+        query = query.unsqueeze(1)
+        score = self.V(torch.tanh(self.W1(query) + self.W2(values)))
+        attention = torch.softmax(score, dim=1)
+        context = torch.sum(attention * values, dim=1)
+        return context, attention

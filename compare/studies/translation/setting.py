@@ -1,0 +1,31 @@
+"""What a training of the translator is made of, but for its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model and how it is trained.
+
+    Args:
+        cell: of encoder and decoder.
+        dtype: of all parameters.
+        embedding_dim: of letters and of phonemes.
+        units: of encoder, decoder and attention.
+        dropout: the rate at which the decoder's embedding is dropped in training; the frameworks draw other numbers.
+        optimizer: a class of keras.optimizers.
+        optimizer_config: its arguments, those that are not its defaults.
+        seed: of the initial parameters and of dropout.
+    """
+
+    cell: Literal["gru", "lstm"] = "gru"
+    dtype: Literal["float32", "float64"] = "float64"
+    embedding_dim: int = 32
+    units: int = 64
+    dropout: float = 0.0
+    optimizer: str = "Adam"
+    optimizer_config: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0

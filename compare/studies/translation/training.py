@@ -1,0 +1,51 @@
+"""The two sides of a training that is compared: the same parameters, the same rule, the same batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from compare.studies.translation.batches import Batch, Tokens
+from compare.studies.translation.copying import copy_model
+from compare.studies.translation.setting import Setting
+from compare.studies.translation.states import Array
+from frameworks import optimizer_like
+
+
+class Side(Protocol):
+    """A model and its optimizer in one framework. What it does depends on its parameters and the batches alone."""
+
+    framework: str
+
+    def step(self, batch: Batch) -> float:
+        """Train on a batch, and give the loss before."""
+
+    def predict(self, batch: Batch) -> Array:
+        """Give the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
+
+    def translate(self, sources: Tokens) -> tuple[Tokens, Array]:
+        """Give the greedy translation, (batch, time), and its attention, (batch, time, source)."""
+
+    def parameters(self) -> dict[str, Array]:
+        """Give copies of the parameters in the form that both frameworks share."""
+
+    def state(self) -> dict[str, Array]:
+        """Give all that another side of the same setting needs to go on exactly."""
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on where `state` was taken."""
+
+
+def build_sides(setting: Setting) -> tuple[Side, Side]:
+    """Build the translator in Keras and in PyTorch, with Keras's initial parameters and Keras's optimizer in both."""
+    import keras
+
+    from compare.studies.translation.keras import training as in_keras
+    from compare.studies.translation.pytorch import training as in_pytorch
+
+    model, ported = in_keras.build_model(setting), in_pytorch.build_model(setting)
+    copy_model(model, ported)
+    in_pytorch.train_one_bias(ported)
+    optimizer = getattr(keras.optimizers, setting.optimizer)(**setting.optimizer_config)
+    followed = optimizer_like(optimizer, in_pytorch.trained(ported))
+    return in_keras.KerasSide(model, optimizer), in_pytorch.PyTorchSide(ported, followed, setting.seed)
