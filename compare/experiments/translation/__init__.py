@@ -1,0 +1,83 @@
+"""The translation model in both frameworks: its source line by line, a few steps of training, decoding, and g2p_en's model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from compare.experiments.long.translation import course, nearness
+from compare.experiments.translation.mistakes import sizes_of_mistakes
+from compare.experiments.translation.sources import difference, modules_of
+from compare.results import Results, environment, exact, measured
+from compare.studies.translation import dictionary, g2p
+from compare.studies.translation.accuracy import margin
+from compare.studies.translation.batches import Batches, held_out
+from compare.studies.translation.copying import copy_model
+from compare.studies.translation.setting import Setting
+from compare.studies.translation.training import build_sides
+from compare.training import train_together
+from frameworks import registry
+
+STEPS = 20
+BATCH_SIZE = 64
+DECODED = 100
+_PRONOUNCED = 24
+
+
+def run(progress: Callable[[str], None]) -> Results:
+    """Show the models, train both from the same weights, and have them translate."""
+    registry.load("keras")
+    entries = dictionary.read_sample()
+    trained = {}
+    for cell in ("gru", "lstm"):
+        progress(f"{STEPS} steps with {cell}")
+        trained[cell] = _train(cell, entries)
+    progress("g2p_en")
+    return {
+        "words": exact(len(entries)),
+        "source": _sources(),
+        "trained": trained,
+        "mistakes": sizes_of_mistakes(entries),
+        "g2p_en": _pronounce(),
+    }
+
+
+def _sources() -> Results:
+    parts = {name: modules_of(name) for name in ("gru", "lstm", "attention", "loss", "translator")}
+    return {
+        "keras and pytorch": {name: exact(difference(*modules)) for name, modules in parts.items() if name != "lstm"},
+        "gru and lstm": {
+            framework: exact(difference(parts["gru"][place], parts["lstm"][place]))
+            for place, framework in enumerate(("keras", "pytorch"))
+        },
+    }
+
+
+def _train(cell: Any, entries: tuple[dictionary.Entry, ...]) -> Results:
+    sides: Any = build_sides(Setting(cell=cell))
+    one, other = sides
+    trajectory = train_together({"keras": one, "pytorch": other}, Batches(entries, BATCH_SIZE).batch, STEPS)
+    sources = held_out(entries)[0][:DECODED]
+    copy_model(one.model, other.model)
+    (written, looks), (also, their_looks) = (side.translate(sources) for side in (one, other))
+    return {
+        "steps": exact(STEPS),
+        **course(trajectory),
+        **nearness(trajectory),
+        "decoded": exact(len(sources)),
+        "decoded otherwise": measured(float((written != also).any(axis=1).sum()), 0),
+        "attention": measured(abs(looks - their_looks).max(), 1e-12),
+        "closest decision": environment(float(f"{margin(one, sources, written).min():.2g}")),
+    }
+
+
+def _pronounce() -> Results:
+    expected = dict(list(g2p.expected().items())[:: max(1, len(g2p.expected()) // _PRONOUNCED)])
+    found = {"keras": g2p.pronounce(g2p.build_keras(), expected), "pytorch": g2p.pronounce(g2p.build_pytorch(), expected)}
+    return {
+        "words": exact(len(expected)),
+        **{name: measured(sum(spoken[word] != expected[word] for word in expected), 0) for name, spoken in found.items()},
+        "pronounced": {
+            word: exact([expected[word], found["keras"][word], found["pytorch"][word]]) for word in list(expected)[:8]
+        },
+    }
