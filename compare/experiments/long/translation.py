@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from compare.experiments.curves import averaged, picked, rounded
-from compare.results import Results, environment, exact, measured
+from compare.results import Results, Value, environment, exact, measured
 from compare.studies.translation import accuracy, dictionary
-from compare.studies.translation.batches import SOUNDS, Batch, Batches, encode, held_out
+from compare.studies.translation.batches import SOUNDS, Batch, Batches, Tokens, encode, held_out
 from compare.studies.translation.copying import copy_model
 from compare.studies.translation.dictionary import Entry
 from compare.studies.translation.setting import Setting
@@ -51,8 +51,7 @@ def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: A
     setting = Setting(cell=cell, dtype=dtype)
     entries = dictionary.read_sample() if wide else _fetch_whole(checkpoint.path.parent)
     batches = Batches(entries, BATCH_SIZE)
-    keras_side, torch_side = build_sides(setting)
-    sides = {"keras": keras_side, "pytorch": torch_side}
+    sides: dict[str, Any] = {side.framework: side for side in build_sides(setting)}
     if not wide:
         sides[ROUNDED] = _one_rounding_off(setting)
     trajectory = train_together(sides, batches.batch, steps, checkpoint=checkpoint, progress=progress)
@@ -60,7 +59,7 @@ def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: A
         "setting": exact(f"{len(entries)} words, batches of {BATCH_SIZE}, {setting.optimizer}"),
         "steps": exact(steps),
         **course(trajectory),
-        **(nearness(trajectory) if wide else _outcome(sides, trajectory, entries)),
+        **(nearness(trajectory) if wide else _outcome(sides, setting, trajectory, entries)),
     }
 
 
@@ -101,14 +100,14 @@ def _one_rounding_off(setting: Setting) -> Any:
     rng = np.random.default_rng(setting.seed)
     state = dict(side.state())
     for name, array in state.items():
-        if name.startswith("model/"):
+        if name.startswith("model/") and array.dtype == setting.dtype:  # a seed of dropout is none
             toward = np.where(rng.random(array.shape) < 0.5, -np.inf, np.inf).astype(array.dtype)
             state[name] = np.nextafter(array, toward)
     side.restore(state)
     return side
 
 
-def _outcome(sides: Mapping[str, Any], trajectory: Trajectory, entries: tuple[Entry, ...]) -> Results:
+def _outcome(sides: Mapping[str, Any], setting: Setting, trajectory: Trajectory, entries: tuple[Entry, ...]) -> Results:
     """Give where the curves part, and what the trained models make of words that they have not seen."""
     batch = held_out(entries)
     parted = {name: _parting(trajectory, name) for name in trajectory.distances}
@@ -119,7 +118,7 @@ def _outcome(sides: Mapping[str, Any], trajectory: Trajectory, entries: tuple[En
             name: {field: environment(rounded(value)) for field, value in asdict(found).items()}
             for name, found in scores.items()
         },
-        **_same_weights(sides["keras"], sides["pytorch"], batch),
+        **_same_weights(sides["keras"], setting, batch),
     }
 
 
@@ -130,27 +129,35 @@ def _parting(trajectory: Trajectory, name: str) -> int | None:
     return int(apart[0]) if len(apart) else None
 
 
-def _same_weights(keras_side: Any, torch_side: Any, batch: Batch) -> Results:
-    """Give Keras's trained parameters to PyTorch and have both translate: greedily, on words that were held out."""
-    copy_model(keras_side.model, torch_side.model)
-    (one, looks), (other, their_looks) = (side.translate(batch[0]) for side in (keras_side, torch_side))
-    different = int((one != other).any(axis=1).sum()) if one.shape == other.shape else len(one)
+def _same_weights(keras_side: Any, setting: Setting, batch: Batch) -> Results:
+    """Give Keras's trained parameters to both in float64, where no rounding decides, and have them translate greedily."""
+    sides: Any = build_sides(replace(setting, dtype="float64"))
+    one, other = sides
+    own = one.state()
+    one.restore({name: array.astype(own[name].dtype) for name, array in keras_side.state().items()})
+    copy_model(one.model, other.model)
+    (written, looks), (also, their_looks) = (side.translate(batch[0]) for side in sides)
     words, _ = encode(tuple(Entry(word, ()) for word in _SHOWN))
-    (spoken, maps), (their_spoken, their_maps) = (side.translate(words) for side in (keras_side, torch_side))
+    shown = {side.framework: side.translate(words) for side in sides}
     return {
-        "words decoded": exact(len(one)),
-        "decoded otherwise": measured(different, 0),
-        "closest decision": environment(rounded(float(accuracy.margin(keras_side, batch[0], one).min()))),
-        "attention": measured(np.abs(looks - their_looks).max(), 1e-4),
+        "words decoded": exact(len(written)),
+        "decoded otherwise": measured(int((written != also).any(axis=1).sum()), 0),
+        "closest decision": environment(rounded(float(accuracy.margin(one, batch[0], written).min()))),
+        "attention": measured(np.abs(looks - their_looks).max(), 1e-9),
         "pronounced": {
-            word: {"keras": exact(" ".join(SOUNDS.decode(one))), "pytorch": exact(" ".join(SOUNDS.decode(other)))}
-            for word, one, other in zip(_SHOWN, spoken, their_spoken, strict=True)
+            word: {name: environment(" ".join(SOUNDS.decode(rows[at]))) for name, (rows, _) in shown.items()}
+            for at, word in enumerate(_SHOWN)
         },
         "maps": {
-            word: {
-                name: environment(np.round(found[place], 3).tolist())
-                for name, found in (("keras", maps), ("pytorch", their_maps))
-            }
-            for place, word in enumerate(_SHOWN)
+            word: {name: _map(word, rows[at], maps[at]) for name, (rows, maps) in shown.items()}
+            for at, word in enumerate(_SHOWN)
         },
     }
+
+
+def _map(word: str, row: Tokens, attention: Any) -> Value:
+    """Give where each step looked, without the padding of either axis, and what stands along them."""
+    targets = [*SOUNDS.decode(row), "end"]
+    sources = ["start", *word, "end"]
+    kept = np.round(attention[: len(targets), : len(sources)], 3)
+    return environment({"map": kept.tolist(), "sources": sources, "targets": targets})
