@@ -162,7 +162,7 @@ def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> 
         elif path.read_text(encoding="utf-8") != _rendered(page, results):
             yield f"{page.file} is not what {RESULTS} renders to"
         for figure in page.figures:
-            if not (out / figure.file).exists():
+            if figure.covers(results) and not (out / figure.file).exists():
                 yield f"{figure.file}, a figure of {page.file}, is missing"
 
 
@@ -184,6 +184,7 @@ def _write(out: Path, results: Mapping[str, Value | Results], pages: Sequence[Pa
         for page in every:
             (fresh / page.file).write_text(page.render(results), encoding="utf-8")
             for figure in page.figures:
-                figure.draw(results, fresh / figure.file)
+                if figure.covers(results):
+                    figure.draw(results, fresh / figure.file)
         for path in sorted(fresh.iterdir()):
             path.replace(out / path.name)

@@ -11,6 +11,7 @@ _IMPORT = 4.0
 _SECONDS: Mapping[tuple[str, str], float] = MappingProxyType(
     {
         ("tensorflow", "real_models"): 12,
+        ("tensorflow", "translation"): 20,
         ("tensorflow", "parity"): 6,
         ("tensorflow", "return_values"): 4,
         ("tensorflow", "options"): 4,

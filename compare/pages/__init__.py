@@ -1,6 +1,17 @@
 """The pages of the report, one module each, and their index."""
 
-from compare.pages import hidden_states, masking, options, parity, pitfalls, porting, real_models, return_values, weights
+from compare.pages import (
+    hidden_states,
+    masking,
+    options,
+    parity,
+    pitfalls,
+    porting,
+    real_models,
+    return_values,
+    translation,
+    weights,
+)
 from compare.pages.index import Index
 from compare.pages.page import Page
 
@@ -14,6 +25,7 @@ PAGES: tuple[Page, ...] = (
     porting.PAGE,
     parity.PAGE,
     real_models.PAGE,
+    translation.PAGE,
 )
 INDEX = Index(PAGES)
 

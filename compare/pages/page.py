@@ -21,10 +21,16 @@ class Figure:
     Args:
         file: its name.
         draw: writes it, from all results, to a path.
+        long: the long runs without which there is nothing to draw.
     """
 
     file: str
     draw: Callable[[Tree, Path], None]
+    long: tuple[str, ...] = ()
+
+    def covers(self, results: Tree) -> bool:
+        """Tell whether the long runs that it shows have been made."""
+        return all(name in results.get("long", {}) for name in self.long)
 
 
 @dataclass(frozen=True)

@@ -33,5 +33,16 @@ class Part:
         return f"{self.module} {dict(self.arguments)} on {self.backend}, {self.steps} steps, {versions}"
 
 
-PARTS: Mapping[str, Part] = MappingProxyType({})
+def _translation(cell: str, dtype: str, steps: int) -> Part:
+    return Part("compare.experiments.long.translation", steps, {"cell": cell, "dtype": dtype, "steps": steps})
+
+
+PARTS: Mapping[str, Part] = MappingProxyType(
+    {
+        "translation-gru-float32": _translation("gru", "float32", 3000),
+        "translation-lstm-float32": _translation("lstm", "float32", 3000),
+        "translation-gru-float64": _translation("gru", "float64", 500),
+        "translation-lstm-float64": _translation("lstm", "float64", 500),
+    }
+)
 """By the name of its results; the longest first, so that two processes side by side end at about the same time."""

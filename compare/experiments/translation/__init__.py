@@ -6,22 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 from compare.experiments.long.translation import course, nearness
+from compare.experiments.snippets import run_snippet
+from compare.experiments.translation.mistakes import STEPS as MISTAKEN_STEPS
 from compare.experiments.translation.mistakes import sizes_of_mistakes
 from compare.experiments.translation.sources import difference, modules_of
 from compare.results import Results, environment, exact, measured
 from compare.studies.translation import dictionary, g2p
 from compare.studies.translation.accuracy import margin
 from compare.studies.translation.batches import Batches, held_out
-from compare.studies.translation.copying import copy_model
+from compare.studies.translation.copying import copy_model, parameters
 from compare.studies.translation.setting import Setting
 from compare.studies.translation.training import build_sides
 from compare.training import train_together
 from frameworks import registry
 
-STEPS = 20
+STEPS = 10
 BATCH_SIZE = 64
 DECODED = 100
-_PRONOUNCED = 24
+_PRONOUNCED = 8
 
 
 def run(progress: Callable[[str], None]) -> Results:
@@ -37,9 +39,46 @@ def run(progress: Callable[[str], None]) -> Results:
         "words": exact(len(entries)),
         "source": _sources(),
         "trained": trained,
+        "mistaken steps": exact(MISTAKEN_STEPS),
         "mistakes": sizes_of_mistakes(entries),
+        "snippet": exact(_run_snippet()),
         "g2p_en": _pronounce(),
     }
+
+
+_SNIPPET = """\
+import torch
+from frameworks import copy_weights
+
+def copy_translator(source, target):                            # a Keras model, and its port
+    pairs = {"encoder.embedding": "embeddings", "decoder.embedding": "embeddings", "decoder.attention.W1": "kernel",
+             "decoder.attention.W2": "kernel", "decoder.attention.V": "kernel", "decoder.fc": "kernel"}
+    state = {}
+    for path, kind in pairs.items():
+        layer = operator.attrgetter(path)(source)
+        weight = keras.ops.convert_to_numpy(getattr(layer, kind))
+        state[f"{path}.weight"] = torch.from_numpy(weight.T.copy() if kind == "kernel" else weight.copy())
+        if kind == "kernel":
+            state[f"{path}.bias"] = torch.from_numpy(keras.ops.convert_to_numpy(layer.bias).copy())
+    missing, unexpected = target.load_state_dict(state, strict=False)
+    assert not unexpected and all(".gru." in name for name in missing)
+    copy_weights(source.encoder.gru, target.encoder.gru)        # the gates lie in another order
+    copy_weights(source.decoder.gru, target.decoder.gru)
+"""
+
+
+def _run_snippet() -> str:
+    """Run the code that the page shows, and hold its result against the study's own copy."""
+    from compare.studies.translation.keras import training as in_keras
+    from compare.studies.translation.pytorch import training as in_pytorch
+
+    model, ported = in_keras.build_model(Setting()), in_pytorch.build_model(Setting())
+    _, names = run_snippet(f"import operator\nimport keras\n{_SNIPPET}")
+    names["copy_translator"](model, ported)
+    expected, found = parameters(model), parameters(ported)
+    if any((expected[name] != found[name]).any() for name in expected):
+        raise AssertionError("the copy that the page shows is wrong")
+    return f"import operator\n\nimport keras\n{_SNIPPET}"
 
 
 def _sources() -> Results:

@@ -12,7 +12,7 @@ from compare.studies.translation.dictionary import Entry
 from compare.studies.translation.setting import Setting
 from compare.training import train_together
 
-STEPS = 10
+STEPS = 5
 _BATCH_SIZE = 16
 _RATE = 1e-3
 

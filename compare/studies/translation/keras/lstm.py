@@ -44,7 +44,8 @@ class Decoder(keras.Model):
         self.embedding = layers.Embedding(vocab_size, embedding_dim)
         self.dropout = layers.Dropout(dropout)
         self.attention = BahdanauAttention(units)
-        self.lstm = layers.LSTM(units, return_sequences=True, return_state=True)
+        # One step a call: nothing to loop over.
+        self.lstm = layers.LSTM(units, return_sequences=True, return_state=True, unroll=True)
         self.fc = layers.Dense(vocab_size)
 
     def call(self, x: Any, states: Any, enc_output: Any) -> Any:
