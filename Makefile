@@ -33,6 +33,7 @@ check: lint types test
 bench: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/bench_copying.py
 	$(BIN)/python tests/benchmarks/bench_optimizers.py
+	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_training.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_emulation.py
 
 clean:

@@ -63,7 +63,8 @@ def _body(results: Tree) -> str:
         "[compare/studies/translation](../compare/studies/translation).",
         *_listings(found["source"]["keras and pytorch"]),
         "Two lines are not a renaming. PyTorch's state has an axis for layers and directions, which attention must not see: `hidden[-1]`. "
-        "And a recurrent layer of PyTorch must be told the size of its input, which for the decoder is context and embedding together.",
+        "And a recurrent layer of PyTorch must be told the size of its input, which for the decoder is context and embedding together. "
+        "`unroll=True` is for Keras's speed alone.",
         "## What the cell state changes",
         "From the GRU (`-`) to the LSTM (`+`). An LSTM hands back one array more, and both have to reach the decoder:",
         *(
@@ -76,7 +77,7 @@ def _body(results: Tree) -> str:
         *_alike(results),
         "## What a port that is nearly right makes of it",
         f"Each mistake alone, in PyTorch, against the right port: the largest distance of a parameter after {found['mistaken steps'].value} "
-        "steps with Adam at 0.001. None of them raises an error, and the loss falls with each.",
+        "steps with Adam at 0.001. None of them raises an error.",
         table(("mistake", "off by"), found["mistakes"].items()),
         *_defaults(results),
         *_translations(results),
@@ -123,8 +124,11 @@ def _alike(results: Tree) -> Iterator[str]:
         "Keras's parameters copied to PyTorch, the same batches, Adam and `optimizer_like` of it, the LSTM's second bias frozen at zero. "
         "The largest distance of each parameter at any of the steps that were measured, in float64:"
     )
-    names = dict.fromkeys(name for found in trainings.values() for name in found["parameters"])
-    rows = ((f"`{name}`", *(trainings[cell]["parameters"].get(name, "") for cell in _CELLS)) for name in names)
+    named = {
+        cell: {name.replace(f".{cell}.", ".*."): far for name, far in trainings[cell]["parameters"].items()} for cell in _CELLS
+    }
+    names = dict.fromkeys(name for found in named.values() for name in found)
+    rows = ((f"`{name}`", *(named[cell].get(name, "") for cell in _CELLS)) for name in names)
     yield table(("parameter", *(f"{cell.upper()}, {trainings[cell]['steps'].value} steps" for cell in _CELLS)), rows)
     single = _long(results, "float32")
     if single:
