@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -257,3 +261,16 @@ def test_a_layer_of_keras_is_refused_here(refused: Any) -> None:
 
     with refused("keras.src.layers", "torch.nn.Module"):
         initialise_like_keras(keras.layers.Dense(2))
+
+
+def test_keras_is_not_loaded_to_draw_as_it_does() -> None:
+    text = """
+import json, sys, torch
+from frameworks import freeze_second_bias, initialise_like_keras
+initialise_like_keras(freeze_second_bias(torch.nn.LSTM(2, 3)))
+print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
+    )
+    assert {"keras", "tensorflow", "tf_keras", "jax"}.isdisjoint(json.loads(run.stdout))
