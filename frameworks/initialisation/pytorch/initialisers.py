@@ -16,7 +16,8 @@ from torch.nn import init
 from frameworks.errors import InvalidValueError
 
 Initialiser = Callable[[torch.Tensor], object]
-"""Fills a tensor in place: (fan out, fan in), (fan out, fan in, *window) of a convolution, or (units,) of a bias."""
+"""Fills a tensor in place: (fan out, fan in), (fan out, fan in, *window) of a convolution, (units,) of a bias, or (units, 2) of
+the two biases of a GRU, which Keras draws as one."""
 
 _TRUNCATED = 0.87962566103423978
 """The standard deviation of a standard normal cut off at two: Keras divides by it."""

@@ -64,8 +64,8 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
         raise InvalidTypeError.because(
             "parameters",
             must="be torch parameters, or pairs",
-            but="are parameter groups, of which Keras has none",
-            remedy="Pass them flat and change param_groups afterwards; for torch's two biases there is freeze_second_bias.",
+            but="hold a dict, a parameter group, of which Keras has none",
+            remedy="Pass them without groups; for torch's two biases there is freeze_second_bias, which needs none.",
         )
     if not isinstance(given, tuple) or len(given) != 2:
         raise InvalidTypeError.because(
