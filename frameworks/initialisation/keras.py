@@ -39,7 +39,8 @@ def initialise_like_pytorch(layer: Any, seed: int | None) -> Any:
 def _plan(layer: Any) -> list[tuple[Any, Draw]]:
     """Give each variable once and what draws it, of the whole tree; refuse it where a weight is left over."""
     found: dict[int, tuple[Any, Draw]] = {}
-    for part in layer._flatten_layers():  # noqa: SLF001  Keras has no public walk through layers within layers
+    parts = layer._flatten_layers()  # noqa: SLF001  Keras has no public walk through layers within layers
+    for part in parts:
         _require_built(part)
         for variable, draw in _starts_of(part):
             if variable is not None:
@@ -47,10 +48,11 @@ def _plan(layer: Any) -> list[tuple[Any, Draw]]:
                 found.setdefault(id(variable), (variable, draw))
     for variable in layer.weights:
         if id(variable) not in found:
+            *_, owner = (part for part in parts if any(each is variable for each in part.weights))
             raise NoCounterpartError.because(
                 f"the weight {variable.path}",
                 must="be one of a recurrent, Dense, Embedding, Conv or normalisation layer, whose start in torch is known",
-                but="is of another",
+                but=f"is of a {type(owner).__module__}.{type(owner).__qualname__}",
                 remedy="Initialise the layers one by one, and this one by hand.",
             )
     return list(found.values())
@@ -103,5 +105,5 @@ def _require_floating(variable: Any) -> None:
             f"the weight {variable.path}",
             must="be of a floating dtype",
             but=f"is {variable.dtype}",
-            remedy="Initialise it before it is quantised.",
+            remedy="Initialise the layer before it is quantised.",
         )

@@ -69,10 +69,11 @@ def _plan(module: nn.Module) -> list[tuple[torch.Tensor, str | Initialiser]]:
     """Give each tensor once and what fills it, of the whole tree; refuse it where a parameter is left over."""
     found: dict[int, tuple[torch.Tensor, str | Initialiser]] = {}
     for path, part in module.named_modules():
+        _require_unpacked(part, path)
         start = _start_of(part)
         for name, tensor in {**part._parameters, **part._buffers}.items():  # noqa: SLF001  those that may be None too
             if tensor is not None and name in start:
-                _require_memory(f"{path}.{name}".lstrip("."), tensor)
+                _require_writable(f"{path}.{name}".lstrip("."), tensor)
                 found.setdefault(id(tensor), (tensor, start[name]))
     for name, parameter in module.named_parameters():
         if id(parameter) not in found:
@@ -118,27 +119,42 @@ def _embeddings(padding_idx: int | None) -> Initialiser:
     return draw
 
 
-def _require_memory(name: str, tensor: torch.Tensor) -> None:
-    if isinstance(tensor, UninitializedParameter) or tensor.is_meta:
-        raise InvalidValueError.because(
-            f"the parameter {name}",
-            must="have memory to be drawn into",
-            but="is on the meta device" if tensor.is_meta else "has no shape yet",
-            remedy="Load it on a real device with to_empty."
-            if tensor.is_meta
-            else "Call the module once on data, or build(input_size) of Keras's.",
-        )
-    if not tensor.is_floating_point() and isinstance(tensor, nn.Parameter):
+def _require_writable(name: str, tensor: torch.Tensor) -> None:
+    problem = _problem_of(tensor)
+    if problem:
+        must, but, remedy = problem
+        raise InvalidValueError.because(f"the parameter {name}", must=must, but=but, remedy=f"{remedy}.")
+
+
+def _problem_of(tensor: torch.Tensor) -> tuple[str, str, str] | None:
+    """Give why a tensor cannot be drawn into: what it must be, what it is, and what to do; None where it can."""
+    if isinstance(tensor, UninitializedParameter):
+        return "have a shape", "has none yet", "Call the module once on data, or build(input_size) of Keras's"
+    if tensor.is_meta:
+        return "have memory", "is on the meta device", "Load it on a real device with to_empty"
+    if isinstance(tensor, nn.Parameter) and not tensor.is_floating_point():
+        return "be of a floating dtype", f"is {tensor.dtype}", "Cast it first"
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
+        return "be changed outside of inference_mode", "was made in it", "Make the module outside of it"
+    if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
+        return "have memory for each element", f"has strides {tensor.stride()}", "Assign a .clone() of it"
+    return None
+
+
+def _require_unpacked(part: nn.Module, path: str) -> None:
+    """Refuse a quantised module: it packs its weights, so that no parameter would be missed."""
+    kind = type(part)
+    if ".quantized." in kind.__module__:
         raise InvalidTypeError.because(
-            f"the parameter {name}",
-            must="be of a floating dtype",
-            but=f"is {tensor.dtype}",
+            f"the module {path}".rstrip(),
+            must="keep its weights as parameters",
+            but=f"is a {kind.__module__}.{kind.__qualname__}",
             remedy="Initialise it before it is quantised.",
         )
 
 
 def _unknown(module: nn.Module, name: str) -> NoCounterpartError:
-    owner = module.get_submodule(name.rpartition(".")[0])
+    owner = dict(module.named_modules(remove_duplicate=False))[name.rpartition(".")[0]]
     return NoCounterpartError.because(
         f"the parameter {name}",
         must="be one of a recurrent, Linear, Embedding, Conv or normalisation layer, whose start in Keras is known",

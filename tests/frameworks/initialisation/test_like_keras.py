@@ -224,6 +224,23 @@ def _custom() -> nn.Module:
     return module
 
 
+def _made_in_inference_mode() -> nn.Module:
+    first = nn.Linear(2, 2)
+    with torch.inference_mode():
+        return nn.Sequential(first, nn.Linear(2, 2))
+
+
+def _expanded() -> nn.Module:
+    module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    module[1].weight = nn.Parameter(torch.zeros(1, 2).expand(2, 2))
+    return module
+
+
+def _quantised() -> nn.Module:
+    packed: Any = torch.ao.nn.quantized.dynamic.Linear
+    return nn.Sequential(nn.Linear(2, 2), packed(2, 2, dtype=torch.float16))
+
+
 REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "attention": (
         lambda: nn.Sequential(nn.Linear(4, 4), nn.MultiheadAttention(4, 2)),
@@ -232,7 +249,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "a parameter of one's own": (_custom, ("scale", "Model")),
     "weight_norm": (_weight_norm, ("weight_hh_l0", "parametrised")),
     "another default": (lambda: nn.Sequential(nn.Linear(2, 2), nn.PReLU()), ("1.weight", "PReLU")),
-    "no shape": (lambda: nn.Sequential(nn.Linear(2, 2), KerasLSTM(3)), ("1.weight_ih", "no shape yet", "build(input_size)")),
+    "no shape": (lambda: nn.Sequential(nn.Linear(2, 2), KerasLSTM(3)), ("1.weight_ih", "none yet", "build(input_size)")),
+    "inference": (_made_in_inference_mode, ("1.weight", "inference_mode")),
+    "expanded": (_expanded, ("1.weight", "strides (0, 1)")),
+    "quantised": (_quantised, ("the module 1", "quantized.dynamic", "before it is quantised")),
     "meta": (lambda: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2, device="meta")), ("1.weight", "meta device", "to_empty")),
     "no module": (lambda: [nn.Linear(2, 2)], ("builtins.list", "torch.nn.Module")),
 }

@@ -250,8 +250,8 @@ def _torch() -> Any:
 
 REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "unbuilt": (_unbuilt, ("must be built", "Call the layer or model once")),
-    "attention": (_attention, ("attend/", "Dense")),
-    "a weight of one's own": (_custom, ("scaled/factor",)),
+    "attention": (_attention, ("attend/", "EinsumDense")),
+    "a weight of one's own": (_custom, ("scaled/factor", "Scaled")),
     "torch": (_torch, ("torch.nn.modules.linear.Linear", "initialise_like_keras")),
     "a list": (lambda: [1], ("builtins.list",)),
 }
