@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from frameworks import copy_weights, freeze_second_bias, half_rate_for_biases, optimizer_like
+from frameworks.optimizers.pytorch.rules import Lion
 
 STEPS, INPUT, HIDDEN = 200, 3, 4
 KINDS = {"SimpleRNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
@@ -176,25 +178,54 @@ def test_a_bias_that_was_not_trained_stays_so_and_one_that_was_goes_on(frozen: t
     assert module.bias_hh_l0.requires_grad is False
 
 
-def decayed(kind: type[torch.optim.Optimizer], factor: float) -> float:
-    """How far halved biases end from one under weight decay, when their decay is multiplied by a factor."""
+def apart(make: Callable[..., Any], clip: Callable[[Any], object] = lambda _: None, **second: float) -> float:
+    """How far two biases at half the rate end from one, after 20 steps.
+
+    Args:
+        make: the optimizer of parameters or groups, given a rate.
+        clip: changes the gradients of a module before each step.
+        second: settings of the group of biases.
+    """
     torch.manual_seed(0)
     halved: Any = nn.RNN(INPUT, HIDDEN, batch_first=True).double()
     frozen = freeze_second_bias(copy.deepcopy(halved))
-    how: dict[str, Any] = {"lr": 0.01, "weight_decay": 0.3}
     groups = half_rate_for_biases(halved, 0.01)
-    groups[1]["weight_decay"] = factor * 0.3
-    train_torch(frozen, kind(frozen.parameters(), **how), steps=40)
-    train_torch(halved, kind(groups, **how), steps=40)
+    groups[1] |= second
+    trained = [parameter for parameter in frozen.parameters() if parameter.requires_grad]
+    for module, optimizer in ((halved, make(groups, lr=0.01)), (frozen, make(trained, lr=0.01))):
+
+        def before_a_step(*_: Any, module: Any = module) -> None:
+            clip(module)
+
+        optimizer.register_step_pre_hook(before_a_step)
+        train_torch(module, optimizer, steps=20)
     gap: torch.Tensor = halved.bias_ih_l0 + halved.bias_hh_l0 - frozen.bias_ih_l0
     return float(gap.detach().abs().max())
 
 
+def clip_each(module: Any) -> None:
+    for parameter in module.parameters():
+        if parameter.grad is not None:
+            nn.utils.clip_grad_norm_([parameter], 0.01)
+
+
+def test_half_the_rate_is_exact_where_it_is_said_to_be_and_nowhere_else() -> None:
+    optim = torch.optim
+    for kind in (optim.SGD, optim.RMSprop, optim.Adagrad, optim.Adadelta, optim.Adam, optim.Adamax, optim.NAdam, Lion):
+        assert apart(kind) < 1e-12, kind
+    assert apart(partial(optim.SGD, momentum=0.9)) < 1e-12
+    assert apart(optim.SGD, lambda module: nn.utils.clip_grad_value_(module.parameters(), 0.01)) < 1e-12
+    assert apart(optim.SGD, clip_each) < 1e-12
+    assert apart(optim.SGD, lambda module: nn.utils.clip_grad_norm_(module.parameters(), 0.01)) > 1e-4
+    assert apart(optim.Adafactor) > 1e-4
+
+
 def test_weight_decay_of_the_halved_biases_is_doubled_where_that_is_exact() -> None:
     for kind in (torch.optim.SGD, torch.optim.AdamW):
-        assert decayed(kind, 2) < 1e-12
-        assert decayed(kind, 1) > 1e-3
-    assert decayed(torch.optim.Adam, 2) > 1e-4
+        decays = partial(kind, weight_decay=0.3)
+        assert apart(decays, weight_decay=0.6) < 1e-12
+        assert apart(decays) > 1e-3
+    assert apart(partial(torch.optim.Adam, weight_decay=0.3), weight_decay=0.6) > 1e-4
 
 
 def _parametrised() -> Any:
