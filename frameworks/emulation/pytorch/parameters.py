@@ -18,6 +18,7 @@ from frameworks.emulation.pytorch.arguments import check_count, check_inputs
 from frameworks.emulation.pytorch.cells import Cell, CellWeights, Tensor
 from frameworks.errors import InvalidValueError
 from frameworks.initialisation.pytorch import Initialiser, fill
+from frameworks.layouts import KERAS
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,16 @@ class CellHolder(nn.Module):
             if slot.reads_inputs and isinstance(parameter, UninitializedParameter):
                 with torch.inference_mode(False):  # noqa: FBT003  or they could not be trained after a first call in it
                     parameter.materialize(slot.cell.shapes(input_size)["weight_ih"])
-                    self._draw(slot, "weight_ih")
+                    self._draw_kernel(slot)
         self.input_size = input_size
 
     def reset_parameters(self) -> None:
         """Draw every parameter again that has its shape, by its initialiser."""
         for slot in self.slots:
-            for name in self._names[slot.suffix]:
-                self._draw(slot, name)
+            self._draw_kernel(slot)
+            _fill_gates(getattr(self, f"weight_hh{slot.suffix}"), slot.start.recurrent, slot.cell)
+            if slot.cell.use_bias:
+                self._draw_biases(slot)
 
     def weights(self, slot: Slot) -> CellWeights:
         """Give the parameters of one cell, in the dtype of the arithmetic."""
@@ -128,15 +131,31 @@ class CellHolder(nn.Module):
         if input_size is not None:
             self.build(input_size)
 
-    def _draw(self, slot: Slot, name: str) -> None:
-        parameter = getattr(self, f"{name}{slot.suffix}")
-        if isinstance(parameter, UninitializedParameter):
+    def _draw_kernel(self, slot: Slot) -> None:
+        parameter = getattr(self, f"weight_ih{slot.suffix}")
+        if not isinstance(parameter, UninitializedParameter):
+            _fill_gates(parameter, slot.start.kernel, slot.cell)
+
+    def _draw_biases(self, slot: Slot) -> None:
+        """Draw the arrays that Keras draws, whose shapes an initialiser may go by, and lay them where torch keeps them."""
+        start, cell = slot.start, slot.cell
+        bias, *second = (getattr(self, name + slot.suffix).detach() for name in cell.parameter_names if "bias" in name)
+        if cell.trains_two_biases:
+            pair = torch.stack([bias, *second], dim=1)
+            _fill_gates(pair, start.bias, cell)
+            for row, drawn in zip((bias, *second), pair.unbind(1), strict=True):
+                row.copy_(drawn)
             return
-        start, gates = slot.start, slot.cell.gates
-        bias: str | Initialiser = "zeros" if name == "bias_hh" and not slot.cell.trains_two_biases else start.bias
-        fill(parameter, {"weight_ih": start.kernel, "weight_hh": start.recurrent}.get(name, bias))
-        if name == "bias_ih" and start.unit_forget_bias:
-            fill(parameter.detach().chunk(len(gates))[gates.index("forget")], "ones")
+        blocks = [bias]
+        if start.unit_forget_bias:
+            at = cell.gates.index("forget") * cell.units
+            before, forget, after = bias.split([at, cell.units, bias.numel() - at - cell.units])
+            fill(forget, "ones")
+            blocks = [before, after]
+        for block in blocks:
+            fill(block, start.bias)
+        for row in second:  # Keras trains one bias where torch keeps two
+            fill(row, "zeros")
 
     def adopt(self, suffix: str, other: CellHolder, other_suffix: str) -> None:
         """Keep the parameters of another module's cell as one's own.
@@ -178,3 +197,11 @@ class CellHolder(nn.Module):
                 remedy="Call it once, or build(input_size).",
             )
         super()._save_to_state_dict(destination, prefix, keep_vars)
+
+
+def _fill_gates(tensor: Tensor, initialiser: str | Initialiser, cell: Cell) -> None:
+    """Fill a tensor whose first axis is (gate hidden); what has a name is Keras's, and drawn in Keras's order of the gates."""
+    fill(tensor, initialiser)
+    if isinstance(initialiser, str):
+        blocks = dict(zip(KERAS.gates[cell.name], tensor.detach().clone().chunk(len(cell.gates)), strict=True))
+        tensor.detach().copy_(torch.cat([blocks[gate] for gate in cell.gates]))

@@ -60,6 +60,13 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
 
 
 def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
+    if isinstance(given, dict):
+        raise InvalidTypeError.because(
+            "parameters",
+            must="be torch parameters, or pairs",
+            but="hold a dict, a parameter group, of which Keras has none",
+            remedy="Pass them without groups; for torch's two biases there is freeze_second_bias, which needs none.",
+        )
     if not isinstance(given, tuple) or len(given) != 2:
         raise InvalidTypeError.because(
             "parameters",

@@ -140,3 +140,56 @@ def test_an_initialiser_of_torch_is_taken_as_it_is() -> None:
 def test_an_unknown_initialiser_is_refused_with_the_known_ones(unknown: object, refused: Callable[..., Any]) -> None:
     with refused("kernel_initializer", "glorot_uniform", repr(unknown)):
         check_initialiser(unknown, "kernel_initializer")
+
+
+BIASES: dict[str, dict[str, Any]] = {
+    "GRU": {},
+    "GRU, one row": {"reset_after": False},
+    "LSTM": {},
+    "LSTM, no unit": {"unit_forget_bias": False},
+}
+"""Keras draws both biases of a GRU as one array, and those of an LSTM around the forget gate's ones: that makes other fans."""
+
+
+def biases(layer: Any) -> Any:
+    """An emulated layer's bias as Keras keeps it, but for the order of a GRU's gates."""
+    rows = [layer.bias_ih_l0.detach().numpy(), layer.bias_hh_l0.detach().numpy()] if hasattr(layer, "bias_hh_l0") else []
+    return np.stack(rows) if rows and isinstance(layer, KerasGRU) else layer.bias_ih_l0.detach().numpy()
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "lecun_uniform"])
+@pytest.mark.parametrize("case", BIASES)
+def test_a_bias_is_drawn_with_keras_s_fans(case: str, name: str) -> None:
+    keras = import_module("keras")
+    keras.utils.set_random_seed(0)
+    torch.manual_seed(0)
+    kind, how = case.partition(",")[0], {**BIASES[case], "bias_initializer": name}
+    native = getattr(keras.layers, kind)(3000, recurrent_initializer="zeros", **how)
+    native.cell.recurrent_initializer = keras.initializers.Zeros()
+    native.build((None, None, 2))
+    layer: Any = LAYERS[kind](3000, input_size=2, recurrent_initializer=lambda weight: weight, **how)
+    found, wanted = biases(layer), np.array(native.get_weights()[2])
+    assert found.shape == wanted.shape
+    if case == "LSTM":
+        for array in (found, wanted):
+            assert (array[3000:6000] == 1).all()
+        pairs = [(found[part], wanted[part]) for part in (slice(0, 3000), slice(6000, None))]
+        assert not alike(found[:3000], found[6000:])  # of half as many units
+    else:
+        pairs = [(found, wanted)]
+    assert all(alike(one, other) for one, other in pairs)
+
+
+@pytest.mark.backend
+def test_what_is_not_random_is_laid_in_keras_s_order_of_gates() -> None:
+    keras = import_module("keras")
+    how: dict[str, Any] = {f"{part}_initializer": "identity" for part in ("kernel", "recurrent", "bias")}
+    native = keras.layers.GRU(4, **how)
+    native.build((None, None, 3))
+    layer: Any = KerasGRU(4, input_size=3, **how)
+    arrays = [layer.weight_ih_l0.detach().numpy().T, layer.weight_hh_l0.detach().numpy().T, biases(layer)]
+    for found, wanted in zip(arrays, native.get_weights(), strict=True):
+        in_order = np.concatenate([np.split(found, 3, axis=1)[gate] for gate in (1, 0, 2)], axis=1)
+        np.testing.assert_array_equal(in_order, wanted)
+        assert (found != wanted).any()

@@ -16,7 +16,8 @@ from torch.nn import init
 from frameworks.errors import InvalidValueError
 
 Initialiser = Callable[[torch.Tensor], object]
-"""Fills a tensor in place: (fan out, fan in), or (fan out,) of a bias."""
+"""Fills a tensor in place: (fan out, fan in), (fan out, fan in, *window) of a convolution, (units,) of a bias, or (units, 2) of
+the two biases of a GRU, which Keras draws as one."""
 
 _TRUNCATED = 0.87962566103423978
 """The standard deviation of a standard normal cut off at two: Keras divides by it."""
@@ -26,8 +27,9 @@ def _scaled(scale: float, mode: str, distribution: str) -> Initialiser:
     """Give Keras's VarianceScaling."""
 
     def fill(weight: torch.Tensor) -> None:
-        fans = {"fan_in": weight.shape[-1], "fan_avg": sum(weight.shape) / 2 if weight.ndim == 2 else weight.shape[0]}
-        variance = scale / max(1.0, fans[mode])
+        # As compute_fans does: a vector has its length for either fan.
+        fan_out, fan_in = (size * math.prod(weight.shape[2:]) for size in (weight.shape[0], weight.shape[:2][-1]))
+        variance = scale / max(1.0, fan_in if mode == "fan_in" else (fan_in + fan_out) / 2)
         if distribution == "uniform":
             limit = math.sqrt(3 * variance)
             init.uniform_(weight, -limit, limit)
@@ -82,7 +84,7 @@ def fill(tensor: torch.Tensor, initialiser: str | Initialiser) -> None:
     """Fill a tensor in place, without recording it.
 
     Args:
-        tensor: (fan out, fan in), or (fan out,) of a bias.
+        tensor: as an `Initialiser` takes it.
         initialiser: what `check_initialiser` lets pass.
     """
     function = INITIALISERS[initialiser] if isinstance(initialiser, str) else initialiser

@@ -1,0 +1,1 @@
+"""What training alike takes: gradients, initial weights, biases."""
