@@ -9,6 +9,7 @@ from compare.pages import (
     porting,
     real_models,
     return_values,
+    training,
     translation,
     weights,
 )
@@ -25,6 +26,7 @@ PAGES: tuple[Page, ...] = (
     porting.PAGE,
     parity.PAGE,
     real_models.PAGE,
+    training.PAGE,
     translation.PAGE,
 )
 INDEX = Index(PAGES)

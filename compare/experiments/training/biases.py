@@ -36,14 +36,15 @@ Distances = list[tuple[float, float]]
 
 def run(progress: Callable[[str], None]) -> Results:
     """Train 200 steps by each rule: with nothing done, with one bias frozen, with both at half the rate."""
-    found: dict[str, Any] = {
-        "steps": exact(list(range(0, STEPS + 1, EVERY))),
-        "code": {"freeze_second_bias": exact(FREEZE), "half_rate_for_biases": exact(HALVE)},
-    }
+    rules = {}
     for rule, optimizer in RULES.items():
         progress(f"{STEPS} steps of {rule}")
-        found[rule] = {"optimizer": exact(optimizer), **_run_rule(optimizer)}
-    return found
+        rules[rule] = {"optimizer": exact(optimizer), **_run_rule(optimizer)}
+    return {
+        "steps": exact(list(range(0, STEPS + 1, EVERY))),
+        "code": {"freeze_second_bias": exact(FREEZE), "half_rate_for_biases": exact(HALVE)},
+        "rules": rules,
+    }
 
 
 def _run_rule(rule: str) -> Results:

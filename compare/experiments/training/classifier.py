@@ -76,7 +76,9 @@ model = Model()
             with tf.GradientTape() as tape:
                 loss = judge(first[index], model(ids[index]))
             variables = model.trainable_variables
-            optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+            gradients = tape.gradient(loss, [variable.value for variable in variables])
+            # An embedding's has one row a token, which Keras's rules would square one by one.
+            optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
             return loss
 
         def train(start: Any) -> Losses:
