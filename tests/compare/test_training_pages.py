@@ -51,22 +51,22 @@ def first(x: int) -> int:
     """Say nothing that matters."""
     y = x + 1
 
-    return y
+    return 2 * y
 
 
 def second(x: int) -> int:
     y = x + 2
 
-    return y
+    return 2 * y
 
 
 def test_two_sources_stand_line_by_line_without_their_docstrings() -> None:
-    assert code_of(first) == ["def first(x: int) -> int:", "    y = x + 1", "", "    return y"]
+    assert code_of(first) == ["def first(x: int) -> int:", "    y = x + 1", "", "    return 2 * y"]
     assert difference(first, second).splitlines() == [
         "- def first(x: int) -> int:",
         "+ def second(x: int) -> int:",
         "-     y = x + 1",
         "+     y = x + 2",
         "",
-        "      return y",
+        "      return 2 * y",
     ]
