@@ -1,6 +1,17 @@
 """The pages of the report, one module each, and their index."""
 
-from compare.pages import hidden_states, masking, options, parity, pitfalls, porting, real_models, return_values, weights
+from compare.pages import (
+    hidden_states,
+    masking,
+    optimizers,
+    options,
+    parity,
+    pitfalls,
+    porting,
+    real_models,
+    return_values,
+    weights,
+)
 from compare.pages.index import Index
 from compare.pages.page import Page
 
@@ -10,6 +21,7 @@ PAGES: tuple[Page, ...] = (
     hidden_states.PAGE,
     masking.PAGE,
     options.PAGE,
+    optimizers.PAGE,
     pitfalls.PAGE,
     porting.PAGE,
     parity.PAGE,
