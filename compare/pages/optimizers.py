@@ -9,7 +9,7 @@ from compare.figures.optimizers import draw_optimizers
 from compare.pages.page import Figure, Page, Tree, code, number, table, worst
 
 _FILE = "optimizers.png"
-_DRAWN = ("Adam", "RMSprop", "Adamax", "Nadam", "Adagrad", "Adadelta")
+_DRAWN = ("Adam", "RMSprop", "Adamax", "Nadam", "Adagrad", "Adafactor")
 _FATES = {
     "torch's own": "torch's own class{unless}",
     "followed": "a class that follows Keras's rule",
@@ -35,7 +35,7 @@ def _verdict(results: Tree) -> str:
     matching = [name for name, one in defaults.items() if "matching" in one and one["matching"].kind == "measured"]
     never = [one["matching"] for one in defaults.values() if "matching" in one and one["matching"].kind == "control"]
     return (
-        f"Of the {len(found['optimizers']) + len(found['refused']) - 1} optimizers that Keras ships, `optimizer_like` follows {len(defaults)}, "
+        f"Of the {len(found['optimizers']) + len(found['refused']) - 1} optimizers that Keras exports, `optimizer_like` follows {len(defaults)}, "
         f"{worst(ours)} apart after {found['steps'].value} steps in float64; the others are refused by name. torch's class of the same name, as it is by "
         f"default, ends {number(min(stock, key=lambda value: value.value))} to {worst(stock)} apart. With the right numbers "
         f"{', '.join(matching[:-1])} and {matching[-1]} of torch are Keras's too; no number makes the rest so ({worst(never)} at most)."
@@ -103,9 +103,9 @@ def _explain(found: Tree) -> Iterator[str]:
         "Keras, then `optimizer_like` carries slots and step count over for the other half."
     )
     yield (
-        "Keras holds the learning rate in float32, and on TensorFlow rounds the betas, momentum and weight decay to it wherever the rule casts "
-        "them, in float64 training too. `optimizer_like` does the same; torch's classes do not, which is most of what is left in *numbers that match* on "
-        "TensorFlow. In float32 training nothing of that is seen."
+        "Keras holds the learning rate in float32. On TensorFlow it also rounds to float32 the betas, momentum and weight decay that a rule casts, on "
+        "torch the share that weight decay leaves, in float64 training too. `optimizer_like` does the same; torch's classes do not, which is "
+        "why *numbers that match* differs between the backends. In float32 training nothing of that is seen."
     )
     yield (
         "In the equations $\\theta$ is the parameter, $g$ the gradient and $t$ the number of the step, from 1. An arrow changes what is kept until "
@@ -154,7 +154,8 @@ def _tried(cases: Tree) -> str:
     for settings, case in cases.items():
         matching = case["matching settings"].value if stock else ""
         errors = [case.get(way, "") for way in ("stock", "matching", "ours", "going on")]
-        rows.append((f"`{settings}`", errors[0], f"`{matching}`", *errors[1:]) if stock else (f"`{settings}`", *errors[2:]))
+        shown = settings if settings == "default" else f"`{settings}`"
+        rows.append((shown, errors[0], f"`{matching}`", *errors[1:]) if stock else (shown, *errors[2:]))
     between = ("torch's other numbers by default", "the numbers that match, in Keras's names", "with those") if stock else ()
     return table(("set", *between, "`optimizer_like`", "goes on"), rows)
 

@@ -1,4 +1,4 @@
-"""What every Keras optimizer does around its rule, tried on SGD, whose rule both frameworks share: what is off comes from there."""
+"""What every Keras optimizer does around its rule, tried on SGD, whose rule both frameworks share: nothing else is off."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ SETTINGS = (
     Setting(
         "weight_decay",
         "keras.optimizers.SGD(lr, momentum=0.875, weight_decay=0.125)",
-        "Keras takes $\\eta \\lambda \\theta$ from the parameter before the step, whatever the rule; torch adds $\\lambda \\theta$ to the "
-        "gradient, which then goes through the moments, but in AdamW, Adafactor and Muon.",
+        "Keras takes $\\eta \\lambda \\theta$ from the parameter before the step, whatever the rule; torch adds $\\lambda "
+        "\\theta$ to the gradient, which then goes through the moments, but in AdamW, Adafactor and Muon.",
         _STEP,
         f"with torch.no_grad():\n    for parameter in parameters:\n        parameter.mul_(1 - lr * 0.125)\n{_STEP}",
         arguments=", momentum=0.875, weight_decay=0.125",
@@ -71,7 +71,8 @@ SETTINGS = (
     Setting(
         "learning_rate, changed",
         "keras.optimizers.SGD(lr, momentum=0.875)",
-        "Keras's velocity holds the old rate: a change takes hold slowly. torch's buffer does not: it takes hold at once. Here the rate "
+        "Keras's velocity holds the old rate: a change takes hold slowly. torch's buffer does not: it takes hold at once. "
+        "Here the rate "
         f"becomes an eighth after {_CHANGE} steps.",
         f"if step == {_CHANGE}:\n    optimizer.param_groups[0]['lr'] = lr / 8\n{_STEP}",
         f"if step == {_CHANGE}:\n    optimizer.param_groups[0]['lr'] = lr / 8\n    for state in optimizer.state.values():\n"
@@ -108,12 +109,14 @@ SETTINGS = (
         "keras.optimizers.SGD(lr, gradient_accumulation_steps=4)",
         "One update from the mean of four gradients; in torch `backward` sums them.",
         "if step % 4 == 3:\n    optimizer.step()\n    optimizer.zero_grad()\n",
-        "if step % 4 == 3:\n    for parameter in parameters:\n        parameter.grad /= 4\n    optimizer.step()\n    optimizer.zero_grad()\n",
+        "if step % 4 == 3:\n    for parameter in parameters:\n        parameter.grad /= 4\n"
+        "    optimizer.step()\n    optimizer.zero_grad()\n",
     ),
     Setting(
         "use_ema",
         "keras.optimizers.SGD(lr, use_ema=True, ema_momentum=0.875)",
-        "A moving average of the parameters that begins at their values after the first step; `fit` puts it in their place at the end.",
+        "A moving average of the parameters that begins at their values after the first step; `fit` puts it in their place "
+        "at the end.",
         _STEP,
         f"{_STEP}averaged.update_parameters(model)\n",
         setup="from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn\n"

@@ -18,12 +18,12 @@ from compare.experiments.optimizers.training import (
 )
 from compare.results import Results, exact, measured
 
-_STEPS = 5
+_STEPS = 4
 _SETTINGS: Mapping[str, float] = {
     **dict.fromkeys(("learning_rate", "lr"), 2**-10),
     **dict.fromkeys(("epsilon", "eps"), 2**-5),
-    **dict.fromkeys(("epsilon_1", "eps_1"), 2**-3),
-    **dict.fromkeys(("epsilon_2", "eps_2"), 2**-6),
+    **dict.fromkeys(("epsilon_1", "eps_1"), 0.75),
+    **dict.fromkeys(("epsilon_2", "eps_2"), 0.75),
     **dict.fromkeys(("beta_2_decay", "beta2_decay"), -0.75),
     **dict.fromkeys(("rho", "alpha"), 0.9375),
     "beta_1": 0.875,

@@ -51,7 +51,8 @@ EXPLAINED: Mapping[str, str] = {
     "rms": "the root of the mean of the squares",
     "clip": "bounds each element by the second argument and its negative",
     "longest": "the length of the longer axis",
-    "orthogonal": "X divided by its norm and 1e-7, and five times $X \\leftarrow 3.4445\\, X + (-4.775\\, X X^T + 2.0315\\, (X X^T)^2)\\, X$",
+    "orthogonal": "X divided by its norm and 1e-7, and five times $X \\leftarrow 3.4445\\, X + (-4.775\\, X X^T + 2.0315\\, "
+    "(X X^T)^2)\\, X$",
 }
 """Those whose names do not say it."""
 

@@ -36,8 +36,9 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             source="nadam.py",
             torch="NAdam",
             torch_source="nadam.py",
-            difference="torch slows the growth of the momentum by `momentum_decay`, 0.004 by default, which Keras does not have: with 1, and the "
-            "same other numbers, the rule is the same, but for the float32 in which torch keeps the product, and Keras on TensorFlow 0.96.",
+            difference="torch slows the growth of the momentum by `momentum_decay`, 0.004 by default, which Keras does not "
+            "have. With 1 the rule is the same; what is left are two numbers in float32: the product, in torch, and 0.96, in "
+            "Keras on TensorFlow.",
             rounded=("beta_1", "beta_2"),
             equations=(Equation(_nadam("learning_rate", "epsilon", "{t}"), _nadam("lr", "eps", "({t} * momentum_decay)")),),
             cases=(Case({}, "lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon, momentum_decay=1"),),
@@ -46,8 +47,9 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adafactor.py",
             torch="Adafactor",
             torch_source="_adafactor.py",
-            difference="Keras adds its first epsilon to the squares, torch bounds the root of the second moment by it; both only matter where a "
-            "gradient is nearly zero, but torch's, by default the distance of two floating-point numbers near one, is the larger by far.",
+            difference="Keras adds its first epsilon to the squares, torch bounds the root of the second moment by it; both "
+            "only matter where a gradient is nearly zero, but torch's, by default the distance of two floating-point numbers "
+            "near one, is the larger by far.",
             equations=(
                 Equation(
                     Rule(
@@ -116,16 +118,17 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
         "Ftrl": Comparison(
             source="ftrl.py",
-            difference="torch has none. The parameter is computed anew from sums over all steps, so that its first value is forgotten.",
+            difference="torch has none. The parameter is computed anew from sums over all steps, so that its first value is "
+            "forgotten.",
             equations=(
                 Equation(
                     Rule(
                         (
                             "n = a + g**2",
-                            "z = z + g + 2 * l2_shrinkage_regularization_strength * theta"
-                            " - ((n**(-learning_rate_power) - a**(-learning_rate_power)) / learning_rate) * theta",
-                            "q = n**(-learning_rate_power) / learning_rate"
-                            " + 2 * (l2_regularization_strength + beta / (2 * learning_rate))",
+                            "s = (n**(-learning_rate_power) - a**(-learning_rate_power)) / learning_rate",
+                            "z = z + g + 2 * l2_shrinkage_regularization_strength * theta - s * theta",
+                            "b = l2_regularization_strength + beta / (2 * learning_rate)",
+                            "q = n**(-learning_rate_power) / learning_rate + 2 * b",
                             "theta = (clip(z, l1_regularization_strength) - z) / q",
                             "a = n",
                         ),
@@ -152,8 +155,9 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
         "ScheduleFreeAdamW": Comparison(
             source="schedule_free_adamw.py",
-            difference="torch has none. In the third line Keras's comments say the z of the step before; its code, on TensorFlow and on torch, "
-            "reads the new one, and that is followed.",
+            difference="torch has none. In the third line Keras's comments say the z of the step before; its code, on "
+            "TensorFlow and on torch, reads the new one, so that $\\beta_1$ cancels: $\\theta$ is the mean of all z. That is "
+            "followed.",
             equations=(
                 Equation(
                     Rule(
@@ -173,9 +177,10 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             torch="Muon",
             torch_source="_muon.py",
             dtype="float32",
-            difference="The rule for matrices; Keras trains all else, and by their names embeddings, with Adam, torch refuses it. Both orthogonalise "
-            "by the same five steps, torch in bfloat16; the step is as long where `adjust_lr_fn` says so; by default torch's is not. Tried in float32: "
-            "Keras's cannot train variables of float64 on TensorFlow.",
+            difference="The rule for matrices; all else, and by their names embeddings, Keras trains with Adam, and torch "
+            "refuses it. Both orthogonalise by the same five steps, torch in bfloat16. torch's equation is that with "
+            "`adjust_lr_fn='match_rms_adamw'`; by default its step is of another length. Tried in float32: Keras's cannot "
+            "train variables of float64 on TensorFlow.",
             equations=(
                 Equation(
                     Rule(
@@ -192,7 +197,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
                             "theta = theta - lr * 0.2 * sqrt(longest(theta)) * orthogonal((1 - momentum) * g + momentum * m)",
                         )
                     ),
-                    "for a matrix, in torch with `adjust_lr_fn='match_rms_adamw'`",
+                    "for a matrix",
                     rank=2,
                     torch_flags={"adjust_lr_fn": "match_rms_adamw"},
                 ),

@@ -51,7 +51,7 @@ def _refusal(name: str) -> str:
     kind = getattr(keras.optimizers, name)
     arguments: Mapping[str, tuple[Any, ...]] = {
         "LossScaleOptimizer": (keras.optimizers.SGD(),),
-        "MultiOptimizer": (lambda variable: None,),
+        "MultiOptimizer": (keras.optimizers.OptimizerMap(keras.optimizers.SGD()),),
         "OptimizerMap": (keras.optimizers.SGD(),),
         "Optimizer": (0.001,),
     }

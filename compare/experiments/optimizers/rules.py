@@ -17,8 +17,8 @@ KERAS_ADAM = "theta = theta - learning_rate * (sqrt(1 - beta_2**t) / (1 - beta_1
 _TORCH_ADAM = "theta = theta - (lr / (1 - beta_1**t)) * (m / (sqrt({v}) / sqrt(1 - beta_2**t) + eps))"
 _ADAM = "lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon"
 _EPSILON = (
-    "Keras adds epsilon to the root before that is corrected for its start at zero, torch after: what stands in torch as `eps` would have "
-    "to change from step to step, so that no number matches."
+    "Keras adds epsilon to the root before that is corrected for its start at zero, torch after: what stands in torch as "
+    "`eps` would have to change from step to step, so that no number matches."
 )
 
 
@@ -37,6 +37,17 @@ def _adam(*before: str, torch_before: tuple[str, ...] = ()) -> tuple[Equation, E
     return plain, greatest
 
 
+def _adadelta(rate: str, epsilon: str) -> Rule:
+    return Rule(
+        (
+            "a = rho * a + (1 - rho) * g**2",
+            f"d = (sqrt(b + {epsilon}) / sqrt(a + {epsilon})) * g",
+            "b = rho * b + (1 - rho) * d**2",
+            f"theta = theta - {rate} * d",
+        )
+    )
+
+
 _RMSPROP_SQUARE = "v = rho * v + (1 - rho) * g**2"
 _TORCH_RMSPROP_SQUARE = "v = alpha * v + (1 - alpha) * g**2"
 _RMSPROP = "lr=learning_rate, alpha=rho, eps=epsilon, momentum=momentum, centered=centered"
@@ -47,8 +58,8 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="sgd.py",
             torch="SGD",
             torch_source="sgd.py",
-            difference="Without momentum there is none. With it, Keras's velocity holds the learning rate and torch's buffer does not: the two "
-            "are equal as long as the learning rate stays what it is.",
+            difference="Without momentum there is no difference. With it, Keras's velocity holds the learning rate and "
+            "torch's buffer does not: the two are equal as long as the learning rate stays what it is.",
             rounded=("momentum",),
             equations=(
                 Equation(Rule(("theta = theta - learning_rate * g",)), Rule(("theta = theta - lr * g",))),
@@ -94,8 +105,8 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="rmsprop.py",
             torch="RMSprop",
             torch_source="rmsprop.py",
-            difference="Keras adds epsilon under the root, torch beside it, so that no number matches; and the momentum of Keras holds the "
-            "learning rate, as SGD's does.",
+            difference="Keras adds epsilon under the root, torch beside it, so that no number matches; and the momentum of "
+            "Keras holds the learning rate, as SGD's does.",
             equations=(
                 Equation(
                     Rule((_RMSPROP_SQUARE, "theta = theta - learning_rate * (g / sqrt(v + epsilon))")),
@@ -141,8 +152,8 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adagrad.py",
             torch="Adagrad",
             torch_source="adagrad.py",
-            difference="Keras adds epsilon under the root, torch beside it. The sum under the root only grows, so that torch's may begin at what "
-            "Keras adds: with `eps=0` the two are the same.",
+            difference="Keras adds epsilon under the root, torch beside it. The sum under the root only grows, so that "
+            "torch's may begin at what Keras adds: with `eps=0` the two are the same.",
             rounded=("initial_accumulator_value",),
             equations=(
                 Equation(
@@ -169,29 +180,15 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             torch="Adadelta",
             torch_source="adadelta.py",
             difference="None but the numbers by default, of which torch's learning rate is a thousand times Keras's.",
-            equations=(
-                Equation(
-                    *(
-                        Rule(
-                            (
-                                "a = rho * a + (1 - rho) * g**2",
-                                f"d = (sqrt(b + {epsilon}) / sqrt(a + {epsilon})) * g",
-                                "b = rho * b + (1 - rho) * d**2",
-                                f"theta = theta - {rate} * d",
-                            )
-                        )
-                        for rate, epsilon in (("learning_rate", "epsilon"), ("lr", "eps"))
-                    )
-                ),
-            ),
+            equations=(Equation(_adadelta("learning_rate", "epsilon"), _adadelta("lr", "eps")),),
             cases=(Case({}, "lr=learning_rate, rho=rho, eps=epsilon", matches=True),),
         ),
         "Adamax": Comparison(
             source="adamax.py",
             torch="Adamax",
             torch_source="adamax.py",
-            difference="Keras adds epsilon to the norm when it divides by it, torch to the gradient's size before it is compared with the norm, "
-            "which then shrinks with the norm: no number matches.",
+            difference="Keras adds epsilon to the norm when it divides by it, torch to the gradient's size before it is "
+            "compared with the norm, which then shrinks with the norm: no number matches.",
             equations=(
                 Equation(
                     Rule(

@@ -36,9 +36,7 @@ def torch_parameters(values: Sequence[Array] = START, dtype: str = "float64") ->
     return [torch.nn.Parameter(torch.tensor(value, dtype=getattr(torch, dtype))) for value in values]
 
 
-def train_keras(
-    optimizer: Any, variables: list[Any], change: Callable[[int], None] = lambda step: None, first: int = 0
-) -> Path:
+def train_keras(optimizer: Any, variables: list[Any], change: Callable[[int], None] | None = None, first: int = 0) -> Path:
     """Apply the gradients from a step on.
 
     Args:
@@ -53,7 +51,8 @@ def train_keras(
     advance = _compiled(optimizer, variables) if backend.backend() == "tensorflow" else _stepping(optimizer, variables)
     path: Path = []
     for start in range(first, STEPS, EVERY):
-        change(start)
+        if change is not None:
+            change(start)
         advance(start, start + EVERY)
         path.append([ops.convert_to_numpy(variable).copy() for variable in variables])
     return path
@@ -86,12 +85,11 @@ def train_torch(
         first: step.
         last: step, not made any more.
     """
-    import torch
-
     path: Path = []
+    pairs = list(zip(parameters, torch_parameters(gradients), strict=False))
     for number in range(first, last):
-        for parameter, gradient in zip(parameters, gradients, strict=False):
-            added = torch.tensor(gradient[number], dtype=parameter.dtype)
+        for parameter, gradient in pairs:
+            added = gradient.data[number].to(parameter.dtype, copy=True)
             parameter.grad = added if parameter.grad is None else parameter.grad + added
         if step is None:
             optimizer.step()
