@@ -36,9 +36,9 @@ def _verdict(results: Tree) -> str:
     never = [one["matching"] for one in defaults.values() if "matching" in one and one["matching"].kind == "control"]
     return (
         f"Of the {len(found['optimizers']) + len(found['refused']) - 1} optimizers that Keras exports, `optimizer_like` follows {len(defaults)}, "
-        f"{worst(ours)} apart after {found['steps'].value} steps in float64; the others are refused by name. torch's class of the same name, as it is by "
+        f"at most {worst(ours)} apart after {found['steps'].value} steps in float64; the others are refused by name. torch's class of the same name, as it is by "
         f"default, ends {number(min(stock, key=lambda value: value.value))} to {worst(stock)} apart. With the right numbers "
-        f"{', '.join(matching[:-1])} and {matching[-1]} of torch are Keras's too; no number makes the rest so ({worst(never)} at most)."
+        f"{', '.join(matching[:-1])} and {matching[-1]} of torch are Keras's too; no number makes the rest so, which stay up to {worst(never)} apart."
     )
 
 
