@@ -12,10 +12,12 @@ _SECONDS: Mapping[tuple[str, str], float] = MappingProxyType(
     {
         ("tensorflow", "real_models"): 12,
         ("tensorflow", "translation"): 20,
+        ("tensorflow", "optimizers"): 9,
         ("tensorflow", "parity"): 6,
         ("tensorflow", "return_values"): 4,
         ("tensorflow", "options"): 4,
         ("torch", "returns_grid"): 3,
+        ("torch", "optimizers"): 3,
         ("torch", "parity"): 3,
     }
 )

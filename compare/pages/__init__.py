@@ -3,6 +3,7 @@
 from compare.pages import (
     hidden_states,
     masking,
+    optimizers,
     options,
     parity,
     pitfalls,
@@ -27,6 +28,7 @@ PAGES: tuple[Page, ...] = (
     parity.PAGE,
     real_models.PAGE,
     training.PAGE,
+    optimizers.PAGE,
     translation.PAGE,
 )
 INDEX = Index(PAGES)

@@ -73,12 +73,23 @@ class Adafactor(KerasOptimizer):
         """Apply the rule, see the class."""
         step = self.arithmetic.number(self.local_step(group), params[0].dtype)
         beta, rate = (1 - step ** group["beta_2_decay"]).item(), min(rate, (1 / step.sqrt()).item())
-        least = self.arithmetic.cast(group["epsilon_2"])
-        for param, grad, r, c, whole in zip(params, grads, *slots, strict=True):
-            velocity = self._velocity(grad.square() + group["epsilon_1"], r, c, whole, beta)
-            change = grad / velocity.sqrt()
-            change /= (_root_mean_square(change) / group["clip_threshold"]).clamp(min=1)
-            param.sub_(change * (_root_mean_square(param).clamp(min=least) * rate))
+        for factored in (True, False):
+            at = [index for index, param in enumerate(params) if (param.ndim > 1) is factored]
+            if at:
+                some, theirs, *moments = ([each[index] for index in at] for each in (params, grads, *slots))
+                roots = (_factored_roots if factored else _whole_roots)(theirs, moments, beta, group["epsilon_1"])
+                self._move(group, some, list(torch._foreach_div(theirs, roots)), rate)
+
+    def _move(self, group: Group, params: Tensors, changes: Tensors, rate: float) -> None:
+        """Bound the changes, and make them as long as the parameters are."""
+        lengths, bounds = _root_mean_squares(params), _root_mean_squares(changes)
+        torch._foreach_clamp_min_(lengths, self.arithmetic.cast(group["epsilon_2"]))
+        torch._foreach_div_(bounds, group["clip_threshold"])
+        torch._foreach_clamp_min_(bounds, 1.0)
+        torch._foreach_div_(lengths, bounds)
+        torch._foreach_mul_(lengths, rate)
+        torch._foreach_mul_(changes, lengths)
+        torch._foreach_sub_(params, changes)
 
     def carried(self, slots: Mapping[str, Array], pairing: Pairing) -> dict[str, Array]:
         """Carry the means spread over the whole variable, and take them from the axis where they then lie."""
@@ -89,14 +100,6 @@ class Adafactor(KerasOptimizer):
         r, c = (pairing.carry(np.broadcast_to(mean, velocity.shape)) for mean in (r, c))
         r, c = (c, r) if pairing.transposes else (r, c)
         return {"r": r[..., 0], "c": c[..., 0, :]}
-
-    @staticmethod
-    def _velocity(squares: torch.Tensor, r: torch.Tensor, c: torch.Tensor, whole: torch.Tensor, beta: float) -> torch.Tensor:
-        if squares.ndim < 2:
-            return whole.mul_(beta).add_(squares, alpha=1 - beta)
-        r.mul_(beta).add_(squares.mean(dim=-1), alpha=1 - beta)
-        c.mul_(beta).add_(squares.mean(dim=-2), alpha=1 - beta)
-        return (r / r.mean(dim=-1, keepdim=True)).unsqueeze(-1) * c.unsqueeze(-2)
 
 
 class Ftrl(KerasOptimizer):
@@ -182,5 +185,32 @@ class ScheduleFreeAdamW(Moments):
             torch.lerp(one, average, beta_1, out=param)
 
 
-def _root_mean_square(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.square().mean().sqrt()
+def _factored_roots(grads: Tensors, moments: list[Tensors], beta: float, epsilon: float) -> Tensors:
+    """Update the means over the last and the last but one axis, and give the root of their outer product."""
+    rows, columns, _ = moments
+    squares = torch._foreach_mul(grads, grads)
+    for kept, axis in ((rows, -1), (columns, -2)):
+        means = [square.mean(dim=axis) for square in squares]
+        torch._foreach_add_(means, epsilon)
+        torch._foreach_mul_(kept, beta)
+        torch._foreach_add_(kept, means, alpha=1 - beta)
+    shares = [row / row.mean(dim=-1, keepdim=True) for row in rows]
+    products = [share.unsqueeze(-1) * column.unsqueeze(-2) for share, column in zip(shares, columns, strict=True)]
+    # The root last: a product of two tiny means is zero in float32, and the change NaN, in Keras too.
+    torch._foreach_sqrt_(products)
+    return products
+
+
+def _whole_roots(grads: Tensors, moments: list[Tensors], beta: float, epsilon: float) -> Tensors:
+    """Update the second moment of a vector, and give its root."""
+    *_, velocities = moments
+    torch._foreach_mul_(velocities, beta)
+    torch._foreach_addcmul_(velocities, grads, grads, 1 - beta)
+    torch._foreach_add_(velocities, (1 - beta) * epsilon)
+    return list(torch._foreach_sqrt(velocities))
+
+
+def _root_mean_squares(tensors: Tensors) -> Tensors:
+    norms = list(torch._foreach_norm(tensors))
+    torch._foreach_div_(norms, [tensor.numel() ** 0.5 for tensor in tensors])
+    return norms
