@@ -15,7 +15,7 @@ import pytest
 from compare import assert_parity, check_parity
 from compare.cases import draw_weights
 from compare.gradients import PART_BY_PART
-from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, emulate
+from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, copy_weights, emulate
 from frameworks.gradients import RecurrentGradients
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -60,17 +60,13 @@ def failed(result: Any) -> list[Any]:
 @pytest.mark.backend
 @pytest.mark.parametrize(
     ("kind", "dtype", "flags"),
-    [
-        ("LSTM", "float64", {"two": True}),
-        ("GRU", "float32", {"return_sequences": True, "go_backwards": True}),
-        ("SimpleRNN", "float64", {"activation": "relu"}),
-    ],
+    [("LSTM", "float64", {"two": True}), ("GRU", "float32", {}), ("SimpleRNN", "float64", {"activation": "relu"})],
 )
 def test_a_layer_its_conversion_and_their_emulations_have_the_same_gradients(
     kind: str, dtype: str, flags: dict[str, Any], randomise: Callable[..., Any]
 ) -> None:
     layer = randomise(keras_layer(kind, dtype=dtype, **flags))
-    module = emulate(layer, to="pytorch") if "go_backwards" in flags else convert(layer, to="pytorch")
+    module = convert(layer, to="pytorch")
     result = check_parity(layer, module, gradients=True)
     assert result, str(result)
     exact = dtype == "float64" and import_module("keras").backend.backend() == "tensorflow"
@@ -78,9 +74,20 @@ def test_a_layer_its_conversion_and_their_emulations_have_the_same_gradients(
     arrays = {"inputs", "h_0", "kernel", "recurrent_kernel", "bias", "recurrent_bias"} | ({"c_0"} if kind == "LSTM" else set())
     assert {each.array for each in gradients_of(result)} == arrays
     assert {each.against for each in gradients_of(result)} == {"reference of expected", "reference of actual", "expected"}
-    if "go_backwards" not in flags:
-        assert check_parity(module, emulate(module, to="keras"), X, gradients=True)
-        assert check_parity(emulate(layer, to="pytorch"), module, X, gradients=True)
+    inputs = X.astype(dtype)
+    assert check_parity(module, emulate(module, to="keras"), inputs, gradients=True)
+    assert check_parity(emulate(layer, to="pytorch"), module, inputs, gradients=True)
+
+
+@pytest.mark.backend
+def test_a_layer_that_reads_backwards_has_the_gradients_of_a_turned_call(randomise: Callable[..., Any]) -> None:
+    layer, module = randomise(keras_layer("GRU", return_sequences=True, go_backwards=True)), torch_module("GRU")
+    copy_weights(layer, module)
+    for sides in ((layer, module), (module, layer)):
+        assert_parity(*sides, X, mask=RIGHT[:, ::-1], initial_state=draw(1, BATCH, HIDDEN), gradients=True)
+    module.weight_ih_l0.register_hook(lambda gradient: gradient.flip(1))
+    (name,) = {each.array for each in failed(check_parity(layer, module, X, gradients=True))}
+    assert name == "kernel"
 
 
 @pytest.mark.backend

@@ -1,0 +1,1 @@
+"""Experiments on training the same layers in both frameworks."""
