@@ -576,13 +576,17 @@ def test_on_a_gpu_layers_stay_there(randomise: Callable[..., Any], snapshot: Cal
     if not torch.cuda.is_available():
         pytest.skip("this machine has no CUDA device")
     for make in (torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU):
-        module = randomise(make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64).cuda())
+        module = randomise(make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64).cuda()).eval()
         host = make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64)
         before, adapter = snapshot(module), adapt(module)
         weights, inputs = adapter.get_weights(), np.random.default_rng(0).standard_normal((BATCH, TIME, INPUT))
         expected: Any = run_reference(weights, adapter.spec, inputs)
         found: Any = adapter.forward(inputs)
         np.testing.assert_allclose(found.h_n, expected.h_n, rtol=0, atol=1e-12)
+        counted = (expected.output, expected.h_n, expected.c_n)
+        ones = RecurrentOutput(*(np.ones_like(array) for array in counted if array is not None))
+        slopes = run_reference_gradients(weights, adapter.spec, inputs, None, None, ones)
+        np.testing.assert_allclose(adapter.gradients(inputs, None, None, ones).inputs, slopes.inputs, rtol=0, atol=1e-12)
         assert snapshot(module) == before
         assert "TF32" in "".join(adapter.notes)
         adapt(host).set_weights(weights)

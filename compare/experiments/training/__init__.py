@@ -1,1 +1,1 @@
-"""Experiments on training the same layers in both frameworks."""
+"""What training alike takes: gradients, initial weights, biases."""
