@@ -14,6 +14,7 @@ from compare.evaluation import as_numpy
 from frameworks import RecurrentOutput
 from frameworks.adapter import Adapter, Mask, States, check_call, random_call
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.gradients import RecurrentGradients
 
 Array = npt.NDArray[Any]
 
@@ -56,9 +57,28 @@ class Call:
 
     def run(self, side: Adapter) -> RecurrentOutput:
         """Call one side, and give its output in input time order."""
-        if self.backwards and not (side.options and side.options.go_backwards):
+        if self._turns(side):
             return self.in_input_order(side.forward(self.read_inputs, self.initial_state, self.read_mask))
         return side.forward(self.inputs, self.initial_state, self.mask)
+
+    def differentiate(self, side: Adapter, cotangents: RecurrentOutput) -> RecurrentGradients:
+        """Differentiate the call of one side; cotangents and gradients are in input time order."""
+        if self._turns(side):
+            turned = self.in_input_order(cotangents)
+            return self.turn(side.gradients(self.read_inputs, self.initial_state, self.read_mask, turned))
+        return side.gradients(self.inputs, self.initial_state, self.mask, cotangents)
+
+    def shown_alike(self, sides: tuple[Adapter, Adapter]) -> bool:
+        """Tell whether both sides give the same at every step of this call, masked ones too."""
+        return self.mask is None or sides[0].zeroes_masked_steps == sides[1].zeroes_masked_steps
+
+    def turn(self, gradients: RecurrentGradients) -> RecurrentGradients:
+        """Turn gradients between the order of reading and that of the input; the same both ways."""
+        return replace(gradients, inputs=gradients.inputs[:, ::-1]) if self.backwards else gradients
+
+    def _turns(self, side: Adapter) -> bool:
+        """Tell whether a side that reads forwards is given what the other reads backwards."""
+        return self.backwards and not (side.options and side.options.go_backwards)
 
     def in_input_order(self, result: RecurrentOutput) -> RecurrentOutput:
         """Turn an output between the order of reading and that of the input; the same both ways."""

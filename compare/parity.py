@@ -7,20 +7,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from compare.calls import Call, draw_calls, given_call
 from compare.composites import compare_composites
-from compare.difference import Difference, measure
+from compare.difference import measure
+from compare.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.own_calls import compare_own_calls
 from compare.tolerance import choose_tolerance
-from compare.verdict import Comparison, ParityResult, place_output, place_state
+from compare.verdict import Comparison, ParityResult, judge, place_output, place_state
+from compare.weights import compare_weights
 from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.reference import run_reference
-from frameworks.weights import DirectionWeights
 
 Array = npt.NDArray[Any]
 
@@ -40,6 +40,7 @@ def check_parity(
     mask: Array | None = None,
     tolerance: float | None = None,
     keras_call: Mapping[str, Any] | None = None,
+    gradients: bool = False,
 ) -> ParityResult:
     """Compare two recurrent layers of any two frameworks and tell whether they compute the same.
 
@@ -57,6 +58,8 @@ def check_parity(
         mask: (batch, time) bool, True where the step counts; a layer of torch.nn takes right padding only.
         tolerance: allowed error as a share of max(1, max |expected|); by dtype when None, 1e-5 and 1e-12.
         keras_call: the arguments of a Keras call instead, `mask` and `initial_state` as Keras takes them.
+        gradients: whether the gradients of one scalar are compared too, with respect to inputs, initial states and every
+            weight, frozen ones among them: see `compare.gradients`.
 
     Raises:
         GatewiseError: if the two cannot be compared, or the arguments do not fit them.
@@ -68,26 +71,36 @@ def check_parity(
             None
             if initial_state is not None
             else compare_composites(
-                expected, actual, inputs, {"mask": mask, **(keras_call or {})}, partial(check_parity, tolerance=tolerance)
+                expected,
+                actual,
+                inputs,
+                {"mask": mask, **(keras_call or {})},
+                partial(check_parity, tolerance=tolerance, gradients=gradients),
             )
         )
         if found is None:
             raise
-        return found
+        return replace(found, notes=(*found.notes, PART_BY_PART)) if gradients else found
     _require_comparable(*sides)
     calls = draw_calls(sides) if inputs is None and initial_state is None and mask is None and not keras_call else None
     if calls is None:
         calls = (given_call(sides, inputs, initial_state, mask, keras_call),)
     allowed = choose_tolerance(sides, tolerance)
     weights = sides[0].get_weights(), sides[1].get_weights()
-    comparisons = list(_compare_weights(*weights, allowed))
+    comparisons = list(compare_weights(*weights, allowed))
     differences = tuple(_named_differences(sides[0].spec, sides[1].spec, _MEANINGS))
     notes = [*_call_notes(*sides), *sides[0].notes, *sides[1].notes, *(note for call in calls for note in call.notes)]
     if any(call.mask is not None for call in calls):
         notes.append(_mask_note(*sides))
+    if gradients:
+        notes += gradient_notes(sides, calls)
     same = all(comparison.max_abs == 0 for comparison in comparisons) and sides[0].spec == sides[1].spec
     for call in calls:
-        comparisons += _compare_call(sides, weights, call, allowed, same_weights=same)
+        of_call = _compare_call(sides, weights, call, allowed, same_weights=same)
+        if gradients:
+            unsure = any(each.ill_conditioned for each in of_call)
+            of_call += compare_gradients(sides, weights, call, allowed, unsure=unsure)
+        comparisons += of_call
     return ParityResult(tuple(comparisons), allowed, tuple(dict.fromkeys(notes)), differences)
 
 
@@ -100,6 +113,7 @@ def assert_parity(
     mask: Array | None = None,
     tolerance: float | None = None,
     keras_call: Mapping[str, Any] | None = None,
+    gradients: bool = False,
 ) -> None:
     """Do as `check_parity`, and raise an AssertionError that says what differs, where and by how much.
 
@@ -109,7 +123,14 @@ def assert_parity(
     """
     __tracebackhide__ = True
     result = check_parity(
-        expected, actual, inputs, initial_state=initial_state, mask=mask, tolerance=tolerance, keras_call=keras_call
+        expected,
+        actual,
+        inputs,
+        initial_state=initial_state,
+        mask=mask,
+        tolerance=tolerance,
+        keras_call=keras_call,
+        gradients=gradients,
     )
     if not result:
         raise AssertionError(str(result))
@@ -152,50 +173,6 @@ def _mask_note(expected: Adapter, actual: Adapter) -> str:
     )
 
 
-def _compare_weights(expected: RecurrentWeights, actual: RecurrentWeights, tolerance: float) -> Iterator[Comparison]:
-    for (layer, direction, one), (_, _, other) in zip(expected, actual, strict=True):
-        theirs = dict(_acting_parts(other))
-        for part, array in _acting_parts(one):
-            found = theirs.get(part, np.zeros_like(array))
-            yield _compared(
-                f"{part} of layer {layer}, direction {direction}",
-                measure(array, found),
-                {"layer": layer, "direction": direction},
-                one.gates if part != "recurrent_bias" else ("candidate",),
-                tolerance,
-            )
-
-
-def _acting_parts(weights: DirectionWeights) -> Iterator[tuple[str, Array]]:
-    """Yield the arrays that the function depends on: biases summed, but apart where the reset gate comes between them."""
-    yield "kernel", weights.kernel
-    yield "recurrent_kernel", weights.recurrent_kernel
-    hidden = weights.kernel.shape[2]
-    zeros = np.zeros((len(weights.gates), hidden))
-    with np.errstate(invalid="ignore"):
-        bias = zeros if weights.bias is None else weights.bias.astype(np.float64)
-        second = zeros if weights.recurrent_bias is None else weights.recurrent_bias.astype(np.float64)
-        total = bias + second
-    if "reset" in weights.gates:
-        candidate = weights.gates.index("candidate")
-        total[candidate] = bias[candidate]
-        yield "bias", total
-        yield "recurrent_bias", second[candidate][None]
-    else:
-        yield "bias", total
-
-
-def _compared(
-    name: str, difference: Difference, place: dict[str, int | str], gates: tuple[str, ...], tolerance: float
-) -> Comparison:
-    where: dict[str, int | str] | None = None
-    if difference.index is not None and difference.max_abs != 0:
-        gate, *rows, unit = difference.index
-        row = {"from unit" if name.startswith("recurrent") else "input": rows[0]} if rows else {}
-        where = {**place, "gate": gates[gate], **row, "unit": unit}
-    return Comparison.of(name, difference, where, tolerance, "expected", kind="weights")
-
-
 def _compare_call(
     sides: tuple[Adapter, Adapter],
     weights: tuple[RecurrentWeights, RecurrentWeights],
@@ -205,21 +182,18 @@ def _compare_call(
     same_weights: bool,
 ) -> list[Comparison]:
     results = tuple(call.run(side) for side in sides)
-    alike = call.mask is None or sides[0].zeroes_masked_steps == sides[1].zeroes_masked_steps
+    alike = call.shown_alike(sides)
     references = [_reference(weights[0], sides[0], call)]
     references.append(references[0] if same_weights and alike else _reference(weights[1], sides[1], call))
     spec = sides[0].spec
-    own = [
+    own, other = (
         list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, None, tolerance, f"reference of {side}"))
         for side, reference, result in zip(("expected", "actual"), references, results, strict=True)
-    ]
-    unsure = {comparison.array for comparison in own[0] if not comparison.within and not np.isnan(comparison.max_abs)}
-    own[0] = [replace(comparison, ill_conditioned=comparison.array in unsure) for comparison in own[0]]
+    )
     steps = None if alike else call.mask
     mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, steps, tolerance, "expected"))
     mutual += compare_own_calls(sides, results, call, tolerance)
-    rest = own[1] + mutual
-    return own[0] + [replace(each, ill_conditioned=bool(unsure) and not each.within) for each in rest]
+    return judge(own, other + mutual)
 
 
 def _reference(weights: RecurrentWeights, side: Adapter, call: Call) -> RecurrentOutput:

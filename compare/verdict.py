@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tabulate import tabulate
@@ -28,8 +28,8 @@ class Comparison:
         allowed: the largest difference that passes.
         needed: the least tolerance that would have passed.
         against: what it was held against.
-        kind: "weights", "result", or "own call" for what a Keras layer's own call returned.
-        array: "output", "h_n" or "c_n" for a result.
+        kind: "weights", "result", "own call" for what a Keras layer's own call returned, or "gradient".
+        array: "output", "h_n" or "c_n" for a result; what a gradient is with respect to, "inputs", "h_0", "kernel" and so on.
         ill_conditioned: whether the expected layer itself is too far from the reference of its weights for a verdict.
         other_shape: the shape that was found, where it is another one.
     """
@@ -132,7 +132,7 @@ class ParityResult:
     @property
     def worst(self) -> Comparison:
         """The comparison that needed the largest tolerance."""
-        return max(self.comparisons, key=lambda each: math.inf if math.isnan(each.needed) else each.needed)
+        return max(self.comparisons, key=_needed)
 
     def __bool__(self) -> bool:
         """Be true where everything passed."""
@@ -157,10 +157,40 @@ class ParityResult:
         lines += [f"note: {note}" for note in self.notes]
         rows = [
             (each.name, each.against, each.shape, each.max_abs, each.allowed, each.needed, each.verdict)
-            for each in self.comparisons
+            for each in self._shown()
         ]
         table = tabulate(rows, ("what", "against", "shape", "max abs", "allowed", "needed", "verdict"), floatfmt=".2e")
+        if any(each.kind == "gradient" for each in self.comparisons):
+            lines.append(
+                "of the gradients the table shows, for each array, the one that is farthest off in all layers and calls"
+            )
         return "\n".join([*lines, "", table])
+
+    def _shown(self) -> Iterable[Comparison]:
+        """Give the rows of the table: of the gradients of one kind of array, over all layers and calls, the worst."""
+        rows: dict[object, Comparison] = {}
+        for index, each in enumerate(self.comparisons):
+            row = (each.array, each.against) if each.kind == "gradient" else index
+            if row not in rows or _needed(each) > _needed(rows[row]):
+                rows[row] = each
+        return rows.values()
+
+
+def judge(own: Iterable[Comparison], rest: Iterable[Comparison], *, unsure: bool = False) -> list[Comparison]:
+    """Mark what is ill-conditioned: where the expected layer is too far from its reference, nothing can be said of the rest.
+
+    Args:
+        own: the expected layer against the reference of its own weights.
+        rest: what is held against it.
+        unsure: whether nothing can be said for a reason found before.
+    """
+    marked = [replace(each, ill_conditioned=not each.within and (unsure or not math.isnan(each.max_abs))) for each in own]
+    unsure = unsure or any(each.ill_conditioned for each in marked)
+    return marked + [replace(each, ill_conditioned=unsure and not each.within) for each in rest]
+
+
+def _needed(comparison: Comparison) -> float:
+    return math.inf if math.isnan(comparison.needed) else comparison.needed
 
 
 def place_output(difference: Difference, spec: RecurrentSpec) -> Where | None:

@@ -1,4 +1,4 @@
-"""The activations by name, in NumPy: what the reference computes with.
+"""The activations by name, in NumPy, and their vector-Jacobian products: what the reference computes with.
 
 Names and definitions are Keras 3's (https://keras.io/api/layers/activations/), except `keras2_hard_sigmoid`, which is what
 `hard_sigmoid` meant before Keras 3.
@@ -47,12 +47,16 @@ def _sparsemax(x: Array) -> Array:
 
     Source: keras/src/backend/*/nn.py; the paper is https://arxiv.org/abs/1602.02068, algorithm 1.
     """
-    ordered = -np.sort(-x, axis=-1)
-    sums = np.cumsum(ordered, axis=-1)
-    supported = ordered - (sums - 1) / np.arange(1, x.shape[-1] + 1) > 0
+    sums, supported = _support(-np.sort(-x, axis=-1))
     threshold = (np.where(supported, sums, 0).sum(axis=-1, keepdims=True) - 1) / supported.sum(axis=-1, keepdims=True)
     result: Array = np.maximum(x - threshold, 0)
     return result
+
+
+def _support(ordered: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Give the running sums of numbers in falling order, and whether each sum counts in the threshold of sparsemax."""
+    sums = np.cumsum(ordered, axis=-1)
+    return sums, ordered - (sums - 1) / np.arange(1, ordered.shape[-1] + 1) > 0
 
 
 ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
@@ -88,3 +92,91 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
         "squareplus": lambda x: (x + np.sqrt(x * x + 4)) / 2,
     }
 )
+
+
+Derivative = Callable[[Array], Array | npt.NDArray[np.bool_]]
+Product = Callable[[Array, Array], Array]
+"""From what an activation is given and the gradient with respect to what it gives, to that with respect to what it is given."""
+
+
+def _elementwise(derivative: Derivative) -> Product:
+    return lambda x, dy: dy * derivative(x)
+
+
+def _pull_softmax(x: Array, dy: Array) -> Array:
+    y = _softmax(x)
+    result: Array = y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+    return result
+
+
+def _pull_log_softmax(x: Array, dy: Array) -> Array:
+    result: Array = dy - _softmax(x) * dy.sum(axis=-1, keepdims=True)
+    return result
+
+
+def _pull_sparsemax(x: Array, dy: Array) -> Array:
+    """Pull back through `_sparsemax`: the threshold takes each number as often as sums that hold it count."""
+    order = np.argsort(-x, axis=-1, kind="stable")
+    _, supported = _support(np.take_along_axis(x, order, axis=-1))
+    shares = np.cumsum(supported[..., ::-1], axis=-1)[..., ::-1] / supported.sum(axis=-1, keepdims=True)
+    kept = np.where(_sparsemax(x) > 0, dy, 0)
+    through = np.take_along_axis(kept, order, axis=-1) - shares * kept.sum(axis=-1, keepdims=True)
+    result: Array = np.empty_like(through)
+    np.put_along_axis(result, order, through, axis=-1)
+    return result
+
+
+def _gelu_derivative(x: Array) -> Array:
+    result: Array = 0.5 * (1 + _erf(x / math.sqrt(2))) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    return result
+
+
+def _mish_derivative(x: Array) -> Array:
+    t = np.tanh(_softplus(x))
+    result: Array = t + x * (1 - t * t) * sigmoid(x)
+    return result
+
+
+_DERIVATIVES: Mapping[str, Derivative] = {
+    "linear": np.ones_like,
+    "tanh": lambda x: 1 - np.tanh(x) ** 2,
+    "sigmoid": lambda x: sigmoid(x) * sigmoid(-x),
+    "hard_sigmoid": lambda x: (np.abs(x) < 3) / 6,
+    "keras2_hard_sigmoid": lambda x: (np.abs(x) <= 2.5) * 0.2,
+    "relu": lambda x: x > 0,
+    "relu6": lambda x: (x > 0) & (x < 6),
+    "leaky_relu": lambda x: np.where(x > 0, 1, 0.2),
+    "elu": lambda x: np.exp(np.minimum(x, 0)),
+    "celu": lambda x: np.exp(np.minimum(x, 0)),
+    "selu": lambda x: 1.0507009873554804934 * np.where(x > 0, 1, 1.6732632423543772848 * np.exp(np.minimum(x, 0))),
+    "softplus": sigmoid,
+    "softsign": lambda x: 1 / (1 + np.abs(x)) ** 2,
+    "silu": lambda x: sigmoid(x) * (1 + x * sigmoid(-x)),
+    "hard_silu": lambda x: np.clip(x / 6 + 0.5, 0, 1) + x * (np.abs(x) < 3) / 6,
+    "hard_tanh": lambda x: np.abs(x) < 1,
+    "tanh_shrink": lambda x: np.tanh(x) ** 2,
+    "gelu": _gelu_derivative,
+    "mish": _mish_derivative,
+    "exponential": np.exp,
+    "log_sigmoid": lambda x: sigmoid(-x),
+    "hard_shrink": lambda x: np.abs(x) > 0.5,
+    "soft_shrink": lambda x: np.abs(x) > 0.5,
+    "sparse_plus": lambda x: np.clip((x + 1) / 2, 0, 1),
+    "sparse_sigmoid": lambda x: (np.abs(x) < 1) / 2,
+    "squareplus": lambda x: (1 + x / np.sqrt(x * x + 4)) / 2,
+}
+"""Of those that act on each number alone."""
+
+PRODUCTS: Mapping[str, Product] = MappingProxyType(
+    {
+        **{name: _elementwise(derivative) for name, derivative in _DERIVATIVES.items()},
+        "softmax": _pull_softmax,
+        "log_softmax": _pull_log_softmax,
+        "sparsemax": _pull_sparsemax,
+    }
+)
+"""The vector-Jacobian product of each of `ACTIVATIONS`.
+
+Where an activation has a corner, it is what Keras and torch both take there; where Keras's backends disagree with each other
+(selu, celu and hard_tanh) or with torch (clipping by sparse_sigmoid), what most of them take.
+"""

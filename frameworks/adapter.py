@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+from frameworks.gradients import RecurrentGradients
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.spec import DTypeName, RecurrentSpec
@@ -78,6 +79,23 @@ class Adapter(Protocol):
 
         Raises:
             GatewiseError: for what does not fit, or for a layer that would draw random numbers.
+        """
+
+    def gradients(
+        self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
+    ) -> RecurrentGradients:
+        """Differentiate `forward` by the framework's own means, and leave the layer as it was.
+
+        Weights that the user has frozen are differentiated too.
+
+        Args:
+            inputs: as `forward` takes them.
+            initial_state: likewise; the gradient with respect to it is given where it is zeros, too.
+            mask: likewise.
+            cotangents: what each element of the results counts in the scalar that is differentiated, shaped as they are.
+
+        Raises:
+            GatewiseError: as `forward`, or where the framework differentiates nothing.
         """
 
 

@@ -18,7 +18,7 @@ from frameworks.output import RecurrentOutput
 from frameworks.spec import RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights, check_weights
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating]
 Gates = dict[str, Array]
 Step = Callable[[Gates, States], States]
 
@@ -61,7 +61,7 @@ def run_reference(
             for direction in range(spec.num_directions):
                 row = layer * spec.num_directions + direction
                 start = tuple(state[row].astype(np.float64) for state in states)
-                outputs, final = _run_direction(
+                outputs, history = run_direction(
                     weights.layers[layer][direction],
                     spec,
                     sequence,
@@ -71,12 +71,12 @@ def run_reference(
                     zero_masked=zero_masked,
                 )
                 halves.append(outputs)
-                finals.append(final)
+                finals.append(history[-1])
             sequence = np.concatenate(halves, axis=-1)
     return RecurrentOutput(sequence, *(np.stack(rows) for rows in zip(*finals, strict=True)))
 
 
-def _run_direction(
+def run_direction(
     weights: DirectionWeights,
     spec: RecurrentSpec,
     sequence: Array,
@@ -85,33 +85,64 @@ def _run_direction(
     *,
     backward: bool,
     zero_masked: bool,
-) -> tuple[Array, States]:
-    step = make_step(weights, spec)
-    kernel = weights.kernel.astype(np.float64)
-    bias = np.zeros((len(weights.gates), 1, spec.hidden_size))
-    if weights.bias is not None:
-        bias = weights.bias.astype(np.float64)[:, None]
+) -> tuple[Array, list[States]]:
+    """Run one direction of one layer.
+
+    Args:
+        weights: of the direction.
+        spec: of the layer.
+        sequence: (batch, time, input), float64.
+        states: initial ones, each (batch, hidden), float64.
+        counts: (batch, time) bool.
+        backward: whether the sequence is read from its end.
+        zero_masked: as `run_reference` takes it.
+
+    Returns:
+        The output, (batch, time, hidden), in input time order; and the states in the order of reading, the initial ones first
+        and those after the last step last.
+    """
+    step, project = make_step(weights, spec), make_projection(weights)
     outputs = np.zeros((*sequence.shape[:2], spec.hidden_size))
-    times = range(sequence.shape[1])
     shown = np.zeros((len(sequence), spec.hidden_size))
-    for time in reversed(times) if backward else times:
-        projected = dict(zip(weights.gates, sequence[:, time] @ kernel + bias, strict=True))
-        stepped = step(projected, states)
+    history = [states]
+    for time in reading_order(sequence, backward=backward):
+        stepped = step(project(sequence[:, time]), states)
         keep = counts[:, time, None]
         states = tuple(np.where(keep, new, old) for new, old in zip(stepped, states, strict=True))
         shown = np.where(keep, states[0], 0 if zero_masked else shown)
         outputs[:, time] = shown
-    return outputs, states
+        history.append(states)
+    return outputs, history
+
+
+def reading_order(sequence: Array, *, backward: bool) -> range:
+    """Give the time steps of (batch, time, input) in the order in which a direction reads them."""
+    times = range(sequence.shape[1])
+    return times[::-1] if backward else times
+
+
+def make_projection(weights: DirectionWeights) -> Callable[[Array], Gates]:
+    """Give the function from the inputs of one time step, (batch, input), to their part in each gate, (batch, hidden)."""
+    kernel = weights.kernel.astype(np.float64)
+    bias = np.zeros((len(weights.gates), 1, kernel.shape[2]))
+    if weights.bias is not None:
+        bias = weights.bias.astype(np.float64)[:, None]
+    return lambda x: dict(zip(weights.gates, x @ kernel + bias, strict=True))
 
 
 def make_step(weights: DirectionWeights, spec: RecurrentSpec) -> Step:
     """Give the function from (input projections by gate, states) to the next states, each (batch, hidden)."""
     steps = {"rnn": _rnn_step, "lstm": _lstm_step, "gru": _gru_step if spec.reset_after else _gru_reset_before_step}
-    recurrent = {gate: kernel.astype(np.float64) for gate, kernel in zip(weights.gates, weights.recurrent_kernel, strict=True)}
-    biases: Gates = dict.fromkeys(weights.gates, np.zeros(spec.hidden_size))
-    if weights.recurrent_bias is not None:
-        biases = dict(zip(weights.gates, weights.recurrent_bias.astype(np.float64), strict=True))
+    recurrent, biases = recurrent_weights(weights)
     return steps[spec.cell](recurrent, biases, ACTIVATIONS[spec.activation], ACTIVATIONS[spec.recurrent_activation])
+
+
+def recurrent_weights(weights: DirectionWeights) -> tuple[Gates, Gates]:
+    """Give the recurrent kernel, (hidden, hidden), and recurrent bias, (hidden,), of each gate; zeros where there is none."""
+    recurrent = {gate: kernel.astype(np.float64) for gate, kernel in zip(weights.gates, weights.recurrent_kernel, strict=True)}
+    if weights.recurrent_bias is None:
+        return recurrent, {gate: np.zeros(kernel.shape[1]) for gate, kernel in recurrent.items()}
+    return recurrent, dict(zip(weights.gates, weights.recurrent_bias.astype(np.float64), strict=True))
 
 
 def _rnn_step(U: Gates, b: Gates, act: Activation, gate_act: Activation) -> Step:

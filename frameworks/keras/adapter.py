@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from frameworks import copying
 from frameworks.adapter import Mask, States, check_call, require_call_over_time
 from frameworks.errors import InvalidValueError
-from frameworks.keras.calling import inner_layers, to_tensor, untouched
+from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
+from frameworks.keras.calling import flip_time, inner_layers, operations, to_tensor, untouched
+from frameworks.keras.gradients import pull_back
 from frameworks.keras.spec import read_spec, require_whole
 from frameworks.keras.structure import Structure, take_apart
 from frameworks.keras.tensors import flatten, map_nested, overwritten, plain_text, to_numpy, view
@@ -110,24 +112,26 @@ class KerasAdapter:
         At a masked step a unidirectional layer repeats its last output, a bidirectional one gives zeros, as Keras's own do.
         """
         states, mask = check_call(self.spec, inputs, initial_state, mask)
-        if self.options.go_backwards:
-            inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
-        finals = []
         with self._untouched():
-            for layer, directions in enumerate(self._structure.cells):
-                halves = []
-                for direction, cell in enumerate(directions):
-                    row = layer * len(directions) + direction
-                    runner = self._runner(cell, backward=direction == 1)
-                    start = [self._to_tensor(state[row]) for state in states]
-                    given = None if mask is None else self._to_tensor(mask)
-                    returned = runner(self._to_tensor(inputs), initial_state=start, mask=given, training=False)
-                    output, *final = map(to_numpy, returned)
-                    halves.append(output[:, ::-1] if direction else output)
-                    finals.append(final)
-                inputs = np.concatenate(halves, axis=-1)
-        output = np.ascontiguousarray(inputs[:, ::-1]) if self.options.go_backwards else inputs
-        return RecurrentOutput(output, *(np.stack(rows) for rows in zip(*finals, strict=True)))
+            results = self._run(mask, *map(self._to_tensor, (inputs, *states)))
+            return RecurrentOutput(*map(to_numpy, results))
+
+    def gradients(
+        self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
+    ) -> RecurrentGradients:
+        """Differentiate `forward`, see `Adapter.gradients`: by a tape, torch's autograd or `jax.vjp`, as the backend has it."""
+        states, mask = check_call(self.spec, inputs, initial_state, mask)
+        weights = check_cotangents(self.spec, inputs, cotangents)
+        cells = [cell for directions in self._structure.cells for cell in directions]
+        with self._untouched():
+            found = pull_back(
+                partial(self._run, mask),
+                [self._to_tensor(array) for array in (inputs, *states)],
+                [getattr(cell, name) for cell in cells for name in KERAS.names(self.spec)],
+                [self._to_tensor(array) for array in weights],
+                backend=self._backend,
+            )
+            return arrange([to_numpy(each) for each in found], KERAS, self.spec)
 
     def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
         """Call the layer itself, with its own flags, in inference: what a user sees, as NumPy, nested as Keras nests it.
@@ -165,6 +169,30 @@ class KerasAdapter:
                 remedy="Change what Keras cannot run it with, or call it yourself to see the whole error.",
             ) from error
         return map_nested(to_numpy, returned)
+
+    def _run(self, mask: Mask | None, x: Any, *states: Any) -> list[Any]:
+        """Run the cells over tensors of the backend; gives the output in input time order, and the final states.
+
+        Args:
+            mask: (batch, time) bool, NumPy, or None.
+            x: (batch, time, input).
+            states: each (layer * direction, batch, hidden).
+        """
+        library, turned = self._structure.library, self.options.go_backwards
+        ops = operations(library)
+        x = flip_time(x, library) if turned else x
+        steps = None if mask is None else self._to_tensor(mask[:, ::-1] if turned else mask)
+        finals = []
+        for layer, directions in enumerate(self._structure.cells):
+            halves = []
+            for direction, cell in enumerate(directions):
+                start = [state[layer * len(directions) + direction] for state in states]
+                runner = self._runner(cell, backward=direction == 1)
+                output, *final = runner(x, initial_state=start, mask=steps, training=False)
+                halves.append(flip_time(output, library) if direction else output)
+                finals.append(final)
+            x = ops.concatenate(halves, axis=-1)
+        return [flip_time(x, library) if turned else x, *(ops.stack(rows) for rows in zip(*finals, strict=True))]
 
     def _call_layers(self, inputs: Array, states: States | None, mask: Mask | None) -> Any:
         if states is None and mask is None and not isinstance(self.native, (list, tuple)):

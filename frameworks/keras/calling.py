@@ -23,6 +23,16 @@ def to_tensor(array: Array, library: ModuleType) -> Any:
     return make(array.copy(), dtype=array.dtype.name)
 
 
+def operations(library: ModuleType) -> Any:
+    """Give where a library keeps `concatenate` and `stack` of tensors."""
+    return library.backend if library.__name__ == "tf_keras" else library.ops
+
+
+def flip_time(tensor: Any, library: ModuleType) -> Any:
+    """Turn (batch, time, ...) round in time."""
+    return library.backend.reverse(tensor, 1) if library.__name__ == "tf_keras" else library.ops.flip(tensor, 1)
+
+
 @contextmanager
 def untouched(layers: Iterable[Any], cells: Iterable[Any]) -> Iterator[None]:
     """Give stored states and the seeds of dropout masks back as they were: a call moves both on.

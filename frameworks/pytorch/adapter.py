@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy.typing as npt
@@ -13,8 +16,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from frameworks import copying
 from frameworks.adapter import Mask, States, check_call, lengths_of
 from frameworks.errors import InvalidValueError
+from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
 from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
+from frameworks.pytorch.gradients import pull_back
 from frameworks.pytorch.structure import CELLS, parameter_name, read_spec
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
@@ -54,7 +59,7 @@ class PyTorchAdapter:
     @property
     def notes(self) -> tuple[str, ...]:
         """The device, where it is not the CPU, and whether TF32 may round the products there."""
-        return device_notes(next(self.native.parameters()).device)
+        return device_notes(self._device)
 
     @property
     def zeroes_masked_steps(self) -> bool:
@@ -79,7 +84,34 @@ class PyTorchAdapter:
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the module without gradients, see `Adapter.forward`; a mask must be right padding, each row at least one step."""
-        arrays, mask = check_call(self.spec, inputs, initial_state, mask)
+        arrays, lengths = self._check(inputs, initial_state, mask)
+        with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
+            results = self._run(lengths, *(_to_tensor(array, self._device) for array in arrays))
+            return RecurrentOutput(*(result.cpu().numpy() for result in results))
+
+    def gradients(
+        self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
+    ) -> RecurrentGradients:
+        """Differentiate `forward` by autograd, see `Adapter.gradients`; hooks of the module and its parameters take part."""
+        arrays, lengths = self._check(inputs, initial_state, mask)
+        weights = check_cotangents(self.spec, inputs, cotangents)
+        places = product(range(self.spec.num_layers), range(self.spec.num_directions))
+        parameters = [parameter for place in places for _, parameter in self._parameters(*place)]
+        given, counted = ([_to_tensor(array, self._device) for array in each] for each in (arrays, weights))
+        with torch.autocast(self._device.type, enabled=False), _in_training(self.native):
+            found = pull_back(partial(self._run, lengths), given, parameters, counted)
+        return arrange([each.cpu().numpy() for each in found], PYTORCH, self.spec)
+
+    @property
+    def _device(self) -> torch.device:
+        found: torch.device = next(self.native.parameters()).device
+        return found
+
+    def _check(
+        self, inputs: Array, initial_state: Array | States | None, mask: Mask | None
+    ) -> tuple[tuple[Array, ...], torch.Tensor | None]:
+        """Check a call, and give its arrays, the states filled up, and the lengths that its mask means."""
+        states, mask = check_call(self.spec, inputs, initial_state, mask)
         lengths = None if mask is None else torch.from_numpy(lengths_of(mask))
         if self.native.training and self.dropout:
             raise InvalidValueError.because(
@@ -88,18 +120,19 @@ class PyTorchAdapter:
                 but="is in training mode and would draw random numbers",
                 remedy="Call .eval() on it first.",
             )
-        device = next(self.native.parameters()).device
-        with torch.no_grad(), torch.autocast(device.type, enabled=False):
-            states = tuple(_to_tensor(state, device) for state in arrays)
-            run = self._step_through if self.is_cell else self._run
-            output, finals = run(_to_tensor(inputs, device), states, lengths)
-            return RecurrentOutput(output.cpu().numpy(), *(final.cpu().numpy() for final in finals))
+        return (inputs, *states), lengths
 
     def _parameters(self, layer: int, direction: int) -> Iterator[tuple[str, nn.Parameter]]:
         for name in PYTORCH.names(self.spec):
             yield name, getattr(self.native, parameter_name(self.native, name, layer, direction))
 
-    def _run(self, x: torch.Tensor, states: Tensors, lengths: torch.Tensor | None) -> tuple[torch.Tensor, Tensors]:
+    def _run(self, lengths: torch.Tensor | None, x: torch.Tensor, *states: torch.Tensor) -> Tensors:
+        """Give the output, (batch, time, direction * hidden), and the final states."""
+        run = self._step_through if self.is_cell else self._call
+        output, finals = run(x, states, lengths)
+        return output, *finals
+
+    def _call(self, x: torch.Tensor, states: Tensors, lengths: torch.Tensor | None) -> tuple[torch.Tensor, Tensors]:
         batch_first = self.native.batch_first
         time = x.shape[1]
         sequence: Any = x if batch_first else x.transpose(0, 1)
@@ -123,6 +156,20 @@ class PyTorchAdapter:
                 outputs.append(stepped[0])
             current = stepped
         return torch.stack(outputs, dim=1), tuple(state[None] for state in current)
+
+
+@contextmanager
+def _in_training(module: nn.Module) -> Iterator[None]:
+    """Put a module into training mode, without which cuDNN differentiates nothing, and turn its dropout off meanwhile."""
+    kept = {name: getattr(module, name) for name in ("training", "dropout") if hasattr(module, name)}
+    try:
+        for name, value in {"training": True, "dropout": 0.0}.items():
+            if name in kept:
+                setattr(module, name, value)
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(module, name, value)
 
 
 def device_notes(device: torch.device) -> tuple[str, ...]:

@@ -20,13 +20,21 @@ cases = [case for case in GRID if case.spec.dtype == "float32"]
 verdicts = [_run_case(case, seed)["verdict"].value for seed, case in enumerate(cases)]
 print(len(verdicts), set(verdicts))
 """
+GRADIENTS = """
+from compare.experiments.training.gradients import _run_case, make_cases
+
+cases = [case for case in make_cases() if case.spec.dtype == "float32"]
+verdicts = [_run_case(case, seed)["verdict"].value for seed, case in enumerate(cases)]
+print(len(verdicts), set(verdicts))
+"""
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
-def test_the_grid_passes_on_jax() -> None:
+@pytest.mark.parametrize(("script", "count"), [(SCRIPT, 16), (GRADIENTS, 13)], ids=["results", "gradients"])
+def test_the_cases_pass_on_jax(script: str, count: int) -> None:
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "0"}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, cwd=ROOT, env=environment
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT, env=environment
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "16 {'passed'}"
+    assert done.stdout.strip() == f"{count} {{'passed'}}"

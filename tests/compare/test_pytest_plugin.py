@@ -173,7 +173,13 @@ def test_a_converted_layer_passes_and_a_spoilt_one_fails(pytester: pytest.Pytest
             return layer, convert(layer, to="pytorch")
 
         def test_right(layers, assert_parity):
+            assert_parity(*layers, gradients=True)
+
+        def test_wrong_gradients(layers, assert_parity):
+            layers[1].bias_hh_l0.register_hook(lambda gradient: 2 * gradient)
             assert_parity(*layers)
+            with pytest.raises(AssertionError, match="gradient of recurrent_bias"):
+                assert_parity(*layers, gradients=True)
 
         def test_wrong(layers, assert_parity):
             with torch.no_grad():
@@ -181,7 +187,7 @@ def test_a_converted_layer_passes_and_a_spoilt_one_fails(pytester: pytest.Pytest
             assert_parity(*layers)
         """
     )
-    run(pytester).assert_outcomes(passed=1, failed=1)
+    run(pytester).assert_outcomes(passed=2, failed=1)
 
 
 def write(pytester: pytest.Pytester, place: str, text: str) -> Path:

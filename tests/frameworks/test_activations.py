@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from frameworks.activations import ACTIVATIONS
+from frameworks.activations import ACTIVATIONS, PRODUCTS
 
 GRID = np.linspace(-9, 9, 1001).reshape(11, 91)
 ROUNDED_BY_TENSORFLOW = {"gelu", "leaky_relu", "selu", "hard_sigmoid", "hard_silu", "celu"}
@@ -46,3 +46,38 @@ def test_large_numbers_reach_the_limits_without_a_warning() -> None:
     np.testing.assert_array_equal(ACTIVATIONS["softplus"](far), [[0, 1e4]])
     np.testing.assert_array_equal(ACTIVATIONS["elu"](far), [[-1, 1e4]])
     np.testing.assert_array_equal(ACTIVATIONS["softmax"](far), [[0, 1]])
+
+
+CORNERS = {
+    "relu": (0,),
+    "relu6": (0, 6),
+    "leaky_relu": (0,),
+    "elu": (0,),
+    "hard_sigmoid": (-3, 3),
+    "keras2_hard_sigmoid": (-2.5, 2.5),
+    "hard_silu": (-3, 3),
+    "hard_shrink": (-0.5, 0.5),
+    "soft_shrink": (-0.5, 0.5),
+    "sparse_plus": (-1, 1),
+}
+"""Where Keras and torch agree on a slope that no difference gives."""
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_at_a_corner_an_activation_has_the_slope_that_both_frameworks_give_it(name: str) -> None:
+    import keras
+    import torch
+
+    from frameworks.emulation.pytorch.activations import ACTIVATIONS as IN_TORCH
+    from frameworks.keras.activations import ADDED
+    from frameworks.keras.gradients import pull_back
+
+    x = np.array([CORNERS[name]], dtype="float64")
+    found = PRODUCTS[name](x, np.ones_like(x))
+    given = torch.tensor(x, requires_grad=True)
+    (slope,) = torch.autograd.grad(IN_TORCH[name](given).sum(), given)
+    np.testing.assert_allclose(found, slope.numpy(), rtol=0, atol=1e-7)
+    function = ADDED.get(name) or keras.activations.get(name)
+    tensor = keras.ops.convert_to_tensor(x, dtype="float64")
+    (other,) = pull_back(lambda x: [function(x)], [tensor], [], [keras.ops.ones_like(tensor)], backend="tensorflow")
+    np.testing.assert_allclose(found, np.asarray(other), rtol=0, atol=1e-7)

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from frameworks import DirectionWeights, KerasOptions, RecurrentSpec, RecurrentWeights, adapt, convert
+from frameworks import DirectionWeights, KerasOptions, RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt, convert
 from frameworks.adapter import Adapter
 from frameworks.reference import run_reference
+from frameworks.reference_gradients import run_reference_gradients
 
 Array = npt.NDArray[Any]
 
@@ -443,6 +444,38 @@ def check_results(made: Made, states: tuple[Array, ...] | None, mask: Array | No
 
 
 @every_layer
+def test_gradients_are_those_of_the_reference(made: Made) -> None:
+    adapter, spec = made.adapter, made.case.spec
+    mask = None if spec.num_layers > 1 else np.arange(TIME) < np.array([4, 1, 3, 3, 2, 4])[:, None]
+    rng = np.random.default_rng(4)
+    output = rng.standard_normal((BATCH, TIME, HIDDEN * (1 + spec.bidirectional))).astype(spec.dtype)
+    cotangents = RecurrentOutput(output, *(rng.standard_normal(state.shape).astype(spec.dtype) for state in made.states))
+    found = adapter.gradients(made.inputs, made.states, mask, cotangents)
+    turn = -1 if made.case.options and made.case.options.go_backwards else 1
+    expected = run_reference_gradients(
+        adapter.get_weights(),
+        spec,
+        made.inputs[:, ::turn],
+        made.states,
+        None if mask is None else mask[:, ::turn],
+        replace(cotangents, output=output[:, ::turn]),
+        zero_masked=adapter.zeroes_masked_steps,
+    )
+    pairs: list[tuple[Any, Any]] = [
+        (expected.inputs[:, ::turn], found.inputs),
+        (expected.h_0, found.h_0),
+        (expected.c_0, found.c_0),
+    ]
+    assert (found.c_0 is None) is (spec.cell != "lstm")
+    pairs = pairs[: 2 + (spec.cell == "lstm")]
+    pairs += zip(arrays_of(expected.weights), arrays_of(found.weights), strict=True)
+    for one, other in pairs:
+        assert one.shape == other.shape
+        assert other.dtype.name == spec.dtype
+        np.testing.assert_allclose(other, one, rtol=0, atol=tolerance_of(made.case) * max(1, np.abs(one).max()))
+
+
+@every_layer
 def test_looking_changes_nothing(made: Made, snapshot: Callable[[Any], Any]) -> None:
     torch = import_module("torch")
     for parameter in made.native.parameters() if made.case.library == "torch" else ():
@@ -457,6 +490,8 @@ def test_looking_changes_nothing(made: Made, snapshot: Callable[[Any], Any]) -> 
     adapter = adapt(made.native)
     adapter.get_weights()
     results = [adapter.forward(made.inputs, made.states, mask)]
+    ones = RecurrentOutput(*(np.ones_like(array) for array in (results[0].output, *made.states) if array is not None))
+    adapter.gradients(made.inputs, made.states, mask, ones)
     if isinstance(adapter, KerasAdapter) and not adapter.is_cell:
         adapter.call(made.inputs, made.states)
 
@@ -541,13 +576,17 @@ def test_on_a_gpu_layers_stay_there(randomise: Callable[..., Any], snapshot: Cal
     if not torch.cuda.is_available():
         pytest.skip("this machine has no CUDA device")
     for make in (torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU):
-        module = randomise(make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64).cuda())
+        module = randomise(make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64).cuda()).eval()
         host = make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64)
         before, adapter = snapshot(module), adapt(module)
         weights, inputs = adapter.get_weights(), np.random.default_rng(0).standard_normal((BATCH, TIME, INPUT))
         expected: Any = run_reference(weights, adapter.spec, inputs)
         found: Any = adapter.forward(inputs)
         np.testing.assert_allclose(found.h_n, expected.h_n, rtol=0, atol=1e-12)
+        counted = (expected.output, expected.h_n, expected.c_n)
+        ones = RecurrentOutput(*(np.ones_like(array) for array in counted if array is not None))
+        slopes = run_reference_gradients(weights, adapter.spec, inputs, None, None, ones)
+        np.testing.assert_allclose(adapter.gradients(inputs, None, None, ones).inputs, slopes.inputs, rtol=0, atol=1e-12)
         assert snapshot(module) == before
         assert "TF32" in "".join(adapter.notes)
         adapt(host).set_weights(weights)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import product
 from typing import Any
 
 import keras
-import numpy as np
 import numpy.typing as npt
+from keras import ops
 
 from frameworks import copying
 from frameworks.adapter import Mask, States, check_call, lengths_of
 from frameworks.emulation.keras.cells import TorchCell
 from frameworks.emulation.keras.module import TorchModule
 from frameworks.errors import InvalidValueError, NoCounterpartError
+from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
+from frameworks.keras.calling import to_tensor
+from frameworks.keras.gradients import pull_back
 from frameworks.keras.tensors import overwritten, to_numpy, view
 from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
@@ -98,33 +103,60 @@ class EmulatedAdapter:
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the layer in inference, see `Adapter.forward`; a mask must be right padding, each row at least one step."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
-        lengths = None if mask is None else lengths_of(mask)
-        run = self._step_through if self.is_cell else self._run
-        output, finals = run(np.ascontiguousarray(inputs), tuple(map(np.ascontiguousarray, states)), lengths)
-        return RecurrentOutput(output, *finals)
+        results = self._run(None if mask is None else lengths_of(mask), *map(_to_tensor, (inputs, *states)))
+        return RecurrentOutput(*map(to_numpy, results))
+
+    def gradients(
+        self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
+    ) -> RecurrentGradients:
+        """Differentiate `forward`, see `Adapter.gradients`."""
+        states, mask = check_call(self.spec, inputs, initial_state, mask)
+        weights = check_cotangents(self.spec, inputs, cotangents)
+        places = product(range(self.spec.num_layers), range(self.spec.num_directions))
+        found = pull_back(
+            partial(self._run, None if mask is None else lengths_of(mask)),
+            [_to_tensor(array) for array in (inputs, *states)],
+            [variable for place in places for _, variable in self._variables(*place)],
+            [_to_tensor(array) for array in weights],
+            backend=keras.backend.backend(),
+        )
+        return arrange([to_numpy(each) for each in found], PYTORCH, self.spec)
 
     def _variables(self, layer: int, direction: int) -> Iterator[tuple[str, Any]]:
         for name in PYTORCH.names(self.spec):
             yield name, getattr(self.native, name + self.native.suffix(layer, direction))
 
-    def _run(self, inputs: Array, states: States, lengths: Array | None) -> tuple[Array, States]:
+    def _run(self, lengths: Array | None, x: Any, *states: Any) -> tuple[Any, ...]:
+        """Give the output, (batch, time, direction * hidden), and the final states, all of the backend."""
+        run = self._step_through if self.is_cell else self._call
+        output, finals = run(x, states, lengths)
+        return output, *finals
+
+    def _call(self, x: Any, states: tuple[Any, ...], lengths: Array | None) -> tuple[Any, tuple[Any, ...]]:
         batch_first = self.native.batch_first
-        x = inputs if batch_first else np.ascontiguousarray(inputs.swapaxes(0, 1))
-        output, finals = self.native(x, self._as_hx(states), lengths, training=False)
-        result = to_numpy(output)
-        return result if batch_first else result.swapaxes(0, 1), self._as_states(finals)
+        sequence = x if batch_first else ops.swapaxes(x, 0, 1)
+        output, finals = self.native(sequence, self._as_hx(states), lengths, training=False)
+        return output if batch_first else ops.swapaxes(output, 0, 1), self._as_states(finals)
 
-    def _step_through(self, inputs: Array, states: States, lengths: Array | None) -> tuple[Array, States]:
-        steps = inputs.shape[1] if lengths is None else lengths[:, None]
+    def _step_through(self, x: Any, states: tuple[Any, ...], lengths: Array | None) -> tuple[Any, tuple[Any, ...]]:
         current, outputs = tuple(state[0] for state in states), []
-        for time in range(inputs.shape[1]):
-            stepped = self._as_states(self.native(np.ascontiguousarray(inputs[:, time]), self._as_hx(current)))
-            current = tuple(np.where(time < steps, new, old) for new, old in zip(stepped, current, strict=True))
-            outputs.append(np.where(time < steps, current[0], 0))
-        return np.stack(outputs, axis=1), tuple(state[None] for state in current)
+        for time in range(x.shape[1]):
+            stepped = self._as_states(self.native(x[:, time], self._as_hx(current)))
+            if lengths is not None:
+                counts = time < lengths[:, None]
+                stepped = tuple(ops.where(counts, new, old) for new, old in zip(stepped, current, strict=True))
+                outputs.append(ops.where(counts, stepped[0], ops.zeros_like(stepped[0])))
+            else:
+                outputs.append(stepped[0])
+            current = stepped
+        return ops.stack(outputs, axis=1), tuple(state[None] for state in current)
 
-    def _as_hx(self, states: States) -> Any:
+    def _as_hx(self, states: tuple[Any, ...]) -> Any:
         return states if self.spec.has_cell_state else states[0]
 
-    def _as_states(self, returned: Any) -> States:
-        return tuple(map(to_numpy, returned if self.spec.has_cell_state else (returned,)))
+    def _as_states(self, returned: Any) -> tuple[Any, ...]:
+        return tuple(returned) if self.spec.has_cell_state else (returned,)
+
+
+def _to_tensor(array: Array) -> Any:
+    return to_tensor(array, keras)

@@ -1,0 +1,80 @@
+"""The gradients of one scalar with respect to all that a recurrent layer computes from, in one shape for every framework.
+
+The scalar is the sum of what a call returns, each element times its cotangent: sum(output * d_output) + sum(h_n * d_h_n) + ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.errors import InvalidValueError
+from frameworks.layouts import Layout
+from frameworks.output import RecurrentOutput
+from frameworks.spec import RecurrentSpec
+from frameworks.weights import RecurrentWeights
+
+Array = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentGradients:
+    """The gradients of one scalar.
+
+    Args:
+        weights: with respect to the weights, each array shaped as the weights are and with their gates' names.
+        inputs: (batch, time, input).
+        h_0: (layer * direction, batch, hidden).
+        c_0: (layer * direction, batch, hidden); None where there is no cell state.
+    """
+
+    weights: RecurrentWeights
+    inputs: Array
+    h_0: Array
+    c_0: Array | None = None
+
+
+def arrange(arrays: Sequence[Array], layout: Layout, spec: RecurrentSpec) -> RecurrentGradients:
+    """Bring what a framework's differentiation gives into the canonical form.
+
+    Args:
+        arrays: the gradients of the inputs, of each initial state, and of every stored array of the weights: layer by layer,
+            direction by direction, in the order of `layout.names`.
+        layout: the framework's table.
+        spec: of the layer.
+    """
+    inputs, *rest = arrays
+    states, stored = rest[: len(spec.state_names)], iter(rest[len(spec.state_names) :])
+    weights = tuple(
+        tuple(layout.read({name: next(stored) for name in layout.names(spec)}, spec, layer) for _ in range(spec.num_directions))
+        for layer in range(spec.num_layers)
+    )
+    return RecurrentGradients(RecurrentWeights(weights).owned(), inputs, *states)
+
+
+def check_cotangents(spec: RecurrentSpec, inputs: Array, cotangents: RecurrentOutput) -> tuple[Array, ...]:
+    """Refuse cotangents that are not of the shapes and dtype of the results, and give them in the order of these.
+
+    Raises:
+        GatewiseError: naming the array that does not fit.
+    """
+    batch, time, _ = inputs.shape
+    state = (spec.num_layers * spec.num_directions, batch, spec.hidden_size)
+    shapes = {"output": (batch, time, spec.num_directions * spec.hidden_size), "h_n": state}
+    if spec.has_cell_state:
+        shapes["c_n"] = state
+    found = {name: getattr(cotangents, name) for name in shapes}
+    for name, shape in shapes.items():
+        array = found[name]
+        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (shape, spec.dtype):
+            is_array = isinstance(array, np.ndarray)
+            raise InvalidValueError.because(
+                f"the cotangent of {name}",
+                must=f"be a {spec.dtype} array of shape {shape}",
+                but=f"is {array.dtype} of {array.shape}" if is_array else f"is a {type(array).__name__}",
+                remedy="Give one number for each that the layer returns.",
+            )
+    return tuple(found.values())

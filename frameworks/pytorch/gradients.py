@@ -1,0 +1,52 @@
+"""Differentiating with torch's autograd, and leaving every parameter as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+Tensors = tuple[torch.Tensor, ...]
+
+
+def pull_back(
+    run: Callable[..., Sequence[torch.Tensor]],
+    tensors: Sequence[torch.Tensor],
+    parameters: Sequence[torch.Tensor],
+    cotangents: Sequence[torch.Tensor],
+) -> Tensors:
+    """Give the gradients of sum(result * cotangent) over the results of `run(*tensors)`.
+
+    No `.grad` is written, and parameters that the user has frozen are differentiated too.
+
+    Args:
+        run: computes the results, of the tensors given and of the parameters.
+        tensors: what it is given.
+        parameters: what else it computes from; leaves of the graph.
+        cotangents: one for each result, shaped as it.
+
+    Returns:
+        The gradient with respect to each tensor, then to each parameter; zeros where nothing depends on it.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), _trainable(parameters):  # noqa: FBT003  torch's
+        leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]
+        # A result that a hook has cut off depends on nothing.
+        pairs = [pair for pair in zip(run(*leaves), cotangents, strict=True) if pair[0].requires_grad]
+        sources = [*leaves, *parameters]
+        if not pairs:
+            return tuple(torch.zeros_like(source) for source in sources)
+        results, weights = zip(*pairs, strict=True)
+        return torch.autograd.grad(results, sources, weights, allow_unused=True, materialize_grads=True)
+
+
+@contextmanager
+def _trainable(parameters: Sequence[torch.Tensor]) -> Iterator[None]:
+    frozen = [parameter for parameter in parameters if not parameter.requires_grad]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_()
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)  # noqa: FBT003  torch's
