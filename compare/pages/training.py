@@ -31,11 +31,13 @@ def _found(results: Tree, name: str) -> Tree:
 
 def _verdict(results: Tree) -> str:
     biases, starts = _found(results, "biases"), _found(results, "initialisation")["training"]
+    cases = _found(results, "gradients")["cases"]
+    exact = worst(cases[name][each] for name in cases if "float64" in name for each in _GRADIENTS)
     remedied = worst(value for _, value in leaves(biases["rules"]) if value.kind == "measured")
     untouched = max((found["nothing"]["bias"] for found in biases["rules"].values()), key=lambda value: value.value)
     embedding = _found(results, "embeddings")
     return (
-        "The gradients are the same; what parts two trainings is elsewhere. PyTorch trains two biases where Keras trains one "
+        f"The gradients are the same, at most {exact} apart in float64; what parts two trainings is elsewhere. PyTorch trains two biases where Keras trains one "
         f"({number(untouched)} apart after {biases['steps'].value[-1]} steps; {remedied} with either remedy), starts from other weights (a mean "
         f"loss {number(starts[_RATIO])} times Keras's over the first {starts['steps'].value} steps of a small task), its optimizers follow other "
         "rules, and Keras on TensorFlow does not add up an embedding's gradient before it squares it "
@@ -43,6 +45,8 @@ def _verdict(results: Tree) -> str:
     )
 
 
+_GRADIENTS = ("kernel", "recurrent kernel", "bias", "inputs", "initial states")
+_ARBITER = ("keras against the arbiter", "pytorch against the arbiter")
 _RATIO = "pytorch's by keras's"
 
 
@@ -51,6 +55,8 @@ def _body(results: Tree) -> str:
     own = _found(results, "own_model")
     parts = [
         f"![The bias under each remedy, and losses from each start]({_FILE})",
+        "## The gradients are the same",
+        *_gradients(results["training.gradients"]),
         "## Two biases, one bias",
         "nn.LSTM and nn.RNN add two biases where Keras has one. Both get the whole gradient, so that their sum moves twice as far, under "
         "Adam as under SGD. nn.GRU has two where Keras's GRU has two, and needs nothing. An LSTM after "
@@ -85,6 +91,34 @@ def _body(results: Tree) -> str:
         f"For an LSTM and its port in float64 the losses are at most {number(own['loss gap'])} apart, the parameters {number(own['distance'])}.",
     ]
     return "\n\n".join(parts)
+
+
+def _gradients(found: Tree) -> Iterator[str]:
+    own = found["tensorflow"]["cases"]
+    yield (
+        "One scalar, a weighted sum of all outputs and final states, differentiated by each framework: with respect to every gate of every "
+        "weight in canonical form, the inputs and the initial states. The largest difference between Keras on TensorFlow and PyTorch, as a "
+        "share of max(1, the largest gradient); then that of either from backpropagation written by hand in float64 NumPy, and Keras's on its "
+        "torch backend, which multiplies matrices in float32."
+    )
+    yield table(
+        ("layer", *_GRADIENTS, "from the arbiter", "torch backend"),
+        (
+            (
+                *(name, *(one[each] for each in _GRADIENTS)),
+                worst(one[each] for each in _ARBITER),
+                worst(found["torch"]["cases"][name][each] for each in (*_GRADIENTS, *_ARBITER)),
+            )
+            for name, one in own.items()
+        ),
+    )
+    yield "In a test of your own:"
+    yield code("python", "assert_parity(layer, rnn, gradients=True)")
+    yield "A mistake in one array is as large as the gradients themselves:"
+    yield table(
+        ("cell", "mistake", "off by"),
+        ((cell, name, size) for cell, sizes in found["tensorflow"]["mistakes"].items() for name, size in sizes.items()),
+    )
 
 
 def _bias_rows(biases: Tree) -> Iterator[Sequence[object]]:
@@ -152,7 +186,10 @@ PAGE = Page(
     name="training",
     title="Training",
     question="Why does the port train differently, and what makes it train alike?",
-    experiments=tuple(("tensorflow", f"training.{name}") for name in ("biases", "initialisation", "embeddings", "own_model")),
+    experiments=(
+        *(("tensorflow", f"training.{name}") for name in ("gradients", "biases", "initialisation", "embeddings", "own_model")),
+        ("torch", "training.gradients"),
+    ),
     verdict=_verdict,
     body=_body,
     figures=(Figure(_FILE, _draw),),
