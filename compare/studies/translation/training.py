@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from compare.studies.translation.batches import Batch, Tokens
 from compare.studies.translation.copying import copy_model
@@ -16,6 +16,8 @@ class Side(Protocol):
     """A model and its optimizer in one framework. What it does depends on its parameters and the batches alone."""
 
     framework: str
+    model: Any
+    """The translator itself."""
 
     def step(self, batch: Batch) -> float:
         """Train on a batch, and give the loss before."""

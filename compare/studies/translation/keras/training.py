@@ -86,7 +86,7 @@ def _compiled_step(model: Translator, optimizer: Any) -> Callable[[Tokens, Token
 
     variables = model.trainable_variables
 
-    @tf.function(input_signature=[tf.TensorSpec((None, LENGTH), tf.int32)] * 2)  # type: ignore[untyped-decorator]
+    @tf.function  # type: ignore[untyped-decorator]
     def step(sources: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = masked_loss(targets[:, 1:], model(sources, targets, training=True))
