@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.studies.translation import accuracy
+from compare.studies.translation import accuracy, defaults
 from compare.studies.translation.batches import PAD, SOUNDS, START, Batches, held_out
 from compare.studies.translation.copying import copy_model, parameters
 from compare.studies.translation.dictionary import read_sample
@@ -31,13 +31,13 @@ SETTINGS = {
     ),
 }
 WORDS, _ = held_out(ENTRIES)
-SOME = (WORDS[:30, :7], held_out(ENTRIES)[1][:30, :5])
+SOME = (WORDS[:30, :7], held_out(ENTRIES)[1][:30, :4])
 
 
 def batch(step: int) -> tuple[Array, Array]:
     """Give a batch cut short: Keras traces every step of the decoder anew."""
     sources, targets = BATCHES.batch(step)
-    return sources[:, :7], targets[:, :5]
+    return sources[:, :7], targets[:, :4]
 
 
 class Run:
@@ -298,3 +298,41 @@ def test_on_tensorflow_keras_s_adam_squares_an_embedding_s_gradient_row_by_row()
     )  # sum of 3 over the root of 3 squares, or of a square of 3
     assert np.allclose(moved[1], 0.001 * thrice, rtol=1e-3)
     assert np.allclose(moved[2], 0.001, rtol=1e-3)
+
+
+def test_what_fit_leaves_undone_parts_the_embeddings_in_the_first_step_and_nothing_else() -> None:
+    sides = build_sides(replace(SETTINGS["gru"], added_up=False))
+    sources, targets = BATCHES.batch(0)
+    for side in sides:
+        side.step((sources, targets[:, :2]))
+    ours, theirs = (side.parameters() for side in sides)
+    apart = {name for name in ours if np.abs(ours[name] - theirs[name]).max() > 1e-12}
+    assert apart == {"encoder.embedding.embeddings", "decoder.embedding.embeddings"}
+
+
+def test_a_default_of_its_own_changes_that_alone_and_none_is_the_training_in_keras(refused: Any) -> None:
+    setting = replace(SETTINGS["lstm"], optimizer="RMSprop", optimizer_config={}, dropout=0.5)
+    like_keras, by_rate, own = (defaults.build_side(setting, names) for names in ((), ("learning_rate",), defaults.DEFAULTS))
+    assert distance(like_keras.parameters(), by_rate.parameters()) == 0
+    assert [side.optimizer.param_groups[0]["lr"] for side in (like_keras, by_rate, own)] == pytest.approx([1e-3, 1e-2, 1e-2])
+    assert [type(side.optimizer).__module__.partition(".")[0] for side in (like_keras, own)] == ["frameworks", "torch"]
+    assert [side.model.decoder.dropout.p for side in (like_keras, own)] == [0.5, 0.0]
+    assert [side.model.encoder.lstm.bias_hh_l0.requires_grad for side in (like_keras, own)] == [False, True]
+    assert np.abs(like_keras.parameters()["encoder.embedding.embeddings"]).max() < 0.05
+    assert np.abs(own.parameters()["encoder.embedding.embeddings"]).max() > 1
+    with refused("a default", "'epsilon'"):
+        defaults.build_side(setting, ("epsilon",))
+    with refused("optimizer_config", "learning_rate"):
+        defaults.build_side(SETTINGS["gru"], ())
+    with refused("the optimizer", "Lion"):
+        defaults.build_side(replace(setting, optimizer="Lion"), ())
+
+
+def test_the_trainings_that_tell_the_shares_switch_one_default_at_a_time() -> None:
+    runs = defaults.one_at_a_time()
+    assert len(set(runs)) == 12
+    assert {len(own) for own in runs} == {0, 1, 4, 5}
+    entries = ENTRIES[:600]
+    outcome = defaults.run(replace(SETTINGS["gru"], optimizer_config={}), ("rule",), entries, batch_size=8, steps=2)
+    assert (outcome.own, len(outcome.losses)) == (("rule",), 2)
+    assert 0 < outcome.score.loss < 4

@@ -18,6 +18,7 @@ class Side(Protocol):
     framework: str
     model: Any
     """The translator itself."""
+    optimizer: Any
 
     def step(self, batch: Batch) -> float:
         """Train on a batch, and give the loss before."""
@@ -50,4 +51,5 @@ def build_sides(setting: Setting) -> tuple[Side, Side]:
     in_pytorch.train_one_bias(ported)
     optimizer = getattr(keras.optimizers, setting.optimizer)(**setting.optimizer_config)
     followed = optimizer_like(optimizer, in_pytorch.trained(ported))
-    return in_keras.KerasSide(model, optimizer), in_pytorch.PyTorchSide(ported, followed, setting.seed)
+    keras_side = in_keras.KerasSide(model, optimizer, added_up=setting.added_up)
+    return keras_side, in_pytorch.PyTorchSide(ported, followed, setting.seed)
