@@ -4,8 +4,8 @@ With none of them its own, PyTorch trains as Keras does, step by step; with all 
 leaves the rest to the framework. What the two take for granted in this model:
 
 * initialisation: Keras draws kernels from Glorot's uniform distribution, recurrent kernels orthogonal, embeddings uniformly
-  within 0.05, biases 0, an LSTM's forget bias 1. PyTorch draws what a recurrent layer or Linear has uniformly within one over the
-  root of its size, biases too, and embeddings from a standard normal distribution.
+  within 0.05, biases 0, an LSTM's forget bias 1. PyTorch draws what a recurrent layer or Linear has uniformly within one over
+  the root of its size, biases too, and embeddings from a standard normal distribution.
 * rule: the formula of the optimizer's class and its constants, for Adam where epsilon stands (outside the bias correction in
   Keras) and how large it is, 1e-7 and 1e-8.
 * bias: nn.LSTM trains two, whose sum moves twice as far. A GRU has two in either framework.
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from compare.studies.translation.accuracy import Score, score
@@ -88,13 +88,11 @@ def build_side(setting: Setting, own: Iterable[str]) -> Side:
 
     names = set(own)
     _require_known(names)
-    model = in_pytorch.build_model(setting)
+    model = in_pytorch.build_model(replace(setting, dropout=0.0) if "dropout" in names else setting)
     if "initialisation" not in names:
         copy_model(in_keras.build_model(setting), model)
     if "bias" not in names:
         in_pytorch.train_one_bias(model)
-    if "dropout" in names:
-        model.decoder.dropout.p = 0.0
     optimizer = _optimizer(setting, in_pytorch.trained(model), names)
     return in_pytorch.PyTorchSide(model, optimizer, setting.seed)
 

@@ -29,7 +29,7 @@ def build_model(setting: Setting) -> Translator:
         encoder = cell.Encoder(LETTERS.size, setting.embedding_dim, setting.units)
         decoder = cell.Decoder(SOUNDS.size, setting.embedding_dim, setting.units, setting.dropout)
         model = Translator(encoder, decoder)
-        model(np.zeros((1, 1), np.int32), np.zeros((1, 2), np.int32))
+        model(np.zeros((1, 2), np.int32), np.zeros((1, 2), np.int32))
     return model
 
 
