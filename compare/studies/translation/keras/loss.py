@@ -11,6 +11,8 @@ from keras import ops
 def masked_loss(target: Any, logits: Any) -> Any:
     """Give the cross-entropy of the tokens that count, as a share of all: padding adds nothing, and counts as a position.
 
+    The tutorial divides by one position more, that of the start, which no loss is computed for.
+
     The tutorial's `SparseCategoricalCrossentropy(from_logits=True, reduction="none")` is an object with a dtype of its own,
     float32 unless told otherwise, to which it rounds the logits; the function leaves them as they are.
 

@@ -29,7 +29,7 @@ def build_model(setting: Setting) -> Translator:
         encoder = cell.Encoder(LETTERS.size, setting.embedding_dim, setting.units)
         decoder = cell.Decoder(SOUNDS.size, setting.embedding_dim, setting.units, setting.dropout)
         model = Translator(encoder, decoder)
-        model(np.zeros((1, LENGTH), np.int32), np.zeros((1, 2), np.int32))
+        model(np.zeros((1, 2), np.int32), np.zeros((1, 2), np.int32))
     return model
 
 
@@ -38,11 +38,14 @@ class KerasSide:
 
     framework = "keras"
 
-    def __init__(self, model: Translator, optimizer: Any) -> None:
-        """Take a model that was called once, and an optimizer of its own."""
+    def __init__(self, model: Translator, optimizer: Any, *, added_up: bool = True) -> None:
+        """Take a model that was called once, and an optimizer of its own; `added_up` is the setting's."""
         self.model, self.optimizer = model, optimizer
         optimizer.build(model.trainable_variables)
-        self._step = _STEPS[keras.config.backend()](model, optimizer)
+        if keras.config.backend() == "tensorflow":
+            self._step = _compiled_step(model, optimizer, added_up=added_up)
+        else:
+            self._step = _autograd_step(model, optimizer)
 
     def step(self, batch: Batch) -> float:
         """Train on a batch, and give the loss before."""
@@ -81,18 +84,18 @@ class KerasSide:
         return {f"{kind}/{index}": variable for kind, found in kinds.items() for index, variable in enumerate(found)}
 
 
-def _compiled_step(model: Translator, optimizer: Any) -> Callable[[Tokens, Tokens], Any]:
+def _compiled_step(model: Translator, optimizer: Any, *, added_up: bool) -> Callable[[Tokens, Tokens], Any]:
     import tensorflow as tf
 
     variables = model.trainable_variables
 
-    @tf.function(input_signature=[tf.TensorSpec((None, LENGTH), tf.int32)] * 2)  # type: ignore[untyped-decorator]
+    @tf.function  # type: ignore[untyped-decorator]
     def step(sources: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = masked_loss(targets[:, 1:], model(sources, targets, training=True))
-        # An embedding's gradient comes as one row a token. Keras's optimizers square the rows before they are added, which is
-        # no rule of theirs on other backends; as a tensor it is added up first.
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
+        gradients = tape.gradient(loss, variables)
+        if added_up:  # of an embedding there is a row for each token
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         optimizer.apply(gradients, variables)
         return loss
 
@@ -114,9 +117,6 @@ def _autograd_step(model: Translator, optimizer: Any) -> Callable[[Tokens, Token
         return loss.detach()
 
     return step
-
-
-_STEPS = {"tensorflow": _compiled_step, "torch": _autograd_step}
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from torch.nn import functional
 def masked_loss(target: Tensor, logits: Tensor) -> Tensor:
     """Give the cross-entropy of the tokens that count, as a share of all: padding adds nothing, and counts as a position.
 
+    The tutorial divides by one position more, that of the start, which no loss is computed for.
+
     `cross_entropy(..., ignore_index=0)` with its own reduction is another loss: it divides by the tokens that count, so that
     the more padding a batch has, the larger its gradients are.
 
