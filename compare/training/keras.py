@@ -24,7 +24,8 @@ class KerasSide:
         optimizer: Any,
         loss_of: Callable[..., Any],
         parameters: Callable[[], Mapping[str, Array]],
-        signature: Any = None,
+        *,
+        added_up: bool = True,
     ) -> None:
         """Take a built model and an optimizer of its own.
 
@@ -33,9 +34,11 @@ class KerasSide:
             optimizer: of Keras; built here if it is not.
             loss_of: gives the scalar loss of a batch's arrays, in training mode.
             parameters: gives the parameters under the names and in the shapes that all sides share.
-            signature: of the batch, where TensorFlow must not compile anew for each batch size.
+            added_up: whether the optimizer gets the gradient of an embedding as one tensor. On TensorFlow it is a row for each
+                token, and Keras's `fit` leaves it so: its Adam then adds up the squares of the rows where on every other
+                backend, and in PyTorch, it squares their sum.
         """
-        self.model, self.optimizer, self.loss_of, self.parameters = model, optimizer, loss_of, parameters
+        self.model, self.optimizer, self.loss_of, self._parameters = model, optimizer, loss_of, parameters
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
         backend = keras.config.backend()
@@ -46,11 +49,15 @@ class KerasSide:
                 but=f"runs on {backend}",
                 remedy="Set KERAS_BACKEND before Keras is imported.",
             )
-        self._step = _STEPS[backend](model, optimizer, loss_of, signature)
+        self._step = _STEPS[backend](model, optimizer, loss_of, added_up=added_up)
 
     def step(self, batch: Any) -> float:
         """Train on a batch, and give the loss before."""
         return float(self._step(*batch))
+
+    def parameters(self) -> Mapping[str, Array]:
+        """Give every parameter under the names and in the shapes that all sides share."""
+        return self._parameters()
 
     def state(self) -> dict[str, Array]:
         """Give all that another side of the same making needs to go on exactly."""
@@ -72,18 +79,18 @@ class KerasSide:
         return {f"{kind}/{index}": variable for kind, found in kinds.items() for index, variable in enumerate(found)}
 
 
-def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, added_up: bool) -> Callable[..., Any]:
     import tensorflow as tf
 
     variables = model.trainable_variables
 
-    @tf.function(input_signature=signature, reduce_retracing=signature is None)  # type: ignore[untyped-decorator]
+    @tf.function  # type: ignore[untyped-decorator]
     def step(*batch: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = loss_of(*batch)
-        # An embedding's gradient comes as one row a token. Keras's optimizers square the rows before they are added, which is
-        # no rule of theirs on other backends; as a tensor it is added up first.
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
+        gradients = tape.gradient(loss, variables)
+        if added_up:  # of an embedding there is a row for each token
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         optimizer.apply(gradients, variables)
         return loss
 
@@ -91,10 +98,10 @@ def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], sign
     return compiled
 
 
-def _autograd_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+def _autograd_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, added_up: bool) -> Callable[..., Any]:
     import torch
 
-    del signature
+    del added_up  # it always is
     variables = model.trainable_variables
 
     def step(*batch: Any) -> Any:

@@ -34,7 +34,7 @@ class PyTorchSide:
             parameters: gives the parameters under the names and in the shapes that all sides share.
             seed: of what is drawn in a step, such as dropout: the same for the same step.
         """
-        self.model, self.optimizer, self.loss_of, self.parameters = model, optimizer, loss_of, parameters
+        self.model, self.optimizer, self.loss_of, self._parameters = model, optimizer, loss_of, parameters
         self.seed, self.steps = seed, 0
 
     def step(self, batch: Any) -> float:
@@ -48,6 +48,10 @@ class PyTorchSide:
         self.optimizer.step()
         self.steps += 1
         return loss.item()
+
+    def parameters(self) -> Mapping[str, Array]:
+        """Give every parameter under the names and in the shapes that all sides share."""
+        return self._parameters()
 
     def state(self) -> dict[str, Array]:
         """Give all that another side of the same making needs to go on exactly."""

@@ -76,7 +76,7 @@ def _stepped(setting: Any, batches: Any) -> tuple[Callable[[], None], Callable[[
 
     _, ours = build_sides(setting)
     _, theirs = build_sides(setting)
-    model: Any = theirs.model  # type: ignore[attr-defined]
+    model: Any = theirs.model
     theirs = PyTorchSide(model, torch.optim.Adam(trained(model), lr=1e-3, foreach=True))
 
     def train(side: Any) -> None:

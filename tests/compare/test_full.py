@@ -15,6 +15,7 @@ from compare import cli
 from compare.experiments.long.parts import PARTS, Part
 from compare.full import run_parts
 from compare.pages import PAGES
+from compare.studies.translation.defaults import DEFAULTS
 from frameworks import GatewiseError
 
 EXPERIMENT = """\
@@ -147,5 +148,8 @@ def test_check_runs_the_short_versions_alone(capsys: pytest.CaptureFixture[str])
     assert "--check runs the short versions: leave out --full" in capsys.readouterr().err
 
 
-def test_every_long_run_of_a_page_is_declared() -> None:
+def test_every_long_run_of_a_page_is_declared_and_every_default_is_switched() -> None:
+    alone = {name.removeprefix("defaults-") for name in PARTS if name.startswith("defaults-")}
+    assert alone == {*DEFAULTS, "none", "all", "keras", "fit"}
+    assert set(PARTS["defaults-all"].arguments["own"]) == set(DEFAULTS)
     assert {name for page in PAGES for name in page.long} == set(PARTS)

@@ -168,7 +168,7 @@ def test_the_greedy_translations_are_the_same_and_look_at_the_same_letters(run: 
     keras_side, side = run.sides
     kept, rng = [one.state() for one in run.sides], np.random.default_rng(0)
     random = {name: rng.normal(size=array.shape) for name, array in kept[0].items() if array.dtype == np.float64}
-    keras_side.restore(kept[0] | random)
+    keras_side.restore({**kept[0], **random})
     copy_model(keras_side.model, side.model)
     (ours, looks), (theirs, others) = (side.translate(WORDS[:300]) for side in run.sides)
     sure = accuracy.margin(side, WORDS[:300], theirs) > 100 * tolerance()

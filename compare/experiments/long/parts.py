@@ -37,10 +37,22 @@ def _translation(cell: str, dtype: str, steps: int) -> Part:
     return Part("compare.experiments.long.translation", steps, {"cell": cell, "dtype": dtype, "steps": steps})
 
 
+def _defaults(side: str, *own: str) -> Part:
+    return Part("compare.experiments.long.defaults", 600, {"side": side, "own": own, "steps": 600, "seeds": 3})
+
+
+_DEFAULTS = ("initialisation", "rule", "bias", "learning_rate", "dropout")
+"""Those of compare.studies.translation.defaults, which this module, read by pages, does not import."""
+
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "translation-gru-float32": _translation("gru", "float32", 3000),
         "translation-lstm-float32": _translation("lstm", "float32", 3000),
+        "defaults-fit": _defaults("fit"),
+        "defaults-keras": _defaults("keras"),
+        "defaults-none": _defaults("pytorch"),
+        **{f"defaults-{name}": _defaults("pytorch", name) for name in _DEFAULTS},
+        "defaults-all": _defaults("pytorch", *_DEFAULTS),
         "translation-gru-float64": _translation("gru", "float64", 500),
         "translation-lstm-float64": _translation("lstm", "float64", 500),
     }

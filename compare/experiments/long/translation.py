@@ -24,6 +24,8 @@ from frameworks.errors import GatewiseError
 
 BATCH_SIZE = 64
 ROUNDED = "one rounding off"
+_RATE = 0.003
+"""In float32, where the model is to learn something in a few minutes."""
 _PARTED = 0.01
 """The share of the loss by which two curves must differ to have parted."""
 _TINY = 1e-9
@@ -48,7 +50,7 @@ def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: A
     """
     registry.load("keras")
     wide = dtype == "float64"
-    setting = Setting(cell=cell, dtype=dtype)
+    setting = Setting(cell=cell, dtype=dtype, optimizer_config={} if wide else {"learning_rate": _RATE})
     entries = dictionary.read_sample() if wide else _fetch_whole(checkpoint.path.parent)
     batches = Batches(entries, BATCH_SIZE)
     sides: dict[str, Any] = {side.framework: side for side in build_sides(setting)}
@@ -56,7 +58,7 @@ def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: A
         sides[ROUNDED] = _one_rounding_off(setting)
     trajectory = train_together(sides, batches.batch, steps, checkpoint=checkpoint, progress=progress)
     return {
-        "setting": exact(f"{len(entries)} words, batches of {BATCH_SIZE}, {setting.optimizer}"),
+        "setting": exact(f"{len(entries)} words, batches of {BATCH_SIZE}, Adam({0.001 if wide else _RATE})"),
         "steps": exact(steps),
         **course(trajectory),
         **(nearness(trajectory) if wide else _outcome(sides, setting, trajectory, entries)),

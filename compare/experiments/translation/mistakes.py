@@ -61,14 +61,14 @@ def _side(source: Any, loss: Callable[..., Any], *, one_bias: bool = True, follo
     import keras
     import torch
 
-    from compare.studies.translation.pytorch.training import build_model, train_one_bias, trained
+    from compare.studies.translation.pytorch.training import build_model, trained
     from compare.training.pytorch import PyTorchSide
-    from frameworks import optimizer_like
+    from frameworks import freeze_second_bias, optimizer_like
 
     model = build_model(Setting(cell="lstm"))
     copy_model(source, model)
     if one_bias:
-        train_one_bias(model)
+        freeze_second_bias(model)
     numbers = keras.optimizers.Adam(_RATE)
     optimizer = (
         optimizer_like(numbers, trained(model))

@@ -6,18 +6,17 @@ Both models call their parts alike, so one list of paths names them in both. Rec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from frameworks import adapt, copy_weights, registry
-from frameworks.copying import match_biases
+from compare.training.parameters import STORED, kind_of, reader, stored_views
+from frameworks import copy_weights
 from frameworks.errors import InvalidValueError
-from frameworks.keras.tensors import overwritten, view
+from frameworks.keras.tensors import overwritten
 
 Array = npt.NDArray[np.floating]
 
@@ -27,16 +26,6 @@ PATHS = (
     *("decoder.gru", "decoder.lstm", "decoder.fc"),
 )
 """Of the parts of a translator; it has those that its encoder and decoder are made of."""
-
-_STORED: Mapping[str, Mapping[str, tuple[str, bool]]] = MappingProxyType(
-    {
-        "keras Embedding": {"embeddings": ("embeddings", False)},
-        "keras Dense": {"kernel": ("kernel", False), "bias": ("bias", False)},
-        "pytorch Embedding": {"embeddings": ("weight", False)},
-        "pytorch Linear": {"kernel": ("weight", True), "bias": ("bias", False)},
-    }
-)
-"""Each array's attribute in the framework, and whether it lies there transposed."""
 
 
 def parts(model: Any) -> dict[str, Any]:
@@ -52,7 +41,7 @@ def parts(model: Any) -> dict[str, Any]:
 
 def parameters(model: Any) -> dict[str, Array]:
     """Give copies of all parameters, by path and name; of an LSTM's two biases in PyTorch the sum, which is what acts."""
-    return {name: np.array(array, order="C") for name, array in _views(model)}
+    return reader(parts(model).items())()
 
 
 def copy_model(source: Any, target: Any) -> None:
@@ -65,39 +54,17 @@ def copy_model(source: Any, target: Any) -> None:
     Raises:
         GatewiseError: if they are not made of the same parts, in the same sizes and dtype; nothing is written then.
     """
-    _require_alike(dict(_views(source)), dict(_views(target)))
+    _require_alike(parameters(source), parameters(target))
     givers = parts(source)
     for path, taker in parts(target).items():
         giver = givers[path]
         if _is_recurrent(path):
             copy_weights(giver, taker)
             continue
-        given = _stored_views(giver)
-        for name, (attribute, transposed) in _stored(taker).items():
+        given = dict(stored_views(giver))
+        for name, (attribute, transposed) in STORED[kind_of(taker)].items():
             with overwritten(getattr(taker, attribute)) as array:
                 array[...] = given[name].T if transposed else given[name]
-
-
-def _views(model: Any) -> Iterator[tuple[str, Array]]:
-    for path, part in parts(model).items():
-        named = _recurrent_views(part) if _is_recurrent(path) else _stored_views(part)
-        for name, array in named.items():
-            yield f"{path}.{name}", array
-
-
-def _recurrent_views(layer: Any) -> dict[str, Array]:
-    adapter = adapt(layer)
-    weights = adapter.read(0, 0).in_order(adapter.spec.gates)
-    return dict(match_biases(weights, two=adapter.spec.cell == "gru").arrays())
-
-
-def _stored_views(layer: Any) -> dict[str, Array]:
-    stored = ((name, view(getattr(layer, attribute)), transposed) for name, (attribute, transposed) in _stored(layer).items())
-    return {name: array.T if transposed else array for name, array, transposed in stored}
-
-
-def _stored(layer: Any) -> Mapping[str, tuple[str, bool]]:
-    return _STORED[f"{registry.owner_name(layer)} {type(layer).__name__}"]
 
 
 def _is_recurrent(path: str) -> bool:

@@ -27,7 +27,7 @@ from compare.studies.translation.copying import copy_model
 from compare.studies.translation.dictionary import Entry
 from compare.studies.translation.setting import Setting
 from compare.studies.translation.training import Side
-from frameworks import optimizer_like
+from frameworks import freeze_second_bias, optimizer_like
 from frameworks.errors import InvalidValueError
 
 DEFAULTS = ("initialisation", "rule", "bias", "learning_rate", "dropout")
@@ -92,7 +92,7 @@ def build_side(setting: Setting, own: Iterable[str]) -> Side:
     if "initialisation" not in names:
         copy_model(in_keras.build_model(setting), model)
     if "bias" not in names:
-        in_pytorch.train_one_bias(model)
+        freeze_second_bias(model)
     optimizer = _optimizer(setting, in_pytorch.trained(model), names)
     return in_pytorch.PyTorchSide(model, optimizer, setting.seed)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
+from compare import training
 from compare.studies.translation.batches import Batch, Tokens
 from compare.studies.translation.copying import copy_model
 from compare.studies.translation.setting import Setting
-from compare.studies.translation.states import Array
-from frameworks import optimizer_like
+from compare.training.states import Array
+from frameworks import freeze_second_bias, optimizer_like
 
 
-class Side(Protocol):
+class Side(training.Side, Protocol):
     """A model and its optimizer in one framework. What it does depends on its parameters and the batches alone."""
 
     framework: str
@@ -20,23 +20,11 @@ class Side(Protocol):
     """The translator itself."""
     optimizer: Any
 
-    def step(self, batch: Batch) -> float:
-        """Train on a batch, and give the loss before."""
-
     def predict(self, batch: Batch) -> Array:
         """Give the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
 
     def translate(self, sources: Tokens) -> tuple[Tokens, Array]:
         """Give the greedy translation, (batch, time), and its attention, (batch, time, source)."""
-
-    def parameters(self) -> dict[str, Array]:
-        """Give copies of the parameters in the form that both frameworks share."""
-
-    def state(self) -> dict[str, Array]:
-        """Give all that another side of the same setting needs to go on exactly."""
-
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Go on where `state` was taken."""
 
 
 def build_sides(setting: Setting) -> tuple[Side, Side]:
@@ -48,7 +36,7 @@ def build_sides(setting: Setting) -> tuple[Side, Side]:
 
     model, ported = in_keras.build_model(setting), in_pytorch.build_model(setting)
     copy_model(model, ported)
-    in_pytorch.train_one_bias(ported)
+    freeze_second_bias(ported)
     optimizer = getattr(keras.optimizers, setting.optimizer)(**setting.optimizer_config)
     followed = optimizer_like(optimizer, in_pytorch.trained(ported))
     keras_side = in_keras.KerasSide(model, optimizer, added_up=setting.added_up)
