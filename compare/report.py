@@ -53,7 +53,9 @@ def make_report(out: Path, only: str | None, progress: Progress, told: Told | No
         kept = {}
     _require_same_versions(kept, fresh)
     if told is not None:
-        long |= run_parts({name: PARTS[name] for page in pages for name in page.long}, out / f".{LONG}", told)
+        long |= run_parts(
+            {name: part for name, part in PARTS.items() if any(name in page.long for page in pages)}, out / f".{LONG}", told
+        )
     ordered = {name: long[name] for name in PARTS if name in long}
     results: dict[str, Any] = {**kept, **fresh, **({LONG: ordered} if ordered else {})}
     progress("writing pages and figures")

@@ -11,7 +11,7 @@ _IMPORT = 4.0
 _SECONDS: Mapping[tuple[str, str], float] = MappingProxyType(
     {
         ("tensorflow", "real_models"): 12,
-        ("tensorflow", "translation"): 20,
+        ("tensorflow", "translation"): 9,
         ("tensorflow", "optimizers"): 9,
         ("tensorflow", "training.initialisation"): 5,
         ("tensorflow", "training.biases"): 4,
@@ -20,8 +20,8 @@ _SECONDS: Mapping[tuple[str, str], float] = MappingProxyType(
         ("tensorflow", "parity"): 6,
         ("tensorflow", "return_values"): 4,
         ("tensorflow", "options"): 4,
-        ("torch", "returns_grid"): 3,
-        ("torch", "optimizers"): 3,
+        ("torch", "returns_grid"): 9,
+        ("torch", "optimizers"): 5,
         ("torch", "parity"): 3,
     }
 )

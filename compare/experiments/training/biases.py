@@ -21,7 +21,6 @@ RULES = {
     "SGD": "keras.optimizers.SGD(0.1)",
     "SGD with momentum": "keras.optimizers.SGD(0.02, momentum=0.9)",
     "Adam": "keras.optimizers.Adam(0.002)",
-    "RMSprop": "keras.optimizers.RMSprop(0.002)",
 }
 FREEZE = """\
 frameworks.freeze_second_bias(rnn)                     # bias_ih takes the sum; bias_hh is zero and trains no more

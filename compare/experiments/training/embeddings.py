@@ -11,7 +11,7 @@ import numpy.typing as npt
 from compare.results import Results, Value, control, exact, measured
 from frameworks.optimizers.fates import FATES
 
-STEPS = 4
+STEPS = 2
 _WORDS, _UNITS, _RATE = 6, 4, 0.01
 _BATCHES = {"a token twice": [[1, 1, 2], [1, 3, 2]], "each token once": [[0, 1, 2], [3, 4, 5]]}
 _ROUNDING = 1e-12

@@ -15,7 +15,7 @@ from frameworks import copy_weights, initialise_like_keras, initialise_like_pyto
 Array = npt.NDArray[np.floating]
 Weights = dict[str, Array]
 
-STEPS, SEEDS = 100, 3
+STEPS, SEEDS = 100, 2
 _INPUT, _UNITS, _WORDS = 32, 128, 1000
 _STARTS = ("keras", "pytorch", "initialise_like_keras", "initialise_like_pytorch")
 DRAWN: dict[str, dict[str, tuple[str, str]]] = {

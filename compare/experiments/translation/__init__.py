@@ -20,7 +20,7 @@ from compare.studies.translation.training import build_sides
 from compare.training import train_together
 from frameworks import registry
 
-STEPS = 10
+STEPS = 4
 BATCH_SIZE = 64
 DECODED = 100
 _PRONOUNCED = 8
@@ -93,9 +93,13 @@ def _sources() -> Results:
 
 
 def _train(cell: Any, entries: tuple[dictionary.Entry, ...]) -> Results:
+    import tensorflow as tf
+
     sides: Any = build_sides(Setting(cell=cell))
     one, other = sides
-    trajectory = train_together({"keras": one, "pytorch": other}, Batches(entries, BATCH_SIZE).batch, STEPS)
+    tf.config.run_functions_eagerly(run_eagerly=True)  # compiling takes longer than so few steps
+    trajectory = train_together({"keras": one, "pytorch": other}, Batches(entries, BATCH_SIZE).batch, STEPS, every=STEPS)
+    tf.config.run_functions_eagerly(run_eagerly=False)
     sources = held_out(entries)[0][:DECODED]
     copy_model(one.model, other.model)
     (written, looks), (also, their_looks) = (side.translate(sources) for side in (one, other))
