@@ -112,6 +112,10 @@ def _explain(found: Tree) -> Iterator[str]:
         "the next step, which begins at zero where nothing else is said. They were run in NumPy as they stand here; *off* is how far the "
         "framework's own optimizer is from that after a few steps, with numbers large enough for the place of each to show."
     )
+    yield (
+        "One thing no rule says: on TensorFlow, Keras's `fit` does not add up the gradient of an embedding before the optimizer squares it "
+        "([training](training.md#an-embedding-on-tensorflow))."
+    )
 
 
 def _code(found: Tree) -> Iterator[str]:

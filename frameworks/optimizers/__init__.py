@@ -17,6 +17,9 @@ def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
     arithmetic of the Keras backend that runs. A Keras learning-rate schedule is followed by the optimizer itself, before each
     step. Slots and the step count of an optimizer that has already worked are carried over.
 
+    The rule is that of the gradient added up. On TensorFlow alone, Keras's `fit` gives the optimizer an embedding's gradient as
+    one row a token, and a rule that squares it squares each row: where a batch holds a token twice, that training is another.
+
     Args:
         optimizer: one of Keras 3's own; or torch.optim's SGD, Adam, AdamW or RMSprop, with one parameter group.
         parameters: towards PyTorch the parameters to optimize, in the order of the Keras model's trainable variables; or pairs,
