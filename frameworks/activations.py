@@ -88,3 +88,6 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
         "squareplus": lambda x: (x + np.sqrt(x * x + 4)) / 2,
     }
 )
+
+KERAS2_NAMES: Mapping[str, str] = MappingProxyType({"hard_sigmoid": "keras2_hard_sigmoid", "swish": "silu"})
+"""What Keras before Keras 3 called otherwise than it is called here, or called the same and meant something else."""
