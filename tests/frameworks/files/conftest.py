@@ -44,7 +44,7 @@ def functional(keras: Any) -> Any:
     kinds = keras.layers
     ids = keras.Input((7,), dtype="int32")
     masked = kinds.Embedding(11, 5, mask_zero=True, name="embedding")(ids)
-    outputs = []
+    outputs: list[Any] = []
     for layer in layers_of_all_kinds(keras):
         returned = layer(masked)
         outputs += returned if isinstance(returned, (list, tuple)) else [returned]
