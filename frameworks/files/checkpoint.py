@@ -93,8 +93,22 @@ def open_checkpoint(
     found = find_format(source)
     described = None if architecture is None else _architecture(architecture)
     layers = found.read(source, described, answers)
+    _require_recurrent(layers, source.name, found.name)
     answers.require_met(layer.name for layer in layers)
     return Checkpoint(Path(path), found.name, layers)
+
+
+def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: str) -> None:
+    if any(isinstance(layer, StoredLayer) for layer in layers):
+        return
+    why = [f"{layer.name}: {warning}" for layer in layers for warning in layer.warnings]
+    kinds = dict.fromkeys(getattr(layer, "kind", "") or "layers of a kind that is not known" for layer in layers)
+    raise InvalidValueError.because(
+        file,
+        must="hold a recurrent layer",
+        but=f"is a {kind} file of {', '.join(kinds) or 'no layers'}" + f" ({' '.join(why)})" * bool(why),
+        remedy="Give the model's file, or the JSON of its architecture beside its weights.",
+    )
 
 
 def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -202,8 +202,8 @@ def _warnings(node: Node, cells: tuple[tuple[StoredCell, ...], ...], reading: Re
     first = cells[0][0]
     if not known:
         yield (
-            f"{node.class_name} is not Keras's own layer: it is read as {first.spec.cell} by its arguments and weights; what else "
-            "its code does is not in the file."
+            f"{node.class_name} is not Keras's own layer: it is read as {first.spec.cell} by its arguments and weights; what "
+            "else its code does is not in the file."
         )
     if node.wrappers:
         yield f"{' of '.join(node.wrappers)} runs it once for each step of another axis."

@@ -54,9 +54,13 @@ def read_other(node: Node, arrays: Mapping[str, StoredArray], why: str = "") -> 
     warnings = [f"it is not read as a recurrent layer: {why}"] if why else []
     if names is not None and not known:
         warnings.append(f"{node.class_name} has {len(names)} arrays, and the file {len(arrays)}.")
-    if node.wrappers:
-        warnings.append(f"{' of '.join(node.wrappers)} runs it once for each step of another axis.")
     stored = dict(zip(names or (), arrays.values(), strict=True)) if known else dict(arrays)
     return OtherLayer(
-        node.name, node.class_name, MappingProxyType(stored), node.config, known=known or not arrays, warnings=tuple(warnings)
+        node.name,
+        node.class_name,
+        MappingProxyType(stored),
+        node.config,
+        known=known or not arrays,
+        wrappers=node.wrappers,
+        warnings=tuple(warnings),
     )

@@ -224,6 +224,7 @@ class OtherLayer:
         stored: its arrays, by Keras's names of them where known: kernel, bias, embeddings, gamma, ...
         config: the arguments of its constructor, as far as the file says.
         known: whether the arrays' names and meaning are Keras's or torch's own for that kind.
+        wrappers: the classes that run it otherwise than once a call: TimeDistributed.
         warnings: what to beware of, such as why a recurrent layer was not understood.
     """
 
@@ -232,6 +233,7 @@ class OtherLayer:
     stored: Mapping[str, StoredArray] = field(default_factory=lambda: MappingProxyType({}))
     config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     known: bool = False
+    wrappers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
