@@ -7,7 +7,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,14 +63,21 @@ def read_h5(source: Source) -> H5File:
         MissingFrameworkError: where h5py is not installed.
     """
     answer = _ask(source)
-    # A file from Keras 2.12 to 2.15 on Windows has the backslash in the names of its groups.
     arrays = {_plain(path): _array(source, path, found) for path, found in answer["datasets"].items()}
     groups = {_plain(path): attributes for path, attributes in answer["groups"].items()}
-    return H5File(groups, arrays, answer["odd"])
+    return H5File({**{parent: {} for path in arrays for parent in _parents(path)}, **groups}, arrays, answer["odd"])
 
 
 def _plain(path: str) -> str:
+    """Give a path with slashes alone: Keras 2.12 to 2.15 on Windows made one group of several, with backslashes in its name."""
     return path.replace("\\", "/")
+
+
+def _parents(path: str) -> Iterator[str]:
+    at = path.find("/")
+    while at > 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
 
 
 def _array(source: Source, path: str, found: Mapping[str, Any]) -> StoredArray:
