@@ -11,8 +11,12 @@ from frameworks.errors import InvalidValueError
 from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
 from frameworks.files.h5 import is_h5
+from frameworks.files.npz import is_npz
+from frameworks.files.safetensors import is_safetensors
 from frameworks.files.source import Source
 from frameworks.files.stored import OtherLayer, StoredLayer
+from frameworks.files.torch_legacy import is_torch_legacy
+from frameworks.files.torch_zip import is_torch_zip
 
 ZIP = b"PK\x03\x04"
 
@@ -39,13 +43,17 @@ class Format:
         return layers
 
 
-def _is_keras_zip(source: Source) -> bool:
-    return source.head(4) == ZIP and "config.json" in Archive(source)
+def _zip_of(recognise: Callable[[Source], bool]) -> Callable[[Source], bool]:
+    return lambda source: source.head(4) == ZIP and recognise(source)
 
 
 FORMATS: tuple[Format, ...] = (
     Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), is_h5, "frameworks.files.keras_h5"),
-    Format("Keras zip", (".keras",), _is_keras_zip, "frameworks.files.keras_zip"),
+    Format("Keras zip", (".keras",), _zip_of(lambda source: "config.json" in Archive(source)), "frameworks.files.keras_zip"),
+    Format("PyTorch zip", (".pt", ".pth", ".jit"), _zip_of(is_torch_zip), "frameworks.files.torch_zip"),
+    Format("PyTorch before 1.6", (".pt", ".pth"), is_torch_legacy, "frameworks.files.torch_legacy"),
+    Format("NumPy", (".npz",), _zip_of(is_npz), "frameworks.files.npz"),
+    Format("safetensors", (".safetensors",), is_safetensors, "frameworks.files.safetensors"),
 )
 
 

@@ -46,6 +46,10 @@ class StoredCell:
 
     def read(self) -> DirectionWeights:
         """Read the weights from the file, gates in the file's order."""
+        if "weight_hr" in self.arrays:
+            raise NoCounterpartError.because(
+                "proj_size", must="be 0 for canonical weights", but="is not", remedy="Use .emulate, or the arrays of .cells."
+            )
         return self.layout.read({name: array.read() for name, array in self.arrays.items()}, self.spec, 0)
 
 
@@ -87,6 +91,13 @@ class StoredLayer:
         """
         first = self.cells[0][0].spec
         directions = len(self.cells[0])
+        if "proj_size" in self.arguments:
+            raise NoCounterpartError.because(
+                f"proj_size of {self.name}",
+                must="be 0 for a spec",
+                but=f"is {self.arguments['proj_size']}",
+                remedy="No layer of Keras's own projects its hidden state: use .emulate.",
+            )
         for layer, cells in enumerate(self.cells):
             for direction, cell in enumerate(cells):
                 reads = first.input_size if layer == 0 else directions * first.hidden_size
@@ -151,7 +162,7 @@ class StoredLayer:
     @property
     def is_cell(self) -> bool:
         """Whether it is a bare cell."""
-        return self.options is not None and self.options.nesting == "cell"
+        return self.class_name.endswith("Cell") if self.options is None else self.options.nesting == "cell"
 
     @property
     def zeroes_masked_steps(self) -> bool:

@@ -7,7 +7,9 @@ from typing import Any
 import keras
 
 from frameworks.counterparts import LAYER_NAMES
+from frameworks.emulation.keras.porting import CELLS, LAYERS
 from frameworks.errors import InvalidValueError
+from frameworks.files.building.parameters import torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.keras.activations import ADDED
 from frameworks.keras.adapter import adapt
@@ -22,14 +24,24 @@ def emulate(stored: StoredLayer) -> Any:
         GatewiseError: for what Keras would not build either.
     """
     if stored.options is None:
-        raise InvalidValueError.because(
-            stored.name,
-            must="be a layer of Keras",
-            but="is torch's",
-            remedy="Use .convert, or emulate(.convert('pytorch'), to='keras').",
-        )
+        return _build_torch(stored)
     with untouched_random():
         return _build(stored, stored.options.nesting)
+
+
+def _build_torch(stored: StoredLayer) -> Any:
+    """Build the layer that is called as the torch module of the file is."""
+    spec = stored.cells[0][0].spec
+    arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
+    if not stored.is_cell:
+        arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
+    kind: Any = (CELLS if stored.is_cell else LAYERS)[spec.cell]
+    with untouched_random():
+        layer = kind(spec.input_size, spec.hidden_size, bias=spec.bias, dtype=spec.dtype, **arguments)
+        layer.build()
+    for name, array in torch_arrays(stored):
+        getattr(layer, name).assign(array)
+    return layer
 
 
 def _build(stored: StoredLayer, nesting: str) -> Any:

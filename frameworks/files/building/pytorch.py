@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from frameworks.copying import convert
 from frameworks.emulation.pytorch import KerasBidirectional, KerasGRUCell, KerasLSTMCell, KerasRNN, KerasSimpleRNNCell, adapt
 from frameworks.emulation.pytorch.modules import KerasCell
 from frameworks.errors import InvalidValueError
+from frameworks.files.building.parameters import torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.spec import CellName
 
@@ -25,10 +25,26 @@ def emulate(stored: StoredLayer) -> nn.Module:
         GatewiseError: for what Keras would not build either.
     """
     if stored.options is None:
-        module: nn.Module = convert(stored, "pytorch")
-        return module
+        return _build_own(stored)
     with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
         return _build(stored).eval()
+
+
+def _build_own(stored: StoredLayer) -> nn.Module:
+    """Build torch's own module, called as the file's is."""
+    spec = stored.cells[0][0].spec
+    arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
+    if not stored.is_cell:
+        arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
+    kind = getattr(nn, stored.class_name)
+    with torch.random.fork_rng(devices=[]):  # as below
+        module: nn.Module = kind(
+            spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments
+        )
+    for name, array in torch_arrays(stored):
+        with torch.no_grad():
+            getattr(module, name).copy_(torch.from_numpy(array))
+    return module.eval()
 
 
 def _build(stored: StoredLayer) -> nn.Module:
