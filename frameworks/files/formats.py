@@ -12,6 +12,7 @@ from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
 from frameworks.files.h5 import is_h5
 from frameworks.files.npz import is_npz
+from frameworks.files.onnx_graph import is_onnx
 from frameworks.files.safetensors import is_safetensors
 from frameworks.files.source import Source
 from frameworks.files.stored import OtherLayer, StoredLayer
@@ -53,6 +54,7 @@ FORMATS: tuple[Format, ...] = (
     Format("PyTorch zip", (".pt", ".pth", ".jit"), _zip_of(is_torch_zip), "frameworks.files.torch_zip"),
     Format("PyTorch before 1.6", (".pt", ".pth"), is_torch_legacy, "frameworks.files.torch_legacy"),
     Format("NumPy", (".npz",), _zip_of(is_npz), "frameworks.files.npz"),
+    Format("ONNX", (".onnx",), is_onnx, "frameworks.files.onnx"),
     Format("safetensors", (".safetensors",), is_safetensors, "frameworks.files.safetensors"),
 )
 

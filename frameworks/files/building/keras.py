@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from frameworks.counterparts import LAYER_NAMES
+from frameworks.counterparts import LAYER_NAMES, require_counterpart
 from frameworks.emulation.keras.porting import CELLS, LAYERS
 from frameworks.errors import InvalidValueError
 from frameworks.files.building.parameters import torch_arrays
@@ -32,6 +32,7 @@ def emulate(stored: StoredLayer) -> Any:
 def _build_torch(stored: StoredLayer) -> Any:
     """Build the layer that is called as the torch module of the file is."""
     spec = stored.cells[0][0].spec
+    require_counterpart(spec, "pytorch")
     arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
     if not stored.is_cell:
         arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}

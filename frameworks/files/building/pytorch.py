@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from frameworks.counterparts import require_counterpart
 from frameworks.emulation.pytorch import KerasBidirectional, KerasGRUCell, KerasLSTMCell, KerasRNN, KerasSimpleRNNCell, adapt
 from frameworks.emulation.pytorch.modules import KerasCell
 from frameworks.errors import InvalidValueError
@@ -33,6 +34,7 @@ def emulate(stored: StoredLayer) -> nn.Module:
 def _build_own(stored: StoredLayer) -> nn.Module:
     """Build torch's own module, called as the file's is."""
     spec = stored.cells[0][0].spec
+    require_counterpart(spec, "pytorch")
     arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
     if not stored.is_cell:
         arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}

@@ -14,6 +14,7 @@ from compare.studies.real_models.models import load
 from compare.studies.real_models.originals import read_file, read_weights
 from compare.studies.real_models.replay import TOLERANCE, largest_error
 from compare.studies.real_models.stored import StoredLayer as Recorded
+from frameworks import adapt
 from frameworks.files import Checkpoint, open_checkpoint
 from frameworks.keras.tensors import to_numpy
 
@@ -26,12 +27,16 @@ UNSAID: dict[str, Any] = {"textgenrnn": {None: {"return_sequences": True}}}
 """What the files do not say."""
 KERAS = ("astrorapid", "nakdimon", "rnnmorph", "crema", "textgenrnn", "dgaintel")
 LAYERS = [(name, layer.name) for name in KERAS for layer in load(name).layers]
+OTHERS = ("beatnet", "uzmorph_bilstm", "g2p_en", "silero", "nsnet2")
+MODULES = [(name, layer.name) for name in OTHERS for layer in load(name).layers]
+IN_THE_FILE = {"encoder": "enc", "decoder": "dec", "gru1": "GRU_14", "gru2": "GRU_20", ("silero", "lstm"): "/recurrent/LSTM"}
+"""What the file calls the layer, where it is not what it is called here."""
 
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Checkpoint]:
     folder, found = tmp_path_factory.mktemp("originals"), {}
-    for name in KERAS:
+    for name in (*KERAS, *OTHERS):
         model = load(name)
         path = folder / f"{name}{Path(model.file).suffix}"
         content = read_file(Path(str(FOLDER)) / model.archive, model.file)
@@ -92,3 +97,29 @@ def test_it_gives_the_recorded_outputs_in_either_framework(
         return {"output": to_numpy(module(inputs, mask=mask))}
 
     assert largest_error(recorded(name, layer).cases, call) <= TOLERANCE
+
+
+def in_the_file(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> Any:
+    names: Any = IN_THE_FILE
+    return checkpoints[name][names.get((name, layer), names.get(layer, layer))]
+
+
+@pytest.mark.parametrize(("name", "layer"), MODULES)
+def test_a_module_s_weights_are_the_recorded_ones_bit_for_bit(
+    checkpoints: dict[str, Checkpoint], name: str, layer: str
+) -> None:
+    from frameworks.files.building.parameters import torch_arrays
+
+    stored, expected = in_the_file(checkpoints, name, layer), recorded(name, layer)
+    assert stored.spec == expected.spec
+    found = dict(torch_arrays(stored))
+    assert set(found) == set(expected.weights)
+    for parameter, wanted in expected.weights.items():
+        np.testing.assert_array_equal(found[parameter], wanted)
+
+
+@pytest.mark.parametrize(("name", "layer"), MODULES)
+def test_a_module_gives_the_recorded_outputs_in_keras(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
+    ported = adapt(in_the_file(checkpoints, name, layer).convert("keras"))
+    cases = recorded(name, layer).cases
+    assert largest_error(cases, lambda inputs, states, mask: vars(ported.forward(inputs, states, mask))) <= TOLERANCE
