@@ -28,7 +28,6 @@ def layers_of_all_kinds(keras: Any) -> list[Any]:
         kinds.LSTM(4, activation="relu", recurrent_activation="hard_sigmoid", name="zz"),
         kinds.LSTM(3, use_bias=False, go_backwards=True, return_sequences=True, dropout=0.25, recurrent_dropout=0.5, name="aa"),
         kinds.GRU(4, reset_after=False, recurrent_activation="hard_sigmoid", return_state=True),
-        kinds.GRU(2, use_bias=False),
         kinds.Bidirectional(kinds.GRU(3, return_state=True), name="both"),
         kinds.Bidirectional(kinds.SimpleRNN(2), backward_layer=kinds.SimpleRNN(2, go_backwards=True), merge_mode="mul"),
         kinds.RNN(cells, return_sequences=True, return_state=True),
@@ -75,7 +74,7 @@ def save(model: Any, folder: Path, library: str) -> Written:
     return Written(model, folder, library)
 
 
-@pytest.fixture(scope="session", params=["keras", "tf_keras"])
+@pytest.fixture(params=["keras", "tf_keras"])
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
     library = request.param
     with warnings.catch_warnings():

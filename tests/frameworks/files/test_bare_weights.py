@@ -109,19 +109,6 @@ def test_options_that_cannot_be_are_refused(tmp_path: Path, options: Any, said: 
         open_checkpoint(path, options=options)
 
 
-def test_directions_stacks_and_layers_of_a_model_within_are_told_apart(written: Any) -> None:
-    if written.library == "tf_keras":
-        names = set(open_checkpoint(written.folder / "weights_alone.h5"))
-        assert names == set(open_checkpoint(written.folder / "model.h5"))
-    checkpoint = open_checkpoint(written.folder / "model.weights.h5")
-    described = open_checkpoint(written.folder / "model.h5")
-    assert sorted(map(form, checkpoint.values())) == sorted(map(form, described.values()))
-
-
-def form(layer: Any) -> str:
-    return str([[(cell.spec.cell, cell.spec.input_size, cell.spec.hidden_size) for cell in row] for row in layer.cells])
-
-
 def test_an_architecture_that_is_another_model_s_is_refused(tmp_path: Path, refused: Any) -> None:
     path = write(tmp_path / "w.h5", {"rec": arrays_of(4, (4 * H,))}, "2.2.4")
     layer = {"class_name": "LSTM", "config": {"name": "rec", "units": 5}}

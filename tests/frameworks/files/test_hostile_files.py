@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zipfile
 from pathlib import Path
@@ -125,9 +126,18 @@ def test_every_truncation_is_refused_or_read_right(weights: Path, tmp_path: Path
 
 
 @pytest.fixture
-def keras_file(written: Any) -> Path:
-    path: Path = written.folder / "model.keras"
-    return path
+def keras_file(tmp_path: Path) -> Path:
+    """A .keras file of one LSTM."""
+    path = tmp_path / "variables.h5"
+    with h5py.File(path, "w") as file:
+        for number, shape in enumerate(((3, 16), (4, 16), (16,))):
+            file[f"layers/lstm/cell/vars/{number}"] = np.random.default_rng(number).normal(size=shape).astype("float32")
+    layer = {"class_name": "LSTM", "config": {"name": "shared", "units": 4}}
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("metadata.json", '{"keras_version": "3.5.0"}')
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {"layers": [layer]}}))
+        archive.write(path, "model.weights.h5")
+    return tmp_path / "model.keras"
 
 
 def repack(source: Path, target: Path, change: Editing, compression: int = zipfile.ZIP_STORED) -> Path:
