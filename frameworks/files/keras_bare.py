@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise, permutations
 from typing import Any
 
 from frameworks.files.h5 import H5File
@@ -21,6 +22,7 @@ from frameworks.files.stored import OtherLayer, StoredLayer
 _CELL = re.compile(r"(stacked_rnn_cells|(lstm|gru|simple_rnn)_cell)(_\d+)?")
 _CLASSES: Mapping[int, str] = {1: "SimpleRNN", 3: "GRU", 4: "LSTM"}
 Layer = StoredLayer | OtherLayer
+_MOST_PERMUTED = 5
 
 
 def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Iterator[Layer]:
@@ -52,7 +54,31 @@ def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
         key, direction, cell = _split_base(base)
         named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
         found.add(named or _plain_name(key), direction, arrays, cell=cell, kind=key.rpartition("/")[2])
+    for directions in found.cells.values():
+        for direction, cells in directions.items():
+            directions[direction] = _in_order(cells)
     yield from found.read(reading)
+
+
+def _in_order(cells: list[Sequence[StoredArray]]) -> list[Sequence[StoredArray]]:
+    """Put stacked cells of several classes, which the file sorts by class, so that each reads what the one before gives."""
+    if len(cells) > _MOST_PERMUTED or len({_gates(cell) for cell in cells}) < 2:
+        return cells
+    for order in permutations(range(len(cells))):
+        chosen = [cells[index] for index in order]
+        numbered = all(
+            list(order).index(index) < list(order).index(later)
+            for index in order
+            for later in order
+            if index < later and _gates(cells[index]) == _gates(cells[later])
+        )
+        if numbered and all(above[0].shape[0] == below[1].shape[0] for below, above in pairwise(chosen)):
+            return chosen
+    return cells
+
+
+def _gates(cell: Sequence[StoredArray]) -> int:
+    return cell[1].shape[1] // cell[1].shape[0]
 
 
 def _split_owner(owner: str) -> tuple[str, str]:
@@ -147,13 +173,15 @@ def _default_gate(arrays: Sequence[StoredArray], version: Version) -> str:
 def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterator[str]:
     spec, options = layer.cells[0][0].spec, layer.options
     folded = is_folded(tuple(layer.cells[0][0].arrays.values()))
-    assumed = {} if folded else {"activation": spec.activation}
+    assumed: dict[str, Any] = {} if folded else {"activation": spec.activation}
     if spec.cell != "rnn" and not folded:
         assumed["recurrent_activation"] = spec.recurrent_activation
     if spec.cell == "gru" and not spec.bias:
         assumed["reset_after"] = str(spec.reset_after)
     flags = ["return_sequences", "return_state", "go_backwards", *["merge_mode"] * (len(layer.cells[0]) == 2)]
     assumed |= {flag: getattr(options, flag) for flag in flags}
+    if len({cell[0].spec.cell for cell in layer.cells}) > 1:
+        assumed["the order of its cells"] = [cell[0].spec.cell for cell in layer.cells]
     left = {name: value for name, value in assumed.items() if name not in said}
     if left:
         doubt = version.text if version.numbers < (2, 4) else ""

@@ -31,7 +31,7 @@ def layers_of_all_kinds(keras: Any) -> list[Any]:
         kinds.Bidirectional(kinds.GRU(3, return_state=True), name="both"),
         kinds.Bidirectional(kinds.SimpleRNN(2), backward_layer=kinds.SimpleRNN(2, go_backwards=True), merge_mode="mul"),
         kinds.RNN(cells, return_sequences=True, return_state=True),
-        kinds.RNN([kinds.LSTMCell(4), kinds.SimpleRNNCell(3)], name="unlike"),
+        kinds.RNN([kinds.SimpleRNNCell(4), kinds.LSTMCell(3)], name="unlike"),
         kinds.Bidirectional(
             kinds.RNN([kinds.GRUCell(3), kinds.LSTMCell(2)], return_sequences=True), merge_mode="ave", name="deep"
         ),

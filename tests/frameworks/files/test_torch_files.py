@@ -129,6 +129,7 @@ def test_the_others_are_listed_by_their_kinds(opened: Checkpoint, model: nn.Modu
             np.testing.assert_array_equal(array, model.get_submodule(name).state_dict()[part].numpy())
 
 
+@pytest.mark.backend
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 def test_the_emulation_is_called_as_the_module_and_returns_what_it_returns(model: nn.Module, tmp_path: Path) -> None:
     projected = nn.LSTM(5, 4, num_layers=2, proj_size=3, bidirectional=True)
