@@ -11,8 +11,9 @@ from frameworks.errors import InvalidValueError
 from frameworks.files.answers import Answers, Options
 from frameworks.files.formats import find_format
 from frameworks.files.json_text import MAX_BYTES, read_json
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import damaged, open_source
-from frameworks.files.stored import OtherLayer, StoredLayer
+from frameworks.files.stored import StoredLayer
 
 
 class Checkpoint(Mapping[str, StoredLayer]):

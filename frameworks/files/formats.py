@@ -13,9 +13,10 @@ from frameworks.files.archive import Archive
 from frameworks.files.h5 import is_h5
 from frameworks.files.npz import is_npz
 from frameworks.files.onnx_graph import is_onnx
+from frameworks.files.others import OtherLayer
 from frameworks.files.safetensors import is_safetensors
 from frameworks.files.source import Source
-from frameworks.files.stored import OtherLayer, StoredLayer
+from frameworks.files.stored import StoredLayer
 from frameworks.files.torch_legacy import is_torch_legacy
 from frameworks.files.torch_zip import is_torch_zip
 

@@ -16,8 +16,9 @@ from frameworks.files.keras_cells import Version, is_folded, is_recurrent
 from frameworks.files.keras_config import Node, snake
 from frameworks.files.keras_layers import Reading, RowWeights, read_layer
 from frameworks.files.keras_others import ARRAYS, read_other
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
-from frameworks.files.stored import OtherLayer, StoredLayer
+from frameworks.files.stored import StoredLayer
 
 _CELL = re.compile(r"(stacked_rnn_cells|(lstm|gru|simple_rnn)_cell)(_\d+)?")
 _CLASSES: Mapping[int, str] = {1: "SimpleRNN", 3: "GRU", 4: "LSTM"}

@@ -15,8 +15,9 @@ from frameworks.files.keras_config import Config, Node, walk
 from frameworks.files.keras_layers import Reading, RowWeights, read_layer
 from frameworks.files.keras_others import NOT_TRAINED, names_of
 from frameworks.files.keras_paths import read_placed
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray, damaged
-from frameworks.files.stored import OtherLayer, StoredLayer
+from frameworks.files.stored import StoredLayer
 
 Layers = list[StoredLayer | OtherLayer]
 
@@ -48,8 +49,8 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> Layer
 
 def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, answers: Answers) -> Layers:
     attributes = {**file.groups[""], **file.groups[root]}
-    said = _text(attributes.get("keras_version"))
-    version = Version(said) if said else version_of(architecture)
+    version = version_of(architecture)  # which says what the architecture means by its words
+    version = version if version.text else Version(_text(attributes.get("keras_version")))
     reading = Reading(name, version, answers)
     if architecture is None and "model_config" in attributes:
         architecture = read_json(_text(attributes["model_config"]), f"the architecture in {name}")

@@ -10,8 +10,9 @@ from frameworks.files.answers import KERAS_FLAGS, Answers
 from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, read_cell
 from frameworks.files.keras_config import Config, Node, class_of, config_of, snake
 from frameworks.files.keras_others import read_other
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray, damaged
-from frameworks.files.stored import OtherLayer, StoredCell, StoredLayer
+from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.options import KerasOptions
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from frameworks.files.keras_config import Node
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
-from frameworks.files.stored import OtherLayer
 
 ARRAYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {

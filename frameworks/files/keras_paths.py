@@ -13,8 +13,9 @@ from frameworks.files.h5 import H5File
 from frameworks.files.keras_bare import read_bare_paths
 from frameworks.files.keras_config import Config, Locate, snake, walk
 from frameworks.files.keras_layers import Reading, read_layer
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
-from frameworks.files.stored import OtherLayer, StoredLayer
+from frameworks.files.stored import StoredLayer
 
 _OLD = "_layer_checkpoint_dependencies"
 Layers = list[StoredLayer | OtherLayer]

@@ -6,7 +6,7 @@ from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
 from frameworks.files.h5 import read_h5
 from frameworks.files.json_text import MAX_BYTES, read_json
-from frameworks.files.keras_cells import Version
+from frameworks.files.keras_cells import Version, version_of
 from frameworks.files.keras_config import Config
 from frameworks.files.keras_layers import Reading
 from frameworks.files.keras_paths import Layers, read_placed
@@ -31,7 +31,10 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> Layer
         if name not in archive:
             raise damaged(source.name, f"has no {name} in it")
     said = read_json(archive.read(METADATA, MAX_BYTES), f"{METADATA} in {source.name}").get("keras_version")
+    version = Version(said if isinstance(said, str) else "")
     if architecture is None:
         architecture = read_json(archive.read(CONFIG, MAX_BYTES), f"{CONFIG} in {source.name}")
-    reading = Reading(source.name, Version(said if isinstance(said, str) else ""), answers)
+    elif version_of(architecture).text:
+        version = version_of(architecture)
+    reading = Reading(source.name, version, answers)
     return read_placed(read_h5(archive.member(VARIABLES)), architecture, reading)

@@ -11,8 +11,9 @@ import numpy as np
 from frameworks.files.answers import Answers
 from frameworks.files.keras_config import Config
 from frameworks.files.onnx_graph import Graph, Node, read_graph
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray
-from frameworks.files.stored import OtherLayer, StoredCell, StoredLayer
+from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.layouts import ONNX
 from frameworks.spec import GATES, CellName, RecurrentSpec
 

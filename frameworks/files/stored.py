@@ -1,18 +1,18 @@
-"""What a checkpoint holds: recurrent layers, which behave as adapters that cannot be written, and the others beside them."""
+"""Recurrent layers in a file: adapters that cannot be written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
+from itertools import product
 from types import MappingProxyType
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from frameworks import copying, registry
-from frameworks.adapter import Mask, States
+from frameworks.adapter import Mask, States, check_call
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
 from frameworks.files.source import StoredArray
 from frameworks.layouts import Layout
@@ -107,12 +107,16 @@ class StoredLayer:
     @property
     def parts(self) -> tuple[StoredLayer, ...]:
         """The layer's cells as layers of one cell each, with its name and their place in it."""
-        several = len(self.cells) > 1 or len(self.cells[0]) > 1
-        return tuple(
-            replace(self, name=f"{self.name}/{_place(self, layer, direction)}", cells=((cell,),)) if several else self
-            for layer, cells in enumerate(self.cells)
-            for direction, cell in enumerate(cells)
-        )
+        if len(self.cells) == len(self.cells[0]) == 1:
+            return (self,)
+        return tuple(self._part(*place) for place in product(range(len(self.cells)), range(len(self.cells[0]))))
+
+    def _part(self, layer: int, direction: int) -> StoredLayer:
+        options = self.options
+        if options is not None:
+            options = replace(options, go_backwards=options.go_backwards != bool(direction), nesting="layers")
+        name = f"{self.name}/{_place(self, layer, direction)}"
+        return replace(self, name=name, cells=((self.cells[layer][direction],),), options=options)
 
     @property
     def weights(self) -> RecurrentWeights:
@@ -192,8 +196,15 @@ class StoredLayer:
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Compute the layer in NumPy, by no framework, see `Adapter.forward`."""
-        found = run_reference(self.weights, self.spec, inputs, initial_state, mask, zero_masked=self.zeroes_masked_steps)
+        backwards = self.options is not None and self.options.go_backwards
+        way = slice(None, None, -1 if backwards else 1)
+        check_call(self.spec, inputs, initial_state, mask)
+        turned = None if mask is None else mask[:, way]
+        found = run_reference(
+            self.weights, self.spec, inputs[:, way], initial_state, turned, zero_masked=self.zeroes_masked_steps
+        )
         arrays = {each.name: getattr(found, each.name) for each in fields(found)}
+        arrays["output"] = arrays["output"][:, way]
         return RecurrentOutput(**{name: None if one is None else one.astype(self.spec.dtype) for name, one in arrays.items()})
 
     def _require_alike(self, wanted: RecurrentSpec, found: RecurrentSpec, place: str) -> None:
@@ -223,31 +234,3 @@ def _place(layer: StoredLayer, index: int, direction: int) -> str:
     if len(layer.cells) > 1:
         parts.append(f"cell {index}" if layer.origin == "keras" else f"layer {index}")
     return " ".join(parts)
-
-
-@dataclass(frozen=True, eq=False)
-class OtherLayer:
-    """What a file holds that is no recurrent layer, or none that is understood.
-
-    Args:
-        name: of the layer in its model.
-        kind: the class that the file names, without a package: "Dense", "Embedding"; "" where it names none.
-        stored: its arrays, by Keras's names of them where known: kernel, bias, embeddings, gamma, ...
-        config: the arguments of its constructor, as far as the file says.
-        known: whether the arrays' names and meaning are Keras's or torch's own for that kind.
-        wrappers: the classes that run it otherwise than once a call: TimeDistributed.
-        warnings: what to beware of, such as why a recurrent layer was not understood.
-    """
-
-    name: str
-    kind: str = ""
-    stored: Mapping[str, StoredArray] = field(default_factory=lambda: MappingProxyType({}))
-    config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    known: bool = False
-    wrappers: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def arrays(self) -> dict[str, Array]:
-        """Its arrays, read from the file each time."""
-        return {name: np.asarray(array.read()) for name, array in self.stored.items()}

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.files.answers import Answers
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
-from frameworks.files.stored import OtherLayer, StoredCell, StoredLayer
+from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.layouts import PYTORCH
 from frameworks.spec import CellName, RecurrentSpec
 

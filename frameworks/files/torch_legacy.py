@@ -10,8 +10,7 @@ from frameworks.files.answers import Answers
 from frameworks.files.keras_config import Config
 from frameworks.files.source import Source, damaged
 from frameworks.files.torch_layers import Layer, read_layers
-from frameworks.files.torch_pickle import Limited, read_pickle
-from frameworks.files.torch_tensors import DTYPES, find_tensors, stored_array
+from frameworks.files.torch_tensors import DTYPES, Limited, find_tensors, read_pickle, stored_array
 
 MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """The long integer that such a file begins with, after the two bytes that say which pickle it is."""

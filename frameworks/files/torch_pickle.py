@@ -12,11 +12,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.errors import GatewiseError
-from frameworks.files.source import Source, damaged
-
-MAX_BYTES = 4 << 20
-
 
 @dataclass(frozen=True)
 class Storage:
@@ -108,7 +103,7 @@ _MADE: Mapping[str, Callable[[], Any]] = MappingProxyType(
 )
 
 
-class _Machine:
+class Machine:
     """The stack machine of a pickle, as far as data needs it."""
 
     def __init__(self) -> None:
@@ -116,9 +111,9 @@ class _Machine:
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
 
-    def run(self, file: Limited) -> Any:
-        """Run until the pickle ends, and give what it leaves."""
-        for opcode, argument, _ in pickletools.genops(file):  # type: ignore[arg-type]  # as much of a file as is needed
+    def run(self, file: Any) -> Any:
+        """Run until the pickle in a binary file ends, and give what it leaves."""
+        for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
             if name in _PUSHED:
                 self.stack.append(argument)
@@ -248,37 +243,3 @@ class _Machine:
         if type(count) is not int or count < 0:
             raise ValueError("a storage of an impossible size")
         self.stack.append(Storage(str(getattr(kind, "name", kind)).rpartition(" ")[2], str(key), count))
-
-
-class Limited:
-    """A file object over a source that hands out so many bytes and no more."""
-
-    def __init__(self, source: Source, start: int = 0, most: int = MAX_BYTES) -> None:
-        """Stand at `start`."""
-        self.source, self.at, self.end = source, start, min(source.size, start + most)
-
-    def read(self, size: int = -1) -> bytes:
-        """Read bytes, as far as there are any."""
-        count = max(min(size if size >= 0 else self.end, self.end - self.at), 0)
-        self.at += count
-        return self.source.read(self.at - count, count)
-
-    def readline(self) -> bytes:
-        """Read up to the end of a line."""
-        line = self.source.read(self.at, max(min(4096, self.end - self.at), 0)).partition(b"\n")
-        self.at += len(line[0]) + len(line[1])
-        return line[0] + line[1]
-
-
-def read_pickle(file: Limited) -> Any:
-    """Read one pickle.
-
-    Raises:
-        GatewiseError: for one that is damaged, too large, or wants more than data.
-    """
-    try:
-        return _Machine().run(file)
-    except GatewiseError:
-        raise
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-        raise damaged(file.source.name, f"holds a pickle that is no plain data: {error}") from error

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from frameworks.errors import GatewiseError
 from frameworks.files.source import Source, StoredArray, damaged
-from frameworks.files.torch_pickle import Named, Tensor
+from frameworks.files.torch_pickle import Machine, Named, Tensor
 
-MAX_DEPTH, MAX_OBJECTS = 64, 1_000_000
+MAX_BYTES, MAX_DEPTH, MAX_OBJECTS = 4 << 20, 64, 1_000_000
 
 DTYPES = {
     "DoubleStorage": "f8",
@@ -25,6 +26,40 @@ DTYPES = {
     "BoolStorage": "?",
 }
 """NumPy's type of each class of storage."""
+
+
+class Limited:
+    """A file object over a source that hands out so many bytes and no more."""
+
+    def __init__(self, source: Source, start: int = 0, most: int = MAX_BYTES) -> None:
+        """Stand at `start`."""
+        self.source, self.at, self.end = source, start, min(source.size, start + most)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes, as far as there are any."""
+        count = max(min(size if size >= 0 else self.end, self.end - self.at), 0)
+        self.at += count
+        return self.source.read(self.at - count, count)
+
+    def readline(self) -> bytes:
+        """Read up to the end of a line."""
+        line = self.source.read(self.at, max(min(4096, self.end - self.at), 0)).partition(b"\n")
+        self.at += len(line[0]) + len(line[1])
+        return line[0] + line[1]
+
+
+def read_pickle(file: Limited) -> Any:
+    """Read one pickle.
+
+    Raises:
+        GatewiseError: for one that is damaged, too large, or wants more than data.
+    """
+    try:
+        return Machine().run(file)
+    except GatewiseError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise damaged(file.source.name, f"holds a pickle that is no plain data: {error}") from error
 
 
 def find_tensors(thing: Any, file: str) -> dict[str, Tensor]:

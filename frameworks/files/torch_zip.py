@@ -9,8 +9,8 @@ from frameworks.files.archive import Archive
 from frameworks.files.keras_config import Config
 from frameworks.files.source import Source, damaged
 from frameworks.files.torch_layers import Layer, read_layers
-from frameworks.files.torch_pickle import MAX_BYTES, Limited, Tensor, read_pickle
-from frameworks.files.torch_tensors import find_tensors, stored_array
+from frameworks.files.torch_pickle import Tensor
+from frameworks.files.torch_tensors import MAX_BYTES, Limited, find_tensors, read_pickle, stored_array
 
 PICKLE = "data.pkl"
 

@@ -136,6 +136,10 @@ def check_conversion(checkpoint: Checkpoint, model: Any, refused: Any) -> None:
     expected, found = vars(adapt(recurrent(model)["both"]).forward(x)), vars(checkpoint["both"].forward(x))
     for name in ("output", "h_n"):
         np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-5)
+    mask = np.random.default_rng(3).random((3, 6)) < 0.7
+    back = recurrent(model)["aa"]
+    expected, found = (vars(one.forward(x, mask=mask)) for one in (adapt(back), checkpoint["aa"]))
+    np.testing.assert_allclose(found["output"], expected["output"], rtol=0, atol=1e-5)
 
 
 def check_emulation(checkpoint: Checkpoint, model: Any, to: str) -> None:
