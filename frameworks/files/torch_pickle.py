@@ -103,7 +103,7 @@ _MADE: Mapping[str, Callable[[], Any]] = MappingProxyType(
 )
 
 
-class Machine:
+class _Machine:
     """The stack machine of a pickle, as far as data needs it."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self, file: Any) -> Any:
-        """Run until the pickle in a binary file ends, and give what it leaves."""
+        """Run until the pickle ends, and give what it leaves."""
         for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
             if name in _PUSHED:
@@ -243,3 +243,12 @@ class Machine:
         if type(count) is not int or count < 0:
             raise ValueError("a storage of an impossible size")
         self.stack.append(Storage(str(getattr(kind, "name", kind)).rpartition(" ")[2], str(key), count))
+
+
+def run_pickle(file: Any) -> Any:
+    """Run the pickle in a binary file, and give what it leaves as data.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError, OverflowError: for one that is damaged or no plain data.
+    """
+    return _Machine().run(file)

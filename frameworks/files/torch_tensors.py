@@ -9,7 +9,7 @@ import numpy as np
 
 from frameworks.errors import GatewiseError
 from frameworks.files.source import Source, StoredArray, damaged
-from frameworks.files.torch_pickle import Machine, Named, Tensor
+from frameworks.files.torch_pickle import Named, Tensor, run_pickle
 
 MAX_BYTES, MAX_DEPTH, MAX_OBJECTS = 4 << 20, 64, 1_000_000
 
@@ -55,7 +55,7 @@ def read_pickle(file: Limited) -> Any:
         GatewiseError: for one that is damaged, too large, or wants more than data.
     """
     try:
-        return Machine().run(file)
+        return run_pickle(file)
     except GatewiseError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
