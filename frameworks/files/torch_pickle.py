@@ -98,7 +98,6 @@ _MADE: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "EMPTY_TUPLE": tuple,
         "EMPTY_LIST": list,
         "EMPTY_DICT": dict,
-        "EMPTY_SET": list,
     }
 )
 
@@ -166,8 +165,6 @@ class _Machine:
     def do_list(self, _: Any) -> None:
         self.stack.append(self.above_mark())
 
-    do_frozenset = do_list
-
     def do_dict(self, _: Any) -> None:
         flat = self.above_mark()
         self.stack.append(_pairs(zip(flat[::2], flat[1::2], strict=True)))
@@ -185,8 +182,6 @@ class _Machine:
         found = self.above_mark()
         last = self.stack[-1]
         (last.items if isinstance(last, Named) else last).extend(found)
-
-    do_additems = do_appends
 
     def do_append(self, _: Any) -> None:
         found, last = self.stack.pop(), self.stack[-1]
@@ -225,10 +220,6 @@ class _Machine:
             self.stack.append(Named(called.name, items=list(arguments)))
 
     do_newobj = do_reduce
-
-    def do_newobj_ex(self, _: Any) -> None:
-        self.stack.pop()
-        self.do_reduce(None)
 
     def do_build(self, _: Any) -> None:
         state = self.stack.pop()
