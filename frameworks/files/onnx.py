@@ -10,6 +10,7 @@ import numpy as np
 
 from frameworks.files.answers import Answers
 from frameworks.files.keras_config import Config
+from frameworks.files.onnx_folding import Folding
 from frameworks.files.onnx_graph import Graph, Node, read_graph
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray
@@ -33,19 +34,16 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
         GatewiseError: for a damaged file.
     """
     graph = read_graph(source)
-    passed = {
-        node.outputs[0]: node.inputs[0] for node in graph.nodes if node.kind == "Identity" and node.inputs and node.outputs
-    }
-    graph.tensors.update({name: graph.tensors[origin] for name, origin in passed.items() if origin in graph.tensors})
-    return [layer for number, node in enumerate(graph.nodes) for layer in _read_node(node, number, graph, answers)]
+    constants = Folding(graph)
+    return [layer for number, node in enumerate(graph.nodes) for layer in _read_node(node, number, graph, constants, answers)]
 
 
-def _read_node(node: Node, number: int, graph: Graph, answers: Answers) -> Iterator[Layer]:
+def _read_node(node: Node, number: int, graph: Graph, constants: Folding, answers: Answers) -> Iterator[Layer]:
     name = node.name or f"{node.kind}_{number}"
     own = {each: graph.tensors[each] for each in node.inputs if each in graph.tensors}
     if node.kind in _CELLS:
         try:
-            yield _recurrent(name, node, graph, answers.of(name))
+            yield _recurrent(name, node, graph, constants, answers.of(name))
         except _OddError as why:
             yield OtherLayer(name, node.kind, MappingProxyType(own), warnings=(f"it is not read as a recurrent layer: {why}.",))
     elif node.kind in _QUANTISED:
@@ -59,7 +57,7 @@ class _OddError(Exception):
     """Why a recurrent node is not read as one."""
 
 
-def _recurrent(name: str, node: Node, graph: Graph, said: Mapping[str, Any]) -> StoredLayer:
+def _recurrent(name: str, node: Node, graph: Graph, constants: Folding, said: Mapping[str, Any]) -> StoredLayer:
     inputs = dict(zip(("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"), node.inputs, strict=False))
     cell = _CELLS[node.kind]
     for attribute, held in (("clip", None), ("input_forget", 0)):
@@ -70,7 +68,7 @@ def _recurrent(name: str, node: Node, graph: Graph, said: Mapping[str, Any]) -> 
     direction = node.attributes.get("direction", "forward")
     if direction not in ("forward", "bidirectional"):
         raise _OddError(f"direction={direction!r}: no one torch module reads the sequence from its end alone")
-    arrays = {each: _tensor(inputs[each], each, graph) for each in ("W", "R", "B") if inputs.get(each)}
+    arrays = {each: _tensor(inputs[each], each, graph, constants) for each in ("W", "R", "B") if inputs.get(each)}
     count = 2 if direction == "bidirectional" else 1
     activation, gate = _activations(cell, node, count)
     reset_after = cell != "gru" or node.attributes.get("linear_before_reset") == 1
@@ -86,10 +84,11 @@ def _recurrent(name: str, node: Node, graph: Graph, said: Mapping[str, Any]) -> 
     )
 
 
-def _tensor(value: str, which: str, graph: Graph) -> StoredArray:
-    if value not in graph.tensors:
+def _tensor(value: str, which: str, graph: Graph, constants: Folding) -> StoredArray:
+    found = constants.find(value)
+    if found is None:
         raise _OddError(f"{which} is {graph.odd.get(value, 'computed in the graph, not a constant')}")
-    return graph.tensors[value]
+    return found
 
 
 def _spec(

@@ -138,3 +138,30 @@ def test_initial_states_of_the_graph_are_said_and_shapes_that_lie_refused(tmp_pa
     path.write_bytes(content)
     with refused("model.onnx"):
         open_checkpoint(path)
+
+
+def node_of(kind: str, inputs: tuple[str, ...], output: str, **attributes: Any) -> bytes:
+    encoded = b"".join(one(1, name) for name in inputs) + one(2, output) + one(4, kind)
+    return one(1, encoded + b"".join(attribute(name, value) for name, value in attributes.items()))
+
+
+def whole(name: str, number: int) -> bytes:
+    return one(5, one(1, 1) + one(2, 7) + one(8, name) + one(9, struct.pack("<q", number)))
+
+
+def test_weights_that_the_graph_cuts_and_joins_are_put_together(tmp_path: Path, randomise: Any) -> None:
+    module = randomise(nn.RNN(SIZE, H))
+    arrays = onnx_arrays(module, "RNN", 1)
+    moved = {"flat": arrays["W"][0], "R": arrays["R"], "B": arrays["B"]}
+    nodes = [
+        *(whole(name, number) for name, number in (("zero", 0), ("half", H // 2), ("end", H))),
+        node_of("Slice", ("flat", "zero", "half", "zero"), "first"),
+        node_of("Slice", ("flat", "half", "end", "zero"), "second"),
+        node_of("Concat", ("first", "second"), "joined", axis=0),
+        node_of("Unsqueeze", ("joined", "zero"), "W"),
+        *(one(5, tensor(name, array)) for name, array in moved.items()),
+        node_of("RNN", ("x", "W", "R", "B"), "y"),
+    ]
+    (tmp_path / "model.onnx").write_bytes(one(1, 8) + one(7, b"".join(nodes)))
+    (stored,) = open_checkpoint(tmp_path / "model.onnx").values()
+    np.testing.assert_array_equal(stored.weights.layers[0][0].kernel[0], arrays["W"][0].T)
