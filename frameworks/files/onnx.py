@@ -139,7 +139,9 @@ def _direction(arrays: Mapping[str, StoredArray], at: int, spec: RecurrentSpec) 
 def _activations(cell: CellName, node: Node, count: int) -> tuple[str, str]:
     """Name the activation of the candidate and that of the gates."""
     names: Sequence[Any] = node.attributes.get("activations") or _DEFAULTS[cell] * count
-    own = list(names)[: len(_DEFAULTS[cell])]
+    own = names[: len(_DEFAULTS[cell])] if isinstance(names, list) else []
+    if len(own) < len(_DEFAULTS[cell]):
+        raise _OddError(f"its activations are {names}, which are too few")
     if len(names) != count * len(own) or list(names) != own * count:
         raise _OddError(f"its activations are {', '.join(map(str, names))}, not the same in both directions")
     found = [_activation(str(name), node) for name in own]

@@ -168,7 +168,7 @@ class _Reader:
         shape: list[int] = []
         kind, elements, external = 0, None, False
         for number, wire, value in self.fields(source):
-            if number == 1:
+            if number == 1 and wire in (_VARINT, _BYTES):
                 shape += [value] if wire == _VARINT else self.varints(value)
             elif number == 2 and wire == _VARINT:
                 kind = value

@@ -118,6 +118,7 @@ W, R, B = np.ones((1, 16, SIZE)), np.ones((1, 16, H)), np.ones((1, 32))
         ("GRU", {}, ("x", "W", "R", "B"), "has shape"),
         ("LSTM", {"activations": ["Sigmoid", "Tanh", "Relu"]}, ("x", "W", "R", "B"), "two activations"),
         ("LSTM", {"activations": ["Elu", "Tanh", "Tanh"]}, ("x", "W", "R", "B"), "Elu"),
+        ("LSTM", {"activations": ["Tanh"]}, ("x", "W", "R", "B"), "too few"),
     ],
 )
 def test_what_neither_framework_has_is_refused_by_name(
@@ -133,6 +134,10 @@ def test_initial_states_of_the_graph_are_said_and_shapes_that_lie_refused(tmp_pa
     path.write_bytes(model("LSTM", {"W": W, "R": R, "B": B}, ("x", "W", "R", "B", "", "h", "c")))
     assert "initial states" in open_checkpoint(path)["rec"].warnings[0]
     content = bytearray(path.read_bytes())
+    fixed = content.replace(one(1, 16) + one(1, H), bytes([1 << 3 | 5]) + bytes(3))  # a size as a number of a fixed width
+    path.write_bytes(fixed)
+    with refused("model.onnx"):
+        open_checkpoint(path)
     at = content.index(one(1, 16) + one(1, H))
     content[at + 1] = 100
     path.write_bytes(content)
