@@ -93,6 +93,8 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
     }
 )
 
+KERAS2_NAMES: Mapping[str, str] = MappingProxyType({"hard_sigmoid": "keras2_hard_sigmoid", "swish": "silu"})
+"""What Keras before Keras 3 called otherwise than it is called here, or called the same and meant something else."""
 
 Derivative = Callable[[Array], Array | npt.NDArray[np.bool_]]
 Product = Callable[[Array, Array], Array]

@@ -3,10 +3,13 @@
 A stored array is described by its axes in the notation of einops: `input (gate hidden)` is a matrix with one row an input
 feature whose columns are the gates' blocks one after the other. `from` is the hidden unit that a recurrent kernel reads, `pair`
 the two biases where they share an array, `projected` the unit that a hidden state is projected to. Reading an array by its
-table gives a view, never a copy, so the same table serves for reading and for writing.
+table gives a view, never a copy, so the same table serves for reading and for writing; but for a refolded array, which is read
+only.
 
 Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`build` and `call` of the cells);
-https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html, "Variables".
+https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html, "Variables";
+https://onnx.ai/onnx/operators/onnx__{RNN,LSTM,GRU}.html, "Inputs"; keras/saving/hdf5_format.py of Keras 2.2 to 2.6
+(`_convert_rnn_weights`).
 """
 
 from __future__ import annotations
@@ -38,10 +41,18 @@ _PAIR: Mapping[str, int] = MappingProxyType({"bias": 0, "recurrent_bias": 1})
 
 @dataclass(frozen=True)
 class Stored:
-    """One array of a framework: its name there and its axes, slowest first."""
+    """One array of a framework: its name there and its axes, slowest first.
+
+    Args:
+        name: of the array.
+        axes: of the array.
+        refolded: the axes along which the elements of one gate's block, taken row by row, really lie; empty where they lie
+            as `axes` says.
+    """
 
     name: str
     axes: str
+    refolded: str = ""
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -59,6 +70,11 @@ class Stored:
         if "pair" in flat:
             split = np.moveaxis(split, flat.index("pair"), 0)[_PAIR[part]]
             flat.remove("pair")
+        if self.refolded:
+            split = np.moveaxis(split, flat.index("gate"), 0)
+            flat = ["gate", *self.refolded.split()]
+            split = split.reshape([sizes[axis] for axis in flat])  # a copy, which no one must take for the array itself
+            split.flags.writeable = False
         return split.transpose([flat.index(axis) for axis in _CANONICAL_AXES[part]])
 
 
@@ -155,3 +171,29 @@ PYTORCH = Layout(
     cells_with_two_biases=frozenset({"rnn", "lstm", "gru"}),
     projection=Stored("weight_hr", "projected hidden"),
 )
+
+CUDNN = Layout(
+    gates=KERAS.gates,
+    kernel=Stored("kernel", "input (gate hidden)", refolded="hidden input"),
+    recurrent_kernel=Stored("recurrent_kernel", "hidden (gate from)"),
+    one_bias=Stored("bias", "(gate hidden)"),  # none has it: CuDNN keeps two always
+    two_biases=(Stored("bias", "(pair gate hidden)"), Stored("bias", "(pair gate hidden)")),
+    cells_with_two_biases=frozenset({"lstm", "gru"}),
+)
+"""What CuDNNLSTM and CuDNNGRU of Keras 2 left in files."""
+
+ONNX = Layout(
+    gates={
+        "rnn": ("candidate",),
+        "lstm": ("input", "output", "forget", "candidate"),
+        "gru": ("update", "reset", "candidate"),
+    },
+    kernel=Stored("W", "(gate hidden) input"),
+    recurrent_kernel=Stored("R", "(gate hidden) from"),
+    one_bias=Stored(
+        "B", "(gate hidden)"
+    ),  # of a GRU that resets before the product: the sum of its two, which the reader makes
+    two_biases=(Stored("B", "(pair gate hidden)"), Stored("B", "(pair gate hidden)")),
+    cells_with_two_biases=frozenset({"rnn", "lstm", "gru"}),
+)
+"""One direction of an ONNX node, whose arrays have the directions along a first axis."""

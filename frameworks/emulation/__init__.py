@@ -13,7 +13,7 @@ def emulate(native: Any, to: str = "pytorch") -> Any:
     """Build a layer of the other framework that behaves as this one does, exactly, with its weights.
 
     Args:
-        native: a layer of the other framework.
+        native: a layer of the other framework, or one in a file.
         to: "pytorch" or "keras", the framework of the result.
 
     Returns:
@@ -24,6 +24,8 @@ def emulate(native: Any, to: str = "pytorch") -> Any:
     Raises:
         GatewiseError: for what has no emulation, by name.
     """
+    if callable(getattr(native, "emulate", None)) and not isinstance(native, type):
+        return native.emulate(to)  # a layer in a file, see frameworks.files
     registry.load(to)
     owner = registry.owner_name(native)
     if owner == to:

@@ -7,14 +7,14 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from frameworks.activations import ACTIVATIONS
+from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.keras.activations import ADDED
 from frameworks.keras.structure import Structure, cell_name
 from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
 
-RENAMED_ACTIVATIONS = {"tf_keras": {"hard_sigmoid": "keras2_hard_sigmoid", "swish": "silu"}}
+RENAMED_ACTIVATIONS = {"tf_keras": KERAS2_NAMES}
 """Activations that mean something else in another Keras than in Keras 3."""
 
 

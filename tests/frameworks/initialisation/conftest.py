@@ -40,7 +40,7 @@ def next_numbers() -> Callable[[], list[float]]:
         import tensorflow as tf
         import torch
 
-        drawn = [torch.rand(()), np.random.random(), random.random(), keras.random.uniform(())]  # noqa: NPY002, S311  global
+        drawn = [torch.rand(()), np.random.random(), random.random(), keras.random.uniform(())]  # noqa: NPY002  global
         return [float(number) for number in (*drawn, tf.random.uniform(()))]
 
     return draw

@@ -1,0 +1,64 @@
+"""What the user says of layers that the file does not: options by layer name, None standing for every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.options import KerasOptions
+
+KERAS_FLAGS = tuple(each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states"))
+SPEC_OPTIONS = ("activation", "recurrent_activation", "reset_after")
+MODULE_OPTIONS = ("batch_first", "nonlinearity")
+KNOWN = (*SPEC_OPTIONS, *KERAS_FLAGS, *MODULE_OPTIONS)
+
+Options = Mapping[str | None, Mapping[str, Any]]
+
+
+class Answers:
+    """The options that were given, and which of their layers were met.
+
+    Args:
+        options: by layer name, by option; None as name for all layers that have the option.
+
+    Raises:
+        GatewiseError: for an option that no layer has.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        """Check the names of the options."""
+        self._options = dict(options or {})
+        for layer, given in self._options.items():
+            if not isinstance(given, Mapping):
+                raise InvalidTypeError.because(
+                    f"options[{layer!r}]",
+                    must="be a mapping from option to value",
+                    but=f"is {given!r}",
+                    remedy="Write {'lstm': {'recurrent_activation': 'keras2_hard_sigmoid'}}.",
+                )
+            for name in given:
+                if name not in KNOWN:
+                    raise InvalidValueError.because(
+                        f"the option {name!r} of {layer or 'all layers'}",
+                        must=f"be one of {', '.join(KNOWN)}",
+                        but="is none of them",
+                        remedy="Sizes are read from the weights.",
+                    )
+
+    def of(self, layer: str) -> dict[str, Any]:
+        """Give what was said of a layer, by its own name before what was said of all."""
+        return {**self._options.get(None, {}), **self._options.get(layer, {})}
+
+    def require_met(self, layers: Iterable[str]) -> None:
+        """Refuse options of a layer that is not there."""
+        there = tuple(layers)
+        for name in self._options:
+            if name is not None and name not in there:
+                raise InvalidValueError.because(
+                    f"the layer {name!r} of the options",
+                    must=f"be one of {', '.join(there) or 'the recurrent layers'}",
+                    but="is not in the file",
+                    remedy="Use the names that the checkpoint lists.",
+                )

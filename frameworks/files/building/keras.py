@@ -1,0 +1,111 @@
+"""Stored layers in Keras 3: Keras's with the arguments and flags that the file says, torch's called as torch's are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from frameworks.counterparts import LAYER_NAMES, require_counterpart
+from frameworks.emulation.keras.porting import CELLS, LAYERS
+from frameworks.errors import InvalidValueError
+from frameworks.files.building.parameters import torch_arrays
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.keras.activations import ADDED
+from frameworks.keras.adapter import adapt
+from frameworks.keras.building import untouched_random
+from frameworks.keras.structure import cells_of
+
+
+def emulate(stored: StoredLayer) -> Any:
+    """Build the Keras layer that behaves as the stored one does.
+
+    Raises:
+        GatewiseError: for what Keras would not build either.
+    """
+    if stored.options is None:
+        return _build_torch(stored)
+    with untouched_random():
+        return _build(stored, stored.options.nesting)
+
+
+def _build_torch(stored: StoredLayer) -> Any:
+    """Build the layer that is called as the torch module of the file is."""
+    spec = stored.cells[0][0].spec
+    require_counterpart(spec, "pytorch")
+    arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
+    if not stored.is_cell:
+        arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
+    kind: Any = (CELLS if stored.is_cell else LAYERS)[spec.cell]
+    with untouched_random():
+        layer = kind(spec.input_size, spec.hidden_size, bias=spec.bias, dtype=spec.dtype, **arguments)
+        layer.build()
+    for name, array in torch_arrays(stored):
+        getattr(layer, name).assign(array)
+    return layer
+
+
+def _build(stored: StoredLayer, nesting: str) -> Any:
+    options: Any = stored.options
+    if nesting == "cell":
+        return _bare_cell(stored.cells[0][0])
+    if nesting not in ("layers", "cells") or (nesting == "layers" and len(stored.cells) > 1):
+        raise InvalidValueError.because(
+            stored.name,
+            must="be one layer",
+            but=f"is {len(stored.cells)} of them",
+            remedy="Build them one at a time, from .parts.",
+        )
+    backward = (options.go_backwards, not options.go_backwards)
+    columns = [[row[direction] for row in stored.cells] for direction in range(len(stored.cells[0]))]
+    layers = [_one_direction(cells, options, backward=reads) for cells, reads in zip(columns, backward, strict=False)]
+    first = stored.cells[0][0].spec
+    name = stored.name.replace("/", "_")
+    layer = layers[0]
+    if len(layers) == 2:
+        layer = keras.layers.Bidirectional(
+            layers[0], merge_mode=options.merge_mode, backward_layer=layers[1], dtype=first.dtype, name=name
+        )
+    layer.build((None, None, first.input_size))
+    parts = (layer.forward_layer, layer.backward_layer) if len(layers) == 2 else (layer,)
+    for part, cells in zip(parts, columns, strict=True):
+        for native, cell in zip(cells_of(part, keras)[0], cells, strict=True):
+            adapt(native).write(0, 0, cell.read())
+    return layer
+
+
+def _one_direction(cells: list[StoredCell], options: Any, *, backward: bool) -> Any:
+    flags = {name: getattr(options, name) for name in ("return_sequences", "return_state", "stateful", "zero_output_for_mask")}
+    flags["go_backwards"] = backward
+    if options.nesting == "cells":
+        return keras.layers.RNN([_kind(cell, "Cell")(**_arguments(cell)) for cell in cells], dtype=cells[0].spec.dtype, **flags)
+    return _kind(cells[0], "")(**_arguments(cells[0]), **flags)
+
+
+def _bare_cell(cell: StoredCell) -> Any:
+    native = _kind(cell, "Cell")(**_arguments(cell))
+    native.build((None, cell.spec.input_size))
+    adapt(native).write(0, 0, cell.read())
+    return native
+
+
+def _kind(cell: StoredCell, end: str) -> Any:
+    return getattr(keras.layers, f"{LAYER_NAMES['keras'][cell.spec.cell]}{end}")
+
+
+def _arguments(cell: StoredCell) -> dict[str, Any]:
+    spec = cell.spec
+    arguments: dict[str, Any] = {
+        "units": spec.hidden_size,
+        "activation": ADDED.get(spec.activation, spec.activation),
+        "use_bias": spec.bias,
+        "dropout": cell.dropout,
+        "recurrent_dropout": cell.recurrent_dropout,
+        "recurrent_initializer": "zeros",
+        "dtype": spec.dtype,
+    }
+    if spec.cell != "rnn":
+        arguments["recurrent_activation"] = ADDED.get(spec.recurrent_activation, spec.recurrent_activation)
+    if spec.cell == "gru":
+        arguments["reset_after"] = spec.reset_after
+    return arguments

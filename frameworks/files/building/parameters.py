@@ -1,0 +1,33 @@
+"""The parameters of a torch module, by name, of a stored layer in whatever layout its file has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.copying import fill
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.layouts import PYTORCH
+
+
+def torch_arrays(stored: StoredLayer) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield each parameter's name in the module and its array, one after the other read from the file."""
+    for layer, cells in enumerate(stored.cells):
+        for direction, cell in enumerate(cells):
+            end = "" if stored.is_cell else f"_l{layer}{'_reverse' * direction}"
+            for name, array in _arrays(cell):
+                yield f"{name}{end}", array
+
+
+def _arrays(cell: StoredCell) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    if cell.layout is PYTORCH:
+        yield from ((name, array.read()) for name, array in cell.arrays.items())
+        return
+    source = cell.read()
+    for name, shape in PYTORCH.shapes(cell.spec, 0).items():
+        array: npt.NDArray[Any] = np.empty(shape, cell.spec.dtype)
+        fill({name: array}, PYTORCH, cell.spec, 0, source)
+        yield name, array

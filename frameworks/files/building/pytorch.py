@@ -1,0 +1,92 @@
+"""Stored layers in torch: Keras's as modules that are called and return as they do, torch's as torch's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from frameworks.counterparts import require_counterpart
+from frameworks.emulation.pytorch import KerasBidirectional, KerasGRUCell, KerasLSTMCell, KerasRNN, KerasSimpleRNNCell, adapt
+from frameworks.emulation.pytorch.modules import KerasCell
+from frameworks.errors import InvalidValueError
+from frameworks.files.building.parameters import torch_arrays
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.spec import CellName
+
+_CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
+
+
+def emulate(stored: StoredLayer) -> nn.Module:
+    """Build the module that behaves as the stored layer does, in eval mode.
+
+    Raises:
+        GatewiseError: for what Keras would not build either.
+    """
+    if stored.options is None:
+        return _build_own(stored)
+    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
+        return _build(stored).eval()
+
+
+def _build_own(stored: StoredLayer) -> nn.Module:
+    """Build torch's own module, called as the file's is."""
+    spec = stored.cells[0][0].spec
+    require_counterpart(spec, "pytorch")
+    arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
+    if not stored.is_cell:
+        arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
+    kind = getattr(nn, stored.class_name)
+    with torch.random.fork_rng(devices=[]):  # as below
+        module: nn.Module = kind(
+            spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments
+        )
+    for name, array in torch_arrays(stored):
+        with torch.no_grad():
+            getattr(module, name).copy_(torch.from_numpy(array))
+    return module.eval()
+
+
+def _build(stored: StoredLayer) -> nn.Module:
+    options: Any = stored.options
+    columns = [[_cell(row[direction]) for row in stored.cells] for direction in range(len(stored.cells[0]))]
+    if options.nesting == "cell":
+        return columns[0][0]
+    if options.nesting not in ("layers", "cells") or (options.nesting == "layers" and len(stored.cells) > 1):
+        raise InvalidValueError.because(
+            stored.name,
+            must="be one layer",
+            but=f"is {len(stored.cells)} of them",
+            remedy="Build them one at a time, from .parts.",
+        )
+    flags = {name: getattr(options, name) for name in ("return_sequences", "return_state", "stateful", "zero_output_for_mask")}
+    backward = (options.go_backwards, not options.go_backwards)
+    layers = [
+        KerasRNN(cells if options.nesting == "cells" else cells[0], go_backwards=reads, **flags)
+        for cells, reads in zip(columns, backward, strict=False)
+    ]
+    if len(layers) == 1:
+        return layers[0]
+    return KerasBidirectional(layers[0], options.merge_mode, backward_layer=layers[1])
+
+
+def _cell(stored: StoredCell) -> KerasCell:
+    spec = stored.spec
+    arguments: dict[str, Any] = {"recurrent_activation": spec.recurrent_activation} if spec.cell != "rnn" else {}
+    if spec.cell == "gru":
+        arguments["reset_after"] = spec.reset_after
+    cell = _CELLS[spec.cell](
+        spec.hidden_size,
+        spec.activation,
+        input_size=spec.input_size,
+        use_bias=spec.bias,
+        dropout=stored.dropout,
+        recurrent_dropout=stored.recurrent_dropout,
+        dtype=spec.dtype,
+        recurrent_initializer="zeros",
+        **arguments,
+    )
+    adapt(cell).write(0, 0, stored.read())
+    return cell

@@ -1,0 +1,133 @@
+"""A checkpoint file: the recurrent layers in it by name, and what it holds beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from frameworks.errors import InvalidValueError
+from frameworks.files.answers import Answers, Options
+from frameworks.files.formats import find_format
+from frameworks.files.json_text import MAX_BYTES, read_json
+from frameworks.files.others import OtherLayer
+from frameworks.files.source import damaged, open_source
+from frameworks.files.stored import StoredLayer
+
+
+class Checkpoint(Mapping[str, StoredLayer]):
+    """The recurrent layers of a file by name, in the order of the model; read-only.
+
+    Attributes:
+        path: of the file.
+        format: what it was recognised as.
+        others: the layers that are not recurrent, in order, by name; arrays that belong to no layer under "".
+    """
+
+    def __init__(self, path: Path, name: str, layers: list[StoredLayer | OtherLayer]) -> None:
+        """Sort the layers."""
+        self.path, self.format = path, name
+        self._layers: Mapping[str, StoredLayer] = _by_name([layer for layer in layers if isinstance(layer, StoredLayer)])
+        self.others: Mapping[str, OtherLayer] = _by_name([layer for layer in layers if isinstance(layer, OtherLayer)])
+
+    def __getitem__(self, name: str) -> StoredLayer:
+        """Give a recurrent layer.
+
+        Raises:
+            KeyError: naming those that there are.
+        """
+        if name not in self._layers:
+            what = (
+                f"is a {self.others[name].kind or 'layer of a kind that is not known'}"
+                if name in self.others
+                else "is not there"
+            )
+            raise MissingLayerError.because(
+                f"the layer {name!r} of {self.path.name}",
+                must=f"be one of the recurrent layers {', '.join(self._layers) or '(there is none)'}",
+                but=what,
+                remedy="The others are in `checkpoint.others`.",
+            )
+        return self._layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the names of the recurrent layers."""
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        """Count the recurrent layers."""
+        return len(self._layers)
+
+    def __repr__(self) -> str:
+        """Say what the file holds."""
+        return f"<{self.format} {self.path.name}: {', '.join(self._layers) or 'no recurrent layer'}>"
+
+
+class MissingLayerError(InvalidValueError, KeyError):
+    """A layer that a checkpoint does not have."""
+
+    def __str__(self) -> str:
+        """Give the message as it is, not quoted as KeyError would."""
+        return str(self.args[0])
+
+
+def open_checkpoint(
+    path: str | PathLike[str],
+    architecture: str | PathLike[str] | Mapping[str, Any] | None = None,
+    options: Options | None = None,
+) -> Checkpoint:
+    """Read what a checkpoint file holds, without the framework that wrote it; weights are read when asked for.
+
+    Args:
+        path: of the file; its format is recognised by its content.
+        architecture: the JSON that Keras wrote beside a file of weights, or the path to it.
+        options: what the file does not say, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}; under
+            None what holds for all layers that have the option. They go before what the file says.
+
+    Raises:
+        GatewiseError: for a file of no known format, a damaged one, or options that its weights contradict.
+        MissingFrameworkError: where h5py is needed and not installed.
+    """
+    answers = Answers(options)
+    source = open_source(Path(path))
+    found = find_format(source)
+    described = None if architecture is None else _architecture(architecture)
+    layers = found.read(source, described, answers)
+    _require_recurrent(layers, source.name, found.name)
+    answers.require_met(layer.name for layer in layers)
+    return Checkpoint(Path(path), found.name, layers)
+
+
+def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: str) -> None:
+    if any(isinstance(layer, StoredLayer) for layer in layers):
+        return
+    why = [f"{layer.name}: {warning}" for layer in layers for warning in layer.warnings]
+    kinds = dict.fromkeys(getattr(layer, "kind", "") or "layers of a kind that is not known" for layer in layers)
+    raise InvalidValueError.because(
+        file,
+        must="hold a recurrent layer",
+        but=f"is a {kind} file of {', '.join(kinds) or 'no layers'}" + f" ({' '.join(why)})" * bool(why),
+        remedy="Give the model's file, or the JSON of its architecture beside its weights.",
+    )
+
+
+def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(given, Mapping):
+        return given
+    source = open_source(Path(given))
+    if source.size > MAX_BYTES:
+        raise damaged(source.name, f"has {source.size} bytes, more than an architecture can have")
+    return read_json(source.read(0, source.size), source.name)
+
+
+def _by_name(layers: list[Any]) -> dict[str, Any]:
+    """Order layers by name; where two have the same one, the further ones with a number."""
+    found: dict[str, Any] = {}
+    for layer in layers:
+        name, number = layer.name, 1
+        while name in found:
+            number += 1
+            name = f"{layer.name} ({number})"
+        found[name] = layer
+    return found

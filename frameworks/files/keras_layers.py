@@ -1,0 +1,219 @@
+"""From a layer of a Keras architecture and the arrays that the file has of it to what the checkpoint lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from frameworks.files.answers import KERAS_FLAGS, Answers
+from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, read_cell
+from frameworks.files.keras_config import Config, Node, class_of, config_of, snake
+from frameworks.files.keras_others import read_other
+from frameworks.files.others import OtherLayer
+from frameworks.files.source import StoredArray, damaged
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.options import KerasOptions
+
+
+class Weights(Protocol):
+    """The arrays that a file has of one layer, however it keeps them."""
+
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:
+        """Give the arrays of the next cell.
+
+        Args:
+            place: of its variables, in files that keep them by attribute.
+            count: how many there are, in files that keep them in a row.
+        """
+
+    def all(self) -> Mapping[str, StoredArray]:
+        """Give all arrays, by whatever name the file has for them."""
+
+
+@dataclass
+class RowWeights:
+    """The arrays of a layer in a row, in Keras's order."""
+
+    arrays: Mapping[str, StoredArray]
+    taken: int = field(default=0)
+
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  they lie in a row
+        """Give the next `count` arrays."""
+        begin, self.taken = self.taken, self.taken + count
+        return list(self.arrays.values())[begin : self.taken]
+
+    def all(self) -> Mapping[str, StoredArray]:
+        """Give all arrays, by the last part of their names."""
+        return self.arrays
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is the same for all layers of a file.
+
+    Args:
+        file: what messages call it.
+        version: of the Keras that wrote it.
+        answers: what the user says.
+    """
+
+    file: str
+    version: Version
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell of the architecture: its class, its config and the attributes that lead to it."""
+
+    class_name: str
+    config: Config
+    place: str
+
+
+def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | OtherLayer:
+    """Read one layer: a recurrent one as such, another one, or one that is not understood, as what it is called.
+
+    Raises:
+        GatewiseError: for weights that are not those of the layer.
+    """
+    own = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
+    if not own and not _looks_recurrent(node, weights):
+        return read_other(node, weights.all())
+    try:
+        return _read_recurrent(node, weights, reading)
+    except _NotUnderstoodError as why:
+        return read_other(node, weights.all(), str(why))
+
+
+class _NotUnderstoodError(Exception):
+    """Why a recurrent layer is not read as one."""
+
+
+def _looks_recurrent(node: Node, weights: Weights) -> bool:
+    """Tell whether a custom layer has the arguments and the arrays of one of Keras's of one cell."""
+    told = "units" in node.config and "recurrent_initializer" in node.config
+    return told and is_recurrent(tuple(weights.all().values()))
+
+
+def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLayer:
+    directions = list(_directions(node, reading.file))
+    flags = directions[0][1]
+    if flags.get("time_major") is True:
+        raise _NotUnderstoodError("time_major=True: it reads and returns the time axis first, which no other layer does")
+    answers = reading.answers.of(node.name)
+    columns = [[_read_cell(node, cell, weights, reading, answers) for cell in cells] for cells, _ in directions]
+    if len({len(column) for column in columns}) != 1:
+        raise _NotUnderstoodError("its two directions have different numbers of cells")
+    cells = tuple(zip(*columns, strict=True))
+    used = sum(len(cell.arrays) for column in columns for cell in column)
+    if used != len(weights.all()):
+        raise _NotUnderstoodError(f"its cells have {used} arrays, and the file {len(weights.all())}")
+    return StoredLayer(
+        name=node.name,
+        origin="keras",
+        class_name=node.class_name,
+        cells=cells,
+        options=_options(node, flags, cells, answers, stacked=_is_stacked(flags), version=reading.version),
+        warnings=tuple(_warnings(node, cells, reading)),
+        mask=node.mask,
+    )
+
+
+def _directions(node: Node, file: str) -> Iterator[tuple[list[_Cell], Config]]:
+    """Yield the cells of each direction and the flags of the layer that runs them."""
+    if node.class_name != "Bidirectional":
+        yield list(_cells(node.class_name, node.config, "", file)), node.config
+        return
+    forward = node.config.get("layer")
+    for attribute, entry in (("forward_layer", forward), ("backward_layer", node.config.get("backward_layer") or forward)):
+        config = config_of(entry, file)
+        yield list(_cells(class_of(entry, file), config, f"{attribute}/", file)), config
+
+
+def _cells(class_name: str, config: Config, place: str, file: str) -> Iterator[_Cell]:
+    if class_name != "RNN":
+        yield _Cell(class_name, config, f"{place}cell")
+        return
+    cell = config.get("cell")
+    if not _is_stacked(config):
+        yield _Cell(class_of(cell, file), config_of(cell, file), f"{place}cell")
+        return
+    counts: dict[str, int] = {}
+    entries = config_of(cell, file).get("cells")
+    if not isinstance(entries, list) or not entries:
+        raise damaged(f"the architecture in {file}", "stacks no cells")
+    for entry in entries:
+        kind = class_of(entry, file)
+        number = counts[snake(kind)] = counts.get(snake(kind), -1) + 1
+        yield _Cell(kind, config_of(entry, file), f"{place}cell/cells/{snake(kind)}{f'_{number}' if number else ''}")
+
+
+def _is_stacked(config: Config) -> bool:
+    cell = config.get("cell")
+    return isinstance(cell, Mapping) and str(cell.get("class_name")).endswith("StackedRNNCells")
+
+
+def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, answers: Mapping[str, Any]) -> StoredCell:
+    arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
+    if cell.class_name not in CELLS and not is_recurrent(arrays):
+        raise _NotUnderstoodError(f"its cell is a {cell.class_name}, which is not Keras's own")
+    odd = odd_activation(cell.config, reading.version, answers)
+    if odd:
+        raise _NotUnderstoodError(
+            f"its {odd} is {cell.config.get(odd)!r}, which has no name here; "
+            f"say what stands for it with options={{{node.name!r}: {{{odd!r}: ...}}}}."
+        )
+    return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, answers)
+
+
+def _options(
+    node: Node,
+    flags: Config,
+    cells: tuple[tuple[StoredCell, ...], ...],
+    answers: Mapping[str, Any],
+    *,
+    stacked: bool,
+    version: Version,
+) -> KerasOptions:
+    first = cells[0][0].spec
+    said = {name: flags[name] for name in KERAS_FLAGS if name in flags and "dropout" not in name}
+    merge = {"merge_mode": node.config.get("merge_mode", "concat")} if node.class_name == "Bidirectional" else {}
+    rates = {
+        rate: max((getattr(cell, rate) for layer in cells for cell in layer), key=_as_number)
+        for rate in ("dropout", "recurrent_dropout")
+    }
+    if merge and flags.get("return_sequences") is True:
+        said["zero_output_for_mask"] = True  # Bidirectional asks it of the layers that it is given
+    given = {name: value for name, value in answers.items() if name in KERAS_FLAGS}
+    return KerasOptions(
+        **{**said, **merge, **rates, **given},
+        nesting="cells" if stacked else "layers",
+        bare_states=stacked and version.is_keras2 and first.cell != "lstm",
+    )
+
+
+def _as_number(rate: Any) -> float:
+    return rate if isinstance(rate, (int, float)) else 2.0  # what is no rate goes first, to be refused
+
+
+def _warnings(node: Node, cells: tuple[tuple[StoredCell, ...], ...], reading: Reading) -> Iterator[str]:
+    known = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
+    first = cells[0][0]
+    if not known:
+        yield (
+            f"{node.class_name} is not Keras's own layer: it is read as {first.spec.cell} by its arguments and weights; what "
+            "else its code does is not in the file."
+        )
+    if node.wrappers:
+        yield f"{' of '.join(node.wrappers)} runs it once for each step of another axis."
+    if "keras2_hard_sigmoid" in (first.spec.activation, first.spec.recurrent_activation):
+        yield (
+            "its hard_sigmoid is Keras 2's, 0.2 x + 0.5 clipped to [0, 1]; Keras 3's is x / 6 + 0.5, up to 0.083 off."
+            + " The file does not say which Keras wrote it: Keras 2 is assumed." * (not reading.version.text)
+        )
+    if is_folded(tuple(first.arrays.values())) and not node.class_name.startswith("CuDNN"):
+        yield "its weights are in CuDNN's layout, though the architecture does not say so."
+    if node.mask and node.class_name == "Bidirectional" and reading.version.is_keras2 and reading.version.numbers < (2, 3):
+        yield "Keras before 2.3 repeated the last output at masked steps of Bidirectional, where later ones give zeros."

@@ -1,0 +1,43 @@
+"""What a file holds beside recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.files.source import StoredArray
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class OtherLayer:
+    """What a file holds that is no recurrent layer, or none that is understood.
+
+    Args:
+        name: of the layer in its model.
+        kind: the class that the file names, without a package: "Dense", "Embedding"; "" where it names none.
+        stored: its arrays, by Keras's names of them where known: kernel, bias, embeddings, gamma, ...
+        config: the arguments of its constructor, as far as the file says.
+        known: whether the arrays' names and meaning are Keras's or torch's own for that kind.
+        wrappers: the classes that run it otherwise than once a call: TimeDistributed.
+        warnings: what to beware of, such as why a recurrent layer was not understood.
+    """
+
+    name: str
+    kind: str = ""
+    stored: Mapping[str, StoredArray] = field(default_factory=lambda: MappingProxyType({}))
+    config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    known: bool = False
+    wrappers: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Its arrays, read from the file each time."""
+        return {name: np.asarray(array.read()) for name, array in self.stored.items()}

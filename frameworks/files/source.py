@@ -1,0 +1,142 @@
+"""Bytes of an open file, read where they lie. Nothing is mapped: memory stays bounded, and a shrinking file is an error."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.errors import InvalidValueError
+
+Array = npt.NDArray[Any]
+
+
+class Source:
+    """A part of an open file, the whole of it at first.
+
+    Args:
+        name: what messages call it.
+        descriptor: of the open file.
+        start: the first byte of the part.
+        size: bytes in it.
+        owner: keeps the descriptor open as long as it lives; the source itself when None.
+    """
+
+    def __init__(self, name: str, descriptor: int, start: int, size: int, owner: object = None) -> None:
+        """Take over the descriptor unless another owns it."""
+        self.name, self.descriptor, self.start, self.size = name, descriptor, start, size
+        self._owner = owner
+        if owner is None:
+            weakref.finalize(self, os.close, descriptor)
+
+    def part(self, start: int, size: int, name: str = "") -> Source:
+        """Give a part of it.
+
+        Raises:
+            GatewiseError: for a part that does not lie within.
+        """
+        if start < 0 or size < 0 or start + size > self.size:
+            raise damaged(self.name, f"lacks {max(start + size - self.size, 0)} of the bytes that it says it has")
+        return Source(name or self.name, self.descriptor, self.start + start, size, owner=self)
+
+    def read(self, start: int, size: int) -> bytes:
+        """Read bytes, which must all be there."""
+        buffer = bytearray(self.part(start, size).size)
+        self.read_into(start, memoryview(buffer))
+        return bytes(buffer)
+
+    def head(self, size: int) -> bytes:
+        """Read the first bytes, fewer where there are fewer."""
+        return self.read(0, min(size, self.size))
+
+    def read_into(self, start: int, buffer: memoryview) -> None:
+        """Fill a buffer of bytes from `start` on."""
+        at = self.part(start, len(buffer)).start
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(self.descriptor, [buffer[done:]], at + done)
+            if count == 0:
+                raise damaged(self.name, "became shorter while it was read")
+            done += count
+
+    def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike, start: int) -> StoredArray:
+        """Give an array whose elements lie row by row from `start` on."""
+        stored = StoredArray(shape, np.dtype(dtype), self.read_into, start)
+        self.part(start, stored.nbytes)
+        return stored
+
+
+@dataclass(frozen=True, eq=False)
+class StoredArray:
+    """An array in a file: its shape and dtype are known, its elements are read when asked for.
+
+    Args:
+        shape: of the array.
+        dtype: of the array, with the byte order of the file.
+        read_into: fills a buffer of bytes from an offset on.
+        start: the offset of the first element.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read_into: Callable[[int, memoryview], None]
+    start: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        count = self.dtype.itemsize
+        for size in self.shape:
+            count *= size
+        return count
+
+    def read(self) -> Array:
+        """Read all of it into an array of its own, in the machine's byte order."""
+        array: Array = np.empty(self.shape, self.dtype)
+        if array.nbytes:
+            self.read_into(self.start, array.reshape(-1).view(np.uint8).data)
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def open_source(path: Path) -> Source:
+    """Open a file for reading.
+
+    Raises:
+        GatewiseError: for what is no readable file.
+    """
+    if path.is_dir():
+        saved = (path / "saved_model.pb").exists()
+        raise InvalidValueError.because(
+            str(path),
+            must="be a file",
+            but="is a TensorFlow SavedModel, a folder" if saved else "is a folder",
+            remedy="Load it where it was made and save it as .keras or .h5." if saved else "Give the checkpoint in it.",
+        )
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        raise InvalidValueError.because(
+            str(path), must="be a readable file", but=f"cannot be opened: {error}", remedy="Check the path."
+        ) from error
+    size = os.fstat(descriptor).st_size
+    return Source(path.name, descriptor, 0, size)
+
+
+def scratch_source(name: str, fill: Callable[[int], None]) -> Source:
+    """Give a source of its own on disk, under no name, which `fill` writes through the descriptor that it is given."""
+    with tempfile.TemporaryFile() as file:
+        fill(file.fileno())
+        descriptor = os.dup(file.fileno())
+    return Source(name, descriptor, 0, os.fstat(descriptor).st_size)
+
+
+def damaged(name: str, how: str) -> InvalidValueError:
+    """Say that a file does not hold together."""
+    return InvalidValueError.because(name, must="be whole", but=how, remedy="Fetch or copy the file again.")

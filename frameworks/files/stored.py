@@ -1,0 +1,236 @@
+"""Recurrent layers in a file: adapters that cannot be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
+from itertools import product
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy.typing as npt
+
+from frameworks import copying, registry
+from frameworks.adapter import Mask, States, check_call
+from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
+from frameworks.files.source import StoredArray
+from frameworks.layouts import Layout
+from frameworks.options import KerasOptions
+from frameworks.output import RecurrentOutput
+from frameworks.reference import run_reference
+from frameworks.spec import DTypeName, RecurrentSpec
+from frameworks.weights import DirectionWeights, RecurrentWeights
+
+Array = npt.NDArray[Any]
+Origin = Literal["keras", "pytorch"]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredCell:
+    """One direction of one layer, as a file keeps it.
+
+    Args:
+        spec: of this direction alone, its `input_size` being the features that this layer reads.
+        layout: how the file stores the weights.
+        arrays: by their names in the layout, shaped as it says.
+        dropout: the rate on the inputs inside the cell, in training.
+        recurrent_dropout: the rate on the hidden state, in training.
+    """
+
+    spec: RecurrentSpec
+    layout: Layout
+    arrays: Mapping[str, StoredArray]
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+
+    def read(self) -> DirectionWeights:
+        """Read the weights from the file, gates in the file's order."""
+        if "weight_hr" in self.arrays:
+            raise NoCounterpartError.because(
+                "proj_size", must="be 0 for canonical weights", but="is not", remedy="Use .emulate, or the arrays of .cells."
+            )
+        return self.layout.read({name: array.read() for name, array in self.arrays.items()}, self.spec, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLayer:
+    """A recurrent layer in a file. It keeps the Protocol of `frameworks.adapter.Adapter`, but for writing.
+
+    So `copy_weights(stored, module)` and `check_parity(stored, module)` take it as they take a layer.
+
+    Args:
+        name: of the layer in its model; of one in a model within a model, both names with a slash between.
+        origin: whose layer it is: "keras", or "pytorch" of a layer from a torch or ONNX file.
+        class_name: what the file calls it.
+        cells: `cells[layer][direction]`.
+        options: how Keras calls it and what it returns; None for a layer that is not Keras's.
+        warnings: what the file does not say and was assumed, and what to beware of.
+        mask: what masks its input, as in "embedding (mask_zero)"; empty where nothing does or the file does not say.
+        arguments: of the constructor of a torch module, beside those that the spec has: `batch_first`, `dropout`, `proj_size`.
+    """
+
+    name: str
+    origin: Origin
+    class_name: str
+    cells: tuple[tuple[StoredCell, ...], ...]
+    options: KerasOptions | None = None
+    warnings: tuple[str, ...] = ()
+    mask: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    batch_size = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> RecurrentSpec:
+        """What the layer computes.
+
+        Raises:
+            NoCounterpartError: for cells that differ, which no one spec describes; `parts` has one for each.
+        """
+        first = self.cells[0][0].spec
+        directions = len(self.cells[0])
+        if "proj_size" in self.arguments:
+            raise NoCounterpartError.because(
+                f"proj_size of {self.name}",
+                must="be 0 for a spec",
+                but=f"is {self.arguments['proj_size']}",
+                remedy="No layer of Keras's own projects its hidden state: use .emulate.",
+            )
+        for layer, cells in enumerate(self.cells):
+            for direction, cell in enumerate(cells):
+                reads = first.input_size if layer == 0 else directions * first.hidden_size
+                self._require_alike(replace(first, input_size=reads), cell.spec, f"layer {layer}, direction {direction}")
+        return replace(first, num_layers=len(self.cells), bidirectional=directions == 2)
+
+    @property
+    def parts(self) -> tuple[StoredLayer, ...]:
+        """The layer's cells as layers of one cell each, with its name and their place in it."""
+        if len(self.cells) == len(self.cells[0]) == 1:
+            return (self,)
+        return tuple(self._part(*place) for place in product(range(len(self.cells)), range(len(self.cells[0]))))
+
+    def _part(self, layer: int, direction: int) -> StoredLayer:
+        options = self.options
+        if options is not None:
+            options = replace(options, go_backwards=options.go_backwards != bool(direction), nesting="layers")
+        name = f"{self.name}/{_place(self, layer, direction)}"
+        return replace(self, name=name, cells=((self.cells[layer][direction],),), options=options)
+
+    @property
+    def weights(self) -> RecurrentWeights:
+        """The weights in canonical form, read from the file each time: copies, read-only."""
+        read = tuple(tuple(cell.read() for cell in cells) for cells in self.cells)
+        return RecurrentWeights(read).owned()
+
+    def convert(self, to: str = "pytorch") -> Any:
+        """Build a framework's own layer with these weights, as `frameworks.convert` does.
+
+        Raises:
+            NoCounterpartError: for what that framework's layer cannot hold, or would silently do otherwise.
+        """
+        return copying.convert(self, to)
+
+    def emulate(self, to: str = "pytorch") -> Any:
+        """Build a layer of a framework that behaves as the stored one does, also where both are the same framework.
+
+        Args:
+            to: "pytorch" or "keras", the framework that the result is written in.
+
+        Returns:
+            For a layer from a Keras file: called as Keras's layer, returning what that returns: a layer of Keras's own for
+            "keras", a torch.nn.Module for "pytorch". For one from a torch file: called as torch's.
+
+        Raises:
+            GatewiseError: for what has no emulation.
+        """
+        registry.load(to)
+        return import_module(f"frameworks.files.building.{to}").emulate(self)
+
+    @property
+    def framework(self) -> str:
+        """The framework whose layer it is."""
+        return self.origin
+
+    @property
+    def native(self) -> StoredLayer:
+        """The layer itself: there is no other object."""
+        return self
+
+    @property
+    def dropout(self) -> float:
+        """The rate between layers, in training."""
+        return float(self.arguments.get("dropout", 0.0))
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether it is a bare cell."""
+        return self.class_name.endswith("Cell") if self.options is None else self.options.nesting == "cell"
+
+    @property
+    def zeroes_masked_steps(self) -> bool:
+        """As Keras: two directions give zeros, one repeats its last valid output unless its flag says otherwise."""
+        return len(self.cells[0]) == 2 or self.options is None or self.options.zero_output_for_mask
+
+    @property
+    def precision(self) -> DTypeName:
+        """The dtype of the weights."""
+        return self.spec.dtype
+
+    def get_weights(self) -> RecurrentWeights:
+        """Give the weights in canonical form: copies, read-only."""
+        return self.weights
+
+    def set_weights(self, weights: RecurrentWeights) -> None:  # noqa: ARG002  the Protocol's
+        """Refuse: a file is not written in place."""
+        raise self._unwritable()
+
+    def read(self, layer: int, direction: int) -> DirectionWeights:
+        """Read the weights of one direction, gates in the file's order."""
+        return self.cells[layer][direction].read()
+
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:  # noqa: ARG002  the Protocol's
+        """Refuse: a file is not written in place."""
+        raise self._unwritable()
+
+    def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
+        """Compute the layer in NumPy, by no framework, see `Adapter.forward`."""
+        backwards = self.options is not None and self.options.go_backwards
+        way = slice(None, None, -1 if backwards else 1)
+        check_call(self.spec, inputs, initial_state, mask)
+        turned = None if mask is None else mask[:, way]
+        found = run_reference(
+            self.weights, self.spec, inputs[:, way], initial_state, turned, zero_masked=self.zeroes_masked_steps
+        )
+        arrays = {each.name: getattr(found, each.name) for each in fields(found)}
+        arrays["output"] = arrays["output"][:, way]
+        return RecurrentOutput(**{name: None if one is None else one.astype(self.spec.dtype) for name, one in arrays.items()})
+
+    def _require_alike(self, wanted: RecurrentSpec, found: RecurrentSpec, place: str) -> None:
+        for each in fields(RecurrentSpec):
+            one, other = getattr(wanted, each.name), getattr(found, each.name)
+            if one != other:
+                raise NoCounterpartError.because(
+                    f"{each.name} of {place} of {self.name}",
+                    must=f"be {one!r} as the first cell's makes it",
+                    but=f"is {other!r}",
+                    remedy="No one spec describes unlike cells: use .emulate, or .parts one at a time.",
+                )
+
+    def _unwritable(self) -> GatewiseError:
+        return InvalidValueError.because(
+            f"the target {self.name}",
+            must="be a layer",
+            but="is a layer in a file",
+            remedy="Build one with .convert or .emulate.",
+        )
+
+
+def _place(layer: StoredLayer, index: int, direction: int) -> str:
+    parts = []
+    if len(layer.cells[0]) == 2:
+        parts.append(("forward", "backward")[direction])
+    if len(layer.cells) > 1:
+        parts.append(f"cell {index}" if layer.origin == "keras" else f"layer {index}")
+    return " ".join(parts)

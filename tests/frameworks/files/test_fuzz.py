@@ -1,0 +1,74 @@
+"""Two thousand damaged files: each is read or refused, none crashes, hangs or fills the memory."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FUZZ = Path(__file__).with_name("fuzz.py")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Small files, so that a mutation seldom falls into the middle of a kernel."""
+    import warnings
+
+    import keras
+
+    model = keras.Sequential([keras.Input((None, 3)), keras.layers.Bidirectional(keras.layers.LSTM(2)), keras.layers.Dense(1)])
+    found = [tmp_path_factory.mktemp("fuzz") / name for name in ("model.h5", "model.keras", "model.weights.h5")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # h5 is a legacy format
+        model.save(found[0])
+        model.save(found[1])
+        model.save_weights(found[2])
+    return [*found, *_torch_files(found[0].parent)]
+
+
+def _torch_files(folder: Path) -> list[Path]:
+    import torch
+    from torch import nn
+
+    module = nn.ModuleDict({"lstm": nn.LSTM(2, 3, bidirectional=True), "linear": nn.Linear(2, 1), "gru": nn.GRU(2, 2)})
+    torch_files, onnx_files = load("test_torch_files"), load("test_onnx_files")
+    torch.save(module.state_dict(), folder / "model.pt")
+    torch.save({"model": module.state_dict(), "epoch": 1}, folder / "old.pth", _use_new_zipfile_serialization=False)
+    torch_files.as_npz(module, folder / "model.npz")
+    torch_files.as_safetensors(module, folder / "model.safetensors")
+    arrays = onnx_files.onnx_arrays(module["gru"], "GRU", 1)
+    (folder / "model.onnx").write_bytes(onnx_files.model("GRU", arrays, linear_before_reset=1, activations=["Sigmoid", "Tanh"]))
+    return [folder / name for name in ("model.pt", "old.pth", "model.npz", "model.safetensors", "model.onnx")]
+
+
+def load(name: str) -> Any:
+    """Import a module of this folder, which is no package."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_mutation_of_a_file_is_read_or_refused(files: list[Path]) -> None:
+    run = subprocess.run([sys.executable, FUZZ, "--count", "2000", *files], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    read, refused = (int(part.split()[0]) for part in run.stdout.split(";")[0].split(",")[:2])
+    assert read + refused == 2000
+    assert min(read, refused) > 200
+
+
+def test_an_error_of_another_kind_is_noticed(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fuzz = load("fuzz")
+
+    def fail(path: Path) -> None:
+        raise KeyError(path)
+
+    monkeypatch.setattr(fuzz, "read_all", fail)
+    assert "KeyError" in fuzz.try_one(files[0].read_bytes(), ".h5", random.Random(0), tmp_path)
