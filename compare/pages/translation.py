@@ -134,6 +134,10 @@ def _alike(results: Tree) -> Iterator[str]:
     names = dict.fromkeys(name for found in named.values() for name in found)
     rows = ((f"`{name}`", *(named[cell].get(name, "") for cell in _CELLS)) for name in names)
     yield table(("parameter", *(f"{cell.upper()}, {trainings[cell]['steps'].value} steps" for cell in _CELLS)), rows)
+    yield (
+        "`V.bias` has no gradient but rounding, for softmax does not see what it adds to every score alike, and Adam makes a step of any "
+        "gradient: what is farthest apart is what changes nothing."
+    )
     single = _long(results, "float32")
     if single:
         yield f"![Losses and distances of the trainings]({_CURVES})"
@@ -169,8 +173,8 @@ def _defaults(results: Tree) -> Iterator[str]:
     first = made["none"]
     yield "## Each framework with its own defaults"
     yield (
-        f"An LSTM ({first['setting'].value}), {first['steps'].value} steps in float32 from {len(first['held out']['loss'].value)} seeds each. "
-        "The port in PyTorch, with nothing its own it follows Keras's rule from Keras's start; then each of what a port leaves to PyTorch, "
+        f"Trained: {first['setting'].value}; {first['steps'].value} steps in float32 from {len(first['held out']['loss'].value)} seeds each. "
+        "The port in PyTorch, with nothing its own: it follows Keras's rule from Keras's start; then each of what a port leaves to PyTorch, "
         "alone, and all at once, as a port does that keeps the model and forgets the rest. The share is of the distance between none and all, "
         "in the mean loss on words that were held out. Beside it Keras itself: by the rule, and as `fit` trains, which does not add up an "
         "embedding's gradient ([training](training.md#an-embedding-on-tensorflow))."
@@ -195,7 +199,7 @@ def _default_rows(made: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
         )
         yield (
             *(*by, f"{means[name]:.3f}", f"{min(losses):.3f}", f"{max(losses):.3f}"),
-            *("" if name in ("keras", "fit") else f"{100 * share:.0f} %", f"{100 * _mean(right):.1f} %"),
+            *("" if name in ("keras", "fit") else f"{100 * share:z.0f} %", f"{100 * _mean(right):.1f} %"),
         )
 
 
