@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
         help="list the layers of a checkpoint file",
         description="List the layers of a checkpoint file, what they are in the other framework, and what to beware of.",
     )
-    inspect.add_argument("file", type=Path, metavar="FILE", help="a checkpoint: .keras, .h5, ...")
+    inspect.add_argument(
+        "file", type=Path, metavar="FILE", help="a checkpoint: .keras, .h5, .pt, .safetensors, .onnx, .npz, ..."
+    )
     inspect.add_argument("--json", action="store_true", help="for programs")
     inspect.add_argument(
         "--architecture", type=Path, metavar="FILE", help="the JSON of the architecture beside a file of weights"

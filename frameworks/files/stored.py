@@ -45,7 +45,13 @@ class StoredCell:
     recurrent_dropout: float = 0.0
 
     def read(self) -> DirectionWeights:
-        """Read the weights from the file, gates in the file's order."""
+        """Read the weights from the file, gates in the file's order.
+
+        Raises:
+            NoCounterpartError: for a cell that projects its hidden state, which no spec holds.
+        """
+        if self.layout.projection is not None and self.layout.projection.name in self.arrays:
+            raise _projected("the hidden state of the cell", self.arrays[self.layout.projection.name].shape[0])
         return self.layout.read({name: array.read() for name, array in self.arrays.items()}, self.spec, 0)
 
 
@@ -83,8 +89,11 @@ class StoredLayer:
         """What the layer computes.
 
         Raises:
-            NoCounterpartError: for cells that differ, which no one spec describes; `parts` has one for each.
+            NoCounterpartError: for cells that differ, which no one spec describes; `parts` has one for each. For one that
+                projects its hidden state, which no spec describes.
         """
+        if self.arguments.get("proj_size"):
+            raise _projected(f"the hidden state of {self.name}", self.arguments["proj_size"])
         first = self.cells[0][0].spec
         directions = len(self.cells[0])
         for layer, cells in enumerate(self.cells):
@@ -151,7 +160,7 @@ class StoredLayer:
     @property
     def is_cell(self) -> bool:
         """Whether it is a bare cell."""
-        return self.options is not None and self.options.nesting == "cell"
+        return self.class_name.endswith("Cell") if self.options is None else self.options.nesting == "cell"
 
     @property
     def zeroes_masked_steps(self) -> bool:
@@ -203,6 +212,15 @@ class StoredLayer:
             but="is a layer in a file",
             remedy="Build one with .convert or .emulate.",
         )
+
+
+def _projected(subject: str, size: int) -> NoCounterpartError:
+    return NoCounterpartError.because(
+        subject,
+        must="be as wide as the cell",
+        but=f"is projected to {size}",
+        remedy="No spec and no layer of Keras's own has that: use .emulate",
+    )
 
 
 def _place(layer: StoredLayer, index: int, direction: int) -> str:

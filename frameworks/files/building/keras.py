@@ -7,7 +7,9 @@ from typing import Any
 import keras
 
 from frameworks.counterparts import LAYER_NAMES
+from frameworks.emulation.keras.porting import CELLS, LAYERS
 from frameworks.errors import InvalidValueError
+from frameworks.files.building.parameters import arguments_of, parameters_of
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.keras.activations import ADDED
 from frameworks.keras.adapter import adapt
@@ -21,15 +23,18 @@ def emulate(stored: StoredLayer) -> Any:
     Raises:
         GatewiseError: for what Keras would not build either.
     """
-    if stored.options is None:
-        raise InvalidValueError.because(
-            stored.name,
-            must="be a layer of Keras",
-            but="is torch's",
-            remedy="Use .convert, or emulate(.convert('pytorch'), to='keras').",
-        )
     with untouched_random():
-        return _build(stored, stored.options.nesting)
+        return _torch_layer(stored) if stored.options is None else _build(stored, stored.options.nesting)
+
+
+def _torch_layer(stored: StoredLayer) -> Any:
+    """Build the layer that is called as torch's module is and returns what that returns."""
+    spec = stored.cells[0][0].spec
+    layer: Any = (CELLS if stored.is_cell else LAYERS)[spec.cell](**arguments_of(stored), dtype=spec.dtype)
+    layer.build()
+    for name, array in parameters_of(stored):
+        getattr(layer, name).assign(array)
+    return layer
 
 
 def _build(stored: StoredLayer, nesting: str) -> Any:

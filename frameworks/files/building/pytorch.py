@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from frameworks.copying import convert
 from frameworks.emulation.pytorch import KerasBidirectional, KerasGRUCell, KerasLSTMCell, KerasRNN, KerasSimpleRNNCell, adapt
 from frameworks.emulation.pytorch.modules import KerasCell
 from frameworks.errors import InvalidValueError
+from frameworks.files.building.parameters import arguments_of, parameters_of
 from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.pytorch.structure import CELLS, LAYERS
 from frameworks.spec import CellName
 
 _CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
@@ -24,11 +25,18 @@ def emulate(stored: StoredLayer) -> nn.Module:
     Raises:
         GatewiseError: for what Keras would not build either.
     """
-    if stored.options is None:
-        module: nn.Module = convert(stored, "pytorch")
-        return module
     with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
-        return _build(stored).eval()
+        return (_own(stored) if stored.options is None else _build(stored)).eval()
+
+
+def _own(stored: StoredLayer) -> nn.Module:
+    """Build the module of torch's own that the file was written from."""
+    spec = stored.cells[0][0].spec
+    kinds = CELLS if stored.is_cell else LAYERS
+    kind: Any = next(kind for kind, name in kinds.items() if name == spec.cell)
+    module: nn.Module = kind(**arguments_of(stored), dtype=getattr(torch, spec.dtype))
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in parameters_of(stored)})
+    return module
 
 
 def _build(stored: StoredLayer) -> nn.Module:
