@@ -16,10 +16,10 @@ from frameworks.files.onnx import is_onnx
 from frameworks.files.safetensors import is_safetensors
 from frameworks.files.source import Source
 from frameworks.files.stored import OtherLayer, StoredLayer
-from frameworks.files.torch_legacy import MAGIC
+from frameworks.files.torch_legacy import is_torch_legacy
 from frameworks.files.torch_zip import is_torch_zip
 
-ZIP = b"PK\x03\x04"
+ZIP, PICKLE = b"PK\x03\x04", 0x80
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,6 @@ def _is_torch_zip(source: Source) -> bool:
     return source.head(4) == ZIP and is_torch_zip(Archive(source))
 
 
-def _is_torch_legacy(source: Source) -> bool:
-    return source.head(len(MAGIC)) == MAGIC
-
-
 def _is_npz(source: Source) -> bool:
     return source.head(4) == ZIP and is_npz(Archive(source))
 
@@ -63,8 +59,8 @@ def _is_npz(source: Source) -> bool:
 FORMATS: tuple[Format, ...] = (
     Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), is_h5, "frameworks.files.keras_h5"),
     Format("Keras zip", (".keras",), _is_keras_zip, "frameworks.files.keras_zip"),
-    Format("PyTorch", (".pt", ".pth"), _is_torch_zip, "frameworks.files.torch_zip"),
-    Format("PyTorch before 1.6", (".pt", ".pth"), _is_torch_legacy, "frameworks.files.torch_legacy"),
+    Format("PyTorch zip", (".pt", ".pth", ".jit"), _is_torch_zip, "frameworks.files.torch_zip"),
+    Format("PyTorch before 1.6", (".pt", ".pth"), is_torch_legacy, "frameworks.files.torch_legacy"),
     Format("safetensors", (".safetensors",), is_safetensors, "frameworks.files.safetensors"),
     Format("NumPy", (".npz",), _is_npz, "frameworks.files.npz"),
     Format("ONNX", (".onnx",), is_onnx, "frameworks.files.onnx"),
@@ -93,6 +89,8 @@ def _describe(source: Source) -> str:
     if head.startswith(ZIP):
         names = ", ".join(list(Archive(source))[:3])
         return f"a zip archive of {names}"
+    if head[0] == PICKLE:
+        return "a pickle and not torch's, which nobody should open"
     if head.lstrip()[:1] in (b"{", b"["):
         return "JSON, as an architecture is: give the weights, and it as `architecture`"
     return f"none of them, beginning with {head[:8].hex(' ')}"

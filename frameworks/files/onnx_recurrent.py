@@ -70,7 +70,7 @@ def read_node(node: Node, graph: Graph, answers: Answers) -> StoredLayer:
     return StoredLayer(
         name=node.name,
         origin="pytorch",
-        class_name=f"ONNX {node.kind}",
+        class_name=node.kind,
         cells=(columns,),
         warnings=tuple(_warnings(node)),
         arguments=MappingProxyType({"batch_first": node.attributes.get("layout") == 1}),

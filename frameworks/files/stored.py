@@ -45,11 +45,7 @@ class StoredCell:
     recurrent_dropout: float = 0.0
 
     def read(self) -> DirectionWeights:
-        """Read the weights from the file, gates in the file's order.
-
-        Raises:
-            NoCounterpartError: for a cell that projects its hidden state, which no spec holds.
-        """
+        """Read the weights from the file, gates in the file's order; refused of a cell that projects its hidden state."""
         if self.layout.projection is not None and self.layout.projection.name in self.arrays:
             raise _projected("the hidden state of the cell", self.arrays[self.layout.projection.name].shape[0])
         return self.layout.read({name: array.read() for name, array in self.arrays.items()}, self.spec, 0)
@@ -63,7 +59,7 @@ class StoredLayer:
 
     Args:
         name: of the layer in its model; of one in a model within a model, both names with a slash between.
-        origin: whose layer it is: "keras", or "pytorch" of a layer from a torch or ONNX file.
+        origin: whose layer it is: "keras", or "pytorch" of one from a torch or ONNX file.
         class_name: what the file calls it.
         cells: `cells[layer][direction]`.
         options: how Keras calls it and what it returns; None for a layer that is not Keras's.
@@ -89,8 +85,7 @@ class StoredLayer:
         """What the layer computes.
 
         Raises:
-            NoCounterpartError: for cells that differ, which no one spec describes; `parts` has one for each. For one that
-                projects its hidden state, which no spec describes.
+            NoCounterpartError: for cells that differ, which no one spec describes; `parts` has one for each. For a projection.
         """
         if self.arguments.get("proj_size"):
             raise _projected(f"the hidden state of {self.name}", self.arguments["proj_size"])
@@ -215,12 +210,8 @@ class StoredLayer:
 
 
 def _projected(subject: str, size: int) -> NoCounterpartError:
-    return NoCounterpartError.because(
-        subject,
-        must="be as wide as the cell",
-        but=f"is projected to {size}",
-        remedy="No spec and no layer of Keras's own has that: use .emulate",
-    )
+    remedy = "No layer of Keras's own has a proj_size: use .emulate."
+    return NoCounterpartError.because(subject, must="be as wide as the cell", but=f"is projected to {size}", remedy=remedy)
 
 
 def _place(layer: StoredLayer, index: int, direction: int) -> str:

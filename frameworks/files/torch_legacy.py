@@ -22,8 +22,14 @@ from frameworks.files.torch_tree import find_tensors
 from frameworks.files.torch_zip import MAX_PICKLE, read_named
 from frameworks.files.views import check_shape
 
-MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _VERSION = 1001
+
+
+def is_torch_legacy(source: Source) -> bool:
+    """Tell whether a file begins with a pickle of the magic number, whichever protocol it is in."""
+    head = source.head(24)
+    return head[:1] == b"\x80" and _MAGIC in head
 
 
 def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001

@@ -36,7 +36,7 @@ def read_modules(
             continue
         attributes = (said or {}).get(owner, {})
         module = Module(
-            owner or _nameless(group),
+            owner,
             group.cells,
             group.cell,
             group.own_names,
@@ -78,7 +78,7 @@ class _Group:
         self.arrays[leaf] = array
         found = _LEAF.fullmatch(leaf)
         if _REPARAMETRISED.fullmatch(leaf) or _PARAMETRISED.fullmatch(leaf):
-            self.parametrised = leaf
+            self.parametrised = self.parametrised or leaf
         elif found is None:
             self.others[leaf] = array
         else:
@@ -102,13 +102,3 @@ def _group(arrays: Mapping[str, StoredArray]) -> dict[str, _Group]:
             continue
         groups.setdefault(owner, _Group()).add(leaf, array)
     return groups
-
-
-def _nameless(group: _Group) -> str:
-    """Name a module that was saved alone."""
-    blocks = {1: "rnn", 3: "gru", 4: "lstm"}
-    for arrays in group.cells.values():
-        shape = arrays["weight_hh"].shape if "weight_hh" in arrays else ()
-        if len(shape) == 2 and shape[1]:
-            return blocks.get(shape[0] // shape[1], "module")
-    return "module"

@@ -94,7 +94,9 @@ def unpickle(content: bytes, name: str) -> Pickled:
     """
     storages: dict[str, Storage] = {}
 
-    def persistent(identity: Any) -> Storage:
+    def persistent(identity: Any) -> Any:
+        if isinstance(identity, tuple) and len(identity) == 4 and identity[0] == "module":
+            return identity[1]  # a class, and beside it its source code
         found = _storage(identity, name)
         storages.setdefault(found.key, found)
         return found

@@ -72,7 +72,7 @@ def read_recurrent(module: Module, answers: Answers) -> StoredLayer:
     return StoredLayer(
         name=module.name,
         origin="pytorch",
-        class_name=f"nn.{_class_name(module, spec)}",
+        class_name=_class_name(module, spec),
         cells=tuple(tuple(cells[start : start + directions]) for start in range(0, len(cells), directions)),
         warnings=tuple(_warnings(module, assumed)),
         arguments=MappingProxyType(arguments),

@@ -35,6 +35,9 @@ WRAPPERS = frozenset(
 _PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before all names."""
 
+_ONCE_MORE = "_flat_weights"
+"""Where a recurrent module lists its parameters again."""
+
 _SAID = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 """Attributes of a recurrent module that its weights do not show."""
 
@@ -149,7 +152,7 @@ class _Walk:
                     named.tensors[f"{prefix}{key}"] = item
                 elif _is_module(item):
                     self._module(item, f"{prefix}{key}.", named, depth + 1)
-                elif isinstance(item, (list, tuple)):
+                elif isinstance(item, (list, tuple)) and key != _ONCE_MORE:
                     tensors = ((number, one) for number, one in self._items(item, depth) if isinstance(one, Tensor))
                     named.tensors.update({f"{prefix}{key}.{number}": one for number, one in tensors})
                 elif isinstance(item, Record) and item.args:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from frameworks.errors import GatewiseError
 from frameworks.files.source import damaged
 
 MAX_OPCODES = 2_000_000
@@ -65,6 +66,8 @@ def load(content: bytes, name: str, calls: Mapping[str, Call], persistent: Call)
     machine = _Machine(content, name, calls, persistent)
     try:
         return machine.run(), machine.at
+    except GatewiseError:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError, struct.error, OverflowError) as error:
         raise damaged(name, f"is no whole pickle at byte {machine.at}: {str(error)[:100]}") from error
 
