@@ -12,7 +12,7 @@ from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
 from frameworks.files.h5 import is_h5
 from frameworks.files.npz import is_npz
-from frameworks.files.onnx import is_onnx
+from frameworks.files.onnx_graph import is_onnx
 from frameworks.files.safetensors import is_safetensors
 from frameworks.files.source import Source
 from frameworks.files.stored import OtherLayer, StoredLayer
@@ -44,26 +44,18 @@ class Format:
         return layers
 
 
-def _is_keras_zip(source: Source) -> bool:
-    return source.head(4) == ZIP and "config.json" in Archive(source)
-
-
-def _is_torch_zip(source: Source) -> bool:
-    return source.head(4) == ZIP and is_torch_zip(Archive(source))
-
-
-def _is_npz(source: Source) -> bool:
-    return source.head(4) == ZIP and is_npz(Archive(source))
+def _zip_of(recognise: Callable[[Source], bool]) -> Callable[[Source], bool]:
+    return lambda source: source.head(4) == ZIP and recognise(source)
 
 
 FORMATS: tuple[Format, ...] = (
     Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), is_h5, "frameworks.files.keras_h5"),
-    Format("Keras zip", (".keras",), _is_keras_zip, "frameworks.files.keras_zip"),
-    Format("PyTorch zip", (".pt", ".pth", ".jit"), _is_torch_zip, "frameworks.files.torch_zip"),
+    Format("Keras zip", (".keras",), _zip_of(lambda source: "config.json" in Archive(source)), "frameworks.files.keras_zip"),
+    Format("PyTorch zip", (".pt", ".pth", ".jit"), _zip_of(is_torch_zip), "frameworks.files.torch_zip"),
     Format("PyTorch before 1.6", (".pt", ".pth"), is_torch_legacy, "frameworks.files.torch_legacy"),
-    Format("safetensors", (".safetensors",), is_safetensors, "frameworks.files.safetensors"),
-    Format("NumPy", (".npz",), _is_npz, "frameworks.files.npz"),
+    Format("NumPy", (".npz",), _zip_of(is_npz), "frameworks.files.npz"),
     Format("ONNX", (".onnx",), is_onnx, "frameworks.files.onnx"),
+    Format("safetensors", (".safetensors",), is_safetensors, "frameworks.files.safetensors"),
 )
 
 

@@ -12,19 +12,12 @@ from frameworks.files.answers import Answers
 from frameworks.files.keras_config import Config
 from frameworks.files.onnx_graph import Graph, Node, read_graph
 from frameworks.files.onnx_recurrent import INPUTS, KINDS, QUANTISED, read_node
-from frameworks.files.protobuf import message_of
 from frameworks.files.source import Source, StoredArray
 from frameworks.files.stored import OtherLayer, StoredLayer
 from frameworks.files.torch_modules import read_modules
 from frameworks.files.torch_recurrent import NotUnderstoodError
 
 Layer = StoredLayer | OtherLayer
-
-
-def is_onnx(source: Source) -> bool:
-    """Tell whether a file begins as models do: with the version of the format, then a name, a version or the graph."""
-    head = source.head(3)
-    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
 
 
 def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001
@@ -38,24 +31,35 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     Raises:
         GatewiseError: for a damaged file.
     """
-    graph = read_graph(message_of(source))
-    layers: list[Layer] = [_read(node, graph, answers) for node in graph.nodes if _is_recurrent(node)]
-    read_as_parts = {name for node in graph.nodes if _is_recurrent(node) for name in node.inputs}
-    beside = {name: array for name, array in graph.arrays.items() if name not in read_as_parts}
+    graph = read_graph(source)
+    layers: list[Layer] = []
+    used: set[str] = set()
+    for node in graph.nodes:
+        if _is_recurrent(node):
+            layer, parts = _read(node, graph, answers)
+            layers.append(layer)
+            used |= parts
+    beside = {name: array for name, array in graph.arrays.items() if name not in used and _is_weight(array)}
     return [*layers, *_beside(graph, beside, answers)]
+
+
+def _is_weight(array: StoredArray) -> bool:
+    """Tell an array of weights from the numbers that a graph reckons with."""
+    return len(array.shape) > 1 or (len(array.shape) == 1 and array.dtype.kind == "f")
 
 
 def _is_recurrent(node: Node) -> bool:
     return (node.kind in KINDS and node.domain in ("", "ai.onnx")) or node.kind == QUANTISED
 
 
-def _read(node: Node, graph: Graph, answers: Answers) -> Layer:
+def _read(node: Node, graph: Graph, answers: Answers) -> tuple[Layer, set[str]]:
+    """Read a recurrent node, and give the names of the arrays that are its weights."""
     try:
         return read_node(node, graph, answers)
     except NotUnderstoodError as why:
-        names = {name: INPUTS[place] for place, name in enumerate(node.inputs[:8]) if name in node.arrays and place}
-        stored = {own: node.arrays[name] for name, own in names.items()}
-        return OtherLayer(node.name, node.kind, stored, warnings=(f"it is not read as a recurrent layer: {why}.",))
+        own = {name: node.arrays[each] for name, each in zip(INPUTS, node.inputs, strict=False) if each in node.arrays}
+        warning = f"it is not read as a recurrent layer: {why}."
+        return OtherLayer(node.name, node.kind, own, warnings=(warning,)), set(node.inputs)
 
 
 def _beside(graph: Graph, arrays: dict[str, StoredArray], answers: Answers) -> Iterator[Layer]:

@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from frameworks.files.protobuf import Message, as_float, signed
-from frameworks.files.source import StoredArray, damaged
+from frameworks.files.protobuf import Message, as_float, message_of, signed
+from frameworks.files.source import Source, StoredArray, damaged
 from frameworks.files.views import check_shape, plain, widened
 
 _DTYPES: Mapping[int, str] = dict(
     enumerate(("f4", "u1", "i1", "u2", "i2", "i4", "i8", "", "?", "f2", "f8", "u4", "u8", "c8", "c16", "u2"), start=1)
 )
 _TEXT, _BFLOAT16 = 8, 16
-_FLOATS = frozenset({1, 10, 11, _BFLOAT16})
 _PACKED: Mapping[int, int] = {4: 1, 10: 11}
 """By the number of a field of packed elements, the data type whose elements lie there as they are."""
 
@@ -55,23 +54,29 @@ class Graph:
         nodes: all of them, those of graphs within nodes after the node.
         arrays: all that are stored in the file, by the names that the graph has for them.
         unread: names of those that are not read, and why.
-        makers: by the name of an array, the kind of the node that computes it.
+        makers: by the name of a value, the node that computes it.
     """
 
     nodes: list[Node] = field(default_factory=list)
     arrays: dict[str, StoredArray] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
-    makers: dict[str, str] = field(default_factory=dict)
+    makers: dict[str, Node] = field(default_factory=dict)
 
 
-def read_graph(model: Message) -> Graph:
+def is_onnx(source: Source) -> bool:
+    """Tell whether a file begins as models do: with the version of the format, then a name, a version or the graph."""
+    head = source.head(3)
+    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
+
+
+def read_graph(source: Source) -> Graph:
     """Read the graph of a model.
 
     Raises:
         GatewiseError: for a damaged one.
     """
     found = Graph()
-    for graph in model.all(7):
+    for graph in message_of(source).all(7):
         _read(_message(graph), found, ChainMap())
     return found
 
@@ -90,7 +95,7 @@ def _keep(tensor: Message, name: str, found: Graph, arrays: ChainMap[str, Stored
     name = name or own
     if isinstance(stored, str):
         found.unread[name] = stored
-    elif stored is not None:
+    else:
         arrays[name] = found.arrays[name] = stored
 
 
@@ -105,7 +110,6 @@ def _read_node(message: Message, found: Graph, arrays: ChainMap[str, StoredArray
             name, content = _attribute(_message(value), graphs)
             attributes[name] = content
     kind, outputs = "".join(texts[4][:1]), tuple(texts[2])
-    found.makers |= dict.fromkeys(outputs, kind)
     if kind == "Constant" and isinstance(attributes.get("value"), Message) and outputs:
         _keep(attributes["value"], outputs[0], found, arrays)
         return
@@ -113,7 +117,9 @@ def _read_node(message: Message, found: Graph, arrays: ChainMap[str, StoredArray
         arrays[outputs[0]] = arrays[texts[1][0]]
         return
     name = "".join(texts[3][:1]) or "".join(outputs[:1]) or kind
-    found.nodes.append(Node(kind, "".join(texts[7][:1]), name, tuple(texts[1]), outputs, attributes, arrays))
+    node = Node(kind, "".join(texts[7][:1]), name, tuple(texts[1]), outputs, attributes, arrays)
+    found.nodes.append(node)
+    found.makers |= dict.fromkeys(outputs, node)
     for graph in graphs:
         _read(graph, found, arrays)
 
@@ -149,8 +155,8 @@ def _items(number: int, content: int | Message) -> list[Any]:
     return [as_float(content) if number == 7 else signed(content)]
 
 
-def _tensor(message: Message) -> tuple[str, StoredArray | str | None]:
-    """Give the name of an array, and the array or why it is not read; None for numbers that a graph reckons with."""
+def _tensor(message: Message) -> tuple[str, StoredArray | str]:
+    """Give the name of an array, and the array or why it is not read."""
     shape: list[int] = []
     name, kind, external = "", 0, False
     data: dict[int, list[int | Message]] = {}
@@ -165,8 +171,6 @@ def _tensor(message: Message) -> tuple[str, StoredArray | str | None]:
             external = external or number == 13 or value == 1
         elif number in (4, 5, 6, 7, 9, 10, 11):
             data.setdefault(number, []).append(value)
-    if not shape or (kind not in _FLOATS and len(shape) < 2):
-        return name, None
     if external:
         return name, "its elements lie in another file, which is not followed: save the model as one file"
     if kind not in _DTYPES or kind == _TEXT:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.files.answers import Answers
+from frameworks.files.onnx_folding import NotConstantError, fold
 from frameworks.files.onnx_graph import Graph, Node
 from frameworks.files.source import Array, StoredArray
 from frameworks.files.stored import StoredCell, StoredLayer
@@ -52,22 +53,27 @@ _PARAMETERS: Mapping[str, tuple[float | None, float | None]] = {
 """The alpha and beta that an activation has unless the node says others; None for one that it has not."""
 
 
-def read_node(node: Node, graph: Graph, answers: Answers) -> StoredLayer:
-    """Read a node.
+def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, set[str]]:
+    """Read a node, and give the names of the arrays that are its weights.
 
     Raises:
         NotUnderstoodError: for what no layer of either framework computes, or weights that are not in the file.
     """
     _require_plain(node)
     cell = KINDS[node.kind]
-    arrays = {name: _array(node, graph, name) for name in ("W", "R", "B") if _input(node, name)}
+    arrays: dict[str, StoredArray] = {}
+    used: set[str] = set()
+    for name in ("W", "R", "B"):
+        if _input(node, name):
+            arrays[name], parts = _array(node, graph, name)
+            used |= parts
     spec = _spec(node, cell, arrays)
     ways = 2 if node.attributes.get("direction") == "bidirectional" else 1
     activations = _activations(node, cell, ways)
     specs = [replace(spec, **chosen) for chosen in activations]
     require_options(answers, node.name, ())
     columns = tuple(StoredCell(one, ONNX, MappingProxyType(_cell(arrays, one, way))) for way, one in enumerate(specs))
-    return StoredLayer(
+    layer = StoredLayer(
         name=node.name,
         origin="pytorch",
         class_name=node.kind,
@@ -75,6 +81,7 @@ def read_node(node: Node, graph: Graph, answers: Answers) -> StoredLayer:
         warnings=tuple(_warnings(node)),
         arguments=MappingProxyType({"batch_first": node.attributes.get("layout") == 1}),
     )
+    return layer, used
 
 
 def _require_plain(node: Node) -> None:
@@ -98,16 +105,17 @@ def _input(node: Node, name: str) -> str:
     return node.inputs[place] if place < len(node.inputs) else ""
 
 
-def _array(node: Node, graph: Graph, name: str) -> StoredArray:
-    found = _input(node, name)
-    if found in node.arrays:
-        array = node.arrays[found]
-        return widened(array, "float16") if array.dtype.name == "float16" else array
-    if found in graph.unread:
-        raise NotUnderstoodError(f"its {name}: {graph.unread[found]}")
-    maker = graph.makers.get(found)
-    how = f"computed in the graph, by {maker}" if maker else "given to the graph from outside"
-    raise NotUnderstoodError(f"its {name} is {how}: export the model with its constants folded")
+def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[str]]:
+    """Give a weight, and the names of the arrays of the file that it is made of."""
+    given = _input(node, name)
+    if given in graph.unread:
+        raise NotUnderstoodError(f"its {name}: {graph.unread[given]}")
+    try:
+        array, used = (node.arrays[given], {given}) if given in node.arrays else fold(given, graph, node)
+    except NotConstantError as maker:
+        how = f"computed in the graph, by {maker}" if str(maker) else "given to the graph from outside"
+        raise NotUnderstoodError(f"its {name} is {how}: export the model with its constants folded") from maker
+    return (widened(array, "float16") if array.dtype.name == "float16" else array), used
 
 
 def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> RecurrentSpec:

@@ -19,9 +19,9 @@ MAX_PICKLE = 64 << 20
 _PICKLE = "data.pkl"
 
 
-def is_torch_zip(archive: Archive) -> bool:
-    """Tell whether an archive is one that torch wrote."""
-    return _root(archive) is not None
+def is_torch_zip(source: Source) -> bool:
+    """Tell whether a zip archive is one that torch wrote."""
+    return _root(Archive(source)) is not None
 
 
 def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001

@@ -179,6 +179,36 @@ def test_what_is_beside_is_listed_and_recurrent_names_are_recognised(tmp_path: P
     assert list(checkpoint.others[""].stored) == ["q"]
 
 
+def test_weights_that_the_graph_cuts_and_joins_are_put_together(tmp_path: Path) -> None:
+    arrays = weights("LSTM")
+    torch_s = {"cell.weight_ih": np.concatenate([arrays["W"][0][2 * H :], arrays["W"][0][: 2 * H]])}
+    numbers = {"0": np.array([0]), "half": np.array([2 * H]), "end": np.array([99])}
+    nodes = [
+        node("Slice", "cell.weight_ih 0 half 0", "one"),
+        node("Slice", "cell.weight_ih half end 0", "two"),
+        node("Concat", "two one", "joined", axis=0),
+        node("Unsqueeze", "joined 0", "W"),
+        node("LSTM", "x W R B", "y", "rec"),
+    ]
+    checkpoint = opened(tmp_path / "a.onnx", graph(nodes, torch_s | numbers | {"R": arrays["R"], "B": arrays["B"]}))
+    assert list(checkpoint) == ["rec"]
+    assert not checkpoint.others
+    np.testing.assert_array_equal(checkpoint["rec"].cells[0][0].arrays["W"].read(), arrays["W"][0])
+
+
+def test_joining_without_end_is_given_up(tmp_path: Path, refused: Any) -> None:
+    import time
+
+    for start in (np.zeros((1, 0), "f4"), np.zeros((1, 8), "f4")):
+        nodes = [node("Concat", " ".join([f"v{step}"] * 8), f"v{step + 1}", axis=1) for step in range(14)]
+        began = time.process_time()
+        with refused("rec", "its "):
+            opened(
+                tmp_path / "a.onnx", graph([*nodes, node("LSTM", "x v14 R B", "y", "rec")], {**weights("LSTM"), "v0": start})
+            )
+        assert time.process_time() - began < 2
+
+
 def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> None:
     content = graph([node("LSTM", "x W R B lengths h0 c0", "y", "rec")], weights("LSTM"))
     said = " ".join(opened(tmp_path / "a.onnx", content)["rec"].warnings)
@@ -198,7 +228,7 @@ def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> Non
         ("LSTM", "x W R B", {"activations": ["Sigmoid", "Tanh", "Relu"]}, "one in every other layer"),
         ("LSTM", "x W R B", {"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.3]}, "0.3"),
         ("LSTM", "x W R B", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, "scaledtanh"),
-        ("LSTM", "x W made B", {}, "by Concat"),
+        ("LSTM", "x W made B", {}, "by Gemm"),
         ("LSTM", "x W absent B", {}, "from outside"),
         ("LSTM", "x W far B", {}, "another file"),
         ("LSTM", "x W R W", {}, "none of LSTM's"),
@@ -211,7 +241,7 @@ def test_what_neither_framework_computes_is_refused_by_name(
 ) -> None:
     peepholes = {"P": np.ones((1, 3 * H), "float32")}
     far = fields(1, (1, 16, H)) + field(2, 1) + field(8, "far") + field(14, 1) + field(13, field(1, "location") + field(2, "f"))
-    nodes = [node("Concat", "a b", "made"), node(kind, inputs, "y", "rec", **said)]
+    nodes = [node("Gemm", "W R", "made"), node(kind, inputs, "y", "rec", **said)]
     with refused("rec", reason):
         opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM") | peepholes) + field(5, far))
 
