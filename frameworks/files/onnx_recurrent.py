@@ -89,7 +89,7 @@ def _require_plain(node: Node) -> None:
     if node.kind == QUANTISED:
         raise NotUnderstoodError("its weights are whole numbers: use the model from before it was quantised")
     if said.get("direction", "forward") not in ("forward", "bidirectional"):
-        raise NotUnderstoodError("it reads the sequence from its end alone, which no module of torch's does")
+        raise NotUnderstoodError(f"direction={said['direction']!r}: no module of torch's reads from the end alone")
     for name, remedy in (("clip", "it clips what goes into its activations"), ("input_forget", "it couples two gates")):
         if said.get(name):
             raise NotUnderstoodError(f"{name}={said[name]}: {remedy}, which no layer of either framework does")
@@ -113,7 +113,7 @@ def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[str]]:
     try:
         array, used = (node.arrays[given], {given}) if given in node.arrays else fold(given, graph, node)
     except NotConstantError as maker:
-        how = f"computed in the graph, by {maker}" if str(maker) else "given to the graph from outside"
+        how = f"computed in the graph, by {maker}" if str(maker) else "not computed in the graph, but given to it from outside"
         raise NotUnderstoodError(f"its {name} is {how}: export the model with its constants folded") from maker
     return (widened(array, "float16") if array.dtype.name == "float16" else array), used
 
@@ -126,14 +126,16 @@ def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> Recu
         raise NotUnderstoodError(f"its weights are {shapes}")
     if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
         raise NotUnderstoodError(f"its weights are {' and '.join(sorted(dtypes))}; float32 or float64 were due")
-    ways, (_, rows, reads), hidden = shapes["W"][0], shapes["W"], shapes["R"][2]
+    ways = 1 + (node.attributes.get("direction") == "bidirectional")
+    reads, hidden = shapes["W"][2], shapes["R"][2]
     after = cell != "gru" or bool(node.attributes.get("linear_before_reset", 0))
     dtype: Any = dtypes.pop()
     spec = RecurrentSpec(cell, reads, hidden, bias="B" in arrays, dtype=dtype, reset_after=after)
+    rows = len(spec.gates) * hidden
     wanted = {"W": (ways, rows, reads), "R": (ways, rows, hidden), "B": (ways, 2 * rows)}
-    wrong = [name for name in shapes if shapes[name] != wanted[name]]
-    if wrong or rows != len(spec.gates) * hidden or ways != 1 + (node.attributes.get("direction") == "bidirectional"):
-        raise NotUnderstoodError(f"its weights are {shapes}, which is none of {node.kind}'s")
+    wrong = [f"its {name} has shape {shapes[name]}, not {wanted[name]}" for name in shapes if shapes[name] != wanted[name]]
+    if wrong:
+        raise NotUnderstoodError("; ".join(wrong))
     if node.attributes.get("hidden_size", hidden) != hidden:
         raise NotUnderstoodError(f"hidden_size={node.attributes['hidden_size']}, and its weights are {shapes}")
     return spec
@@ -179,7 +181,7 @@ def _activations(node: Node, cell: CellName, ways: int) -> list[dict[str, Any]]:
         found.append(_ACTIVATIONS[key])
     rows = [found[way * count : (way + 1) * count] for way in range(ways)]
     if any(len(set(row[1:])) > 1 for row in rows):
-        raise NotUnderstoodError(f"its activations are {names}: the candidate's and the output's are one in every other layer")
+        raise NotUnderstoodError(f"its activations are {names}: candidate and output have two activations")
     return [{"activation": row[-1], **({"recurrent_activation": row[0]} if cell != "rnn" else {})} for row in rows]
 
 
@@ -187,7 +189,7 @@ def _warnings(node: Node) -> Iterator[str]:
     states = {name: _input(node, name) for name in ("initial_h", "initial_c")}
     given = [f"{name} ({states[name]})" for name in states if states[name]]
     if given:
-        yield f"the graph gives it {' and '.join(given)} to start from; a layer starts from zeros unless it is given states."
+        yield f"the graph gives it initial states, {' and '.join(given)}: a layer starts from zeros unless it is given them."
     if _input(node, "sequence_lens"):
         yield f"the graph gives it the lengths of the sequences ({_input(node, 'sequence_lens')}): pack or mask them."
     if any(node.arrays[name].dtype.name == "float16" for name in node.inputs[1:4] if name in node.arrays):

@@ -210,8 +210,8 @@ class StoredLayer:
 
 
 def _projected(subject: str, size: int) -> NoCounterpartError:
-    remedy = "No layer of Keras's own has a proj_size: use .emulate."
-    return NoCounterpartError.because(subject, must="be as wide as the cell", but=f"is projected to {size}", remedy=remedy)
+    but, remedy = f"is projected to {size}", "No layer of Keras's own has a proj_size: use .emulate."
+    return NoCounterpartError.because(subject, must="be as wide as the cell", but=but, remedy=remedy)
 
 
 def _place(layer: StoredLayer, index: int, direction: int) -> str:

@@ -124,11 +124,11 @@ def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size
 
 def _arguments(module: Module, spec: RecurrentSpec, answers: Answers) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
     """Give the arguments that the sizes do not show, and those of them that nobody said; the nonlinearity is the spec's."""
-    defaults: dict[str, Any] = {} if module.is_cell else {"batch_first": False}
+    defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.cell == "rnn" else {}
     if spec.num_layers > 1:
         defaults["dropout"] = 0.0
-    if spec.cell == "rnn":
-        defaults["nonlinearity"] = "tanh"
+    if not module.is_cell:
+        defaults["batch_first"] = False
     said = {name: value for name, value in module.said.items() if name in defaults}
     if module.said.get("mode") in _NONLINEARITIES and spec.cell == "rnn":
         said["nonlinearity"] = _NONLINEARITIES[module.said["mode"]]

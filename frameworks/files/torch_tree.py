@@ -123,6 +123,8 @@ class _Walk:
             self._module(value, "", named, len(path))
             yield path, named
             return
+        if isinstance(value, Record) and not value.items:
+            named.unread[""] = value.name
         inner: dict[str, Objects] = {}
         for key, item in self._items(value, len(path)):
             if isinstance(item, Tensor):
@@ -131,7 +133,7 @@ class _Walk:
                 self.optimizers[".".join((*path, key))] = "the state of an optimizer"
             elif isinstance(item, (Mapping, list, tuple)) or _is_module(item) or (isinstance(item, Record) and item.items):
                 inner[key] = item
-            elif isinstance(item, Record) and item.args:
+            elif isinstance(item, Record):
                 named.unread[key] = item.name
         yield path, named
         for key, item in inner.items():
@@ -155,7 +157,7 @@ class _Walk:
                 elif isinstance(item, (list, tuple)) and key != _ONCE_MORE:
                     tensors = ((number, one) for number, one in self._items(item, depth) if isinstance(one, Tensor))
                     named.tensors.update({f"{prefix}{key}.{number}": one for number, one in tensors})
-                elif isinstance(item, Record) and item.args:
+                elif isinstance(item, Record):
                     named.unread[f"{prefix}{key}"] = item.name
 
     def _items(self, value: Objects, depth: int) -> Iterator[tuple[str, Objects]]:

@@ -69,7 +69,7 @@ def load(content: bytes, name: str, calls: Mapping[str, Call], persistent: Call)
     except GatewiseError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, struct.error, OverflowError) as error:
-        raise damaged(name, f"is no whole pickle at byte {machine.at}: {str(error)[:100]}") from error
+        raise damaged(name, f"holds a pickle that is no plain data, at byte {machine.at}: {str(error)[:100]}") from error
 
 
 class _Machine:
@@ -88,14 +88,14 @@ class _Machine:
                 return self.stack.pop()
             step = _STEPS.get(opcode)
             if step is None:
-                raise damaged(self.name, f"asks for {bytes([opcode])!r}, which no checkpoint needs, at byte {self.at - 1}")
+                raise ValueError(f"asks for {bytes([opcode])!r}, which no checkpoint needs, at byte {self.at - 1}")
             step(self)
-        raise damaged(self.name, f"has more than {MAX_OPCODES} steps")
+        raise ValueError(f"has more than {MAX_OPCODES} steps")
 
     def take(self, size: int) -> bytes:
         found = self.content[self.at : self.at + size]
         if len(found) != size:
-            raise damaged(self.name, "ends within its pickle")
+            raise ValueError("ends within its pickle")
         self.at += size
         return found
 
@@ -116,11 +116,11 @@ class _Machine:
                 found = self.stack[place + 1 :]
                 del self.stack[place:]
                 return found
-        raise damaged(self.name, "closes a group that it never opened")
+        raise ValueError("closes a group that it never opened")
 
     def join(self, count: int) -> None:
         if len(self.stack) < count:
-            raise damaged(self.name, "takes more than there is")
+            raise ValueError("takes more than there is")
         found = tuple(self.stack[-count:])
         del self.stack[-count:]
         self.push(found)
@@ -152,7 +152,7 @@ class _Machine:
 
     def call(self, found: Any, args: Any) -> None:
         if not isinstance(args, tuple):
-            raise damaged(self.name, f"calls with a {type(args).__name__}")
+            raise TypeError(f"calls with a {type(args).__name__}")
         name = found.name if isinstance(found, Global) else f"<{type(found).__name__}>"
         known = self.calls.get(name)
         self.push(Record(name, args) if known is None else known(*args))
