@@ -168,7 +168,7 @@ def _activations(node: Node, cell: CellName, ways: int) -> list[dict[str, Any]]:
     names = [str(name).lower() for name in node.attributes.get("activations", _DEFAULTS[cell] * ways)]
     count = len(_DEFAULTS[cell])
     if len(names) != count * ways:
-        raise NotUnderstoodError(f"its activations are {names}")
+        raise NotUnderstoodError(f"its activations are {names[:8]}, too {'few' if len(names) < count * ways else 'many'}")
     alphas, betas = (list(node.attributes.get(f"activation_{name}") or ()) for name in ("alpha", "beta"))
     found = []
     for name in names:

@@ -219,7 +219,7 @@ def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("kind", "inputs", "said", "reason"),
     [
-        ("LSTM", "x W R B", {"direction": "reverse"}, "from its end"),
+        ("LSTM", "x W R B", {"direction": "reverse"}, "from the end"),
         ("LSTM", "x W R B", {"clip": 3.0}, "clip"),
         ("LSTM", "x W R B", {"input_forget": 1}, "input_forget"),
         ("LSTM", "x W R B    P", {}, "peepholes"),
