@@ -87,7 +87,8 @@ def _counterpart(layer: StoredLayer) -> dict[str, Any]:
     try:
         spec = layer.spec
     except NoCounterpartError as error:
-        return {"framework": to, "by": "emulate", "layer": "", "because": [f"unlike cells: {error}"]}
+        why = "proj_size" if layer.arguments.get("proj_size") else "unlike cells"
+        return {"framework": to, "by": "emulate", "layer": "", "because": [f"{why}: {error}"]}
     because = [f"{limit.field}={value!r}: {limit.why}" for limit, value in find_limits(spec, to, layer.options)]
     if because:
         return {"framework": to, "by": "emulate", "layer": "", "because": because}
@@ -96,7 +97,8 @@ def _counterpart(layer: StoredLayer) -> dict[str, Any]:
     if to == "keras":
         further = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
     arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in further.items() if value != default)]
-    return {"framework": to, "by": "convert", "layer": f"{LAYER_NAMES[to][spec.cell]}({', '.join(arguments)})", "because": []}
+    name = f"{LAYER_NAMES[to][spec.cell]}{'Cell' * layer.is_cell}"
+    return {"framework": to, "by": "convert", "layer": f"{name}({', '.join(arguments)})", "because": []}
 
 
 def _other(name: str, other: OtherLayer) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class Answers:
         """Give what was said of a layer, by its own name before what was said of all."""
         return {**self._options.get(None, {}), **self._options.get(layer, {})}
 
+    def alone(self, layer: str) -> Mapping[str, Any]:
+        """Give what was said of a layer by its own name."""
+        return self._options.get(layer, {})
+
     def require_met(self, layers: Iterable[str]) -> None:
         """Refuse options of a layer that is not there."""
         there = tuple(layers)

@@ -7,11 +7,18 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import cache
 
-from frameworks.files.source import Source, damaged, scratch_source
+import numpy as np
+
+from frameworks.files.source import Source, StoredArray, damaged, scratch_source
 
 MAX_DIRECTORY = 16 << 20
 _RATIO = 1040
+_HONEST_RATIO = 64
+_MODEST = 16 << 20
+"""No more than `_HONEST_RATIO` do weights shrink; what is smaller than `_MODEST` may, for nothing is lost by it."""
+
 _BLOCK = 1 << 20
 _LOCAL = struct.Struct("<4s22xHH")
 
@@ -46,17 +53,43 @@ class Archive:
 
     def member(self, name: str) -> Source:
         """Give the bytes of a member: in place where it is stored as it is, else inflated to a file without a name."""
-        member = self._members[name]
-        signature, name_size, extra_size = _LOCAL.unpack(self._source.read(member.header_offset, _LOCAL.size))
-        if signature != b"PK\x03\x04" or member.flag_bits & 1:
-            raise damaged(self._source.name, f"has no readable member {name}")
-        start = member.header_offset + _LOCAL.size + name_size + extra_size
-        packed = self._source.part(start, member.compress_size, f"{name} in {self._source.name}")
+        member, packed = self._members[name], self._packed(name)
         if member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size:
             return packed
         if member.compress_type != zipfile.ZIP_DEFLATED or member.file_size > _RATIO * (member.compress_size + 1024):
             raise damaged(self._source.name, f"packs {name} otherwise than stored or deflated, or lies of its size")
         return scratch_source(packed.name, lambda out: _inflate(packed, member.file_size, out))
+
+    def _packed(self, name: str) -> Source:
+        """Give the bytes of a member as they lie in the archive."""
+        member = self._members[name]
+        signature, name_size, extra_size = _LOCAL.unpack(self._source.read(member.header_offset, _LOCAL.size))
+        if signature != b"PK\x03\x04" or member.flag_bits & 1:
+            raise damaged(self._source.name, f"has no readable member {name}")
+        start = member.header_offset + _LOCAL.size + name_size + extra_size
+        return self._source.part(start, member.compress_size, f"{name} in {self._source.name}")
+
+    def bytes_of(self, name: str) -> StoredArray:
+        """Give the bytes of a member as an array, (byte,), which is inflated only when it is read."""
+        found = self._members[name]
+        if found.compress_type == zipfile.ZIP_STORED:
+            source = self.member(name)
+            return source.array((source.size,), np.uint8, 0)
+        if found.file_size > _MODEST and found.file_size > _HONEST_RATIO * found.compress_size:
+            raise damaged(f"{name} in {self._source.name}", f"packs {found.file_size} bytes into {found.compress_size}")
+        inflated = cache(lambda: self.member(name))
+        return StoredArray((found.file_size,), np.dtype(np.uint8), lambda start, buffer: inflated().read_into(start, buffer))
+
+    def head(self, name: str, most: int) -> bytes:
+        """Read the first bytes of a member, without inflating the rest."""
+        found = self._members[name]
+        if found.compress_type == zipfile.ZIP_STORED:
+            return self.member(name).head(most)
+        packed = self._packed(name).head(most)
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, most)
+        except zlib.error as error:
+            raise damaged(f"{name} in {self._source.name}", f"cannot be inflated: {error}") from error
 
     def read(self, name: str, most: int) -> bytes:
         """Read a small member whole."""

@@ -20,7 +20,7 @@ from frameworks.files.stored import StoredLayer
 from frameworks.files.torch_legacy import is_torch_legacy
 from frameworks.files.torch_zip import is_torch_zip
 
-ZIP = b"PK\x03\x04"
+ZIP, PICKLE = b"PK\x03\x04", 0x80
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def _describe(source: Source) -> str:
     if head.startswith(ZIP):
         names = ", ".join(list(Archive(source))[:3])
         return f"a zip archive of {names}"
+    if head[0] == PICKLE:
+        return "a pickle and not torch's, which nobody should open"
     if head.lstrip()[:1] in (b"{", b"["):
         return "JSON, as an architecture is: give the weights, and it as `architecture`"
     return f"none of them, beginning with {head[:8].hex(' ')}"

@@ -1,70 +1,74 @@
-"""NumPy's archives with torch's parameter names, each array a member with a header of its own.
+"""NumPy's .npz archives of arrays under torch's names. No pickle is read, so no array of objects is.
 
 Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
 """
 
 from __future__ import annotations
 
-import ast
-import re
-import struct
+import io
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from numpy.lib import format as npy
 
 from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
 from frameworks.files.keras_config import Config
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray, damaged
-from frameworks.files.torch_layers import Layer, read_layers
+from frameworks.files.stored import StoredLayer
+from frameworks.files.torch_modules import read_modules
+from frameworks.files.views import strided
 
-MAGIC = b"\x93NUMPY"
-_MAX_HEADER = 10_000
-_SHORT = re.compile(r"(.+)[_.](w|b)_(ih|hh)")
+_ENDING = ".npy"
+_HEAD = 1 << 14
+_READERS: dict[tuple[int, int], Callable[..., Any]] = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def is_npz(source: Source) -> bool:
-    """Tell whether a zip archive holds arrays of NumPy's."""
+    """Tell whether a zip archive holds arrays and nothing else."""
     names = list(Archive(source))
-    return bool(names) and all(name.endswith(".npy") for name in names)
+    return bool(names) and all(name.endswith(_ENDING) for name in names)
 
 
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001  it has none
-    """Read an archive of arrays.
+def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+    """Read an archive.
+
+    Args:
+        source: the file.
+        architecture: Keras has one, these files none.
+        answers: what the user says of the layers.
 
     Raises:
-        GatewiseError: for a damaged file.
+        GatewiseError: for a damaged file, or one with an array of Python objects.
     """
     archive = Archive(source)
-    arrays = {name.removesuffix(".npy"): _array(archive.member(name)) for name in archive}
-    return read_layers({_torch_name(name): array for name, array in arrays.items()}, answers)
+    arrays = {name.removesuffix(_ENDING): _array(archive, name, f"{name} in {source.name}") for name in archive}
+    return list(read_modules(arrays, answers))
 
 
-def _torch_name(name: str) -> str:
-    """Give the name that torch has for a parameter that is called `encoder_w_ih` or alike."""
-    found = _SHORT.fullmatch(name)
-    return f"{found[1]}.{'weight' if found[2] == 'w' else 'bias'}_{found[3]}_l0" if found else name
-
-
-def _array(source: Source) -> StoredArray:
-    magic, major = source.read(0, 6), source.read(6, 1)
-    width, form = (2, "<H") if major == b"\x01" else (4, "<I")
-    (size,) = struct.unpack(form, source.read(8, width))
-    if magic != MAGIC or size > _MAX_HEADER:
-        raise damaged(source.name, "is no array of NumPy's")
+def _array(archive: Archive, name: str, called: str) -> StoredArray:
+    stored = archive.bytes_of(name)
+    head = io.BytesIO(archive.head(name, _HEAD))
     try:
-        said: Any = ast.literal_eval(source.read(8 + width, size).decode("latin1").strip())
-        dtype, shape = np.dtype(said["descr"]), tuple(said["shape"])
-    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
-        raise damaged(source.name, "has a header that is none of NumPy's") from error
-    if dtype.kind not in "fiub" or any(type(each) is not int or each < 0 for each in shape):
-        raise damaged(source.name, f"holds {said['descr']!r} of shape {shape}, which is not read")
-    if not said.get("fortran_order"):
-        return source.array(shape, dtype, 8 + width + size)
-    turned = source.array(shape[::-1], dtype, 8 + width + size)
+        version = npy.read_magic(head)
+        shape, by_columns, dtype = _READERS[version](head)
+    except Exception as error:  # the parser of the standard library that it calls raises whatever it likes
+        raise damaged(called, f"is no array: {str(error)[:200]}") from error
+    if dtype.kind not in "fiubc" or dtype.hasobject:
+        raise damaged(called, f"is an array of {str(dtype)[:100]}, which no weights are and which is not unpickled")
+    count = (stored.shape[0] - head.tell()) // dtype.itemsize
+    elements = StoredArray((max(count, 0),), dtype, stored.read_into, stored.start + head.tell())
+    sizes = tuple(int(size) for size in shape)
+    steps = _strides(sizes[::-1])[::-1] if by_columns else _strides(sizes)
+    return strided(elements, 0, sizes, steps, called)
 
-    def read_into(at: int, buffer: memoryview) -> None:
-        plain = np.ascontiguousarray(turned.read().astype(dtype, copy=False).T)
-        buffer[:] = plain.reshape(-1).view(np.uint8)[at : at + len(buffer)].data
 
-    return StoredArray(shape, dtype, read_into)
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Give how many elements apart neighbours are in an array that lies row by row."""
+    found: list[int] = []
+    step = 1
+    for size in reversed(shape):
+        found.append(step)
+        step *= size
+    return tuple(reversed(found))

@@ -1,6 +1,6 @@
-"""Weights that an ONNX graph makes of constants: torch's exporter cuts a module's weights into gates and joins them anew.
+"""Weights that a graph makes of constants by moving elements alone: torch's exporter cuts weights into gates and joins them.
 
-Source: https://onnx.ai/onnx/operators/, Slice, Concat, Unsqueeze, Squeeze, Transpose and Identity.
+Source: https://onnx.ai/onnx/operators/, Slice, Concat, Unsqueeze, Squeeze, Transpose, Identity and Cast.
 """
 
 from __future__ import annotations
@@ -10,105 +10,101 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from frameworks.files.onnx_graph import Graph, Node
-from frameworks.files.source import StoredArray
+from frameworks.files.source import Array, StoredArray
+from frameworks.files.views import derived
 
-Array = npt.NDArray[Any]
-
-MAX_DEPTH = 16
+MAX_NODES, MAX_DEPTH = 200, 16
 
 
-class Folding:
-    """The values of a graph that follow from its constants alone.
+class NotConstantError(Exception):
+    """What makes a value that is not made of constants, or not by moving them."""
 
-    Args:
-        graph: of the file.
+
+def fold(name: str, graph: Graph, node: Node) -> tuple[StoredArray, set[str]]:
+    """Give a value that `node` reads, computed anew whenever it is read, and the names of the constants that it is made of.
+
+    Raises:
+        NotConstantError: naming what makes it.
     """
+    found = _Folding(graph, node.arrays)
+    array = found.value(name, 0)
 
-    def __init__(self, graph: Graph) -> None:
-        """Find what makes each value."""
-        self._tensors = graph.tensors
-        self._makers = {output: node for node in graph.nodes for output in node.outputs[:1] if node.kind in _OPERATIONS}
-        self._most = sum(array.nbytes for array in graph.tensors.values())
+    def fetch(first: int, size: int) -> Array:
+        return _Folding(graph, node.arrays).value(name, 0).reshape(-1)[first : first + size]
 
-    def find(self, value: str) -> StoredArray | None:
-        """Give a value that is a constant, or made of constants by moving them alone; None for any other."""
-        if value in self._tensors or value not in self._makers:
-            return self._tensors.get(value)
+    return derived(array.shape, array.dtype, fetch), found.used
+
+
+class _Folding:
+    """One computation, in which each value is made once and all of them together have a bound."""
+
+    def __init__(self, graph: Graph, arrays: Mapping[str, StoredArray]) -> None:
+        self._graph, self._arrays = graph, arrays
+        self._values: dict[str, Array] = {}
+        self._left = 16 * sum(array.nbytes for array in graph.arrays.values()) + (1 << 20)
+        self.used: set[str] = set()
+
+    def value(self, name: str, depth: int) -> Array:
+        if name not in self._values:
+            self._values[name] = self._make(name, depth)
+            self._left -= self._values[name].nbytes
+            if self._left < 0 or len(self._values) > MAX_NODES:
+                raise NotConstantError("more nodes than a weight needs")
+        return self._values[name]
+
+    def _make(self, name: str, depth: int) -> Array:
+        if name in self._arrays:
+            self.used.add(name)
+            if self._arrays[name].nbytes > self._left:
+                raise NotConstantError("more nodes than a weight needs")
+            return self._arrays[name].read()
+        node = self._graph.makers.get(name)
+        if node is None or node.kind not in _OPERATIONS or depth > MAX_DEPTH:
+            raise NotConstantError(node.kind if node else "")
+        inputs = [self.value(each, depth + 1) for each in node.inputs]
+        if sum(array.nbytes for array in inputs) > self._left:
+            raise NotConstantError("more nodes than a weight needs")
         try:
-            array = np.ascontiguousarray(self._compute(value, 0))
-        except (_NotConstantError, ValueError, IndexError, TypeError):
-            return None
-        if not array.size:
-            return None
-        content = array.reshape(-1).view(np.uint8)
-
-        def read_into(start: int, buffer: memoryview) -> None:
-            buffer[:] = content[start : start + len(buffer)].data
-
-        return StoredArray(array.shape, array.dtype, read_into)
-
-    def _compute(self, value: str, depth: int) -> Array:
-        if value in self._tensors:
-            return self._tensors[value].read()
-        node = self._makers.get(value)
-        if node is None or depth > MAX_DEPTH:
-            raise _NotConstantError
-        inputs = [self._compute(name, depth + 1) for name in node.inputs[:_MOST_INPUTS] if name]
-        if len(inputs) != len(node.inputs) or sum(array.nbytes for array in inputs) > self._most:
-            raise _NotConstantError
-        return _OPERATIONS[node.kind](node, inputs)
+            return np.asarray(_OPERATIONS[node.kind](node, inputs))
+        except (ValueError, IndexError, TypeError, OverflowError) as error:
+            raise NotConstantError(f"a {node.kind} that fits nothing") from error
 
 
-_MOST_INPUTS = 8
-
-
-class _NotConstantError(Exception):
-    """A value that is no constant, or one larger than all constants of the file."""
+def _numbers(node: Node, inputs: Sequence[Array], place: int, name: str) -> list[int]:
+    """Give whole numbers that are an input in newer models and an attribute in older ones."""
+    given: Any = inputs[place].reshape(-1).tolist() if len(inputs) > place else node.attributes.get(name, [])
+    return [int(number) for number in given]
 
 
 def _slice(node: Node, inputs: Sequence[Array]) -> Array:
-    starts, ends, axes, steps = (_numbers(node, inputs, at, name) for at, name in enumerate(_SLICE, start=1))
+    starts, ends, axes, steps = (_numbers(node, inputs, place + 1, name) for place, name in enumerate(_SLICE))
     places = [slice(None)] * inputs[0].ndim
     for at, (start, end) in enumerate(zip(starts, ends, strict=True)):
         places[axes[at] if axes else at] = slice(start, end, steps[at] if steps else None)
-    return inputs[0][tuple(places)]
+    found: Array = inputs[0][tuple(places)]
+    return found
 
 
 _SLICE = ("starts", "ends", "axes", "steps")
 
 
-def _numbers(node: Node, inputs: Sequence[Array], at: int, name: str) -> list[int]:
-    """Give whole numbers that newer models have as an input and older ones as an attribute."""
-    given = inputs[at].reshape(-1).tolist() if len(inputs) > at else node.attributes.get(name) or []
-    return [int(number) for number in (given if isinstance(given, list) else [given])]
-
-
-def _concat(node: Node, inputs: Sequence[Array]) -> Array:
-    return np.concatenate(inputs, axis=int(node.attributes.get("axis") or 0))
-
-
-def _unsqueeze(node: Node, inputs: Sequence[Array]) -> Array:
-    return np.expand_dims(inputs[0], tuple(_numbers(node, inputs, 1, "axes")))
-
-
-def _squeeze(node: Node, inputs: Sequence[Array]) -> Array:
-    return np.squeeze(inputs[0], tuple(_numbers(node, inputs, 1, "axes")) or None)
-
-
-def _transpose(node: Node, inputs: Sequence[Array]) -> Array:
-    return np.transpose(inputs[0], _numbers(node, inputs, 1, "perm") or None)
+def _cast(node: Node, inputs: Sequence[Array]) -> Array:
+    if node.attributes.get("to") != 1 or inputs[0].dtype not in (np.float16, np.float32):
+        raise ValueError
+    found: Array = inputs[0].astype(np.float32)
+    return found
 
 
 _OPERATIONS: Mapping[str, Callable[[Node, Sequence[Array]], Array]] = MappingProxyType(
     {
         "Slice": _slice,
-        "Concat": _concat,
-        "Unsqueeze": _unsqueeze,
-        "Squeeze": _squeeze,
-        "Transpose": _transpose,
+        "Concat": lambda node, inputs: np.concatenate(inputs, axis=node.attributes.get("axis", 0)),
+        "Unsqueeze": lambda node, inputs: np.expand_dims(inputs[0], tuple(_numbers(node, inputs, 1, "axes"))),
+        "Squeeze": lambda node, inputs: np.squeeze(inputs[0], tuple(_numbers(node, inputs, 1, "axes")) or None),
+        "Transpose": lambda node, inputs: np.transpose(inputs[0], node.attributes.get("perm")),
         "Identity": lambda _, inputs: inputs[0],
+        "Cast": _cast,
     }
 )

@@ -1,213 +1,206 @@
-"""An ONNX file's graphs: nodes, attributes and constant tensors, read from the protobuf encoding where they lie.
+"""Graphs of ONNX models: nodes, and the arrays that are stored in the file, of the graph and of those within its nodes.
 
-Sources: https://protobuf.dev/programming-guides/encoding/; onnx/onnx.proto of https://github.com/onnx/onnx, field numbers.
+Source: onnx/onnx.proto, whose numbers of fields these are.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator, Mapping
+import math
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from frameworks.files.protobuf import Message, as_float, message_of, signed
 from frameworks.files.source import Source, StoredArray, damaged
+from frameworks.files.views import check_shape, plain, widened
 
-MAX_FIELDS, MAX_DEPTH, MAX_TEXT = 2_000_000, 16, 4096
-
-_VARINT, _DOUBLE, _BYTES, _FLOAT = 0, 1, 2, 5
-_WIDTHS = {_DOUBLE: 8, _FLOAT: 4}
-_DTYPES: Mapping[int, str] = {
-    1: "<f4",
-    2: "|u1",
-    3: "|i1",
-    4: "<u2",
-    5: "<i2",
-    6: "<i4",
-    7: "<i8",
-    9: "?",
-    10: "<f2",
-    11: "<f8",
-}
-_PACKED: Mapping[int, str] = {4: "<f4", 10: "<f8"}
-"""Fields of a tensor whose numbers lie packed as they are."""
+_DTYPES: Mapping[int, str] = dict(
+    enumerate(("f4", "u1", "i1", "u2", "i2", "i4", "i8", "", "?", "f2", "f8", "u4", "u8", "c8", "c16", "u2"), start=1)
+)
+_TEXT, _BFLOAT16 = 8, 16
+_PACKED: Mapping[int, int] = {4: 1, 10: 11}
+"""By the number of a field of packed elements, the data type whose elements lie there as they are."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Node:
-    """A node: what it computes, of which values, under which attributes; the graphs within it come after it."""
+    """An operator of a graph.
 
-    name: str = ""
-    kind: str = ""
-    inputs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    attributes: dict[str, Any] = field(default_factory=dict)
+    Args:
+        kind: "LSTM", "MatMul", ...
+        domain: who defined it; "" for ONNX.
+        name: of the node, or of its first output.
+        inputs: the names of what it reads; "" for one that it does without.
+        outputs: the names of what it gives.
+        attributes: by name: ints, floats, texts, lists of them.
+        arrays: what the names of arrays in the file stand for, where the node is.
+    """
+
+    kind: str
+    domain: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    arrays: Mapping[str, StoredArray]
 
 
 @dataclass
 class Graph:
-    """All nodes of a file and of the graphs within, in order, and its constant tensors by name."""
+    """What a model holds.
+
+    Args:
+        nodes: all of them, those of graphs within nodes after the node.
+        arrays: all that are stored in the file, by the names that the graph has for them.
+        unread: names of those that are not read, and why.
+        makers: by the name of a value, the node that computes it.
+    """
 
     nodes: list[Node] = field(default_factory=list)
-    tensors: dict[str, StoredArray] = field(default_factory=dict)
-    odd: dict[str, str] = field(default_factory=dict)
+    arrays: dict[str, StoredArray] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    makers: dict[str, Node] = field(default_factory=dict)
 
 
 def is_onnx(source: Source) -> bool:
-    """Tell whether a file is a message with a version first and a graph in it, to its last byte."""
-    if source.head(1) != b"\x08":
-        return False
-    try:
-        numbers = [number for number, *_ in _Reader(1000).fields(source)]
-    except (ValueError, struct.error):  # GatewiseErrors of damage are ValueErrors
-        return False
-    return numbers[0] == 1 and 7 in numbers
+    """Tell whether a file begins as models do: with the version of the format, then a name, a version or the graph."""
+    head = source.head(3)
+    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
 
 
 def read_graph(source: Source) -> Graph:
-    """Read the graph of a file.
+    """Read the graph of a model.
 
     Raises:
-        GatewiseError: for a damaged file.
+        GatewiseError: for a damaged one.
     """
-    reader, graph = _Reader(MAX_FIELDS), Graph()
-    for number, wire, value in reader.fields(source):
-        if number == 7 and wire == _BYTES:
-            reader.graph(value, graph, 0)
-    return graph
+    found = Graph()
+    for graph in message_of(source).all(7):
+        _read(_message(graph), found, ChainMap())
+    return found
 
 
-class _Reader:
-    """Reads messages, and counts their fields."""
-
-    def __init__(self, most: int) -> None:
-        self.left = most
-
-    def fields(self, source: Source) -> Iterator[tuple[int, int, Any]]:
-        """Yield number, wire type and value of each field: an int, bytes of a fixed width, or the part of the file."""
-        at = 0
-        while at < source.size:
-            self.left -= 1
-            if self.left < 0:
-                raise damaged(source.name, "has more fields than a model has")
-            head = source.read(at, min(20, source.size - at))
-            tag, used = _varint(head, 0, source.name)
-            wire = tag & 7
-            if wire == _VARINT:
-                value, used = _varint(head, used, source.name)
-                yield tag >> 3, wire, value - (value >> 63 << 64)
-            elif wire == _BYTES:
-                size, used = _varint(head, used, source.name)
-                yield tag >> 3, wire, source.part(at + used, size)
-                used += size
-            elif wire in _WIDTHS:
-                yield tag >> 3, wire, source.read(at + used, _WIDTHS[wire])
-                used += _WIDTHS[wire]
-            else:
-                raise damaged(source.name, f"has a field of the wire type {wire}")
-            at += used
-
-    def graph(self, source: Source, graph: Graph, depth: int) -> None:
-        """Add what a graph holds, and the graphs within it."""
-        if depth > MAX_DEPTH:
-            raise damaged(source.name, f"nests graphs more than {MAX_DEPTH} deep")
-        for number, wire, value in self.fields(source):
-            if number == 1 and wire == _BYTES:
-                self.node(value, graph, depth)
-            elif number == 5 and wire == _BYTES:
-                self.tensor(value, graph, "")
-
-    def node(self, source: Source, graph: Graph, depth: int) -> None:
-        """Add a node."""
-        node, within = Node(), []
-        for number, wire, value in self.fields(source):
-            if wire == _BYTES and number in (1, 2):
-                (node.inputs if number == 1 else node.outputs).append(_text(value))
-            elif wire == _BYTES and number == 3:
-                node.name = _text(value)
-            elif wire == _BYTES and number == 4:
-                node.kind = _text(value)
-            elif wire == _BYTES and number == 5:
-                within += self.attribute(value, node)
-        if node.kind == "Constant" and node.outputs and isinstance(node.attributes.get("value"), Source):
-            self.tensor(node.attributes["value"], graph, node.outputs[0])
-        else:
-            graph.nodes.append(node)
-        for part in within:
-            self.graph(part, graph, depth + 1)
-
-    def attribute(self, source: Source, node: Node) -> list[Source]:
-        """Add an attribute, but graphs, which are given back."""
-        name, single = "", None
-        several: list[Any] = []
-        graphs: list[Source] = []
-        for number, wire, value in self.fields(source):
-            if wire == _BYTES and number == 1:
-                name = _text(value)
-            elif wire == _FLOAT and number in (2, 7):
-                (found,) = struct.unpack("<f", value)
-                single, several = found, [*several, found]
-            elif wire == _VARINT and number == 3:
-                single = value
-            elif wire == _BYTES and number == 4:
-                single = _text(value)
-            elif wire == _BYTES and number == 5:
-                single = value
-            elif wire == _BYTES and number in (6, 11):
-                graphs.append(value)
-            elif wire == _BYTES and number == 7:
-                several += (
-                    struct.unpack(f"<{value.size // 4}f", value.head(value.size // 4 * 4)) if value.size <= MAX_TEXT else []
-                )
-            elif wire == _BYTES and number == 9 and len(several) < MAX_TEXT:
-                several.append(_text(value))
-        node.attributes[name] = several if several and not (len(several) == 1 and single is not None) else single
-        return graphs
-
-    def tensor(self, source: Source, graph: Graph, name: str) -> None:
-        """Add a constant tensor, under the name that it gives itself unless there is another."""
-        shape: list[int] = []
-        kind, elements, external = 0, None, False
-        for number, wire, value in self.fields(source):
-            if number == 1 and wire in (_VARINT, _BYTES):
-                shape += [value] if wire == _VARINT else self.varints(value)
-            elif number == 2 and wire == _VARINT:
-                kind = value
-            elif number == 8 and wire == _BYTES:
-                name = name or _text(value)
-            elif number == 9 and wire == _BYTES:
-                elements = (value, _DTYPES.get(kind))
-            elif number in _PACKED and wire == _BYTES:
-                elements = (value, _PACKED[number])
-            external = external or number in (13, 14)
-        graph.odd[name] = "an array in another file, which is not followed" if external else f"an array of the type {kind}"
-        if elements is not None and elements[1] is not None and not external:
-            if any(size < 0 for size in shape):
-                raise damaged(source.name, f"has an array {name} of shape {tuple(shape)}")
-            graph.tensors[name] = elements[0].array(tuple(shape), elements[1], 0)
-            del graph.odd[name]
-
-    def varints(self, source: Source) -> list[int]:
-        """Read packed whole numbers, as many as a shape can have."""
-        data, at = source.head(640), 0
-        found: list[int] = []
-        while at < len(data) and len(found) < 64:
-            value, at = _varint(data, at, source.name)
-            found.append(value - (value >> 63 << 64))
-        return found
+def _read(graph: Message, found: Graph, outer: ChainMap[str, StoredArray]) -> None:
+    arrays = outer.new_child()
+    for value in graph.all(5):
+        _keep(_message(value), "", found, arrays)
+    for value in graph.all(1):
+        _read_node(_message(value), found, arrays)
 
 
-def _varint(data: bytes, at: int, name: str) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            break
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & (1 << 64) - 1, at
-    raise damaged(name, "has a number without an end")
+def _keep(tensor: Message, name: str, found: Graph, arrays: ChainMap[str, StoredArray]) -> None:
+    """Read an array of the file and keep it under its name, or the one that it is given."""
+    own, stored = _tensor(tensor)
+    name = name or own
+    if isinstance(stored, str):
+        found.unread[name] = stored
+    else:
+        arrays[name] = found.arrays[name] = stored
 
 
-def _text(source: Source) -> str:
-    return source.head(MAX_TEXT).decode("utf-8", "replace")
+def _read_node(message: Message, found: Graph, arrays: ChainMap[str, StoredArray]) -> None:
+    texts: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: [], 7: []}
+    attributes: dict[str, Any] = {}
+    graphs: list[Message] = []
+    for number, value in message.fields():
+        if number in texts:
+            texts[number].append(_message(value).text())
+        elif number == 5:
+            name, content = _attribute(_message(value), graphs)
+            attributes[name] = content
+    kind, outputs = "".join(texts[4][:1]), tuple(texts[2])
+    if kind == "Constant" and isinstance(attributes.get("value"), Message) and outputs:
+        _keep(attributes["value"], outputs[0], found, arrays)
+        return
+    if kind == "Identity" and len(texts[1]) == 1 and outputs and texts[1][0] in arrays:
+        arrays[outputs[0]] = arrays[texts[1][0]]
+        return
+    name = "".join(texts[3][:1]) or "".join(outputs[:1]) or kind
+    node = Node(kind, "".join(texts[7][:1]), name, tuple(texts[1]), outputs, attributes, arrays)
+    found.nodes.append(node)
+    found.makers |= dict.fromkeys(outputs, node)
+    for graph in graphs:
+        _read(graph, found, arrays)
+
+
+def _attribute(message: Message, graphs: list[Message]) -> tuple[str, Any]:
+    """Give the name and the value of an attribute; graphs are put apart."""
+    name = ""
+    value: Any = None
+    items: list[Any] = []
+    for number, content in message.fields():
+        if number == 1:
+            name = _message(content).text()
+        elif number == 2:
+            value = as_float(_number(content))
+        elif number == 3:
+            value = signed(_number(content))
+        elif number == 4:
+            value = _message(content).text() if _message(content).end - _message(content).start < 1000 else ""
+        elif number == 5:
+            value = _message(content)
+        elif number in (6, 11):
+            graphs.append(_message(content))
+        elif number in (7, 8, 9):
+            items += _items(number, content)
+    return name, value if value is not None else items
+
+
+def _items(number: int, content: int | Message) -> list[Any]:
+    if number == 9:
+        return [_message(content).text()]
+    if isinstance(content, Message):
+        return content.floats() if number == 7 else [signed(each) for each in content.numbers()]
+    return [as_float(content) if number == 7 else signed(content)]
+
+
+def _tensor(message: Message) -> tuple[str, StoredArray | str]:
+    """Give the name of an array, and the array or why it is not read."""
+    shape: list[int] = []
+    name, kind, external = "", 0, False
+    data: dict[int, list[int | Message]] = {}
+    for number, value in message.fields():
+        if number == 1:
+            shape += value.numbers() if isinstance(value, Message) else [value]
+        elif number == 2:
+            kind = _number(value)
+        elif number == 8:
+            name = _message(value).text()
+        elif number in (13, 14):
+            external = external or number == 13 or value == 1
+        elif number in (4, 5, 6, 7, 9, 10, 11):
+            data.setdefault(number, []).append(value)
+    if external:
+        return name, "its elements lie in another file, which is not followed: save the model as one file"
+    if kind not in _DTYPES or kind == _TEXT:
+        return name, f"its data type {kind} is not read"
+    return name, _elements(message, tuple(shape), kind, data)
+
+
+def _elements(
+    message: Message, shape: tuple[int, ...], kind: int, data: Mapping[int, list[int | Message]]
+) -> StoredArray | str:
+    source = message.bytes.source
+    check_shape(source.name, shape)
+    empty = math.prod(shape) == 0
+    places = [(number, value) for number, values in data.items() for value in values if isinstance(value, Message)]
+    if not empty and (len(places) != 1 or (places[0][0] != 9 and _PACKED.get(places[0][0]) != kind)):
+        return "its elements are stored otherwise than raw or packed"
+    place = places[0][1] if places else message
+    array = plain(source, shape, f"<{_DTYPES[kind]}", place.start)
+    if not empty and place.end - place.start != array.nbytes:
+        raise damaged(source.name, f"has {place.end - place.start} bytes for an array of shape {shape}")
+    return widened(array, "bfloat16") if kind == _BFLOAT16 else array
+
+
+def _message(value: int | Message) -> Message:
+    if isinstance(value, Message):
+        return value
+    raise damaged("the model", f"has the number {value} where a message is due")
+
+
+def _number(value: int | Message) -> int:
+    if isinstance(value, Message):
+        raise damaged(value.bytes.source.name, "has a message where a number is due")
+    return value

@@ -1,61 +1,92 @@
-"""The safetensors format: a JSON header of names, types and places, then the elements.
+"""The .safetensors format: the size of a header, the header in JSON, and the arrays one after another.
 
 Source: https://github.com/huggingface/safetensors, "Format".
 """
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Mapping
 from typing import Any
 
 from frameworks.files.answers import Answers
 from frameworks.files.json_text import MAX_BYTES, read_json
 from frameworks.files.keras_config import Config
+from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray, damaged
-from frameworks.files.torch_layers import Layer, read_layers
+from frameworks.files.stored import StoredLayer
+from frameworks.files.torch_modules import read_modules
+from frameworks.files.views import check_shape, plain, widened
 
-DTYPES = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "BF16": "<u2",  # its bits: NumPy has no such type
+_DTYPES: Mapping[str, str] = {
+    **{f"F{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
+    **{f"I{bits}": f"<i{bits // 8}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"<u{bits // 8}" for bits in (8, 16, 32, 64)},
+    "BF16": "<u2",
     "BOOL": "?",
-    **{f"{sign}{bits}": f"<{sign.lower()}{bits // 8}" for sign in "IU" for bits in (8, 16, 32, 64)},
+    "C64": "<c8",
 }
+_METADATA = "__metadata__"
 
 
 def is_safetensors(source: Source) -> bool:
-    """Tell whether a file begins with the size of a JSON header, and with one."""
-    if source.size < 10:
-        return False
-    (size,) = struct.unpack("<Q", source.read(0, 8))
-    return 2 <= size <= source.size - 8 and source.read(8, 1) == b"{"
+    """Tell whether a file begins with a size that it has, and a header."""
+    head = source.head(9)
+    return len(head) == 9 and head[8:] == b"{" and 0 < int.from_bytes(head[:8], "little") <= max(source.size - 8, MAX_BYTES)
 
 
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001  it has none
-    """Read a safetensors file with torch's parameter names.
+def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+    """Read a file.
+
+    Args:
+        source: the file.
+        architecture: Keras has one, these files none.
+        answers: what the user says of the layers.
 
     Raises:
         GatewiseError: for a damaged file.
     """
-    (size,) = struct.unpack("<Q", source.read(0, 8))
+    size = int.from_bytes(source.head(8), "little")
     if size > MAX_BYTES:
         raise damaged(source.name, f"has a header of {size} bytes, more than {MAX_BYTES >> 20} MiB")
-    header = read_json(source.read(8, size), f"the header of {source.name}")
-    elements = source.part(8 + size, source.size - 8 - size)
-    return read_layers({name: _array(elements, name, said) for name, said in header.items() if name != "__metadata__"}, answers)
+    header = dict(read_json(source.read(8, size), f"the header of {source.name}"))
+    header.pop(_METADATA, None)
+    data = source.part(8 + size, source.size - 8 - size)
+    arrays: dict[str, StoredArray] = {}
+    unread: list[OtherLayer] = []
+    for name, entry in _in_order(header, data):
+        if entry["dtype"] in _DTYPES:
+            arrays[name] = _array(entry, data, name)
+        else:
+            unread.append(OtherLayer(name, warnings=(f"its dtype {str(entry['dtype'])[:20]} is not read.",)))
+    return [*read_modules(arrays, answers), *unread]
 
 
-def _array(elements: Source, name: str, said: Any) -> StoredArray:
-    said = said if isinstance(said, dict) else {}
-    shape, places = said.get("shape"), said.get("data_offsets")
-    if said.get("dtype") not in DTYPES or not _are_counts(shape) or not _are_counts(places) or len(places) != 2:
-        raise damaged(elements.name, f"describes {name} as {said}, which is not read")
-    array = elements.array(tuple(shape), DTYPES[said["dtype"]], places[0])
-    if array.nbytes != places[1] - places[0]:
-        raise damaged(elements.name, f"gives {name} of shape {tuple(shape)} {places[1] - places[0]} bytes")
-    return array
+def _in_order(header: Mapping[str, Any], data: Source) -> list[tuple[str, Mapping[str, Any]]]:
+    """Give the entries in the header's order, after holding them against the rule that they fill the data without a gap."""
+    for name, entry in header.items():
+        if not isinstance(entry, Mapping) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
+            raise damaged(data.name, f"describes {name[:100]!r} otherwise than by dtype, shape and offsets")
+        sizes, offsets = entry["shape"], entry["data_offsets"]
+        if not _are_sizes(sizes) or not _are_sizes(offsets) or len(offsets) != 2 or not isinstance(entry["dtype"], str):
+            raise damaged(data.name, f"gives {name[:100]!r} a shape or offsets that are none")
+    end = 0
+    for start, stop in sorted(entry["data_offsets"] for entry in header.values()):
+        if start != end or stop < start:
+            raise damaged(data.name, f"has arrays that overlap or leave a gap at byte {min(start, end)} of its data")
+        end = stop
+    if end != data.size:
+        raise damaged(data.name, f"has {data.size} bytes of data where its header says {end}")
+    return list(header.items())
 
 
-def _are_counts(value: Any) -> bool:
-    return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
+def _are_sizes(value: Any) -> bool:
+    return isinstance(value, list) and all(type(size) is int and 0 <= size < 1 << 48 for size in value)
+
+
+def _array(entry: Mapping[str, Any], data: Source, name: str) -> StoredArray:
+    shape, (start, stop) = tuple(entry["shape"]), entry["data_offsets"]
+    check_shape(data.name, shape)
+    array = plain(data, shape, _DTYPES[entry["dtype"]], start)
+    if array.nbytes != stop - start:
+        raise damaged(data.name, f"gives {name[:100]!r} {stop - start} bytes for shape {shape} of {entry['dtype']}")
+    return widened(array, "bfloat16") if entry["dtype"] == "BF16" else array

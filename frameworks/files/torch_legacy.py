@@ -1,51 +1,83 @@
-"""torch's files before 1.6: five pickles one after the other, then the storages, each after its size."""
+"""torch's own files before torch 1.6: five pickles, then each storage with its number of elements before it.
+
+The pickles are a magic number, a version, the machine, the object and the keys of its storages.
+Source: torch/serialization.py, `_legacy_save`.
+"""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 
+from frameworks.errors import InvalidValueError
 from frameworks.files.answers import Answers
 from frameworks.files.keras_config import Config
-from frameworks.files.source import Source, damaged
-from frameworks.files.torch_layers import Layer, read_layers
-from frameworks.files.torch_tensors import DTYPES, Limited, find_tensors, read_pickle, stored_array
+from frameworks.files.others import OtherLayer
+from frameworks.files.source import Source, StoredArray, damaged
+from frameworks.files.stored import StoredLayer
+from frameworks.files.torch_objects import Pickled, Storage, Tensor, elements_of, unpickle
+from frameworks.files.torch_tree import find_tensors
+from frameworks.files.torch_zip import MAX_PICKLE, read_named
+from frameworks.files.views import check_shape
 
-MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""The long integer that such a file begins with, after the two bytes that say which pickle it is."""
+_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+_VERSION = 1001
 
 
 def is_torch_legacy(source: Source) -> bool:
-    """Tell whether a file begins as such ones do."""
-    return source.head(2 + len(MAGIC))[2:] == MAGIC
+    """Tell whether a file begins with a pickle of the magic number, whichever protocol it is in."""
+    head = source.head(24)
+    return head[:1] == b"\x80" and _MAGIC in head
 
 
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001  torch writes none
-    """Read a file of torch.save before torch 1.6.
+def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+    """Read a file of torch's, see `torch_zip.read`."""
+    *_, version, machine, root, keys = pickles = _pickles(source)
+    if version.root != _VERSION or not isinstance(machine.root, Mapping) or not isinstance(keys.root, list):
+        raise damaged(source.name, "begins as a torch file of before torch 1.6, and goes on otherwise")
+    stored = _storages(source, sum(each.end for each in pickles), keys.root, root.storages)
+    order: Literal["<", ">"] = "<" if machine.root.get("little_endian", True) else ">"
 
-    Raises:
-        GatewiseError: for a damaged file.
-    """
-    at, found = 0, []
+    def elements(tensor: Tensor) -> StoredArray:
+        if tensor.storage.key not in stored:
+            raise damaged(source.name, f"has no storage {tensor.storage.key[:100]!r}")
+        return elements_of(tensor, stored[tensor.storage.key], order, source.name)
+
+    return read_named(find_tensors(root.root, source.name), elements, source.name, answers)
+
+
+def _pickles(source: Source) -> list[Pickled]:
+    """Read the five pickles, which are small beside the storages but for rare ones."""
+    for size in (1 << 20, MAX_PICKLE):
+        content = source.head(size)
+        try:
+            return _read_pickles(content, source.name)
+        except InvalidValueError:
+            if len(content) == source.size:
+                raise
+    raise damaged(source.name, f"has pickles of more than {MAX_PICKLE >> 20} MiB before its storages")
+
+
+def _read_pickles(content: bytes, name: str) -> list[Pickled]:
+    found: list[Pickled] = []
     for _ in range(5):
-        file = Limited(source, at)
-        found.append(read_pickle(file))
-        at = file.at
-    *_, contents, keys = found
-    tensors = find_tensors(contents, source.name)
-    kinds = {tensor.storage.key: tensor.storage.kind for tensor in tensors.values()}
-    if not isinstance(keys, list):
-        raise damaged(source.name, "names no storages")
-    storages = {}
-    for key in map(str, keys):
+        found.append(unpickle(content, name))
+        content = content[found[-1].end :]
+    return found
+
+
+def _storages(source: Source, at: int, keys: list[Any], known: Mapping[str, Storage]) -> dict[str, StoredArray]:
+    """Give the bytes of each storage, (byte,), which lie in the order of the keys."""
+    found: dict[str, StoredArray] = {}
+    for key in keys:
+        if key not in known or key in found:
+            raise damaged(source.name, f"lists a storage {str(key)[:100]!r} that it does not refer to, or twice")
         (count,) = struct.unpack("<q", source.read(at, 8))
-        if key not in kinds or kinds[key] not in DTYPES:
-            raise damaged(source.name, f"keeps a storage {key} of an unknown kind")
-        size = count * np.dtype(DTYPES[kinds[key]]).itemsize
-        storages[key] = source.part(at + 8, size)
+        check_shape(source.name, (count,))
+        size = count * known[key].dtype.itemsize
+        found[key] = source.array((size,), np.uint8, at + 8)
         at += 8 + size
-    missing = set(kinds) - set(storages)
-    if missing:
-        raise damaged(source.name, f"lacks {len(missing)} of the storages that its tensors lie in")
-    return read_layers({name: stored_array(tensor, storages[tensor.storage.key]) for name, tensor in tensors.items()}, answers)
+    return found

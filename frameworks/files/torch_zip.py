@@ -1,51 +1,73 @@
-"""torch's files since 1.6: a zip archive of a pickle and one member for each storage; a TorchScript archive is one too."""
+"""torch's own files since torch 1.6, and TorchScript archives: a zip of one pickle and a member for each storage."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from functools import cache
+from typing import Literal
 
 from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
 from frameworks.files.keras_config import Config
-from frameworks.files.source import Source, damaged
-from frameworks.files.torch_layers import Layer, read_layers
-from frameworks.files.torch_pickle import Tensor
-from frameworks.files.torch_tensors import MAX_BYTES, Limited, find_tensors, read_pickle, stored_array
+from frameworks.files.others import OtherLayer
+from frameworks.files.source import Source, StoredArray, damaged
+from frameworks.files.stored import StoredLayer
+from frameworks.files.torch_modules import read_modules
+from frameworks.files.torch_objects import Tensor, elements_of, unpickle
+from frameworks.files.torch_tree import Named, find_tensors
 
-PICKLE = "data.pkl"
+MAX_PICKLE = 64 << 20
+_PICKLE = "data.pkl"
 
 
 def is_torch_zip(source: Source) -> bool:
-    """Tell whether a zip archive is torch's."""
-    return any(name.count("/") == 1 and name.endswith(f"/{PICKLE}") for name in Archive(source))
+    """Tell whether a zip archive is one that torch wrote."""
+    return _root(Archive(source)) is not None
 
 
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001  torch writes none
-    """Read a file of torch.save or torch.jit.save: parameters by name.
+def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+    """Read a file of torch's.
+
+    Args:
+        source: the file.
+        architecture: Keras has one, torch none.
+        answers: what the user says of the layers.
 
     Raises:
         GatewiseError: for a damaged file.
     """
     archive = Archive(source)
-    (top,) = [name.removesuffix(PICKLE) for name in archive if name.count("/") == 1 and name.endswith(f"/{PICKLE}")][:1]
-    order: Literal["<", ">"] = (
-        ">" if f"{top}byteorder" in archive and archive.read(f"{top}byteorder", 1 << 20) == b"big" else "<"
-    )
-    pickled = archive.member(f"{top}{PICKLE}")
-    if pickled.size > MAX_BYTES:
-        raise damaged(pickled.name, f"has {pickled.size} bytes, more than {MAX_BYTES >> 20} MiB")
-    members: dict[str, Source] = {}
+    root = _root(archive) or ""
+    pickled = unpickle(archive.read(f"{root}{_PICKLE}", MAX_PICKLE), f"{root}{_PICKLE} in {source.name}")
+    return read_named(find_tensors(pickled.root, source.name), _storages(archive, root, source.name), source.name, answers)
 
-    def elements(tensor: Tensor) -> Source:
-        name = f"{top}data/{tensor.storage.key}"
+
+def read_named(
+    found: Named, storages: Callable[[Tensor], StoredArray], file: str, answers: Answers
+) -> list[StoredLayer | OtherLayer]:
+    """Read the layers that tensors make, `storages` giving the elements of a tensor's storage."""
+    arrays = {name: tensor.over(storages(tensor), f"{name} in {file}") for name, tensor in found.tensors.items()}
+    layers = list(read_modules(arrays, answers, found.said))
+    return layers + [
+        OtherLayer(name, kind, known=False, warnings=(f"it is not read: {kind}.",)) for name, kind in found.unread.items()
+    ]
+
+
+def _root(archive: Archive) -> str | None:
+    """Give the folder of the archive that all lies in, with a slash."""
+    paths = (name.removesuffix(_PICKLE) for name in archive if name.endswith(f"/{_PICKLE}") or name == _PICKLE)
+    return next((path for path in paths if path.count("/") <= 1), None)
+
+
+def _storages(archive: Archive, root: str, file: str) -> Callable[[Tensor], StoredArray]:
+    said = archive.read(f"{root}byteorder", 16) if f"{root}byteorder" in archive else b"little"
+    order: Literal["<", ">"] = ">" if said == b"big" else "<"
+
+    @cache
+    def stored(key: str) -> StoredArray:
+        name = f"{root}data/{key}"
         if name not in archive:
-            raise damaged(source.name, f"lacks {name}, which a tensor lies in")
-        if name not in members:
-            members[name] = archive.member(name)
-        return members[name]
+            raise damaged(file, f"has no storage {key[:100]!r}")
+        return archive.bytes_of(name)
 
-    found: Any = read_pickle(Limited(pickled))
-    return read_layers(
-        {name: stored_array(tensor, elements(tensor), order) for name, tensor in find_tensors(found, source.name).items()},
-        answers,
-    )
+    return lambda tensor: elements_of(tensor, stored(tensor.storage.key), order, file)

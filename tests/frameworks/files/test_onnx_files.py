@@ -117,7 +117,7 @@ W, R, B = np.ones((1, 16, SIZE)), np.ones((1, 16, H)), np.ones((1, 32))
         ("LSTM", {}, ("x", "W", "elsewhere", "B"), "computed in the graph"),
         ("GRU", {}, ("x", "W", "R", "B"), "has shape"),
         ("LSTM", {"activations": ["Sigmoid", "Tanh", "Relu"]}, ("x", "W", "R", "B"), "two activations"),
-        ("LSTM", {"activations": ["Elu", "Tanh", "Tanh"]}, ("x", "W", "R", "B"), "Elu"),
+        ("LSTM", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, ("x", "W", "R", "B"), "scaledtanh"),
         ("LSTM", {"activations": ["Tanh"]}, ("x", "W", "R", "B"), "too few"),
     ],
 )

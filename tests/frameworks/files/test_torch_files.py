@@ -123,8 +123,9 @@ def test_every_module_is_listed_with_its_weights_bit_for_bit(opened: Checkpoint,
 
 
 def test_the_others_are_listed_by_their_kinds(opened: Checkpoint, model: nn.Module) -> None:
-    assert {name: other.kind for name, other in opened.others.items()} == KINDS
-    for name, other in opened.others.items():
+    assert {name: other.kind for name, other in opened.others.items() if "optimizer" not in name} == KINDS
+    for name in KINDS:
+        other = opened.others[name]
         for part, array in other.arrays.items():
             np.testing.assert_array_equal(array, model.get_submodule(name).state_dict()[part].numpy())
 
@@ -193,7 +194,7 @@ def test_nothing_in_a_pickle_is_executed(tmp_path: Path, monkeypatch: pytest.Mon
         (b"\x80\x02(K\x01K\x02", "no plain data"),
         (b"\x80\x02.", "no plain data"),
         (b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n)R.", "not read"),
-        (b"\x80\x02}" + b"]" * (5 << 20), "MiB"),
+        (b"\x80\x02}" + b"]" * (5 << 20), "steps"),
     ],
 )
 def test_a_pickle_that_is_no_plain_data_is_refused(tmp_path: Path, pickled: bytes, said: str, refused: Any) -> None:

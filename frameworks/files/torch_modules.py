@@ -1,0 +1,105 @@
+"""Recurrent modules of torch by the names and shapes of their parameters; what those do not show is assumed, and said so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from frameworks.files.answers import Answers
+from frameworks.files.others import OtherLayer
+from frameworks.files.source import StoredArray
+from frameworks.files.stored import StoredLayer
+from frameworks.files.torch_others import read_other
+from frameworks.files.torch_recurrent import Module, NotUnderstoodError, read_recurrent
+
+_LEAF = re.compile(r"(weight_(?:ih|hh|hr)|bias_(?:ih|hh))(?:_l(\d{1,4})(_reverse)?)?")
+_OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)")
+_PARAMETRISED = re.compile(rf"(?:(.*)\.)?parametrizations\.({_LEAF.pattern})\.\w+")
+_REPARAMETRISED = re.compile(rf"{_LEAF.pattern}_(?:g|v|u|orig|mask)")
+
+
+def read_modules(
+    arrays: Mapping[str, StoredArray], answers: Answers, said: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[StoredLayer | OtherLayer]:
+    """Give the modules that named arrays make, in their order.
+
+    Args:
+        arrays: by the names that a state dict has for them.
+        answers: what the user says of the layers.
+        said: what the file says of modules beside their arrays, by the name of the module.
+    """
+    for owner, group in _group(arrays).items():
+        if not group.cells and not group.parametrised:
+            yield from read_other(owner, group.arrays)
+            continue
+        attributes = (said or {}).get(owner, {})
+        module = Module(
+            owner,
+            group.cells,
+            group.cell,
+            group.own_names,
+            group.parametrised,
+            attributes,
+            tuple(group.others),
+        )
+        try:
+            yield read_recurrent(module, answers)
+        except NotUnderstoodError as why:
+            reason = f"it is not read as a recurrent layer: {why}."
+            yield OtherLayer(module.name, "", MappingProxyType(group.arrays), warnings=(reason,))
+        else:
+            yield from read_other(owner, group.others)
+
+
+@dataclass
+class _Group:
+    """The arrays of one module.
+
+    Args:
+        arrays: all of them, by their own names there.
+        cells: those that a recurrent module has, by layer and direction, without the two in the name.
+        others: those that it has not.
+        cell: whether the names are a bare cell's.
+        own_names: an example of the names where they are not torch's.
+        parametrised: an array from which a recurrent weight is to be computed.
+    """
+
+    arrays: dict[str, StoredArray] = field(default_factory=dict)
+    cells: dict[tuple[int, int], dict[str, StoredArray]] = field(default_factory=dict)
+    others: dict[str, StoredArray] = field(default_factory=dict)
+    cell: bool = False
+    own_names: str = ""
+    parametrised: str = ""
+
+    def add(self, leaf: str, array: StoredArray) -> None:
+        """Take in an array."""
+        self.arrays[leaf] = array
+        found = _LEAF.fullmatch(leaf)
+        if _REPARAMETRISED.fullmatch(leaf) or _PARAMETRISED.fullmatch(leaf):
+            self.parametrised = self.parametrised or leaf
+        elif found is None:
+            self.others[leaf] = array
+        else:
+            self.cell = self.cell or found[2] is None
+            self.cells.setdefault((int(found[2] or 0), int(found[3] is not None)), {})[found[1]] = array
+
+
+def _group(arrays: Mapping[str, StoredArray]) -> dict[str, _Group]:
+    groups: dict[str, _Group] = {}
+    for name, array in arrays.items():
+        owner, _, leaf = name.rpartition(".")
+        parametrised, own = _PARAMETRISED.fullmatch(name), _OWN_NAME.fullmatch(name)
+        if parametrised:
+            owner = parametrised[1] or ""
+            leaf = name.removeprefix(f"{owner}.")
+        elif own and not _LEAF.fullmatch(leaf):
+            group = groups.setdefault(own[1], _Group())
+            group.own_names = name
+            group.cells.setdefault((0, 0), {})[f"{'weight' if own[2][0] == 'w' else 'bias'}_{own[3]}"] = array
+            group.arrays[name] = array
+            continue
+        groups.setdefault(owner, _Group()).add(leaf, array)
+    return groups

@@ -1,0 +1,202 @@
+"""From the parameters of one of torch's recurrent modules to what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from frameworks.errors import InvalidValueError
+from frameworks.files.answers import Answers
+from frameworks.files.source import StoredArray
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.views import widened
+from frameworks.layouts import PYTORCH
+from frameworks.spec import CellName, RecurrentSpec
+
+_BY_BLOCKS: Mapping[int, CellName] = MappingProxyType({1: "rnn", 3: "gru", 4: "lstm"})
+_CLASSES: Mapping[CellName, str] = MappingProxyType({"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"})
+_NONLINEARITIES: Mapping[Any, str] = MappingProxyType({"RNN_RELU": "relu", "RNN_TANH": "tanh"})
+
+
+class NotUnderstoodError(Exception):
+    """Why a recurrent module is not read as one."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """What a file has of a recurrent module.
+
+    Args:
+        name: of the module.
+        cells: its arrays by layer and direction, by their names in torch without the two.
+        is_cell: whether it is a bare cell.
+        own_names: one of the names, where they are not torch's.
+        parametrised: an array from which a weight is to be computed, where there is one.
+        said: what the file says of it beside: `class`, `batch_first`, `mode`, ...
+        beside: names of further arrays that it has.
+    """
+
+    name: str
+    cells: Mapping[tuple[int, int], Mapping[str, StoredArray]]
+    is_cell: bool = False
+    own_names: str = ""
+    parametrised: str = ""
+    said: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+
+
+def read_recurrent(module: Module, answers: Answers) -> StoredLayer:
+    """Read a module.
+
+    Raises:
+        NotUnderstoodError: for arrays that are none of torch's modules'.
+        GatewiseError: for answers that contradict it.
+    """
+    if module.parametrised:
+        raise NotUnderstoodError(
+            f"its weights are parametrised ({module.parametrised}), as by weight_norm: make them plain where the model is, "
+            "with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm, and save it again"
+        )
+    directions = 2 if (0, 1) in module.cells else 1
+    places = sorted(module.cells)
+    if places != [(layer, way) for layer in range(len(places) // directions) for way in range(directions)]:
+        names = ", ".join(f"l{layer}{'_reverse' * way}" for layer, way in places)
+        raise NotUnderstoodError(f"its layers are {names[:200]}")
+    spec, proj_size = _sizes(module, len(places) // directions, directions)
+    spec, arguments, assumed = _arguments(module, spec, answers)
+    if proj_size:
+        arguments["proj_size"] = proj_size
+    cells = [_cell(module, spec, place, proj_size) for place in places]
+    return StoredLayer(
+        name=module.name,
+        origin="pytorch",
+        class_name=_class_name(module, spec),
+        cells=tuple(tuple(cells[start : start + directions]) for start in range(0, len(cells), directions)),
+        warnings=tuple(_warnings(module, assumed)),
+        arguments=MappingProxyType(arguments),
+    )
+
+
+def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec, int]:
+    """Read the sizes off the first cell, and hold all arrays against them; beside the spec the projected size, 0 for none."""
+    first = module.cells[0, 0]
+    matrices = {name: first[name].shape for name in ("weight_ih", "weight_hh", "weight_hr") if name in first}
+    if not {"weight_ih", "weight_hh"} <= matrices.keys() or any(len(s) != 2 or 0 in s for s in matrices.values()):
+        raise NotUnderstoodError(f"its arrays are {_shapes(first)}")
+    proj_size, hidden = matrices.get("weight_hr", (0, matrices["weight_hh"][1]))
+    blocks, left = divmod(matrices["weight_hh"][0], hidden)
+    if left or blocks not in _BY_BLOCKS or (proj_size and blocks != 4):
+        raise NotUnderstoodError(f"its arrays are {_shapes(first)}: 1, 3 or 4 blocks of hidden_size rows were due")
+    spec = RecurrentSpec(
+        cell=_BY_BLOCKS[blocks],
+        input_size=matrices["weight_ih"][1],
+        hidden_size=hidden,
+        num_layers=layers,
+        bidirectional=directions == 2,
+        bias="bias_ih" in first,
+        dtype=_dtype(module),
+    )
+    for (layer, way), arrays in module.cells.items():
+        wanted, found = PYTORCH.shapes(spec, layer, proj_size), {name: array.shape for name, array in arrays.items()}
+        if wanted != found:
+            place = f"l{layer}{'_reverse' * way}"
+            raise NotUnderstoodError(f"its arrays of {place} are {_shapes(arrays)}, where {_words(wanted)} were due")
+    return spec, proj_size
+
+
+def _dtype(module: Module) -> Any:
+    found = {"float32" if a.dtype.name == "float16" else a.dtype.name for cell in module.cells.values() for a in cell.values()}
+    if len(found) > 1 or not found <= {"float32", "float64"}:
+        raise NotUnderstoodError(f"its arrays are {' and '.join(sorted(found))}; float32 or float64 were due")
+    return found.pop()
+
+
+def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size: int) -> StoredCell:
+    reads = spec.num_directions * (proj_size or spec.hidden_size) if place[0] else spec.input_size
+    arrays = {
+        name: widened(array, "float16") if array.dtype.name == "float16" else array
+        for name, array in module.cells[place].items()
+    }
+    return StoredCell(replace(spec, input_size=reads, num_layers=1, bidirectional=False), PYTORCH, MappingProxyType(arrays))
+
+
+def _arguments(module: Module, spec: RecurrentSpec, answers: Answers) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
+    """Give the arguments that the sizes do not show, and those of them that nobody said; the nonlinearity is the spec's."""
+    defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.cell == "rnn" else {}
+    if spec.num_layers > 1:
+        defaults["dropout"] = 0.0
+    if not module.is_cell:
+        defaults["batch_first"] = False
+    said = {name: value for name, value in module.said.items() if name in defaults}
+    if module.said.get("mode") in _NONLINEARITIES and spec.cell == "rnn":
+        said["nonlinearity"] = _NONLINEARITIES[module.said["mode"]]
+    require_options(answers, module.name, tuple(defaults))
+    given = {**said, **{name: value for name, value in answers.of(module.name).items() if name in defaults}}
+    found = {**defaults, **given}
+    _check(module, found)
+    assumed = {name: value for name, value in defaults.items() if name not in given}
+    return replace(spec, activation=found.pop("nonlinearity", "tanh")), found, assumed
+
+
+def require_options(answers: Answers, layer: str, known: tuple[str, ...]) -> None:
+    """Refuse what the user says of one layer by its name and that it does not have.
+
+    Raises:
+        GatewiseError: for such an option.
+    """
+    for name in answers.alone(layer):
+        if name not in known:
+            raise InvalidValueError.because(
+                f"the option {name} of {layer}",
+                must=f"be one of {', '.join(known)}" if known else "be left out",
+                but="its weights are those of a layer that has no such option",
+                remedy="Sizes are read from the weights.",
+            )
+
+
+def _check(module: Module, arguments: Mapping[str, Any]) -> None:
+    rules: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+        "batch_first": ("True or False", lambda value: isinstance(value, bool)),
+        "dropout": ("a number from 0 to 1", lambda value: isinstance(value, (int, float)) and 0 <= value <= 1),
+        "nonlinearity": ("'tanh' or 'relu'", lambda value: value in ("tanh", "relu")),
+    }
+    for name, value in arguments.items():
+        wanted, holds = rules[name]
+        if not holds(value):
+            raise InvalidValueError.because(
+                f"{name} of {module.name}", must=f"be {wanted}", but=f"is {str(value)[:100]}", remedy="Give it as an option."
+            )
+
+
+def _class_name(module: Module, spec: RecurrentSpec) -> str:
+    name = f"{_CLASSES[spec.cell]}{'Cell' * module.is_cell}"
+    said = module.said.get("class", name)
+    if said != name and said in {f"{kind}{end}" for kind in _CLASSES.values() for end in ("", "Cell")}:
+        raise NotUnderstoodError(f"the file calls it a {said}, and its arrays are a {name}'s")
+    return name
+
+
+def _warnings(module: Module, assumed: Mapping[str, Any]) -> Iterator[str]:
+    if module.own_names:
+        yield f"its names ({module.own_names}) are not torch's: it is read as torch's by its shapes, gates in torch's order."
+    own = module.said.get("class", "")
+    if own and own not in {f"{kind}{end}" for kind in _CLASSES.values() for end in ("", "Cell")}:
+        yield f"its class is {own}: what else its code does is not in the file."
+    if module.beside:
+        yield f"it has further arrays ({', '.join(module.beside)[:200]}): what its own code does with them is not in the file."
+    halves = {getattr(array, "was", "") or array.dtype.name for cell in module.cells.values() for array in cell.values()}
+    for half in sorted(halves & {"float16", "bfloat16"}):
+        yield f"its weights are {half}, given in float32, which holds them exactly."
+    if assumed:
+        said = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
+        yield f"the file holds weights alone: {said} assumed. Give options={{{module.name!r}: {{...}}}}."
+
+
+def _shapes(arrays: Mapping[str, StoredArray]) -> str:
+    return _words({name: array.shape for name, array in arrays.items()})
+
+
+def _words(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in shapes.items())[:300]

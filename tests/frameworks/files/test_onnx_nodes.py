@@ -1,0 +1,284 @@
+"""ONNX models, written here field by field: what of a recurrent node is read, and what is refused and why."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frameworks.files import Checkpoint, open_checkpoint
+
+SIZE, H = 3, 4
+GATES = {"LSTM": "iofc", "GRU": "zrh", "RNN": "i"}
+
+
+def varint(value: int) -> bytes:
+    value &= (1 << 64) - 1
+    found = b""
+    while value > 127:
+        value, low = value >> 7, value & 127
+        found += bytes([low | 128])
+    return found + bytes([value])
+
+
+def field(number: int, value: int | float | str | bytes) -> bytes:  # noqa: PYI041  they are stored otherwise
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    content = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def fields(number: int, values: Any) -> bytes:
+    return b"".join(field(number, value) for value in values)
+
+
+def tensor(name: str, array: Any, raw: int = 9) -> bytes:
+    kinds = {"float32": 1, "int8": 3, "int64": 7, "float16": 10, "float64": 11}
+    shape = field(1, b"".join(varint(size) for size in array.shape)) if raw == 9 else fields(1, array.shape)
+    return shape + field(2, kinds[array.dtype.name]) + field(8, name) + field(raw, array.tobytes())
+
+
+def attribute(name: str, value: Any) -> bytes:
+    if isinstance(value, list):
+        numbers = {float: 7, int: 8, str: 9}
+        return field(1, name) + fields(numbers[type(value[0])], value)
+    if isinstance(value, tuple):
+        return field(1, name) + field(*value)
+    return field(1, name) + field({float: 2, int: 3, str: 4}[type(value)], value)
+
+
+def node(kind: str, inputs: str, outputs: str = "", name: str = "", **attributes: Any) -> bytes:
+    texts = fields(1, inputs.split(" ") if inputs else ()) + fields(2, outputs.split()) + field(3, name) + field(4, kind)
+    return texts + b"".join(field(5, attribute(*each)) for each in attributes.items())
+
+
+def graph(nodes: list[bytes], arrays: dict[str, Any]) -> bytes:
+    return fields(1, nodes) + field(2, "graph") + b"".join(field(5, tensor(*each)) for each in arrays.items())
+
+
+def opened(path: Path, content: bytes, options: Any = None) -> Checkpoint:
+    path.write_bytes(field(1, 8) + field(2, "test") + field(7, content) + field(8, field(2, 17)))
+    return open_checkpoint(path, options=options)
+
+
+def weights(kind: str, ways: int = 1, dtype: str = "float32") -> dict[str, Any]:
+    rng, rows = np.random.default_rng(0), len(GATES[kind]) * H
+    shapes = {"W": (ways, rows, SIZE), "R": (ways, rows, H), "B": (ways, 2 * rows)}
+    return {name: rng.normal(0, 0.5, shape).astype(dtype) for name, shape in shapes.items()}
+
+
+def onnx_run(kind: str, arrays: dict[str, Any], way: int, x: Any, *, before: bool = False) -> Any:
+    """Compute one direction by the equations of ONNX's manual. (time, batch, input) to (time, batch, hidden)."""
+    w, r, b = (arrays[name][way].astype(float) for name in "WRB")
+    wb, rb = np.split(b, 2)
+    gates = GATES[kind]
+    rows = {gate: slice(place * H, (place + 1) * H) for place, gate in enumerate(gates)}
+
+    def sigmoid(value: Any) -> Any:
+        return 1 / (1 + np.exp(-value))
+
+    def plus(gate: str, one: Any, state: Any) -> Any:
+        return one @ w[rows[gate]].T + wb[rows[gate]] + state @ r[rows[gate]].T + rb[rows[gate]]
+
+    h, c, found = np.zeros((x.shape[1], H)), np.zeros((x.shape[1], H)), []
+    for one in x[:: -1 if way else 1]:
+        if kind == "RNN":
+            h = np.tanh(plus("i", one, h))
+        elif kind == "LSTM":
+            i, o, f = (sigmoid(plus(gate, one, h)) for gate in "iof")
+            c = f * c + i * np.tanh(plus("c", one, h))
+            h = o * np.tanh(c)
+        else:
+            z, reset = sigmoid(plus("z", one, h)), sigmoid(plus("r", one, h))
+            at = rows["h"]
+            inner = (reset * h) @ r[at].T + rb[at] if before else reset * (h @ r[at].T + rb[at])
+            h = (1 - z) * np.tanh(one @ w[at].T + wb[at] + inner) + z * h
+        found.append(h)
+    return np.stack(found[:: -1 if way else 1])
+
+
+@pytest.mark.parametrize("ways", [1, 2])
+@pytest.mark.parametrize(("kind", "before"), [("LSTM", False), ("GRU", False), ("GRU", True), ("RNN", False)])
+def test_a_node_computes_what_the_manual_says(tmp_path: Path, kind: str, ways: int, *, before: bool) -> None:
+    arrays = weights(kind, ways)
+    said: dict[str, Any] = {"hidden_size": H, "direction": "bidirectional" if ways == 2 else "forward"}
+    if kind == "GRU" and not before:
+        said["linear_before_reset"] = 1
+    layer = opened(tmp_path / "a.onnx", graph([node(kind, "x W R B", "y", "rec", **said)], arrays))["rec"]
+    assert layer.spec.reset_after is not before
+    x = np.random.default_rng(1).normal(size=(5, 2, SIZE)).astype("float32")
+    expected = np.concatenate([onnx_run(kind, arrays, way, x, before=before) for way in range(ways)], axis=-1)
+    output = np.asarray(layer.forward(x.swapaxes(0, 1)).output)
+    np.testing.assert_allclose(output.swapaxes(0, 1), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("to", ["pytorch", "keras"])
+def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_otherwise(tmp_path: Path, to: str) -> None:
+    import torch
+
+    arrays, x = weights("LSTM", 2), np.random.default_rng(1).normal(size=(5, 2, SIZE)).astype("float32")
+    expected = np.concatenate([onnx_run("LSTM", arrays, way, x) for way in range(2)], axis=-1)
+    for layout in (0, 1):
+        content = graph([node("LSTM", "x W R B", "y", "rec", direction="bidirectional", layout=layout)], arrays)
+        layer = opened(tmp_path / "a.onnx", content)["rec"].emulate(to)
+        inputs = x.swapaxes(0, 1) if layout else x
+        with torch.no_grad():
+            output, (h_n, _) = layer(torch.tensor(inputs) if to == "pytorch" else inputs)
+        found = np.asarray(output.detach().cpu() if isinstance(output, torch.Tensor) else output)
+        np.testing.assert_allclose(found.swapaxes(0, 1) if layout else found, expected, rtol=0, atol=1e-6)
+        assert tuple(h_n.shape) == (2, 2, H)
+
+
+def test_one_that_resets_before_the_product_is_keras_s_and_not_torch_s(tmp_path: Path, refused: Any) -> None:
+    layer = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B", "y", "rec")], weights("GRU")))["rec"]
+    with refused("reset_after"):
+        layer.emulate("pytorch")
+    assert layer.convert("keras").reset_after is False
+
+
+def test_activations_are_named_by_their_numbers(tmp_path: Path) -> None:
+    said = {"activations": ["HardSigmoid", "Elu", "Elu"], "activation_alpha": [0.2, 1.0, 1.0], "activation_beta": [0.5]}
+    content = graph([node("LSTM", "x W R B", "y", "rec", **said)], weights("LSTM"))
+    spec = opened(tmp_path / "a.onnx", content)["rec"].spec
+    assert (spec.activation, spec.recurrent_activation) == ("elu", "keras2_hard_sigmoid")
+
+
+def test_weights_may_be_constants_renamed_half_packed_or_in_a_branch(tmp_path: Path) -> None:
+    arrays = weights("GRU", dtype="float16")
+    constants = [node("Constant", "", name, value=(5, tensor("", array))) for name, array in arrays.items()]
+    inner = graph([*constants, node("Identity", "W", "V"), node("GRU", "x V R B", "y", "rec", linear_before_reset=1)], {})
+    layer = opened(tmp_path / "a.onnx", graph([node("If", "c", "y", then_branch=(6, inner))], {}))["rec"]
+    assert "float16" in layer.warnings[0]
+    np.testing.assert_array_equal(layer.cells[0][0].arrays["R"].read(), arrays["R"][0].astype("float32"))
+    packed = fields(5, [tensor(name, array, 4) for name, array in weights("GRU").items()])
+    layer = opened(tmp_path / "b.onnx", field(1, node("GRU", "x W R B", "y", "rec", linear_before_reset=1)) + packed)["rec"]
+    np.testing.assert_array_equal(layer.cells[0][0].arrays["W"].read(), weights("GRU")["W"][0])
+
+
+def test_what_is_beside_is_listed_and_recurrent_names_are_recognised(tmp_path: Path) -> None:
+    beside = {
+        "fc.weight": np.ones((2, 3), "f4"),
+        "fc.bias": np.ones(2, "f4"),
+        "7": np.ones(3, "i8"),
+        "q": np.ones((2, 2), "i1"),
+    }
+    step = {"cell.weight_ih": np.ones((12, 3), "f4"), "cell.weight_hh": np.ones((12, 4), "f4")}
+    checkpoint = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B h", "y", "rec")], weights("GRU") | beside | step))
+    assert list(checkpoint) == ["rec", "cell"]
+    assert "operators of its own" in checkpoint["cell"].warnings[0]
+    assert {name: (other.kind, other.known) for name, other in checkpoint.others.items()} == {
+        "fc": ("Linear", False),
+        "": ("", False),
+    }
+    assert list(checkpoint.others[""].stored) == ["q"]
+
+
+def test_weights_that_the_graph_cuts_and_joins_are_put_together(tmp_path: Path) -> None:
+    arrays = weights("LSTM")
+    torch_s = {"cell.weight_ih": np.concatenate([arrays["W"][0][2 * H :], arrays["W"][0][: 2 * H]])}
+    numbers = {"0": np.array([0]), "half": np.array([2 * H]), "end": np.array([99])}
+    nodes = [
+        node("Slice", "cell.weight_ih 0 half 0", "one"),
+        node("Slice", "cell.weight_ih half end 0", "two"),
+        node("Concat", "two one", "joined", axis=0),
+        node("Unsqueeze", "joined 0", "W"),
+        node("LSTM", "x W R B", "y", "rec"),
+    ]
+    checkpoint = opened(tmp_path / "a.onnx", graph(nodes, torch_s | numbers | {"R": arrays["R"], "B": arrays["B"]}))
+    assert list(checkpoint) == ["rec"]
+    assert not checkpoint.others
+    np.testing.assert_array_equal(checkpoint["rec"].cells[0][0].arrays["W"].read(), arrays["W"][0])
+
+
+def test_joining_without_end_is_given_up(tmp_path: Path, refused: Any) -> None:
+    import time
+
+    for start in (np.zeros((1, 0), "f4"), np.zeros((1, 8), "f4")):
+        nodes = [node("Concat", " ".join([f"v{step}"] * 8), f"v{step + 1}", axis=1) for step in range(14)]
+        began = time.process_time()
+        with refused("rec", "its "):
+            opened(
+                tmp_path / "a.onnx", graph([*nodes, node("LSTM", "x v14 R B", "y", "rec")], {**weights("LSTM"), "v0": start})
+            )
+        assert time.process_time() - began < 2
+
+
+def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> None:
+    content = graph([node("LSTM", "x W R B lengths h0 c0", "y", "rec")], weights("LSTM"))
+    said = " ".join(opened(tmp_path / "a.onnx", content)["rec"].warnings)
+    assert "initial_h (h0) and initial_c (c0)" in said
+    assert "(lengths)" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "said", "reason"),
+    [
+        ("LSTM", "x W R B", {"direction": "reverse"}, "from the end"),
+        ("LSTM", "x W R B", {"clip": 3.0}, "clip"),
+        ("LSTM", "x W R B", {"input_forget": 1}, "input_forget"),
+        ("LSTM", "x W R B    P", {}, "peepholes"),
+        ("LSTM", "x W R B", {"hidden_size": 5}, "hidden_size=5"),
+        ("LSTM", "x W R B", {"direction": "bidirectional"}, "has shape"),
+        ("LSTM", "x W R B", {"activations": ["Sigmoid", "Tanh", "Relu"]}, "two activations"),
+        ("LSTM", "x W R B", {"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.3]}, "0.3"),
+        ("LSTM", "x W R B", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, "scaledtanh"),
+        ("LSTM", "x W made B", {}, "by Gemm"),
+        ("LSTM", "x W absent B", {}, "from outside"),
+        ("LSTM", "x W far B", {}, "another file"),
+        ("LSTM", "x W R W", {}, "has shape"),
+        ("RNN", "x W R B", {}, "has shape"),
+        ("DynamicQuantizeLSTM", "x W R B", {}, "quantised"),
+    ],
+)
+def test_what_neither_framework_computes_is_refused_by_name(
+    tmp_path: Path, refused: Any, kind: str, inputs: str, said: Any, reason: str
+) -> None:
+    peepholes = {"P": np.ones((1, 3 * H), "float32")}
+    far = fields(1, (1, 16, H)) + field(2, 1) + field(8, "far") + field(14, 1) + field(13, field(1, "location") + field(2, "f"))
+    nodes = [node("Gemm", "W R", "made"), node(kind, inputs, "y", "rec", **said)]
+    with refused("rec", reason):
+        opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM") | peepholes) + field(5, far))
+
+
+def test_peepholes_of_zeros_are_none(tmp_path: Path) -> None:
+    arrays = weights("LSTM") | {"P": np.zeros((1, 3 * H), "float32")}
+    assert "rec" in opened(tmp_path / "a.onnx", graph([node("LSTM", "x W R B    P", "y", "rec")], arrays))
+
+
+def test_what_the_file_says_cannot_be_answered_otherwise(tmp_path: Path, refused: Any) -> None:
+    content = graph([node("LSTM", "x W R B", "y", "rec")], weights("LSTM"))
+    with refused("rec", "no such option"):
+        opened(tmp_path / "a.onnx", content, {"rec": {"batch_first": True}})
+
+
+def deep() -> bytes:
+    content = b""
+    for _ in range(40):
+        content = graph([node("If", "c", "y", then_branch=(6, content))], {})
+    return content
+
+
+def lying() -> bytes:
+    return field(5, fields(1, (1 << 40, 1 << 40)) + field(2, 1) + field(8, "W") + field(9, b"1234"))
+
+
+def short() -> bytes:
+    return field(5, fields(1, (4,)) + field(2, 1) + field(8, "W") + field(9, b"1234"))
+
+
+def long_name() -> bytes:
+    return field(1, field(4, "x" * (2 << 20)))
+
+
+@pytest.mark.parametrize(
+    "content", [deep, lying, short, long_name, lambda: b"\xff" * 12, lambda: b"\x0a\xff\x01", lambda: b"\x0b"]
+)
+def test_a_model_that_does_not_hold_together_is_refused(tmp_path: Path, content: Any, refused: Any) -> None:
+    with refused("a.onnx"):
+        opened(tmp_path / "a.onnx", content())
