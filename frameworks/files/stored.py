@@ -15,10 +15,12 @@ from frameworks import copying, registry
 from frameworks.adapter import Mask, States, check_call
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
 from frameworks.files.source import StoredArray
+from frameworks.gradients import RecurrentGradients, check_cotangents
 from frameworks.layouts import Layout
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.reference import run_reference
+from frameworks.reference_gradients import run_reference_gradients
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -196,8 +198,7 @@ class StoredLayer:
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Compute the layer in NumPy, by no framework, see `Adapter.forward`."""
-        backwards = self.options is not None and self.options.go_backwards
-        way = slice(None, None, -1 if backwards else 1)
+        way = self._reads
         check_call(self.spec, inputs, initial_state, mask)
         turned = None if mask is None else mask[:, way]
         found = run_reference(
@@ -206,6 +207,24 @@ class StoredLayer:
         arrays = {each.name: getattr(found, each.name) for each in fields(found)}
         arrays["output"] = arrays["output"][:, way]
         return RecurrentOutput(**{name: None if one is None else one.astype(self.spec.dtype) for name, one in arrays.items()})
+
+    def gradients(
+        self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
+    ) -> RecurrentGradients:
+        """Differentiate the layer in float64 NumPy, by no framework, see `Adapter.gradients`."""
+        way = self._reads
+        turned = None if mask is None else mask[:, way]
+        output, *states = check_cotangents(self.spec, inputs, cotangents)
+        counted = RecurrentOutput(output[:, way], *states)
+        found = run_reference_gradients(
+            self.weights, self.spec, inputs[:, way], initial_state, turned, counted, zero_masked=self.zeroes_masked_steps
+        )
+        return replace(found, inputs=found.inputs[:, way])
+
+    @property
+    def _reads(self) -> slice:
+        """In which order time steps are read."""
+        return slice(None, None, -1 if self.options is not None and self.options.go_backwards else 1)
 
     def _require_alike(self, wanted: RecurrentSpec, found: RecurrentSpec, place: str) -> None:
         for each in fields(RecurrentSpec):
