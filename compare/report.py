@@ -52,15 +52,14 @@ def make_report(out: Path, only: str | None, progress: Progress, told: Told | No
     if only is None:
         kept = {}
     _require_same_versions(kept, fresh)
-    if told is not None:
-        long |= run_parts(
-            {name: part for name, part in PARTS.items() if any(name in page.long for page in pages)}, out / f".{LONG}", told
-        )
+    parts = {name: part for name, part in PARTS.items() if told is not None and any(name in page.long for page in pages)}
+    if told is not None and parts:
+        long |= run_parts(parts, out / f".{LONG}", told)
     ordered = {name: long[name] for name in PARTS if name in long}
     results: dict[str, Any] = {**kept, **fresh, **({LONG: ordered} if ordered else {})}
     progress("writing pages and figures")
     _write(out, results, pages)
-    if told is not None:
+    if parts:
         shutil.rmtree(out / f".{LONG}")
     return results
 

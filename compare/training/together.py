@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from compare.training.checkpoint import Checkpoint
 from compare.training.trajectory import Recording, Trajectory, below, from_arrays, to_arrays
-from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 
 Array = npt.NDArray[Any]
 
@@ -85,6 +85,8 @@ def train_together(
             remedy="Give the number of steps, and of those between two measurements.",
         )
     recording, done = _begin(sides, checkpoint, steps)
+    if checkpoint is not None and not done:
+        _save(checkpoint, sides, recording)  # what cannot be written shows before the first step
     saved = time.monotonic()
     with _interruptions() as interrupted:
         while done < steps and not interrupted:
@@ -111,6 +113,13 @@ def train_together(
 
 def _begin(sides: Mapping[str, Side], checkpoint: Checkpoint | None, steps: int) -> tuple[Recording, int]:
     """Give what is recorded already, and how many steps that are, every side being where it was then."""
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+        raise InvalidTypeError.because(
+            "checkpoint",
+            must="be a compare.training.Checkpoint",
+            but=f"is {checkpoint!r}",
+            remedy="Make one: Checkpoint(path, settings={}).",
+        )
     arrays = checkpoint.load(sides) if checkpoint is not None else None
     begun = from_arrays(below(arrays, f"{_TRAJECTORY}/"), sides) if arrays is not None else None
     if checkpoint is not None and arrays is not None and begun is not None:

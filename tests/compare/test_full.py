@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from compare import cli
+from compare import cli, report
 from compare.experiments.long.parts import PARTS, Part
 from compare.full import run_parts
 from compare.pages import PAGES
@@ -140,6 +140,18 @@ def test_a_part_that_fails_is_told_with_its_message_and_the_other_is_finished(tm
     with pytest.raises(GatewiseError, match=r"the long run short must run to its end, but ended(?s:.)*ValueError: no rate"):
         run_parts({"short": failing, "long": parts["long"]}, tmp_path / "kept", lambda *news: None)
     assert (tmp_path / "kept" / "long.json").exists()
+
+
+def test_a_page_without_long_runs_leaves_what_those_of_another_have_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "_run", lambda *_: {"environment": {}})
+    monkeypatch.setattr(report, "_write", lambda *_: None)
+    finished = tmp_path / ".long" / f"{next(iter(PARTS))}.npz"
+    finished.parent.mkdir()
+    finished.write_bytes(b"steps")
+    report.make_report(tmp_path, "weights", print, lambda *_: None)
+    assert finished.exists()
 
 
 def test_check_runs_the_short_versions_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,6 +164,38 @@ def test_parameters_that_do_not_pair_up_are_named_before_the_first_step() -> Non
         train_together({"one": Slope(1.0), "other": Slope(1.0, name="y")}, batch_of, 3)
 
 
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_step(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    asked, batch = counted()
+    with pytest.raises(OSError, match="file"):
+        train_together(sides(), batch, 3, checkpoint=Checkpoint(tmp_path / "file" / "run.npz", {}))
+    assert not asked
+
+
+def test_what_is_no_checkpoint_or_cannot_be_told_from_another_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GatewiseError, match=r"checkpoint must be a compare\.training\.Checkpoint, but is 'run\.npz'"):
+        train_together(sides(), batch_of, 3, checkpoint="run.npz")  # type: ignore[arg-type]
+    with pytest.raises(GatewiseError, match=r"must end in \.npz, but is .*run\.1"):
+        Checkpoint(tmp_path / "run.1", {})
+    train_together(sides(), batch_of, 3, checkpoint=Checkpoint(str(tmp_path / "run.npz"), {}))  # type: ignore[arg-type]
+    assert (tmp_path / "run.npz").exists()
+
+
+def test_two_processes_that_save_at_once_leave_both_files_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = Checkpoint(tmp_path / "run.npz", {})
+
+    def save_meanwhile(_: int) -> None:
+        monkeypatch.undo()
+        with monkeypatch.context() as other:
+            other.setattr(os, "getpid", lambda: -1)
+            checkpoint.save({"x": np.ones(3)}, ["one"])
+
+    monkeypatch.setattr(os, "fsync", save_meanwhile)
+    checkpoint.save({"x": np.zeros(3)}, ["one"])
+    found = [Checkpoint(path, {}).load(["one"]) for path in (checkpoint.path, checkpoint.before)]
+    assert [arrays["x"].tolist() for arrays in found if arrays] == [[0, 0, 0], [1, 1, 1]]
+
+
 @pytest.mark.parametrize(("steps", "every"), [(-1, 10), (3, 0)])
 def test_nonsense_is_refused(steps: int, every: int) -> None:
     with pytest.raises(GatewiseError, match=rf"must be at least 0 and 1, but are {steps} and {every}"):
