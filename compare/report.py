@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any
 from compare.environment import read_environment
 from compare.experiments.long.parts import PARTS
 from compare.figures.canvas import load_matplotlib
-from compare.full import Told, run_parts
+from compare.full import Told, forget_parts, run_parts
 from compare.pages import INDEX, PAGES, Index, Page
 from compare.processes import ReportFailedError, settings_of
 from compare.results import Results, Value, disagreements, environment, read_results, write_results
@@ -47,7 +46,8 @@ def make_report(out: Path, only: str | None, progress: Progress, told: Told | No
     if out.exists() and not out.is_dir():
         raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Give another --out.")
     kept = read_results(out / RESULTS) if (out / RESULTS).exists() else {}
-    long = {name: found for name, found in kept.pop(LONG, {}).items() if name in PARTS}
+    before = kept.pop(LONG, {})
+    long = {name: found for name, found in before.items() if name in PARTS} if isinstance(before, dict) else {}
     fresh = _run(pages, progress)
     if only is None:
         kept = {}
@@ -60,7 +60,7 @@ def make_report(out: Path, only: str | None, progress: Progress, told: Told | No
     progress("writing pages and figures")
     _write(out, results, pages)
     if parts:
-        shutil.rmtree(out / f".{LONG}")
+        forget_parts(parts, out / f".{LONG}")
     return results
 
 

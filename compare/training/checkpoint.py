@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,12 @@ class Checkpoint:
 
     Args:
         path: the file, ending in .npz, as a Path or its text; its folder is made when something is written.
-        settings: JSON's types; a checkpoint that was written under other settings is refused.
+        settings: what the training depends on beside its sides, of JSON's types; a checkpoint of other settings is refused.
         seconds: how long to train between two savings.
     """
 
     path: Path
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 20.0
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.training.checkpoint import Checkpoint
 from compare.training.parameters import is_stored, kind_of, reader
 from compare.training.together import train_together
 from compare.training.trajectory import Trajectory
@@ -18,7 +19,7 @@ Array = npt.NDArray[Any]
 Batch = tuple[Any, Array]
 
 
-def compare_training(
+def compare_training(  # noqa: PLR0913 - each by its name
     keras_model: Any,
     module: Any,
     batch_of: Callable[[int], Batch],
@@ -27,12 +28,15 @@ def compare_training(
     optimizer: Any,
     loss: Any,
     pairs: Sequence[tuple[Any, Any]] | None = None,
-    **recording: Any,
+    every: int = 10,
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Trajectory:
     """Train a Keras model and its port side by side: the same batches, the same loss, the same rule.
 
     Both are trained in place, and nothing is made equal first: copy the weights before, and freeze torch's second biases, or
-    the distances will show it.
+    the distances will show it. The gradient of an embedding is added up before Keras's optimizer gets it, as Keras's `fit` on
+    TensorFlow does not.
 
     Args:
         keras_model: built; on Keras's TensorFlow or torch backend.
@@ -44,7 +48,9 @@ def compare_training(
         loss: one of Keras's, or its name; the module's is `loss_like` of it. In float64 it must be made with dtype="float64".
         pairs: the Keras layers that have parameters, each with the torch module that stands for it; when None, all of either
             model in the order in which they were added.
-        recording: every, checkpoint and progress, as `compare.training.train_together` takes them.
+        every: how many steps between two measurements of the distances.
+        checkpoint: where to go on from, and what to write now and then, see `compare.training.train_together`.
+        progress: is told how many steps are finished, of how many.
 
     Returns:
         The losses of "keras" and "pytorch", and the distances by parameter, `LAYER.NAME`; an LSTM's two biases count by their
@@ -89,7 +95,7 @@ def compare_training(
         for name, side in sides.items():
             _require_determined(name, side, batch_of(0))
         _require_no_further_losses(keras_model)
-    return train_together(sides, batch_of, steps, **recording)
+    return train_together(sides, batch_of, steps, every=every, checkpoint=checkpoint, progress=progress)
 
 
 def _loss_object(loss: Any, model: Any) -> Any:

@@ -97,6 +97,21 @@ def test_an_interrupted_training_finishes_its_step_and_goes_on_to_the_same_end(t
     assert same(resumed, train_together(sides(), batch_of, 30))
 
 
+def test_batches_that_fail_cost_no_finished_step(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "run.npz")
+
+    def failing(step: int) -> float:
+        if step == 7:
+            raise OSError("no such file")
+        return batch_of(step)
+
+    with pytest.raises(OSError, match="no such file"):
+        train_together(sides(), failing, 30, checkpoint=checkpoint)
+    asked, batch = counted()
+    train_together(sides(), batch, 9, checkpoint=checkpoint)
+    assert asked == [7, 8]
+
+
 def test_a_training_that_begins_anew_instead_of_going_on_is_noticed(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "run.npz", {})
     with pytest.raises(KeyboardInterrupt):
