@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from compare.parity import ParityResult, assert_parity, check_parity
     from compare.returns import ReturnsMap, returns_map
-    from compare.training import Trajectory, compare_training
+    from compare.training import Checkpoint, Trajectory, compare_training
 
-__all__ = ["ParityResult", "ReturnsMap", "Trajectory", "assert_parity", "check_parity", "compare_training", "returns_map"]
+__all__ = [
+    "Checkpoint",
+    "ParityResult",
+    "ReturnsMap",
+    "Trajectory",
+    "assert_parity",
+    "check_parity",
+    "compare_training",
+    "returns_map",
+]
 
 _MODULES = {
     "ParityResult": "compare.parity",
@@ -21,6 +30,7 @@ _MODULES = {
     "check_parity": "compare.parity",
     "ReturnsMap": "compare.returns",
     "returns_map": "compare.returns",
+    "Checkpoint": "compare.training",
     "Trajectory": "compare.training",
     "compare_training": "compare.training",
 }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,20 +34,44 @@ def run_parts(parts: Mapping[str, Part], folder: Path, told: Told) -> dict[str, 
 
     Args:
         parts: by name.
-        folder: where checkpoints and finished results are kept; removing it, once its results stand elsewhere, is the
-            caller's.
+        folder: where checkpoints and finished results are kept, until `forget_parts` is told that they stand elsewhere.
         told: is told of progress.
 
     Raises:
         GatewiseError: for a part that fails and for files in the folder that are damaged or of other versions; the other parts
-            are run to their end first.
+            are run to their end first. For a folder that another run is using, at once.
         KeyboardInterrupt: when interrupted, once every part has written its checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _Lanes(folder, told) as lanes:
+    with _alone(folder), _Lanes(folder, told) as lanes:
         found = lanes.run(parts)
     versions = {name: environment(value) for name, value in read_environment().items()}
     return {name: {"environment": versions, **found[name]} for name in parts}
+
+
+def forget_parts(names: Iterable[str], folder: Path) -> None:
+    """Remove what is kept of parts, and with the last of them the folder."""
+    for name in names:
+        for path in folder.glob(f"{name}.*"):
+            path.unlink()
+    if not any(path.suffix in (".json", ".npz") for path in folder.iterdir()):
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep a second run out of a folder, as long as this process lives."""
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidValueError.because(
+                str(folder),
+                must="be used by one long run at a time",
+                but="is in use",
+                remedy="Wait until the other has ended, or give another --out.",
+            ) from error
+        yield
 
 
 class _Lanes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any
 from compare.environment import read_environment
 from compare.experiments.long.parts import PARTS
 from compare.figures.canvas import load_matplotlib
-from compare.full import Told, run_parts
+from compare.full import Told, forget_parts, run_parts
 from compare.pages import INDEX, PAGES, Index, Page
 from compare.processes import ReportFailedError, settings_of
 from compare.results import Results, Value, disagreements, environment, read_results, write_results
@@ -47,21 +46,21 @@ def make_report(out: Path, only: str | None, progress: Progress, told: Told | No
     if out.exists() and not out.is_dir():
         raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Give another --out.")
     kept = read_results(out / RESULTS) if (out / RESULTS).exists() else {}
-    long = {name: found for name, found in kept.pop(LONG, {}).items() if name in PARTS}
+    before = kept.pop(LONG, {})
+    long = {name: found for name, found in before.items() if name in PARTS} if isinstance(before, dict) else {}
     fresh = _run(pages, progress)
     if only is None:
         kept = {}
     _require_same_versions(kept, fresh)
-    if told is not None:
-        long |= run_parts(
-            {name: part for name, part in PARTS.items() if any(name in page.long for page in pages)}, out / f".{LONG}", told
-        )
+    parts = {name: part for name, part in PARTS.items() if told is not None and any(name in page.long for page in pages)}
+    if told is not None and parts:
+        long |= run_parts(parts, out / f".{LONG}", told)
     ordered = {name: long[name] for name in PARTS if name in long}
     results: dict[str, Any] = {**kept, **fresh, **({LONG: ordered} if ordered else {})}
     progress("writing pages and figures")
     _write(out, results, pages)
-    if told is not None:
-        shutil.rmtree(out / f".{LONG}")
+    if parts:
+        forget_parts(parts, out / f".{LONG}")
     return results
 
 

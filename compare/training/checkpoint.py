@@ -7,7 +7,8 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,22 @@ class Checkpoint:
     The last state but one is kept beside the last, so that a damaged file costs the steps since then and no more.
 
     Args:
-        path: the file, ending in .npz; its folder is made when something is written.
-        settings: JSON's types; a checkpoint that was written under other settings is refused.
+        path: the file, ending in .npz, as a Path or its text; its folder is made when something is written.
+        settings: what the training depends on beside its sides, of JSON's types; a checkpoint of other settings is refused.
         seconds: how long to train between two savings.
     """
 
     path: Path
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Refuse another ending, under which the files of two trainings could not be told apart."""
+        if Path(self.path).suffix != ".npz":
+            raise InvalidValueError.because(
+                "the path of a checkpoint", must="end in .npz", but=f"is {self.path}", remedy="Add the ending."
+            )
+        object.__setattr__(self, "path", Path(self.path))
 
     @property
     def before(self) -> Path:
@@ -53,8 +62,9 @@ class Checkpoint:
             arrays: by name, of NumPy's own dtypes.
             sides: the names of what is trained.
         """
-        fresh = self.keep_beside("new", {_SETTINGS: np.array(self._described(sides)), **arrays})
-        if self.path.exists():
+        # Named by the process, so that two on the same checkpoint write no file together.
+        fresh = self.keep_beside(f"new-{os.getpid()}", {_SETTINGS: np.array(self._described(sides)), **arrays})
+        with suppress(FileNotFoundError):
             self.path.replace(self.before)
         fresh.replace(self.path)
 

@@ -90,7 +90,7 @@ def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, a
             loss = loss_of(*batch)
         gradients = tape.gradient(loss, variables)
         if added_up:  # of an embedding there is a row for each token
-            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+            gradients = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
         optimizer.apply(gradients, variables)
         return loss
 

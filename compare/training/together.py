@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from compare.training.checkpoint import Checkpoint
 from compare.training.trajectory import Recording, Trajectory, below, from_arrays, to_arrays
-from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 
 Array = npt.NDArray[Any]
 
@@ -85,12 +85,15 @@ def train_together(
             remedy="Give the number of steps, and of those between two measurements.",
         )
     recording, done = _begin(sides, checkpoint, steps)
+    if not done:
+        _save(checkpoint, sides, recording)  # what cannot be written shows before the first step
     saved = time.monotonic()
     with _interruptions() as interrupted:
         while done < steps and not interrupted:
             if done % every == 0:
                 _measure(sides, recording, done)
-            batch = batch_of(done)
+            with _saving_on_failure(checkpoint, sides, recording):
+                batch = batch_of(done)
             losses = {name: float(side.step(batch)) for name, side in sides.items()}
             recording.add_losses(losses)
             _require_finite(losses, recording.trajectory, checkpoint)
@@ -102,8 +105,7 @@ def train_together(
                 saved = time.monotonic()
         if done == steps:
             _measure(sides, recording, done)
-        if checkpoint is not None:
-            _save(checkpoint, sides, recording)
+        _save(checkpoint, sides, recording)
     if interrupted:
         raise KeyboardInterrupt
     return recording.trajectory()
@@ -111,6 +113,13 @@ def train_together(
 
 def _begin(sides: Mapping[str, Side], checkpoint: Checkpoint | None, steps: int) -> tuple[Recording, int]:
     """Give what is recorded already, and how many steps that are, every side being where it was then."""
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+        raise InvalidTypeError.because(
+            "checkpoint",
+            must="be a compare.training.Checkpoint",
+            but=f"is {checkpoint!r}",
+            remedy="Make one: Checkpoint(path, settings={}).",
+        )
     arrays = checkpoint.load(sides) if checkpoint is not None else None
     begun = from_arrays(below(arrays, f"{_TRAJECTORY}/"), sides) if arrays is not None else None
     if checkpoint is not None and arrays is not None and begun is not None:
@@ -165,7 +174,18 @@ def _require_finite(losses: Mapping[str, float], recorded: Callable[[], Trajecto
     raise error
 
 
-def _save(checkpoint: Checkpoint, sides: Mapping[str, Side], recording: Recording) -> None:
+@contextmanager
+def _saving_on_failure(checkpoint: Checkpoint | None, sides: Mapping[str, Side], recording: Recording) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        _save(checkpoint, sides, recording)
+        raise
+
+
+def _save(checkpoint: Checkpoint | None, sides: Mapping[str, Side], recording: Recording) -> None:
+    if checkpoint is None:
+        return
     arrays = {f"{_TRAJECTORY}/{name}": array for name, array in to_arrays(recording.trajectory()).items()}
     for place, side in enumerate(sides.values()):
         arrays |= {f"{_SIDES}/{place}/{name}": array for name, array in side.state().items()}

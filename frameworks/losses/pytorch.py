@@ -47,7 +47,7 @@ class KerasLoss(nn.Module):
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         """Give the loss: a scalar, or that of each element, (*batch,), where nothing is reduced."""
         if self.name != "SparseCategoricalCrossentropy":
-            target = target.to(prediction.dtype)  # as Keras casts it
+            prediction, target = _of_one_rank(prediction, target.to(prediction.dtype))  # as Keras casts it
         each, counts = RULES[self.name](prediction, target, **self.settings)
         if mask is not None:
             counts = mask if counts is None else counts & mask
@@ -64,6 +64,20 @@ class KerasLoss(nn.Module):
     def extra_repr(self) -> str:
         """Show the rule and its settings."""
         return ", ".join([self.name, *(f"{name}={value!r}" for name, value in self.settings.items()), self.reduction])
+
+
+def _of_one_rank(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Take a last axis of length 1 away where the other has none, as Keras does: (batch, 1) and (batch,) would broadcast.
+
+    Of vectors both keep the axis.
+
+    Source: keras/src/losses/loss.py, `squeeze_or_expand_to_same_rank`.
+    """
+    if one.ndim < other.ndim:
+        return _of_one_rank(other, one)[::-1]
+    if one.ndim != other.ndim + 1 or one.shape[-1] != 1:
+        return one, other
+    return (one, other.unsqueeze(-1)) if other.ndim == 1 else (one.squeeze(-1), other)
 
 
 def _mean_squared(prediction: Tensor, target: Tensor) -> tuple[Tensor, None]:

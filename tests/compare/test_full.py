@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from compare import cli
+from compare import cli, report
 from compare.experiments.long.parts import PARTS, Part
-from compare.full import run_parts
+from compare.full import forget_parts, run_parts
 from compare.pages import PAGES
 from compare.studies.translation.defaults import DEFAULTS
 from frameworks import GatewiseError
@@ -77,7 +78,7 @@ INTERRUPTED = """\
 import json, sys
 from pathlib import Path
 from compare.experiments.long.parts import Part
-from compare.full import run_parts
+from compare.full import forget_parts, run_parts
 parts = {name: Part(**fields) for name, fields in json.loads(sys.argv[1]).items()}
 try:
     run_parts(parts, Path(sys.argv[2]), lambda *news: print(*news, flush=True))
@@ -140,6 +141,36 @@ def test_a_part_that_fails_is_told_with_its_message_and_the_other_is_finished(tm
     with pytest.raises(GatewiseError, match=r"the long run short must run to its end, but ended(?s:.)*ValueError: no rate"):
         run_parts({"short": failing, "long": parts["long"]}, tmp_path / "kept", lambda *news: None)
     assert (tmp_path / "kept" / "long.json").exists()
+
+
+def test_a_page_without_long_runs_leaves_what_those_of_another_have_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "_run", lambda *_: {"environment": {}})
+    monkeypatch.setattr(report, "_write", lambda *_: None)
+    finished = tmp_path / ".long" / f"{next(iter(PARTS))}.npz"
+    finished.parent.mkdir()
+    finished.write_bytes(b"steps")
+    report.make_report(tmp_path, "weights", print, lambda *_: None)
+    assert finished.exists()
+
+
+def test_a_folder_that_another_run_uses_is_refused(tmp_path: Path, parts: dict[str, Part]) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    with (folder / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(GatewiseError, match="must be used by one long run at a time, but is in use"):
+            run_parts({"short": parts["short"]}, folder, lambda *news: None)
+
+
+def test_what_is_kept_of_other_parts_stays_until_the_last_is_told(tmp_path: Path, parts: dict[str, Part]) -> None:
+    folder = tmp_path / "kept"
+    run_parts(parts, folder, lambda *news: None)
+    forget_parts(["short"], folder)
+    assert {path.name.partition(".")[0] for path in folder.iterdir()} == {"long", "lock"}
+    forget_parts(["long"], folder)
+    assert not folder.exists()
 
 
 def test_check_runs_the_short_versions_alone(capsys: pytest.CaptureFixture[str]) -> None:

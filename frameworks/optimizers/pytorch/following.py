@@ -30,7 +30,7 @@ class Pairing:
         parameter: torch's.
         variable: Keras's; None where there is nothing to carry, so that nobody needs to know.
         carry: turns an array shaped as the variable into one shaped as the parameter.
-        transposes: whether that exchanges the last two axes.
+        transposes: whether that reverses the axes.
     """
 
     parameter: nn.Parameter

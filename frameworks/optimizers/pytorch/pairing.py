@@ -46,7 +46,9 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
         _require_count(len(given), variables)
         return [_pair_variable(*one) for one in zip(variables, given, strict=True)]
     known = {variable.path: variable for variable in variables or ()}
-    found = [pairing for one in given for pairing in _pair_one(one, known)]
+    pairings = [pairing for one in given for pairing in _pair_one(one, known)]
+    found = list({(id(pairing.variable), id(pairing.parameter)): pairing for pairing in pairings}.values())
+    _require_trained(found, variables)
     paired = {id(pairing.variable) for pairing in found}
     missing = [variable.path for variable in variables or () if id(variable) not in paired]
     if missing:
@@ -57,6 +59,27 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
             remedy="Add a pair for each.",
         )
     return found
+
+
+def _require_trained(pairings: list[Pairing], variables: list[Any] | None) -> None:
+    """Refuse what one side would train and the other not, and what one side would train twice."""
+    trained = {id(variable) for variable in variables or ()}
+    frozen = [pairing.variable.path for pairing in pairings if variables is not None and id(pairing.variable) not in trained]
+    if frozen or not pairings:
+        raise InvalidValueError.because(
+            "the parameters",
+            must="stand for variables that the Keras optimizer trains",
+            but=f"stand for {', '.join(frozen)}" if frozen else "are all frozen",
+            remedy="Freeze the same layers on both sides: layer.trainable = False there, module.requires_grad_(False) here.",
+        )
+    count = len({id(pairing.parameter) for pairing in pairings})
+    if count != len(pairings):
+        raise InvalidValueError.because(
+            "the parameters",
+            must="stand for one variable each",
+            but=f"are {count} for {len(pairings)} variables",
+            remedy="Share the same layers on both sides.",
+        )
 
 
 def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
@@ -80,9 +103,8 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
     elif isinstance(torch_side, nn.Module):
         trained = [one for one in torch_side.parameters() if one.requires_grad]
         _require_count(len(trained), keras_side.trainable_variables)
-        transposed = isinstance(torch_side, nn.Linear)
         for variable, parameter in zip(keras_side.trainable_variables, trained, strict=True):
-            yield _checked(variable, parameter, transposes=transposed and parameter.ndim == 2)
+            yield _pair_of_layer(torch_side, variable, parameter)
     elif isinstance(keras_side, str) and keras_side not in known:
         raise InvalidValueError.because(
             "a path among the pairs",
@@ -92,6 +114,14 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
         )
     else:
         yield _pair_variable(known.get(keras_side) if isinstance(keras_side, str) else keras_side, torch_side)
+
+
+def _pair_of_layer(module: nn.Module, variable: Any, parameter: nn.Parameter) -> Pairing:
+    """Pair by what is known of the module; a matrix of any other, such as a model of several, by shape and values."""
+    known = parameter.ndim == 1 or isinstance(module, (nn.Linear, nn.Embedding, nn.Conv1d))
+    if parameter.ndim == 2 and not known:
+        return _pair_variable(variable, parameter)
+    return _checked(variable, parameter, transposes=parameter.ndim > 1 and isinstance(module, (nn.Linear, nn.Conv1d)))
 
 
 def _pair_variable(variable: Any, parameter: nn.Parameter) -> Pairing:

@@ -175,7 +175,15 @@ def _require_unconstrained(pairings: list[Pairing]) -> None:
 
 
 def _require_whole(pairings: list[Pairing], kind: str, settings: Mapping[str, Any]) -> None:
-    """Refuse two parameters for one variable, as biases are, where Keras looks at the variable as a whole."""
+    """Refuse what is split or turned in torch, as biases and windows are, where Keras looks at the variable as a whole."""
+    for pairing in pairings:
+        if kind == "Adafactor" and pairing.transposes and pairing.parameter.ndim > 2:
+            raise NoCounterpartError.because(
+                f"the variable {pairing.variable.path} under keras.optimizers.Adafactor",
+                must="be a matrix, of which it keeps the means of rows and columns",
+                but=f"has shape {tuple(pairing.variable.shape)}, whose last two axes are others in torch",
+                remedy="Choose an optimizer that goes by element, such as Adam.",
+            )
     shares: dict[int, list[Pairing]] = {}
     for pairing in pairings:
         shares.setdefault(id(pairing.variable), []).append(pairing)

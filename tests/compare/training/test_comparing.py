@@ -163,6 +163,127 @@ def test_what_cannot_be_trained_alike_is_refused_before_the_first_step() -> None
     refused("adds 1 losses of its own", *build(kernel_regularizer="l2"))
 
 
+def dense_pair(units: int = 3, **arguments: Any) -> tuple[Any, nn.Linear]:
+    """A Dense layer and the Linear that computes the same."""
+    layer = keras.layers.Dense(units, dtype="float64", **arguments)
+    layer.build((None, 4))
+    linear = nn.Linear(4, units).double()
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(to_numpy(layer.kernel)).T)
+        linear.bias.copy_(torch.from_numpy(to_numpy(layer.bias)))
+    return layer, linear
+
+
+def rows_of(step: int, classes: int = 3) -> tuple[Any, Any]:
+    rng = np.random.default_rng(step)
+    return rng.normal(size=(8, 4)), rng.normal(size=(8, classes))
+
+
+def mean_squared() -> Any:
+    return keras.losses.MeanSquaredError(dtype="float64")
+
+
+def distance(model: Any, module: nn.Module, batches: Any) -> float:
+    """How far four steps of training lead apart."""
+    found = compare_training(model, module, batches, 4, optimizer=keras.optimizers.Adam(0.05), loss=mean_squared())
+    return float(max(found.farthest("pytorch").max(), found.loss_gap("pytorch").max()))
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("kind", [list, tuple, dict])
+def test_several_inputs_are_given_to_the_module_as_to_the_model(kind: Any) -> None:
+    class Product(nn.Module):
+        def __init__(self, one: nn.Module, other: nn.Module) -> None:
+            super().__init__()
+            self.one, self.other = one, other
+
+        def forward(self, inputs: Any) -> Any:
+            one, other = inputs.values() if isinstance(inputs, dict) else inputs
+            return self.one(one) * self.other(other)
+
+    (first, one), (second, other) = dense_pair(), dense_pair()
+    inputs = [keras.Input((4,), dtype="float64", name=name) for name in ("a", "b")]
+    model = keras.Model(inputs, first(inputs[0]) * second(inputs[1]))
+
+    def batches(step: int) -> Any:
+        arrays = [rows_of(step)[0], rows_of(step + 100)[0]]
+        return dict(zip(("a", "b"), arrays, strict=True)) if kind is dict else kind(arrays), rows_of(step)[1]
+
+    assert distance(model, Product(one, other), batches) < 1e-12
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_layer_that_two_places_share_is_trained_once() -> None:
+    (first, one), (second, other) = dense_pair(4), dense_pair(4)
+    inner = keras.Sequential([keras.Input((4,), dtype="float64"), first, second])
+    inputs = keras.Input((4,), dtype="float64")
+    model = keras.Model(inputs, inner(first(inputs)))
+    assert distance(model, nn.Sequential(one, nn.Sequential(one, other)), lambda step: rows_of(step, 4)) < 1e-12
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_layer_that_the_loss_does_not_reach_stays_where_it_is() -> None:
+    class Idle(keras.Model):  # type: ignore[misc]
+        def __init__(self, used: Any, idle: Any) -> None:
+            super().__init__(dtype="float64")
+            self.used, self.idle = used, idle
+
+        def call(self, inputs: Any) -> Any:
+            return self.used(inputs)
+
+    class Port(nn.Module):
+        def __init__(self, used: nn.Module, idle: nn.Module) -> None:
+            super().__init__()
+            self.used, self.idle = used, idle
+
+        def forward(self, inputs: Any) -> Any:
+            return self.used(inputs)
+
+    (first, one), (second, other) = dense_pair(), dense_pair()
+    model = Idle(first, second)
+    model(rows_of(0)[0])
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        assert distance(model, Port(one, other), rows_of) < 1e-12
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_mask_that_reaches_the_loss_is_refused() -> None:
+    dtype = {"dtype": "float64"}
+    inputs = keras.Input((TIME,), dtype="int32")
+    embedding = keras.layers.Embedding(WORDS, 4, mask_zero=True, **dtype)
+    layer, linear = dense_pair(CLASSES)
+    module = nn.Sequential(nn.Embedding(WORDS, 4), linear).double()
+    refused("every time step counts in the loss", keras.Model(inputs, layer(embedding(inputs))), module)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_dropout_of_the_module_is_refused_in_whichever_mode_it_comes() -> None:
+    model, port = build()
+    port.dropout.p = 0.5
+    refused("the training of pytorch must depend on parameters and batches alone", model, port.eval())
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_what_one_side_alone_would_train_is_refused() -> None:
+    model, port = build()
+    model.layers[1].trainable = False
+    refused(r"must stand for variables that the Keras optimizer trains, but stand for .*lstm_cell/kernel", model, port)
+    model, port = build()
+    port.register_parameter("scale", nn.Parameter(torch.ones(1)))
+    refused("must all pair up with variables of the Keras model, but leave scale", model, port)
+    model, port = build()
+    model.trainable = False
+    refused("but are all frozen", model, port.requires_grad_(requires_grad=False))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_what_is_no_training_at_all_is_refused_with_its_reason() -> None:
+    model, port = build()
+    refused("the optimizer must be one of Keras, but is 'adam'", model, port, optimizer="adam")
+    refused("must be one number a batch", model, port, loss=loss(reduction="none"))
+    refused("the Keras model must be built", keras.Sequential([keras.layers.Dense(3)]), port)
+
+
 @pytest.mark.usefixtures("eagerly")
 def test_a_diverging_training_is_stopped_with_its_steps_on_record() -> None:
     model, port = build()

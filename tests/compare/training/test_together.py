@@ -97,6 +97,21 @@ def test_an_interrupted_training_finishes_its_step_and_goes_on_to_the_same_end(t
     assert same(resumed, train_together(sides(), batch_of, 30))
 
 
+def test_batches_that_fail_cost_no_finished_step(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "run.npz")
+
+    def failing(step: int) -> float:
+        if step == 7:
+            raise OSError("no such file")
+        return batch_of(step)
+
+    with pytest.raises(OSError, match="no such file"):
+        train_together(sides(), failing, 30, checkpoint=checkpoint)
+    asked, batch = counted()
+    train_together(sides(), batch, 9, checkpoint=checkpoint)
+    assert asked == [7, 8]
+
+
 def test_a_training_that_begins_anew_instead_of_going_on_is_noticed(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "run.npz", {})
     with pytest.raises(KeyboardInterrupt):
@@ -162,6 +177,38 @@ def test_a_loss_that_is_not_finite_stops_with_every_step_until_then(tmp_path: Pa
 def test_parameters_that_do_not_pair_up_are_named_before_the_first_step() -> None:
     with pytest.raises(GatewiseError, match=r"but x is not there where one's is \(2,\), and 1 others do not either"):
         train_together({"one": Slope(1.0), "other": Slope(1.0, name="y")}, batch_of, 3)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_step(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    asked, batch = counted()
+    with pytest.raises(OSError, match="file"):
+        train_together(sides(), batch, 3, checkpoint=Checkpoint(tmp_path / "file" / "run.npz", {}))
+    assert not asked
+
+
+def test_what_is_no_checkpoint_or_cannot_be_told_from_another_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GatewiseError, match=r"checkpoint must be a compare\.training\.Checkpoint, but is 'run\.npz'"):
+        train_together(sides(), batch_of, 3, checkpoint="run.npz")  # type: ignore[arg-type]
+    with pytest.raises(GatewiseError, match=r"must end in \.npz, but is .*run\.1"):
+        Checkpoint(tmp_path / "run.1", {})
+    train_together(sides(), batch_of, 3, checkpoint=Checkpoint(str(tmp_path / "run.npz"), {}))  # type: ignore[arg-type]
+    assert (tmp_path / "run.npz").exists()
+
+
+def test_two_processes_that_save_at_once_leave_both_files_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = Checkpoint(tmp_path / "run.npz", {})
+
+    def save_meanwhile(_: int) -> None:
+        monkeypatch.undo()
+        with monkeypatch.context() as other:
+            other.setattr(os, "getpid", lambda: -1)
+            checkpoint.save({"x": np.ones(3)}, ["one"])
+
+    monkeypatch.setattr(os, "fsync", save_meanwhile)
+    checkpoint.save({"x": np.zeros(3)}, ["one"])
+    found = [Checkpoint(path, {}).load(["one"]) for path in (checkpoint.path, checkpoint.before)]
+    assert [arrays["x"].tolist() for arrays in found if arrays] == [[0, 0, 0], [1, 1, 1]]
 
 
 @pytest.mark.parametrize(("steps", "every"), [(-1, 10), (3, 0)])

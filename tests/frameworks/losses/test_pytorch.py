@@ -56,6 +56,16 @@ def test_the_value_is_that_of_keras(name: str, settings: dict[str, Any]) -> None
     np.testing.assert_allclose(ours.numpy(), to_numpy(theirs(target, prediction)), rtol=allowed, atol=allowed)
 
 
+@pytest.mark.parametrize(("name", "settings"), CASES[:6])
+@pytest.mark.parametrize("shapes", [((4, 1), (4,)), ((4,), (4, 1)), ((4, 5, 1), (4, 5)), ((4, 5), (4, 5, 1))])
+def test_a_last_axis_of_one_is_not_broadcast_to_a_table(name: str, settings: dict[str, Any], shapes: Any) -> None:
+    rng = np.random.default_rng(5)
+    prediction, target = (rng.uniform(0.1, 0.9, shape) for shape in shapes)
+    theirs = getattr(keras.losses, name)(dtype="float64", **settings)
+    ours = loss_like(theirs)(torch.tensor(prediction), torch.tensor(target))
+    np.testing.assert_allclose(ours.numpy(), to_numpy(theirs(target, prediction)), rtol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "settings"), [case for case in CASES if case[1].get("reduction") != "none"])
 def test_the_gradient_is_that_of_keras(name: str, settings: dict[str, Any]) -> None:
     import tensorflow as tf

@@ -91,6 +91,53 @@ def test_a_square_kernel_is_carried_by_its_values_or_as_a_layer() -> None:
     assert not np.allclose(expected, expected.T)
 
 
+def test_square_kernels_of_a_whole_model_are_carried_as_torch_has_them() -> None:
+    import keras
+    import torch
+
+    layers = [keras.layers.Dense(3, dtype="float64") for _ in range(2)]
+    model = keras.Sequential([keras.Input((3,), dtype="float64"), *layers])
+    optimizer = keras.optimizers.Adam(0.1)
+    optimizer.build(model.trainable_variables)
+    rng = np.random.default_rng(0)
+    optimizer.apply([keras.ops.convert_to_tensor(rng.normal(size=one.shape)) for one in model.trainable_variables])
+    module = torch.nn.Sequential(*(linear(layer) for layer in layers))
+    follower = optimizer_like(optimizer, [(model, module)])
+    for part, slot in zip(module, optimizer._momentums[::2], strict=True):
+        np.testing.assert_allclose(follower.state[part.weight]["momentum"], slot.numpy().T, rtol=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3, 4), (3, 3, 3)])
+def test_the_kernel_of_a_convolution_is_carried_with_its_axes_in_reverse(sizes: tuple[int, int, int], refused: Any) -> None:
+    import keras
+    import torch
+
+    window, inputs, filters = sizes
+    layer = keras.layers.Conv1D(filters, window, dtype="float64")
+    layer.build((None, None, inputs))
+    module = torch.nn.Conv1d(inputs, filters, window).double()
+    optimizer = keras.optimizers.Adam(0.1)
+    optimizer.build(layer.trainable_variables)
+    rng = np.random.default_rng(0)
+    optimizer.apply([keras.ops.convert_to_tensor(rng.normal(size=one.shape)) for one in layer.trainable_variables])
+    follower = optimizer_like(optimizer, [(layer, module)])
+    np.testing.assert_array_equal(follower.state[module.weight]["momentum"], optimizer._momentums[0].numpy().T)
+    with refused("whose last two axes are others in torch"):
+        optimizer_like(keras.optimizers.Adafactor(), [(layer, module)])
+
+
+def test_what_one_side_trains_twice_or_alone_is_refused_by_name(refused: Any) -> None:
+    layer, optimizer = trained()
+    module = linear(layer)
+    twice, _ = trained()
+    twice.set_weights(layer.get_weights())
+    module.bias.requires_grad = False
+    with refused("are 1 for 2 variables"):
+        optimizer_like(type(optimizer)(0.1), [(layer.kernel, module.weight), (twice.kernel, module.weight)])
+    with refused(f"but stand for {twice.kernel.path}"):
+        optimizer_like(optimizer, [(layer, linear(layer)), (twice.kernel, module.weight)])
+
+
 def test_what_does_not_pair_up_is_refused_by_name(refused: Any) -> None:
     import torch
 
