@@ -6,7 +6,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,22 @@ class StoredArray:
         if array.nbytes:
             self.read_into(self.start, array.reshape(-1).view(np.uint8).data)
         return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    def block(self, rows: slice, columns: slice) -> Array:
+        """Read some rows and columns of a matrix, both slices with their ends, into an array of its own, as `read` does."""
+        width, length = columns.stop - columns.start, self.shape[1]
+        if width == length:
+            return replace(self, shape=(rows.stop - rows.start, length), start=self.start + rows.start * self._pitch).read()
+        array: Array = np.empty((rows.stop - rows.start, width), self.dtype)
+        first = self.start + rows.start * self._pitch + columns.start * self.dtype.itemsize
+        for row, line in enumerate(array.view(np.uint8)):
+            self.read_into(first + row * self._pitch, line.data)
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    @property
+    def _pitch(self) -> int:
+        """Bytes from one row of a matrix to the next."""
+        return self.shape[1] * self.dtype.itemsize
 
 
 def open_source(path: Path) -> Source:
