@@ -52,6 +52,7 @@ MODULES: Mapping[str, Module] = MappingProxyType(
 
 _KERAS: Mapping[str, str] = {
     **{module.name: kind for kind, module in MODULES.items() if module.name},
+    "BatchNorm": "BatchNormalization",
     "BatchNorm2d": "BatchNormalization",
     "BatchNorm3d": "BatchNormalization",
 }
@@ -82,6 +83,8 @@ def places(layer: StoredLayer) -> Iterator[tuple[int, int, str, str]]:
 
 def fits_torch(layer: StoredLayer) -> bool:
     """Tell whether a module of torch.nn with these arrays computes the layer, whatever is done with its results."""
+    if layer.arguments.get("proj_size"):  # torch's own, of which there is no spec
+        return True
     try:
         spec = layer.spec
     except NoCounterpartError:

@@ -151,7 +151,7 @@ class StoredLayer:
     @property
     def is_cell(self) -> bool:
         """Whether it is a bare cell."""
-        return self.options is not None and self.options.nesting == "cell"
+        return self.class_name.endswith("Cell") if self.options is None else self.options.nesting == "cell"
 
     @property
     def zeroes_masked_steps(self) -> bool:
@@ -181,8 +181,12 @@ class StoredLayer:
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Compute the layer in NumPy, by no framework, see `Adapter.forward`."""
+        backwards = self.options is not None and self.options.go_backwards
+        if backwards:
+            inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
         found = run_reference(self.weights, self.spec, inputs, initial_state, mask, zero_masked=self.zeroes_masked_steps)
         arrays = {each.name: getattr(found, each.name) for each in fields(found)}
+        arrays["output"] = arrays["output"][:, ::-1] if backwards else arrays["output"]
         return RecurrentOutput(**{name: None if one is None else one.astype(self.spec.dtype) for name, one in arrays.items()})
 
     def _require_alike(self, wanted: RecurrentSpec, found: RecurrentSpec, place: str) -> None:

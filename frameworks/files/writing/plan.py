@@ -71,11 +71,17 @@ def _held(name: str, adapter: Adapter) -> StoredLayer:
     return StoredLayer(
         name=name,
         origin="pytorch" if adapter.options is None else "keras",
-        class_name=type(adapter.native).__name__,
+        class_name=f"{'nn.' * (adapter.options is None)}{type(adapter.native).__name__}",
         cells=cells,
         options=adapter.options,
-        arguments=MappingProxyType({"dropout": adapter.dropout} if adapter.dropout else {}),
+        arguments=MappingProxyType(_arguments(adapter)),
     )
+
+
+def _arguments(adapter: Adapter) -> dict[str, Any]:
+    order = getattr(adapter.native, "batch_first", None)
+    said = {"batch_first": order if adapter.options is None else None, "dropout": adapter.dropout or None}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _held_cell(adapter: Adapter, layer: int, direction: int) -> StoredCell:

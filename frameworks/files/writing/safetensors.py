@@ -12,6 +12,7 @@ from pathlib import Path
 from frameworks.errors import InvalidTypeError
 from frameworks.files.naming import DESCRIPTION
 from frameworks.files.writing.plan import Layer, Written
+from frameworks.files.writing.tensors import ahead
 from frameworks.files.writing.torch_layout import lay_out
 
 DTYPES = {
@@ -40,7 +41,6 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for tensor in tensors.values():
-            for block in tensor.blocks():
-                file.write(block.astype(tensor.dtype, copy=False).data)
+        for block in ahead(block for tensor in tensors.values() for block in tensor.blocks()):
+            file.write(block.data)
     return laid.written

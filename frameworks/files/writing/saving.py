@@ -12,6 +12,7 @@ from typing import Any
 from frameworks.errors import InvalidValueError, MissingFrameworkError
 from frameworks.files.writing.plan import Written, layers_of
 from frameworks.files.writing.replacing import replacing
+from frameworks.registry import quiet_stderr
 
 _HERE = "frameworks.files.writing"
 
@@ -56,7 +57,8 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
     given = layers_of(layers)
     module, function = WRITERS[ending]
     try:
-        write = getattr(import_module(module), function)
+        with quiet_stderr():
+            write = getattr(import_module(module), function)
     except ImportError as error:
         raise MissingFrameworkError.because(
             f"what writes {ending}",

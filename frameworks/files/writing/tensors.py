@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +46,16 @@ class Tensor:
     def nbytes(self) -> int:
         """Bytes of all elements."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+
+def ahead(blocks: Iterator[Array]) -> Iterator[Array]:
+    """Give the same blocks, each being made by another thread while the one before is written."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = maker.submit(next, blocks, None)
+            yield block
+            del block
 
 
 def unchanged(array: StoredArray) -> Tensor:
@@ -140,6 +151,9 @@ def _read_gates(cell: StoredCell, part: str, box: Box, wanted: tuple[str, ...]) 
         whole = cell.layout.views({stored.name: array.read()}, spec, 0)[part]
         along = slice(None), *(box.get(axis, slice(None)) for axis in (_rows_of(part), "hidden"))
         return [whole[along][gates.index(gate)] for gate in wanted]
+    if "gate" not in box and any(group[-1] in box for group in stored.groups if len(group) == 2):
+        # A part of every gate's block is not one range.
+        return [one for gate in wanted for one in _read_gates(cell, part, {**box, "gate": slice(0, 1)}, (gate,))]
     if "gate" in box:
         at = gates.index(wanted[0])
         box, gates = {**box, "gate": slice(at, at + 1)}, wanted

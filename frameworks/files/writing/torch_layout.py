@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from frameworks.counterparts import LAYER_NAMES, find_limits
@@ -93,30 +93,23 @@ def _is_channelwise(layer: OtherLayer) -> bool:
 
 def _tell_recurrent(layer: StoredLayer) -> Written:
     place = next(places(layer))[2]
-    if fits_torch(layer):
-        spec = layer.spec
-        name = LAYER_NAMES["pytorch"][spec.cell] + "Cell" * layer.is_cell
-        further: dict[str, tuple[Any, Any]] = {
-            "num_layers": (spec.num_layers, 1),
-            "bidirectional": (spec.bidirectional, False),
-            "bias": (spec.bias, True),
-        }
-        if spec.activation != "tanh":
-            further["nonlinearity"] = (repr(spec.activation), "")
-        if layer.arguments.get("proj_size"):
-            further["proj_size"] = (layer.arguments["proj_size"], 0)
-        arguments = [f"{name}={value}" for name, (value, default) in further.items() if value != default]
-        sizes = [str(spec.input_size), str(spec.hidden_size)]
-        calls = find_limits(spec, "pytorch", layer.options)
-        beware = tuple(f"{limit.field}={value!r}: {limit.why}" for limit, value in calls)
-        return Written(layer.name, layer.class_name, f"{name}({', '.join([*sizes, *arguments])})", place, beware)
-    return Written(
-        layer.name,
-        layer.class_name,
-        "weights for .emulate",
-        place,
-        (f"{_why_not(layer)}; so its arrays lie under `{EMULATED}`, where no module of torch.nn finds them",),
-    )
+    if not fits_torch(layer):
+        beware = f"{_why_not(layer)}; so its arrays lie under `{EMULATED}`, where no module of torch.nn finds them"
+        return Written(layer.name, layer.class_name, "weights for .emulate", place, (beware,))
+    first, count, two = layer.cells[0][0].spec, len(layer.cells), len(layer.cells[0]) == 2
+    further: dict[str, tuple[Any, Any]] = {
+        "num_layers": (count, 1),
+        "bidirectional": (two, False),
+        "bias": (first.bias, True),
+        "nonlinearity": (first.activation, "tanh"),
+        "proj_size": (layer.arguments.get("proj_size", 0), 0),
+    }
+    arguments = [f"{name}={value!r}" for name, (value, default) in further.items() if value != default]
+    kind = LAYER_NAMES["pytorch"][first.cell] + "Cell" * layer.is_cell
+    becomes = f"{kind}({', '.join([str(first.input_size), str(first.hidden_size), *arguments])})"
+    calls = find_limits(replace(first, bidirectional=two), "pytorch", layer.options)
+    beware_of = tuple(f"{limit.field}={value!r}: {limit.why}" for limit, value in calls)
+    return Written(layer.name, layer.class_name, becomes, place, beware_of)
 
 
 def _why_not(layer: StoredLayer) -> str:

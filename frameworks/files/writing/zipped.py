@@ -12,7 +12,7 @@ import pickle
 import pickletools
 import struct
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 from frameworks.errors import InvalidTypeError
 from frameworks.files.naming import DESCRIPTION
 from frameworks.files.writing.plan import Layer, Written
-from frameworks.files.writing.tensors import Tensor
+from frameworks.files.writing.tensors import Tensor, ahead
 from frameworks.files.writing.torch_layout import lay_out
 
 ROOT, ALIGNMENT = "archive", 64
@@ -45,7 +45,7 @@ def write_npz(path: Path, layers: list[Layer]) -> list[Written]:
         text = np.frombuffer(laid.description.encode(), np.uint8)
         _add(archive, f"{DESCRIPTION}.npy", _npy_head(text.shape, text.dtype), [text])
         for name, tensor in laid.tensors.items():
-            _add(archive, f"{name}.npy", _npy_head(tensor.shape, tensor.dtype), _blocks(tensor), tensor.nbytes)
+            _add(archive, f"{name}.npy", _npy_head(tensor.shape, tensor.dtype), ahead(tensor.blocks()), tensor.nbytes)
     return laid.written
 
 
@@ -56,7 +56,7 @@ def write_pt(path: Path, layers: list[Layer]) -> list[Written]:
         _add(archive, f"{ROOT}/data.pkl", _state_dict(laid.tensors))
         _add(archive, f"{ROOT}/byteorder", b"little")
         for number, tensor in enumerate(laid.tensors.values()):
-            _add(archive, f"{ROOT}/data/{number}", b"", _blocks(tensor), tensor.nbytes)
+            _add(archive, f"{ROOT}/data/{number}", b"", ahead(tensor.blocks()), tensor.nbytes)
         _add(archive, f"{ROOT}/extra/{DESCRIPTION}.json", laid.description.encode())
         _add(archive, f"{ROOT}/version", b"3\n")
     return laid.written
@@ -72,10 +72,6 @@ def _add(archive: zipfile.ZipFile, name: str, head: bytes, blocks: Iterable[Any]
         file.write(head)
         for block in blocks:
             file.write(block.data)
-
-
-def _blocks(tensor: Tensor) -> Iterator[Any]:
-    return (block.astype(tensor.dtype, copy=False) for block in tensor.blocks())
 
 
 def _npy_head(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
