@@ -45,10 +45,9 @@ def compare_own_calls(
 
 
 def _own_call(side: Adapter, call: Call) -> list[Array] | None:
-    own = getattr(side, "call", None)  # a layer in a file has none
-    if side.options is None or side.is_cell or own is None:
+    if side.options is None or side.is_cell or not hasattr(side, "call"):  # a layer in a file is not called
         return None
-    return _leaves(own(call.inputs, call.initial_state, call.mask))
+    return _leaves(side.call(call.inputs, call.initial_state, call.mask))
 
 
 def _against_map(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks import copying, registry
-from frameworks.adapter import Mask, States
+from frameworks.adapter import Mask, States, check_call
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
 from frameworks.files.source import StoredArray
 from frameworks.layouts import Layout
@@ -182,11 +182,14 @@ class StoredLayer:
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Compute the layer in NumPy, by no framework, see `Adapter.forward`."""
         backwards = self.options is not None and self.options.go_backwards
-        if backwards:
-            inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
-        found = run_reference(self.weights, self.spec, inputs, initial_state, mask, zero_masked=self.zeroes_masked_steps)
+        way = slice(None, None, -1 if backwards else 1)
+        check_call(self.spec, inputs, initial_state, mask)
+        turned = None if mask is None else mask[:, way]
+        found = run_reference(
+            self.weights, self.spec, inputs[:, way], initial_state, turned, zero_masked=self.zeroes_masked_steps
+        )
         arrays = {each.name: getattr(found, each.name) for each in fields(found)}
-        arrays["output"] = arrays["output"][:, ::-1] if backwards else arrays["output"]
+        arrays["output"] = arrays["output"][:, way]
         return RecurrentOutput(**{name: None if one is None else one.astype(self.spec.dtype) for name, one in arrays.items()})
 
     def _require_alike(self, wanted: RecurrentSpec, found: RecurrentSpec, place: str) -> None:
