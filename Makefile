@@ -34,6 +34,7 @@ bench: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/bench_copying.py
 	$(BIN)/python tests/benchmarks/bench_optimizers.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_emulation.py
+	$(BIN)/python tests/benchmarks/bench_files.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,8 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import InvalidValueError, MissingFrameworkError
+from frameworks.files.source import recycling
 from frameworks.files.writing.plan import Written, layers_of
 from frameworks.files.writing.replacing import replacing
+from frameworks.files.writing.tensors import BLOCK
 from frameworks.registry import quiet_stderr
 
 _HERE = "frameworks.files.writing"
@@ -66,6 +68,6 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
             but=f"importing it failed with: {error}",
             remedy="Install it with: pip install 'gatewise[files,tensorflow]'.",
         ) from error
-    with replacing(target, force=force) as beside:
+    with replacing(target, force=force) as beside, recycling(BLOCK):
         written: list[Written] = write(beside, given)
     return written

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks.copying import fill
-from frameworks.files.source import StoredArray
+from frameworks.files.source import StoredArray, empty
 from frameworks.files.stored import StoredCell
 from frameworks.layouts import Layout, Stored, axis_sizes
 from frameworks.transpose import copy_arrays
@@ -84,7 +84,7 @@ def transposed(array: StoredArray, axes: tuple[int, ...]) -> Tensor:
             return
         rows, columns = array.shape
         for part in _ranges(columns, rows * array.dtype.itemsize):
-            block = np.empty((part.stop - part.start, rows), array.dtype.newbyteorder("="))
+            block = empty((part.stop - part.start, rows), array.dtype.newbyteorder("="))
             copy_arrays([(block, array.block(slice(0, rows), part).T)])
             yield block
 
@@ -134,7 +134,7 @@ def _kernel(cell: StoredCell, target: Layout, part: str, stored: Stored) -> Tens
 
     def blocks() -> Iterator[Array]:
         for box in _boxes(stored, sizes, dtype.itemsize):
-            made: Array = np.empty(stored.shape(_within(sizes, box)), dtype)
+            made = empty(stored.shape(_within(sizes, box)), dtype)
             views = stored.view(made, part, _within(sizes, box))
             wanted = gates[box.get("gate", slice(None))]
             copy_arrays(list(zip(views, _read_gates(cell, part, box, wanted), strict=True)))
