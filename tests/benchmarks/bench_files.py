@@ -90,12 +90,15 @@ def _run(command: list[str]) -> tuple[float, float]:
 def _write(path: Path, hidden: int) -> None:
     """Write a .keras file as Keras does, without it: random weights would cost it minutes."""
     layers = [
-        _entry("LSTM", hidden),
-        {"class_name": "Bidirectional", "config": {"layer": _entry("GRU", hidden // 2), "merge_mode": "concat"}},
-        _entry("LSTM", hidden),
+        _entry("LSTM", hidden, "first"),
+        {
+            "class_name": "Bidirectional",
+            "config": {"name": "both", "layer": _entry("GRU", hidden // 2, "gru"), "merge_mode": "concat"},
+        },
+        _entry("LSTM", hidden, "last"),
     ]
     first = {"class_name": "InputLayer", "config": {"batch_shape": [None, None, hidden // 4], "name": "x"}}
-    config = {"module": "keras", "class_name": "Sequential", "config": {"layers": [first, *layers]}}
+    config = {"module": "keras", "class_name": "Sequential", "config": {"name": "model", "layers": [first, *layers]}}
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, h5py.File(f"{folder}/h5", "w") as h5:
         _fill(h5, "layers/lstm", hidden // 4, hidden, 4)
         for way in ("forward", "backward"):
@@ -109,8 +112,8 @@ def _write(path: Path, hidden: int) -> None:
                 shutil.copyfileobj(source, target, io.DEFAULT_BUFFER_SIZE << 8)
 
 
-def _entry(kind: str, units: int) -> dict[str, object]:
-    return {"class_name": kind, "config": {"name": f"{kind.lower()}_{units}", "units": units, "return_sequences": True}}
+def _entry(kind: str, units: int, name: str) -> dict[str, object]:
+    return {"class_name": kind, "config": {"name": name, "units": units, "return_sequences": True}}
 
 
 def _fill(h5: h5py.File, place: str, inputs: int, hidden: int, gates: int) -> None:
