@@ -35,6 +35,7 @@ bench: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/bench_optimizers.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_training.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_emulation.py
+	$(BIN)/python tests/benchmarks/bench_files.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from compare import cli_files
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and give its exit status: 0 done, 1 a report that fails or is out of date, 2 a wrong call or input."""
+    """Run a command and give its exit status: 0 done, 1 a report or a port that fails, 2 a wrong call or input."""
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.command is None:
         parser.print_help()
         return 2
-    if given.command == "inspect":
-        return _inspect(given)
+    if given.command in cli_files.COMMANDS:
+        return cli_files.run(given)
     if given.full and given.check:
         parser.error("--check runs the short versions: leave out --full")
     return _report(given.out, given.only, check=given.check, full=given.full)
@@ -43,64 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--full", action="store_true", help="run the long versions too; may be interrupted, and goes on where it was"
     )
-    inspect = commands.add_parser(
-        "inspect",
-        help="list the layers of a checkpoint file",
-        description="List the layers of a checkpoint file, what they are in the other framework, and what to beware of.",
-    )
-    inspect.add_argument("file", type=Path, metavar="FILE", help="a checkpoint: .keras, .h5, .pt, .safetensors, .npz, .onnx")
-    inspect.add_argument("--json", action="store_true", help="for programs")
-    inspect.add_argument(
-        "--architecture", type=Path, metavar="FILE", help="the JSON of the architecture beside a file of weights"
-    )
-    inspect.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="[NAME.]OPTION=VALUE",
-        help="what the file does not say, of one layer or of all; may be given several times",
-    )
+    cli_files.add_commands(commands)
     return parser
-
-
-def _inspect(given: argparse.Namespace) -> int:
-    import json
-
-    from compare.inspection import describe, render
-    from frameworks.errors import GatewiseError
-    from frameworks.files import open_checkpoint
-
-    try:
-        found = describe(open_checkpoint(given.file, architecture=given.architecture, options=_options(given.option)))
-    except GatewiseError as error:
-        print(f"gatewise: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(found, indent=1) if given.json else render(found))
-    return 0
-
-
-def _options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
-    """Read NAME.OPTION=VALUE, a name being everything up to the last dot before the sign."""
-    from frameworks.errors import InvalidValueError
-
-    options: dict[str | None, dict[str, Any]] = {}
-    for text in given:
-        left, sign, value = text.partition("=")
-        name, _, option = left.rpartition(".")
-        if not sign or not option:
-            raise InvalidValueError.because(
-                "--option", must="be [NAME.]OPTION=VALUE", but=f"is {text!r}", remedy="For instance lstm.activation=relu."
-            )
-        options.setdefault(name or None, {})[option] = _value(value)
-    return options
-
-
-def _value(text: str) -> Any:
-    """Read True, False, None and numbers as such, anything else as text."""
-    try:
-        return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
-    except (ValueError, SyntaxError):
-        return text
 
 
 def _report(out: Path, only: str | None, *, check: bool, full: bool) -> int:

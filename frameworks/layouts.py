@@ -108,7 +108,7 @@ class Layout:
             layer: which layer of it.
             proj_size: the width that each hidden state is projected to, which no spec holds; 0 where it is not projected.
         """
-        sizes = _sizes(spec, layer, proj_size)
+        sizes = axis_sizes(spec, layer, proj_size)
         projection = (self.projection,) if self.projection is not None and proj_size else ()
         return {stored.name: stored.shape(sizes) for stored in (*self.parts(spec).values(), *projection)}
 
@@ -124,7 +124,7 @@ class Layout:
             spec: what they are the weights of.
             layer: which layer of it.
         """
-        sizes = _sizes(spec, layer)
+        sizes = axis_sizes(spec, layer)
         parts = self.parts(spec).items()
         return {part: stored.view(arrays[stored.name], part, sizes) for part, stored in parts if stored.name in arrays}
 
@@ -133,7 +133,8 @@ class Layout:
         return DirectionWeights(gates=self.gates[spec.cell], **self.views(arrays, spec, layer))
 
 
-def _sizes(spec: RecurrentSpec, layer: int, proj_size: int = 0) -> dict[str, int]:
+def axis_sizes(spec: RecurrentSpec, layer: int, proj_size: int = 0) -> dict[str, int]:
+    """Give the size of every axis that a table can name."""
     state = proj_size or spec.hidden_size
     return {
         "gate": len(spec.gates),

@@ -152,8 +152,7 @@ def _activation(value: Any, version: Version) -> str:
     if value is None:
         return "linear"
     if isinstance(value, Mapping):
-        registered = value.get("registered_name")
-        package, _, own = str(registered).rpartition(">")
+        package, _, own = str(value.get("config")).rpartition(">")
         return own if package == "gatewise" else f"the file's own function {value.get('config', value.get('class_name'))!r}"
     package, _, name = str(value).rpartition(">")
     renamed = KERAS2_NAMES if version.is_keras2 else _ALIASES

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import numpy.typing as npt
 from frameworks.errors import InvalidValueError
 
 Array = npt.NDArray[Any]
+
+_LARGE = 1 << 20
 
 
 class Source:
@@ -58,10 +62,11 @@ class Source:
 
     def read_into(self, start: int, buffer: memoryview) -> None:
         """Fill a buffer of bytes from `start` on."""
-        at = self.part(start, len(buffer)).start
-        done = 0
-        while done < len(buffer):
-            count = os.preadv(self.descriptor, [buffer[done:]], at + done)
+        size, done = len(buffer), 0
+        if start < 0 or start + size > self.size:
+            self.part(start, size)  # which says what is missing
+        while done < size:
+            count = os.preadv(self.descriptor, [buffer[done:] if done else buffer], self.start + start + done)
             if count == 0:
                 raise damaged(self.name, "became shorter while it was read")
             done += count
@@ -99,10 +104,59 @@ class StoredArray:
 
     def read(self) -> Array:
         """Read all of it into an array of its own, in the machine's byte order."""
-        array: Array = np.empty(self.shape, self.dtype)
+        array = empty(self.shape, self.dtype)
         if array.nbytes:
             self.read_into(self.start, array.reshape(-1).view(np.uint8).data)
         return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    def block(self, rows: slice, columns: slice) -> Array:
+        """Read some rows and columns of a matrix, both slices with their ends, into an array of its own, as `read` does."""
+        width, length = columns.stop - columns.start, self.shape[1]
+        if width == length:
+            return replace(self, shape=(rows.stop - rows.start, length), start=self.start + rows.start * self._pitch).read()
+        array = empty((rows.stop - rows.start, width), self.dtype)
+        first, pitch = self.start + rows.start * self._pitch + columns.start * self.dtype.itemsize, self._pitch
+        lines, step = array.reshape(-1).view(np.uint8).data, width * self.dtype.itemsize
+        for row in range(len(array)):
+            self.read_into(first + row * pitch, lines[row * step : (row + 1) * step])
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    @property
+    def _pitch(self) -> int:
+        """Bytes from one row of a matrix to the next."""
+        return self.shape[1] * self.dtype.itemsize
+
+
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Give an array to be filled; within `recycling`, a large one over memory of one that was let go."""
+    kind = np.dtype(dtype)
+    nbytes, pool = math.prod(shape) * kind.itemsize, _pools[-1] if _pools else None
+    if pool is None or not _LARGE <= nbytes <= pool.size:
+        return np.empty(shape, kind)
+    memory = pool.spare.pop() if pool.spare else np.empty(pool.size, np.uint8)
+    array: Array = np.ndarray(shape, kind, memory)
+    weakref.finalize(array, pool.spare.append, memory)
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    size: int
+    spare: list[Array]
+
+
+_pools: list[_Pool] = []
+
+
+@contextmanager
+def recycling(size: int) -> Iterator[None]:
+    """Use the memory of blocks of up to so many bytes again: malloc keeps and scatters it, and new memory costs time."""
+    pool = _Pool(size, [])
+    _pools.append(pool)
+    try:
+        yield
+    finally:
+        _pools.remove(pool)
 
 
 def open_source(path: Path) -> Source:

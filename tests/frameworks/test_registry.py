@@ -154,7 +154,7 @@ def test_the_frameworks_log_lines_stay_out_of_sight() -> None:
     assert (run.stdout, run.stderr) == ("done\n", "")
 
 
-WRITTEN_IN = {"h5_worker": "h5py", "keras": "keras", "pytorch": "torch"}
+WRITTEN_IN = {"h5_worker": "h5py", "weights_h5": "h5py", "keras": "keras", "pytorch": "torch"}
 """A folder or module named for a framework may import it, and none else."""
 
 

@@ -1,0 +1,124 @@
+"""The commands on checkpoint files: `gatewise inspect`, `gatewise port`, `gatewise verify`."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+COMMANDS = ("inspect", "port", "verify")
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to the subparsers of `gatewise`."""
+    inspect = commands.add_parser(
+        "inspect",
+        help="list the layers of a checkpoint file",
+        description="List the layers of a checkpoint file, what they are in the other framework, and what to beware of.",
+    )
+    inspect.add_argument("--json", action="store_true", help="for programs")
+    port = commands.add_parser(
+        "port",
+        help="convert a checkpoint file to another format",
+        description="Write the layers of a checkpoint file to another, in the format of its ending; say what became of each.",
+    )
+    verify = commands.add_parser(
+        "verify",
+        help="run the recurrent layers of two checkpoint files and compare",
+        description="Run the recurrent layers of FILE and those of the same names in OUT, in NumPy, and compare weights,"
+        " outputs and states. Exit status 1 where they differ.",
+    )
+    for command in (inspect, port, verify):
+        _add_file(command)
+    for command in (port, verify):
+        command.add_argument("out", type=Path, metavar="OUT", help="the other file")
+        command.add_argument(
+            "--layer", metavar="NAME", action="append", help="this recurrent layer alone; may be given several times"
+        )
+    port.add_argument("--force", action="store_true", help="replace OUT if it is there")
+
+
+def _add_file(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="a checkpoint: .keras, .h5, ...")
+    command.add_argument(
+        "--architecture", type=Path, metavar="FILE", help="the JSON of the architecture beside a file of weights"
+    )
+    command.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="[NAME.]OPTION=VALUE",
+        help="what the file does not say, of one layer or of all; may be given several times",
+    )
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run one of the commands and give its exit status."""
+    from frameworks.errors import GatewiseError
+
+    try:
+        return {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
+    except GatewiseError as error:
+        print(f"gatewise: {error}", file=sys.stderr)
+        return 2
+
+
+def _inspect(given: argparse.Namespace) -> int:
+    import json
+
+    from compare.inspection import describe, render
+
+    found = describe(_open(given))
+    print(json.dumps(found, indent=1) if given.json else render(found))
+    return 0
+
+
+def _port(given: argparse.Namespace) -> int:
+    from compare.porting import render
+    from frameworks.files import save_checkpoint
+
+    checkpoint = _open(given)
+    chosen = {name: checkpoint[name] for name in given.layer} if given.layer else checkpoint
+    print(render(given.out, save_checkpoint(given.out, chosen, force=given.force), checkpoint))
+    return 0
+
+
+def _verify(given: argparse.Namespace) -> int:
+    from compare.verification import render, verify
+
+    found = verify(_open(given), given.out, given.layer)
+    print(render(found))
+    return 0 if all(each.same for each in found) else 1
+
+
+def _open(given: argparse.Namespace) -> Any:
+    from frameworks.files import open_checkpoint
+
+    return open_checkpoint(given.file, architecture=given.architecture, options=_options(given.option))
+
+
+def _options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
+    """Read NAME.OPTION=VALUE, a name being everything up to the last dot before the sign."""
+    from frameworks.errors import InvalidValueError
+
+    options: dict[str | None, dict[str, Any]] = {}
+    for text in given:
+        left, sign, value = text.partition("=")
+        name, _, option = left.rpartition(".")
+        if not sign or not option:
+            raise InvalidValueError.because(
+                "--option", must="be [NAME.]OPTION=VALUE", but=f"is {text!r}", remedy="For instance lstm.activation=relu."
+            )
+        options.setdefault(name or None, {})[option] = _value(value)
+    return options
+
+
+def _value(text: str) -> Any:
+    """Read True, False, None and numbers as such, anything else as text."""
+    try:
+        return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,129 @@
+"""Whether the recurrent layers of two files compute the same: run in NumPy, by no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from compare.parity import check_parity
+from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
+from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
+from frameworks.options import KerasOptions
+
+_CALLS = tuple(each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states"))
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found of a layer: whether both files have the same, and the largest error or what differs."""
+
+    name: str
+    same: bool
+    found: str
+
+
+def verify(checkpoint: Checkpoint, out: Path, only: Sequence[str] | None = None) -> list[Verified]:
+    """Run the recurrent layers of a checkpoint and those of the same names in another file, and compare.
+
+    Inputs are drawn, of several lengths, and from zero as from random initial states. A .weights.h5 file holds weights alone:
+    what they mean is taken from the checkpoint.
+
+    Args:
+        checkpoint: what is expected.
+        out: the other file.
+        only: the names of the layers to compare; all when None.
+
+    Raises:
+        GatewiseError: for a file that cannot be read, and a layer that the checkpoint does not have.
+    """
+    expected = {name: checkpoint[name] for name in (only or checkpoint)}
+    found = _open(out, expected)
+    return [_compare(layer, _partners(name, layer, found)) for name, layer in expected.items()]
+
+
+def render(found: Sequence[Verified]) -> str:
+    """Write a table, and the verdict in one line."""
+    rows = [(each.name, "same" if each.same else "DIFFERS", each.found) for each in found]
+    table = tabulate(
+        rows, headers=("layer", "verdict", "largest error, or what differs"), tablefmt="simple", disable_numparse=True
+    )
+    failed = [each.name for each in found if not each.same]
+    return f"{table}\n\n" + (f"These differ: {', '.join(failed)}" if failed else f"All {len(found)} are the same.")
+
+
+def _open(out: Path, expected: Mapping[str, StoredLayer]) -> Mapping[str, StoredLayer]:
+    found = open_checkpoint(out)
+    if not out.name.endswith(".weights.h5"):
+        return found
+    names = {part.name: layer for layer in expected.values() for part in _partners(layer.name, layer, found)}
+    return open_checkpoint(out, options={name: _meaning(layer) for name, layer in names.items()})
+
+
+def _meaning(layer: StoredLayer) -> dict[str, Any]:
+    spec = layer.cells[0][0].spec
+    names = {"rnn": ("activation",), "lstm": ("activation", "recurrent_activation")}
+    options = layer.options or KerasOptions(return_sequences=True, return_state=True)
+    meaning = {
+        name: getattr(spec, name) for name in names.get(spec.cell, ("activation", "recurrent_activation", "reset_after"))
+    }
+    return {**meaning, **{name: getattr(options, name) for name in _CALLS}}
+
+
+def _partners(name: str, layer: StoredLayer, found: Mapping[str, StoredLayer]) -> list[StoredLayer]:
+    """Give what a layer became: the one of its name, or as Keras can be named, or one for each of its layers."""
+    for own in (name, name.replace("/", "_").replace(".", "_")):
+        if own in found:
+            return [found[own]]
+        several = [found.get(f"{own}_l{index}") for index in range(len(layer.cells))]
+        if all(several):
+            return [each for each in several if each is not None]
+    return []
+
+
+def _compare(expected: StoredLayer, actual: Sequence[StoredLayer]) -> Verified:
+    if not actual:
+        return Verified(expected.name, same=False, found="is not there")
+    cells = [cell for layer in actual for cell in layer.cells]
+    if [len(row) for row in cells] != [len(row) for row in expected.cells]:
+        return Verified(expected.name, same=False, found="has other numbers of layers and directions")
+    wrong = list(_other_calls(expected, actual[-1]))
+    largest = 0.0
+    for one, other in _pairs(expected, actual):
+        try:
+            result = check_parity(one, other)
+        except (InvalidValueError, NoCounterpartError) as error:
+            wrong.append(str(error))
+            continue
+        largest = max([largest, *(each.max_abs for each in result.comparisons)])
+        if not result.passed:
+            wrong.append(str(result).splitlines()[0])
+    return Verified(expected.name, same=not wrong, found="; ".join(wrong) or f"{largest:.1e}")
+
+
+def _pairs(expected: StoredLayer, actual: Sequence[StoredLayer]) -> Iterator[tuple[StoredLayer, StoredLayer]]:
+    """Pair the layers as a whole where one spec describes both, else cell by cell."""
+    if len(actual) == 1 and _has_spec(expected) and _has_spec(actual[0]):
+        yield expected, actual[0]
+        return
+    yield from zip(expected.parts, (part for layer in actual for part in layer.parts), strict=True)
+
+
+def _has_spec(layer: StoredLayer) -> bool:
+    try:
+        return bool(layer.spec)
+    except GatewiseError:
+        return False
+
+
+def _other_calls(expected: StoredLayer, actual: StoredLayer) -> Iterator[str]:
+    """Say which flags of the call differ, where both are Keras's."""
+    if expected.options is None or actual.options is None:
+        return
+    for name in _CALLS:
+        one, other = getattr(expected.options, name), getattr(actual.options, name)
+        if one != other and not (name == "merge_mode" and len(expected.cells[0]) == 1):
+            yield f"{name} is {other!r}, not {one!r}"

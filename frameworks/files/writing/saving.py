@@ -1,0 +1,73 @@
+"""`save_checkpoint`: the formats that are written, by their endings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from frameworks.errors import InvalidValueError, MissingFrameworkError
+from frameworks.files.source import recycling
+from frameworks.files.writing.plan import Written, layers_of
+from frameworks.files.writing.replacing import replacing
+from frameworks.files.writing.tensors import BLOCK
+from frameworks.registry import quiet_stderr
+
+_HERE = "frameworks.files.writing"
+
+WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        ".safetensors": (f"{_HERE}.safetensors", "write"),
+        ".pt": (f"{_HERE}.zipped", "write_pt"),
+        ".pth": (f"{_HERE}.zipped", "write_pt"),
+        ".npz": (f"{_HERE}.zipped", "write_npz"),
+        ".weights.h5": (f"{_HERE}.weights_h5", "write"),
+        ".keras": (f"{_HERE}.keras", "write"),
+    }
+)
+"""By ending: the module and its function, which takes a path and the layers."""
+
+
+def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, force: bool = False) -> list[Written]:
+    """Write layers to a file, whose format is chosen by its ending: .safetensors, .pt, .pth, .npz, .weights.h5 or .keras.
+
+    The first four have torch's layout and names, and beside them what the weights mean, so that `open_checkpoint` gives the
+    layers back as they are. What torch.nn computes is named so that its modules load it; what it does not is named otherwise.
+    A .weights.h5 file is what Keras's `load_weights` reads into a model of these layers in this order; it holds weights alone.
+    The file is complete before it takes the place of one that was there.
+
+    Args:
+        path: of the file.
+        layers: by name: what a checkpoint holds, adapters, or layers that `adapt` takes; a whole `Checkpoint` with all beside.
+        force: whether a file that is there is replaced.
+
+    Returns:
+        What became of each layer, those that the format cannot hold and that are not recurrent among them.
+
+    Raises:
+        GatewiseError: for a recurrent layer that the format cannot hold, an ending that is no format's, a file that is there.
+    """
+    target = Path(path)
+    ending = next((each for each in WRITERS if target.name.endswith(each)), "")
+    if not ending or target.name == ending:
+        raise InvalidValueError.because(
+            target.name, must=f"end in one of {', '.join(WRITERS)}", but="does not", remedy="The ending chooses the format."
+        )
+    given = layers_of(layers)
+    module, function = WRITERS[ending]
+    try:
+        with quiet_stderr():
+            write = getattr(import_module(module), function)
+    except ImportError as error:
+        raise MissingFrameworkError.because(
+            f"what writes {ending}",
+            must="be importable",
+            but=f"importing it failed with: {error}",
+            remedy="Install it with: pip install 'gatewise[files,tensorflow]'.",
+        ) from error
+    with replacing(target, force=force) as beside, recycling(BLOCK):
+        written: list[Written] = write(beside, given)
+    return written

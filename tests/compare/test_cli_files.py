@@ -1,0 +1,92 @@
+"""`gatewise port` writes what it says, and `gatewise verify` sees what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compare.cli import main
+from frameworks import RecurrentSpec, build
+from frameworks.files import save_checkpoint
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give a file of a GRU, a stack of LSTMs in two directions and a relu layer."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(1)
+    layers: dict[str, Any] = {
+        "gru": nn.GRU(3, 5),
+        "stack": nn.LSTM(5, 4, num_layers=2, bidirectional=True),
+        "plain": build("pytorch", RecurrentSpec("rnn", 4, 2, activation="relu"), seed=2),
+    }
+    save_checkpoint(tmp_path / "model.weights.h5", layers)
+    return tmp_path / "model.weights.h5"
+
+
+RELU = ["--option", "plain.activation=relu"]
+
+
+def test_port_writes_the_file_and_says_what_became_of_each_layer(file: Path, capsys: Any) -> None:
+    out = file.with_name("out.npz")
+    assert main(["port", str(file), str(out), *RELU]) == 0
+    said = capsys.readouterr().out
+    assert "nn.GRU(3, 5)" in said
+    assert "nn.LSTM(5, 4, bidirectional=True)" in said
+    assert "nn.RNN(4, 2, nonlinearity='relu')" in said
+    assert "stack_l1.weight_hh_l0_reverse" in np.load(out)
+
+
+def test_verify_finds_two_files_the_same_and_one_changed_number(file: Path, capsys: Any) -> None:
+    import h5py
+
+    out = file.with_name("out.weights.h5")
+    assert main(["port", str(file), str(out), *RELU]) == 0
+    assert main(["verify", str(file), str(out), *RELU]) == 0
+    assert "All 4 are the same." in capsys.readouterr().out
+    with h5py.File(out, "r+") as h5:
+        h5["layers/gru/cell/vars/1"][0, 0] += 0.01
+    assert main(["verify", str(file), str(out)]) == 1
+    said = capsys.readouterr().out
+    assert "These differ: gru" in said
+    assert main(["verify", str(file), str(out), "--layer", "stack_l0"]) == 0
+
+
+def test_verify_takes_a_layer_that_is_not_there_and_another_activation_for_a_difference(file: Path, capsys: Any) -> None:
+    out, whole = file.with_name("one.weights.h5"), file.with_name("whole.keras")
+    assert main(["port", str(file), str(out), "--layer", "gru"]) == 0
+    assert main(["verify", str(file), str(out)]) == 1
+    assert "is not there" in capsys.readouterr().out
+    assert main(["port", str(file), str(whole), *RELU]) == 0
+    assert main(["verify", str(file), str(whole), *RELU]) == 0
+    assert main(["verify", str(file), str(whole)]) == 1
+    assert "These differ: plain" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["port", "{file}", "{file}"], "--force"),
+        (["port", "{file}", "out.txt"], "ending"),
+        (["port", "{file}", "out.pt", "--layer", "nope"], "gru, stack_l0"),
+        (["port", "missing.h5", "out.pt"], "cannot be opened"),
+        (["port", "{file}", "out.pt", "--option", "gru.reset_after=False"], "reset_after"),
+        (["verify", "{file}", "missing.h5"], "cannot be opened"),
+        (["verify", "{file}", "{file}", "--layer", "nope"], "gru, stack_l0"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence_with_status_2(
+    file: Path, arguments: list[str], said: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    content = file.read_bytes()
+    assert main([each.format(file=file) for each in arguments]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("gatewise: ")
+    assert said in message
+    assert (file.read_bytes(), [each.name for each in file.parent.iterdir()]) == (content, [file.name])
