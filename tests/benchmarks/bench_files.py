@@ -113,7 +113,7 @@ def _write(path: Path, hidden: int) -> None:
 
 
 def _entry(kind: str, units: int, name: str) -> dict[str, object]:
-    return {"class_name": kind, "config": {"name": name, "units": units, "return_sequences": True}}
+    return {"module": "keras.layers", "class_name": kind, "config": {"name": name, "units": units, "return_sequences": True}}
 
 
 def _fill(h5: h5py.File, place: str, inputs: int, hidden: int, gates: int) -> None:
