@@ -13,7 +13,9 @@ from numpy.lib import format as npy
 
 from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
+from frameworks.files.description import read_described
 from frameworks.files.keras_config import Config
+from frameworks.files.naming import DESCRIPTION
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray, damaged
 from frameworks.files.stored import StoredLayer
@@ -44,6 +46,8 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     """
     archive = Archive(source)
     arrays = {name.removesuffix(_ENDING): _array(archive, name, f"{name} in {source.name}") for name in archive}
+    if DESCRIPTION in arrays:
+        return read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, answers)
     return list(read_modules(arrays, answers))
 
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from frameworks.files.answers import Answers
+from frameworks.files.description import read_described
 from frameworks.files.json_text import MAX_BYTES, read_json
 from frameworks.files.keras_config import Config
+from frameworks.files.naming import DESCRIPTION
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray, damaged
 from frameworks.files.stored import StoredLayer
@@ -49,7 +51,7 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     if size > MAX_BYTES:
         raise damaged(source.name, f"has a header of {size} bytes, more than {MAX_BYTES >> 20} MiB")
     header = dict(read_json(source.read(8, size), f"the header of {source.name}"))
-    header.pop(_METADATA, None)
+    metadata = header.pop(_METADATA, None)
     data = source.part(8 + size, source.size - 8 - size)
     arrays: dict[str, StoredArray] = {}
     unread: list[OtherLayer] = []
@@ -58,6 +60,9 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
             arrays[name] = _array(entry, data, name)
         else:
             unread.append(OtherLayer(name, warnings=(f"its dtype {str(entry['dtype'])[:20]} is not read.",)))
+    description = metadata.get(DESCRIPTION) if isinstance(metadata, Mapping) else None
+    if isinstance(description, str):
+        return [*read_described(description, arrays, source.name, answers), *unread]
     return [*read_modules(arrays, answers), *unread]
 
 

@@ -8,7 +8,10 @@ from typing import Literal
 
 from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
+from frameworks.files.description import read_described
+from frameworks.files.json_text import MAX_BYTES
 from frameworks.files.keras_config import Config
+from frameworks.files.naming import DESCRIPTION
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray, damaged
 from frameworks.files.stored import StoredLayer
@@ -39,18 +42,26 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     archive = Archive(source)
     root = _root(archive) or ""
     pickled = unpickle(archive.read(f"{root}{_PICKLE}", MAX_PICKLE), f"{root}{_PICKLE} in {source.name}")
-    return read_named(find_tensors(pickled.root, source.name), _storages(archive, root, source.name), source.name, answers)
+    found, storages = find_tensors(pickled.root, source.name), _storages(archive, root, source.name)
+    description = f"{root}extra/{DESCRIPTION}.json"
+    if description in archive:
+        arrays = _arrays(found, storages, source.name)
+        return read_described(archive.read(description, MAX_BYTES), arrays, source.name, answers)
+    return read_named(found, storages, source.name, answers)
 
 
 def read_named(
     found: Named, storages: Callable[[Tensor], StoredArray], file: str, answers: Answers
 ) -> list[StoredLayer | OtherLayer]:
     """Read the layers that tensors make, `storages` giving the elements of a tensor's storage."""
-    arrays = {name: tensor.over(storages(tensor), f"{name} in {file}") for name, tensor in found.tensors.items()}
-    layers = list(read_modules(arrays, answers, found.said))
+    layers = list(read_modules(_arrays(found, storages, file), answers, found.said))
     return layers + [
         OtherLayer(name, kind, known=False, warnings=(f"it is not read: {kind}.",)) for name, kind in found.unread.items()
     ]
+
+
+def _arrays(found: Named, storages: Callable[[Tensor], StoredArray], file: str) -> dict[str, StoredArray]:
+    return {name: tensor.over(storages(tensor), f"{name} in {file}") for name, tensor in found.tensors.items()}
 
 
 def _root(archive: Archive) -> str | None:
