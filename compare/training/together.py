@@ -199,9 +199,9 @@ def _interruptions() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
-    before = {
-        number: signal.signal(number, lambda found, _: caught.append(found)) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    # What the caller ignores, as in the background, stays ignored.
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda found, _: caught.append(found)) for number in heeded}
     try:
         yield caught
     finally:

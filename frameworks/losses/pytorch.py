@@ -7,10 +7,10 @@ comes first, then that over what is left: the mean over all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-import keras
 import torch
 from torch import nn
 from torch.nn import functional
@@ -131,7 +131,7 @@ def _log_probabilities(prediction: Tensor, *, from_logits: bool) -> Tensor:
 
 def _clipped(probabilities: Tensor) -> Tensor:
     """Keep probabilities away from 0 and 1. There Keras's backends differ in which they do first, clip or normalise."""
-    distance = keras.config.epsilon()
+    distance = import_module("keras").config.epsilon()
     return probabilities.clamp(distance, 1 - distance)
 
 
@@ -151,6 +151,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 
 def loss_like(keras_loss: Any) -> KerasLoss:
     """Make the torch loss that gives what a Keras loss gives, see `frameworks.loss_like`."""
+    keras = import_module("keras")
     loss = named_loss(keras_loss) if isinstance(keras_loss, str) else keras_loss
     kind = type(loss)
     if not isinstance(loss, keras.losses.Loss):
@@ -184,6 +185,7 @@ def named_loss(name: str, dtype: str | None = None) -> Any:
     Raises:
         GatewiseError: for a name that stands for none of RULES.
     """
+    keras = import_module("keras")
     try:
         found = keras.losses.get(name)
     except ValueError:

@@ -75,10 +75,11 @@ def test_parts_are_run_and_their_progress_is_told(tmp_path: Path, parts: dict[st
 
 
 INTERRUPTED = """\
-import json, sys
+import json, signal, sys
 from pathlib import Path
 from compare.experiments.long.parts import Part
 from compare.full import forget_parts, run_parts
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored where the tests run in the background
 parts = {name: Part(**fields) for name, fields in json.loads(sys.argv[1]).items()}
 try:
     run_parts(parts, Path(sys.argv[2]), lambda *news: print(*news, flush=True))

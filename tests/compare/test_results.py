@@ -98,7 +98,9 @@ def test_an_error_passes_up_to_what_is_allowed_and_nan_never() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"a": 3}', '{"kind": "exact", "value": 1}'])
 def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
-    with pytest.raises(GatewiseError, match=r"results\.json must hold .*, but .*\. Run `gatewise report`\."):
+    with pytest.raises(
+        GatewiseError, match=r"results\.json must hold .*, but .*\. (Delete it, and run|Run) `gatewise report`\."
+    ):
         read_results(tmp_path / "results.json")
 
 
