@@ -20,10 +20,10 @@ from compare.studies.translation.training import build_sides
 from compare.training import train_together
 from frameworks import registry
 
-STEPS = 4
+STEPS = 2
 BATCH_SIZE = 64
 DECODED = 100
-_PRONOUNCED = 8
+_PRONOUNCED = 4
 
 
 def run(progress: Callable[[str], None]) -> Results:
