@@ -18,7 +18,9 @@ def render(out: Path, written: Sequence[Written], checkpoint: Checkpoint) -> str
         written: what became of each layer.
         checkpoint: that the layers are from, whose own warnings are told too.
     """
-    rows = [(each.name, each.kind, each.becomes or "- not in the file", each.place or "-") for each in written]
+    rows = [
+        (each.name or repr(each.name), each.kind, each.becomes or "- not in the file", each.place or "-") for each in written
+    ]
     text = [
         f"{out}: from {checkpoint.path.name}, {checkpoint.format}",
         tabulate(rows, headers=("layer", "is", "becomes", "at"), tablefmt="simple", disable_numparse=True),
@@ -29,5 +31,6 @@ def render(out: Path, written: Sequence[Written], checkpoint: Checkpoint) -> str
         for warning in (*each.beware, *own):
             beware.setdefault(warning, {})[each.name] = None
     if beware:
-        text.append("\n".join(["Beware:", *(f"- {', '.join(names)}: {warning}" for warning, names in beware.items())]))
+        told = (f"- {', '.join(name or repr(name) for name in names)}: {warning}" for warning, names in beware.items())
+        text.append("\n".join(["Beware:", *told]))
     return "\n\n".join(text)

@@ -47,11 +47,11 @@ def verify(checkpoint: Checkpoint, out: Path, only: Sequence[str] | None = None)
 
 def render(found: Sequence[Verified]) -> str:
     """Write a table, and the verdict in one line."""
-    rows = [(each.name, "same" if each.same else "DIFFERS", each.found) for each in found]
+    rows = [(each.name or repr(each.name), "same" if each.same else "DIFFERS", each.found) for each in found]
     table = tabulate(
         rows, headers=("layer", "verdict", "largest error, or what differs"), tablefmt="simple", disable_numparse=True
     )
-    failed = [each.name for each in found if not each.same]
+    failed = [each.name or repr(each.name) for each in found if not each.same]
     return f"{table}\n\n" + (f"These differ: {', '.join(failed)}" if failed else f"All {len(found)} are the same.")
 
 

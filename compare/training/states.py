@@ -1,4 +1,4 @@
-"""What a training goes on from: arrays by name, held against those of the side that is to take them."""
+"""Arrays by name, held against those whose place they are to take: what a training goes on from, a model that is copied."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ from frameworks.errors import InvalidValueError
 Array = npt.NDArray[Any]
 
 
-def require_same(state: Mapping[str, Array], own: Mapping[str, Array]) -> None:
-    """Refuse a state that has not the names, shapes and dtypes of a side's own.
+def require_same(
+    found: Mapping[str, Array],
+    wanted: Mapping[str, Array],
+    subject: str = "the state",
+    remedy: str = "Restore it into a side that was built as the one that it was taken from.",
+) -> None:
+    """Refuse arrays that have not the names, shapes and dtypes of others.
+
+    Args:
+        found: by name.
+        wanted: by name.
+        subject: what holds those that were found, for the message.
+        remedy: what to do.
 
     Raises:
         GatewiseError: naming the first array that differs.
     """
-    for name in (*own, *state):
-        expected, found = (_described(arrays.get(name)) for arrays in (own, state))
-        if expected != found:
-            raise InvalidValueError.because(
-                f"{name} of the state",
-                must=f"be {expected}",
-                but=f"is {found}",
-                remedy="Restore it into a side that was built as the one that it was taken from.",
-            )
+    for name in (*wanted, *found):
+        expected, actual = (_described(arrays.get(name)) for arrays in (wanted, found))
+        if expected != actual:
+            raise InvalidValueError.because(f"{name} of {subject}", must=f"be {expected}", but=f"is {actual}", remedy=remedy)
 
 
 def _described(array: Array | None) -> str:

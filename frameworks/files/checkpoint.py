@@ -43,9 +43,10 @@ class Checkpoint(Mapping[str, StoredLayer]):
                 if name in self.others
                 else "is not there"
             )
+            known = [each or repr(each) for each in self._layers]
             raise MissingLayerError.because(
                 f"the layer {name!r} of {self.path.name}",
-                must=f"be one of the recurrent layers {', '.join(self._layers) or '(there is none)'}",
+                must=f"be one of the recurrent layers {', '.join(known) or '(there is none)'}",
                 but=what,
                 remedy="The others are in `checkpoint.others`.",
             )

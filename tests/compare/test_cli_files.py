@@ -90,3 +90,14 @@ def test_what_cannot_be_done_is_said_in_one_sentence_with_status_2(
     assert message.startswith("gatewise: ")
     assert said in message
     assert (file.read_bytes(), [each.name for each in file.parent.iterdir()]) == (content, [file.name])
+
+
+def test_a_layer_without_a_name_is_shown_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    source, out = tmp_path / "bare.pt", tmp_path / "out.npz"
+    torch.save(torch.nn.GRU(3, 4).state_dict(), source)
+    assert main(["port", str(source), str(out)]) == 0
+    assert "''       GRU   nn.GRU(3, 4)" in capsys.readouterr().out
+    assert main(["port", str(source), str(tmp_path / "other.npz"), "--layer", "nope"]) == 2
+    assert "one of the recurrent layers '', but is not there" in capsys.readouterr().err

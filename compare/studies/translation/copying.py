@@ -6,7 +6,6 @@ Both models call their parts alike, so one list of paths names them in both. Rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.training.parameters import STORED, kind_of, reader, stored_views
+from compare.training.states import require_same
 from frameworks import copy_weights
-from frameworks.errors import InvalidValueError
 from frameworks.keras.tensors import overwritten
 
 Array = npt.NDArray[np.floating]
@@ -54,7 +53,8 @@ def copy_model(source: Any, target: Any) -> None:
     Raises:
         GatewiseError: if they are not made of the same parts, in the same sizes and dtype; nothing is written then.
     """
-    _require_alike(parameters(source), parameters(target))
+    remedy = "Build both translators with the same cell, sizes and dtype, and call a Keras model once before."
+    require_same(parameters(target), parameters(source), "the target", remedy)
     givers = parts(source)
     for path, taker in parts(target).items():
         giver = givers[path]
@@ -69,19 +69,3 @@ def copy_model(source: Any, target: Any) -> None:
 
 def _is_recurrent(path: str) -> bool:
     return path.endswith((".gru", ".lstm"))
-
-
-def _require_alike(source: Mapping[str, Array], target: Mapping[str, Array]) -> None:
-    for name in (*source, *target):
-        given, taken = (_described(arrays.get(name)) for arrays in (source, target))
-        if given != taken:
-            raise InvalidValueError.because(
-                f"{name} of the target",
-                must=f"be as in the source, {given}",
-                but=f"is {taken}",
-                remedy="Build both translators with the same cell, sizes and dtype, and call a Keras model once before.",
-            )
-
-
-def _described(array: Array | None) -> str:
-    return "not there" if array is None else f"{array.dtype} of shape {array.shape}"
