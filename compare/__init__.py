@@ -5,8 +5,9 @@ The public names load their modules when first used, so that importing `compare`
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from frameworks.lazily import public
 
 if TYPE_CHECKING:
     from compare.parity import ParityResult, assert_parity, check_parity
@@ -24,25 +25,16 @@ __all__ = [
     "returns_map",
 ]
 
-_MODULES = {
-    "ParityResult": "compare.parity",
-    "assert_parity": "compare.parity",
-    "check_parity": "compare.parity",
-    "ReturnsMap": "compare.returns",
-    "returns_map": "compare.returns",
-    "Checkpoint": "compare.training",
-    "Trajectory": "compare.training",
-    "compare_training": "compare.training",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_MODULES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = public(
+    globals(),
+    {
+        "ParityResult": "compare.parity",
+        "assert_parity": "compare.parity",
+        "check_parity": "compare.parity",
+        "ReturnsMap": "compare.returns",
+        "returns_map": "compare.returns",
+        "Checkpoint": "compare.training",
+        "Trajectory": "compare.training",
+        "compare_training": "compare.training",
+    },
+)

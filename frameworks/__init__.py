@@ -1,17 +1,27 @@
-"""What a recurrent layer is, how each framework spells it, and how its weights get from one to the other."""
+"""What a recurrent layer is, how each framework spells it, and how its weights get from one to the other.
 
-from frameworks.biases import freeze_second_bias, half_rate_for_biases
-from frameworks.copying import convert, copy_weights
-from frameworks.emulation import emulate
-from frameworks.errors import GatewiseError
-from frameworks.initialisation import initialise_like_keras, initialise_like_pytorch
-from frameworks.losses import loss_like
-from frameworks.optimizers import optimizer_like, schedule_like
-from frameworks.options import KerasOptions
-from frameworks.output import RecurrentOutput
-from frameworks.registry import adapt, build
-from frameworks.spec import RecurrentSpec
-from frameworks.weights import DirectionWeights, RecurrentWeights
+The public names load their modules when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frameworks.lazily import public
+
+if TYPE_CHECKING:
+    from frameworks.biases import freeze_second_bias, half_rate_for_biases
+    from frameworks.copying import convert, copy_weights
+    from frameworks.emulation import emulate
+    from frameworks.errors import GatewiseError
+    from frameworks.initialisation import initialise_like_keras, initialise_like_pytorch
+    from frameworks.losses import loss_like
+    from frameworks.optimizers import optimizer_like, schedule_like
+    from frameworks.options import KerasOptions
+    from frameworks.output import RecurrentOutput
+    from frameworks.registry import adapt, build
+    from frameworks.spec import RecurrentSpec
+    from frameworks.weights import DirectionWeights, RecurrentWeights
 
 __all__ = [
     "DirectionWeights",
@@ -33,3 +43,27 @@ __all__ = [
     "optimizer_like",
     "schedule_like",
 ]
+
+__getattr__, __dir__ = public(
+    globals(),
+    {
+        "DirectionWeights": "frameworks.weights",
+        "GatewiseError": "frameworks.errors",
+        "KerasOptions": "frameworks.options",
+        "RecurrentOutput": "frameworks.output",
+        "RecurrentSpec": "frameworks.spec",
+        "RecurrentWeights": "frameworks.weights",
+        "adapt": "frameworks.registry",
+        "build": "frameworks.registry",
+        "convert": "frameworks.copying",
+        "copy_weights": "frameworks.copying",
+        "emulate": "frameworks.emulation",
+        "freeze_second_bias": "frameworks.biases",
+        "half_rate_for_biases": "frameworks.biases",
+        "initialise_like_keras": "frameworks.initialisation",
+        "initialise_like_pytorch": "frameworks.initialisation",
+        "loss_like": "frameworks.losses",
+        "optimizer_like": "frameworks.optimizers",
+        "schedule_like": "frameworks.optimizers",
+    },
+)

@@ -1,0 +1,28 @@
+"""Public names that load their modules when first used, so that importing a package imports nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def public(namespace: dict[str, Any], modules: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Give a package its `__getattr__` and its `__dir__`.
+
+    Args:
+        namespace: the package's `globals()`, which keeps what was loaded.
+        modules: of each public name.
+    """
+
+    def load(name: str) -> object:
+        if name not in modules:
+            raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
+        value: object = getattr(import_module(modules[name]), name)
+        namespace[name] = value
+        return value
+
+    def names() -> list[str]:
+        return sorted({*namespace, *modules})
+
+    return load, names
