@@ -69,35 +69,40 @@ def run(given: argparse.Namespace) -> int:
 def _inspect(given: argparse.Namespace) -> int:
     import json
 
+    checkpoint = _open(given)
     from compare.inspection import describe, render
 
-    found = describe(_open(given))
+    found = describe(checkpoint)
     print(json.dumps(found, indent=1) if given.json else render(found))
     return 0
 
 
 def _port(given: argparse.Namespace) -> int:
+    checkpoint = _open(given)
     from compare.porting import render
     from frameworks.files import save_checkpoint
 
-    checkpoint = _open(given)
     chosen = {name: checkpoint[name] for name in given.layer} if given.layer else checkpoint
     print(render(given.out, save_checkpoint(given.out, chosen, force=given.force), checkpoint))
     return 0
 
 
 def _verify(given: argparse.Namespace) -> int:
+    checkpoint = _open(given)
     from compare.verification import render, verify
 
-    found = verify(_open(given), given.out, given.layer)
+    found = verify(checkpoint, given.out, given.layer)
     print(render(found))
     return 0 if all(each.same for each in found) else 1
 
 
 def _open(given: argparse.Namespace) -> Any:
-    from frameworks.files import open_checkpoint
+    from frameworks.files.h5_process import started_for
 
-    return open_checkpoint(given.file, architecture=given.architecture, options=_options(given.option))
+    with started_for(given.file):  # which imports h5py while NumPy is imported here
+        from frameworks.files import open_checkpoint
+
+        return open_checkpoint(given.file, architecture=given.architecture, options=_options(given.option))
 
 
 def _options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:

@@ -44,8 +44,9 @@ def test_pytest_loads_the_plugin_by_a_name_of_its_own() -> None:
     assert entry.value == "gatewise_pytest"
 
 
-def test_compare_alone_loads_nothing_heavy() -> None:
-    assert loaded_after("import compare").isdisjoint({*HEAVY, "frameworks"})
+def test_the_packages_alone_load_nothing_heavy() -> None:
+    assert loaded_after("import compare, compare.cli, frameworks.files").isdisjoint({*HEAVY, "numpy"})
+    assert "numpy" in loaded_after("from frameworks import adapt")
 
 
 @pytest.mark.parametrize("statement", ["import frameworks, compare", "import compare.cli", "import compare.training"])

@@ -1,9 +1,28 @@
 """Checkpoint files, read without the framework that wrote them and written as others read them."""
 
-from frameworks.files.checkpoint import Checkpoint, open_checkpoint
-from frameworks.files.others import OtherLayer
-from frameworks.files.stored import StoredLayer
-from frameworks.files.writing.plan import Written
-from frameworks.files.writing.saving import save_checkpoint
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frameworks.lazily import public
+
+if TYPE_CHECKING:
+    from frameworks.files.checkpoint import Checkpoint, open_checkpoint
+    from frameworks.files.others import OtherLayer
+    from frameworks.files.stored import StoredLayer
+    from frameworks.files.writing.plan import Written
+    from frameworks.files.writing.saving import save_checkpoint
 
 __all__ = ["Checkpoint", "OtherLayer", "StoredLayer", "Written", "open_checkpoint", "save_checkpoint"]
+
+__getattr__, __dir__ = public(
+    globals(),
+    {
+        "Checkpoint": "frameworks.files.checkpoint",
+        "OtherLayer": "frameworks.files.others",
+        "StoredLayer": "frameworks.files.stored",
+        "Written": "frameworks.files.writing.plan",
+        "open_checkpoint": "frameworks.files.checkpoint",
+        "save_checkpoint": "frameworks.files.writing.saving",
+    },
+)

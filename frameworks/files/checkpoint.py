@@ -10,6 +10,7 @@ from typing import Any
 from frameworks.errors import InvalidValueError
 from frameworks.files.answers import Answers, Options
 from frameworks.files.formats import find_format
+from frameworks.files.h5_process import started_for
 from frameworks.files.json_text import MAX_BYTES, read_json
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import damaged, open_source
@@ -91,10 +92,11 @@ def open_checkpoint(
         MissingFrameworkError: where h5py is needed and not installed.
     """
     answers = Answers(options)
-    source = open_source(Path(path))
-    found = find_format(source)
-    described = None if architecture is None else _architecture(architecture)
-    layers = found.read(source, described, answers)
+    with started_for(Path(path)):
+        source = open_source(Path(path))
+        found = find_format(source)
+        described = None if architecture is None else _architecture(architecture)
+        layers = found.read(source, described, answers)
     _require_recurrent(layers, source.name, found.name)
     answers.require_met(layer.name for layer in layers)
     return Checkpoint(Path(path), found.name, layers)

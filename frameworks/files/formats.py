@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -10,15 +10,9 @@ from typing import Any
 from frameworks.errors import InvalidValueError
 from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
-from frameworks.files.h5 import is_h5
-from frameworks.files.npz import is_npz
-from frameworks.files.onnx_graph import is_onnx
 from frameworks.files.others import OtherLayer
-from frameworks.files.safetensors import is_safetensors
 from frameworks.files.source import Source
 from frameworks.files.stored import StoredLayer
-from frameworks.files.torch_legacy import is_torch_legacy
-from frameworks.files.torch_zip import is_torch_zip
 
 ZIP, PICKLE = b"PK\x03\x04", 0x80
 
@@ -30,14 +24,19 @@ class Format:
     Args:
         name: for messages.
         endings: that such files usually have.
-        recognise: whether a file is one, by its content.
-        module: with `read(source, architecture, answers)`, which gives the layers in order.
+        module: with `recognises(source)`, whether a file is one by its content, and `read(source, architecture, answers)`,
+            which gives the layers in order. It is imported when a file may be of the format.
+        zipped: whether such files are zip archives.
     """
 
     name: str
     endings: tuple[str, ...]
-    recognise: Callable[[Source], bool]
     module: str
+    zipped: bool = False
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether a file is of this format."""
+        return (not self.zipped or source.head(len(ZIP)) == ZIP) and bool(import_module(self.module).recognises(source))
 
     def read(self, source: Source, architecture: Mapping[str, Any] | None, answers: Answers) -> list[StoredLayer | OtherLayer]:
         """Read a file of this format."""
@@ -45,18 +44,14 @@ class Format:
         return layers
 
 
-def _zip_of(recognise: Callable[[Source], bool]) -> Callable[[Source], bool]:
-    return lambda source: source.head(4) == ZIP and recognise(source)
-
-
 FORMATS: tuple[Format, ...] = (
-    Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), is_h5, "frameworks.files.keras_h5"),
-    Format("Keras zip", (".keras",), _zip_of(lambda source: "config.json" in Archive(source)), "frameworks.files.keras_zip"),
-    Format("PyTorch zip", (".pt", ".pth", ".jit"), _zip_of(is_torch_zip), "frameworks.files.torch_zip"),
-    Format("PyTorch before 1.6", (".pt", ".pth"), is_torch_legacy, "frameworks.files.torch_legacy"),
-    Format("NumPy", (".npz",), _zip_of(is_npz), "frameworks.files.npz"),
-    Format("ONNX", (".onnx",), is_onnx, "frameworks.files.onnx"),
-    Format("safetensors", (".safetensors",), is_safetensors, "frameworks.files.safetensors"),
+    Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), "frameworks.files.keras_h5"),
+    Format("Keras zip", (".keras",), "frameworks.files.keras_zip", zipped=True),
+    Format("PyTorch zip", (".pt", ".pth", ".jit"), "frameworks.files.torch_zip", zipped=True),
+    Format("PyTorch before 1.6", (".pt", ".pth"), "frameworks.files.torch_legacy"),
+    Format("NumPy", (".npz",), "frameworks.files.npz", zipped=True),
+    Format("ONNX", (".onnx",), "frameworks.files.onnx"),
+    Format("safetensors", (".safetensors",), "frameworks.files.safetensors"),
 )
 
 
@@ -67,7 +62,7 @@ def find_format(source: Source) -> Format:
         GatewiseError: for a file of no known format, saying what it is as far as that can be told.
     """
     for each in FORMATS:
-        if each.recognise(source):
+        if each.recognises(source):
             return each
     known = ", ".join(f"{each.name} ({', '.join(each.endings)})" for each in FORMATS)
     raise InvalidValueError.because(

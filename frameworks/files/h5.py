@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from frameworks.errors import MissingFrameworkError
+from frameworks.files import h5_process
 from frameworks.files.source import Source, StoredArray, damaged, scratch_source
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
-SECONDS, MEMORY = 20, 1 << 30
-"""What the worker may use: time on the clock and on the processor, and address space."""
-
 _RATIO = 1040
 """Bytes that one compressed byte can stand for at most: deflate reaches 1032."""
-
-_SCRIPT = Path(__file__).with_name("h5_worker.py")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +39,6 @@ class H5File:
         start = f"{path}/" if path else ""
         found = {name[len(start) :]: array for name, array in self.arrays.items() if name.startswith(start)}
         return dict(sorted(found.items(), key=lambda item: [(part.isdigit(), part.zfill(9)) for part in item[0].split("/")]))
-
-
-def is_h5(source: Source) -> bool:
-    """Tell whether an h5 file begins here, or at one of the offsets where one may."""
-    places = [0, *(512 << power for power in range(8))]
-    return any(place + len(MAGIC) <= source.size and source.read(place, len(MAGIC)) == MAGIC for place in places)
 
 
 def read_h5(source: Source) -> H5File:
@@ -111,28 +97,12 @@ class _Copied:
 
 
 def _ask(source: Source, **request: Any) -> dict[str, Any]:
-    asked = {
-        "file": source.descriptor,
-        "start": source.start,
-        "size": source.size,
-        "seconds": SECONDS,
-        "memory": MEMORY,
-        "ratio": _RATIO,
-        **request,
-    }
+    descriptors = [source.descriptor, *([request["out"]] if "out" in request else [])]
+    asked = {"start": source.start, "size": source.size, "ratio": _RATIO, **request}
     try:
-        run = subprocess.run(  # noqa: S603  this interpreter on our own script
-            [sys.executable, "-P", str(_SCRIPT), json.dumps(asked)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-            pass_fds=[source.descriptor, *([request["out"]] if "out" in request else [])],
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE", "HDF5_PLUGIN_PATH": ""},
-        )
-        answer: dict[str, Any] = json.loads(run.stdout)
-    except subprocess.TimeoutExpired as error:
-        raise damaged(source.name, f"was still being read by the h5 library after {SECONDS} s") from error
+        answer: dict[str, Any] = json.loads(h5_process.ask(json.dumps(asked).encode(), descriptors))
+    except TimeoutError as error:
+        raise damaged(source.name, f"was still being read by the h5 library after {h5_process.SECONDS} s") from error
     except ValueError as error:
         raise damaged(source.name, "made the h5 library fail") from error
     if "missing" in answer:

@@ -1,15 +1,18 @@
 """Reading of h5 files with h5py, run as a process of its own: the library can hang or grow on a damaged file.
 
-`frameworks.files.h5` runs this module as a script; it imports nothing of this package. It is given an open descriptor, never a
-path. What is wrong with a file is said in the answer; whatever else ends this process its parent takes for damage.
+`frameworks.files.h5_process` runs this module as a script; it imports nothing of this package. It is given an open descriptor,
+never a path. What is wrong with a file is said in the answer; whatever else ends this process its parent takes for damage.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 MAX_OBJECTS, MAX_DEPTH, MAX_TEXT, BLOCK = 200_000, 64, 32 << 20, 4 << 20
@@ -176,7 +179,6 @@ def copy_out(thing: Any, descriptor: int, ratio: int) -> None:
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request: `describe`, or `copy` of one dataset to a descriptor."""
-    limit(request["memory"], request["seconds"])
     try:
         import h5py
     except ImportError as error:
@@ -196,8 +198,19 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         return {"refused": f"cannot be read: {error}"}
 
 
+def receive(channel: socket.socket) -> dict[str, Any]:
+    """Wait for a request and the open files that it is about; give an empty one where the parent has none."""
+    text, descriptors, *_ = socket.recv_fds(channel, 1 << 16, 2)
+    while more := channel.recv(1 << 16):
+        text += more
+    return {**json.loads(text), **dict(zip(("file", "out"), descriptors, strict=False))} if text else {}
+
+
 if __name__ == "__main__":
-    answer = main(json.loads(sys.argv[1]))
-    sys.stdout.write(json.dumps(answer))
-    sys.stdout.flush()
+    limit(memory=int(sys.argv[2]), seconds=int(sys.argv[1]))
+    with suppress(ImportError):  # which the answer will tell
+        import_module("h5py")
+    if request := receive(socket.socket(fileno=sys.stdin.fileno())):
+        sys.stdout.write(json.dumps(main(request)))
+        sys.stdout.flush()
     os._exit(0)  # a damaged file can crash the library's own end

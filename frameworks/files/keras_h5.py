@@ -7,7 +7,7 @@ from typing import Any
 
 from frameworks.errors import InvalidValueError
 from frameworks.files.answers import Answers
-from frameworks.files.h5 import H5File, read_h5
+from frameworks.files.h5 import MAGIC, H5File, read_h5
 from frameworks.files.json_text import read_json
 from frameworks.files.keras_bare import read_bare
 from frameworks.files.keras_cells import CELLS, Version, version_of
@@ -20,6 +20,12 @@ from frameworks.files.source import Source, StoredArray, damaged
 from frameworks.files.stored import StoredLayer
 
 Layers = list[StoredLayer | OtherLayer]
+
+
+def recognises(source: Source) -> bool:
+    """Tell whether an h5 file begins here, or at one of the offsets where one may."""
+    places = [0, *(512 << power for power in range(8))]
+    return any(place + len(MAGIC) <= source.size and source.read(place, len(MAGIC)) == MAGIC for place in places)
 
 
 def read(source: Source, architecture: Config | None, answers: Answers) -> Layers:

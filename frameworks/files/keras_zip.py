@@ -15,6 +15,11 @@ from frameworks.files.source import Source, damaged
 CONFIG, METADATA, VARIABLES = "config.json", "metadata.json", "model.weights.h5"
 
 
+def recognises(source: Source) -> bool:
+    """Tell whether a zip archive holds an architecture."""
+    return CONFIG in Archive(source)
+
+
 def read(source: Source, architecture: Config | None, answers: Answers) -> Layers:
     """Read a .keras file.
 

@@ -27,7 +27,7 @@ _HEAD = 1 << 14
 _READERS: dict[tuple[int, int], Callable[..., Any]] = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def is_npz(source: Source) -> bool:
+def recognises(source: Source) -> bool:
     """Tell whether a zip archive holds arrays and nothing else."""
     names = list(Archive(source))
     return bool(names) and all(name.endswith(_ENDING) for name in names)

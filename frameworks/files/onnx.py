@@ -21,6 +21,12 @@ from frameworks.files.torch_recurrent import NotUnderstoodError
 Layer = StoredLayer | OtherLayer
 
 
+def recognises(source: Source) -> bool:
+    """Tell whether a file begins as models do: with the version of the format, then a name, a version or the graph."""
+    head = source.head(3)
+    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
+
+
 def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001
     """Read a model.
 

@@ -63,12 +63,6 @@ class Graph:
     makers: dict[str, Node] = field(default_factory=dict)
 
 
-def is_onnx(source: Source) -> bool:
-    """Tell whether a file begins as models do: with the version of the format, then a name, a version or the graph."""
-    head = source.head(3)
-    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
-
-
 def read_graph(source: Source) -> Graph:
     """Read the graph of a model.
 

@@ -30,7 +30,7 @@ _DTYPES: Mapping[str, str] = {
 _METADATA = "__metadata__"
 
 
-def is_safetensors(source: Source) -> bool:
+def recognises(source: Source) -> bool:
     """Tell whether a file begins with a size that it has, and a header."""
     head = source.head(9)
     return len(head) == 9 and head[8:] == b"{" and 0 < int.from_bytes(head[:8], "little") <= max(source.size - 8, MAX_BYTES)

@@ -27,7 +27,7 @@ _MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _VERSION = 1001
 
 
-def is_torch_legacy(source: Source) -> bool:
+def recognises(source: Source) -> bool:
     """Tell whether a file begins with a pickle of the magic number, whichever protocol it is in."""
     head = source.head(24)
     return head[:1] == b"\x80" and _MAGIC in head

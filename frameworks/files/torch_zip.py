@@ -23,7 +23,7 @@ MAX_PICKLE = 64 << 20
 _PICKLE = "data.pkl"
 
 
-def is_torch_zip(source: Source) -> bool:
+def recognises(source: Source) -> bool:
     """Tell whether a zip archive is one that torch wrote."""
     return _root(Archive(source)) is not None
 

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from frameworks.files import h5, open_checkpoint
+from frameworks.files import h5_process, open_checkpoint
 from frameworks.files.json_text import read_json
 
 Editing = Any
@@ -111,7 +111,7 @@ def test_a_file_that_keeps_the_library_busy_is_given_up(tmp_path: Path, monkeypa
     heap = content.index(b"GCOL") + 16
     content[heap : heap + 4080] = bytes(4080)
     path.write_bytes(content)
-    monkeypatch.setattr(h5, "SECONDS", 2)
+    monkeypatch.setattr(h5_process, "SECONDS", 2)
     with refused("busy.h5"):
         open_checkpoint(path)
 
