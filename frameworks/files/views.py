@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from frameworks.files.source import Array, Source, StoredArray, damaged
+from frameworks.files.source import Array, Source, StoredArray, damaged, empty
 
 MAX_RANK = 32
 _LARGEST = 1 << 48
@@ -69,20 +70,73 @@ def strided(storage: StoredArray, offset: int, shape: tuple[int, ...], strides: 
         raise damaged(
             name, f"repeats the elements of a storage of {storage.shape[0]} to {count}, so that .clone() must make it"
         )
-    width = storage.dtype.itemsize
-    place = storage.start + offset * width
+    place = storage.start + offset * storage.dtype.itemsize
     if strides == _contiguous(shape) or count == 1:
         return replace(storage, shape=shape, start=place)
-    span = replace(storage, shape=(reach + 1,), start=place)
+    elements = _Elements(storage, place)
 
     def fetch(first: int, size: int) -> Array:
-        elements = np.empty(span.shape, span.dtype)
-        span.read_into(span.start, elements.view(np.uint8).data)
-        view = np.lib.stride_tricks.as_strided(elements, shape, [stride * width for stride in strides], writeable=False)
-        found: Array = view.flat[first : first + size]
+        row = math.prod(shape[1:])
+        start, stop = first // row, -(-(first + size) // row)
+        made = np.empty((stop - start, *shape[1:]), storage.dtype)
+        elements.gather(start * strides[0], made, strides)
+        found: Array = made.reshape(-1)[first - start * row :][:size]
         return found
 
-    return derived(shape, storage.dtype, fetch)
+    found = derived(shape, storage.dtype, fetch)
+    if len(shape) != 2:
+        return found
+    return _StridedMatrix(shape, found.dtype, found.read_into, 0, elements, strides, shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class _Elements:
+    """The elements of a storage from a place on."""
+
+    storage: StoredArray
+    place: int
+
+    def gather(self, first: int, made: Array, strides: tuple[int, ...]) -> None:
+        """Fill an array from elements that are so far apart along its axes, in as few readings as skip no more than they take.
+
+        Args:
+            first: the element for the corner of `made`.
+            made: (...,)
+            strides: of elements, along each axis of `made`.
+        """
+        width, kind = self.storage.dtype.itemsize, self.storage.dtype
+        span = 1 + sum((size - 1) * stride for size, stride in zip(made.shape, strides, strict=True))
+        if span <= _SKIPPED * made.size:
+            elements = np.empty(span, kind)
+            self.storage.read_into(self.place + first * width, elements.view(np.uint8).data)
+            steps = [stride * width for stride in strides]
+            made[...] = np.lib.stride_tricks.as_strided(elements, made.shape, steps, writeable=False)
+            return
+        outer = max(range(made.ndim), key=lambda axis: strides[axis] * (made.shape[axis] > 1))
+        for index in range(made.shape[outer]):
+            within: tuple[Any, ...] = (*(slice(None),) * outer, index, ...)
+            self.gather(first + index * strides[outer], made[within], strides[:outer] + strides[outer + 1 :])
+
+
+_SKIPPED = 2
+"""How many times the bytes that are wanted may be read, where that makes one reading of many."""
+
+
+@dataclass(frozen=True, eq=False)
+class _StridedMatrix(StoredArray):
+    """A matrix whose rows do not lie one after another, from its first row on as far as it is one."""
+
+    elements: _Elements | None = None
+    strides: tuple[int, ...] = ()
+    width: int = 0
+
+    def block(self, rows: slice, columns: slice) -> Array:
+        """Read some rows and columns, whichever of them lie together."""
+        if self.elements is None or self.start or self.shape[1:] != (self.width,):  # a part of it, or in another shape
+            return super().block(rows, columns)
+        made = empty((rows.stop - rows.start, columns.stop - columns.start), self.dtype)
+        self.elements.gather(rows.start * self.strides[0] + columns.start * self.strides[1], made, self.strides)
+        return made.astype(made.dtype.newbyteorder("="), copy=False)
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
