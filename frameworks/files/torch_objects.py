@@ -27,6 +27,11 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
         "Bool": "?",
         "ComplexDouble": "c16",
         "ComplexFloat": "c8",
+        "QInt8": "i1",
+        "QUInt8": "u1",
+        "QInt32": "i4",
+        "QUInt4x2": "u1",
+        "QUInt2x4": "u1",
     }
 )
 """What the elements of a storage are, by the name of its class, such as `torch.FloatStorage`."""
@@ -66,6 +71,11 @@ class Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     dtype: str = ""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is longer than what it shows, as `.expand` makes it."""
+        return any(size > 1 and not step for size, step in zip(self.shape, self.strides, strict=True))
 
     def over(self, elements: StoredArray, name: str) -> StoredArray:
         """Give the array, `elements` being its storage's: (element,)."""
@@ -161,6 +171,14 @@ def _first(value: Any, *_: Any) -> Any:
     return value
 
 
+def _forgotten(*_: Any) -> None:
+    """Take a value that no array is in for none."""
+
+
+def _without_values(*_: Any) -> Record:
+    return Record("a tensor on the meta device, which has no values")
+
+
 def _subclass(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
     known = _CALLS.get(function.name) if isinstance(function, Global) else None
     return known(*args) if known is not None and known is not _subclass else Record("a tensor of an own class")
@@ -168,12 +186,21 @@ def _subclass(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
 
 _CALLS: Mapping[str, Callable[..., Any]] = {
     "collections.OrderedDict": _ordered,
+    "collections.Counter": _first,
+    "builtins.set": _first,
+    "__builtin__.set": _first,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _typed_tensor,
     "torch._utils._rebuild_parameter": _first,
     "torch._utils._rebuild_parameter_with_state": _first,
     "torch._tensor._rebuild_from_type_v2": _subclass,
+    "torch._utils._rebuild_meta_tensor_no_storage": _without_values,
+    "torch._utils._rebuild_qtensor": lambda *_: Record("a quantised tensor"),
+    "torch._utils._rebuild_sparse_tensor": lambda *_: Record("a sparse tensor"),
+    "torch.device": _forgotten,
+    "numpy.core.multiarray.scalar": _forgotten,
+    "numpy._core.multiarray.scalar": _forgotten,
     "torch.Size": lambda sizes=(): tuple(sizes),
     "torch.jit._pickle.build_intlist": _first,
     "torch.jit._pickle.build_doublelist": _first,

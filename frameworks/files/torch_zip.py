@@ -61,7 +61,10 @@ def read_named(
 
 
 def _arrays(found: Named, storages: Callable[[Tensor], StoredArray], file: str) -> dict[str, StoredArray]:
-    return {name: tensor.over(storages(tensor), f"{name} in {file}") for name, tensor in found.tensors.items()}
+    return {
+        name: each.over(storages(each), f"{name} in {file}") if isinstance(each, Tensor) else each.array(f"{name} in {file}")
+        for name, each in found.tensors.items()
+    }
 
 
 def _root(archive: Archive) -> str | None:
