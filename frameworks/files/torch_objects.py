@@ -74,7 +74,7 @@ class Tensor:
 
     @property
     def repeats(self) -> bool:
-        """Whether it is longer than what it shows, as `.expand` makes it."""
+        """Whether it shows its elements more than once, as `.expand` makes it."""
         return any(size > 1 and not step for size, step in zip(self.shape, self.strides, strict=True))
 
     def over(self, elements: StoredArray, name: str) -> StoredArray:
