@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from frameworks.files.answers import Answers, Options
 from frameworks.files.formats import find_format
 from frameworks.files.json_text import MAX_BYTES, read_json
 from frameworks.files.others import OtherLayer
+from frameworks.files.shards import shard_warning
 from frameworks.files.source import damaged, open_source
 from frameworks.files.stored import StoredLayer
 
@@ -97,6 +99,9 @@ def open_checkpoint(
     layers = found.read(source, described, answers)
     _require_recurrent(layers, source.name, found.name)
     answers.require_met(layer.name for layer in layers if isinstance(layer, StoredLayer))
+    warning = shard_warning(source.name)
+    if warning:
+        layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]
     return Checkpoint(Path(path), found.name, layers)
 
 
@@ -107,7 +112,7 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: 
     kinds = dict.fromkeys(layer.kind or "layers of a kind that is not known" for layer in others)
     why: dict[str, list[str]] = {}
     for layer in others:
-        for warning in layer.warnings:
+        for warning in () if layer.known else layer.warnings:
             why.setdefault(warning, []).append(layer.name or repr(layer.name))
     told = " ".join(f"{_few(names)}: {warning}" for warning, names in why.items())
     arrays = [
@@ -121,7 +126,8 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: 
         must="hold a recurrent layer",
         but=f"is a {kind} file of {_few(list(kinds)) or 'no layers'}"
         + f" ({told[:1000]})" * bool(told)
-        + f", with arrays named {_few(arrays)}" * bool(arrays),
+        + f", with arrays named {_few(arrays)}" * bool(arrays)
+        + f". {shard_warning(file).removesuffix('.').capitalize()}" * bool(shard_warning(file)),
         remedy="Give the model's file; the JSON of its architecture beside Keras's weights; torch's names for others' arrays,"
         " as in NAME.weight_ih_l0.",
     )

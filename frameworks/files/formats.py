@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import InvalidValueError
@@ -15,12 +16,22 @@ from frameworks.files.npz import is_npz
 from frameworks.files.onnx_graph import is_onnx
 from frameworks.files.others import OtherLayer
 from frameworks.files.safetensors import is_safetensors
+from frameworks.files.shards import is_index
 from frameworks.files.source import Source
 from frameworks.files.stored import StoredLayer
+from frameworks.files.torch_export import is_torch_export
 from frameworks.files.torch_legacy import is_torch_legacy
 from frameworks.files.torch_zip import is_torch_zip
 
-ZIP, PICKLE = b"PK\x03\x04", 0x80
+ZIP = b"PK\x03\x04"
+_UNREAD: Mapping[bytes, str] = MappingProxyType(
+    {
+        **dict.fromkeys((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "a packed file: unpack it first"),
+        b"\x80": "a pickle and not torch's, which nobody should open",
+        b"\x93NUMPY": "one array alone",
+    }
+)
+"""What other files begin with."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +63,13 @@ def _zip_of(recognise: Callable[[Source], bool]) -> Callable[[Source], bool]:
 FORMATS: tuple[Format, ...] = (
     Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), is_h5, "frameworks.files.keras_h5"),
     Format("Keras zip", (".keras",), _zip_of(lambda source: "config.json" in Archive(source)), "frameworks.files.keras_zip"),
-    Format("PyTorch zip", (".pt", ".pth", ".jit"), _zip_of(is_torch_zip), "frameworks.files.torch_zip"),
+    Format("PyTorch zip", (".pt", ".pth", ".bin", ".ckpt", ".jit"), _zip_of(is_torch_zip), "frameworks.files.torch_zip"),
+    Format("PyTorch export", (".pt2",), _zip_of(is_torch_export), "frameworks.files.torch_export"),
     Format("PyTorch before 1.6", (".pt", ".pth"), is_torch_legacy, "frameworks.files.torch_legacy"),
     Format("NumPy", (".npz",), _zip_of(is_npz), "frameworks.files.npz"),
     Format("ONNX", (".onnx",), is_onnx, "frameworks.files.onnx"),
     Format("safetensors", (".safetensors",), is_safetensors, "frameworks.files.safetensors"),
+    Format("index of shards", (".index.json",), is_index, "frameworks.files.shards"),
 )
 
 
@@ -80,10 +93,11 @@ def _describe(source: Source) -> str:
     if not head:
         return "empty"
     if head.startswith(ZIP):
-        names = ", ".join(list(Archive(source))[:3])
-        return f"a zip archive of {names}"
-    if head[0] == PICKLE:
-        return "a pickle and not torch's, which nobody should open"
+        names = list(Archive(source))
+        if any(name.endswith(".data/extern_modules") for name in names):
+            return "a torch.package archive, which holds code: load it with torch.package and save the state_dict"
+        return f"a zip archive of {', '.join(names[:3])}"
     if head.lstrip()[:1] in (b"{", b"["):
         return "JSON, as an architecture is: give the weights, and it as `architecture`"
-    return f"none of them, beginning with {head[:8].hex(' ')}"
+    unread = (kind for magic, kind in _UNREAD.items() if head.startswith(magic))
+    return next(unread, f"none of them, beginning with {head[:8].hex(' ')}")

@@ -20,7 +20,7 @@ _OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)")
 _PARAMETRISED = re.compile(rf"(?:(.*)\.)?parametrizations\.({_LEAF.pattern})\.\w+")
 _REPARAMETRISED = re.compile(rf"{_LEAF.pattern}_(?:g|v|u|orig|mask)")
 _RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
-"""A weight before weight dropout, as AWD-LSTM has it: in the module, or in one around it. It is the weight where nothing is dropped."""
+"""A weight before weight dropout, as AWD-LSTM has it in the module or in one around it: the weight where nothing is dropped."""
 
 
 def read_modules(

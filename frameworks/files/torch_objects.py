@@ -135,17 +135,22 @@ def _is_size(value: Any) -> bool:
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
     if not isinstance(storage, Storage) or storage.kind == "Untyped":
         raise ValueError("a tensor over what is no storage of a known kind")
-    return _checked(storage, offset, shape, strides)
+    return tensor_over(storage, offset, shape, strides)
 
 
 def _typed_tensor(storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any, _hooks: Any, dtype: Any, *_: Any) -> Any:
     name = dtype.name.rpartition(".")[2] if isinstance(dtype, Global) else ""
     if not isinstance(storage, Storage) or name not in _TYPED:
         return Record(f"a tensor of {name}")
-    return _checked(storage, offset, shape, strides, _TYPED[name])
+    return tensor_over(storage, offset, shape, strides, _TYPED[name])
 
 
-def _checked(storage: Storage, offset: Any, shape: Any, strides: Any, dtype: str = "") -> Tensor:
+def tensor_over(storage: Storage, offset: Any, shape: Any, strides: Any, dtype: str = "") -> Tensor:
+    """Give a tensor of what a file says of it.
+
+    Raises:
+        ValueError: for what no tensor is.
+    """
     sizes, steps = _sizes(shape), _sizes(strides)
     if len(sizes) != len(steps) or len(sizes) > MAX_RANK or not _is_size(offset):
         raise ValueError("a tensor of unlike axes")

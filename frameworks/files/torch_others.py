@@ -28,9 +28,7 @@ _ASSUMED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """torch's defaults of what arrays do not show and Keras has other defaults or other words for."""
 
 
-def read_other(
-    name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, Any] | None = None
-) -> Iterator[OtherLayer]:
+def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, Any] | None = None) -> Iterator[OtherLayer]:
     """List a module with its arrays under torch's names, and its class as far as they tell; nothing where it has none.
 
     Args:

@@ -197,9 +197,9 @@ class _Walk:
 
 
 def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Objects, ...]:
-    """Give what lies in an object, without going through it: of an unknown class its attributes, and what it was filled with."""
+    """Give what lies in an object, without going through it; of an unknown class its attributes and what it was filled with."""
     if isinstance(value, Record):
-        attributes = value.state if isinstance(value.state, Mapping) else {}
+        attributes: Any = value.state if isinstance(value.state, Mapping) else {}
         return ChainMap(value.items, attributes) if value.items else attributes
     return value if isinstance(value, (Mapping, list, tuple)) else {}
 
