@@ -16,7 +16,7 @@ from frameworks.files.torch_others import read_other
 from frameworks.files.torch_recurrent import Module, NotUnderstoodError, read_recurrent
 
 _LEAF = re.compile(r"(weight_(?:ih|hh|hr)|bias_(?:ih|hh))(?:_l(\d{1,4})(_reverse)?)?")
-_OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)")
+_OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)(?:_l(\d{1,4})(_reverse)?)?")
 _PARAMETRISED = re.compile(rf"(?:(.*)\.)?parametrizations\.({_LEAF.pattern})\.\w+")
 _REPARAMETRISED = re.compile(rf"{_LEAF.pattern}_(?:g|v|u|orig|mask)")
 _RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
@@ -88,6 +88,13 @@ class _Group:
             self.cell = self.cell or found[2] is None
             self.cells.setdefault((int(found[2] or 0), int(found[3] is not None)), {})[found[1]] = array
 
+    def add_own(self, name: re.Match[str], array: StoredArray) -> None:
+        """Take in an array that is named otherwise than torch does, but for its end."""
+        self.own_names = name[0]
+        self.arrays[name[0]] = array
+        place = (int(name[4] or 0), int(name[5] is not None))
+        self.cells.setdefault(place, {})[f"{'weight' if name[2][0] == 'w' else 'bias'}_{name[3]}"] = array
+
     def add_raw(self, leaf: str, array: StoredArray) -> None:
         """Take in a weight from before weight dropout, in the place of the one from after it, which is kept as `_dropped`."""
         if leaf in self.arrays:
@@ -109,10 +116,7 @@ def _group(arrays: Mapping[str, StoredArray]) -> dict[str, _Group]:
             raw[name] = array
             continue
         elif own and not _LEAF.fullmatch(leaf):
-            group = groups.setdefault(own[1], _Group())
-            group.own_names = name
-            group.cells.setdefault((0, 0), {})[f"{'weight' if own[2][0] == 'w' else 'bias'}_{own[3]}"] = array
-            group.arrays[name] = array
+            groups.setdefault(own[1], _Group()).add_own(own, array)
             continue
         groups.setdefault(owner, _Group()).add(leaf, array)
     for name, array in raw.items():

@@ -132,7 +132,9 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 48
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *further: Any) -> Tensor | Record:
+    if any(isinstance(each, Mapping) and any(each.get(bit) for bit in ("conj", "neg")) for each in further):
+        return Record("a tensor whose signs are turned when it is used: .resolve_conj() and .resolve_neg() make it plain")
     if not isinstance(storage, Storage) or storage.kind == "Untyped":
         raise ValueError("a tensor over what is no storage of a known kind")
     return tensor_over(storage, offset, shape, strides)
@@ -202,6 +204,7 @@ _CALLS: Mapping[str, Callable[..., Any]] = {
     "torch._tensor._rebuild_from_type_v2": _subclass,
     "torch._utils._rebuild_meta_tensor_no_storage": _without_values,
     "torch._utils._rebuild_qtensor": lambda *_: Record("a quantised tensor"),
+    "torch.ScriptObject": lambda *_: Record("packed weights, as of a quantised module: save it before it is quantised"),
     "torch._utils._rebuild_sparse_tensor": lambda *_: Record("a sparse tensor"),
     "torch.device": _forgotten,
     "numpy.core.multiarray.scalar": _forgotten,

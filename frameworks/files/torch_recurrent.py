@@ -61,7 +61,7 @@ def read_recurrent(module: Module, answers: Answers) -> StoredLayer:
             f"its weights are parametrised ({module.parametrised}), as by weight_norm: make them plain where the model is, "
             "with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm, and save it again"
         )
-    directions = 2 if (0, 1) in module.cells else 1
+    directions = 1 + max(way for _, way in module.cells)
     places = sorted(module.cells)
     due = [(layer, way) for layer in range(places[-1][0] + 1) for way in range(directions)]
     if places != due:

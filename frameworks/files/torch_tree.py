@@ -136,6 +136,7 @@ class _Walk:
 
     def __init__(self, file: str) -> None:
         self._file, self._count = file, 0
+        self._met: set[int] = set()
         self.optimizers: dict[str, str] = {}
 
     def groups(self, value: Objects, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Named]]:
@@ -145,8 +146,11 @@ class _Walk:
             self._module(value, "", named, len(path))
             yield path, named
             return
-        if isinstance(value, Record) and not _inside(value):
-            named.unread[""] = value.name
+        if isinstance(value, Record):
+            if id(value) in self._met:  # objects refer to those that hold them
+                return
+            self._met.add(id(value))
+            named.unread |= {} if _inside(value) else {"": value.name}
         inner: dict[str, Objects] = {}
         for key, item in self._items(value, len(path)):
             if isinstance(item, (Tensor, NumpyArray)):
@@ -164,6 +168,10 @@ class _Walk:
     def _module(self, module: Record, prefix: str, named: Named, depth: int) -> None:
         """Collect the tensors of a module that was saved whole, or of an object of TorchScript."""
         state = module.state
+        if ".quantized." in module.name:
+            kind = module.name.rpartition(".")[2]
+            named.unread[prefix.removesuffix(".")] = f"a quantised {kind}: save it before it is quantised"
+            return
         whole = isinstance(state.get("_parameters"), Mapping)
         parts = [state.get(part) for part in ("_parameters", "_buffers", "_modules")] if whole else [state]
         named.said[prefix.removesuffix(".")] = {
@@ -199,7 +207,8 @@ class _Walk:
 def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Objects, ...]:
     """Give what lies in an object, without going through it; of an unknown class its attributes and what it was filled with."""
     if isinstance(value, Record):
-        attributes: Any = value.state if isinstance(value.state, Mapping) else {}
+        states = value.state if isinstance(value.state, tuple) else (value.state,)
+        attributes: Any = next((state for state in states if isinstance(state, Mapping) and state), {})
         return ChainMap(value.items, attributes) if value.items else attributes
     return value if isinstance(value, (Mapping, list, tuple)) else {}
 
