@@ -48,7 +48,10 @@ class NumpyArray:
 
         def read_into(start: int, buffer: memoryview) -> None:
             piece = self.content[start : start + len(buffer)]
-            buffer[:] = piece.encode("latin-1") if isinstance(piece, str) else piece
+            try:
+                buffer[:] = piece.encode("latin-1") if isinstance(piece, str) else piece
+            except UnicodeEncodeError as error:
+                raise damaged(name, "is text of which not every character is a byte") from error
 
         steps = [math.prod(self.shape[:axis] if self.by_columns else self.shape[axis + 1 :]) for axis in range(len(self.shape))]
         return strided(StoredArray((count,), self.dtype, read_into), 0, self.shape, tuple(steps), name)

@@ -99,6 +99,16 @@ def test_a_numpy_array_that_lies_of_its_shape_is_refused(tmp_path: Path, refused
         open_checkpoint(tmp_path / "lie.pt")
 
 
+def test_bytes_that_are_text_but_no_bytes_are_refused_when_read(tmp_path: Path, refused: Any) -> None:
+    torch.save({"weight_ih_l0": np.ones((6, 3), "f4"), "weight_hh_l0": np.ones((6, 2), "f4")}, tmp_path / "a.pt")
+    assert open_checkpoint(tmp_path / "a.pt")[""].weights
+    with zipfile.ZipFile(tmp_path / "a.pt") as old, zipfile.ZipFile(tmp_path / "lie.pt", "w") as new:
+        for name in old.namelist():  # one character in the place of another of as many bytes
+            new.writestr(name, old.read(name).replace("\u0080".encode(), "\u07ff".encode()))
+    with refused("lie.pt", "character"):
+        _ = open_checkpoint(tmp_path / "lie.pt")[""].weights
+
+
 def test_tensors_that_are_not_plain_are_listed_each_with_its_reason(model: Any, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # quantised tensors are deprecated
@@ -120,7 +130,8 @@ def test_tensors_that_are_not_plain_are_listed_each_with_its_reason(model: Any, 
 def test_quantised_recurrent_modules_are_refused_by_name(tmp_path: Path, refused: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.ao is deprecated
-        quantised: Any = torch.ao.quantization.quantize_dynamic(nn.ModuleDict({"a": nn.LSTM(3, 4)}), {nn.LSTM}, torch.qint8)
+        quantize: Any = torch.ao.quantization.quantize_dynamic
+        quantised = quantize(nn.ModuleDict({"a": nn.LSTM(3, 4)}), {nn.LSTM}, torch.qint8)
     with refused("a: it is not read: a quantised LSTM", "before it is quantised"):
         save(quantised, tmp_path / "whole.pt")
     with refused("a._all_weight_values.0.param", "packed weights", "before it is quantised"):
@@ -212,10 +223,13 @@ def test_a_class_that_only_has_the_name_of_torch_s_is_not_taken_for_it(tmp_path:
     assert checkpoint.others["own"].kind == "LayerNorm"
 
 
-class Python2(pickle._Pickler):  # type: ignore[name-defined, misc]
+Pickler: Any = pickle._Pickler  # the one that is written in Python
+
+
+class Python2(Pickler):  # type: ignore[misc]
     """Writes text as Python 2 did its strings."""
 
-    dispatch: ClassVar[dict[Any, Any]] = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[Any, Any]] = dict(Pickler.dispatch)
 
     def save_str(self, text: str) -> None:
         content = text.encode()
@@ -321,6 +335,6 @@ def test_an_export_that_lies_of_its_weights_is_refused(
 def test_a_frozen_script_is_refused_by_what_froze_it(model: Any, tmp_path: Path, refused: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
-        torch.jit.freeze(torch.jit.script(nn.Sequential(model.lstm).eval())).save(str(tmp_path / "a.pt"))  # type: ignore[no-untyped-call]
+        torch.jit.freeze(torch.jit.script(nn.Sequential(model.lstm).eval())).save(str(tmp_path / "a.pt"))
     with refused("torch.jit.freeze", "constants.0 (16, 3)"):
         open_checkpoint(tmp_path / "a.pt")
