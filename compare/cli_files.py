@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,10 +61,15 @@ def run(given: argparse.Namespace) -> int:
     from frameworks.errors import GatewiseError
 
     try:
-        return {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
+        status = {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except GatewiseError as error:
         print(f"gatewise: {error}", file=sys.stderr)
         return 2
+    return status
 
 
 def _inspect(given: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from compare.numbered import together
 from frameworks.counterparts import LAYER_NAMES, find_limits
 from frameworks.errors import NoCounterpartError
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
@@ -38,7 +39,7 @@ def render(found: Mapping[str, Any]) -> str:
     """Write that as tables, with what to beware of below them."""
     rows = [
         (
-            layer["name"],
+            layer["name"] or repr(layer["name"]),
             layer["class_name"],
             _sizes(layer),
             _each(layer, _activations),
@@ -51,9 +52,10 @@ def render(found: Mapping[str, Any]) -> str:
     to = " and ".join(dict.fromkeys(layer["elsewhere"]["framework"] for layer in found["layers"]))
     headers = ("layer", "is", "sizes", "activations", "options", "mask", f"in {to}")
     text = [f"{found['file']}: {found['format']}", tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True)]
-    others = [
-        (other["name"], " in ".join([other["kind"] or "?", *other["wrappers"]]), _arrays(other)) for other in found["others"]
-    ]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for other in found["others"]:
+        alike.setdefault((" in ".join([other["kind"] or "?", *other["wrappers"]]), _arrays(other)), []).append(other["name"])
+    others = [(name, *row) for row, names in alike.items() for name in together(names)]
     if others:
         text.append(tabulate(others, headers=("beside", "is", "arrays"), tablefmt="simple", disable_numparse=True))
     beware: dict[str, list[str]] = {}
@@ -61,7 +63,8 @@ def render(found: Mapping[str, Any]) -> str:
         for warning in each["warnings"]:
             beware.setdefault(warning, []).append(each["name"])
     if beware:
-        text.append("\n".join(["Beware:", *(f"- {', '.join(names)}: {warning}" for warning, names in beware.items())]))
+        told = (f"- {', '.join(together(names))}: {warning}" for warning, names in beware.items())
+        text.append("\n".join(["Beware:", *told]))
     return "\n\n".join(text)
 
 

@@ -62,7 +62,7 @@ class Answers:
             if name is not None and name not in there:
                 raise InvalidValueError.because(
                     f"the layer {name!r} of the options",
-                    must=f"be one of {', '.join(there) or 'the recurrent layers'}",
-                    but="is not in the file",
+                    must=f"be one of the recurrent layers {', '.join(each or repr(each) for each in there)}",
+                    but="is none of them",
                     remedy="Use the names that the checkpoint lists.",
                 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from frameworks.files.json_text import MAX_BYTES, read_json
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import damaged, open_source
 from frameworks.files.stored import StoredLayer
+
+_SHARD = re.compile(r".+-\d{5}-of-(\d{5})\.\w+")
 
 
 class Checkpoint(Mapping[str, StoredLayer]):
@@ -98,21 +102,51 @@ def open_checkpoint(
         described = None if architecture is None else _architecture(architecture)
         layers = found.read(source, described, answers)
     _require_recurrent(layers, source.name, found.name)
-    answers.require_met(layer.name for layer in layers)
+    answers.require_met(layer.name for layer in layers if isinstance(layer, StoredLayer))
+    warning = _shard_warning(source.name)
+    if warning:
+        layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]
     return Checkpoint(Path(path), found.name, layers)
 
 
 def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: str) -> None:
     if any(isinstance(layer, StoredLayer) for layer in layers):
         return
-    why = [f"{layer.name}: {warning}" for layer in layers for warning in layer.warnings]
-    kinds = dict.fromkeys(getattr(layer, "kind", "") or "layers of a kind that is not known" for layer in layers)
+    others = [layer for layer in layers if isinstance(layer, OtherLayer)]
+    kinds = dict.fromkeys(layer.kind or "layers of a kind that is not known" for layer in others)
+    why: dict[str, list[str]] = {}
+    for layer in others:
+        for warning in () if layer.known else layer.warnings:
+            why.setdefault(warning, []).append(layer.name or repr(layer.name))
+    told = " ".join(f"{_few(names)}: {warning}" for warning, names in why.items())
+    arrays = [
+        f"{layer.name}{'.' * bool(layer.name)}{array} {stored.shape}"
+        for layer in others
+        if not layer.kind
+        for array, stored in layer.stored.items()
+    ]
     raise InvalidValueError.because(
         file,
         must="hold a recurrent layer",
-        but=f"is a {kind} file of {', '.join(kinds) or 'no layers'}" + f" ({' '.join(why)})" * bool(why),
-        remedy="Give the model's file, or the JSON of its architecture beside its weights.",
+        but=f"is a {kind} file of {_few(list(kinds)) or 'no layers'}"
+        + f" ({told[:1000]})" * bool(told)
+        + f", with arrays named {_few(arrays)}" * bool(arrays)
+        + f". {_shard_warning(file).removesuffix('.').capitalize()}" * bool(_shard_warning(file)),
+        remedy="Give the model's file; the JSON of its architecture beside Keras's weights; torch's names for others' arrays,"
+        " as in NAME.weight_ih_l0.",
     )
+
+
+def _shard_warning(file: str) -> str:
+    """Say of a file that is named as one of several that it is; "" of any other."""
+    found = _SHARD.fullmatch(file)
+    if found is None or int(found[1]) < 2:
+        return ""
+    return f"the file is named as one of {int(found[1])}, and the layer may go on in another: open the .index.json beside them."
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
 
 
 def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:

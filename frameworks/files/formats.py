@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import InvalidValueError
@@ -14,7 +15,15 @@ from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source
 from frameworks.files.stored import StoredLayer
 
-ZIP, PICKLE = b"PK\x03\x04", 0x80
+ZIP = b"PK\x03\x04"
+_UNREAD: Mapping[bytes, str] = MappingProxyType(
+    {
+        **dict.fromkeys((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "a packed file: unpack it first"),
+        b"\x80": "a pickle and not torch's, which nobody should open",
+        b"\x93NUMPY": "one array alone",
+    }
+)
+"""What other files begin with."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +56,13 @@ class Format:
 FORMATS: tuple[Format, ...] = (
     Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), "frameworks.files.keras_h5"),
     Format("Keras zip", (".keras",), "frameworks.files.keras_zip", zipped=True),
-    Format("PyTorch zip", (".pt", ".pth", ".jit"), "frameworks.files.torch_zip", zipped=True),
+    Format("PyTorch zip", (".pt", ".pth", ".bin", ".ckpt", ".jit"), "frameworks.files.torch_zip", zipped=True),
+    Format("PyTorch export", (".pt2",), "frameworks.files.torch_export", zipped=True),
     Format("PyTorch before 1.6", (".pt", ".pth"), "frameworks.files.torch_legacy"),
     Format("NumPy", (".npz",), "frameworks.files.npz", zipped=True),
     Format("ONNX", (".onnx",), "frameworks.files.onnx"),
     Format("safetensors", (".safetensors",), "frameworks.files.safetensors"),
+    Format("index of shards", (".index.json",), "frameworks.files.shards"),
 )
 
 
@@ -75,10 +86,11 @@ def _describe(source: Source) -> str:
     if not head:
         return "empty"
     if head.startswith(ZIP):
-        names = ", ".join(list(Archive(source))[:3])
-        return f"a zip archive of {names}"
-    if head[0] == PICKLE:
-        return "a pickle and not torch's, which nobody should open"
+        names = list(Archive(source))
+        if any(name.endswith(".data/extern_modules") for name in names):
+            return "a torch.package archive, which holds code: load it with torch.package and save the state_dict"
+        return f"a zip archive of {', '.join(names[:3])}"
     if head.lstrip()[:1] in (b"{", b"["):
         return "JSON, as an architecture is: give the weights, and it as `architecture`"
-    return f"none of them, beginning with {head[:8].hex(' ')}"
+    unread = (kind for magic, kind in _UNREAD.items() if head.startswith(magic))
+    return next(unread, f"none of them, beginning with {head[:8].hex(' ')}")

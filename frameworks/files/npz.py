@@ -42,16 +42,25 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
         answers: what the user says of the layers.
 
     Raises:
-        GatewiseError: for a damaged file, or one with an array of Python objects.
+        GatewiseError: for a damaged file.
     """
     archive = Archive(source)
-    arrays = {name.removesuffix(_ENDING): _array(archive, name, f"{name} in {source.name}") for name in archive}
+    arrays: dict[str, StoredArray] = {}
+    unread: list[OtherLayer] = []
+    for name in archive:
+        found = _array(archive, name, f"{name} in {source.name}")
+        if isinstance(found, StoredArray):
+            arrays[name.removesuffix(_ENDING)] = found
+        else:
+            warning = f"it is not read: an array of {found}, which no weights are and which is not unpickled."
+            unread.append(OtherLayer(name.removesuffix(_ENDING), warnings=(warning,)))
     if DESCRIPTION in arrays:
-        return read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, answers)
-    return list(read_modules(arrays, answers))
+        return [*read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, answers), *unread]
+    return [*read_modules(arrays, answers), *unread]
 
 
-def _array(archive: Archive, name: str, called: str) -> StoredArray:
+def _array(archive: Archive, name: str, called: str) -> StoredArray | str:
+    """Give an array, or the name of its dtype where that is of no numbers."""
     stored = archive.bytes_of(name)
     head = io.BytesIO(archive.head(name, _HEAD))
     try:
@@ -60,7 +69,7 @@ def _array(archive: Archive, name: str, called: str) -> StoredArray:
     except Exception as error:  # the parser of the standard library that it calls raises whatever it likes
         raise damaged(called, f"is no array: {str(error)[:200]}") from error
     if dtype.kind not in "fiubc" or dtype.hasobject:
-        raise damaged(called, f"is an array of {str(dtype)[:100]}, which no weights are and which is not unpickled")
+        return str(dtype)[:100]
     count = (stored.shape[0] - head.tell()) // dtype.itemsize
     elements = StoredArray((max(count, 0),), dtype, stored.read_into, stored.start + head.tell())
     sizes = tuple(int(size) for size in shape)

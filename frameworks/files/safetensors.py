@@ -47,6 +47,20 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     Raises:
         GatewiseError: for a damaged file.
     """
+    metadata, arrays, unread = _read(source)
+    description = metadata.get(DESCRIPTION) if isinstance(metadata, Mapping) else None
+    if isinstance(description, str):
+        return [*read_described(description, arrays, source.name, answers), *unread]
+    return [*read_modules(arrays, answers), *unread]
+
+
+def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
+    """Give the arrays of a file, and those of dtypes that are not read."""
+    return _read(source)[1:]
+
+
+def _read(source: Source) -> tuple[Any, dict[str, StoredArray], list[OtherLayer]]:
+    """Give the metadata too."""
     size = int.from_bytes(source.head(8), "little")
     if size > MAX_BYTES:
         raise damaged(source.name, f"has a header of {size} bytes, more than {MAX_BYTES >> 20} MiB")
@@ -60,10 +74,7 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
             arrays[name] = _array(entry, data, name)
         else:
             unread.append(OtherLayer(name, warnings=(f"its dtype {str(entry['dtype'])[:20]} is not read.",)))
-    description = metadata.get(DESCRIPTION) if isinstance(metadata, Mapping) else None
-    if isinstance(description, str):
-        return [*read_described(description, arrays, source.name, answers), *unread]
-    return [*read_modules(arrays, answers), *unread]
+    return metadata, arrays, unread
 
 
 def _in_order(header: Mapping[str, Any], data: Source) -> list[tuple[str, Mapping[str, Any]]]:

@@ -31,7 +31,12 @@ class Source:
         start: the first byte of the part.
         size: bytes in it.
         owner: keeps the descriptor open as long as it lives; the source itself when None.
+
+    Attributes:
+        folder: that the file lies in; None for a part of one.
     """
+
+    folder: Path | None = None
 
     def __init__(self, name: str, descriptor: int, start: int, size: int, owner: object = None) -> None:
         """Take over the descriptor unless another owns it."""
@@ -180,7 +185,9 @@ def open_source(path: Path) -> Source:
             str(path), must="be a readable file", but=f"cannot be opened: {error}", remedy="Check the path."
         ) from error
     size = os.fstat(descriptor).st_size
-    return Source(path.name, descriptor, 0, size)
+    source = Source(path.name, descriptor, 0, size)
+    source.folder = path.parent
+    return source
 
 
 def scratch_source(name: str, fill: Callable[[int], None]) -> Source:

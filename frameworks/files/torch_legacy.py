@@ -7,7 +7,7 @@ Source: torch/serialization.py, `_legacy_save`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -19,8 +19,8 @@ from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray, damaged
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch_objects import Pickled, Storage, Tensor, elements_of, unpickle
-from frameworks.files.torch_tree import find_tensors
-from frameworks.files.torch_zip import MAX_PICKLE, read_named
+from frameworks.files.torch_tree import Named, find_tensors
+from frameworks.files.torch_zip import MAX_PICKLE, named_arrays, read_named
 from frameworks.files.views import check_shape
 
 _MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
@@ -35,6 +35,15 @@ def recognises(source: Source) -> bool:
 
 def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
     """Read a file of torch's, see `torch_zip.read`."""
+    return read_named(*_find(source), source.name, answers)
+
+
+def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
+    """Give the arrays of a file, see `torch_zip.read_arrays`."""
+    return named_arrays(*_find(source), source.name)
+
+
+def _find(source: Source) -> tuple[Named, Callable[[Tensor], StoredArray]]:
     *_, version, machine, root, keys = pickles = _pickles(source)
     if version.root != _VERSION or not isinstance(machine.root, Mapping) or not isinstance(keys.root, list):
         raise damaged(source.name, "begins as a torch file of before torch 1.6, and goes on otherwise")
@@ -46,7 +55,7 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
             raise damaged(source.name, f"has no storage {tensor.storage.key[:100]!r}")
         return elements_of(tensor, stored[tensor.storage.key], order, source.name)
 
-    return read_named(find_tensors(root.root, source.name), elements, source.name, answers)
+    return find_tensors(root.root, source.name), elements
 
 
 def _pickles(source: Source) -> list[Pickled]:

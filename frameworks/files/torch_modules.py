@@ -16,9 +16,11 @@ from frameworks.files.torch_others import read_other
 from frameworks.files.torch_recurrent import Module, NotUnderstoodError, read_recurrent
 
 _LEAF = re.compile(r"(weight_(?:ih|hh|hr)|bias_(?:ih|hh))(?:_l(\d{1,4})(_reverse)?)?")
-_OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)")
+_OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)(?:_l(\d{1,4})(_reverse)?)?")
 _PARAMETRISED = re.compile(rf"(?:(.*)\.)?parametrizations\.({_LEAF.pattern})\.\w+")
 _REPARAMETRISED = re.compile(rf"{_LEAF.pattern}_(?:g|v|u|orig|mask)")
+_RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
+"""A weight before weight dropout, as AWD-LSTM has it in the module or in one around it: the weight where nothing is dropped."""
 
 
 def read_modules(
@@ -31,20 +33,18 @@ def read_modules(
         answers: what the user says of the layers.
         said: what the file says of modules beside their arrays, by the name of the module.
     """
-    for owner, group in _group(arrays).items():
-        if not group.cells and not group.parametrised:
-            yield from read_other(owner, group.arrays)
-            continue
+    groups = _group(arrays)
+    within: dict[str, list[str]] = {}
+    for owner in groups:
+        outer, dot, own = owner.rpartition(".")
+        within.setdefault(outer if dot else ".", []).append(own)
+    for owner, group in groups.items():
         attributes = (said or {}).get(owner, {})
-        module = Module(
-            owner,
-            group.cells,
-            group.cell,
-            group.own_names,
-            group.parametrised,
-            attributes,
-            tuple(group.others),
-        )
+        if not group.cells and not group.parametrised:
+            yield from read_other(owner, group.arrays, attributes)
+            continue
+        further = (*group.others, *within.get(owner, ()))
+        module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, attributes, further)
         try:
             yield read_recurrent(module, answers)
         except NotUnderstoodError as why:
@@ -65,6 +65,7 @@ class _Group:
         cell: whether the names are a bare cell's.
         own_names: an example of the names where they are not torch's.
         parametrised: an array from which a recurrent weight is to be computed.
+        raw: the weights that are taken from before weight dropout, by their names.
     """
 
     arrays: dict[str, StoredArray] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class _Group:
     cell: bool = False
     own_names: str = ""
     parametrised: str = ""
+    raw: tuple[str, ...] = ()
 
     def add(self, leaf: str, array: StoredArray) -> None:
         """Take in an array."""
@@ -86,20 +88,43 @@ class _Group:
             self.cell = self.cell or found[2] is None
             self.cells.setdefault((int(found[2] or 0), int(found[3] is not None)), {})[found[1]] = array
 
+    def add_own(self, name: re.Match[str], array: StoredArray) -> None:
+        """Take in an array that is named otherwise than torch does, but for its end."""
+        self.own_names = name[0]
+        self.arrays[name[0]] = array
+        place = (int(name[4] or 0), int(name[5] is not None))
+        self.cells.setdefault(place, {})[f"{'weight' if name[2][0] == 'w' else 'bias'}_{name[3]}"] = array
+
+    def add_raw(self, leaf: str, array: StoredArray) -> None:
+        """Take in a weight from before weight dropout, in the place of the one from after it, which is kept as `_dropped`."""
+        if leaf in self.arrays:
+            self.others[f"{leaf}_dropped"] = self.arrays[leaf]
+        self.add(leaf, array)
+        self.raw += (leaf,)
+
 
 def _group(arrays: Mapping[str, StoredArray]) -> dict[str, _Group]:
     groups: dict[str, _Group] = {}
+    raw: dict[str, StoredArray] = {}
     for name, array in arrays.items():
         owner, _, leaf = name.rpartition(".")
         parametrised, own = _PARAMETRISED.fullmatch(name), _OWN_NAME.fullmatch(name)
         if parametrised:
             owner = parametrised[1] or ""
             leaf = name.removeprefix(f"{owner}.")
+        elif _RAW.fullmatch(name):
+            raw[name] = array
+            continue
         elif own and not _LEAF.fullmatch(leaf):
-            group = groups.setdefault(own[1], _Group())
-            group.own_names = name
-            group.cells.setdefault((0, 0), {})[f"{'weight' if own[2][0] == 'w' else 'bias'}_{own[3]}"] = array
-            group.arrays[name] = array
+            groups.setdefault(own[1], _Group()).add_own(own, array)
             continue
         groups.setdefault(owner, _Group()).add(leaf, array)
+    for name, array in raw.items():
+        owner, _, leaf = name.rpartition(".")
+        inner = f"{owner}.module".removeprefix(".")
+        place = next((place for place in (owner, inner) if place in groups and groups[place].cells), None)
+        if place is None:
+            groups.setdefault(owner, _Group()).add(leaf, array)
+        else:
+            groups[place].add_raw(leaf.removesuffix("_raw"), array)
     return groups

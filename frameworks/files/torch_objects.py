@@ -27,6 +27,11 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
         "Bool": "?",
         "ComplexDouble": "c16",
         "ComplexFloat": "c8",
+        "QInt8": "i1",
+        "QUInt8": "u1",
+        "QInt32": "i4",
+        "QUInt4x2": "u1",
+        "QUInt2x4": "u1",
     }
 )
 """What the elements of a storage are, by the name of its class, such as `torch.FloatStorage`."""
@@ -66,6 +71,11 @@ class Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     dtype: str = ""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it shows its elements more than once, as `.expand` makes it."""
+        return any(size > 1 and not step for size, step in zip(self.shape, self.strides, strict=True))
 
     def over(self, elements: StoredArray, name: str) -> StoredArray:
         """Give the array, `elements` being its storage's: (element,)."""
@@ -122,20 +132,27 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 48
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *further: Any) -> Tensor | Record:
+    if any(isinstance(each, Mapping) and any(each.get(bit) for bit in ("conj", "neg")) for each in further):
+        return Record("a tensor whose signs are turned when it is used: .resolve_conj() and .resolve_neg() make it plain")
     if not isinstance(storage, Storage) or storage.kind == "Untyped":
         raise ValueError("a tensor over what is no storage of a known kind")
-    return _checked(storage, offset, shape, strides)
+    return tensor_over(storage, offset, shape, strides)
 
 
 def _typed_tensor(storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any, _hooks: Any, dtype: Any, *_: Any) -> Any:
     name = dtype.name.rpartition(".")[2] if isinstance(dtype, Global) else ""
     if not isinstance(storage, Storage) or name not in _TYPED:
         return Record(f"a tensor of {name}")
-    return _checked(storage, offset, shape, strides, _TYPED[name])
+    return tensor_over(storage, offset, shape, strides, _TYPED[name])
 
 
-def _checked(storage: Storage, offset: Any, shape: Any, strides: Any, dtype: str = "") -> Tensor:
+def tensor_over(storage: Storage, offset: Any, shape: Any, strides: Any, dtype: str = "") -> Tensor:
+    """Give a tensor of what a file says of it.
+
+    Raises:
+        ValueError: for what no tensor is.
+    """
     sizes, steps = _sizes(shape), _sizes(strides)
     if len(sizes) != len(steps) or len(sizes) > MAX_RANK or not _is_size(offset):
         raise ValueError("a tensor of unlike axes")
@@ -161,6 +178,14 @@ def _first(value: Any, *_: Any) -> Any:
     return value
 
 
+def _forgotten(*_: Any) -> None:
+    """Take a value that no array is in for none."""
+
+
+def _without_values(*_: Any) -> Record:
+    return Record("a tensor on the meta device, which has no values")
+
+
 def _subclass(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
     known = _CALLS.get(function.name) if isinstance(function, Global) else None
     return known(*args) if known is not None and known is not _subclass else Record("a tensor of an own class")
@@ -168,12 +193,22 @@ def _subclass(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
 
 _CALLS: Mapping[str, Callable[..., Any]] = {
     "collections.OrderedDict": _ordered,
+    "collections.Counter": _first,
+    "builtins.set": _first,
+    "__builtin__.set": _first,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _typed_tensor,
     "torch._utils._rebuild_parameter": _first,
     "torch._utils._rebuild_parameter_with_state": _first,
     "torch._tensor._rebuild_from_type_v2": _subclass,
+    "torch._utils._rebuild_meta_tensor_no_storage": _without_values,
+    "torch._utils._rebuild_qtensor": lambda *_: Record("a quantised tensor"),
+    "torch.ScriptObject": lambda *_: Record("packed weights, as of a quantised module: save it before it is quantised"),
+    "torch._utils._rebuild_sparse_tensor": lambda *_: Record("a sparse tensor"),
+    "torch.device": _forgotten,
+    "numpy.core.multiarray.scalar": _forgotten,
+    "numpy._core.multiarray.scalar": _forgotten,
     "torch.Size": lambda sizes=(): tuple(sizes),
     "torch.jit._pickle.build_intlist": _first,
     "torch.jit._pickle.build_doublelist": _first,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
+
+import numpy as np
 
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
@@ -13,16 +16,63 @@ _NORMALISED = _RUNNING | {"weight", "bias", "num_batches_tracked"}
 
 _MATRIX = "Linear or Embedding"
 
+_PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+_ASSUMED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "LayerNorm": {"eps": 1e-5},
+        **{f"BatchNorm{end}": {"eps": 1e-5, "momentum": 0.1} for end in ("", "1d", "2d", "3d")},
+        "Conv1d": _PLAIN,
+        "Conv2d": _PLAIN,
+    }
+)
+"""torch's defaults of what arrays do not show and Keras has other defaults or other words for."""
 
-def read_other(name: str, arrays: Mapping[str, StoredArray]) -> Iterator[OtherLayer]:
-    """List a module with its arrays under torch's names, and its class as far as they tell; nothing where it has none."""
-    if arrays:
-        kind, warning = _kind({leaf: array.shape for leaf, array in arrays.items()})
-        if kind == _MATRIX and "emb" in name.lower():
-            kind, warning = "Embedding", "a matrix alone, and taken for an Embedding's by its name."
-        stored = MappingProxyType(dict(arrays))
-        certain = bool(kind) and " or " not in kind
-        yield OtherLayer(name, kind, stored, known=certain, warnings=(warning,) * bool(warning))
+
+def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, Any] | None = None) -> Iterator[OtherLayer]:
+    """List a module with its arrays under torch's names, and its class as far as they tell; nothing where it has none.
+
+    Args:
+        name: of the module.
+        arrays: by their names in it.
+        said: what the file says of it beside, see `Named`.
+    """
+    if not arrays:
+        return
+    said = said or {}
+    kind, *warnings = _kind({leaf: array.shape for leaf, array in arrays.items()})
+    if said.get("torch"):
+        kind, warnings = said["class"], []
+    elif kind == _MATRIX and "emb" in name.lower():
+        kind, warnings = "Embedding", ["a matrix alone, and taken for an Embedding's by its name."]
+    certain = bool(kind) and " or " not in kind
+    arguments = {argument: said.get(argument, value) for argument, value in _ASSUMED.get(kind, {}).items()}
+    assumed = [f"{argument}={value!r}" for argument, value in arguments.items() if argument not in said]
+    if assumed:
+        warnings.append(f"{', '.join(assumed)} assumed, as torch does where nothing is said: the file does not say it.")
+    config, unlike = _in_keras(arguments)
+    if unlike:
+        warnings.append(f"{unlike}, which Keras's layer of these arrays has not.")
+    yield OtherLayer(
+        name, kind, MappingProxyType(dict(arrays)), config, known=certain and not unlike, warnings=tuple(filter(None, warnings))
+    )
+
+
+def _in_keras(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Give the arguments in Keras's words, and those that Keras has none for."""
+    config: dict[str, Any] = {}
+    unlike = []
+    for name, value in arguments.items():
+        if name == "eps":
+            config["epsilon"] = value
+        elif name == "momentum" and value is not None:
+            config["momentum"] = 1 - value
+        elif name in ("stride", "dilation"):
+            config[{"stride": "strides", "dilation": "dilation_rate"}[name]] = value
+        elif name == "padding" and value == "same":
+            config["padding"] = value
+        elif np.any(np.not_equal(value, _PLAIN.get(name, value))) and value != "valid":
+            unlike.append(f"{name}={value!r}")
+    return config, ", ".join(unlike)
 
 
 def _kind(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, str]:

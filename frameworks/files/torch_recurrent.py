@@ -34,8 +34,9 @@ class Module:
         is_cell: whether it is a bare cell.
         own_names: one of the names, where they are not torch's.
         parametrised: an array from which a weight is to be computed, where there is one.
+        raw: names of its weights that are from before weight dropout.
         said: what the file says of it beside: `class`, `batch_first`, `mode`, ...
-        beside: names of further arrays that it has.
+        beside: names of further arrays and modules that it has.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Module:
     is_cell: bool = False
     own_names: str = ""
     parametrised: str = ""
+    raw: tuple[str, ...] = ()
     said: Mapping[str, Any] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
 
@@ -59,11 +61,12 @@ def read_recurrent(module: Module, answers: Answers) -> StoredLayer:
             f"its weights are parametrised ({module.parametrised}), as by weight_norm: make them plain where the model is, "
             "with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm, and save it again"
         )
-    directions = 2 if (0, 1) in module.cells else 1
+    directions = 1 + max(way for _, way in module.cells)
     places = sorted(module.cells)
-    if places != [(layer, way) for layer in range(len(places) // directions) for way in range(directions)]:
-        names = ", ".join(f"l{layer}{'_reverse' * way}" for layer, way in places)
-        raise NotUnderstoodError(f"its layers are {names[:200]}")
+    due = [(layer, way) for layer in range(places[-1][0] + 1) for way in range(directions)]
+    if places != due:
+        lacking = ", ".join(_place(*place) for place in due if place not in module.cells)
+        raise NotUnderstoodError(f"it has {', '.join(_place(*place) for place in places)[:100]} and lacks {lacking[:100]}")
     spec, proj_size = _sizes(module, len(places) // directions, directions)
     spec, arguments, assumed = _arguments(module, spec, answers)
     if proj_size:
@@ -83,8 +86,9 @@ def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec,
     """Read the sizes off the first cell, and hold all arrays against them; beside the spec the projected size, 0 for none."""
     first = module.cells[0, 0]
     matrices = {name: first[name].shape for name in ("weight_ih", "weight_hh", "weight_hr") if name in first}
-    if not {"weight_ih", "weight_hh"} <= matrices.keys() or any(len(s) != 2 or 0 in s for s in matrices.values()):
-        raise NotUnderstoodError(f"its arrays are {_shapes(first)}")
+    lacking = [name for name in ("weight_ih", "weight_hh") if name not in first]
+    if lacking or any(len(s) != 2 or 0 in s for s in matrices.values()):
+        raise NotUnderstoodError(f"its arrays are {_shapes(first)}{', and it lacks ' * bool(lacking)}{' and '.join(lacking)}")
     proj_size, hidden = matrices.get("weight_hr", (0, matrices["weight_hh"][1]))
     blocks, left = divmod(matrices["weight_hh"][0], hidden)
     if left or blocks not in _BY_BLOCKS or (proj_size and blocks != 4):
@@ -95,14 +99,13 @@ def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec,
         hidden_size=hidden,
         num_layers=layers,
         bidirectional=directions == 2,
-        bias="bias_ih" in first,
+        bias=any(name in first for name in ("bias_ih", "bias_hh")),
         dtype=_dtype(module),
     )
     for (layer, way), arrays in module.cells.items():
         wanted, found = PYTORCH.shapes(spec, layer, proj_size), {name: array.shape for name, array in arrays.items()}
         if wanted != found:
-            place = f"l{layer}{'_reverse' * way}"
-            raise NotUnderstoodError(f"its arrays of {place} are {_shapes(arrays)}, where {_words(wanted)} were due")
+            raise NotUnderstoodError(f"{_place(layer, way)} {_difference(wanted, found)}")
     return spec, proj_size
 
 
@@ -172,7 +175,7 @@ def _check(module: Module, arguments: Mapping[str, Any]) -> None:
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:
     name = f"{_CLASSES[spec.cell]}{'Cell' * module.is_cell}"
-    said = module.said.get("class", name)
+    said = module.said.get("class", name) if module.said.get("torch") else name
     if said != name and said in {f"{kind}{end}" for kind in _CLASSES.values() for end in ("", "Cell")}:
         raise NotUnderstoodError(f"the file calls it a {said}, and its arrays are a {name}'s")
     return name
@@ -181,17 +184,31 @@ def _class_name(module: Module, spec: RecurrentSpec) -> str:
 def _warnings(module: Module, assumed: Mapping[str, Any]) -> Iterator[str]:
     if module.own_names:
         yield f"its names ({module.own_names}) are not torch's: it is read as torch's by its shapes, gates in torch's order."
-    own = module.said.get("class", "")
-    if own and own not in {f"{kind}{end}" for kind in _CLASSES.values() for end in ("", "Cell")}:
-        yield f"its class is {own}: what else its code does is not in the file."
-    if module.beside:
-        yield f"it has further arrays ({', '.join(module.beside)[:200]}): what its own code does with them is not in the file."
+    if module.raw:
+        yield f"{', '.join(module.raw)[:200]} from before weight dropout ({module.raw[0]}_raw), as where nothing is dropped."
+    if not module.said.get("torch", True):
+        yield f"its class is {module.said['class']}: what else its code does is not in the file."
+    beside = [name for name in module.beside if name.removesuffix("_dropped") not in module.raw]
+    if beside:
+        yield f"it also has {', '.join(beside)[:200]}: what its own code does with them is not in the file."
     halves = {getattr(array, "was", "") or array.dtype.name for cell in module.cells.values() for array in cell.values()}
     for half in sorted(halves & {"float16", "bfloat16"}):
         yield f"its weights are {half}, given in float32, which holds them exactly."
     if assumed:
         said = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
-        yield f"the file holds weights alone: {said} assumed. Give options={{{module.name!r}: {{...}}}}."
+        yield f"the file does not say it: {said} assumed. Options can say otherwise."
+
+
+def _place(layer: int, way: int) -> str:
+    return f"l{layer}{'_reverse' * way}"
+
+
+def _difference(wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
+    """Say what is wrong with the arrays of a cell: what it lacks, else what it has too much or in another shape."""
+    lacking, further = [[name for name in one if name not in other] for one, other in ((wanted, found), (found, wanted))]
+    if lacking or further:
+        return " and ".join(f"{verb} {', '.join(names)}" for verb, names in (("lacks", lacking), ("has", further)) if names)
+    return f"has {_words(found)}, where {_words(wanted)} were due"
 
 
 def _shapes(arrays: Mapping[str, StoredArray]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from frameworks.files.source import damaged
+from frameworks.files.torch_numpy import NumpyArray, numpy_array
 from frameworks.files.torch_objects import Objects, Tensor
 from frameworks.files.unpickling import Record
 
@@ -32,14 +35,23 @@ WRAPPERS = frozenset(
 )
 """Keys under which people save a model's state dict: they are no part of its names."""
 
-_PREFIXES = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile put before all names."""
+_PARALLEL = "module."
+"""What DataParallel puts before all names."""
+
+_INSERTED = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What torch.compile, FSDP and activation checkpointing put into names, wherever a module was wrapped."""
 
 _ONCE_MORE = "_flat_weights"
 """Where a recurrent module lists its parameters again."""
 
 _SAID = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 """Attributes of a recurrent module that its weights do not show."""
+
+_SAID_BESIDE = ("eps", "momentum", "stride", "padding", "dilation", "groups")
+"""Attributes of other modules likewise."""
+
+_OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
+"""The classes of torch.nn."""
 
 
 @dataclass
@@ -48,21 +60,29 @@ class Named:
 
     Args:
         tensors: by the name that a state dict has for them.
-        said: attributes of modules that were saved whole, by the name of the module.
+        said: attributes of modules that were saved whole, by the name of the module; `class` is its class, `torch` whether
+            that is torch.nn's.
         unread: what stands where a tensor might, by name, and what it is.
     """
 
-    tensors: dict[str, Tensor] = field(default_factory=dict)
+    tensors: dict[str, Tensor | NumpyArray] = field(default_factory=dict)
     said: dict[str, dict[str, Any]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+
+    def put(self, name: str, tensor: Tensor | NumpyArray) -> None:
+        """Take in a tensor."""
+        if isinstance(tensor, Tensor) and tensor.repeats:
+            self.unread[name] = "a tensor that repeats its elements, as .expand makes it; .clone() makes it plain"
+        else:
+            self.tensors[name] = tensor
+
+    def renamed(self, rename: Callable[[str], str]) -> Named:
+        """Give the same with other names."""
+        return Named(*({rename(f"{name}.")[:-1]: value for name, value in part.items()} for part in self._parts()))
 
     def under(self, prefix: str) -> Named:
         """Give the same with longer names."""
         return Named(*({f"{prefix}{name}": value for name, value in part.items()} for part in self._parts()))
-
-    def without(self, prefix: str) -> Named:
-        """Give the same with shorter names."""
-        return Named(*({name.removeprefix(prefix): value for name, value in part.items()} for part in self._parts()))
 
     def add(self, other: Named) -> None:
         """Take over what the other has."""
@@ -103,9 +123,11 @@ def _join(groups: list[tuple[tuple[str, ...], Named]], keep: Callable[[str], boo
 
 
 def _shorten(named: Named) -> Named:
-    for prefix in _PREFIXES:
-        if named.tensors and all(name.startswith(prefix) for name in named.tensors):
-            named = named.without(prefix)
+    shorter = named.renamed(lambda name: _INSERTED.sub("", name))
+    if len(shorter.tensors) == len(named.tensors):
+        named = shorter
+    while named.tensors and all(name.startswith(_PARALLEL) for name in named.tensors):
+        named = named.renamed(lambda name: name.removeprefix(_PARALLEL))
     return named
 
 
@@ -114,6 +136,7 @@ class _Walk:
 
     def __init__(self, file: str) -> None:
         self._file, self._count = file, 0
+        self._met: set[int] = set()
         self.optimizers: dict[str, str] = {}
 
     def groups(self, value: Objects, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Named]]:
@@ -123,15 +146,18 @@ class _Walk:
             self._module(value, "", named, len(path))
             yield path, named
             return
-        if isinstance(value, Record) and not value.items:
-            named.unread[""] = value.name
+        if isinstance(value, Record):
+            if id(value) in self._met:  # objects refer to those that hold them
+                return
+            self._met.add(id(value))
+            named.unread |= {} if _inside(value) else {"": value.name}
         inner: dict[str, Objects] = {}
         for key, item in self._items(value, len(path)):
-            if isinstance(item, Tensor):
-                named.tensors[key] = item
+            if isinstance(item, (Tensor, NumpyArray)):
+                named.put(key, item)
             elif _is_optimizer(item):
                 self.optimizers[".".join((*path, key))] = "the state of an optimizer"
-            elif isinstance(item, (Mapping, list, tuple)) or _is_module(item) or (isinstance(item, Record) and item.items):
+            elif _inside(item):
                 inner[key] = item
             elif isinstance(item, Record):
                 named.unread[key] = item.name
@@ -142,41 +168,61 @@ class _Walk:
     def _module(self, module: Record, prefix: str, named: Named, depth: int) -> None:
         """Collect the tensors of a module that was saved whole, or of an object of TorchScript."""
         state = module.state
+        if ".quantized." in module.name:
+            kind = module.name.rpartition(".")[2]
+            named.unread[prefix.removesuffix(".")] = f"a quantised {kind}: save it before it is quantised"
+            return
         whole = isinstance(state.get("_parameters"), Mapping)
         parts = [state.get(part) for part in ("_parameters", "_buffers", "_modules")] if whole else [state]
         named.said[prefix.removesuffix(".")] = {
             "class": module.name.rpartition(".")[2],
-            **{name: state[name] for name in _SAID if isinstance(state.get(name), (bool, int, float, str))},
+            "torch": _OWN.fullmatch(module.name) is not None,
+            **{name: state[name] for name in (*_SAID, *_SAID_BESIDE) if _is_plain(state.get(name))},
         }
         for part in parts:
             for key, item in self._items(part, depth):
-                if isinstance(item, Tensor):
-                    named.tensors[f"{prefix}{key}"] = item
+                if isinstance(item, (Tensor, NumpyArray)):
+                    named.put(f"{prefix}{key}", item)
                 elif _is_module(item):
                     self._module(item, f"{prefix}{key}.", named, depth + 1)
-                elif isinstance(item, (list, tuple)) and key != _ONCE_MORE:
-                    tensors = ((number, one) for number, one in self._items(item, depth) if isinstance(one, Tensor))
-                    named.tensors.update({f"{prefix}{key}.{number}": one for number, one in tensors})
+                elif isinstance(item, (Mapping, list, tuple)) and key != _ONCE_MORE:
+                    for number, one in self._items(item, depth):
+                        if isinstance(one, (Tensor, NumpyArray)):
+                            named.put(f"{prefix}{key}.{number}", one)
                 elif isinstance(item, Record):
                     named.unread[f"{prefix}{key}"] = item.name
 
     def _items(self, value: Objects, depth: int) -> Iterator[tuple[str, Objects]]:
         """Give what lies in an object, counted: the same list may be met as often as it likes."""
-        items: Mapping[Any, Objects] = {"tensor": value} if isinstance(value, Tensor) else {}
-        if isinstance(value, (Record, Mapping)):
-            items = value.items if isinstance(value, Record) else value
-        elif isinstance(value, (list, tuple)):
-            items = dict(enumerate(value))
+        inside = {"tensor": value} if isinstance(value, (Tensor, NumpyArray)) else _inside(value)
+        items: Mapping[Any, Objects] = inside if isinstance(inside, Mapping) else dict(enumerate(inside))
         self._count += 1 + len(items)
         if depth > MAX_DEPTH or self._count > MAX_OBJECTS:
             raise damaged(self._file, f"nests more than {MAX_DEPTH} deep, or {MAX_OBJECTS} objects")
         for key, item in items.items():
-            yield str(key)[:MAX_NAME], item
+            found = numpy_array(item) if isinstance(item, Record) else None
+            yield str(key)[:MAX_NAME], item if found is None else found
 
 
-def _is_module(value: Objects) -> bool:
-    return isinstance(value, Record) and isinstance(value.state, Mapping)
+def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Objects, ...]:
+    """Give what lies in an object, without going through it; of an unknown class its attributes and what it was filled with."""
+    if isinstance(value, Record):
+        states = value.state if isinstance(value.state, tuple) else (value.state,)
+        attributes: Any = next((state for state in states if isinstance(state, Mapping) and state), {})
+        return ChainMap(value.items, attributes) if value.items else attributes
+    return value if isinstance(value, (Mapping, list, tuple)) else {}
 
 
 def _is_optimizer(value: Objects) -> bool:
-    return isinstance(value, Mapping) and {"state", "param_groups"} <= value.keys()
+    inside = _inside(value)
+    return isinstance(inside, Mapping) and "state" in inside and "param_groups" in inside
+
+
+def _is_module(value: Objects) -> bool:
+    """Tell whether an object is a module that was saved whole, or one of TorchScript."""
+    state = value.state if isinstance(value, Record) else None
+    return isinstance(state, Mapping) and (isinstance(state.get("_parameters"), Mapping) or value.name.startswith("__torch__."))
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, str)) or (isinstance(value, tuple) and all(type(one) is int for one in value))

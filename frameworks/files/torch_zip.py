@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from types import MappingProxyType
 from typing import Literal
 
 from frameworks.files.answers import Answers
@@ -41,27 +42,53 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     """
     archive = Archive(source)
     root = _root(archive) or ""
-    pickled = unpickle(archive.read(f"{root}{_PICKLE}", MAX_PICKLE), f"{root}{_PICKLE} in {source.name}")
-    found, storages = find_tensors(pickled.root, source.name), _storages(archive, root, source.name)
+    found, storages = _find(source, archive, root)
     description = f"{root}extra/{DESCRIPTION}.json"
     if description in archive:
-        arrays = _arrays(found, storages, source.name)
+        arrays = named_arrays(found, storages, source.name)[0]
         return read_described(archive.read(description, MAX_BYTES), arrays, source.name, answers)
-    return read_named(found, storages, source.name, answers)
+    return read_named(found, storages, source.name, answers) + _constants(source, archive, root)
+
+
+def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
+    """Give the arrays of a file, and what stands where arrays might and is none."""
+    archive = Archive(source)
+    return named_arrays(*_find(source, archive, _root(archive) or ""), source.name)
 
 
 def read_named(
     found: Named, storages: Callable[[Tensor], StoredArray], file: str, answers: Answers
 ) -> list[StoredLayer | OtherLayer]:
     """Read the layers that tensors make, `storages` giving the elements of a tensor's storage."""
-    layers = list(read_modules(_arrays(found, storages, file), answers, found.said))
-    return layers + [
-        OtherLayer(name, kind, known=False, warnings=(f"it is not read: {kind}.",)) for name, kind in found.unread.items()
-    ]
+    arrays, unread = named_arrays(found, storages, file)
+    return [*read_modules(arrays, answers, found.said), *unread]
 
 
-def _arrays(found: Named, storages: Callable[[Tensor], StoredArray], file: str) -> dict[str, StoredArray]:
-    return {name: tensor.over(storages(tensor), f"{name} in {file}") for name, tensor in found.tensors.items()}
+def named_arrays(
+    found: Named, storages: Callable[[Tensor], StoredArray], file: str
+) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
+    """Give the arrays that tensors are, and what is none."""
+    arrays = {
+        name: each.over(storages(each), f"{name} in {file}") if isinstance(each, Tensor) else each.array(f"{name} in {file}")
+        for name, each in found.tensors.items()
+    }
+    return arrays, [OtherLayer(name, kind, warnings=(f"it is not read: {kind}.",)) for name, kind in found.unread.items()]
+
+
+def _find(source: Source, archive: Archive, root: str) -> tuple[Named, Callable[[Tensor], StoredArray]]:
+    pickled = unpickle(archive.read(f"{root}{_PICKLE}", MAX_PICKLE), f"{root}{_PICKLE} in {source.name}")
+    return find_tensors(pickled.root, source.name), _storages(archive, root, "data", source.name)
+
+
+def _constants(source: Source, archive: Archive, root: str) -> list[StoredLayer | OtherLayer]:
+    """List the weights of a TorchScript archive that has them as constants of its code, where they have no names."""
+    name = f"{root}constants.pkl"
+    if name not in archive:
+        return []
+    found = find_tensors(unpickle(archive.read(name, MAX_PICKLE), f"{name} in {source.name}").root, source.name)
+    arrays, _ = named_arrays(found, _storages(archive, root, "constants", source.name), source.name)
+    warning = "constants of its code have no names; where torch.jit.freeze made weights so, save the model as it was before."
+    return [OtherLayer("constants", stored=MappingProxyType(arrays), warnings=(warning,))] if arrays else []
 
 
 def _root(archive: Archive) -> str | None:
@@ -70,13 +97,18 @@ def _root(archive: Archive) -> str | None:
     return next((path for path in paths if path.count("/") <= 1), None)
 
 
-def _storages(archive: Archive, root: str, file: str) -> Callable[[Tensor], StoredArray]:
+def order_of(archive: Archive, root: str) -> Literal["<", ">"]:
+    """Give the byte order of an archive's storages."""
     said = archive.read(f"{root}byteorder", 16) if f"{root}byteorder" in archive else b"little"
-    order: Literal["<", ">"] = ">" if said == b"big" else "<"
+    return ">" if said == b"big" else "<"
+
+
+def _storages(archive: Archive, root: str, folder: str, file: str) -> Callable[[Tensor], StoredArray]:
+    order = order_of(archive, root)
 
     @cache
     def stored(key: str) -> StoredArray:
-        name = f"{root}data/{key}"
+        name = f"{root}{folder}/{key}"
         if name not in archive:
             raise damaged(file, f"has no storage {key[:100]!r}")
         return archive.bytes_of(name)

@@ -178,6 +178,16 @@ def _bytes(form: str) -> Call:
     return lambda machine: machine.push(machine.take(machine.number(form)))
 
 
+def _string(form: str) -> Call:
+    """Give what Python 2 had one type for: names as text, anything else as bytes."""
+
+    def step(machine: _Machine) -> None:
+        found = machine.take(machine.number(form))
+        machine.push(found.decode() if found.isascii() else found)
+
+    return step
+
+
 def _long(form: str) -> Call:
     return lambda machine: machine.push(int.from_bytes(machine.take(machine.number(form)), "little", signed=True))
 
@@ -211,8 +221,8 @@ _STEPS: Mapping[int, Call] = {
         "X": _text("<I"),
         "\x8c": _text("<B"),
         "\x8d": _text("<Q"),
-        "T": _bytes("<I"),
-        "U": _bytes("<B"),
+        "T": _string("<I"),
+        "U": _string("<B"),
         "B": _bytes("<I"),
         "C": _bytes("<B"),
         "\x8e": _bytes("<Q"),

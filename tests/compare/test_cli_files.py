@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from compare.cli import main
+from compare.numbered import together
 from frameworks import RecurrentSpec, build
 from frameworks.files import save_checkpoint
 
@@ -101,3 +102,82 @@ def test_a_layer_without_a_name_is_shown_as_one(tmp_path: Path, capsys: pytest.C
     assert "''       GRU   nn.GRU(3, 4)" in capsys.readouterr().out
     assert main(["port", str(source), str(tmp_path / "other.npz"), "--layer", "nope"]) == 2
     assert "one of the recurrent layers '', but is not there" in capsys.readouterr().err
+
+
+@pytest.mark.backend
+def test_names_that_a_framework_does_not_allow_are_ported_and_found_again(tmp_path: Path, capsys: Any) -> None:
+    import torch
+    from torch import nn
+
+    state = {f"0.lstm.{name}": tensor for name, tensor in nn.LSTM(3, 4, bidirectional=True).state_dict().items()}
+    torch.save(state, tmp_path / "model.pt")
+    for out in ("out.keras", "out.weights.h5", "out.npz"):
+        assert main(["port", str(tmp_path / "model.pt"), str(tmp_path / out)]) == 0
+        assert main(["verify", str(tmp_path / "model.pt"), str(tmp_path / out), "--option", "0.lstm.batch_first=true"]) == 0
+    assert capsys.readouterr().out.count("All 1 are the same.") == 3
+
+
+def test_a_layer_without_a_name_is_found_where_it_got_one(tmp_path: Path, capsys: Any) -> None:
+    import torch
+    from torch import nn
+
+    torch.save(nn.LSTM(3, 4).state_dict(), tmp_path / "model.pt")
+    torch.save(nn.LSTM(3, 4).state_dict(), tmp_path / "other.pt")
+    out = str(tmp_path / "out.weights.h5")
+    assert main(["port", str(tmp_path / "model.pt"), out]) == 0
+    assert main(["verify", str(tmp_path / "model.pt"), out]) == 0
+    assert main(["verify", str(tmp_path / "other.pt"), out]) == 1
+    assert "is not there" not in capsys.readouterr().out
+
+
+def test_layers_that_are_numbered_alike_are_one_row(tmp_path: Path, capsys: Any) -> None:
+    import torch
+    from torch import nn
+
+    model = nn.ModuleDict(
+        {"rnn": nn.GRU(4, 2), "layers": nn.ModuleList([nn.TransformerEncoderLayer(4, 2, 8) for _ in range(12)])}
+    )
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    for command in (["inspect"], ["port"]):
+        assert main([*command, str(tmp_path / "model.pt"), *[str(tmp_path / "out.npz")] * (command == ["port"])]) == 0
+        said = capsys.readouterr().out
+        assert "layers.{0-11}.norm{1-2}" in said
+        assert len(said.splitlines()) < 20
+    assert main(["inspect", str(tmp_path / "model.pt"), "--json"]) == 0
+    assert "layers.7.norm1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a0", "a1", "a2"], ["a{0-2}"]),
+        (["a0", "a1"], ["a0", "a1"]),
+        (["a0", "a1", "a3"], ["a0", "a1", "a3"]),
+        (["a0.1", "a1.1", "a1.2"], ["a0.1", "a1.1", "a1.2"]),
+        (["b", "", "b"], ["b", "''"]),
+        (["9x1", "10x1", "11x1", "y"], ["{9-11}x1", "y"]),
+        (["a0", "a00", "a1"], ["a0", "a00", "a1"]),
+    ],
+)
+def test_only_whole_ranges_are_told_as_one(names: list[str], told: list[str]) -> None:
+    assert together(names) == told
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    state: dict[str, Any] = {
+        f"{n}x.weight_{kind}_l0": np.ones((2, 2), "f4") for n in range(0, 1800, 2) for kind in ("ih", "hh")
+    }
+    np.savez(tmp_path / "model.npz", **state)  # a table that no pipe holds at once
+    program = f"from compare.cli import main; raise SystemExit(main(['inspect', {str(tmp_path / 'model.npz')!r}]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.readline()
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 1

@@ -60,7 +60,7 @@ def _build(stored: StoredLayer, nesting: str) -> Any:
     columns = [[row[direction] for row in stored.cells] for direction in range(len(stored.cells[0]))]
     layers = [_one_direction(cells, options, backward=reads) for cells, reads in zip(columns, backward, strict=False)]
     first = stored.cells[0][0].spec
-    name = stored.name.replace("/", "_")
+    name = stored.name.replace("/", "_").replace(".", "_") or None
     layer = layers[0]
     if len(layers) == 2:
         layer = keras.layers.Bidirectional(

@@ -134,10 +134,24 @@ def test_names_of_their_own_are_read_by_shapes_and_that_is_said(arrays: Any, tmp
     assert set(checkpoint.others["enc_extra"].stored) == {"enc_extra_w_hh"}
 
 
-def test_arrays_of_objects_are_refused_and_not_unpickled(arrays: Any, tmp_path: Path, refused: Any) -> None:
-    np.savez(tmp_path / "a.npz", allow_pickle=True, **arrays, evil=np.array([{}], dtype=object))
-    with refused("evil.npy", "not unpickled"):
-        open_checkpoint(tmp_path / "a.npz")
+class Evil:
+    """An object whose pickle runs a command."""
+
+    def __reduce__(self) -> Any:
+        import os
+
+        return os.system, ("touch executed",)
+
+
+def test_arrays_of_objects_and_of_text_are_listed_and_not_unpickled(
+    arrays: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("a.npz", allow_pickle=True, **arrays, evil=np.array([Evil()], dtype=object), by=np.array("someone"))
+    assert_read(Path("a.npz"), arrays)
+    others = open_checkpoint("a.npz").others
+    assert {name: "not unpickled" in other.warnings[0] for name, other in others.items()} == {"evil": True, "by": True}
+    assert not Path("executed").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,340 @@
+"""What people keep in torch's files beside and around the weights neither hides the weights nor passes for some."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import types
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from frameworks import adapt
+from frameworks.files import Checkpoint, open_checkpoint, save_checkpoint
+
+
+class Model(nn.Module):
+    """A recurrent module, and others whose arguments no weight shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(3, 4, 2, bidirectional=True, batch_first=True)
+        self.norm = nn.LayerNorm(8, eps=1e-2)
+        self.batch = nn.BatchNorm1d(8, eps=1e-3, momentum=0.25)
+        self.conv = nn.Conv1d(8, 4, 2, stride=2, dilation=3)
+        self.padded = nn.Conv1d(8, 4, 3, padding=1)
+        self.grouped = nn.GroupNorm(2, 8)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.lstm(x)
+
+
+class Holder:
+    """An object of a training script that holds a model, and itself."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.parent, self.step = model, {"self": self}, 3
+
+
+@pytest.fixture(scope="module")
+def model(randomise: Any) -> Any:
+    return randomise(Model()).eval()
+
+
+def save(thing: Any, path: Path, **options: Any) -> Checkpoint:
+    torch.save(thing, path, **options)
+    return open_checkpoint(path)
+
+
+def assert_lstm(checkpoint: Checkpoint, module: nn.Module, name: str = "lstm") -> None:
+    for (_, _, one), (_, _, other) in zip(checkpoint[name].weights, adapt(module).get_weights(), strict=True):
+        for (part, array), (_, wanted) in zip(one.arrays(), other.arrays(), strict=True):
+            np.testing.assert_array_equal(array, wanted, err_msg=part)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_objects_of_a_training_script_hide_no_weights_and_are_no_noise(model: Any, tmp_path: Path, *, old: bool) -> None:
+    state = {
+        "args": argparse.Namespace(lr=np.float64(0.1), device=torch.device("cpu"), tags={"a"}),
+        "best": np.float32(1),
+        "random": np.random.default_rng(0).bit_generator.state,
+        "agent": Holder(model.state_dict()),
+        "optimizer": torch.optim.Adam(model.parameters()),
+        "mean": np.arange(6.0).reshape(2, 3).T,
+    }
+    checkpoint = save(state, tmp_path / "a.pt", _use_new_zipfile_serialization=not old)
+    assert_lstm(checkpoint, model.lstm, "agent.lstm")
+    assert checkpoint.others["optimizer"].kind == "the state of an optimizer"
+    np.testing.assert_array_equal(checkpoint.others[""].arrays["mean"], state["mean"])
+    assert {name for name, other in checkpoint.others.items() if not other.stored} == {"optimizer"}
+    assert len(checkpoint.others) == 2 + 5  # the modules beside the lstm
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_weights_that_are_numpy_s_are_read_whatever_their_order_and_endianness(
+    model: Any, tmp_path: Path, protocol: int
+) -> None:
+    state: dict[str, Any] = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    state["lstm.weight_ih_l0"] = np.asfortranarray(state["lstm.weight_ih_l0"])
+    state["lstm.weight_hh_l0"] = state["lstm.weight_hh_l0"].astype(">f4")
+    state["words"] = np.array(["a", "b"])
+    checkpoint = save(state, tmp_path / "a.pt", pickle_protocol=protocol)
+    assert_lstm(checkpoint, model.lstm)
+    assert "not read" in checkpoint.others["words"].warnings[0]
+
+
+def test_a_numpy_array_that_lies_of_its_shape_is_refused(tmp_path: Path, refused: Any) -> None:
+    torch.save({"weight": np.ones((3, 5), "f4")}, tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt") as old, zipfile.ZipFile(tmp_path / "lie.pt", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"K\x03K\x05\x86", b"K\x03K\x06\x86"))
+    with refused("weight in lie.pt", "60 bytes"):
+        open_checkpoint(tmp_path / "lie.pt")
+
+
+def test_bytes_that_are_text_but_no_bytes_are_refused_when_read(tmp_path: Path, refused: Any) -> None:
+    torch.save({"weight_ih_l0": np.ones((6, 3), "f4"), "weight_hh_l0": np.ones((6, 2), "f4")}, tmp_path / "a.pt")
+    _ = open_checkpoint(tmp_path / "a.pt")[""].weights
+    with zipfile.ZipFile(tmp_path / "a.pt") as old, zipfile.ZipFile(tmp_path / "lie.pt", "w") as new:
+        for name in old.namelist():  # one character in the place of another of as many bytes
+            new.writestr(name, old.read(name).replace("\u0080".encode(), "\u07ff".encode()))
+    with refused("lie.pt", "character"):
+        _ = open_checkpoint(tmp_path / "lie.pt")[""].weights
+
+
+def test_tensors_that_are_not_plain_are_listed_each_with_its_reason(model: Any, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # quantised tensors are deprecated
+        quantised = torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)
+    odd = {
+        "quantised": quantised,
+        "sparse": torch.eye(4).to_sparse(),
+        "meta": torch.ones(3, device="meta"),
+        "expand": torch.ones(1).expand(5),
+        "resolve_neg": torch.tensor([1 + 2j]).conj().imag,
+        "float8": torch.ones(3).to(torch.float8_e4m3fn),
+    }
+    checkpoint = save({**model.state_dict(), **odd}, tmp_path / "a.pt")
+    assert_lstm(checkpoint, model.lstm)
+    assert [name for name in odd if name not in checkpoint.others[name].kind] == []
+    assert not any(checkpoint.others[name].stored for name in odd)
+
+
+def test_quantised_recurrent_modules_are_refused_by_name(tmp_path: Path, refused: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.ao is deprecated
+        quantize: Any = torch.ao.quantization.quantize_dynamic
+        quantised = quantize(nn.ModuleDict({"a": nn.LSTM(3, 4)}), {nn.LSTM}, torch.qint8)
+    with refused("a: it is not read: a quantised LSTM", "before it is quantised"):
+        save(quantised, tmp_path / "whole.pt")
+    with refused("a._all_weight_values.0.param", "packed weights", "before it is quantised"):
+        save(quantised.state_dict(), tmp_path / "state.pt")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["_orig_mod.module.", "module._orig_mod.", "module.module.", "_fsdp_wrapped_module._checkpoint_wrapped_module."]
+)
+def test_what_wrapping_puts_into_names_is_no_part_of_them(model: Any, tmp_path: Path, prefix: str) -> None:
+    state = {f"{prefix}{name}": tensor for name, tensor in model.state_dict().items()}
+    assert_lstm(save({"state_dict": state}, tmp_path / "a.pt"), model.lstm)
+
+
+def test_names_that_would_be_one_without_it_keep_it(tmp_path: Path) -> None:
+    state = {f"{name}.{key}": tensor for name in ("a", "a._orig_mod") for key, tensor in nn.GRU(2, 3).state_dict().items()}
+    assert list(save(state, tmp_path / "a.pt")) == ["a", "a._orig_mod"]
+
+
+@pytest.mark.parametrize(("around", "stale"), [("lstm.", True), ("", False), ("", True)])
+def test_weight_dropout_keeps_its_weight_beside_the_dropped_one(
+    randomise: Any, tmp_path: Path, around: str, *, stale: bool
+) -> None:
+    """As in AWD-LSTM: `_raw` in the module or in the one around it, what was dropped in training beside it or not."""
+    lstm = randomise(nn.LSTM(3, 4))
+    state = {f"lstm.module.{name}": tensor for name, tensor in lstm.state_dict().items()}
+    raw = state.pop("lstm.module.weight_hh_l0")
+    state[f"{around or 'lstm.module.'}weight_hh_l0_raw"] = raw
+    if stale:
+        state["lstm.module.weight_hh_l0"] = nn.functional.dropout(raw, 0.5)
+    checkpoint = save(state, tmp_path / "a.pt")
+    assert_lstm(checkpoint, lstm, "lstm.module")
+    assert "weight_hh_l0_raw" in checkpoint["lstm.module"].warnings[0]
+    kept = {name: array for other in checkpoint.others.values() for name, array in other.arrays.items()}
+    assert list(kept) == ["weight_hh_l0_dropped"] * stale
+    save_checkpoint(tmp_path / "b.pt", checkpoint)
+    assert_lstm(open_checkpoint(tmp_path / "b.pt"), lstm, "lstm.module")
+
+
+def test_a_cell_with_modules_of_its_own_is_not_passed_off_as_torch_s(tmp_path: Path) -> None:
+    plain = nn.ModuleDict({"cell": nn.LSTMCell(3, 4)})
+    assert save(plain.state_dict(), tmp_path / "a.pt")["cell"].warnings == ()
+    plain["cell"].add_module("layernorm_h", nn.LayerNorm(16))
+    assert "layernorm_h" in save(plain.state_dict(), tmp_path / "b.pt")["cell"].warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bias_hh_l1", "l1 lacks bias_hh"),
+        ("weight_hh_l1_reverse", "l1_reverse lacks weight_hh"),
+        ("weight_hh_l0", "lacks weight_hh"),
+        ("l0_reverse", "lacks l0_reverse"),
+        ("l1", "lacks l1"),
+    ],
+)
+def test_a_parameter_that_is_missing_is_named(tmp_path: Path, refused: Any, name: str, said: str) -> None:
+    state = nn.LSTM(3, 4, 3, bidirectional=True).state_dict()
+    torch.save({key: tensor for key, tensor in state.items() if not key.endswith(name)}, tmp_path / "a.pt")
+    if name == "l1":
+        torch.save({key: tensor for key, tensor in state.items() if "l1" not in key}, tmp_path / "a.pt")
+    with refused(said):
+        open_checkpoint(tmp_path / "a.pt")
+
+
+def test_modules_that_were_saved_whole_say_what_their_arrays_do_not(model: Any, tmp_path: Path) -> None:
+    whole, state = save(model, tmp_path / "a.pt").others, save(model.state_dict(), tmp_path / "b.pt").others
+    assert (whole["norm"].config, state["norm"].config) == ({"epsilon": 1e-2}, {"epsilon": 1e-5})
+    assert whole["batch"].config == {"epsilon": 1e-3, "momentum": 0.75}
+    assert whole["conv"].config == {"strides": (2,), "dilation_rate": (3,)}
+    assert not whole["norm"].warnings
+    assert "eps=1e-05 assumed" in state["norm"].warnings[-1]
+    assert (whole["grouped"].kind, state["grouped"].kind) == ("GroupNorm", "LayerNorm")
+    assert whole["conv"].known
+    assert not whole["padded"].known
+    assert "padding=(1,)" in whole["padded"].warnings[0]
+
+
+class Renamed(nn.LayerNorm):
+    """A class that is not torch's, under a name that is."""
+
+
+Renamed.__name__ = Renamed.__qualname__ = "Linear"
+Linear = Renamed
+
+
+def test_a_class_that_only_has_the_name_of_torch_s_is_not_taken_for_it(tmp_path: Path) -> None:
+    checkpoint = save(nn.ModuleDict({"gru": nn.GRU(2, 3), "own": Linear(4)}), tmp_path / "a.pt")
+    assert checkpoint.others["own"].kind == "LayerNorm"
+
+
+Pickler: Any = pickle._Pickler  # the one that is written in Python
+
+
+class Python2(Pickler):  # type: ignore[misc]
+    """Writes text as Python 2 did its strings."""
+
+    dispatch: ClassVar[dict[Any, Any]] = dict(Pickler.dispatch)
+
+    def save_str(self, text: str) -> None:
+        content = text.encode()
+        self.write(b"U" + bytes([len(content)]) + content)
+        self.memoize(text)
+
+    dispatch[str] = save_str
+
+
+def test_a_file_of_python_2_is_read(model: Any, tmp_path: Path) -> None:
+    module = types.ModuleType("python2")
+    module.__dict__.update(Pickler=Python2, dump=lambda thing, file, protocol: Python2(file, protocol).dump(thing))
+    state = {"state_dict": model.state_dict(), "epoch": 3}
+    checkpoint = save(state, tmp_path / "a.pt", pickle_module=module, _use_new_zipfile_serialization=False)
+    assert b"U\x11lstm.weight_hh_l0" in (tmp_path / "a.pt").read_bytes()
+    assert_lstm(checkpoint, model.lstm)
+
+
+@pytest.fixture
+def shards(model: Any, tmp_path: Path) -> Path:
+    """Give the index of a state dict in two files, the second layer of the lstm in the second."""
+    parts: dict[str, dict[str, Any]] = {"m-00001-of-00002.bin": {}, "m-00002-of-00002.bin": {}}
+    for name, tensor in model.state_dict().items():
+        parts[f"m-0000{2 if '_l1' in name else 1}-of-00002.bin"][name] = tensor
+    for file, state in parts.items():
+        torch.save(state, tmp_path / file)
+    index = {"metadata": {}, "weight_map": {name: file for file, state in parts.items() for name in state}}
+    (tmp_path / "m.bin.index.json").write_text(json.dumps(index))
+    return tmp_path / "m.bin.index.json"
+
+
+def test_shards_are_read_by_their_index_and_one_alone_is_said_to_be_one(model: Any, shards: Path, refused: Any) -> None:
+    assert_lstm(open_checkpoint(shards), model.lstm)
+    assert len(open_checkpoint(shards).others) == 5
+    first = open_checkpoint(shards.with_name("m-00001-of-00002.bin"))
+    assert first["lstm"].spec.num_layers == 1  # which nothing in it shows to be half of it
+    assert "one of 2" in first["lstm"].warnings[-1]
+    with refused("one of 2", "lacks l0"):
+        open_checkpoint(shards.with_name("m-00002-of-00002.bin"))
+
+
+@pytest.mark.parametrize("file", ["../m-00001-of-00002.bin", "/etc/hostname", "", "..", "missing.bin"])
+def test_an_index_names_files_beside_it_and_no_others(shards: Path, file: str, refused: Any) -> None:
+    inner = shards.parent / "inner"
+    inner.mkdir()
+    index = json.loads(shards.read_text())
+    index["weight_map"]["lstm.weight_hh_l0"] = file
+    (inner / "m.index.json").write_text(json.dumps(index))
+    with refused():
+        open_checkpoint(inner / "m.index.json")
+
+
+def test_an_index_that_promises_what_its_files_do_not_have_is_refused(shards: Path, refused: Any) -> None:
+    index = json.loads(shards.read_text())
+    index["weight_map"]["more.weight"] = "m-00001-of-00002.bin"
+    shards.write_text(json.dumps(index))
+    with refused("more.weight"):
+        open_checkpoint(shards)
+
+
+@pytest.fixture(scope="module")
+def exported(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("export") / "model.pt2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(torch.export.export(model, (torch.zeros(2, 5, 3),)), path)
+    return path
+
+
+def test_what_torch_exported_is_read(model: Any, exported: Path, tmp_path: Path) -> None:
+    assert_lstm(open_checkpoint(exported), model.lstm)
+    assert len(open_checkpoint(exported).others) == 5
+    torch.save(model.state_dict(), tmp_path / "state.pt")
+    with zipfile.ZipFile(tmp_path / "old.pt2", "w") as archive:  # as torch wrote them before 2.8
+        archive.writestr("serialized_exported_program.json", "{}")
+        archive.write(tmp_path / "state.pt", "serialized_state_dict.pt")
+    assert_lstm(open_checkpoint(tmp_path / "old.pt2"), model.lstm)
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        (b'"path_name": "weight_0"', b'"path_name": "../weight"'),
+        (b'"as_int": 16', b'"as_int": 17'),
+        (b'"as_int": 16', b'"as_int": -1'),
+        (b'"dtype": 7', b'"dtype": 8'),
+        (b'"strides"', b'"stridez"'),
+        (b'"config"', b'"konfig"'),
+    ],
+)
+def test_an_export_that_lies_of_its_weights_is_refused(
+    exported: Path, tmp_path: Path, refused: Any, said: bytes, instead: bytes
+) -> None:
+    with zipfile.ZipFile(exported) as old, zipfile.ZipFile(tmp_path / "lie.pt2", "w") as new:
+        for name in old.namelist():
+            new.writestr(
+                name, old.read(name).replace(said, instead) if name.endswith("weights_config.json") else old.read(name)
+            )
+    with refused("lie.pt2"):
+        open_checkpoint(tmp_path / "lie.pt2")
+
+
+def test_a_frozen_script_is_refused_by_what_froze_it(model: Any, tmp_path: Path, refused: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
+        torch.jit.freeze(torch.jit.script(nn.Sequential(model.lstm).eval())).save(str(tmp_path / "a.pt"))
+    with refused("torch.jit.freeze", "constants.0 (16, 3)"):
+        open_checkpoint(tmp_path / "a.pt")
