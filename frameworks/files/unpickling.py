@@ -179,13 +179,11 @@ def _bytes(form: str) -> Call:
 
 
 def _string(form: str) -> Call:
-    """Give what Python 2 had one type for: names as text, anything else as bytes."""
+    return lambda machine: machine.push(_of_python_2(machine.take(machine.number(form))))
 
-    def step(machine: _Machine) -> None:
-        found = machine.take(machine.number(form))
-        machine.push(found.decode() if found.isascii() else found)
 
-    return step
+def _of_python_2(found: bytes) -> str | bytes:
+    return found.decode() if found.isascii() else found  # one type for both: what can be a name is text
 
 
 def _long(form: str) -> Call:
