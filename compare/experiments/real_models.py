@@ -15,6 +15,7 @@ from compare.studies.real_models.models import load_all
 from compare.studies.real_models.recorded import RecordedLayer, RecordedModel
 from compare.studies.real_models.replay import TOLERANCE, Call, largest_error
 from frameworks import adapt
+from frameworks.counterparts import require_counterpart
 from frameworks.errors import NoCounterpartError
 from frameworks.files import StoredLayer
 from frameworks.keras.tensors import to_numpy
@@ -62,7 +63,7 @@ def other_than(framework: str) -> str:
 def choose(stored: StoredLayer) -> tuple[How, str]:
     """Name what carries the layer over, `convert` where it can, and say why `convert` cannot."""
     try:
-        stored.convert(other_than(stored.origin))
+        require_counterpart(stored.spec, other_than(stored.origin), stored.options)
     except NoCounterpartError as refusal:
         return "emulate", str(refusal)
     return "convert", ""
@@ -80,10 +81,11 @@ def as_stored(stored: StoredLayer, forward: Callable[..., Any]) -> Call:
     if stored.options is None:
         return lambda inputs, states, mask: vars(forward(inputs, states, mask))
     mapping = returns_map(stored.spec, stored.options)
+    way = -1 if stored.options.go_backwards else 1  # `forward` gives time steps in their order, Keras as they are read
 
     def call(inputs: Any, states: Any, mask: Any) -> dict[str, Any]:
-        found = vars(forward(inputs, states, mask))
-        return {"output": mapping.to_keras(**{name: array for name, array in found.items() if array is not None})}
+        found = {name: array for name, array in vars(forward(inputs, states, mask)).items() if array is not None}
+        return {"output": mapping.to_keras(**{**found, "output": found["output"][:, ::way]})}
 
     return call
 

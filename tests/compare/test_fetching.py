@@ -30,7 +30,11 @@ def wheel() -> bytes:
 
 def source_archive() -> bytes:
     held = io.BytesIO()
-    files = {"trained-1.0/setup.py": b"raise SystemExit('run')", "../escaped.bin": b"", "trained-1.0/trained/model.bin": CONTENT}
+    files = {
+        "trained-1.0/setup.py": b"raise SystemExit('run')",
+        "../escaped.bin": b"",
+        "trained-1.0/trained/model.bin": CONTENT,
+    }
     with tarfile.open(fileobj=held, mode="w:gz") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
@@ -39,7 +43,9 @@ def source_archive() -> bytes:
     return held.getvalue()
 
 
-@pytest.fixture(params=[("trained-1.0-py3-none-any.whl", wheel), ("trained-1.0.tar.gz", source_archive)], ids=["wheel", "source"])
+@pytest.fixture(
+    params=[("trained-1.0-py3-none-any.whl", wheel), ("trained-1.0.tar.gz", source_archive)], ids=["wheel", "source"]
+)
 def original(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Original:
     """An original in an archive that a local index lists."""
     name, make = request.param

@@ -62,20 +62,25 @@ def run_model(model: RecordedModel, folder: Path) -> Results:
 
 def run_layer(model: RecordedModel, layer: RecordedLayer) -> Results:
     """Port a layer whose model's files lie in the working folder, and give the errors of the right port and of wrong ones."""
+    stored, found = port_layer(model, layer)
+    return {**found, "wrong": {name: control(_wrong_port(layer, stored, name)) for name in layer.mistakes}}
+
+
+def port_layer(model: RecordedModel, layer: RecordedLayer) -> tuple[StoredLayer, Results]:
+    """Port a layer whose model's files lie in the working folder, and give it and the errors."""
     arguments, to = _arguments(model), other_than(layer.origin)
     _, names = run_snippet(f"{SETUP}layer = open_checkpoint({arguments})[{layer.in_file!r}]\n")
     how, refusal = choose(names["layer"])
     code = LINES.format(arguments=arguments, name=layer.in_file, how=how, to=to)
     _, names = run_snippet(SETUP + code)
     stored = names["layer"]
-    return {
+    return stored, {
         "code": exact(code),
         "by": exact(how),
         "refused": exact(refusal),
         "beware": exact(list(stored.warnings)),
         "in its own framework": measured(largest_error(layer.cases, _call_own(stored)), TOLERANCE),
         "ported": measured(largest_error(layer.cases, call_ported(stored, names["ported"], how)), TOLERANCE),
-        "wrong": {name: control(_wrong_port(layer, stored, name)) for name in layer.mistakes},
     }
 
 
@@ -88,6 +93,7 @@ def commands(model: RecordedModel) -> tuple[str, ...]:
 
 
 def succeeds(command: str) -> bool:
+    """Run a command line of `gatewise` in the working folder, and tell whether it ends well."""
     with redirect_stdout(io.StringIO()):
         return cli.main(shlex.split(command)[1:]) == 0
 

@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+import numpy as np
+
 from compare.studies.real_models.replay import Call
 from frameworks.files import StoredLayer
+from frameworks.files.source import in_memory
 from frameworks.files.stored import StoredCell
 from frameworks.layouts import CUDNN, KERAS, PYTORCH, Layout, Stored
 
@@ -62,9 +65,12 @@ def _as_torch_has_it(stored: StoredLayer) -> StoredLayer:
 
 
 def _reset_after(cell: StoredCell) -> StoredCell:
-    """Make the cell reset after the product, with its one bias."""
-    one_bias = replace(cell.layout, cells_with_two_biases=frozenset())
-    return replace(cell, spec=replace(cell.spec, reset_after=True), layout=one_bias)
+    """Make the cell reset after the product, with its one bias and one of zeros."""
+    if cell.spec.reset_after:
+        return cell
+    bias = cell.arrays["bias"].read()
+    arrays = {**cell.arrays, "bias": in_memory(np.stack([bias, np.zeros_like(bias)]))}
+    return replace(cell, spec=replace(cell.spec, reset_after=True), arrays=arrays)
 
 
 def _hard_sigmoid_of_today(cell: StoredCell) -> StoredCell:
