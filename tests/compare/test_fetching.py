@@ -59,6 +59,10 @@ def original(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     return Original("trained", "1.0", name, sha256, "trained/model.bin", hashlib.sha256(CONTENT).hexdigest())
 
 
+def held(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name != ".lock"]
+
+
 def test_an_archive_is_fetched_once_and_its_file_is_read_out_of_it(original: Original, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     assert missing([original], folder).startswith(f"{folder} lacks {original.archive}")
@@ -67,7 +71,7 @@ def test_an_archive_is_fetched_once_and_its_file_is_read_out_of_it(original: Ori
     (tmp_path / "simple" / "trained" / original.archive).unlink()
     assert not fetch(original, folder)
     assert missing([original], folder) == ""
-    assert [path.name for path in folder.iterdir()] == [original.archive]
+    assert held(folder) == [original.archive]
     assert not (tmp_path / "escaped.bin").exists()
 
 
@@ -78,7 +82,7 @@ def test_an_archive_that_the_index_gives_otherwise_is_refused_and_leaves_nothing
     archive.write_bytes(archive.read_bytes() + b"\0")
     with refused("be fetched from file:", original.archive_sha256, "SHA-256"):
         fetch(original, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert held(tmp_path / "cache") == []
 
 
 def test_an_archive_that_changed_since_is_refused_when_it_is_used(original: Original, tmp_path: Path, refused: Any) -> None:
@@ -107,7 +111,7 @@ def test_what_no_index_gives_is_named_with_the_index(
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # where nothing listens
     with refused(f"{original.archive} must be fetched from http://127.0.0.1:9", "cannot be:"):
         fetch(original, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert held(tmp_path / "cache") == []
 
 
 def test_what_is_needed_to_fetch_is_named(
@@ -116,6 +120,7 @@ def test_what_is_needed_to_fetch_is_named(
     monkeypatch.setitem(sys.modules, "unearth", None)
     with refused("unearth", "gatewise[originals]"):
         fetch(original, tmp_path)
+    assert not (tmp_path / ".part").exists()
     with refused("is not there", "python -m compare.studies"):
         read_original(original, tmp_path)
 

@@ -23,7 +23,7 @@ from compare.studies.real_models.replay import TOLERANCE, beginning, largest_err
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
 
 MISSING = missing(load_all(), cache_folder())
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"{MISSING}; so does `make originals`")
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 LAYERS = [(model.name, layer.name) for model in load_all() for layer in model.layers]
 KEPT = [(model.name, layer.name) for model in load_all() for layer in model.layers if layer.kept]
