@@ -73,7 +73,13 @@ def call_ported(stored: StoredLayer, ported: Any, how: How) -> Call:
     """Call the port of a layer, and give of a Keras layer what that layer returns."""
     if how == "convert":
         return as_stored(stored, adapt(ported).forward)
-    return call_emulation(ported)
+    return _call_emulation(ported)
+
+
+def call_own(stored: StoredLayer) -> Call:
+    """Call a layer in its own framework as it is today: a Keras layer with its own flags."""
+    own = stored.emulate(stored.origin)
+    return _call_emulation(own) if stored.origin == "keras" else as_stored(stored, adapt(own).forward)
 
 
 def as_stored(stored: StoredLayer, forward: Callable[..., Any]) -> Call:
@@ -90,7 +96,7 @@ def as_stored(stored: StoredLayer, forward: Callable[..., Any]) -> Call:
     return call
 
 
-def call_emulation(layer: Any) -> Call:
+def _call_emulation(layer: Any) -> Call:
     """Call a layer of either framework as a Keras layer is called."""
     import torch
 

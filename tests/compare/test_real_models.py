@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,11 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.experiments.long.real_models import commands
-from compare.experiments.real_models import as_stored, port_error
-from compare.pages import PAGES
-from compare.report import RESULTS
-from compare.results import exact, leaves, measured, read_results
+from compare.experiments.real_models import as_stored, call_own, port_error
 from compare.studies.real_models.kept import read_kept
 from compare.studies.real_models.mistakes import MISTAKES
 from compare.studies.real_models.models import load, load_all
@@ -34,7 +29,6 @@ TOLERANCE = 2e-5
 LAYERS = [(model.name, layer.name) for model in load_all() for layer in model.layers if layer.kept]
 OF_THE_FILE = ("gates left in ONNX's order", "kernels left in CuDNN's layout")
 """Mistakes about a layout that only the original files have."""
-PAGE = next(page for page in PAGES if page.name == "real-models")
 
 
 @pytest.fixture(params=LAYERS, ids="/".join)
@@ -55,8 +49,10 @@ def test_the_recorded_outputs_are_what_the_weights_give_by_neither_framework_and
 
 
 @pytest.mark.backend
-def test_the_port_gives_the_recorded_outputs(recorded: RecordedLayer) -> None:
-    assert port_error(recorded, read_kept(recorded)) <= TOLERANCE
+def test_the_layer_and_its_port_give_the_recorded_outputs(recorded: RecordedLayer) -> None:
+    stored = read_kept(recorded)
+    assert largest_error(recorded.cases, call_own(stored)) <= TOLERANCE
+    assert port_error(recorded, stored) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", ["recurrent kernel not transposed", "hard_sigmoid taken for Keras 3's"])
@@ -206,55 +202,3 @@ def test_a_model_or_layer_that_is_not_there_is_refused_by_name(refused: Any) -> 
 def test_a_layer_without_weights_is_read_from_its_file_alone(refused: Any) -> None:
     with refused("bidirectional", "too large to keep"):
         read_kept(load("nakdimon").layer("bidirectional"))
-
-
-# The page
-
-
-@pytest.fixture
-def results() -> dict[str, Any]:
-    return read_results(ROOT / "reports" / RESULTS)
-
-
-def layers_of(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for model in results["long"]["real-models"]["models"].values():
-        yield from model["layers"].values()
-
-
-def test_the_page_has_every_layer_s_three_lines_and_the_errors_of_the_right_port_and_of_a_wrong_one(
-    results: dict[str, Any],
-) -> None:
-    text, found = PAGE.render(results), results["long"]["real-models"]["models"]
-    assert {(name, layer) for name, model in found.items() for layer in model["layers"]} == {
-        (model.name, layer.name) for model in load_all() for layer in model.layers
-    }
-    for layer in layers_of(results):
-        assert len(layer["code"].value.splitlines()) == 3
-        assert layer["code"].value.rstrip() in text
-        assert layer["ported"].allowed == layer["in its own framework"].allowed == TOLERANCE
-        assert layer["wrong"]
-        assert min(value.value for value in layer["wrong"].values()) > 1e-2
-    for model in load_all():
-        assert "\n".join(commands(model)) in text
-
-
-def test_an_error_that_is_too_large_fails_the_page_and_so_does_a_command(results: dict[str, Any]) -> None:
-    next(layers_of(results))["ported"] = measured(3e-5, TOLERANCE)
-    assert "**Verdict.** FAILED" in PAGE.render(results)
-    fresh = read_results(ROOT / "reports" / RESULTS)
-    assert PAGE.passed(fresh)
-    done = fresh["long"]["real-models"]["models"]["crema"]["commands"]
-    done[next(iter(done))] = exact(value=False)
-    assert not PAGE.passed(fresh)
-    assert "(FAILED)" in PAGE.render(fresh)
-
-
-def test_without_the_long_run_the_page_says_so_and_has_the_layers_whose_weights_are_kept(results: dict[str, Any]) -> None:
-    del results["long"]
-    text = PAGE.render(results)
-    assert "have not been read" in text
-    assert "The weights of 14 of the layers are kept here" in text
-    assert "open_checkpoint(" not in text
-    kept = [value for place, value in leaves(results["real_models"]) if place.endswith("kept weights")]
-    assert len(kept) == 14
-    assert all(value.passed for value in kept)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compare import cli
-from compare.experiments.real_models import as_stored, call_emulation, call_ported, choose, other_than
+from compare.experiments.real_models import call_own, call_ported, choose, other_than
 from compare.experiments.snippets import run_snippet
 from compare.results import Results, control, exact, measured
 from compare.studies.fetching import fetch
@@ -20,9 +20,8 @@ from compare.studies.real_models.files import lay_out
 from compare.studies.real_models.mistakes import MISTAKES
 from compare.studies.real_models.models import load_all
 from compare.studies.real_models.recorded import RecordedLayer, RecordedModel
-from compare.studies.real_models.replay import TOLERANCE, Call, beginning, largest_error
+from compare.studies.real_models.replay import TOLERANCE, beginning, largest_error
 from compare.training import Checkpoint
-from frameworks import adapt
 from frameworks.files import StoredLayer
 
 SETUP = "from frameworks.files import open_checkpoint\n"
@@ -79,7 +78,7 @@ def port_layer(model: RecordedModel, layer: RecordedLayer) -> tuple[StoredLayer,
         "by": exact(how),
         "refused": exact(refusal),
         "beware": exact(list(stored.warnings)),
-        "in its own framework": measured(largest_error(layer.cases, _call_own(stored)), TOLERANCE),
+        "in its own framework": measured(largest_error(layer.cases, call_own(stored)), TOLERANCE),
         "ported": measured(largest_error(layer.cases, call_ported(stored, names["ported"], how)), TOLERANCE),
     }
 
@@ -112,12 +111,6 @@ def _each_argument(model: RecordedModel) -> Iterator[str]:
 
 def _written(options: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f'"{name}": {value!r}' for name, value in options.items()) + "}"
-
-
-def _call_own(stored: StoredLayer) -> Call:
-    """Call the stored layer in its own framework: a Keras layer with its own flags."""
-    own = stored.emulate(stored.origin)
-    return call_emulation(own) if stored.origin == "keras" else as_stored(stored, adapt(own).forward)
 
 
 def _wrong_port(layer: RecordedLayer, stored: StoredLayer, name: str) -> float:
