@@ -9,10 +9,14 @@ BIN := $(VENV)/bin
 # Written last, so that an interrupted install starts over.
 INSTALLED := $(VENV)/installed
 
-.PHONY: report test lint types check bench clean
+.PHONY: report originals test lint types check bench clean
 
 report: $(INSTALLED)
 	$(BIN)/gatewise report
+
+# The archives of the packages whose files are studied, about 155 MB, kept in the user's cache and checked each time.
+originals: $(INSTALLED)
+	$(BIN)/python -m compare.studies
 
 # One thread each: torch's second one spins while it waits, and two workers share two cores.
 test: export OMP_NUM_THREADS := 1

@@ -10,7 +10,7 @@ _LANES = 2
 _IMPORT = 4.0
 _SECONDS: Mapping[tuple[str, str], float] = MappingProxyType(
     {
-        ("tensorflow", "real_models"): 12,
+        ("tensorflow", "real_models"): 6,
         ("tensorflow", "translation"): 9,
         ("tensorflow", "optimizers"): 9,
         ("tensorflow", "training.initialisation"): 5,

@@ -1,74 +1,58 @@
-"""Models that strangers trained, carried over to the other framework and held against what they gave in their own."""
+"""Layers that strangers trained, carried over to the other framework: those whose weights are kept here, in every run.
+
+`compare.experiments.long.real_models` does the same from the original files, with all layers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-import frameworks
-from compare.experiments.snippets import run_snippet
-from compare.results import Results, control, exact, measured
+from compare.results import Results, exact, measured
 from compare.returns import returns_map
-from compare.studies.real_models.building import build_layer
-from compare.studies.real_models.mistakes import MISTAKES
+from compare.studies.real_models.kept import read_kept
 from compare.studies.real_models.models import load_all
-from compare.studies.real_models.originals import fetching
-from compare.studies.real_models.replay import TOLERANCE, Call, beginning, largest_error
-from compare.studies.real_models.stored import StoredLayer, StoredModel
-from frameworks import adapt, convert, emulate
+from compare.studies.real_models.recorded import RecordedLayer, RecordedModel
+from compare.studies.real_models.replay import TOLERANCE, Call, largest_error
+from frameworks import adapt
+from frameworks.counterparts import require_counterpart
 from frameworks.errors import NoCounterpartError
+from frameworks.files import StoredLayer
 from frameworks.keras.tensors import to_numpy
 
-CODE = """\
-stored = load("{model}").layer("{layer}")
-original = build_layer(stored)
-ported = frameworks.{how}(original, to="{to}")
-"""
-"""The port: these lines are run, and shown."""
+How = Literal["convert", "emulate"]
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Carry every stored model over and compare it with its recorded outputs."""
-    results = {}
+    """Tell where each model is from, and port the layers whose weights are kept here."""
+    results: dict[str, Any] = {}
     for model in load_all():
         progress(model.name)
-        results[model.name] = _run_model(model)
+        results[model.name] = {"facts": exact(_facts(model)), "layers": {one.name: _run_layer(one) for one in model.layers}}
     return results
 
 
-def _run_model(model: StoredModel) -> Results:
-    facts = ("package", "version", "license", "author", "homepage", "file", "sha256", "subject", "hard", "expected_from")
-    return {
-        "facts": exact({name: getattr(model, name) for name in facts}),
-        "layers": {layer.name: run_layer(model, layer) for layer in model.layers},
-    }
+def _facts(model: RecordedModel) -> dict[str, Any]:
+    names = ("package", "version", "license", "author", "homepage", "archive", "file", "sha256", "subject", "hard")
+    return {name: getattr(model, name) for name in (*names, "expected_from")}
 
 
-def run_layer(model: StoredModel, stored: StoredLayer) -> Results:
-    """Give what is known of a layer and, where its weights are here, the errors of the right port and of wrong ones."""
+def _run_layer(layer: RecordedLayer) -> Results:
     described: dict[str, Any] = {
-        "layer": exact({"origin": stored.origin, "class_name": stored.class_name, "config": dict(stored.config)}),
-        "spec": exact(dict(vars(stored.spec))),
-        "note": exact(stored.note),
-        "rows": exact([row for case in stored.cases for row in case.rows]),
+        "layer": exact({"origin": layer.origin, "class_name": layer.class_name, "config": dict(layer.config)}),
+        "spec": exact(dict(vars(layer.spec))),
+        "note": exact(layer.note),
+        "rows": exact([row for case in layer.cases for row in case.rows]),
     }
-    if not stored.kept:
-        return described | {"not kept": exact(fetching(model.original))}
-    original = build_layer(stored)
-    how, refusal = choose(original, other_than(stored.origin))
-    described["in its own framework"] = measured(largest_error(stored.cases, call_original(stored, original)), TOLERANCE)
-    if refusal:
-        described["refused"] = exact(refusal)
-    return {**described, **_right_port(model, stored, how), "wrong": _wrong_ports(stored)}
+    if layer.kept:
+        described["kept weights"] = measured(port_error(layer, read_kept(layer)), TOLERANCE)
+    return described
 
 
-def _right_port(model: StoredModel, stored: StoredLayer, how: Callable[..., Any]) -> dict[str, Any]:
-    code = CODE.format(model=model.name, layer=stored.name, how=how.__name__, to=other_than(stored.origin))
-    _, names = run_snippet(
-        code, {"load": {model.name: model}.__getitem__, "build_layer": build_layer, "frameworks": frameworks}
-    )
-    call = call_ported(stored, names["original"], names["ported"], how)
-    return {"by": exact(how.__name__), "code": exact(code), "ported": measured(largest_error(stored.cases, call), TOLERANCE)}
+def port_error(layer: RecordedLayer, stored: StoredLayer) -> float:
+    """Give how far the port of a stored layer is from what was recorded."""
+    to, (how, _) = other_than(stored.origin), choose(stored)
+    return largest_error(layer.cases, call_ported(stored, getattr(stored, how)(to), how))
 
 
 def other_than(framework: str) -> str:
@@ -76,55 +60,52 @@ def other_than(framework: str) -> str:
     return "pytorch" if framework == "keras" else "keras"
 
 
-def choose(original: Any, to: str) -> tuple[Callable[..., Any], str]:
-    """Give what carries the layer over, `convert` where it can, and why `convert` cannot."""
+def choose(stored: StoredLayer) -> tuple[How, str]:
+    """Name what carries the layer over, `convert` where it can, and say why `convert` cannot."""
     try:
-        convert(original, to=to)
+        require_counterpart(stored.spec, other_than(stored.origin), stored.options)
     except NoCounterpartError as refusal:
-        return emulate, str(refusal)
-    return convert, ""
+        return "emulate", str(refusal)
+    return "convert", ""
 
 
-def call_original(stored: StoredLayer, original: Any) -> Call:
-    """Call a layer in its own framework: a Keras layer as it is, with its own flags."""
-    if stored.origin == "pytorch":
-        return lambda inputs, states, mask: vars(adapt(original).forward(inputs, states, mask))
-    return lambda inputs, states, mask: {"output": to_numpy(original(inputs, initial_state=states, mask=mask, training=False))}
-
-
-def call_ported(stored: StoredLayer, original: Any, ported: Any, how: Callable[..., Any]) -> Call:
+def call_ported(stored: StoredLayer, ported: Any, how: How) -> Call:
     """Call the port of a layer, and give of a Keras layer what that layer returns."""
-    if how is not convert:
-        return lambda inputs, states, mask: {"output": to_numpy(_call_emulation(ported, inputs, states, mask))}
-    forward = adapt(ported).forward
-    if stored.origin == "pytorch":
+    if how == "convert":
+        return as_stored(stored, adapt(ported).forward)
+    return _call_emulation(ported)
+
+
+def call_own(stored: StoredLayer) -> Call:
+    """Call a layer in its own framework as it is today: a Keras layer with its own flags."""
+    own = stored.emulate(stored.origin)
+    return _call_emulation(own) if stored.origin == "keras" else as_stored(stored, adapt(own).forward)
+
+
+def as_stored(stored: StoredLayer, forward: Callable[..., Any]) -> Call:
+    """Give what the stored layer returns of what a `forward` of an adapter gives."""
+    if stored.options is None:
         return lambda inputs, states, mask: vars(forward(inputs, states, mask))
-    mapping = returns_map(original)
-    return lambda inputs, states, mask: {"output": mapping.to_keras(**_known(vars(forward(inputs, states, mask))))}
+    mapping = returns_map(stored.spec, stored.options)
+    way = -1 if stored.options.go_backwards else 1  # `forward` gives time steps in their order, Keras as they are read
+
+    def call(inputs: Any, states: Any, mask: Any) -> dict[str, Any]:
+        found = {name: array for name, array in vars(forward(inputs, states, mask)).items() if array is not None}
+        return {"output": mapping.to_keras(**{**found, "output": found["output"][:, ::way]})}
+
+    return call
 
 
-def _call_emulation(module: Any, inputs: Any, states: Any, mask: Any) -> Any:
+def _call_emulation(layer: Any) -> Call:
+    """Call a layer of either framework as a Keras layer is called."""
     import torch
 
-    start = None if states is None else [torch.tensor(state) for state in states]
-    counts = None if mask is None else torch.tensor(mask)
-    return module(torch.tensor(inputs), initial_state=start, mask=counts, training=False)
+    if not isinstance(layer, torch.nn.Module):
+        return lambda inputs, states, mask: {"output": to_numpy(layer(inputs, initial_state=states, mask=mask))}
 
+    def call(inputs: Any, states: Any, mask: Any) -> dict[str, Any]:
+        start = None if states is None else [torch.tensor(state) for state in states]
+        counts = None if mask is None else torch.tensor(mask)
+        return {"output": to_numpy(layer(torch.tensor(inputs), initial_state=start, mask=counts))}
 
-def _wrong_ports(stored: StoredLayer) -> dict[str, Any]:
-    """Measure the mistakes that the layer is shown with, in the other framework."""
-    found = {}
-    cases = (beginning(stored.cases[0]),)
-    for name in stored.mistakes:
-        mistake = MISTAKES[name]
-        wrong = mistake.change(stored)
-        original = build_layer(wrong)
-        how, _ = choose(original, other_than(stored.origin))
-        ported = how(original, to=other_than(stored.origin))
-        call = mistake.applied_to(call_ported(wrong, original, ported, how))
-        found[name] = control(largest_error(cases, call))
-    return found
-
-
-def _known(arrays: dict[str, Any]) -> dict[str, Any]:
-    return {name: array for name, array in arrays.items() if array is not None}
+    return call

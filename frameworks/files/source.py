@@ -132,6 +132,16 @@ class StoredArray:
         return self.shape[1] * self.dtype.itemsize
 
 
+def in_memory(array: Array) -> StoredArray:
+    """Give an array that is read already as one in a file."""
+    content = array.reshape(-1).view(np.uint8).data
+
+    def read_into(start: int, buffer: memoryview) -> None:
+        buffer[:] = content[start : start + len(buffer)]
+
+    return StoredArray(array.shape, array.dtype, read_into)
+
+
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """Give an array to be filled; within `recycling`, a large one over memory of one that was let go."""
     kind = np.dtype(dtype)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,123 +9,105 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.experiments import real_models
-from compare.results import leaves
-from compare.studies.real_models.building import build_layer
+from compare.experiments.real_models import as_stored, call_own, port_error
+from compare.studies.real_models.kept import read_kept
 from compare.studies.real_models.mistakes import MISTAKES
 from compare.studies.real_models.models import load, load_all
-from compare.studies.real_models.originals import read_weights
-from compare.studies.real_models.replay import Call, largest_error, run_case
-from compare.studies.real_models.stored import Slice, StoredLayer, StoredModel
+from compare.studies.real_models.recorded import RecordedLayer
+from compare.studies.real_models.replay import largest_error, run_case
 from frameworks.activations import ACTIVATIONS
+from frameworks.files import StoredLayer
+from frameworks.files.source import in_memory
+from frameworks.files.stored import StoredCell
 from frameworks.keras.activations import keras2_hard_sigmoid
-from frameworks.layouts import KERAS, PYTORCH
-from frameworks.reference import make_step, run_reference
-from frameworks.weights import DirectionWeights, RecurrentWeights
+from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH, Layout
+from frameworks.spec import RecurrentSpec
 
-DATA = Path(real_models.__file__).parents[1] / "studies" / "real_models" / "data"
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "compare" / "studies" / "real_models" / "data"
 TOLERANCE = 2e-5
-FOLDER = os.environ.get("GATEWISE_REAL_MODELS")
-LAYERS = [(model.name, layer.name) for model in load_all() for layer in model.layers if layer.kept or FOLDER]
-"""Those that are too large to keep are tested where a folder with the packages' archives is given."""
-MERGES: dict[str, Callable[[Any, Any], Any]] = {
-    "concat": lambda one, two: np.concatenate([one, two], axis=-1),
-    "sum": lambda one, two: one + two,
-}
+LAYERS = [(model.name, layer.name) for model in load_all() for layer in model.layers if layer.kept]
+OF_THE_FILE = ("gates left in ONNX's order", "kernels left in CuDNN's layout")
+"""Mistakes about a layout that only the original files have."""
 
 
 @pytest.fixture(params=LAYERS, ids="/".join)
-def stored(request: pytest.FixtureRequest) -> tuple[StoredModel, StoredLayer]:
+def recorded(request: pytest.FixtureRequest) -> RecordedLayer:
     name, layer = request.param
-    model = load(name)
-    if not model.layer(layer).kept:
-        model = read_weights(model, Path(str(FOLDER)))
-    return model, model.layer(layer)
-
-
-def replay(layer: StoredLayer) -> Call:
-    """Compute a layer in float64 NumPy, by neither framework: Keras's rules for masks, directions and flags."""
-    return replay_torch(layer) if layer.origin == "pytorch" else replay_keras(layer)
-
-
-def replay_torch(layer: StoredLayer) -> Call:
-    spec = layer.spec
-    suffixes = ("", "_reverse")[: spec.num_directions]
-    directions = [
-        [
-            PYTORCH.read({name: layer.weights[f"{name}_l{depth}{suffix}"] for name in PYTORCH.names(spec)}, spec, depth)
-            for suffix in suffixes
-        ]
-        for depth in range(spec.num_layers)
-    ]
-    weights = RecurrentWeights(tuple(map(tuple, directions)))
-
-    def call(inputs: Any, states: Any, mask: Any) -> dict[str, Any]:
-        start = tuple(state.astype(np.float32) for state in states or ())
-        return vars(run_reference(weights, spec, inputs, start or None, mask))
-
-    return call
-
-
-def replay_keras(layer: StoredLayer) -> Call:
-    spec = layer.spec
-    config = layer.config.get("layer", {}).get("config", layer.config)
-
-    def run(prefix: str, inputs: Any, mask: Any, *, backward: bool) -> Any:
-        arrays = {name: layer.weights[prefix + name] for name in KERAS.names(spec)}
-        steps = list(replay_direction(KERAS.read(arrays, spec, 0), layer, inputs, mask, backward=backward))
-        return np.stack(steps, axis=1) if config.get("return_sequences") else steps[-1]
-
-    def call(inputs: Any, states: Any, mask: Any) -> dict[str, Any]:
-        assert not states
-        counts = np.ones(inputs.shape[:2], dtype=bool) if mask is None else mask
-        if not spec.bidirectional:
-            return {"output": run("", inputs, counts, backward=config.get("go_backwards", False))}
-        forward, backward = (run(f"{name}/", inputs, counts, backward=name == "backward") for name in ("forward", "backward"))
-        return {"output": MERGES[layer.config.get("merge_mode", "concat")](forward, backward[:, ::-1])}
-
-    return call
-
-
-def replay_direction(weights: DirectionWeights, layer: StoredLayer, inputs: Any, mask: Any, *, backward: bool) -> Iterator[Any]:
-    """Yield the outputs in the order of reading: at a masked step the last one again, zeros within Bidirectional."""
-    spec = layer.spec
-    step = make_step(weights, spec)
-    bias = 0 if weights.bias is None else weights.bias.astype(np.float64)[:, None]
-    states = tuple(np.zeros((len(inputs), spec.hidden_size)) for _ in spec.state_names)
-    output = states[0]
-    times = range(inputs.shape[1])
-    for time in reversed(times) if backward else times:
-        projected = inputs[:, time].astype(np.float64) @ weights.kernel.astype(np.float64) + bias
-        stepped = step(dict(zip(weights.gates, projected, strict=True)), states)
-        counts = mask[:, time, None]
-        states = tuple(np.where(counts, new, old) for new, old in zip(stepped, states, strict=True))
-        output = np.where(counts, stepped[0], 0 if spec.bidirectional else output)
-        yield output
+    return load(name).layer(layer)
 
 
 def test_the_recorded_outputs_are_what_the_weights_give_by_neither_framework_and_no_mistake_gives_them(
-    stored: tuple[StoredModel, StoredLayer],
+    recorded: RecordedLayer,
 ) -> None:
-    _, layer = stored
-    assert largest_error(layer.cases, replay(layer)) <= TOLERANCE
-    for name in layer.mistakes:
-        mistake = MISTAKES[name]
-        assert largest_error(layer.cases, mistake.applied_to(replay(mistake.change(layer)))) > 1e-2, name
+    stored = read_kept(recorded)
+    assert stored.spec == recorded.spec
+    assert largest_error(recorded.cases, as_stored(stored, stored.forward)) <= TOLERANCE
+    for name in (name for name in recorded.mistakes if name not in OF_THE_FILE):
+        wrong = MISTAKES[name].change(stored)
+        assert largest_error(recorded.cases, MISTAKES[name].applied_to(as_stored(wrong, wrong.forward))) > 1e-2, name
 
 
 @pytest.mark.backend
-def test_the_layer_and_its_port_are_within_the_recorded_outputs_and_wrong_ports_are_not(
-    stored: tuple[StoredModel, StoredLayer],
-) -> None:
-    model, layer = stored
-    found = dict(leaves(real_models.run_layer(model, layer)))
-    assert found["in its own framework"].value <= TOLERANCE
-    assert found["ported"].value <= TOLERANCE
-    assert found["by"].value == ("emulate" if "refused" in found else "convert")
-    wrong = {name: size.value for name, size in found.items() if name.startswith("wrong/")}
-    assert len(wrong) == len(layer.mistakes)
-    assert all(size > 1e-2 for size in wrong.values()), wrong
+def test_the_layer_and_its_port_give_the_recorded_outputs(recorded: RecordedLayer) -> None:
+    stored = read_kept(recorded)
+    assert largest_error(recorded.cases, call_own(stored)) <= TOLERANCE
+    assert port_error(recorded, stored) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["recurrent kernel not transposed", "hard_sigmoid taken for Keras 3's"])
+def test_the_port_of_a_layer_read_wrong_does_not(name: str) -> None:
+    layer = load("rnnmorph").layer("LSTM_1_forward")
+    assert port_error(layer, MISTAKES[name].change(read_kept(layer))) > 1e-2
+
+
+def cell(kind: Any, layout: Layout) -> StoredLayer:
+    """A layer of one cell, whose every weight tells its place."""
+    spec = RecurrentSpec(kind, input_size=2, hidden_size=3)
+    shapes = layout.shapes(spec, 0)
+    arrays = {name: np.arange(np.prod(shape), dtype=np.float32).reshape(shape) for name, shape in shapes.items()}
+    stored = StoredCell(spec, layout, MappingProxyType({name: in_memory(array) for name, array in arrays.items()}))
+    return StoredLayer("layer", "pytorch", kind.upper(), ((stored,),))
+
+
+def blocks(layer: StoredLayer, part: str) -> dict[str, Any]:
+    weights = layer.cells[0][0].read()
+    return dict(zip(weights.gates, getattr(weights, part), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("layout", [KERAS, PYTORCH, ONNX], ids=["Keras", "PyTorch", "ONNX"])
+def test_a_recurrent_kernel_not_transposed_has_the_block_of_each_gate_transposed_and_no_more(kind: Any, layout: Layout) -> None:
+    right = cell(kind, layout)
+    wrong = MISTAKES["recurrent kernel not transposed"].change(right)
+    for gate, block in blocks(wrong, "recurrent_kernel").items():
+        np.testing.assert_array_equal(block, blocks(right, "recurrent_kernel")[gate].T)
+        np.testing.assert_array_equal(blocks(wrong, "kernel")[gate], blocks(right, "kernel")[gate])
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken"),
+    [
+        ("lstm", {"input": "input", "forget": "output", "candidate": "forget", "output": "candidate"}),
+        ("gru", {"reset": "update", "update": "reset", "candidate": "candidate"}),
+    ],
+)
+def test_gates_left_in_onnx_s_order_are_taken_for_one_another(kind: Any, taken: dict[str, str]) -> None:
+    right = cell(kind, ONNX)
+    wrong = MISTAKES["gates left in ONNX's order"].change(right)
+    for gate, other in taken.items():
+        for part in ("kernel", "recurrent_kernel", "bias"):
+            np.testing.assert_array_equal(blocks(wrong, part)[gate], blocks(right, part)[other])
+
+
+def test_kernels_left_in_cudnn_s_layout_are_the_file_s_columns_with_the_biases_right() -> None:
+    right = cell("lstm", CUDNN)
+    wrong = MISTAKES["kernels left in CuDNN's layout"].change(right)
+    file = right.cells[0][0].arrays["kernel"].read()
+    for number, gate in enumerate(("input", "forget", "candidate", "output")):
+        np.testing.assert_array_equal(blocks(wrong, "kernel")[gate], file[:, 3 * number : 3 * number + 3])
+        np.testing.assert_array_equal(blocks(wrong, "bias")[gate], blocks(right, "bias")[gate])
+        np.testing.assert_array_equal(blocks(wrong, "recurrent_bias")[gate], blocks(right, "recurrent_bias")[gate])
 
 
 def test_the_eleven_promised_models_are_there_with_license_source_and_checksum() -> None:
@@ -222,29 +199,6 @@ def test_a_model_or_layer_that_is_not_there_is_refused_by_name(refused: Any) -> 
         load("g2p_en").layer("gru")
 
 
-def test_a_layer_without_weights_is_not_built(refused: Any) -> None:
+def test_a_layer_without_weights_is_read_from_its_file_alone(refused: Any) -> None:
     with refused("bidirectional", "too large to keep"):
-        build_layer(replace(load("nakdimon").layer("bidirectional"), weights=MappingProxyType({})))
-
-
-def test_weights_are_read_out_of_the_archive_at_their_places_with_their_gates_in_order(tmp_path: Path, refused: Any) -> None:
-    values = np.arange(40, dtype="<f4")
-    content = b"head" + values.tobytes()
-    with zipfile.ZipFile(tmp_path / "model.whl", "w") as archive:
-        archive.writestr("package/model.bin", content)
-    places = {"kernel": Slice(4, (6, 2), (2, 0, 1)), "bias": Slice(4 + 4 * 12, (3,))}
-    layer = replace(load("nsnet2").layers[0], slices=MappingProxyType(places))
-    model = replace(
-        load("nsnet2"),
-        archive="model.whl",
-        file="package/model.bin",
-        sha256=hashlib.sha256(content).hexdigest(),
-        layers=(layer,),
-    )
-    weights = read_weights(model, tmp_path).layers[0].weights
-    np.testing.assert_array_equal(weights["kernel"], np.array([8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 6, 7]).reshape(6, 2))
-    np.testing.assert_array_equal(weights["bias"], [12, 13, 14])
-    with refused("SHA-256", "has another"):
-        read_weights(replace(model, sha256="0" * 64), tmp_path)
-    with refused("is not there", "pip download"):
-        read_weights(replace(model, archive="other.whl"), tmp_path)
+        read_kept(load("nakdimon").layer("bidirectional"))

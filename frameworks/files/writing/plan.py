@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from frameworks import registry
 from frameworks.adapter import Adapter
@@ -16,7 +15,7 @@ from frameworks.copying import fill
 from frameworks.errors import InvalidTypeError
 from frameworks.files.checkpoint import Checkpoint
 from frameworks.files.others import OtherLayer
-from frameworks.files.source import StoredArray
+from frameworks.files.source import in_memory
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.layouts import PYTORCH
 
@@ -91,13 +90,4 @@ def _held_cell(adapter: Adapter, layer: int, direction: int) -> StoredCell:
     arrays = {name: np.empty(shape, spec.dtype) for name, shape in PYTORCH.shapes(one, 0).items()}
     fill(arrays, PYTORCH, one, 0, adapter.read(layer, direction))
     rates = {} if adapter.options is None else {n: getattr(adapter.options, n) for n in ("dropout", "recurrent_dropout")}
-    return StoredCell(one, PYTORCH, MappingProxyType({name: _in_memory(array) for name, array in arrays.items()}), **rates)
-
-
-def _in_memory(array: npt.NDArray[Any]) -> StoredArray:
-    content = array.reshape(-1).view(np.uint8).data
-
-    def read_into(start: int, buffer: memoryview) -> None:
-        buffer[:] = content[start : start + len(buffer)]
-
-    return StoredArray(array.shape, array.dtype, read_into)
+    return StoredCell(one, PYTORCH, MappingProxyType({name: in_memory(array) for name, array in arrays.items()}), **rates)

@@ -2,124 +2,133 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from compare.studies.real_models.models import load
-from compare.studies.real_models.originals import read_file, read_weights
-from compare.studies.real_models.replay import TOLERANCE, largest_error
-from compare.studies.real_models.stored import StoredLayer as Recorded
-from frameworks import adapt
-from frameworks.files import Checkpoint, open_checkpoint
-from frameworks.keras.tensors import to_numpy
+from compare.experiments.long import real_models
+from compare.experiments.real_models import as_stored
+from compare.results import leaves
+from compare.studies.originals import cache_folder, missing
+from compare.studies.real_models.files import lay_out
+from compare.studies.real_models.kept import read_kept
+from compare.studies.real_models.mistakes import MISTAKES
+from compare.studies.real_models.models import load, load_all
+from compare.studies.real_models.recorded import RecordedLayer
+from compare.studies.real_models.replay import TOLERANCE, beginning, largest_error
+from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
 
-FOLDER = os.environ.get("GATEWISE_REAL_MODELS")
-pytestmark = pytest.mark.skipif(FOLDER is None, reason="GATEWISE_REAL_MODELS names no folder with the packages' archives")
+MISSING = missing(load_all(), cache_folder())
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
-BESIDE = {"rnnmorph": "rnnmorph/models/en/eval_model.json"}
-"""The architecture, where it lies beside the weights."""
-UNSAID: dict[str, Any] = {"textgenrnn": {None: {"return_sequences": True}}}
-"""What the files do not say."""
-KERAS = ("astrorapid", "nakdimon", "rnnmorph", "crema", "textgenrnn", "dgaintel")
-LAYERS = [(name, layer.name) for name in KERAS for layer in load(name).layers]
-OTHERS = ("beatnet", "uzmorph_bilstm", "g2p_en", "silero", "nsnet2")
-MODULES = [(name, layer.name) for name in OTHERS for layer in load(name).layers]
-IN_THE_FILE = {"encoder": "enc", "decoder": "dec", "gru1": "GRU_14", "gru2": "GRU_20", ("silero", "lstm"): "/recurrent/LSTM"}
-"""What the file calls the layer, where it is not what it is called here."""
+LAYERS = [(model.name, layer.name) for model in load_all() for layer in model.layers]
+KEPT = [(model.name, layer.name) for model in load_all() for layer in model.layers if layer.kept]
+FORMATS = {
+    **dict.fromkeys(("astrorapid", "crema", "dgaintel", "nakdimon", "rnnmorph", "textgenrnn"), "Keras h5"),
+    **dict.fromkeys(("beatnet", "uzmorph_bilstm"), "PyTorch zip"),
+    **dict.fromkeys(("nsnet2", "silero"), "ONNX"),
+    "g2p_en": "NumPy",
+}
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Checkpoint]:
-    folder, found = tmp_path_factory.mktemp("originals"), {}
-    for name in (*KERAS, *OTHERS):
-        model = load(name)
-        path = folder / f"{name}{Path(model.file).suffix}"
-        content = read_file(Path(str(FOLDER)) / model.archive, model.file)
-        assert hashlib.sha256(content).hexdigest() == model.sha256
-        path.write_bytes(content)
-        described = None
-        if name in BESIDE:
-            described = folder / f"{name}.json"
-            described.write_bytes(read_file(Path(str(FOLDER)) / model.archive, BESIDE[name]))
-        found[name] = open_checkpoint(path, architecture=described, options=UNSAID.get(name))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of each model in a folder of its name."""
+    found = tmp_path_factory.mktemp("originals")
+    for model in load_all():
+        lay_out(model, cache_folder(), found / model.name)
     return found
 
 
-def recorded(name: str, layer: str) -> Recorded:
-    return read_weights(load(name), Path(str(FOLDER))).layer(layer)
+@pytest.fixture(scope="module")
+def checkpoints(folder: Path) -> dict[str, Checkpoint]:
+    return {model.name: _open(model, folder / model.name) for model in load_all()}
+
+
+def _open(model: Any, folder: Path) -> Checkpoint:
+    described = folder / Path(model.architecture).name if model.architecture else None
+    return open_checkpoint(folder / Path(model.file).name, described, {None: model.options} if model.options else None)
+
+
+def recorded(name: str, layer: str) -> RecordedLayer:
+    return load(name).layer(layer)
+
+
+def in_the_file(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> StoredLayer:
+    return checkpoints[name][recorded(name, layer).in_file]
+
+
+def test_every_file_is_recognised_and_has_the_recorded_layers_and_no_other_recurrent_one(
+    checkpoints: dict[str, Checkpoint],
+) -> None:
+    assert {name: checkpoint.format for name, checkpoint in checkpoints.items()} == FORMATS
+    for model in load_all():
+        assert list(checkpoints[model.name]) == [layer.in_file for layer in model.layers]
 
 
 @pytest.mark.parametrize(("name", "layer"), LAYERS)
 def test_the_layer_is_the_recorded_one(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
-    stored, expected = checkpoints[name][layer], recorded(name, layer)
-    assert stored.spec == expected.spec
+    stored, expected = in_the_file(checkpoints, name, layer), recorded(name, layer)
+    assert (stored.spec, stored.origin) == (expected.spec, expected.origin)
+    if stored.options is None:
+        return
     inner = expected.config.get("layer", {}).get("config", expected.config)
-    assert stored.options is not None
     for option in ("return_sequences", "go_backwards", "dropout", "recurrent_dropout"):
         assert getattr(stored.options, option) == inner.get(option, getattr(type(stored.options)(), option)), option
     assert stored.options.merge_mode == expected.config.get("merge_mode", "concat")
     assert bool(stored.mask) == any(case.mask is not None for case in expected.cases)
 
 
-@pytest.mark.parametrize(("name", "layer"), LAYERS)
+@pytest.mark.parametrize(("name", "layer"), KEPT)
 def test_its_weights_are_the_recorded_ones_bit_for_bit(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
-    from frameworks.layouts import KERAS as LAYOUT
-
-    stored, expected = checkpoints[name][layer], recorded(name, layer)
-    ways = ("forward/", "backward/") if expected.spec.bidirectional else ("",)
-    for (_, _, found), way in zip(stored.weights, ways, strict=True):
-        arrays = {part: expected.weights[f"{way}{part}"] for part in LAYOUT.names(expected.spec)}
-        wanted = LAYOUT.read(arrays, expected.spec, 0)
-        np.testing.assert_array_equal(found.kernel, wanted.kernel)
-        np.testing.assert_array_equal(found.recurrent_kernel, wanted.recurrent_kernel)
-        np.testing.assert_array_equal(np.asarray(found.summed_bias()), np.asarray(wanted.summed_bias()))
+    stored, kept = in_the_file(checkpoints, name, layer), read_kept(recorded(name, layer))
+    for (_, _, found), (_, _, wanted) in zip(stored.weights, kept.weights, strict=True):
+        for gate in wanted.gates:
+            for part in _parts(wanted):
+                one, other = (_part(weights, part)[weights.gates.index(gate)] for weights in (found, wanted))
+                np.testing.assert_array_equal(one, other, err_msg=f"{part} of {gate}")
 
 
-@pytest.mark.parametrize("to", ["pytorch", "keras"])
+def _parts(wanted: Any) -> Iterator[str]:
+    """Name what is compared: a bias that is kept as one was added up."""
+    yield from ("kernel", "recurrent_kernel")
+    yield from ("bias", "recurrent_bias") if wanted.recurrent_bias is not None else ("summed_bias",)
+
+
+def _part(weights: Any, part: str) -> Any:
+    return weights.summed_bias() if part == "summed_bias" else getattr(weights, part)
+
+
 @pytest.mark.parametrize(("name", "layer"), LAYERS)
-def test_it_gives_the_recorded_outputs_in_either_framework(
-    checkpoints: dict[str, Checkpoint], name: str, layer: str, to: str
-) -> None:
-    import torch
-
-    module: Any = checkpoints[name][layer].emulate(to)
-
-    def call(inputs: Any, states: Any, mask: Any) -> dict[str, Any]:
-        assert not states
-        if to == "pytorch":
-            counts = None if mask is None else torch.tensor(mask)
-            return {"output": to_numpy(module(torch.tensor(inputs), mask=counts).detach())}
-        return {"output": to_numpy(module(inputs, mask=mask))}
-
-    assert largest_error(recorded(name, layer).cases, call) <= TOLERANCE
+def test_it_gives_the_recorded_outputs_in_either_framework(folder: Path, name: str, layer: str) -> None:
+    with chdir(folder / name):
+        _, results = real_models.port_layer(load(name), recorded(name, layer))
+    found = dict(leaves(results))
+    assert found["in its own framework"].value <= TOLERANCE
+    assert found["ported"].value <= TOLERANCE
+    assert len(found["code"].value.splitlines()) == 3
 
 
-def in_the_file(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> Any:
-    names: Any = IN_THE_FILE
-    return checkpoints[name][names.get((name, layer), names.get(layer, layer))]
-
-
-@pytest.mark.parametrize(("name", "layer"), MODULES)
-def test_a_module_s_weights_are_the_recorded_ones_bit_for_bit(
+@pytest.mark.parametrize(("name", "layer"), LAYERS)
+def test_by_neither_framework_it_gives_them_too_and_read_wrong_as_everybody_does_first_it_does_not(
     checkpoints: dict[str, Checkpoint], name: str, layer: str
 ) -> None:
-    from frameworks.files.building.parameters import torch_arrays
-
     stored, expected = in_the_file(checkpoints, name, layer), recorded(name, layer)
-    assert stored.spec == expected.spec
-    found = dict(torch_arrays(stored))
-    assert set(found) == set(expected.weights)
-    for parameter, wanted in expected.weights.items():
-        np.testing.assert_array_equal(found[parameter], wanted)
+    cases = (beginning(expected.cases[0]),)
+    assert largest_error(cases, as_stored(stored, stored.forward)) <= TOLERANCE
+    for mistake in map(MISTAKES.__getitem__, expected.mistakes):
+        wrong = mistake.change(stored)
+        assert largest_error(cases, mistake.applied_to(as_stored(wrong, wrong.forward))) > 1e-2
 
 
-@pytest.mark.parametrize(("name", "layer"), MODULES)
-def test_a_module_gives_the_recorded_outputs_in_keras(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
-    ported = adapt(in_the_file(checkpoints, name, layer).convert("keras"))
-    cases = recorded(name, layer).cases
-    assert largest_error(cases, lambda inputs, states, mask: vars(ported.forward(inputs, states, mask))) <= TOLERANCE
+@pytest.mark.parametrize("name", ["rnnmorph", "textgenrnn"])
+def test_the_commands_of_a_page_say_what_the_file_does_not(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    port, verify = real_models.commands(load(name))
+    monkeypatch.chdir(folder / name)
+    assert real_models.succeeds(port)
+    assert real_models.succeeds(verify)
+    assert not real_models.succeeds(verify.partition(" --")[0])

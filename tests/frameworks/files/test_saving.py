@@ -21,10 +21,9 @@ from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoin
 from frameworks.files.answers import Answers
 from frameworks.files.description import read_described
 from frameworks.files.naming import MODULES
-from frameworks.files.source import StoredArray
+from frameworks.files.source import StoredArray, in_memory
 from frameworks.files.stored import StoredCell
 from frameworks.files.writing import tensors
-from frameworks.files.writing.plan import _in_memory
 from frameworks.files.writing.tensors import cell_tensors
 from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
 from frameworks.options import KerasOptions
@@ -40,7 +39,7 @@ def made(name: str, *rows: tuple[RecurrentSpec, ...], layout: Any = KERAS, kind:
 
     def cell(spec: RecurrentSpec) -> StoredCell:
         arrays = {each: rng.uniform(0.1, 0.6, shape).astype(spec.dtype) for each, shape in layout.shapes(spec, 0).items()}
-        stored = MappingProxyType({each: _in_memory(array) for each, array in arrays.items()})
+        stored = MappingProxyType({each: in_memory(array) for each, array in arrays.items()})
         return StoredCell(spec, layout, stored, **rates)
 
     cells = tuple(tuple(cell(spec) for spec in row) for row in rows)
@@ -49,7 +48,7 @@ def made(name: str, *rows: tuple[RecurrentSpec, ...], layout: Any = KERAS, kind:
 
 def beside(name: str, kind: str, config: dict[str, Any], *wrappers: str, **shapes: tuple[int, ...]) -> OtherLayer:
     rng = np.random.default_rng(len(name))
-    arrays = {each: _in_memory(rng.normal(size=shape).astype("float32")) for each, shape in shapes.items()}
+    arrays = {each: in_memory(rng.normal(size=shape).astype("float32")) for each, shape in shapes.items()}
     return OtherLayer(name, kind, MappingProxyType(arrays), config, known=kind in MODULES, wrappers=wrappers)
 
 
@@ -233,7 +232,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 def described(checkpoint: Checkpoint, folder: Path) -> tuple[dict[str, StoredArray], bytes]:
     save_checkpoint(folder / "model.npz", checkpoint)
     arrays, text = read_npz(folder / "model.npz")
-    return {name: _in_memory(array) for name, array in arrays.items()}, text
+    return {name: in_memory(array) for name, array in arrays.items()}, text
 
 
 def test_the_description_gives_the_layers_back_as_they_were(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -294,7 +293,7 @@ def test_in_blocks_as_whole_the_arrays_are_those_that_the_tables_say(
 ) -> None:
     spec, rng = RecurrentSpec(cell, 5, 7), np.random.default_rng(4)
     arrays = {name: rng.normal(size=shape).astype("float32") for name, shape in source.shapes(spec, 0).items()}
-    stored = StoredCell(spec, source, MappingProxyType({name: _in_memory(array) for name, array in arrays.items()}))
+    stored = StoredCell(spec, source, MappingProxyType({name: in_memory(array) for name, array in arrays.items()}))
     expected = stored.read().in_order(target.gates[cell])
     for size in (1 << 20, 60, 1):
         monkeypatch.setattr(tensors, "BLOCK", size)
@@ -311,7 +310,7 @@ def test_in_blocks_as_whole_the_arrays_are_those_that_the_tables_say(
 def test_a_large_matrix_is_transposed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     array = np.arange(35, dtype="float32").reshape(5, 7)
     monkeypatch.setattr(tensors, "BLOCK", 41)
-    blocks = list(tensors.transposed(_in_memory(array), (1, 0)).blocks())
+    blocks = list(tensors.transposed(in_memory(array), (1, 0)).blocks())
     assert len(blocks) == 4
     np.testing.assert_array_equal(np.concatenate(blocks), array.T)
 
@@ -402,7 +401,7 @@ def test_a_path_that_cannot_be_written_is_refused_by_name(
 def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
     path = tmp_path / "model.pt"
     path.write_text("old")
-    odd = OtherLayer("odd", stored={"array": _in_memory(np.zeros(3, "complex64"))})
+    odd = OtherLayer("odd", stored={"array": in_memory(np.zeros(3, "complex64"))})
     with refused("complex64"):
         save_checkpoint(path, {**small, "odd": odd}, force=True)
     with refused("name of its own"):
