@@ -33,6 +33,9 @@ class Source:
         owner: keeps the descriptor open as long as it lives; the source itself when None.
     """
 
+    folder: Path | None = None
+    """Where the file lies; None of a part, and of one that lies nowhere."""
+
     def __init__(self, name: str, descriptor: int, start: int, size: int, owner: object = None) -> None:
         """Take over the descriptor unless another owns it."""
         self.name, self.descriptor, self.start, self.size = name, descriptor, start, size
@@ -180,7 +183,9 @@ def open_source(path: Path) -> Source:
             str(path), must="be a readable file", but=f"cannot be opened: {error}", remedy="Check the path."
         ) from error
     size = os.fstat(descriptor).st_size
-    return Source(path.name, descriptor, 0, size)
+    source = Source(path.name, descriptor, 0, size)
+    source.folder = path.parent
+    return source
 
 
 def scratch_source(name: str, fill: Callable[[int], None]) -> Source:

@@ -138,7 +138,7 @@ def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_othe
 def test_one_that_resets_before_the_product_is_keras_s_and_not_torch_s(tmp_path: Path, refused: Any) -> None:
     layer = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B", "y", "rec")], weights("GRU")))["rec"]
     with refused("reset_after"):
-        layer.emulate("pytorch")
+        layer.convert("pytorch")
     assert layer.convert("keras").reset_after is False
 
 
@@ -219,21 +219,24 @@ def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("kind", "inputs", "said", "reason"),
     [
-        ("LSTM", "x W R B", {"direction": "reverse"}, "from the end"),
+        ("LSTM", "x W R B", {"direction": "sideways"}, "sideways"),
+        ("LSTM", "x W R B", {"direction": 5}, "direction"),
         ("LSTM", "x W R B", {"clip": 3.0}, "clip"),
         ("LSTM", "x W R B", {"input_forget": 1}, "input_forget"),
         ("LSTM", "x W R B    P", {}, "peepholes"),
         ("LSTM", "x W R B", {"hidden_size": 5}, "hidden_size=5"),
         ("LSTM", "x W R B", {"direction": "bidirectional"}, "has shape"),
         ("LSTM", "x W R B", {"activations": ["Sigmoid", "Tanh", "Relu"]}, "two activations"),
-        ("LSTM", "x W R B", {"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.3]}, "0.3"),
-        ("LSTM", "x W R B", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, "scaledtanh"),
+        ("LSTM", "x W R B", {"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.3, 0.4]}, "0.4"),
+        ("LSTM", "x W R B", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, "alpha or beta"),
+        ("LSTM", "x W R B", {"activations": ["Gelu", "Tanh", "Tanh"]}, "gelu"),
         ("LSTM", "x W made B", {}, "by Gemm"),
         ("LSTM", "x W absent B", {}, "from outside"),
-        ("LSTM", "x W far B", {}, "another file"),
+        ("LSTM", "x W far B", {}, "another file, 'f', which is not there"),
         ("LSTM", "x W R W", {}, "has shape"),
         ("RNN", "x W R B", {}, "has shape"),
         ("DynamicQuantizeLSTM", "x W R B", {}, "quantised"),
+        ("AttnLSTM", "x W R B", {}, "no operator of ONNX's own"),
     ],
 )
 def test_what_neither_framework_computes_is_refused_by_name(
