@@ -19,6 +19,9 @@ from frameworks.files.torch_modules import read_modules
 from frameworks.files.torch_recurrent import NotUnderstoodError
 
 Layer = StoredLayer | OtherLayer
+_WRITTEN_OUT = dict.fromkeys(
+    ("Loop", "Scan"), "it repeats plain operators; a recurrent layer that is written out so is not recognised as one."
+)
 
 
 def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001
@@ -40,6 +43,8 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
             layer, parts = _read(node, graph, answers)
             layers.append(layer)
             used |= parts
+        elif node.kind in _WRITTEN_OUT:
+            layers.append(OtherLayer(node.name, node.kind, known=False, warnings=(_WRITTEN_OUT[node.kind],)))
     beside = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
     return [*layers, *_beside(graph, beside, answers)]
 

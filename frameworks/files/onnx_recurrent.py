@@ -42,6 +42,7 @@ def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, 
         if _input(node, name):
             arrays[name], parts = _array(node, graph, name)
             used |= parts
+    used |= {node.scope.arrays[name] for name in node.inputs[5:] if name in node.scope.arrays and is_zero(name, node.scope)}
     spec = _spec(node, cell, arrays)
     specs = [replace(spec, **chosen) for chosen in read_activations(node, cell, _ways(node))]
     require_options(answers, node.name, ())
@@ -139,6 +140,14 @@ def _sum_of_halves(biases: StoredArray) -> StoredArray:
     return derived((count,), biases.dtype.newbyteorder("="), fetch)
 
 
+def _is_reversed(node: Node) -> bool:
+    """Tell whether the graph turns the input around, as tf2onnx does for go_backwards."""
+    maker = node.scope.makers.get(_input(node, "X"))
+    while maker is not None and maker.kind in ("Transpose", "Identity", "Cast") and maker.inputs:
+        maker = maker.scope.makers.get(maker.inputs[0]) if maker.inputs[0] not in maker.outputs else None
+    return maker is not None and maker.kind == "ReverseSequence"
+
+
 def _warnings(node: Node, arrays: Mapping[str, StoredArray]) -> Iterator[str]:
     given = {name: _input(node, name) for name in ("initial_h", "initial_c")}
     states = [name for name in given if given[name] and not is_zero(given[name], node.scope)]
@@ -148,6 +157,8 @@ def _warnings(node: Node, arrays: Mapping[str, StoredArray]) -> Iterator[str]:
             for name in states
         ]
         yield f"the graph gives it initial states, {' and '.join(places)}: a layer starts from zeros unless it is given them."
+    if _is_reversed(node):
+        yield "the graph reverses its input before it: flip the time steps, and its output, as the graph does."
     if _input(node, "sequence_lens"):
         yield f"the graph gives it the lengths of the sequences ({_input(node, 'sequence_lens')}): pack or mask them."
     halves = {array.was for array in arrays.values() if isinstance(array, WidenedArray)}

@@ -49,6 +49,11 @@ class OfFamily:
         """Give the name."""
         return {"name": self.name}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> OfFamily:
+        """Make it of its name again."""
+        return cls(**config)
+
 
 def _named(family: str, *numbers: float) -> OfFamily:
     return OfFamily(f"{family}({', '.join(map(repr, numbers))})")
