@@ -59,7 +59,7 @@ class OnnxRecurrent(nn.Module):
         if isinstance(input, PackedSequence):
             return self._run_packed(input, hx)
         if input.ndim == 2:
-            batched = None if hx is None else tuple(state.unsqueeze(1) for state in self._states(hx))
+            batched = None if hx is None else self._as_hx(tuple(state.unsqueeze(1) for state in self._states(hx)))
             output, finals = self._run(input.unsqueeze(0), batched, None)
             return output.squeeze(0), self._as_hx(tuple(state.squeeze(1) for state in finals))
         output, finals = self._run(input if self.batch_first else input.transpose(0, 1), hx, None)
