@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,25 @@ def _open(out: Path, expected: Mapping[str, StoredLayer]) -> Mapping[str, Stored
     if not out.name.endswith(".weights.h5"):
         return found
     names = {part.name: layer for layer in expected.values() for part in _partners(layer.name, layer, found)}
-    return open_checkpoint(out, options={name: _meaning(layer) for name, layer in names.items()})
+    meant = open_checkpoint(out, options={name: _meaning(layer) for name, layer in names.items()})
+    return {**meant, **{name: _with_activations(meant[name], layer) for name, layer in names.items()}}
+
+
+def _with_activations(found: StoredLayer, expected: StoredLayer) -> StoredLayer:
+    """Give each direction the activations of its own, which the options of a layer cannot."""
+    if len(found.cells) != len(expected.cells) or len(found.cells[0]) != len(expected.cells[0]):
+        return found
+    names = ("activation", "recurrent_activation")
+    cells = tuple(
+        tuple(
+            replace(one, spec=replace(one.spec, **{name: getattr(other.spec, name) for name in names}))
+            if one.spec.cell == other.spec.cell
+            else one
+            for one, other in zip(*rows, strict=True)
+        )
+        for rows in zip(found.cells, expected.cells, strict=True)
+    )
+    return replace(found, cells=cells)
 
 
 def _meaning(layer: StoredLayer) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The activations by name, in NumPy, and their vector-Jacobian products: what the reference computes with.
 
 Names and definitions are Keras 3's (https://keras.io/api/layers/activations/), except `keras2_hard_sigmoid`, which is what
-`hard_sigmoid` meant before Keras 3.
+`hard_sigmoid` meant before Keras 3; those of a family are ONNX's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
+
+from frameworks.families import ByName
 
 Array = npt.NDArray[np.floating]
 Activation = Callable[[Array], Array]
@@ -59,7 +61,7 @@ def _support(ordered: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
     return sums, ordered - (sums - 1) / np.arange(1, ordered.shape[-1] + 1) > 0
 
 
-ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
+ACTIVATIONS: Mapping[str, Activation] = ByName(
     {
         "linear": lambda x: x,
         "tanh": np.tanh,
@@ -90,7 +92,15 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
         "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
         "sparsemax": _sparsemax,
         "squareplus": lambda x: (x + np.sqrt(x * x + 4)) / 2,
-    }
+    },
+    {
+        "affine": lambda a, b: lambda x: a * x + b,
+        "elu": lambda a: lambda x: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
+        "hard_sigmoid": lambda a, b: lambda x: np.clip(a * x + b, 0, 1),
+        "leaky_relu": lambda a: lambda x: np.where(x >= 0, x, a * x),
+        "scaled_tanh": lambda a, b: lambda x: a * np.tanh(b * x),
+        "thresholded_relu": lambda a: lambda x: np.where(x > a, x, 0),
+    },
 )
 
 KERAS2_NAMES: Mapping[str, str] = MappingProxyType({"hard_sigmoid": "keras2_hard_sigmoid", "swish": "silu"})
@@ -103,6 +113,10 @@ Product = Callable[[Array, Array], Array]
 
 def _elementwise(derivative: Derivative) -> Product:
     return lambda x, dy: dy * derivative(x)
+
+
+def _of_family(derivative: Callable[..., Derivative]) -> Callable[..., Product]:
+    return lambda *numbers: _elementwise(derivative(*numbers))
 
 
 def _pull_softmax(x: Array, dy: Array) -> Array:
@@ -169,13 +183,23 @@ _DERIVATIVES: Mapping[str, Derivative] = {
 }
 """Of those that act on each number alone."""
 
-PRODUCTS: Mapping[str, Product] = MappingProxyType(
+_DERIVATIVES_OF_FAMILIES: Mapping[str, Callable[..., Derivative]] = {
+    "affine": lambda a, _: lambda x: np.full_like(x, a),
+    "elu": lambda a: lambda x: np.where(x > 0, 1, a * np.exp(np.minimum(x, 0))),
+    "hard_sigmoid": lambda a, b: lambda x: a * ((a * x + b >= 0) & (a * x + b <= 1)),
+    "leaky_relu": lambda a: lambda x: np.where(x > 0, 1, a),
+    "scaled_tanh": lambda a, b: lambda x: a * b * (1 - np.tanh(b * x) ** 2),
+    "thresholded_relu": lambda a: lambda x: x > a,
+}
+
+PRODUCTS: Mapping[str, Product] = ByName(
     {
         **{name: _elementwise(derivative) for name, derivative in _DERIVATIVES.items()},
         "softmax": _pull_softmax,
         "log_softmax": _pull_log_softmax,
         "sparsemax": _pull_sparsemax,
-    }
+    },
+    {name: _of_family(derivative) for name, derivative in _DERIVATIVES_OF_FAMILIES.items()},
 )
 """The vector-Jacobian product of each of `ACTIVATIONS`.
 

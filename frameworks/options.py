@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
@@ -69,3 +69,10 @@ class KerasOptions:
             rate = getattr(self, name)
             if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
                 raise InvalidValueError.because(name, must="lie between 0 and 1", but=f"is {rate!r}", remedy="Give a rate.")
+
+
+WHOLE = KerasOptions(return_sequences=True, return_state=True, zero_output_for_mask=True)
+"""What torch's modules and ONNX's nodes give: every step's output, zero where it does not count, and the states."""
+
+BACKWARDS = replace(WHOLE, go_backwards=True)
+"""The same of a layer that reads the sequence from its end, which no module of torch's does."""

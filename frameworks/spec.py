@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -21,6 +21,8 @@ GATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The gates of each cell, in the canonical order."""
+
+_FAMILIES = "Choose one of them, or one of a family with its numbers, as in leaky_relu(0.01)"
 
 
 class _Stack:
@@ -73,7 +75,7 @@ class RecurrentSpec(_Stack):
         bidirectional: whether a second direction reads each layer's input from its end.
         bias: whether the gates have a bias.
         dtype: "float32" or "float64", of weights, inputs and results.
-        activation: of the candidate; in an LSTM also of the cell state on its way out.
+        activation: of the candidate; in an LSTM also of the cell state on its way out: a name of `frameworks.activations`.
         recurrent_activation: of the other gates.
         reset_after: of a GRU: whether the reset gate is applied after the recurrent product.
 
@@ -100,8 +102,8 @@ class RecurrentSpec(_Stack):
         for name in ("bidirectional", "bias", "reset_after"):
             _check_flag(name, getattr(self, name))
         _check_choice("dtype", self.dtype, get_args(DTypeName), "Half precision is not compared: cast the layer to float32")
-        _check_choice("activation", self.activation, tuple(ACTIVATIONS))
-        _check_choice("recurrent_activation", self.recurrent_activation, tuple(ACTIVATIONS))
+        _check_choice("activation", self.activation, ACTIVATIONS, _FAMILIES)
+        _check_choice("recurrent_activation", self.recurrent_activation, ACTIVATIONS, _FAMILIES)
         if self.cell == "rnn" and self.recurrent_activation != "sigmoid":
             raise _without_meaning(
                 "recurrent_activation", self.recurrent_activation, "an RNN has no gates beside its candidate"
@@ -116,8 +118,8 @@ class RecurrentSpec(_Stack):
         return self.input_size if layer == 0 else self.num_directions * self.hidden_size
 
 
-def _check_choice(name: str, value: object, choices: tuple[str, ...], remedy: str = "Choose one of them") -> None:
-    if value not in choices:
+def _check_choice(name: str, value: object, choices: Collection[str], remedy: str = "Choose one of them") -> None:
+    if not isinstance(value, str) or value not in choices:
         raise InvalidValueError.because(name, must=f"be one of {', '.join(choices)}", but=f"is {value!r}", remedy=f"{remedy}.")
 
 

@@ -152,6 +152,8 @@ def _activation(value: Any, version: Version) -> str:
     if value is None:
         return "linear"
     if isinstance(value, Mapping):
+        if value.get("registered_name") == "gatewise>OfFamily" and isinstance(value.get("config"), Mapping):
+            return str(value["config"].get("name"))
         package, _, own = str(value.get("config")).rpartition(">")
         return own if package == "gatewise" else f"the file's own function {value.get('config', value.get('class_name'))!r}"
     package, _, name = str(value).rpartition(">")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from frameworks.files.answers import Answers
 from frameworks.files.keras_config import Config
 from frameworks.files.onnx_graph import Graph, Node, read_graph
-from frameworks.files.onnx_recurrent import INPUTS, KINDS, QUANTISED, read_node
+from frameworks.files.onnx_recurrent import INPUTS, KINDS, read_node
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray
 from frameworks.files.stored import StoredLayer
@@ -19,6 +19,9 @@ from frameworks.files.torch_modules import read_modules
 from frameworks.files.torch_recurrent import NotUnderstoodError
 
 Layer = StoredLayer | OtherLayer
+_WRITTEN_OUT = dict.fromkeys(
+    ("Loop", "Scan"), "it repeats plain operators; a recurrent layer that is written out so is not recognised as one."
+)
 
 
 def recognises(source: Source) -> bool:
@@ -40,13 +43,15 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     """
     graph = read_graph(source)
     layers: list[Layer] = []
-    used: set[str] = set()
+    used: set[StoredArray] = set()
     for node in graph.nodes:
         if _is_recurrent(node):
             layer, parts = _read(node, graph, answers)
             layers.append(layer)
             used |= parts
-    beside = {name: array for name, array in graph.arrays.items() if name not in used and _is_weight(array)}
+        elif node.kind in _WRITTEN_OUT:
+            layers.append(OtherLayer(node.name, node.kind, known=False, warnings=(_WRITTEN_OUT[node.kind],)))
+    beside = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
     return [*layers, *_beside(graph, beside, answers)]
 
 
@@ -56,17 +61,19 @@ def _is_weight(array: StoredArray) -> bool:
 
 
 def _is_recurrent(node: Node) -> bool:
-    return (node.kind in KINDS and node.domain in ("", "ai.onnx")) or node.kind == QUANTISED
+    """Tell a recurrent operator: ONNX's own, or one that others named after them."""
+    return any(kind in node.kind for kind in KINDS)
 
 
-def _read(node: Node, graph: Graph, answers: Answers) -> tuple[Layer, set[str]]:
-    """Read a recurrent node, and give the names of the arrays that are its weights."""
+def _read(node: Node, graph: Graph, answers: Answers) -> tuple[Layer, set[StoredArray]]:
+    """Read a recurrent node, and give the arrays that are its weights."""
     try:
         return read_node(node, graph, answers)
     except NotUnderstoodError as why:
-        own = {name: node.arrays[each] for name, each in zip(INPUTS, node.inputs, strict=False) if each in node.arrays}
+        arrays = node.scope.arrays
+        own = {name: arrays[each] for name, each in zip(INPUTS, node.inputs, strict=False) if each in arrays}
         warning = f"it is not read as a recurrent layer: {why}."
-        return OtherLayer(node.name, node.kind, own, warnings=(warning,)), set(node.inputs)
+        return OtherLayer(node.name, node.kind, own, warnings=(warning,)), set(own.values())
 
 
 def _beside(graph: Graph, arrays: dict[str, StoredArray], answers: Answers) -> Iterator[Layer]:

@@ -1,26 +1,40 @@
-"""Graphs of ONNX models: nodes, and the arrays that are stored in the file, of the graph and of those within its nodes.
+"""Graphs of ONNX models: nodes, those of graphs within nodes and of functions too, and the arrays that each can see.
 
 Source: onnx/onnx.proto, whose numbers of fields these are.
 """
 
 from __future__ import annotations
 
-import math
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from frameworks.files.protobuf import Message, as_float, message_of, signed
-from frameworks.files.source import Source, StoredArray, damaged
-from frameworks.files.views import check_shape, plain, widened
+import numpy as np
 
-_DTYPES: Mapping[int, str] = dict(
-    enumerate(("f4", "u1", "i1", "u2", "i2", "i4", "i8", "", "?", "f2", "f8", "u4", "u8", "c8", "c16", "u2"), start=1)
-)
-_TEXT, _BFLOAT16 = 8, 16
-_PACKED: Mapping[int, int] = {4: 1, 10: 11}
-"""By the number of a field of packed elements, the data type whose elements lie there as they are."""
+from frameworks.files.onnx_tensor import Neighbours, in_memory, read_tensor
+from frameworks.files.protobuf import Message, as_float, as_message, as_number, message_of, signed
+from frameworks.files.source import Source, StoredArray, damaged
+
+MAX_DEPTH = 24
+_CONSTANTS = ("value_float", "value_floats", "value_int", "value_ints")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What names stand for at some place: those of the graph there, and of the ones around it.
+
+    Args:
+        arrays: that are stored in the file.
+        makers: the nodes that compute other values.
+    """
+
+    arrays: ChainMap[str, StoredArray]
+    makers: ChainMap[str, Node]
+
+    def within(self) -> Scope:
+        """Give the scope of a graph within."""
+        return Scope(self.arrays.new_child(), self.makers.new_child())
 
 
 @dataclass(frozen=True)
@@ -33,8 +47,8 @@ class Node:
         name: of the node, or of its first output.
         inputs: the names of what it reads; "" for one that it does without.
         outputs: the names of what it gives.
-        attributes: by name: ints, floats, texts, lists of them.
-        arrays: what the names of arrays in the file stand for, where the node is.
+        attributes: by name: ints, floats, texts, lists of them; messages that are no graphs.
+        scope: of what it reads.
     """
 
     kind: str
@@ -43,7 +57,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
-    arrays: Mapping[str, StoredArray]
+    scope: Scope
 
 
 @dataclass
@@ -51,16 +65,14 @@ class Graph:
     """What a model holds.
 
     Args:
-        nodes: all of them, those of graphs within nodes after the node.
+        nodes: all of them; in place of a node that calls a function of the model, those of the function.
         arrays: all that are stored in the file, by the names that the graph has for them.
         unread: names of those that are not read, and why.
-        makers: by the name of a value, the node that computes it.
     """
 
     nodes: list[Node] = field(default_factory=list)
     arrays: dict[str, StoredArray] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
-    makers: dict[str, Node] = field(default_factory=dict)
 
 
 def read_graph(source: Source) -> Graph:
@@ -69,132 +81,143 @@ def read_graph(source: Source) -> Graph:
     Raises:
         GatewiseError: for a damaged one.
     """
-    found = Graph()
-    for graph in message_of(source).all(7):
-        _read(_message(graph), found, ChainMap())
+    model = message_of(source)
+    reader = _Reader(Neighbours(source.folder), _functions(model))
+    for graph in model.all(7):
+        reader.read(as_message(graph), Scope(ChainMap(), ChainMap()), 0, {})
+    return reader.found
+
+
+def _functions(model: Message) -> dict[tuple[str, str], Message]:
+    """Give the model's own functions by domain and name."""
+    found = {}
+    for value in model.all(25):
+        function = as_message(value)
+        texts = {number: as_message(one).text() for number, one in function.fields() if number in (1, 10)}
+        found[texts.get(10, ""), texts.get(1, "")] = function
     return found
 
 
-def _read(graph: Message, found: Graph, outer: ChainMap[str, StoredArray]) -> None:
-    arrays = outer.new_child()
-    for value in graph.all(5):
-        _keep(_message(value), "", found, arrays)
-    for value in graph.all(1):
-        _read_node(_message(value), found, arrays)
+class _Reader:
+    """One reading of a model."""
+
+    def __init__(self, neighbours: Neighbours, functions: Mapping[tuple[str, str], Message]) -> None:
+        self.found = Graph()
+        self._neighbours, self._functions = neighbours, functions
+
+    def read(self, graph: Message, scope: Scope, depth: int, given: Mapping[str, Any]) -> None:
+        """Read a graph; `given` are the attributes of the function that it is in."""
+        for value in graph.all(5):
+            self._keep(as_message(value), "", scope)
+        self._read_nodes(graph.all(1), scope, depth, given)
+
+    def _read_nodes(self, nodes: Iterator[int | Message], scope: Scope, depth: int, given: Mapping[str, Any]) -> None:
+        for value in nodes:
+            node = as_message(value)
+            if depth > MAX_DEPTH:
+                raise damaged(node.bytes.source.name, f"nests graphs and functions more than {MAX_DEPTH} deep")
+            self._read_node(node, scope, depth, given)
+
+    def _keep(self, tensor: Message, name: str, scope: Scope) -> None:
+        """Read an array of the file and keep it under its name, or the one that it is given."""
+        own, stored = read_tensor(tensor, self._neighbours)
+        name = name or own
+        if isinstance(stored, str):
+            self.found.unread[name] = stored
+        else:
+            scope.arrays[name] = self.found.arrays[name] = stored
+
+    def _read_node(self, message: Message, scope: Scope, depth: int, given: Mapping[str, Any]) -> None:
+        texts: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: [], 7: []}
+        attributes: dict[str, Any] = {}
+        graphs: list[Message] = []
+        for number, value in message.fields():
+            if number in texts:
+                texts[number].append(as_message(value).text())
+            elif number == 5:
+                attributes |= _attribute(as_message(value), graphs, given)
+        kind, domain, outputs = "".join(texts[4][:1]), "".join(texts[7][:1]), tuple(texts[2])
+        name = "".join(texts[3][:1]) or "".join(outputs[:1]) or kind
+        node = Node(kind, domain, name, tuple(texts[1]), outputs, attributes, scope)
+        if kind == "Constant" and outputs and self._read_constant(node):
+            return
+        if kind == "Identity" and len(node.inputs) == 1 and outputs and node.inputs[0] in scope.arrays:
+            scope.arrays[outputs[0]] = scope.arrays[node.inputs[0]]
+            return
+        scope.makers.update(dict.fromkeys(outputs, node))
+        for graph in graphs:
+            self.read(graph, scope.within(), depth + 1, given)
+        if (domain, kind) in self._functions:
+            self._call(self._functions[domain, kind], node, depth + 1)
+        else:
+            self.found.nodes.append(node)
+
+    def _read_constant(self, node: Node) -> bool:
+        """Keep the array that a node is, where it is one."""
+        if isinstance(node.attributes.get("value"), Message):
+            self._keep(node.attributes["value"], node.outputs[0], node.scope)
+            return True
+        for name in _CONSTANTS:
+            if name in node.attributes and not isinstance(node.attributes[name], (str, Message)):
+                numbers = np.array(node.attributes[name], "f4" if "float" in name else "i8")
+                node.scope.arrays[node.outputs[0]] = in_memory(numbers)
+                return True
+        return False
+
+    def _call(self, function: Message, node: Node, depth: int) -> None:
+        """Read the body of a function, whose inputs stand for what the node gives it."""
+        scope = Scope(ChainMap(), ChainMap())
+        formal = [as_message(value).text() for value in function.all(4)]
+        for name, actual in zip(formal, node.inputs, strict=False):
+            if actual in node.scope.arrays:
+                scope.arrays[name] = node.scope.arrays[actual]
+            elif actual in node.scope.makers:
+                scope.makers[name] = Node("Identity", "", name, (actual,), (name,), {}, node.scope)
+        defaults: dict[str, Any] = {}
+        for value in function.all(11):
+            defaults |= _attribute(as_message(value), [], {})
+        self._read_nodes(function.all(7), scope, depth, {**defaults, **node.attributes})
 
 
-def _keep(tensor: Message, name: str, found: Graph, arrays: ChainMap[str, StoredArray]) -> None:
-    """Read an array of the file and keep it under its name, or the one that it is given."""
-    own, stored = _tensor(tensor)
-    name = name or own
-    if isinstance(stored, str):
-        found.unread[name] = stored
-    else:
-        arrays[name] = found.arrays[name] = stored
-
-
-def _read_node(message: Message, found: Graph, arrays: ChainMap[str, StoredArray]) -> None:
-    texts: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: [], 7: []}
-    attributes: dict[str, Any] = {}
-    graphs: list[Message] = []
-    for number, value in message.fields():
-        if number in texts:
-            texts[number].append(_message(value).text())
-        elif number == 5:
-            name, content = _attribute(_message(value), graphs)
-            attributes[name] = content
-    kind, outputs = "".join(texts[4][:1]), tuple(texts[2])
-    if kind == "Constant" and isinstance(attributes.get("value"), Message) and outputs:
-        _keep(attributes["value"], outputs[0], found, arrays)
-        return
-    if kind == "Identity" and len(texts[1]) == 1 and outputs and texts[1][0] in arrays:
-        arrays[outputs[0]] = arrays[texts[1][0]]
-        return
-    name = "".join(texts[3][:1]) or "".join(outputs[:1]) or kind
-    node = Node(kind, "".join(texts[7][:1]), name, tuple(texts[1]), outputs, attributes, arrays)
-    found.nodes.append(node)
-    found.makers |= dict.fromkeys(outputs, node)
-    for graph in graphs:
-        _read(graph, found, arrays)
-
-
-def _attribute(message: Message, graphs: list[Message]) -> tuple[str, Any]:
-    """Give the name and the value of an attribute; graphs are put apart."""
-    name = ""
+def _attribute(message: Message, graphs: list[Message], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the value of an attribute by its name; graphs are put apart, and a value that a function is given may be absent."""
+    name = referred = ""
     value: Any = None
     items: list[Any] = []
     for number, content in message.fields():
         if number == 1:
-            name = _message(content).text()
-        elif number == 2:
-            value = as_float(_number(content))
-        elif number == 3:
-            value = signed(_number(content))
-        elif number == 4:
-            value = _message(content).text() if _message(content).end - _message(content).start < 1000 else ""
-        elif number == 5:
-            value = _message(content)
+            name = as_message(content).text()
+        elif number in _SINGLE:
+            value = _SINGLE[number](content)
         elif number in (6, 11):
-            graphs.append(_message(content))
+            graphs.append(as_message(content))
         elif number in (7, 8, 9):
             items += _items(number, content)
-    return name, value if value is not None else items
+        elif number == 21:
+            referred = as_message(content).text()
+    if referred:
+        return {name: given[referred]} if referred in given else {}
+    return {name: value if value is not None else items}
+
+
+def _text(message: Message) -> str:
+    """Read a short text; others, and bytes that are none, are nothing that a node of interest says."""
+    size = message.end - message.start
+    return message.bytes.source.read(message.start, size).decode(errors="replace") if size < 1000 else ""
 
 
 def _items(number: int, content: int | Message) -> list[Any]:
     if number == 9:
-        return [_message(content).text()]
+        return [_text(as_message(content))]
     if isinstance(content, Message):
         return content.floats() if number == 7 else [signed(each) for each in content.numbers()]
     return [as_float(content) if number == 7 else signed(content)]
 
 
-def _tensor(message: Message) -> tuple[str, StoredArray | str]:
-    """Give the name of an array, and the array or why it is not read."""
-    shape: list[int] = []
-    name, kind, external = "", 0, False
-    data: dict[int, list[int | Message]] = {}
-    for number, value in message.fields():
-        if number == 1:
-            shape += value.numbers() if isinstance(value, Message) else [value]
-        elif number == 2:
-            kind = _number(value)
-        elif number == 8:
-            name = _message(value).text()
-        elif number in (13, 14):
-            external = external or number == 13 or value == 1
-        elif number in (4, 5, 6, 7, 9, 10, 11):
-            data.setdefault(number, []).append(value)
-    if external:
-        return name, "its elements lie in another file, which is not followed: save the model as one file"
-    if kind not in _DTYPES or kind == _TEXT:
-        return name, f"its data type {kind} is not read"
-    return name, _elements(message, tuple(shape), kind, data)
-
-
-def _elements(
-    message: Message, shape: tuple[int, ...], kind: int, data: Mapping[int, list[int | Message]]
-) -> StoredArray | str:
-    source = message.bytes.source
-    check_shape(source.name, shape)
-    empty = math.prod(shape) == 0
-    places = [(number, value) for number, values in data.items() for value in values if isinstance(value, Message)]
-    if not empty and (len(places) != 1 or (places[0][0] != 9 and _PACKED.get(places[0][0]) != kind)):
-        return "its elements are stored otherwise than raw or packed"
-    place = places[0][1] if places else message
-    array = plain(source, shape, f"<{_DTYPES[kind]}", place.start)
-    if not empty and place.end - place.start != array.nbytes:
-        raise damaged(source.name, f"has {place.end - place.start} bytes for an array of shape {shape}")
-    return widened(array, "bfloat16") if kind == _BFLOAT16 else array
-
-
-def _message(value: int | Message) -> Message:
-    if isinstance(value, Message):
-        return value
-    raise damaged("the model", f"has the number {value} where a message is due")
-
-
-def _number(value: int | Message) -> int:
-    if isinstance(value, Message):
-        raise damaged(value.bytes.source.name, "has a message where a number is due")
-    return value
+_SINGLE: Mapping[int, Callable[[int | Message], Any]] = {
+    2: lambda content: as_float(as_number(content)),
+    3: lambda content: signed(as_number(content)),
+    4: lambda content: _text(as_message(content)),
+    5: as_message,
+}
+"""By the number of the field of an attribute's only value, how it is read."""

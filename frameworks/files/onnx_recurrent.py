@@ -10,67 +10,41 @@ from typing import Any
 import numpy as np
 
 from frameworks.files.answers import Answers
-from frameworks.files.onnx_folding import NotConstantError, fold
+from frameworks.files.onnx_activations import read_activations
+from frameworks.files.onnx_folding import NotConstantError, fold, is_zero
 from frameworks.files.onnx_graph import Graph, Node
 from frameworks.files.source import Array, StoredArray
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.torch_recurrent import NotUnderstoodError, require_options
-from frameworks.files.views import derived, first_axis, reshaped, widened
+from frameworks.files.views import WidenedArray, derived, first_axis, reshaped, widened
 from frameworks.layouts import ONNX
+from frameworks.options import BACKWARDS
 from frameworks.spec import CellName, RecurrentSpec
 
 KINDS: Mapping[str, CellName] = MappingProxyType({"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"})
 QUANTISED = "DynamicQuantizeLSTM"
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
-_DEFAULTS: Mapping[CellName, tuple[str, ...]] = {
-    "lstm": ("Sigmoid", "Tanh", "Tanh"),
-    "gru": ("Sigmoid", "Tanh"),
-    "rnn": ("Tanh",),
-}
-_ACTIVATIONS: Mapping[tuple[str, float | None, float | None], str] = MappingProxyType(
-    {
-        ("relu", None, None): "relu",
-        ("tanh", None, None): "tanh",
-        ("sigmoid", None, None): "sigmoid",
-        ("softsign", None, None): "softsign",
-        ("softplus", None, None): "softplus",
-        ("affine", 1.0, 0.0): "linear",
-        ("leakyrelu", 0.2, None): "leaky_relu",
-        ("elu", 1.0, None): "elu",
-        ("hardsigmoid", 0.2, 0.5): "keras2_hard_sigmoid",
-        ("hardsigmoid", 0.1667, 0.5): "hard_sigmoid",
-    }
-)
-"""By name, alpha and beta as ONNX has them, to four digits."""
-_PARAMETERS: Mapping[str, tuple[float | None, float | None]] = {
-    "affine": (1.0, 0.0),
-    "leakyrelu": (0.01, None),
-    "thresholdedrelu": (1.0, None),
-    "scaledtanh": (1.0, 1.0),
-    "hardsigmoid": (0.2, 0.5),
-    "elu": (1.0, None),
-}
-"""The alpha and beta that an activation has unless the node says others; None for one that it has not."""
+_DIRECTIONS: Mapping[Any, int] = {"forward": 1, "reverse": 1, "bidirectional": 2}
+_UNHELD: Mapping[str, str] = {"clip": "it clips what goes into its activations", "input_forget": "it couples two gates"}
 
 
-def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, set[str]]:
-    """Read a node, and give the names of the arrays that are its weights.
+def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, set[StoredArray]]:
+    """Read a node, and give the arrays of the file that its weights are made of.
 
     Raises:
         NotUnderstoodError: for what no layer of either framework computes, or weights that are not in the file.
     """
-    _require_plain(node)
+    _require_held(node)
     cell = KINDS[node.kind]
     arrays: dict[str, StoredArray] = {}
-    used: set[str] = set()
+    used: set[StoredArray] = set()
     for name in ("W", "R", "B"):
         if _input(node, name):
             arrays[name], parts = _array(node, graph, name)
             used |= parts
+    used |= {node.scope.arrays[name] for name in node.inputs[5:] if name in node.scope.arrays and is_zero(name, node.scope)}
     spec = _spec(node, cell, arrays)
-    ways = 2 if node.attributes.get("direction") == "bidirectional" else 1
-    activations = _activations(node, cell, ways)
-    specs = [replace(spec, **chosen) for chosen in activations]
+    specs = [replace(spec, **chosen) for chosen in read_activations(node, cell, _ways(node))]
     require_options(answers, node.name, ())
     columns = tuple(StoredCell(one, ONNX, MappingProxyType(_cell(arrays, one, way))) for way, one in enumerate(specs))
     layer = StoredLayer(
@@ -78,26 +52,30 @@ def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, 
         origin="pytorch",
         class_name=node.kind,
         cells=(columns,),
-        warnings=tuple(_warnings(node)),
+        options=BACKWARDS if node.attributes.get("direction") == "reverse" else None,
+        warnings=tuple(_warnings(node, arrays)),
         arguments=MappingProxyType({"batch_first": node.attributes.get("layout") == 1}),
     )
     return layer, used
 
 
-def _require_plain(node: Node) -> None:
+def _ways(node: Node) -> int:
+    return _DIRECTIONS[node.attributes.get("direction", "forward")]
+
+
+def _require_held(node: Node) -> None:
     said = node.attributes
     if node.kind == QUANTISED:
         raise NotUnderstoodError("its weights are whole numbers: use the model from before it was quantised")
-    if said.get("direction", "forward") not in ("forward", "bidirectional"):
-        raise NotUnderstoodError(f"direction={said['direction']!r}: no module of torch's reads from the end alone")
-    for name, remedy in (("clip", "it clips what goes into its activations"), ("input_forget", "it couples two gates")):
+    if node.kind not in KINDS or node.domain not in ("", "ai.onnx"):
+        raise NotUnderstoodError(f"{node.kind} is no operator of ONNX's own, but of {node.domain or 'the model'!r}")
+    if said.get("direction", "forward") not in _DIRECTIONS:
+        raise NotUnderstoodError(f"its direction is {str(said['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
+    for name, remedy in _UNHELD.items():
         if said.get(name):
             raise NotUnderstoodError(f"{name}={said[name]}: {remedy}, which no layer of either framework does")
-    peepholes = _input(node, "P")
-    if peepholes:
-        stored = node.arrays.get(peepholes)
-        if stored is None or stored.nbytes > 1 << 24 or np.any(stored.read()):
-            raise NotUnderstoodError("it has peepholes, which no layer of either framework has")
+    if _input(node, "P") and not is_zero(_input(node, "P"), node.scope):
+        raise NotUnderstoodError("it has peepholes, which no layer of either framework has")
 
 
 def _input(node: Node, name: str) -> str:
@@ -105,13 +83,13 @@ def _input(node: Node, name: str) -> str:
     return node.inputs[place] if place < len(node.inputs) else ""
 
 
-def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[str]]:
-    """Give a weight, and the names of the arrays of the file that it is made of."""
-    given = _input(node, name)
-    if given in graph.unread:
+def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[StoredArray]]:
+    """Give a weight, and the arrays of the file that it is made of."""
+    given, arrays = _input(node, name), node.scope.arrays
+    if given in graph.unread and given not in arrays:
         raise NotUnderstoodError(f"its {name}: {graph.unread[given]}")
     try:
-        array, used = (node.arrays[given], {given}) if given in node.arrays else fold(given, graph, node)
+        array, used = (arrays[given], {arrays[given]}) if given in arrays else fold(given, graph, node.scope)
     except NotConstantError as maker:
         how = f"computed in the graph, by {maker}" if str(maker) else "not computed in the graph, but given to it from outside"
         raise NotUnderstoodError(f"its {name} is {how}: export the model with its constants folded") from maker
@@ -126,12 +104,11 @@ def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> Recu
         raise NotUnderstoodError(f"its weights are {shapes}")
     if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
         raise NotUnderstoodError(f"its weights are {' and '.join(sorted(dtypes))}; float32 or float64 were due")
-    ways = 1 + (node.attributes.get("direction") == "bidirectional")
     reads, hidden = shapes["W"][2], shapes["R"][2]
     after = cell != "gru" or bool(node.attributes.get("linear_before_reset", 0))
     dtype: Any = dtypes.pop()
     spec = RecurrentSpec(cell, reads, hidden, bias="B" in arrays, dtype=dtype, reset_after=after)
-    rows = len(spec.gates) * hidden
+    ways, rows = _ways(node), len(spec.gates) * hidden
     wanted = {"W": (ways, rows, reads), "R": (ways, rows, hidden), "B": (ways, 2 * rows)}
     wrong = [f"its {name} has shape {shapes[name]}, not {wanted[name]}" for name in shapes if shapes[name] != wanted[name]]
     if wrong:
@@ -163,35 +140,29 @@ def _sum_of_halves(biases: StoredArray) -> StoredArray:
     return derived((count,), biases.dtype.newbyteorder("="), fetch)
 
 
-def _activations(node: Node, cell: CellName, ways: int) -> list[dict[str, Any]]:
-    """Name the activations of each direction."""
-    names = [str(name).lower() for name in node.attributes.get("activations", _DEFAULTS[cell] * ways)]
-    count = len(_DEFAULTS[cell])
-    if len(names) != count * ways:
-        raise NotUnderstoodError(f"its activations are {names[:8]}, too {'few' if len(names) < count * ways else 'many'}")
-    alphas, betas = (list(node.attributes.get(f"activation_{name}") or ()) for name in ("alpha", "beta"))
-    found = []
-    for name in names:
-        alpha, beta = _PARAMETERS.get(name, (None, None))
-        alpha = alphas.pop(0) if alpha is not None and alphas else alpha
-        beta = betas.pop(0) if beta is not None and betas else beta
-        key = (name, alpha if alpha is None else round(alpha, 4), beta if beta is None else round(beta, 4))
-        if key not in _ACTIVATIONS:
-            raise NotUnderstoodError(f"its activation {name} with alpha={alpha}, beta={beta} has no name here")
-        found.append(_ACTIVATIONS[key])
-    rows = [found[way * count : (way + 1) * count] for way in range(ways)]
-    if any(len(set(row[1:])) > 1 for row in rows):
-        raise NotUnderstoodError(f"its activations are {names}: candidate and output have two activations")
-    return [{"activation": row[-1], **({"recurrent_activation": row[0]} if cell != "rnn" else {})} for row in rows]
+def _is_reversed(node: Node) -> bool:
+    """Tell whether the graph turns the input around, as tf2onnx does for go_backwards."""
+    maker = node.scope.makers.get(_input(node, "X"))
+    while maker is not None and maker.kind in ("Transpose", "Identity", "Cast") and maker.inputs:
+        maker = maker.scope.makers.get(maker.inputs[0]) if maker.inputs[0] not in maker.outputs else None
+    return maker is not None and maker.kind == "ReverseSequence"
 
 
-def _warnings(node: Node) -> Iterator[str]:
-    states = {name: _input(node, name) for name in ("initial_h", "initial_c")}
-    given = [f"{name} ({states[name]})" for name in states if states[name]]
-    if given:
-        yield f"the graph gives it initial states, {' and '.join(given)}: a layer starts from zeros unless it is given them."
+def _warnings(node: Node, arrays: Mapping[str, StoredArray]) -> Iterator[str]:
+    given = {name: _input(node, name) for name in ("initial_h", "initial_c")}
+    states = [name for name in given if given[name] and not is_zero(given[name], node.scope)]
+    if states:
+        places = [
+            f"{name} ({given[name]}{', which is stored in the file' if given[name] in node.scope.arrays else ''})"
+            for name in states
+        ]
+        yield f"the graph gives it initial states, {' and '.join(places)}: a layer starts from zeros unless it is given them."
+    if _is_reversed(node):
+        yield "the graph reverses its input before it: flip the time steps, and its output, as the graph does."
     if _input(node, "sequence_lens"):
         yield f"the graph gives it the lengths of the sequences ({_input(node, 'sequence_lens')}): pack or mask them."
-    if any(node.arrays[name].dtype.name == "float16" for name in node.inputs[1:4] if name in node.arrays):
-        yield "its weights are float16, given in float32, which holds them exactly."
-    yield "its outputs in the graph are (time, direction, batch, hidden), where the layer's are joined by direction."
+    halves = {array.was for array in arrays.values() if isinstance(array, WidenedArray)}
+    for half in sorted(halves):
+        yield f"its weights are {half}, given in float32, which holds them exactly."
+    axes = "batch, time, direction, hidden" if node.attributes.get("layout") == 1 else "time, direction, batch, hidden"
+    yield f"its outputs in the graph are ({axes}), where the layer's are joined by direction."

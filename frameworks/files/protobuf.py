@@ -146,3 +146,25 @@ def as_float(bits: int) -> float:
     """Give the float that 32 bits stand for."""
     found: float = struct.unpack("<f", (bits & 0xFFFF_FFFF).to_bytes(4, "little"))[0]
     return found
+
+
+def as_message(value: int | Message) -> Message:
+    """Give the value of a field that is a message.
+
+    Raises:
+        GatewiseError: for a number.
+    """
+    if isinstance(value, Message):
+        return value
+    raise damaged("the model", f"has the number {value} where a message is due")
+
+
+def as_number(value: int | Message) -> int:
+    """Give the value of a field that is a number.
+
+    Raises:
+        GatewiseError: for a message.
+    """
+    if isinstance(value, Message):
+        raise damaged(value.bytes.source.name, "has a message where a number is due")
+    return value

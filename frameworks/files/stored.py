@@ -17,7 +17,7 @@ from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartErr
 from frameworks.files.source import StoredArray
 from frameworks.gradients import RecurrentGradients, check_cotangents
 from frameworks.layouts import Layout
-from frameworks.options import KerasOptions
+from frameworks.options import BACKWARDS, KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.reference import run_reference
 from frameworks.reference_gradients import run_reference_gradients
@@ -66,7 +66,7 @@ class StoredLayer:
         origin: whose layer it is: "keras", or "pytorch" of a layer from a torch or ONNX file.
         class_name: what the file calls it.
         cells: `cells[layer][direction]`.
-        options: how Keras calls it and what it returns; None for a layer that is not Keras's.
+        options: how Keras calls it and what it returns; None for a layer that does as torch's modules do.
         warnings: what the file does not say and was assumed, and what to beware of.
         mask: what masks its input, as in "embedding (mask_zero)"; empty where nothing does or the file does not say.
         arguments: of the constructor of a torch module, beside those that the spec has: `batch_first`, `dropout`, `proj_size`.
@@ -117,6 +117,8 @@ class StoredLayer:
         options = self.options
         if options is not None:
             options = replace(options, go_backwards=options.go_backwards != bool(direction), nesting="layers")
+        elif direction:
+            options = BACKWARDS
         name = f"{self.name}/{_place(self, layer, direction)}"
         return replace(self, name=name, cells=((self.cells[layer][direction],),), options=options)
 
@@ -142,7 +144,7 @@ class StoredLayer:
 
         Returns:
             For a layer from a Keras file: called as Keras's layer, returning what that returns: a layer of Keras's own for
-            "keras", a torch.nn.Module for "pytorch". For one from a torch file: called as torch's.
+            "keras", a torch.nn.Module for "pytorch". For one from a torch or ONNX file: called as torch's.
 
         Raises:
             GatewiseError: for what has no emulation.
@@ -176,6 +178,11 @@ class StoredLayer:
         return len(self.cells[0]) == 2 or self.options is None or self.options.zero_output_for_mask
 
     @property
+    def reads_backwards(self) -> bool:
+        """Whether time steps are read from the last one on, by the first direction."""
+        return self.options is not None and self.options.go_backwards
+
+    @property
     def precision(self) -> DTypeName:
         """The dtype of the weights."""
         return self.spec.dtype
@@ -198,7 +205,7 @@ class StoredLayer:
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Compute the layer in NumPy, by no framework, see `Adapter.forward`."""
-        way = self._reads
+        way = slice(None, None, -1 if self.reads_backwards else 1)
         check_call(self.spec, inputs, initial_state, mask)
         turned = None if mask is None else mask[:, way]
         found = run_reference(
@@ -212,7 +219,7 @@ class StoredLayer:
         self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
     ) -> RecurrentGradients:
         """Differentiate the layer in float64 NumPy, by no framework, see `Adapter.gradients`."""
-        way = self._reads
+        way = slice(None, None, -1 if self.reads_backwards else 1)
         turned = None if mask is None else mask[:, way]
         output, *states = check_cotangents(self.spec, inputs, cotangents)
         counted = RecurrentOutput(output[:, way], *states)
@@ -220,11 +227,6 @@ class StoredLayer:
             self.weights, self.spec, inputs[:, way], initial_state, turned, counted, zero_masked=self.zeroes_masked_steps
         )
         return replace(found, inputs=found.inputs[:, way])
-
-    @property
-    def _reads(self) -> slice:
-        """In which order time steps are read."""
-        return slice(None, None, -1 if self.options is not None and self.options.go_backwards else 1)
 
     def _require_alike(self, wanted: RecurrentSpec, found: RecurrentSpec, place: str) -> None:
         for each in fields(RecurrentSpec):

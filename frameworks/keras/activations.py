@@ -3,17 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from functools import partial
 from typing import Any
 
 import keras
+from keras import ops
+
+from frameworks.families import FAMILIES, ByName, split_name
 
 
 @keras.saving.register_keras_serializable(package="gatewise")  # type: ignore[untyped-decorator]
 def keras2_hard_sigmoid(x: Any) -> Any:
     """Compute what Keras called hard_sigmoid before Keras 3: 0.2 x + 0.5, clipped to [0, 1]."""
-    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-ADDED: Mapping[str, Callable[[Any], Any]] = MappingProxyType({"keras2_hard_sigmoid": keras2_hard_sigmoid})
+_FAMILIES: Mapping[str, Callable[..., Any]] = {
+    "affine": lambda x, a, b: a * x + b,
+    "elu": lambda x, a: ops.where(x > 0, x, a * ops.expm1(ops.minimum(x, 0))),
+    "hard_sigmoid": lambda x, a, b: ops.clip(a * x + b, 0.0, 1.0),
+    "leaky_relu": lambda x, a: ops.where(x > 0, x, a * x),
+    "scaled_tanh": lambda x, a, b: a * ops.tanh(b * x),
+    "thresholded_relu": lambda x, a: ops.where(x > a, x, ops.zeros_like(x)),
+}
+
+
+@keras.saving.register_keras_serializable(package="gatewise")
+class OfFamily:
+    """An activation with numbers.
+
+    Args:
+        name: as in "leaky_relu(0.01)", see `frameworks.families`.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Read the name."""
+        self.name = name
+        self._family, self._numbers = split_name(name)
+
+    def __call__(self, x: Any) -> Any:
+        """Compute it."""
+        return _FAMILIES[self._family](x, *self._numbers)
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the name."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> OfFamily:
+        """Make it of its name again."""
+        return cls(**config)
+
+
+def _named(family: str, *numbers: float) -> OfFamily:
+    return OfFamily(f"{family}({', '.join(map(repr, numbers))})")
+
+
+ADDED: Mapping[str, Callable[[Any], Any]] = ByName(
+    {"keras2_hard_sigmoid": keras2_hard_sigmoid}, {family: partial(_named, family) for family in FAMILIES}
+)
 """By the names that they have in `frameworks.activations`."""

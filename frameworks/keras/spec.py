@@ -9,7 +9,7 @@ from typing import Any
 
 from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
-from frameworks.keras.activations import ADDED
+from frameworks.keras.activations import ADDED, OfFamily
 from frameworks.keras.structure import Structure, cell_name
 from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
@@ -114,6 +114,8 @@ def _cell_spec(cell: Any, library: ModuleType) -> RecurrentSpec:
 
 def name_or_function(function: Callable[..., Any], library: ModuleType) -> str | Callable[..., Any]:
     """Give the name of a built-in activation, and any other function as it is."""
+    if isinstance(function, OfFamily):
+        return function.name
     renamed = RENAMED_ACTIVATIONS.get(library.__name__, {})
     for name in (*renamed, *ACTIVATIONS):
         if getattr(library.activations, name, ADDED.get(name)) is function:

@@ -21,6 +21,7 @@ from frameworks.keras.calling import to_tensor
 from frameworks.keras.gradients import pull_back
 from frameworks.keras.tensors import overwritten, to_numpy, view
 from frameworks.layouts import PYTORCH
+from frameworks.options import BACKWARDS
 from frameworks.output import RecurrentOutput
 from frameworks.spec import DTypeName
 from frameworks.weights import DirectionWeights, RecurrentWeights
@@ -37,7 +38,6 @@ class EmulatedAdapter:
     """A recurrent module of torch written in Keras, behind the one interface, see `frameworks.adapter.Adapter`."""
 
     framework = "keras"
-    options = None
     batch_size = None
 
     def __init__(self, native: TorchModule) -> None:
@@ -61,8 +61,16 @@ class EmulatedAdapter:
                 but="has no weights yet",
                 remedy="Call it once on data, or call layer.build().",
             )
+        if len(set(native.specs)) > 1:
+            raise NoCounterpartError.because(
+                f"the directions of {name} {native.name!r}",
+                must="compute alike",
+                but=f"have {' and '.join(f'{spec.activation}, {spec.recurrent_activation}' for spec in native.specs)}",
+                remedy="No one spec describes unlike directions: call the layer itself.",
+            )
         self.native: Any = native
         self.spec = native.spec
+        self.options = BACKWARDS if native.go_backwards else None
         self.is_cell = isinstance(native, TorchCell)
         self.dropout = float(native.dropout) if native.num_layers > 1 else 0.0
 

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from frameworks.emulation.keras.recurrence import STEPS
 from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.keras.tensors import dtype_of
 
@@ -24,7 +23,7 @@ def check_options(module: Any) -> None:
         GatewiseError: where torch's constructor raises.
     """
     name = type(module).__name__
-    known = [nonlinearity for cell, nonlinearity in STEPS if cell == module.cell]
+    known = ("tanh", "relu") if module.cell == "rnn" else ("tanh",)
     if module.nonlinearity not in known:
         raise InvalidValueError.because(
             f"nonlinearity of {name}",

@@ -70,7 +70,11 @@ class TorchRecurrent(TorchModule):
             warnings.warn(
                 f"dropout={dropout} acts after all layers but the last, so never with num_layers=1", UserWarning, stacklevel=2
             )
-        self.seed_generator = keras.random.SeedGenerator() if dropout else None
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Set what Keras is told of the layer."""
+        self.seed_generator = keras.random.SeedGenerator() if self.dropout else None
         # TensorFlow's XLA differentiates no loop without a bound on its steps, and keras.ops.scan gives none.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
@@ -139,7 +143,8 @@ class TorchRecurrent(TorchModule):
         halves, finals = [], []
         for direction in range(self.spec.num_directions):
             start = states[layer * self.spec.num_directions + direction]
-            output, last = self.direction(layer, direction).run(x, start, lengths, backward=direction == 1)
+            backward = self.go_backwards if direction == 0 else True
+            output, last = self.direction(layer, direction).run(x, start, lengths, backward=backward)
             halves.append(output)
             finals.append(last)
         return ops.concatenate(halves, axis=-1), finals

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -23,9 +23,10 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
     Attributes:
         arguments: the names of its constructor's arguments, each of them an attribute too.
         spec: what it computes, less the projection.
+        go_backwards: whether its only direction reads the sequence from its end.
     """
 
-    cell: ClassVar[CellName]
+    cell: CellName
     input_size: int
     hidden_size: int
     bias: bool
@@ -35,6 +36,7 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
     bidirectional: bool = False
     proj_size: int = 0
     nonlinearity: str = "tanh"
+    go_backwards: bool = False
 
     def __init__(self, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         """Take the arguments of torch's constructor, and those of Keras's layers: name, dtype, trainable.
@@ -57,6 +59,11 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
         )
         check_options(self)
         self.spec = replace(spec, activation=self.nonlinearity)
+
+    @property
+    def specs(self) -> tuple[RecurrentSpec, ...]:
+        """What each direction computes."""
+        return (self.spec,) * self.spec.num_directions
 
     @property
     def state_sizes(self) -> dict[str, int]:
@@ -101,7 +108,11 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
             name: ops.transpose(getattr(self, name + suffix), tuple(reversed(range(len(shape)))))
             for name, shape in shapes.items()
         }
-        return Direction(self.spec, weights)
+        spec = self.specs[direction]
+        if not spec.reset_after:
+            cut = [2 * spec.hidden_size]
+            weights["weight_hh"], weights["weight_hh_candidate"] = ops.split(weights["weight_hh"], cut, axis=-1)
+        return Direction(spec, weights)
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments."""

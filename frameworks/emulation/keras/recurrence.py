@@ -1,9 +1,10 @@
-"""PyTorch's recurrences on `keras.ops`: one step of each cell, and the loop over time.
+"""PyTorch's and ONNX's recurrences on `keras.ops`: one step of each cell, and the loop over time.
 
 Products are einsums: Keras's `matmul` computes in float32 on every backend but TensorFlow, also for float64. So does its `tanh`
 on JAX, where nothing replaces it.
 
-Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html.
+Sources: https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html;
+https://onnx.ai/onnx/operators/onnx__{RNN,LSTM,GRU}.html.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 from keras import ops
 
+from frameworks.keras.activations import ADDED
 from frameworks.layouts import PYTORCH
 from frameworks.spec import RecurrentSpec
 
 Tensor = Any
 States = tuple[Tensor, ...]
 Gates = Mapping[str, Tensor]
+Activation = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +31,9 @@ class Direction:
     """One direction of one layer: what it computes with which weights.
 
     Args:
-        spec: of the layer.
-        weights: tensors by their names in torch, without layer and direction, each transposed: (input, gate * hidden).
+        spec: of the direction.
+        weights: tensors by their names in torch, without layer and direction, each transposed: (input, gate * hidden). Of a GRU
+            that resets before the product, the candidate's part of `weight_hh` is apart, as `weight_hh_candidate`.
     """
 
     spec: RecurrentSpec
@@ -45,8 +50,12 @@ class Direction:
             states: h, or h and c, each (batch, hidden); h is (batch, projected) where the layer projects.
             projected: what `project` makes of the step's input, (batch, gate * hidden).
         """
-        step = STEPS[self.spec.cell, self.spec.activation]
-        stepped = step(self._split(projected), self._split(self._affine(states[0], "hh")), states)
+        act, gate_act = _find(self.spec.activation), _find(self.spec.recurrent_activation)
+        x = self._split(projected)
+        if self.spec.reset_after:
+            stepped = _STEPS[self.spec.cell](x, self._split(self._affine(states[0], "hh")), states, act, gate_act)
+        else:
+            stepped = self._step_resetting_before(x, states[0], act, gate_act)
         if "weight_hr" not in self.weights:
             return stepped
         h, *rest = stepped
@@ -82,6 +91,12 @@ class Direction:
         (_, *finals), (_, output, *_) = ops.scan(advance, (first, *states), self.project(x), reverse=backward)
         return mask_padding(output, lengths), tuple(finals)
 
+    def _step_resetting_before(self, x: Gates, h: Tensor, act: Activation, gate_act: Activation) -> States:
+        of_gates = ops.split(_multiply(h, self.weights["weight_hh"]), 2, axis=-1)
+        r, z = (gate_act(x[gate] + recurrent) for gate, recurrent in zip(("reset", "update"), of_gates, strict=True))
+        g = act(x["candidate"] + _multiply(r * h, self.weights["weight_hh_candidate"]))
+        return ((1 - z) * g + z * h,)
+
     def _affine(self, x: Tensor, source: str) -> Tensor:
         product = _multiply(x, self.weights[f"weight_{source}"])
         return product + self.weights[f"bias_{source}"] if self.spec.bias else product
@@ -109,39 +124,35 @@ def _multiply(x: Tensor, weight: Tensor) -> Tensor:
     return ops.einsum(f"{leading}i,io->{leading}o", x, weight)
 
 
-def _tanh(x: Tensor) -> Tensor:
-    return ops.cast(ops.tanh(x), x.dtype)
+def _find(name: str) -> Activation:
+    """Give an activation that keeps the dtype: on JAX Keras computes tanh of float64 in float32."""
+    function = ADDED.get(name) or getattr(keras.activations, name)
+    return lambda x: ops.cast(function(x), x.dtype)
 
 
-def _rnn_tanh_step(x: Gates, h: Gates, states: States) -> States:
-    return (_tanh(x["candidate"] + h["candidate"]),)
+def _rnn_step(x: Gates, h: Gates, states: States, act: Activation, gate_act: Activation) -> States:
+    return (act(x["candidate"] + h["candidate"]),)
 
 
-def _rnn_relu_step(x: Gates, h: Gates, states: States) -> States:
-    return (ops.relu(x["candidate"] + h["candidate"]),)
-
-
-def _lstm_step(x: Gates, h: Gates, states: States) -> States:
+def _lstm_step(x: Gates, h: Gates, states: States, act: Activation, gate_act: Activation) -> States:
     _, c = states
-    i = ops.sigmoid(x["input"] + h["input"])
-    f = ops.sigmoid(x["forget"] + h["forget"])
-    g = _tanh(x["candidate"] + h["candidate"])
-    o = ops.sigmoid(x["output"] + h["output"])
+    i = gate_act(x["input"] + h["input"])
+    f = gate_act(x["forget"] + h["forget"])
+    g = act(x["candidate"] + h["candidate"])
+    o = gate_act(x["output"] + h["output"])
     c = f * c + i * g
-    return o * _tanh(c), c
+    return o * act(c), c
 
 
-def _gru_step(x: Gates, h: Gates, states: States) -> States:
-    z = ops.sigmoid(x["update"] + h["update"])
-    r = ops.sigmoid(x["reset"] + h["reset"])
-    g = _tanh(x["candidate"] + r * h["candidate"])
+def _gru_step(x: Gates, h: Gates, states: States, act: Activation, gate_act: Activation) -> States:
+    z = gate_act(x["update"] + h["update"])
+    r = gate_act(x["reset"] + h["reset"])
+    g = act(x["candidate"] + r * h["candidate"])
     return ((1 - z) * g + z * states[0],)
 
 
-STEPS: Mapping[tuple[str, str], Callable[[Gates, Gates, States], States]] = {
-    ("rnn", "tanh"): _rnn_tanh_step,
-    ("rnn", "relu"): _rnn_relu_step,
-    ("lstm", "tanh"): _lstm_step,
-    ("gru", "tanh"): _gru_step,
+_STEPS: Mapping[str, Callable[[Gates, Gates, States, Activation, Activation], States]] = {
+    "rnn": _rnn_step,
+    "lstm": _lstm_step,
+    "gru": _gru_step,
 }
-"""By cell and activation."""

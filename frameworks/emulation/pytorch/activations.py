@@ -1,19 +1,19 @@
 """The activations of Keras's layers in torch: the functions that a name, or a caller's own torch function, stands for.
 
-Names and definitions are Keras 3's (https://keras.io/api/layers/activations/), except `keras2_hard_sigmoid`, which is what
-`hard_sigmoid` meant before Keras 3. They are written so that float64 keeps its precision, gradients included.
+Names and definitions are those of `frameworks.activations`. They are written so that float64 keeps its precision, gradients
+included.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.families import ByName
 
 Activation = Callable[[torch.Tensor], torch.Tensor]
 
@@ -32,7 +32,7 @@ def _sparsemax(x: torch.Tensor) -> torch.Tensor:
     return torch.clamp(x - threshold, min=0)
 
 
-ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
+ACTIVATIONS: Mapping[str, Activation] = ByName(
     {
         "linear": lambda x: x,
         "tanh": torch.tanh,
@@ -63,9 +63,17 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
         "sparse_sigmoid": lambda x: torch.clamp((x + 1) / 2, 0, 1),
         "sparsemax": _sparsemax,
         "squareplus": lambda x: (x + torch.sqrt(x * x + 4)) / 2,
-    }
+    },
+    {
+        "affine": lambda a, b: lambda x: a * x + b,
+        "elu": lambda a: lambda x: functional.elu(x, alpha=a),
+        "hard_sigmoid": lambda a, b: lambda x: torch.clamp(a * x + b, 0, 1),
+        "leaky_relu": lambda a: lambda x: functional.leaky_relu(x, negative_slope=a),
+        "scaled_tanh": lambda a, b: lambda x: a * torch.tanh(b * x),
+        "thresholded_relu": lambda a: lambda x: functional.threshold(x, a, 0),
+    },
 )
-"""By Keras's names. Not among them: `glu` and `threshold`, which no recurrent layer of Keras can run with."""
+"""By Keras's names and ONNX's families. Not among them: `glu` and `threshold`, which no recurrent layer of Keras runs with."""
 
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 

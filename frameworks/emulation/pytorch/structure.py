@@ -11,6 +11,7 @@ import torch
 from frameworks.emulation.pytorch.cells import Cell
 from frameworks.emulation.pytorch.directions import Reading
 from frameworks.emulation.pytorch.modules import KerasCell
+from frameworks.emulation.pytorch.onnx import OnnxRecurrent
 from frameworks.emulation.pytorch.parameters import CellHolder, Slot
 from frameworks.emulation.pytorch.recurrent import KerasLayer
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
@@ -51,6 +52,8 @@ def require_holder(native: Any) -> CellHolder:
     Raises:
         GatewiseError: naming it.
     """
+    if isinstance(native, OnnxRecurrent):
+        return native.layer
     if isinstance(native, (KerasCell, KerasLayer)):
         return native
     raise InvalidTypeError.because(

@@ -6,10 +6,11 @@ from typing import Any
 
 import keras
 
-from frameworks.counterparts import LAYER_NAMES, require_counterpart
+from frameworks.counterparts import LAYER_NAMES
+from frameworks.emulation.keras.onnx import OnnxRecurrent
 from frameworks.emulation.keras.porting import CELLS, LAYERS
 from frameworks.errors import InvalidValueError
-from frameworks.files.building.parameters import torch_arrays
+from frameworks.files.building.parameters import is_torch_s, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.keras.activations import ADDED
 from frameworks.keras.adapter import adapt
@@ -23,26 +24,53 @@ def emulate(stored: StoredLayer) -> Any:
     Raises:
         GatewiseError: for what Keras would not build either.
     """
-    if stored.options is None:
+    if stored.origin == "pytorch" or stored.options is None:
         return _build_torch(stored)
     with untouched_random():
         return _build(stored, stored.options.nesting)
 
 
 def _build_torch(stored: StoredLayer) -> Any:
-    """Build the layer that is called as the torch module of the file is."""
-    spec = stored.cells[0][0].spec
-    require_counterpart(spec, "pytorch")
-    arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
-    if not stored.is_cell:
-        arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
-    kind: Any = (CELLS if stored.is_cell else LAYERS)[spec.cell]
+    """Build the layer that is called as torch's modules are."""
+    spec, own = stored.cells[0][0].spec, is_torch_s(stored)
+    sizes: dict[str, Any] = {
+        "input_size": spec.input_size,
+        "hidden_size": spec.hidden_size,
+        "bias": spec.bias,
+        "dtype": spec.dtype,
+    }
     with untouched_random():
-        layer = kind(spec.input_size, spec.hidden_size, bias=spec.bias, dtype=spec.dtype, **arguments)
+        layer = _torch_s(stored, sizes) if own else _onnx_s(stored, sizes)
         layer.build()
     for name, array in torch_arrays(stored):
         getattr(layer, name).assign(array)
     return layer
+
+
+def _torch_s(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
+    spec = stored.cells[0][0].spec
+    arguments: dict[str, Any] = {
+        **sizes,
+        **stored.arguments,
+        **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {}),
+    }
+    if stored.is_cell:
+        return CELLS[spec.cell](**arguments)
+    return LAYERS[spec.cell](num_layers=len(stored.cells), bidirectional=len(stored.cells[0]) == 2, **arguments)
+
+
+def _onnx_s(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
+    (cells,) = stored.cells
+    names = ("activation", "recurrent_activation")
+    return OnnxRecurrent(
+        cells[0].spec.cell,
+        **sizes,
+        batch_first=bool(stored.arguments.get("batch_first")),
+        bidirectional=len(cells) == 2,
+        go_backwards=stored.reads_backwards,
+        activations=[{name: getattr(cell.spec, name) for name in names} for cell in cells],
+        reset_after=cells[0].spec.reset_after,
+    )
 
 
 def _build(stored: StoredLayer, nesting: str) -> Any:

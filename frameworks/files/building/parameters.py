@@ -9,8 +9,28 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks.copying import fill
+from frameworks.counterparts import require_counterpart
+from frameworks.errors import NoCounterpartError
+from frameworks.files.naming import fits_torch
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.layouts import PYTORCH
+
+
+def is_torch_s(stored: StoredLayer) -> bool:
+    """Tell a layer that torch's own module computes from one that only an ONNX node does.
+
+    Raises:
+        NoCounterpartError: for one that neither does: a cell, or several layers, that torch's modules do not compute.
+    """
+    if fits_torch(stored) and not stored.reads_backwards:
+        return True
+    if stored.is_cell or len(stored.cells) > 1:
+        for part in stored.parts:
+            require_counterpart(part.cells[0][0].spec, "pytorch", part.options)
+        raise NoCounterpartError.because(
+            f"the cells of {stored.name}", must="be alike", but="differ", remedy="Build them one at a time, from .parts."
+        )
+    return False
 
 
 def torch_arrays(stored: StoredLayer) -> Iterator[tuple[str, npt.NDArray[Any]]]:

@@ -1,19 +1,21 @@
-"""Stored layers in torch: Keras's as modules that are called and return as they do, torch's as torch's own."""
+"""Stored layers in torch: Keras's as modules that are called and return as they do, torch's and ONNX's as torch's own are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from frameworks.counterparts import require_counterpart
 from frameworks.emulation.pytorch import KerasBidirectional, KerasGRUCell, KerasLSTMCell, KerasRNN, KerasSimpleRNNCell, adapt
 from frameworks.emulation.pytorch.modules import KerasCell
+from frameworks.emulation.pytorch.onnx import OnnxRecurrent
 from frameworks.errors import InvalidValueError
-from frameworks.files.building.parameters import torch_arrays
+from frameworks.files.building.parameters import is_torch_s, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.options import BACKWARDS, WHOLE
 from frameworks.spec import CellName
 
 _CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
@@ -25,28 +27,31 @@ def emulate(stored: StoredLayer) -> nn.Module:
     Raises:
         GatewiseError: for what Keras would not build either.
     """
-    if stored.options is None:
-        return _build_own(stored)
     with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
-        return _build(stored).eval()
+        if stored.origin == "keras" and stored.options is not None:
+            return _build(stored).eval()
+        return (_build_own(stored) if is_torch_s(stored) else _build_onnx(stored)).eval()
 
 
 def _build_own(stored: StoredLayer) -> nn.Module:
     """Build torch's own module, called as the file's is."""
     spec = stored.cells[0][0].spec
-    require_counterpart(spec, "pytorch")
     arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
     if not stored.is_cell:
         arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
-    kind = getattr(nn, stored.class_name)
-    with torch.random.fork_rng(devices=[]):  # as below
-        module: nn.Module = kind(
-            spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments
-        )
+    kind = getattr(nn, f"{spec.cell.upper()}{'Cell' * stored.is_cell}")
+    module: nn.Module = kind(spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments)
     for name, array in torch_arrays(stored):
         with torch.no_grad():
             getattr(module, name).copy_(torch.from_numpy(array))
-    return module.eval()
+    return module
+
+
+def _build_onnx(stored: StoredLayer) -> nn.Module:
+    """Build Keras's cells, called as torch's modules are."""
+    options = BACKWARDS if stored.reads_backwards else WHOLE
+    layer: Any = _build(replace(stored, options=options))
+    return OnnxRecurrent(layer, batch_first=bool(stored.arguments.get("batch_first")))
 
 
 def _build(stored: StoredLayer) -> nn.Module:

@@ -101,7 +101,7 @@ def test_a_gru_that_resets_before_the_product_has_the_sum_of_its_biases_and_is_k
     total = (arrays["B"][0, : 3 * H] + arrays["B"][0, 3 * H :]).reshape(3, H)
     np.testing.assert_array_equal(np.asarray(weights.in_order(("update", "reset", "candidate")).bias), total)
     with refused("activation"):
-        stored.emulate("pytorch")
+        stored.convert("pytorch")
 
 
 W, R, B = np.ones((1, 16, SIZE)), np.ones((1, 16, H)), np.ones((1, 32))
@@ -111,13 +111,13 @@ W, R, B = np.ones((1, 16, SIZE)), np.ones((1, 16, H)), np.ones((1, 32))
     ("kind", "attributes", "inputs", "said"),
     [
         ("DynamicQuantizeLSTM", {}, ("x", "W", "R", "B"), "quantised"),
-        ("LSTM", {"direction": "reverse"}, ("x", "W", "R", "B"), "reverse"),
+        ("LSTM", {"direction": "sideways"}, ("x", "W", "R", "B"), "sideways"),
         ("LSTM", {"input_forget": 1}, ("x", "W", "R", "B"), "input_forget"),
         ("LSTM", {}, ("x", "W", "R", "B", "", "", "", "R"), "peepholes"),
         ("LSTM", {}, ("x", "W", "elsewhere", "B"), "computed in the graph"),
         ("GRU", {}, ("x", "W", "R", "B"), "has shape"),
         ("LSTM", {"activations": ["Sigmoid", "Tanh", "Relu"]}, ("x", "W", "R", "B"), "two activations"),
-        ("LSTM", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, ("x", "W", "R", "B"), "scaledtanh"),
+        ("LSTM", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, ("x", "W", "R", "B"), "alpha or beta"),
         ("LSTM", {"activations": ["Tanh"]}, ("x", "W", "R", "B"), "too few"),
     ],
 )

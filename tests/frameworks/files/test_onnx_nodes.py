@@ -138,7 +138,7 @@ def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_othe
 def test_one_that_resets_before_the_product_is_keras_s_and_not_torch_s(tmp_path: Path, refused: Any) -> None:
     layer = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B", "y", "rec")], weights("GRU")))["rec"]
     with refused("reset_after"):
-        layer.emulate("pytorch")
+        layer.convert("pytorch")
     assert layer.convert("keras").reset_after is False
 
 
@@ -219,21 +219,24 @@ def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("kind", "inputs", "said", "reason"),
     [
-        ("LSTM", "x W R B", {"direction": "reverse"}, "from the end"),
+        ("LSTM", "x W R B", {"direction": "sideways"}, "sideways"),
+        ("LSTM", "x W R B", {"direction": 5}, "direction"),
         ("LSTM", "x W R B", {"clip": 3.0}, "clip"),
         ("LSTM", "x W R B", {"input_forget": 1}, "input_forget"),
         ("LSTM", "x W R B    P", {}, "peepholes"),
         ("LSTM", "x W R B", {"hidden_size": 5}, "hidden_size=5"),
         ("LSTM", "x W R B", {"direction": "bidirectional"}, "has shape"),
         ("LSTM", "x W R B", {"activations": ["Sigmoid", "Tanh", "Relu"]}, "two activations"),
-        ("LSTM", "x W R B", {"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.3]}, "0.3"),
-        ("LSTM", "x W R B", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, "scaledtanh"),
+        ("LSTM", "x W R B", {"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.3, 0.4]}, "0.4"),
+        ("LSTM", "x W R B", {"activations": ["ScaledTanh", "Tanh", "Tanh"]}, "alpha or beta"),
+        ("LSTM", "x W R B", {"activations": ["Gelu", "Tanh", "Tanh"]}, "gelu"),
         ("LSTM", "x W made B", {}, "by Gemm"),
         ("LSTM", "x W absent B", {}, "from outside"),
-        ("LSTM", "x W far B", {}, "another file"),
+        ("LSTM", "x W far B", {}, "another file, 'f', which is not there"),
         ("LSTM", "x W R W", {}, "has shape"),
         ("RNN", "x W R B", {}, "has shape"),
         ("DynamicQuantizeLSTM", "x W R B", {}, "quantised"),
+        ("AttnLSTM", "x W R B", {}, "no operator of ONNX's own"),
     ],
 )
 def test_what_neither_framework_computes_is_refused_by_name(
@@ -282,3 +285,77 @@ def long_name() -> bytes:
 def test_a_model_that_does_not_hold_together_is_refused(tmp_path: Path, content: Any, refused: Any) -> None:
     with refused("a.onnx"):
         opened(tmp_path / "a.onnx", content())
+
+
+def elsewhere(name: str, array: Any, location: str, start: int, **other: str) -> bytes:
+    entries = {"location": location, "offset": str(start), "length": str(array.nbytes), **other}
+    shape = fields(1, array.shape) + field(2, 1) + field(8, name) + field(14, 1)
+    return shape + b"".join(field(13, field(1, key) + field(2, value)) for key, value in entries.items())
+
+
+def beside(folder: Path, location: str, **other: str) -> bytes:
+    """Write the weights into a file and give the graph that refers to them under a name."""
+    arrays = weights("LSTM")
+    (folder / "a.onnx_data").write_bytes(b"".join(array.tobytes() for array in arrays.values()))
+    places = np.cumsum([0, *(array.nbytes for array in arrays.values())]).tolist()
+    tensors = [elsewhere(name, arrays[name], location, at, **other) for name, at in zip(arrays, places, strict=False)]
+    return graph([node("LSTM", "x W R B", "y", "rec")], {}) + fields(5, tensors)
+
+
+def test_elements_may_lie_in_a_file_beside_the_model(tmp_path: Path) -> None:
+    layer = opened(tmp_path / "a.onnx", beside(tmp_path, "a.onnx_data"))["rec"]
+    for name, array in weights("LSTM").items():
+        np.testing.assert_array_equal(layer.cells[0][0].arrays[name].read(), array[0])
+
+
+@pytest.mark.parametrize(
+    "location", ["../{folder}/a.onnx_data", "{path}/a.onnx_data", "link", "linked/a.onnx_data", "", ".", "no"]
+)
+def test_no_name_in_a_model_leads_out_of_its_folder(tmp_path: Path, location: str, refused: Any) -> None:
+    folder, outside = tmp_path / "inside", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    content = beside(outside, location.format(folder="outside", path=outside))
+    (folder / "link").symlink_to(outside / "a.onnx_data")
+    (folder / "linked").symlink_to(outside)
+    with refused("a.onnx", "its elements lie in"):
+        opened(folder / "a.onnx", content)
+
+
+@pytest.mark.parametrize("other", [{"offset": "90000"}, {"length": "5"}, {"offset": "-1"}, {"offset": "9" * 30}])
+def test_places_in_the_other_file_that_are_none_are_refused(tmp_path: Path, other: Any, refused: Any) -> None:
+    with refused("a.onnx"):
+        opened(tmp_path / "a.onnx", beside(tmp_path, "a.onnx_data", **other))
+
+
+def test_two_nodes_of_one_name_or_none_are_two_layers(tmp_path: Path) -> None:
+    nodes = [node("LSTM", "x W R B", "y", "rec"), node("LSTM", "y W R B", "z", "rec"), node("LSTM", "z W R", "u")]
+    assert list(opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM")))) == ["rec", "rec (2)", "u"]
+
+
+def test_what_a_graph_turns_around_or_writes_out_is_said(tmp_path: Path, refused: Any) -> None:
+    nodes = [
+        node("ReverseSequence", "x l", "back"),
+        node("Transpose", "back", "turned"),
+        node("LSTM", "turned W R B", "y", "rec"),
+    ]
+    checkpoint = opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM")))
+    assert any("reverses its input" in warning for warning in checkpoint["rec"].warnings)
+    with refused("a.onnx", "repeats plain operators"):
+        opened(
+            tmp_path / "a.onnx",
+            graph([node("Loop", "n", "y", body=(6, graph([node("MatMul", "x W", "z")], {})))], weights("LSTM")),
+        )
+
+
+def test_attributes_that_are_no_text_are_no_reason_to_refuse_a_model(tmp_path: Path) -> None:
+    nodes = [node("Own", "x", "z", blob=(4, b"\xff\xfe")), node("LSTM", "x W R B", "y", "rec")]
+    assert list(opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM")))) == ["rec"]
+
+
+def test_functions_that_call_themselves_are_given_up(tmp_path: Path, refused: Any) -> None:
+    calls = fields(7, [node("F", "x", "y"), node("F", "x", "y")])
+    content = graph([node("F", "x", "y")], {})
+    (tmp_path / "a.onnx").write_bytes(field(1, 8) + field(7, content) + field(25, field(1, "F") + calls))
+    with refused("a.onnx", "deep"):
+        open_checkpoint(tmp_path / "a.onnx")

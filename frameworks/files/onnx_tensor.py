@@ -1,0 +1,168 @@
+"""Arrays of ONNX models, in the file or in another one beside it.
+
+Source: onnx/onnx.proto, TensorProto, whose numbers of fields these are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.errors import InvalidValueError
+from frameworks.files.protobuf import Message, as_message, as_number
+from frameworks.files.source import Array, Source, StoredArray, damaged, open_source
+from frameworks.files.views import check_shape, derived, plain, widened
+
+_DTYPES: Mapping[int, str] = dict(
+    enumerate(("f4", "u1", "i1", "u2", "i2", "i4", "i8", "", "?", "f2", "f8", "u4", "u8", "c8", "c16", "u2"), start=1)
+)
+FLOATS: Mapping[int, str] = {1: "float32", 10: "float16", 11: "float64"}
+WHOLE_NUMBERS: Mapping[int, str] = {6: "int32", 7: "int64"}
+_TEXT, _BFLOAT16 = 8, 16
+_PACKED: Mapping[int, int] = {4: 1, 10: 11}
+"""By the number of a field of packed elements, the data type whose elements lie there as they are."""
+_VARYING = (5, 7, 11)
+"""The numbers of the fields of elements as numbers of variable length, of whatever data type."""
+_MOST_VARYING = 1 << 26
+
+
+class Neighbours:
+    """The files beside a model that hold its larger arrays, each opened once.
+
+    Args:
+        folder: of the model, which no name leads out of; None where there is none.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        """Open nothing yet."""
+        self._folder = folder
+        self._sources: dict[str, Source | str] = {}
+
+    def find(self, location: str) -> Source | str:
+        """Give a file, or why it is not read."""
+        if location not in self._sources:
+            self._sources[location] = self._open(location)
+        return self._sources[location]
+
+    def _open(self, location: str) -> Source | str:
+        where = PurePosixPath(location.replace("\\", "/"))
+        if self._folder is None or not where.parts or where.is_absolute() or ".." in where.parts or ":" in location:
+            return f"its elements lie in {location[:200]!r}, which is no file in the model's folder, and is not followed"
+        try:
+            folder, path = self._folder.resolve(), (self._folder / where).resolve()
+            if not path.is_relative_to(folder):
+                return f"its elements lie in {location[:200]!r}, a link out of the model's folder, which is not followed"
+            return open_source(path)
+        except (OSError, ValueError, RuntimeError, InvalidValueError):
+            return f"its elements lie in another file, {location[:200]!r}, which is not there: put it beside the model"
+
+
+def read_tensor(message: Message, neighbours: Neighbours) -> tuple[str, StoredArray | str]:
+    """Give the name of an array, and the array or why it is not read.
+
+    Raises:
+        GatewiseError: for a damaged one.
+    """
+    shape: list[int] = []
+    name, kind, external = "", 0, False
+    data: dict[int, list[int | Message]] = {}
+    entries: list[Message] = []
+    for number, value in message.fields():
+        if number == 1:
+            shape += value.numbers() if isinstance(value, Message) else [value]
+        elif number == 2:
+            kind = as_number(value)
+        elif number == 8:
+            name = as_message(value).text()
+        elif number == 13:
+            entries.append(as_message(value))
+        elif number == 14:
+            external = value == 1
+        elif number in (4, *_VARYING, 6, 9, 10):
+            data.setdefault(number, []).append(value)
+    check_shape(message.bytes.source.name, tuple(shape))
+    if kind not in _DTYPES or kind == _TEXT:
+        return name, f"its data type {kind} is not read"
+    if external or entries:
+        return name, _elsewhere(_pairs(entries), tuple(shape), kind, neighbours)
+    return name, _elements(message, tuple(shape), kind, data)
+
+
+def in_memory(elements: Array) -> StoredArray:
+    """Give an array that the file says in another way."""
+    return derived(elements.shape, elements.dtype, lambda first, count: elements.reshape(-1)[first : first + count])
+
+
+def _pairs(entries: list[Message]) -> dict[str, str]:
+    found = {}
+    for entry in entries:
+        texts = {number: as_message(value).text() for number, value in entry.fields() if number in (1, 2)}
+        found[texts.get(1, "")] = texts.get(2, "")
+    return found
+
+
+def _elsewhere(said: Mapping[str, str], shape: tuple[int, ...], kind: int, neighbours: Neighbours) -> StoredArray | str:
+    """Give an array whose elements lie in another file."""
+    source = neighbours.find(said.get("location", ""))
+    if isinstance(source, str):
+        return source
+    numbers = [said.get("offset", "0"), said.get("length", "0")]
+    if not all(number.isdecimal() and len(number) < 20 for number in numbers):
+        return f"its elements lie in {source.name} at {' and '.join(numbers)[:100]}, which are no places"
+    offset, length = map(int, numbers)
+    array = plain(source, shape, f"<{_DTYPES[kind]}", offset)
+    if "length" in said and length != array.nbytes:
+        raise damaged(source.name, f"has {length} bytes for an array of shape {shape}")
+    return widened(array, "bfloat16") if kind == _BFLOAT16 else array
+
+
+def _elements(
+    message: Message, shape: tuple[int, ...], kind: int, data: Mapping[int, list[int | Message]]
+) -> StoredArray | str:
+    source = message.bytes.source
+    empty = math.prod(shape) == 0
+    places = [(number, value) for number, values in data.items() for value in values if isinstance(value, Message)]
+    if len(places) == 1 and places[0][0] in _VARYING and not empty:
+        return _varying(places[0][1], shape, kind)
+    if not empty and (len(places) != 1 or (places[0][0] != 9 and _PACKED.get(places[0][0]) != kind)):
+        return "its elements are stored otherwise than raw or packed"
+    place = places[0][1] if places else message
+    array = plain(source, shape, f"<{_DTYPES[kind]}", place.start)
+    if not empty and place.end - place.start != array.nbytes:
+        raise damaged(source.name, f"has {place.end - place.start} bytes for an array of shape {shape}")
+    return widened(array, "bfloat16") if kind == _BFLOAT16 else array
+
+
+def _varying(place: Message, shape: tuple[int, ...], kind: int) -> StoredArray | str:
+    """Give an array of numbers of variable length: whole ones, or the bits of halves."""
+    dtype, source, size = np.dtype(_DTYPES[kind]), place.bytes.source, place.end - place.start
+    if size > _MOST_VARYING or (dtype.kind not in "iub" and kind not in (10, _BFLOAT16)):
+        return "its elements are stored otherwise than raw or packed"
+
+    def elements() -> Array:
+        whole = _decoded(source.read(place.start, size))
+        if whole is None or whole.size != math.prod(shape):
+            raise damaged(source.name, f"has other than {math.prod(shape)} numbers for an array of shape {shape}")
+        return whole.astype("u2").view("f2") if kind == 10 else whole.astype(dtype)
+
+    elements()
+    array = derived(shape, dtype, lambda first, count: elements()[first : first + count])
+    return widened(array, "bfloat16") if kind == _BFLOAT16 else array
+
+
+def _decoded(content: bytes) -> npt.NDArray[np.uint64] | None:
+    """Decode numbers of variable length; None for bytes that are none."""
+    octets = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero(octets < 128)
+    starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.intp)
+    if not ends.size or ends[-1] != octets.size - 1 or (ends - starts).max() > 9:
+        return None
+    found = np.zeros(ends.size, np.uint64)
+    for place in range(int((ends - starts).max()) + 1):
+        there = starts + place <= ends
+        found[there] |= (octets[starts[there] + place] & np.uint8(127)).astype(np.uint64) << np.uint64(7 * place)
+    return found
