@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from frameworks.files.answers import KERAS_FLAGS, Answers
-from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, read_cell
+from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, policy_of, read_cell
 from frameworks.files.keras_config import Config, Node, class_of, config_of, snake
 from frameworks.files.keras_others import read_other
 from frameworks.files.others import OtherLayer
@@ -116,7 +116,7 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
         class_name=node.class_name,
         cells=cells,
         options=_options(node, flags, cells, answers, stacked=_is_stacked(flags), version=reading.version),
-        warnings=tuple(_warnings(node, cells, reading)),
+        warnings=(*_warnings(node, cells, reading), *_halves(cells, [cell.config for own, _ in directions for cell in own])),
         mask=node.mask,
     )
 
@@ -217,3 +217,13 @@ def _warnings(node: Node, cells: tuple[tuple[StoredCell, ...], ...], reading: Re
         yield "its weights are in CuDNN's layout, though the architecture does not say so."
     if node.mask and node.class_name == "Bidirectional" and reading.version.is_keras2 and reading.version.numbers < (2, 3):
         yield "Keras before 2.3 repeated the last output at masked steps of Bidirectional, where later ones give zeros."
+
+
+def _halves(cells: tuple[tuple[StoredCell, ...], ...], configs: Sequence[Config]) -> Iterator[str]:
+    """Say what was of half precision: the weights, or with a mixed policy the arithmetic alone."""
+    kinds = {getattr(array, "was", "") for row in cells for cell in row for array in cell.arrays.values()}
+    for half in sorted(kinds - {""}):
+        yield f"its weights are {half}, given in float32, which holds them exactly; Keras computed in {half}."
+    for policy in sorted({policy_of(config) for config in configs}):
+        if policy.startswith("mixed_"):
+            yield f"its dtype policy is {policy}: Keras computed in {policy.removeprefix('mixed_')}; it is given in float32."

@@ -25,7 +25,7 @@ def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> 
     """Read a file whose variables lie by class and number, with its architecture or without."""
     if architecture is None or not _lists_layers(architecture):
         return list(read_bare_paths(file, reading))
-    nodes = walk(architecture, reading.file, locator(file))
+    nodes = walk(architecture, reading.file, locator(file), keras2=reading.version.is_keras2)
     nodes = [node for node in nodes if node.class_name != "InputLayer"]
     found: Layers = [read_layer(node, PathWeights(file, node.place), reading) for node in nodes]
     places = [f"{node.place}/" for node in nodes]
