@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ class Node:
         class_name: without a package before it.
         config: the arguments of its constructor.
         place: of its variables in a file that keeps them by class and number.
+        home: their place in a file that Keras 3 writes of the same model.
         top: the name of the layer of the outermost model that it lies in, by which older files keep them.
         trainable: whether all that it lies in is, which the order of weights in older files depends on.
         wrappers: the classes that run it otherwise than once a call: TimeDistributed.
@@ -38,6 +40,7 @@ class Node:
     class_name: str
     config: Config
     place: str
+    home: str
     top: str
     trainable: bool
     wrappers: tuple[str, ...]
@@ -56,7 +59,7 @@ def walk(model: Config, file: str, locate: Locate, *, keras2: bool) -> list[Node
     Raises:
         GatewiseError: for an architecture that is none.
     """
-    outermost = Node("", class_of(model, file), config_of(model, file), "", "", trainable=True, wrappers=(), mask="")
+    outermost = Node("", class_of(model, file), config_of(model, file), "", "", "", trainable=True, wrappers=(), mask="")
     return list(_walk_model(outermost, _Walk(file, locate, keras2), (), 0))
 
 
@@ -92,6 +95,11 @@ class _Walk:
     keras2: bool
 
 
+def numbered(class_name: str, number: int) -> str:
+    """Name the group of variables of the `number`th layer of a class, as Keras does."""
+    return f"{snake(class_name)}_{number}" if number else snake(class_name)
+
+
 def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str]]:
     """Yield the layers of a model, and return the masks of its outputs."""
     if depth > MAX_DEPTH:
@@ -99,25 +107,28 @@ def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> 
     entries = model.config.get("layers", ())
     if not isinstance(entries, list):
         raise damaged(f"the architecture in {walk.file}", "has layers that are no list")
-    counts: dict[str, int] = {}
+    counts, homes = Counter[str](), Counter[str]()
     masks, ports = Masks(inputs, walk.keras2), [name for name, _ in tensors_in(model.config.get("input_layers"))]
     chained: Sequence[str] = inputs
     for entry in entries:
         kind, config = class_of(entry, walk.file), config_of(entry, walk.file)
         name = str(config.get("name", entry.get("name", f"{snake(kind)}_{len(masks.after)}")))
-        number = counts[snake(kind)] = counts.get(snake(kind), -1) + 1
+        own, modern = snake(kind), kind.removeprefix("CuDNN")
         before = masks.before(entry, name, ports) if "inbound_nodes" in entry else chained
         node = Node(
             name=f"{model.name}/{name}" if model.name else name,
             class_name=kind,
             config=config,
-            place=walk.locate(model.place, kind, number),
+            place=walk.locate(model.place, kind, counts[own]),
+            home=f"{model.home}/layers/{numbered(modern, homes[snake(modern)])}".lstrip("/"),
             top=model.top or name,
             trainable=model.trainable and config.get("trainable", True) is not False,
             wrappers=model.wrappers,
             mask=next(iter(before), "") if masks.given(entry) else "",
         )
         within = yield from _unwrap(node, walk, before, depth + 1)
+        counts[own] += 1
+        homes[snake(modern)] += 1
         chained = masks.after[name] = masks.pass_on(entry, name, config, before) if within is None else within
     return masks.outputs(model.config)
 
@@ -133,6 +144,7 @@ def _unwrap(node: Node, walk: _Walk, before: Sequence[str], depth: int) -> Gener
             class_name=class_of(inner, walk.file),
             config=config_of(inner, walk.file),
             place=f"{node.place}/layer",
+            home=f"{node.home}/layer",
             top=node.top,
             trainable=node.trainable and config_of(inner, walk.file).get("trainable", True) is not False,
             wrappers=(*node.wrappers, node.class_name),

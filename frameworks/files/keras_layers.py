@@ -8,12 +8,15 @@ from typing import Any, Protocol
 
 from frameworks.files.answers import KERAS_FLAGS, Answers
 from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, policy_of, read_cell
-from frameworks.files.keras_config import Config, Node, class_of, config_of, snake
+from frameworks.files.keras_config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras_others import read_other
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray, damaged
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.options import KerasOptions
+
+OLD = "_layer_checkpoint_dependencies"
+"""Where Keras 2.12 and 2.13 keep the layers of a model, in place of `layers`."""
 
 
 class Weights(Protocol):
@@ -118,6 +121,7 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
         options=_options(node, flags, cells, answers, stacked=_is_stacked(flags), version=reading.version),
         warnings=(*_warnings(node, cells, reading), *_halves(cells, [cell.config for own, _ in directions for cell in own])),
         mask=node.mask,
+        place=node.home,
     )
 
 
@@ -147,7 +151,7 @@ def _cells(class_name: str, config: Config, place: str, file: str) -> Iterator[_
     for entry in entries:
         kind = class_of(entry, file)
         number = counts[snake(kind)] = counts.get(snake(kind), -1) + 1
-        yield _Cell(kind, config_of(entry, file), f"{place}cell/cells/{snake(kind)}{f'_{number}' if number else ''}")
+        yield _Cell(kind, config_of(entry, file), f"{place}cell/cells/{numbered(kind, number)}")
 
 
 def _is_stacked(config: Config) -> bool:
