@@ -167,10 +167,20 @@ def _activation(value: Any, version: Version) -> str:
         return "linear"
     if isinstance(value, Mapping):
         package, _, own = str(value.get("config")).rpartition(">")
-        return own if package == "gatewise" else f"the file's own function {value.get('config', value.get('class_name'))!r}"
+        return own if package == "gatewise" else words_of(value)
     package, _, name = str(value).rpartition(">")
     renamed = KERAS2_NAMES if version.is_keras2 else _ALIASES
     return {**_ALIASES, **renamed}.get(name, name) if package in ("", "gatewise") else str(value)
+
+
+def words_of(activation: Any) -> str:
+    """Say what an activation is that has no name here: a function or a layer of its own, or a lambda's code."""
+    if not isinstance(activation, Mapping):
+        return repr(activation)[:100]
+    if isinstance(activation.get("config"), str):
+        return f"the file's own function {activation['config'][:100]!r}"
+    kind = str(activation.get("class_name", "__lambda__"))
+    return "the code of a lambda, which is not run" if kind == "__lambda__" else f"a layer {kind[:100]}"
 
 
 def _reset_after(

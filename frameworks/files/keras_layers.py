@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from frameworks.activations import KERAS2_NAMES
 from frameworks.files.answers import KERAS_FLAGS, Answers
-from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, policy_of, read_cell
+from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, policy_of, read_cell, words_of
 from frameworks.files.keras_config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras_others import read_other
 from frameworks.files.others import OtherLayer
@@ -83,6 +84,9 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
     """
     own = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
     if not own and not _looks_recurrent(node, weights):
+        said = node.config.get("activation")
+        if reading.version.is_keras2 and isinstance(said, str) and said in KERAS2_NAMES:
+            node = replace(node, config={**node.config, "activation": KERAS2_NAMES[said]})
         return read_other(node, weights.all())
     try:
         return _read_recurrent(node, weights, reading)
@@ -166,7 +170,7 @@ def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, answ
     odd = odd_activation(cell.config, reading.version, answers)
     if odd:
         raise _NotUnderstoodError(
-            f"its {odd} is {cell.config.get(odd)!r}, which has no name here; "
+            f"its {odd} is {words_of(cell.config.get(odd))}, which has no name here; "
             f"say what stands for it with options={{{node.name!r}: {{{odd!r}: ...}}}}."
         )
     return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, answers)

@@ -73,12 +73,14 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         return f"its {lost} is {str(config[lost])[:100]}, which is no plain value"
     given = {each: config[each] for each in _ARGUMENTS[kind] if config.get(each) is not None}
     try:
-        arguments = {**(_TORCH.get(kind, {}) if _is_torch(layer) else {}), **_activated(given), **_sizes(kind, config, arrays)}
+        arguments = {**(_TORCH.get(kind, {}) if _is_torch(layer) else {}), **_as_keras_3(given), **_sizes(kind, config, arrays)}
         native = getattr(keras.layers, kind)(**arguments, name=name, dtype=main.dtype.name)
         reads = _reads(kind, arguments, main)
         for _ in layer.wrappers:
             native = keras.layers.TimeDistributed(native, name=name)
-        shapes = [_apart(kind, shape, len(layer.wrappers)) for shape in reads]
+        free = kind in ("Embedding", "Dense") or (kind.endswith("Normalization") and arguments.get("axis", -1) == -1)
+        steps = len(layer.wrappers) or free  # one where it reads any number of axes
+        shapes = [(None,) * steps + shape for shape in reads]
         native.build([(None, *shape) for shape in shapes] if len(shapes) > 1 else (None, *shapes[0]))
         native.set_weights(list(arrays.values()))
     except (ValueError, TypeError) as error:  # what Keras says to arguments or arrays that no layer has
@@ -96,9 +98,13 @@ def _beware(layer: OtherLayer, kind: str) -> Iterator[str]:
         yield f"torch's defaults are assumed, which its arrays do not show: {said}"
 
 
-def _activated(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Put Keras's function in place of the name of one that is not Keras's own."""
-    return {each: ADDED.get(value, value) if each == "activation" else value for each, value in arguments.items()}
+def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Put Keras's function in place of the name of one that is not Keras's own, and an axis in place of a list of one."""
+    changed = {each: ADDED.get(value, value) for each, value in arguments.items() if each == "activation"}
+    axis = arguments.get("axis")
+    if isinstance(axis, (list, tuple)) and len(axis) == 1:
+        changed["axis"] = axis[0]
+    return {**arguments, **changed}
 
 
 def _sizes(kind: str, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,15 +138,11 @@ def _reads(kind: str, arguments: Mapping[str, Any], main: Any) -> list[Shape]:
         return [(main.shape[0],)]
     axis = arguments.get("axis", -1)
     axes = [axis] if isinstance(axis, int) else list(axis)
-    rank = max(max(axes) + 1, -min(axes) + 1, 2)
+    if len(axes) != main.ndim:
+        raise ValueError(f"its arrays have {main.ndim} axes, and it is along {axes}")
+    rank = max(max(axes) + 1, -min(axes) + 1)
     sizes = dict(zip((axis % rank for axis in axes), main.shape, strict=True))
     return [tuple(sizes.get(place) for place in range(1, rank))]
-
-
-def _apart(kind: str, shape: Shape, wrappers: int) -> Shape:
-    """Put the steps of time before what a layer reads of each: those of a wrapper, or one where it reads any number of axes."""
-    free = kind in ("Embedding", "Dense") or (kind.endswith("Normalization") and len(shape) == 1)
-    return (None,) * (wrappers or free) + shape
 
 
 def _is_plain(value: Any) -> bool:
