@@ -45,6 +45,8 @@ def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) 
 
 def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
     """Read weights by class and number, or by the attributes of a subclassed model."""
+    if not reading.version.text and any("name" in group for group in file.groups.values()):
+        reading = replace(reading, version=Version("3"))  # Keras 2 wrote no names of layers into such files
     bases: dict[str, dict[str, StoredArray]] = {}
     for path, array in file.below("").items():
         base, _, number = path.rpartition("/vars/")
