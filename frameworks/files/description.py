@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from types import MappingProxyType
@@ -47,6 +48,7 @@ def _recurrent(layer: StoredLayer) -> dict[str, Any]:
         "options": None if layer.options is None else asdict(layer.options),
         "arguments": dict(layer.arguments),
         "mask": layer.mask,
+        "place": layer.place,
         "warnings": list(layer.warnings),
     }
 
@@ -64,6 +66,7 @@ def _other(layer: OtherLayer, names: Mapping[str, str], kind: str) -> dict[str, 
         "arrays": dict(names),
         "config": dict(config),
         "wrappers": list(layer.wrappers),
+        "place": layer.place,
         "warnings": list(layer.warnings),
     }
 
@@ -101,8 +104,9 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], answers:
         stored = {str(own): left.pop(there) for own, there in entry["arrays"].items()}
         texts = {name: tuple(map(str, entry[name])) for name in ("wrappers", "warnings")}
         known = entry["known"] is True
+        place = _place(entry)
         return OtherLayer(
-            str(entry["name"]), str(entry["kind"]), MappingProxyType(stored), dict(entry["config"]), known=known, **texts
+            str(entry["name"]), str(entry["kind"]), MappingProxyType(stored), dict(entry["config"]), known, place=place, **texts
         )
     described = StoredLayer(
         name=str(entry["name"]),
@@ -113,10 +117,17 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], answers:
         warnings=tuple(map(str, entry["warnings"])),
         mask=str(entry["mask"]),
         arguments=MappingProxyType(dict(entry["arguments"])),
+        place=_place(entry),
     )
     if {len(cells) for cells in described.cells} not in ({1}, {2}):
         raise damaged(f"the description of {described.name}", "gives its layers other than one or two directions")
     return _answered(replace(described, cells=_with_arrays(described, left)), answers.of(described.name))
+
+
+def _place(entry: Mapping[str, Any]) -> str:
+    """Give where Keras keeps a layer, which files of earlier versions do not say; of a place that none can be, nothing."""
+    said = entry.get("place")
+    return said if isinstance(said, str) and re.fullmatch(r"\w+(/\w+)*", said) else ""
 
 
 def _read_cell(entry: Mapping[str, Any]) -> StoredCell:

@@ -12,7 +12,9 @@ import numpy as np
 
 from frameworks.errors import MissingFrameworkError
 from frameworks.files import h5_process
+from frameworks.files.h5_worker import BFLOAT16
 from frameworks.files.source import Source, StoredArray, damaged, scratch_source
+from frameworks.files.views import widened
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -67,6 +69,8 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def _array(source: Source, path: str, found: Mapping[str, Any]) -> StoredArray:
+    if found["dtype"] == BFLOAT16:
+        return widened(_array(source, path, {**found, "dtype": "<u2"}), "bfloat16")
     shape, dtype = tuple(found["shape"]), np.dtype(found["dtype"])
     if found["offset"] is not None and math.prod(shape):
         return source.array(shape, dtype, found["offset"])

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Any
 
 MAX_OBJECTS, MAX_DEPTH, MAX_TEXT, BLOCK = 200_000, 64, 32 << 20, 4 << 20
+BFLOAT16 = "|V2"  # what Keras's bfloat16 is to HDF5: two bytes of no kind
 ATTRIBUTES = ("keras_version", "backend", "model_config", "layer_names", "weight_names", "name")
 
 
@@ -127,7 +128,8 @@ def dataset(thing: Any) -> dict[str, Any]:
     created = thing.id.get_create_plist()
     if thing.external or created.get_layout() == h5py.h5d.VIRTUAL:
         raise RefusalError("an array in another file, which is not followed")
-    if thing.dtype.kind not in "fiub" or thing.dtype.names or thing.dtype.subdtype:
+    opaque = thing.dtype.str == BFLOAT16
+    if not opaque and (thing.dtype.kind not in "fiub" or thing.dtype.names or thing.dtype.subdtype):
         raise RefusalError(f"an array of {thing.dtype}")
     plain = created.get_layout() == h5py.h5d.CONTIGUOUS and created.get_nfilters() == 0
     offset = thing.id.get_offset() if plain else None

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, permutations
 from typing import Any
 
 from frameworks.files.h5 import H5File
 from frameworks.files.keras_cells import Version, is_folded, is_recurrent
 from frameworks.files.keras_config import Node, snake
-from frameworks.files.keras_layers import Reading, RowWeights, read_layer
+from frameworks.files.keras_layers import OLD, Reading, RowWeights, read_layer
 from frameworks.files.keras_others import ARRAYS, read_other
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
@@ -39,12 +39,14 @@ def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) 
         for owner, arrays in owners.items():
             key, direction = keys[owner]
             name = layer if alone else f"{layer}/{key.rpartition('/')[2]}"
-            found.add(name, direction, arrays, cell=list(arrays)[:2] == ["kernel", "recurrent_kernel"])
+            found.add(key, name, direction, arrays, cell=list(arrays)[:2] == ["kernel", "recurrent_kernel"])
         yield from found.read(reading)
 
 
 def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
     """Read weights by class and number, or by the attributes of a subclassed model."""
+    if not reading.version.text and any("name" in group for group in file.groups.values()):
+        reading = replace(reading, version=Version("3"))  # Keras 2 wrote no names of layers into such files
     bases: dict[str, dict[str, StoredArray]] = {}
     for path, array in file.below("").items():
         base, _, number = path.rpartition("/vars/")
@@ -54,11 +56,10 @@ def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
     for base, arrays in bases.items():
         key, direction, cell = _split_base(base)
         named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
-        found.add(named or _plain_name(key), direction, arrays, cell=cell, kind=key.rpartition("/")[2])
-    for directions in found.cells.values():
-        for direction, cells in directions.items():
-            directions[direction] = _in_order(cells)
-    yield from found.read(reading)
+        found.add(key, named or _plain_name(key), direction, arrays, cell=cell, kind=key.rpartition("/")[2])
+    for parts in found.parts.values():
+        parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
+    yield from found.read(reading, homes=not any(OLD in key for key in found.parts))
 
 
 def _in_order(cells: list[Sequence[StoredArray]]) -> list[Sequence[StoredArray]]:
@@ -105,34 +106,45 @@ def _split_base(base: str) -> tuple[str, str, bool]:
 
 
 def _plain_name(key: str) -> str:
-    return "/".join(part for part in key.split("/") if part not in ("layers", "_layer_checkpoint_dependencies"))
+    return "/".join(part for part in key.split("/") if part not in ("layers", OLD))
+
+
+@dataclass
+class _Parts:
+    """What is found of one layer."""
+
+    name: str
+    kind: str
+    cells: dict[str, list[Sequence[StoredArray]]] = field(default_factory=dict)
+    others: dict[str, StoredArray] = field(default_factory=dict)
 
 
 class _Found:
-    """Layers put together from the cells that are met."""
+    """Layers put together from the cells that are met, by what tells one layer from another."""
 
     def __init__(self) -> None:
-        self.cells: dict[str, dict[str, list[Sequence[StoredArray]]]] = {}
-        self.others: dict[str, dict[str, StoredArray]] = {}
-        self.kinds: dict[str, str] = {}
+        self.parts: dict[str, _Parts] = {}
 
-    def add(self, name: str, direction: str, arrays: Mapping[str, StoredArray], *, cell: bool, kind: str = "") -> None:
+    def add(
+        self, key: str, name: str, direction: str, arrays: Mapping[str, StoredArray], *, cell: bool, kind: str = ""
+    ) -> None:
         """Add the arrays that lie in one place, `kind` being what the file calls the class there."""
-        self.kinds[name] = kind
+        parts = self.parts.setdefault(key, _Parts(name, kind))
         if cell and is_recurrent(tuple(arrays.values())):
-            self.cells.setdefault(name, {}).setdefault(direction, []).append(tuple(arrays.values()))
+            parts.cells.setdefault(direction, []).append(tuple(arrays.values()))
         else:
-            self.others.setdefault(name, {}).update(
-                {f"{direction}{'/' * bool(direction)}{leaf}": a for leaf, a in arrays.items()}
-            )
+            parts.others.update({f"{direction}{'/' * bool(direction)}{leaf}": a for leaf, a in arrays.items()})
 
-    def read(self, reading: Reading) -> Iterator[Layer]:
-        """Give the layers."""
-        for name, directions in self.cells.items():
-            yield _read_assumed(name, directions, reading)
-        for name, arrays in self.others.items():
-            kind = _kind(self.kinds[name], arrays)
-            yield read_other(_node(name, kind, {"use_bias": len(arrays) == 2}), arrays)
+    def read(self, reading: Reading, *, homes: bool = False) -> Iterator[Layer]:
+        """Give the layers; `homes` where the keys are the places that Keras 3 has for them."""
+        for key, parts in self.parts.items():
+            if parts.cells:
+                yield replace(_read_assumed(parts.name, parts.cells, reading), place=key * homes)
+        for key, parts in self.parts.items():
+            if parts.others:
+                kind = _kind(parts.kind, parts.others)
+                other = read_other(_node(parts.name, kind, {"use_bias": len(parts.others) == 2}), parts.others)
+                yield replace(other, place=key * homes)
 
 
 def _read_assumed(name: str, directions: Mapping[str, Sequence[Sequence[StoredArray]]], reading: Reading) -> Layer:
@@ -195,7 +207,7 @@ def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterat
 
 
 def _node(name: str, class_name: str, config: Mapping[str, Any]) -> Node:
-    return Node(name, class_name, config, "", name, trainable=True, wrappers=(), mask="")
+    return Node(name, class_name, config, "", "", name, trainable=True, wrappers=(), mask="")
 
 
 def _kind(own: str, arrays: Mapping[str, StoredArray]) -> str:

@@ -11,6 +11,7 @@ from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
 from frameworks.errors import InvalidValueError
 from frameworks.files.source import StoredArray
 from frameworks.files.stored import StoredCell
+from frameworks.files.views import widened
 from frameworks.layouts import CUDNN, KERAS, Layout
 from frameworks.spec import GATES, CellName, RecurrentSpec
 
@@ -123,21 +124,34 @@ def read_cell(
         recurrent_activation=_recurrent_activation(cell, config, version, answers),
         reset_after=_reset_after(name, cell, config, arrays, answers),
     )
-    named = dict(zip(("kernel", "recurrent_kernel", "bias"), arrays, strict=False))
+    named = dict(zip(("kernel", "recurrent_kernel", "bias"), map(_in_single, arrays), strict=False))
     rates = {rate: answers.get(rate, config.get(rate) or 0.0) for rate in ("dropout", "recurrent_dropout")}
     return StoredCell(spec, layout, MappingProxyType(named), **rates)
 
 
 def _dtype(name: str, arrays: Sequence[StoredArray]) -> Any:
-    (dtype, *others) = dict.fromkeys(array.dtype.name for array in arrays)
+    (dtype, *others) = dict.fromkeys(_in_single(array).dtype.name for array in arrays)
     if others or dtype not in ("float32", "float64"):
         raise _contradiction(
             name,
-            "be float32 or float64",
+            "be float32 or float64, or float16 or bfloat16, which float32 holds",
             f"are {', '.join([dtype, *others])}",
-            "Save the model in float32: halves are not read",
+            "Save the model in one of them",
         )
     return dtype
+
+
+def _in_single(array: StoredArray) -> StoredArray:
+    return widened(array, "float16") if array.dtype.name == "float16" else array
+
+
+def policy_of(config: Mapping[str, Any]) -> str:
+    """Name the dtype policy of a cell, "" where its config has none; Keras writes a name alone, or a policy object."""
+    said = config.get("dtype")
+    if isinstance(said, Mapping):
+        inner = said.get("config")
+        said = inner.get("name") if isinstance(inner, Mapping) else None
+    return said if isinstance(said, str) else ""
 
 
 def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Version, answers: Mapping[str, Any]) -> str:
@@ -155,10 +169,20 @@ def _activation(value: Any, version: Version) -> str:
         if value.get("registered_name") == "gatewise>OfFamily" and isinstance(value.get("config"), Mapping):
             return str(value["config"].get("name"))
         package, _, own = str(value.get("config")).rpartition(">")
-        return own if package == "gatewise" else f"the file's own function {value.get('config', value.get('class_name'))!r}"
+        return own if package == "gatewise" else words_of(value)
     package, _, name = str(value).rpartition(">")
     renamed = KERAS2_NAMES if version.is_keras2 else _ALIASES
     return {**_ALIASES, **renamed}.get(name, name) if package in ("", "gatewise") else str(value)
+
+
+def words_of(activation: Any) -> str:
+    """Say what an activation is that has no name here: a function or a layer of its own, or a lambda's code."""
+    if not isinstance(activation, Mapping):
+        return repr(activation)[:100]
+    if isinstance(activation.get("config"), str):
+        return f"the file's own function {activation['config'][:100]!r}"
+    kind = str(activation.get("class_name", "__lambda__"))
+    return "the code of a lambda, which is not run" if kind == "__lambda__" else f"a layer {kind[:100]}"
 
 
 def _reset_after(

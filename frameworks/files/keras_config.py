@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from frameworks.files.keras_masks import Masks, tensors_in
 from frameworks.files.source import damaged
 
 Config = Mapping[str, Any]
@@ -15,33 +17,6 @@ Locate = Callable[[str, str, int], str]
 
 MAX_DEPTH = 32
 
-_PASSES_MASKS = frozenset(
-    (
-        *(
-            "Activation",
-            "ActivityRegularization",
-            "Add",
-            "AlphaDropout",
-            "Average",
-            "BatchNormalization",
-            "Concatenate",
-            "Dense",
-        ),
-        *(
-            "Dropout",
-            "ELU",
-            "GaussianDropout",
-            "GaussianNoise",
-            "LayerNormalization",
-            "LeakyReLU",
-            "Masking",
-            "Maximum",
-            "Minimum",
-        ),
-        *("Multiply", "PReLU", "ReLU", "Softmax", "SpatialDropout1D", "Subtract", "ThresholdedReLU", "UnitNormalization"),
-    )
-)
-"""Keras's own layers without a step of time of their own, which hand on the mask that they are given."""
 _MODELS = ("Sequential", "Model", "Functional")
 
 
@@ -54,6 +29,7 @@ class Node:
         class_name: without a package before it.
         config: the arguments of its constructor.
         place: of its variables in a file that keeps them by class and number.
+        home: their place in a file that Keras 3 writes of the same model.
         top: the name of the layer of the outermost model that it lies in, by which older files keep them.
         trainable: whether all that it lies in is, which the order of weights in older files depends on.
         wrappers: the classes that run it otherwise than once a call: TimeDistributed.
@@ -64,25 +40,27 @@ class Node:
     class_name: str
     config: Config
     place: str
+    home: str
     top: str
     trainable: bool
     wrappers: tuple[str, ...]
     mask: str
 
 
-def walk(model: Config, file: str, locate: Locate) -> list[Node]:
+def walk(model: Config, file: str, locate: Locate, *, keras2: bool) -> list[Node]:
     """Give all layers of a model, those of models within it in their place.
 
     Args:
         model: what Keras wrote of it: class_name and config.
         file: what messages call the file.
         locate: tells where the file keeps a layer.
+        keras2: whether Keras 2 wrote it, which hands masks on otherwise.
 
     Raises:
         GatewiseError: for an architecture that is none.
     """
-    outermost = Node("", class_of(model, file), config_of(model, file), "", "", trainable=True, wrappers=(), mask="")
-    return list(_walk_model(outermost, file, locate, 0))
+    outermost = Node("", class_of(model, file), config_of(model, file), "", "", "", trainable=True, wrappers=(), mask="")
+    return list(_walk_model(outermost, _Walk(file, locate, keras2), (), 0))
 
 
 def class_of(entry: Any, file: str) -> str:
@@ -108,79 +86,73 @@ def snake(class_name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", class_name)).lower()
 
 
-def _walk_model(model: Node, file: str, locate: Locate, depth: int) -> Iterator[Node]:
+@dataclass(frozen=True)
+class _Walk:
+    """What is the same for all layers of an architecture."""
+
+    file: str
+    locate: Locate
+    keras2: bool
+
+
+def numbered(class_name: str, number: int) -> str:
+    """Name the group of variables of the `number`th layer of a class, as Keras does."""
+    return f"{snake(class_name)}_{number}" if number else snake(class_name)
+
+
+def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str]]:
+    """Yield the layers of a model, and return the masks of its outputs."""
     if depth > MAX_DEPTH:
-        raise damaged(f"the architecture in {file}", f"nests models more than {MAX_DEPTH} deep")
+        raise damaged(f"the architecture in {walk.file}", f"nests models more than {MAX_DEPTH} deep")
     entries = model.config.get("layers", ())
     if not isinstance(entries, list):
-        raise damaged(f"the architecture in {file}", "has layers that are no list")
-    counts: dict[str, int] = {}
-    masks: dict[str, str] = {}
-    before = model.mask
+        raise damaged(f"the architecture in {walk.file}", "has layers that are no list")
+    counts, homes = Counter[str](), Counter[str]()
+    masks, ports = Masks(inputs, walk.keras2), [name for name, _ in tensors_in(model.config.get("input_layers"))]
+    chained: Sequence[str] = inputs
     for entry in entries:
-        kind, config = class_of(entry, file), config_of(entry, file)
-        name = str(config.get("name", entry.get("name", f"{snake(kind)}_{len(masks)}")))
-        number = counts[snake(kind)] = counts.get(snake(kind), -1) + 1
-        sources = _sources(entry.get("inbound_nodes"), masks)
-        mask = next(filter(None, sources), "") if "inbound_nodes" in entry and kind != "InputLayer" else before
+        kind, config = class_of(entry, walk.file), config_of(entry, walk.file)
+        name = str(config.get("name", entry.get("name", f"{snake(kind)}_{len(masks.after)}")))
+        own, modern = snake(kind), kind.removeprefix("CuDNN")
+        before = masks.before(entry, name, ports) if "inbound_nodes" in entry else chained
         node = Node(
             name=f"{model.name}/{name}" if model.name else name,
             class_name=kind,
             config=config,
-            place=locate(model.place, kind, number),
+            place=walk.locate(model.place, kind, counts[own]),
+            home=f"{model.home}/layers/{numbered(modern, homes[snake(modern)])}".lstrip("/"),
             top=model.top or name,
             trainable=model.trainable and config.get("trainable", True) is not False,
             wrappers=model.wrappers,
-            mask=mask,
+            mask=next(iter(before), "") if masks.given(entry) else "",
         )
-        before = masks[name] = _mask_after(node)
-        yield from _unwrap(node, file, locate, depth + 1)
+        within = yield from _unwrap(node, walk, before, depth + 1)
+        counts[own] += 1
+        homes[snake(modern)] += 1
+        chained = masks.after[name] = masks.pass_on(entry, name, config, before) if within is None else within
+    return masks.outputs(model.config)
 
 
-def _unwrap(node: Node, file: str, locate: Locate, depth: int) -> Iterator[Node]:
+def _unwrap(node: Node, walk: _Walk, before: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str] | None]:
+    """Yield a layer, or those of the model that it is; return the masks of a model's outputs, None for one layer."""
     if depth > MAX_DEPTH:
-        raise damaged(f"the architecture in {file}", f"nests layers more than {MAX_DEPTH} deep")
+        raise damaged(f"the architecture in {walk.file}", f"nests layers more than {MAX_DEPTH} deep")
     if node.class_name == "TimeDistributed":
         inner = node.config.get("layer")
         wrapped = Node(
             name=node.name,
-            class_name=class_of(inner, file),
-            config=config_of(inner, file),
+            class_name=class_of(inner, walk.file),
+            config=config_of(inner, walk.file),
             place=f"{node.place}/layer",
+            home=f"{node.home}/layer",
             top=node.top,
-            trainable=node.trainable and config_of(inner, file).get("trainable", True) is not False,
+            trainable=node.trainable and config_of(inner, walk.file).get("trainable", True) is not False,
             wrappers=(*node.wrappers, node.class_name),
             mask="",
         )
-        yield from _unwrap(wrapped, file, locate, depth + 1)
+        yield from _unwrap(wrapped, walk, (), depth + 1)
     elif node.class_name in _MODELS or isinstance(node.config.get("layers"), list):
-        yield from _walk_model(node, file, locate, depth)
+        return (yield from _walk_model(node, walk, before, depth))
     else:
         yield node
-
-
-def _mask_after(node: Node) -> str:
-    """Tell what masks a layer's output: the source of the mask, or nothing."""
-    name = node.name.rpartition("/")[2]
-    if node.class_name == "Masking":
-        return f"{name} (Masking of {node.config.get('mask_value', 0.0)!r})"
-    if node.class_name == "Embedding":
-        return f"{name} (mask_zero)" if node.config.get("mask_zero") is True else ""
-    inner = node.config.get("layer")
-    flags = inner.get("config", {}) if node.class_name == "Bidirectional" and isinstance(inner, Mapping) else node.config
-    passes = node.class_name in _PASSES_MASKS or (isinstance(flags, Mapping) and flags.get("return_sequences") is True)
-    return node.mask if passes or node.class_name in ("InputLayer", "TimeDistributed", *_MODELS) else ""
-
-
-def _sources(inbound: Any, masks: Mapping[str, str]) -> list[str]:
-    """Give the masks of the layers whose outputs a layer reads, in any version's way of writing that down."""
-    found, waiting = [], [inbound]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            if one and isinstance(one[0], str) and one[0] in masks:
-                found.append(masks[one[0]])
-            waiting.extend(reversed(one))
-        elif isinstance(one, Mapping):
-            waiting.extend(reversed(list(one.values())))
-    return found
+    return None

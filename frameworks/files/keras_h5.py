@@ -63,7 +63,10 @@ def _read_by_name(file: H5File, root: str, architecture: Config | None, name: st
     named = {layer: dict(_weights_of(file, f"{root}/{layer}".strip("/"), name)) for layer in _names(attributes["layer_names"])}
     if architecture is None:
         return list(read_bare(named, reading))
-    return [*_read_described(walk(architecture, name, lambda *_: ""), named, reading), *_read_further(file, root, named, name)]
+    return [
+        *_read_described(walk(architecture, name, lambda *_: "", keras2=version.is_keras2), named, reading),
+        *_read_further(file, root, named, name),
+    ]
 
 
 def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Layers:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from frameworks.activations import KERAS2_NAMES
 from frameworks.files.answers import KERAS_FLAGS, Answers
-from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, read_cell
-from frameworks.files.keras_config import Config, Node, class_of, config_of, snake
+from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, policy_of, read_cell, words_of
+from frameworks.files.keras_config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras_others import read_other
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray, damaged
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.options import KerasOptions
+
+OLD = "_layer_checkpoint_dependencies"
+"""Where Keras 2.12 and 2.13 keep the layers of a model, in place of `layers`."""
 
 
 class Weights(Protocol):
@@ -80,6 +84,9 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
     """
     own = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
     if not own and not _looks_recurrent(node, weights):
+        said = node.config.get("activation")
+        if reading.version.is_keras2 and isinstance(said, str) and said in KERAS2_NAMES:
+            node = replace(node, config={**node.config, "activation": KERAS2_NAMES[said]})
         return read_other(node, weights.all())
     try:
         return _read_recurrent(node, weights, reading)
@@ -116,8 +123,9 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
         class_name=node.class_name,
         cells=cells,
         options=_options(node, flags, cells, answers, stacked=_is_stacked(flags), version=reading.version),
-        warnings=tuple(_warnings(node, cells, reading)),
+        warnings=(*_warnings(node, cells, reading), *_halves(cells, [cell.config for own, _ in directions for cell in own])),
         mask=node.mask,
+        place=node.home,
     )
 
 
@@ -147,7 +155,7 @@ def _cells(class_name: str, config: Config, place: str, file: str) -> Iterator[_
     for entry in entries:
         kind = class_of(entry, file)
         number = counts[snake(kind)] = counts.get(snake(kind), -1) + 1
-        yield _Cell(kind, config_of(entry, file), f"{place}cell/cells/{snake(kind)}{f'_{number}' if number else ''}")
+        yield _Cell(kind, config_of(entry, file), f"{place}cell/cells/{numbered(kind, number)}")
 
 
 def _is_stacked(config: Config) -> bool:
@@ -162,7 +170,7 @@ def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, answ
     odd = odd_activation(cell.config, reading.version, answers)
     if odd:
         raise _NotUnderstoodError(
-            f"its {odd} is {cell.config.get(odd)!r}, which has no name here; "
+            f"its {odd} is {words_of(cell.config.get(odd))}, which has no name here; "
             f"say what stands for it with options={{{node.name!r}: {{{odd!r}: ...}}}}."
         )
     return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, answers)
@@ -217,3 +225,13 @@ def _warnings(node: Node, cells: tuple[tuple[StoredCell, ...], ...], reading: Re
         yield "its weights are in CuDNN's layout, though the architecture does not say so."
     if node.mask and node.class_name == "Bidirectional" and reading.version.is_keras2 and reading.version.numbers < (2, 3):
         yield "Keras before 2.3 repeated the last output at masked steps of Bidirectional, where later ones give zeros."
+
+
+def _halves(cells: tuple[tuple[StoredCell, ...], ...], configs: Sequence[Config]) -> Iterator[str]:
+    """Say what was of half precision: the weights, or with a mixed policy the arithmetic alone."""
+    kinds = {getattr(array, "was", "") for row in cells for cell in row for array in cell.arrays.values()}
+    for half in sorted(kinds - {""}):
+        yield f"its weights are {half}, given in float32, which holds them exactly; Keras computed in {half}."
+    for policy in sorted({policy_of(config) for config in configs}):
+        if policy.startswith("mixed_"):
+            yield f"its dtype policy is {policy}: Keras computed in {policy.removeprefix('mixed_')}; it is given in float32."

@@ -63,4 +63,5 @@ def read_other(node: Node, arrays: Mapping[str, StoredArray], why: str = "") -> 
         known=known or not arrays,
         wrappers=node.wrappers,
         warnings=tuple(warnings),
+        place=node.home,
     )

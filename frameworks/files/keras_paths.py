@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from frameworks.files.h5 import H5File
 from frameworks.files.keras_bare import read_bare_paths
-from frameworks.files.keras_config import Config, Locate, snake, walk
-from frameworks.files.keras_layers import Reading, read_layer
+from frameworks.files.keras_config import Config, Locate, numbered, snake, walk
+from frameworks.files.keras_layers import OLD, Reading, read_layer
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
 from frameworks.files.stored import StoredLayer
 
-_OLD = "_layer_checkpoint_dependencies"
 Layers = list[StoredLayer | OtherLayer]
 
 
@@ -25,7 +24,7 @@ def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> 
     """Read a file whose variables lie by class and number, with its architecture or without."""
     if architecture is None or not _lists_layers(architecture):
         return list(read_bare_paths(file, reading))
-    nodes = walk(architecture, reading.file, locator(file))
+    nodes = walk(architecture, reading.file, locator(file), keras2=reading.version.is_keras2)
     nodes = [node for node in nodes if node.class_name != "InputLayer"]
     found: Layers = [read_layer(node, PathWeights(file, node.place), reading) for node in nodes]
     places = [f"{node.place}/" for node in nodes]
@@ -44,26 +43,23 @@ def locator(file: H5File) -> Locate:
 
     def locate(parent: str, class_name: str, number: int) -> str:
         place = f"{parent}/" if parent else ""
-        if f"{place}{_OLD}" in file.groups and f"{place}layers" not in file.groups:
-            return f"{place}{_OLD}/{_ranked(file, f'{place}{_OLD}', snake(class_name), number)}"
-        return f"{place}layers/{_numbered(snake(class_name), number)}"
+        if f"{place}{OLD}" in file.groups and f"{place}layers" not in file.groups:
+            return f"{place}{OLD}/{_ranked(file, f'{place}{OLD}', class_name, number)}"
+        return f"{place}layers/{numbered(class_name, number)}"
 
     return locate
 
 
-def _numbered(name: str, number: int) -> str:
-    return f"{name}_{number}" if number else name
-
-
-def _ranked(file: H5File, container: str, name: str, number: int) -> str:
+def _ranked(file: H5File, container: str, class_name: str, number: int) -> str:
     """Give the name of the group that is the `number`th of its class."""
+    name = snake(class_name)
     there = [
         (int(rest or 0), group)
         for group in (path[len(container) + 1 :] for path in file.groups if path.startswith(f"{container}/"))
         for rest in [group.removeprefix(name).removeprefix("_")]
         if "/" not in group and group.startswith(name) and (rest.isdecimal() or not rest)
     ]
-    return sorted(there)[number][1] if number < len(there) else _numbered(name, number)
+    return sorted(there)[number][1] if number < len(there) else numbered(class_name, number)
 
 
 def _lists_layers(architecture: Config) -> bool:

@@ -27,6 +27,7 @@ class OtherLayer:
         known: whether the arrays' names and meaning are Keras's or torch's own for that kind.
         wrappers: the classes that run it otherwise than once a call: TimeDistributed.
         warnings: what to beware of, such as why a recurrent layer was not understood.
+        place: where Keras 3 keeps the variables of this layer of the model that it is from; empty where that is not known.
     """
 
     name: str
@@ -36,6 +37,7 @@ class OtherLayer:
     known: bool = False
     wrappers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    place: str = ""
 
     @property
     def arrays(self) -> dict[str, Array]:

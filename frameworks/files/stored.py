@@ -70,6 +70,7 @@ class StoredLayer:
         warnings: what the file does not say and was assumed, and what to beware of.
         mask: what masks its input, as in "embedding (mask_zero)"; empty where nothing does or the file does not say.
         arguments: of the constructor of a torch module, beside those that the spec has: `batch_first`, `dropout`, `proj_size`.
+        place: where Keras 3 keeps the variables of this layer of the model that it is from; empty where that is not known.
     """
 
     name: str
@@ -80,6 +81,7 @@ class StoredLayer:
     warnings: tuple[str, ...] = ()
     mask: str = ""
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    place: str = ""
 
     batch_size = None
     notes: tuple[str, ...] = ()

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from frameworks.files.naming import keras_kind
 from frameworks.files.others import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.writing.keras_layout import as_keras, class_in_keras, keras_arrays
+from frameworks.files.writing.keras_beside import Rebuilt, Shape, rebuild
+from frameworks.files.writing.keras_layout import as_keras, class_in_keras
 from frameworks.files.writing.plan import Layer, Written
-from frameworks.files.writing.tensors import Tensor
 from frameworks.keras.building import untouched_random
 from frameworks.registry import quiet_stderr
-
-_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
-    "Embedding": ("mask_zero",),
-    "Dense": ("activation",),
-    "Conv1D": ("strides", "padding", "dilation_rate", "groups", "activation"),
-    "Conv2D": ("strides", "padding", "dilation_rate", "groups", "activation"),
-    "LayerNormalization": ("epsilon",),
-    "BatchNormalization": ("momentum", "epsilon"),
-}
-"""What is taken from a file's config of the layers that are rebuilt: plain values, which nothing can be run by."""
 
 
 def write(path: Path, layers: list[Layer]) -> list[Written]:
@@ -35,24 +24,25 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     Raises:
         GatewiseError: for a recurrent layer that Keras has not, or would not build.
     """
-    built: list[Any] = []
+    built: list[tuple[Any, Sequence[Shape], str]] = []
     written = []
     for layer in layers:
         if isinstance(layer, StoredLayer):
             for one in as_keras(layer):
                 native, spec = one.emulate("keras"), one.cells[0][0].spec
                 native.name = _plain_name(one.name)
-                built.append((native, (None, spec.input_size), spec.dtype))
+                built.append((native, [(None, spec.input_size)], spec.dtype))
                 beware = ("its two biases are in the file as their sum",) * _sums_biases(layer)
                 written.append(Written(layer.name, layer.class_name, class_in_keras(one), native.name, beware))
         else:
-            found = _beside(layer)
-            built += [found] if found else []
+            with untouched_random():
+                found = rebuild(layer, _plain_name(layer.name))
+            built += [] if isinstance(found, str) else [found[:3]]
             written.append(_tell(layer, found))
     with untouched_random(), quiet_stderr():
-        inputs = [keras.Input(shape, dtype=dtype) for _, shape, dtype in built]
-        outputs = [native(each) for (native, _, _), each in zip(built, inputs, strict=True)]
-        keras.Model(inputs, outputs).save(path)
+        inputs = [[keras.Input(shape, dtype=dtype) for shape in reads] for _, reads, dtype in built]
+        outputs = [native(each if len(each) > 1 else each[0]) for (native, _, _), each in zip(built, inputs, strict=True)]
+        keras.Model([one for each in inputs for one in each], outputs).save(path)
     return written
 
 
@@ -61,52 +51,13 @@ def _sums_biases(layer: StoredLayer) -> bool:
     return layer.origin == "pytorch" and spec.cell != "gru" and spec.bias
 
 
-def _beside(layer: OtherLayer) -> tuple[Any, tuple[int | None, ...], str] | None:
-    """Build a layer that is not recurrent, with the shape and dtype of its input; None for one that is not known so well."""
-    found, kind = keras_arrays(layer), keras_kind(layer.kind)
-    if not found or kind not in _ARGUMENTS or layer.wrappers:
-        return None
-    arrays = {name: _read(tensor) for name, tensor in found.items()}
-    main = next(iter(arrays.values()))
-    said = layer.config.get("keras", {}).get("config", {}) if "keras" in layer.config else layer.config
-    arguments = {name: said[name] for name in _ARGUMENTS[kind] if _is_plain(said.get(name))}
-    native = getattr(keras.layers, kind)(
-        **arguments, **_sizes(kind, arrays), name=_plain_name(layer.name), dtype=main.dtype.name
-    )
-    reads = {"Embedding": (None,), "Conv1D": (None, *main.shape[1:2]), "Conv2D": (None, None, *main.shape[2:3])}
-    shape = reads.get(kind, (None, main.shape[0]))
-    native.build((None, *shape))
-    native.set_weights(list(arrays.values()))
-    return native, shape, "int32" if kind == "Embedding" else main.dtype.name
-
-
 def _plain_name(name: str) -> str:
     """Give a name that Keras allows and verification knows."""
     return name.replace("/", "_").replace(".", "_")
 
 
-def _sizes(kind: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    main = next(iter(arrays.values()))
-    if kind == "Embedding":
-        return {"input_dim": main.shape[0], "output_dim": main.shape[1]}
-    if kind.endswith("Normalization"):
-        return {"scale": "gamma" in arrays, "center": "beta" in arrays}
-    sizes = {"use_bias": "bias" in arrays, "units" if kind == "Dense" else "filters": main.shape[-1]}
-    return sizes if kind == "Dense" else {**sizes, "kernel_size": main.shape[:-2]}
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, str)) or (
-        isinstance(value, (list, tuple)) and all(isinstance(each, int) for each in value)
-    )
-
-
-def _read(tensor: Tensor) -> Any:
-    return np.concatenate([block.reshape(-1) for block in tensor.blocks()]).reshape(tensor.shape)
-
-
-def _tell(layer: OtherLayer, found: tuple[Any, Any, str] | None) -> Written:
-    if found is None:
-        why = "it has no arrays" if not layer.stored else "how Keras would build it is not known"
-        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {why}",))
-    return Written(layer.name, layer.kind, type(found[0]).__name__, found[0].name)
+def _tell(layer: OtherLayer, found: Rebuilt | str) -> Written:
+    if isinstance(found, str):
+        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {found}",))
+    kind = " of ".join([*layer.wrappers, keras_kind(layer.kind)])
+    return Written(layer.name, layer.kind, kind, found.native.name, found.beware)

@@ -51,13 +51,15 @@ def layers_of(given: Mapping[str, Any]) -> list[Layer]:
         raise InvalidTypeError.because(
             "layers", must="be a mapping from name to layer", but=f"is {type(given).__name__}", remedy="Write {'lstm': layer}."
         )
+    whole = isinstance(given, Checkpoint)
     beside = given.others if isinstance(given, Checkpoint) else {}
-    return [_named(name, layer) for name, layer in (*given.items(), *beside.items())]
+    return [_named(name, layer, whole=whole) for name, layer in (*given.items(), *beside.items())]
 
 
-def _named(name: str, layer: Any) -> Layer:
+def _named(name: str, layer: Any, *, whole: bool) -> Layer:
     if isinstance(layer, (StoredLayer, OtherLayer)):
-        return replace(layer, name=name)
+        # Some layers of a model are a model of their own, in which they have other places.
+        return replace(layer, name=name, place=layer.place if whole else "")
     return _held(name, registry.adapt(layer))
 
 

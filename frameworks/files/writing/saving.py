@@ -36,7 +36,9 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
 
     The first four have torch's layout and names, and beside them what the weights mean, so that `open_checkpoint` gives the
     layers back as they are. What torch.nn computes is named so that its modules load it; what it does not is named otherwise.
-    A .weights.h5 file is what Keras's `load_weights` reads into a model of these layers in this order; it holds weights alone.
+    A .weights.h5 file is what Keras's `load_weights` reads; it holds weights alone. That of a whole checkpoint of a Keras model
+    fits a model of the same architecture, with models and wrappers within it; that of anything else, a model of these layers in
+    this order. A .keras file is one model in which each layer reads an input of its own.
     The file is complete before it takes the place of one that was there.
 
     Args:

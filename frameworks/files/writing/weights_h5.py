@@ -11,7 +11,14 @@ import h5py
 from frameworks.files.naming import keras_kind
 from frameworks.files.others import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.writing.keras_layout import Placing, as_keras, cell_places, cell_variables, class_in_keras, keras_arrays
+from frameworks.files.writing.keras_layout import (
+    Placing,
+    as_keras,
+    cell_places,
+    cell_variables,
+    class_in_keras,
+    variables_beside,
+)
 from frameworks.files.writing.plan import Layer, Written
 from frameworks.files.writing.tensors import Tensor
 from frameworks.options import KerasOptions
@@ -27,20 +34,19 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     Raises:
         NoCounterpartError: for a recurrent layer that Keras has not.
     """
-    placing, written = Placing({}), []
+    placing, written = Placing(layers), []
     groups: Groups = {}
     for layer in layers:
         if isinstance(layer, StoredLayer):
             for one in as_keras(layer):
-                place = placing.of(class_in_keras(one))
+                place = placing.of(one, class_in_keras(one))
                 groups[place] = (one.name, {})
                 groups |= {f"{place}/{way}": ("", cell_variables(cell)) for way, cell in cell_places(one)}
                 written.append(Written(layer.name, layer.class_name, class_in_keras(one), place, tuple(_beware(layer, one))))
         else:
-            found = keras_arrays(layer)
+            found = variables_beside(layer)
             place = _place_beside(layer, placing) if found else ""
-            if found:
-                groups[place] = (layer.name, found)
+            groups |= {f"{place}/{within}".rstrip("/"): ("" if within else layer.name, each) for within, each in found.items()}
             written.append(tell_beside(layer, place))
     # It is locked already, by us.
     with h5py.File(path, "w", locking=False) as file:
@@ -54,8 +60,9 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
 
 
 def _place_beside(layer: OtherLayer, placing: Placing) -> str:
-    kind = keras_kind(layer.kind)
-    return f"{placing.of(layer.wrappers[0])}/layer" if layer.wrappers else placing.of(kind)
+    if layer.wrappers:
+        return placing.of(layer, layer.wrappers[0], "/layer")
+    return placing.of(layer, keras_kind(layer.kind) or layer.kind or "Layer")
 
 
 def tell_beside(layer: OtherLayer, place: str) -> Written:
@@ -63,7 +70,7 @@ def tell_beside(layer: OtherLayer, place: str) -> Written:
     if not place:
         why = "it has no arrays" if not layer.stored else "what its arrays mean to Keras is not known"
         return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {why}",))
-    return Written(layer.name, layer.kind, " of ".join([*layer.wrappers, keras_kind(layer.kind)]), place)
+    return Written(layer.name, layer.kind, " of ".join([*layer.wrappers, keras_kind(layer.kind) or layer.kind]), place)
 
 
 def _write_variable(group: h5py.Group, name: str, tensor: Tensor) -> None:

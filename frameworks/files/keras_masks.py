@@ -1,0 +1,156 @@
+"""What masks the input of each layer of an architecture, as Keras hands masks on from layer to layer.
+
+Source: keras/src/layers/layer.py (`_set_mask_metadata`) and each layer's `compute_mask`; of Keras 2,
+tf_keras/src/engine/base_layer.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+_MERGES = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
+_PASS = frozenset(
+    (
+        *("Activation", "ActivityRegularization", "AdditiveAttention", "AlphaDropout", "Attention", "BatchNormalization"),
+        *("Dense", "Dropout", "ELU", "GaussianDropout", "GaussianNoise", "GroupNormalization", "InputLayer"),
+        *("LayerNormalization", "LeakyReLU", "MultiHeadAttention", "PReLU", "ReLU", "Softmax", "SpatialDropout1D"),
+        *("SpatialDropout2D", "SpatialDropout3D", "ThresholdedReLU", "TimeDistributed", "UnitNormalization"),
+    )
+)
+"""Keras's layers that hand on the mask of what they read first."""
+_PASS_IN_KERAS_3 = frozenset(("GroupQueryAttention", "Identity", "Normalization", "Rescaling"))
+
+Tensor = tuple[str, int]
+"""A layer's name and which of its outputs."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer.
+
+    Args:
+        reads: what it reads first.
+        mask: the tensor that it is given as its mask, if any.
+        stated: whether it is given states: Keras 3 then gives a layer no mask but one that is handed to it, though what
+            masks its input goes on to the next layer.
+    """
+
+    reads: tuple[Tensor, ...]
+    mask: Tensor | None = None
+    stated: bool = False
+
+
+def calls_of(entry: Mapping[str, Any]) -> Iterator[Call]:
+    """Yield the calls of a layer, in any version's way of writing them down."""
+    nodes = entry.get("inbound_nodes")
+    for node in nodes if isinstance(nodes, list) else ():
+        if isinstance(node, Mapping):  # Keras 3: args and kwargs, tensors within
+            args, said = node.get("args"), node.get("kwargs")
+            kwargs = said if isinstance(said, Mapping) else {}
+            mask, stated = kwargs.get("mask"), any(tensors_in(kwargs.get("initial_state")))
+            reads = tuple(tensors_in(args[:1] if isinstance(args, list) else []))
+            yield Call(reads, _first(mask), stated=stated and mask is None)
+        else:  # Keras 2: [name, call, output, kwargs] of each tensor that is read
+            said = _kwargs(node)
+            yield Call(tuple(tensors_in(node)), _first(said.get("mask")) if isinstance(said, Mapping) else None)
+
+
+def _first(value: Any) -> Tensor | None:
+    return next(tensors_in(value), None)
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors that a list, nested as it may be, refers to, as Keras of any version writes them."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            config = one.get("config")
+            waiting.append(config.get("keras_history") if isinstance(config, Mapping) else list(one.values()))
+        elif isinstance(one, (list, tuple)):
+            if one and isinstance(one[0], str):
+                yield one[0], one[2] if len(one) > 2 and isinstance(one[2], int) else 0
+            else:
+                waiting.extend(reversed(one))
+
+
+def _kwargs(node: Any) -> Any:
+    """Give the keywords of a call of Keras 2, which stand behind its first tensor."""
+    while isinstance(node, list) and node and isinstance(node[0], list):
+        node = node[0]
+    return node[3] if isinstance(node, list) and len(node) > 3 else None
+
+
+@dataclass
+class Masks:
+    """The masks within one model.
+
+    Args:
+        inputs: of what the model is called with, in order; "" where there is none.
+        keras2: whether Keras 2 wrote it.
+    """
+
+    inputs: Sequence[str]
+    keras2: bool
+    after: dict[str, Sequence[str]] = field(default_factory=dict)
+
+    def before(self, entry: Mapping[str, Any], name: str, ports: Sequence[str]) -> list[str]:
+        """Give the masks of what a layer reads first; of several calls those of the first one that has any.
+
+        Args:
+            entry: of the layer.
+            name: of it.
+            ports: the names of the model's inputs, in order.
+        """
+        if name in ports:
+            return [self._of(self.inputs, ports.index(name))]
+        calls = [self._call(call) for call in calls_of(entry)]
+        return [next(filter(None, each), "") for each in zip_longest(*calls, fillvalue="")]
+
+    def given(self, entry: Mapping[str, Any]) -> bool:
+        """Tell whether a layer is given the mask of what it reads."""
+        return not any(call.stated for call in calls_of(entry))
+
+    def _call(self, call: Call) -> list[str]:
+        found = [self._of(self.after.get(name, ()), index) for name, index in call.reads]
+        if call.mask is not None and not any(found[:1]):
+            return [f"{call.mask[0]} (given as its mask)", *found[1:]]
+        return found
+
+    def outputs(self, config: Mapping[str, Any]) -> list[str]:
+        """Give the masks of a model's outputs."""
+        if "output_layers" not in config:
+            return list(self.after[next(reversed(self.after))][:1]) if self.after else []
+        return [self._of(self.after.get(name, ()), index) for name, index in tensors_in(config["output_layers"])]
+
+    def pass_on(self, entry: Mapping[str, Any], name: str, config: Mapping[str, Any], before: Sequence[str]) -> Sequence[str]:
+        """Give the masks of a layer's outputs, one layer alone.
+
+        Args:
+            entry: of the layer.
+            name: of it, for what says where a mask comes from.
+            config: of the layer.
+            before: the masks of what it reads first.
+        """
+        kind = str(entry.get("class_name")).rpartition(">")[2]
+        first = next(iter(before), "")
+        if not self.keras2 and "trainable" not in config and kind != "InputLayer":
+            return ()  # an operation of Keras 3, whose name may be a layer's
+        if kind == "Masking":
+            return (f"{name} (Masking of {config.get('mask_value', 0.0)!r})",)
+        if kind in ("Embedding", "ReversibleEmbedding"):
+            return (f"{name} (mask_zero)",) if config.get("mask_zero") is True else ()
+        if kind == "Concatenate" or (kind in _MERGES and (self.keras2 or all(before))):
+            return (next(filter(None, before), ""),)
+        inner = config.get("layer")
+        flags = inner.get("config", {}) if kind == "Bidirectional" and isinstance(inner, Mapping) else config
+        if isinstance(flags, Mapping) and flags.get("return_sequences") is True:
+            return (first,) * (1 + (kind == "Bidirectional" and config.get("merge_mode", "concat") is None))
+        return (first,) if kind in _PASS or (kind in _PASS_IN_KERAS_3 and not self.keras2) else ()
+
+    @staticmethod
+    def _of(masks: Sequence[str], index: int) -> str:
+        return masks[index] if 0 <= index < len(masks) else ""

@@ -1,0 +1,160 @@
+"""Weights written from a file of Keras load into the model that the file is of, and layers beside compute what they did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from frameworks.files import open_checkpoint, save_checkpoint
+
+
+def nested() -> Any:
+    """Build models within models, two layers of the same class and name in each, wrappers, and layers not known here."""
+    import keras
+
+    kinds = keras.layers
+
+    def inner(name: str) -> Any:
+        return keras.Sequential([keras.Input((6, 5)), kinds.LSTM(5, return_sequences=True, name="same")], name=name)
+
+    read = keras.Input((6, 5))
+    deeper = keras.Model(read, inner("first")(kinds.Bidirectional(kinds.GRU(5, return_sequences=True), merge_mode="sum")(read)))
+    inputs = keras.Input((6, 5))
+    x = inner("second")(deeper(kinds.LSTM(5, return_sequences=True, name="outer")(inputs)))
+    x = kinds.MultiHeadAttention(2, 3)(x, x)
+    x = kinds.TimeDistributed(kinds.Dense(5, activation="relu"), name="each")(x)
+    x = kinds.PReLU(shared_axes=[1], name="slopes")(kinds.LayerNormalization(epsilon=0.1, name="normal")(x))
+    x = kinds.AdditiveAttention(name="attention")([x, x])
+    return keras.Model(
+        inputs, kinds.RNN([kinds.GRUCell(3), kinds.LSTMCell(4)])(kinds.Conv1D(4, 3, padding="causal", name="conv")(x))
+    )
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    model, rng = nested(), np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.1, 0.6, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("through", ["", ".safetensors", ".weights.h5"])
+def test_keras_loads_the_weights_of_a_whole_model_into_it_models_within_it_too(
+    model: Any, tmp_path: Path, through: str
+) -> None:
+    model.save(tmp_path / "model.keras")
+    checkpoint = open_checkpoint(tmp_path / "model.keras")
+    if through:
+        save_checkpoint(tmp_path / f"between{through}", checkpoint)
+        checkpoint = open_checkpoint(tmp_path / f"between{through}")
+    save_checkpoint(tmp_path / "ported.weights.h5", checkpoint)
+    again = nested()
+    again.load_weights(tmp_path / "ported.weights.h5")
+    for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_some_layers_of_a_model_are_placed_as_a_model_of_their_own(model: Any, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.keras")
+    layer = open_checkpoint(tmp_path / "model.keras")["second/same"]
+    assert layer.place == "layers/sequential/layers/lstm"
+    (written,) = save_checkpoint(tmp_path / "one.weights.h5", {"same": layer})
+    assert written.place == "layers/lstm"
+
+
+def test_layers_of_one_name_in_two_models_are_two_layers_without_an_architecture(model: Any, tmp_path: Path) -> None:
+    model.save_weights(tmp_path / "model.weights.h5")
+    found = open_checkpoint(tmp_path / "model.weights.h5")
+    assert [len(found[name].cells) for name in ("same", "same (2)")] == [1, 1]
+    options: Any = found["rnn"].options
+    assert not options.bare_states  # it is Keras 3 that writes names, and that returns the states of cells in lists
+
+
+def test_layers_beside_that_keras_rebuilds_compute_what_they_did(model: Any, tmp_path: Path) -> None:
+    import keras
+
+    model.save(tmp_path / "model.keras")
+    save_checkpoint(tmp_path / "ported.keras", open_checkpoint(tmp_path / "model.keras"))
+    ported = keras.models.load_model(tmp_path / "ported.keras")
+    rng = np.random.default_rng(1)
+    for name in ("each", "slopes", "normal", "attention", "conv"):
+        x: Any = rng.normal(size=(2, 6, 5)).astype("float32")
+        x = [x, x[:, ::-1]] if name == "attention" else x
+        expected, found = (np.asarray(keras.ops.convert_to_numpy(each.get_layer(name)(x))) for each in (model, ported))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6, err_msg=name)
+
+
+def test_torch_s_modules_compute_in_keras_what_they_did(tmp_path: Path) -> None:
+    import keras
+    import torch
+    from torch import nn
+
+    modules = nn.ModuleDict(
+        {
+            "rnn": nn.GRU(5, 4),
+            "lin": nn.Linear(5, 3),
+            "ln": nn.LayerNorm(5),
+            "bn": nn.BatchNorm1d(5),
+            "conv": nn.Conv1d(5, 2, 3),
+        }
+    ).eval()
+    with torch.no_grad():
+        for tensor in [*modules.parameters(), *(each for each in modules.buffers() if each.is_floating_point())]:
+            tensor.uniform_(0.1, 1)
+    torch.save(modules.state_dict(), tmp_path / "model.pt")
+    written = save_checkpoint(tmp_path / "model.keras", open_checkpoint(tmp_path / "model.pt"))
+    assert {each.name for each in written if "epsilon=1e-05" in "".join(each.beware)} == {"ln", "bn"}
+    model = keras.models.load_model(tmp_path / "model.keras")
+    x = (np.random.default_rng(2).normal(size=(2, 6, 5)) * 0.02).astype("float32")  # small: an epsilon of 1e-3 would show
+    for name in ("lin", "ln", "bn", "conv"):
+        turned = (0, 2, 1) if name in ("bn", "conv") else (0, 1, 2)
+        with torch.no_grad():
+            expected = modules[name](torch.from_numpy(x.transpose(turned).copy())).numpy().transpose(turned)
+        found = np.asarray(keras.ops.convert_to_numpy(model.get_layer(name)(x)))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_bfloat16"])
+def test_halves_are_given_in_float32_exactly_and_said(policy: str, tmp_path: Path) -> None:
+    import keras
+    import ml_dtypes
+
+    kinds = keras.layers
+    plain: dict[str, Any] = {"dtype": policy, "recurrent_initializer": "glorot_uniform"}  # no backend has a QR of bfloat16
+    model = keras.Sequential(
+        [keras.Input((6, 5)), kinds.LSTM(4, return_sequences=True, name="half", **plain), kinds.GRU(3, name="whole")]
+    )
+    dtype = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}.get(policy, np.float32)
+    kernel = np.asarray(np.random.default_rng(3).normal(size=(5, 16)), dtype)
+    model.layers[0].cell.kernel.assign(kernel)
+    for file in ("model.keras", "model.weights.h5"):
+        (model.save if file.endswith("keras") else model.save_weights)(tmp_path / file)
+        checkpoint = open_checkpoint(
+            tmp_path / file, None if file == "model.keras" else {"keras_version": "3", **_config(model)}
+        )
+        layer = checkpoint["half"]
+        np.testing.assert_array_equal(layer.cells[0][0].arrays["kernel"].read(), kernel.astype(np.float32))
+        assert policy in layer.warnings[-1]
+        assert not checkpoint["whole"].warnings
+        save_checkpoint(tmp_path / "model.safetensors", checkpoint, force=True)
+        again: Any = open_checkpoint(tmp_path / "model.safetensors")["half"].convert("pytorch")
+        np.testing.assert_array_equal(again.weight_ih_l0.detach().numpy(), kernel.astype(np.float32).T)
+
+
+def _config(model: Any) -> dict[str, Any]:
+    import json
+
+    found: dict[str, Any] = json.loads(model.to_json())
+    return found
+
+
+def test_two_bytes_of_no_kind_are_bfloat16_and_other_opaque_arrays_are_not_read(tmp_path: Path, refused: Any) -> None:
+    path = tmp_path / "w.weights.h5"
+    with h5py.File(path, "w") as file:
+        for number, shape in enumerate(((5, 16), (4, 16), (16,))):
+            file.create_dataset(f"layers/lstm/cell/vars/{number}", data=np.zeros(shape, "V4"))
+    with refused():
+        open_checkpoint(path)
