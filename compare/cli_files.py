@@ -57,12 +57,12 @@ def _add_file(command: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run one of the commands and give its exit status."""
-    from frameworks.errors import GatewiseError
+    from frameworks.errors import GatewiseError, printable
 
     try:
         return {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
     except GatewiseError as error:
-        print(f"gatewise: {error}", file=sys.stderr)
+        print(f"gatewise: {printable(str(error))}", file=sys.stderr)
         return 2
 
 

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from frameworks.errors import InvalidValueError
+from frameworks.errors import InvalidValueError, printable
 from frameworks.files.answers import Answers, Options
 from frameworks.files.formats import find_format
 from frameworks.files.json_text import MAX_BYTES, read_json
@@ -62,7 +62,7 @@ class Checkpoint(Mapping[str, StoredLayer]):
 
     def __repr__(self) -> str:
         """Say what the file holds."""
-        return f"<{self.format} {self.path.name}: {', '.join(self._layers) or 'no recurrent layer'}>"
+        return printable(f"<{self.format} {self.path.name}: {', '.join(self._layers) or 'no recurrent layer'}>")
 
 
 class MissingLayerError(InvalidValueError, KeyError):
