@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from frameworks.files.naming import keras_kind
+from frameworks.files.naming import keras_kind, plain_name
 from frameworks.files.others import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.writing.keras_layout import as_keras, class_in_keras, keras_arrays
@@ -41,7 +42,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
         if isinstance(layer, StoredLayer):
             for one in as_keras(layer):
                 native, spec = one.emulate("keras"), one.cells[0][0].spec
-                native.name = _plain_name(one.name)
+                native.name = plain_name(one.name)
                 built.append((native, (None, spec.input_size), spec.dtype))
                 beware = ("its two biases are in the file as their sum",) * _sums_biases(layer)
                 written.append(Written(layer.name, layer.class_name, class_in_keras(one), native.name, beware))
@@ -67,22 +68,23 @@ def _beside(layer: OtherLayer) -> tuple[Any, tuple[int | None, ...], str] | None
     if not found or kind not in _ARGUMENTS or layer.wrappers:
         return None
     arrays = {name: _read(tensor) for name, tensor in found.items()}
+    with suppress(ValueError, TypeError, LookupError, AttributeError, ArithmeticError):  # Keras's, of a config that lies
+        return _build(layer, kind, arrays)
+    return None
+
+
+def _build(layer: OtherLayer, kind: str, arrays: Mapping[str, Any]) -> tuple[Any, tuple[int | None, ...], str]:
     main = next(iter(arrays.values()))
     said = layer.config.get("keras", {}).get("config", {}) if "keras" in layer.config else layer.config
     arguments = {name: said[name] for name in _ARGUMENTS[kind] if _is_plain(said.get(name))}
     native = getattr(keras.layers, kind)(
-        **arguments, **_sizes(kind, arrays), name=_plain_name(layer.name), dtype=main.dtype.name
+        **arguments, **_sizes(kind, arrays), name=plain_name(layer.name), dtype=main.dtype.name
     )
     reads = {"Embedding": (None,), "Conv1D": (None, *main.shape[1:2]), "Conv2D": (None, None, *main.shape[2:3])}
     shape = reads.get(kind, (None, main.shape[0]))
     native.build((None, *shape))
     native.set_weights(list(arrays.values()))
     return native, shape, "int32" if kind == "Embedding" else main.dtype.name
-
-
-def _plain_name(name: str) -> str:
-    """Give a name that Keras allows and verification knows."""
-    return name.replace("/", "_").replace(".", "_")
 
 
 def _sizes(kind: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +104,8 @@ def _is_plain(value: Any) -> bool:
 
 
 def _read(tensor: Tensor) -> Any:
-    return np.concatenate([block.reshape(-1) for block in tensor.blocks()]).reshape(tensor.shape)
+    blocks = [np.empty(0, tensor.dtype), *(block.reshape(-1) for block in tensor.blocks())]
+    return np.concatenate(blocks).reshape(tensor.shape)
 
 
 def _tell(layer: OtherLayer, found: tuple[Any, Any, str] | None) -> Written:

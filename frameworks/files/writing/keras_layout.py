@@ -61,7 +61,7 @@ def as_keras(layer: StoredLayer) -> list[StoredLayer]:
 def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
     """Give the arrays of a layer that is not recurrent in Keras's order and by its names; None where they are not known."""
     kind = keras_kind(layer.kind)
-    if not layer.known or not kind:
+    if not layer.known or not kind or not MODULES[kind].holds(layer.stored):
         return None
     found = {}
     for name, (there, axes) in MODULES[kind].arrays.items():
