@@ -174,7 +174,7 @@ def try_one(content: bytes, ending: str, number: int, dice: random.Random, folde
     """Read one mutation: "read", "refused", or what went wrong."""
     path = folder / f"mutated{ending}"
     path.write_bytes(dice.choice((mutate, lie))(content, dice))
-    began = time.monotonic()
+    began = time.process_time()  # h5 is given up by the clock, see `Server`
     try:
         with np.errstate(all="ignore"):
             read_all(path, number)
@@ -186,17 +186,16 @@ def try_one(content: bytes, ending: str, number: int, dice: random.Random, folde
             found = "refused"
     except Exception:  # noqa: BLE001  that is what is looked for
         return traceback.format_exc()
-    taken = time.monotonic() - began
+    taken = time.process_time() - began
     return found if taken < 3 * SECONDS else f"took {taken:.0f} s"
 
 
 def warm_up(contents: list[tuple[bytes, str]], folder: Path) -> None:
     """Do once all that is done with a file, so that what it takes to load is not counted as a mutation's."""
-    for content, ending in contents:
+    for turn, (content, ending) in enumerate(contents):
         path = folder / f"whole{ending}"
         path.write_bytes(content)
-        for turn in range(len(ENDINGS)):
-            read_all(path, turn * SELDOM)
+        read_all(path, turn * SELDOM)
 
 
 def main() -> int:

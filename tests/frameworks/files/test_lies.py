@@ -87,7 +87,7 @@ def test_what_is_printed_of_a_name_acts_on_no_terminal(name: str) -> None:
     )
 
 
-def test_a_long_name_widens_no_table(tmp_path: Path) -> None:
+def test_a_long_name_widens_no_table() -> None:
     assert len(table(("layer",), [["x" * 1_000_000], ["y"]])) < 500
     assert "y" * 90 in table(("layer",), [["y" * 90]])
 
@@ -120,7 +120,7 @@ def test_a_live_module_that_was_saved_is_emulated(tmp_path: Path, randomise: Any
         assert torch.equal(found[0], expected[0])
 
 
-ODD = {
+ODD: dict[str, tuple[dict[str, Any], dict[str, tuple[int, ...]], str]] = {
     "rank": ({}, {"kernel": (7,), "bias": (7,)}, "Dense"),
     "kernel": ({"strides": [0]}, {"kernel": (3, 5, 6), "bias": (6,)}, "Conv1D"),
     "activation": ({"activation": "os.system"}, {"kernel": (5, 6)}, "Dense"),
