@@ -58,7 +58,7 @@ def _add_file(command: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run one of the commands and give its exit status."""
-    from frameworks.errors import GatewiseError
+    from frameworks.errors import GatewiseError, printable
 
     try:
         status = {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
@@ -67,7 +67,7 @@ def run(given: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except GatewiseError as error:
-        print(f"gatewise: {error}", file=sys.stderr)
+        print(f"gatewise: {printable(str(error))}", file=sys.stderr)
         return 2
     return status
 

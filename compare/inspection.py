@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tabulate import tabulate
-
 from compare.numbered import together
+from compare.tables import beware, table
 from frameworks.counterparts import LAYER_NAMES, find_limits
-from frameworks.errors import NoCounterpartError
+from frameworks.errors import NoCounterpartError, printable
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
 from frameworks.options import KerasOptions
 
@@ -51,21 +50,15 @@ def render(found: Mapping[str, Any]) -> str:
     ]
     to = " and ".join(dict.fromkeys(layer["elsewhere"]["framework"] for layer in found["layers"]))
     headers = ("layer", "is", "sizes", "activations", "options", "mask", f"in {to}")
-    text = [f"{found['file']}: {found['format']}", tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True)]
+    text = [printable(f"{found['file']}: {found['format']}"), table(headers, rows)]
     alike: dict[tuple[str, str], list[str]] = {}
     for other in found["others"]:
         alike.setdefault((" in ".join([other["kind"] or "?", *other["wrappers"]]), _arrays(other)), []).append(other["name"])
     others = [(name, *row) for row, names in alike.items() for name in together(names)]
     if others:
-        text.append(tabulate(others, headers=("beside", "is", "arrays"), tablefmt="simple", disable_numparse=True))
-    beware: dict[str, list[str]] = {}
-    for each in (*found["layers"], *found["others"]):
-        for warning in each["warnings"]:
-            beware.setdefault(warning, []).append(each["name"])
-    if beware:
-        told = (f"- {', '.join(together(names))}: {warning}" for warning, names in beware.items())
-        text.append("\n".join(["Beware:", *told]))
-    return "\n\n".join(text)
+        text.append(table(("beside", "is", "arrays"), others))
+    warnings = ((each["name"], each["warnings"]) for each in (*found["layers"], *found["others"]))
+    return "\n\n".join([*text, *beware(warnings)])
 
 
 def _layer(layer: StoredLayer) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tabulate import tabulate
-
 from compare.numbered import together
-from frameworks.files import Checkpoint, Written
+from compare.tables import beware, shown_name, table
+from frameworks.errors import printable
+from frameworks.files import Checkpoint, OtherLayer, StoredLayer, Written
 
 
 def render(out: Path, written: Sequence[Written], checkpoint: Checkpoint) -> str:
@@ -23,19 +23,10 @@ def render(out: Path, written: Sequence[Written], checkpoint: Checkpoint) -> str
     for each in written:
         alike.setdefault((each.kind, each.becomes or "- not in the file"), []).append(each)
     rows = [row for (kind, becomes), layers in alike.items() for row in _rows(kind, becomes, layers)]
-    text = [
-        f"{out}: from {checkpoint.path.name}, {checkpoint.format}",
-        tabulate(rows, headers=("layer", "is", "becomes", "at"), tablefmt="simple", disable_numparse=True),
-    ]
-    beware: dict[str, dict[str, None]] = {}
-    for each in written:
-        own = checkpoint[each.name].warnings if each.name in checkpoint else checkpoint.others[each.name].warnings
-        for warning in (*each.beware, *own):
-            beware.setdefault(warning, {})[each.name] = None
-    if beware:
-        told = (f"- {', '.join(together(names))}: {warning}" for warning, names in beware.items())
-        text.append("\n".join(["Beware:", *told]))
-    return "\n\n".join(text)
+    found: dict[str, OtherLayer | StoredLayer] = {**checkpoint.others, **checkpoint}
+    warnings = ((each.name, (*each.beware, *found[each.name].warnings)) for each in written)
+    head = printable(f"{out}: from {checkpoint.path.name}, {checkpoint.format}")
+    return "\n\n".join([head, table(("layer", "is", "becomes", "at"), rows), *beware(warnings)])
 
 
 def _rows(kind: str, becomes: str, layers: Sequence[Written]) -> list[tuple[str, str, str, str]]:
@@ -43,4 +34,4 @@ def _rows(kind: str, becomes: str, layers: Sequence[Written]) -> list[tuple[str,
     names, places = together(each.name for each in layers), together(each.place or "-" for each in layers)
     if len(names) == len(places) < len(layers):
         return [(name, kind, becomes, place) for name, place in zip(names, places, strict=True)]
-    return [(each.name or repr(each.name), kind, becomes, each.place or "-") for each in layers]
+    return [(shown_name(each.name), kind, becomes, each.place or "-") for each in layers]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from compare.parity import check_parity
+from compare.tables import shown_name, table
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
+from frameworks.files.naming import plain_name
 from frameworks.options import KerasOptions
 
 _CALLS = tuple(each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states"))
@@ -47,12 +47,10 @@ def verify(checkpoint: Checkpoint, out: Path, only: Sequence[str] | None = None)
 
 def render(found: Sequence[Verified]) -> str:
     """Write a table, and the verdict in one line."""
-    rows = [(each.name or repr(each.name), "same" if each.same else "DIFFERS", each.found) for each in found]
-    table = tabulate(
-        rows, headers=("layer", "verdict", "largest error, or what differs"), tablefmt="simple", disable_numparse=True
-    )
-    failed = [each.name or repr(each.name) for each in found if not each.same]
-    return f"{table}\n\n" + (f"These differ: {', '.join(failed)}" if failed else f"All {len(found)} are the same.")
+    rows = [(shown_name(each.name), "same" if each.same else "DIFFERS", each.found) for each in found]
+    head = table(("layer", "verdict", "largest error, or what differs"), rows)
+    failed = [shown_name(each.name) for each in found if not each.same]
+    return f"{head}\n\n" + (f"These differ: {', '.join(failed)}" if failed else f"All {len(found)} are the same.")
 
 
 def _open(out: Path, expected: Mapping[str, StoredLayer]) -> Mapping[str, StoredLayer]:
@@ -93,7 +91,7 @@ def _meaning(layer: StoredLayer) -> dict[str, Any]:
 
 def _partners(name: str, layer: StoredLayer, found: Mapping[str, StoredLayer]) -> list[StoredLayer]:
     """Give what a layer became: the one of its name, or as Keras can be named, or one for each of its layers."""
-    for own in (name, name.replace("/", "_").replace(".", "_")):
+    for own in (name, plain_name(name)):
         if own in found:
             return [found[own]]
         several = [found.get(f"{own}_l{index}") for index in range(len(layer.cells))]

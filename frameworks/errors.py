@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Self
 
 
+def printable(text: str) -> str:
+    """Write what would act on a terminal, or cannot be encoded, as escapes; names in files may hold anything."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 class GatewiseError(Exception):
     """What gatewise refuses, and the root of every error it raises itself."""
 
     @classmethod
     def because(cls, subject: str, *, must: str, but: str, remedy: str) -> Self:
-        """Make an error of the form `{subject} must {must}, but {but}. {remedy}`."""
-        return cls(f"{subject} must {must}, but {but}. {remedy}")
+        """Make an error of the form `{subject} must {must}, but {but}. {remedy}`, which may be printed whatever it names."""
+        message = f"{subject} must {must}, but {but}. {remedy}"
+        return cls("\n".join(map(printable, message.split("\n"))))
 
 
 class InvalidValueError(GatewiseError, ValueError):

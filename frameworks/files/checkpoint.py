@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from frameworks.errors import InvalidValueError
+from frameworks.errors import InvalidValueError, printable
 from frameworks.files.answers import Answers, Options
 from frameworks.files.formats import find_format
 from frameworks.files.h5_process import started_for
@@ -67,7 +67,7 @@ class Checkpoint(Mapping[str, StoredLayer]):
 
     def __repr__(self) -> str:
         """Say what the file holds."""
-        return f"<{self.format} {self.path.name}: {', '.join(self._layers) or 'no recurrent layer'}>"
+        return printable(f"<{self.format} {self.path.name}: {', '.join(self._layers) or 'no recurrent layer'}>")
 
 
 class MissingLayerError(InvalidValueError, KeyError):

@@ -16,6 +16,7 @@ from frameworks.files.naming import places
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray, damaged
 from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.torch_recurrent import check_arguments
 from frameworks.layouts import PYTORCH
 from frameworks.options import KerasOptions
 from frameworks.spec import RecurrentSpec
@@ -119,6 +120,9 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], answers:
         arguments=MappingProxyType(dict(entry["arguments"])),
         place=_place(entry),
     )
+    check_arguments(described.name, described.arguments)
+    if (described.origin == "keras") != (described.options is not None):
+        raise damaged(f"the description of {described.name}", "gives Keras's options to another's layer, or Keras's none")
     if {len(cells) for cells in described.cells} not in ({1}, {2}):
         raise damaged(f"the description of {described.name}", "gives its layers other than one or two directions")
     return _answered(replace(described, cells=_with_arrays(described, left)), answers.of(described.name))
@@ -132,7 +136,8 @@ def _place(entry: Mapping[str, Any]) -> str:
 
 def _read_cell(entry: Mapping[str, Any]) -> StoredCell:
     spec = replace(RecurrentSpec(**entry["spec"]), num_layers=1, bidirectional=False)
-    return StoredCell(spec, PYTORCH, {}, entry["dropout"], entry["recurrent_dropout"])
+    rates = KerasOptions(dropout=entry["dropout"], recurrent_dropout=entry["recurrent_dropout"])
+    return StoredCell(spec, PYTORCH, {}, rates.dropout, rates.recurrent_dropout)
 
 
 def _answered(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:

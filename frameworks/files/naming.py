@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from frameworks.counterparts import find_limits
 from frameworks.errors import NoCounterpartError
+from frameworks.files.source import StoredArray
 from frameworks.files.stored import StoredLayer
 
 DESCRIPTION = "gatewise"
@@ -29,13 +30,18 @@ class Module:
     name: str
     arrays: Mapping[str, tuple[str, tuple[int, ...]]]
 
+    def holds(self, stored: Mapping[str, StoredArray]) -> bool:
+        """Tell whether arrays by these names have as many axes as the module's have."""
+        ranks = {name: len(axes) for own, (there, axes) in self.arrays.items() for name in (own, there) if axes}
+        return all(len(array.shape) == ranks[name] for name, array in stored.items() if name in ranks)
+
 
 _NORMALISED = {"gamma": ("weight", ()), "beta": ("bias", ())}
 _SCALED = {"scale": ("scale", ())}
 
 MODULES: Mapping[str, Module] = MappingProxyType(
     {
-        "Embedding": Module("Embedding", {"embeddings": ("weight", ())}),
+        "Embedding": Module("Embedding", {"embeddings": ("weight", (0, 1))}),
         "Dense": Module("Linear", {"kernel": ("weight", (1, 0)), "bias": ("bias", ())}),
         "Conv1D": Module("Conv1d", {"kernel": ("weight", (2, 1, 0)), "bias": ("bias", ())}),
         "Conv2D": Module("Conv2d", {"kernel": ("weight", (3, 2, 0, 1)), "bias": ("bias", ())}),
@@ -66,6 +72,11 @@ def keras_kind(kind: str) -> str:
 def prefix_of(name: str) -> str:
     """Give what the names of a layer's arrays begin with: "inner/lstm" is a module within a module."""
     return f"{name.replace('/', '.')}." if name else ""
+
+
+def plain_name(name: str) -> str:
+    """Give a name as Keras allows it on every backend."""
+    return name.replace("/", "_").replace(".", "_")
 
 
 def cell_suffix(layer: int, direction: int) -> str:

@@ -138,7 +138,7 @@ def _arguments(module: Module, spec: RecurrentSpec, answers: Answers) -> tuple[R
     require_options(answers, module.name, tuple(defaults))
     given = {**said, **{name: value for name, value in answers.of(module.name).items() if name in defaults}}
     found = {**defaults, **given}
-    _check(module, found)
+    check_arguments(module.name, found)
     assumed = {name: value for name, value in defaults.items() if name not in given}
     return replace(spec, activation=found.pop("nonlinearity", "tanh")), found, assumed
 
@@ -159,17 +159,23 @@ def require_options(answers: Answers, layer: str, known: tuple[str, ...]) -> Non
             )
 
 
-def _check(module: Module, arguments: Mapping[str, Any]) -> None:
+def check_arguments(layer: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that no recurrent module of torch takes.
+
+    Raises:
+        GatewiseError: for such a name or value.
+    """
     rules: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         "batch_first": ("True or False", lambda value: isinstance(value, bool)),
         "dropout": ("a number from 0 to 1", lambda value: isinstance(value, (int, float)) and 0 <= value <= 1),
         "nonlinearity": ("'tanh' or 'relu'", lambda value: value in ("tanh", "relu")),
+        "proj_size": ("a whole number from 1", lambda value: type(value) is int and value > 0),
     }
     for name, value in arguments.items():
-        wanted, holds = rules[name]
+        wanted, holds = rules.get(name, ("left out", lambda _: False))
         if not holds(value):
             raise InvalidValueError.because(
-                f"{name} of {module.name}", must=f"be {wanted}", but=f"is {str(value)[:100]}", remedy="Give it as an option."
+                f"{name} of {layer}"[:200], must=f"be {wanted}", but=f"is {str(value)[:100]}", remedy="Give it as an option."
             )
 
 

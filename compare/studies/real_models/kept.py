@@ -30,7 +30,7 @@ def read_kept(layer: RecordedLayer) -> StoredLayer:
         )
     arrays = {name: in_memory(array) for name, array in layer.weights.items()}
     if layer.origin == "keras":
-        node = Node(layer.name, layer.class_name, layer.config, "", layer.name, trainable=True, wrappers=(), mask="")
+        node = Node(layer.name, layer.class_name, layer.config, "", "", layer.name, trainable=True, wrappers=(), mask="")
         return cast("StoredLayer", read_layer(node, RowWeights(arrays), Reading(layer.name, Version("3"), Answers())))
     named = {f"{layer.name}.{name}": array for name, array in arrays.items()}
     (found,) = read_modules(named, Answers(), {layer.name: layer.config})

@@ -11,6 +11,7 @@ from frameworks.emulation.keras.onnx import OnnxRecurrent
 from frameworks.emulation.keras.porting import CELLS, LAYERS
 from frameworks.errors import InvalidValueError
 from frameworks.files.building.parameters import is_torch_s, torch_arrays
+from frameworks.files.naming import plain_name
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.keras.activations import ADDED
 from frameworks.keras.adapter import adapt
@@ -88,7 +89,7 @@ def _build(stored: StoredLayer, nesting: str) -> Any:
     columns = [[row[direction] for row in stored.cells] for direction in range(len(stored.cells[0]))]
     layers = [_one_direction(cells, options, backward=reads) for cells, reads in zip(columns, backward, strict=False)]
     first = stored.cells[0][0].spec
-    name = stored.name.replace("/", "_").replace(".", "_") or None
+    name = plain_name(stored.name) or None
     layer = layers[0]
     if len(layers) == 2:
         layer = keras.layers.Bidirectional(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from frameworks.counterparts import LAYER_NAMES
 from frameworks.emulation.pytorch import KerasBidirectional, KerasGRUCell, KerasLSTMCell, KerasRNN, KerasSimpleRNNCell, adapt
 from frameworks.emulation.pytorch.modules import KerasCell
 from frameworks.emulation.pytorch.onnx import OnnxRecurrent
@@ -39,8 +40,11 @@ def _build_own(stored: StoredLayer) -> nn.Module:
     arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
     if not stored.is_cell:
         arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
-    kind = getattr(nn, f"{spec.cell.upper()}{'Cell' * stored.is_cell}")
-    module: nn.Module = kind(spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments)
+    kind = getattr(nn, f"{LAYER_NAMES['pytorch'][spec.cell].removeprefix('nn.')}{'Cell' * stored.is_cell}")
+    with torch.random.fork_rng(devices=[]):  # as below
+        module: nn.Module = kind(
+            spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments
+        )
     for name, array in torch_arrays(stored):
         with torch.no_grad():
             getattr(module, name).copy_(torch.from_numpy(array))

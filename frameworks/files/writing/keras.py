@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from frameworks.files.naming import keras_kind
+from frameworks.files.naming import keras_kind, plain_name
 from frameworks.files.others import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.writing.keras_beside import Rebuilt, Shape, rebuild
@@ -30,13 +30,13 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
         if isinstance(layer, StoredLayer):
             for one in as_keras(layer):
                 native, spec = one.emulate("keras"), one.cells[0][0].spec
-                native.name = _plain_name(one.name)
+                native.name = plain_name(one.name)
                 built.append((native, [(None, spec.input_size)], spec.dtype))
                 beware = ("its two biases are in the file as their sum",) * _sums_biases(layer)
                 written.append(Written(layer.name, layer.class_name, class_in_keras(one), native.name, beware))
         else:
             with untouched_random():
-                found = rebuild(layer, _plain_name(layer.name))
+                found = rebuild(layer, plain_name(layer.name))
             built += [] if isinstance(found, str) else [found[:3]]
             written.append(_tell(layer, found))
     with untouched_random(), quiet_stderr():
@@ -49,11 +49,6 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
 def _sums_biases(layer: StoredLayer) -> bool:
     spec = layer.cells[0][0].spec
     return layer.origin == "pytorch" and spec.cell != "gru" and spec.bias
-
-
-def _plain_name(name: str) -> str:
-    """Give a name that Keras allows and verification knows."""
-    return name.replace("/", "_").replace(".", "_")
 
 
 def _tell(layer: OtherLayer, found: Rebuilt | str) -> Written:

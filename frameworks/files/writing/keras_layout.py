@@ -68,7 +68,7 @@ def as_keras(layer: StoredLayer) -> list[StoredLayer]:
 def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
     """Give the arrays of a layer that is not recurrent in Keras's order and by its names; None where they are not known."""
     kind = keras_kind(layer.kind)
-    if not layer.known or not kind or not layer.stored:
+    if not layer.known or not kind or not layer.stored or not MODULES[kind].holds(layer.stored):
         return None
     found: dict[str, Tensor] = {}
     for name, (there, axes) in MODULES[kind].arrays.items():

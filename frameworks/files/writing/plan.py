@@ -73,7 +73,7 @@ def _held(name: str, adapter: Adapter) -> StoredLayer:
     return StoredLayer(
         name=name,
         origin="pytorch" if adapter.options is None else "keras",
-        class_name=f"{'nn.' * (adapter.options is None)}{type(adapter.native).__name__}",
+        class_name=type(adapter.native).__name__,
         cells=cells,
         options=adapter.options,
         arguments=MappingProxyType(_arguments(adapter)),

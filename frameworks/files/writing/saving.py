@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -59,6 +59,7 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
             target.name, must=f"end in one of {', '.join(WRITERS)}", but="does not", remedy="The ending chooses the format."
         )
     given = layers_of(layers)
+    _require_text(name for layer in given for name in (layer.name, *getattr(layer, "stored", ())))
     module, function = WRITERS[ending]
     try:
         with quiet_stderr():
@@ -73,3 +74,15 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
     with replacing(target, force=force) as beside, recycling(BLOCK):
         written: list[Written] = write(beside, given)
     return written
+
+
+def _require_text(names: Iterable[str]) -> None:
+    """Refuse names that a format would cut short or cannot encode; they may be those of a stranger's file."""
+    for name in names:
+        if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
+            raise InvalidValueError.because(
+                f"the name {name[:100]!r}",
+                must="be text",
+                but="has a NUL, or half of a character",
+                remedy="Give the layer another name, in a mapping from name to layer.",
+            )

@@ -74,7 +74,7 @@ def _recurrent(layer: StoredLayer) -> Iterator[tuple[str, Tensor]]:
 def _beside(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
     """Give the module of torch.nn that a layer is, "" for none, and its arrays by their names there; as they are for none."""
     module = MODULES.get(layer.kind)
-    known = layer.known and module is not None and set(layer.stored) <= set(module.arrays)
+    known = layer.known and module is not None and set(layer.stored) <= set(module.arrays) and module.holds(layer.stored)
     if module is None or not known or (layer.kind == "PReLU" and not _is_channelwise(layer)):
         return "", {name: unchanged(array) for name, array in layer.stored.items()}
     found = {}
@@ -89,7 +89,7 @@ def _beside(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
 
 def _is_channelwise(layer: OtherLayer) -> bool:
     """Tell whether a PReLU has one slope a channel, its last axis: nn.PReLU holds nothing else."""
-    return all(array.shape[-1] == math.prod(array.shape) for array in layer.stored.values())
+    return all(array.shape[-1:] == (math.prod(array.shape),) for array in layer.stored.values())
 
 
 def _tell_recurrent(layer: StoredLayer) -> Written:

@@ -2,6 +2,9 @@
 
     python tests/frameworks/files/fuzz.py --seconds 3600 FILE ...
 
+Half of them change bytes, half what the file says (`lies.py`). Of what opens, all weights are read and the tables and the
+JSON of `gatewise inspect` made; of some, every layer is built in both frameworks and the file ported, to each format in turn.
+
 Each mutation follows from the seed and its number, so that `--seed S --only N` repeats one. h5 is parsed in a fork of this
 process rather than in a fresh interpreter, which is some thirty times faster; the code is the same.
 """
@@ -19,20 +22,25 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-import h5py
 import numpy as np
 
+from compare import porting
 from compare.inspection import describe, render
 from frameworks.errors import GatewiseError
-from frameworks.files import h5, h5_worker, open_checkpoint
+from frameworks.files import Checkpoint, h5, h5_worker, open_checkpoint, save_checkpoint
 from frameworks.files.source import Source, damaged
+from tests.frameworks.files.lies import lie
 
 SECONDS = 2
+SELDOM = 8
+ENDINGS = (".npz", ".safetensors", ".weights.h5", ".pt", ".keras")
 
 
 class Server:
@@ -124,10 +132,12 @@ def mutate(content: bytes, dice: random.Random) -> bytes:
     return bytes(changed)
 
 
-def read_all(path: Path) -> None:
-    """Read whatever a file holds."""
+def read_all(path: Path, turn: int) -> None:
+    """Read whatever a file holds, and in some turns do with it whatever can be done."""
     checkpoint = open_checkpoint(path)
-    render(describe(checkpoint))
+    found = describe(checkpoint)
+    require_clean(render(found))
+    json.dumps(found)
     for layer in checkpoint.values():
         for part in layer.parts:
             for _, _, weights in part.weights:
@@ -135,27 +145,62 @@ def read_all(path: Path) -> None:
                     np.asarray(array).sum()
     for other in checkpoint.others.values():
         _ = other.arrays
+    if turn % SELDOM == 0:
+        use(checkpoint, path, turn // SELDOM)
 
 
-def try_one(content: bytes, ending: str, dice: random.Random, folder: Path) -> str:
+def require_clean(text: str) -> None:
+    """Refuse what would garble a terminal, or not be printed at all."""
+    odd = [character for character in text if not character.isprintable() and character != "\n"]
+    if odd:
+        raise AssertionError(f"prints {odd[:5]}")
+
+
+def use(checkpoint: Checkpoint, path: Path, turn: int) -> None:
+    """Build every layer, in each framework by each way, and port the file to each format in its turn."""
+    ending = ENDINGS[turn % len(ENDINGS)]
+    for layer in checkpoint.values():
+        for to in ("pytorch", "keras"):
+            for build in (layer.convert, layer.emulate):
+                with suppress(GatewiseError):
+                    build(to)
+    with suppress(GatewiseError):
+        out = path.with_name(f"ported{ending}")
+        require_clean(porting.render(out, save_checkpoint(out, checkpoint, force=True), checkpoint))
+        open_checkpoint(out)
+
+
+def try_one(content: bytes, ending: str, number: int, dice: random.Random, folder: Path) -> str:
     """Read one mutation: "read", "refused", or what went wrong."""
     path = folder / f"mutated{ending}"
-    path.write_bytes(mutate(content, dice))
-    began = time.monotonic()
+    path.write_bytes(dice.choice((mutate, lie))(content, dice))
+    began = time.process_time()  # h5 is given up by the clock, see `Server`
     try:
         with np.errstate(all="ignore"):
-            read_all(path)
+            read_all(path, number)
         found = "read"
-    except GatewiseError:
-        found = "refused"
+    except GatewiseError as error:
+        found = f"prints {str(error)!r}"
+        with suppress(AssertionError):
+            require_clean(str(error))
+            found = "refused"
     except Exception:  # noqa: BLE001  that is what is looked for
         return traceback.format_exc()
-    taken = time.monotonic() - began
+    taken = time.process_time() - began
     return found if taken < 3 * SECONDS else f"took {taken:.0f} s"
+
+
+def warm_up(contents: list[tuple[bytes, str]], folder: Path) -> None:
+    """Do once all that is done with a file, so that what it takes to load is not counted as a mutation's."""
+    for turn, (content, ending) in enumerate(contents):
+        path = folder / f"whole{ending}"
+        path.write_bytes(content)
+        read_all(path, turn * SELDOM)
 
 
 def main() -> int:
     """Run until the count or the time is used up; give 1 if anything went wrong."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--count", type=int, default=1 << 40)
@@ -164,19 +209,17 @@ def main() -> int:
     parser.add_argument("--only", type=int)
     given = parser.parse_args()
     h5._ask = Server().ask
+    warnings.simplefilter("ignore")  # of a library about what a mutation says: the results are what counts
     contents = [(file.read_bytes(), file.suffix) for file in given.files]
-    before, began, counts, wrong = (
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        time.monotonic(),
-        {"read": 0, "refused": 0},
-        0,
-    )
+    counts, wrong = {"read": 0, "refused": 0}, 0
     with tempfile.TemporaryDirectory() as folder:
+        warm_up(contents, Path(folder))
+        before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
         for number in range(given.count) if given.only is None else [given.only]:
             if time.monotonic() - began > given.seconds:
                 break
             content, ending = contents[number % len(contents)]
-            found = try_one(content, ending, random.Random(f"{given.seed} {number}"), Path(folder))
+            found = try_one(content, ending, number // len(contents), random.Random(f"{given.seed} {number}"), Path(folder))
             if found in counts:
                 counts[found] += 1
             else:
@@ -188,5 +231,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    assert h5py  # imported before the first fork
     sys.exit(main())

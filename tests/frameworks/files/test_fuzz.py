@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from frameworks.files import open_checkpoint, save_checkpoint
+
 FUZZ = Path(__file__).with_name("fuzz.py")
 
 
@@ -28,7 +30,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         model.save(found[0])
         model.save(found[1])
         model.save_weights(found[2])
-    return [*found, *_torch_files(found[0].parent)]
+    described = [found[0].with_name(f"described{ending}") for ending in (".npz", ".safetensors", ".pt")]
+    for path in described:
+        save_checkpoint(path, open_checkpoint(found[1]))
+    return [*found, *described, *_torch_files(found[0].parent)]
 
 
 def _torch_files(folder: Path) -> list[Path]:
@@ -67,8 +72,8 @@ def test_every_mutation_of_a_file_is_read_or_refused(files: list[Path]) -> None:
 def test_an_error_of_another_kind_is_noticed(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fuzz = load("fuzz")
 
-    def fail(path: Path) -> None:
-        raise KeyError(path)
+    def fail(path: Path, turn: int) -> None:
+        raise KeyError(path, turn)
 
     monkeypatch.setattr(fuzz, "read_all", fail)
-    assert "KeyError" in fuzz.try_one(files[0].read_bytes(), ".h5", random.Random(0), tmp_path)
+    assert "KeyError" in fuzz.try_one(files[0].read_bytes(), ".h5", 0, random.Random(0), tmp_path)
