@@ -131,7 +131,8 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], answers:
 def _place(entry: Mapping[str, Any]) -> str:
     """Give where Keras keeps a layer, which files of earlier versions do not say; of a place that none can be, nothing."""
     said = entry.get("place")
-    return said if isinstance(said, str) and re.fullmatch(r"\w+(/\w+)*", said) else ""
+    known = isinstance(said, str) and re.fullmatch(r"\w+(/\w+)*", said) and "vars" not in said.split("/")
+    return said if isinstance(said, str) and known else ""
 
 
 def _read_cell(entry: Mapping[str, Any]) -> StoredCell:

@@ -25,7 +25,7 @@ WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ".pth": (f"{_HERE}.zipped", "write_pt"),
         ".npz": (f"{_HERE}.zipped", "write_npz"),
         ".weights.h5": (f"{_HERE}.weights_h5", "write"),
-        ".keras": (f"{_HERE}.keras", "write"),
+        ".keras": (f"{_HERE}.keras.model", "write"),
     }
 )
 """By ending: the module and its function, which takes a path and the layers."""

@@ -11,7 +11,7 @@ import keras
 from frameworks.files.naming import keras_kind, plain_name
 from frameworks.files.others import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.writing.keras_beside import Rebuilt, Shape, rebuild
+from frameworks.files.writing.keras.beside import Rebuilt, Shape, rebuild
 from frameworks.files.writing.keras_layout import as_keras, class_in_keras
 from frameworks.files.writing.plan import Layer, Written
 from frameworks.keras.building import untouched_random
