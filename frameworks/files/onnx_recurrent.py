@@ -69,7 +69,7 @@ def _require_held(node: Node) -> None:
         raise NotUnderstoodError("its weights are whole numbers: use the model from before it was quantised")
     if node.kind not in KINDS or node.domain not in ("", "ai.onnx"):
         raise NotUnderstoodError(f"{node.kind} is no operator of ONNX's own, but of {node.domain or 'the model'!r}")
-    if said.get("direction", "forward") not in _DIRECTIONS:
+    if said.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list is not hashable
         raise NotUnderstoodError(f"its direction is {str(said['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
     for name, remedy in _UNHELD.items():
         if said.get(name):

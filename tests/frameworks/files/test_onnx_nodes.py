@@ -220,7 +220,7 @@ def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> Non
     ("kind", "inputs", "said", "reason"),
     [
         ("LSTM", "x W R B", {"direction": "sideways"}, "sideways"),
-        ("LSTM", "x W R B", {"direction": 5}, "direction"),
+        ("LSTM", "x W R B", {"direction": ["reverse"]}, "direction"),
         ("LSTM", "x W R B", {"clip": 3.0}, "clip"),
         ("LSTM", "x W R B", {"input_forget": 1}, "input_forget"),
         ("LSTM", "x W R B    P", {}, "peepholes"),
