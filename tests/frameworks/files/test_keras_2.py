@@ -86,7 +86,7 @@ def test_the_hard_sigmoid_of_keras_3_and_that_which_weights_alone_do_not_say_are
     keras_3 = open_checkpoint(path, options={"second": {"recurrent_activation": "hard_sigmoid"}})
     keras_2 = open_checkpoint(path, options={"second": {"recurrent_activation": "keras2_hard_sigmoid"}})
     x = np.asarray(right["first"].forward(recorded["x"]).output)
-    expected, *others = (each["second"].forward(x).output for each in (right, keras_2, bare, keras_3))
+    expected, *others = (np.asarray(each["second"].forward(x).output) for each in (right, keras_2, bare, keras_3))
     errors = [float(np.abs(other - expected).max()) for other in others]
     assert errors[0] == 0
     assert min(errors[1:]) > 5e-3
