@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,10 +61,26 @@ def run(given: argparse.Namespace) -> int:
     from frameworks.errors import GatewiseError, printable
 
     try:
-        return {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
+        status = {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
+        sys.stdout.flush()
     except GatewiseError as error:
         print(f"gatewise: {printable(str(error))}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("gatewise: interrupted.", file=sys.stderr)
+        return 130
+    except OSError as error:  # of what is printed: files are opened and written under GatewiseErrors
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would try once more
+        if not isinstance(error, BrokenPipeError):
+            print(f"gatewise: the output must be writable, but is not: {error}. Send it elsewhere.", file=sys.stderr)
+        return 2
+    return status
+
+
+def _print(text: str) -> None:
+    """Print text that may have characters which the output's encoding lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _inspect(given: argparse.Namespace) -> int:
@@ -72,7 +89,7 @@ def _inspect(given: argparse.Namespace) -> int:
     from compare.inspection import describe, render
 
     found = describe(_open(given))
-    print(json.dumps(found, indent=1) if given.json else render(found))
+    _print(json.dumps(found, indent=1) if given.json else render(found))
     return 0
 
 
@@ -82,7 +99,7 @@ def _port(given: argparse.Namespace) -> int:
 
     checkpoint = _open(given)
     chosen = {name: checkpoint[name] for name in given.layer} if given.layer else checkpoint
-    print(render(given.out, save_checkpoint(given.out, chosen, force=given.force), checkpoint))
+    _print(render(given.out, save_checkpoint(given.out, chosen, force=given.force), checkpoint))
     return 0
 
 
@@ -90,7 +107,7 @@ def _verify(given: argparse.Namespace) -> int:
     from compare.verification import render, verify
 
     found = verify(_open(given), given.out, given.layer)
-    print(render(found))
+    _print(render(found))
     return 0 if all(each.same for each in found) else 1
 
 

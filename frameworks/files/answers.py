@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
@@ -44,7 +45,8 @@ class Answers:
                         f"the option {name!r} of {layer or 'all layers'}",
                         must=f"be one of {', '.join(KNOWN)}",
                         but="is none of them",
-                        remedy="Sizes are read from the weights.",
+                        remedy="".join(f"Is it {each!r}? " for each in get_close_matches(str(name), KNOWN, 1))
+                        + "Sizes are read from the weights.",
                     )
 
     def of(self, layer: str) -> dict[str, Any]:

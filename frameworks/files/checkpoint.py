@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ class Checkpoint(Mapping[str, StoredLayer]):
                 f"the layer {name!r} of {self.path.name}",
                 must=f"be one of the recurrent layers {', '.join(known) or '(there is none)'}",
                 but=what,
-                remedy="The others are in `checkpoint.others`.",
+                remedy="".join(f"Is it {each!r}? " for each in get_close_matches(name, known, 1))
+                + "The others are in `checkpoint.others`.",
             )
         return self._layers[name]
 

@@ -23,6 +23,17 @@ from frameworks.files.torch_zip import is_torch_zip
 ZIP, PICKLE = b"PK\x03\x04", 0x80
 
 
+_STRANGERS: Mapping[bytes, str] = {
+    b"\x1f\x8b": "packed with gzip: unpack it first",
+    b"BZh".lower(): "packed with bzip2: unpack it first",
+    b"\xfd7zxz": "packed with xz: unpack it first",
+    b"version https://": "a pointer of Git LFS and not the file: fetch that with git lfs pull",
+    b"<": "a page of HTML or XML: the server sent that instead of the file",
+    b"TFL3": "a TensorFlow Lite model, which keeps no layers: give the model that it was made from",
+}
+"""What is often taken for a checkpoint, by its first bytes in small letters."""
+
+
 @dataclass(frozen=True)
 class Format:
     """One line of the registry.
@@ -77,13 +88,16 @@ def find_format(source: Source) -> Format:
 
 def _describe(source: Source) -> str:
     head = source.head(16)
-    if not head:
-        return "empty"
     if head.startswith(ZIP):
         names = ", ".join(list(Archive(source))[:3])
         return f"a zip archive of {names}"
-    if head[0] == PICKLE:
+    if head[:1] == bytes([PICKLE]):
         return "a pickle and not torch's, which nobody should open"
     if head.lstrip()[:1] in (b"{", b"["):
         return "JSON, as an architecture is: give the weights, and it as `architecture`"
-    return f"none of them, beginning with {head[:8].hex(' ')}"
+    known = [what for begin, what in _STRANGERS.items() if begin in (head.lower()[: len(begin)], head[4 : 4 + len(begin)])]
+    if known:
+        return known[0]
+    if source.name.endswith((".index", ".meta")) or ".data-0" in source.name or source.name == "checkpoint":
+        return "a part of a TensorFlow checkpoint: load it where the model is, and save that as .keras or .h5"
+    return f"none of them, beginning with {head[:8].hex(' ')}" if head else "empty"
