@@ -99,6 +99,9 @@ def open_checkpoint(
     layers = found.read(source, described, answers)
     _require_recurrent(layers, source.name, found.name)
     answers.require_met(layer.name for layer in layers)
+    for layer in layers:
+        if isinstance(layer, StoredLayer):
+            answers.require_had(layer.name, {cell.spec.cell for row in layer.cells for cell in row})
     return Checkpoint(Path(path), found.name, layers)
 
 

@@ -24,12 +24,15 @@ ENDINGS = [ending for ending in WRITERS if ending != ".pth"]
 KERAS = [f"{library} {kind}" for library in ("keras", "tf_keras") for kind in ("model.keras", "model.h5", "model.weights.h5")]
 TORCH = ["zip.pt", "old.pt", "script.pt", "state.npz", "state.safetensors"]
 AGAIN = {".npz": ".pt", ".pt": ".safetensors", ".safetensors": ".npz"}
+BY_KERAS = ("keras model.keras", "tf_keras model.h5", "zip.pt", "script.pt")
+"""The files whose layers Keras builds and writes, a second each time: one of each family, the rest hold the same."""
 X = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
 
 
 class File(NamedTuple):
     """A file as it was opened, and what its layers returned for `X` in the framework that wrote it, flat, by name."""
 
+    name: str
     checkpoint: Checkpoint
     expected: dict[str, list[Any]]
 
@@ -84,10 +87,10 @@ def written_by_keras(name: str, folder: Path) -> File:
     path = folder / kind
     if not kind.endswith(".weights.h5"):
         model.save(path)
-        return File(open_checkpoint(path), expected)
+        return File(name, open_checkpoint(path), expected)
     model.save_weights(path)
     (folder / "model.json").write_text(model.to_json())
-    return File(open_checkpoint(path, folder / "model.json"), expected)
+    return File(name, open_checkpoint(path, folder / "model.json"), expected)
 
 
 def written_by_torch(name: str, folder: Path) -> File:
@@ -108,7 +111,7 @@ def written_by_torch(name: str, folder: Path) -> File:
         as_safetensors(model, path)
     with torch.no_grad():
         outputs = {key: flat(module(torch.from_numpy(X))) for key, module in model.items() if key != "linear"}
-    return File(open_checkpoint(path), {key: [as_array(each) for each in found] for key, found in outputs.items()})
+    return File(name, open_checkpoint(path), {key: [as_array(each) for each in found] for key, found in outputs.items()})
 
 
 def flat(returned: Any) -> list[Any]:
@@ -139,6 +142,8 @@ def close(found: list[Any], expected: list[Any], name: str) -> None:
 def test_the_layers_of_a_file_give_in_either_framework_what_they_gave_where_they_were_made(file: File, to: str) -> None:
     import torch
 
+    if to == "keras" and file.name not in BY_KERAS:
+        return
     assert set(file.checkpoint) == set(file.expected)  # .safetensors sorts them
     for name, layer in file.checkpoint.items():
         x = torch.from_numpy(X) if to == "pytorch" else X
@@ -149,6 +154,8 @@ def test_the_layers_of_a_file_give_in_either_framework_what_they_gave_where_they
 @pytest.mark.parametrize("first", ENDINGS)
 def test_a_file_of_every_format_comes_back_from_every_format_and_on_from_there(file: File, first: str, tmp_path: Path) -> None:
     """Weights bit for bit but for the sum of two biases; Keras's options wherever the format holds them."""
+    if first == ".keras" and file.name not in BY_KERAS:
+        return
     path, again = tmp_path / f"first{first}", tmp_path / f"again{AGAIN.get(first)}"
     told = {each.name: each for each in save_checkpoint(path, file.checkpoint)}
     there = open_checkpoint(path)
