@@ -63,13 +63,24 @@ def run(given: argparse.Namespace) -> int:
     try:
         status = {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except GatewiseError as error:
         print(f"gatewise: {printable(str(error))}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("gatewise: interrupted.", file=sys.stderr)
+        return 130
+    except OSError as error:  # of what is printed: files are opened and written under GatewiseErrors
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would try once more
+        if not isinstance(error, BrokenPipeError):
+            print(f"gatewise: the output must be writable, but is not: {error}. Send it elsewhere.", file=sys.stderr)
+        return 2
     return status
+
+
+def _print(text: str) -> None:
+    """Print text that may have characters which the output's encoding lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _inspect(given: argparse.Namespace) -> int:
@@ -79,7 +90,7 @@ def _inspect(given: argparse.Namespace) -> int:
     from compare.inspection import describe, render
 
     found = describe(checkpoint)
-    print(json.dumps(found, indent=1) if given.json else render(found))
+    _print(json.dumps(found, indent=1) if given.json else render(found))
     return 0
 
 
@@ -89,7 +100,7 @@ def _port(given: argparse.Namespace) -> int:
     from frameworks.files import save_checkpoint
 
     chosen = {name: checkpoint[name] for name in given.layer} if given.layer else checkpoint
-    print(render(given.out, save_checkpoint(given.out, chosen, force=given.force), checkpoint))
+    _print(render(given.out, save_checkpoint(given.out, chosen, force=given.force), checkpoint))
     return 0
 
 
@@ -98,7 +109,7 @@ def _verify(given: argparse.Namespace) -> int:
     from compare.verification import render, verify
 
     found = verify(checkpoint, given.out, given.layer)
-    print(render(found))
+    _print(render(found))
     return 0 if all(each.same for each in found) else 1
 
 

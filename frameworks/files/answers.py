@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.options import KerasOptions
+from frameworks.spec import CellName
 
 KERAS_FLAGS = tuple(each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states"))
 SPEC_OPTIONS = ("activation", "recurrent_activation", "reset_after")
+_HAD: Mapping[CellName, int] = {"rnn": 1, "lstm": 2, "gru": 3}
 MODULE_OPTIONS = ("batch_first", "nonlinearity")
 KNOWN = (*SPEC_OPTIONS, *KERAS_FLAGS, *MODULE_OPTIONS)
 
@@ -44,7 +47,8 @@ class Answers:
                         f"the option {name!r} of {layer or 'all layers'}",
                         must=f"be one of {', '.join(KNOWN)}",
                         but="is none of them",
-                        remedy="Sizes are read from the weights.",
+                        remedy="".join(f"Is it {each!r}? " for each in get_close_matches(str(name), KNOWN, 1))
+                        + "Sizes are read from the weights.",
                     )
 
     def of(self, layer: str) -> dict[str, Any]:
@@ -54,6 +58,18 @@ class Answers:
     def alone(self, layer: str) -> Mapping[str, Any]:
         """Give what was said of a layer by its own name."""
         return self._options.get(layer, {})
+
+    def require_had(self, layer: str, cells: set[CellName]) -> None:
+        """Refuse what is said of a layer by its name and that none of its cells has."""
+        had = {option for cell in cells for option in SPEC_OPTIONS[: _HAD[cell]]}
+        for name in self.alone(layer):
+            if name in SPEC_OPTIONS and name not in had:
+                raise InvalidValueError.because(
+                    f"the option {name} of {layer}",
+                    must=f"be one that {' and '.join(sorted(cells))} cells have",
+                    but="is not",
+                    remedy="Leave it out.",
+                )
 
     def require_met(self, layers: Iterable[str]) -> None:
         """Refuse options of a layer that is not there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ class Checkpoint(Mapping[str, StoredLayer]):
                 f"the layer {name!r} of {self.path.name}",
                 must=f"be one of the recurrent layers {', '.join(known) or '(there is none)'}",
                 but=what,
-                remedy="The others are in `checkpoint.others`.",
+                remedy="".join(f"Is it {each!r}? " for each in get_close_matches(name, known, 1))
+                + "The others are in `checkpoint.others`.",
             )
         return self._layers[name]
 
@@ -103,6 +105,9 @@ def open_checkpoint(
         layers = found.read(source, described, answers)
     _require_recurrent(layers, source.name, found.name)
     answers.require_met(layer.name for layer in layers if isinstance(layer, StoredLayer))
+    for layer in layers:
+        if isinstance(layer, StoredLayer):
+            answers.require_had(layer.name, {cell.spec.cell for row in layer.cells for cell in row})
     warning = _shard_warning(source.name)
     if warning:
         layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]

@@ -16,14 +16,20 @@ from frameworks.files.source import Source
 from frameworks.files.stored import StoredLayer
 
 ZIP = b"PK\x03\x04"
-_UNREAD: Mapping[bytes, str] = MappingProxyType(
+_STRANGERS: Mapping[bytes, str] = MappingProxyType(
     {
-        **dict.fromkeys((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "a packed file: unpack it first"),
         b"\x80": "a pickle and not torch's, which nobody should open",
         b"\x93NUMPY": "one array alone",
+        b"\x1f\x8b": "packed with gzip: unpack it first",
+        b"BZh": "packed with bzip2: unpack it first",
+        b"\xfd7zXZ": "packed with xz: unpack it first",
+        b"\x28\xb5\x2f\xfd": "packed with zstandard: unpack it first",
+        b"version https://": "a pointer of Git LFS and not the file: fetch that with git lfs pull",
+        b"<": "a page of HTML or XML: the server sent that instead of the file",
+        b"TFL3": "a TensorFlow Lite model, which keeps no layers: give the model that it was made from",
     }
 )
-"""What other files begin with."""
+"""What is often taken for a checkpoint, by its first bytes, or those after the first four."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,6 @@ def find_format(source: Source) -> Format:
 
 def _describe(source: Source) -> str:
     head = source.head(16)
-    if not head:
-        return "empty"
     if head.startswith(ZIP):
         names = list(Archive(source))
         if any(name.endswith(".data/extern_modules") for name in names):
@@ -92,5 +96,9 @@ def _describe(source: Source) -> str:
         return f"a zip archive of {', '.join(names[:3])}"
     if head.lstrip()[:1] in (b"{", b"["):
         return "JSON, as an architecture is: give the weights, and it as `architecture`"
-    unread = (kind for magic, kind in _UNREAD.items() if head.startswith(magic))
-    return next(unread, f"none of them, beginning with {head[:8].hex(' ')}")
+    known = [what for begin, what in _STRANGERS.items() if head.startswith(begin) or head[4:].startswith(begin)]
+    if known:
+        return known[0]
+    if source.name.endswith((".index", ".meta")) or ".data-0" in source.name or source.name == "checkpoint":
+        return "a part of a TensorFlow checkpoint: load it where the model is, and save that as .keras or .h5"
+    return f"none of them, beginning with {head[:8].hex(' ')}" if head else "empty"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +79,10 @@ def test_verify_takes_a_layer_that_is_not_there_and_another_activation_for_a_dif
         (["port", "{file}", "{file}"], "--force"),
         (["port", "{file}", "out.txt"], "ending"),
         (["port", "{file}", "out.pt", "--layer", "nope"], "gru, stack_l0"),
+        (["port", "{file}", "out.pt", "--layer", "plan"], "Is it 'plain'?"),
+        (["inspect", "{file}", "--option", "gru.activaton=relu"], "Is it 'activation'?"),
+        (["port", "{file}", "nowhere/out.pt"], "must be writable"),
+        (["inspect", "{file}", "--option", "stack_l0.reset_after=False"], "lstm cells have"),
         (["port", "missing.h5", "out.pt"], "cannot be opened"),
         (["port", "{file}", "out.pt", "--option", "gru.reset_after=False"], "reset_after"),
         (["verify", "{file}", "missing.h5"], "cannot be opened"),
@@ -163,21 +171,44 @@ def test_only_whole_ranges_are_told_as_one(names: list[str], told: list[str]) ->
     assert together(names) == told
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
-    import subprocess
-    import sys
+def command(*arguments: object, **how: Any) -> Any:
+    return subprocess.run([sys.executable, "-m", "compare", *map(str, arguments)], check=False, text=True, **how)
 
-    state: dict[str, Any] = {
-        f"{n}x.weight_{kind}_l0": np.ones((2, 2), "f4") for n in range(0, 1800, 2) for kind in ("ih", "hh")
-    }
-    np.savez(tmp_path / "model.npz", **state)  # a table that no pipe holds at once
-    program = f"from compare.cli import main; raise SystemExit(main(['inspect', {str(tmp_path / 'model.npz')!r}]))"
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
-    ) as run:
-        assert run.stdout is not None
-        assert run.stderr is not None
-        run.stdout.readline()
-        run.stdout.close()
-        assert run.stderr.read() == b""
-    assert run.returncode == 1
+
+def test_an_output_that_ends_early_or_is_full_is_no_traceback(file: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        found = command("inspect", file, stdout=full, stderr=subprocess.PIPE)
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+    assert "No space left" in found.stderr
+    reading, writing = os.pipe()
+    os.close(reading)
+    found = command("inspect", file, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (found.returncode, found.stderr) == (2, "")
+
+
+def test_a_disk_that_is_full_leaves_no_file(file: Path) -> None:
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    found = command("port", file, file.with_name("out.npz"), stderr=subprocess.PIPE, preexec_fn=small)
+    assert found.returncode == 2
+    assert "must be writable, but writing it failed" in found.stderr
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_a_name_that_the_terminal_cannot_show_is_shown_in_escapes(file: Path) -> None:
+    out = file.with_name("out.npz")
+    save_checkpoint(out, {"größe\x1b[2J": build("pytorch", RecurrentSpec("gru", 3, 4))})
+    found = command("inspect", out, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert "gr\\xf6\\xdfe\\x1b[2J" in found.stdout
+    assert found.returncode == 0
+
+
+def test_an_interrupt_is_told_in_a_line(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("compare.inspection.describe", interrupted)
+    assert main(["inspect", str(file)]) == 130
+    assert capsys.readouterr().err == "gatewise: interrupted.\n"

@@ -215,6 +215,25 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path, refused: Any) -> None:
         open_checkpoint(tmp_path)
 
 
+STRANGERS = {
+    "model.h5.gz": (b"\x1f\x8b\x08\x08aaaaaaaa", "gzip"),
+    "lfs.h5": (b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12345\n", "git lfs pull"),
+    "page.h5": (b"<!DOCTYPE html><html>404</html>", "HTML"),
+    "model.tflite": (b"\x1c\x00\x00\x00TFL3aaaa", "Lite"),
+    "model.ckpt.index": (b"\x00\x01\x02", "TensorFlow checkpoint"),
+    "model.ckpt.data-00000-of-00001": (b"\x01\x02", "TensorFlow checkpoint"),
+    "other.bin": (b"\x01\x02", "01 02"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_is_often_taken_for_a_checkpoint_is_called_what_it_is(name: str, tmp_path: Path, refused: Any) -> None:
+    content, said = STRANGERS[name]
+    (tmp_path / name).write_bytes(content)
+    with refused(name, said):
+        open_checkpoint(tmp_path / name)
+
+
 def test_json_is_bounded_in_size(monkeypatch: pytest.MonkeyPatch, refused: Any) -> None:
     monkeypatch.setattr("frameworks.files.json_text.MAX_BYTES", 10)
     with refused("config", "11 bytes"):
