@@ -18,7 +18,7 @@ from frameworks.files.source import StoredArray, damaged
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.torch_recurrent import check_arguments
 from frameworks.layouts import PYTORCH
-from frameworks.options import KerasOptions
+from frameworks.options import BACKWARDS, KerasOptions
 from frameworks.spec import RecurrentSpec
 
 VERSION = 1
@@ -121,7 +121,8 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], answers:
         place=_place(entry),
     )
     check_arguments(described.name, described.arguments)
-    if (described.origin == "keras") != (described.options is not None):
+    fits = described.options is not None if described.origin == "keras" else described.options in (None, BACKWARDS)
+    if not fits:
         raise damaged(f"the description of {described.name}", "gives Keras's options to another's layer, or Keras's none")
     if {len(cells) for cells in described.cells} not in ({1}, {2}):
         raise damaged(f"the description of {described.name}", "gives its layers other than one or two directions")

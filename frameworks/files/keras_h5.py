@@ -76,8 +76,8 @@ def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, Stor
         within = [node for node in nodes if node.top == top]
         shares = _share_out(within, named.get(top, {}), reading.file)
         found += [read_layer(node, RowWeights(dict(share)), reading) for node, share in zip(within, shares, strict=True)]
-    for name in set(named) - set(tops):
-        if named[name]:
+    for name in named:
+        if name not in tops and named[name]:
             found.append(OtherLayer(name, stored=named[name], warnings=("the architecture has no layer of this name.",)))
     return [layer for layer in found if layer.name and getattr(layer, "kind", "") != "InputLayer"]
 
