@@ -20,10 +20,10 @@ from frameworks.files import Checkpoint, StoredLayer, open_checkpoint, save_chec
 from frameworks.files.writing.saving import WRITERS
 from tests.frameworks.files.test_torch_files import as_safetensors
 
-ENDINGS = [ending for ending in WRITERS if ending != ".pth"]
 KERAS = [f"{library} {kind}" for library in ("keras", "tf_keras") for kind in ("model.keras", "model.h5", "model.weights.h5")]
 TORCH = ["zip.pt", "old.pt", "script.pt", "state.npz", "state.safetensors"]
 AGAIN = {".npz": ".pt", ".pt": ".safetensors", ".safetensors": ".npz"}
+"""The formats that hold all that a file says, and to which of them it is carried on."""
 BY_KERAS = ("keras model.keras", "tf_keras model.h5", "zip.pt", "script.pt")
 """The files whose layers Keras builds and writes, a second each time: one of each family, the rest hold the same."""
 X = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
@@ -138,12 +138,15 @@ def close(found: list[Any], expected: list[Any], name: str) -> None:
         np.testing.assert_allclose(one, other, atol=2e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("to", ["keras", "pytorch"])
+@pytest.mark.parametrize(
+    ("file", "to"),
+    [*((name, "pytorch") for name in (*KERAS, *TORCH)), *((name, "keras") for name in BY_KERAS)],
+    indirect=["file"],
+    scope="module",
+)
 def test_the_layers_of_a_file_give_in_either_framework_what_they_gave_where_they_were_made(file: File, to: str) -> None:
     import torch
 
-    if to == "keras" and file.name not in BY_KERAS:
-        return
     assert set(file.checkpoint) == set(file.expected)  # .safetensors sorts them
     for name, layer in file.checkpoint.items():
         x = torch.from_numpy(X) if to == "pytorch" else X
@@ -151,25 +154,43 @@ def test_the_layers_of_a_file_give_in_either_framework_what_they_gave_where_they
             close([as_array(each) for each in flat(layer.emulate(to)(x))], file.expected[name], name)
 
 
-@pytest.mark.parametrize("first", ENDINGS)
-def test_a_file_of_every_format_comes_back_from_every_format_and_on_from_there(file: File, first: str, tmp_path: Path) -> None:
-    """Weights bit for bit but for the sum of two biases; Keras's options wherever the format holds them."""
-    if first == ".keras" and file.name not in BY_KERAS:
-        return
-    path, again = tmp_path / f"first{first}", tmp_path / f"again{AGAIN.get(first)}"
-    told = {each.name: each for each in save_checkpoint(path, file.checkpoint)}
-    there = open_checkpoint(path)
-    if first in AGAIN:  # these hold all that the file says
-        save_checkpoint(again, there)
-        once_more = open_checkpoint(again)
+def test_every_ending_is_among_those_that_are_written_here() -> None:
+    assert {*AGAIN, ".weights.h5", ".keras"} == {*WRITERS} - {".pth"}
+
+
+@pytest.mark.parametrize("first", AGAIN)
+def test_formats_that_hold_all_give_back_what_the_file_says_and_so_on_from_there(
+    file: File, first: str, tmp_path: Path
+) -> None:
+    path, again, back = tmp_path / f"first{first}", tmp_path / f"again{AGAIN[first]}", tmp_path / f"back{first}"
+    save_checkpoint(path, file.checkpoint)
+    save_checkpoint(again, open_checkpoint(path))
+    save_checkpoint(back, open_checkpoint(again))
+    for found in map(open_checkpoint, (path, again, back)):
         for name, layer in file.checkpoint.items():
-            same(there[name], layer)
-            same(once_more[name], layer)
-        return
+            same(found[name], layer)
+        assert {name for name, other in found.others.items() if other.stored} == {
+            name for name, other in file.checkpoint.others.items() if other.stored
+        }
+
+
+def test_weights_alone_compute_the_same_and_what_they_do_not_say_is_told(file: File, tmp_path: Path) -> None:
+    path = tmp_path / "first.weights.h5"
+    told = {each.name: each for each in save_checkpoint(path, file.checkpoint)}
     assert all(found.same for found in verify(file.checkpoint, path))
-    if first == ".weights.h5":
-        assert all("activation='relu'" in told[name].beware[0] for name in ("relu",) if name in told)
-        return
+    assert all("activation='relu'" in told[name].beware[0] for name in ("relu",) if name in told)
+
+
+@pytest.mark.parametrize("file", BY_KERAS, indirect=True, scope="module")
+def test_a_file_that_keras_writes_says_the_same_and_so_on_from_there(file: File, tmp_path: Path) -> None:
+    """Two biases come back as their sum: .keras holds one."""
+    path, again = tmp_path / "first.keras", tmp_path / "again.pt"
+    save_checkpoint(path, file.checkpoint)
+    assert all(found.same for found in verify(file.checkpoint, path))
+    there = open_checkpoint(path)
+    save_checkpoint(again, there)
+    for name, layer in there.items():
+        same(open_checkpoint(again)[name], layer)
     for name, layer in file.checkpoint.items():
         if layer.options is not None:
             same(there[name], replace(layer, options=replace(layer.options, bare_states=False)))
