@@ -6,7 +6,7 @@ import argparse
 import ast
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,17 @@ def add_commands(commands: Any) -> None:
     verify = commands.add_parser(
         "verify",
         help="run the recurrent layers of two checkpoint files and compare",
-        description="Run the recurrent layers of FILE and those of the same names in OUT, in NumPy, and compare weights,"
-        " outputs and states. Exit status 1 where they differ.",
+        description="Run the recurrent layers of FILE and their partners in OUT, those of the same names or those that --layer"
+        " names, in NumPy, and compare weights, outputs and states. Exit status 1 where they differ.",
     )
     for command in (inspect, port, verify):
         _add_file(command)
-    for command in (port, verify):
+    for command, name, what in (
+        (port, "NAME", "this recurrent layer alone"),
+        (verify, "NAME[=OTHER]", "this recurrent layer alone, called OTHER in OUT"),
+    ):
         command.add_argument("out", type=Path, metavar="OUT", help="the other file")
-        command.add_argument(
-            "--layer", metavar="NAME", action="append", help="this recurrent layer alone; may be given several times"
-        )
+        command.add_argument("--layer", metavar=name, action="append", help=f"{what}; may be given several times")
     port.add_argument("--force", action="store_true", help="replace OUT if it is there")
 
 
@@ -108,9 +109,15 @@ def _verify(given: argparse.Namespace) -> int:
     checkpoint = _open(given)
     from compare.verification import render, verify
 
-    found = verify(checkpoint, given.out, given.layer)
+    found = verify(checkpoint, given.out, dict(_pair(each, checkpoint) for each in given.layer or ()))
     _print(render(found))
     return 0 if all(each.same for each in found) else 1
+
+
+def _pair(text: str, known: Container[str]) -> tuple[str, str]:
+    """Read NAME or NAME=OTHER; a name may have a sign in it."""
+    name, _, other = (text, "", text) if text in known else text.rpartition("=")
+    return (name, other) if name else (text, text)
 
 
 def _open(given: argparse.Namespace) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,23 +26,28 @@ class Verified:
     found: str
 
 
-def verify(checkpoint: Checkpoint, out: Path, only: Sequence[str] | None = None) -> list[Verified]:
-    """Run the recurrent layers of a checkpoint and those of the same names in another file, and compare.
+def verify(checkpoint: Checkpoint, out: Path, only: Mapping[str, str] | Sequence[str] | None = None) -> list[Verified]:
+    """Run the recurrent layers of a checkpoint and their partners in another file, and compare.
 
-    Inputs are drawn, of several lengths, and from zero as from random initial states. A .weights.h5 file holds weights alone:
-    what they mean is taken from the checkpoint.
+    Partners are the layers of the same names, as `save_checkpoint` gives them, or those that `only` names. Inputs are drawn, of
+    several lengths, and from zero as from random initial states. A .weights.h5 file holds weights alone: what they mean is
+    taken from the checkpoint.
 
     Args:
         checkpoint: what is expected.
         out: the other file.
-        only: the names of the layers to compare; all when None.
+        only: the names of the layers to compare, as a mapping with the names that they have in the other file; all when None.
 
     Raises:
-        GatewiseError: for a file that cannot be read, and a layer that the checkpoint does not have.
+        GatewiseError: for a file that cannot be read, and a layer that one of them does not have.
     """
-    expected = {name: checkpoint[name] for name in (only or checkpoint)}
-    found = _open(out, expected)
-    return [_compare(layer, _partners(name, layer, found)) for name, layer in expected.items()]
+    named = only if isinstance(only, Mapping) else {}
+    pairs = [(checkpoint[name], named.get(name, name)) for name in (only or checkpoint)]
+    found = _open(out, pairs)
+    for layer, name in pairs:
+        if named and not _partners(name, layer, found):
+            _ = found[name]  # which says what is there
+    return [_compare(layer, _partners(name, layer, found), found) for layer, name in pairs]
 
 
 def render(found: Sequence[Verified]) -> str:
@@ -53,11 +58,11 @@ def render(found: Sequence[Verified]) -> str:
     return f"{head}\n\n" + (f"These differ: {', '.join(failed)}" if failed else f"All {len(found)} are the same.")
 
 
-def _open(out: Path, expected: Mapping[str, StoredLayer]) -> Mapping[str, StoredLayer]:
+def _open(out: Path, pairs: Sequence[tuple[StoredLayer, str]]) -> Mapping[str, StoredLayer]:
     found = open_checkpoint(out)
     if not out.name.endswith(".weights.h5"):
         return found
-    names = {part.name: layer for layer in expected.values() for part in _partners(layer.name, layer, found)}
+    names = {part.name: layer for layer, name in pairs for part in _partners(name, layer, found)}
     meant = open_checkpoint(out, options={name: _meaning(layer) for name, layer in names.items()})
     return {**meant, **{name: _with_activations(meant[name], layer) for name, layer in names.items()}}
 
@@ -100,9 +105,10 @@ def _partners(name: str, layer: StoredLayer, found: Mapping[str, StoredLayer]) -
     return list(found.values()) if not name and len(found) == 1 else []  # a file may have named it for its class
 
 
-def _compare(expected: StoredLayer, actual: Sequence[StoredLayer]) -> Verified:
+def _compare(expected: StoredLayer, actual: Sequence[StoredLayer], beside: Iterable[str]) -> Verified:
     if not actual:
-        return Verified(expected.name, same=False, found="is not there")
+        there = ", ".join(name or repr(name) for name in beside)
+        return Verified(expected.name, same=False, found=f"is not there; there are {there}")
     cells = [cell for layer in actual for cell in layer.cells]
     if [len(row) for row in cells] != [len(row) for row in expected.cells]:
         return Verified(expected.name, same=False, found="has other numbers of layers and directions")

@@ -171,6 +171,22 @@ def test_only_whole_ranges_are_told_as_one(names: list[str], told: list[str]) ->
     assert together(names) == told
 
 
+def test_a_port_made_by_hand_is_verified_under_a_name_of_its_own(tmp_path: Path, capsys: Any) -> None:
+    import torch
+    from torch import nn
+
+    rnn, other = nn.GRU(3, 4), nn.GRU(3, 4)
+    for name, module in (("model", nn.ModuleDict({"a": rnn, "b": other})), ("mine", nn.ModuleDict({"encoder": rnn}))):
+        torch.save(module.state_dict(), tmp_path / f"{name}.pt")
+    files = ["verify", str(tmp_path / "model.pt"), str(tmp_path / "mine.pt")]
+    assert main(files) == 1
+    assert "is not there; there are encoder" in capsys.readouterr().out
+    assert main([*files, "--layer", "a=encoder"]) == 0
+    assert main([*files, "--layer", "b=encoder"]) == 1
+    assert main([*files, "--layer", "a=encode"]) == 2
+    assert "encoder" in capsys.readouterr().err
+
+
 def command(*arguments: object, **how: Any) -> Any:
     return subprocess.run([sys.executable, "-m", "compare", *map(str, arguments)], check=False, text=True, **how)
 
