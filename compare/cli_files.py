@@ -62,26 +62,33 @@ def run(given: argparse.Namespace) -> int:
     from frameworks.errors import GatewiseError, printable
 
     try:
-        status = {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
-        sys.stdout.flush()
+        return {"inspect": _inspect, "port": _port, "verify": _verify}[given.command](given)
     except GatewiseError as error:
         print(f"gatewise: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("gatewise: interrupted.", file=sys.stderr)
         return 130
-    except OSError as error:  # of what is printed: files are opened and written under GatewiseErrors
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would try once more
-        if not isinstance(error, BrokenPipeError):
-            print(f"gatewise: the output must be writable, but is not: {error}. Send it elsewhere.", file=sys.stderr)
-        return 2
-    return status
 
 
 def _print(text: str) -> None:
-    """Print text that may have characters which the output's encoding lacks."""
+    """Print text that may have characters which the output's encoding lacks.
+
+    Raises:
+        GatewiseError: where it cannot be written, without a word where nobody reads on, as `head` does.
+    """
+    from frameworks.errors import InvalidValueError
+
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would try once more
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(2) from error
+        raise InvalidValueError.because(
+            "the output", must="be writable", but=f"is not: {error}", remedy="Send it elsewhere."
+        ) from error
 
 
 def _inspect(given: argparse.Namespace) -> int:

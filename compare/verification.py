@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ from compare.parity import check_parity
 from compare.tables import shown_name, table
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
+from frameworks.files.answers import KERAS_FLAGS, options_of
 from frameworks.files.naming import plain_name
 from frameworks.options import KerasOptions
-
-_CALLS = tuple(each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states"))
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,9 @@ def _with_activations(found: StoredLayer, expected: StoredLayer) -> StoredLayer:
 
 def _meaning(layer: StoredLayer) -> dict[str, Any]:
     spec = layer.cells[0][0].spec
-    names = {"rnn": ("activation",), "lstm": ("activation", "recurrent_activation")}
     options = layer.options or KerasOptions(return_sequences=True, return_state=True)
-    meaning = {
-        name: getattr(spec, name) for name in names.get(spec.cell, ("activation", "recurrent_activation", "reset_after"))
-    }
-    return {**meaning, **{name: getattr(options, name) for name in _CALLS}}
+    meaning = {name: getattr(spec, name) for name in options_of(spec.cell)}
+    return {**meaning, **{name: getattr(options, name) for name in KERAS_FLAGS}}
 
 
 def _partners(name: str, layer: StoredLayer, found: Mapping[str, StoredLayer]) -> list[StoredLayer]:
@@ -145,7 +141,7 @@ def _other_calls(expected: StoredLayer, actual: StoredLayer) -> Iterator[str]:
     """Say which flags of the call differ, where both are Keras's."""
     if expected.options is None or actual.options is None:
         return
-    for name in _CALLS:
+    for name in KERAS_FLAGS:
         one, other = getattr(expected.options, name), getattr(actual.options, name)
         if one != other and not (name == "merge_mode" and len(expected.cells[0]) == 1):
             yield f"{name} is {other!r}, not {one!r}"

@@ -20,6 +20,11 @@ KNOWN = (*SPEC_OPTIONS, *KERAS_FLAGS, *MODULE_OPTIONS)
 Options = Mapping[str | None, Mapping[str, Any]]
 
 
+def options_of(cell: CellName) -> tuple[str, ...]:
+    """Name what cells of a kind may compute one otherwise than another."""
+    return SPEC_OPTIONS[: _HAD[cell]]
+
+
 class Answers:
     """The options that were given, and which of their layers were met.
 
@@ -59,15 +64,22 @@ class Answers:
         """Give what was said of a layer by its own name."""
         return self._options.get(layer, {})
 
-    def require_had(self, layer: str, cells: set[CellName]) -> None:
-        """Refuse what is said of a layer by its name and that none of its cells has."""
-        had = {option for cell in cells for option in SPEC_OPTIONS[: _HAD[cell]]}
+    def require_had(self, layer: str, cells: set[CellName], *, of_keras: bool) -> None:
+        """Refuse what is said of a layer by its name and that it does not have.
+
+        Args:
+            layer: its name.
+            cells: the kinds of its cells.
+            of_keras: whether it is a layer of Keras's, which has flags where a module of torch has arguments.
+        """
+        calls = KERAS_FLAGS if of_keras else (*MODULE_OPTIONS[: 1 + ("rnn" in cells)], "dropout")
+        had = [*dict.fromkeys(option for cell in sorted(cells) for option in options_of(cell)), *calls]
         for name in self.alone(layer):
-            if name in SPEC_OPTIONS and name not in had:
+            if name not in had:
                 raise InvalidValueError.because(
-                    f"the option {name} of {layer}",
-                    must=f"be one that {' and '.join(sorted(cells))} cells have",
-                    but="is not",
+                    f"the option {name} of {layer or repr(layer)}",
+                    must=f"be one of {', '.join(had)}",
+                    but="is none that the layer has",
                     remedy="Leave it out.",
                 )
 

@@ -107,7 +107,8 @@ def open_checkpoint(
     answers.require_met(layer.name for layer in layers if isinstance(layer, StoredLayer))
     for layer in layers:
         if isinstance(layer, StoredLayer):
-            answers.require_had(layer.name, {cell.spec.cell for row in layer.cells for cell in row})
+            kinds = {cell.spec.cell for row in layer.cells for cell in row}
+            answers.require_had(layer.name, kinds, of_keras=layer.origin == "keras")
     warning = _shard_warning(source.name)
     if warning:
         layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]

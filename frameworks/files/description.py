@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import GatewiseError
-from frameworks.files.answers import KERAS_FLAGS, SPEC_OPTIONS, Answers
+from frameworks.files.answers import KERAS_FLAGS, Answers, options_of
 from frameworks.files.json_text import read_json
 from frameworks.files.naming import places
 from frameworks.files.others import OtherLayer
@@ -146,6 +146,8 @@ def _answered(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
     """Put what the user says in place of what the file says."""
     if not given:
         return layer
+    if layer.origin == "pytorch":
+        return _answered_module(layer, given)
     rates = {name: given[name] for name in ("dropout", "recurrent_dropout") if name in given}
     cells = tuple(
         tuple(replace(cell, spec=replace(cell.spec, **_meanings(cell.spec, given)), **rates) for cell in row)
@@ -155,9 +157,19 @@ def _answered(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
     return replace(layer, cells=cells, options=layer.options and replace(layer.options, **flags))
 
 
+def _answered_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
+    said = {name: value for name, value in given.items() if name in ("batch_first", "dropout", "nonlinearity")}
+    check_arguments(layer.name, said)
+    meant = {**given, **({"activation": said["nonlinearity"]} if "nonlinearity" in said else {})}
+    cells = tuple(
+        tuple(replace(cell, spec=replace(cell.spec, **_meanings(cell.spec, meant))) for cell in row) for row in layer.cells
+    )
+    arguments = {name: value for name, value in said.items() if name != "nonlinearity"}
+    return replace(layer, cells=cells, arguments=MappingProxyType({**layer.arguments, **arguments}))
+
+
 def _meanings(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
-    told = {"rnn": SPEC_OPTIONS[:1], "lstm": SPEC_OPTIONS[:2], "gru": SPEC_OPTIONS}[spec.cell]
-    return {name: given[name] for name in told if name in given}
+    return {name: given[name] for name in options_of(spec.cell) if name in given}
 
 
 def _with_arrays(layer: StoredLayer, left: dict[str, StoredArray]) -> tuple[tuple[StoredCell, ...], ...]:

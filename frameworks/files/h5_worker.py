@@ -139,7 +139,6 @@ def dataset(thing: Any) -> dict[str, Any]:
         "shape": [int(size) for size in thing.shape],
         "dtype": thing.dtype.str,
         "offset": None if offset is None else int(offset),
-        "stored": int(thing.id.get_storage_size()),
     }
 
 

@@ -53,7 +53,7 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     unread: list[OtherLayer] = []
     for file in files:
         found, others = _arrays(open_source(source.folder / file))
-        arrays |= found
+        arrays |= {name: array for name, array in found.items() if placed.get(name, file) == file}
         unread += others
     lacking = [str(name) for name in placed if name not in arrays and name not in {other.name for other in unread}]
     if lacking:

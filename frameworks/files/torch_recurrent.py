@@ -152,9 +152,9 @@ def require_options(answers: Answers, layer: str, known: tuple[str, ...]) -> Non
     for name in answers.alone(layer):
         if name not in known:
             raise InvalidValueError.because(
-                f"the option {name} of {layer}",
+                f"the option {name} of {layer or repr(layer)}",
                 must=f"be one of {', '.join(known)}" if known else "be left out",
-                but="its weights are those of a layer that has no such option",
+                but="is none that such a layer has",
                 remedy="Sizes are read from the weights.",
             )
 
@@ -175,7 +175,10 @@ def check_arguments(layer: str, arguments: Mapping[str, Any]) -> None:
         wanted, holds = rules.get(name, ("left out", lambda _: False))
         if not holds(value):
             raise InvalidValueError.because(
-                f"{name} of {layer}"[:200], must=f"be {wanted}", but=f"is {str(value)[:100]}", remedy="Give it as an option."
+                f"{name} of {layer or repr(layer)}"[:200],
+                must=f"be {wanted}",
+                but=f"is {str(value)[:100]}",
+                remedy="Give it so as an option.",
             )
 
 

@@ -82,7 +82,7 @@ def test_verify_takes_a_layer_that_is_not_there_and_another_activation_for_a_dif
         (["port", "{file}", "out.pt", "--layer", "plan"], "Is it 'plain'?"),
         (["inspect", "{file}", "--option", "gru.activaton=relu"], "Is it 'activation'?"),
         (["port", "{file}", "nowhere/out.pt"], "must be writable"),
-        (["inspect", "{file}", "--option", "stack_l0.reset_after=False"], "lstm cells have"),
+        (["inspect", "{file}", "--option", "stack_l0.reset_after=False"], "reset_after of stack_l0"),
         (["port", "missing.h5", "out.pt"], "cannot be opened"),
         (["port", "{file}", "out.pt", "--option", "gru.reset_after=False"], "reset_after"),
         (["verify", "{file}", "missing.h5"], "cannot be opened"),

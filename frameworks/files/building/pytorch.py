@@ -41,10 +41,7 @@ def _build_own(stored: StoredLayer) -> nn.Module:
     if not stored.is_cell:
         arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
     kind = getattr(nn, f"{LAYER_NAMES['pytorch'][spec.cell].removeprefix('nn.')}{'Cell' * stored.is_cell}")
-    with torch.random.fork_rng(devices=[]):  # as below
-        module: nn.Module = kind(
-            spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments
-        )
+    module: nn.Module = kind(spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments)
     for name, array in torch_arrays(stored):
         with torch.no_grad():
             getattr(module, name).copy_(torch.from_numpy(array))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 
 import h5py
 
+from frameworks.files.answers import KERAS_FLAGS, SPEC_OPTIONS
 from frameworks.files.naming import keras_kind
 from frameworks.files.others import OtherLayer
 from frameworks.files.stored import StoredLayer
@@ -90,10 +90,9 @@ def _beware(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
     """Say what the file does not hold of a layer and load_weights thus takes from the model."""
     spec, options = one.cells[0][0].spec, one.options or KerasOptions()
     plain = RecurrentSpec(spec.cell, spec.input_size, spec.hidden_size)
-    told = [(name, getattr(spec, name), getattr(plain, name)) for name in ("activation", "recurrent_activation", "reset_after")]
-    flags = [each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states")]
+    told = [(name, getattr(spec, name), getattr(plain, name)) for name in SPEC_OPTIONS]
     if layer.origin == "keras":
-        told += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in flags]
+        told += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
     said = [f"{name}={value!r}" for name, value, default in told if value != default]
     if said:
         yield f"weights alone: the model's own layer has to say {', '.join(said)}"

@@ -74,6 +74,7 @@ def test_every_file_is_recognised_and_has_the_recorded_layers_and_no_other_recur
 def test_the_layer_is_the_recorded_one(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
     stored, expected = in_the_file(checkpoints, name, layer), recorded(name, layer)
     assert (stored.spec, stored.origin) == (expected.spec, expected.origin)
+    assert (stored.options is None) == (expected.origin == "pytorch")
     if stored.options is None:
         return
     inner = expected.config.get("layer", {}).get("config", expected.config)

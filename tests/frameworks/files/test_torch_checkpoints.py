@@ -282,6 +282,14 @@ def test_an_index_names_files_beside_it_and_no_others(shards: Path, file: str, r
         open_checkpoint(inner / "m.index.json")
 
 
+def test_an_array_is_taken_from_the_file_that_the_index_names(model: Any, shards: Path) -> None:
+    other = torch.load(shards.with_name("m-00002-of-00002.bin"))
+    torch.save(
+        {**other, "lstm.weight_hh_l0": torch.zeros_like(model.lstm.weight_hh_l0)}, shards.with_name("m-00002-of-00002.bin")
+    )
+    assert_lstm(open_checkpoint(shards), model.lstm)
+
+
 def test_an_index_that_promises_what_its_files_do_not_have_is_refused(shards: Path, refused: Any) -> None:
     index = json.loads(shards.read_text())
     index["weight_map"]["more.weight"] = "m-00001-of-00002.bin"

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from frameworks import adapt
-from frameworks.files import Checkpoint, open_checkpoint
+from frameworks.files import Checkpoint, open_checkpoint, save_checkpoint
 
 
 class Model(nn.Module):
@@ -213,13 +213,27 @@ def test_options_say_what_shapes_do_not_and_may_not_contradict_them(model: Any, 
     for options, said in (
         ({"nonlinearity": "selu"}, "'tanh' or 'relu'"),
         ({"batch_first": 1}, "True or False"),
-        ({"reset_after": False}, "no such option"),
-        ({"recurrent_activation": "relu"}, "no such option"),
+        ({"reset_after": False}, "none that such a layer has"),
+        ({"recurrent_activation": "relu"}, "none that such a layer has"),
     ):
         with refused("rnn", said):
             opened(**options)
     with refused("lstm", "nonlinearity"):
         open_checkpoint(tmp_path / "a.pt", options={"lstm": {"nonlinearity": "relu"}})
+
+
+def test_options_of_a_file_of_our_own_mean_what_they_mean_of_torch_s(model: Any, tmp_path: Path, refused: Any) -> None:
+    torch.save(model.state_dict(), tmp_path / "a.pt")
+    save_checkpoint(tmp_path / "own.npz", open_checkpoint(tmp_path / "a.pt"))
+    said: Any = {"lstm": {"dropout": 0.5, "batch_first": True}, "rnn": {"nonlinearity": "relu"}}
+    theirs, own = (open_checkpoint(tmp_path / name, options=said) for name in ("a.pt", "own.npz"))
+    for name in said:
+        assert own[name].spec == theirs[name].spec, name
+        assert dict(own[name].arguments) == dict(theirs[name].arguments), name
+    assert (own["lstm"].dropout, own["rnn"].spec.activation) == (0.5, "relu")
+    for options in ({"return_sequences": True}, {"nonlinearity": "relu"}, {"reset_after": False}):
+        with refused(f"the option {next(iter(options))} of lstm"):
+            open_checkpoint(tmp_path / "own.npz", options={"lstm": options})
 
 
 @pytest.mark.backend
