@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from frameworks.files.onnx_graph import Graph, Node, Scope
-from frameworks.files.onnx_tensor import FLOATS, WHOLE_NUMBERS, Neighbours, in_memory, read_tensor
+from frameworks.files.onnx_tensor import FLOATS, WHOLE_NUMBERS, Neighbours, read_tensor
 from frameworks.files.protobuf import Message
-from frameworks.files.source import Array, StoredArray
+from frameworks.files.source import Array, StoredArray, in_memory
 from frameworks.files.views import WidenedArray, derived
 
 MAX_NODES, MAX_DEPTH = 400, 32

@@ -92,11 +92,6 @@ def read_tensor(message: Message, neighbours: Neighbours) -> tuple[str, StoredAr
     return name, _elements(message, tuple(shape), kind, data)
 
 
-def in_memory(elements: Array) -> StoredArray:
-    """Give an array that the file says in another way."""
-    return derived(elements.shape, elements.dtype, lambda first, count: elements.reshape(-1)[first : first + count])
-
-
 def _pairs(entries: list[Message]) -> dict[str, str]:
     found = {}
     for entry in entries:

@@ -52,3 +52,30 @@ def test_whether_a_state_is_zero_is_asked_once_of_each_value_that_it_is_made_of(
     content = graph([*nodes, node("LSTM", "x W R B  h", "y", "rec")], weights("LSTM") | states)
     said = " ".join(opened(tmp_path / "a.onnx", content)["rec"].warnings)
     assert ("initial states" not in said, len(seen)) == (zero, reads)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "zero"),
+    [
+        ("value_float", 0.0, True),
+        ("value_float", 1.0, False),
+        ("value_float", 0, False),
+        ("value_float", "0", False),
+        ("value_float", [0.0], False),
+        ("value_floats", [0.0, 0.0], True),
+        ("value_floats", ["a", "b"], False),
+        ("value_floats", [0, 0], False),
+        ("value_int", 0, True),
+        ("value_int", float("nan"), False),
+        ("value_int", float("inf"), False),
+        ("value_ints", [0, 0], True),
+        ("value_ints", [float("nan")], False),
+        ("value_ints", ["0"], False),
+    ],
+)
+def test_a_constant_is_numbers_of_the_kind_that_its_attribute_says_or_none(
+    tmp_path: Path, name: str, value: Any, *, zero: bool
+) -> None:
+    content = graph([node("Constant", "", "h", **{name: value}), node("LSTM", "x W R B  h", "y", "rec")], weights("LSTM"))
+    said = " ".join(opened(tmp_path / "a.onnx", content)["rec"].warnings)
+    assert ("initial states" not in said) == zero
