@@ -35,8 +35,11 @@ _BLOCK = 1 << 16
 class Neighbours:
     """The files beside a model that hold its larger arrays, each opened once.
 
+    The names are the model's, whose maker may be anybody: none leads up or away from the folder. The links in the folder are
+    its owner's, as those of a cache that keeps all content elsewhere, and are followed.
+
     Args:
-        folder: of the model, which no name leads out of; None where there is none.
+        folder: of the model; None where there is none.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -55,11 +58,8 @@ class Neighbours:
         if self._folder is None or not where.parts or where.is_absolute() or ".." in where.parts or ":" in location:
             return f"its elements lie in {location[:200]!r}, which is no file in the model's folder, and is not followed"
         try:
-            folder, path = self._folder.resolve(), (self._folder / where).resolve()
-            if not path.is_relative_to(folder):
-                return f"its elements lie in {location[:200]!r}, a link out of the model's folder, which is not followed"
-            return open_source(path)
-        except (OSError, ValueError, RuntimeError, InvalidValueError):
+            return open_source(self._folder / where)
+        except (OSError, ValueError, InvalidValueError):
             return f"its elements lie in another file, {location[:200]!r}, which is not there: put it beside the model"
 
 
