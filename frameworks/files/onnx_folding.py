@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from frameworks.files.onnx_graph import Graph, Node, Scope
-from frameworks.files.onnx_tensor import FLOATS, WHOLE_NUMBERS, Neighbours, in_memory, read_tensor
+from frameworks.files.onnx_tensor import FLOATS, WHOLE_NUMBERS, Neighbours, read_tensor
 from frameworks.files.protobuf import Message
-from frameworks.files.source import Array, StoredArray
+from frameworks.files.source import Array, StoredArray, in_memory
 from frameworks.files.views import WidenedArray, derived
 
 MAX_NODES, MAX_DEPTH = 400, 32
@@ -43,8 +43,21 @@ def fold(name: str, graph: Graph, scope: Scope) -> tuple[StoredArray, set[Stored
     return given, found.used
 
 
-def is_zero(name: str, scope: Scope, depth: int = 0) -> bool:
+def is_zero(name: str, scope: Scope) -> bool:
     """Tell whether a value is zero throughout, of whatever shape the graph makes it."""
+    return _is_zero(name, scope, 0, {})
+
+
+def _is_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str], bool]) -> bool:
+    """Tell it of a value once, and of so many values at most; what is made of itself is not zero."""
+    key = id(scope), name
+    if key not in known:
+        known[key] = False
+        known[key] = len(known) <= MAX_NODES and _made_zero(name, scope, depth, known)
+    return known[key]
+
+
+def _made_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str], bool]) -> bool:
     if name in scope.arrays:
         array = scope.arrays[name]
         return array.nbytes <= _LARGEST_ZERO and not np.any(array.read())
@@ -57,7 +70,8 @@ def is_zero(name: str, scope: Scope, depth: int = 0) -> bool:
         except ValueError:
             return False
     parts = node.inputs if node.kind == "Concat" else node.inputs[:1]
-    return node.kind in (*_MOVES, "Tile") and bool(parts) and all(is_zero(each, node.scope, depth + 1) for each in parts)
+    moved = node.kind in (*_MOVES, "Tile") and bool(parts)
+    return moved and all(_is_zero(each, node.scope, depth + 1, known) for each in parts)
 
 
 class _Folding:

@@ -12,12 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.files.onnx_tensor import Neighbours, in_memory, read_tensor
+from frameworks.files.onnx_tensor import Neighbours, read_tensor
 from frameworks.files.protobuf import Message, as_float, as_message, as_number, message_of, signed
-from frameworks.files.source import Source, StoredArray, damaged
+from frameworks.files.source import Source, StoredArray, damaged, in_memory
 
 MAX_DEPTH = 24
-_CONSTANTS = ("value_float", "value_floats", "value_int", "value_ints")
+_CONSTANTS: Mapping[str, tuple[type, str]] = {
+    "value_float": (float, "f4"),
+    "value_floats": (float, "f4"),
+    "value_int": (int, "i8"),
+    "value_ints": (int, "i8"),
+}
+"""By the name of a constant's attribute, what its numbers are in Python and in NumPy."""
 
 
 @dataclass(frozen=True)
@@ -153,14 +159,15 @@ class _Reader:
             self.found.nodes.append(node)
 
     def _read_constant(self, node: Node) -> bool:
-        """Keep the array that a node is, where it is one."""
+        """Keep the array that a node is, where it is one; of what is no number of its kind, none is."""
         if isinstance(node.attributes.get("value"), Message):
             self._keep(node.attributes["value"], node.outputs[0], node.scope)
             return True
-        for name in _CONSTANTS:
-            if name in node.attributes and not isinstance(node.attributes[name], (str, Message)):
-                numbers = np.array(node.attributes[name], "f4" if "float" in name else "i8")
-                node.scope.arrays[node.outputs[0]] = in_memory(numbers)
+        for name, (kind, dtype) in _CONSTANTS.items():
+            given = node.attributes.get(name)
+            numbers = given if name.endswith("s") else [given]
+            if isinstance(numbers, list) and all(isinstance(number, kind) for number in numbers):
+                node.scope.arrays[node.outputs[0]] = in_memory(np.array(given, dtype))
                 return True
         return False
 

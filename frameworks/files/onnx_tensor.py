@@ -6,7 +6,7 @@ Source: onnx/onnx.proto, TensorProto, whose numbers of fields these are.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -27,14 +27,19 @@ _PACKED: Mapping[int, int] = {4: 1, 10: 11}
 """By the number of a field of packed elements, the data type whose elements lie there as they are."""
 _VARYING = (5, 7, 11)
 """The numbers of the fields of elements as numbers of variable length, of whatever data type."""
-_MOST_VARYING = 1 << 26
+_MOST_VARYING = 1 << 22
+"""Elements of such an array: it is decoded whole, when the file is opened and whenever some of it are read."""
+_BLOCK = 1 << 16
 
 
 class Neighbours:
     """The files beside a model that hold its larger arrays, each opened once.
 
+    The names are the model's, whose maker may be anybody: none leads up or away from the folder. The links in the folder are
+    its owner's, as those of a cache that keeps all content elsewhere, and are followed.
+
     Args:
-        folder: of the model, which no name leads out of; None where there is none.
+        folder: of the model; None where there is none.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -53,11 +58,8 @@ class Neighbours:
         if self._folder is None or not where.parts or where.is_absolute() or ".." in where.parts or ":" in location:
             return f"its elements lie in {location[:200]!r}, which is no file in the model's folder, and is not followed"
         try:
-            folder, path = self._folder.resolve(), (self._folder / where).resolve()
-            if not path.is_relative_to(folder):
-                return f"its elements lie in {location[:200]!r}, a link out of the model's folder, which is not followed"
-            return open_source(path)
-        except (OSError, ValueError, RuntimeError, InvalidValueError):
+            return open_source(self._folder / where)
+        except (OSError, ValueError, InvalidValueError):
             return f"its elements lie in another file, {location[:200]!r}, which is not there: put it beside the model"
 
 
@@ -90,11 +92,6 @@ def read_tensor(message: Message, neighbours: Neighbours) -> tuple[str, StoredAr
     if external or entries:
         return name, _elsewhere(_pairs(entries), tuple(shape), kind, neighbours)
     return name, _elements(message, tuple(shape), kind, data)
-
-
-def in_memory(elements: Array) -> StoredArray:
-    """Give an array that the file says in another way."""
-    return derived(elements.shape, elements.dtype, lambda first, count: elements.reshape(-1)[first : first + count])
 
 
 def _pairs(entries: list[Message]) -> dict[str, str]:
@@ -139,30 +136,46 @@ def _elements(
 
 def _varying(place: Message, shape: tuple[int, ...], kind: int) -> StoredArray | str:
     """Give an array of numbers of variable length: whole ones, or the bits of halves."""
-    dtype, source, size = np.dtype(_DTYPES[kind]), place.bytes.source, place.end - place.start
-    if size > _MOST_VARYING or (dtype.kind not in "iub" and kind not in (10, _BFLOAT16)):
+    dtype, source, count = np.dtype(_DTYPES[kind]), place.bytes.source, math.prod(shape)
+    if dtype.kind not in "iub" and kind not in (10, _BFLOAT16):
         return "its elements are stored otherwise than raw or packed"
+    if count > _MOST_VARYING:
+        return f"its {count} elements are numbers of variable length, of which at most {_MOST_VARYING} are read"
 
     def elements() -> Array:
-        whole = _decoded(source.read(place.start, size))
-        if whole is None or whole.size != math.prod(shape):
-            raise damaged(source.name, f"has other than {math.prod(shape)} numbers for an array of shape {shape}")
-        return whole.astype("u2").view("f2") if kind == 10 else whole.astype(dtype)
+        made, done = np.empty(count, "u2" if kind == 10 else dtype), 0
+        for numbers in _decoded(source, place.start, place.end):
+            made[done : done + numbers.size] = numbers[: count - done]
+            done += numbers.size
+            if done > count:
+                break
+        if done != count:
+            raise damaged(source.name, f"has other than {count} numbers for an array of shape {shape}")
+        return made.view(dtype)
 
     elements()
-    array = derived(shape, dtype, lambda first, count: elements()[first : first + count])
+    array = derived(shape, dtype, lambda first, size: elements()[first : first + size])
     return widened(array, "bfloat16") if kind == _BFLOAT16 else array
 
 
-def _decoded(content: bytes) -> npt.NDArray[np.uint64] | None:
-    """Decode numbers of variable length; None for bytes that are none."""
-    octets = np.frombuffer(content, np.uint8)
-    ends = np.flatnonzero(octets < 128)
-    starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.intp)
-    if not ends.size or ends[-1] != octets.size - 1 or (ends - starts).max() > 9:
-        return None
-    found = np.zeros(ends.size, np.uint64)
-    for place in range(int((ends - starts).max()) + 1):
-        there = starts + place <= ends
-        found[there] |= (octets[starts[there] + place] & np.uint8(127)).astype(np.uint64) << np.uint64(7 * place)
-    return found
+def _decoded(source: Source, start: int, end: int) -> Iterator[npt.NDArray[np.uint64]]:
+    """Decode numbers of variable length, a block of bytes at a time.
+
+    Yields:
+        (number,)
+
+    Raises:
+        GatewiseError: for bytes that are none.
+    """
+    while start < end:
+        octets = np.frombuffer(source.read(start, min(_BLOCK, end - start)), np.uint8)
+        ends = np.flatnonzero(octets < 128)
+        starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.intp)
+        if not ends.size or (ends - starts).max() > 9:
+            raise damaged(source.name, "has a number of more than ten bytes, or of no end")
+        found = np.zeros(ends.size, np.uint64)
+        for place in range(int((ends - starts).max()) + 1):
+            there = starts + place <= ends
+            found[there] |= (octets[starts[there] + place] & np.uint8(127)).astype(np.uint64) << np.uint64(7 * place)
+        yield found
+        start += int(ends[-1]) + 1

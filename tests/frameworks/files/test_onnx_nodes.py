@@ -309,17 +309,59 @@ def test_elements_may_lie_in_a_file_beside_the_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["../{folder}/a.onnx_data", "{path}/a.onnx_data", "link", "linked/a.onnx_data", "", ".", "no"]
+    ("location", "why"),
+    [
+        ("../outside/a.onnx_data", "not followed"),
+        ("..\\outside\\a.onnx_data", "not followed"),
+        ("linked/../../outside/a.onnx_data", "not followed"),
+        ("linked/../a.onnx_data", "not followed"),
+        ("{outside}/a.onnx_data", "not followed"),
+        ("C:/a.onnx_data", "not followed"),
+        ("C:a.onnx_data", "not followed"),
+        ("", "not followed"),
+        (".", "not followed"),
+        ("no", "not there"),
+        ("linked", "not there"),
+        ("dangling", "not there"),
+        ("circle", "not there"),
+        ("n" * 5000, "not there"),
+        ("a\0b", "not there"),
+    ],
 )
-def test_no_name_in_a_model_leads_out_of_its_folder(tmp_path: Path, location: str, refused: Any) -> None:
-    folder, outside = tmp_path / "inside", tmp_path / "outside"
+def test_no_name_in_a_model_leads_out_of_its_folder(tmp_path: Path, location: str, why: str, refused: Any) -> None:
+    folder, outside = folders(tmp_path)
+    content = beside(outside, location.format(outside=outside))
+    with refused("a.onnx", "its elements lie in", why):
+        opened(folder / "a.onnx", content)
+
+
+@pytest.mark.parametrize("location", ["link", "./link", "linked/a.onnx_data", "linked\\a.onnx_data"])
+def test_links_in_the_folder_are_its_owner_s_and_are_followed(tmp_path: Path, location: str) -> None:
+    folder, outside = folders(tmp_path)
+    content = beside(outside, location)
+    layer = opened(folder / "a.onnx", content)["rec"]
+    for name, array in weights("LSTM").items():
+        np.testing.assert_array_equal(layer.cells[0][0].arrays[name].read(), array[0])
+
+
+def test_a_model_that_is_a_link_has_its_data_beside_the_link(tmp_path: Path, refused: Any) -> None:
+    folder, blobs = folders(tmp_path)
+    content = beside(blobs, "link")
+    with refused("a.onnx", "its elements lie in", "not there"):
+        opened(blobs / "a.onnx", content)
+    (folder / "model.onnx").symlink_to(blobs / "a.onnx")
+    assert list(open_checkpoint(folder / "model.onnx")) == ["rec"]
+
+
+def folders(path: Path) -> tuple[Path, Path]:
+    """Make a folder for a model, and another one, which links in the first lead to."""
+    folder, outside = path / "inside", path / "outside"
     folder.mkdir()
     outside.mkdir()
-    content = beside(outside, location.format(folder="outside", path=outside))
-    (folder / "link").symlink_to(outside / "a.onnx_data")
-    (folder / "linked").symlink_to(outside)
-    with refused("a.onnx", "its elements lie in"):
-        opened(folder / "a.onnx", content)
+    links = {"link": outside / "a.onnx_data", "linked": outside, "dangling": outside / "no", "circle": folder / "circle"}
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    return folder, outside
 
 
 @pytest.mark.parametrize("other", [{"offset": "90000"}, {"length": "5"}, {"offset": "-1"}, {"offset": "9" * 30}])
