@@ -83,7 +83,7 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
         GatewiseError: for weights that are not those of the layer.
     """
     own = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
-    if not own and not _looks_recurrent(node, weights):
+    if not own and not _looks_recurrent(node.config, tuple(weights.all().values())):
         said = node.config.get("activation")
         if reading.version.is_keras2 and isinstance(said, str) and said in KERAS2_NAMES:
             node = replace(node, config={**node.config, "activation": KERAS2_NAMES[said]})
@@ -98,15 +98,14 @@ class _NotUnderstoodError(Exception):
     """Why a recurrent layer is not read as one."""
 
 
-def _looks_recurrent(node: Node, weights: Weights) -> bool:
-    """Tell whether a custom layer has the arguments and the arrays of one of Keras's of one cell."""
-    told = "units" in node.config and "recurrent_initializer" in node.config
-    return told and is_recurrent(tuple(weights.all().values()))
+def _looks_recurrent(config: Config, arrays: Sequence[StoredArray]) -> bool:
+    """Tell whether a custom layer or cell has the arguments and the arrays of one of Keras's cells."""
+    return "units" in config and "recurrent_initializer" in config and is_recurrent(arrays)
 
 
 def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLayer:
     directions = list(_directions(node, reading.file))
-    flags = directions[0][1]
+    flags, described = directions[0][1], [cell for own, _ in directions for cell in own]
     if flags.get("time_major") is True:
         raise _NotUnderstoodError("time_major=True: it reads and returns the time axis first, which no other layer does")
     answers = reading.answers.of(node.name)
@@ -123,7 +122,7 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
         class_name=node.class_name,
         cells=cells,
         options=_options(node, flags, cells, answers, stacked=_is_stacked(flags), version=reading.version),
-        warnings=(*_warnings(node, cells, reading), *_halves(cells, [cell.config for own, _ in directions for cell in own])),
+        warnings=(*_warnings(node, cells, described, reading), *_halves(cells, [cell.config for cell in described])),
         mask=node.mask,
         place=node.home,
     )
@@ -165,7 +164,7 @@ def _is_stacked(config: Config) -> bool:
 
 def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, answers: Mapping[str, Any]) -> StoredCell:
     arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
-    if cell.class_name not in CELLS and not is_recurrent(arrays):
+    if cell.class_name not in CELLS and not _looks_recurrent(cell.config, arrays):
         raise _NotUnderstoodError(f"its cell is a {cell.class_name}, which is not Keras's own")
     odd = odd_activation(cell.config, reading.version, answers)
     if odd:
@@ -206,13 +205,16 @@ def _as_number(rate: Any) -> float:
     return rate if isinstance(rate, (int, float)) else 2.0  # what is no rate goes first, to be refused
 
 
-def _warnings(node: Node, cells: tuple[tuple[StoredCell, ...], ...], reading: Reading) -> Iterator[str]:
-    known = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
+def _warnings(
+    node: Node, cells: tuple[tuple[StoredCell, ...], ...], described: Sequence[_Cell], reading: Reading
+) -> Iterator[str]:
     first = cells[0][0]
-    if not known:
+    read = [cell.spec.cell for column in zip(*cells, strict=True) for cell in column]
+    custom = {cell.class_name: kind for cell, kind in zip(described, read, strict=True) if cell.class_name not in CELLS}
+    for class_name, kind in custom.items():
         yield (
-            f"{node.class_name} is not Keras's own layer: it is read as {first.spec.cell} by its arguments and weights; what "
-            "else its code does is not in the file."
+            f"{class_name} is not Keras's own: it is read as {kind} by its arguments and weights; what else its code does is "
+            "not in the file."
         )
     if node.wrappers:
         yield f"{' of '.join(node.wrappers)} runs it once for each step of another axis."

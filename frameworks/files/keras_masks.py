@@ -6,6 +6,7 @@ tf_keras/src/engine/base_layer.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -22,6 +23,8 @@ _PASS = frozenset(
 )
 """Keras's layers that hand on the mask of what they read first."""
 _PASS_IN_KERAS_3 = frozenset(("GroupQueryAttention", "Identity", "Normalization", "Rescaling"))
+_OWN = re.compile(r"(not_equal|any)(_\d+)?")
+"""The operations by which Embedding and Masking make a mask, which Keras 3 writes down as if the caller had given it."""
 
 Tensor = tuple[str, int]
 """A layer's name and which of its outputs."""
@@ -116,7 +119,7 @@ class Masks:
 
     def _call(self, call: Call) -> list[str]:
         found = [self._of(self.after.get(name, ()), index) for name, index in call.reads]
-        if call.mask is not None and not any(found[:1]):
+        if call.mask is not None and not (any(found[:1]) and _OWN.fullmatch(call.mask[0])):
             return [f"{call.mask[0]} (given as its mask)", *found[1:]]
         return found
 

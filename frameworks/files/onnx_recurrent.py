@@ -142,9 +142,10 @@ def _sum_of_halves(biases: StoredArray) -> StoredArray:
 
 def _is_reversed(node: Node) -> bool:
     """Tell whether the graph turns the input around, as tf2onnx does for go_backwards."""
-    maker = node.scope.makers.get(_input(node, "X"))
-    while maker is not None and maker.kind in ("Transpose", "Identity", "Cast") and maker.inputs:
-        maker = maker.scope.makers.get(maker.inputs[0]) if maker.inputs[0] not in maker.outputs else None
+    maker, met = node.scope.makers.get(_input(node, "X")), set()
+    while maker is not None and maker.kind in ("Transpose", "Identity", "Cast") and maker.inputs and id(maker) not in met:
+        met.add(id(maker))
+        maker = maker.scope.makers.get(maker.inputs[0])
     return maker is not None and maker.kind == "ReverseSequence"
 
 

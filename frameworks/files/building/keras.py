@@ -85,6 +85,13 @@ def _build(stored: StoredLayer, nesting: str) -> Any:
             but=f"is {len(stored.cells)} of them",
             remedy="Build them one at a time, from .parts.",
         )
+    if options.stateful:
+        raise InvalidValueError.because(
+            f"stateful of {stored.name}",
+            must="be False in a layer that Keras builds for no certain batch",
+            but="is True",
+            remedy="Give the option stateful=False, and hand the states from call to call.",
+        )
     backward = (options.go_backwards, not options.go_backwards)
     columns = [[row[direction] for row in stored.cells] for direction in range(len(stored.cells[0]))]
     layers = [_one_direction(cells, options, backward=reads) for cells, reads in zip(columns, backward, strict=False)]

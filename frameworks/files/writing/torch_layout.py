@@ -15,6 +15,7 @@ from frameworks.files.others import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.writing.plan import Layer, Written
 from frameworks.files.writing.tensors import Tensor, cell_tensors, reshaped, transposed, unchanged
+from frameworks.files.writing.torch_beside import beware_of, spell
 from frameworks.layouts import PYTORCH
 
 
@@ -122,8 +123,9 @@ def _why_not(layer: StoredLayer) -> str:
 
 
 def _tell_beside(layer: OtherLayer, module: str) -> Written:
-    becomes = f"nn.{module}" if module else "its arrays as they are" if layer.stored else "nothing: it has no arrays"
+    if module:
+        beware = tuple(beware_of(layer, module))
+        return Written(layer.name, layer.kind, spell(layer, module), prefix_of(layer.name), beware)
+    becomes = "its arrays as they are" if layer.stored else "nothing: it has no arrays"
     beware = () if layer.known else ("what its arrays mean is not known",)
-    if module in ("Linear", "Conv1d", "Conv2d") and layer.config.get("activation") not in (None, "linear"):
-        beware = (f"its activation {layer.config['activation']!r} is a step of its own in torch",)
     return Written(layer.name, layer.kind or "?", becomes, prefix_of(layer.name), beware)

@@ -132,3 +132,9 @@ def test_more_numbers_of_variable_length_than_are_decoded_are_listed_by_name_and
     unread = beside(tmp_path, bytes(most + 1), (most + 1, 1), 3, 5)["q"]
     assert not unread.stored
     assert f"{most + 1} elements" in unread.warnings[0]
+
+
+def test_an_input_that_is_made_of_itself_ends_in_a_layer(tmp_path: Path) -> None:
+    circle = [node("Identity", "b", "a"), node("Identity", "a", "b")]
+    found = opened(tmp_path / "a.onnx", graph([*circle, node("LSTM", "a W R B", "y", "rec")], weights("LSTM")))
+    assert "reverses" not in " ".join(found["rec"].warnings)
