@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -410,6 +411,21 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp
         save_checkpoint(tmp_path / "nowhere" / "model.pt", small)
     assert [each.name for each in tmp_path.iterdir()] == ["model.pt"]
     assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(("axis", "said"), [(31, ""), (32, "32 axes"), (30_000_000, "32 axes"), (-30_000_000, "32 axes")])
+def test_an_axis_that_no_array_has_is_not_built(axis: int, said: str, small: Checkpoint, tmp_path: Path) -> None:
+    layer = beside("ln", "LayerNormalization", {"axis": axis}, gamma=(5,), beta=(5,))
+    tracemalloc.start()
+    _, written = save_checkpoint(tmp_path / "model.keras", {"one": small["one"], "ln": layer})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
+    if said:
+        assert "Keras builds no such layer" in written.beware[0]
+        assert said in written.beware[0]
+    else:
+        assert written.becomes == "LayerNormalization"
 
 
 WRITER = """

@@ -37,7 +37,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
         else:
             with untouched_random():
                 found = rebuild(layer, plain_name(layer.name))
-            built += [] if isinstance(found, str) else [found[:3]]
+            built += [] if isinstance(found, str) else [found]
             written.append(_tell(layer, found))
     with untouched_random(), quiet_stderr():
         inputs = [[keras.Input(shape, dtype=dtype) for shape in reads] for _, reads, dtype in built]
@@ -55,4 +55,4 @@ def _tell(layer: OtherLayer, found: Rebuilt | str) -> Written:
     if isinstance(found, str):
         return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {found}",))
     kind = " of ".join([*layer.wrappers, keras_kind(layer.kind)])
-    return Written(layer.name, layer.kind, kind, found.native.name, found.beware)
+    return Written(layer.name, layer.kind, kind, found.native.name)
