@@ -23,7 +23,8 @@ class OtherLayer:
         name: of the layer in its model.
         kind: the class that the file names, without a package: "Dense", "Embedding"; "" where it names none.
         stored: its arrays, by Keras's names of them where known: kernel, bias, embeddings, gamma, ...
-        config: the arguments of its constructor, as far as the file says.
+        config: arguments of the constructor of Keras's layer, as far as the file says, or torch assumes where its files do not;
+            what a file in torch's layout keeps of a layer of Keras's lies under "keras".
         known: whether the arrays' names and meaning are Keras's or torch's own for that kind.
         wrappers: the classes that run it otherwise than once a call: TimeDistributed.
         warnings: what to beware of, such as why a recurrent layer was not understood.
@@ -43,3 +44,10 @@ class OtherLayer:
     def arrays(self) -> dict[str, Array]:
         """Its arrays, read from the file each time."""
         return {name: np.asarray(array.read()) for name, array in self.stored.items()}
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value of a file's is a number, a text or a few whole numbers, which nothing can be run by."""
+    return isinstance(value, (bool, int, float, str)) or (
+        isinstance(value, (list, tuple)) and all(type(each) is int for each in value)
+    )

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
 
@@ -16,7 +14,7 @@ _NORMALISED = _RUNNING | {"weight", "bias", "num_batches_tracked"}
 
 _MATRIX = "Linear or Embedding"
 
-_PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+_PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
 _ASSUMED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "LayerNorm": {"eps": 1e-5},
@@ -26,6 +24,12 @@ _ASSUMED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 """torch's defaults of what arrays do not show and Keras has other defaults or other words for."""
+
+_WORDS = {each: each for each in ("momentum", "padding", "groups")} | {
+    "eps": "epsilon",
+    "stride": "strides",
+    "dilation": "dilation_rate",
+}
 
 
 def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, Any] | None = None) -> Iterator[OtherLayer]:
@@ -50,6 +54,10 @@ def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, 
     if assumed:
         warnings.append(f"{', '.join(assumed)} assumed, as torch does where nothing is said: the file does not say it.")
     config, unlike = _in_keras(arguments)
+    if arguments.get("momentum", 0) is None:
+        warnings.append(
+            "momentum=None is the average of all batches so far, which Keras has not: it trains with its own momentum."
+        )
     if unlike:
         warnings.append(f"{unlike}, which Keras's layer of these arrays has not.")
     yield OtherLayer(
@@ -62,17 +70,27 @@ def _in_keras(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     config: dict[str, Any] = {}
     unlike = []
     for name, value in arguments.items():
-        if name == "eps":
-            config["epsilon"] = value
-        elif name == "momentum" and value is not None:
-            config["momentum"] = 1 - value
-        elif name in ("stride", "dilation"):
-            config[{"stride": "strides", "dilation": "dilation_rate"}[name]] = value
-        elif name == "padding" and value == "same":
-            config["padding"] = value
-        elif np.any(np.not_equal(value, _PLAIN.get(name, value))) and value != "valid":
+        if _fits(name, value):
+            config[_WORDS[name]] = 1 - value if name == "momentum" else value
+        elif not _is_usual(name, value):
             unlike.append(f"{name}={value!r}")
     return config, ", ".join(unlike)
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Tell whether Keras has an argument for it, and takes the value there."""
+    if name in ("eps", "momentum"):
+        return type(value) in (int, float)
+    if name in ("stride", "dilation", "groups"):
+        return type(value) is int or (isinstance(value, tuple) and name != "groups")
+    return name == "padding" and value == "same"
+
+
+def _is_usual(name: str, value: Any) -> bool:
+    """Tell whether it is what Keras's layer does unasked, or at least when it only predicts."""
+    if name == "padding":
+        return value in ("valid", 0) or (isinstance(value, tuple) and not any(value))
+    return (name, value) in (("padding_mode", "zeros"), ("momentum", None))
 
 
 def _kind(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from frameworks.files.others import is_plain
 from frameworks.files.source import damaged
 from frameworks.files.torch_numpy import NumpyArray, numpy_array
 from frameworks.files.torch_objects import Objects, Tensor
@@ -47,8 +48,8 @@ _ONCE_MORE = "_flat_weights"
 _SAID = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 """Attributes of a recurrent module that its weights do not show."""
 
-_SAID_BESIDE = ("eps", "momentum", "stride", "padding", "dilation", "groups")
-"""Attributes of other modules likewise."""
+_SAID_BESIDE = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
+"""Attributes of other modules likewise; None is said, too."""
 
 _OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
 """The classes of torch.nn."""
@@ -177,7 +178,8 @@ class _Walk:
         named.said[prefix.removesuffix(".")] = {
             "class": module.name.rpartition(".")[2],
             "torch": _OWN.fullmatch(module.name) is not None,
-            **{name: state[name] for name in (*_SAID, *_SAID_BESIDE) if _is_plain(state.get(name))},
+            **{name: _hashable(state[name]) for name in (*_SAID, *_SAID_BESIDE) if is_plain(state.get(name))},
+            **{name: None for name in _SAID_BESIDE if state.get(name, 0) is None},
         }
         for part in parts:
             for key, item in self._items(part, depth):
@@ -224,5 +226,5 @@ def _is_module(value: Objects) -> bool:
     return isinstance(state, Mapping) and (isinstance(state.get("_parameters"), Mapping) or value.name.startswith("__torch__."))
 
 
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, str)) or (isinstance(value, tuple) and all(type(one) is int for one in value))
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

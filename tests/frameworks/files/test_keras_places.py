@@ -88,26 +88,35 @@ def test_layers_beside_that_keras_rebuilds_compute_what_they_did(model: Any, tmp
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6, err_msg=name)
 
 
-def test_torch_s_modules_compute_in_keras_what_they_did(tmp_path: Path) -> None:
+@pytest.mark.parametrize("through", ["state", "whole", ".safetensors"])
+def test_torch_s_modules_compute_in_keras_what_they_did(through: str, tmp_path: Path) -> None:
     import keras
     import torch
     from torch import nn
 
+    whole = through == "whole"
+    unlike: dict[str, Any] = {"eps": 1e-4} if whole else {}
     modules = nn.ModuleDict(
         {
             "rnn": nn.GRU(5, 4),
             "lin": nn.Linear(5, 3),
-            "ln": nn.LayerNorm(5),
-            "bn": nn.BatchNorm1d(5),
-            "conv": nn.Conv1d(5, 2, 3),
+            "ln": nn.LayerNorm(5, **unlike),
+            "bn": nn.BatchNorm1d(5, **unlike),
+            "conv": nn.Conv1d(5, 10, 3, stride=2 if whole else 1, groups=5 if whole else 1),
         }
     ).eval()
     with torch.no_grad():
         for tensor in [*modules.parameters(), *(each for each in modules.buffers() if each.is_floating_point())]:
             tensor.uniform_(0.1, 1)
-    torch.save(modules.state_dict(), tmp_path / "model.pt")
-    written = save_checkpoint(tmp_path / "model.keras", open_checkpoint(tmp_path / "model.pt"))
-    assert {each.name for each in written if "epsilon=1e-05" in "".join(each.beware)} == {"ln", "bn"}
+    torch.save(modules if whole else modules.state_dict(), tmp_path / "model.pt")
+    checkpoint = open_checkpoint(tmp_path / "model.pt")
+    if through == ".safetensors":
+        save_checkpoint(tmp_path / "model.safetensors", checkpoint)
+        checkpoint = open_checkpoint(tmp_path / "model.safetensors")
+    written = save_checkpoint(tmp_path / "model.keras", checkpoint)
+    assert not [each for each in written if each.name != "rnn" and each.beware]
+    assumed = {name for name, other in checkpoint.others.items() for each in other.warnings if "assumed" in each}
+    assert assumed == (set() if whole else {"ln", "bn", "conv"})
     model = keras.models.load_model(tmp_path / "model.keras")
     x = (np.random.default_rng(2).normal(size=(2, 6, 5)) * 0.02).astype("float32")  # small: an epsilon of 1e-3 would show
     for name in ("lin", "ln", "bn", "conv"):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -410,6 +411,42 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp
         save_checkpoint(tmp_path / "nowhere" / "model.pt", small)
     assert [each.name for each in tmp_path.iterdir()] == ["model.pt"]
     assert path.read_text() == "old"
+
+
+def test_two_names_that_keras_would_write_alike_are_refused(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
+    dense = beside("dense", "Dense", {}, kernel=(4, 3))
+    with refused("the layer a_b of a_b must have a name of its own in the file", "has that of a/b"):
+        save_checkpoint(tmp_path / "model.keras", {"a/b": small["one"], "a_b": small["two"]})
+    with refused("the layer a_b of a.b must"):
+        save_checkpoint(tmp_path / "model.keras", {"a_b": small["one"], "a.b": dense})
+    assert not list(tmp_path.iterdir())
+    nothing = OtherLayer("nothing", "Dropout")  # not in the file, so its name is free
+    written = save_checkpoint(tmp_path / "model.keras", {"a/b": nothing, "b_a": small["one"], "a_b": dense, "a.b": nothing})
+    assert [each.place for each in written] == ["", "b_a", "a_b", ""]
+
+
+def test_a_layer_may_have_the_name_that_keras_gives_to_inputs(small: Checkpoint, tmp_path: Path) -> None:
+    import keras
+
+    keras.backend.clear_session()  # which counts the names of inputs from the start
+    save_checkpoint(tmp_path / "model.keras", {"input_layer": small["one"]})
+    assert "input_layer" in open_checkpoint(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").get_layer("input_layer").units == 4
+
+
+@pytest.mark.parametrize(("axis", "said"), [(31, ""), (32, "32 axes"), (30_000_000, "32 axes"), (-30_000_000, "32 axes")])
+def test_an_axis_that_no_array_has_is_not_built(axis: int, said: str, small: Checkpoint, tmp_path: Path) -> None:
+    layer = beside("ln", "LayerNormalization", {"axis": axis}, gamma=(5,), beta=(5,))
+    tracemalloc.start()
+    _, written = save_checkpoint(tmp_path / "model.keras", {"one": small["one"], "ln": layer})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
+    if said:
+        assert "Keras builds no such layer" in written.beware[0]
+        assert said in written.beware[0]
+    else:
+        assert written.becomes == "LayerNormalization"
 
 
 WRITER = """

@@ -201,13 +201,62 @@ def test_modules_that_were_saved_whole_say_what_their_arrays_do_not(model: Any, 
     whole, state = save(model, tmp_path / "a.pt").others, save(model.state_dict(), tmp_path / "b.pt").others
     assert (whole["norm"].config, state["norm"].config) == ({"epsilon": 1e-2}, {"epsilon": 1e-5})
     assert whole["batch"].config == {"epsilon": 1e-3, "momentum": 0.75}
-    assert whole["conv"].config == {"strides": (2,), "dilation_rate": (3,)}
+    assert whole["conv"].config == {"strides": (2,), "dilation_rate": (3,), "groups": 1}
     assert not whole["norm"].warnings
     assert "eps=1e-05 assumed" in state["norm"].warnings[-1]
     assert (whole["grouped"].kind, state["grouped"].kind) == ("GroupNorm", "LayerNorm")
     assert whole["conv"].known
     assert not whole["padded"].known
     assert "padding=(1,)" in whole["padded"].warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "config", "warning"),
+    [
+        (nn.Conv1d(4, 2, 3, padding="valid"), {"strides": (1,), "dilation_rate": (1,), "groups": 1}, ""),
+        (nn.Conv1d(4, 2, 3, padding="same"), {"strides": (1,), "padding": "same", "dilation_rate": (1,), "groups": 1}, ""),
+        (nn.Conv1d(4, 2, 3, groups=2), {"strides": (1,), "dilation_rate": (1,), "groups": 2}, ""),
+        (nn.BatchNorm1d(4, momentum=None), {"epsilon": 1e-5}, "momentum=None is the average of all batches"),
+    ],
+)
+def test_an_argument_that_keras_has_too_is_carried_over(
+    module: nn.Module, config: dict[str, Any], warning: str, tmp_path: Path
+) -> None:
+    other = save(nn.ModuleDict({"gru": nn.GRU(2, 3), "own": module}), tmp_path / "a.pt").others["own"]
+    assert (other.config, other.known) == (config, True)
+    assert [warning in each for each in other.warnings] == [True] * bool(warning)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("padding_mode", "reflect"),
+        ("padding", "full"),
+        ("stride", "two"),
+        ("dilation", None),
+        ("groups", (2,)),
+        ("momentum", "fast"),
+        ("eps", (1, 2)),
+    ],
+)
+def test_an_argument_that_keras_has_not_is_named_whatever_its_type(name: str, value: Any, tmp_path: Path) -> None:
+    module: Any = nn.BatchNorm1d(4) if name in ("momentum", "eps") else nn.Conv1d(4, 2, 3)
+    setattr(module, name, value)
+    other = save(nn.ModuleDict({"gru": nn.GRU(2, 3), "own": module}), tmp_path / "a.pt").others["own"]
+    assert not other.known
+    assert other.warnings == (f"{name}={value!r}, which Keras's layer of these arrays has not.",)
+
+
+def test_an_attribute_that_is_a_list_says_what_a_tuple_says(tmp_path: Path) -> None:
+    conv: Any = nn.Conv1d(4, 2, 3)
+    conv.stride, conv.padding = [2], [1]
+    conv.dilation = [1.5]  # no whole numbers: as if it were not said
+    gru: Any = nn.GRU(2, 3)
+    gru.mode = ["GRU"]
+    other = save(nn.ModuleDict({"gru": gru, "own": conv}), tmp_path / "a.pt").others["own"]
+    assert other.config == {"strides": (2,), "dilation_rate": 1, "groups": 1}
+    assert other.warnings[0].startswith("dilation=1 assumed")
+    assert other.warnings[1].startswith("padding=(1,), which Keras")
 
 
 class Renamed(nn.LayerNorm):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from frameworks.files.naming import MODULES, keras_kind
-from frameworks.files.others import OtherLayer
+from frameworks.files.naming import keras_kind
+from frameworks.files.others import OtherLayer, is_plain
+from frameworks.files.views import MAX_RANK
 from frameworks.files.writing.keras_layout import config_in_keras, keras_arrays
 from frameworks.files.writing.tensors import Tensor
 from frameworks.keras.activations import ADDED
@@ -29,12 +30,6 @@ _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 """What is taken from a file's config of the layers that are rebuilt: plain values, which nothing can be run by."""
 
-_TORCH: Mapping[str, Mapping[str, Any]] = {
-    "LayerNormalization": {"epsilon": 1e-5},
-    "BatchNormalization": {"epsilon": 1e-5, "momentum": 0.9},
-}
-"""The defaults of torch's modules that are not those of Keras's layers."""
-
 Shape = tuple[int | None, ...]
 
 
@@ -45,13 +40,11 @@ class Rebuilt(NamedTuple):
         native: the layer.
         reads: the shape of each of its inputs, without the batch.
         dtype: of its inputs.
-        beware: what the file did not say of it.
     """
 
     native: Any
     reads: Sequence[Shape]
     dtype: str
-    beware: tuple[str, ...]
 
 
 def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
@@ -68,12 +61,12 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         return "how Keras would build it is not known"
     arrays = {each: _read(tensor) for each, tensor in found.items()}
     main, config = next(iter(arrays.values())), config_in_keras(layer)
-    lost = next((each for each in _ARGUMENTS[kind] if config.get(each) is not None and not _is_plain(config[each])), "")
+    lost = next((each for each in _ARGUMENTS[kind] if config.get(each) is not None and not is_plain(config[each])), "")
     if lost:
         return f"its {lost} is {str(config[lost])[:100]}, which is no plain value"
     given = {each: config[each] for each in _ARGUMENTS[kind] if config.get(each) is not None}
     try:
-        arguments = {**(_TORCH.get(kind, {}) if _is_torch(layer) else {}), **_as_keras_3(given), **_sizes(kind, config, arrays)}
+        arguments = {**_as_keras_3(given), **_sizes(kind, config, arrays)}
         native = getattr(keras.layers, kind)(**arguments, name=name, dtype=main.dtype.name)
         reads = _reads(kind, arguments, main)
         for _ in layer.wrappers:
@@ -85,17 +78,7 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         native.set_weights(list(arrays.values()))
     except (ValueError, TypeError) as error:  # what Keras says to arguments or arrays that no layer has
         return f"Keras builds no such layer ({str(error).strip().splitlines()[0][:200]})"
-    return Rebuilt(native, shapes, "int32" if kind == "Embedding" else main.dtype.name, tuple(_beware(layer, kind)))
-
-
-def _is_torch(layer: OtherLayer) -> bool:
-    return layer.kind not in MODULES and "keras" not in layer.config
-
-
-def _beware(layer: OtherLayer, kind: str) -> Iterator[str]:
-    if _is_torch(layer) and kind != "Dense":
-        said = ", ".join(f"{name}={value!r}" for name, value in _TORCH.get(kind, {"strides": 1, "padding": "valid"}).items())
-        yield f"torch's defaults are assumed, which its arrays do not show: {said}"
+    return Rebuilt(native, shapes, "int32" if kind == "Embedding" else main.dtype.name)
 
 
 def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,14 +124,10 @@ def _reads(kind: str, arguments: Mapping[str, Any], main: Any) -> list[Shape]:
     if len(axes) != main.ndim:
         raise ValueError(f"its arrays have {main.ndim} axes, and it is along {axes}")
     rank = max(max(axes) + 1, -min(axes) + 1)
+    if rank > MAX_RANK:
+        raise ValueError(f"it is along {axes}, and no array has more than {MAX_RANK} axes")
     sizes = dict(zip((axis % rank for axis in axes), main.shape, strict=True))
     return [tuple(sizes.get(place) for place in range(1, rank))]
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, str)) or (
-        isinstance(value, (list, tuple)) and all(isinstance(each, int) for each in value)
-    )
 
 
 def _read(tensor: Tensor) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from frameworks.errors import InvalidValueError
 from frameworks.files.naming import keras_kind, plain_name
 from frameworks.files.others import OtherLayer
 from frameworks.files.stored import StoredLayer
@@ -22,7 +23,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     """Build all layers that Keras has, and let Keras save them.
 
     Raises:
-        GatewiseError: for a recurrent layer that Keras has not, or would not build.
+        GatewiseError: for a recurrent layer that Keras has not, or would not build, and for two layers of one name.
     """
     built: list[tuple[Any, Sequence[Shape], str]] = []
     written = []
@@ -37,13 +38,31 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
         else:
             with untouched_random():
                 found = rebuild(layer, plain_name(layer.name))
-            built += [] if isinstance(found, str) else [found[:3]]
+            built += [] if isinstance(found, str) else [found]
             written.append(_tell(layer, found))
+    _check_names(written)
     with untouched_random(), quiet_stderr():
-        inputs = [[keras.Input(shape, dtype=dtype) for shape in reads] for _, reads, dtype in built]
+        inputs = [
+            # with a dot, as no layer has here: Keras's own names for inputs may be those of layers
+            [keras.Input(shape, dtype=dtype, name=f"{native.name}.{number}") for number, shape in enumerate(reads)]
+            for native, reads, dtype in built
+        ]
         outputs = [native(each if len(each) > 1 else each[0]) for (native, _, _), each in zip(built, inputs, strict=True)]
         keras.Model([one for each in inputs for one in each], outputs).save(path)
     return written
+
+
+def _check_names(written: list[Written]) -> None:
+    owners: dict[str, str] = {}
+    for each in written:
+        if each.place in owners:
+            raise InvalidValueError.because(
+                f"the layer {each.place} of {each.name}",
+                must="have a name of its own in the file",
+                but=f"has that of {owners[each.place]}",
+                remedy="Give the layers other names.",
+            )
+        owners.update({each.place: each.name} if each.becomes else {})
 
 
 def _sums_biases(layer: StoredLayer) -> bool:
@@ -55,4 +74,4 @@ def _tell(layer: OtherLayer, found: Rebuilt | str) -> Written:
     if isinstance(found, str):
         return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {found}",))
     kind = " of ".join([*layer.wrappers, keras_kind(layer.kind)])
-    return Written(layer.name, layer.kind, kind, found.native.name, found.beware)
+    return Written(layer.name, layer.kind, kind, found.native.name)
