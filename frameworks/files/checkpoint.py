@@ -88,10 +88,12 @@ def open_checkpoint(
     """Read what a checkpoint file holds, without the framework that wrote it; weights are read when asked for.
 
     Args:
-        path: of the file; its format is recognised by its content.
+        path: of the file, or of the .index.json of a checkpoint in several; its format is recognised by its content.
         architecture: the JSON that Keras wrote beside a file of weights, or the path to it.
         options: what the file does not say, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}; under
-            None what holds for all layers that have the option. They go before what the file says.
+            None what holds for all layers that have the option. They go before what the file says. Of Keras's layers they are
+            activation, recurrent_activation, reset_after and the flags of `KerasOptions`; of torch's modules batch_first, dropout
+            and nonlinearity.
 
     Raises:
         GatewiseError: for a file of no known format, a damaged one, or options that its weights contradict.
