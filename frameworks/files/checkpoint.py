@@ -92,8 +92,8 @@ def open_checkpoint(
         architecture: the JSON that Keras wrote beside a file of weights, or the path to it.
         options: what the file does not say, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}; under
             None what holds for all layers that have the option. They go before what the file says. Of Keras's layers they are
-            activation, recurrent_activation, reset_after and the flags of `KerasOptions`; of torch's modules batch_first, dropout
-            and nonlinearity.
+            activation, recurrent_activation, reset_after and the flags of `KerasOptions`; of torch's modules batch_first,
+            dropout and nonlinearity.
 
     Raises:
         GatewiseError: for a file of no known format, a damaged one, or options that its weights contradict.
