@@ -12,10 +12,11 @@ from itertools import pairwise, permutations
 from typing import Any
 
 from frameworks.files.h5 import H5File
-from frameworks.files.keras_cells import Version, is_folded, is_recurrent
+from frameworks.files.keras_cells import is_folded, is_recurrent
 from frameworks.files.keras_config import Node, snake
 from frameworks.files.keras_layers import OLD, Reading, RowWeights, read_layer
 from frameworks.files.keras_others import ARRAYS, read_other
+from frameworks.files.keras_version import Version
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray
 from frameworks.files.stored import StoredLayer

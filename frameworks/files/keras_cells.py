@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
 from frameworks.errors import InvalidValueError
+from frameworks.files.keras_activations import name_of
+from frameworks.files.keras_version import Version
 from frameworks.files.source import StoredArray
 from frameworks.files.stored import StoredCell
 from frameworks.files.views import widened
@@ -19,34 +19,7 @@ _LAYERS: Mapping[str, CellName] = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "g
 CELLS: Mapping[str, CellName] = MappingProxyType({**_LAYERS, **{f"{name}Cell": cell for name, cell in _LAYERS.items()}})
 """Keras's own layers of one cell, and the cells."""
 
-_ALIASES: Mapping[str, str] = MappingProxyType({"swish": "silu", "hard_swish": "hard_silu"})
 _BY_GATES: Mapping[int, CellName] = MappingProxyType({1: "rnn", 3: "gru", 4: "lstm"})
-
-
-@dataclass(frozen=True)
-class Version:
-    """The version of Keras that wrote a file, as the file says it: "2.2.4-tf", "3.15.1", or "" where it does not."""
-
-    text: str
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """Its numbers, (0,) where there are none."""
-        parts = self.text.partition("-")[0].split(".")
-        return tuple(int(part) for part in parts if part.isdecimal() and len(part) < 6) or (0,)
-
-    @property
-    def is_keras2(self) -> bool:
-        """Whether it is from before Keras 3; a file that says nothing is."""
-        return self.numbers < (3,)
-
-
-def version_of(architecture: Mapping[str, Any] | None) -> Version:
-    """Give the version that wrote an architecture: Keras 2 says it, and Keras 3 is known by naming a module for each class."""
-    if architecture is None:
-        return Version("")
-    said = architecture.get("keras_version")
-    return Version(said if isinstance(said, str) else "3" * ("module" in architecture))
 
 
 def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
@@ -68,12 +41,6 @@ def _biases(cell: CellName, blocks: int) -> list[tuple[int, ...]]:
 def is_folded(arrays: Sequence[StoredArray]) -> bool:
     """Tell whether the arrays of a cell are in CuDNN's layout, as their bias shows."""
     return len(arrays) == 3 and arrays[2].shape == (2 * arrays[1].shape[1],)
-
-
-def odd_activation(config: Mapping[str, Any], version: Version, answers: Mapping[str, Any]) -> str:
-    """Name the argument of a cell that is a function without a name here, unless the user said what stands for it."""
-    said = [name for name in ("activation", "recurrent_activation") if name in config and name not in answers]
-    return next((name for name in said if _activation(config[name], version) not in ACTIVATIONS), "")
 
 
 def read_cell(
@@ -120,7 +87,7 @@ def read_cell(
         hidden_size=hidden,
         bias=len(arrays) == 3,
         dtype=_dtype(name, arrays),
-        activation=answers.get("activation", _activation(config.get("activation", "tanh"), version)),
+        activation=answers.get("activation", name_of(config.get("activation", "tanh"), version)),
         recurrent_activation=_recurrent_activation(cell, config, version, answers),
         reset_after=_reset_after(name, cell, config, arrays, answers),
     )
@@ -158,31 +125,7 @@ def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Ve
     if cell == "rnn":
         return "sigmoid"
     given: str = answers.get("recurrent_activation", "")
-    return given or _activation(config.get("recurrent_activation", "sigmoid"), version)
-
-
-def _activation(value: Any, version: Version) -> str:
-    """Name an activation as `frameworks.activations` does; one that has no name there keeps the file's."""
-    if value is None:
-        return "linear"
-    if isinstance(value, Mapping):
-        if value.get("registered_name") == "gatewise>OfFamily" and isinstance(value.get("config"), Mapping):
-            return str(value["config"].get("name"))
-        package, _, own = str(value.get("config")).rpartition(">")
-        return own if package == "gatewise" else words_of(value)
-    package, _, name = str(value).rpartition(">")
-    renamed = KERAS2_NAMES if version.is_keras2 else _ALIASES
-    return {**_ALIASES, **renamed}.get(name, name) if package in ("", "gatewise") else str(value)
-
-
-def words_of(activation: Any) -> str:
-    """Say what an activation is that has no name here: a function or a layer of its own, or a lambda's code."""
-    if not isinstance(activation, Mapping):
-        return repr(activation)[:100]
-    if isinstance(activation.get("config"), str):
-        return f"the file's own function {activation['config'][:100]!r}"
-    kind = str(activation.get("class_name", "__lambda__"))
-    return "the code of a lambda, which is not run" if kind == "__lambda__" else f"a layer {kind[:100]}"
+    return given or name_of(config.get("recurrent_activation", "sigmoid"), version)
 
 
 def _reset_after(

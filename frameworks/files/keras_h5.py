@@ -10,11 +10,12 @@ from frameworks.files.answers import Answers
 from frameworks.files.h5 import MAGIC, H5File, read_h5
 from frameworks.files.json_text import read_json
 from frameworks.files.keras_bare import read_bare
-from frameworks.files.keras_cells import CELLS, Version, version_of
+from frameworks.files.keras_cells import CELLS
 from frameworks.files.keras_config import Config, Node, walk
 from frameworks.files.keras_layers import Reading, RowWeights, read_layer
 from frameworks.files.keras_others import NOT_TRAINED, names_of
 from frameworks.files.keras_paths import read_placed
+from frameworks.files.keras_version import Version, version_of
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import Source, StoredArray, damaged
 from frameworks.files.stored import StoredLayer

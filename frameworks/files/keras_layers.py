@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from frameworks.activations import KERAS2_NAMES
 from frameworks.files.answers import KERAS_FLAGS, Answers
-from frameworks.files.keras_cells import CELLS, Version, is_folded, is_recurrent, odd_activation, policy_of, read_cell, words_of
+from frameworks.files.keras_activations import odd_activation, words_of
+from frameworks.files.keras_cells import CELLS, is_folded, is_recurrent, policy_of, read_cell
 from frameworks.files.keras_config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras_others import read_other
+from frameworks.files.keras_version import Version
 from frameworks.files.others import OtherLayer
 from frameworks.files.source import StoredArray, damaged
 from frameworks.files.stored import StoredCell, StoredLayer

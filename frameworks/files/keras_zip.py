@@ -6,10 +6,10 @@ from frameworks.files.answers import Answers
 from frameworks.files.archive import Archive
 from frameworks.files.h5 import read_h5
 from frameworks.files.json_text import MAX_BYTES, read_json
-from frameworks.files.keras_cells import Version, version_of
 from frameworks.files.keras_config import Config
 from frameworks.files.keras_layers import Reading
 from frameworks.files.keras_paths import Layers, read_placed
+from frameworks.files.keras_version import Version, version_of
 from frameworks.files.source import Source, damaged
 
 CONFIG, METADATA, VARIABLES = "config.json", "metadata.json", "model.weights.h5"

@@ -8,9 +8,9 @@ from compare.studies.real_models.recorded import RecordedLayer
 from frameworks.errors import InvalidValueError
 from frameworks.files import StoredLayer
 from frameworks.files.answers import Answers
-from frameworks.files.keras_cells import Version
 from frameworks.files.keras_config import Node
 from frameworks.files.keras_layers import Reading, RowWeights, read_layer
+from frameworks.files.keras_version import Version
 from frameworks.files.source import in_memory
 from frameworks.files.torch_modules import read_modules
 

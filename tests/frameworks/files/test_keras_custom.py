@@ -102,3 +102,47 @@ def test_a_stateful_layer_is_refused_where_keras_needs_its_batch_and_the_option_
     told = open_checkpoint(tmp_path / "model.keras", options={"a": {"stateful": False}})
     x = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
     np.testing.assert_allclose(np.asarray(told["a"].emulate("keras")(x)), np.asarray(layer(x)), atol=1e-6)
+
+
+@pytest.mark.backend
+@LIBRARIES
+def test_a_layer_of_keras_s_given_as_an_activation_is_the_function_that_it_computes(library: str, tmp_path: Path) -> None:
+    if library == "tf_keras" and import_module("keras").backend.backend() != "tensorflow":
+        pytest.skip("tf_keras runs on TensorFlow alone")
+    kinds: Any = import_module(library).layers
+    x = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
+    for given, name in (
+        (kinds.LeakyReLU(0.25), "leaky_relu(0.25)"),
+        (kinds.ELU(0.5), "elu(0.5)"),
+        (kinds.ReLU(), "relu"),
+    ):
+        layer = kinds.LSTM(4, activation=given, name="a")
+        found = saved(library, layer, tmp_path)["a"]
+        assert found.spec.activation == name
+        expected = np.asarray(layer(x)) if library == "tf_keras" else keras_output(layer, x)
+        for to in ("pytorch", "keras"):
+            np.testing.assert_allclose(called(found.emulate(to), x, to), expected, atol=2e-6, err_msg=f"{name} in {to}")
+
+
+@pytest.mark.parametrize(("arguments", "said"), [({"max_value": 6.0}, "a layer ReLU"), ({"threshold": 0.5}, "a layer ReLU")])
+def test_one_that_computes_more_than_its_name_says_is_asked_for(
+    arguments: Any, said: str, tmp_path: Path, refused: Any
+) -> None:
+    kinds = import_module("keras").layers
+    with refused(said, "options"):
+        saved("keras", kinds.LSTM(4, activation=kinds.ReLU(**arguments), name="a"), tmp_path)
+
+
+def keras_output(layer: Any, x: Any) -> Any:
+    from frameworks.keras.tensors import to_numpy
+
+    return to_numpy(layer(x))
+
+
+def called(layer: Any, x: Any, to: str) -> Any:
+    import torch
+
+    if to == "keras":
+        return keras_output(layer, x)
+    with torch.no_grad():
+        return layer(torch.from_numpy(x)).numpy()
