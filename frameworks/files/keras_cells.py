@@ -11,7 +11,7 @@ from frameworks.files.keras_activations import name_of
 from frameworks.files.keras_version import Version
 from frameworks.files.source import StoredArray
 from frameworks.files.stored import StoredCell
-from frameworks.files.views import widened
+from frameworks.files.views import in_single
 from frameworks.layouts import CUDNN, KERAS, Layout
 from frameworks.spec import GATES, CellName, RecurrentSpec
 
@@ -91,13 +91,13 @@ def read_cell(
         recurrent_activation=_recurrent_activation(cell, config, version, answers),
         reset_after=_reset_after(name, cell, config, arrays, answers),
     )
-    named = dict(zip(("kernel", "recurrent_kernel", "bias"), map(_in_single, arrays), strict=False))
+    named = dict(zip(("kernel", "recurrent_kernel", "bias"), map(in_single, arrays), strict=False))
     rates = {rate: answers.get(rate, config.get(rate) or 0.0) for rate in ("dropout", "recurrent_dropout")}
     return StoredCell(spec, layout, MappingProxyType(named), **rates)
 
 
 def _dtype(name: str, arrays: Sequence[StoredArray]) -> Any:
-    (dtype, *others) = dict.fromkeys(_in_single(array).dtype.name for array in arrays)
+    (dtype, *others) = dict.fromkeys(in_single(array).dtype.name for array in arrays)
     if others or dtype not in ("float32", "float64"):
         raise _contradiction(
             name,
@@ -106,10 +106,6 @@ def _dtype(name: str, arrays: Sequence[StoredArray]) -> Any:
             "Save the model in one of them",
         )
     return dtype
-
-
-def _in_single(array: StoredArray) -> StoredArray:
-    return widened(array, "float16") if array.dtype.name == "float16" else array
 
 
 def policy_of(config: Mapping[str, Any]) -> str:

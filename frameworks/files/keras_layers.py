@@ -13,9 +13,10 @@ from frameworks.files.keras_cells import CELLS, is_folded, is_recurrent, policy_
 from frameworks.files.keras_config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras_others import read_other
 from frameworks.files.keras_version import Version
-from frameworks.files.others import OtherLayer
+from frameworks.files.others import NotUnderstoodError, OtherLayer
 from frameworks.files.source import StoredArray, damaged
 from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.views import halves_of
 from frameworks.options import KerasOptions
 
 OLD = "_layer_checkpoint_dependencies"
@@ -92,12 +93,8 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
         return read_other(node, weights.all())
     try:
         return _read_recurrent(node, weights, reading)
-    except _NotUnderstoodError as why:
-        return read_other(node, weights.all(), str(why))
-
-
-class _NotUnderstoodError(Exception):
-    """Why a recurrent layer is not read as one."""
+    except NotUnderstoodError as why:
+        return read_other(node, weights.all(), why)
 
 
 def _looks_recurrent(config: Config, arrays: Sequence[StoredArray]) -> bool:
@@ -109,15 +106,15 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
     directions = list(_directions(node, reading.file))
     flags, described = directions[0][1], [cell for own, _ in directions for cell in own]
     if flags.get("time_major") is True:
-        raise _NotUnderstoodError("time_major=True: it reads and returns the time axis first, which no other layer does")
+        raise NotUnderstoodError("time_major=True: it reads and returns the time axis first, which no other layer does")
     answers = reading.answers.of(node.name)
     columns = [[_read_cell(node, cell, weights, reading, answers) for cell in cells] for cells, _ in directions]
     if len({len(column) for column in columns}) != 1:
-        raise _NotUnderstoodError("its two directions have different numbers of cells")
+        raise NotUnderstoodError("its two directions have different numbers of cells")
     cells = tuple(zip(*columns, strict=True))
     used = sum(len(cell.arrays) for column in columns for cell in column)
     if used != len(weights.all()):
-        raise _NotUnderstoodError(f"its cells have {used} arrays, and the file {len(weights.all())}")
+        raise NotUnderstoodError(f"its cells have {used} arrays, and the file {len(weights.all())}")
     return StoredLayer(
         name=node.name,
         origin="keras",
@@ -167,10 +164,10 @@ def _is_stacked(config: Config) -> bool:
 def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, answers: Mapping[str, Any]) -> StoredCell:
     arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
     if cell.class_name not in CELLS and not _looks_recurrent(cell.config, arrays):
-        raise _NotUnderstoodError(f"its cell is a {cell.class_name}, which is not Keras's own")
+        raise NotUnderstoodError(f"its cell is a {cell.class_name}, which is not Keras's own")
     odd = odd_activation(cell.config, reading.version, answers)
     if odd:
-        raise _NotUnderstoodError(
+        raise NotUnderstoodError(
             f"its {odd} is {words_of(cell.config.get(odd))}, which has no name here; "
             f"say what stands for it with options={{{node.name!r}: {{{odd!r}: ...}}}}."
         )
@@ -233,8 +230,7 @@ def _warnings(
 
 def _halves(cells: tuple[tuple[StoredCell, ...], ...], configs: Sequence[Config]) -> Iterator[str]:
     """Say what was of half precision: the weights, or with a mixed policy the arithmetic alone."""
-    kinds = {getattr(array, "was", "") for row in cells for cell in row for array in cell.arrays.values()}
-    for half in sorted(kinds - {""}):
+    for half in halves_of(array for row in cells for cell in row for array in cell.arrays.values()):
         yield f"its weights are {half}, given in float32, which holds them exactly; Keras computed in {half}."
     for policy in sorted({policy_of(config) for config in configs}):
         if policy.startswith("mixed_"):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from frameworks.files.keras_config import Node
-from frameworks.files.others import OtherLayer
+from frameworks.files.others import NotUnderstoodError, OtherLayer
 from frameworks.files.source import StoredArray
 
 ARRAYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
@@ -41,17 +41,17 @@ def names_of(node: Node) -> tuple[str, ...] | None:
     )
 
 
-def read_other(node: Node, arrays: Mapping[str, StoredArray], why: str = "") -> OtherLayer:
+def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstoodError | None = None) -> OtherLayer:
     """List a layer with its arrays, under Keras's names where the class is known and has as many.
 
     Args:
         node: the layer.
         arrays: in the file's order, by its names for them.
-        why: why a recurrent layer is not listed as one.
+        why: why a recurrent layer is not listed as one; None for another.
     """
     names = names_of(node)
-    known = names is not None and len(names) == len(arrays) and not why
-    warnings = [f"it is not read as a recurrent layer: {why}"] if why else []
+    known = names is not None and len(names) == len(arrays) and why is None
+    warnings = [] if why is None else [why.warning]
     if names is not None and not known:
         warnings.append(f"{node.class_name} has {len(names)} arrays, and the file {len(arrays)}.")
     stored = dict(zip(names or (), arrays.values(), strict=True)) if known else dict(arrays)

@@ -12,11 +12,10 @@ from frameworks.files.answers import Answers
 from frameworks.files.keras_config import Config
 from frameworks.files.onnx_graph import Graph, Node, read_graph
 from frameworks.files.onnx_recurrent import INPUTS, KINDS, read_node
-from frameworks.files.others import OtherLayer
+from frameworks.files.others import NotUnderstoodError, OtherLayer
 from frameworks.files.source import Source, StoredArray
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch_modules import read_modules
-from frameworks.files.torch_recurrent import NotUnderstoodError
 
 Layer = StoredLayer | OtherLayer
 _WRITTEN_OUT = dict.fromkeys(
@@ -72,8 +71,7 @@ def _read(node: Node, graph: Graph, answers: Answers) -> tuple[Layer, set[Stored
     except NotUnderstoodError as why:
         arrays = node.scope.arrays
         own = {name: arrays[each] for name, each in zip(INPUTS, node.inputs, strict=False) if each in arrays}
-        warning = f"it is not read as a recurrent layer: {why}."
-        return OtherLayer(node.name, node.kind, own, warnings=(warning,)), set(own.values())
+        return OtherLayer(node.name, node.kind, own, warnings=(why.warning,)), set(own.values())
 
 
 def _beside(graph: Graph, arrays: dict[str, StoredArray], answers: Answers) -> Iterator[Layer]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.files.onnx_graph import Node
-from frameworks.files.torch_recurrent import NotUnderstoodError
+from frameworks.files.others import NotUnderstoodError
 from frameworks.spec import CellName
 
 _DEFAULTS: Mapping[CellName, tuple[str, ...]] = {

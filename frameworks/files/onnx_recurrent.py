@@ -13,10 +13,11 @@ from frameworks.files.answers import Answers
 from frameworks.files.onnx_activations import read_activations
 from frameworks.files.onnx_folding import NotConstantError, fold, is_zero
 from frameworks.files.onnx_graph import Graph, Node
+from frameworks.files.others import NotUnderstoodError
 from frameworks.files.source import Array, StoredArray
 from frameworks.files.stored import StoredCell, StoredLayer
-from frameworks.files.torch_recurrent import NotUnderstoodError, require_options
-from frameworks.files.views import WidenedArray, derived, first_axis, reshaped, widened
+from frameworks.files.torch_recurrent import require_options
+from frameworks.files.views import derived, first_axis, halves_of, in_single, reshaped
 from frameworks.layouts import ONNX
 from frameworks.options import BACKWARDS
 from frameworks.spec import CellName, RecurrentSpec
@@ -93,7 +94,7 @@ def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[Stored
     except NotConstantError as maker:
         how = f"computed in the graph, by {maker}" if str(maker) else "not computed in the graph, but given to it from outside"
         raise NotUnderstoodError(f"its {name} is {how}: export the model with its constants folded") from maker
-    return (widened(array, "float16") if array.dtype.name == "float16" else array), used
+    return in_single(array), used
 
 
 def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> RecurrentSpec:
@@ -162,8 +163,7 @@ def _warnings(node: Node, arrays: Mapping[str, StoredArray]) -> Iterator[str]:
         yield "the graph reverses its input before it: flip the time steps, and its output, as the graph does."
     if _input(node, "sequence_lens"):
         yield f"the graph gives it the lengths of the sequences ({_input(node, 'sequence_lens')}): pack or mask them."
-    halves = {array.was for array in arrays.values() if isinstance(array, WidenedArray)}
-    for half in sorted(halves):
+    for half in halves_of(arrays.values()):
         yield f"its weights are {half}, given in float32, which holds them exactly."
     axes = "batch, time, direction, hidden" if node.attributes.get("layout") == 1 else "time, direction, batch, hidden"
     yield f"its outputs in the graph are ({axes}), where the layer's are joined by direction."

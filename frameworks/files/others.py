@@ -15,6 +15,15 @@ from frameworks.files.source import StoredArray
 Array = npt.NDArray[Any]
 
 
+class NotUnderstoodError(Exception):
+    """Why a recurrent layer is not read as one, as the second half of a sentence without its full stop."""
+
+    @property
+    def warning(self) -> str:
+        """Say so."""
+        return f"it is not read as a recurrent layer: {str(self).removesuffix('.')}."
+
+
 @dataclass(frozen=True, eq=False)
 class OtherLayer:
     """What a file holds that is no recurrent layer, or none that is understood.

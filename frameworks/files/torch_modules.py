@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.files.answers import Answers
-from frameworks.files.others import OtherLayer
+from frameworks.files.others import NotUnderstoodError, OtherLayer
 from frameworks.files.source import StoredArray
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch_others import read_other
-from frameworks.files.torch_recurrent import Module, NotUnderstoodError, read_recurrent
+from frameworks.files.torch_recurrent import Module, read_recurrent
 
 _LEAF = re.compile(r"(weight_(?:ih|hh|hr)|bias_(?:ih|hh))(?:_l(\d{1,4})(_reverse)?)?")
 _OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)(?:_l(\d{1,4})(_reverse)?)?")
@@ -48,8 +48,7 @@ def read_modules(
         try:
             yield read_recurrent(module, answers)
         except NotUnderstoodError as why:
-            reason = f"it is not read as a recurrent layer: {why}."
-            yield OtherLayer(module.name, "", MappingProxyType(group.arrays), warnings=(reason,))
+            yield OtherLayer(module.name, "", MappingProxyType(group.arrays), warnings=(why.warning,))
         else:
             yield from read_other(owner, group.others)
 

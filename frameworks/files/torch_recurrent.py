@@ -9,19 +9,16 @@ from typing import Any
 
 from frameworks.errors import InvalidValueError
 from frameworks.files.answers import Answers
+from frameworks.files.others import NotUnderstoodError
 from frameworks.files.source import StoredArray
 from frameworks.files.stored import StoredCell, StoredLayer
-from frameworks.files.views import widened
+from frameworks.files.views import halves_of, in_single
 from frameworks.layouts import PYTORCH
 from frameworks.spec import CellName, RecurrentSpec
 
 _BY_BLOCKS: Mapping[int, CellName] = MappingProxyType({1: "rnn", 3: "gru", 4: "lstm"})
 _CLASSES: Mapping[CellName, str] = MappingProxyType({"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"})
 _NONLINEARITIES: Mapping[Any, str] = MappingProxyType({"RNN_RELU": "relu", "RNN_TANH": "tanh"})
-
-
-class NotUnderstoodError(Exception):
-    """Why a recurrent module is not read as one."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +115,7 @@ def _dtype(module: Module) -> Any:
 
 def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size: int) -> StoredCell:
     reads = spec.num_directions * (proj_size or spec.hidden_size) if place[0] else spec.input_size
-    arrays = {
-        name: widened(array, "float16") if array.dtype.name == "float16" else array
-        for name, array in module.cells[place].items()
-    }
+    arrays = {name: in_single(array) for name, array in module.cells[place].items()}
     return StoredCell(replace(spec, input_size=reads, num_layers=1, bidirectional=False), PYTORCH, MappingProxyType(arrays))
 
 
@@ -200,8 +194,7 @@ def _warnings(module: Module, assumed: Mapping[str, Any]) -> Iterator[str]:
     beside = [name for name in module.beside if name.removesuffix("_dropped") not in module.raw]
     if beside:
         yield f"it also has {', '.join(beside)[:200]}: what its own code does with them is not in the file."
-    halves = {getattr(array, "was", "") or array.dtype.name for cell in module.cells.values() for array in cell.values()}
-    for half in sorted(halves & {"float16", "bfloat16"}):
+    for half in halves_of(array for cell in module.cells.values() for array in cell.values()):
         yield f"its weights are {half}, given in float32, which holds them exactly."
     if assumed:
         said = ", ".join(f"{name}={value!r}" for name, value in assumed.items())

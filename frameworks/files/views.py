@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -158,6 +158,16 @@ def widened(array: StoredArray, kind: str) -> StoredArray:
 
     found = derived(array.shape, np.float32, fetch)
     return WidenedArray(found.shape, found.dtype, found.read_into, was=kind)
+
+
+def in_single(array: StoredArray) -> StoredArray:
+    """Give an array in float32 where it is of float16, else as it is."""
+    return widened(array, "float16") if array.dtype.name == "float16" else array
+
+
+def halves_of(arrays: Iterable[StoredArray]) -> list[str]:
+    """Name the half precisions that arrays are of, or were of in the file."""
+    return sorted({"float16", "bfloat16"} & {getattr(array, "was", "") or array.dtype.name for array in arrays})
 
 
 def derived(shape: tuple[int, ...], dtype: npt.DTypeLike, fetch: Callable[[int, int], Array]) -> StoredArray:
