@@ -123,7 +123,7 @@ def _why_not(layer: StoredLayer) -> str:
 
 
 def _tell_beside(layer: OtherLayer, module: str) -> Written:
-    if module:
+    if module and layer.stored:
         beware = tuple(beware_of(layer, module))
         return Written(layer.name, layer.kind, spell(layer, module), prefix_of(layer.name), beware)
     becomes = "its arrays as they are" if layer.stored else "nothing: it has no arrays"

@@ -30,6 +30,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Wr
         kinds.BatchNormalization(scale=False, name="unscaled"),
         kinds.LayerNormalization(name="last"),
         kinds.LayerNormalization(axis=1, name="time"),
+        kinds.LayerNormalization(scale=False, center=False, name="bare"),
         kinds.LSTM(4, return_sequences=True, name="lstm"),
         kinds.Dense(3, use_bias=False, name="dense"),
     ):
@@ -77,6 +78,10 @@ def test_what_the_module_does_not_do_is_said(written: Any, name: str, said: list
     beware = " ".join(written[1][name].beware)
     assert all(each in beware for each in said)
     assert bool(beware) == bool(said)
+
+
+def test_a_layer_without_arrays_is_said_to_be_a_step_and_no_module_in_the_file(written: Any) -> None:
+    assert written[1]["bare"].becomes == "nothing: it has no arrays"
 
 
 @pytest.mark.parametrize("odd", [{"a": 1}, [[1], 2], "2", None, [1, None]])
