@@ -16,7 +16,7 @@ report: $(INSTALLED)
 
 # The archives of the packages whose files are studied, about 155 MB, kept in the user's cache and checked each time.
 originals: $(INSTALLED)
-	$(BIN)/python -m compare.studies
+	$(BIN)/python -m compare.report.studies
 
 # One thread each: torch's second one spins while it waits, and two workers share two cores.
 test: export OMP_NUM_THREADS := 1

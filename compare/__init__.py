@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from frameworks.lazily import public
 
 if TYPE_CHECKING:
-    from compare.parity import ParityResult, assert_parity, check_parity
-    from compare.returns import ReturnsMap, returns_map
+    from compare.parity.checking import ParityResult, assert_parity, check_parity
+    from compare.returns.mapping import ReturnsMap, returns_map
     from compare.training import Checkpoint, Trajectory, compare_training
 
 __all__ = [
@@ -28,11 +28,11 @@ __all__ = [
 __getattr__, __dir__ = public(
     globals(),
     {
-        "ParityResult": "compare.parity",
-        "assert_parity": "compare.parity",
-        "check_parity": "compare.parity",
-        "ReturnsMap": "compare.returns",
-        "returns_map": "compare.returns",
+        "ParityResult": "compare.parity.checking",
+        "assert_parity": "compare.parity.checking",
+        "check_parity": "compare.parity.checking",
+        "ReturnsMap": "compare.returns.mapping",
+        "returns_map": "compare.returns.mapping",
         "Checkpoint": "compare.training",
         "Trajectory": "compare.training",
         "compare_training": "compare.training",

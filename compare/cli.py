@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from compare import cli_files
+from compare.commands import files as cli_files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(out: Path, only: str | None, *, check: bool, full: bool) -> int:
-    from compare.pages import PAGES
-    from compare.report import check_report
+    from compare.report.contents import PAGES
+    from compare.report.making import check_report
     from frameworks.errors import GatewiseError
 
     began = time.monotonic()
@@ -83,11 +83,11 @@ def _report(out: Path, only: str | None, *, check: bool, full: bool) -> int:
 
 
 def _make(out: Path, only: str | None, progress: Callable[[str], None], *, full: bool) -> dict[str, Any]:
-    from compare.report import make_report
+    from compare.report.making import make_report
 
     if not full:
         return make_report(out, only, progress)
-    from compare.bars import Bars
+    from compare.report.progress_bars import Bars
 
     with Bars() as bars:
         return make_report(out, only, progress, bars.tell)

@@ -198,7 +198,7 @@ def _module_of(native: Any) -> ModuleType:
     return load(_owner(native).name)
 
 
-_EMULATIONS = "frameworks.emulation."
+_EMULATIONS = ("frameworks.keras_in_torch.layers.", "frameworks.torch_in_keras.layers.")
 
 
 def _owner(native: Any) -> Framework:

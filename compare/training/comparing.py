@@ -100,7 +100,7 @@ def compare_training(  # noqa: PLR0913 - each by its name
 
 def _loss_object(loss: Any, model: Any) -> Any:
     """Give the loss as an object, in the model's dtype."""
-    from frameworks.losses.pytorch import named_loss
+    from frameworks.keras_in_torch.losses import named_loss
 
     if not model.weights:
         raise InvalidValueError.because(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.difference import measure
+from compare.parity.difference import measure
 
 Array = npt.NDArray[Any]
 

@@ -8,6 +8,8 @@ from typing import Any
 from frameworks import registry
 from frameworks.errors import InvalidValueError
 
+_PORTING = {"pytorch": "frameworks.keras_in_torch.layers.porting", "keras": "frameworks.torch_in_keras.layers.porting"}
+
 
 def emulate(native: Any, to: str = "pytorch") -> Any:
     """Build a layer of the other framework that behaves as this one does, exactly, with its weights.
@@ -33,4 +35,4 @@ def emulate(native: Any, to: str = "pytorch") -> Any:
             "the layer to emulate", must=f"be of another framework than {to!r}", but="is of the same", remedy="Use it as it is."
         )
     registry.load(owner)
-    return import_module(f"frameworks.emulation.{to}.porting").emulate(native)
+    return import_module(_PORTING[to]).emulate(native)

@@ -8,9 +8,9 @@ from frameworks.lazily import public
 
 if TYPE_CHECKING:
     from frameworks.files.checkpoint import Checkpoint, open_checkpoint
-    from frameworks.files.others import OtherLayer
+    from frameworks.files.other_layers import OtherLayer
     from frameworks.files.stored import StoredLayer
-    from frameworks.files.writing.plan import Written
+    from frameworks.files.writing.outcome import Written
     from frameworks.files.writing.saving import save_checkpoint
 
 __all__ = ["Checkpoint", "OtherLayer", "StoredLayer", "Written", "open_checkpoint", "save_checkpoint"]
@@ -19,9 +19,9 @@ __getattr__, __dir__ = public(
     globals(),
     {
         "Checkpoint": "frameworks.files.checkpoint",
-        "OtherLayer": "frameworks.files.others",
+        "OtherLayer": "frameworks.files.other_layers",
         "StoredLayer": "frameworks.files.stored",
-        "Written": "frameworks.files.writing.plan",
+        "Written": "frameworks.files.writing.outcome",
         "open_checkpoint": "frameworks.files.checkpoint",
         "save_checkpoint": "frameworks.files.writing.saving",
     },

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from frameworks.errors import InvalidValueError, printable
-from frameworks.files.answers import Answers, Options
 from frameworks.files.formats import find_format
-from frameworks.files.h5_process import started_for
-from frameworks.files.json_text import MAX_BYTES, read_json
-from frameworks.files.others import OtherLayer
-from frameworks.files.source import damaged, open_source
+from frameworks.files.given_options import Answers, Options
+from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
+from frameworks.files.untrusted.h5_process import started_for
+from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
+from frameworks.files.untrusted.source import damaged, open_source
 
 _SHARD = re.compile(r".+-\d{5}-of-(\d{5})\.\w+")
 

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import InvalidValueError
-from frameworks.files.answers import Answers
-from frameworks.files.archive import Archive
-from frameworks.files.others import OtherLayer
-from frameworks.files.source import Source
+from frameworks.files.given_options import Answers
+from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
+from frameworks.files.untrusted.archive import Archive
+from frameworks.files.untrusted.source import Source
 
 ZIP = b"PK\x03\x04"
 _STRANGERS: Mapping[bytes, str] = MappingProxyType(
@@ -60,15 +60,15 @@ class Format:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), "frameworks.files.keras_h5"),
-    Format("Keras zip", (".keras",), "frameworks.files.keras_zip", zipped=True),
-    Format("PyTorch zip", (".pt", ".pth", ".bin", ".ckpt", ".jit"), "frameworks.files.torch_zip", zipped=True),
-    Format("PyTorch export", (".pt2",), "frameworks.files.torch_export", zipped=True),
-    Format("PyTorch before 1.6", (".pt", ".pth"), "frameworks.files.torch_legacy"),
-    Format("NumPy", (".npz",), "frameworks.files.npz", zipped=True),
-    Format("ONNX", (".onnx",), "frameworks.files.onnx"),
-    Format("safetensors", (".safetensors",), "frameworks.files.safetensors"),
-    Format("index of shards", (".index.json",), "frameworks.files.shards"),
+    Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), "frameworks.files.keras.h5"),
+    Format("Keras zip", (".keras",), "frameworks.files.keras.zip", zipped=True),
+    Format("PyTorch zip", (".pt", ".pth", ".bin", ".ckpt", ".jit"), "frameworks.files.torch.zip", zipped=True),
+    Format("PyTorch export", (".pt2",), "frameworks.files.torch.export", zipped=True),
+    Format("PyTorch before 1.6", (".pt", ".pth"), "frameworks.files.torch.legacy"),
+    Format("NumPy", (".npz",), "frameworks.files.torch.npz", zipped=True),
+    Format("ONNX", (".onnx",), "frameworks.files.onnx.model"),
+    Format("safetensors", (".safetensors",), "frameworks.files.torch.safetensors"),
+    Format("index of shards", (".index.json",), "frameworks.files.torch.shards"),
 )
 
 

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from frameworks import copying, registry
 from frameworks.adapter import Mask, States, check_call
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
-from frameworks.files.source import StoredArray
+from frameworks.files.untrusted.source import StoredArray
 from frameworks.gradients import RecurrentGradients, check_cotangents
 from frameworks.layouts import Layout
 from frameworks.options import BACKWARDS, KerasOptions
 from frameworks.output import RecurrentOutput
-from frameworks.reference import run_reference
-from frameworks.reference_gradients import run_reference_gradients
+from frameworks.reference.forward import run_reference
+from frameworks.reference.gradients import run_reference_gradients
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 

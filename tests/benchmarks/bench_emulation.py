@@ -23,7 +23,7 @@ import torch
 from tabulate import tabulate
 from torch import nn
 
-from frameworks.emulation.pytorch import KerasBidirectional, KerasGRU, KerasLSTM
+from frameworks.keras_in_torch.layers import KerasBidirectional, KerasGRU, KerasLSTM
 
 Work = Callable[[], object]
 

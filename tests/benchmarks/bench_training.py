@@ -25,9 +25,9 @@ ROUNDS = 8
 
 def main() -> None:
     """Time both ratios for each cell and dtype, and print one table."""
-    from compare.studies.translation.batches import Batches
-    from compare.studies.translation.dictionary import read_sample
-    from compare.studies.translation.setting import Setting
+    from compare.report.studies.translation.batches import Batches
+    from compare.report.studies.translation.dictionary import read_sample
+    from compare.report.studies.translation.setting import Setting
     from frameworks import registry
 
     registry.load("keras")
@@ -50,7 +50,7 @@ def _ratios(one: Callable[[], None], other: Callable[[], None]) -> tuple[float, 
 
 
 def _compared(setting: Any, batches: Any) -> tuple[Callable[[], None], Callable[[], None]]:
-    from compare.studies.translation.training import build_sides
+    from compare.report.studies.translation.training import build_sides
     from compare.training import train_together
 
     sides = {side.framework: side for side in build_sides(setting)}
@@ -71,8 +71,8 @@ def _compared(setting: Any, batches: Any) -> tuple[Callable[[], None], Callable[
 def _stepped(setting: Any, batches: Any) -> tuple[Callable[[], None], Callable[[], None]]:
     import torch
 
-    from compare.studies.translation.pytorch.training import PyTorchSide, trained
-    from compare.studies.translation.training import build_sides
+    from compare.report.studies.translation.pytorch.training import PyTorchSide, trained
+    from compare.report.studies.translation.training import build_sides
 
     _, ours = build_sides(setting)
     _, theirs = build_sides(setting)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from compare import cli, report
+from compare import cli
+from compare.report import making as report
 
 
 def test_a_folder_that_cannot_be_made_is_named(

@@ -68,9 +68,9 @@ def test_at_a_corner_an_activation_has_the_slope_that_both_frameworks_give_it(na
     import keras
     import torch
 
-    from frameworks.emulation.pytorch.activations import ACTIVATIONS as IN_TORCH
     from frameworks.keras.activations import ADDED
     from frameworks.keras.gradients import pull_back
+    from frameworks.keras_in_torch.layers.activations import ACTIVATIONS as IN_TORCH
 
     x = np.array([CORNERS[name]], dtype="float64")
     found = PRODUCTS[name](x, np.ones_like(x))

@@ -17,8 +17,8 @@ import pytest
 
 from frameworks import DirectionWeights, KerasOptions, RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt, convert
 from frameworks.adapter import Adapter
-from frameworks.reference import run_reference
-from frameworks.reference_gradients import run_reference_gradients
+from frameworks.reference.forward import run_reference
+from frameworks.reference.gradients import run_reference_gradients
 
 Array = npt.NDArray[Any]
 

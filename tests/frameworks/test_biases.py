@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from frameworks import copy_weights, freeze_second_bias, half_rate_for_biases, optimizer_like
-from frameworks.optimizers.pytorch.rules import Lion
+from frameworks.keras_in_torch.optimizers.rules import Lion
 
 STEPS, INPUT, HIDDEN = 200, 3, 4
 KINDS = {"SimpleRNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}

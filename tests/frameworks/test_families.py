@@ -10,8 +10,8 @@ import torch
 
 from frameworks import RecurrentSpec
 from frameworks.activations import ACTIVATIONS, PRODUCTS
-from frameworks.emulation.pytorch.activations import find_activation
 from frameworks.families import FAMILIES
+from frameworks.keras_in_torch.layers.activations import find_activation
 
 X = np.random.default_rng(0).normal(0, 2, 101)
 BY_HAND = {

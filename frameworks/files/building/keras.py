@@ -7,16 +7,16 @@ from typing import Any
 import keras
 
 from frameworks.counterparts import LAYER_NAMES
-from frameworks.emulation.keras.onnx import OnnxRecurrent
-from frameworks.emulation.keras.porting import CELLS, LAYERS
 from frameworks.errors import InvalidValueError
 from frameworks.files.building.parameters import is_torch_s, torch_arrays
-from frameworks.files.naming import plain_name
 from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.writing.naming import plain_name
 from frameworks.keras.activations import ADDED
 from frameworks.keras.adapter import adapt
 from frameworks.keras.building import untouched_random
 from frameworks.keras.structure import cells_of
+from frameworks.torch_in_keras.layers.onnx import OnnxRecurrent
+from frameworks.torch_in_keras.layers.porting import CELLS, LAYERS
 
 
 def emulate(stored: StoredLayer) -> Any:

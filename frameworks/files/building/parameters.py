@@ -11,8 +11,8 @@ import numpy.typing as npt
 from frameworks.copying import fill
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import NoCounterpartError
-from frameworks.files.naming import fits_torch
 from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.writing.naming import fits_torch
 from frameworks.layouts import PYTORCH
 
 

@@ -10,12 +10,19 @@ import torch
 from torch import nn
 
 from frameworks.counterparts import LAYER_NAMES
-from frameworks.emulation.pytorch import KerasBidirectional, KerasGRUCell, KerasLSTMCell, KerasRNN, KerasSimpleRNNCell, adapt
-from frameworks.emulation.pytorch.modules import KerasCell
-from frameworks.emulation.pytorch.onnx import OnnxRecurrent
 from frameworks.errors import InvalidValueError
 from frameworks.files.building.parameters import is_torch_s, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.keras_in_torch.layers import (
+    KerasBidirectional,
+    KerasGRUCell,
+    KerasLSTMCell,
+    KerasRNN,
+    KerasSimpleRNNCell,
+    adapt,
+)
+from frameworks.keras_in_torch.layers.cell_modules import KerasCell
+from frameworks.keras_in_torch.layers.onnx import OnnxRecurrent
 from frameworks.options import BACKWARDS, WHOLE
 from frameworks.spec import CellName
 

@@ -10,21 +10,21 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import InvalidValueError, MissingFrameworkError
-from frameworks.files.source import recycling
-from frameworks.files.writing.plan import Written, layers_of
+from frameworks.files.untrusted.source import recycling
+from frameworks.files.writing.blocks import BLOCK
+from frameworks.files.writing.outcome import Written, layers_of
 from frameworks.files.writing.replacing import replacing
-from frameworks.files.writing.tensors import BLOCK
 from frameworks.registry import quiet_stderr
 
 _HERE = "frameworks.files.writing"
 
 WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        ".safetensors": (f"{_HERE}.safetensors", "write"),
-        ".pt": (f"{_HERE}.zipped", "write_pt"),
-        ".pth": (f"{_HERE}.zipped", "write_pt"),
-        ".npz": (f"{_HERE}.zipped", "write_npz"),
-        ".weights.h5": (f"{_HERE}.weights_h5", "write"),
+        ".safetensors": (f"{_HERE}.torch.safetensors", "write"),
+        ".pt": (f"{_HERE}.torch.zipped", "write_pt"),
+        ".pth": (f"{_HERE}.torch.zipped", "write_pt"),
+        ".npz": (f"{_HERE}.torch.zipped", "write_npz"),
+        ".weights.h5": (f"{_HERE}.keras.weights_h5", "write"),
         ".keras": (f"{_HERE}.keras.model", "write"),
     }
 )

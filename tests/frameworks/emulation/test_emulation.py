@@ -14,7 +14,7 @@ HEAVY = {"keras", "tensorflow", "tf_keras", "torch", "jax", "h5py"}
 
 
 USED = """
-import frameworks.initialisation.pytorch, torch
+import frameworks.keras_in_torch.initialisers, torch
 from frameworks.emulation.pytorch import KerasLSTM
 KerasLSTM(4)(torch.zeros(1, 2, 3))
 """

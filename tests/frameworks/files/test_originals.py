@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.experiments.long import real_models
-from compare.experiments.real_models import as_stored
-from compare.results import leaves
-from compare.studies.originals import cache_folder, missing
-from compare.studies.real_models.files import lay_out
-from compare.studies.real_models.kept import read_kept
-from compare.studies.real_models.mistakes import MISTAKES
-from compare.studies.real_models.models import load, load_all
-from compare.studies.real_models.recorded import RecordedLayer
-from compare.studies.real_models.replay import TOLERANCE, beginning, largest_error
+from compare.report.pages.real_models.experiment import as_stored
+from compare.report.pages.real_models.experiment import original_files as real_models
+from compare.report.results import leaves
+from compare.report.studies.originals import cache_folder, missing
+from compare.report.studies.real_models.files import lay_out
+from compare.report.studies.real_models.kept import read_kept
+from compare.report.studies.real_models.mistakes import MISTAKES
+from compare.report.studies.real_models.models import load, load_all
+from compare.report.studies.real_models.recorded import RecordedLayer
+from compare.report.studies.real_models.replay import TOLERANCE, beginning, largest_error
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
 
 MISSING = missing(load_all(), cache_folder())

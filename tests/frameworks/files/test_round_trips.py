@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from compare.verification import verify
+from compare.checkpoints.verification import verify
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint, save_checkpoint
 from frameworks.files.writing.saving import WRITERS
-from tests.frameworks.files.test_torch_files import as_safetensors
+from tests.frameworks.files.torch.test_files import as_safetensors
 
 KERAS = [f"{library} {kind}" for library in ("keras", "tf_keras") for kind in ("model.keras", "model.h5", "model.weights.h5")]
 TORCH = ["zip.pt", "old.pt", "script.pt", "state.npz", "state.safetensors"]

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from frameworks import initialise_like_keras
-from frameworks.emulation.pytorch import KerasGRU, KerasLSTM
+from frameworks.keras_in_torch.layers import KerasGRU, KerasLSTM
 
 INPUT, HIDDEN = 300, 64
 KINDS: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {

@@ -203,7 +203,7 @@ def test_every_floating_dtype_is_drawn_into(dtype: str) -> None:
 
 
 def test_an_emulated_module_of_torch_starts_as_torch_s(alike: Any) -> None:
-    from frameworks.emulation.keras import TorchLSTM
+    from frameworks.torch_in_keras.layers import TorchLSTM
 
     layer = TorchLSTM(INPUT, UNITS, num_layers=2, proj_size=3)
     layer.build()

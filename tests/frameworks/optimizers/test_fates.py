@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from frameworks import optimizer_like
-from frameworks.optimizers.fates import FATES
+from frameworks.keras_in_torch.optimizers.fates import FATES
 
 
 def exported() -> set[str]:
@@ -89,7 +89,7 @@ def test_an_exclusion_before_the_optimizer_knows_its_variables_is_refused(refuse
 def test_a_setting_that_is_not_known_is_refused(refused: Any) -> None:
     import torch
 
-    from frameworks.optimizers.pytorch.rules import Adam
+    from frameworks.keras_in_torch.optimizers.rules import Adam
 
     with refused("eps", "epsilon"):
         Adam([torch.nn.Parameter(torch.ones(2))], eps=1e-8)

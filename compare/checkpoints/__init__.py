@@ -1,0 +1,1 @@
+"""What a checkpoint file holds, what became of it in another, and whether the two agree."""

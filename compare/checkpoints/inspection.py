@@ -1,0 +1,151 @@
+"""What a checkpoint file holds, as data and as text: sizes, activations, masks, and what becomes of each layer elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from compare.checkpoints.name_ranges import together
+from compare.checkpoints.terminal_tables import beware, table
+from frameworks.counterparts import LAYER_NAMES, find_limits
+from frameworks.errors import NoCounterpartError, printable
+from frameworks.files import Checkpoint, OtherLayer, StoredLayer
+from frameworks.options import KerasOptions
+
+_FLAGS = (
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "zero_output_for_mask",
+    "dropout",
+    "recurrent_dropout",
+)
+
+
+def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Give what a checkpoint holds as data for JSON."""
+    return {
+        "file": str(checkpoint.path),
+        "format": checkpoint.format,
+        "layers": [_layer(layer) for layer in checkpoint.values()],
+        "others": [_other(name, layer) for name, layer in checkpoint.others.items()],
+    }
+
+
+def render(found: Mapping[str, Any]) -> str:
+    """Write that as tables, with what to beware of below them."""
+    rows = [
+        (
+            layer["name"] or repr(layer["name"]),
+            layer["class_name"],
+            _sizes(layer),
+            _each(layer, _activations),
+            ", ".join(_flags(layer)),
+            layer["mask"] or "-",
+            _elsewhere(layer["elsewhere"]),
+        )
+        for layer in found["layers"]
+    ]
+    to = " and ".join(dict.fromkeys(layer["elsewhere"]["framework"] for layer in found["layers"]))
+    headers = ("layer", "is", "sizes", "activations", "options", "mask", f"in {to}")
+    text = [printable(f"{found['file']}: {found['format']}"), table(headers, rows)]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for other in found["others"]:
+        alike.setdefault((" in ".join([other["kind"] or "?", *other["wrappers"]]), _arrays(other)), []).append(other["name"])
+    others = [(name, *row) for row, names in alike.items() for name in together(names)]
+    if others:
+        text.append(table(("beside", "is", "arrays"), others))
+    warnings = ((each["name"], each["warnings"]) for each in (*found["layers"], *found["others"]))
+    return "\n\n".join([*text, *beware(warnings)])
+
+
+def _layer(layer: StoredLayer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "class_name": layer.class_name,
+        "origin": layer.origin,
+        "cells": [asdict(part.cells[0][0].spec) for part in layer.parts],
+        "num_layers": len(layer.cells),
+        "num_directions": len(layer.cells[0]),
+        "options": None if layer.options is None else asdict(layer.options),
+        "arguments": dict(layer.arguments),
+        "mask": layer.mask,
+        "elsewhere": _counterpart(layer),
+        "warnings": list(layer.warnings),
+    }
+
+
+def _counterpart(layer: StoredLayer) -> dict[str, Any]:
+    """Tell what the layer is in the other framework: its own layer, or a written one and why."""
+    to = "pytorch" if layer.origin == "keras" else "keras"
+    try:
+        spec = layer.spec
+    except NoCounterpartError as error:
+        why = "proj_size" if layer.arguments.get("proj_size") else "unlike cells"
+        return {"framework": to, "by": "emulate", "layer": "", "because": [f"{why}: {error}"]}
+    because = [f"{limit.field}={value!r}: {limit.why}" for limit, value in find_limits(spec, to, layer.options)]
+    if because:
+        return {"framework": to, "by": "emulate", "layer": "", "because": because}
+    sizes = (spec.input_size, spec.hidden_size) if to == "pytorch" else (spec.hidden_size,)
+    further = {"num_layers": (spec.num_layers, 1), "bidirectional": (spec.bidirectional, False), "bias": (spec.bias, True)}
+    if to == "keras":
+        further = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
+    arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in further.items() if value != default)]
+    name = f"{LAYER_NAMES[to][spec.cell]}{'Cell' * layer.is_cell}"
+    return {"framework": to, "by": "convert", "layer": f"{name}({', '.join(arguments)})", "because": []}
+
+
+def _other(name: str, other: OtherLayer) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": other.kind,
+        "known": other.known,
+        "wrappers": list(other.wrappers),
+        "arrays": {array: {"shape": list(stored.shape), "dtype": stored.dtype.name} for array, stored in other.stored.items()},
+        "warnings": list(other.warnings),
+    }
+
+
+def _each(layer: Mapping[str, Any], describe_cell: Any) -> str:
+    """Describe the cells of a layer, once where they are alike."""
+    return " / ".join(dict.fromkeys(describe_cell(cell) for cell in layer["cells"]))
+
+
+def _sizes(layer: Mapping[str, Any]) -> str:
+    sizes = " -> ".join(map(str, (layer["cells"][0]["input_size"], *_widths(layer))))
+    directions = " x 2 directions" if layer["num_directions"] == 2 else ""
+    biased = "" if all(cell["bias"] for cell in layer["cells"]) else ", no bias"
+    return f"{sizes}{directions}{biased}, {layer['cells'][0]['dtype']}"
+
+
+def _widths(layer: Mapping[str, Any]) -> list[int]:
+    return [cell["hidden_size"] for cell in layer["cells"][:: layer["num_directions"]]]
+
+
+def _activations(cell: Mapping[str, Any]) -> str:
+    gates = "" if cell["cell"] == "rnn" else f", gates {cell['recurrent_activation']}"
+    before = "" if cell["reset_after"] else ", reset before the product"
+    return f"{cell['activation']}{gates}{before}"
+
+
+def _flags(layer: Mapping[str, Any]) -> list[str]:
+    if layer["options"] is None:
+        return [f"{name}={value!r}" for name, value in layer["arguments"].items()]
+    plain, options = KerasOptions(), layer["options"]
+    two = layer["num_directions"] == 2  # which zero what is masked always
+    shown = [name for name in _FLAGS if options[name] != getattr(plain, name) and not (two and name == "zero_output_for_mask")]
+    said = [name if options[name] is True else f"{name}={options[name]}" for name in shown]
+    return [*said, *([f"merge_mode={options['merge_mode']}"] if two else [])]
+
+
+def _elsewhere(there: Mapping[str, Any]) -> str:
+    if there["by"] == "convert":
+        return str(there["layer"])
+    return "emulate: " + "; ".join(reason.partition(":")[0] for reason in there["because"])
+
+
+def _arrays(other: Mapping[str, Any]) -> str:
+    found = [f"{name} {tuple(array['shape'])}" for name, array in other["arrays"].items()]
+    return ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "") or "-"

@@ -1,1 +1,0 @@
-"""The figures of the reports, drawn from results by matplotlib, which is loaded only then."""

@@ -1,0 +1,221 @@
+"""Proving that two recurrent layers are the same: weights, then each against the reference of its own, then one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from compare.parity.calls import Call, draw_calls, given_call
+from compare.parity.difference import measure
+from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
+from compare.parity.keras_returns import compare_own_calls
+from compare.parity.part_by_part import compare_composites
+from compare.parity.tolerance import choose_tolerance
+from compare.parity.verdict import Comparison, ParityResult, judge, place_output, place_state
+from compare.parity.weights import compare_weights
+from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
+from frameworks.adapter import Adapter
+from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.reference.forward import run_reference
+
+Array = npt.NDArray[Any]
+
+__all__ = ["ParityResult", "assert_parity", "check_parity"]
+
+_SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
+_MEANINGS = ("activation", "recurrent_activation", "reset_after")
+_CALLS = ("return_sequences", "return_state", "merge_mode", "stateful", "zero_output_for_mask", "dropout", "recurrent_dropout")
+
+
+def check_parity(
+    expected: Any,
+    actual: Any,
+    inputs: Array | None = None,
+    *,
+    initial_state: Array | tuple[Array, ...] | None = None,
+    mask: Array | None = None,
+    tolerance: float | None = None,
+    keras_call: Mapping[str, Any] | None = None,
+    gradients: bool = False,
+) -> ParityResult:
+    """Compare two recurrent layers of any two frameworks and tell whether they compute the same.
+
+    First their weights, two biases by their sum where only the sum acts; then each layer with the float64 reference of its own
+    weights; then the two with each other; for a Keras layer also what its own call with its own flags returns with what
+    `returns_map` makes of the other side's results. Without inputs, they are drawn (seed 0), and compared from zeros and
+    from random initial states. With a mask, every step of a layer is held against its own framework's rule, and the two sides
+    against each other wherever both show masked steps alike.
+
+    Args:
+        expected: a layer that `adapt` takes, or an adapter.
+        actual: likewise, of the same cell, sizes and dtype.
+        inputs: (batch, time, input), in the layers' dtype; drawn when None.
+        initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
+        mask: (batch, time) bool, True where the step counts; a layer of torch.nn takes right padding only.
+        tolerance: allowed error as a share of max(1, max |expected|); by dtype when None, 1e-5 and 1e-12.
+        keras_call: the arguments of a Keras call instead, `mask` and `initial_state` as Keras takes them.
+        gradients: whether the gradients of one scalar are compared too, with respect to inputs, initial states and every
+            weight, frozen ones among them: see `compare.parity.gradients`.
+
+    Raises:
+        GatewiseError: if the two cannot be compared, or the arguments do not fit them.
+    """
+    try:
+        sides = adapt(expected), adapt(actual)
+    except GatewiseError:
+        found = (
+            None
+            if initial_state is not None
+            else compare_composites(
+                expected,
+                actual,
+                inputs,
+                {"mask": mask, **(keras_call or {})},
+                partial(check_parity, tolerance=tolerance, gradients=gradients),
+            )
+        )
+        if found is None:
+            raise
+        return replace(found, notes=(*found.notes, PART_BY_PART)) if gradients else found
+    _require_comparable(*sides)
+    calls = draw_calls(sides) if inputs is None and initial_state is None and mask is None and not keras_call else None
+    if calls is None:
+        calls = (given_call(sides, inputs, initial_state, mask, keras_call),)
+    allowed = choose_tolerance(sides, tolerance)
+    weights = sides[0].get_weights(), sides[1].get_weights()
+    comparisons = list(compare_weights(*weights, allowed))
+    differences = tuple(_named_differences(sides[0].spec, sides[1].spec, _MEANINGS))
+    notes = [*_call_notes(*sides), *sides[0].notes, *sides[1].notes, *(note for call in calls for note in call.notes)]
+    if any(call.mask is not None for call in calls):
+        notes.append(_mask_note(*sides))
+    if gradients:
+        notes += gradient_notes(sides, calls)
+    same = all(comparison.max_abs == 0 for comparison in comparisons) and sides[0].spec == sides[1].spec
+    for call in calls:
+        of_call = _compare_call(sides, weights, call, allowed, same_weights=same)
+        if gradients:
+            unsure = any(each.ill_conditioned for each in of_call)
+            of_call += compare_gradients(sides, weights, call, allowed, unsure=unsure)
+        comparisons += of_call
+    return ParityResult(tuple(comparisons), allowed, tuple(dict.fromkeys(notes)), differences)
+
+
+def assert_parity(
+    expected: Any,
+    actual: Any,
+    inputs: Array | None = None,
+    *,
+    initial_state: Array | tuple[Array, ...] | None = None,
+    mask: Array | None = None,
+    tolerance: float | None = None,
+    keras_call: Mapping[str, Any] | None = None,
+    gradients: bool = False,
+) -> None:
+    """Do as `check_parity`, and raise an AssertionError that says what differs, where and by how much.
+
+    Raises:
+        AssertionError: if the parity has failed, or is ill-conditioned so that nothing can be said.
+        GatewiseError: as `check_parity`.
+    """
+    __tracebackhide__ = True
+    result = check_parity(
+        expected,
+        actual,
+        inputs,
+        initial_state=initial_state,
+        mask=mask,
+        tolerance=tolerance,
+        keras_call=keras_call,
+        gradients=gradients,
+    )
+    if not result:
+        raise AssertionError(str(result))
+
+
+def _require_comparable(expected: Adapter, actual: Adapter) -> None:
+    for name in _SIZES:
+        wanted, found = getattr(expected.spec, name), getattr(actual.spec, name)
+        if wanted != found:
+            raise InvalidValueError.because(
+                f"{name} of actual",
+                must=f"be the expected layer's, {wanted!r}",
+                but=f"is {found!r}",
+                remedy="Layers of different shapes or dtypes cannot be the same: compare a layer with its own port.",
+            )
+
+
+def _named_differences(expected: object, actual: object, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        wanted, found = getattr(expected, name), getattr(actual, name)
+        if wanted != found:
+            yield f"{name} is {wanted!r} in expected, {found!r} in actual"
+
+
+def _call_notes(expected: Adapter, actual: Adapter) -> Iterator[str]:
+    yield from _named_differences(expected.spec, actual.spec, ("bias",))
+    if expected.options is not None and actual.options is not None:
+        for difference in _named_differences(expected.options, actual.options, _CALLS):
+            yield f"the two are called alike here, but {difference}"
+
+
+def _mask_note(expected: Adapter, actual: Adapter) -> str:
+    shown = {True: "zeros", False: "the last valid output again"}
+    one, other = (shown[side.zeroes_masked_steps] for side in (expected, actual))
+    if one == other:
+        return f"masked steps are compared too: there both sides show {one}"
+    return (
+        "with a mask, the two are compared at the steps that count and in their final states; at masked steps expected shows "
+        f"{one}, actual {other}, and each is held against its own rule"
+    )
+
+
+def _compare_call(
+    sides: tuple[Adapter, Adapter],
+    weights: tuple[RecurrentWeights, RecurrentWeights],
+    call: Call,
+    tolerance: float,
+    *,
+    same_weights: bool,
+) -> list[Comparison]:
+    results = tuple(call.run(side) for side in sides)
+    alike = call.shown_alike(sides)
+    references = [_reference(weights[0], sides[0], call)]
+    references.append(references[0] if same_weights and alike else _reference(weights[1], sides[1], call))
+    spec = sides[0].spec
+    own, other = (
+        list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, None, tolerance, f"reference of {side}"))
+        for side, reference, result in zip(("expected", "actual"), references, results, strict=True)
+    )
+    steps = None if alike else call.mask
+    mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, steps, tolerance, "expected"))
+    mutual += compare_own_calls(sides, results, call, tolerance)
+    return judge(own, other + mutual)
+
+
+def _reference(weights: RecurrentWeights, side: Adapter, call: Call) -> RecurrentOutput:
+    found = run_reference(
+        weights, side.spec, call.read_inputs, call.initial_state, call.read_mask, zero_masked=side.zeroes_masked_steps
+    )
+    return call.in_input_order(found)
+
+
+def _compare_outputs(
+    subject: str,
+    expected: RecurrentOutput,
+    actual: RecurrentOutput,
+    spec: RecurrentSpec,
+    steps: Array | None,
+    tolerance: float,
+    against: str,
+) -> Iterator[Comparison]:
+    for array in ("output", "h_n", "c_n"):
+        one, other = getattr(expected, array), getattr(actual, array)
+        if one is None or other is None:
+            continue
+        difference = measure(one, other, steps if array == "output" else None)
+        place = place_output if array == "output" else place_state
+        yield Comparison.of(f"{array} of {subject}", difference, place(difference, spec), tolerance, against, array=array)

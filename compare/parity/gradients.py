@@ -1,0 +1,139 @@
+"""Whether two layers are differentiated alike: each against the arbiter's gradients of its own weights, then one another.
+
+What is differentiated is one scalar, the same for all: the sum of every output and final state, each element times a fixed
+random number, so that no error is lost by symmetry. At masked steps that the two sides show differently the numbers are zeros.
+
+Where one side has one bias and the other two, and only their sum acts, each of the two has the gradient of the one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.parity.calls import Call
+from compare.parity.difference import Difference, measure
+from compare.parity.verdict import Comparison, Where, judge, place_state
+from compare.parity.weights import place_weight
+from frameworks.adapter import Adapter
+from frameworks.gradients import RecurrentGradients
+from frameworks.output import RecurrentOutput
+from frameworks.reference.gradients import run_reference_gradients
+from frameworks.spec import RecurrentSpec
+from frameworks.weights import PARTS, DirectionWeights, RecurrentWeights
+
+Array = npt.NDArray[Any]
+
+PART_BY_PART = "gradients are compared part by part, not through the whole"
+
+_NO_BIAS = "where one side has no bias, the gradient of the other's is compared with its reference alone"
+_NOT_FINITE = (
+    "the inputs are not finite at masked steps: all gradients of weights become NaN where such steps are computed and left out "
+    "afterwards, as Keras does; fill them with zeros"
+)
+
+
+def compare_gradients(
+    sides: tuple[Adapter, Adapter],
+    weights: tuple[RecurrentWeights, RecurrentWeights],
+    call: Call,
+    tolerance: float,
+    *,
+    unsure: bool,
+) -> list[Comparison]:
+    """Compare the gradients of one call.
+
+    Args:
+        sides: expected and actual.
+        weights: of both.
+        call: what is differentiated.
+        tolerance: as a share of max(1, max |expected|).
+        unsure: whether the call's results are ill-conditioned already.
+    """
+    spec = sides[0].spec
+    cotangents = draw_cotangents(spec, call, alike=call.shown_alike(sides))
+    found = [call.differentiate(side, cotangents) for side in sides]
+    references = [_reference(one, side, call, cotangents) for one, side in zip(weights, sides, strict=True)]
+    own, other = (
+        list(_compare(one, two, spec, f"{side}, {call.label}", tolerance, f"reference of {side}"))
+        for side, one, two in zip(("expected", "actual"), references, found, strict=True)
+    )
+    mutual = _compare(found[0], found[1], spec, f"actual, {call.label}", tolerance, "expected")
+    return judge(own, [*other, *mutual], unsure=unsure)
+
+
+def gradient_notes(sides: tuple[Adapter, Adapter], calls: Sequence[Call]) -> Iterator[str]:
+    """Yield what the reader of compared gradients should know."""
+    if sides[0].spec.bias != sides[1].spec.bias:
+        yield _NO_BIAS
+    if any(call.mask is not None and not np.isfinite(call.inputs[~call.mask]).all() for call in calls):
+        yield _NOT_FINITE
+
+
+def draw_cotangents(spec: RecurrentSpec, call: Call, *, alike: bool) -> RecurrentOutput:
+    """Draw what each output and final state counts (seed 0), shaped as they are, in input time order."""
+    rng = np.random.default_rng(0)
+    batch, time, _ = call.inputs.shape
+    output = rng.standard_normal((batch, time, spec.num_directions * spec.hidden_size))
+    if not alike and call.mask is not None:
+        output = np.where(call.mask[..., None], output, 0)
+    states = (rng.standard_normal((spec.num_layers * spec.num_directions, batch, spec.hidden_size)) for _ in spec.state_names)
+    return RecurrentOutput(*(array.astype(spec.dtype) for array in (output, *states)))
+
+
+def _reference(weights: RecurrentWeights, side: Adapter, call: Call, cotangents: RecurrentOutput) -> RecurrentGradients:
+    found = run_reference_gradients(
+        weights,
+        side.spec,
+        call.read_inputs,
+        call.initial_state,
+        call.read_mask,
+        call.in_input_order(cotangents),
+        zero_masked=side.zeroes_masked_steps,
+    )
+    return call.turn(found)
+
+
+def _compare(
+    expected: RecurrentGradients,
+    actual: RecurrentGradients,
+    spec: RecurrentSpec,
+    subject: str,
+    tolerance: float,
+    against: str,
+) -> Iterator[Comparison]:
+    def judged(array: str, difference: Difference, where: Where | None, place: str = "") -> Comparison:
+        name = f"gradient of {array}{place} of {subject}"
+        return Comparison.of(name, difference, where, tolerance, against, kind="gradient", array=array)
+
+    difference = measure(expected.inputs, actual.inputs)
+    yield judged("inputs", difference, _place_input(difference))
+    for array in ("h_0", "c_0"):
+        one, other = getattr(expected, array), getattr(actual, array)
+        if one is not None and other is not None:
+            difference = measure(one, other)
+            yield judged(array, difference, place_state(difference, spec))
+    for (layer, direction, one), (_, _, other) in zip(expected.weights, actual.weights, strict=True):
+        for part, wanted, found in _pair_parts(one, other):
+            difference = measure(wanted, found)
+            where = place_weight(difference, part, one.gates, layer, direction)
+            yield judged(part, difference, where, f" of layer {layer}, direction {direction}")
+
+
+def _pair_parts(expected: DirectionWeights, actual: DirectionWeights) -> Iterator[tuple[str, Array, Array]]:
+    """Yield the gradients of each part that either side has; for a second bias that one side lacks, of its only one."""
+    one, other = dict(expected.arrays()), dict(actual.arrays())
+    for part in PARTS:
+        if part in one or part in other:
+            wanted, found = (side.get(part, side.get("bias")) for side in (one, other))
+            if wanted is not None and found is not None:
+                yield part, wanted, found
+
+
+def _place_input(difference: Difference) -> Where | None:
+    if difference.index is None or difference.max_abs == 0:
+        return None
+    return dict(zip(("batch", "time step", "input"), difference.index, strict=True))

@@ -1,0 +1,211 @@
+"""What a parity check found: each comparison, the verdict over all, and how it is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tabulate import tabulate
+
+from compare.parity.difference import Difference
+from frameworks.spec import RecurrentSpec
+
+Where = Mapping[str, int | str]
+Verdict = Literal["passed", "failed", "ill-conditioned"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One array compared with what it is held against.
+
+    Args:
+        name: what was compared.
+        shape: its shape.
+        max_abs: the largest absolute difference; NaN where either side holds one.
+        where: its place by axis name; None where the two are equal or their shapes differ.
+        allowed: the largest difference that passes.
+        needed: the least tolerance that would have passed.
+        against: what it was held against.
+        kind: "weights", "result", "own call" for what a Keras layer's own call returned, or "gradient".
+        array: "output", "h_n" or "c_n" for a result; what a gradient is with respect to, "inputs", "h_0", "kernel" and so on.
+        ill_conditioned: whether the expected layer itself is too far from the reference of its weights for a verdict.
+        other_shape: the shape that was found, where it is another one.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    max_abs: float
+    where: Where | None
+    allowed: float
+    needed: float
+    against: str
+    kind: str = "result"
+    array: str = ""
+    ill_conditioned: bool = False
+    other_shape: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        difference: Difference,
+        where: Where | None,
+        tolerance: float,
+        against: str,
+        *,
+        kind: str = "result",
+        array: str = "",
+    ) -> Comparison:
+        """Judge a difference by a tolerance."""
+        return cls(
+            name=name,
+            shape=difference.shape,
+            max_abs=difference.max_abs,
+            where=where,
+            allowed=tolerance * difference.scale,
+            needed=difference.needed,
+            against=against,
+            kind=kind,
+            array=array,
+            other_shape=difference.other_shape,
+        )
+
+    @property
+    def within(self) -> bool:
+        """Whether the difference is at most the allowed one; NaN never is."""
+        return self.max_abs <= self.allowed
+
+    @property
+    def verdict(self) -> Verdict:
+        """passed, failed or ill-conditioned."""
+        if self.ill_conditioned:
+            return "ill-conditioned"
+        return "passed" if self.within else "failed"
+
+    def __str__(self) -> str:
+        """Say what differs, by how much and where."""
+        if self.other_shape is not None:
+            return f"{self.name} has shape {self.other_shape}, but {self.against} has {self.shape}"
+        axes = [] if self.where is None else [f"{axis} {index}" for axis, index in self.where.items()]
+        place = f" at {', '.join(axis for axis in axes if axis not in self.name)}" if axes else ""
+        found = "holds NaN" if math.isnan(self.max_abs) else f"is {self.max_abs:.3g} off"
+        verdict = f"allowed {self.allowed:.3g}, needed tolerance {self.needed:.3g}"
+        return f"{self.name} {found}{place}, against {self.against}; {verdict}"
+
+
+@dataclass(frozen=True)
+class ParityResult:
+    """All comparisons of a check, weights first.
+
+    Args:
+        comparisons: in the order in which they were made.
+        tolerance: what was allowed as a share of max(1, max |expected|).
+        notes: what a reader should know: flags that differ, coarser arithmetic, steps left out.
+        differences: what the two compute differently by their own word, such as another activation; each is a failure.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    tolerance: float
+    notes: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Failed if anything has failed, else ill-conditioned if anything is, else passed."""
+        if self.differences:
+            return "failed"
+        verdicts = {comparison.verdict for comparison in self.comparisons}
+        return next((verdict for verdict in ("failed", "ill-conditioned") if verdict in verdicts), "passed")
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is the same within the tolerance."""
+        return self.verdict == "passed"
+
+    @property
+    def cause(self) -> Comparison | None:
+        """The first weights that differ, which explain every later difference."""
+        return next((each for each in self.comparisons if each.kind == "weights" and not each.within), None)
+
+    @property
+    def worst(self) -> Comparison:
+        """The comparison that needed the largest tolerance."""
+        return max(self.comparisons, key=_needed)
+
+    def __bool__(self) -> bool:
+        """Be true where everything passed."""
+        return self.passed
+
+    def __str__(self) -> str:
+        """Give the verdict, the cause or the worst difference, the notes, and the table of what was compared."""
+        lines = [f"parity {self.verdict}: {len(self.comparisons)} comparisons at tolerance {self.tolerance:g}"]
+        lines += [f"failed: {difference}" for difference in self.differences]
+        if self.passed:
+            lines.append(f"largest: {self.worst}")
+        elif self.cause is not None:
+            lines.append(f"cause: the weights differ: {self.cause}")
+        elif self.verdict == "ill-conditioned":
+            lines += [f"{each}" for each in self.comparisons if each.ill_conditioned]
+            lines.append(
+                "The expected layer itself is farther from the float64 reference of its own weights than is allowed: its "
+                "states are too large or too chaotic to tell, or it does not compute what its weights say."
+            )
+        if not self.passed:
+            lines += [f"failed: {each}" for each in self.comparisons if each.verdict == "failed" and each is not self.cause][:8]
+        lines += [f"note: {note}" for note in self.notes]
+        rows = [
+            (each.name, each.against, each.shape, each.max_abs, each.allowed, each.needed, each.verdict)
+            for each in self._shown()
+        ]
+        table = tabulate(rows, ("what", "against", "shape", "max abs", "allowed", "needed", "verdict"), floatfmt=".2e")
+        if any(each.kind == "gradient" for each in self.comparisons):
+            lines.append(
+                "of the gradients the table shows, for each array, the one that is farthest off in all layers and calls"
+            )
+        return "\n".join([*lines, "", table])
+
+    def _shown(self) -> Iterable[Comparison]:
+        """Give the rows of the table: of the gradients of one kind of array, over all layers and calls, the worst."""
+        rows: dict[object, Comparison] = {}
+        for index, each in enumerate(self.comparisons):
+            row = (each.array, each.against) if each.kind == "gradient" else index
+            if row not in rows or _needed(each) > _needed(rows[row]):
+                rows[row] = each
+        return rows.values()
+
+
+def judge(own: Iterable[Comparison], rest: Iterable[Comparison], *, unsure: bool = False) -> list[Comparison]:
+    """Mark what is ill-conditioned: where the expected layer is too far from its reference, nothing can be said of the rest.
+
+    Args:
+        own: the expected layer against the reference of its own weights.
+        rest: what is held against it.
+        unsure: whether nothing can be said for a reason found before.
+    """
+    marked = [replace(each, ill_conditioned=not each.within and (unsure or not math.isnan(each.max_abs))) for each in own]
+    unsure = unsure or any(each.ill_conditioned for each in marked)
+    return marked + [replace(each, ill_conditioned=unsure and not each.within) for each in rest]
+
+
+def _needed(comparison: Comparison) -> float:
+    return math.inf if math.isnan(comparison.needed) else comparison.needed
+
+
+def place_output(difference: Difference, spec: RecurrentSpec) -> Where | None:
+    """Name the place of an index into (batch, time, direction * hidden)."""
+    if difference.index is None or difference.max_abs == 0:
+        return None
+    batch, time, feature = difference.index
+    direction, unit = divmod(feature, spec.hidden_size)
+    return {"layer": spec.num_layers - 1, "direction": direction, "batch": batch, "time step": time, "unit": unit}
+
+
+def place_state(difference: Difference, spec: RecurrentSpec) -> Where | None:
+    """Name the place of an index into (layer * direction, batch, hidden)."""
+    if difference.index is None or difference.max_abs == 0:
+        return None
+    row, batch, unit = difference.index
+    layer, direction = divmod(row, spec.num_directions)
+    return {"layer": layer, "direction": direction, "batch": batch, "unit": unit}

@@ -1,0 +1,1 @@
+"""The reports: experiments that run both frameworks, and pages rendered from their results."""

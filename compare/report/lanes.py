@@ -1,0 +1,76 @@
+"""Which experiments share a process, so that two processes side by side end at about the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_LANES = 2
+_IMPORT = 4.0
+_SECONDS: Mapping[tuple[str, str], float] = MappingProxyType(
+    {
+        ("tensorflow", "real_models"): 6,
+        ("tensorflow", "translation"): 9,
+        ("tensorflow", "optimizers"): 9,
+        ("tensorflow", "training.initialisation"): 5,
+        ("tensorflow", "training.biases"): 4,
+        ("tensorflow", "training.gradients"): 4,
+        ("tensorflow", "training.embeddings"): 4,
+        ("tensorflow", "parity"): 6,
+        ("tensorflow", "return_values"): 4,
+        ("tensorflow", "options"): 4,
+        ("torch", "return_values.grid"): 9,
+        ("torch", "optimizers"): 5,
+        ("torch", "parity"): 3,
+    }
+)
+_OTHERS = 2.0
+"""Seconds, roughly: of importing a backend, of the longer experiments, of each of the others. Nothing but the order hangs on
+them."""
+
+
+@dataclass
+class Job:
+    """Experiments to run in one process.
+
+    Args:
+        backend: Keras's, chosen once a process.
+        experiments: by name, longest first.
+    """
+
+    backend: str
+    experiments: list[str] = field(default_factory=list)
+
+
+def share(needed: Iterable[tuple[str, str]]) -> tuple[tuple[Job, ...], ...]:
+    """Deal (backend, experiment) pairs to two lanes, whose jobs run one after the other.
+
+    The experiments of the backend that has most to do are dealt one by one, longest first, to the lane that ends first; those
+    of another stay together, since each process imports its backend anew.
+
+    Returns:
+        The jobs of each lane, at most one a backend; an empty lane is left out.
+    """
+    lanes: list[dict[str, Job]] = [{} for _ in range(_LANES)]
+    ends = [0.0] * _LANES
+    for backend, names in _units(needed):
+        costs = [end + (0 if backend in lane else _IMPORT) for end, lane in zip(ends, lanes, strict=True)]
+        at = costs.index(min(costs))
+        ends[at] = costs[at] + sum(_seconds(backend, name) for name in names)
+        lanes[at].setdefault(backend, Job(backend)).experiments.extend(names)
+    return tuple(tuple(lane.values()) for lane in lanes if lane)
+
+
+def _units(needed: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield what is dealt at once: all of a backend, but one experiment of that which has most to do."""
+    by_backend: dict[str, list[str]] = {}
+    for backend, name in needed:
+        by_backend.setdefault(backend, []).append(name)
+    *others, most = sorted(by_backend, key=lambda backend: sum(_seconds(backend, name) for name in by_backend[backend]))
+    yield from ((backend, by_backend[backend]) for backend in others)
+    yield from ((most, [name]) for name in sorted(by_backend[most], key=lambda name: -_seconds(most, name)))
+
+
+def _seconds(backend: str, name: str) -> float:
+    return _SECONDS.get((backend, name), _OTHERS)

@@ -1,0 +1,191 @@
+"""Making the reports: experiments run in processes of their own, their results merged, the pages rendered and written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from compare.report.canvas import load_matplotlib
+from compare.report.contents import INDEX, PAGES, Index, Page
+from compare.report.environment import read_environment
+from compare.report.lanes import Job, share
+from compare.report.long_parts import PARTS
+from compare.report.long_runs import Told, forget_parts, run_parts
+from compare.report.processes import ReportFailedError, settings_of
+from compare.report.results import Results, Value, disagreements, environment, read_results, write_results
+from frameworks.errors import InvalidValueError
+
+Progress = Callable[[str], None]
+RESULTS = "results.json"
+LONG = "long"
+"""In the results: what the long runs found. In the folder of the reports, with a dot: where they keep what is finished."""
+
+
+def make_report(out: Path, only: str | None, progress: Progress, told: Told | None = None) -> dict[str, Any]:
+    """Run the experiments, and write results, pages and figures.
+
+    Args:
+        out: the folder; made if it is not there.
+        only: the name of one page, of which alone the experiments are run; the others' results are kept.
+        progress: is told what is going on.
+        told: runs the long versions too, and is told of their steps; when None, the results of earlier ones are kept.
+
+    Returns:
+        All results, those kept included.
+
+    Raises:
+        GatewiseError: for an unknown page or an experiment that fails; nothing is written then.
+    """
+    pages = _choose(only)
+    if out.exists() and not out.is_dir():
+        raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Give another --out.")
+    kept = read_results(out / RESULTS) if (out / RESULTS).exists() else {}
+    before = kept.pop(LONG, {})
+    long = {name: found for name, found in before.items() if name in PARTS} if isinstance(before, dict) else {}
+    fresh = _run(pages, progress)
+    if only is None:
+        kept = {}
+    _require_same_versions(kept, fresh)
+    parts = {name: part for name, part in PARTS.items() if told is not None and any(name in page.long for page in pages)}
+    if told is not None and parts:
+        long |= run_parts(parts, out / f".{LONG}", told)
+    ordered = {name: long[name] for name in PARTS if name in long}
+    results: dict[str, Any] = {**kept, **fresh, **({LONG: ordered} if ordered else {})}
+    progress("writing pages and figures")
+    _write(out, results, pages)
+    if parts:
+        forget_parts(parts, out / f".{LONG}")
+    return results
+
+
+def check_report(out: Path, only: str | None, progress: Progress) -> list[str]:
+    """Tell where the committed report no longer says what a run says; write nothing.
+
+    Args:
+        out: the folder with the committed report.
+        only: the name of one page, or None for all.
+        progress: is told what is going on.
+
+    Returns:
+        A sentence for each disagreement: a page that is not what its results render to, a figure that is missing, a value
+        that a fresh run does not find again.
+
+    Raises:
+        GatewiseError: for an unknown page, results that cannot be read, or an experiment that fails.
+    """
+    pages = _choose(only)
+    committed = read_results(out / RESULTS)
+    found = list(_stale_pages(out, committed, (*pages, INDEX) if only is None else pages))
+    fresh = _run(pages, progress)
+    names = [name for name in fresh if name != "environment"]
+    return found + sorted(
+        disagreements({name: committed.get(name, {}) for name in names}, {name: fresh[name] for name in names})
+    )
+
+
+def _require_same_versions(kept: Mapping[str, Any], fresh: Mapping[str, Any]) -> None:
+    """Refuse to mix results of two environments under one heading."""
+    before, now = kept.get("environment", fresh["environment"]), fresh["environment"]
+    changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    if changed:
+        raise InvalidValueError.because(
+            "the other pages' results",
+            must="have been made in this environment",
+            but=f"differ in {', '.join(sorted(changed))}",
+            remedy="Run all pages: leave out --only, or write to another --out.",
+        )
+
+
+def _choose(only: str | None) -> Sequence[Page]:
+    if only is None:
+        return PAGES
+    chosen = [page for page in PAGES if only in (page.name, page.file)]
+    if not chosen:
+        known = ", ".join(page.name for page in PAGES)
+        raise InvalidValueError.because("the page", must=f"be one of {known}", but=f"is {only!r}", remedy="Choose one of them.")
+    return chosen
+
+
+def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
+    """Run what the pages need, two processes at a time, and merge what they found in the order of the pages."""
+    needed = list(dict.fromkeys(pair for page in pages for pair in page.experiments))
+    lanes = share(needed)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(lanes)) as pool:
+
+        def run_lane(index: int) -> dict[tuple[str, str], Any]:
+            path = Path(folder) / f"{index}.json"
+            ran = [(job.backend, _run_job(job, path, progress)) for job in lanes[index]]
+            return {(backend, name): tree for backend, results in ran for name, tree in results.items()}
+
+        outputs = pool.map(run_lane, range(len(lanes)))
+        if any(page.figures for page in pages):
+            load_matplotlib()  # while the others work
+        ran = {pair: tree for output in outputs for pair, tree in output.items()}
+    found: dict[str, Any] = {"environment": {name: environment(value) for name, value in read_environment().items()}}
+    for backend, name in needed:
+        found.setdefault(name, {})[backend] = ran[backend, name]
+    return found
+
+
+def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
+    command = [sys.executable, "-m", "compare.report.run_experiments", "--out", str(path), *job.experiments]
+    environment_of_job = {**os.environ, **settings_of(job.backend)}
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, env=environment_of_job, stdout=subprocess.PIPE, stderr=errors, text=True) as process,  # noqa: S603
+    ):
+        for line in process.stdout or ():
+            progress(f"[{job.backend}] {line.rstrip()}")
+        if process.wait():
+            errors.seek(0)
+            raise ReportFailedError.because(
+                f"the experiments {', '.join(job.experiments)} on {job.backend}",
+                must="run to their end",
+                but=f"ended with exit status {process.returncode}:\n{errors.read()[-4000:]}",
+                remedy="Install what the message names, or report it with the message.",
+            )
+    return read_results(path)
+
+
+def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> Iterator[str]:
+    for page in pages:
+        path = out / page.file
+        if isinstance(page, Page) and not page.covers(results):
+            yield f"{RESULTS} has nothing for {page.file}"
+        elif not path.exists():
+            yield f"{page.file} is missing"
+        elif path.read_text(encoding="utf-8") != _rendered(page, results):
+            yield f"{page.file} is not what {RESULTS} renders to"
+        for figure in page.figures:
+            if figure.covers(results) and not (out / figure.file).exists():
+                yield f"{figure.file}, a figure of {page.file}, is missing"
+
+
+def _rendered(page: Page | Index, results: Results) -> str | None:
+    """Render a page; None where the results hold something else than what it reads."""
+    try:
+        return page.render(results)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _write(out: Path, results: Mapping[str, Value | Results], pages: Sequence[Page]) -> None:
+    """Make everything beside the old report, then put it in place file by file."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as folder:
+        fresh = Path(folder)
+        write_results(results, fresh / RESULTS)
+        every: tuple[Page | Index, ...] = (*pages, INDEX)
+        for page in every:
+            (fresh / page.file).write_text(page.render(results), encoding="utf-8")
+            for figure in page.figures:
+                if figure.covers(results):
+                    figure.draw(results, fresh / figure.file)
+        for path in sorted(fresh.iterdir()):
+            path.replace(out / path.name)

@@ -1,0 +1,1 @@
+"""The page on hidden states over time."""

@@ -1,0 +1,62 @@
+"""The page on hidden and cell states over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from compare.report.page import Figure, Page, Tree, code, number, table, worst
+from compare.report.pages.hidden_states.figure import draw_hidden_states
+
+_STATES = (("lstm", "h", "hidden state"), ("lstm", "c", "cell state"), ("gru", "h", "hidden state"))
+_FILE = "hidden-states.png"
+
+
+def _found(results: Tree) -> Tree:
+    tree: Tree = results["hidden_states"]["tensorflow"]
+    return tree
+
+
+def _verdict(results: Tree) -> str:
+    found = _found(results)
+    largest = worst(found[cell][state]["difference"] for cell, state, _ in _STATES)
+    reach = found["lstm"]["c"]["largest"]
+    return (
+        f"The states of both frameworks lie on each other at every time step, at most {largest} apart. The LSTM's cell state, which "
+        f"the GRU does not have, is the only one that leaves the range from -1 to 1 (here up to {number(reach)})."
+    )
+
+
+def _body(results: Tree) -> str:
+    found = _found(results)
+    rows = [
+        (cell.upper(), f"{name} `{state}`", number(found[cell][state]["largest"]), number(found[cell][state]["difference"]))
+        for cell, state, name in _STATES
+    ]
+    parts = [
+        f"![Hidden and cell states over time: Keras, PyTorch, and their difference]({_FILE})",
+        "Each picture has a row for each unit and a column for each time step. Upper row Keras, middle row PyTorch with copied "
+        "weights, lower row their difference, on a scale of its own. The inputs are a step, a ramp and an oscillation.",
+        table(("cell", "state", "largest value", "largest difference"), rows),
+        "Neither framework returns the cell state of every step, only the last one. To see it, step through the sequence and carry "
+        "the state yourself, as was done for the picture:",
+        "In Keras:",
+        code("python", found["keras code"].value),
+        "In PyTorch:",
+        code("python", found["pytorch code"].value),
+    ]
+    return "\n\n".join(parts)
+
+
+def _draw(results: Tree, path: Path) -> None:
+    draw_hidden_states(_found(results), path)
+
+
+PAGE = Page(
+    name="hidden-states",
+    title="Hidden states over time",
+    question="Do the states of an LSTM and a GRU run the same course in both frameworks, and what does the cell state add?",
+    experiments=(("tensorflow", "hidden_states"),),
+    verdict=_verdict,
+    body=_body,
+    figures=(Figure(_FILE, _draw),),
+)

@@ -1,0 +1,1 @@
+"""The page on optimizers and learning-rate schedules."""

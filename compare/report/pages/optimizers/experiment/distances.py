@@ -1,0 +1,130 @@
+"""How far the parameters drift from Keras's: with torch's own class, with the numbers that match, and with ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from compare.report.pages.optimizers.experiment.comparison import Case, Comparison
+from compare.report.pages.optimizers.experiment.tex import symbol
+from compare.report.pages.optimizers.experiment.training import (
+    STEPS,
+    Path,
+    apart,
+    curve,
+    keras_variables,
+    torch_parameters,
+    train_keras,
+    train_torch,
+)
+from compare.report.results import Results, control, environment, exact, measured
+from frameworks import optimizer_like
+from frameworks.keras_in_torch.optimizers.fates import FATES
+
+EXACTLY = 1e-12
+_COARSE = 1e-7
+"""Where Keras computes in float32 whatever the variables are: in Adafactor and Lamb, on every backend but TensorFlow."""
+_IN_FLOAT32 = ("Adafactor", "Lamb")
+_SLOTS_FROM = STEPS // 2
+
+
+def run_case(name: str, comparison: Comparison, case: Case) -> Results:
+    """Train in Keras, and on the same gradients in torch in every way that there is.
+
+    Returns:
+        The settings; the distances after the last step; what they were along the way.
+    """
+    import keras
+
+    variables = keras_variables()
+    optimizer = getattr(keras.optimizers, name)(**case.settings)
+    followers: dict[str, tuple[Any, list[Any]]] = {}
+
+    def follow(first: int) -> None:
+        if FATES[name].rule and first in (0, _SLOTS_FROM):
+            parameters = torch_parameters([keras.ops.convert_to_numpy(variable) for variable in variables])
+            followers["ours" if first == 0 else "going on"] = optimizer_like(optimizer, parameters), parameters
+
+    expected = train_keras(optimizer, variables, follow)
+    found: dict[str, Any] = {"settings": exact(_shown(case.settings))}
+    curves = {}
+    for way, (follower, parameters) in followers.items():
+        path = train_torch(follower, parameters, first=_SLOTS_FROM if way == "going on" else 0)
+        found[way] = measured(apart(expected, path), tolerance(name))
+        found[f"{way}, class"] = exact(f"{type(follower).__module__.partition('.')[0]}.{type(follower).__name__}")
+        curves[way] = path
+    if comparison.torch is not None:
+        curves |= _stock(comparison, case, optimizer)
+        found["stock"] = control(apart(expected, curves["stock"]))
+        distance = apart(expected, curves["matching"])
+        found["matching settings"] = exact(case.matching)
+        found["matching"] = measured(distance, tolerance(name)) if case.matches else control(distance)
+    ways = {way: curve(expected, path) for way, path in curves.items() if way != "going on"}
+    return {**found, "curves": environment(ways)}
+
+
+def tolerance(name: str) -> float:
+    """Give how far ours may be from Keras's."""
+    import keras
+
+    return _COARSE if name in _IN_FLOAT32 and keras.config.backend() != "tensorflow" else EXACTLY
+
+
+def read_defaults(name: str, comparison: Comparison) -> Results:
+    """Read what the settings in the equations are by default, off both constructors.
+
+    Returns:
+        For each framework: [name in the equations, TeX, name and number by default].
+    """
+    import keras
+    import torch
+
+    sides = {"keras": getattr(keras.optimizers, name)}
+    if comparison.torch is not None:
+        sides["torch"] = getattr(torch.optim, comparison.torch)
+    found = {}
+    for side, constructor in sides.items():
+        rules = [getattr(equation, side) for equation in comparison.equations]
+        names = dict.fromkeys(one for rule in rules for one in rule.settings)
+        found[side] = exact([[symbol(one), *_default(constructor, one)] for one in names])
+    return found
+
+
+def _default(constructor: Any, name: str) -> tuple[str, str]:
+    """Give a setting as the constructor names it, and its default."""
+    parameters = signature(constructor).parameters
+    if name in parameters:
+        return name, repr(parameters[name].default)
+    pair, place = {"beta": ("betas", 1), "eps": ("eps", 1)}[name.partition("_")[0]][0], int(name[-1]) - 1
+    return f"{pair}[{place}]", repr(parameters[pair].default[place])
+
+
+def _stock(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Path]:
+    """Train with torch's class, as it is by default and with the numbers that match."""
+    import torch
+
+    kind = getattr(torch.optim, str(comparison.torch))
+    given = {name: value for name, value in case.settings.items() if name in signature(kind).parameters}
+    paths = {}
+    for way, arguments in (("stock", given), ("matching", _matching(comparison, case, optimizer))):
+        parameters = torch_parameters()
+        paths[way] = train_torch(kind(parameters, **arguments), parameters)
+    return paths
+
+
+def _matching(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Any]:
+    """Work the matching settings out, from the numbers as Keras's backend holds them."""
+    import keras
+
+    on_tensorflow = keras.config.backend() == "tensorflow"
+    config = optimizer.get_config()
+    config |= {name: float(np.float32(config[name])) for name in comparison.rounded if on_tensorflow}
+    arguments: dict[str, Any] = eval(f"dict({case.matching})", config)  # noqa: S307  this project's own text
+    return arguments
+
+
+def _shown(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in settings.items())

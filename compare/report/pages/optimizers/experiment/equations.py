@@ -1,0 +1,130 @@
+"""Update rules written once: the same lines are run in float64 NumPy and printed as equations, so that they cannot drift apart.
+
+A line assigns to a name: `m = beta_1 * m + (1 - beta_1) * g`. A name that is read before a line assigns it is kept from step to
+step; `g` is the gradient, `theta` the parameter, `t` the number of the step, from 1; what is left are settings.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from compare.report.arrays import Array
+from compare.report.pages.optimizers.experiment.tex import print_expression, print_line, symbol
+
+
+def _orthogonal(matrix: Array) -> Array:
+    """Bring the singular values of a matrix near one, by five steps of Newton and Schulz."""
+    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    x = x / (np.linalg.norm(x) + 1e-7)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return x.T if matrix.shape[0] > matrix.shape[1] else x
+
+
+FUNCTIONS: Mapping[str, Any] = {
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "sign": np.sign,
+    "max": np.maximum,
+    "min": np.minimum,
+    "clip": lambda value, limit: np.clip(value, -limit, limit),
+    "norm": np.linalg.norm,
+    "rms": lambda value: np.sqrt(np.mean(np.square(value))),
+    "rowmeans": lambda value: value.mean(axis=-1, keepdims=True),
+    "columnmeans": lambda value: value.mean(axis=-2, keepdims=True),
+    "mean": np.mean,
+    "longest": lambda value: max(value.shape),
+    "orthogonal": _orthogonal,
+}
+"""What a line may call."""
+EXPLAINED: Mapping[str, str] = {
+    "rowmeans": "the mean of each row",
+    "columnmeans": "the mean of each column",
+    "mean": "the mean of all",
+    "rms": "the root of the mean of the squares",
+    "clip": "bounds each element by the second argument and its negative",
+    "longest": "the length of the longer axis",
+    "orthogonal": "X divided by its norm and 1e-7, and five times $X \\leftarrow 3.4445\\, X + (-4.775\\, X X^T + 2.0315\\, "
+    "(X X^T)^2)\\, X$",
+}
+"""Those whose names do not say it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one framework updates a parameter.
+
+    Args:
+        lines: in the order in which they are computed.
+        start: what begins elsewhere than at zero: an expression over the settings and `theta`.
+    """
+
+    lines: tuple[str, ...]
+    start: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, theta: Array, gradients: Sequence[Array], settings: Mapping[str, Any]) -> Array:
+        """Apply the rule to one parameter, in float64.
+
+        Args:
+            theta: the parameter's first value.
+            gradients: one a step.
+            settings: by the names in the lines, at least.
+
+        Returns:
+            The parameter after the last step.
+        """
+        names = {**FUNCTIONS, **settings, "theta": theta, **dict.fromkeys(self.kept, np.zeros(()))}
+        names |= {name: eval(first, names) for name, first in self.start.items()}  # noqa: S307  as are these
+        code = compile("\n".join(self.lines), "<rule>", "exec")
+        for step, gradient in enumerate(gradients, start=1):
+            names |= {"g": gradient, "t": step}
+            exec(code, names)  # noqa: S102  the lines are this project's own text
+        result: Array = names["theta"]
+        return result
+
+    @cached_property
+    def kept(self) -> tuple[str, ...]:
+        """The names that are kept from step to step, but for theta."""
+        return tuple(name for name in self._first_read if name in self._assigned and name != "theta")
+
+    @cached_property
+    def settings(self) -> tuple[str, ...]:
+        """The names of the settings, in the order in which the lines read them."""
+        known = {"g", "t", "theta", *self._assigned, *FUNCTIONS}
+        read = (*self._first_read, *(name for first in self.start.values() for name in _names(first)))
+        return tuple(name for name in dict.fromkeys(read) if name not in known)
+
+    def tex(self) -> str:
+        """Print the lines as one aligned equation: what is kept changes, the rest is only short for something."""
+        rows = [print_line(line, changes={"theta", *self.kept}) for line in self.lines]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def remarks(self) -> list[str]:
+        """Say what the equation leaves open: where things begin, and what its functions are."""
+        starts = [f"${symbol(name)}$ begins at ${print_expression(first)}$" for name, first in self.start.items()]
+        return starts + [f"$\\mathrm{{{name}}}$: {says}" for name, says in EXPLAINED.items() if name in self._first_read]
+
+    @cached_property
+    def _assigned(self) -> frozenset[str]:
+        return frozenset(line.partition(" = ")[0] for line in self.lines)
+
+    @cached_property
+    def _first_read(self) -> tuple[str, ...]:
+        """Every name that is read before it is assigned."""
+        written: set[str] = set()
+        found: dict[str, None] = {}
+        for line in self.lines:
+            found |= dict.fromkeys(name for name in _names(line.partition(" = ")[2]) if name not in written)
+            written.add(line.partition(" = ")[0])
+        return tuple(found)
+
+
+def _names(expression: str) -> Iterator[str]:
+    yield from (node.id for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name))

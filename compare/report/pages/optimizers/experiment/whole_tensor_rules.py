@@ -1,0 +1,209 @@
+"""The optimizers of Keras that look at a whole parameter, or have no class of their family in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from compare.report.pages.optimizers.experiment.comparison import Case, Comparison, Equation
+from compare.report.pages.optimizers.experiment.equations import Rule
+from compare.report.pages.optimizers.experiment.rules import MEAN, SQUARE
+
+_ADAFACTOR_RATE = "beta_t = 1 - t**{decay}"
+_ADAFACTOR = "theta = theta - max({least}, rms(theta)) * min({rate}, 1 / sqrt(t)) * (u / max(1, rms(u) / {threshold}))"
+_KERAS_ADAFACTOR = _ADAFACTOR.format(least="epsilon_2", rate="learning_rate", threshold="clip_threshold")
+_TORCH_ADAFACTOR = _ADAFACTOR.format(least="eps_2", rate="lr", threshold="d")
+
+
+def _nadam(rate: str, epsilon: str, decay: str) -> Rule:
+    return Rule(
+        (
+            f"u_now = beta_1 * (1 - 0.5 * 0.96**{decay.format(t='t')})",
+            f"u_next = beta_1 * (1 - 0.5 * 0.96**{decay.format(t='(t + 1)')})",
+            "product = product * u_now",
+            MEAN,
+            SQUARE,
+            "n = (u_next / (1 - product * u_next)) * m + ((1 - u_now) / (1 - product)) * g",
+            f"theta = theta - {rate} * (n / (sqrt(v / (1 - beta_2**t)) + {epsilon}))",
+        ),
+        {"product": "1"},
+    )
+
+
+FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
+    {
+        "Nadam": Comparison(
+            source="nadam.py",
+            torch="NAdam",
+            torch_source="nadam.py",
+            difference="torch slows the growth of the momentum by `momentum_decay`, 0.004 by default, which Keras does not "
+            "have. With 1 the rule is the same; what is left are two numbers in float32: the product, in torch, and 0.96, in "
+            "Keras on TensorFlow.",
+            rounded=("beta_1", "beta_2"),
+            equations=(Equation(_nadam("learning_rate", "epsilon", "{t}"), _nadam("lr", "eps", "({t} * momentum_decay)")),),
+            cases=(Case({}, "lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon, momentum_decay=1"),),
+        ),
+        "Adafactor": Comparison(
+            source="adafactor.py",
+            torch="Adafactor",
+            torch_source="_adafactor.py",
+            difference="Keras adds its first epsilon to the squares, torch bounds the root of the second moment by it; both "
+            "only matter where a gradient is nearly zero, but torch's, by default the distance of two floating-point numbers "
+            "near one, is the larger by far.",
+            equations=(
+                Equation(
+                    Rule(
+                        (
+                            _ADAFACTOR_RATE.format(decay="beta_2_decay"),
+                            "r = beta_t * r + (1 - beta_t) * rowmeans(g**2 + epsilon_1)",
+                            "c = beta_t * c + (1 - beta_t) * columnmeans(g**2 + epsilon_1)",
+                            "u = g / sqrt((r / mean(r)) * c)",
+                            _KERAS_ADAFACTOR,
+                        )
+                    ),
+                    Rule(
+                        (
+                            _ADAFACTOR_RATE.format(decay="beta2_decay"),
+                            "r = beta_t * r + (1 - beta_t) * rowmeans(g**2)",
+                            "c = beta_t * c + (1 - beta_t) * columnmeans(g**2)",
+                            "u = g / max(sqrt((r / max(mean(r), eps_1)) * c), eps_1)",
+                            _TORCH_ADAFACTOR,
+                        )
+                    ),
+                    "for a matrix",
+                    rank=2,
+                ),
+                Equation(
+                    Rule(
+                        (
+                            _ADAFACTOR_RATE.format(decay="beta_2_decay"),
+                            "v = beta_t * v + (1 - beta_t) * (g**2 + epsilon_1)",
+                            "u = g / sqrt(v)",
+                            _KERAS_ADAFACTOR,
+                        )
+                    ),
+                    Rule(
+                        (
+                            _ADAFACTOR_RATE.format(decay="beta2_decay"),
+                            "v = beta_t * v + (1 - beta_t) * g**2",
+                            "u = g / max(sqrt(v), eps_1)",
+                            _TORCH_ADAFACTOR,
+                        )
+                    ),
+                    "for a vector",
+                    rank=1,
+                ),
+            ),
+            cases=(
+                Case(
+                    {},
+                    "lr=learning_rate, beta2_decay=beta_2_decay, eps=(epsilon_1**0.5, epsilon_2), d=clip_threshold",
+                    matches=True,
+                ),
+            ),
+        ),
+        "Lion": Comparison(
+            source="lion.py",
+            difference="torch has no Lion.",
+            equations=(
+                Equation(
+                    Rule(
+                        (
+                            "theta = theta - learning_rate * sign(beta_1 * m + (1 - beta_1) * g)",
+                            "m = beta_2 * m + (1 - beta_2) * g",
+                        )
+                    )
+                ),
+            ),
+        ),
+        "Ftrl": Comparison(
+            source="ftrl.py",
+            difference="torch has none. The parameter is computed anew from sums over all steps, so that its first value is "
+            "forgotten.",
+            equations=(
+                Equation(
+                    Rule(
+                        (
+                            "n = a + g**2",
+                            "s = (n**(-learning_rate_power) - a**(-learning_rate_power)) / learning_rate",
+                            "z = z + g + 2 * l2_shrinkage_regularization_strength * theta - s * theta",
+                            "b = l2_regularization_strength + beta / (2 * learning_rate)",
+                            "q = n**(-learning_rate_power) / learning_rate + 2 * b",
+                            "theta = (clip(z, l1_regularization_strength) - z) / q",
+                            "a = n",
+                        ),
+                        {"a": "initial_accumulator_value"},
+                    )
+                ),
+            ),
+        ),
+        "Lamb": Comparison(
+            source="lamb.py",
+            difference="torch has none: Adam whose step is as long as the parameter, where neither is zero.",
+            equations=(
+                Equation(
+                    Rule(
+                        (
+                            MEAN,
+                            SQUARE,
+                            "d = (m / (1 - beta_1**t)) / (sqrt(v / (1 - beta_2**t)) + epsilon)",
+                            "theta = theta - learning_rate * (norm(theta) / norm(d)) * d",
+                        )
+                    )
+                ),
+            ),
+        ),
+        "ScheduleFreeAdamW": Comparison(
+            source="schedule_free_adamw.py",
+            difference="torch has none. In the third line Keras's comments say the z of the step before; its code, on "
+            "TensorFlow and on torch, reads the new one, so that $\\beta_1$ cancels: $\\theta$ is the mean of all z. That is "
+            "followed.",
+            equations=(
+                Equation(
+                    Rule(
+                        (
+                            SQUARE,
+                            "z = z - learning_rate * (g / (sqrt(v / (1 - beta_2**t)) + epsilon))",
+                            "x = (theta - (1 - beta_1) * z) / beta_1",
+                            "theta = (1 - beta_1) * z + beta_1 * ((1 - 1 / t) * x + (1 / t) * z)",
+                        ),
+                        {"z": "theta"},
+                    )
+                ),
+            ),
+        ),
+        "Muon": Comparison(
+            source="muon.py",
+            torch="Muon",
+            torch_source="_muon.py",
+            dtype="float32",
+            difference="The rule for matrices; all else, and by their names embeddings, Keras trains with Adam, and torch "
+            "refuses it. Both orthogonalise by the same five steps, torch in bfloat16. torch's equation is that with "
+            "`adjust_lr_fn='match_rms_adamw'`; by default its step is of another length. Tried in float32: Keras's cannot "
+            "train variables of float64 on TensorFlow.",
+            equations=(
+                Equation(
+                    Rule(
+                        (
+                            "theta = theta - learning_rate * weight_decay * theta",
+                            "m = momentum * m + g",
+                            "theta = theta - learning_rate * rms_rate * sqrt(longest(theta)) * orthogonal(g + momentum * m)",
+                        )
+                    ),
+                    Rule(
+                        (
+                            "theta = theta - lr * weight_decay * theta",
+                            "m = momentum * m + (1 - momentum) * g",
+                            "theta = theta - lr * 0.2 * sqrt(longest(theta)) * orthogonal((1 - momentum) * g + momentum * m)",
+                        )
+                    ),
+                    "for a matrix",
+                    rank=2,
+                    torch_flags={"adjust_lr_fn": "match_rms_adamw"},
+                ),
+            ),
+            cases=(),
+        ),
+    }
+)
+"""By the name that keras.optimizers exports."""

@@ -1,0 +1,1 @@
+"""The page on every constructor argument of both frameworks."""

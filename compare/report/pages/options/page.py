@@ -1,0 +1,211 @@
+"""The page on options: every argument of every constructor, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from compare.report.page import Page, Tree, code, number, table, worst
+from compare.report.results import Value
+
+_FRAMEWORKS = (("keras", "Keras", "PyTorch"), ("pytorch", "PyTorch", "Keras"))
+_GROUPS = {
+    "layers": ("LSTM", "GRU", "SimpleRNN"),
+    "cells": ("LSTMCell", "GRUCell", "SimpleRNNCell"),
+    "wrappers": ("RNN", "StackedRNNCells", "Bidirectional"),
+}
+_GROUPS_OF_PYTORCH = {"layers": ("LSTM", "GRU", "RNN"), "cells": ("LSTMCell", "GRUCell", "RNNCell")}
+_FATES = ("native", "emulated", "no effect", "refused")
+
+
+def _found(results: Tree) -> Tree:
+    tree: Tree = results["options"]["tensorflow"]
+    return tree
+
+
+def _verdict(results: Tree) -> str:
+    found = _found(results)
+    counted: Counter[str] = Counter(
+        fate["fate"].value
+        for framework, _, _ in _FRAMEWORKS
+        for entry in _arguments(found, framework).values()
+        for fate in _fates(entry)
+    )
+    known, unmapped = (
+        [
+            (name, argument)
+            for framework, name, _ in _FRAMEWORKS
+            for argument, entry in _arguments(found, framework).items()
+            if entry["mapped"].value is held
+        ]
+        for held in (True, False)
+    )
+    counts = ", ".join(f"{counted[fate]} {fate.replace('no effect', 'without effect')}" for fate in _FATES)
+    largest = worst(each for value in _errors(found) for each in value)
+    warning = "".join(f"`{argument}` of {name} is unmapped. " for name, argument in unmapped)
+    return (
+        f"{warning}{len(known)} arguments of {len(_kinds(found, 'keras'))} constructors of Keras and {len(_kinds(found, 'pytorch'))} of "
+        f"PyTorch, all that their signatures have, are mapped: {counts}, some by their values. What `convert` or `emulate` takes is at most "
+        f"{largest} off, half precision aside."
+    )
+
+
+def _body(results: Tree) -> str:
+    found = _found(results)
+    parts = [
+        "*native*: the other framework's own layer holds it, and `convert` gives it. *emulated*: `convert` refuses it by name, and "
+        "`emulate` does the same as the source. *no effect*: what the layer returns does not depend on it. *refused*: by both, by name.",
+        "The arguments are read off the constructors' signatures, those of their base classes and those that they take out of `**kwargs` "
+        "included. One that the table does not know, in a new version, stands here as **unmapped** and fails this page. Each row was tried "
+        "on a layer and on a cell that have the argument: the columns *convert* and *emulate* are the errors of what they make, the column "
+        "*changes* is how much the argument changes in its own framework (empty where shapes or dtypes change).",
+    ]
+    for framework, name, other in _FRAMEWORKS:
+        parts += [f"## {name}'s arguments, in {other}", _table(found[framework], other)]
+    parts += [
+        "Where `emulate` makes a layer that is called as torch's, it lies in `frameworks.emulation.keras`; the table itself is "
+        "`frameworks.counterparts.OPTIONS`.",
+        "## Activations",
+        _activations(found["activations"]),
+        "Each was tried on the gates and the candidate of an LSTM cell. *native* are the places that torch's own layers have it in.",
+        "## Dropout inside a cell",
+        _dropout(found["dropout"]),
+        "A linear simple RNN that passes its input, or its state, on as it is shows the masks of `training=True`. torch's `dropout` acts "
+        "between layers and draws another mask at each time step.",
+        "## The code",
+        code("python", found["code"]["code"].value),
+        f"`convert` says: *{found['code']['refusal'].value}* The two modules are {number(found['code']['rnn'])} and "
+        f"{number(found['code']['written'])} off the layer.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _arguments(found: Tree, framework: str) -> Tree:
+    tree: Tree = found[framework]["arguments"]
+    return tree
+
+
+def _fates(entry: Tree) -> list[Tree]:
+    return list(entry["fates"].values())
+
+
+def _kinds(found: Tree, framework: str) -> set[str]:
+    return {name for entry in _arguments(found, framework).values() for name in entry["defaults"].value}
+
+
+def _errors(found: Tree) -> Iterator[list[Value]]:
+    for framework, _, _ in _FRAMEWORKS:
+        for entry in _arguments(found, framework).values():
+            for fate in _fates(entry):
+                yield [one[way] for one in fate["tried"].values() for way in ("convert", "emulate") if _is_single(one[way])]
+    yield [entry["emulate"] for entry in found["activations"].values() if "emulate" in entry]
+
+
+def _is_single(value: Value) -> bool:
+    """Tell whether a value is an error in float32 or float64."""
+    return value.allowed is not None and value.allowed < 1e-3
+
+
+def _table(found: Tree, other: str) -> str:
+    everyone = _everyone(found)
+    rows = [row for argument, entry in found["arguments"].items() for row in _rows(argument, entry, everyone)]
+    rows += [
+        (f"`{argument}`", "none", "", "**gone**: in the table, but in no signature", *[""] * 5) for argument in found["stale"]
+    ]
+    headers = ("argument", "of", "values", "fate", f"in {other}", "`convert`", "`emulate`", "changes", "written by hand")
+    return table(headers, rows)
+
+
+def _everyone(found: Tree) -> list[str]:
+    return list(dict.fromkeys(name for entry in found["arguments"].values() for name in entry["defaults"].value))
+
+
+def _rows(argument: str, entry: Tree, everyone: Sequence[str]) -> Iterator[Sequence[object]]:
+    owners = entry["defaults"].value
+    defaults = " or ".join(dict.fromkeys(owners.values()))
+    shown = f"`{argument}`" if defaults == "required" else f"`{argument}={defaults}`"
+    shown = f"`{argument}`, {defaults}" if "`" in defaults else shown
+    if not entry["mapped"].value:
+        yield (shown, _names(list(owners), everyone), "any", "**unmapped**", *[""] * 5)
+    for fate in _fates(entry):
+        yield (
+            shown,
+            _names(list(owners), everyone),
+            fate["values"].value,
+            fate["fate"].value,
+            fate["there"].value,
+            *(_outcome(fate, way) for way in ("convert", "emulate")),
+            _effect(fate),
+            _written(fate["written"].value, everyone),
+        )
+
+
+def _outcome(fate: Tree, way: str) -> str:
+    values = [one[way] for one in fate["tried"].values()]
+    errors = [value for value in values if value.kind == "measured"]
+    return " ".join(["refused"] * (len(errors) < len(values)) + ([worst(errors)] if errors else []))
+
+
+def _effect(fate: Tree) -> str:
+    effects = [one["effect"] for one in fate["tried"].values() if "effect" in one]
+    return worst(effects) if effects else ""
+
+
+def _written(taken: dict[str, bool], everyone: Sequence[str]) -> str:
+    refusing = [name for name, takes in taken.items() if not takes]
+    if not taken or not refusing:
+        return "taken" if taken else ""
+    return "refused" if len(refusing) == len(taken) else f"taken, not by {_names(refusing, everyone)}"
+
+
+def _names(names: Sequence[str], everyone: Sequence[str]) -> str:
+    """Name some classes, by groups where these are whole."""
+    if set(names) == set(everyone):
+        return "all"
+    left, parts = list(names), []
+    groups = _GROUPS if "Bidirectional" in everyone else _GROUPS_OF_PYTORCH
+    for group, members in groups.items():
+        if set(members) <= set(left):
+            parts.append(group)
+            left = [name for name in left if name not in members]
+    return ", ".join([*parts, *left])
+
+
+def _activations(found: Tree) -> str:
+    rows = [
+        (
+            f"`{name}`",
+            entry["in Keras"].value,
+            _places(entry["native"].value),
+            f"**{entry['fate'].value}**"
+            if entry["fate"].value == "unmapped"
+            else entry["fate"].value + (f": {entry['why'].value}" if "why" in entry else ""),
+            entry.get("emulate", ""),
+        )
+        for name, entry in found.items()
+    ]
+    return table(("activation", "in Keras 3", "native", "fate", "`emulate`"), rows)
+
+
+def _places(places: Sequence[Sequence[str]]) -> str:
+    by_argument: dict[str, list[str]] = {}
+    for argument, kind in places:
+        by_argument.setdefault(argument, []).append(kind)
+    return "; ".join(f"`{argument}` of {', '.join(kinds)}" for argument, kinds in by_argument.items())
+
+
+def _dropout(found: Tree) -> str:
+    return table(
+        ("argument", "Keras", "`emulate`"),
+        [(f"`{name}`", entry["keras"].value, entry["pytorch"].value) for name, entry in found.items()],
+    )
+
+
+PAGE = Page(
+    name="options",
+    title="Options",
+    question="What becomes of each constructor argument of a recurrent layer in the other framework?",
+    experiments=(("tensorflow", "options"),),
+    verdict=_verdict,
+    body=_body,
+)

@@ -1,0 +1,1 @@
+"""The page on parity of results and states."""

@@ -1,0 +1,57 @@
+"""The grid of cases, each carried over to the other framework and compared with where it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from compare.parity.cases import GRID, Case, draw_weights
+from compare.parity.checking import check_parity
+from compare.parity.verdict import ParityResult
+from compare.report.results import Results, environment, exact, measured
+from frameworks import build, convert
+
+_COLUMNS = {
+    "keras": "the Keras layer against the reference",
+    "pytorch": "the PyTorch layer against the reference",
+    "mutual": "one against the other",
+    "own call": "what Keras's own call returns against the map",
+}
+
+
+def run(progress: Callable[[str], None]) -> Results:
+    """Compare every case of the grid on the Keras backend of this process."""
+    import keras
+
+    results = {}
+    for index, case in enumerate(GRID):
+        if index % 8 == 0:
+            progress(f"{index} of {len(GRID)} cases")
+        results[case.name] = _run_case(case, seed=index)
+    return {"backend": exact(keras.backend.backend()), "versions": environment(keras.__version__), "cases": results}
+
+
+def _run_case(case: Case, seed: int) -> Results:
+    source = build(case.origin, case.spec)
+    source.set_weights(draw_weights(case.spec, seed))
+    target = convert(source, to="pytorch" if case.origin == "keras" else "keras")
+    result = check_parity(source, target)
+    expected, actual = (case.origin, "pytorch" if case.origin == "keras" else "keras")
+    weights = max(each.max_abs for each in result.comparisons if each.kind == "weights")
+    groups = {
+        expected: _needed(result, "reference of expected"),
+        actual: _needed(result, "reference of actual"),
+        "mutual": _needed(result, "expected"),
+        "own call": max((each.needed for each in result.comparisons if each.kind == "own call"), default=0.0),
+    }
+    return {
+        "verdict": exact(result.verdict),
+        "comparisons": exact(len(result.comparisons)),
+        "weights": measured(weights, result.tolerance),
+        **{name: measured(groups[name], result.tolerance) for name in _COLUMNS},
+    }
+
+
+def _needed(result: ParityResult, against: str) -> float:
+    found = [each.needed for each in result.comparisons if each.against == against and each.kind == "result"]
+    return math.nan if any(map(math.isnan, found)) else max(found)

@@ -1,0 +1,83 @@
+"""The page on parity: the grid of cases, Keras on both of its tested backends."""
+
+from __future__ import annotations
+
+from compare.report.page import Page, Tree, code, number, table, worst
+
+_BACKENDS = ("tensorflow", "torch")
+_COLUMNS = ("keras", "pytorch", "mutual", "own call")
+
+_CODE = """\
+from compare import assert_parity, check_parity
+from frameworks import convert
+
+rnn = convert(layer, to="pytorch")     # layer: your own keras.layers.LSTM, GRU, SimpleRNN, Bidirectional, ...
+assert_parity(layer, rnn)              # an AssertionError says what differs, where, and by how much
+print(check_parity(layer, rnn))        # the same as a table
+"""
+
+
+def _cases(results: Tree, backend: str) -> Tree:
+    found: Tree = results["parity"][backend]["cases"]
+    return found
+
+
+def _verdict(results: Tree) -> str:
+    passed = [
+        (
+            backend,
+            sum(case["verdict"].value == "passed" for case in _cases(results, backend).values()),
+            len(_cases(results, backend)),
+        )
+        for backend in _BACKENDS
+    ]
+    counted = ", ".join(f"{count} of {total} cases pass on the {backend} backend" for backend, count, total in passed)
+    compared = sum(case["comparisons"].value for backend in _BACKENDS for case in _cases(results, backend).values())
+    return f"{counted}; {compared} comparisons of weights, outputs, final states and Keras's own returns."
+
+
+def _body(results: Tree) -> str:
+    sections = [_explain(), *(_backend(results, backend) for backend in _BACKENDS), "## The code", code("python", _CODE)]
+    return "\n\n".join(sections)
+
+
+def _explain() -> str:
+    return (
+        "Each case is a layer with random weights and biases in one framework, carried over to the other and compared: the weights "
+        "first, then each layer with a float64 NumPy reference of its own weights, the two with each other, and what Keras's own "
+        "call returns with what the [return-value map](return-values.md) makes of PyTorch's results. Each from zeros and from random "
+        "initial states; batch, time, input and hidden size all differ.\n\n"
+        "The numbers are the *needed tolerance*: the largest error as a share of max(1, max |expected|). Allowed are 1e-5 in float32 "
+        "and 1e-12 in float64; on the torch backend 1e-5 in both, since Keras's own `matmul` works in float32 there, whatever the dtype."
+    )
+
+
+def _backend(results: Tree, backend: str) -> str:
+    cases = _cases(results, backend)
+    rows = [
+        (name, case["verdict"].value, number(case["weights"]), *(number(case[column]) for column in _COLUMNS))
+        for name, case in cases.items()
+    ]
+    rows.append(("**largest**", "", worst(case["weights"] for case in cases.values()), *(
+        worst(case[column] for case in cases.values()) for column in _COLUMNS
+    )))  # fmt: skip
+    headers = (
+        "case",
+        "verdict",
+        "weights",
+        "Keras to reference",
+        "PyTorch to reference",
+        "Keras to PyTorch",
+        "Keras's own call",
+    )
+    return f"## Keras on {backend}\n\n{table(headers, rows)}"
+
+
+PAGE = Page(
+    name="parity",
+    title="Parity",
+    question="Does a layer that was carried over compute the same as the one it came from?",
+    experiments=tuple((backend, "parity") for backend in _BACKENDS),
+    verdict=_verdict,
+    body=_body,
+)

@@ -1,0 +1,1 @@
+"""The page on the usual mistakes, each executed."""

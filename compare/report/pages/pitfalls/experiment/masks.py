@@ -1,0 +1,116 @@
+"""Mistakes with masks, states, dropout and dtypes."""
+
+from __future__ import annotations
+
+from compare.report.pages.pitfalls.experiment.pitfall import Pitfall
+
+MASKS = (
+    Pitfall(
+        "a bidirectional module over padding",
+        "Unpacked, the backward direction starts in the padding, so that it differs at every step.",
+        "expected = bidirectional(x, mask=mask)\n",
+        "rnn = convert(bidirectional)\n_, (h_n, _) = rnn(tensor)\nfound = torch.cat((h_n[0], h_n[1]), dim=-1)\n",
+        """\
+_, (h_n, _) = rnn(pack_padded_sequence(tensor, lengths, batch_first=True, enforce_sorted=False))
+found = torch.cat((h_n[0], h_n[1]), dim=-1)
+""",
+    ),
+    Pitfall(
+        "`output[:, -1]` after packing",
+        "Keras repeats the last valid output, so its last step is the one; packing leaves zeros there.",
+        "expected = lstm(x, mask=mask)[0][:, -1]\n",
+        """\
+output, (h_n, _) = convert(lstm)(pack_padded_sequence(tensor, lengths, batch_first=True, enforce_sorted=False))
+output, _ = pad_packed_sequence(output, batch_first=True)
+found = output[:, -1]
+""",
+        "found = h_n[-1]\n",
+    ),
+    Pitfall(
+        "padding on the left, packed by length",
+        "Packing takes the first steps of a row, which are the padding; what counts is dropped.",
+        "left = mask[:, ::-1].copy()\nexpected = lstm(x, mask=left)[1]\n",
+        """\
+packed = pack_padded_sequence(tensor, torch.from_numpy(left).sum(dim=1), batch_first=True, enforce_sorted=False)
+found = convert(lstm)(packed)[1][0][0]
+""",
+        "found = emulate(lstm)(tensor, mask=torch.from_numpy(left))[1]\n",
+    ),
+    Pitfall(
+        "`zero_output_for_mask=True` without `return_sequences`",
+        "Keras returns the output at the last step, which is then zero for every row that is padded on the right.",
+        "expected = lstm(x, mask=mask)[1]\n",
+        "last = keras.layers.RNN(lstm.cell, zero_output_for_mask=True)\nfound = last(x, mask=mask)\n",
+        "last = keras.layers.RNN(lstm.cell)\nfound = last(x, mask=mask)\n",
+    ),
+    Pitfall(
+        "a computation between an Embedding and its recurrent layer",
+        "The mask rides on the Embedding's tensor, and neither `*` nor `keras.ops` nor a Lambda hands it on.",
+        """\
+ids = rng.integers(1, 9, size=(3, 6)) * mask
+embedding = keras.layers.Embedding(9, 4, mask_zero=True, embeddings_initializer="random_normal")
+expected = lstm(keras.ops.multiply(embedding(ids), 9.0), mask=mask)[1]
+""",
+        "found = lstm(embedding(ids) * 9.0)[1]\n",
+        "found = lstm(embedding(ids) * 9.0, mask=embedding.compute_mask(ids))[1]\n",
+    ),
+)
+
+STATES = (
+    Pitfall(
+        "h and c exchanged",
+        "Both frameworks take h first, and both states have one shape.",
+        """\
+h, c = rng.normal(size=(2, 3, 5)).astype("float32")
+expected = lstm(x, initial_state=[h, c])[0]
+""",
+        """\
+rnn, h_0, c_0 = convert(lstm), torch.from_numpy(h)[None], torch.from_numpy(c)[None]
+found, _ = rnn(tensor, (c_0, h_0))
+""",
+        "found, _ = rnn(tensor, (h_0, c_0))\n",
+    ),
+    Pitfall(
+        "a `stateful` layer ported as it stands",
+        "torch starts every call from zeros; the states are the caller's to keep, and to detach in training.",
+        """\
+keeping = keras.layers.RNN(lstm.cell, return_sequences=True, stateful=True)
+keeping(x[:, :3])
+expected = keeping(x[:, 3:])
+""",
+        "rnn = convert(lstm)\n_, states = rnn(tensor[:, :3])\nfound, _ = rnn(tensor[:, 3:])\n",
+        "found, _ = rnn(tensor[:, 3:], tuple(state.detach() for state in states))\n",
+    ),
+)
+
+MODES = (
+    Pitfall(
+        "a module that was not set to `eval()`",
+        "A new torch module is in training mode and drops outputs between its layers; Keras drops them in training alone.",
+        "expected = stack[1](keras.layers.Dropout(0.5)(stack[0](x)))\n",
+        """\
+rnn = nn.LSTM(4, 4, num_layers=2, dropout=0.5, batch_first=True)
+rnn.load_state_dict(convert(stack).state_dict())
+found, _ = rnn(tensor)
+""",
+        "rnn.eval()\nfound, _ = rnn(tensor)\n",
+    ),
+    Pitfall(
+        "a wrapper of another dtype than its layer",
+        "`Bidirectional` has a dtype of its own, float32, and casts what its float64 layer is given.",
+        """\
+wide = keras.layers.Bidirectional(keras.layers.LSTM(5, dtype="float64"), dtype="float64")
+wide.build(x.shape)
+wide.set_weights(bidirectional.get_weights())
+expected = emulate(wide)(tensor.double() / 3)
+""",
+        """\
+layer = keras.layers.Bidirectional(keras.layers.LSTM(5, dtype="float64"))
+layer.build(x.shape)
+layer.set_weights(wide.get_weights())
+found = layer(x.astype("float64") / 3)
+""",
+        'found = wide(x.astype("float64") / 3)\n',
+        tolerance=1e-12,
+    ),
+)

@@ -1,0 +1,167 @@
+"""Mistakes with weights, activations and cells."""
+
+from __future__ import annotations
+
+from compare.report.pages.pitfalls.experiment.pitfall import Pitfall
+
+_LSTM = """\
+kernel, recurrent_kernel, bias = (torch.tensor(array) for array in lstm.get_weights())
+rnn = nn.LSTM(4, 5, batch_first=True)
+"""
+_GRU = """\
+kernel, recurrent_kernel, (bias, recurrent_bias) = (torch.tensor(array) for array in gru.get_weights())
+"""
+
+PITFALLS = (
+    Pitfall(
+        "a recurrent kernel that is not transposed",
+        "It is square, so it fits both ways round.",
+        "simple = randomised(keras.layers.SimpleRNN(5, return_sequences=True))\nexpected = simple(x)\n",
+        """\
+kernel, recurrent_kernel, bias = (torch.tensor(array) for array in simple.get_weights())
+arrays = {"weight_ih_l0": kernel.T, "bias_ih_l0": bias, "bias_hh_l0": 0 * bias}
+rnn = nn.RNN(4, 5, batch_first=True)
+rnn.load_state_dict({**arrays, "weight_hh_l0": recurrent_kernel})
+found, _ = rnn(tensor)
+""",
+        'rnn.load_state_dict({**arrays, "weight_hh_l0": recurrent_kernel.T})\nfound, _ = rnn(tensor)\n',
+    ),
+    Pitfall(
+        "a kernel put in by `.data`",
+        "nn.LSTM in float32 does not look at the shape again: it reads the memory as if it had the right one.",
+        "expected = lstm(x)[0]\n",
+        f"""\
+{_LSTM}rnn.load_state_dict(convert(lstm).state_dict())
+rnn.weight_ih_l0.data = kernel.contiguous()
+found, _ = rnn(tensor)
+""",
+        """\
+rnn = nn.LSTM(4, 5, batch_first=True)
+rnn.load_state_dict({**convert(lstm).state_dict(), "weight_ih_l0": kernel.T})
+found, _ = rnn(tensor)
+""",
+    ),
+    Pitfall(
+        "the gates of a GRU in Keras's order",
+        "Keras has update, reset, candidate; torch has reset, update, candidate. (An LSTM's four are the same in both.)",
+        "expected = gru(x)\n",
+        f"""\
+{_GRU}
+def load(turned):
+    rnn.load_state_dict({{
+        "weight_ih_l0": turned(kernel).T, "weight_hh_l0": turned(recurrent_kernel).T,
+        "bias_ih_l0": turned(bias), "bias_hh_l0": turned(recurrent_bias),
+    }})
+
+rnn = nn.GRU(4, 5, batch_first=True)
+load(lambda gates: gates)
+found, _ = rnn(tensor)
+""",
+        """\
+def turned(gates):
+    update, reset, candidate = gates.chunk(3, dim=-1)
+    return torch.cat((reset, update, candidate), dim=-1)
+
+load(turned)
+found, _ = rnn(tensor)
+""",
+    ),
+    Pitfall(
+        "the two biases of a GRU added up",
+        "The reset gate comes between them, so their sum is not what counts for the candidate. (For an LSTM it is.)",
+        "expected = gru(x)\n",
+        """\
+rnn = convert(gru)
+right = {name: array.clone() for name, array in rnn.state_dict().items()}
+summed = {"bias_ih_l0": right["bias_ih_l0"] + right["bias_hh_l0"], "bias_hh_l0": 0 * right["bias_hh_l0"]}
+rnn.load_state_dict({**right, **summed})
+found, _ = rnn(tensor)
+""",
+        "rnn.load_state_dict(right)\nfound, _ = rnn(tensor)\n",
+    ),
+    Pitfall(
+        "the second bias of an LSTM left as torch drew it",
+        "Keras has one bias, torch two that are added: copying the one leaves random numbers in the other.",
+        "expected = lstm(x)[0]\n",
+        f"""\
+{_LSTM}with torch.no_grad():
+    rnn.weight_ih_l0.copy_(kernel.T)
+    rnn.weight_hh_l0.copy_(recurrent_kernel.T)
+    rnn.bias_ih_l0.copy_(bias)
+found, _ = rnn(tensor)
+""",
+        "with torch.no_grad():\n    rnn.bias_hh_l0.zero_()\nfound, _ = rnn(tensor)\n",
+    ),
+    Pitfall(
+        "both biases of an LSTM trained",
+        "Each gets the whole gradient, so their sum moves twice as far as Keras's one bias. Here: one step of descent.",
+        """\
+import tensorflow as tf
+
+with tf.GradientTape() as tape:
+    loss = keras.ops.sum(lstm(x)[0])
+expected = lstm.cell.bias - 0.1 * tape.gradient(loss, lstm.cell.bias)
+""",
+        """\
+rnn = convert(lstm)
+optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+rnn(tensor)[0].sum().backward()
+optimizer.step()
+found = rnn.bias_ih_l0 + rnn.bias_hh_l0
+""",
+        """\
+rnn = convert(lstm)
+rnn.bias_hh_l0.requires_grad_(False)                # or half the learning rate for both
+optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+rnn(tensor)[0].sum().backward()
+optimizer.step()
+found = rnn.bias_ih_l0 + rnn.bias_hh_l0
+""",
+    ),
+    Pitfall(
+        "a GRU with `reset_after=False` in nn.GRU",
+        "Its one bias and its kernels fit, but nn.GRU resets after the recurrent product, this GRU before it.",
+        "before = randomised(keras.layers.GRU(5, reset_after=False, return_sequences=True))\nexpected = before(x)\n",
+        """\
+rnn = nn.GRU(4, 5, batch_first=True)
+rnn.load_state_dict({**emulate(before).state_dict(), "bias_hh_l0": torch.zeros(15)})
+found, _ = rnn(tensor)
+""",
+        "found = emulate(before)(tensor)\n",
+    ),
+    Pitfall(
+        "another activation in nn.LSTM",
+        "torch's LSTM computes tanh, whatever the weights were trained with.",
+        'relu = randomised(keras.layers.LSTM(5, activation="relu", return_sequences=True))\nexpected = relu(x)\n',
+        "rnn = nn.LSTM(4, 5, batch_first=True)\nrnn.load_state_dict(emulate(relu).state_dict())\nfound, _ = rnn(tensor)\n",
+        "found = emulate(relu)(tensor)\n",
+    ),
+    Pitfall(
+        "`hard_sigmoid` of weights from before Keras 3",
+        "Keras 2 computed 0.2 x + 0.5, clipped; Keras 3 and torch compute x / 6 + 0.5.",
+        """\
+old = keras.layers.LSTM(5, recurrent_activation=lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1), return_sequences=True)
+old.build(x.shape)
+old.set_weights(lstm.get_weights())                 # as Keras 2 had it
+expected = old(x)
+""",
+        """\
+weights = emulate(lstm).state_dict()
+rnn = KerasLSTM(5, recurrent_activation="hard_sigmoid", input_size=4, return_sequences=True)
+rnn.load_state_dict(weights)
+found = rnn(tensor)
+""",
+        """\
+rnn = KerasLSTM(5, recurrent_activation="keras2_hard_sigmoid", input_size=4, return_sequences=True)
+rnn.load_state_dict(weights)
+found = rnn(tensor)
+""",
+    ),
+    Pitfall(
+        "`Bidirectional(weights=...)`",
+        "Keras 3 takes the argument and never reads it: the layer starts from random weights.",
+        "expected = bidirectional(x)\n",
+        "layer = keras.layers.Bidirectional(keras.layers.LSTM(5), weights=bidirectional.get_weights())\nfound = layer(x)\n",
+        "layer.set_weights(bidirectional.get_weights())\nfound = layer(x)\n",
+    ),
+)

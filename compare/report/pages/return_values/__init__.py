@@ -1,0 +1,1 @@
+"""The page on what Keras returns, in PyTorch's terms."""

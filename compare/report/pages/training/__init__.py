@@ -1,0 +1,1 @@
+"""The page on training: gradients, initial weights, biases."""

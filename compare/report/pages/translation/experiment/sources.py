@@ -1,0 +1,64 @@
+"""The models' own source, without its docstrings, one version against another, line by line."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+from types import ModuleType
+from typing import Any
+
+
+def code_of(thing: Any) -> list[str]:
+    """Give the lines of a module's classes and functions, or of one of them, without docstrings and signatures' types."""
+    text = inspect.getsource(thing)
+    tree = ast.parse(text)
+    wanted = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    hidden = {line for node in ast.walk(tree) for line in _docstring(node)}
+    lines = text.splitlines()
+    kept: list[str] = []
+    for node in wanted:
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        kept += ["", ""] * bool(kept)
+        kept += [lines[at - 1] for at in range(first, (node.end_lineno or first) + 1) if at not in hidden]
+    return _tidied(kept)
+
+
+def difference(one: Any, other: Any) -> str:
+    """Give both versions at once: lines of the first alone begin with "-", those of the second alone with "+".
+
+    Args:
+        one: a module, class or function.
+        other: likewise.
+    """
+    matcher = difflib.SequenceMatcher(None, a := code_of(one), b := code_of(other), autojunk=False)
+    lines: list[str] = []
+    for kind, from_a, to_a, from_b, to_b in matcher.get_opcodes():
+        if kind == "equal":
+            lines += [f"  {line}".rstrip() for line in a[from_a:to_a]]
+        else:
+            gone, come = (
+                [f"{sign} {line}" for line in found] for sign, found in (("-", a[from_a:to_a]), ("+", b[from_b:to_b]))
+            )
+            lines += [line for pair in zip(gone, come, strict=True) for line in pair] if len(gone) == len(come) else gone + come
+    return "\n".join(lines)
+
+
+def modules_of(name: str) -> tuple[ModuleType, ModuleType]:
+    """Give the modules of a name in the translation study, Keras's and PyTorch's."""
+    from importlib import import_module
+
+    keras, pytorch = (import_module(f"compare.report.studies.translation.{each}.{name}") for each in ("keras", "pytorch"))
+    return keras, pytorch
+
+
+def _docstring(node: ast.AST) -> range:
+    body = getattr(node, "body", None)
+    if not isinstance(node, (ast.ClassDef, ast.FunctionDef)) or not body or ast.get_docstring(node) is None:
+        return range(0)
+    return range(body[0].lineno, (body[0].end_lineno or body[0].lineno) + 1)
+
+
+def _tidied(lines: list[str]) -> list[str]:
+    """Leave out the blank line that a docstring stood before."""
+    return [line for at, line in enumerate(lines) if line or not at or not lines[at - 1].rstrip().endswith(":")]

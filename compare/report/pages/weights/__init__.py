@@ -1,0 +1,1 @@
+"""The page on how weights lie in each framework."""

@@ -1,0 +1,98 @@
+"""Fetching the archives of packages from a package index, each checked before it takes its name."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from compare.report.studies.originals import Original, require_archive
+from frameworks.errors import GatewiseError, MissingFrameworkError
+
+INDEX = "https://pypi.org/simple/"
+
+
+class FetchingError(GatewiseError, OSError):
+    """An archive that cannot be fetched."""
+
+
+def fetch(original: Original, folder: Path) -> bool:
+    """Fetch the archive into the folder, unless it is there. The index is pip's, from PIP_INDEX_URL, or PyPI.
+
+    Args:
+        original: whose archive it is.
+        folder: made if it is not there.
+
+    Returns:
+        Whether it had to be fetched.
+
+    Raises:
+        GatewiseError: if what is there or is fetched is another archive than the one that was recorded, if the index does not
+            give it, or if `unearth` is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two that want the same archive, one fetches it
+        if (folder / original.archive).exists():
+            require_archive(original, folder)
+            return False
+        _fetch(original, folder)
+        return True
+
+
+def _fetch(original: Original, folder: Path) -> None:
+    """Put the archive into the folder, whole and checked or not at all."""
+    index = os.environ.get("PIP_INDEX_URL", INDEX)
+    part = folder / ".part"
+    try:
+        with part.open("wb") as file:
+            digest = _download(original, index, file)
+        if digest != original.archive_sha256:
+            raise _failed(original, index, f"has the SHA-256 {digest} there, not {original.archive_sha256}")
+        part.replace(folder / original.archive)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _download(original: Original, index: str, file: Any) -> str:
+    """Write the archive to an open file, and give its SHA-256."""
+    finder = _unearth().PackageFinder(index_urls=[index], ignore_compatibility=True)
+    digest = hashlib.sha256()
+    try:
+        listed = finder.find_all_packages(original.package, allow_yanked=True)
+        link = next((package.link for package in listed if package.link.filename == original.archive), None)
+        if link is not None:
+            with finder.session.get_stream(link.normalized) as response:
+                response.raise_for_status()
+                for block in response.iter_bytes(1 << 16):
+                    digest.update(block)
+                    file.write(block)
+    except Exception as error:  # of whichever HTTP library this version of unearth is built on
+        raise _failed(original, index, f"cannot be: {error}") from error
+    if link is None:
+        raise _failed(original, index, "is not listed there")
+    return digest.hexdigest()
+
+
+def _unearth() -> Any:
+    try:
+        return import_module("unearth")
+    except ModuleNotFoundError as error:
+        raise MissingFrameworkError.because(
+            "the package unearth",
+            must="be installed to fetch archives",
+            but="cannot be imported",
+            remedy="Run `pip install 'gatewise[originals]'`.",
+        ) from error
+
+
+def _failed(original: Original, index: str, how: str) -> FetchingError:
+    return FetchingError.because(
+        original.archive,
+        must=f"be fetched from {index}",
+        but=how,
+        remedy="Connect to a package index, or name one in PIP_INDEX_URL.",
+    )

@@ -1,0 +1,37 @@
+"""The weights that are kept here, as a file would have them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from compare.report.studies.real_models.recorded import RecordedLayer
+from frameworks.errors import InvalidValueError
+from frameworks.files import StoredLayer
+from frameworks.files.given_options import Answers
+from frameworks.files.keras.config import Node
+from frameworks.files.keras.layers import Reading, RowWeights, read_layer
+from frameworks.files.keras.version import Version
+from frameworks.files.torch.modules import read_modules
+from frameworks.files.untrusted.source import in_memory
+
+
+def read_kept(layer: RecordedLayer) -> StoredLayer:
+    """Give a layer whose weights are kept here as one from a file.
+
+    Raises:
+        GatewiseError: for a layer whose weights are not kept.
+    """
+    if not layer.kept:
+        raise InvalidValueError.because(
+            f"the layer {layer.name}",
+            must="have its weights",
+            but="has none: they are too large to keep here",
+            remedy="Read it from the original file, see compare.report.studies.real_models.files.",
+        )
+    arrays = {name: in_memory(array) for name, array in layer.weights.items()}
+    if layer.origin == "keras":
+        node = Node(layer.name, layer.class_name, layer.config, "", "", layer.name, trainable=True, wrappers=(), mask="")
+        return cast("StoredLayer", read_layer(node, RowWeights(arrays), Reading(layer.name, Version("3"), Answers())))
+    named = {f"{layer.name}.{name}": array for name, array in arrays.items()}
+    (found,) = read_modules(named, Answers(), {layer.name: layer.config})
+    return cast("StoredLayer", found)

@@ -1,0 +1,60 @@
+"""Running recorded cases through anything that can be called as a layer, and holding the results against the recorded ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from compare.parity.difference import measure
+from compare.report.studies.real_models.recorded import Array, Mask, RecordedCase
+
+Call = Callable[[Array, "tuple[Array, ...] | None", "Mask | None"], Mapping[str, Any]]
+"""From inputs, initial state and mask, as a RecordedCase has them, to `output` and, where there are any, `h_n` and `c_n`."""
+
+TOLERANCE = 2e-5
+"""As a share of max(1, max |expected|): the recorded values are float32, some of them after many steps."""
+
+
+def largest_error(cases: tuple[RecordedCase, ...], call: Call) -> float:
+    """Give the largest error over all that was recorded, as a share of max(1, max |expected|)."""
+    return max(error for case in cases for error in _errors(case, run_case(case, call)))
+
+
+def run_case(case: RecordedCase, call: Call) -> dict[str, Any]:
+    """Run a case call by call, as it was run where it came from, each call from the states of the one before."""
+    found: Mapping[str, Any] = {}
+    outputs, states = [], case.initial_state
+    for inputs, mask in _parts(case):
+        found = call(inputs, states, mask)
+        outputs.append(found["output"])
+        states = tuple(found[name] for name in ("h_n", "c_n") if found.get(name) is not None)
+    return {**found, "output": np.concatenate(outputs, axis=1)}
+
+
+def beginning(case: RecordedCase) -> RecordedCase:
+    """Give a case's first two calls alone, without final states: enough to see a mistake."""
+    chunks = case.chunks[:2]
+    if chunks == case.chunks:
+        return case
+    steps = slice(sum(chunks))
+    mask = None if case.mask is None else case.mask[:, steps]
+    return replace(
+        case, chunks=chunks, inputs=case.inputs[:, steps], mask=mask, output=case.output[:, steps], h_n=None, c_n=None
+    )
+
+
+def _parts(case: RecordedCase) -> Iterator[tuple[Array, Mask | None]]:
+    end = 0
+    for steps in case.chunks:
+        start, end = end, end + steps
+        yield case.inputs[:, start:end], None if case.mask is None else case.mask[:, start:end]
+
+
+def _errors(case: RecordedCase, found: Mapping[str, Any]) -> Iterator[float]:
+    for name in ("output", "h_n", "c_n"):
+        expected = getattr(case, name)
+        if expected is not None:
+            yield measure(expected, found[name]).needed

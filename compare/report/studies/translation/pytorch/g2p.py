@@ -1,0 +1,71 @@
+"""The model of g2p_en, an encoder and a decoder without attention: all that the decoder knows of the word is one state.
+
+Source: `predict` in g2p_en 2.1.0, https://github.com/Kyubyong/g2p, which steps through the two GRUs in NumPy.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from compare.report.studies.translation.pytorch.gru import Encoder
+
+
+class Decoder(nn.Module):
+    """Writes the pronunciation, one phoneme a call."""
+
+    def __init__(self, vocab_size: int, embedding_dim: int, units: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_dim)
+        self.gru = nn.GRU(embedding_dim, units, batch_first=True)
+        self.fc = nn.Linear(units, vocab_size)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode one step.
+
+        Args:
+            x: (batch, 1), the phoneme before.
+            hidden: (1, batch, units), the encoder's last state, or the one returned by the step before.
+
+        Returns:
+            The logits of the next phoneme, (batch, vocab), and the hidden state, (1, batch, units).
+        """
+        x = self.embedding(x)
+        output, hidden = self.gru(x, hidden)
+        logits = self.fc(output[:, 0])
+        return logits, hidden
+
+
+class Pronouncer(nn.Module):
+    """Pronounces words of one length, for padding would be read like letters."""
+
+    def __init__(self, letters: int, phonemes: int, embedding_dim: int, units: int) -> None:
+        super().__init__()
+        self.encoder = Encoder(letters, embedding_dim, units)
+        self.decoder = Decoder(phonemes, embedding_dim, units)
+
+    @torch.no_grad()
+    def pronounce(self, source: Tensor, start: int, end: int, max_length: int) -> Tensor:
+        """Take the likeliest phoneme at each step, until every row has ended.
+
+        Args:
+            source: (batch, source), letters and the end.
+            start: the phoneme that each pronunciation begins with, itself not returned.
+            end: the phoneme that each pronunciation ends with; what comes after it means nothing.
+            max_length: the most phonemes to write.
+
+        Returns:
+            (batch, time).
+        """
+        _, hidden = self.encoder(source)
+        x = torch.full((source.shape[0], 1), start)
+        ended = torch.zeros((source.shape[0], 1), dtype=torch.bool)
+        phonemes = []
+        for _ in range(max_length):
+            logits, hidden = self.decoder(x, hidden)
+            x = torch.argmax(logits, dim=-1, keepdim=True)
+            phonemes.append(x)
+            ended = ended | (x == end)
+            if ended.all():
+                break
+        return torch.cat(phonemes, dim=1)

@@ -1,0 +1,180 @@
+"""What Keras returns, written over PyTorch's `output`, `h_n`, `c_n`, and those written over what Keras returns.
+
+Both ways are spelled with the same pieces: one direction's half of an array, the step at which a direction has read everything,
+and the table of merges. No combination of flags has code of its own.
+
+Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html, "Outputs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, combinations
+
+from compare.returns.keras_call import MERGES, KerasCall, Slot
+
+WITHOUT_PACKING = "only without packing and without a mask"
+WITHOUT_MASK = "only without a mask"
+
+_END = ("-1", "0")
+"""The time step of `output` at which each direction has read everything."""
+
+_HELPFUL_FLAGS: tuple[tuple[str, object], ...] = (("return_state", True), ("return_sequences", True), ("merge_mode", "concat"))
+_LEAST_CHANGES = tuple(chain.from_iterable(combinations(_HELPFUL_FLAGS, count) for count in range(len(_HELPFUL_FLAGS) + 1)))
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An expression, and where alone it holds: an empty caveat means everywhere."""
+
+    text: str
+    caveat: str = ""
+
+
+@dataclass(frozen=True)
+class ReturnedArray:
+    """One array that Keras returns.
+
+    Args:
+        keras: where it lies in the `result` of the call.
+        meaning: what it holds, in words.
+        shape: its axes by name.
+        pytorch: the same array over `output`, `h_n`, `c_n`.
+        equivalents: other expressions of the same values, with where alone they hold.
+    """
+
+    keras: str
+    meaning: str
+    shape: tuple[str, ...]
+    pytorch: str
+    equivalents: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class ReadFromKeras:
+    """One of PyTorch's `output`, `h_n`, `c_n`, read off what Keras returns.
+
+    Args:
+        pytorch: which of them.
+        keras: the expression over `result`, in `keras.ops`; None where no flag makes Keras return it.
+        flags: those of the call that the expression reads: the layer's own, or its own with the least change.
+        changed: what differs among them from the layer's own.
+        caveat: where alone the expression holds; empty for everywhere.
+        missing: why the layer's own flags do not suffice; empty where they do.
+    """
+
+    pytorch: str
+    keras: str | None
+    flags: dict[str, object] = field(hash=False)
+    changed: tuple[tuple[str, object], ...] = ()
+    caveat: str = ""
+    missing: str = ""
+
+
+def returned_arrays(call: KerasCall) -> tuple[ReturnedArray, ...]:
+    """Describe each array that the call returns, in its order."""
+    return tuple(
+        ReturnedArray(name, call.meaning(slot), call.axes(slot), _over_pytorch(call, slot), _equivalents(call, slot))
+        for slot, name in call.names.items()
+    )
+
+
+def read_from_keras(call: KerasCall, name: str) -> ReadFromKeras:
+    """Write `output`, `h_n` or `c_n` over what the call returns, or else the call with the fewest flags changed."""
+    missing = "" if _over_keras(call, name) else _why_missing(call, name)
+    for changes in _LEAST_CHANGES:
+        changed_call = replace(call, options=replace(call.options, **dict(changes)))  # type: ignore[arg-type]
+        found = _over_keras(changed_call, name)
+        if found:
+            return ReadFromKeras(name, found.text, changed_call.flags, changes, found.caveat, missing)
+    return ReadFromKeras(name, None, call.flags, missing=missing)
+
+
+def _over_pytorch(call: KerasCall, slot: Slot) -> str:
+    if slot.kind != "output":
+        return _state(call, slot.kind, slot.layer, slot.direction or 0)
+    if not call.options.return_sequences:
+        return _merged(call, slot, lambda side: _state(call, "h", call.top, side))
+    if call.merge is MERGES["concat"]:
+        return "output"
+    return _merged(call, slot, lambda side: _at("output", *_only("...", _columns(call, side))))
+
+
+def _equivalents(call: KerasCall, slot: Slot) -> tuple[Expression, ...]:
+    if slot.kind == "c" or slot.layer != call.top or (slot.kind == "output" and call.options.return_sequences):
+        return ()
+    text = _merged(call, slot, lambda side: _at("output", ":", _END[side], *_columns(call, side)))
+    return (Expression(text, WITHOUT_PACKING),)
+
+
+def _over_keras(call: KerasCall, name: str) -> Expression | None:
+    if name == "output":
+        return _whole_output(call)
+    layers, directions = range(call.stack.num_layers), range(call.stack.num_directions)
+    rows = [_row(call, Slot("h" if name == "h_n" else "c", layer, side)) for layer in layers for side in directions]
+    known = [row for row in rows if row]
+    if len(known) < len(rows):
+        return None
+    caveat = next((row.caveat for row in known if row.caveat), "")
+    return Expression(f"keras.ops.stack({_tuple([row.text for row in known])})", caveat)
+
+
+def _whole_output(call: KerasCall) -> Expression | None:
+    if not call.options.return_sequences or not call.keeps_directions:
+        return None
+    parts = [name for slot, name in call.names.items() if slot.kind == "output"]
+    return Expression(parts[0] if len(parts) == 1 else f"keras.ops.concatenate({_tuple(parts)}, axis=-1)")
+
+
+def _row(call: KerasCall, state: Slot) -> Expression | None:
+    """Write one row of h_n or c_n: its own array where that is returned, else where the output ends in it."""
+    if state in call.names:
+        return Expression(call.names[state])
+    if state.kind == "c" or state.layer != call.top or not call.keeps_directions or state.direction is None:
+        return None
+    output = call.names[Slot("output", call.top, None if call.merge else state.direction)]
+    end = (_END[state.direction],) if call.options.return_sequences else ()
+    columns = _columns(call, state.direction) if call.merge else ()
+    return Expression(_at(output, *_only(":", (*end, *columns))), WITHOUT_MASK)
+
+
+def _why_missing(call: KerasCall, name: str) -> str:
+    mixed = f"merge_mode={call.options.merge_mode!r} leaves the directions' outputs {call.merge.words}" if call.merge else ""
+    if name == "output":
+        return mixed if call.options.return_sequences else "return_sequences=False returns the output of one time step only"
+    if call.stack.num_layers > 1 and call.options.nesting == "layers":
+        return "states of the lower layers are not returned: call each layer with return_state=True"
+    what = "cell state" if name == "c_n" else "hidden state"
+    lower = " of the lower layers" if call.stack.num_layers > 1 else ""
+    also = f", and {mixed}" if name == "h_n" and not call.keeps_directions else ""
+    return f"return_state=False returns no {what}{lower}{also}"
+
+
+def _state(call: KerasCall, kind: str, layer: int, side: int) -> str:
+    return f"{kind}_n[{layer * call.stack.num_directions + side}]"
+
+
+def _merged(call: KerasCall, slot: Slot, half: Callable[[int], str]) -> str:
+    if slot.direction is not None or call.merge is None:
+        return half(slot.direction or 0)
+    return call.merge.pytorch.format(forward=half(0), backward=half(1))
+
+
+def _columns(call: KerasCall, side: int) -> tuple[str, ...]:
+    """Give the subscript of one direction in the last axis of both; none where there is one direction."""
+    size = call.stack.hidden_size
+    return ((f":{size}", f"{size}:")[side],) if call.stack.bidirectional else ()
+
+
+def _only(first: str, others: tuple[str, ...]) -> tuple[str, ...]:
+    """Put `first` before other subscripts, if there are any."""
+    return (first, *others) if others else ()
+
+
+def _at(array: str, *subscripts: str) -> str:
+    return f"{array}[{', '.join(subscripts)}]" if subscripts else array
+
+
+def _tuple(parts: Sequence[str]) -> str:
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"

@@ -1,0 +1,225 @@
+"""The return-value map: what a Keras layer returns over PyTorch's `output`, `h_n`, `c_n`, and the other way round.
+
+What is printed is what is evaluated: an expression is text, made once, in `compare.returns.expressions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from compare.returns.evaluation import (
+    NUMPY_AS_KERAS,
+    Returned,
+    Tensor,
+    as_numpy,
+    check_alike,
+    check_shapes,
+    evaluate,
+    parts_of,
+    states_by_name,
+    torch_or_stand_in,
+)
+from compare.returns.expressions import ReadFromKeras, ReturnedArray, read_from_keras, returned_arrays
+from compare.returns.keras_call import KerasCall, Slot
+from compare.returns.markdown import render
+from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
+from frameworks.options import KerasOptions
+from frameworks.output import RecurrentOutput
+from frameworks.registry import describe
+from frameworks.spec import RecurrentSpec, Stack
+
+_TWO_MODULES = """\
+forward_output, forward_state = forward_rnn({forward})
+backward_output, backward_state = backward_rnn({backward})
+output = torch.cat((forward_output, backward_output.flip(1)), dim=-1)
+"""
+_STACKED = "{name} = torch.stack((forward_state{index}, backward_state{index}), dim=1).flatten(0, 1)"
+
+
+def returns_map(layer: object, options: KerasOptions | None = None) -> ReturnsMap:
+    """Map what a Keras layer returns to what PyTorch's returns.
+
+    Args:
+        layer: a Keras layer, a list or Sequential of them, built or not; or a spec, together with its options.
+        options: how Keras calls the layer of that spec; only with a spec.
+
+    Returns:
+        The map, which is printed by `to_markdown` and evaluated by `to_keras` and `to_torch`.
+
+    Raises:
+        GatewiseError: for anything else, and for a layer that no one way of calling PyTorch's matches.
+    """
+    if isinstance(layer, (RecurrentSpec, Stack)):
+        if isinstance(options, KerasOptions):
+            return ReturnsMap(layer, options)
+    elif options is None:
+        return ReturnsMap(*describe(layer))
+    raise InvalidTypeError.because(
+        "returns_map",
+        must="be given a Keras layer alone, or a RecurrentSpec and its KerasOptions",
+        but=f"was given a {type(layer).__name__} and {'none' if options is None else f'a {type(options).__name__}'}",
+        remedy="Write returns_map(layer), or returns_map(spec, KerasOptions()).",
+    )
+
+
+@dataclass(frozen=True)
+class ReturnsMap:
+    """What a Keras layer returns with its flags, and PyTorch's `output`, `h_n`, `c_n`, each written over the other.
+
+    Args:
+        stack: the layer's cell and sizes.
+        options: how Keras calls it.
+
+    Raises:
+        GatewiseError: for a layer that no one way of calling PyTorch's matches.
+    """
+
+    stack: Stack | RecurrentSpec
+    options: KerasOptions
+
+    def __post_init__(self) -> None:
+        """Refuse what has no map."""
+        _check_mappable(self.stack, self.options)
+
+    @cached_property
+    def needs_two_modules(self) -> bool:
+        """Whether each direction runs through all layers on its own, which takes two PyTorch modules of one direction."""
+        return self.options.nesting == "cells" and self.stack.bidirectional and self.stack.num_layers > 1
+
+    @cached_property
+    def call(self) -> str:
+        """How the PyTorch layer, with batch_first=True, is called; for two modules the lines that do it."""
+        if self.needs_two_modules:
+            return self.code
+        return "rnn(x.flip(1))" if self.options.go_backwards else "rnn(x)"
+
+    @cached_property
+    def code(self) -> str:
+        """The lines that make `output`, `h_n` and, where there is one, `c_n` of `x`."""
+        has_cell_state = self.stack.has_cell_state
+        if not self.needs_two_modules:
+            return f"output, {'(h_n, c_n)' if has_cell_state else 'h_n'} = {self.call}"
+        forward, backward = ("x.flip(1)", "x") if self.options.go_backwards else ("x", "x.flip(1)")
+        indices = {"h_n": "[0]", "c_n": "[1]"} if has_cell_state else {"h_n": ""}
+        stacked = [_STACKED.format(name=name, index=index) for name, index in indices.items()]
+        return _TWO_MODULES.format(forward=forward, backward=backward) + "\n".join(stacked)
+
+    @cached_property
+    def items(self) -> tuple[ReturnedArray, ...]:
+        """One for each array that Keras returns, in its order."""
+        return returned_arrays(self._keras_call)
+
+    @cached_property
+    def reverse(self) -> tuple[ReadFromKeras, ...]:
+        """One for each of `output`, `h_n` and, where there is one, `c_n`."""
+        return tuple(read_from_keras(self._keras_call, name) for name in self._axes)
+
+    @cached_property
+    def missing(self) -> dict[str, str]:
+        """Which of PyTorch's arrays the layer's own flags do not determine, and why."""
+        return {entry.pytorch: entry.missing for entry in self.reverse if entry.missing}
+
+    def to_keras(self, output: Tensor, h_n: Tensor, c_n: Tensor | None = None) -> Returned:
+        """Make what Keras would return of what PyTorch returned, by the expressions of `items`.
+
+        Args:
+            output: (batch, time, direction * hidden).
+            h_n: (layer * direction, batch, hidden), or the pair (h_n, c_n) as an LSTM returns it.
+            c_n: (layer * direction, batch, hidden), where there is a cell state and h_n is not the pair.
+
+        Returns:
+            One array, or a tuple of arrays and lists of arrays, nested as Keras does: NumPy for NumPy, torch for torch.
+
+        Raises:
+            GatewiseError: for arrays that this layer's counterpart does not return.
+        """
+        arrays = {"output": output, **states_by_name(h_n, c_n, has_cell_state=self.stack.has_cell_state)}
+        torch = torch_or_stand_in(arrays)
+        named = [(name, axes, arrays[name]) for name, axes in self._axes.items()]
+        check_shapes(named, self._sizes, remedy="Pass on what the layer with batch_first=True returned.")
+        values = iter([evaluate(item.pytorch, {**arrays, "torch": torch}) for item in self.items])
+        entries = self._keras_call.entries
+        nested = [next(values) if isinstance(entry, Slot) else [next(values) for _ in entry] for entry in entries]
+        return nested[0] if len(nested) == 1 else tuple(nested)
+
+    def to_torch(self, returned: Returned) -> RecurrentOutput:
+        """Make what PyTorch would return of what Keras returned with the layer's own flags, by the expressions of `reverse`.
+
+        Args:
+            returned: one tensor of any Keras backend or NumPy array, or a tuple or list of them, nested as Keras does.
+
+        Returns:
+            The arrays of `code`, `output` in the time order of its call; None for those in `missing`. They may share memory
+            with `returned`.
+
+        Raises:
+            GatewiseError: for arrays that this layer does not return.
+        """
+        result = self._as_numpy(returned)
+        names = {"result": result, "keras": NUMPY_AS_KERAS}
+        checked = [(item.keras, item.shape, evaluate(item.keras, names)) for item in self.items]
+        check_alike({name: array for name, _, array in checked})
+        check_shapes(checked, self._sizes, remedy="Pass on what calling the layer with these flags returned.")
+        known = [entry for entry in self.reverse if entry.keras and not entry.missing]
+        found = {entry.pytorch: evaluate(entry.keras or "", names) for entry in known}
+        return RecurrentOutput(output=found.get("output"), h_n=found.get("h_n"), c_n=found.get("c_n"))
+
+    def to_markdown(self) -> str:
+        """Render the map: the call, a table of what Keras returns, a table of the way back, and what to mind."""
+        return render(self._keras_call, self.code, self.items, self.reverse)
+
+    @cached_property
+    def _keras_call(self) -> KerasCall:
+        return KerasCall(self.stack, self.options)
+
+    @cached_property
+    def _axes(self) -> dict[str, tuple[str, ...]]:
+        states = {f"{name}_n": ("layer * direction", "batch", "hidden") for name in self.stack.state_names}
+        return {"output": ("batch", "time", "direction * hidden"), **states}
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        hidden, directions = self.stack.hidden_size, self.stack.num_directions
+        return {
+            "hidden": hidden,
+            "direction * hidden": directions * hidden,
+            "layer * direction": self.stack.num_layers * directions,
+        }
+
+    def _as_numpy(self, returned: Returned) -> Returned:
+        entries = self._keras_call.entries
+        if len(entries) == 1:
+            return as_numpy("result", returned)
+        places = [f"result[{index}]" for index in range(len(entries))]
+        parts = parts_of("result", returned, len(entries))
+        return tuple(
+            as_numpy(place, part)
+            if isinstance(entry, Slot)
+            else [as_numpy(f"{place}[{at}]", one) for at, one in enumerate(parts_of(place, part, len(entry)))]
+            for place, part, entry in zip(places, parts, entries, strict=True)
+        )
+
+
+def _check_mappable(stack: Stack | RecurrentSpec, options: KerasOptions) -> None:
+    if options.nesting == "cell":
+        raise NoCounterpartError.because(
+            "returns_map",
+            must="be given what reads whole sequences",
+            but="was given a bare cell, which reads one time step",
+            remedy="Wrap it as keras.layers.RNN(cell).",
+        )
+    if options.nesting == "model" and not (options.return_sequences and options.return_state):
+        raise InvalidValueError.because(
+            "the options of a functional model",
+            must="have return_sequences=True and return_state=True",
+            but=f"have {options.return_sequences} and {options.return_state}",
+            remedy='Set both, or give nesting="layers" for layers that are called one after the other.',
+        )
+    if options.go_backwards and options.nesting != "cells" and stack.num_layers > 1:
+        raise NoCounterpartError.because(
+            "a stack of layers",
+            must="have go_backwards=False",
+            but="has go_backwards=True: in Keras each layer then reads the reversed output of the one below",
+            remedy="Map each layer on its own, or use RNN over a list of cells, which is reversed as a whole.",
+        )

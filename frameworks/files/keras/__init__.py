@@ -1,0 +1,1 @@
+"""Readers of Keras's files, without Keras."""

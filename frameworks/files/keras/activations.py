@@ -1,0 +1,63 @@
+"""What the activations in a Keras config are called in `frameworks.activations`: names, functions, and layers given as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
+from frameworks.files.keras.version import Version
+
+_ALIASES: Mapping[str, str] = MappingProxyType({"swish": "silu", "hard_swish": "hard_silu"})
+_LAYERS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "ELU": ("elu", ("alpha",)),
+        "LeakyReLU": ("leaky_relu", ("negative_slope", "alpha")),
+        "ThresholdedReLU": ("thresholded_relu", ("theta",)),
+    }
+)
+"""Keras's layers that may stand for an activation: the family of each, and what its number is called in some version."""
+
+
+def odd_activation(config: Mapping[str, Any], version: Version, answers: Mapping[str, Any]) -> str:
+    """Name the argument of a cell that is a function without a name here, unless the user said what stands for it."""
+    said = [name for name in ("activation", "recurrent_activation") if name in config and name not in answers]
+    return next((name for name in said if name_of(config[name], version) not in ACTIVATIONS), "")
+
+
+def name_of(value: Any, version: Version) -> str:
+    """Name an activation as `frameworks.activations` does; one that has no name there keeps the file's."""
+    if value is None:
+        return "linear"
+    if isinstance(value, Mapping):
+        if value.get("registered_name") == "gatewise>OfFamily" and isinstance(value.get("config"), Mapping):
+            return str(value["config"].get("name"))
+        package, _, own = str(value.get("config")).rpartition(">")
+        return own if package == "gatewise" else _of_layer(value) or words_of(value)
+    package, _, name = str(value).rpartition(">")
+    renamed = KERAS2_NAMES if version.is_keras2 else _ALIASES
+    return {**_ALIASES, **renamed}.get(name, name) if package in ("", "gatewise") else str(value)
+
+
+def words_of(activation: Any) -> str:
+    """Say what an activation is that has no name here: a function or a layer of its own, or a lambda's code."""
+    if not isinstance(activation, Mapping):
+        return repr(activation)[:100]
+    if isinstance(activation.get("config"), str):
+        return f"the file's own function {activation['config'][:100]!r}"
+    kind = str(activation.get("class_name", "__lambda__"))
+    return "the code of a lambda, which is not run" if kind == "__lambda__" else f"a layer {kind[:100]}"
+
+
+def _of_layer(value: Mapping[str, Any]) -> str:
+    """Name the activation that one of Keras's own layers computes; "" for any other, and for one that says no number."""
+    config, package = value.get("config"), str(value.get("module") or "keras").partition(".")[0]
+    if not isinstance(config, Mapping) or package != "keras" or value.get("registered_name"):
+        return ""
+    if value.get("class_name") == "ReLU":
+        plain = config.get("max_value") is None and not config.get("negative_slope") and not config.get("threshold")
+        return "relu" if plain else ""
+    family, arguments = _LAYERS.get(str(value.get("class_name")), ("", ()))
+    number = next((config[name] for name in arguments if name in config), None)
+    return f"{family}({number!r})" if family and isinstance(number, float) else ""

@@ -1,0 +1,147 @@
+"""From the config of a Keras cell and the arrays that a file has of it to what the cell computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from frameworks.errors import InvalidValueError
+from frameworks.files.keras.activations import name_of
+from frameworks.files.keras.version import Version
+from frameworks.files.stored import StoredCell
+from frameworks.files.untrusted.derived_arrays import in_single
+from frameworks.files.untrusted.source import StoredArray
+from frameworks.layouts import CUDNN, KERAS, Layout
+from frameworks.spec import GATES, CellName, RecurrentSpec
+
+_LAYERS: Mapping[str, CellName] = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru"}
+CELLS: Mapping[str, CellName] = MappingProxyType({**_LAYERS, **{f"{name}Cell": cell for name, cell in _LAYERS.items()}})
+"""Keras's own layers of one cell, and the cells."""
+
+_BY_GATES: Mapping[int, CellName] = MappingProxyType({1: "rnn", 3: "gru", 4: "lstm"})
+
+
+def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
+    """Tell whether arrays have the shapes of a cell's kernel, recurrent kernel and, where there is a third, bias."""
+    if len(arrays) not in (2, 3) or any(len(array.shape) != 2 for array in arrays[:2]) or 0 in arrays[1].shape:
+        return False
+    (_, columns), (hidden, blocks) = arrays[0].shape, arrays[1].shape
+    cell = _BY_GATES.get(blocks // hidden)
+    if cell is None or columns != blocks or blocks % hidden:
+        return False
+    return len(arrays) == 2 or arrays[2].shape in _biases(cell, blocks)
+
+
+def _biases(cell: CellName, blocks: int) -> list[tuple[int, ...]]:
+    """Give the shapes that a bias may have: Keras's, CuDNN's, and that of a GRU that resets after the product."""
+    return [(blocks,), *[(2 * blocks,)] * (cell != "rnn"), *[(2, blocks)] * (cell == "gru")]
+
+
+def is_folded(arrays: Sequence[StoredArray]) -> bool:
+    """Tell whether the arrays of a cell are in CuDNN's layout, as their bias shows."""
+    return len(arrays) == 3 and arrays[2].shape == (2 * arrays[1].shape[1],)
+
+
+def read_cell(
+    name: str,
+    class_name: str,
+    config: Mapping[str, Any],
+    arrays: Sequence[StoredArray],
+    version: Version,
+    answers: Mapping[str, Any],
+) -> StoredCell:
+    """Read what a cell computes.
+
+    Args:
+        name: of the layer, for messages.
+        class_name: "LSTM", "GRUCell", a subclass's name.
+        config: of the layer or the cell.
+        arrays: kernel, recurrent kernel and bias, if any.
+        version: of the Keras that wrote the file.
+        answers: what the user says of the layer.
+
+    Raises:
+        GatewiseError: for arrays that are no cell's, or not those that the config or the answers describe.
+    """
+    if not is_recurrent(arrays):
+        shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
+        raise _contradiction(name, f"be the weights of a {class_name}", f"are {shapes}", "Is the architecture another model's?")
+    (inputs, _), (hidden, blocks) = arrays[0].shape, arrays[1].shape
+    cell = CELLS.get(class_name, _BY_GATES[blocks // hidden])
+    if len(GATES[cell]) * hidden != blocks:
+        found = _BY_GATES[blocks // hidden]
+        raise _contradiction(name, f"be those of a {class_name}", f"are shaped as a {found}'s", "Is it another model's?")
+    for option, value in (("units", hidden), ("use_bias", len(arrays) == 3)):
+        if config.get(option, value) != value:
+            raise _contradiction(
+                name,
+                f"have {option}={config[option]!r}, as the file says",
+                f"are shaped for {value!r}",
+                "Is it another model's?",
+            )
+    layout: Layout = CUDNN if is_folded(arrays) else KERAS
+    spec = RecurrentSpec(
+        cell=cell,
+        input_size=inputs,
+        hidden_size=hidden,
+        bias=len(arrays) == 3,
+        dtype=_dtype(name, arrays),
+        activation=answers.get("activation", name_of(config.get("activation", "tanh"), version)),
+        recurrent_activation=_recurrent_activation(cell, config, version, answers),
+        reset_after=_reset_after(name, cell, config, arrays, answers),
+    )
+    named = dict(zip(("kernel", "recurrent_kernel", "bias"), map(in_single, arrays), strict=False))
+    rates = {rate: answers.get(rate, config.get(rate) or 0.0) for rate in ("dropout", "recurrent_dropout")}
+    return StoredCell(spec, layout, MappingProxyType(named), **rates)
+
+
+def _dtype(name: str, arrays: Sequence[StoredArray]) -> Any:
+    (dtype, *others) = dict.fromkeys(in_single(array).dtype.name for array in arrays)
+    if others or dtype not in ("float32", "float64"):
+        raise _contradiction(
+            name,
+            "be float32 or float64, or float16 or bfloat16, which float32 holds",
+            f"are {', '.join([dtype, *others])}",
+            "Save the model in one of them",
+        )
+    return dtype
+
+
+def policy_of(config: Mapping[str, Any]) -> str:
+    """Name the dtype policy of a cell, "" where its config has none; Keras writes a name alone, or a policy object."""
+    said = config.get("dtype")
+    if isinstance(said, Mapping):
+        inner = said.get("config")
+        said = inner.get("name") if isinstance(inner, Mapping) else None
+    return said if isinstance(said, str) else ""
+
+
+def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Version, answers: Mapping[str, Any]) -> str:
+    if cell == "rnn":
+        return "sigmoid"
+    given: str = answers.get("recurrent_activation", "")
+    return given or name_of(config.get("recurrent_activation", "sigmoid"), version)
+
+
+def _reset_after(
+    name: str, cell: CellName, config: Mapping[str, Any], arrays: Sequence[StoredArray], answers: Mapping[str, Any]
+) -> bool:
+    if cell != "gru":
+        return True
+    said = answers.get("reset_after", config.get("reset_after"))
+    if len(arrays) == 2:
+        return bool(said)
+    shown = is_folded(arrays) or len(arrays[2].shape) == 2
+    if said is not None and bool(said) != shown:
+        raise _contradiction(
+            name,
+            f"fit reset_after={bool(said)}",
+            f"have a bias of shape {arrays[2].shape}, which is reset_after={shown}'s",
+            "Leave the option out: the bias shows it.",
+        )
+    return shown
+
+
+def _contradiction(name: str, must: str, but: str, remedy: str) -> InvalidValueError:
+    return InvalidValueError.because(f"the weights of {name}", must=must, but=but, remedy=remedy)

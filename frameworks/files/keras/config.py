@@ -1,0 +1,158 @@
+"""The architecture that a Keras file describes, of any version: its layers in order, and what masks the input of each."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from frameworks.files.keras.masks import Masks, tensors_in
+from frameworks.files.untrusted.source import damaged
+
+Config = Mapping[str, Any]
+Locate = Callable[[str, str, int], str]
+"""From the place of a model in the file, a class and its number among the model's layers of it, to the layer's place."""
+
+MAX_DEPTH = 32
+
+_MODELS = ("Sequential", "Model", "Functional")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer of the architecture.
+
+    Args:
+        name: its own, after those of the models and wrappers that it lies in, with slashes between.
+        class_name: without a package before it.
+        config: the arguments of its constructor.
+        place: of its variables in a file that keeps them by class and number.
+        home: their place in a file that Keras 3 writes of the same model.
+        top: the name of the layer of the outermost model that it lies in, by which older files keep them.
+        trainable: whether all that it lies in is, which the order of weights in older files depends on.
+        wrappers: the classes that run it otherwise than once a call: TimeDistributed.
+        mask: what masks its input; empty where nothing does.
+    """
+
+    name: str
+    class_name: str
+    config: Config
+    place: str
+    home: str
+    top: str
+    trainable: bool
+    wrappers: tuple[str, ...]
+    mask: str
+
+
+def walk(model: Config, file: str, locate: Locate, *, keras2: bool) -> list[Node]:
+    """Give all layers of a model, those of models within it in their place.
+
+    Args:
+        model: what Keras wrote of it: class_name and config.
+        file: what messages call the file.
+        locate: tells where the file keeps a layer.
+        keras2: whether Keras 2 wrote it, which hands masks on otherwise.
+
+    Raises:
+        GatewiseError: for an architecture that is none.
+    """
+    outermost = Node("", class_of(model, file), config_of(model, file), "", "", "", trainable=True, wrappers=(), mask="")
+    return list(_walk_model(outermost, _Walk(file, locate, keras2), (), 0))
+
+
+def class_of(entry: Any, file: str) -> str:
+    """Give the class of a serialised layer, without its package."""
+    name = entry.get("class_name") if isinstance(entry, Mapping) else None
+    if not isinstance(name, str):
+        raise damaged(f"the architecture in {file}", "names no class of a layer")
+    return name.rpartition(">")[2]
+
+
+def config_of(entry: Any, file: str) -> Config:
+    """Give the arguments of a serialised layer; the layers of a Sequential that are a bare list, as Keras 2.0 wrote them."""
+    config = entry.get("config") if isinstance(entry, Mapping) else None
+    if isinstance(config, list):
+        config = {"layers": config}
+    if not isinstance(config, Mapping):
+        raise damaged(f"the architecture in {file}", "gives a layer no config")
+    return config
+
+
+def snake(class_name: str) -> str:
+    """Name a class as Keras names its variables' group."""
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", class_name)).lower()
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """What is the same for all layers of an architecture."""
+
+    file: str
+    locate: Locate
+    keras2: bool
+
+
+def numbered(class_name: str, number: int) -> str:
+    """Name the group of variables of the `number`th layer of a class, as Keras does."""
+    return f"{snake(class_name)}_{number}" if number else snake(class_name)
+
+
+def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str]]:
+    """Yield the layers of a model, and return the masks of its outputs."""
+    if depth > MAX_DEPTH:
+        raise damaged(f"the architecture in {walk.file}", f"nests models more than {MAX_DEPTH} deep")
+    entries = model.config.get("layers", ())
+    if not isinstance(entries, list):
+        raise damaged(f"the architecture in {walk.file}", "has layers that are no list")
+    counts, homes = Counter[str](), Counter[str]()
+    masks, ports = Masks(inputs, walk.keras2), [name for name, _ in tensors_in(model.config.get("input_layers"))]
+    chained: Sequence[str] = inputs
+    for entry in entries:
+        kind, config = class_of(entry, walk.file), config_of(entry, walk.file)
+        name = str(config.get("name", entry.get("name", f"{snake(kind)}_{len(masks.after)}")))
+        own, modern = snake(kind), kind.removeprefix("CuDNN")
+        before = masks.before(entry, name, ports) if "inbound_nodes" in entry else chained
+        node = Node(
+            name=f"{model.name}/{name}" if model.name else name,
+            class_name=kind,
+            config=config,
+            place=walk.locate(model.place, kind, counts[own]),
+            home=f"{model.home}/layers/{numbered(modern, homes[snake(modern)])}".lstrip("/"),
+            top=model.top or name,
+            trainable=model.trainable and config.get("trainable", True) is not False,
+            wrappers=model.wrappers,
+            mask=next(iter(before), "") if masks.given(entry) else "",
+        )
+        within = yield from _unwrap(node, walk, before, depth + 1)
+        counts[own] += 1
+        homes[snake(modern)] += 1
+        chained = masks.after[name] = masks.pass_on(entry, name, config, before) if within is None else within
+    return masks.outputs(model.config)
+
+
+def _unwrap(node: Node, walk: _Walk, before: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str] | None]:
+    """Yield a layer, or those of the model that it is; return the masks of a model's outputs, None for one layer."""
+    if depth > MAX_DEPTH:
+        raise damaged(f"the architecture in {walk.file}", f"nests layers more than {MAX_DEPTH} deep")
+    if node.class_name == "TimeDistributed":
+        inner = node.config.get("layer")
+        wrapped = Node(
+            name=node.name,
+            class_name=class_of(inner, walk.file),
+            config=config_of(inner, walk.file),
+            place=f"{node.place}/layer",
+            home=f"{node.home}/layer",
+            top=node.top,
+            trainable=node.trainable and config_of(inner, walk.file).get("trainable", True) is not False,
+            wrappers=(*node.wrappers, node.class_name),
+            mask="",
+        )
+        yield from _unwrap(wrapped, walk, (), depth + 1)
+    elif node.class_name in _MODELS or isinstance(node.config.get("layers"), list):
+        return (yield from _walk_model(node, walk, before, depth))
+    else:
+        yield node
+    return None

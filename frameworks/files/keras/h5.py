@@ -1,0 +1,147 @@
+"""Keras's h5 files: whole models and weights by layer name, of Keras 2 and later, and .weights.h5, by class and number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from frameworks.errors import InvalidValueError
+from frameworks.files.given_options import Answers
+from frameworks.files.keras.cells import CELLS
+from frameworks.files.keras.config import Config, Node, walk
+from frameworks.files.keras.layers import Reading, RowWeights, read_layer
+from frameworks.files.keras.other_layers import NOT_TRAINED, names_of
+from frameworks.files.keras.paths import read_placed
+from frameworks.files.keras.version import Version, version_of
+from frameworks.files.keras.weights_only import read_bare
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredLayer
+from frameworks.files.untrusted.h5 import MAGIC, H5File, read_h5
+from frameworks.files.untrusted.json_text import read_json
+from frameworks.files.untrusted.source import Source, StoredArray, damaged
+
+Layers = list[StoredLayer | OtherLayer]
+
+
+def recognises(source: Source) -> bool:
+    """Tell whether an h5 file begins here, or at one of the offsets where one may."""
+    places = [0, *(512 << power for power in range(8))]
+    return any(place + len(MAGIC) <= source.size and source.read(place, len(MAGIC)) == MAGIC for place in places)
+
+
+def read(source: Source, architecture: Config | None, answers: Answers) -> Layers:
+    """Read an h5 file that Keras wrote.
+
+    Args:
+        source: the file.
+        architecture: the JSON beside it, which goes before what the file itself says; None for none.
+        answers: what the user says of the layers.
+
+    Raises:
+        GatewiseError: for a file that is damaged or not Keras's.
+    """
+    file = read_h5(source)
+    root = "model_weights" if "model_weights" in file.groups else ""
+    if "layer_names" in file.groups[root]:
+        return _read_by_name(file, root, architecture, source.name, answers)
+    if any("/vars/" in f"/{path}" for path in file.arrays):
+        return read_placed(file, architecture, Reading(source.name, version_of(architecture), answers))
+    raise InvalidValueError.because(
+        source.name,
+        must="hold a Keras model or its weights",
+        but="is an h5 file of another kind",
+        remedy="A checkpoint has layer_names, or arrays in groups called vars.",
+    )
+
+
+def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, answers: Answers) -> Layers:
+    attributes = {**file.groups[""], **file.groups[root]}
+    version = version_of(architecture)  # which says what the architecture means by its words
+    version = version if version.text else Version(_text(attributes.get("keras_version")))
+    reading = Reading(name, version, answers)
+    if architecture is None and "model_config" in attributes:
+        architecture = read_json(_text(attributes["model_config"]), f"the architecture in {name}")
+    named = {layer: dict(_weights_of(file, f"{root}/{layer}".strip("/"), name)) for layer in _names(attributes["layer_names"])}
+    if architecture is None:
+        return list(read_bare(named, reading))
+    return [
+        *_read_described(walk(architecture, name, lambda *_: "", keras2=version.is_keras2), named, reading),
+        *_read_further(file, root, named, name),
+    ]
+
+
+def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Layers:
+    found: Layers = []
+    tops = list(dict.fromkeys(node.top for node in nodes))
+    for top in tops:
+        within = [node for node in nodes if node.top == top]
+        shares = _share_out(within, named.get(top, {}), reading.file)
+        found += [read_layer(node, RowWeights(dict(share)), reading) for node, share in zip(within, shares, strict=True)]
+    for name in named:
+        if name not in tops and named[name]:
+            found.append(OtherLayer(name, stored=named[name], warnings=("the architecture has no layer of this name.",)))
+    return [layer for layer in found if layer.name and getattr(layer, "kind", "") != "InputLayer"]
+
+
+def _read_further(file: H5File, root: str, named: Mapping[str, Any], name: str) -> Layers:
+    own = "top_level_model_weights"
+    if f"{root}/{own}".strip("/") not in file.groups or own in named:
+        return []
+    arrays = dict(_weights_of(file, f"{root}/{own}".strip("/"), name))
+    return [OtherLayer("", stored=arrays, warnings=("arrays of the model itself, of no layer.",))] if arrays else []
+
+
+def _weights_of(file: H5File, group: str, name: str) -> Iterator[tuple[str, StoredArray]]:
+    for weight in _names(file.groups.get(group, {}).get("weight_names", [])):
+        path = f"{group}/{weight}"
+        if path not in file.arrays:
+            raise damaged(name, f"lacks the array {path}" + (f": {file.odd[path]}" if path in file.odd else ""))
+        yield weight, file.arrays[path]
+
+
+def _share_out(nodes: Sequence[Node], arrays: Mapping[str, StoredArray], file: str) -> list[list[tuple[str, StoredArray]]]:
+    """Give each layer of a model within the model its arrays: Keras wrote all that are trained before all others."""
+    if len(nodes) == 1:
+        return [list(arrays.items())]
+    slots = [(index, slot) for index, node in enumerate(nodes) for slot in _slots(node)]
+    ordered = [*(slot for slot in slots if slot[1]), *(slot for slot in slots if not slot[1])]
+    shares: list[list[tuple[str, StoredArray]]] = [[] for _ in nodes]
+    if len(ordered) == len(arrays):
+        for (index, _), item in zip(ordered, arrays.items(), strict=True):
+            shares[index].append(item)
+        return shares
+    own = [node.name.rpartition("/")[2] for node in nodes]
+    for path, array in arrays.items():
+        owners = [index for index, name in enumerate(own) if name in path.split("/")]
+        if len(owners) != 1:
+            raise damaged(file, f"has an array {path} that could be of {len(owners)} layers of {nodes[0].top}")
+        shares[owners[0]].append((path, array))
+    return shares
+
+
+def _slots(node: Node) -> list[bool]:
+    """Give the arrays that a layer's config says it has, in Keras's order: whether each is trained."""
+    names = names_of(node)
+    if names is not None:
+        return [node.trainable and name not in NOT_TRAINED for name in names]
+    return [node.trainable] * _count_cells(node.class_name, node.config)
+
+
+def _count_cells(class_name: str, config: Mapping[str, Any]) -> int:
+    """Count the arrays of all cells of a layer."""
+    if class_name in CELLS:
+        return 3 if config.get("use_bias", True) else 2
+    forward = config.get("layer")
+    inner = [forward, config.get("backward_layer") or forward] if class_name == "Bidirectional" else [config.get("cell")]
+    if class_name == "StackedRNNCells":
+        inner = config.get("cells") or []
+    entries = [entry for entry in inner if isinstance(entry, Mapping) and isinstance(entry.get("config"), Mapping)]
+    return sum(_count_cells(str(entry.get("class_name")), entry["config"]) for entry in entries)
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

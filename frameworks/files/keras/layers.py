@@ -1,0 +1,237 @@
+"""From a layer of a Keras architecture and the arrays that the file has of it to what the checkpoint lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from frameworks.activations import KERAS2_NAMES
+from frameworks.files.given_options import KERAS_FLAGS, Answers
+from frameworks.files.keras.activations import odd_activation, words_of
+from frameworks.files.keras.cells import CELLS, is_folded, is_recurrent, policy_of, read_cell
+from frameworks.files.keras.config import Config, Node, class_of, config_of, numbered, snake
+from frameworks.files.keras.other_layers import read_other
+from frameworks.files.keras.version import Version
+from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.untrusted.derived_arrays import halves_of
+from frameworks.files.untrusted.source import StoredArray, damaged
+from frameworks.options import KerasOptions
+
+OLD = "_layer_checkpoint_dependencies"
+"""Where Keras 2.12 and 2.13 keep the layers of a model, in place of `layers`."""
+
+
+class Weights(Protocol):
+    """The arrays that a file has of one layer, however it keeps them."""
+
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:
+        """Give the arrays of the next cell.
+
+        Args:
+            place: of its variables, in files that keep them by attribute.
+            count: how many there are, in files that keep them in a row.
+        """
+
+    def all(self) -> Mapping[str, StoredArray]:
+        """Give all arrays, by whatever name the file has for them."""
+
+
+@dataclass
+class RowWeights:
+    """The arrays of a layer in a row, in Keras's order."""
+
+    arrays: Mapping[str, StoredArray]
+    taken: int = field(default=0)
+
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  they lie in a row
+        """Give the next `count` arrays."""
+        begin, self.taken = self.taken, self.taken + count
+        return list(self.arrays.values())[begin : self.taken]
+
+    def all(self) -> Mapping[str, StoredArray]:
+        """Give all arrays, by the last part of their names."""
+        return self.arrays
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is the same for all layers of a file.
+
+    Args:
+        file: what messages call it.
+        version: of the Keras that wrote it.
+        answers: what the user says.
+    """
+
+    file: str
+    version: Version
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell of the architecture: its class, its config and the attributes that lead to it."""
+
+    class_name: str
+    config: Config
+    place: str
+
+
+def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | OtherLayer:
+    """Read one layer: a recurrent one as such, another one, or one that is not understood, as what it is called.
+
+    Raises:
+        GatewiseError: for weights that are not those of the layer.
+    """
+    own = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
+    if not own and not _looks_recurrent(node.config, tuple(weights.all().values())):
+        said = node.config.get("activation")
+        if reading.version.is_keras2 and isinstance(said, str) and said in KERAS2_NAMES:
+            node = replace(node, config={**node.config, "activation": KERAS2_NAMES[said]})
+        return read_other(node, weights.all())
+    try:
+        return _read_recurrent(node, weights, reading)
+    except NotUnderstoodError as why:
+        return read_other(node, weights.all(), why)
+
+
+def _looks_recurrent(config: Config, arrays: Sequence[StoredArray]) -> bool:
+    """Tell whether a custom layer or cell has the arguments and the arrays of one of Keras's cells."""
+    return "units" in config and "recurrent_initializer" in config and is_recurrent(arrays)
+
+
+def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLayer:
+    directions = list(_directions(node, reading.file))
+    flags, described = directions[0][1], [cell for own, _ in directions for cell in own]
+    if flags.get("time_major") is True:
+        raise NotUnderstoodError("time_major=True: it reads and returns the time axis first, which no other layer does")
+    answers = reading.answers.of(node.name)
+    columns = [[_read_cell(node, cell, weights, reading, answers) for cell in cells] for cells, _ in directions]
+    if len({len(column) for column in columns}) != 1:
+        raise NotUnderstoodError("its two directions have different numbers of cells")
+    cells = tuple(zip(*columns, strict=True))
+    used = sum(len(cell.arrays) for column in columns for cell in column)
+    if used != len(weights.all()):
+        raise NotUnderstoodError(f"its cells have {used} arrays, and the file {len(weights.all())}")
+    return StoredLayer(
+        name=node.name,
+        origin="keras",
+        class_name=node.class_name,
+        cells=cells,
+        options=_options(node, flags, cells, answers, stacked=_is_stacked(flags), version=reading.version),
+        warnings=(*_warnings(node, cells, described, reading), *_halves(cells, [cell.config for cell in described])),
+        mask=node.mask,
+        place=node.home,
+    )
+
+
+def _directions(node: Node, file: str) -> Iterator[tuple[list[_Cell], Config]]:
+    """Yield the cells of each direction and the flags of the layer that runs them."""
+    if node.class_name != "Bidirectional":
+        yield list(_cells(node.class_name, node.config, "", file)), node.config
+        return
+    forward = node.config.get("layer")
+    for attribute, entry in (("forward_layer", forward), ("backward_layer", node.config.get("backward_layer") or forward)):
+        config = config_of(entry, file)
+        yield list(_cells(class_of(entry, file), config, f"{attribute}/", file)), config
+
+
+def _cells(class_name: str, config: Config, place: str, file: str) -> Iterator[_Cell]:
+    if class_name != "RNN":
+        yield _Cell(class_name, config, f"{place}cell")
+        return
+    cell = config.get("cell")
+    if not _is_stacked(config):
+        yield _Cell(class_of(cell, file), config_of(cell, file), f"{place}cell")
+        return
+    counts: dict[str, int] = {}
+    entries = config_of(cell, file).get("cells")
+    if not isinstance(entries, list) or not entries:
+        raise damaged(f"the architecture in {file}", "stacks no cells")
+    for entry in entries:
+        kind = class_of(entry, file)
+        number = counts[snake(kind)] = counts.get(snake(kind), -1) + 1
+        yield _Cell(kind, config_of(entry, file), f"{place}cell/cells/{numbered(kind, number)}")
+
+
+def _is_stacked(config: Config) -> bool:
+    cell = config.get("cell")
+    return isinstance(cell, Mapping) and str(cell.get("class_name")).endswith("StackedRNNCells")
+
+
+def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, answers: Mapping[str, Any]) -> StoredCell:
+    arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
+    if cell.class_name not in CELLS and not _looks_recurrent(cell.config, arrays):
+        raise NotUnderstoodError(f"its cell is a {cell.class_name}, which is not Keras's own")
+    odd = odd_activation(cell.config, reading.version, answers)
+    if odd:
+        raise NotUnderstoodError(
+            f"its {odd} is {words_of(cell.config.get(odd))}, which has no name here; "
+            f"say what stands for it with options={{{node.name!r}: {{{odd!r}: ...}}}}."
+        )
+    return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, answers)
+
+
+def _options(
+    node: Node,
+    flags: Config,
+    cells: tuple[tuple[StoredCell, ...], ...],
+    answers: Mapping[str, Any],
+    *,
+    stacked: bool,
+    version: Version,
+) -> KerasOptions:
+    first = cells[0][0].spec
+    said = {name: flags[name] for name in KERAS_FLAGS if name in flags and "dropout" not in name}
+    merge = {"merge_mode": node.config.get("merge_mode", "concat")} if node.class_name == "Bidirectional" else {}
+    rates = {
+        rate: max((getattr(cell, rate) for layer in cells for cell in layer), key=_as_number)
+        for rate in ("dropout", "recurrent_dropout")
+    }
+    if merge and flags.get("return_sequences") is True:
+        said["zero_output_for_mask"] = True  # Bidirectional asks it of the layers that it is given
+    given = {name: value for name, value in answers.items() if name in KERAS_FLAGS}
+    return KerasOptions(
+        **{**said, **merge, **rates, **given},
+        nesting="cells" if stacked else "layers",
+        bare_states=stacked and version.is_keras2 and first.cell != "lstm",
+    )
+
+
+def _as_number(rate: Any) -> float:
+    return rate if isinstance(rate, (int, float)) else 2.0  # what is no rate goes first, to be refused
+
+
+def _warnings(
+    node: Node, cells: tuple[tuple[StoredCell, ...], ...], described: Sequence[_Cell], reading: Reading
+) -> Iterator[str]:
+    first = cells[0][0]
+    read = [cell.spec.cell for column in zip(*cells, strict=True) for cell in column]
+    custom = {cell.class_name: kind for cell, kind in zip(described, read, strict=True) if cell.class_name not in CELLS}
+    for class_name, kind in custom.items():
+        yield (
+            f"{class_name} is not Keras's own: it is read as {kind} by its arguments and weights; what else its code does is "
+            "not in the file."
+        )
+    if node.wrappers:
+        yield f"{' of '.join(node.wrappers)} runs it once for each step of another axis."
+    if "keras2_hard_sigmoid" in (first.spec.activation, first.spec.recurrent_activation):
+        yield (
+            "its hard_sigmoid is Keras 2's, 0.2 x + 0.5 clipped to [0, 1]; Keras 3's is x / 6 + 0.5, up to 0.083 off."
+            + " The file does not say which Keras wrote it: Keras 2 is assumed." * (not reading.version.text)
+        )
+    if is_folded(tuple(first.arrays.values())) and not node.class_name.startswith("CuDNN"):
+        yield "its weights are in CuDNN's layout, though the architecture does not say so."
+    if node.mask and node.class_name == "Bidirectional" and reading.version.is_keras2 and reading.version.numbers < (2, 3):
+        yield "Keras before 2.3 repeated the last output at masked steps of Bidirectional, where later ones give zeros."
+
+
+def _halves(cells: tuple[tuple[StoredCell, ...], ...], configs: Sequence[Config]) -> Iterator[str]:
+    """Say what was of half precision: the weights, or with a mixed policy the arithmetic alone."""
+    for half in halves_of(array for row in cells for cell in row for array in cell.arrays.values()):
+        yield f"its weights are {half}, given in float32, which holds them exactly; Keras computed in {half}."
+    for policy in sorted({policy_of(config) for config in configs}):
+        if policy.startswith("mixed_"):
+            yield f"its dtype policy is {policy}: Keras computed in {policy.removeprefix('mixed_')}; it is given in float32."

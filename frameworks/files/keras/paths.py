@@ -1,0 +1,83 @@
+"""Keras's variables by class and number, as .keras and .weights.h5 keep them: where a layer's lie, and reading them.
+
+Keras keeps all layers of a model in `layers`; Keras 2.12 and 2.13 in a dictionary in which each layer with weights stands
+twice, so that the numbers skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from frameworks.files.keras.config import Config, Locate, numbered, snake, walk
+from frameworks.files.keras.layers import OLD, Reading, read_layer
+from frameworks.files.keras.weights_only import read_bare_paths
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredLayer
+from frameworks.files.untrusted.h5 import H5File
+from frameworks.files.untrusted.source import StoredArray
+
+Layers = list[StoredLayer | OtherLayer]
+
+
+def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> Layers:
+    """Read a file whose variables lie by class and number, with its architecture or without."""
+    if architecture is None or not _lists_layers(architecture):
+        return list(read_bare_paths(file, reading))
+    nodes = walk(architecture, reading.file, locator(file), keras2=reading.version.is_keras2)
+    nodes = [node for node in nodes if node.class_name != "InputLayer"]
+    found: Layers = [read_layer(node, PathWeights(file, node.place), reading) for node in nodes]
+    places = [f"{node.place}/" for node in nodes]
+    left = {
+        path: array
+        for path, array in file.arrays.items()
+        if not any(path.startswith(place) for place in places) and not path.startswith("optimizer/")
+    }
+    if left:
+        found.append(OtherLayer("", stored=left, warnings=("arrays of no layer of the architecture.",)))
+    return found
+
+
+def locator(file: H5File) -> Locate:
+    """Give what tells where a file keeps a layer."""
+
+    def locate(parent: str, class_name: str, number: int) -> str:
+        place = f"{parent}/" if parent else ""
+        if f"{place}{OLD}" in file.groups and f"{place}layers" not in file.groups:
+            return f"{place}{OLD}/{_ranked(file, f'{place}{OLD}', class_name, number)}"
+        return f"{place}layers/{numbered(class_name, number)}"
+
+    return locate
+
+
+def _ranked(file: H5File, container: str, class_name: str, number: int) -> str:
+    """Give the name of the group that is the `number`th of its class."""
+    name = snake(class_name)
+    there = [
+        (int(rest or 0), group)
+        for group in (path[len(container) + 1 :] for path in file.groups if path.startswith(f"{container}/"))
+        for rest in [group.removeprefix(name).removeprefix("_")]
+        if "/" not in group and group.startswith(name) and (rest.isdecimal() or not rest)
+    ]
+    return sorted(there)[number][1] if number < len(there) else numbered(class_name, number)
+
+
+def _lists_layers(architecture: Config) -> bool:
+    config = architecture.get("config")
+    return isinstance(config, list) or (isinstance(config, Mapping) and "layers" in config)
+
+
+@dataclass(frozen=True)
+class PathWeights:
+    """The arrays of a layer by the attributes that lead to them."""
+
+    file: H5File
+    place: str
+
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  the file says how many there are
+        """Give the arrays of the cell at a place of the layer."""
+        return list(self.file.below(f"{self.place}/{place}/vars").values())
+
+    def all(self) -> Mapping[str, StoredArray]:
+        """Give all arrays, by their paths in the layer."""
+        return self.file.below(self.place)

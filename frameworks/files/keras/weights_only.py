@@ -1,0 +1,222 @@
+"""Weights of Keras without an architecture: recurrent layers by the names and shapes of their arrays, the rest by name.
+
+Such files hold neither activations nor flags: the defaults of the Keras that wrote them are assumed, and that is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise, permutations
+from typing import Any
+
+from frameworks.files.keras.cells import is_folded, is_recurrent
+from frameworks.files.keras.config import Node, snake
+from frameworks.files.keras.layers import OLD, Reading, RowWeights, read_layer
+from frameworks.files.keras.other_layers import ARRAYS, read_other
+from frameworks.files.keras.version import Version
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredLayer
+from frameworks.files.untrusted.h5 import H5File
+from frameworks.files.untrusted.source import StoredArray
+
+_CELL = re.compile(r"(stacked_rnn_cells|(lstm|gru|simple_rnn)_cell)(_\d+)?")
+_CLASSES: Mapping[int, str] = {1: "SimpleRNN", 3: "GRU", 4: "LSTM"}
+Layer = StoredLayer | OtherLayer
+_MOST_PERMUTED = 5
+
+
+def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Iterator[Layer]:
+    """Read weights by layer name: `named[layer][weight]`, weights in Keras's order."""
+    for layer, weights in named.items():
+        owners: dict[str, dict[str, StoredArray]] = {}
+        for path, array in weights.items():
+            owner, _, leaf = path.rpartition("/")
+            owners.setdefault(owner, {})[leaf.partition(":")[0]] = array
+        keys = {owner: _split_owner(owner) for owner in owners}
+        alone = len({key for key, _ in keys.values()}) == 1
+        found = _Found()
+        for owner, arrays in owners.items():
+            key, direction = keys[owner]
+            name = layer if alone else f"{layer}/{key.rpartition('/')[2]}"
+            found.add(key, name, direction, arrays, cell=list(arrays)[:2] == ["kernel", "recurrent_kernel"])
+        yield from found.read(reading)
+
+
+def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
+    """Read weights by class and number, or by the attributes of a subclassed model."""
+    if not reading.version.text and any("name" in group for group in file.groups.values()):
+        reading = replace(reading, version=Version("3"))  # Keras 2 wrote no names of layers into such files
+    bases: dict[str, dict[str, StoredArray]] = {}
+    for path, array in file.below("").items():
+        base, _, number = path.rpartition("/vars/")
+        if base.partition("/")[0] != "optimizer":
+            bases.setdefault(base, {})[number] = array
+    found = _Found()
+    for base, arrays in bases.items():
+        key, direction, cell = _split_base(base)
+        named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
+        found.add(key, named or _plain_name(key), direction, arrays, cell=cell, kind=key.rpartition("/")[2])
+    for parts in found.parts.values():
+        parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
+    yield from found.read(reading, homes=not any(OLD in key for key in found.parts))
+
+
+def _in_order(cells: list[Sequence[StoredArray]]) -> list[Sequence[StoredArray]]:
+    """Put stacked cells of several classes, which the file sorts by class, so that each reads what the one before gives."""
+    if len(cells) > _MOST_PERMUTED or len({_gates(cell) for cell in cells}) < 2:
+        return cells
+    for order in permutations(range(len(cells))):
+        chosen = [cells[index] for index in order]
+        numbered = all(
+            list(order).index(index) < list(order).index(later)
+            for index in order
+            for later in order
+            if index < later and _gates(cells[index]) == _gates(cells[later])
+        )
+        if numbered and all(above[0].shape[0] == below[1].shape[0] for below, above in pairwise(chosen)):
+            return chosen
+    return cells
+
+
+def _gates(cell: Sequence[StoredArray]) -> int:
+    return cell[1].shape[1] // cell[1].shape[0]
+
+
+def _split_owner(owner: str) -> tuple[str, str]:
+    """Split what owns weights into the layer and its direction: "bi/forward_gru/gru_cell_1" into "bi" and "forward"."""
+    parts = owner.split("/")
+    while len(parts) > 1 and _CELL.fullmatch(parts[-1]):
+        parts.pop()
+    direction = parts[-1].partition("_")[0] if len(parts) > 1 else ""
+    if direction not in ("forward", "backward"):
+        return "/".join(parts), ""
+    return "/".join(parts[:-1]), direction
+
+
+def _split_base(base: str) -> tuple[str, str, bool]:
+    """Split a path of attributes into the layer and its direction, and tell whether a cell lies there."""
+    stacked = re.fullmatch(r"(.*?)/?cell/cells/[^/]+", base)
+    key = stacked[1] if stacked else base.removesuffix("/cell")
+    cell = bool(stacked) or re.fullmatch(r"(.*[/_])?cell(_\d+)?", base) is not None
+    for direction in ("forward", "backward"):
+        if key.endswith(f"/{direction}_layer"):
+            return key.removesuffix(f"/{direction}_layer"), direction, cell
+    return key, "", cell
+
+
+def _plain_name(key: str) -> str:
+    return "/".join(part for part in key.split("/") if part not in ("layers", OLD))
+
+
+@dataclass
+class _Parts:
+    """What is found of one layer."""
+
+    name: str
+    kind: str
+    cells: dict[str, list[Sequence[StoredArray]]] = field(default_factory=dict)
+    others: dict[str, StoredArray] = field(default_factory=dict)
+
+
+class _Found:
+    """Layers put together from the cells that are met, by what tells one layer from another."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, _Parts] = {}
+
+    def add(
+        self, key: str, name: str, direction: str, arrays: Mapping[str, StoredArray], *, cell: bool, kind: str = ""
+    ) -> None:
+        """Add the arrays that lie in one place, `kind` being what the file calls the class there."""
+        parts = self.parts.setdefault(key, _Parts(name, kind))
+        if cell and is_recurrent(tuple(arrays.values())):
+            parts.cells.setdefault(direction, []).append(tuple(arrays.values()))
+        else:
+            parts.others.update({f"{direction}{'/' * bool(direction)}{leaf}": a for leaf, a in arrays.items()})
+
+    def read(self, reading: Reading, *, homes: bool = False) -> Iterator[Layer]:
+        """Give the layers; `homes` where the keys are the places that Keras 3 has for them."""
+        for key, parts in self.parts.items():
+            if parts.cells:
+                yield replace(_read_assumed(parts.name, parts.cells, reading), place=key * homes)
+        for key, parts in self.parts.items():
+            if parts.others:
+                kind = _kind(parts.kind, parts.others)
+                other = read_other(_node(parts.name, kind, {"use_bias": len(parts.others) == 2}), parts.others)
+                yield replace(other, place=key * homes)
+
+
+def _read_assumed(name: str, directions: Mapping[str, Sequence[Sequence[StoredArray]]], reading: Reading) -> Layer:
+    ways = [directions[way] for way in ("forward", "backward", "") if way in directions]
+    entries = [_entry(cells, reading.version) for cells in ways]
+    class_name, config = entries[0]["class_name"], entries[0]["config"]
+    if len(entries) == 2:
+        class_name = "Bidirectional"
+        config = {"layer": entries[0], "backward_layer": entries[1]}
+    arrays = [array for cells in ways for cell in cells for array in cell]
+    weights = RowWeights({str(index): array for index, array in enumerate(arrays)})
+    layer = read_layer(_node(name, class_name, config), weights, reading)
+    if isinstance(layer, OtherLayer):
+        return layer
+    return replace(layer, warnings=(*_assumptions(layer, set(reading.answers.of(name)), reading.version), *layer.warnings))
+
+
+def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str, Any]:
+    """Make up the config of a layer over cells, as far as their shapes tell."""
+    inner = []
+    for arrays in cells:
+        hidden, blocks = arrays[1].shape
+        kind = f"{'CuDNN' * is_folded(arrays)}{_CLASSES[blocks // hidden]}"
+        config: dict[str, Any] = {"units": hidden, "use_bias": len(arrays) == 3}
+        if blocks != hidden:
+            config["recurrent_activation"] = _default_gate(arrays, version)
+        inner.append({"class_name": kind, "config": config})
+    if len(inner) == 1:
+        return inner[0]
+    return {"class_name": "RNN", "config": {"cell": {"class_name": "StackedRNNCells", "config": {"cells": inner}}}}
+
+
+def _default_gate(arrays: Sequence[StoredArray], version: Version) -> str:
+    """Give the recurrent activation that a layer had by default in the Keras that wrote the file."""
+    old = (0,) < version.numbers < ((2, 2, 4) if version.text.endswith("-tf") else (2, 3))
+    return "hard_sigmoid" if old and not is_folded(arrays) else "sigmoid"
+
+
+def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterator[str]:
+    spec, options = layer.cells[0][0].spec, layer.options
+    folded = is_folded(tuple(layer.cells[0][0].arrays.values()))
+    assumed: dict[str, Any] = {} if folded else {"activation": spec.activation}
+    if spec.cell != "rnn" and not folded:
+        assumed["recurrent_activation"] = spec.recurrent_activation
+    if spec.cell == "gru" and not spec.bias:
+        assumed["reset_after"] = str(spec.reset_after)
+    flags = ["return_sequences", "return_state", "go_backwards", *["merge_mode"] * (len(layer.cells[0]) == 2)]
+    assumed |= {flag: getattr(options, flag) for flag in flags}
+    if len({cell[0].spec.cell for cell in layer.cells}) > 1:
+        assumed["the order of its cells"] = [cell[0].spec.cell for cell in layer.cells]
+    left = {name: value for name, value in assumed.items() if name not in said}
+    if left:
+        doubt = version.text if version.numbers < (2, 4) else ""
+        yield (
+            f"the file holds weights alone: {', '.join(f'{name}={value!r}' for name, value in left.items())} assumed"
+            + f"; in LSTM and GRU keras2_hard_sigmoid was the default before Keras 2.3, and {doubt} wrote it"
+            * bool(doubt and "recurrent_activation" in left)
+            + f". Give the architecture, or options={{{layer.name!r}: {{...}}}}."
+        )
+
+
+def _node(name: str, class_name: str, config: Mapping[str, Any]) -> Node:
+    return Node(name, class_name, config, "", "", name, trainable=True, wrappers=(), mask="")
+
+
+def _kind(own: str, arrays: Mapping[str, StoredArray]) -> str:
+    """Guess a class from Keras's names of its arrays, or from the name of the class where arrays have numbers."""
+    leaves = tuple(arrays)
+    if leaves[0].isdecimal():
+        return {snake(kind): kind for kind in ARRAYS}.get(re.sub(r"_\d+$", "", own), "")
+    if leaves in (("kernel",), ("kernel", "bias")):
+        return {2: "Dense", 3: "Conv1D", 4: "Conv2D"}.get(len(arrays["kernel"].shape), "")
+    kinds = (kind for kind in ARRAYS if leaves == tuple(name for name, _ in ARRAYS[kind]))
+    return next((kind for kind in kinds if leaves != ("scale",)), "")

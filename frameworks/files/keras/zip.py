@@ -1,0 +1,45 @@
+"""The .keras format of Keras 3 and of Keras 2.12 to 2.15: a zip archive of the architecture and an h5 file of variables."""
+
+from __future__ import annotations
+
+from frameworks.files.given_options import Answers
+from frameworks.files.keras.config import Config
+from frameworks.files.keras.layers import Reading
+from frameworks.files.keras.paths import Layers, read_placed
+from frameworks.files.keras.version import Version, version_of
+from frameworks.files.untrusted.archive import Archive
+from frameworks.files.untrusted.h5 import read_h5
+from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
+from frameworks.files.untrusted.source import Source, damaged
+
+CONFIG, METADATA, VARIABLES = "config.json", "metadata.json", "model.weights.h5"
+
+
+def recognises(source: Source) -> bool:
+    """Tell whether a zip archive holds an architecture."""
+    return CONFIG in Archive(source)
+
+
+def read(source: Source, architecture: Config | None, answers: Answers) -> Layers:
+    """Read a .keras file.
+
+    Args:
+        source: the file.
+        architecture: goes before the file's own; None for that.
+        answers: what the user says of the layers.
+
+    Raises:
+        GatewiseError: for a damaged file.
+    """
+    archive = Archive(source)
+    for name in (CONFIG, METADATA, VARIABLES):
+        if name not in archive:
+            raise damaged(source.name, f"has no {name} in it")
+    said = read_json(archive.read(METADATA, MAX_BYTES), f"{METADATA} in {source.name}").get("keras_version")
+    version = Version(said if isinstance(said, str) else "")
+    if architecture is None:
+        architecture = read_json(archive.read(CONFIG, MAX_BYTES), f"{CONFIG} in {source.name}")
+    elif version_of(architecture).text:
+        version = version_of(architecture)
+    reading = Reading(source.name, version, answers)
+    return read_placed(read_h5(archive.member(VARIABLES)), architecture, reading)

@@ -1,0 +1,169 @@
+"""From a recurrent node of an ONNX graph to what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from frameworks.files.given_options import Answers
+from frameworks.files.onnx.activations import read_activations
+from frameworks.files.onnx.folding import NotConstantError, fold, is_zero
+from frameworks.files.onnx.graph import Graph, Node
+from frameworks.files.other_layers import NotUnderstoodError
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.torch.recurrent import require_options
+from frameworks.files.untrusted.derived_arrays import derived, first_axis, halves_of, in_single, reshaped
+from frameworks.files.untrusted.source import Array, StoredArray
+from frameworks.layouts import ONNX
+from frameworks.options import BACKWARDS
+from frameworks.spec import CellName, RecurrentSpec
+
+KINDS: Mapping[str, CellName] = MappingProxyType({"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"})
+QUANTISED = "DynamicQuantizeLSTM"
+INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
+_DIRECTIONS: Mapping[Any, int] = {"forward": 1, "reverse": 1, "bidirectional": 2}
+_UNHELD: Mapping[str, str] = {"clip": "it clips what goes into its activations", "input_forget": "it couples two gates"}
+
+
+def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, set[StoredArray]]:
+    """Read a node, and give the arrays of the file that its weights are made of.
+
+    Raises:
+        NotUnderstoodError: for what no layer of either framework computes, or weights that are not in the file.
+    """
+    _require_held(node)
+    cell = KINDS[node.kind]
+    arrays: dict[str, StoredArray] = {}
+    used: set[StoredArray] = set()
+    for name in ("W", "R", "B"):
+        if _input(node, name):
+            arrays[name], parts = _array(node, graph, name)
+            used |= parts
+    used |= {node.scope.arrays[name] for name in node.inputs[5:] if name in node.scope.arrays and is_zero(name, node.scope)}
+    spec = _spec(node, cell, arrays)
+    specs = [replace(spec, **chosen) for chosen in read_activations(node, cell, _ways(node))]
+    require_options(answers, node.name, ())
+    columns = tuple(StoredCell(one, ONNX, MappingProxyType(_cell(arrays, one, way))) for way, one in enumerate(specs))
+    layer = StoredLayer(
+        name=node.name,
+        origin="pytorch",
+        class_name=node.kind,
+        cells=(columns,),
+        options=BACKWARDS if node.attributes.get("direction") == "reverse" else None,
+        warnings=tuple(_warnings(node, arrays)),
+        arguments=MappingProxyType({"batch_first": node.attributes.get("layout") == 1}),
+    )
+    return layer, used
+
+
+def _ways(node: Node) -> int:
+    return _DIRECTIONS[node.attributes.get("direction", "forward")]
+
+
+def _require_held(node: Node) -> None:
+    said = node.attributes
+    if node.kind == QUANTISED:
+        raise NotUnderstoodError("its weights are whole numbers: use the model from before it was quantised")
+    if node.kind not in KINDS or node.domain not in ("", "ai.onnx"):
+        raise NotUnderstoodError(f"{node.kind} is no operator of ONNX's own, but of {node.domain or 'the model'!r}")
+    if said.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list is not hashable
+        raise NotUnderstoodError(f"its direction is {str(said['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
+    for name, remedy in _UNHELD.items():
+        if said.get(name):
+            raise NotUnderstoodError(f"{name}={said[name]}: {remedy}, which no layer of either framework does")
+    if _input(node, "P") and not is_zero(_input(node, "P"), node.scope):
+        raise NotUnderstoodError("it has peepholes, which no layer of either framework has")
+
+
+def _input(node: Node, name: str) -> str:
+    place = INPUTS.index(name)
+    return node.inputs[place] if place < len(node.inputs) else ""
+
+
+def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[StoredArray]]:
+    """Give a weight, and the arrays of the file that it is made of."""
+    given, arrays = _input(node, name), node.scope.arrays
+    if given in graph.unread and given not in arrays:
+        raise NotUnderstoodError(f"its {name}: {graph.unread[given]}")
+    try:
+        array, used = (arrays[given], {arrays[given]}) if given in arrays else fold(given, graph, node.scope)
+    except NotConstantError as maker:
+        how = f"computed in the graph, by {maker}" if str(maker) else "not computed in the graph, but given to it from outside"
+        raise NotUnderstoodError(f"its {name} is {how}: export the model with its constants folded") from maker
+    return in_single(array), used
+
+
+def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> RecurrentSpec:
+    """Read the sizes off the weights of both directions, and hold all against them."""
+    dtypes = {array.dtype.name for array in arrays.values()}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if not {"W", "R"} <= shapes.keys() or any(len(shapes[name]) != 3 or 0 in shapes[name] for name in ("W", "R")):
+        raise NotUnderstoodError(f"its weights are {shapes}")
+    if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
+        raise NotUnderstoodError(f"its weights are {' and '.join(sorted(dtypes))}; float32 or float64 were due")
+    reads, hidden = shapes["W"][2], shapes["R"][2]
+    after = cell != "gru" or bool(node.attributes.get("linear_before_reset", 0))
+    dtype: Any = dtypes.pop()
+    spec = RecurrentSpec(cell, reads, hidden, bias="B" in arrays, dtype=dtype, reset_after=after)
+    ways, rows = _ways(node), len(spec.gates) * hidden
+    wanted = {"W": (ways, rows, reads), "R": (ways, rows, hidden), "B": (ways, 2 * rows)}
+    wrong = [f"its {name} has shape {shapes[name]}, not {wanted[name]}" for name in shapes if shapes[name] != wanted[name]]
+    if wrong:
+        raise NotUnderstoodError("; ".join(wrong))
+    if node.attributes.get("hidden_size", hidden) != hidden:
+        raise NotUnderstoodError(f"hidden_size={node.attributes['hidden_size']}, and its weights are {shapes}")
+    return spec
+
+
+def _cell(arrays: Mapping[str, StoredArray], spec: RecurrentSpec, way: int) -> dict[str, StoredArray]:
+    """Give the arrays of one direction."""
+    found = {name: first_axis(array, way, way + 1) for name, array in arrays.items()}
+    found = {name: reshaped(array, array.shape[1:]) for name, array in found.items()}
+    if "B" in found and not spec.reset_after:
+        found["B"] = _sum_of_halves(found["B"])
+    return found
+
+
+def _sum_of_halves(biases: StoredArray) -> StoredArray:
+    """Add the two biases of a GRU that resets before the product, where both act alike."""
+    count = biases.shape[0] // 2
+
+    def fetch(first: int, size: int) -> Array:
+        one, other = biases.read().reshape(2, count)[:, first : first + size]
+        with np.errstate(invalid="ignore", over="ignore"):
+            total: Array = np.where(other == 0, one, one + other)
+        return total
+
+    return derived((count,), biases.dtype.newbyteorder("="), fetch)
+
+
+def _is_reversed(node: Node) -> bool:
+    """Tell whether the graph turns the input around, as tf2onnx does for go_backwards."""
+    maker, met = node.scope.makers.get(_input(node, "X")), set()
+    while maker is not None and maker.kind in ("Transpose", "Identity", "Cast") and maker.inputs and id(maker) not in met:
+        met.add(id(maker))
+        maker = maker.scope.makers.get(maker.inputs[0])
+    return maker is not None and maker.kind == "ReverseSequence"
+
+
+def _warnings(node: Node, arrays: Mapping[str, StoredArray]) -> Iterator[str]:
+    given = {name: _input(node, name) for name in ("initial_h", "initial_c")}
+    states = [name for name in given if given[name] and not is_zero(given[name], node.scope)]
+    if states:
+        places = [
+            f"{name} ({given[name]}{', which is stored in the file' if given[name] in node.scope.arrays else ''})"
+            for name in states
+        ]
+        yield f"the graph gives it initial states, {' and '.join(places)}: a layer starts from zeros unless it is given them."
+    if _is_reversed(node):
+        yield "the graph reverses its input before it: flip the time steps, and its output, as the graph does."
+    if _input(node, "sequence_lens"):
+        yield f"the graph gives it the lengths of the sequences ({_input(node, 'sequence_lens')}): pack or mask them."
+    for half in halves_of(arrays.values()):
+        yield f"its weights are {half}, given in float32, which holds them exactly."
+    axes = "batch, time, direction, hidden" if node.attributes.get("layout") == 1 else "time, direction, batch, hidden"
+    yield f"its outputs in the graph are ({axes}), where the layer's are joined by direction."

@@ -1,0 +1,81 @@
+"""What torch.export saves (.pt2): the storages of a state dict with JSON that says what they are, or a file of torch's within.
+
+Source: torch/export/pt2_archive/_package.py, torch/_export/serde/schema.py (`ScalarType`); before torch 2.8
+torch/export/__init__.py (`save`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from frameworks.errors import GatewiseError
+from frameworks.files.given_options import Answers
+from frameworks.files.keras.config import Config
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredLayer
+from frameworks.files.torch import zip as torch_zip
+from frameworks.files.torch.objects import Storage, Tensor, elements_of, tensor_over
+from frameworks.files.torch.tree import Named
+from frameworks.files.untrusted.archive import Archive
+from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
+from frameworks.files.untrusted.source import Source, StoredArray, damaged
+
+_CONFIG = re.compile(r"(.*/|)data/(weights|constants)/([^/]+)_\2_config\.json")
+_WITHIN = re.compile(r"(?:.*/|)(?:serialized_state_dict|data/weights/[^/]+)\.pt")
+_KINDS: Mapping[int, str] = MappingProxyType(
+    {1: "Byte", 2: "Char", 3: "Short", 4: "Int", 5: "Long", 6: "Half", 7: "Float", 8: "Double", 10: "ComplexFloat"}
+    | {11: "ComplexDouble", 12: "Bool", 13: "BFloat16"}
+)
+
+
+def recognises(source: Source) -> bool:
+    """Tell whether a zip archive is one of torch.export's."""
+    return any(_CONFIG.fullmatch(name) or _WITHIN.fullmatch(name) for name in Archive(source))
+
+
+def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:
+    """Read an archive, see `torch_zip.read`."""
+    archive = Archive(source)
+    configs = [found for found in map(_CONFIG.fullmatch, archive) if found]
+    if not configs:
+        within = next(name for name in archive if _WITHIN.fullmatch(name))
+        return torch_zip.read(archive.member(within), architecture, answers)
+    several = len({config[3] for config in configs}) > 1
+    named = Named()
+    for config in configs:
+        found = Named()
+        for name, tensor in _tensors(archive, config[0], source.name):
+            if isinstance(tensor, Tensor):
+                found.put(name, tensor)
+            else:
+                found.unread[name] = tensor
+        named.add(found.under(f"{config[3]}." if several else ""))
+
+    def elements(tensor: Tensor) -> StoredArray:
+        return elements_of(
+            tensor, archive.bytes_of(tensor.storage.key), torch_zip.order_of(archive, configs[0][1]), source.name
+        )
+
+    return torch_zip.read_named(named, elements, source.name, answers)
+
+
+def _tensors(archive: Archive, config: str, file: str) -> Iterator[tuple[str, Tensor | str]]:
+    """Yield the tensors that a part of the archive says it has, each by its name, and of any other what it is."""
+    folder = config.rpartition("/")[0]
+    try:
+        for name, said in read_json(archive.read(config, MAX_BYTES), config)["config"].items():
+            meta, key = said["tensor_meta"], f"{folder}/{said['path_name']}"
+            kind = _KINDS.get(meta["dtype"]) if meta and not said["use_pickle"] else None
+            if kind is None:
+                yield name, "an object, or a tensor of a dtype that is not known"
+                continue
+            if key not in archive:
+                raise damaged(file, f"has no storage {key[:100]!r}")
+            sizes, steps = ([one["as_int"] for one in meta[part]] for part in ("sizes", "strides"))
+            yield name, tensor_over(Storage(kind, key, 0), meta["storage_offset"]["as_int"], sizes, steps)
+    except GatewiseError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise damaged(file, f"describes its weights in {config[:100]} otherwise than torch does: {str(error)[:100]}") from error

@@ -1,0 +1,92 @@
+"""torch's own files before torch 1.6: five pickles, then each storage with its number of elements before it.
+
+The pickles are a magic number, a version, the machine, the object and the keys of its storages.
+Source: torch/serialization.py, `_legacy_save`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from frameworks.errors import InvalidValueError
+from frameworks.files.given_options import Answers
+from frameworks.files.keras.config import Config
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredLayer
+from frameworks.files.torch.objects import Pickled, Storage, Tensor, elements_of, unpickle
+from frameworks.files.torch.tree import Named, find_tensors
+from frameworks.files.torch.zip import MAX_PICKLE, named_arrays, read_named
+from frameworks.files.untrusted.derived_arrays import check_shape
+from frameworks.files.untrusted.source import Source, StoredArray, damaged
+
+_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+_VERSION = 1001
+
+
+def recognises(source: Source) -> bool:
+    """Tell whether a file begins with a pickle of the magic number, whichever protocol it is in."""
+    head = source.head(24)
+    return head[:1] == b"\x80" and _MAGIC in head
+
+
+def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+    """Read a file of torch's, see `torch_zip.read`."""
+    return read_named(*_find(source), source.name, answers)
+
+
+def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
+    """Give the arrays of a file, see `torch_zip.read_arrays`."""
+    return named_arrays(*_find(source), source.name)
+
+
+def _find(source: Source) -> tuple[Named, Callable[[Tensor], StoredArray]]:
+    *_, version, machine, root, keys = pickles = _pickles(source)
+    if version.root != _VERSION or not isinstance(machine.root, Mapping) or not isinstance(keys.root, list):
+        raise damaged(source.name, "begins as a torch file of before torch 1.6, and goes on otherwise")
+    stored = _storages(source, sum(each.end for each in pickles), keys.root, root.storages)
+    order: Literal["<", ">"] = "<" if machine.root.get("little_endian", True) else ">"
+
+    def elements(tensor: Tensor) -> StoredArray:
+        if tensor.storage.key not in stored:
+            raise damaged(source.name, f"has no storage {tensor.storage.key[:100]!r}")
+        return elements_of(tensor, stored[tensor.storage.key], order, source.name)
+
+    return find_tensors(root.root, source.name), elements
+
+
+def _pickles(source: Source) -> list[Pickled]:
+    """Read the five pickles, which are small beside the storages but for rare ones."""
+    for size in (1 << 20, MAX_PICKLE):
+        content = source.head(size)
+        try:
+            return _read_pickles(content, source.name)
+        except InvalidValueError:
+            if len(content) == source.size:
+                raise
+    raise damaged(source.name, f"has pickles of more than {MAX_PICKLE >> 20} MiB before its storages")
+
+
+def _read_pickles(content: bytes, name: str) -> list[Pickled]:
+    found: list[Pickled] = []
+    for _ in range(5):
+        found.append(unpickle(content, name))
+        content = content[found[-1].end :]
+    return found
+
+
+def _storages(source: Source, at: int, keys: list[Any], known: Mapping[str, Storage]) -> dict[str, StoredArray]:
+    """Give the bytes of each storage, (byte,), which lie in the order of the keys."""
+    found: dict[str, StoredArray] = {}
+    for key in keys:
+        if key not in known or key in found:
+            raise damaged(source.name, f"lists a storage {str(key)[:100]!r} that it does not refer to, or twice")
+        (count,) = struct.unpack("<q", source.read(at, 8))
+        check_shape(source.name, (count,))
+        size = count * known[key].dtype.itemsize
+        found[key] = source.array((size,), np.uint8, at + 8)
+        at += 8 + size
+    return found

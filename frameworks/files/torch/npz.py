@@ -1,0 +1,87 @@
+"""NumPy's .npz archives of arrays under torch's names. No pickle is read, so no array of objects is.
+
+Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from numpy.lib import format as npy
+
+from frameworks.files.given_options import Answers
+from frameworks.files.keras.config import Config
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredLayer
+from frameworks.files.torch.modules import read_modules
+from frameworks.files.untrusted.archive import Archive
+from frameworks.files.untrusted.derived_arrays import strided
+from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.files.writing.naming import DESCRIPTION
+from frameworks.files.writing.sidecar import read_described
+
+_ENDING = ".npy"
+_HEAD = 1 << 14
+_READERS: dict[tuple[int, int], Callable[..., Any]] = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+def recognises(source: Source) -> bool:
+    """Tell whether a zip archive holds arrays and nothing else."""
+    names = list(Archive(source))
+    return bool(names) and all(name.endswith(_ENDING) for name in names)
+
+
+def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+    """Read an archive.
+
+    Args:
+        source: the file.
+        architecture: Keras has one, these files none.
+        answers: what the user says of the layers.
+
+    Raises:
+        GatewiseError: for a damaged file.
+    """
+    archive = Archive(source)
+    arrays: dict[str, StoredArray] = {}
+    unread: list[OtherLayer] = []
+    for name in archive:
+        found = _array(archive, name, f"{name} in {source.name}")
+        if isinstance(found, StoredArray):
+            arrays[name.removesuffix(_ENDING)] = found
+        else:
+            warning = f"it is not read: an array of {found}, which no weights are and which is not unpickled."
+            unread.append(OtherLayer(name.removesuffix(_ENDING), warnings=(warning,)))
+    if DESCRIPTION in arrays:
+        return [*read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, answers), *unread]
+    return [*read_modules(arrays, answers), *unread]
+
+
+def _array(archive: Archive, name: str, called: str) -> StoredArray | str:
+    """Give an array, or the name of its dtype where that is of no numbers."""
+    stored = archive.bytes_of(name)
+    head = io.BytesIO(archive.head(name, _HEAD))
+    try:
+        version = npy.read_magic(head)
+        shape, by_columns, dtype = _READERS[version](head)
+    except Exception as error:  # the parser of the standard library that it calls raises whatever it likes
+        raise damaged(called, f"is no array: {str(error)[:200]}") from error
+    if dtype.kind not in "fiubc" or dtype.hasobject:
+        return str(dtype)[:100]
+    count = (stored.shape[0] - head.tell()) // dtype.itemsize
+    elements = StoredArray((max(count, 0),), dtype, stored.read_into, stored.start + head.tell())
+    sizes = tuple(int(size) for size in shape)
+    steps = _strides(sizes[::-1])[::-1] if by_columns else _strides(sizes)
+    return strided(elements, 0, sizes, steps, called)
+
+
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Give how many elements apart neighbours are in an array that lies row by row."""
+    found: list[int] = []
+    step = 1
+    for size in reversed(shape):
+        found.append(step)
+        step *= size
+    return tuple(reversed(found))

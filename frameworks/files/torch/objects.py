@@ -1,0 +1,237 @@
+"""What a pickle of torch's may hold: tensors over storages that lie elsewhere, and what is built around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+from frameworks.files.untrusted.derived_arrays import MAX_RANK, strided, widened
+from frameworks.files.untrusted.source import StoredArray, damaged
+from frameworks.files.untrusted.unpickling import Global, Record, load
+
+_DTYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "Double": "f8",
+        "Float": "f4",
+        "Half": "f2",
+        "BFloat16": "u2",
+        "Long": "i8",
+        "Int": "i4",
+        "Short": "i2",
+        "Char": "i1",
+        "Byte": "u1",
+        "Bool": "?",
+        "ComplexDouble": "c16",
+        "ComplexFloat": "c8",
+        "QInt8": "i1",
+        "QUInt8": "u1",
+        "QInt32": "i4",
+        "QUInt4x2": "u1",
+        "QUInt2x4": "u1",
+    }
+)
+"""What the elements of a storage are, by the name of its class, such as `torch.FloatStorage`."""
+
+_TYPED: Mapping[str, str] = MappingProxyType({"uint16": "u2", "uint32": "u4", "uint64": "u8"})
+"""Dtypes that have no storage class: their tensors name them."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Elements that lie elsewhere.
+
+    Args:
+        kind: "Float", "BFloat16", ...; "Untyped" for bytes.
+        key: where they lie.
+        count: how many there are.
+        offset: of the first one, in a storage that is a view of another.
+    """
+
+    kind: str
+    key: str
+    count: int
+    offset: int = 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What an element is, bfloat16 being its bits."""
+        return np.dtype(_DTYPES.get(self.kind, "u1"))
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor, of which nothing but the place is known: `dtype` where its storage has none."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: str = ""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it shows its elements more than once, as `.expand` makes it."""
+        return any(size > 1 and not step for size, step in zip(self.shape, self.strides, strict=True))
+
+    def over(self, elements: StoredArray, name: str) -> StoredArray:
+        """Give the array, `elements` being its storage's: (element,)."""
+        array = strided(elements, self.storage.offset + self.offset, self.shape, self.strides, name)
+        return widened(array, "bfloat16") if self.storage.kind == "BFloat16" else array
+
+
+Objects = Any
+"""Dictionaries, lists, tuples, numbers, texts, tensors and records within each other, as deep and as often as they like."""
+
+
+@dataclass(frozen=True)
+class Pickled:
+    """What a pickle holds: the object, the storages that it refers to by their keys, and where it ends."""
+
+    root: Objects
+    storages: Mapping[str, Storage]
+    end: int
+
+
+def unpickle(content: bytes, name: str) -> Pickled:
+    """Read a pickle of torch's, which `content` begins with.
+
+    Raises:
+        GatewiseError: for a damaged one.
+    """
+    storages: dict[str, Storage] = {}
+
+    def persistent(identity: Any) -> Any:
+        if isinstance(identity, tuple) and len(identity) == 4 and identity[0] == "module":
+            return identity[1]  # a class, and beside it its source code
+        found = _storage(identity, name)
+        storages.setdefault(found.key, found)
+        return found
+
+    root, end = load(content, name, _CALLS, persistent)
+    return Pickled(root, storages, end)
+
+
+def _storage(identity: Any, name: str) -> Storage:
+    if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage":
+        raise damaged(name, "refers to something that is no storage")
+    _, kind, key, _, count, *view = identity
+    short = kind.name.rpartition(".")[2].removesuffix("Storage") if isinstance(kind, Global) else ""
+    if (short not in _DTYPES and short != "Untyped") or not isinstance(key, str) or not _is_size(count):
+        raise damaged(name, f"has a storage of {short or 'no kind'}, which is not known")
+    offset = view[0][1] if view and isinstance(view[0], tuple) and len(view[0]) == 3 else 0
+    if not _is_size(offset):
+        raise damaged(name, "has a view of a storage from nowhere on")
+    return Storage(short, key, count, offset)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 1 << 48
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *further: Any) -> Tensor | Record:
+    if any(isinstance(each, Mapping) and any(each.get(bit) for bit in ("conj", "neg")) for each in further):
+        return Record("a tensor whose signs are turned when it is used: .resolve_conj() and .resolve_neg() make it plain")
+    if not isinstance(storage, Storage) or storage.kind == "Untyped":
+        raise ValueError("a tensor over what is no storage of a known kind")
+    return tensor_over(storage, offset, shape, strides)
+
+
+def _typed_tensor(storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any, _hooks: Any, dtype: Any, *_: Any) -> Any:
+    name = dtype.name.rpartition(".")[2] if isinstance(dtype, Global) else ""
+    if not isinstance(storage, Storage) or name not in _TYPED:
+        return Record(f"a tensor of {name}")
+    return tensor_over(storage, offset, shape, strides, _TYPED[name])
+
+
+def tensor_over(storage: Storage, offset: Any, shape: Any, strides: Any, dtype: str = "") -> Tensor:
+    """Give a tensor of what a file says of it.
+
+    Raises:
+        ValueError: for what no tensor is.
+    """
+    sizes, steps = _sizes(shape), _sizes(strides)
+    if len(sizes) != len(steps) or len(sizes) > MAX_RANK or not _is_size(offset):
+        raise ValueError("a tensor of unlike axes")
+    return Tensor(storage, offset, sizes, steps, dtype)
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, (tuple, list)) or not all(_is_size(size) for size in value):
+        raise ValueError("a tensor of a shape that is none")
+    return tuple(value)
+
+
+def _ordered(pairs: Any = ()) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for pair in pairs if isinstance(pairs, (list, tuple)) else ():
+        key, value = pair
+        if isinstance(key, str):
+            found[key] = value
+    return found
+
+
+def _first(value: Any, *_: Any) -> Any:
+    return value
+
+
+def _forgotten(*_: Any) -> None:
+    """Take a value that no array is in for none."""
+
+
+def _without_values(*_: Any) -> Record:
+    return Record("a tensor on the meta device, which has no values")
+
+
+def _subclass(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
+    known = _CALLS.get(function.name) if isinstance(function, Global) else None
+    return known(*args) if known is not None and known is not _subclass else Record("a tensor of an own class")
+
+
+_CALLS: Mapping[str, Callable[..., Any]] = {
+    "collections.OrderedDict": _ordered,
+    "collections.Counter": _first,
+    "builtins.set": _first,
+    "__builtin__.set": _first,
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _typed_tensor,
+    "torch._utils._rebuild_parameter": _first,
+    "torch._utils._rebuild_parameter_with_state": _first,
+    "torch._tensor._rebuild_from_type_v2": _subclass,
+    "torch._utils._rebuild_meta_tensor_no_storage": _without_values,
+    "torch._utils._rebuild_qtensor": lambda *_: Record("a quantised tensor"),
+    "torch.ScriptObject": lambda *_: Record("packed weights, as of a quantised module: save it before it is quantised"),
+    "torch._utils._rebuild_sparse_tensor": lambda *_: Record("a sparse tensor"),
+    "torch.device": _forgotten,
+    "numpy.core.multiarray.scalar": _forgotten,
+    "numpy._core.multiarray.scalar": _forgotten,
+    "torch.Size": lambda sizes=(): tuple(sizes),
+    "torch.jit._pickle.build_intlist": _first,
+    "torch.jit._pickle.build_doublelist": _first,
+    "torch.jit._pickle.build_boollist": _first,
+    "torch.jit._pickle.build_tensorlist": _first,
+    "torch.jit._pickle.restore_type_tag": _first,
+}
+
+
+def elements_of(tensor: Tensor, stored: StoredArray, order: Literal["<", ">"], name: str) -> StoredArray:
+    """Give the elements of a tensor's storage.
+
+    Args:
+        tensor: over the storage.
+        stored: the bytes of it: (byte,)
+        order: of the bytes in an element, "<" or ">".
+        name: what messages call the file.
+
+    Raises:
+        GatewiseError: for a storage that is shorter than the tensor's pickle says.
+    """
+    dtype = np.dtype(tensor.dtype or tensor.storage.dtype).newbyteorder(order)
+    count = stored.shape[0] // dtype.itemsize
+    if tensor.storage.kind != "Untyped" and tensor.storage.count > count:
+        raise damaged(name, f"has a storage of {count} elements that should have {tensor.storage.count}")
+    return StoredArray((count,), dtype, stored.read_into, stored.start)

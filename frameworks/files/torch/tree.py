@@ -1,0 +1,230 @@
+"""Finding the tensors in what torch saved: bare or nested state dicts, whole modules, the objects of a TorchScript archive."""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from frameworks.files.other_layers import is_plain
+from frameworks.files.torch.numpy import NumpyArray, numpy_array
+from frameworks.files.torch.objects import Objects, Tensor
+from frameworks.files.untrusted.source import damaged
+from frameworks.files.untrusted.unpickling import Record
+
+MAX_DEPTH = 64
+MAX_OBJECTS = 2_000_000
+MAX_NAME = 1000
+
+WRAPPERS = frozenset(
+    {
+        "state_dict",
+        "model",
+        "model_state_dict",
+        "model_state",
+        "model_weights",
+        "net",
+        "net_state_dict",
+        "network",
+        "module",
+        "params",
+        "parameters",
+        "weights",
+    }
+)
+"""Keys under which people save a model's state dict: they are no part of its names."""
+
+_PARALLEL = "module."
+"""What DataParallel puts before all names."""
+
+_INSERTED = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What torch.compile, FSDP and activation checkpointing put into names, wherever a module was wrapped."""
+
+_ONCE_MORE = "_flat_weights"
+"""Where a recurrent module lists its parameters again."""
+
+_SAID = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
+"""Attributes of a recurrent module that its weights do not show."""
+
+_SAID_BESIDE = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
+"""Attributes of other modules likewise; None is said, too."""
+
+_OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
+"""The classes of torch.nn."""
+
+
+@dataclass
+class Named:
+    """What was found, by name.
+
+    Args:
+        tensors: by the name that a state dict has for them.
+        said: attributes of modules that were saved whole, by the name of the module; `class` is its class, `torch` whether
+            that is torch.nn's.
+        unread: what stands where a tensor might, by name, and what it is.
+    """
+
+    tensors: dict[str, Tensor | NumpyArray] = field(default_factory=dict)
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+
+    def put(self, name: str, tensor: Tensor | NumpyArray) -> None:
+        """Take in a tensor."""
+        if isinstance(tensor, Tensor) and tensor.repeats:
+            self.unread[name] = "a tensor that repeats its elements, as .expand makes it; .clone() makes it plain"
+        else:
+            self.tensors[name] = tensor
+
+    def renamed(self, rename: Callable[[str], str]) -> Named:
+        """Give the same with other names."""
+        return Named(*({rename(f"{name}.")[:-1]: value for name, value in part.items()} for part in self._parts()))
+
+    def under(self, prefix: str) -> Named:
+        """Give the same with longer names."""
+        return Named(*({f"{prefix}{name}": value for name, value in part.items()} for part in self._parts()))
+
+    def add(self, other: Named) -> None:
+        """Take over what the other has."""
+        for own, others in zip(self._parts(), other._parts(), strict=True):
+            own.update(others)
+
+    def _parts(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        return self.tensors, self.said, self.unread
+
+
+def find_tensors(root: Objects, file: str) -> Named:
+    """Find all tensors of a pickled object, by the names that a state dict would have for them.
+
+    State dicts that lie in one file lose the usual keys above them, unless two of them would have the same names then.
+
+    Raises:
+        GatewiseError: for objects without end.
+    """
+    walk = _Walk(file)
+    groups = [(path, _shorten(named)) for path, named in walk.groups(root, ())]
+    for keep in (lambda key: key not in WRAPPERS, lambda key: True):  # noqa: ARG005  all of them
+        found = _join(groups, keep)
+        if found is not None:
+            found.unread |= walk.optimizers
+            return found
+    raise damaged(file, "has two tensors of one name")
+
+
+def _join(groups: list[tuple[tuple[str, ...], Named]], keep: Callable[[str], bool]) -> Named | None:
+    """Put groups together; None where two would give the same name."""
+    found = Named()
+    for path, named in groups:
+        longer = named.under("".join(f"{key}." for key in path if keep(key)))
+        if not found.tensors.keys().isdisjoint(longer.tensors):
+            return None
+        found.add(longer)
+    return found
+
+
+def _shorten(named: Named) -> Named:
+    shorter = named.renamed(lambda name: _INSERTED.sub("", name))
+    if len(shorter.tensors) == len(named.tensors):
+        named = shorter
+    while named.tensors and all(name.startswith(_PARALLEL) for name in named.tensors):
+        named = named.renamed(lambda name: name.removeprefix(_PARALLEL))
+    return named
+
+
+class _Walk:
+    """One walk through a pickled object, which ends however the object is knotted."""
+
+    def __init__(self, file: str) -> None:
+        self._file, self._count = file, 0
+        self._met: set[int] = set()
+        self.optimizers: dict[str, str] = {}
+
+    def groups(self, value: Objects, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Named]]:
+        """Yield what belongs together, a dictionary's own tensors or all of a module's, and the keys that lead there."""
+        named = Named()
+        if _is_module(value):
+            self._module(value, "", named, len(path))
+            yield path, named
+            return
+        if isinstance(value, Record):
+            if id(value) in self._met:  # objects refer to those that hold them
+                return
+            self._met.add(id(value))
+            named.unread |= {} if _inside(value) else {"": value.name}
+        inner: dict[str, Objects] = {}
+        for key, item in self._items(value, len(path)):
+            if isinstance(item, (Tensor, NumpyArray)):
+                named.put(key, item)
+            elif _is_optimizer(item):
+                self.optimizers[".".join((*path, key))] = "the state of an optimizer"
+            elif _inside(item):
+                inner[key] = item
+            elif isinstance(item, Record):
+                named.unread[key] = item.name
+        yield path, named
+        for key, item in inner.items():
+            yield from self.groups(item, (*path, key))
+
+    def _module(self, module: Record, prefix: str, named: Named, depth: int) -> None:
+        """Collect the tensors of a module that was saved whole, or of an object of TorchScript."""
+        state = module.state
+        if ".quantized." in module.name:
+            kind = module.name.rpartition(".")[2]
+            named.unread[prefix.removesuffix(".")] = f"a quantised {kind}: save it before it is quantised"
+            return
+        whole = isinstance(state.get("_parameters"), Mapping)
+        parts = [state.get(part) for part in ("_parameters", "_buffers", "_modules")] if whole else [state]
+        named.said[prefix.removesuffix(".")] = {
+            "class": module.name.rpartition(".")[2],
+            "torch": _OWN.fullmatch(module.name) is not None,
+            **{name: _hashable(state[name]) for name in (*_SAID, *_SAID_BESIDE) if is_plain(state.get(name))},
+            **{name: None for name in _SAID_BESIDE if state.get(name, 0) is None},
+        }
+        for part in parts:
+            for key, item in self._items(part, depth):
+                if isinstance(item, (Tensor, NumpyArray)):
+                    named.put(f"{prefix}{key}", item)
+                elif _is_module(item):
+                    self._module(item, f"{prefix}{key}.", named, depth + 1)
+                elif isinstance(item, (Mapping, list, tuple)) and key != _ONCE_MORE:
+                    for number, one in self._items(item, depth):
+                        if isinstance(one, (Tensor, NumpyArray)):
+                            named.put(f"{prefix}{key}.{number}", one)
+                elif isinstance(item, Record):
+                    named.unread[f"{prefix}{key}"] = item.name
+
+    def _items(self, value: Objects, depth: int) -> Iterator[tuple[str, Objects]]:
+        """Give what lies in an object, counted: the same list may be met as often as it likes."""
+        inside = {"tensor": value} if isinstance(value, (Tensor, NumpyArray)) else _inside(value)
+        items: Mapping[Any, Objects] = inside if isinstance(inside, Mapping) else dict(enumerate(inside))
+        self._count += 1 + len(items)
+        if depth > MAX_DEPTH or self._count > MAX_OBJECTS:
+            raise damaged(self._file, f"nests more than {MAX_DEPTH} deep, or {MAX_OBJECTS} objects")
+        for key, item in items.items():
+            found = numpy_array(item) if isinstance(item, Record) else None
+            yield str(key)[:MAX_NAME], item if found is None else found
+
+
+def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Objects, ...]:
+    """Give what lies in an object, without going through it; of an unknown class its attributes and what it was filled with."""
+    if isinstance(value, Record):
+        states = value.state if isinstance(value.state, tuple) else (value.state,)
+        attributes: Any = next((state for state in states if isinstance(state, Mapping) and state), {})
+        return ChainMap(value.items, attributes) if value.items else attributes
+    return value if isinstance(value, (Mapping, list, tuple)) else {}
+
+
+def _is_optimizer(value: Objects) -> bool:
+    inside = _inside(value)
+    return isinstance(inside, Mapping) and "state" in inside and "param_groups" in inside
+
+
+def _is_module(value: Objects) -> bool:
+    """Tell whether an object is a module that was saved whole, or one of TorchScript."""
+    state = value.state if isinstance(value, Record) else None
+    return isinstance(state, Mapping) and (isinstance(state.get("_parameters"), Mapping) or value.name.startswith("__torch__."))
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""The security boundary: every byte of a file is read, checked and bounded here."""

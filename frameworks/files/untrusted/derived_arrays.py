@@ -1,0 +1,194 @@
+"""Arrays that do not lie in a file as they are meant: strided, of half precision, computed; read when asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.files.untrusted.source import Array, Source, StoredArray, damaged, empty
+
+MAX_RANK = 32
+_LARGEST = 1 << 48
+
+
+@dataclass(frozen=True, eq=False)
+class WidenedArray(StoredArray):
+    """An array of half precision, given in float32, which holds its values exactly.
+
+    Args:
+        was: what it is in the file: "float16", "bfloat16".
+    """
+
+    was: str = ""
+
+
+def check_shape(name: str, shape: tuple[int, ...]) -> None:
+    """Refuse a shape that no array can have, or one that NumPy cannot.
+
+    Raises:
+        GatewiseError: for negative or absurd sizes.
+    """
+    if len(shape) > MAX_RANK or any(size < 0 for size in shape) or math.prod(max(size, 1) for size in shape) > _LARGEST:
+        raise damaged(name, f"has an array of shape {str(shape[:8])[:100]}")
+
+
+def plain(source: Source, shape: tuple[int, ...], dtype: npt.DTypeLike, start: int) -> StoredArray:
+    """Give an array whose elements lie row by row, of a shape that is still to be trusted.
+
+    Raises:
+        GatewiseError: for one that does not lie within the source.
+    """
+    check_shape(source.name, shape)
+    return source.array(shape, dtype, start)
+
+
+def strided(storage: StoredArray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], name: str) -> StoredArray:
+    """Give an array of some elements of a storage: in place where they lie row by row.
+
+    Args:
+        storage: (element,)
+        offset: the first element.
+        shape: of the array.
+        strides: how many elements apart the neighbours along each axis are.
+        name: what messages call it.
+
+    Raises:
+        GatewiseError: for elements that the storage does not have, or more of them than it has.
+    """
+    check_shape(name, shape)
+    count, reach = math.prod(shape), sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    if not count:
+        return replace(storage, shape=shape)
+    if offset < 0 or any(stride < 0 for stride in strides) or offset + reach >= storage.shape[0]:
+        raise damaged(name, f"takes elements from a storage of {storage.shape[0]} that are not there")
+    if count > storage.shape[0]:
+        raise damaged(
+            name, f"repeats the elements of a storage of {storage.shape[0]} to {count}, so that .clone() must make it"
+        )
+    place = storage.start + offset * storage.dtype.itemsize
+    if strides == _contiguous(shape) or count == 1:
+        return replace(storage, shape=shape, start=place)
+    elements = _Elements(storage, place)
+
+    def fetch(first: int, size: int) -> Array:
+        row = math.prod(shape[1:])
+        start, stop = first // row, -(-(first + size) // row)
+        made = np.empty((stop - start, *shape[1:]), storage.dtype)
+        elements.gather(start * strides[0], made, strides)
+        found: Array = made.reshape(-1)[first - start * row :][:size]
+        return found
+
+    found = derived(shape, storage.dtype, fetch)
+    if len(shape) != 2:
+        return found
+    return _StridedMatrix(shape, found.dtype, found.read_into, 0, elements, strides, shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class _Elements:
+    """The elements of a storage from a place on."""
+
+    storage: StoredArray
+    place: int
+
+    def gather(self, first: int, made: Array, strides: tuple[int, ...]) -> None:
+        """Fill an array from elements that are so far apart along its axes, in as few readings as skip no more than they take.
+
+        Args:
+            first: the element for the corner of `made`.
+            made: (...,)
+            strides: of elements, along each axis of `made`.
+        """
+        width, kind = self.storage.dtype.itemsize, self.storage.dtype
+        span = 1 + sum((size - 1) * stride for size, stride in zip(made.shape, strides, strict=True))
+        if span <= _SKIPPED * made.size:
+            elements = np.empty(span, kind)
+            self.storage.read_into(self.place + first * width, elements.view(np.uint8).data)
+            steps = [stride * width for stride in strides]
+            made[...] = np.lib.stride_tricks.as_strided(elements, made.shape, steps, writeable=False)
+            return
+        outer = max(range(made.ndim), key=lambda axis: strides[axis] * (made.shape[axis] > 1))
+        for index in range(made.shape[outer]):
+            within: tuple[Any, ...] = (*(slice(None),) * outer, index, ...)
+            self.gather(first + index * strides[outer], made[within], strides[:outer] + strides[outer + 1 :])
+
+
+_SKIPPED = 2
+"""How many times the bytes that are wanted may be read, where that makes one reading of many."""
+
+
+@dataclass(frozen=True, eq=False)
+class _StridedMatrix(StoredArray):
+    """A matrix whose rows do not lie one after another, from its first row on as far as it is one."""
+
+    elements: _Elements | None = None
+    strides: tuple[int, ...] = ()
+    width: int = 0
+
+    def block(self, rows: slice, columns: slice) -> Array:
+        """Read some rows and columns, whichever of them lie together."""
+        if self.elements is None or self.start or self.shape[1:] != (self.width,):  # a part of it, or in another shape
+            return super().block(rows, columns)
+        made = empty((rows.stop - rows.start, columns.stop - columns.start), self.dtype)
+        self.elements.gather(rows.start * self.strides[0] + columns.start * self.strides[1], made, self.strides)
+        return made.astype(made.dtype.newbyteorder("="), copy=False)
+
+
+def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def widened(array: StoredArray, kind: str) -> StoredArray:
+    """Give an array of half precision in float32.
+
+    Args:
+        array: of float16, or of the bits of bfloat16 as uint16.
+        kind: "float16" or "bfloat16".
+    """
+    width = array.dtype.itemsize
+
+    def fetch(first: int, size: int) -> Array:
+        halves = replace(array, shape=(size,), start=array.start + first * width).read()
+        return halves.astype(np.float32) if kind == "float16" else (halves.astype(np.uint32) << 16).view(np.float32)
+
+    found = derived(array.shape, np.float32, fetch)
+    return WidenedArray(found.shape, found.dtype, found.read_into, was=kind)
+
+
+def in_single(array: StoredArray) -> StoredArray:
+    """Give an array in float32 where it is of float16, else as it is."""
+    return widened(array, "float16") if array.dtype.name == "float16" else array
+
+
+def halves_of(arrays: Iterable[StoredArray]) -> list[str]:
+    """Name the half precisions that arrays are of, or were of in the file."""
+    return sorted({"float16", "bfloat16"} & {getattr(array, "was", "") or array.dtype.name for array in arrays})
+
+
+def derived(shape: tuple[int, ...], dtype: npt.DTypeLike, fetch: Callable[[int, int], Array]) -> StoredArray:
+    """Give an array whose elements `fetch(first, count)` gives, row by row."""
+    kind = np.dtype(dtype)
+
+    def read_into(start: int, buffer: memoryview) -> None:
+        first, skipped = divmod(start, kind.itemsize)
+        count = -(-(skipped + len(buffer)) // kind.itemsize)
+        found = np.ascontiguousarray(fetch(first, count), kind).view(np.uint8)
+        buffer[:] = found.data[skipped : skipped + len(buffer)]
+
+    return StoredArray(shape, kind, read_into)
+
+
+def first_axis(array: StoredArray, start: int, stop: int) -> StoredArray:
+    """Give rows of an array."""
+    row = math.prod(array.shape[1:]) * array.dtype.itemsize
+    return replace(array, shape=(stop - start, *array.shape[1:]), start=array.start + start * row)
+
+
+def reshaped(array: StoredArray, shape: tuple[int, ...]) -> StoredArray:
+    """Give the same elements in another shape of as many."""
+    return replace(array, shape=shape)

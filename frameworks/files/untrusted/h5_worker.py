@@ -1,0 +1,217 @@
+"""Reading of h5 files with h5py, run as a process of its own: the library can hang or grow on a damaged file.
+
+`h5_process` runs this module as a script; it imports nothing of this package. It is given an open descriptor, never a path.
+What is wrong with a file is said in the answer; whatever else ends this process its parent takes for damage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+MAX_OBJECTS, MAX_DEPTH, MAX_TEXT, BLOCK = 200_000, 64, 32 << 20, 4 << 20
+BFLOAT16 = "|V2"  # what Keras's bfloat16 is to HDF5: two bytes of no kind
+ATTRIBUTES = ("keras_version", "backend", "model_config", "layer_names", "weight_names", "name")
+
+
+class Window:
+    """A part of a file as a file object, for h5py to read from."""
+
+    def __init__(self, descriptor: int, start: int, size: int) -> None:
+        """Stand at the beginning."""
+        self.descriptor, self.start, self.size, self.at = descriptor, start, size, 0
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer, as far as there are bytes."""
+        wanted = min(len(buffer), max(self.size - self.at, 0))
+        count = os.preadv(self.descriptor, [memoryview(buffer)[:wanted]], self.start + self.at)
+        self.at += count
+        return count
+
+    def read(self, size: int) -> bytes:
+        """Read bytes, as far as there are any."""
+        buffer = bytearray(size)
+        return bytes(buffer[: self.readinto(memoryview(buffer))])
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to an offset."""
+        self.at = offset + (0, self.at, self.size)[whence]
+        return self.at
+
+    def tell(self) -> int:
+        """Give the offset."""
+        return self.at
+
+    def flush(self) -> None:
+        """Do nothing: it is only read."""
+
+
+class RefusalError(Exception):
+    """What is wrong with the file, as the second half of a message."""
+
+
+def limit(memory: int, seconds: int) -> None:
+    """Bound this process, where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def describe(file: Any) -> dict[str, Any]:
+    """Give every group's attributes that are of use, and of every dataset where its elements lie."""
+    found: dict[str, Any] = {"groups": {}, "datasets": {}, "odd": {}}
+    text = 0
+    for count, (path, thing) in enumerate(walk(file)):
+        text += len(path)
+        if count > MAX_OBJECTS or text > MAX_TEXT:
+            raise RefusalError(
+                f"has more than {MAX_OBJECTS} objects, or more than {MAX_TEXT >> 20} MiB of names and attributes"
+            )
+        if isinstance(thing, str):
+            found["odd"][path] = thing
+        elif hasattr(thing, "shape"):
+            try:
+                found["datasets"][path] = dataset(thing)
+            except RefusalError as refusal:
+                found["odd"][path] = str(refusal)
+        else:
+            found["groups"][path] = dict(attributes(thing))
+            text += len(repr(found["groups"][path]))
+    return found
+
+
+def walk(file: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each path with its group or dataset, or with why it is not followed; hard links alone, each group once."""
+    import h5py
+
+    seen = set()
+    waiting = [("", file["/"], 0)]
+    while waiting:
+        path, group, depth = waiting.pop()
+        place = h5py.h5o.get_info(group.id).addr
+        if place in seen:
+            yield path, "a group that stands elsewhere too"
+            continue
+        seen.add(place)
+        if depth > MAX_DEPTH:
+            raise RefusalError(f"nests groups more than {MAX_DEPTH} deep")
+        yield path, group
+        for name in group:
+            below = f"{path}/{name}" if path else name
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                yield below, f"a link out of the tree ({type(link).__name__}), which is not followed"
+                continue
+            thing = group[name]
+            if isinstance(thing, h5py.Group):
+                waiting.append((below, thing, depth + 1))
+            elif isinstance(thing, h5py.Dataset):
+                yield below, thing
+            else:
+                yield below, "neither group nor dataset"
+
+
+def dataset(thing: Any) -> dict[str, Any]:
+    """Give shape and dtype, and the offset of the elements where they lie as they are."""
+    import h5py
+
+    created = thing.id.get_create_plist()
+    if thing.external or created.get_layout() == h5py.h5d.VIRTUAL:
+        raise RefusalError("an array in another file, which is not followed")
+    opaque = thing.dtype.str == BFLOAT16
+    if not opaque and (thing.dtype.kind not in "fiub" or thing.dtype.names or thing.dtype.subdtype):
+        raise RefusalError(f"an array of {thing.dtype}")
+    plain = created.get_layout() == h5py.h5d.CONTIGUOUS and created.get_nfilters() == 0
+    offset = thing.id.get_offset() if plain else None
+    if thing.shape is None:
+        raise RefusalError("an array without a shape")
+    return {
+        "shape": [int(size) for size in thing.shape],
+        "dtype": thing.dtype.str,
+        "offset": None if offset is None else int(offset),
+    }
+
+
+def attributes(group: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of use: texts and lists of texts, those joined that HDF5 made Keras cut into pieces."""
+    for name in ATTRIBUTES:
+        if name in group.attrs:
+            yield name, texts(group.attrs[name])
+        elif f"{name}0" in group.attrs:
+            pieces: list[Any] = []
+            while f"{name}{len(pieces)}" in group.attrs:
+                pieces.append(texts(group.attrs[f"{name}{len(pieces)}"]))
+            yield name, [text for piece in pieces for text in piece]
+
+
+def texts(value: Any) -> Any:
+    """Give a text or a list of texts."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return str(value)
+    return [texts(item) for item in value.ravel().tolist()] if hasattr(value, "ravel") else []
+
+
+def copy_out(thing: Any, descriptor: int, ratio: int) -> None:
+    """Write a dataset's elements row by row into a file, in blocks."""
+    import numpy as np
+
+    if thing.nbytes > ratio * (thing.id.get_storage_size() + 4096):
+        raise RefusalError(f"says that {thing.id.get_storage_size()} bytes hold {thing.nbytes}")
+    with os.fdopen(os.dup(descriptor), "wb") as out:
+        if thing.ndim == 0:
+            out.write(np.asarray(thing[()]).tobytes())
+            return
+        rows = max(1, BLOCK // max(thing.nbytes // max(thing.shape[0], 1), 1))
+        for start in range(0, thing.shape[0], rows):
+            out.write(np.ascontiguousarray(thing[start : start + rows]).tobytes())
+
+
+def main(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer one request: `describe`, or `copy` of one dataset to a descriptor."""
+    try:
+        import h5py
+    except ImportError as error:
+        return {"missing": str(error)}
+    window = Window(request["file"], request["start"], request["size"])
+    try:
+        with h5py.File(window, "r") as file:
+            if "copy" not in request:
+                return describe(file)
+            thing = file[request["copy"]]
+            dataset(thing)
+            copy_out(thing, request["out"], request["ratio"])
+            return {}
+    except RefusalError as refusal:
+        return {"refused": str(refusal)}
+    except Exception as error:  # noqa: BLE001  whatever a damaged file makes the library raise
+        return {"refused": f"cannot be read: {error}"}
+
+
+def receive(channel: socket.socket) -> dict[str, Any]:
+    """Wait for a request and the open files that it is about; give an empty one where the parent has none."""
+    text, descriptors, *_ = socket.recv_fds(channel, 1 << 16, 2)
+    while more := channel.recv(1 << 16):
+        text += more
+    return {**json.loads(text), **dict(zip(("file", "out"), descriptors, strict=False))} if text else {}
+
+
+if __name__ == "__main__":
+    limit(memory=int(sys.argv[2]), seconds=int(sys.argv[1]))
+    with suppress(ImportError):  # which the answer will tell
+        import_module("h5py")
+    if request := receive(socket.socket(fileno=sys.stdin.fileno())):
+        sys.stdout.write(json.dumps(main(request)))
+        sys.stdout.flush()
+    os._exit(0)  # a damaged file can crash the library's own end

@@ -1,0 +1,198 @@
+"""Arrays on their way from one file into another: made block by block, so that memory stays small however large they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frameworks.copying import fill
+from frameworks.files.stored import StoredCell
+from frameworks.files.untrusted.source import StoredArray, empty
+from frameworks.layouts import Layout, Stored, axis_sizes
+from frameworks.transpose import copy_arrays
+from frameworks.weights import DirectionWeights
+
+Array = npt.NDArray[Any]
+Box = Mapping[str, slice]
+"""A part of an array: the range of each axis that is not taken whole."""
+
+BLOCK = 16 << 20
+"""Bytes of a block at most, but for single rows that have more."""
+
+_BIASES = ("bias", "recurrent_bias")
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """An array to be written.
+
+    Args:
+        shape: of the array.
+        dtype: of the array, little-endian.
+        blocks: gives its elements in contiguous arrays of whole rows; each time it is called anew.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    blocks: Callable[[], Iterator[Array]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def ahead(blocks: Iterator[Array]) -> Iterator[Array]:
+    """Give the same blocks, each being made by another thread while the one before is written."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = maker.submit(next, blocks, None)
+            yield block
+            del block
+
+
+def unchanged(array: StoredArray) -> Tensor:
+    """Give an array as it is."""
+    return reshaped(array, array.shape)
+
+
+def reshaped(array: StoredArray, shape: tuple[int, ...]) -> Tensor:
+    """Give the elements of an array as they lie, under another shape."""
+
+    def blocks() -> Iterator[Array]:
+        rows, *inner = shape or (1,)
+        nbytes = math.prod(inner) * array.dtype.itemsize
+        for part in _ranges(rows if nbytes else 0, nbytes):
+            yield replace(array, shape=(part.stop - part.start, *inner), start=array.start + part.start * nbytes).read()
+
+    return _tensor(shape, array.dtype, blocks)
+
+
+def transposed(array: StoredArray, axes: tuple[int, ...]) -> Tensor:
+    """Give an array with its axes in another order; a large matrix is read in blocks of columns."""
+
+    def blocks() -> Iterator[Array]:
+        if array.nbytes <= BLOCK or len(axes) != 2:
+            yield np.ascontiguousarray(array.read().transpose(axes))
+            return
+        rows, columns = array.shape
+        for part in _ranges(columns, rows * array.dtype.itemsize):
+            block = empty((part.stop - part.start, rows), array.dtype.newbyteorder("="))
+            copy_arrays([(block, array.block(slice(0, rows), part).T)])
+            yield block
+
+    if axes == tuple(range(len(axes))):
+        return unchanged(array)
+    return _tensor(tuple(array.shape[axis] for axis in axes), array.dtype, blocks)
+
+
+def cell_tensors(cell: StoredCell, target: Layout) -> dict[str, Tensor]:
+    """Give the arrays of a cell as another layout has them, by their names there; those of the same layout as they are."""
+    if cell.layout is target:
+        return {name: unchanged(array) for name, array in cell.arrays.items()}
+    found: dict[str, Tensor] = {}
+    for part, stored in target.parts(cell.spec).items():
+        if stored.name in found:
+            continue
+        make = _biases if part in _BIASES else _kernel
+        found[stored.name] = make(cell, target, part, stored)
+    return found
+
+
+def _biases(cell: StoredCell, target: Layout, part: str, stored: Stored) -> Tensor:  # noqa: ARG001  as _kernel
+    shape, dtype = stored.shape(axis_sizes(cell.spec, 0)), np.dtype(cell.spec.dtype)
+
+    def blocks() -> Iterator[Array]:
+        names = {each.name for name, each in cell.layout.parts(cell.spec).items() if name in _BIASES}
+        arrays = {name: array.read() for name, array in cell.arrays.items() if name in names}
+        views = cell.layout.views(arrays, cell.spec, 0)
+        made: Array = np.empty(shape, dtype)
+        absent = np.empty((0, 0, 0), dtype)
+        fill(
+            {stored.name: made},
+            target,
+            cell.spec,
+            0,
+            DirectionWeights(cell.layout.gates[cell.spec.cell], absent, absent, **views),
+        )
+        yield made
+
+    return _tensor(shape, dtype, blocks)
+
+
+def _kernel(cell: StoredCell, target: Layout, part: str, stored: Stored) -> Tensor:
+    spec, sizes = cell.spec, axis_sizes(cell.spec, 0)
+    shape, dtype = stored.shape(sizes), np.dtype(spec.dtype)
+    gates = target.gates[spec.cell]
+
+    def blocks() -> Iterator[Array]:
+        for box in _boxes(stored, sizes, dtype.itemsize):
+            made = empty(stored.shape(_within(sizes, box)), dtype)
+            views = stored.view(made, part, _within(sizes, box))
+            wanted = gates[box.get("gate", slice(None))]
+            copy_arrays(list(zip(views, _read_gates(cell, part, box, wanted), strict=True)))
+            yield made
+
+    return _tensor(shape, dtype, blocks)
+
+
+def _read_gates(cell: StoredCell, part: str, box: Box, wanted: tuple[str, ...]) -> list[Array]:
+    """Read (input, hidden) of each wanted gate of a kernel, within the ranges of the box."""
+    stored, spec = cell.layout.parts(cell.spec)[part], cell.spec
+    array, gates, sizes = cell.arrays[stored.name], cell.layout.gates[cell.spec.cell], axis_sizes(cell.spec, 0)
+    if stored.refolded:
+        whole = cell.layout.views({stored.name: array.read()}, spec, 0)[part]
+        along = slice(None), *(box.get(axis, slice(None)) for axis in (_rows_of(part), "hidden"))
+        return [whole[along][gates.index(gate)] for gate in wanted]
+    if "gate" not in box and any(group[-1] in box for group in stored.groups if len(group) == 2):
+        # A part of every gate's block is not one range.
+        return [one for gate in wanted for one in _read_gates(cell, part, {**box, "gate": slice(0, 1)}, (gate,))]
+    if "gate" in box:
+        at = gates.index(wanted[0])
+        box, gates = {**box, "gate": slice(at, at + 1)}, wanted
+    found = stored.view(array.block(*(_range(group, sizes, box) for group in stored.groups)), part, _within(sizes, box))
+    return [found[gates.index(gate)] for gate in wanted]
+
+
+def _rows_of(part: str) -> str:
+    return "input" if part == "kernel" else "from"
+
+
+def _range(group: tuple[str, ...], sizes: Mapping[str, int], box: Box) -> slice:
+    """Give the range along an axis that fuses a gate with another axis, or is one."""
+    inner = box.get(group[-1], slice(0, sizes[group[-1]]))
+    outer = box.get(group[0], slice(0, sizes[group[0]])) if len(group) == 2 else slice(0, 1)
+    return slice(outer.start * sizes[group[-1]] + inner.start, (outer.stop - 1) * sizes[group[-1]] + inner.stop)
+
+
+def _within(sizes: Mapping[str, int], box: Box) -> dict[str, int]:
+    return {**sizes, **{axis: part.stop - part.start for axis, part in box.items()}}
+
+
+def _boxes(stored: Stored, sizes: Mapping[str, int], itemsize: int) -> Iterator[Box]:
+    """Cut an array along its first axis: whole where it is small, else no more than one gate at a time where it fuses them."""
+    first, row = stored.groups[0], stored.shape(sizes)[1] * itemsize
+    if stored.shape(sizes)[0] * row <= BLOCK:
+        yield {}
+        return
+    for gate in range(sizes["gate"]) if "gate" in first else [None]:
+        for part in _ranges(sizes[first[-1]], row):
+            yield {first[-1]: part} | ({} if gate is None else {"gate": slice(gate, gate + 1)})
+
+
+def _ranges(count: int, nbytes: int) -> Iterator[slice]:
+    """Cut a count of rows of so many bytes."""
+    step = max(BLOCK // nbytes, 1)
+    for first in range(0, count, step):
+        yield slice(first, min(first + step, count))
+
+
+def _tensor(shape: tuple[int, ...], dtype: np.dtype[Any], blocks: Callable[[], Iterator[Array]]) -> Tensor:
+    return Tensor(shape, dtype.newbyteorder("<"), blocks)

@@ -1,0 +1,161 @@
+"""Layers as Keras has them: which of Keras's layers each becomes, and where its variables lie in a file.
+
+Source: keras/src/saving/saving_lib.py (`_save_state`, `_save_container_state`): a model's layers by class and number in its
+list `layers`, variables by number in a group `vars`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from frameworks.counterparts import LAYER_NAMES
+from frameworks.errors import NoCounterpartError
+from frameworks.files.keras.config import numbered, snake
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.untrusted.derived_arrays import MAX_RANK
+from frameworks.files.untrusted.source import StoredArray
+from frameworks.files.writing.blocks import Tensor, cell_tensors, reshaped, transposed, unchanged
+from frameworks.files.writing.naming import MODULES, keras_kind
+from frameworks.layouts import KERAS
+from frameworks.options import KerasOptions
+
+_NUMBERED = re.compile(r"((.+/)?vars/)?\d+")
+"""The name of an array that a file keeps by number, in a layer of a class that is not known here."""
+
+_WHOLE = KerasOptions(return_sequences=True, return_state=True)
+
+
+def as_keras(layer: StoredLayer) -> list[StoredLayer]:
+    """Give the layers of Keras that a stored one is: several for torch's of several layers.
+
+    Raises:
+        NoCounterpartError: for what no layer of Keras holds.
+    """
+    if layer.arguments.get("proj_size"):
+        raise NoCounterpartError.because(
+            f"proj_size of {layer.name}",
+            must="be 0 to fit Keras's own LSTM",
+            but=f"is {layer.arguments['proj_size']!r}: no layer of Keras projects its hidden state",
+            remedy="Write it in torch's layout.",
+        )
+    options = layer.options or _WHOLE
+    if options.nesting == "cells" or (options.nesting == "layers" and len(layer.cells) == 1):
+        own = layer.class_name if layer.origin == "keras" else ""  # torch's RNN is not Keras's
+        return [replace(layer, origin="keras", options=options, class_name=own)]
+    last = options if options.nesting == "layers" else _WHOLE
+    below = replace(last, return_sequences=True, return_state=options.nesting != "layers")
+    count = len(layer.cells)
+    return [
+        replace(
+            layer,
+            name=layer.name if count == 1 else f"{layer.name}_l{index}",
+            origin="keras",
+            class_name="",
+            cells=(cells,),
+            options=last if index == count - 1 else below,
+            arguments=MappingProxyType({}),
+        )
+        for index, cells in enumerate(layer.cells)
+    ]
+
+
+def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
+    """Give the arrays of a layer that is not recurrent in Keras's order and by its names; None where they are not known."""
+    kind = keras_kind(layer.kind)
+    if not layer.known or not kind or not layer.stored or not MODULES[kind].holds(layer.stored):
+        return None
+    found: dict[str, Tensor] = {}
+    for name, (there, axes) in MODULES[kind].arrays.items():
+        if kind == "PReLU":
+            found[name] = _slopes(layer, next(iter(layer.stored.values())))
+        elif name in layer.stored:
+            found[name] = unchanged(layer.stored[name])
+        elif there in layer.stored:
+            found[name] = _turned_back(layer.stored[there], axes)
+    return found if len(found) == len([name for name in layer.stored if name != "num_batches_tracked"]) else None
+
+
+def config_in_keras(layer: OtherLayer) -> Mapping[str, Any]:
+    """Give the arguments that a file says Keras's layer has; those that a file in torch's layout keeps of it, too."""
+    said: Any = layer.config
+    for key in ("keras", "config") if "keras" in said else ():
+        said = said.get(key) if isinstance(said, Mapping) else None
+    return said if isinstance(said, Mapping) else {}
+
+
+def _slopes(layer: OtherLayer, array: StoredArray) -> Tensor:
+    """Give the slopes of a PReLU with the axes that it shares them along, which torch's have not."""
+    shared = config_in_keras(layer).get("shared_axes")
+    axes = max((axis for axis in shared if isinstance(axis, int)), default=0) if isinstance(shared, list) else 0
+    if len(array.shape) != 1:
+        return unchanged(array)
+    missing = min(axes, MAX_RANK - 1) - (array.shape == (1,))
+    return reshaped(array, (1,) * missing + array.shape)
+
+
+def _turned_back(array: StoredArray, axes: tuple[int, ...]) -> Tensor:
+    return transposed(array, tuple(axes.index(axis) for axis in range(len(axes)))) if axes else unchanged(array)
+
+
+def variables_beside(layer: OtherLayer) -> dict[str, Mapping[str, Tensor]]:
+    """Give the variables of a layer that is not recurrent, by where they lie in it; nothing where that is not known."""
+    known = keras_arrays(layer)
+    if known:
+        return {"": known}
+    if not layer.place or any(not _NUMBERED.fullmatch(name) for name in layer.stored):
+        return {}
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, array in layer.stored.items():  # as Keras wrote them, whatever they mean
+        within, _, number = name.rpartition("/")
+        groups.setdefault(within.removesuffix("vars").rstrip("/"), {})[number] = unchanged(array)
+    return dict(groups)
+
+
+class Placing:
+    """Where the layers of a model lie: where the model that they are all from has them, or else one after the other."""
+
+    def __init__(self, layers: list[StoredLayer | OtherLayer]) -> None:
+        """See whether all layers that can be written have a place of their own."""
+        places = [layer.place for layer in layers if isinstance(layer, StoredLayer) or variables_beside(layer)]
+        self._own = all(places) and len(set(places)) == len(places)
+        self._counts = Counter[str]()
+
+    def of(self, layer: StoredLayer | OtherLayer, kind: str, within: str = "") -> str:
+        """Give the place of the next layer, which is of a class, or lies within a layer of it."""
+        if self._own:
+            return layer.place
+        number = self._counts[snake(kind)]
+        self._counts[snake(kind)] += 1
+        return f"layers/{numbered(kind, number)}{within}"
+
+
+def cell_places(layer: StoredLayer) -> Iterator[tuple[str, StoredCell]]:
+    """Yield the place of each cell's variables within one layer of Keras, and the cell."""
+    stacked = layer.options is not None and layer.options.nesting == "cells"
+    for direction in range(len(layer.cells[0])):
+        way = f"{('forward', 'backward')[direction]}_layer/" if len(layer.cells[0]) == 2 else ""
+        counts: dict[str, int] = {}
+        for row in layer.cells:
+            name = f"{LAYER_NAMES['keras'][row[direction].spec.cell]}Cell"
+            number = counts[name] = counts.get(name, -1) + 1
+            within = f"cell/cells/{numbered(name, number)}" if stacked else "cell"
+            yield f"{way}{within}", row[direction]
+
+
+def class_in_keras(layer: StoredLayer) -> str:
+    """Give Keras's class of one layer, whatever subclass the file had."""
+    if len(layer.cells[0]) == 2:
+        return "Bidirectional"
+    stacked = layer.options is not None and layer.options.nesting == "cells"
+    return "RNN" if stacked or layer.class_name == "RNN" else LAYER_NAMES["keras"][layer.cells[0][0].spec.cell]
+
+
+def cell_variables(cell: StoredCell) -> Mapping[str, Tensor]:
+    """Give a cell's variables in Keras's order."""
+    return cell_tensors(cell, KERAS)

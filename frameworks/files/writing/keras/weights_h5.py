@@ -1,0 +1,100 @@
+"""The .weights.h5 format of Keras 3: what `load_weights` reads into a model of these layers in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import h5py
+
+from frameworks.files.given_options import KERAS_FLAGS, SPEC_OPTIONS
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredLayer
+from frameworks.files.writing.blocks import Tensor
+from frameworks.files.writing.keras.layout import (
+    Placing,
+    as_keras,
+    cell_places,
+    cell_variables,
+    class_in_keras,
+    variables_beside,
+)
+from frameworks.files.writing.naming import keras_kind
+from frameworks.files.writing.outcome import Layer, Written
+from frameworks.options import KerasOptions
+from frameworks.spec import RecurrentSpec
+
+Groups = dict[str, tuple[str, Mapping[str, Tensor]]]
+"""By place, the name of what lies there and its variables."""
+
+
+def write(path: Path, layers: list[Layer]) -> list[Written]:
+    """Write the variables of all layers that Keras has.
+
+    Raises:
+        NoCounterpartError: for a recurrent layer that Keras has not.
+    """
+    placing, written = Placing(layers), []
+    groups: Groups = {}
+    for layer in layers:
+        if isinstance(layer, StoredLayer):
+            for one in as_keras(layer):
+                place = placing.of(one, class_in_keras(one))
+                groups[place] = (one.name, {})
+                groups |= {f"{place}/{way}": ("", cell_variables(cell)) for way, cell in cell_places(one)}
+                written.append(Written(layer.name, layer.class_name, class_in_keras(one), place, tuple(_beware(layer, one))))
+        else:
+            found = variables_beside(layer)
+            place = _place_beside(layer, placing) if found else ""
+            groups |= {f"{place}/{within}".rstrip("/"): ("" if within else layer.name, each) for within, each in found.items()}
+            written.append(tell_beside(layer, place))
+    # It is locked already, by us.
+    with h5py.File(path, "w", locking=False) as file:
+        for place, (name, variables) in groups.items():
+            group = file.create_group(f"{place}/vars")
+            if name:
+                group.attrs["name"] = name
+            for number, tensor in enumerate(variables.values()):
+                _write_variable(group, str(number), tensor)
+    return written
+
+
+def _place_beside(layer: OtherLayer, placing: Placing) -> str:
+    if layer.wrappers:
+        return placing.of(layer, layer.wrappers[0], "/layer")
+    return placing.of(layer, keras_kind(layer.kind) or layer.kind or "Layer")
+
+
+def tell_beside(layer: OtherLayer, place: str) -> Written:
+    """Tell what became of a layer that is not recurrent."""
+    if not place:
+        why = "it has no arrays" if not layer.stored else "what its arrays mean to Keras is not known"
+        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {why}",))
+    return Written(layer.name, layer.kind, " of ".join([*layer.wrappers, keras_kind(layer.kind) or layer.kind]), place)
+
+
+def _write_variable(group: h5py.Group, name: str, tensor: Tensor) -> None:
+    variable = group.create_dataset(name, tensor.shape, tensor.dtype)
+    done = 0
+    for block in tensor.blocks():
+        # Blocks hold whole rows, a block of less being all of an array without rows.
+        if not tensor.shape:
+            variable[()] = block.reshape(())
+            return
+        rows = block.reshape(-1, *tensor.shape[1:])
+        variable[done : done + len(rows)] = rows
+        done += len(rows)
+
+
+def _beware(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
+    """Say what the file does not hold of a layer and load_weights thus takes from the model."""
+    spec, options = one.cells[0][0].spec, one.options or KerasOptions()
+    plain = RecurrentSpec(spec.cell, spec.input_size, spec.hidden_size)
+    told = [(name, getattr(spec, name), getattr(plain, name)) for name in SPEC_OPTIONS]
+    if layer.origin == "keras":
+        told += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
+    said = [f"{name}={value!r}" for name, value, default in told if value != default]
+    if said:
+        yield f"weights alone: the model's own layer has to say {', '.join(said)}"
+    if layer.origin == "pytorch" and spec.cell != "gru" and spec.bias:
+        yield "its two biases are in the file as their sum"

@@ -1,0 +1,95 @@
+"""What is to be written of which layer, and what is told of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from frameworks import registry
+from frameworks.adapter import Adapter
+from frameworks.copying import fill
+from frameworks.errors import InvalidTypeError
+from frameworks.files.checkpoint import Checkpoint
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.untrusted.source import in_memory
+from frameworks.layouts import PYTORCH
+
+Layer = StoredLayer | OtherLayer
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a layer.
+
+    Args:
+        name: of the layer.
+        kind: what it was.
+        becomes: what it is in the file; "" where it is not in it.
+        place: what the names of its arrays begin with in the file.
+        beware: what the file does not hold of it, or what else to know.
+    """
+
+    name: str
+    kind: str
+    becomes: str
+    place: str = ""
+    beware: tuple[str, ...] = ()
+
+
+def layers_of(given: Mapping[str, Any]) -> list[Layer]:
+    """Give what is to be written, by the names under which it was given; of a checkpoint also the layers beside.
+
+    Raises:
+        GatewiseError: for what is no recurrent layer, and for what `adapt` refuses.
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidTypeError.because(
+            "layers", must="be a mapping from name to layer", but=f"is {type(given).__name__}", remedy="Write {'lstm': layer}."
+        )
+    whole = isinstance(given, Checkpoint)
+    beside = given.others if isinstance(given, Checkpoint) else {}
+    return [_named(name, layer, whole=whole) for name, layer in (*given.items(), *beside.items())]
+
+
+def _named(name: str, layer: Any, *, whole: bool) -> Layer:
+    if isinstance(layer, (StoredLayer, OtherLayer)):
+        # Some layers of a model are a model of their own, in which they have other places.
+        return replace(layer, name=name, place=layer.place if whole else "")
+    return _held(name, registry.adapt(layer))
+
+
+def _held(name: str, adapter: Adapter) -> StoredLayer:
+    """Take a live layer as one whose file is the memory, copied once."""
+    spec = adapter.spec
+    cells = tuple(
+        tuple(_held_cell(adapter, layer, direction) for direction in range(spec.num_directions))
+        for layer in range(spec.num_layers)
+    )
+    return StoredLayer(
+        name=name,
+        origin="pytorch" if adapter.options is None else "keras",
+        class_name=type(adapter.native).__name__,
+        cells=cells,
+        options=adapter.options,
+        arguments=MappingProxyType(_arguments(adapter)),
+    )
+
+
+def _arguments(adapter: Adapter) -> dict[str, Any]:
+    order = getattr(adapter.native, "batch_first", None)
+    said = {"batch_first": order if adapter.options is None else None, "dropout": adapter.dropout or None}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _held_cell(adapter: Adapter, layer: int, direction: int) -> StoredCell:
+    spec = adapter.spec
+    one = replace(spec, input_size=spec.layer_input_size(layer), num_layers=1, bidirectional=False)
+    arrays = {name: np.empty(shape, spec.dtype) for name, shape in PYTORCH.shapes(one, 0).items()}
+    fill(arrays, PYTORCH, one, 0, adapter.read(layer, direction))
+    rates = {} if adapter.options is None else {n: getattr(adapter.options, n) for n in ("dropout", "recurrent_dropout")}
+    return StoredCell(one, PYTORCH, MappingProxyType({name: in_memory(array) for name, array in arrays.items()}), **rates)

@@ -1,0 +1,1 @@
+"""Files in torch's layout: what they hold, one module a format."""

@@ -1,0 +1,46 @@
+"""The .safetensors format: a header of JSON, then the arrays one after another.
+
+Source: https://github.com/huggingface/safetensors, "Format".
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+from frameworks.errors import InvalidTypeError
+from frameworks.files.writing.blocks import ahead
+from frameworks.files.writing.naming import DESCRIPTION
+from frameworks.files.writing.outcome import Layer, Written
+from frameworks.files.writing.torch.layout import lay_out
+
+DTYPES = {
+    **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
+    **{f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
+    "bool": "BOOL",
+}
+
+
+def write(path: Path, layers: list[Layer]) -> list[Written]:
+    """Write layers under torch's names."""
+    laid = lay_out(layers)
+    # Wide ones first, so that every array is aligned.
+    tensors = dict(sorted(laid.tensors.items(), key=lambda item: -item[1].dtype.itemsize))
+    header: dict[str, object] = {"__metadata__": {"format": "pt", DESCRIPTION: laid.description}}
+    end = 0
+    for name, tensor in tensors.items():
+        begin, end = end, end + tensor.nbytes
+        if tensor.dtype.name not in DTYPES:
+            raise InvalidTypeError.because(
+                name, must="have a dtype that the format has", but=f"has {tensor.dtype}", remedy="Leave the layer out."
+            )
+        header[name] = {"dtype": DTYPES[tensor.dtype.name], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for block in ahead(block for tensor in tensors.values() for block in tensor.blocks()):
+            file.write(block.data)
+    return laid.written

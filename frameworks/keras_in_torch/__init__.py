@@ -1,0 +1,1 @@
+"""Keras's behaviour, written in torch: layers, optimizers, losses, initial weights."""

@@ -1,0 +1,161 @@
+"""What is given to Keras's layers in torch: arguments, inputs and states, checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+from frameworks.spec import CellName
+
+if TYPE_CHECKING:
+    from frameworks.keras_in_torch.layers.cells import Cell
+
+Tensor = torch.Tensor
+
+PENALTIES = (
+    *(f"{part}_{kind}" for kind in ("regularizer", "constraint") for part in ("kernel", "recurrent", "bias")),
+    "activity_regularizer",
+)
+"""Arguments of Keras's that act on training alone, and that torch leaves to the training loop."""
+
+_COMMON: Mapping[str, Any] = MappingProxyType(
+    {
+        "use_bias": True,
+        "kernel_initializer": "glorot_uniform",
+        "recurrent_initializer": "orthogonal",
+        "bias_initializer": "zeros",
+        "dropout": 0.0,
+        "recurrent_dropout": 0.0,
+        "seed": None,
+        "name": None,
+        "dtype": None,
+        "trainable": True,
+        **dict.fromkeys(PENALTIES),
+    }
+)
+_GATED: Mapping[str, Any] = MappingProxyType({"recurrent_activation": "sigmoid", "implementation": 2})
+CELL_ARGUMENTS: Mapping[CellName, Mapping[str, Any]] = MappingProxyType(
+    {
+        "rnn": _COMMON,
+        "lstm": MappingProxyType({**_COMMON, **_GATED, "unit_forget_bias": True}),
+        "gru": MappingProxyType({**_COMMON, **_GATED, "reset_after": True}),
+    }
+)
+"""The keyword arguments of each cell of Keras, with Keras's defaults."""
+
+
+def complete_arguments(kind: CellName, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in Keras's defaults.
+
+    Raises:
+        GatewiseError: for an argument that the cell does not have, or one that belongs to the training loop.
+    """
+    known = CELL_ARGUMENTS[kind]
+    for name, value in given.items():
+        if name not in known:
+            raise InvalidTypeError.because(
+                f"the arguments of Keras's {kind} cell",
+                must=f"be among units, activation, {', '.join(known)}",
+                but=f"hold {name}={value!r}",
+                remedy="Leave it out.",
+            )
+        if name in PENALTIES and value is not None:
+            raise InvalidValueError.because(
+                name,
+                must="be None",
+                but=f"is {value!r}: torch leaves it to the training loop",
+                remedy="Add a regulariser's penalty to the loss, and apply a constraint after each optimizer step.",
+            )
+    return {**known, **given}
+
+
+def check_count(name: str, value: Any) -> None:
+    """Refuse what is no number of units or features."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidValueError.because(name, must="be a whole number from 1", but=f"is {value!r}", remedy="Give a size.")
+
+
+def check_inputs(inputs: Any, axes: tuple[str, ...], input_size: int | None) -> None:
+    """Refuse inputs of another kind, rank or feature size, and those without a time step.
+
+    Args:
+        inputs: a torch tensor with these axes.
+        axes: by name, the input last.
+        input_size: features; None where any will do.
+    """
+    if not isinstance(inputs, torch.Tensor):
+        raise InvalidTypeError.because(
+            "inputs",
+            must="be a torch tensor",
+            but=f"are a {type(inputs).__name__}",
+            remedy="Convert them with torch.as_tensor.",
+        )
+    if inputs.ndim != len(axes) or (input_size is not None and inputs.shape[-1] != input_size):
+        raise InvalidValueError.because(
+            "inputs",
+            must=f"have shape ({', '.join([*axes[:-1], str(input_size or axes[-1])])})",
+            but=f"have {tuple(inputs.shape)}",
+            remedy="Keras's layers take the batch first and the features last.",
+        )
+    if "time" in axes and inputs.shape[1] == 0:
+        raise InvalidValueError.because(
+            "inputs",
+            must="hold at least one time step",
+            but=f"have shape {tuple(inputs.shape)}",
+            remedy="Leave empty sequences out, as Keras asks for too.",
+        )
+
+
+def check_states(subject: str, given: Any, cell: Cell, x: Tensor) -> tuple[Tensor, ...]:
+    """Give the states of one cell in the dtype of the arithmetic.
+
+    Args:
+        subject: what they are, for messages.
+        given: h, or a list of the cell's states, each (batch, hidden).
+        cell: whose states they are.
+        x: a tensor of the batch, dtype and device of the call.
+
+    Raises:
+        GatewiseError: for another number of states, another kind or shape.
+    """
+    states = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    names = cell.state_names
+    if len(states) != len(names):
+        raise InvalidValueError.because(
+            subject,
+            must=f"be {' and '.join(names)} of a {cell.name}",
+            but=f"are {len(states)} arrays",
+            remedy="An LSTM takes [h, c], a GRU or simple RNN h alone.",
+        )
+    for name, state in zip(names, states, strict=True):
+        _check_state(f"{name} of {subject}", state, (x.shape[0], cell.units))
+    return tuple(state.to(x.dtype) for state in states)
+
+
+def _check_state(subject: str, state: Any, shape: tuple[int, int]) -> None:
+    if not isinstance(state, torch.Tensor):
+        raise InvalidTypeError.because(
+            subject,
+            must="be a torch tensor",
+            but=f"is a {type(state).__name__}",
+            remedy="Give every state, zeros where a sequence starts afresh.",
+        )
+    if tuple(state.shape) != shape:
+        raise InvalidValueError.because(
+            subject,
+            must=f"have shape (batch, hidden) = {shape}",
+            but=f"has {tuple(state.shape)}",
+            remedy="Keras's states have no axis for layers and directions: take one row of torch's h_n.",
+        )
+
+
+def wrong_nesting(wanted: str, found: Any) -> GatewiseError:
+    """Say that an initial state is not nested as Keras nests it."""
+    size = f"{len(found)} entries" if isinstance(found, (list, tuple)) else f"one {type(found).__name__}"
+    return InvalidValueError.because(
+        "initial_state", must=f"be {wanted}", but=f"has {size}", remedy="Nest it as the layer returns its states."
+    )

@@ -1,0 +1,139 @@
+"""Keras's cells as torch modules, stepped by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from frameworks.errors import InvalidValueError
+from frameworks.keras_in_torch.initialisers import check_initialiser
+from frameworks.keras_in_torch.layers.activations import Activation, name_activation
+from frameworks.keras_in_torch.layers.arguments import check_count, check_states, complete_arguments
+from frameworks.keras_in_torch.layers.cells import Cell, Tensor, make_step, project
+from frameworks.keras_in_torch.layers.dropout import NO_MASKS, DropoutMasks, draw_masks
+from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot, Start
+from frameworks.spec import CellName
+
+
+class KerasCell(CellHolder):
+    """One cell of Keras, stepped by hand: `output, states = cell(inputs, states)`.
+
+    Args:
+        units: hidden size.
+        activation: a name of Keras's, "keras2_hard_sigmoid", or a torch function; None for none.
+        input_size: features of a time step; learnt from the first call when None.
+        device: of the parameters.
+        arguments: the others of Keras's cell (https://keras.io/api/layers/recurrent_layers/) with Keras's defaults. `dtype` may
+            be a torch dtype, or Keras's name of a policy, such as "mixed_float16". `seed` and `name` have no effect: dropout
+            draws from torch's global random state. Regularisers and constraints are refused.
+
+    Raises:
+        GatewiseError: for an argument that the cell does not have, or a value that Keras refuses.
+    """
+
+    kind: CellName
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Activation | None = "tanh",
+        *,
+        input_size: int | None = None,
+        device: Any = None,
+        **arguments: Any,
+    ) -> None:
+        """Make the cell, its kernel when the input size is known."""
+        given = complete_arguments(self.kind, arguments)
+        cell, start = _describe(self.kind, units, activation, given)
+        dtype, compute_dtype = _dtypes(given["dtype"])
+        super().__init__([Slot(cell, start)], compute_dtype)
+        self._masks: DropoutMasks | None = None
+        self.make_parameters(input_size, dtype, device, trainable=given["trainable"])
+
+    @property
+    def cell(self) -> Cell:
+        """What the cell computes."""
+        return self.slots[0].cell
+
+    def forward(self, inputs: Tensor, states: Any, training: bool | None = None) -> tuple[Tensor, Any]:  # noqa: FBT001  Keras's
+        """Compute one time step.
+
+        Args:
+            inputs: (batch, input).
+            states: h, or [h, c] of an LSTM, each (batch, hidden).
+            training: whether dropout is drawn; the module's own mode when None. Its masks stay until `reset_dropout_mask`.
+
+        Returns:
+            The output, (batch, hidden), and the new states: a list, or h alone where it was given alone.
+        """
+        x = self.read_inputs(inputs, ("batch", "input"))
+        start = check_states("states", states, self.cell, x)
+        masks = self._current_masks(x) if (self.training if training is None else training) else NO_MASKS
+        weights = self.weights(self.slots[0])
+        stepped = make_step(self.cell, weights, masks)(project(self.cell, weights, x, masks), start)
+        return stepped[0], list(stepped) if isinstance(states, (list, tuple)) else stepped[0]
+
+    def reset_dropout_mask(self) -> None:
+        """Draw new masks at the next step in training."""
+        self._masks = None
+
+    def _current_masks(self, x: Tensor) -> DropoutMasks:
+        if self._masks is None:
+            self._masks = draw_masks(self.cell, x, x.shape[-1])
+        return self._masks
+
+    def extra_repr(self) -> str:
+        """Show what the cell computes."""
+        return repr(self.cell)
+
+
+class KerasSimpleRNNCell(KerasCell):
+    """Keras's SimpleRNNCell, see `KerasCell`."""
+
+    kind = "rnn"
+
+
+class KerasLSTMCell(KerasCell):
+    """Keras's LSTMCell, see `KerasCell`."""
+
+    kind = "lstm"
+
+
+class KerasGRUCell(KerasCell):
+    """Keras's GRUCell, see `KerasCell`."""
+
+    kind = "gru"
+
+
+def _describe(kind: CellName, units: int, activation: str | Activation | None, given: dict[str, Any]) -> tuple[Cell, Start]:
+    check_count("units", units)
+    # Keras clips a rate without a word.
+    rates = {name: min(1.0, max(0.0, float(given[name]))) for name in ("dropout", "recurrent_dropout")}
+    cell = Cell(
+        name=kind,
+        units=units,
+        activation=name_activation(activation, "activation"),
+        recurrent_activation=name_activation(given.get("recurrent_activation", "sigmoid"), "recurrent_activation"),
+        use_bias=bool(given["use_bias"]),
+        reset_after=bool(given.get("reset_after", True)),
+        implementation=given.get("implementation", 2),
+        **rates,
+    )
+    initialisers = {part: given[f"{part}_initializer"] for part in ("kernel", "recurrent", "bias")}
+    for part, initialiser in initialisers.items():
+        check_initialiser(initialiser, f"{part}_initializer")
+    return cell, Start(**initialisers, unit_forget_bias=bool(given.get("unit_forget_bias", False)))
+
+
+def _dtypes(dtype: Any) -> tuple[torch.dtype | None, torch.dtype | None]:
+    """Give the dtype of the parameters, and that of the arithmetic where it differs."""
+    if dtype is None:
+        return None, None
+    name = str(dtype).removeprefix("mixed_").removeprefix("torch.")
+    found = getattr(torch, name, None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise InvalidValueError.because(
+            "dtype", must="be a floating dtype or policy of Keras's", but=f"is {dtype!r}", remedy='Give "float32", for one.'
+        )
+    return (torch.float32, found) if str(dtype).startswith("mixed_") else (found, None)

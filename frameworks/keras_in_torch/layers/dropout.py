@@ -1,0 +1,54 @@
+"""Keras's dropout inside a cell: one mask for all time steps, shared by the gates or one each.
+
+Source: keras/src/layers/rnn/dropout_rnn_cell.py and the `call` of the cells. Measured there: `dropout` alone draws one mask for
+all gates; `recurrent_dropout`, or `implementation=1`, makes both draw one a gate. A simple RNN has one gate. The hidden state
+is masked, the cell state never is; kept values are divided by 1 - rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from frameworks.keras_in_torch.layers.cells import Cell
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class DropoutMasks:
+    """The masks of one cell in one call; each tuple has none, one for all gates, or one a gate in torch's order.
+
+    Args:
+        inputs: (batch, input) each.
+        recurrent: (batch, hidden) each, on the hidden state.
+    """
+
+    inputs: tuple[Tensor, ...] = ()
+    recurrent: tuple[Tensor, ...] = ()
+
+
+NO_MASKS = DropoutMasks()
+
+
+def draw_masks(cell: Cell, x: Tensor, input_size: int) -> DropoutMasks:
+    """Draw the masks of one call in training, from torch's global random state.
+
+    Args:
+        cell: whose rates they follow.
+        x: of the batch, dtype and device of the call: (batch, ...).
+        input_size: features that the cell reads.
+    """
+    per_gate = cell.name != "rnn" and (cell.implementation == 1 or cell.recurrent_dropout > 0)
+    count = len(cell.gates) if per_gate else 1
+
+    def draw(rate: float, size: int) -> tuple[Tensor, ...]:
+        if rate == 0 or (rate == 1 and cell.name != "rnn"):  # of its gated cells Keras drops nothing at a rate of 1
+            return ()
+        ones = x.new_ones((x.shape[0], size))
+        return tuple(torch.nn.functional.dropout(ones, rate, training=True) for _ in range(count))
+
+    return DropoutMasks(draw(cell.dropout, input_size), draw(cell.recurrent_dropout, cell.units))

@@ -1,0 +1,267 @@
+"""What Keras's recurrent layers have in common: a call as Keras's, and states that are kept from call to call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from frameworks.errors import InvalidValueError
+from frameworks.keras_in_torch.layers.arguments import check_states, wrong_nesting
+from frameworks.keras_in_torch.layers.cells import Tensor
+from frameworks.keras_in_torch.layers.directions import Finals, Masks, Reading, Sequences, run_directions
+from frameworks.keras_in_torch.layers.dropout import NO_MASKS, draw_masks
+from frameworks.keras_in_torch.layers.masking import read_mask
+from frameworks.keras_in_torch.layers.parameters import CellHolder
+from frameworks.options import KerasOptions, MergeMode
+
+_MERGES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
+    {
+        "concat": lambda forward, backward: torch.cat((forward, backward), dim=-1),
+        "sum": torch.add,
+        "mul": torch.mul,
+        "ave": lambda forward, backward: (forward + backward) / 2,
+    }
+)
+
+
+class KerasLayer(CellHolder):
+    """What Keras's recurrent layers have in common when called.
+
+    Where torch computes the same it is asked to, masks included: `torch.lstm`, `torch.gru`, `torch.rnn_tanh`, `torch.rnn_relu`
+    over packed steps. Elsewhere the cells are looped over, with one input projection for all time steps.
+
+    `torch.compile` takes every layer; an LSTM that torch computes itself breaks the graph, as nn.LSTM does. `torch.export`
+    takes every layer, for any batch size and the time steps of the example; a stateful one must have been called before.
+
+    Attributes:
+        readings: one, or two of a bidirectional layer.
+        return_sequences: whether every time step's output is returned, or the last one's.
+        return_state: whether the last states are returned too.
+        stateful: whether the states are kept from call to call.
+        merge_mode: how two directions are joined; None returns them apart.
+    """
+
+    def __init__(
+        self,
+        readings: Sequence[Reading],
+        *,
+        return_sequences: bool,
+        return_state: bool,
+        stateful: bool,
+        merge_mode: MergeMode | None = "concat",
+        compute_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Make a module without parameters yet."""
+        super().__init__([slot for reading in readings for slot in reading.slots], compute_dtype)
+        self.readings = tuple(readings)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.stateful = stateful
+        self.merge_mode = merge_mode
+
+    @property
+    def options(self) -> KerasOptions:
+        """How the layer is called and what it returns."""
+        cells = [slot.cell for slot in self.slots]
+        return KerasOptions(
+            return_sequences=self.return_sequences,
+            return_state=self.return_state,
+            go_backwards=self.readings[0].go_backwards,
+            merge_mode=self.merge_mode,
+            stateful=self.stateful,
+            zero_output_for_mask=self.readings[0].zero_output_for_mask,
+            nesting="cells" if self.readings[0].stacked else "layers",
+            dropout=max(cell.dropout for cell in cells),
+            recurrent_dropout=max(cell.recurrent_dropout for cell in cells),
+        )
+
+    def forward(self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:  # noqa: FBT001  Keras's
+        """Do what the Keras layer's call does.
+
+        Args:
+            inputs: (batch, time, input).
+            initial_state: as the layer returns its states: a list of (batch, hidden), h before c, forward before backward; of
+                stacked cells a list of such lists. None for zeros, or for the stored states of a stateful layer.
+            mask: (batch, time) bool, True where the step counts; None for all.
+            training: whether dropout is drawn; the module's own mode when None.
+
+        Returns:
+            One tensor, or a tuple of the output and the states, nested as Keras nests them.
+
+        Raises:
+            GatewiseError: for what does not fit the layer.
+        """
+        x = self.read_inputs(inputs, ("batch", "time", "input"))
+        steps = read_mask(mask, x)
+        starts = self._starts(initial_state, x)
+        dropout = self._draw_masks(x) if (self.training if training is None else training) else {}
+        weights = {slot.suffix: self.weights(slot) for slot in self.slots}
+        given = Sequences(x, steps, dropout, self.return_sequences)
+        outputs, finals = run_directions(self.readings, weights, starts, given)
+        if self.stateful:
+            self._store(finals)
+        return self._returned(self._merge(outputs), finals)
+
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:  # noqa: ARG002  Keras's
+        """Give the mask of what the layer returns: the same one, or none for the last step alone."""
+        return mask if self.return_sequences else None
+
+    @property
+    def states(self) -> Any:
+        """The stored states of a stateful layer, nested as it returns them; None where there are none."""
+        stored = self.stored()
+        return None if stored is None else [entry for one in zip(self.readings, stored, strict=True) for entry in _nested(*one)]
+
+    def reset_state(self) -> None:
+        """Set the stored states of a stateful layer to zero."""
+        for name in self._state_names():
+            stored = getattr(self, name, None)
+            if stored is not None:
+                stored.zero_()
+
+    def reset_states(self) -> None:
+        """Do as `reset_state`: Keras has both names."""
+        self.reset_state()
+
+    def store_states(self, states: Any) -> None:
+        """Set the stored states of a stateful layer.
+
+        Args:
+            states: nested as the layer returns them.
+        """
+        leaf = states
+        while isinstance(leaf, (list, tuple)):
+            leaf = leaf[0]
+        checked = self._checked_states(states, leaf)
+        _check_batch(self.stored(), leaf)
+        self._store(checked)
+
+    def extra_repr(self) -> str:
+        """Show what is computed and returned."""
+        cells = " <- ".join(str(reading.cells) for reading in self.readings)
+        return f"{cells}, return_sequences={self.return_sequences}, return_state={self.return_state}"
+
+    def _merge(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Give the output as Keras returns it: one tensor, or both directions' where they are not merged."""
+        if len(self.readings) == 1 or (len(outputs) == 1 and self.merge_mode == "concat"):
+            return outputs
+        forward, backward = outputs if len(outputs) == 2 else outputs[0].chunk(2, dim=-1)
+        if self.merge_mode is None:
+            return forward, backward
+        return (_MERGES[self.merge_mode](forward, backward),)
+
+    def _returned(self, outputs: tuple[Tensor, ...], finals: Sequence[Finals]) -> Any:
+        states = [entry for one in zip(self.readings, finals, strict=True) for entry in _nested(*one)]
+        returned = (*outputs, *states) if self.return_state else outputs
+        return returned[0] if len(returned) == 1 else returned
+
+    def _draw_masks(self, x: Tensor) -> Masks:
+        drawn: Masks = {}
+        for reading in self.readings:
+            size = x.shape[-1]
+            for slot in reading.slots:
+                masks = draw_masks(slot.cell, x, size)
+                if masks != NO_MASKS:
+                    drawn[slot.suffix] = masks
+                size = slot.cell.units
+        return drawn
+
+    def _starts(self, initial_state: Any, x: Tensor) -> tuple[Finals, ...]:
+        stored = self.stored() if self.stateful else None
+        if self.stateful:
+            _check_batch(stored, x)
+        if initial_state is not None:
+            return self._checked_states(initial_state, x)
+        if stored is not None:
+            # Copies, since the stored ones are overwritten in place before a backward pass may need them.
+            return tuple(tuple(tuple(each.to(x.dtype, copy=True) for each in states) for states in one) for one in stored)
+        return tuple(
+            tuple(tuple(x.new_zeros((x.shape[0], cell.units)) for _ in cell.state_names) for cell in reading.cells)
+            for reading in self.readings
+        )
+
+    def _checked_states(self, given: Any, x: Tensor) -> tuple[Finals, ...]:
+        counts = [reading.states_taken for reading in self.readings]
+        entries = list(given) if isinstance(given, (list, tuple)) else [given]
+        if len(entries) != sum(counts):
+            raise wrong_nesting(f"a list of {sum(counts)}, as the layer returns its states", given)
+        parts = iter([entries[: counts[0]], entries[counts[0] :]])
+        return tuple(_states_of(reading, part, x) for reading, part in zip(self.readings, parts, strict=False))
+
+    def _state_names(self) -> Iterator[str]:
+        for slot in self.slots:
+            yield from (f"state_{name}{slot.suffix}" for name in slot.cell.state_names)
+
+    def part(self, reading: Reading) -> KerasLayer:
+        """Give a layer of one direction that shares the parameters of its cells, from zeros and without stored states."""
+        layer = KerasLayer(
+            [reading],
+            return_sequences=self.return_sequences,
+            return_state=self.return_state,
+            stateful=False,
+            compute_dtype=self.compute_dtype,
+        )
+        for slot in reading.slots:
+            layer.adopt(slot.suffix, self, slot.suffix)
+        layer.input_size = getattr(layer, f"weight_ih{reading.slots[0].suffix}").shape[1]
+        return layer.train(self.training)
+
+    def forget_states(self) -> None:
+        """Drop the stored states: a stateful layer then begins from zeros, with any batch size."""
+        for name in self._state_names():
+            self._buffers.pop(name, None)
+
+    def stored(self) -> tuple[Finals, ...] | None:
+        """Give the stored states by direction, cell and state, each (batch, hidden); None where there are none."""
+        if any(getattr(self, name, None) is None for name in self._state_names()):
+            return None
+        return tuple(
+            tuple(
+                tuple(getattr(self, f"state_{name}{slot.suffix}") for name in slot.cell.state_names) for slot in reading.slots
+            )
+            for reading in self.readings
+        )
+
+    def _store(self, finals: Sequence[Finals]) -> None:
+        flat = [state for one in finals for states in one for state in states]
+        for name, state in zip(self._state_names(), flat, strict=True):
+            stored = getattr(self, name, None)
+            if stored is None:  # not saved with the weights, as Keras does not either
+                with torch.inference_mode(False):  # noqa: FBT003  or no later call outside of it could overwrite them
+                    self.register_buffer(name, state.detach().clone(), persistent=False)
+            else:
+                stored.copy_(state.detach())
+
+
+def _check_batch(stored: tuple[Finals, ...] | None, x: Tensor) -> None:
+    """Refuse a stateful layer another batch size than its stored states', as Keras does, and to be exported without any."""
+    if stored is None:
+        if torch.compiler.is_exporting():
+            raise InvalidValueError.because(
+                "a stateful layer",
+                must="hold its states to be exported",
+                but="has not been called yet",
+                remedy="Call it once on a batch of the size to export, then reset_state().",
+            )
+    elif stored[0][0][0].shape[0] != x.shape[0]:
+        raise InvalidValueError.because(
+            "inputs of a stateful layer",
+            must=f"have the batch size of its stored states, {stored[0][0][0].shape[0]}",
+            but=f"have {x.shape[0]}",
+            remedy="Give as many rows as in the first call, or make a layer for the other batch size.",
+        )
+
+
+def _nested(reading: Reading, finals: Finals) -> list[Any]:
+    """Give the states of one direction as Keras nests them: arrays of one cell, or a list of each of several."""
+    return [list(states) for states in finals] if reading.stacked else list(finals[0])
+
+
+def _states_of(reading: Reading, entries: list[Any], x: Tensor) -> Finals:
+    if not reading.stacked:
+        return (check_states("initial_state", entries, reading.cells[0], x),)
+    named = zip(reading.cells, entries, strict=True)
+    return tuple(check_states(f"initial_state[{index}]", entry, cell, x) for index, (cell, entry) in enumerate(named))

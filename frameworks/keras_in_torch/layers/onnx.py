@@ -1,0 +1,115 @@
+"""ONNX's recurrent nodes in torch: Keras's cells, called as torch's modules are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from frameworks.errors import InvalidValueError
+from frameworks.keras_in_torch.layers.arguments import check_states
+from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
+
+Tensor = torch.Tensor
+
+
+class OnnxRecurrent(nn.Module):
+    """One layer as ONNX's LSTM, GRU and RNN nodes compute it, with the call and results of torch's modules.
+
+    It does what torch's modules cannot: other activations, which may differ by direction, a GRU that resets before the product,
+    and a direction that reads the sequence from its end alone. Its output is in the time order of the input always.
+
+    Attributes:
+        layer: a layer of Keras's that returns whole sequences and states; of its parameters, which have torch's names.
+        batch_first: whether the batch is the first axis of inputs and output, not time.
+    """
+
+    def __init__(self, layer: KerasLayer, *, batch_first: bool = False) -> None:
+        """Take over a layer.
+
+        Raises:
+            GatewiseError: for one that returns less.
+        """
+        options = layer.options
+        if not (options.return_sequences and options.return_state and not options.stateful and options.nesting == "layers"):
+            raise InvalidValueError.because(
+                "the layer of an OnnxRecurrent",
+                must="be one cell a direction that returns whole sequences and states",
+                but=f"has {options}",
+                remedy="Make it with return_sequences=True and return_state=True.",
+            )
+        super().__init__()
+        self.layer, self.batch_first = layer, batch_first
+
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:  # noqa: A002  torch's
+        """Do what a call of torch's module does.
+
+        Args:
+            input: (time, batch, input), or (batch, time, input) with batch_first; (time, input) without a batch; or packed.
+            hx: h_0, or (h_0, c_0) of an LSTM, each (direction, batch, hidden), or (direction, hidden); zeros when None.
+
+        Returns:
+            The output, (time, batch, direction * hidden), or with the batch first, or packed; and h_n, of an LSTM (h_n, c_n).
+
+        Raises:
+            GatewiseError: for what does not fit the layer.
+        """
+        if isinstance(input, PackedSequence):
+            return self._run_packed(input, hx)
+        if input.ndim == 2:
+            batched = None if hx is None else self._as_hx(tuple(state.unsqueeze(1) for state in self._states(hx)))
+            output, finals = self._run(input.unsqueeze(0), batched, None)
+            return output.squeeze(0), self._as_hx(tuple(state.squeeze(1) for state in finals))
+        output, finals = self._run(input if self.batch_first else input.transpose(0, 1), hx, None)
+        return output if self.batch_first else output.transpose(0, 1), self._as_hx(finals)
+
+    def _run_packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        x, lengths = pad_packed_sequence(packed, batch_first=True)
+        output, finals = self._run(x, hx, torch.arange(x.shape[1]) < lengths.unsqueeze(1))
+        if packed.sorted_indices is not None:
+            order = packed.sorted_indices
+            output, lengths = output[order], lengths[order.cpu()]
+        data = pack_padded_sequence(output, lengths, batch_first=True).data
+        return packed._replace(data=data), self._as_hx(finals)
+
+    def _run(self, x: Tensor, hx: Any, mask: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Give the output and states of (batch, time, input), states (direction, batch, hidden)."""
+        names, ways = self._names, len(self.layer.readings)
+        start = None if hx is None else self._rows(self._states(hx), x)
+        output, *finals = self.layer(x, initial_state=start, mask=None if mask is None else mask.to(x.device))
+        if self.layer.options.go_backwards:
+            output = output.flip(1)
+        return output, tuple(torch.stack(finals[place :: len(names)][:ways]) for place in range(len(names)))
+
+    def _rows(self, states: tuple[Any, ...], x: Tensor) -> list[Tensor]:
+        """Give states as Keras's layers take them, forward before backward, h before c."""
+        cells = [reading.cells[0] for reading in self.layer.readings]
+        for name, state in zip(self._names, states, strict=True):
+            if not isinstance(state, Tensor) or state.ndim != 3 or state.shape[0] != len(cells):
+                raise InvalidValueError.because(
+                    f"{name}_0 of hx",
+                    must=f"be a tensor (direction, batch, hidden) of {len(cells)} directions",
+                    but=f"is {tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__}",
+                    remedy="Its axes lie as in torch, the batch second always.",
+                )
+        return [row for way, cell in enumerate(cells) for row in check_states("hx", [state[way] for state in states], cell, x)]
+
+    def _states(self, hx: Any) -> tuple[Any, ...]:
+        alone = len(self._names) == 1
+        if isinstance(hx, (tuple, list)) is alone or (not alone and len(hx) != len(self._names)):
+            raise InvalidValueError.because(
+                "hx",
+                must="be the tensor h_0" if alone else "be the pair (h_0, c_0)",
+                but=f"is a {type(hx).__name__}",
+                remedy="Give the states as the layer returns them.",
+            )
+        return (hx,) if alone else tuple(hx)
+
+    def _as_hx(self, states: tuple[Tensor, ...]) -> Any:
+        return states if len(states) > 1 else states[0]
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.layer.slots[0].cell.state_names

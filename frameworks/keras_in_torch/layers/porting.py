@@ -1,0 +1,231 @@
+"""From a Keras layer to the module that behaves as it does, weights, flags and stored states copied."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from frameworks.copying import fill
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+from frameworks.keras.spec import name_or_function, wrappers_of
+from frameworks.keras.structure import cell_name, cells_of, library_of, require_own_call
+from frameworks.keras.tensors import map_nested, to_numpy, view
+from frameworks.keras_in_torch.layers.arguments import PENALTIES
+from frameworks.keras_in_torch.layers.cell_modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
+from frameworks.keras_in_torch.layers.keras_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
+from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
+from frameworks.keras_in_torch.layers.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
+from frameworks.layouts import KERAS, PYTORCH
+from frameworks.spec import CellName
+
+_CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
+_LAYERS: Mapping[str, type[KerasRNN]] = {"SimpleRNN": KerasSimpleRNN, "LSTM": KerasLSTM, "GRU": KerasGRU}
+_OWN_ARGUMENTS: Mapping[CellName, tuple[str, ...]] = {
+    "rnn": (),
+    "lstm": ("implementation",),
+    "gru": ("implementation", "reset_after"),
+}
+
+
+def emulate(native: Any) -> nn.Module:
+    """Build the torch module that behaves as a Keras object does, in eval mode.
+
+    Args:
+        native: what `frameworks.emulate` takes.
+
+    Raises:
+        GatewiseError: naming what has no emulation.
+    """
+    return _port(native, library_of(native)).eval()
+
+
+def _port(native: Any, library: ModuleType) -> nn.Module:
+    kinds = library.layers
+    if isinstance(native, (list, tuple)):
+        return _port_layers(native, library)
+    for kind, port in _PORTS:
+        found = getattr(kinds, kind, None) or getattr(library, kind)
+        if isinstance(native, found):
+            require_own_call(native, library, (kind,))
+            return port(native, library)
+    return _port_cell(native, library)
+
+
+def _port_layers(layers: Sequence[Any], library: ModuleType) -> nn.Module:
+    _require_one_dtype("the layers", layers)
+    # A layer that stands there twice has one set of weights.
+    ported = {id(layer): _port(layer, library) for layer in layers}
+    return KerasSequential([ported[id(layer)] for layer in layers])
+
+
+def _port_sequential(native: Any, library: ModuleType) -> nn.Module:
+    ported = _port_layers(native.layers, library)
+    if not isinstance(native.layers[0], library.layers.Embedding):
+        for tensor in native.inputs or ():
+            _require_unrounded(native, getattr(tensor.dtype, "name", tensor.dtype), native.layers[0].compute_dtype)
+    return ported
+
+
+def _require_unrounded(native: Any, found: str, wanted: str) -> None:
+    """Refuse a model whose input has a narrower dtype than its first layer."""
+    if torch.promote_types(getattr(torch, found), getattr(torch, wanted)) != getattr(torch, found):
+        raise _refused(
+            native,
+            f"have an input of {wanted}, as its layers",
+            f"has one of {found}, which rounds what it is given",
+            "Begin it with keras.Input of that dtype, or pass its layers as a list",
+        )
+
+
+def _port_bidirectional(native: Any, library: ModuleType) -> nn.Module:
+    forward, backward = (_port_rnn(layer, library) for layer in (native.forward_layer, native.backward_layer))
+    _require_one_dtype(type(native).__name__, [native])
+    return KerasBidirectional(forward, native.merge_mode, backward_layer=backward)
+
+
+def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
+    cells, stacked = cells_of(native, library)
+    _warn_of_penalties(native, ["activity_regularizer"])
+    flags: dict[str, Any] = {
+        "return_sequences": bool(native.return_sequences),
+        "return_state": bool(native.return_state),
+        "go_backwards": bool(native.go_backwards),
+        "stateful": bool(native.stateful),
+        "zero_output_for_mask": bool(getattr(native, "zero_output_for_mask", False)),
+    }
+    kind = next((kind for name, kind in _LAYERS.items() if isinstance(native, getattr(library.layers, name))), None)
+    if kind is not None:
+        layer: KerasRNN = kind(**_cell_arguments(cells[0], library), **flags)
+        _copy_weights(cells[0], layer, layer.slots[0])
+    else:
+        modules = [_port_cell(cell, library) for cell in cells]
+        layer = KerasRNN(modules if stacked else modules[0], **flags)
+    _require_one_dtype(type(native).__name__, [native])
+    if native.stateful and native.states is not None:
+        layer.store_states(_stored_states(native))
+    return layer
+
+
+def _stored_states(native: Any) -> Any:
+    # Keras keeps them in its own tracked lists.
+    as_lists = [list(state) if hasattr(state, "__iter__") and not hasattr(state, "shape") else state for state in native.states]
+    return map_nested(lambda variable: torch.from_numpy(np.array(to_numpy(variable))), as_lists)
+
+
+def _port_cell(native: Any, library: ModuleType) -> KerasCell:
+    cell = _CELLS[cell_name(native, library)](**_cell_arguments(native, library))
+    _copy_weights(native, cell, cell.slots[0])
+    return cell
+
+
+def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
+    """Give the constructor's arguments of a built cell; its weights are written next, so they need no random start."""
+    kind = cell_name(native, library)
+    if not native.built or getattr(native, "kernel", None) is None:
+        raise InvalidValueError.because(
+            f"the {type(native).__name__} of the layer",
+            must="be built",
+            but="has no weights yet",
+            remedy="Call the layer once on data, or layer.build((None, None, input_size)).",
+        )
+    _warn_of_penalties(native, PENALTIES)
+    gated = {} if kind == "rnn" else {"recurrent_activation": name_or_function(native.recurrent_activation, library)}
+    return {
+        "units": int(native.units),
+        "activation": name_or_function(native.activation, library),
+        "input_size": int(native.kernel.shape[0]),
+        "use_bias": bool(native.use_bias),
+        "dropout": float(native.dropout),
+        "recurrent_dropout": float(native.recurrent_dropout),
+        "dtype": _dtype_name(native),
+        "trainable": bool(native.trainable),
+        "kernel_initializer": "zeros",
+        "recurrent_initializer": "zeros",
+        **gated,
+        **{name: getattr(native, name) for name in _OWN_ARGUMENTS[kind]},
+    }
+
+
+def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
+    input_size = int(native.kernel.shape[0])
+    spec = slot.cell.spec(input_size)
+    arrays = {name: view(getattr(native, name)) for name in KERAS.names(spec)}
+    # torch knows NumPy's half precision, but not the bfloat16 that TensorFlow adds to NumPy.
+    arrays = {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in arrays.items()}
+    source = KERAS.read(arrays, spec, 0)
+    for name, shape in slot.cell.shapes(input_size).items():
+        staging = np.empty(shape, source.kernel.dtype)
+        fill({name: staging}, PYTORCH, spec, 0, source)
+        with torch.no_grad():
+            getattr(module, f"{name}{slot.suffix}").copy_(torch.from_numpy(staging))
+
+
+def _warn_of_penalties(native: Any, names: Sequence[str]) -> None:
+    """Say what acts on training alone and stays behind: torch leaves it to the training loop."""
+    left = [name for name in names if getattr(native, name, None) is not None]
+    if left:
+        warnings.warn(
+            f"{', '.join(left)} of {type(native).__name__} {native.name!r} is not carried over: it changes no output, but "
+            "training without it differs. Add a regulariser's penalty to the loss, and apply a constraint after each step "
+            "of the optimizer.",
+            stacklevel=2,
+        )
+
+
+def _dtype_name(layer: Any) -> str:
+    weights, arithmetic = str(layer.variable_dtype), str(layer.compute_dtype)
+    if weights not in (arithmetic, "float32"):
+        raise _refused(layer, "keep float32 weights beside another arithmetic", f"keeps {weights}", "Cast it as a whole")
+    return weights if weights == arithmetic else f"mixed_{arithmetic}"
+
+
+def _require_one_dtype(subject: str, layers: Sequence[Any]) -> None:
+    """Refuse layers and wrappers that cast what others compute."""
+    found = {(str(each.variable_dtype), str(each.compute_dtype)) for layer in layers for each in wrappers_of(layer)}
+    if len(found) > 1:
+        raise InvalidTypeError.because(
+            subject,
+            must="have one dtype, wrappers, inner layers and cells",
+            but=f"has {' and '.join(sorted(arithmetic for _, arithmetic in found))}",
+            remedy="Pass the inner layer's dtype to all that is around and beside it: Keras's default is float32.",
+        )
+
+
+def _port_masking(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001  one signature
+    return KerasMasking(float(native.mask_value))
+
+
+def _port_embedding(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001
+    if not native.built:
+        raise _refused(native, "be built", "has no weights yet", "Call it once on data")
+    weights = torch.from_numpy(np.array(to_numpy(native.embeddings)))
+    return KerasEmbedding(*weights.shape, mask_zero=bool(native.mask_zero), _weight=weights)
+
+
+def _port_dropout(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001
+    if native.noise_shape is not None:
+        raise _refused(native, "have no noise_shape", f"has {native.noise_shape}", "Write it in torch as a module of your own")
+    return KerasDropout(float(native.rate))
+
+
+def _refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:
+    return InvalidTypeError.because(type(layer).__name__, must=must, but=but, remedy=f"{remedy}.")
+
+
+_PORTS: tuple[tuple[str, Callable[[Any, ModuleType], nn.Module]], ...] = (
+    ("Sequential", _port_sequential),
+    ("Bidirectional", _port_bidirectional),
+    ("LSTM", _port_rnn),
+    ("GRU", _port_rnn),
+    ("SimpleRNN", _port_rnn),
+    ("RNN", _port_rnn),
+    ("Masking", _port_masking),
+    ("Embedding", _port_embedding),
+    ("Dropout", _port_dropout),
+)

@@ -1,0 +1,71 @@
+"""Running one cell over a sequence: by torch's fused operation where it computes the same, by a loop elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from frameworks.keras_in_torch.layers import uncompiled
+from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Tensor, make_step, project
+from frameworks.keras_in_torch.layers.dropout import DropoutMasks
+from frameworks.keras_in_torch.layers.masking import Packing
+
+
+def run_loop(
+    cell: Cell, weights: CellWeights, x: Tensor, states: States, mask: Tensor | None, dropout: DropoutMasks
+) -> tuple[Tensor, States]:
+    """Step through a sequence, with one input projection for all time steps.
+
+    Args:
+        cell: what to compute.
+        weights: its parameters.
+        x: (batch, time, input).
+        states: (batch, hidden) each.
+        mask: (batch, time) bool, True where the step counts; a step that does not leaves the states as they are.
+        dropout: the masks of this call.
+
+    Returns:
+        The hidden state after every step, (batch, time, hidden), and the last states.
+    """
+    step = make_step(cell, weights, dropout)
+    projected = project(cell, weights, x.transpose(0, 1), dropout).unbind(0)
+    counts: Sequence[Tensor] = () if mask is None else mask.t().unsqueeze(-1).unbind(0)
+    outputs = []
+    for time, x_t in enumerate(projected):
+        stepped = step(x_t, states)
+        if mask is not None:
+            stepped = tuple(torch.where(counts[time], new, old) for new, old in zip(stepped, states, strict=True))
+        states = stepped
+        outputs.append(states[0])
+    return torch.stack(outputs, dim=1), states
+
+
+def run_fused(
+    mode: str, weights: Sequence[CellWeights], x: Tensor, states: States, packing: Packing | None
+) -> tuple[Tensor, States]:
+    """Run torch's own operation over one layer.
+
+    Args:
+        mode: "lstm", "gru", "rnn_tanh" or "rnn_relu".
+        weights: of each direction; the second one reads from the end.
+        x: (batch, time, input), or, with a packing, its packed steps, (step, input).
+        states: (direction, batch, hidden) each, with a packing of its packed rows.
+        packing: of the steps that count; None where all do.
+
+    Returns:
+        The output, shaped as x with directions concatenated, and the last states, shaped as `states`.
+    """
+    keeps_out = mode == "lstm" and torch.compiler.is_compiling()
+    operation: Any = uncompiled.lstm if keeps_out else getattr(torch, mode)
+    flat = [each for one in weights for each in one if each is not None]
+    hx = states if mode == "lstm" else states[0]
+    # has_biases, num_layers, dropout, train (cuDNN needs it for a backward pass), bidirectional
+    how = (weights[0].bias_ih is not None, 1, 0.0, torch.is_grad_enabled(), len(weights) == 2)
+    if packing is None:
+        batch_first = True
+        output, *finals = operation(x, hx, flat, *how, batch_first)
+    else:
+        output, *finals = operation(x, packing.batch_sizes, hx, flat, *how)
+    return output, tuple(finals)

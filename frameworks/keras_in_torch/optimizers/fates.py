@@ -1,0 +1,59 @@
+"""What becomes of each optimizer that Keras exports: data, and the one place that knows. No framework is needed to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What `optimizer_like` makes of an optimizer.
+
+    Attributes:
+        rule: the class in `frameworks.keras_in_torch.optimizers` that follows it, "module.Class"; None where it is refused.
+        stock: what makes torch's own class of that name exact: the settings that must be off; None where it never is.
+        refused: why it is refused, and what to do instead.
+    """
+
+    rule: str | None = None
+    stock: tuple[str, ...] | None = None
+    refused: tuple[str, str] = ("", "")
+
+
+FATES: Mapping[str, Fate] = MappingProxyType(
+    {
+        "SGD": Fate("rules.SGD", stock=("momentum",)),
+        "Adam": Fate("rules.Adam"),
+        "AdamW": Fate("rules.AdamW"),
+        "RMSprop": Fate("rules.RMSprop"),
+        "Adagrad": Fate("rules.Adagrad"),
+        "Adadelta": Fate("rules.Adadelta", stock=()),
+        "Adamax": Fate("rules.Adamax"),
+        "Nadam": Fate("whole_tensor_rules.Nadam"),
+        "Lion": Fate("rules.Lion"),
+        "Adafactor": Fate("whole_tensor_rules.Adafactor"),
+        "Ftrl": Fate("whole_tensor_rules.Ftrl"),
+        "Lamb": Fate("whole_tensor_rules.Lamb"),
+        "ScheduleFreeAdamW": Fate("whole_tensor_rules.ScheduleFreeAdamW"),
+        "Muon": Fate(
+            refused=(
+                "it chooses between two rules by the names of Keras variables",
+                "Use torch.optim.Muon for the matrices, and optimizer_like(keras.optimizers.AdamW(...)) for the rest.",
+            )
+        ),
+        "LossScaleOptimizer": Fate(
+            refused=(
+                "it skips steps and changes its scale by what overflows",
+                "Scale with torch.amp.GradScaler, and give its inner_optimizer here.",
+            )
+        ),
+        "MultiOptimizer": Fate(
+            refused=("it holds several optimizers", "Make one of each of them, for the parameters that it trains."),
+        ),
+        "OptimizerMap": Fate(refused=("it is a part of MultiOptimizer", "Give the optimizer in it.")),
+        "Optimizer": Fate(refused=("it is the base class, without a rule", "Give one of Keras's own optimizers.")),
+    }
+)
+"""By the name that keras.optimizers exports."""

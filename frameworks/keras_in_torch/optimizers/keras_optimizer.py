@@ -1,0 +1,222 @@
+"""The base of torch optimizers that follow a rule of Keras: all that Keras's optimizers share, in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.optim.optimizer import ParamsT
+
+from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.keras_in_torch.optimizers.rounding import EXACT, Arithmetic
+from frameworks.keras_in_torch.optimizers.schedules import Schedule
+from frameworks.keras_in_torch.optimizers.wrapping import Tensors, Wrapping
+
+Array = npt.NDArray[Any]
+Group = dict[str, Any]
+_WRAPPING = frozenset(field.name for field in fields(Wrapping))
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A parameter and the variable that it stands for.
+
+    Attributes:
+        parameter: torch's.
+        variable: Keras's; None where there is nothing to carry, so that nobody needs to know.
+        carry: turns an array shaped as the variable into one shaped as the parameter.
+        transposes: whether that reverses the axes.
+    """
+
+    parameter: nn.Parameter
+    variable: Any = None
+    carry: Callable[[Array], Array] = np.asarray
+    transposes: bool = False
+
+    def carry_back(self, array: Array, result: Array) -> None:
+        """Write an array shaped as the parameter into one shaped as the variable; of a pair of biases each fills its own."""
+        places = self.carry(np.arange(result.size).reshape(result.shape))
+        result.reshape(-1, copy=False)[places] = array
+
+
+class KerasOptimizer(torch.optim.Optimizer):
+    """A torch optimizer that updates as the Keras optimizer of the same name does.
+
+    It is used as any other of torch's: learning-rate schedulers change `param_groups[...]["lr"]`, `state_dict` holds the slots
+    and the step count. What stands in the way of weight decay is given a parameter group with `weight_decay=None`.
+
+    Attributes:
+        SETTINGS: the rule's own settings and their defaults in Keras.
+        SLOTS: what it keeps of each parameter, and the attribute of the Keras optimizer that holds it.
+        wrapping: what is done around the rule.
+        schedule: the learning rate by step, which overrules the groups' before each step; None where the groups' counts.
+        arithmetic: whose roundings are followed.
+    """
+
+    SETTINGS: ClassVar[Mapping[str, Any]]
+    SLOTS: ClassVar[Mapping[str, str]]
+
+    def __init__(
+        self, params: ParamsT, *, schedule: Schedule | None = None, arithmetic: Arithmetic = EXACT, **settings: Any
+    ) -> None:
+        """Take Keras's settings by Keras's names, the learning rate as `lr`.
+
+        Args:
+            params: what to optimize, or groups of it with an `lr`, `weight_decay` or rule's setting of their own.
+            schedule: the learning rate at each step, as Keras's schedules give it.
+            arithmetic: whose roundings to follow.
+            settings: the rule's, `weight_decay`, and those of `Wrapping`.
+
+        Raises:
+            GatewiseError: for a setting that the optimizer does not have.
+        """
+        defaults = {"weight_decay": None, **self.SETTINGS}
+        unknown = settings.keys() - defaults - _WRAPPING
+        if unknown:
+            raise InvalidTypeError.because(
+                f"the settings of {type(self).__name__}",
+                must=f"be among {', '.join(sorted({*defaults, *_WRAPPING}))}",
+                but=f"hold {', '.join(sorted(unknown))}",
+                remedy="Keras's names are used, and `lr` for the learning rate.",
+            )
+        self.wrapping = Wrapping(**{name: value for name, value in settings.items() if name in _WRAPPING})
+        self.schedule = schedule
+        self.arithmetic = arithmetic
+        given = {name: value for name, value in settings.items() if name in defaults}
+        super().__init__(params, {**defaults, **given, "iterations": 0})
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("wrapping", "schedule", "arithmetic")
+        return {**super().__getstate__(), **{name: getattr(self, name) for name in own}}
+
+    @property
+    def iterations(self) -> int:
+        """How many steps were made; `gradient_accumulation_steps` of them make one update."""
+        return int(self.param_groups[0]["iterations"])
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Make one step, as Keras's `apply` does; none where no parameter has a gradient, which Keras refuses.
+
+        Args:
+            closure: computes the loss and its gradients anew.
+        """
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        batches = [(group, [one for one in group["params"] if one.grad is not None]) for group in self.param_groups]
+        params = [one for _, some in batches for one in some]
+        if not params:
+            return loss
+        self._update(batches, self._gradients(params))
+        if self.wrapping.use_ema:
+            self._average()
+        for group in self.param_groups:
+            group["iterations"] += 1
+        return loss
+
+    def finalize_variable_values(self) -> None:
+        """Give the parameters their moving averages, as Keras's `fit` does after the last epoch."""
+        if self.wrapping.use_ema:
+            self._overwrite()
+
+    def update(self, group: Group, params: Tensors, grads: Tensors, slots: list[Tensors], rate: float) -> None:
+        """Apply the rule.
+
+        Args:
+            group: the group's settings.
+            params: what to change in place, at least one.
+            grads: shaped as they are, and not to be changed.
+            slots: what to change in place too, a list for each name in `SLOTS`; of None where `initial` gave none.
+            rate: the learning rate.
+        """
+        raise NotImplementedError
+
+    def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Give the slots of a parameter before its first update, those that the settings need: zeros."""
+        del group
+        return {name: torch.zeros_like(param) for name in self.SLOTS}
+
+    def slots(self, group: Group, params: Tensors) -> list[Tensors]:
+        """Give the slots of these parameters, one list for each name in `SLOTS`."""
+        for param in params:
+            if self.SLOTS.keys().isdisjoint(self.state[param]):
+                self.state[param].update(self.initial(group, param))
+        return [[self.state[param].get(name) for param in params] for name in self.SLOTS]
+
+    def carried(self, slots: Mapping[str, Array], pairing: Pairing) -> dict[str, Array]:
+        """Give Keras's slots of a variable as this optimizer keeps those of the parameter that stands for it."""
+        return {name: pairing.carry(slot) for name, slot in slots.items()}
+
+    def local_step(self, group: Group) -> int:
+        """Give the number of the update, from 1."""
+        return int(group["iterations"]) // self.wrapping.steps + 1
+
+    def _gradients(self, params: Tensors) -> Tensors | None:
+        """Give the gradients of an update, averaged and clipped; None where this step only adds to the sum of them."""
+        grads = [_dense(param) for param in params]
+        wrapping = self.wrapping
+        if wrapping.loss_scale_factor is not None:
+            grads = list(torch._foreach_div(grads, wrapping.loss_scale_factor))
+        if wrapping.steps > 1:
+            sums = [self._slot(param, "gradient_accumulator") for param in params]
+            torch._foreach_add_(sums, grads)
+            if (self.iterations + 1) % wrapping.steps:
+                return None
+            grads = list(torch._foreach_div(sums, wrapping.steps))
+            torch._foreach_zero_(
+                [state["gradient_accumulator"] for state in self.state.values() if "gradient_accumulator" in state]
+            )
+        return wrapping.clip(grads)
+
+    def _update(self, batches: list[tuple[Group, Tensors]], grads: Tensors | None) -> None:
+        if grads is None:
+            return
+        for group, params in batches:
+            mine, grads = grads[: len(params)], grads[len(params) :]
+            if self.schedule is not None:
+                group["lr"] = self.schedule(group["iterations"])
+            if params:
+                rate = self.arithmetic.rate(group["lr"])
+                slots = self.slots(group, params)  # before weight decay: some begin as the parameter
+                if group["weight_decay"] is not None:
+                    torch._foreach_mul_(params, self.arithmetic.kept(rate, group["weight_decay"]))
+                self.update(group, params, mine, slots, rate)
+
+    def _average(self) -> None:
+        wrapping = self.wrapping
+        for group in self.param_groups:
+            params = group["params"]
+            averages = [self._slot(param, "average") for param in params]
+            kept = wrapping.ema_momentum if self.local_step(group) > 1 else 0.0
+            torch._foreach_lerp_(averages, params, 1 - kept)
+        if wrapping.ema_overwrite_frequency and self.local_step(self.param_groups[0]) % wrapping.ema_overwrite_frequency == 0:
+            self._overwrite()
+
+    @torch.no_grad()
+    def _overwrite(self) -> None:
+        for group in self.param_groups:
+            for param in group["params"]:
+                param.copy_(self._slot(param, "average"))
+
+    def _slot(self, param: torch.Tensor, name: str) -> torch.Tensor:
+        state = self.state[param]
+        if name not in state:
+            state[name] = torch.zeros_like(param)
+        slot: torch.Tensor = state[name]
+        return slot
+
+
+def _dense(param: torch.Tensor) -> torch.Tensor:
+    grad = param.grad
+    if grad is None or grad.is_sparse:
+        raise InvalidValueError.because(
+            f"the gradient of a parameter of shape {tuple(param.shape)}",
+            must="be dense",
+            but="is sparse",
+            remedy="Build the Embedding with sparse=False.",
+        )
+    return grad

@@ -1,0 +1,205 @@
+"""Which torch parameter stands for which Keras variable, and how an array shaped as the one becomes one shaped as the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from frameworks import registry
+from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+from frameworks.keras.structure import take_apart
+from frameworks.keras.tensors import to_numpy
+from frameworks.keras_in_torch.optimizers.keras_optimizer import Pairing
+from frameworks.layouts import KERAS, PYTORCH, Stored
+from frameworks.pytorch.structure import CELLS, LAYERS, parameter_name
+
+Array = npt.NDArray[Any]
+_RECURRENT = (*LAYERS, *CELLS)
+
+
+def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
+    """Pair parameters with variables.
+
+    Args:
+        parameters: torch parameters, in the order of `variables`; or pairs, also as a mapping: of a Keras variable, or its
+            path, and a parameter, or of a Keras layer and the torch module that stands for it.
+        variables: what the Keras optimizer trains; None if it does not know yet, which leaves plain parameters unpaired.
+
+    Raises:
+        GatewiseError: for what does not pair up, by name.
+    """
+    given = list(parameters.items() if isinstance(parameters, Mapping) else parameters or ())
+    if not given:
+        raise InvalidValueError.because(
+            "the parameters",
+            must="be given",
+            but="are none",
+            remedy="Pass module.parameters(), or pairs of layers and modules.",
+        )
+    if all(isinstance(one, nn.Parameter) for one in given):
+        if variables is None:
+            return [Pairing(one) for one in given]
+        _require_count(len(given), variables)
+        return [_pair_variable(*one) for one in zip(variables, given, strict=True)]
+    known = {variable.path: variable for variable in variables or ()}
+    pairings = [pairing for one in given for pairing in _pair_one(one, known)]
+    found = list({(id(pairing.variable), id(pairing.parameter)): pairing for pairing in pairings}.values())
+    _require_trained(found, variables)
+    paired = {id(pairing.variable) for pairing in found}
+    missing = [variable.path for variable in variables or () if id(variable) not in paired]
+    if missing:
+        raise InvalidValueError.because(
+            "the parameters",
+            must="pair up with every variable that the Keras optimizer trains",
+            but=f"leave out {', '.join(missing)}",
+            remedy="Add a pair for each.",
+        )
+    return found
+
+
+def _require_trained(pairings: list[Pairing], variables: list[Any] | None) -> None:
+    """Refuse what one side would train and the other not, and what one side would train twice."""
+    trained = {id(variable) for variable in variables or ()}
+    frozen = [pairing.variable.path for pairing in pairings if variables is not None and id(pairing.variable) not in trained]
+    if frozen or not pairings:
+        raise InvalidValueError.because(
+            "the parameters",
+            must="stand for variables that the Keras optimizer trains",
+            but=f"stand for {', '.join(frozen)}" if frozen else "are all frozen",
+            remedy="Freeze the same layers on both sides: layer.trainable = False there, module.requires_grad_(False) here.",
+        )
+    count = len({id(pairing.parameter) for pairing in pairings})
+    if count != len(pairings):
+        raise InvalidValueError.because(
+            "the parameters",
+            must="stand for one variable each",
+            but=f"are {count} for {len(pairings)} variables",
+            remedy="Share the same layers on both sides.",
+        )
+
+
+def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
+    if isinstance(given, dict):
+        raise InvalidTypeError.because(
+            "parameters",
+            must="be torch parameters, or pairs",
+            but="hold a dict, a parameter group, of which Keras has none",
+            remedy="Pass them without groups; for torch's two biases there is freeze_second_bias, which needs none.",
+        )
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise InvalidTypeError.because(
+            "parameters",
+            must="be torch parameters, or pairs of what Keras trains and what torch trains",
+            but=f"hold a {type(given).__name__}",
+            remedy="Pass module.parameters(), [(variable, parameter), ...] or [(layer, module), ...].",
+        )
+    keras_side, torch_side = given
+    if isinstance(torch_side, _RECURRENT):
+        yield from _pair_recurrent(keras_side, torch_side)
+    elif isinstance(torch_side, nn.Module):
+        trained = [one for one in torch_side.parameters() if one.requires_grad]
+        _require_count(len(trained), keras_side.trainable_variables)
+        for variable, parameter in zip(keras_side.trainable_variables, trained, strict=True):
+            yield _pair_of_layer(torch_side, variable, parameter)
+    elif isinstance(keras_side, str) and keras_side not in known:
+        raise InvalidValueError.because(
+            "a path among the pairs",
+            must=f"be of a variable that the Keras optimizer trains: {', '.join(known) or 'none, for it has not been built'}",
+            but=f"is {keras_side!r}",
+            remedy="Use variable.path.",
+        )
+    else:
+        yield _pair_variable(known.get(keras_side) if isinstance(keras_side, str) else keras_side, torch_side)
+
+
+def _pair_of_layer(module: nn.Module, variable: Any, parameter: nn.Parameter) -> Pairing:
+    """Pair by what is known of the module; a matrix of any other, such as a model of several, by shape and values."""
+    known = parameter.ndim == 1 or isinstance(module, (nn.Linear, nn.Embedding, nn.Conv1d))
+    if parameter.ndim == 2 and not known:
+        return _pair_variable(variable, parameter)
+    return _checked(variable, parameter, transposes=parameter.ndim > 1 and isinstance(module, (nn.Linear, nn.Conv1d)))
+
+
+def _pair_variable(variable: Any, parameter: nn.Parameter) -> Pairing:
+    """Pair by shape; where shapes do not tell, the one way that turns the variable's values into the parameter's."""
+    shape, other = tuple(variable.shape), tuple(parameter.shape)
+    ways = [transposes for transposes, fits in ((False, shape), (True, shape[::-1])) if fits == other]
+    if len(shape) != 2:
+        ways = ways[:1] if shape == other else []
+    if not ways:
+        raise _misfit(variable, f"be paired with a parameter of its shape {shape}, transposed or not", f"meets {other}")
+    values = parameter.detach().cpu().numpy()
+    right = [way for way in ways if np.allclose(_transposed(to_numpy(variable), way), values)]
+    if not right:
+        raise _misfit(variable, "hold the values of its parameter", "holds others, or the same in another gate order")
+    return _checked(variable, parameter, transposes=right[0])
+
+
+def _checked(variable: Any, parameter: nn.Parameter, *, transposes: bool) -> Pairing:
+    shape = tuple(variable.shape)
+    if (shape[::-1] if transposes else shape) != tuple(parameter.shape):
+        raise _misfit(variable, f"fit its parameter of shape {tuple(parameter.shape)}", f"has shape {shape}")
+    return Pairing(parameter, variable, lambda array: _transposed(array, transposes), transposes)
+
+
+def _transposed(array: Array, transposes: bool) -> Array:  # noqa: FBT001 - the name says it
+    return array.T if transposes else array
+
+
+def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
+    """Pair by the layout tables; both of torch's biases stand for Keras's one where it has but one."""
+    spec, other = registry.adapt(keras_layer).spec, registry.adapt(module).spec
+    if spec != other:
+        raise InvalidValueError.because(
+            "a layer and its module", must="compute the same", but=f"are {spec} and {other}", remedy="Pair what was copied."
+        )
+    cells = take_apart(keras_layer).cells
+    ours, theirs = KERAS.parts(spec), PYTORCH.parts(spec)
+    for layer, directions in enumerate(cells):
+        for direction, cell in enumerate(directions):
+            for part, stored in theirs.items():
+                source = ours.get(part, ours["bias"] if "bias" in part else stored)
+                parameter = getattr(module, parameter_name(module, stored.name, layer, direction))
+                if parameter.requires_grad:
+                    carry = _carrying(spec, layer, source, stored, part)
+                    yield Pairing(parameter, getattr(cell, source.name), carry, transposes="bias" not in part)
+
+
+def _carrying(spec: Any, layer: int, source: Stored, target: Stored, part: str) -> Callable[[Array], Array]:
+    shape = PYTORCH.shapes(spec, layer)[target.name]
+
+    def carry(array: Array) -> Array:
+        given = KERAS.views({source.name: np.ascontiguousarray(array)}, spec, layer)
+        gates = KERAS.gates[spec.cell]
+        result = np.empty(shape, array.dtype)
+        view = PYTORCH.views({target.name: result}, spec, layer)[part]
+        for gate, row in zip(PYTORCH.gates[spec.cell], view, strict=True):
+            row[...] = given.get(part, given.get("bias"))[gates.index(gate)]  # type: ignore[index]
+        return result
+
+    return carry
+
+
+def _require_count(count: int, variables: Iterable[Any]) -> None:
+    paths = [variable.path for variable in variables]
+    if count != len(paths):
+        raise InvalidValueError.because(
+            "the parameters",
+            must=f"be as many as the variables that Keras trains, {len(paths)}: {', '.join(paths)}",
+            but=f"are {count}",
+            remedy="Pair recurrent layers as a whole: [(keras_layer, torch_module), ...].",
+        )
+
+
+def _misfit(variable: Any, must: str, but: str) -> GatewiseError:
+    return InvalidValueError.because(
+        f"the variable {variable.path}",
+        must=must,
+        but=but,
+        remedy="Copy the weights first, give the parameters in the order of Keras's trainable variables, and pair recurrent "
+        "layers as a whole: [(keras_layer, torch_module), ...].",
+    )

@@ -1,0 +1,163 @@
+"""What Keras's layers start from, drawn into torch's modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedParameter
+
+from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
+from frameworks.keras_in_torch.initialisers import Initialiser, fill
+from frameworks.keras_in_torch.layers.parameters import CellHolder
+from frameworks.layouts import PYTORCH
+from frameworks.pytorch.structure import CELLS, LAYERS, parameter_name
+from frameworks.spec import CellName
+
+Start = Mapping[str, "str | Initialiser"]
+"""The initialiser of each tensor of a module, by its name there; of those that it may have."""
+
+_RECURRENT: Start = {
+    "weight_ih": "glorot_uniform",
+    "weight_hh": "orthogonal",
+    "weight_hr": "glorot_uniform",
+    "bias_ih": "zeros",
+    "bias_hh": "zeros",
+}
+_DENSE: Start = {"weight": "glorot_uniform", "bias": "zeros"}
+_NORMALISATION: Start = {
+    "weight": "ones",
+    "bias": "zeros",
+    "running_mean": "zeros",
+    "running_var": "ones",
+    "num_batches_tracked": "zeros",
+}
+_STARTS: Mapping[type[nn.Module], Start] = {
+    **dict.fromkeys((nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d), _DENSE),
+    **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), _NORMALISATION),
+    **dict.fromkeys((nn.LayerNorm, nn.RMSNorm, nn.GroupNorm), _NORMALISATION),
+}
+
+
+def initialise_like_keras(module: nn.Module, seed: int | None) -> nn.Module:
+    """Draw the parameters of a module as Keras would, see `frameworks.initialise_like_keras`."""
+    plan = _plan(module)
+    with _seeded(seed), torch.no_grad():
+        for tensor, initialiser in plan:
+            # On the CPU, whose generator gives the same for a seed whatever the device of the module.
+            drawn = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
+            fill(drawn, initialiser)
+            tensor.copy_(drawn)
+    return module
+
+
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would seed every GPU's generator too, which nobody gives back.
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def _plan(module: nn.Module) -> list[tuple[torch.Tensor, str | Initialiser]]:
+    """Give each tensor once and what fills it, of the whole tree; refuse it where a parameter is left over."""
+    found: dict[int, tuple[torch.Tensor, str | Initialiser]] = {}
+    for path, part in module.named_modules():
+        _require_unpacked(part, path)
+        start = _start_of(part)
+        for name, tensor in {**part._parameters, **part._buffers}.items():  # noqa: SLF001  those that may be None too
+            if tensor is not None and name in start:
+                _require_writable(f"{path}.{name}".lstrip("."), tensor)
+                found.setdefault(id(tensor), (tensor, start[name]))
+    for name, parameter in module.named_parameters():
+        if id(parameter) not in found:
+            raise _unknown(module, name)
+    return list(found.values())
+
+
+def _start_of(part: nn.Module) -> Start:
+    if isinstance(part, (CellHolder, *LAYERS, *CELLS)):
+        return {
+            f"{stem}{suffix}": _unit_forget_bias if (cell, stem) == ("lstm", "bias_ih") else initialiser
+            for suffix, cell in _cells(part)
+            for stem, initialiser in _RECURRENT.items()
+        }
+    if isinstance(part, nn.Embedding):
+        return {"weight": _embeddings(part.padding_idx)}
+    return next((start for kind, start in _STARTS.items() if isinstance(part, kind)), {})
+
+
+def _cells(part: Any) -> Iterator[tuple[str, CellName]]:
+    """Yield what follows the names of each cell's parameters, and which cell it is."""
+    if isinstance(part, CellHolder):
+        yield from ((slot.suffix, slot.cell.name) for slot in part.slots)
+        return
+    cell = next(name for kind, name in {**LAYERS, **CELLS}.items() if isinstance(part, kind))
+    for layer in range(getattr(part, "num_layers", 1)):
+        for direction in range(1 + getattr(part, "bidirectional", False)):
+            yield parameter_name(part, "", layer, direction), cell
+
+
+def _unit_forget_bias(bias: torch.Tensor) -> None:
+    gates = PYTORCH.gates["lstm"]
+    bias.zero_()
+    bias.chunk(len(gates))[gates.index("forget")].fill_(1)
+
+
+def _embeddings(padding_idx: int | None) -> Initialiser:
+    def draw(weight: torch.Tensor) -> None:
+        fill(weight, "random_uniform")
+        if padding_idx is not None:
+            weight[padding_idx] = 0
+
+    return draw
+
+
+def _require_writable(name: str, tensor: torch.Tensor) -> None:
+    problem = _problem_of(tensor)
+    if problem:
+        must, but, remedy = problem
+        raise InvalidValueError.because(f"the parameter {name}", must=must, but=but, remedy=f"{remedy}.")
+
+
+def _problem_of(tensor: torch.Tensor) -> tuple[str, str, str] | None:
+    """Give why a tensor cannot be drawn into: what it must be, what it is, and what to do; None where it can."""
+    if isinstance(tensor, UninitializedParameter):
+        return "have a shape", "has none yet", "Call the module once on data, or build(input_size) of Keras's"
+    if tensor.is_meta:
+        return "have memory", "is on the meta device", "Load it on a real device with to_empty"
+    if isinstance(tensor, nn.Parameter) and not tensor.is_floating_point():
+        return "be of a floating dtype", f"is {tensor.dtype}", "Cast it first"
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
+        return "be changed outside of inference_mode", "was made in it", "Make the module outside of it"
+    if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
+        return "have memory for each element", f"has strides {tensor.stride()}", "Assign a .clone() of it"
+    return None
+
+
+def _require_unpacked(part: nn.Module, path: str) -> None:
+    """Refuse a quantised module: it packs its weights, so that no parameter would be missed."""
+    kind = type(part)
+    if ".quantized." in kind.__module__:
+        raise InvalidTypeError.because(
+            f"the module {path}".rstrip(),
+            must="keep its weights as parameters",
+            but=f"is a {kind.__module__}.{kind.__qualname__}",
+            remedy="Initialise it before it is quantised.",
+        )
+
+
+def _unknown(module: nn.Module, name: str) -> NoCounterpartError:
+    owner = dict(module.named_modules(remove_duplicate=False))[name.rpartition(".")[0]]
+    return NoCounterpartError.because(
+        f"the parameter {name}",
+        must="be one of a recurrent, Linear, Embedding, Conv or normalisation layer, whose start in Keras is known",
+        but=f"is of a {type(owner).__module__}.{type(owner).__qualname__}",
+        remedy="Initialise the layers one by one, this one by hand, and what is parametrised (weight_norm) before that.",
+    )

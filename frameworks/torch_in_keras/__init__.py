@@ -1,0 +1,1 @@
+"""PyTorch's behaviour, written in Keras: layers, optimizers, initial weights."""

@@ -1,0 +1,137 @@
+"""`gatewise inspect` says what a file holds, and loads no framework for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from compare import cli
+
+LAYERS: list[dict[str, Any]] = [
+    {"class_name": "Embedding", "config": {"name": "embedding", "input_dim": 9, "output_dim": 3, "mask_zero": True}},
+    {
+        "class_name": "LSTM",
+        "config": {"name": "lstm", "units": 4, "recurrent_activation": "hard_sigmoid", "return_sequences": True},
+    },
+    {
+        "class_name": "Bidirectional",
+        "config": {"name": "bi", "layer": {"class_name": "GRU", "config": {"units": 2, "reset_after": True}}},
+    },
+    {"class_name": "Dense", "config": {"name": "dense", "units": 1}},
+]
+SHAPES: dict[str, list[tuple[str, tuple[int, ...]]]] = {
+    "embedding": [("embeddings:0", (9, 3))],
+    "lstm": [("kernel:0", (3, 16)), ("recurrent_kernel:0", (4, 16)), ("bias:0", (16,))],
+    "bi": [
+        (f"{way}/{name}", shape)
+        for way in ("forward_gru", "backward_gru")
+        for name, shape in (("kernel:0", (4, 6)), ("recurrent_kernel:0", (2, 6)), ("bias:0", (2, 6)))
+    ],
+    "dense": [("kernel:0", (4, 1)), ("bias:0", (1,))],
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file as Keras 2.2 wrote it, whole."""
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as h5:
+        h5.attrs["keras_version"] = b"2.2.4"
+        h5.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": LAYERS}).encode()
+        top = h5.create_group("model_weights")
+        top.attrs["layer_names"] = [name.encode() for name in SHAPES]
+        for name, weights in SHAPES.items():
+            group = top.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/{weight}".encode() for weight, _ in weights]
+            for weight, shape in weights:
+                group.create_dataset(f"{name}/{weight}", data=np.zeros(shape, "float32"))
+    return path
+
+
+def row(text: str, name: str) -> str:
+    (found,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return " ".join(found.split())
+
+
+def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["inspect", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert row(text, "lstm") == (
+        "lstm LSTM 3 -> 4, float32 tanh, gates keras2_hard_sigmoid return_sequences embedding (mask_zero) "
+        "emulate: recurrent_activation='keras2_hard_sigmoid'"
+    )
+    assert row(text, "bi") == (
+        "bi Bidirectional 4 -> 2 x 2 directions, float32 tanh, gates sigmoid merge_mode=concat embedding (mask_zero) "
+        "nn.GRU(4, 2, bidirectional=True)"
+    )
+    assert row(text, "dense") == "dense Dense kernel (4, 1), bias (1,)"
+    assert "- lstm: its hard_sigmoid is Keras 2's" in text
+    assert "- bi: Keras before 2.3 repeated the last output" in text
+
+
+def test_json_holds_the_same_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", str(file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [layer["name"] for layer in found["layers"]] == ["lstm", "bi"]
+    assert found["layers"][0]["cells"][0]["recurrent_activation"] == "keras2_hard_sigmoid"
+    assert found["layers"][1]["elsewhere"] == {
+        "framework": "pytorch",
+        "by": "convert",
+        "layer": "nn.GRU(4, 2, bidirectional=True)",
+        "because": [],
+    }
+    assert found["others"][1]["arrays"] == {
+        "kernel": {"shape": [4, 1], "dtype": "float32"},
+        "bias": {"shape": [1], "dtype": "float32"},
+    }
+
+
+def test_options_and_an_architecture_are_taken(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = [
+        "--option",
+        "lstm.recurrent_activation=sigmoid",
+        "--option",
+        "return_state=true",
+        "--option",
+        "bi.merge_mode=none",
+    ]
+    assert cli.main(["inspect", str(file), "--json", *options]) == 0
+    lstm, bi = json.loads(capsys.readouterr().out)["layers"]
+    assert lstm["cells"][0]["recurrent_activation"] == "sigmoid"
+    assert lstm["options"]["return_state"] is bi["options"]["return_state"] is True
+    assert bi["options"]["merge_mode"] is None
+    described = tmp_path / "model.json"
+    described.write_text(json.dumps({"keras_version": "3.1.0", "class_name": "Sequential", "config": {"layers": LAYERS}}))
+    assert cli.main(["inspect", str(file), "--architecture", str(described)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["no.h5"], "opened"), (["--option", "lstm.units"], "OPTION=VALUE"), (["--option", "lstm.units=3"], "units")],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    file: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["inspect", *([str(file)] if arguments[0].startswith("--") else []), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("gatewise: ")
+    assert error.count("\n") == 1
+    assert said in error
+
+
+def test_inspecting_loads_no_framework(file: Path) -> None:
+    text = f"import sys, compare.cli as cli\ncli.main(['inspect', {str(file)!r}])\nprint(sorted(sys.modules), file=sys.stderr)"
+    run = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
+    )
+    for name in ("tensorflow", "keras", "tf_keras", "torch", "h5py"):
+        assert f"'{name}'" not in run.stderr, name

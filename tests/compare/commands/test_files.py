@@ -1,0 +1,230 @@
+"""`gatewise port` writes what it says, and `gatewise verify` sees what differs."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compare.checkpoints.name_ranges import together
+from compare.cli import main
+from frameworks import RecurrentSpec, build
+from frameworks.files import save_checkpoint
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give a file of a GRU, a stack of LSTMs in two directions and a relu layer."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(1)
+    layers: dict[str, Any] = {
+        "gru": nn.GRU(3, 5),
+        "stack": nn.LSTM(5, 4, num_layers=2, bidirectional=True),
+        "plain": build("pytorch", RecurrentSpec("rnn", 4, 2, activation="relu"), seed=2),
+    }
+    save_checkpoint(tmp_path / "model.weights.h5", layers)
+    return tmp_path / "model.weights.h5"
+
+
+RELU = ["--option", "plain.activation=relu"]
+
+
+def test_port_writes_the_file_and_says_what_became_of_each_layer(file: Path, capsys: Any) -> None:
+    out = file.with_name("out.npz")
+    assert main(["port", str(file), str(out), *RELU]) == 0
+    said = capsys.readouterr().out
+    assert "nn.GRU(3, 5)" in said
+    assert "nn.LSTM(5, 4, bidirectional=True)" in said
+    assert "nn.RNN(4, 2, nonlinearity='relu')" in said
+    assert "stack_l1.weight_hh_l0_reverse" in np.load(out)
+
+
+def test_verify_finds_two_files_the_same_and_one_changed_number(file: Path, capsys: Any) -> None:
+    import h5py
+
+    out = file.with_name("out.weights.h5")
+    assert main(["port", str(file), str(out), *RELU]) == 0
+    assert main(["verify", str(file), str(out), *RELU]) == 0
+    assert "All 4 are the same." in capsys.readouterr().out
+    with h5py.File(out, "r+") as h5:
+        h5["layers/gru/cell/vars/1"][0, 0] += 0.01
+    assert main(["verify", str(file), str(out)]) == 1
+    said = capsys.readouterr().out
+    assert "These differ: gru" in said
+    assert main(["verify", str(file), str(out), "--layer", "stack_l0"]) == 0
+
+
+def test_verify_takes_a_layer_that_is_not_there_and_another_activation_for_a_difference(file: Path, capsys: Any) -> None:
+    out, whole = file.with_name("one.weights.h5"), file.with_name("whole.keras")
+    assert main(["port", str(file), str(out), "--layer", "gru"]) == 0
+    assert main(["verify", str(file), str(out)]) == 1
+    assert "is not there" in capsys.readouterr().out
+    assert main(["port", str(file), str(whole), *RELU]) == 0
+    assert main(["verify", str(file), str(whole), *RELU]) == 0
+    assert main(["verify", str(file), str(whole)]) == 1
+    assert "These differ: plain" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["port", "{file}", "{file}"], "--force"),
+        (["port", "{file}", "out.txt"], "ending"),
+        (["port", "{file}", "out.pt", "--layer", "nope"], "gru, stack_l0"),
+        (["port", "{file}", "out.pt", "--layer", "plan"], "Is it 'plain'?"),
+        (["inspect", "{file}", "--option", "gru.activaton=relu"], "Is it 'activation'?"),
+        (["port", "{file}", "nowhere/out.pt"], "must be writable"),
+        (["inspect", "{file}", "--option", "stack_l0.reset_after=False"], "reset_after of stack_l0"),
+        (["port", "missing.h5", "out.pt"], "cannot be opened"),
+        (["port", "{file}", "out.pt", "--option", "gru.reset_after=False"], "reset_after"),
+        (["verify", "{file}", "missing.h5"], "cannot be opened"),
+        (["verify", "{file}", "{file}", "--layer", "nope"], "gru, stack_l0"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence_with_status_2(
+    file: Path, arguments: list[str], said: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    content = file.read_bytes()
+    assert main([each.format(file=file) for each in arguments]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("gatewise: ")
+    assert said in message
+    assert (file.read_bytes(), [each.name for each in file.parent.iterdir()]) == (content, [file.name])
+
+
+def test_a_layer_without_a_name_is_shown_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    source, out = tmp_path / "bare.pt", tmp_path / "out.npz"
+    torch.save(torch.nn.GRU(3, 4).state_dict(), source)
+    assert main(["port", str(source), str(out)]) == 0
+    assert "''       GRU   nn.GRU(3, 4)" in capsys.readouterr().out
+    assert main(["port", str(source), str(tmp_path / "other.npz"), "--layer", "nope"]) == 2
+    assert "one of the recurrent layers '', but is not there" in capsys.readouterr().err
+
+
+@pytest.mark.backend
+def test_names_that_a_framework_does_not_allow_are_ported_and_found_again(tmp_path: Path, capsys: Any) -> None:
+    import torch
+    from torch import nn
+
+    state = {f"0.lstm.{name}": tensor for name, tensor in nn.LSTM(3, 4, bidirectional=True).state_dict().items()}
+    torch.save(state, tmp_path / "model.pt")
+    for out in ("out.keras", "out.weights.h5", "out.npz"):
+        assert main(["port", str(tmp_path / "model.pt"), str(tmp_path / out)]) == 0
+        assert main(["verify", str(tmp_path / "model.pt"), str(tmp_path / out), "--option", "0.lstm.batch_first=true"]) == 0
+    assert capsys.readouterr().out.count("All 1 are the same.") == 3
+
+
+def test_a_layer_without_a_name_is_found_where_it_got_one(tmp_path: Path, capsys: Any) -> None:
+    import torch
+    from torch import nn
+
+    torch.save(nn.LSTM(3, 4).state_dict(), tmp_path / "model.pt")
+    torch.save(nn.LSTM(3, 4).state_dict(), tmp_path / "other.pt")
+    out = str(tmp_path / "out.weights.h5")
+    assert main(["port", str(tmp_path / "model.pt"), out]) == 0
+    assert main(["verify", str(tmp_path / "model.pt"), out]) == 0
+    assert main(["verify", str(tmp_path / "other.pt"), out]) == 1
+    assert "is not there" not in capsys.readouterr().out
+
+
+def test_layers_that_are_numbered_alike_are_one_row(tmp_path: Path, capsys: Any) -> None:
+    import torch
+    from torch import nn
+
+    model = nn.ModuleDict(
+        {"rnn": nn.GRU(4, 2), "layers": nn.ModuleList([nn.TransformerEncoderLayer(4, 2, 8) for _ in range(12)])}
+    )
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    for command in (["inspect"], ["port"]):
+        assert main([*command, str(tmp_path / "model.pt"), *[str(tmp_path / "out.npz")] * (command == ["port"])]) == 0
+        said = capsys.readouterr().out
+        assert "layers.{0-11}.norm{1-2}" in said
+        assert len(said.splitlines()) < 20
+    assert main(["inspect", str(tmp_path / "model.pt"), "--json"]) == 0
+    assert "layers.7.norm1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a0", "a1", "a2"], ["a{0-2}"]),
+        (["a0", "a1"], ["a0", "a1"]),
+        (["a0", "a1", "a3"], ["a0", "a1", "a3"]),
+        (["a0.1", "a1.1", "a1.2"], ["a0.1", "a1.1", "a1.2"]),
+        (["b", "", "b"], ["b", "''"]),
+        (["9x1", "10x1", "11x1", "y"], ["{9-11}x1", "y"]),
+        (["a0", "a00", "a1"], ["a0", "a00", "a1"]),
+    ],
+)
+def test_only_whole_ranges_are_told_as_one(names: list[str], told: list[str]) -> None:
+    assert together(names) == told
+
+
+def test_a_port_made_by_hand_is_verified_under_a_name_of_its_own(tmp_path: Path, capsys: Any) -> None:
+    import torch
+    from torch import nn
+
+    rnn, other = nn.GRU(3, 4), nn.GRU(3, 4)
+    for name, module in (("model", nn.ModuleDict({"a": rnn, "b": other})), ("mine", nn.ModuleDict({"encoder": rnn}))):
+        torch.save(module.state_dict(), tmp_path / f"{name}.pt")
+    files = ["verify", str(tmp_path / "model.pt"), str(tmp_path / "mine.pt")]
+    assert main(files) == 1
+    assert "is not there; there are encoder" in capsys.readouterr().out
+    assert main([*files, "--layer", "a=encoder"]) == 0
+    assert main([*files, "--layer", "b=encoder"]) == 1
+    assert main([*files, "--layer", "a=encode"]) == 2
+    assert "encoder" in capsys.readouterr().err
+
+
+def command(*arguments: object, **how: Any) -> Any:
+    return subprocess.run([sys.executable, "-m", "compare", *map(str, arguments)], check=False, text=True, **how)
+
+
+def test_an_output_that_ends_early_or_is_full_is_no_traceback(file: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        found = command("inspect", file, stdout=full, stderr=subprocess.PIPE)
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+    assert "No space left" in found.stderr
+    reading, writing = os.pipe()
+    os.close(reading)
+    found = command("inspect", file, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (found.returncode, found.stderr) == (2, "")
+
+
+def test_a_disk_that_is_full_leaves_no_file(file: Path) -> None:
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    found = command("port", file, file.with_name("out.npz"), stderr=subprocess.PIPE, preexec_fn=small)
+    assert found.returncode == 2
+    assert "must be writable, but writing it failed" in found.stderr
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_a_name_that_the_terminal_cannot_show_is_shown_in_escapes(file: Path) -> None:
+    out = file.with_name("out.npz")
+    save_checkpoint(out, {"größe\x1b[2J": build("pytorch", RecurrentSpec("gru", 3, 4))})
+    found = command("inspect", out, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert "gr\\xf6\\xdfe\\x1b[2J" in found.stdout
+    assert found.returncode == 0
+
+
+def test_an_interrupt_is_told_in_a_line(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("compare.checkpoints.inspection.describe", interrupted)
+    assert main(["inspect", str(file)]) == 130
+    assert capsys.readouterr().err == "gatewise: interrupted.\n"

@@ -1,0 +1,140 @@
+"""ONNX models of strangers: what is asked of one is asked in bounded work and memory, and ends in an answer."""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frameworks.files.untrusted.source import StoredArray
+from tests.frameworks.files.onnx.test_nodes import H, field, fields, graph, node, opened, varint, weights
+
+
+def made_of(kind: str, count: int) -> list[bytes]:
+    """Make a value of as many others, which all are the value v0."""
+    parts = [node(kind, "v0 n", f"t{each}") for each in range(count)]
+    return [*parts, node("Concat", " ".join(f"t{each}" for each in range(count)), "h", axis=1)]
+
+
+def chain(first: str) -> list[bytes]:
+    """Join a value with itself, and what comes of it with itself again, to 2 ** 30 values."""
+    names = [first, *(f"v{step}" for step in range(1, 30)), "h"]
+    return [node("Concat", f"{one} {one}", other, axis=1) for one, other in itertools.pairwise(names)]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "reads", "zero"),
+    [
+        (chain("v0"), 1, True),
+        (chain("ones"), 1, False),
+        ([node("Concat", "h h", "h", axis=1)], 0, False),
+        (made_of("Tile", 300), 1, True),
+        (made_of("Tile", 900), 1, False),
+    ],
+    ids=["chain", "chain of ones", "circle", "many", "too many"],
+)
+def test_whether_a_state_is_zero_is_asked_once_of_each_value_that_it_is_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: list[bytes], reads: int, *, zero: bool
+) -> None:
+    shape, read, seen = (1, 1, H), StoredArray.read, []
+
+    def counted(array: StoredArray) -> Any:
+        if array.shape == shape:
+            seen.append(array)
+            assert len(seen) < 50
+        return read(array)
+
+    monkeypatch.setattr(StoredArray, "read", counted)
+    states = {"v0": np.zeros(shape, "f4"), "ones": np.ones(shape, "f4")}
+    content = graph([*nodes, node("LSTM", "x W R B  h", "y", "rec")], weights("LSTM") | states)
+    said = " ".join(opened(tmp_path / "a.onnx", content)["rec"].warnings)
+    assert ("initial states" not in said, len(seen)) == (zero, reads)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "zero"),
+    [
+        ("value_float", 0.0, True),
+        ("value_float", 1.0, False),
+        ("value_float", 0, False),
+        ("value_float", "0", False),
+        ("value_float", [0.0], False),
+        ("value_floats", [0.0, 0.0], True),
+        ("value_floats", ["a", "b"], False),
+        ("value_floats", [0, 0], False),
+        ("value_int", 0, True),
+        ("value_int", float("nan"), False),
+        ("value_int", float("inf"), False),
+        ("value_ints", [0, 0], True),
+        ("value_ints", [float("nan")], False),
+        ("value_ints", ["0"], False),
+    ],
+)
+def test_a_constant_is_numbers_of_the_kind_that_its_attribute_says_or_none(
+    tmp_path: Path, name: str, value: Any, *, zero: bool
+) -> None:
+    content = graph([node("Constant", "", "h", **{name: value}), node("LSTM", "x W R B  h", "y", "rec")], weights("LSTM"))
+    said = " ".join(opened(tmp_path / "a.onnx", content)["rec"].warnings)
+    assert ("initial states" not in said) == zero
+
+
+def beside(folder: Path, octets: bytes, shape: tuple[int, int], kind: int = 7, number: int = 7) -> Any:
+    """Open a model that holds an LSTM, and q, numbers of variable length under the field of some number."""
+    array = fields(1, shape) + field(2, kind) + field(8, "q") + field(number, octets)
+    content = graph([node("LSTM", "x W R B", "y", "rec")], weights("LSTM")) + field(5, array)
+    return opened(folder / "a.onnx", content).others
+
+
+def test_numbers_of_variable_length_are_read_over_the_ends_of_blocks(tmp_path: Path) -> None:
+    wanted = np.random.default_rng(0).integers(-(1 << 62), 1 << 62, 30_000) >> np.arange(30_000) % 63
+    others = beside(tmp_path, b"".join(map(varint, wanted.tolist())), (15_000, 2))
+    np.testing.assert_array_equal(others[""].stored["q"].read().reshape(-1), wanted)
+
+
+def test_halves_are_read_from_their_bits_over_the_ends_of_blocks(tmp_path: Path) -> None:
+    wanted = np.random.default_rng(0).normal(size=(30_000, 2)).astype("f2")
+    octets = b"".join(map(varint, wanted.view("u2").reshape(-1).tolist()))
+    np.testing.assert_array_equal(beside(tmp_path, octets, wanted.shape, 10, 5)[""].stored["q"].read(), wanted)
+
+
+@pytest.mark.parametrize("said", [29_999, 30_001])
+def test_other_than_as_many_numbers_as_there_should_be_are_refused(tmp_path: Path, said: int, refused: Any) -> None:
+    with refused("a.onnx", f"other than {said} numbers"):
+        beside(tmp_path, b"\x05" * 30_000, (said, 1))
+
+
+@pytest.mark.parametrize("octets", [b"\x80", b"\x05" * 70_000 + b"\x80", b"\x80" * 70_000 + b"\x05", b"\x80" * 10 + b"\x05"])
+def test_bytes_that_are_no_numbers_are_refused(tmp_path: Path, octets: bytes, refused: Any) -> None:
+    with refused("a.onnx", "ten bytes"):
+        beside(tmp_path, octets, (len(octets), 1))
+
+
+def test_decoding_numbers_takes_little_more_memory_than_they_take(tmp_path: Path) -> None:
+    count = 1 << 22
+    octets = b"\x05" * count
+    beside(tmp_path, octets[:1], (1, 1), 3, 5)  # what is imported first
+    tracemalloc.start()
+    try:
+        array = beside(tmp_path, octets, (count, 1), 3, 5)[""].stored["q"]
+        assert array.read().sum() == 5 * count
+        assert tracemalloc.get_traced_memory()[1] < 8 * count
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_numbers_of_variable_length_than_are_decoded_are_listed_by_name_and_not_read(tmp_path: Path) -> None:
+    most = 1 << 22
+    assert list(beside(tmp_path, bytes(most), (most, 1), 3, 5)[""].stored) == ["q"]
+    unread = beside(tmp_path, bytes(most + 1), (most + 1, 1), 3, 5)["q"]
+    assert not unread.stored
+    assert f"{most + 1} elements" in unread.warnings[0]
+
+
+def test_an_input_that_is_made_of_itself_ends_in_a_layer(tmp_path: Path) -> None:
+    circle = [node("Identity", "b", "a"), node("Identity", "a", "b")]
+    found = opened(tmp_path / "a.onnx", graph([*circle, node("LSTM", "a W R B", "y", "rec")], weights("LSTM")))
+    assert "reverses" not in " ".join(found["rec"].warnings)

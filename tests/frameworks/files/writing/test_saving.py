@@ -1,0 +1,520 @@
+"""A file that is written holds what it was given, in the layout of the framework that reads it, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frameworks import RecurrentSpec, adapt, build
+from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint, save_checkpoint
+from frameworks.files.given_options import Answers
+from frameworks.files.stored import StoredCell
+from frameworks.files.untrusted.source import StoredArray, in_memory
+from frameworks.files.writing import blocks as tensors
+from frameworks.files.writing.blocks import cell_tensors
+from frameworks.files.writing.naming import MODULES
+from frameworks.files.writing.sidecar import read_described
+from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
+from frameworks.options import KerasOptions
+
+ENDINGS = (".safetensors", ".pt", ".npz", ".weights.h5", ".keras")
+"""Those that are read back here; the others are held against their frameworks' own readers."""
+
+
+def made(name: str, *rows: tuple[RecurrentSpec, ...], layout: Any = KERAS, kind: str = "LSTM", **flags: Any) -> StoredLayer:
+    """Make a layer of Keras's with random weights; `rows` are the specs of its cells, by layer, by direction."""
+    rng = np.random.default_rng(len(name))
+    rates = {rate: flags.get(rate, 0.0) for rate in ("dropout", "recurrent_dropout")}
+
+    def cell(spec: RecurrentSpec) -> StoredCell:
+        arrays = {each: rng.uniform(0.1, 0.6, shape).astype(spec.dtype) for each, shape in layout.shapes(spec, 0).items()}
+        stored = MappingProxyType({each: in_memory(array) for each, array in arrays.items()})
+        return StoredCell(spec, layout, stored, **rates)
+
+    cells = tuple(tuple(cell(spec) for spec in row) for row in rows)
+    return StoredLayer(name, "keras", kind, cells, KerasOptions(**flags), mask="embedding (mask_zero)")
+
+
+def beside(name: str, kind: str, config: dict[str, Any], *wrappers: str, **shapes: tuple[int, ...]) -> OtherLayer:
+    rng = np.random.default_rng(len(name))
+    arrays = {each: in_memory(rng.normal(size=shape).astype("float32")) for each, shape in shapes.items()}
+    return OtherLayer(name, kind, MappingProxyType(arrays), config, known=kind in MODULES, wrappers=wrappers)
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    """Give layers of every kind and option, in the layouts of Keras's files."""
+    lstm, gru, rnn = (RecurrentSpec(cell, 5, 4) for cell in ("lstm", "gru", "rnn"))
+    both: dict[str, Any] = {"kind": "Bidirectional", "zero_output_for_mask": True, "return_sequences": True}
+    layers = [
+        made("lstm_all", (lstm,), return_sequences=True, return_state=True),
+        made("zz", (replace(lstm, activation="relu", recurrent_activation="keras2_hard_sigmoid"),)),
+        made("aa", (replace(lstm, bias=False),), go_backwards=True, dropout=0.25, recurrent_dropout=0.5),
+        made("wide", (replace(lstm, dtype="float64"),), stateful=False),
+        made("before", (replace(gru, reset_after=False),), kind="GRU", return_state=True),
+        made("before_unbiased", (replace(gru, reset_after=False, bias=False),), kind="GRU"),
+        made("unbiased", (replace(gru, bias=False),), kind="GRU"),
+        made("old", (lstm,), layout=CUDNN, kind="CuDNNLSTM"),
+        made("older", (gru,), layout=CUDNN, kind="CuDNNGRU"),
+        made("inner/both", (gru, gru), return_state=True, **both),
+        made("product", (rnn, rnn), merge_mode="mul", kind="Bidirectional"),
+        made("stack", (gru,), (replace(gru, input_size=4),), kind="RNN", nesting="cells", return_sequences=True),
+        made("unlike", (lstm,), (replace(rnn, input_size=4, hidden_size=3),), kind="RNN", nesting="cells"),
+        made("deep", (gru, gru), (replace(lstm, input_size=4, hidden_size=2),) * 2, nesting="cells", merge_mode="ave", **both),
+    ]
+    others = [
+        beside("words", "Embedding", {"mask_zero": True}, embeddings=(11, 5)),
+        beside("dense", "Dense", {"activation": "relu"}, kernel=(4, 3), bias=(3,)),
+        beside("each", "Dense", {}, "TimeDistributed", kernel=(4, 2)),
+        beside("conv", "Conv1D", {"padding": "same"}, kernel=(3, 5, 6), bias=(6,)),
+        beside("image", "Conv2D", {}, kernel=(3, 2, 5, 6), bias=(6,)),
+        beside("ln", "LayerNormalization", {"epsilon": 0.001}, gamma=(5,), beta=(5,)),
+        beside("bn", "BatchNormalization", {}, gamma=(5,), beta=(5,), moving_mean=(5,), moving_variance=(5,)),
+        beside("slopes", "PReLU", {}, alpha=(1, 5)),
+        beside("steps", "PReLU", {}, alpha=(7, 5)),
+        beside("dot", "AdditiveAttention", {}, scale=(5,)),
+        beside("own", "MyLayer", {}, a=(2, 3)),
+    ]
+    return Checkpoint(Path("model"), "made", [*layers, *others])
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    path = tmp_path_factory.mktemp("small") / "small.weights.h5"
+    spec = RecurrentSpec("lstm", 3, 4)
+    save_checkpoint(path, {name: build("pytorch", spec, seed=seed) for seed, name in enumerate(("one", "two"))})
+    return open_checkpoint(path)
+
+
+def cells_of(layer: StoredLayer) -> list[StoredCell]:
+    return [cell for row in layer.cells for cell in row]
+
+
+def meaning(layer: StoredLayer, ending: str) -> dict[str, Any]:
+    """Give what a file that holds weights alone does not say."""
+    if ending != ".weights.h5":
+        return {}
+    spec = layer.cells[0][0].spec
+    names = {"rnn": ["activation"], "lstm": ["activation", "recurrent_activation"]}.get(
+        spec.cell, ["activation", "recurrent_activation", "reset_after"]
+    )
+    flags = ("return_sequences", "return_state", "go_backwards", "merge_mode", "dropout", "recurrent_dropout")
+    options: Any = layer.options
+    return {name: getattr(spec, name) for name in names} | {
+        name: getattr(options, name) for name in (*flags, "zero_output_for_mask")
+    }
+
+
+def reopened(path: Path, given: Mapping[str, StoredLayer]) -> dict[str, StoredLayer]:
+    """Open a file and give its layers by the names that they had, though Keras has no slash in them."""
+    there = open_checkpoint(path)
+    ending = next(each for each in ENDINGS if path.name.endswith(each))
+    names = {name: name if name in there else name.replace("/", "_") for name in given}
+    options: dict[str | None, dict[str, Any]] = {names[name]: meaning(layer, ending) for name, layer in given.items()}
+    found = open_checkpoint(path, options=options)
+    return {name: found[own] for name, own in names.items()}
+
+
+def assert_same(found: StoredLayer, expected: StoredLayer) -> None:
+    assert found.options is not None
+    assert expected.options is not None
+    # Bare weights are taken for Keras 2's, which returns a cell's only state as it is.
+    assert replace(found.options, bare_states=False) == expected.options, expected.name
+    for one, other in zip(cells_of(found), cells_of(expected), strict=True):
+        assert one.spec == other.spec, expected.name
+        weights, wanted = one.read().in_order(PYTORCH.gates[one.spec.cell]), other.read().in_order(PYTORCH.gates[one.spec.cell])
+        for part in ("kernel", "recurrent_kernel"):
+            np.testing.assert_array_equal(getattr(weights, part), getattr(wanted, part))
+        np.testing.assert_array_equal(weights.summed_bias(), wanted.summed_bias())
+
+
+@pytest.mark.parametrize("first", ENDINGS)
+def test_every_layer_comes_back_bit_for_bit_through_every_pair_of_formats(
+    checkpoint: Checkpoint, tmp_path: Path, first: str
+) -> None:
+    path = tmp_path / f"first{first}"
+    save_checkpoint(path, checkpoint)
+    layers = reopened(path, checkpoint)
+    for second in ENDINGS:
+        again = tmp_path / f"second{second}"
+        save_checkpoint(again, layers)
+        found = reopened(again, layers)
+        for name, expected in checkpoint.items():
+            assert_same(found[name], expected)
+
+
+def test_torch_loads_the_pt_file_strictly_and_computes_what_the_layer_did(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    save_checkpoint(tmp_path / "model.pt", checkpoint)
+    state = torch.load(tmp_path / "model.pt", weights_only=True)
+    model = nn.Module()
+    modules = {"lstm_all": nn.LSTM(5, 4), "product": nn.RNN(5, 4, bidirectional=True), "stack": nn.GRU(5, 4, num_layers=2)}
+    for name, module in modules.items():
+        model.add_module(name, module)
+    model.zz = nn.Module()
+    model.zz.emulated = checkpoint["zz"].emulate("pytorch")
+    own = {name: tensor for name, tensor in state.items() if name.partition(".")[0] in dict(model.named_children())}
+    for tensor in model.zz.state_dict().values():
+        tensor.zero_()
+    model.load_state_dict(own, strict=True)
+    x = np.random.default_rng(3).normal(size=(2, 6, 5)).astype("float32")
+    for name, module in modules.items():
+        output, _ = module(torch.from_numpy(x.swapaxes(0, 1)))
+        expected = np.asarray(checkpoint[name].forward(x).output)
+        np.testing.assert_allclose(output.detach().numpy().swapaxes(0, 1), expected, atol=1e-5)
+    emulated: Any = model.zz.emulated
+    expected = np.asarray(checkpoint["zz"].forward(x).output)[:, -1]
+    np.testing.assert_allclose(emulated(torch.from_numpy(x)).detach().numpy(), expected, rtol=2e-5, atol=1e-5)
+
+
+def test_what_torch_nn_does_not_compute_lies_where_no_module_of_torch_nn_finds_it(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    import torch
+    from torch import nn
+
+    written = {each.name: each for each in save_checkpoint(tmp_path / "model.pt", checkpoint)}
+    state = torch.load(tmp_path / "model.pt", weights_only=True)
+    relu = {name.removeprefix("zz."): tensor for name, tensor in state.items() if name.startswith("zz.")}
+    with pytest.raises(RuntimeError, match="Missing key"):
+        nn.LSTM(5, 4).load_state_dict(relu)
+    assert "relu" in written["zz"].beware[0]
+    assert written["lstm_all"].becomes == "nn.LSTM(5, 4)"
+
+
+def test_pt_npz_and_safetensors_hold_the_same_arrays(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    import torch
+
+    for ending in (".pt", ".npz", ".safetensors"):
+        save_checkpoint(tmp_path / f"model{ending}", checkpoint)
+    expected = {name: tensor.numpy() for name, tensor in torch.load(tmp_path / "model.pt", weights_only=True).items()}
+    arrays, text = read_npz(tmp_path / "model.npz")
+    again, header = read_safetensors(tmp_path / "model.safetensors")
+    assert header["__metadata__"]["gatewise"].encode() == text
+    for found in (arrays, again):
+        assert found.keys() == expected.keys()
+        for name, array in found.items():
+            np.testing.assert_array_equal(array, expected[name])
+
+
+def read_npz(path: Path) -> tuple[dict[str, Any], bytes]:
+    with np.load(path) as found:
+        arrays = dict(found)
+    return arrays, arrays.pop("gatewise").tobytes()
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    content = path.read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:begin])
+    kinds = {"F32": np.float32, "F64": np.float64}
+    arrays = {
+        name: np.frombuffer(content[begin:][slice(*entry["data_offsets"])], kinds[entry["dtype"]]).reshape(entry["shape"])
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
+    return arrays, header
+
+
+def described(checkpoint: Checkpoint, folder: Path) -> tuple[dict[str, StoredArray], bytes]:
+    save_checkpoint(folder / "model.npz", checkpoint)
+    arrays, text = read_npz(folder / "model.npz")
+    return {name: in_memory(array) for name, array in arrays.items()}, text
+
+
+def test_the_description_gives_the_layers_back_as_they_were(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    arrays, text = described(checkpoint, tmp_path)
+    found = {layer.name: layer for layer in read_described(text, arrays, "file", Answers())}
+    assert list(found) == [*checkpoint, *checkpoint.others]
+    for name, expected in checkpoint.items():
+        layer = found[name]
+        assert isinstance(layer, StoredLayer)
+        assert_same(layer, expected)
+        assert (layer.origin, layer.class_name, layer.mask) == ("keras", expected.class_name, expected.mask)
+    dense = found["each"]
+    assert isinstance(dense, OtherLayer)
+    assert (dense.kind, dense.wrappers) == ("Linear", ("TimeDistributed",))
+    np.testing.assert_array_equal(dense.arrays["weight"].T, checkpoint.others["each"].arrays["kernel"])
+
+
+def test_what_the_user_says_goes_before_the_description(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    arrays, text = described(checkpoint, tmp_path)
+    answers = Answers({"zz": {"activation": "tanh", "recurrent_activation": "sigmoid", "return_state": True}})
+    layer = next(each for each in read_described(text, arrays, "file", answers) if each.name == "zz")
+    assert isinstance(layer, StoredLayer)
+    assert layer.options is not None
+    assert (layer.spec.activation, layer.options.return_state) == ("tanh", True)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda said: said.update(version=2),
+        lambda said: said.update(layers=3),
+        lambda said: said["layers"][0].update(cells=[]),
+        lambda said: said["layers"][0]["cells"][0].append(said["layers"][0]["cells"][0][0]),
+        lambda said: said["layers"][0]["cells"][0][0]["spec"].update(hidden_size=9),
+        lambda said: said["layers"][0]["cells"][0][0]["spec"].update(activation="os.system"),
+        lambda said: said["layers"][0]["options"].update(merge_mode=[1]),
+        lambda said: said["layers"][0].update(name="another"),
+        lambda said: said["layers"].append(said["layers"][-1]),
+    ],
+)
+def test_a_description_that_is_not_that_of_the_arrays_is_refused(
+    checkpoint: Checkpoint, tmp_path: Path, damage: Any, refused: Any
+) -> None:
+    arrays, text = described(checkpoint, tmp_path)
+    said = json.loads(text)
+    damage(said)
+    with refused():
+        read_described(json.dumps(said), arrays, "file", Answers())
+
+
+LAYOUTS = [(KERAS, PYTORCH), (PYTORCH, KERAS), (ONNX, PYTORCH), (ONNX, KERAS), (CUDNN, KERAS), (CUDNN, PYTORCH)]
+CELLS = [(*layouts, cell) for layouts in LAYOUTS for cell in ("lstm", "gru", "rnn") if (layouts[0], cell) != (CUDNN, "rnn")]
+
+
+@pytest.mark.parametrize(("source", "target", "cell"), CELLS)
+def test_in_blocks_as_whole_the_arrays_are_those_that_the_tables_say(
+    source: Any, target: Any, cell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, rng = RecurrentSpec(cell, 5, 7), np.random.default_rng(4)
+    arrays = {name: rng.normal(size=shape).astype("float32") for name, shape in source.shapes(spec, 0).items()}
+    stored = StoredCell(spec, source, MappingProxyType({name: in_memory(array) for name, array in arrays.items()}))
+    expected = stored.read().in_order(target.gates[cell])
+    for size in (1 << 20, 60, 1):
+        monkeypatch.setattr(tensors, "BLOCK", size)
+        made = {
+            name: np.concatenate([block.ravel() for block in tensor.blocks()]).reshape(tensor.shape)
+            for name, tensor in cell_tensors(stored, target).items()
+        }
+        found = target.read(made, spec, 0)
+        np.testing.assert_array_equal(found.kernel, expected.kernel)
+        np.testing.assert_array_equal(found.recurrent_kernel, expected.recurrent_kernel)
+        np.testing.assert_allclose(np.asarray(found.summed_bias()), np.asarray(expected.summed_bias()), atol=1e-6)
+
+
+def test_a_large_matrix_is_transposed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.arange(35, dtype="float32").reshape(5, 7)
+    monkeypatch.setattr(tensors, "BLOCK", 41)
+    blocks = list(tensors.transposed(in_memory(array), (1, 0)).blocks())
+    assert len(blocks) == 4
+    np.testing.assert_array_equal(np.concatenate(blocks), array.T)
+
+
+def test_keras_loads_the_weights_into_its_own_model_of_these_layers(tmp_path: Path, randomise: Any) -> None:
+    import keras
+    import torch
+    from torch import nn
+
+    kinds = keras.layers
+    stack, both = (
+        randomise(nn.LSTM(5, 4, num_layers=2, batch_first=True)),
+        randomise(nn.GRU(4, 3, bidirectional=True, batch_first=True)),
+    )
+    save_checkpoint(tmp_path / "ported.weights.h5", {"stack": stack, "both": both})
+    sequences = {"return_sequences": True}
+    model = keras.Sequential(
+        [
+            keras.Input((6, 5)),
+            kinds.LSTM(4, **sequences),
+            kinds.LSTM(4, **sequences),
+            kinds.Bidirectional(kinds.GRU(3, **sequences)),
+        ]
+    )
+    model.load_weights(tmp_path / "ported.weights.h5")
+    x = np.random.default_rng(5).normal(size=(2, 6, 5)).astype("float32")
+    expected = both(stack(torch.from_numpy(x))[0])[0].detach().numpy()
+    np.testing.assert_allclose(np.asarray(model.predict(x, verbose=0)), expected, atol=1e-5)
+
+
+def test_keras_loads_the_model_that_was_written_by_name(tmp_path: Path) -> None:
+    import keras
+
+    layer = build("pytorch", RecurrentSpec("gru", 5, 4, num_layers=2), seed=1)
+    save_checkpoint(tmp_path / "model.keras", {"encoder/rnn": layer})
+    model = keras.models.load_model(tmp_path / "model.keras")
+    expected = layer.get_weights().layers
+    for index in range(2):
+        found = adapt(model.get_layer(f"encoder_rnn_l{index}")).get_weights().layers[0][0]
+        np.testing.assert_array_equal(found.kernel, expected[index][0].in_order(found.gates).kernel)
+
+
+def test_live_layers_and_adapters_are_taken_as_stored_ones_are(tmp_path: Path, randomise: Any) -> None:
+    import torch
+    from torch import nn
+
+    module = randomise(nn.LSTM(3, 4, num_layers=2, bidirectional=True))
+    save_checkpoint(tmp_path / "module.pt", {"one": module, "two": adapt(module), "cell": randomise(nn.GRUCell(3, 2))})
+    state = torch.load(tmp_path / "module.pt", weights_only=True)
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(state[f"one.{name}"], tensor)
+        assert torch.equal(state[f"two.{name}"], tensor)
+    assert "cell.weight_ih" in state
+
+
+def test_no_framework_is_imported_to_write_in_torch_s_layout(small: Checkpoint, tmp_path: Path) -> None:
+    code = f"""
+import sys
+from frameworks.files import open_checkpoint, save_checkpoint
+for ending in (".pt", ".npz", ".safetensors", ".weights.h5"):
+    save_checkpoint({str(tmp_path)!r} + "/model" + ending, open_checkpoint({str(small.path)!r}))
+assert not {{"torch", "keras", "tensorflow"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("model.h5", ".weights.h5"),
+        ("model.txt", ".safetensors"),
+        (".pt", "ending"),
+        ("there.pt", "--force"),
+        ("folder.pt", "folder"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused_by_name(
+    name: str, said: str, small: Checkpoint, tmp_path: Path, refused: Any
+) -> None:
+    (tmp_path / "there.pt").write_text("old")
+    (tmp_path / "folder.pt").mkdir()
+    with refused(said):
+        save_checkpoint(tmp_path / name, small)
+    assert (tmp_path / "there.pt").read_text() == "old"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder.pt", "there.pt"]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
+    path = tmp_path / "model.pt"
+    path.write_text("old")
+    odd = OtherLayer("odd", stored={"array": in_memory(np.zeros(3, "complex64"))})
+    with refused("complex64"):
+        save_checkpoint(path, {**small, "odd": odd}, force=True)
+    with refused("name of its own"):
+        save_checkpoint(path, {"a/b": small["one"], "a.b": small["one"]}, force=True)
+    with refused("writable"):
+        save_checkpoint(tmp_path / "nowhere" / "model.pt", small)
+    assert [each.name for each in tmp_path.iterdir()] == ["model.pt"]
+    assert path.read_text() == "old"
+
+
+def test_two_names_that_keras_would_write_alike_are_refused(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
+    dense = beside("dense", "Dense", {}, kernel=(4, 3))
+    with refused("the layer a_b of a_b must have a name of its own in the file", "has that of a/b"):
+        save_checkpoint(tmp_path / "model.keras", {"a/b": small["one"], "a_b": small["two"]})
+    with refused("the layer a_b of a.b must"):
+        save_checkpoint(tmp_path / "model.keras", {"a_b": small["one"], "a.b": dense})
+    assert not list(tmp_path.iterdir())
+    nothing = OtherLayer("nothing", "Dropout")  # not in the file, so its name is free
+    written = save_checkpoint(tmp_path / "model.keras", {"a/b": nothing, "b_a": small["one"], "a_b": dense, "a.b": nothing})
+    assert [each.place for each in written] == ["", "b_a", "a_b", ""]
+
+
+def test_a_layer_may_have_the_name_that_keras_gives_to_inputs(small: Checkpoint, tmp_path: Path) -> None:
+    import keras
+
+    keras.backend.clear_session()  # which counts the names of inputs from the start
+    save_checkpoint(tmp_path / "model.keras", {"input_layer": small["one"]})
+    assert "input_layer" in open_checkpoint(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").get_layer("input_layer").units == 4
+
+
+@pytest.mark.parametrize(("axis", "said"), [(31, ""), (32, "32 axes"), (30_000_000, "32 axes"), (-30_000_000, "32 axes")])
+def test_an_axis_that_no_array_has_is_not_built(axis: int, said: str, small: Checkpoint, tmp_path: Path) -> None:
+    layer = beside("ln", "LayerNormalization", {"axis": axis}, gamma=(5,), beta=(5,))
+    tracemalloc.start()
+    _, written = save_checkpoint(tmp_path / "model.keras", {"one": small["one"], "ln": layer})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
+    if said:
+        assert "Keras builds no such layer" in written.beware[0]
+        assert said in written.beware[0]
+    else:
+        assert written.becomes == "LayerNormalization"
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from frameworks.files.writing.replacing import replacing
+with replacing(Path(sys.argv[1]), force=True) as path:
+    with path.open("wb") as file:
+        file.write(b"half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def start_writing(path: Path) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+    wait_for_line(process)
+    return process
+
+
+def wait_for_line(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_killed_writer_leaves_the_old_file_and_the_next_run_removes_its_left_over_but_no_living_one_s(
+    small: Checkpoint, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.pt"
+    save_checkpoint(path, {"a": small["one"]})
+    old = path.read_bytes()
+    dead, living = start_writing(path), start_writing(path)
+    try:
+        kill(dead)
+        assert path.read_bytes() == old
+        assert len(list(tmp_path.glob(".model.pt.tmp-*"))) == 2
+        other = tmp_path / ".other.pt.tmp-1"
+        other.touch()
+        save_checkpoint(path, {"b": small["two"]}, force=True)
+        assert path.read_bytes() != old
+        assert len(list(tmp_path.glob(".model.pt.tmp-*"))) == 1
+        assert other.exists()
+    finally:
+        kill(living)
+    save_checkpoint(path, {"b": small["two"]}, force=True)
+    assert not list(tmp_path.glob(".model.pt.tmp-*"))
+
+
+def test_a_writer_killed_at_any_time_leaves_the_old_file_or_the_new(small: Checkpoint, tmp_path: Path) -> None:
+    old, new, path = tmp_path / "old.npz", tmp_path / "new.npz", tmp_path / "model.npz"
+    save_checkpoint(old, {"a": small["one"]})
+    save_checkpoint(new, small)
+    path.write_bytes(old.read_bytes())
+    code = f"""
+from frameworks.files import open_checkpoint, save_checkpoint
+checkpoint = open_checkpoint({str(small.path)!r})
+print("ready", flush=True)
+while True:
+    save_checkpoint({str(path)!r}, checkpoint, force=True)
+"""
+    for turn in range(4):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        wait_for_line(process)
+        time.sleep(0.013 * turn)
+        kill(process)
+        assert path.read_bytes() in (old.read_bytes(), new.read_bytes())
