@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
@@ -94,3 +94,26 @@ class Answers:
                     but="is none of them",
                     remedy="Use the names that the checkpoint lists.",
                 )
+
+
+def check_arguments(layer: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that no recurrent module of torch takes.
+
+    Raises:
+        GatewiseError: for such a name or value.
+    """
+    rules: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+        "batch_first": ("True or False", lambda value: isinstance(value, bool)),
+        "dropout": ("a number from 0 to 1", lambda value: isinstance(value, (int, float)) and 0 <= value <= 1),
+        "nonlinearity": ("'tanh' or 'relu'", lambda value: value in ("tanh", "relu")),
+        "proj_size": ("a whole number from 1", lambda value: type(value) is int and value > 0),
+    }
+    for name, value in arguments.items():
+        wanted, holds = rules.get(name, ("left out", lambda _: False))
+        if not holds(value):
+            raise InvalidValueError.because(
+                f"{name} of {layer or repr(layer)}"[:200],
+                must=f"be {wanted}",
+                but=f"is {str(value)[:100]}",
+                remedy="Give it so as an option.",
+            )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import InvalidValueError
-from frameworks.files.given_options import Answers
+from frameworks.files.given_options import Answers, check_arguments
 from frameworks.files.other_layers import NotUnderstoodError
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.derived_arrays import halves_of, in_single
@@ -150,29 +150,6 @@ def require_options(answers: Answers, layer: str, known: tuple[str, ...]) -> Non
                 must=f"be one of {', '.join(known)}" if known else "be left out",
                 but="is none that such a layer has",
                 remedy="Sizes are read from the weights.",
-            )
-
-
-def check_arguments(layer: str, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments that no recurrent module of torch takes.
-
-    Raises:
-        GatewiseError: for such a name or value.
-    """
-    rules: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-        "batch_first": ("True or False", lambda value: isinstance(value, bool)),
-        "dropout": ("a number from 0 to 1", lambda value: isinstance(value, (int, float)) and 0 <= value <= 1),
-        "nonlinearity": ("'tanh' or 'relu'", lambda value: value in ("tanh", "relu")),
-        "proj_size": ("a whole number from 1", lambda value: type(value) is int and value > 0),
-    }
-    for name, value in arguments.items():
-        wanted, holds = rules.get(name, ("left out", lambda _: False))
-        if not holds(value):
-            raise InvalidValueError.because(
-                f"{name} of {layer or repr(layer)}"[:200],
-                must=f"be {wanted}",
-                but=f"is {str(value)[:100]}",
-                remedy="Give it so as an option.",
             )
 
 

@@ -10,10 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import GatewiseError
-from frameworks.files.given_options import KERAS_FLAGS, Answers, options_of
+from frameworks.files.given_options import KERAS_FLAGS, Answers, check_arguments, options_of
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
-from frameworks.files.torch.recurrent import check_arguments
 from frameworks.files.untrusted.json_text import read_json
 from frameworks.files.untrusted.source import StoredArray, damaged
 from frameworks.files.writing.naming import places

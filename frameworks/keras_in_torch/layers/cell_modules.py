@@ -10,9 +10,10 @@ from frameworks.errors import InvalidValueError
 from frameworks.keras_in_torch.initialisers import check_initialiser
 from frameworks.keras_in_torch.layers.activations import Activation, name_activation
 from frameworks.keras_in_torch.layers.arguments import check_count, check_states, complete_arguments
-from frameworks.keras_in_torch.layers.cells import Cell, Tensor, make_step, project
+from frameworks.keras_in_torch.layers.cells import Cell, Tensor
 from frameworks.keras_in_torch.layers.dropout import NO_MASKS, DropoutMasks, draw_masks
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot, Start
+from frameworks.keras_in_torch.layers.steps import make_step, project
 from frameworks.spec import CellName
 
 

@@ -1,29 +1,21 @@
-"""What one cell of Keras computes, in torch: its description, its parameters' names, and its equations.
+"""One cell of Keras in torch: its description and its parameters.
 
 Parameters are named, shaped and ordered as torch's own cells have them (`frameworks.layouts.PYTORCH`).
-
-Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`call` of the cells); the GRU that resets before the product is Cho et
-al. 2014, https://arxiv.org/abs/1406.1078.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch.nn import functional
 
-from frameworks.keras_in_torch.layers.activations import Activation, find_activation
-from frameworks.keras_in_torch.layers.dropout import DropoutMasks
+from frameworks.keras_in_torch.layers.activations import Activation
 from frameworks.layouts import PYTORCH
 from frameworks.spec import CellName, RecurrentSpec
 
 Tensor = torch.Tensor
 States = tuple[Tensor, ...]
-Step = Callable[[Tensor, States], States]
-"""From the projected input of one time step, (batch, gate * hidden), and the states to the next states, (batch, hidden)."""
 
 
 @dataclass(frozen=True)
@@ -107,118 +99,3 @@ class CellWeights(NamedTuple):
     def cast(self, dtype: torch.dtype) -> CellWeights:
         """Give the same weights in the dtype of the arithmetic."""
         return CellWeights(**{name: each.to(dtype) for name, each in self._asdict().items() if each is not None})
-
-
-def project(cell: Cell, weights: CellWeights, x: Tensor, masks: DropoutMasks) -> Tensor:
-    """Multiply the inputs of all time steps by the kernel at once.
-
-    Args:
-        cell: whose inputs they are.
-        weights: of the cell.
-        x: (..., batch, input).
-        masks: on the inputs, one for all time steps.
-
-    Returns:
-        (..., batch, gate * hidden), every bias added that can be added before the recurrent product.
-    """
-    bias = weights.bias_ih
-    if bias is not None and weights.bias_hh is not None and not cell.trains_two_biases:
-        bias = bias + weights.bias_hh
-    if len(masks.inputs) <= 1:
-        return functional.linear(_masked(x, masks.inputs), weights.weight_ih, bias)
-    blocks = weights.weight_ih.chunk(len(cell.gates))
-    parts = [functional.linear(x * mask, block) for mask, block in zip(masks.inputs, blocks, strict=True)]
-    projected = torch.cat(parts, dim=-1)
-    return projected if bias is None else projected + bias
-
-
-def make_step(cell: Cell, weights: CellWeights, masks: DropoutMasks) -> Step:
-    """Give the function of one time step of a cell."""
-    act, gate_act = find_activation(cell.activation), find_activation(cell.recurrent_activation)
-    name = "gru, reset before" if cell.name == "gru" and not cell.reset_after else cell.name
-    return _STEPS[name](_Recurrent(weights.weight_hh, weights.bias_hh, masks.recurrent), act, gate_act)
-
-
-class _Recurrent(NamedTuple):
-    """The recurrent product of some gates: h times their blocks, added to something.
-
-    Args:
-        weight: (gate * hidden, hidden).
-        bias: (gate * hidden,), which the caller adds, or None.
-        masks: on h, none, one for all of the gates, or one each.
-    """
-
-    weight: Tensor
-    bias: Tensor | None
-    masks: tuple[Tensor, ...]
-
-    def of_gates(self, first: int, last: int, hidden: int) -> _Recurrent:
-        """Give the product of the gates from `first` up to, not including, `last`."""
-        return _Recurrent(self.weight[first * hidden : last * hidden], None, self.masks[first:last])
-
-    def __call__(self, added: Tensor, h: Tensor) -> Tensor:
-        """Give (batch, gate * hidden) of (batch, hidden)."""
-        if len(self.masks) <= 1:
-            return torch.addmm(added, _masked(h, self.masks), self.weight.t())
-        blocks = self.weight.chunk(len(self.masks))
-        parts = [functional.linear(h * mask, block) for mask, block in zip(self.masks, blocks, strict=True)]
-        return added + torch.cat(parts, dim=-1)
-
-
-def _masked(x: Tensor, masks: tuple[Tensor, ...]) -> Tensor:
-    return x * masks[0] if masks else x
-
-
-def _rnn_step(recurrent: _Recurrent, act: Activation, gate_act: Activation) -> Step:  # noqa: ARG001  one signature
-    def step(x: Tensor, states: States) -> States:
-        (h,) = states
-        return (act(recurrent(x, h)),)
-
-    return step
-
-
-def _lstm_step(recurrent: _Recurrent, act: Activation, gate_act: Activation) -> Step:
-    def step(x: Tensor, states: States) -> States:
-        h, c = states
-        i, f, g, o = recurrent(x, h).chunk(4, dim=-1)
-        c = gate_act(f) * c + gate_act(i) * act(g)
-        return gate_act(o) * act(c), c
-
-    return step
-
-
-def _gru_step(recurrent: _Recurrent, act: Activation, gate_act: Activation) -> Step:
-    bias = recurrent.weight.new_zeros(()) if recurrent.bias is None else recurrent.bias
-
-    def step(x: Tensor, states: States) -> States:
-        (h,) = states
-        x_r, x_z, x_g = x.chunk(3, dim=-1)
-        h_r, h_z, h_g = recurrent(bias, h).chunk(3, dim=-1)
-        r, z = gate_act(x_r + h_r), gate_act(x_z + h_z)
-        g = act(x_g + r * h_g)
-        return (z * h + (1 - z) * g,)
-
-    return step
-
-
-def _gru_reset_before_step(recurrent: _Recurrent, act: Activation, gate_act: Activation) -> Step:
-    hidden = recurrent.weight.shape[1]
-    gates, candidate = recurrent.of_gates(0, 2, hidden), recurrent.of_gates(2, 3, hidden)
-
-    def step(x: Tensor, states: States) -> States:
-        (h,) = states
-        x_rz, x_g = torch.split(x, [2 * hidden, hidden], dim=-1)
-        r, z = gates(x_rz, h).chunk(2, dim=-1)
-        r, z = gate_act(r), gate_act(z)
-        g = act(candidate(x_g, r * h))
-        return (z * h + (1 - z) * g,)
-
-    return step
-
-
-_STEPS: Mapping[str, Callable[[_Recurrent, Activation, Activation], Step]] = {
-    "rnn": _rnn_step,
-    "lstm": _lstm_step,
-    "gru": _gru_step,
-    "gru, reset before": _gru_reset_before_step,
-}

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from frameworks.keras_in_torch.layers import uncompiled
-from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Tensor, make_step, project
+from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Tensor
 from frameworks.keras_in_torch.layers.dropout import DropoutMasks
 from frameworks.keras_in_torch.layers.masking import Packing
+from frameworks.keras_in_torch.layers.steps import make_step, project
 
 
 def run_loop(

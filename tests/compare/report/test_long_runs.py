@@ -24,7 +24,7 @@ EXPERIMENT = """\
 import time
 from pathlib import Path
 import numpy as np
-from compare.results import exact
+from compare.report.results import exact
 from compare.training import train_together
 
 class Counter:
@@ -79,7 +79,7 @@ INTERRUPTED = """\
 import json, signal, sys
 from pathlib import Path
 from compare.report.long_parts import Part
-from compare.full import forget_parts, run_parts
+from compare.report.long_runs import forget_parts, run_parts
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored where the tests run in the background
 parts = {name: Part(**fields) for name, fields in json.loads(sys.argv[1]).items()}
 try:

@@ -24,7 +24,7 @@ from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH, Layout
 from frameworks.spec import RecurrentSpec
 
 ROOT = Path(__file__).parents[4]
-DATA = ROOT / "compare" / "studies" / "real_models" / "data"
+DATA = ROOT / "compare" / "report" / "studies" / "real_models" / "data"
 TOLERANCE = 2e-5
 LAYERS = [(model.name, layer.name) for model in load_all() for layer in model.layers if layer.kept]
 OF_THE_FILE = ("gates left in ONNX's order", "kernels left in CuDNN's layout")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -40,8 +38,10 @@ def _torch_files(folder: Path) -> list[Path]:
     import torch
     from torch import nn
 
+    from tests.frameworks.files.onnx import test_files as onnx_files
+    from tests.frameworks.files.torch import test_files as torch_files
+
     module = nn.ModuleDict({"lstm": nn.LSTM(2, 3, bidirectional=True), "linear": nn.Linear(2, 1), "gru": nn.GRU(2, 2)})
-    torch_files, onnx_files = load("test_torch_files"), load("test_onnx_files")
     torch.save(module.state_dict(), folder / "model.pt")
     torch.save({"model": module.state_dict(), "epoch": 1}, folder / "old.pth", _use_new_zipfile_serialization=False)
     torch_files.as_npz(module, folder / "model.npz")
@@ -49,16 +49,6 @@ def _torch_files(folder: Path) -> list[Path]:
     arrays = onnx_files.onnx_arrays(module["gru"], "GRU", 1)
     (folder / "model.onnx").write_bytes(onnx_files.model("GRU", arrays, linear_before_reset=1, activations=["Sigmoid", "Tanh"]))
     return [folder / name for name in ("model.pt", "old.pth", "model.npz", "model.safetensors", "model.onnx")]
-
-
-def load(name: str) -> Any:
-    """Import a module of this folder, which is no package."""
-    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_every_mutation_of_a_file_is_read_or_refused(files: list[Path]) -> None:
@@ -70,7 +60,7 @@ def test_every_mutation_of_a_file_is_read_or_refused(files: list[Path]) -> None:
 
 
 def test_an_error_of_another_kind_is_noticed(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fuzz = load("fuzz")
+    from tests.frameworks.files.untrusted import fuzz
 
     def fail(path: Path, turn: int) -> None:
         raise KeyError(path, turn)
