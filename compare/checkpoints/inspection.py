@@ -8,6 +8,7 @@ from typing import Any
 
 from compare.checkpoints.name_ranges import together
 from compare.checkpoints.terminal_tables import beware, table
+from frameworks.cells import CELLS
 from frameworks.counterparts import LAYER_NAMES, find_limits
 from frameworks.errors import NoCounterpartError, printable
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
@@ -125,7 +126,7 @@ def _widths(layer: Mapping[str, Any]) -> list[int]:
 
 
 def _activations(cell: Mapping[str, Any]) -> str:
-    gates = "" if cell["cell"] == "rnn" else f", gates {cell['recurrent_activation']}"
+    gates = f", gates {cell['recurrent_activation']}" if CELLS[cell["cell"]].gated else ""
     before = "" if cell["reset_after"] else ", reset before the product"
     return f"{cell['activation']}{gates}{before}"
 

@@ -11,7 +11,7 @@ from compare.checkpoints.terminal_tables import shown_name, table
 from compare.parity.checking import check_parity
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
-from frameworks.files.given_options import KERAS_FLAGS, options_of
+from frameworks.files.given_options import KERAS_FLAGS
 from frameworks.files.writing.naming import plain_name
 from frameworks.options import KerasOptions
 
@@ -86,7 +86,7 @@ def _with_activations(found: StoredLayer, expected: StoredLayer) -> StoredLayer:
 def _meaning(layer: StoredLayer) -> dict[str, Any]:
     spec = layer.cells[0][0].spec
     options = layer.options or KerasOptions(return_sequences=True, return_state=True)
-    meaning = {name: getattr(spec, name) for name in options_of(spec.cell)}
+    meaning = spec.cell_options
     return {**meaning, **{name: getattr(options, name) for name in KERAS_FLAGS}}
 
 

@@ -57,12 +57,11 @@ def _reading(layer: Any) -> Callable[[], Iterator[tuple[str, Array]]]:
         return lambda: stored_views(layer)
     adapter = adapt(layer)
     spec = adapter.spec
-    two = spec.cell == "gru" and spec.reset_after
 
     def read() -> Iterator[tuple[str, Array]]:
         for number in range(spec.num_layers):
             for direction in range(2 if spec.bidirectional else 1):
-                weights = match_biases(adapter.read(number, direction).in_order(spec.gates), two=two)
+                weights = match_biases(adapter.read(number, direction).in_order(spec.gates), two=spec.has_two_biases)
                 place = (f"layer {number}." if spec.num_layers > 1 else "") + ("backward." if direction else "")
                 yield from ((f"{place}{name}", array) for name, array in weights.arrays())
 

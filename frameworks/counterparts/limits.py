@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from frameworks.activations import ACTIVATIONS
+from frameworks.cells import CELLS, CellName, cells_with
 from frameworks.errors import NoCounterpartError
 from frameworks.options import KerasOptions
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
 LAYER_NAMES: dict[str, dict[CellName, str]] = {
-    "keras": {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"},
-    "pytorch": {"rnn": "nn.RNN", "lstm": "nn.LSTM", "gru": "nn.GRU"},
+    "keras": {cell.name: cell.names["keras"] for cell in CELLS.values()},
+    "pytorch": {cell.name: f"nn.{cell.names['pytorch']}" for cell in CELLS.values()},
 }
 """What each framework calls its layer of a cell."""
 
@@ -33,21 +34,21 @@ class Limit:
     remedy: str
 
 
-_ALL: tuple[CellName, ...] = ("rnn", "lstm", "gru")
+_ALL: tuple[CellName, ...] = tuple(cell.name for cell in CELLS.values())
+_NONLINEAR = tuple(cell for cell in _ALL if CELLS[cell].takes_nonlinearity)
+_TANH = tuple(cell for cell in _ALL if not CELLS[cell].takes_nonlinearity)
 _EMULATE = "Use frameworks.emulate, which computes it in torch"
 _INSTEAD = {"pytorch": "Use frameworks.emulate, which does the same, or ", "keras": ""}
 _MODULE = "copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
 _MERGED = f"{_MODULE}, and join its results with .to_keras of that map"
 
 LIMITS: tuple[Limit, ...] = (
-    Limit("pytorch", "activation", ("rnn",), ("tanh", "relu"), "torch's `nonlinearity` is tanh or relu", _EMULATE),
-    Limit(
-        "pytorch", "activation", ("lstm", "gru"), ("tanh",), "torch's cell has no argument for it and computes tanh", _EMULATE
-    ),
+    Limit("pytorch", "activation", _NONLINEAR, ("tanh", "relu"), "torch's `nonlinearity` is tanh or relu", _EMULATE),
+    Limit("pytorch", "activation", _TANH, ("tanh",), "torch's cell has no argument for it and computes tanh", _EMULATE),
     Limit(
         "pytorch",
         "recurrent_activation",
-        ("lstm", "gru"),
+        cells_with("recurrent_activation"),
         ("sigmoid",),
         "torch's cell has no argument for it and computes the sigmoid",
         _EMULATE,
@@ -55,7 +56,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "pytorch",
         "reset_after",
-        ("gru",),
+        cells_with("reset_after"),
         (True,),
         "nn.GRU applies the reset gate after the recurrent product",
         f"{_EMULATE}, or train the layer again with reset_after=True",
@@ -71,7 +72,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "keras",
         "recurrent_activation",
-        _ALL,
+        cells_with("recurrent_activation"),
         tuple(name for name in ACTIVATIONS if name != "keras2_hard_sigmoid"),
         "Keras 3's hard_sigmoid is x / 6 + 0.5 clipped, Keras 2's was 0.2 x + 0.5",
         "Pass a function of your own to Keras's layer and copy the weights with set_weights",

@@ -7,22 +7,15 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
+from frameworks.cells import CELLS, OPTIONS, CellName
 from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.options import KerasOptions
-from frameworks.spec import CellName
 
 KERAS_FLAGS = tuple(each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states"))
-SPEC_OPTIONS = ("activation", "recurrent_activation", "reset_after")
-_HAD: Mapping[CellName, int] = {"rnn": 1, "lstm": 2, "gru": 3}
 MODULE_OPTIONS = ("batch_first", "nonlinearity")
-KNOWN = (*SPEC_OPTIONS, *KERAS_FLAGS, *MODULE_OPTIONS)
+KNOWN = (*OPTIONS, *KERAS_FLAGS, *MODULE_OPTIONS)
 
 Options = Mapping[str | None, Mapping[str, Any]]
-
-
-def options_of(cell: CellName) -> tuple[str, ...]:
-    """Name what cells of a kind may compute one otherwise than another."""
-    return SPEC_OPTIONS[: _HAD[cell]]
 
 
 class Answers:
@@ -72,8 +65,9 @@ class Answers:
             cells: the kinds of its cells.
             of_keras: whether it is a layer of Keras's, which has flags where a module of torch has arguments.
         """
-        calls = KERAS_FLAGS if of_keras else (*MODULE_OPTIONS[: 1 + ("rnn" in cells)], "dropout")
-        had = [*dict.fromkeys(option for cell in sorted(cells) for option in options_of(cell)), *calls]
+        nonlinear = any(CELLS[cell].takes_nonlinearity for cell in cells)
+        calls = KERAS_FLAGS if of_keras else (*MODULE_OPTIONS[: 1 + nonlinear], "dropout")
+        had = [*dict.fromkeys(option for cell in sorted(cells) for option in CELLS[cell].options), *calls]
         for name in self.alone(layer):
             if name not in had:
                 raise InvalidValueError.because(

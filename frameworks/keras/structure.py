@@ -9,11 +9,12 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from frameworks.cells import CELLS, CellName, cells_by_name
 from frameworks.errors import GatewiseError, InvalidTypeError, NoCounterpartError
 from frameworks.options import KerasOptions
-from frameworks.spec import CellName, Stack
+from frameworks.spec import Stack
 
-CELLS: dict[str, CellName] = {"SimpleRNNCell": "rnn", "LSTMCell": "lstm", "GRUCell": "gru"}
+_CELL_CLASSES = cells_by_name("keras", "Cell")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
         raise _refused(layer, "run at least one cell", "runs none", "Give it the cells")
     for cell in cells:
         cell_name(cell, library)
-    require_own_call(layer, library, ("LSTM", "GRU", "SimpleRNN", "RNN"))
+    require_own_call(layer, library, (*cells_by_name("keras"), "RNN"))
     return cells, stacked
 
 
@@ -122,6 +123,7 @@ def _open_layer(layer: Any, library: ModuleType) -> Structure:
     for index, cell in enumerate(cells):
         if cell.units != cells[0].units or cell_name(cell, library) != cell_name(cells[0], library):
             raise _unequal(f"cell {index}", layer)
+    one_state = len(CELLS[cell_name(cells[0], library)].states) == 1
     options = KerasOptions(
         return_sequences=bool(layer.return_sequences),
         return_state=bool(layer.return_state),
@@ -129,7 +131,7 @@ def _open_layer(layer: Any, library: ModuleType) -> Structure:
         stateful=bool(layer.stateful),
         zero_output_for_mask=bool(getattr(layer, "zero_output_for_mask", False)),
         nesting="cells" if stacked else "layers",
-        bare_states=stacked and library.__name__ == "tf_keras" and cell_name(cells[0], library) != "lstm",
+        bare_states=stacked and library.__name__ == "tf_keras" and one_state,
         **_dropouts(cells),
     )
     return Structure(library, tuple((cell,) for cell in cells), (layer,), options)
@@ -272,7 +274,7 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
     Raises:
         GatewiseError: for a custom cell, or one that overrides the built-in's call.
     """
-    for name, short in CELLS.items():
+    for name, short in _CELL_CLASSES.items():
         if isinstance(cell, getattr(library.layers, name)):
             require_own_call(cell, library, (name,))
             return short

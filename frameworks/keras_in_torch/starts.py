@@ -14,7 +14,7 @@ from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpart
 from frameworks.keras_in_torch.initialisers import Initialiser, fill
 from frameworks.keras_in_torch.layers.parameters import CellHolder
 from frameworks.layouts import PYTORCH
-from frameworks.pytorch.structure import CELLS, LAYERS, parameter_name
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
 from frameworks.spec import CellName
 
 Start = Mapping[str, "str | Initialiser"]
@@ -24,7 +24,6 @@ _RECURRENT: Start = {
     "weight_ih": "glorot_uniform",
     "weight_hh": "orthogonal",
     "weight_hr": "glorot_uniform",
-    "bias_ih": "zeros",
     "bias_hh": "zeros",
 }
 _DENSE: Start = {"weight": "glorot_uniform", "bias": "zeros"}
@@ -82,11 +81,11 @@ def _plan(module: nn.Module) -> list[tuple[torch.Tensor, str | Initialiser]]:
 
 
 def _start_of(part: nn.Module) -> Start:
-    if isinstance(part, (CellHolder, *LAYERS, *CELLS)):
+    if isinstance(part, (CellHolder, *LAYER_CLASSES, *CELL_CLASSES)):
         return {
-            f"{stem}{suffix}": _unit_forget_bias if (cell, stem) == ("lstm", "bias_ih") else initialiser
+            f"{stem}{suffix}": initialiser
             for suffix, cell in _cells(part)
-            for stem, initialiser in _RECURRENT.items()
+            for stem, initialiser in {**_RECURRENT, "bias_ih": _first_bias(PYTORCH.gates[cell])}.items()
         }
     if isinstance(part, nn.Embedding):
         return {"weight": _embeddings(part.padding_idx)}
@@ -98,16 +97,18 @@ def _cells(part: Any) -> Iterator[tuple[str, CellName]]:
     if isinstance(part, CellHolder):
         yield from ((slot.suffix, slot.cell.name) for slot in part.slots)
         return
-    cell = next(name for kind, name in {**LAYERS, **CELLS}.items() if isinstance(part, kind))
+    cell = next(name for kind, name in {**LAYER_CLASSES, **CELL_CLASSES}.items() if isinstance(part, kind))
     for layer in range(getattr(part, "num_layers", 1)):
         for direction in range(1 + getattr(part, "bidirectional", False)):
             yield parameter_name(part, "", layer, direction), cell
 
 
-def _unit_forget_bias(bias: torch.Tensor) -> None:
-    gates = PYTORCH.gates["lstm"]
-    bias.zero_()
-    bias.chunk(len(gates))[gates.index("forget")].fill_(1)
+def _first_bias(gates: tuple[str, ...]) -> Initialiser:
+    def draw(bias: torch.Tensor) -> None:
+        for gate, block in zip(gates, bias.chunk(len(gates)), strict=True):
+            block.fill_(1 if gate == "forget" else 0)
+
+    return draw
 
 
 def _embeddings(padding_idx: int | None) -> Initialiser:

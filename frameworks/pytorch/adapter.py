@@ -20,7 +20,7 @@ from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
 from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
 from frameworks.pytorch.gradients import pull_back
-from frameworks.pytorch.structure import CELLS, parameter_name, read_spec
+from frameworks.pytorch.structure import CELL_CLASSES, parameter_name, read_spec
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -48,7 +48,7 @@ class PyTorchAdapter:
         """
         self.spec = read_spec(native)
         self.native: Any = native
-        self.is_cell = isinstance(native, tuple(CELLS))
+        self.is_cell = isinstance(native, tuple(CELL_CLASSES))
         self.dropout = float(getattr(native, "dropout", 0.0)) if self.spec.num_layers > 1 else 0.0
 
     @property

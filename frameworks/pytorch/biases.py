@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidValueError
-from frameworks.pytorch.structure import CELLS, LAYERS, parameter_name
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
 
 Pair = tuple[nn.Parameter, nn.Parameter]
-_KINDS = tuple(kind for kind, cell in {**LAYERS, **CELLS}.items() if cell != "gru")
+_KINDS = tuple(kind for kind, cell in {**LAYER_CLASSES, **CELL_CLASSES}.items() if not CELLS[cell].biases_act_apart)
 
 
 def freeze_second_bias(module: nn.Module) -> nn.Module:

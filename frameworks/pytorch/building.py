@@ -9,7 +9,7 @@ from torch import nn
 
 from frameworks.adapter import Adapter
 from frameworks.pytorch.adapter import PyTorchAdapter
-from frameworks.pytorch.structure import CELLS, LAYERS
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES
 from frameworks.spec import RecurrentSpec
 
 
@@ -35,7 +35,7 @@ def build_like(source: Adapter) -> nn.Module:
 
 
 def _kind(spec: RecurrentSpec, *, cell: bool) -> type[nn.Module]:
-    return next(kind for kind, name in (CELLS if cell else LAYERS).items() if name == spec.cell)
+    return next(kind for kind, name in (CELL_CLASSES if cell else LAYER_CLASSES).items() if name == spec.cell)
 
 
 def _arguments(spec: RecurrentSpec, *, cell: bool = False) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _arguments(spec: RecurrentSpec, *, cell: bool = False) -> dict[str, Any]:
         "bias": spec.bias,
         "dtype": getattr(torch, spec.dtype),
     }
-    if spec.cell == "rnn":
+    if spec.record.takes_nonlinearity:
         arguments["nonlinearity"] = spec.activation
     if cell:
         return arguments

@@ -8,13 +8,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from frameworks.cells import CellName, cells_by_name
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.layouts import PYTORCH
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
-LAYERS: dict[type[nn.Module], CellName] = {nn.RNN: "rnn", nn.LSTM: "lstm", nn.GRU: "gru"}
-CELLS: dict[type[nn.Module], CellName] = {nn.RNNCell: "rnn", nn.LSTMCell: "lstm", nn.GRUCell: "gru"}
+LAYER_CLASSES: dict[type[nn.Module], CellName] = {getattr(nn, name): cell for name, cell in cells_by_name("pytorch").items()}
+CELL_CLASSES: dict[type[nn.Module], CellName] = {
+    getattr(nn, name): cell for name, cell in cells_by_name("pytorch", "Cell").items()
+}
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
@@ -46,7 +49,7 @@ def read_emulated(module: nn.Module) -> tuple[RecurrentSpec, int]:
     sizes: Any = module
     proj_size = getattr(sizes, "proj_size", 0)
     spec = RecurrentSpec(
-        cell={**LAYERS, **CELLS}[kind],
+        cell={**LAYER_CLASSES, **CELL_CLASSES}[kind],
         input_size=int(sizes.input_size),
         hidden_size=int(sizes.hidden_size),
         num_layers=int(getattr(sizes, "num_layers", 1)),
@@ -62,13 +65,13 @@ def read_emulated(module: nn.Module) -> tuple[RecurrentSpec, int]:
 
 def parameter_name(module: nn.Module, stored: str, layer: int, direction: int) -> str:
     """Give the attribute under which a module keeps a stored array of one direction."""
-    if type(module) in CELLS or not hasattr(module, "num_layers"):
+    if type(module) in CELL_CLASSES or not hasattr(module, "num_layers"):
         return stored
     return f"{stored}_l{layer}{'_reverse' * direction}"
 
 
 def _kind_of(module: nn.Module) -> type[nn.Module]:
-    for kind in (*LAYERS, *CELLS):
+    for kind in (*LAYER_CLASSES, *CELL_CLASSES):
         if isinstance(module, kind):
             return kind
     raise InvalidTypeError.because(

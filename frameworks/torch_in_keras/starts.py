@@ -10,12 +10,14 @@ from typing import Any
 import keras
 from keras import layers
 
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.torch_in_keras.layers.module import TorchModule
 
 Draw = Callable[[tuple[int, ...], str, Callable[[], int]], Any]
 """Gives a tensor of a shape and dtype, with a new seed from each call of the function."""
 
+_CELLS = {getattr(layers, f"{cell.names['keras']}Cell"): cell for cell in CELLS.values()}
 _NORMALISATION = (
     layers.BatchNormalization,
     layers.LayerNormalization,
@@ -59,10 +61,11 @@ def _plan(layer: Any) -> list[tuple[Any, Draw]]:
 
 
 def _starts_of(part: Any) -> Iterator[tuple[Any, Draw]]:
-    if isinstance(part, (layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell)):
+    cell = next((cell for kind, cell in _CELLS.items() if isinstance(part, kind)), None)
+    if cell is not None:
         bound = 1 / math.sqrt(part.units)
         yield from ((weight, _uniform(bound)) for weight in (part.kernel, part.recurrent_kernel))
-        yield part.bias, _uniform(bound, terms=1 if isinstance(part, layers.GRUCell) else 2)
+        yield part.bias, _uniform(bound, terms=1 if cell.biases_act_apart else 2)
     elif isinstance(part, TorchModule):
         yield from ((getattr(part, name), _uniform(1 / math.sqrt(part.hidden_size))) for name in part.weight_shapes)
     elif isinstance(part, (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)):

@@ -30,7 +30,7 @@ WRONG_SPECS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ({"activation": "tan"}, ("activation", "'tan'")),
     ({"activation": None}, ("activation", "None")),
     ({"recurrent_activation": "Sigmoid"}, ("recurrent_activation", "'Sigmoid'")),
-    ({"cell": "rnn", "recurrent_activation": "relu"}, ("recurrent_activation", "'relu'", "RNN")),
+    ({"cell": "rnn", "recurrent_activation": "relu"}, ("recurrent_activation", "'relu'", "LSTM and GRU", "'rnn'")),
     ({"reset_after": False}, ("reset_after", "False", "GRU")),
     ({"cell": "gru", "reset_after": 0}, ("reset_after", "0")),
 )

@@ -82,7 +82,7 @@ WRONG: dict[str, tuple[RecurrentWeights | object, tuple[str, ...]]] = {
     "no direction": (RecurrentWeights((stack().layers[0], ("kernel", "bias"))), ("layer 1, direction 0", "is a str")),  # type: ignore[arg-type]
     "an LSTM's": (
         RecurrentWeights((stack().layers[0], (direction(2 * HIDDEN, gates=("input", "forget", "candidate", "output")),) * 2)),
-        ("gates of layer 1, direction 0", "input, forget, candidate, output", "Are these an LSTM's?"),
+        ("gates of layer 1, direction 0", "input, forget, candidate, output", "cell='lstm'"),
     ),
     "a gate twice": (stack(gates=("update", "update", "candidate")), ("layer 1, direction 0", "update, update, candidate")),
     "no bias": (stack(bias=None, recurrent_bias=None), ("layer 1, direction 0", "a bias", "has none")),

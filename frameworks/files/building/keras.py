@@ -16,7 +16,7 @@ from frameworks.keras.adapter import adapt
 from frameworks.keras.building import untouched_random
 from frameworks.keras.structure import cells_of
 from frameworks.torch_in_keras.layers.onnx import OnnxRecurrent
-from frameworks.torch_in_keras.layers.porting import CELLS, LAYERS
+from frameworks.torch_in_keras.layers.porting import CELL_CLASSES, LAYER_CLASSES
 
 
 def emulate(stored: StoredLayer) -> Any:
@@ -50,14 +50,12 @@ def _build_torch(stored: StoredLayer) -> Any:
 
 def _torch_s(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
     spec = stored.cells[0][0].spec
-    arguments: dict[str, Any] = {
-        **sizes,
-        **stored.arguments,
-        **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {}),
-    }
+    arguments = {**sizes, **stored.arguments}
+    if spec.record.takes_nonlinearity:
+        arguments["nonlinearity"] = spec.activation
     if stored.is_cell:
-        return CELLS[spec.cell](**arguments)
-    return LAYERS[spec.cell](num_layers=len(stored.cells), bidirectional=len(stored.cells[0]) == 2, **arguments)
+        return CELL_CLASSES[spec.cell](**arguments)
+    return LAYER_CLASSES[spec.cell](num_layers=len(stored.cells), bidirectional=len(stored.cells[0]) == 2, **arguments)
 
 
 def _onnx_s(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
@@ -131,17 +129,12 @@ def _kind(cell: StoredCell, end: str) -> Any:
 
 def _arguments(cell: StoredCell) -> dict[str, Any]:
     spec = cell.spec
-    arguments: dict[str, Any] = {
+    return {
         "units": spec.hidden_size,
-        "activation": ADDED.get(spec.activation, spec.activation),
         "use_bias": spec.bias,
         "dropout": cell.dropout,
         "recurrent_dropout": cell.recurrent_dropout,
         "recurrent_initializer": "zeros",
         "dtype": spec.dtype,
+        **{name: ADDED.get(value, value) for name, value in spec.cell_options.items()},
     }
-    if spec.cell != "rnn":
-        arguments["recurrent_activation"] = ADDED.get(spec.recurrent_activation, spec.recurrent_activation)
-    if spec.cell == "gru":
-        arguments["reset_after"] = spec.reset_after
-    return arguments

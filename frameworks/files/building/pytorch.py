@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,20 +12,10 @@ from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import InvalidValueError
 from frameworks.files.building.parameters import is_torch_s, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
-from frameworks.keras_in_torch.layers import (
-    KerasBidirectional,
-    KerasGRUCell,
-    KerasLSTMCell,
-    KerasRNN,
-    KerasSimpleRNNCell,
-    adapt,
-)
-from frameworks.keras_in_torch.layers.cell_modules import KerasCell
+from frameworks.keras_in_torch.layers import KerasBidirectional, KerasRNN, adapt
+from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell
 from frameworks.keras_in_torch.layers.onnx import OnnxRecurrent
 from frameworks.options import BACKWARDS, WHOLE
-from frameworks.spec import CellName
-
-_CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
 
 
 def emulate(stored: StoredLayer) -> nn.Module:
@@ -44,7 +33,9 @@ def emulate(stored: StoredLayer) -> nn.Module:
 def _build_own(stored: StoredLayer) -> nn.Module:
     """Build torch's own module, called as the file's is."""
     spec = stored.cells[0][0].spec
-    arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
+    arguments = dict(stored.arguments)
+    if spec.record.takes_nonlinearity:
+        arguments["nonlinearity"] = spec.activation
     if not stored.is_cell:
         arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
     kind = getattr(nn, f"{LAYER_NAMES['pytorch'][spec.cell].removeprefix('nn.')}{'Cell' * stored.is_cell}")
@@ -87,19 +78,15 @@ def _build(stored: StoredLayer) -> nn.Module:
 
 def _cell(stored: StoredCell) -> KerasCell:
     spec = stored.spec
-    arguments: dict[str, Any] = {"recurrent_activation": spec.recurrent_activation} if spec.cell != "rnn" else {}
-    if spec.cell == "gru":
-        arguments["reset_after"] = spec.reset_after
-    cell = _CELLS[spec.cell](
+    cell = CELL_MODULES[spec.cell](
         spec.hidden_size,
-        spec.activation,
         input_size=spec.input_size,
         use_bias=spec.bias,
         dropout=stored.dropout,
         recurrent_dropout=stored.recurrent_dropout,
         dtype=spec.dtype,
         recurrent_initializer="zeros",
-        **arguments,
+        **spec.cell_options,
     )
     adapt(cell).write(0, 0, stored.read())
     return cell

@@ -7,7 +7,7 @@ from typing import Any
 
 from frameworks.errors import InvalidValueError
 from frameworks.files.given_options import Answers
-from frameworks.files.keras.cells import CELLS
+from frameworks.files.keras.cells import CLASSES
 from frameworks.files.keras.config import Config, Node, walk
 from frameworks.files.keras.layers import Reading, RowWeights, read_layer
 from frameworks.files.keras.other_layers import NOT_TRAINED, names_of
@@ -129,7 +129,7 @@ def _slots(node: Node) -> list[bool]:
 
 def _count_cells(class_name: str, config: Mapping[str, Any]) -> int:
     """Count the arrays of all cells of a layer."""
-    if class_name in CELLS:
+    if class_name in CLASSES:
         return 3 if config.get("use_bias", True) else 2
     forward = config.get("layer")
     inner = [forward, config.get("backward_layer") or forward] if class_name == "Bidirectional" else [config.get("cell")]

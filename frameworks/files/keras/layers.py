@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from frameworks.activations import KERAS2_NAMES
 from frameworks.files.given_options import KERAS_FLAGS, Answers
 from frameworks.files.keras.activations import odd_activation, words_of
-from frameworks.files.keras.cells import CELLS, is_folded, is_recurrent, policy_of, read_cell
+from frameworks.files.keras.cells import CLASSES, is_folded, is_recurrent, policy_of, read_cell
 from frameworks.files.keras.config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras.other_layers import read_other
 from frameworks.files.keras.version import Version
@@ -85,7 +85,7 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
     Raises:
         GatewiseError: for weights that are not those of the layer.
     """
-    own = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
+    own = node.class_name in CLASSES or node.class_name in ("RNN", "Bidirectional")
     if not own and not _looks_recurrent(node.config, tuple(weights.all().values())):
         said = node.config.get("activation")
         if reading.version.is_keras2 and isinstance(said, str) and said in KERAS2_NAMES:
@@ -163,7 +163,7 @@ def _is_stacked(config: Config) -> bool:
 
 def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, answers: Mapping[str, Any]) -> StoredCell:
     arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
-    if cell.class_name not in CELLS and not _looks_recurrent(cell.config, arrays):
+    if cell.class_name not in CLASSES and not _looks_recurrent(cell.config, arrays):
         raise NotUnderstoodError(f"its cell is a {cell.class_name}, which is not Keras's own")
     odd = odd_activation(cell.config, reading.version, answers)
     if odd:
@@ -196,7 +196,7 @@ def _options(
     return KerasOptions(
         **{**said, **merge, **rates, **given},
         nesting="cells" if stacked else "layers",
-        bare_states=stacked and version.is_keras2 and first.cell != "lstm",
+        bare_states=stacked and version.is_keras2 and len(first.state_names) == 1,
     )
 
 
@@ -209,7 +209,7 @@ def _warnings(
 ) -> Iterator[str]:
     first = cells[0][0]
     read = [cell.spec.cell for column in zip(*cells, strict=True) for cell in column]
-    custom = {cell.class_name: kind for cell, kind in zip(described, read, strict=True) if cell.class_name not in CELLS}
+    custom = {cell.class_name: kind for cell, kind in zip(described, read, strict=True) if cell.class_name not in CLASSES}
     for class_name, kind in custom.items():
         yield (
             f"{class_name} is not Keras's own: it is read as {kind} by its arguments and weights; what else its code does is "

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise, permutations
 from typing import Any
 
+from frameworks.cells import cell_by_gates
 from frameworks.files.keras.cells import is_folded, is_recurrent
 from frameworks.files.keras.config import Node, snake
 from frameworks.files.keras.layers import OLD, Reading, RowWeights, read_layer
@@ -22,7 +23,6 @@ from frameworks.files.untrusted.h5 import H5File
 from frameworks.files.untrusted.source import StoredArray
 
 _CELL = re.compile(r"(stacked_rnn_cells|(lstm|gru|simple_rnn)_cell)(_\d+)?")
-_CLASSES: Mapping[int, str] = {1: "SimpleRNN", 3: "GRU", 4: "LSTM"}
 Layer = StoredLayer | OtherLayer
 _MOST_PERMUTED = 5
 
@@ -168,7 +168,8 @@ def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str
     inner = []
     for arrays in cells:
         hidden, blocks = arrays[1].shape
-        kind = f"{'CuDNN' * is_folded(arrays)}{_CLASSES[blocks // hidden]}"
+        cell: Any = cell_by_gates(blocks // hidden)
+        kind = f"{'CuDNN' * is_folded(arrays)}{cell.names['keras']}"
         config: dict[str, Any] = {"units": hidden, "use_bias": len(arrays) == 3}
         if blocks != hidden:
             config["recurrent_activation"] = _default_gate(arrays, version)
@@ -188,9 +189,9 @@ def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterat
     spec, options = layer.cells[0][0].spec, layer.options
     folded = is_folded(tuple(layer.cells[0][0].arrays.values()))
     assumed: dict[str, Any] = {} if folded else {"activation": spec.activation}
-    if spec.cell != "rnn" and not folded:
+    if "recurrent_activation" in spec.record.options and not folded:
         assumed["recurrent_activation"] = spec.recurrent_activation
-    if spec.cell == "gru" and not spec.bias:
+    if "reset_after" in spec.record.options and not spec.bias:
         assumed["reset_after"] = str(spec.reset_after)
     flags = ["return_sequences", "return_state", "go_backwards", *["merge_mode"] * (len(layer.cells[0]) == 2)]
     assumed |= {flag: getattr(options, flag) for flag in flags}

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.cells import CELLS, CellName
 from frameworks.files.onnx.graph import Node
 from frameworks.files.other_layers import NotUnderstoodError
-from frameworks.spec import CellName
 
-_DEFAULTS: Mapping[CellName, tuple[str, ...]] = {
-    "lstm": ("Sigmoid", "Tanh", "Tanh"),
-    "gru": ("Sigmoid", "Tanh"),
-    "rnn": ("Tanh",),
+_DEFAULTS: Mapping[str, tuple[str, ...]] = {
+    name: ("Sigmoid",) * cell.gated + ("Tanh",) * len(cell.states) for name, cell in CELLS.items()
 }
+"""Of the gates, of the candidate and of a cell state on its way out."""
 _FAMILIES: Mapping[str, tuple[str, tuple[float | None, ...]]] = MappingProxyType(
     {
         "relu": ("relu", ()),
@@ -65,7 +64,7 @@ def read_activations(node: Node, cell: CellName, ways: int) -> list[dict[str, An
     rows = [found[way * count : (way + 1) * count] for way in range(ways)]
     if any(len(set(row[1:])) > 1 for row in rows):
         raise NotUnderstoodError(f"its activations are {', '.join(found)}: candidate and output have two activations")
-    return [{"activation": row[-1], **({"recurrent_activation": row[0]} if cell != "rnn" else {})} for row in rows]
+    return [{"activation": row[-1], **({"recurrent_activation": row[0]} if CELLS[cell].gated else {})} for row in rows]
 
 
 def _with_numbers(node: Node, names: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.cells import CELLS, CellName, cells_by_name
 from frameworks.files.given_options import Answers
 from frameworks.files.onnx.activations import read_activations
 from frameworks.files.onnx.folding import NotConstantError, fold, is_zero
@@ -20,9 +21,9 @@ from frameworks.files.untrusted.derived_arrays import derived, first_axis, halve
 from frameworks.files.untrusted.source import Array, StoredArray
 from frameworks.layouts import ONNX
 from frameworks.options import BACKWARDS
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
-KINDS: Mapping[str, CellName] = MappingProxyType({"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"})
+KINDS: Mapping[str, CellName] = MappingProxyType(cells_by_name("onnx"))
 QUANTISED = "DynamicQuantizeLSTM"
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _DIRECTIONS: Mapping[Any, int] = {"forward": 1, "reverse": 1, "bidirectional": 2}
@@ -106,7 +107,7 @@ def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> Recu
     if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
         raise NotUnderstoodError(f"its weights are {' and '.join(sorted(dtypes))}; float32 or float64 were due")
     reads, hidden = shapes["W"][2], shapes["R"][2]
-    after = cell != "gru" or bool(node.attributes.get("linear_before_reset", 0))
+    after = "reset_after" not in CELLS[cell].options or bool(node.attributes.get("linear_before_reset", 0))
     dtype: Any = dtypes.pop()
     spec = RecurrentSpec(cell, reads, hidden, bias="B" in arrays, dtype=dtype, reset_after=after)
     ways, rows = _ways(node), len(spec.gates) * hidden

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from frameworks.cells import cell_by_gates, cells_by_name
 from frameworks.errors import InvalidValueError
 from frameworks.files.given_options import Answers, check_arguments
 from frameworks.files.other_layers import NotUnderstoodError
@@ -14,10 +15,8 @@ from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.derived_arrays import halves_of, in_single
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.layouts import PYTORCH
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
-_BY_BLOCKS: Mapping[int, CellName] = MappingProxyType({1: "rnn", 3: "gru", 4: "lstm"})
-_CLASSES: Mapping[CellName, str] = MappingProxyType({"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"})
 _NONLINEARITIES: Mapping[Any, str] = MappingProxyType({"RNN_RELU": "relu", "RNN_TANH": "tanh"})
 
 
@@ -88,10 +87,11 @@ def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec,
         raise NotUnderstoodError(f"its arrays are {_shapes(first)}{', and it lacks ' * bool(lacking)}{' and '.join(lacking)}")
     proj_size, hidden = matrices.get("weight_hr", (0, matrices["weight_hh"][1]))
     blocks, left = divmod(matrices["weight_hh"][0], hidden)
-    if left or blocks not in _BY_BLOCKS or (proj_size and blocks != 4):
+    kind = cell_by_gates(blocks)
+    if left or kind is None or (proj_size and not kind.projects):
         raise NotUnderstoodError(f"its arrays are {_shapes(first)}: 1, 3 or 4 blocks of hidden_size rows were due")
     spec = RecurrentSpec(
-        cell=_BY_BLOCKS[blocks],
+        cell=kind.name,
         input_size=matrices["weight_ih"][1],
         hidden_size=hidden,
         num_layers=layers,
@@ -121,13 +121,13 @@ def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size
 
 def _arguments(module: Module, spec: RecurrentSpec, answers: Answers) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
     """Give the arguments that the sizes do not show, and those of them that nobody said; the nonlinearity is the spec's."""
-    defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.cell == "rnn" else {}
+    defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.record.takes_nonlinearity else {}
     if spec.num_layers > 1:
         defaults["dropout"] = 0.0
     if not module.is_cell:
         defaults["batch_first"] = False
     said = {name: value for name, value in module.said.items() if name in defaults}
-    if module.said.get("mode") in _NONLINEARITIES and spec.cell == "rnn":
+    if module.said.get("mode") in _NONLINEARITIES and spec.record.takes_nonlinearity:
         said["nonlinearity"] = _NONLINEARITIES[module.said["mode"]]
     require_options(answers, module.name, tuple(defaults))
     given = {**said, **{name: value for name, value in answers.of(module.name).items() if name in defaults}}
@@ -154,9 +154,9 @@ def require_options(answers: Answers, layer: str, known: tuple[str, ...]) -> Non
 
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:
-    name = f"{_CLASSES[spec.cell]}{'Cell' * module.is_cell}"
+    name = f"{spec.record.names['pytorch']}{'Cell' * module.is_cell}"
     said = module.said.get("class", name) if module.said.get("torch") else name
-    if said != name and said in {f"{kind}{end}" for kind in _CLASSES.values() for end in ("", "Cell")}:
+    if said != name and said in {**cells_by_name("pytorch"), **cells_by_name("pytorch", "Cell")}:
         raise NotUnderstoodError(f"the file calls it a {said}, and its arrays are a {name}'s")
     return name
 

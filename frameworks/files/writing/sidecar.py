@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import GatewiseError
-from frameworks.files.given_options import KERAS_FLAGS, Answers, check_arguments, options_of
+from frameworks.files.given_options import KERAS_FLAGS, Answers, check_arguments
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.json_text import read_json
@@ -168,7 +168,7 @@ def _answered_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLaye
 
 
 def _meanings(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: given[name] for name in options_of(spec.cell) if name in given}
+    return {name: given[name] for name in spec.record.options if name in given}
 
 
 def _with_arrays(layer: StoredLayer, left: dict[str, StoredArray]) -> tuple[tuple[StoredCell, ...], ...]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from frameworks.cells import CELLS, CellName
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
-from frameworks.spec import CellName
 
 if TYPE_CHECKING:
     from frameworks.keras_in_torch.layers.cells import Cell
@@ -37,14 +37,18 @@ _COMMON: Mapping[str, Any] = MappingProxyType(
         **dict.fromkeys(PENALTIES),
     }
 )
-_GATED: Mapping[str, Any] = MappingProxyType({"recurrent_activation": "sigmoid", "implementation": 2})
-CELL_ARGUMENTS: Mapping[CellName, Mapping[str, Any]] = MappingProxyType(
-    {
-        "rnn": _COMMON,
-        "lstm": MappingProxyType({**_COMMON, **_GATED, "unit_forget_bias": True}),
-        "gru": MappingProxyType({**_COMMON, **_GATED, "reset_after": True}),
-    }
-)
+_OPTIONS: Mapping[str, Any] = MappingProxyType({"recurrent_activation": "sigmoid", "reset_after": True})
+
+
+def _arguments_of(name: str) -> Mapping[str, Any]:
+    cell = CELLS[name]
+    options = {option: default for option, default in _OPTIONS.items() if option in cell.options}
+    gated = {"implementation": 2} if cell.gated else {}
+    forgetting = {"unit_forget_bias": True} if "forget" in cell.gates else {}
+    return MappingProxyType({**_COMMON, **options, **gated, **forgetting})
+
+
+CELL_ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({name: _arguments_of(name) for name in CELLS})
 """The keyword arguments of each cell of Keras, with Keras's defaults."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -105,6 +106,12 @@ class KerasGRUCell(KerasCell):
     """Keras's GRUCell, see `KerasCell`."""
 
     kind = "gru"
+
+
+CELL_MODULES: Mapping[CellName, type[KerasCell]] = {
+    module.kind: module for module in (KerasSimpleRNNCell, KerasLSTMCell, KerasGRUCell)
+}
+"""The module of each cell."""
 
 
 def _describe(kind: CellName, units: int, activation: str | Activation | None, given: dict[str, Any]) -> tuple[Cell, Start]:

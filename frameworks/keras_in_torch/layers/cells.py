@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import torch
 
+from frameworks.cells import CELLS, CellName
 from frameworks.keras_in_torch.layers.activations import Activation
 from frameworks.layouts import PYTORCH
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
 Tensor = torch.Tensor
 States = tuple[Tensor, ...]
@@ -52,20 +53,20 @@ class Cell:
     @property
     def state_names(self) -> tuple[str, ...]:
         """h, and c where there is one."""
-        return self.spec(1).state_names
+        return CELLS[self.name].states
 
     @property
     def trains_two_biases(self) -> bool:
         """Whether Keras trains a recurrent bias beside the bias."""
-        return self.use_bias and self.name == "gru" and self.reset_after
+        return CELLS[self.name].has_two_biases(bias=self.use_bias, reset_after=self.reset_after)
 
     @property
     def fused_mode(self) -> str | None:
         """The torch operation that computes the whole recurrence; None where there is none."""
-        if self.name == "rnn":
-            return {"tanh": "rnn_tanh", "relu": "rnn_relu"}.get(str(self.activation))
-        plain = (self.activation, self.recurrent_activation, self.reset_after) == ("tanh", "sigmoid", True)
-        return self.name if plain else None
+        record = CELLS[self.name]
+        if self.activation not in record.torch_activations or self.recurrent_activation != "sigmoid" or not self.reset_after:
+            return None
+        return f"{self.name}_{self.activation}" if record.takes_nonlinearity else self.name
 
     def spec(self, input_size: int) -> RecurrentSpec:
         """Give the sizes and biases as a spec, which the layout tables read."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from frameworks.cells import CELLS
+
 if TYPE_CHECKING:
     from frameworks.keras_in_torch.layers.cells import Cell
 
@@ -42,11 +44,12 @@ def draw_masks(cell: Cell, x: Tensor, input_size: int) -> DropoutMasks:
         x: of the batch, dtype and device of the call: (batch, ...).
         input_size: features that the cell reads.
     """
-    per_gate = cell.name != "rnn" and (cell.implementation == 1 or cell.recurrent_dropout > 0)
+    gated = CELLS[cell.name].gated
+    per_gate = gated and (cell.implementation == 1 or cell.recurrent_dropout > 0)
     count = len(cell.gates) if per_gate else 1
 
     def draw(rate: float, size: int) -> tuple[Tensor, ...]:
-        if rate == 0 or (rate == 1 and cell.name != "rnn"):  # of its gated cells Keras drops nothing at a rate of 1
+        if rate == 0 or (rate == 1 and gated):  # of its gated cells Keras drops nothing at a rate of 1
             return ()
         ones = x.new_ones((x.shape[0], size))
         return tuple(torch.nn.functional.dropout(ones, rate, training=True) for _ in range(count))

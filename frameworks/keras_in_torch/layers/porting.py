@@ -11,26 +11,24 @@ import numpy as np
 import torch
 from torch import nn
 
+from frameworks.cells import CELLS
 from frameworks.copying import fill
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.spec import name_or_function, wrappers_of
 from frameworks.keras.structure import cell_name, cells_of, library_of, require_own_call
 from frameworks.keras.tensors import map_nested, to_numpy, view
-from frameworks.keras_in_torch.layers.arguments import PENALTIES
-from frameworks.keras_in_torch.layers.cell_modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
+from frameworks.keras_in_torch.layers.arguments import CELL_ARGUMENTS, PENALTIES
+from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell
 from frameworks.keras_in_torch.layers.keras_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
 from frameworks.keras_in_torch.layers.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
 from frameworks.layouts import KERAS, PYTORCH
-from frameworks.spec import CellName
 
-_CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
-_LAYERS: Mapping[str, type[KerasRNN]] = {"SimpleRNN": KerasSimpleRNN, "LSTM": KerasLSTM, "GRU": KerasGRU}
-_OWN_ARGUMENTS: Mapping[CellName, tuple[str, ...]] = {
-    "rnn": (),
-    "lstm": ("implementation",),
-    "gru": ("implementation", "reset_after"),
+_LAYERS: Mapping[str, type[KerasRNN]] = {
+    CELLS[layer.cell_class.kind].names["keras"]: layer for layer in (KerasSimpleRNN, KerasLSTM, KerasGRU)
 }
+_OWN_ARGUMENTS = ("recurrent_activation", "implementation", "reset_after")
+"""Arguments that some cells have."""
 
 
 def emulate(native: Any) -> nn.Module:
@@ -119,7 +117,7 @@ def _stored_states(native: Any) -> Any:
 
 
 def _port_cell(native: Any, library: ModuleType) -> KerasCell:
-    cell = _CELLS[cell_name(native, library)](**_cell_arguments(native, library))
+    cell = CELL_MODULES[cell_name(native, library)](**_cell_arguments(native, library))
     _copy_weights(native, cell, cell.slots[0])
     return cell
 
@@ -135,7 +133,7 @@ def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
             remedy="Call the layer once on data, or layer.build((None, None, input_size)).",
         )
     _warn_of_penalties(native, PENALTIES)
-    gated = {} if kind == "rnn" else {"recurrent_activation": name_or_function(native.recurrent_activation, library)}
+    own = {name: getattr(native, name) for name in _OWN_ARGUMENTS if name in CELL_ARGUMENTS[kind]}
     return {
         "units": int(native.units),
         "activation": name_or_function(native.activation, library),
@@ -147,8 +145,7 @@ def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
         "trainable": bool(native.trainable),
         "kernel_initializer": "zeros",
         "recurrent_initializer": "zeros",
-        **gated,
-        **{name: getattr(native, name) for name in _OWN_ARGUMENTS[kind]},
+        **{name: name_or_function(value, library) if callable(value) else value for name, value in own.items()},
     }
 
 

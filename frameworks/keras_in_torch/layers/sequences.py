@@ -61,7 +61,7 @@ def run_fused(
     keeps_out = mode == "lstm" and torch.compiler.is_compiling()
     operation: Any = uncompiled.lstm if keeps_out else getattr(torch, mode)
     flat = [each for one in weights for each in one if each is not None]
-    hx = states if mode == "lstm" else states[0]
+    hx = states if len(states) > 1 else states[0]
     # has_biases, num_layers, dropout, train (cuDNN needs it for a backward pass), bidirectional
     how = (weights[0].bias_ih is not None, 1, 0.0, torch.is_grad_enabled(), len(weights) == 2)
     if packing is None:

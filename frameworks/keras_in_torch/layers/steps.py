@@ -46,7 +46,7 @@ def project(cell: Cell, weights: CellWeights, x: Tensor, masks: DropoutMasks) ->
 def make_step(cell: Cell, weights: CellWeights, masks: DropoutMasks) -> Step:
     """Give the function of one time step of a cell."""
     act, gate_act = find_activation(cell.activation), find_activation(cell.recurrent_activation)
-    name = "gru, reset before" if cell.name == "gru" and not cell.reset_after else cell.name
+    name = cell.name if cell.reset_after else f"{cell.name}, reset before"
     return _STEPS[name](_Recurrent(weights.weight_hh, weights.bias_hh, masks.recurrent), act, gate_act)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell
 from frameworks.keras_in_torch.layers.cells import Cell
@@ -136,10 +137,5 @@ def _cell_spec(holder: CellHolder, cell: Cell) -> RecurrentSpec:
                 but=f"is {getattr(cell, name)!r}",
                 remedy="A function of your own cannot be computed by the reference: compare it by hand.",
             )
-    gate_activation = "sigmoid" if cell.name == "rnn" else str(cell.recurrent_activation)
-    return replace(
-        cell.spec(holder.input_size or 1),
-        dtype=_DTYPES[dtype],
-        activation=str(cell.activation),
-        recurrent_activation=gate_activation,
-    )
+    options: dict[str, Any] = {name: getattr(cell, name) for name in CELLS[cell.name].options}
+    return replace(cell.spec(holder.input_size or 1), dtype=_DTYPES[dtype], **options)

@@ -14,11 +14,12 @@ from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.structure import take_apart
 from frameworks.keras.tensors import to_numpy
 from frameworks.keras_in_torch.optimizers.keras_optimizer import Pairing
-from frameworks.layouts import KERAS, PYTORCH, Stored
-from frameworks.pytorch.structure import CELLS, LAYERS, parameter_name
+from frameworks.layouts import KERAS, PYTORCH
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
+from frameworks.stored_parts import Stored
 
 Array = npt.NDArray[Any]
-_RECURRENT = (*LAYERS, *CELLS)
+_RECURRENT = (*LAYER_CLASSES, *CELL_CLASSES)
 
 
 def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:

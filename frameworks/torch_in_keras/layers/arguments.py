@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.keras.tensors import dtype_of
 
@@ -23,7 +24,7 @@ def check_options(module: Any) -> None:
         GatewiseError: where torch's constructor raises.
     """
     name = type(module).__name__
-    known = ("tanh", "relu") if module.cell == "rnn" else ("tanh",)
+    known = CELLS[module.cell].torch_activations
     if module.nonlinearity not in known:
         raise InvalidValueError.because(
             f"nonlinearity of {name}",
@@ -51,7 +52,7 @@ def check_options(module: Any) -> None:
             but=f"is {size!r}",
             remedy="Give 0 for no projection.",
         )
-    if size and module.cell != "lstm":
+    if size and not CELLS[module.cell].projects:
         raise InvalidValueError.because(
             f"proj_size of {name}", must="be 0", but=f"is {size}", remedy="Only an LSTM projects its hidden state."
         )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from frameworks.cells import CellName
 from frameworks.keras.building import untouched_random
 from frameworks.registry import load
-from frameworks.spec import CellName
 from frameworks.torch_in_keras.layers.cells import TorchCell, TorchGRUCell, TorchLSTMCell, TorchRNNCell
 from frameworks.torch_in_keras.layers.module import TorchModule
 from frameworks.torch_in_keras.layers.torch_layers import TorchGRU, TorchLSTM, TorchRecurrent, TorchRNN
 
-LAYERS: dict[CellName, type[TorchRecurrent]] = {"rnn": TorchRNN, "lstm": TorchLSTM, "gru": TorchGRU}
-CELLS: dict[CellName, type[TorchCell]] = {"rnn": TorchRNNCell, "lstm": TorchLSTMCell, "gru": TorchGRUCell}
+LAYER_CLASSES: dict[CellName, type[TorchRecurrent]] = {kind.cell: kind for kind in (TorchRNN, TorchLSTM, TorchGRU)}
+CELL_CLASSES: dict[CellName, type[TorchCell]] = {kind.cell: kind for kind in (TorchRNNCell, TorchLSTMCell, TorchGRUCell)}
 
 _ARGUMENTS = (
     "input_size",
@@ -41,7 +41,7 @@ def emulate(module: Any) -> TorchModule:
         GatewiseError: for another module, half precision, parametrised or shared weights, or a forward of its own.
     """
     spec, _ = load("pytorch").read_emulated(module)
-    kind: Any = (LAYERS if hasattr(module, "num_layers") else CELLS)[spec.cell]
+    kind: Any = (LAYER_CLASSES if hasattr(module, "num_layers") else CELL_CLASSES)[spec.cell]
     arguments = {name: getattr(module, name) for name in _ARGUMENTS if hasattr(module, name)}
     with untouched_random():
         layer: TorchModule = kind(**arguments, dtype=spec.dtype)

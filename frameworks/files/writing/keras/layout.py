@@ -156,6 +156,12 @@ def class_in_keras(layer: StoredLayer) -> str:
     return "RNN" if stacked or layer.class_name == "RNN" else LAYER_NAMES["keras"][layer.cells[0][0].spec.cell]
 
 
+def sums_biases(layer: StoredLayer) -> bool:
+    """Tell whether Keras keeps the sum alone of the two biases that a layer has."""
+    cell = layer.cells[0][0]
+    return cell.layout.has_two_biases(cell.spec) and not KERAS.has_two_biases(cell.spec)
+
+
 def cell_variables(cell: StoredCell) -> Mapping[str, Tensor]:
     """Give a cell's variables in Keras's order."""
     return cell_tensors(cell, KERAS)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import h5py
 
-from frameworks.files.given_options import KERAS_FLAGS, SPEC_OPTIONS
+from frameworks.cells import OPTIONS
+from frameworks.files.given_options import KERAS_FLAGS
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.writing.blocks import Tensor
@@ -17,6 +18,7 @@ from frameworks.files.writing.keras.layout import (
     cell_places,
     cell_variables,
     class_in_keras,
+    sums_biases,
     variables_beside,
 )
 from frameworks.files.writing.naming import keras_kind
@@ -90,11 +92,11 @@ def _beware(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
     """Say what the file does not hold of a layer and load_weights thus takes from the model."""
     spec, options = one.cells[0][0].spec, one.options or KerasOptions()
     plain = RecurrentSpec(spec.cell, spec.input_size, spec.hidden_size)
-    told = [(name, getattr(spec, name), getattr(plain, name)) for name in SPEC_OPTIONS]
+    told = [(name, getattr(spec, name), getattr(plain, name)) for name in OPTIONS]
     if layer.origin == "keras":
         told += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
     said = [f"{name}={value!r}" for name, value, default in told if value != default]
     if said:
         yield f"weights alone: the model's own layer has to say {', '.join(said)}"
-    if layer.origin == "pytorch" and spec.cell != "gru" and spec.bias:
+    if sums_biases(layer):
         yield "its two biases are in the file as their sum"
