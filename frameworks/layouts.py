@@ -12,7 +12,7 @@ https://onnx.ai/onnx/operators/onnx__{RNN,LSTM,GRU}.html, "Inputs"; keras/saving
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +114,16 @@ class Layout:
     def read(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> DirectionWeights:
         """Return the weights of one direction, whose stored arrays are all given, as `views` gives them."""
         return DirectionWeights(gates=self.gates[spec.cell], **self.views(arrays, spec, layer))
+
+    def read_gradients(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> DirectionWeights:
+        """Return the gradients of the stored arrays of one direction as those of its weights, which `read` would give."""
+        tables = {name: replace(getattr(self, name), added={}) for name in ("kernel", "recurrent_kernel", "one_bias")}
+        first, second = (replace(stored, added={}) for stored in self.two_biases)
+        return (
+            replace(self, **tables, two_biases=(first, second))
+            .read(arrays, spec, layer)
+            .with_like_biases_of(self.gates_with_one_bias(spec))
+        )
 
     def gates_with_one_bias(self, spec: RecurrentSpec) -> tuple[str, ...]:
         """Return the gates that the recurrent bias of such a layer leaves out, where it has one."""

@@ -69,6 +69,13 @@ class DirectionWeights:
         np.copyto(total, self.bias, where=self.recurrent_bias == 0)
         return total
 
+    def with_like_biases_of(self, gates: tuple[str, ...]) -> DirectionWeights:
+        """Return gradients in which the recurrent bias of these gates, where it acts as the bias does, has that one's."""
+        if not gates or self.bias is None:
+            return self
+        alike = np.isin(self.gates, gates)[:, None]
+        return replace(self, recurrent_bias=np.where(alike, self.bias, self.recurrent_bias))
+
     def with_one_bias_for(self, gates: tuple[str, ...]) -> DirectionWeights:
         """Return the same weights with the two biases of these gates, where they act alike, added up in the first."""
         total = self.summed_bias()
