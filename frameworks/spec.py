@@ -138,10 +138,9 @@ def _check_flag(name: str, value: object) -> None:
 
 
 def _without_meaning(name: str, value: object, cell: str) -> GatewiseError:
-    owners = " and ".join(CELLS[owner].names["keras"] for owner in cells_with(name))
     return InvalidValueError.because(
         name,
         must="be left at its default here",
-        but=f"is {value!r}: it is an option of {owners} alone, and the cell is {cell!r}",
+        but=f"is {value!r}: it is an option of {' and '.join(cells_with(name))} alone, and the cell is {cell!r}",
         remedy="Leave it out.",
     )

@@ -71,7 +71,7 @@ class DirectionWeights:
 
     def with_like_biases_of(self, gates: tuple[str, ...]) -> DirectionWeights:
         """Return gradients in which the recurrent bias of these gates, where it acts as the bias does, has that one's."""
-        if not gates or self.bias is None:
+        if not gates or self.bias is None or self.recurrent_bias is None:
             return self
         alike = np.isin(self.gates, gates)[:, None]
         return replace(self, recurrent_bias=np.where(alike, self.bias, self.recurrent_bias))

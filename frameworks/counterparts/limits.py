@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from frameworks.activations import ACTIVATIONS
-from frameworks.cells import CELLS, CellName, cells_with
+from frameworks.cells import CELLS, CellName, cells_by_name, cells_with
 from frameworks.errors import NoCounterpartError
 from frameworks.options import KerasOptions
 from frameworks.spec import RecurrentSpec
 
 LAYER_NAMES: dict[str, dict[CellName, str]] = {
-    "keras": {cell.name: cell.names["keras"] for cell in CELLS.values()},
-    "pytorch": {cell.name: f"nn.{cell.names['pytorch']}" for cell in CELLS.values()},
+    "keras": {cell: name for name, cell in cells_by_name("keras").items()},
+    "pytorch": {cell: f"nn.{name}" for name, cell in cells_by_name("pytorch").items()},
 }
 """What each framework calls its layer of a cell."""
 

@@ -10,14 +10,14 @@ from typing import Any
 import keras
 from keras import layers
 
-from frameworks.cells import CELLS
+from frameworks.cells import CELLS, cells_by_name
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.torch_in_keras.layers.module import TorchModule
 
 Draw = Callable[[tuple[int, ...], str, Callable[[], int]], Any]
 """Gives a tensor of a shape and dtype, with a new seed from each call of the function."""
 
-_CELLS = {getattr(layers, f"{cell.names['keras']}Cell"): cell for cell in CELLS.values()}
+_CELLS = {getattr(layers, name): CELLS[cell] for name, cell in cells_by_name("keras", "Cell").items()}
 _NORMALISATION = (
     layers.BatchNormalization,
     layers.LayerNormalization,

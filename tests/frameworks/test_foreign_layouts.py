@@ -281,7 +281,7 @@ def test_what_is_read_and_written_back_is_bit_for_bit_what_it_was_but_for_the_ro
     offset = {stored.name for stored in foreign.layout.parts(foreign.spec).values() if stored.added}
     for name, array in arrays.items():
         if name in offset:
-            np.testing.assert_allclose(found[name], array, rtol=0, atol=4 * np.finfo(dtype).eps)
+            np.testing.assert_allclose(found[name], array, rtol=0, atol=4 * float(np.finfo(dtype).eps))
         else:
             assert found[name].tobytes() == array.tobytes(), name
 

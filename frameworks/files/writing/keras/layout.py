@@ -157,9 +157,9 @@ def class_in_keras(layer: StoredLayer) -> str:
 
 
 def sums_biases(layer: StoredLayer) -> bool:
-    """Tell whether Keras keeps the sum alone of the two biases that a layer has."""
+    """Tell whether a layer of torch's has two biases of which Keras keeps the sum alone."""
     cell = layer.cells[0][0]
-    return cell.layout.has_two_biases(cell.spec) and not KERAS.has_two_biases(cell.spec)
+    return layer.origin == "pytorch" and cell.layout.has_two_biases(cell.spec) and not KERAS.has_two_biases(cell.spec)
 
 
 def cell_variables(cell: StoredCell) -> Mapping[str, Tensor]:

@@ -98,6 +98,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     return open_checkpoint(path)
 
 
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
+def test_that_two_biases_become_their_sum_is_said_of_the_layers_that_have_two(ending: str, tmp_path: Path) -> None:
+    lstm, gru = RecurrentSpec("lstm", 3, 4), RecurrentSpec("gru", 3, 4)
+    layers = {
+        "of torch": build("pytorch", lstm),
+        "without": build("pytorch", replace(lstm, bias=False)),
+        "both kept": build("pytorch", gru),
+        "of Keras": build("keras", lstm),
+    }
+    written = save_checkpoint(tmp_path / f"model{ending}", layers)
+    assert [each.name for each in written if any("their sum" in text for text in each.beware)] == ["of torch"]
+
+
 def cells_of(layer: StoredLayer) -> list[StoredCell]:
     return [cell for row in layer.cells for cell in row]
 
