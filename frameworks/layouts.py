@@ -122,7 +122,7 @@ class Layout:
         return (
             replace(self, **tables, two_biases=(first, second))
             .read(arrays, spec, layer)
-            .with_like_biases_of(self.gates_with_one_bias(spec))
+            .with_equal_biases(self.gates_with_one_bias(spec))
         )
 
     def gates_with_one_bias(self, spec: RecurrentSpec) -> tuple[str, ...]:

@@ -69,8 +69,8 @@ class DirectionWeights:
         np.copyto(total, self.bias, where=self.recurrent_bias == 0)
         return total
 
-    def with_like_biases_of(self, gates: tuple[str, ...]) -> DirectionWeights:
-        """Return gradients in which the recurrent bias of these gates, where it acts as the bias does, has that one's."""
+    def with_equal_biases(self, gates: tuple[str, ...]) -> DirectionWeights:
+        """Return gradients in which the recurrent bias of these gates, where it acts as the bias does, has the bias's."""
         if not gates or self.bias is None or self.recurrent_bias is None:
             return self
         alike = np.isin(self.gates, gates)[:, None]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from frameworks.cells import CELLS
+from frameworks.cells import CELLS, cells_by_name
 from frameworks.copying import fill
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.spec import name_or_function, wrappers_of
@@ -218,10 +218,7 @@ def _refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:
 _PORTS: tuple[tuple[str, Callable[[Any, ModuleType], nn.Module]], ...] = (
     ("Sequential", _port_sequential),
     ("Bidirectional", _port_bidirectional),
-    ("LSTM", _port_rnn),
-    ("GRU", _port_rnn),
-    ("SimpleRNN", _port_rnn),
-    ("RNN", _port_rnn),
+    *((name, _port_rnn) for name in (*cells_by_name("keras"), "RNN")),
     ("Masking", _port_masking),
     ("Embedding", _port_embedding),
     ("Dropout", _port_dropout),
