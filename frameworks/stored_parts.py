@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,7 @@ _CANONICAL_AXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _PAIR: Mapping[str, int] = MappingProxyType({"bias": 0, "recurrent_bias": 1})
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """The numbers of one gate in one part of the weights, where a framework stores them.
 
     Args:
@@ -146,7 +146,7 @@ class Stored:
 
 
 def _size(axis: str, sizes: Mapping[str, int]) -> int:
-    return sum(sizes[each] for each in axis.split("+"))
+    return sizes[axis] if axis in sizes else sum(sizes[each] for each in axis.split("+"))
 
 
 def _within(axis: str, part: str) -> tuple[list[str], str]:
