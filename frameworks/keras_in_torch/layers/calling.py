@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from frameworks.adapter import random_call
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 
 Array = npt.NDArray[Any]
 

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from frameworks.errors import InvalidValueError
 from frameworks.keras_in_torch.layers.arguments import check_states
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 
 Tensor = torch.Tensor
 

@@ -18,8 +18,8 @@ from frameworks.keras.structure import cell_name, cells_of, library_of, require_
 from frameworks.keras.tensors import map_nested, to_numpy, view
 from frameworks.keras_in_torch.layers.arguments import PENALTIES
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
-from frameworks.keras_in_torch.layers.keras_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
+from frameworks.keras_in_torch.layers.recurrent_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.keras_in_torch.layers.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
 from frameworks.layouts import KERAS, PYTORCH
 from frameworks.spec import CellName

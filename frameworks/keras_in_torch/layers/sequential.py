@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 
 Tensor = torch.Tensor
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell
 from frameworks.keras_in_torch.layers.cells import Cell
 from frameworks.keras_in_torch.layers.directions import Reading
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
 from frameworks.keras_in_torch.layers.onnx import OnnxRecurrent
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
 from frameworks.options import KerasOptions

@@ -11,7 +11,7 @@ import keras
 from frameworks.errors import InvalidValueError
 from frameworks.spec import CellName, RecurrentSpec
 from frameworks.torch_in_keras.layers.module import TorchModule
-from frameworks.torch_in_keras.layers.torch_layers import TorchRecurrent
+from frameworks.torch_in_keras.layers.recurrent_layers import TorchRecurrent
 
 
 @keras.saving.register_keras_serializable(package="gatewise")

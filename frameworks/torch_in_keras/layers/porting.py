@@ -9,7 +9,7 @@ from frameworks.registry import load
 from frameworks.spec import CellName
 from frameworks.torch_in_keras.layers.cells import TorchCell, TorchGRUCell, TorchLSTMCell, TorchRNNCell
 from frameworks.torch_in_keras.layers.module import TorchModule
-from frameworks.torch_in_keras.layers.torch_layers import TorchGRU, TorchLSTM, TorchRecurrent, TorchRNN
+from frameworks.torch_in_keras.layers.recurrent_layers import TorchGRU, TorchLSTM, TorchRecurrent, TorchRNN
 
 LAYERS: dict[CellName, type[TorchRecurrent]] = {"rnn": TorchRNN, "lstm": TorchLSTM, "gru": TorchGRU}
 CELLS: dict[CellName, type[TorchCell]] = {"rnn": TorchRNNCell, "lstm": TorchLSTMCell, "gru": TorchGRUCell}

@@ -164,7 +164,7 @@ WRONG_CALLS: dict[str, tuple[Callable[[], Any], dict[str, Any], str]] = {
 def test_wrong_calls_are_refused_before_anything_is_computed(name: str, refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     make, how, said = WRONG_CALLS[name]
     layer = make()
-    monkeypatch.setattr("frameworks.keras_in_torch.layers.keras_layer.run_directions", pytest.fail)
+    monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.run_directions", pytest.fail)
     with refused(said):
         layer(**{"inputs": X, **how})
 

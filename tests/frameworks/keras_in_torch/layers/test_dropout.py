@@ -93,7 +93,7 @@ def test_with_the_masks_fixed_the_numbers_are_keras_s(
         # The structure is what the emulation draws: none, one for all gates, or one each.
         drawn = draw_masks(module.slots[0].cell, torch.from_numpy(inputs), INPUT)
         assert [len(masks) for masks in (drawn.inputs, drawn.recurrent)] == [len(fixed.inputs), len(fixed.recurrent)]
-        monkeypatch.setattr("frameworks.keras_in_torch.layers.keras_layer.draw_masks", lambda *_, fixed=fixed: fixed)
+        monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.draw_masks", lambda *_, fixed=fixed: fixed)
         found = compared(native, module, inputs, mask=steps, training=True, gradients=steps is not None)
         assert found.passed, str(found)
     if fixed != NO_MASKS:
@@ -102,7 +102,7 @@ def test_with_the_masks_fixed_the_numbers_are_keras_s(
         other = replace(
             fixed, inputs=tuple(1 - each for each in fixed.inputs), recurrent=tuple(1 - each for each in fixed.recurrent)
         )
-        monkeypatch.setattr("frameworks.keras_in_torch.layers.keras_layer.draw_masks", lambda *_: other)
+        monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.draw_masks", lambda *_: other)
         assert not compared(native, module, inputs, training=True, gradients=False).passed
 
 
@@ -165,7 +165,7 @@ def test_directions_and_stacked_cells_draw_masks_of_their_own(monkeypatch: pytes
         drawn.append((size, draw_masks(cell, x, size)))
         return drawn[-1][1]
 
-    monkeypatch.setattr("frameworks.keras_in_torch.layers.keras_layer.draw_masks", watched)
+    monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.draw_masks", watched)
     x = torch.randn(50, TIME, INPUT)
     KerasBidirectional(KerasGRU(UNITS, dropout=0.5))(x)
     KerasRNN([KerasGRUCell(UNITS, dropout=0.5), KerasLSTMCell(UNITS, dropout=0.5)])(x)

@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
 from frameworks.keras_in_torch.layers.directions import Reading
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
 from frameworks.options import KerasOptions, MergeMode
 
 
