@@ -1,4 +1,4 @@
-"""PyTorch's recurrent modules written in Keras: on `keras.ops` alone, so that they run on each of its backends."""
+"""PyTorch's recurrent modules written in Keras, on `keras.ops` alone, so that they run on every backend."""
 
 from frameworks.torch_in_keras.layers.adapter import EmulatedAdapter, adapt
 from frameworks.torch_in_keras.layers.cells import TorchGRUCell, TorchLSTMCell, TorchRNNCell
