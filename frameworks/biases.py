@@ -72,7 +72,7 @@ def half_rate_for_biases(module: Any, lr: Any) -> list[dict[str, Any]]:
         [(0.01, 2), (0.005, 2)]
     """
     if isinstance(lr, bool) or not isinstance(lr, (int, float)) or not lr > 0:
-        raise InvalidValueError.because("lr", must="be a positive number", but=f"is {lr!r}", remedy="Give one, such as 0.001.")
+        raise InvalidValueError.because("lr", must="be a positive number", but=f"is {lr!r}", remedy="Pass one, such as 0.001.")
     groups: list[dict[str, Any]] = _implementation(module).half_rate_for_biases(module, lr)
     return groups
 

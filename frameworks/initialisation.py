@@ -110,5 +110,5 @@ def _require(native: Any, framework: str, seed: object) -> None:
         )
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
         raise InvalidValueError.because(
-            "seed", must="be a whole number from 0 to 2**63 - 1, or None", but=f"is {seed!r}", remedy="Give one, such as 0."
+            "seed", must="be a whole number from 0 to 2**63 - 1, or None", but=f"is {seed!r}", remedy="Pass one, such as 0."
         )

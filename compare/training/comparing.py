@@ -62,20 +62,17 @@ def compare_training(  # noqa: PLR0913  all but four by name
             one side trains; for dropout, regularisers and a mask that reaches the loss; and as `train_together`.
 
     Example:
-        >>> import keras, numpy as np, torch
+        >>> import keras, numpy as np
         >>> from compare import compare_training
-        >>> from frameworks import convert
-        >>> layer = keras.layers.Dense(2)
-        >>> model = keras.Sequential([keras.Input((3,)), layer])
-        >>> linear = torch.nn.Linear(3, 2)
-        >>> with torch.no_grad():
-        ...     for parameter, array in zip(linear.parameters(), layer.get_weights()):
-        ...         _ = parameter.copy_(torch.tensor(array.T))
-        >>> batch = np.ones((4, 3), "float32"), np.zeros((4, 2), "float32")
+        >>> from frameworks import emulate
+        >>> layer = keras.layers.LSTM(2)
+        >>> model = keras.Sequential([keras.Input((5, 3)), layer])
+        >>> port = emulate(layer)
+        >>> batch = np.ones((4, 5, 3), "float32"), np.zeros((4, 2), "float32")
         >>> trajectory = compare_training(
-        ...     model, linear, lambda step: batch, 5, optimizer=keras.optimizers.SGD(0.1), loss="mse"
+        ...     model, port, lambda step: batch, steps=5, optimizer=keras.optimizers.Adam(0.01), loss="mse"
         ... )
-        >>> trajectory.steps, bool(trajectory.farthest("pytorch").max() < 1e-6)
+        >>> trajectory.steps, bool(trajectory.farthest("pytorch").max() < 1e-5)
         (5, True)
     """
     registry.load("keras")

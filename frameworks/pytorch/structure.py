@@ -64,7 +64,7 @@ def parameter_name(module: nn.Module, stored: str, layer: int, direction: int) -
     """Return the name of the attribute that holds an array of one layer and direction."""
     if type(module) in CELLS or not hasattr(module, "num_layers"):
         return stored
-    return f"{stored}_l{layer}{'_reverse' * direction}"
+    return f"{stored}_l{layer}{'_reverse' if direction else ''}"
 
 
 def _kind_of(module: nn.Module) -> type[nn.Module]:

@@ -97,7 +97,7 @@ class TorchSGD(_TorchOptimizer):
 
 @keras.saving.register_keras_serializable("gatewise")
 class TorchAdam(_TorchOptimizer):
-    """p -= rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + eps): eps beside the corrected root."""
+    """p -= rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + eps): eps is added to the corrected root."""
 
     SETTINGS: ClassVar = {
         "betas": (0.9, 0.999),
@@ -136,7 +136,7 @@ class TorchAdamW(TorchAdam):
 
 @keras.saving.register_keras_serializable("gatewise")
 class TorchRMSprop(_TorchOptimizer):
-    """v = alpha v + (1 - alpha) g g; b = momentum b + g / (sqrt(v) + eps), eps beside the root; p -= rate b."""
+    """v = alpha v + (1 - alpha) g g; b = momentum b + g / (sqrt(v) + eps); p -= rate b: eps is added to the root."""
 
     SETTINGS: ClassVar = {
         "alpha": 0.99,

@@ -1,4 +1,4 @@
-"""torch's two biases train as Keras's one: one of them frozen, or both at half the rate; left alone they do not."""
+"""torch's two biases train as Keras's one if one is frozen or both learn at half the rate, and not without that."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def train_torch(module: Any, optimizer: Any, steps: int = STEPS) -> None:
 
 
 def distances(layer: Any, module: Any) -> tuple[float, float]:
-    """How far the bias is off, of the sum where torch keeps two, and how far the kernels are."""
+    """Return the error of the bias, as a sum where torch has two, and that of the kernels."""
     expected = copy.deepcopy(module)
     copy_weights(layer, expected)
     ours, theirs = ({name: one.detach() for name, one in each.named_parameters()} for each in (module, expected))
@@ -72,7 +72,7 @@ def distances(layer: Any, module: Any) -> tuple[float, float]:
 
 
 def grouped(follower: Any, module: Any) -> Any:
-    """The same rule over parameter groups, which optimizer_like does not take."""
+    """Return the same optimizer over parameter groups, which optimizer_like does not accept."""
     (group,) = follower.param_groups
     groups = half_rate_for_biases(module, group["lr"])
     if type(follower) is torch.optim.SGD:
@@ -179,7 +179,7 @@ def test_a_bias_that_was_not_trained_stays_so_and_one_that_was_goes_on(frozen: t
 
 
 def apart(make: Callable[..., Any], clip: Callable[[Any], object] = lambda _: None, **second: float) -> float:
-    """How far two biases at half the rate end from one, after 20 steps.
+    """Return how far the sum of two biases at half the rate is from one bias, after 20 steps.
 
     Args:
         make: the optimizer of parameters or groups, given a rate.
@@ -240,7 +240,7 @@ def _shared() -> Any:
 
 REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "parametrised": (_parametrised, ("bias_ih_l0", "plain parameters", "remove_parametrizations")),
-    "shared": (_shared, ("added to several",)),
+    "shared": (_shared, ("belongs to several pairs",)),
     "another": (lambda: nn.LSTM(2, 3).parameters(), ("generator", "torch.nn.Module")),
 }
 

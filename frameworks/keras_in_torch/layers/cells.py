@@ -57,7 +57,7 @@ class Cell:
 
     @property
     def trains_two_biases(self) -> bool:
-        """Whether Keras trains a recurrent bias beside the bias."""
+        """Whether Keras trains a recurrent bias besides the bias."""
         return self.use_bias and self.name == "gru" and self.reset_after
 
     @property

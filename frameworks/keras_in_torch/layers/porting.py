@@ -72,13 +72,13 @@ def _port_sequential(native: Any, library: ModuleType) -> nn.Module:
     return ported
 
 
-def _require_unrounded(native: Any, found: str, wanted: str) -> None:
+def _require_unrounded(native: Any, input_dtype: str, layer_dtype: str) -> None:
     """Refuse a model whose input has a narrower dtype than its first layer."""
-    if torch.promote_types(getattr(torch, found), getattr(torch, wanted)) != getattr(torch, found):
+    if torch.promote_types(getattr(torch, input_dtype), getattr(torch, layer_dtype)) != getattr(torch, input_dtype):
         raise _refused(
             native,
-            f"have an input of {wanted}, as its layers",
-            f"has one of {found}, which rounds the data",
+            f"have an input of {layer_dtype}, as its layers",
+            f"has one of {input_dtype}, which rounds the data",
             "Begin it with a keras.Input of that dtype, or pass its layers as a list",
         )
 

@@ -253,5 +253,8 @@ def _require_joinable(forward: KerasRNN, backward: KerasRNN) -> None:
         one, other = getattr(forward, name), getattr(backward, name)
         if one != other and not (name == "input_size" and None in (one, other)):
             raise InvalidValueError.because(
-                f"{name} of the two directions", must="be the same", but=f"is {one} and {other}", remedy="Give both the same."
+                f"{name} of the two directions",
+                must="be the same",
+                but=f"is {one} and {other}",
+                remedy="Make them equal.",
             )

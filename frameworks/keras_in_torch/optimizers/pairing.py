@@ -203,6 +203,6 @@ def _misfit(variable: Any, must: str, but: str) -> GatewiseError:
         f"the variable {variable.path}",
         must=must,
         but=but,
-        remedy="Copy the weights first, give the parameters in the order of Keras's trainable variables, and pair recurrent "
+        remedy="Copy the weights first, pass the parameters in the order of Keras's trainable variables, and pair recurrent "
         "layers as a whole: [(keras_layer, torch_module), ...].",
     )

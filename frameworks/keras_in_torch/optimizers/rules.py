@@ -61,7 +61,7 @@ class Moments(KerasOptimizer):
 
 
 class Adam(Moments):
-    """p -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon): epsilon beside the uncorrected root."""
+    """p -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon): epsilon is added to the uncorrected root."""
 
     SETTINGS: ClassVar = {"lr": 0.001, **BETAS, "epsilon": 1e-7, "amsgrad": False}
     SLOTS: ClassVar = {**MOMENTS, "velocity_hat": "_velocity_hats"}
@@ -109,7 +109,7 @@ class Adamax(Moments):
 
 
 class RMSprop(KerasOptimizer):
-    """v = rho v + (1 - rho) g g; p -= rate g / sqrt(v + epsilon): epsilon under the root.
+    """v = rho v + (1 - rho) g g; p -= rate g / sqrt(v + epsilon): epsilon is added under the root.
 
     If centered, the square of the mean gradient is subtracted from v under the root. With momentum, m = momentum m + that
     step, and p -= m.

@@ -83,7 +83,7 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
 
     def suffix(self, layer: int, direction: int) -> str:
         """Return the suffix of the weights' names."""
-        return f"_l{layer}{'_reverse' * direction}"
+        return f"_l{layer}{'_reverse' if direction else ''}"
 
     def build(self, input_shape: Any = None) -> None:
         """Make all weights, drawn uniformly between -1 / sqrt(hidden_size) and 1 / sqrt(hidden_size).

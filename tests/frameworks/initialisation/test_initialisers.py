@@ -1,4 +1,4 @@
-"""Weights start from Keras's distributions: the same bounds, moments and structure as Keras's own initialisers draw."""
+"""Weights start from Keras's distributions, with the bounds, moments and structure of Keras's own initialisers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAYERS = {"SimpleRNN": KerasSimpleRNN, "LSTM": KerasLSTM, "GRU": KerasGRU}
 
 
 def ours(name: str, *shape: int) -> Any:
-    """Draw a weight of torch's and give it in Keras's layout."""
+    """Draw a torch weight and return it in Keras's layout."""
     torch.manual_seed(0)
     weight = torch.empty(*reversed(shape))
     fill(weight, name)
@@ -33,7 +33,7 @@ def keras_s(name: str, *shape: int) -> Any:
 
 
 def describe(numbers: Any) -> tuple[float, float, float, float]:
-    """Give scale-free shape and scale: deviation, bound, fourth moment and mean, which tell distributions apart."""
+    """Return deviation, bound, fourth moment and mean, by which distributions can be told apart."""
     deviation = float(numbers.std())
     return deviation, float(np.abs(numbers).max()), float(((numbers / deviation) ** 4).mean()), float(numbers.mean())
 
@@ -71,7 +71,7 @@ def test_another_distribution_is_told_apart() -> None:
 @pytest.mark.backend
 @pytest.mark.parametrize("shape", [(4, 12), (12, 4), (4, 4)])
 @pytest.mark.parametrize("name", ["zeros", "ones", "identity"])
-def test_what_is_not_random_is_the_same(name: str, shape: tuple[int, int]) -> None:
+def test_a_constant_initialiser_gives_the_same_values(name: str, shape: tuple[int, int]) -> None:
     np.testing.assert_array_equal(ours(name, *shape), keras_s(name, *shape))
 
 
@@ -116,7 +116,7 @@ def test_a_layer_starts_as_keras_s_does(name: str) -> None:
     assert rows[0].any() == (name == "LSTM")
 
 
-def test_the_forget_bias_starts_from_one_unless_it_is_told_not_to() -> None:
+def test_the_forget_bias_starts_from_one_by_default() -> None:
     layer: Any = KerasLSTM(3, input_size=2, bias_initializer="ones", unit_forget_bias=False)
     assert (layer.bias_ih_l0 == 1).all()
     layer = KerasLSTM(3, input_size=2, bias_initializer="random_normal")
@@ -126,12 +126,12 @@ def test_the_forget_bias_starts_from_one_unless_it_is_told_not_to() -> None:
     assert not layer.bias_ih_l0.any()
 
 
-def test_the_two_directions_start_apart() -> None:
+def test_the_two_directions_start_from_different_weights() -> None:
     layer: Any = KerasBidirectional(KerasLSTM(3, input_size=2))
     assert (layer.weight_hh_l0 != layer.weight_hh_l0_reverse).any()
 
 
-def test_an_initialiser_of_torch_is_taken_as_it_is() -> None:
+def test_a_torch_initialiser_is_used_as_it_is() -> None:
     layer: Any = KerasGRU(3, input_size=2, kernel_initializer=lambda weight: torch.nn.init.constant_(weight, 0.25))
     assert (layer.weight_ih_l0 == 0.25).all()
 
@@ -148,11 +148,11 @@ BIASES: dict[str, dict[str, Any]] = {
     "LSTM": {},
     "LSTM, no unit": {"unit_forget_bias": False},
 }
-"""Keras draws both biases of a GRU as one array, and those of an LSTM around the forget gate's ones: that makes other fans."""
+"""Keras draws both biases of a GRU as one array, and an LSTM's bias without the forget gate's part: the fans differ."""
 
 
 def biases(layer: Any) -> Any:
-    """An emulated layer's bias as Keras keeps it, but for the order of a GRU's gates."""
+    """Return an emulated layer's bias in Keras's shape, but in torch's gate order for a GRU."""
     rows = [layer.bias_ih_l0.detach().numpy(), layer.bias_hh_l0.detach().numpy()] if hasattr(layer, "bias_hh_l0") else []
     return np.stack(rows) if rows and isinstance(layer, KerasGRU) else layer.bias_ih_l0.detach().numpy()
 
@@ -182,7 +182,7 @@ def test_a_bias_is_drawn_with_keras_s_fans(case: str, name: str) -> None:
 
 
 @pytest.mark.backend
-def test_what_is_not_random_is_laid_in_keras_s_order_of_gates() -> None:
+def test_named_initialisers_draw_in_keras_s_gate_order() -> None:
     keras = import_module("keras")
     how: dict[str, Any] = {f"{part}_initializer": "identity" for part in ("kernel", "recurrent", "bias")}
     native = keras.layers.GRU(4, **how)

@@ -31,7 +31,7 @@ def keras_arrays(layer: Any) -> list[Any]:
 
 
 def genuine(name: str, input_size: int = INPUT, seed: int = 5) -> list[Any]:
-    """Kernel, recurrent kernel and bias of a new layer of Keras."""
+    """Return the kernel, recurrent kernel and bias of a new Keras layer."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -41,7 +41,7 @@ def genuine(name: str, input_size: int = INPUT, seed: int = 5) -> list[Any]:
 
 
 def orthogonality(recurrent: Any) -> float:
-    """How far the rows of a (hidden, gate * hidden) matrix are from being orthonormal."""
+    """Return how far the rows of a (hidden, gate * hidden) matrix are from orthonormal."""
     return float(np.abs(recurrent @ recurrent.T - np.eye(len(recurrent))).max())
 
 
@@ -50,7 +50,7 @@ def suffixes(module: Any) -> list[str]:
 
 
 def odd_ones(module: Any, name: str, alike: Callable[[Any, Any], bool]) -> set[str]:
-    """The arrays that do not start as those of Keras's layer of this name, by Keras's names."""
+    """Return Keras's names of the arrays that do not start as in Keras's layer of this name."""
     found = set()
     for suffix in suffixes(module):
         weight = {stem: getattr(module, stem + suffix, None) for stem in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
@@ -259,7 +259,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_known_is_refused_by_name_before_the_first_write(case: str, refused: Any) -> None:
+def test_an_unknown_parameter_is_refused_by_name_before_the_first_write(case: str, refused: Any) -> None:
     make, said = REFUSED[case]
     module = make()
     read = module.parameters() if isinstance(module, nn.Module) else []
@@ -283,7 +283,7 @@ def test_a_layer_of_keras_is_refused_here(refused: Any) -> None:
         initialise_like_keras(keras.layers.Dense(2))
 
 
-def test_keras_is_not_loaded_to_draw_as_it_does() -> None:
+def test_drawing_as_keras_does_not_load_keras() -> None:
     text = """
 import json, sys, torch
 from frameworks import freeze_second_bias, initialise_like_keras

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.backend
 
 
 def genuine(name: str, input_size: int = INPUT) -> list[Any]:
-    """Kernel, recurrent kernel and bias as a Keras layer of torch's weights has them: of many new modules of torch."""
+    """Return the kernels, recurrent kernels and biases of many new torch modules, in Keras's layout."""
     import torch
 
     torch.manual_seed(5)
@@ -30,7 +30,7 @@ def genuine(name: str, input_size: int = INPUT) -> list[Any]:
 
 
 def drawn(layer: Any, seeds: int = SEEDS) -> list[Any]:
-    """Every weight of a layer, over many seeds, (seed, ...)."""
+    """Return every weight of a layer over many seeds, (seed, ...)."""
     found = []
     for seed in range(seeds):
         initialise_like_pytorch(layer, seed=seed)
@@ -86,7 +86,7 @@ FORMS: dict[str, tuple[Callable[[Any], Any], list[tuple[int, int]]]] = {
     "no bias": (lambda kinds: kinds.SimpleRNN(UNITS, use_bias=False), [ALONE, ALONE]),
     "cell": (lambda kinds: kinds.LSTMCell(UNITS), [ALONE, ALONE, SUM]),
 }
-"""What each weight's reach hangs on: the hidden size, and whether it is the sum of two draws."""
+"""What the range of each weight depends on: the hidden size, and whether it is the sum of two draws."""
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -258,7 +258,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_known_is_refused_by_name_before_the_first_write(case: str, refused: Any) -> None:
+def test_an_unknown_weight_is_refused_by_name_before_the_first_write(case: str, refused: Any) -> None:
     make, said = REFUSED[case]
     layer = make()
     kept = [np.array(array) for array in layer.get_weights()] if hasattr(layer, "get_weights") else []

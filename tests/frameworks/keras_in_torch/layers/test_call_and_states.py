@@ -1,4 +1,4 @@
-"""States are returned, taken and kept from call to call as Keras does."""
+"""States are returned, accepted and kept from call to call as in Keras."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def keras_layer(name: str, **flags: Any) -> Any:
 
 
 def gap(layer: Any, module: Any, x: Any = X, mask: Any = None, state: Any = None) -> float:
-    """Call both, and say how far what they return, and then store, is apart."""
+    """Call both, and return the largest difference of their results and of the states they then store."""
     ops = import_module("keras").ops
     states = (
         (None, None) if state is None else ([ops.convert_to_tensor(each) for each in state], [*map(torch.from_numpy, state)])
@@ -46,7 +46,7 @@ def gap(layer: Any, module: Any, x: Any = X, mask: Any = None, state: Any = None
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional"])
-def test_a_stateful_layer_goes_on_where_it_stopped_as_keras_s_does(name: str, randomise: Any) -> None:
+def test_a_stateful_layer_continues_where_it_stopped_as_in_keras(name: str, randomise: Any) -> None:
     tolerance = 1e-12 if import_module("keras").backend.backend() == "tensorflow" else 1e-5
     layer = keras_layer(name)
     layer(X)
@@ -67,7 +67,7 @@ def test_a_stateful_layer_goes_on_where_it_stopped_as_keras_s_does(name: str, ra
 
 
 @pytest.mark.backend
-def test_an_emulation_is_made_of_a_layer_as_it_is_and_leaves_it_so(snapshot: Any) -> None:
+def test_making_and_changing_an_emulation_leaves_the_layer_unchanged(snapshot: Any) -> None:
     for name in ("LSTM", "Bidirectional"):
         layer = keras_layer(name)
         layer(X)
@@ -80,7 +80,7 @@ def test_an_emulation_is_made_of_a_layer_as_it_is_and_leaves_it_so(snapshot: Any
         assert snapshot(layer) == before
 
 
-def test_two_halves_are_one_whole() -> None:
+def test_two_halves_of_a_sequence_give_the_result_of_the_whole() -> None:
     torch.manual_seed(0)
     x = torch.from_numpy(X)
     whole = KerasLSTM(UNITS, dtype="float64", return_sequences=True)
@@ -91,7 +91,7 @@ def test_two_halves_are_one_whole() -> None:
     assert (parts(x[:, 2:]) - expected[:, 2:]).abs().max() > 1e-3
 
 
-def test_stored_states_are_no_parameters_and_move_with_the_module() -> None:
+def test_stored_states_are_not_parameters_and_move_with_the_module() -> None:
     layer = KerasGRU(UNITS, stateful=True)
     assert layer.states is None
     layer(torch.zeros(BATCH, TIME, INPUT))
@@ -116,7 +116,7 @@ def test_another_batch_is_refused_and_nothing_is_stored(refused: Any) -> None:
         torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
-def test_gradients_end_where_a_call_begins() -> None:
+def test_gradients_stop_at_the_start_of_a_call() -> None:
     layer = KerasGRU(UNITS, stateful=True)
     x = torch.randn(BATCH, TIME, INPUT, requires_grad=True)
     layer(x)
@@ -148,7 +148,7 @@ NESTINGS: dict[str, tuple[Callable[[], Any], list[Any]]] = {
 
 
 @pytest.mark.parametrize("name", NESTINGS)
-def test_states_come_back_nested_as_they_are_given(name: str) -> None:
+def test_states_are_returned_in_the_nesting_in_which_they_are_passed(name: str) -> None:
     def widths(nest: Any) -> Any:
         return [widths(each) for each in nest] if isinstance(nest, list) else nest.shape[-1]
 
@@ -163,7 +163,7 @@ def test_states_come_back_nested_as_they_are_given(name: str) -> None:
     assert (flat != other).any()  # what is given is taken
 
 
-def test_what_a_layer_shows_and_says() -> None:
+def test_a_layer_tells_its_options_and_passes_on_its_mask() -> None:
     layer = KerasBidirectional(KerasLSTM(4, return_sequences=True), "sum")
     assert (layer.options.merge_mode, layer.options.return_sequences, layer.options.nesting) == ("sum", True, "layers")
     assert "units=4" in repr(layer)

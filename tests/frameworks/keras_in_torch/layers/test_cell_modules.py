@@ -1,4 +1,4 @@
-"""Keras's cells, stepped by hand, give what Keras's cells give."""
+"""A step of an emulated cell gives what Keras's cell gives."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_step_is_the_keras_cell_s(name: str, randomise: Any) -> None:
     assert np.abs(wrong.detach().numpy() - keras.ops.convert_to_numpy(output)).max() > 1e-3
 
 
-def test_a_state_given_alone_comes_back_alone() -> None:
+def test_a_state_passed_without_a_list_is_returned_without_one() -> None:
     cell, h, x = KerasGRUCell(UNITS), torch.zeros(BATCH, UNITS), torch.from_numpy(X)
     assert isinstance(cell(x, h)[1], torch.Tensor)
     assert isinstance(cell(x, [h])[1], list)
@@ -60,7 +60,7 @@ def test_a_cell_keeps_its_dropout_masks_until_they_are_reset(cell_class: Any) ->
     torch.testing.assert_close(cell(x, states, training=False)[0], cell.eval()(x, states)[0])
 
 
-def test_a_layer_of_a_cell_steps_it() -> None:
+def test_a_layer_over_a_cell_runs_its_steps() -> None:
     layer = KerasGRU(UNITS, input_size=INPUT, reset_after=False, return_sequences=True)
     cell = KerasGRUCell(UNITS, reset_after=False)
     cell.load_state_dict({name.removesuffix("_l0"): each for name, each in layer.state_dict().items()})

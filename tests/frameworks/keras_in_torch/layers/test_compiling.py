@@ -1,4 +1,4 @@
-"""Emulated layers go through torch.compile and torch.export, and compute the same there."""
+"""Emulated layers work with torch.compile and torch.export, and compute the same there."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def gradients(layer: Any, call: Callable[..., Any], mask: torch.Tensor | None) -
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")  # torch's own of the operations it traces
 @pytest.mark.parametrize(("name", "mask"), [("fused", None), ("loop", MASK), ("two", MASK), ("last step", MASK)])
-def test_compiled_it_returns_the_same_gradients_included(name: str, mask: torch.Tensor | None) -> None:
+def test_a_compiled_layer_returns_the_same_gradients_included(name: str, mask: torch.Tensor | None) -> None:
     layer = MAKERS[name]()
     expected = gradients(layer, layer, mask)
     found = gradients(layer, torch.compile(layer, backend="aot_eager", fullgraph=name in {"loop", "last step"}), mask)
@@ -70,7 +70,7 @@ def test_unbuilt_and_stateful_layers_compile() -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")
 @pytest.mark.parametrize(("name", "mask"), [("fused", MASK), ("loop", None), ("two", MASK), ("last step", MASK)])
-def test_exported_it_returns_the_same_for_any_batch(name: str, mask: torch.Tensor | None) -> None:
+def test_an_exported_layer_returns_the_same_for_any_batch(name: str, mask: torch.Tensor | None) -> None:
     layer = MAKERS[name]().eval()
     batch = Dim("batch")
     shapes = {"inputs": {0: batch}, "mask": None if mask is None else {0: batch}}

@@ -1,4 +1,4 @@
-"""Fused or step by step, packed or masked, both directions at once or one by one: the numbers are the same."""
+"""The results are the same fused or step by step, packed or masked, both directions at once or one by one."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_loop_runs_where_torch_computes_something_else() -> None:
 @pytest.mark.parametrize(
     "layer", [KerasLSTM(5, input_size=3), KerasGRU(5, input_size=3, reset_after=False)], ids=["fused", "loop"]
 )
-def test_what_stands_at_a_masked_step_changes_nothing(layer: Any) -> None:
+def test_values_at_masked_steps_change_nothing(layer: Any) -> None:
     seen: list[list[torch.Tensor]] = []
     for value in (0.0, 1e30, torch.nan, torch.inf):
         x = X.float().masked_fill(~MASK.unsqueeze(-1), value).requires_grad_()

@@ -1,4 +1,4 @@
-"""Whatever a Keras layer is made of and called with, its emulation returns the same, and has the same gradients."""
+"""For every combination of arguments and calls, an emulation returns what the Keras layer returns, with equal gradients."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORMS = ("layer", "RNN", "stack", "Bidirectional", "Bidirectional of two", "Bidi
 
 @dataclass(frozen=True)
 class Recurrence:
-    """One cell, in Keras's words."""
+    """One cell, by Keras's arguments."""
 
     kind: str
     units: int
@@ -42,7 +42,7 @@ class Recurrence:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What Keras's layer or cell of this kind is made with."""
+        """The constructor arguments of Keras's layer or cell."""
         taken = {
             "SimpleRNN": ("units", "activation", "use_bias"),
             "LSTM": ("units", "activation", "recurrent_activation", "use_bias", "implementation"),
@@ -53,7 +53,7 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class Case:
-    """A layer and a call, as data, so that a failing example can be read and run again."""
+    """A layer and a call as data, so that a failing example can be read and rerun."""
 
     form: str
     cells: tuple[Recurrence, ...]
@@ -74,7 +74,7 @@ class Case:
 
     @property
     def activations(self) -> set[str]:
-        """All that are used."""
+        """All activations of the layer."""
         return {name for cell in (*self.cells, *self.backward) for name in (cell.activation, cell.recurrent_activation)}
 
 
@@ -118,7 +118,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def build(case: Case) -> Any:
-    """Make the Keras layer of a case; the wrappers get the dtype too, or they would cast."""
+    """Make the Keras layer of a case; the wrappers get the dtype too, since they would cast otherwise."""
     layers, dtype = import_module("keras").layers, "float64"
 
     def cell(one: Recurrence) -> Any:
@@ -153,7 +153,7 @@ def draw_mask(case: Case, rng: np.random.Generator) -> Array | None:
 
 
 def draw_states(layer: Any, case: Case, rng: np.random.Generator) -> Any:
-    """Draw an initial state, nested as the layer nests its own."""
+    """Draw an initial state, nested as the layer nests its states."""
     directions = [layer.forward_layer, layer.backward_layer] if case.bidirectional else [layer]
 
     def drawn(nest: Any) -> Any:
@@ -167,13 +167,13 @@ def draw_states(layer: Any, case: Case, rng: np.random.Generator) -> Any:
 def run(
     case: Case, compared: Compared, *, spoil: Callable[[Any], None] = lambda module: None, at_masked: float | None = None
 ) -> Comparison:
-    """Compare a case, with weights halved until the layer blows no rounding up, if that helps.
+    """Compare a case; if rounding errors are amplified, halve the weights until they are not.
 
     Args:
-        case: to be run in float64.
+        case: the case, run in float64.
         compared: the fixture.
-        spoil: what to do to the emulation before it is called.
-        at_masked: what stands in the inputs at masked steps; None for numbers like any others.
+        spoil: a function that changes the emulation before the call.
+        at_masked: the value of the inputs at masked steps; None for random numbers.
     """
     rng = np.random.default_rng(case.seed)
     layer = build(case)
@@ -198,13 +198,13 @@ def run(
 
 @dataclass(frozen=True)
 class Deviation:
-    """Calls in which the emulation is meant to differ from Keras, and why it does not follow.
+    """Calls in which the emulation intentionally differs from Keras, with the reason.
 
     Args:
         reason: what Keras does.
-        applies: which cases are of this kind.
-        example: one that must deviate: a pass says that Keras has changed.
-        backends: of Keras, on which it is so.
+        applies: whether a case is of this kind.
+        example: a case that must deviate; if it passes, Keras has changed.
+        backends: the Keras backends that deviate.
     """
 
     reason: str

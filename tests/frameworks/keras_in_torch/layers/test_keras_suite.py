@@ -1,4 +1,4 @@
-"""Keras's own tests of its recurrent layers hold for the emulations: every call that they make is made of both."""
+"""Keras's own tests of its recurrent layers hold for the emulations: every call in them is repeated on the emulation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 SCRIPT = Path(__file__).with_name("keras_suite.py")
 ROOT = Path(__file__).parents[4]
 LEAST = 95
-"""Calls that Keras 3.15's tests make of built-in layers, less a few: a version that ships none, or few, is noticed."""
+"""Slightly fewer calls than Keras 3.15's tests make of built-in layers, to notice a version that ships fewer tests."""
 
 
 @pytest.mark.backend

@@ -1,4 +1,4 @@
-"""Masks anywhere: read, packed as torch packs, and shown in the output by Keras's rule."""
+"""Masks of any pattern are read, packed as torch packs, and applied to the output by Keras's rule."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def masks(draw: st.DrawFn) -> torch.Tensor:
 
 
 def shown(outputs: torch.Tensor, mask: torch.Tensor, *, zero_output: bool) -> torch.Tensor:
-    """Write out Keras's rule, step by step: (batch, time, feature) of what each step gave."""
+    """Compute Keras's output step by step, (batch, time, feature), from the outputs of all steps."""
     result = torch.zeros_like(outputs)
     for row in range(len(outputs)):
         last = torch.zeros_like(outputs[0, 0])
@@ -33,7 +33,7 @@ def shown(outputs: torch.Tensor, mask: torch.Tensor, *, zero_output: bool) -> to
 
 
 @given(mask=masks(), zero_output=st.booleans())
-def test_packing_and_back_shows_what_keras_shows(mask: torch.Tensor, *, zero_output: bool) -> None:
+def test_packing_and_unpacking_gives_keras_s_output(mask: torch.Tensor, *, zero_output: bool) -> None:
     x = torch.randn(*mask.shape, 3)
     packing = Packing(mask)
     if not mask.any():
@@ -44,7 +44,7 @@ def test_packing_and_back_shows_what_keras_shows(mask: torch.Tensor, *, zero_out
 
 
 @given(mask=masks())
-def test_packed_steps_lie_as_torch_packs_them(mask: torch.Tensor) -> None:
+def test_packed_steps_have_torch_s_order(mask: torch.Tensor) -> None:
     rows = mask.any(dim=1)
     if not rows.any():
         return
@@ -62,7 +62,7 @@ def test_packed_steps_lie_as_torch_packs_them(mask: torch.Tensor) -> None:
 
 
 @given(mask=masks(), zero_output=st.booleans())
-def test_blank_shows_what_keras_shows(mask: torch.Tensor, *, zero_output: bool) -> None:
+def test_blank_gives_keras_s_output(mask: torch.Tensor, *, zero_output: bool) -> None:
     outputs = torch.randn(*mask.shape, 3)
     carried = outputs.clone()  # at masked steps the last valid state, or the initial one before the first
     for time in range(1, mask.shape[1]):

@@ -1,4 +1,4 @@
-"""Parameters are torch.nn's by name, shape and order, learn their size as Keras's do, and train as Keras's do."""
+"""Parameters have torch.nn's names, shapes and order; they get their size and train as in Keras."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_the_input_size_may_be_given_or_built(name: str, refused: Any) -> None:
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_what_is_unbuilt_can_be_copied_pickled_cast_and_shown(name: str) -> None:
+def test_an_unbuilt_layer_can_be_copied_pickled_cast_and_shown(name: str) -> None:
     layer = MAKERS[name]()
     buffer = BytesIO()
     torch.save(layer, buffer)
@@ -124,7 +124,7 @@ def test_what_is_unbuilt_can_be_copied_pickled_cast_and_shown(name: str) -> None
     assert "units=4" in repr(MAKERS[name]())
 
 
-def test_a_copy_has_weights_of_its_own() -> None:
+def test_a_copy_has_its_own_weights() -> None:
     layer = KerasLSTM(UNITS, input_size=INPUT)
     copy = pickle.loads(pickle.dumps(layer))  # noqa: S301  its own
     torch.testing.assert_close(copy(X), layer(X))
@@ -169,7 +169,7 @@ def test_the_second_bias_trains_where_keras_has_two(layer: Any, frozen: set[str]
     assert not any(each.requires_grad for each in untrained.parameters())
 
 
-def test_dtype_and_device_are_the_parameters() -> None:
+def test_dtype_and_device_apply_to_the_parameters() -> None:
     layer = KerasGRU(UNITS, input_size=INPUT, dtype="float64", device="meta")
     assert {(each.dtype, each.device.type) for each in layer.parameters()} == {(torch.float64, "meta")}
     mixed = KerasGRU(UNITS, input_size=INPUT, dtype="mixed_bfloat16")

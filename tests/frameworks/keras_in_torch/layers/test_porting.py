@@ -1,4 +1,4 @@
-"""What Keras object becomes which module: Keras 2's layers, half precision, dtypes, and what is refused."""
+"""Which Keras object becomes which module: Keras 2's layers, half precision, dtypes, and refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def leaves(nest: Any) -> list[Any]:
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "holes"])
 @pytest.mark.parametrize("name", KERAS_2)
-def test_a_layer_of_keras_2_keeps_what_it_meant(name: str, mask: Any, randomise: Any) -> None:
+def test_a_layer_of_keras_2_keeps_keras_2_s_behaviour(name: str, mask: Any, randomise: Any) -> None:
     layer = KERAS_2[name](import_module("tf_keras").layers)
     layer(X)
     module = emulate(randomise(layer))
@@ -53,7 +53,7 @@ def test_keras_3_s_hard_sigmoid_would_be_another_layer(randomise: Any) -> None:
 
 
 HALF = {"mixed_float16": 4e-3, "mixed_bfloat16": 3e-2, "float16": 4e-3, "bfloat16": 3e-2}
-"""What FACTS of both frameworks' own half precision allow: some roundings of values below one."""
+"""A few roundings of values below one, as between the frameworks' own layers in half precision."""
 
 
 @pytest.mark.backend
@@ -161,7 +161,7 @@ def test_what_has_no_emulation_is_refused_by_name(name: str, refused: Any) -> No
 
 
 @pytest.mark.backend
-def test_a_callable_activation_is_taken_where_it_is_torch_s(refused: Any) -> None:
+def test_a_callable_activation_is_accepted_if_torch_can_run_it(refused: Any) -> None:
     keras = import_module("keras")
     layer = called(keras.layers.LSTM(UNITS, activation=lambda x: keras.ops.tanh(x) * 2, return_sequences=True))
     if keras.backend.backend() == "torch":

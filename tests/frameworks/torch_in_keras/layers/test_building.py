@@ -1,4 +1,4 @@
-"""`emulate` gives a built layer with the module's weights to the bit, and takes what the torch adapter takes."""
+"""`emulate` returns a built layer with exactly the module's weights, and accepts what the torch adapter accepts."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_taken_is_refused_by_name(name: str, refused: Callable[..., Any]) -> None:
+def test_an_unsupported_module_is_refused_by_name(name: str, refused: Callable[..., Any]) -> None:
     make, said = REFUSED[name]
     with refused(*said):
         emulate(make())

@@ -1,4 +1,4 @@
-"""torch's cells written in Keras compute one step as torch's do."""
+"""torch's cells written in Keras compute the same step as torch's."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_config_makes_the_same_cell(cls: Any) -> None:
     assert config["bias"] is False
 
 
-def test_a_cell_begins_as_torchs_does() -> None:
+def test_a_cell_starts_from_torchs_distribution() -> None:
     layer = TorchGRUCell(30, 25)
     layer.build()
     assert [(one.name, tuple(one.shape)) for one in layer.weights] == [

@@ -1,4 +1,4 @@
-"""torch's modules written in Keras compute what torch computes: results, states and gradients, whatever the options."""
+"""torch's modules written in Keras have torch's results, states and gradients, whatever the options."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ LSTM = {"input_size": 3, "hidden_size": 5, "num_layers": 2, "bidirectional": Tru
 
 
 @pytest.mark.parametrize("other", ["weight_hh_l1_reverse", "bias_hh_l0", "weight_hr_l1"])
-def test_a_weight_that_differs_shows(other: str, draw: Callable[..., Any]) -> None:
+def test_another_weight_changes_the_results(other: str, draw: Callable[..., Any]) -> None:
     call = draw("LSTM", {**LSTM, "proj_size": 4}, batch=3, time=4)
     variable = getattr(call.layer, other)
     variable.assign(to_numpy(variable)[::-1].copy())
     assert np.abs(call.found()[0] - call.expected()[0]).max() > 1e-3
 
 
-def test_lengths_are_what_packing_means(draw: Callable[..., Any]) -> None:
+def test_lengths_mean_the_same_as_in_packing(draw: Callable[..., Any]) -> None:
     call = draw("LSTM", LSTM, batch=3, time=6)
     output, (h_n, c_n) = call.layer(call.inputs, lengths=[2, 6, 1])
     assert not to_numpy(output)[0, 2:].any()
@@ -128,7 +128,7 @@ def test_an_empty_batch_gives_empty_results(draw: Callable[..., Any], close: Cal
         close(found, expected, call.tolerance)
 
 
-def test_states_come_batch_first_where_it_is_asked(draw: Callable[..., Any]) -> None:
+def test_states_are_batch_first_on_request(draw: Callable[..., Any]) -> None:
     call = draw("LSTM", LSTM, batch=3, time=4, hx=True)
     expected = call.expected()
     turned = tuple(state.swapaxes(0, 1) for state in call.hx)
@@ -139,7 +139,7 @@ def test_states_come_batch_first_where_it_is_asked(draw: Callable[..., Any]) -> 
 
 
 @pytest.mark.parametrize(("kind", "cls"), [("RNN", TorchRNN), ("LSTM", TorchLSTM), ("GRU", TorchGRU)])
-def test_a_layer_begins_as_torchs_does(kind: str, cls: Any) -> None:
+def test_a_layer_starts_from_torchs_distribution(kind: str, cls: Any) -> None:
     layer = cls(40, 25, 2)
     layer.build()
     module = getattr(torch.nn, kind)(40, 25, 2)
@@ -163,7 +163,7 @@ def test_a_layer_begins_as_torchs_does(kind: str, cls: Any) -> None:
         ("GRU", TorchGRU, (2, 3, 2, False, True, 0.5, True)),
     ],
 )
-def test_arguments_stand_in_torchs_order(kind: str, cls: Any, given: tuple[Any, ...]) -> None:
+def test_arguments_are_in_torchs_order(kind: str, cls: Any, given: tuple[Any, ...]) -> None:
     layer, module = cls(*given), getattr(torch.nn, kind)(*given)
     for name in ("num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size"):
         assert getattr(layer, name) == getattr(module, name)

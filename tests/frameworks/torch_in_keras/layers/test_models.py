@@ -1,4 +1,4 @@
-"""The layers inside Keras's models: functional ones batch first, subclassed ones as torch, saved and loaded elsewhere."""
+"""The layers work in Keras models: batch first in functional ones, as in torch in subclassed ones, saved and loaded again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES: dict[str, Any] = {"input_size": 3, "hidden_size": 5, "bidirectional": Tru
 
 
 def functional(layer: Any, *, states: bool, lengths: bool) -> Any:
-    """Give a Model of a layer over any batch and time, with all its results as outputs."""
+    """Return a Model of a layer over any batch and time, with all its results as outputs."""
     inputs: dict[str, Any] = {"inputs": keras.Input((None, layer.input_size))}
     rows = layer.num_layers * layer.spec.num_directions
     if states:
@@ -38,7 +38,7 @@ def functional(layer: Any, *, states: bool, lengths: bool) -> Any:
 
 
 def arguments_of(call: Any) -> list[Any]:
-    """Give a call's arguments as the model takes them: states batch first."""
+    """Return a call's arguments for the model, with the states batch first."""
     states = [] if call.hx is None else [state.swapaxes(0, 1) for state in call.hx]
     return [call.inputs, *states, *([] if call.lengths is None else [np.array(call.lengths, "int32")])]
 
@@ -56,7 +56,7 @@ def test_predict_joins_ragged_batches_of_states(kind: str, num_layers: int, draw
         np.testing.assert_allclose(one, state.swapaxes(0, 1), atol=1e-6)
 
 
-def test_another_time_runs_through_the_same_model(draw: Callable[..., Any]) -> None:
+def test_the_same_model_runs_any_number_of_time_steps(draw: Callable[..., Any]) -> None:
     call = draw("LSTM", SIZES, batch=2, time=6)
     model = functional(call.layer, states=False, lengths=False)
     for time in (1, 6, 3):
@@ -79,7 +79,7 @@ class Encoder(keras.Model):  # type: ignore[misc]
         return keras.ops.concatenate([h_n[-2], h_n[-1]], axis=-1)
 
 
-def test_a_subclassed_model_sees_torchs_shapes(draw: Callable[..., Any]) -> None:
+def test_a_subclassed_model_gets_torchs_shapes(draw: Callable[..., Any]) -> None:
     call = draw("LSTM", {**SIZES, "batch_first": False}, batch=4, time=6)
     model = Encoder(call.layer)
     model.compile("sgd", "mse")
@@ -180,7 +180,7 @@ def test_a_saved_model_loads_in_a_fresh_process(tmp_path: Path, draw: Callable[.
     assert done.stdout.strip().endswith("loaded"), done.stderr
 
 
-def test_a_loaded_layer_outside_of_a_model_gives_torchs_shapes(tmp_path: Path, draw: Callable[..., Any]) -> None:
+def test_a_loaded_layer_outside_a_model_has_torchs_shapes(tmp_path: Path, draw: Callable[..., Any]) -> None:
     call = draw("GRU", SIZES, batch=3, time=6)
     functional(call.layer, states=False, lengths=False).save(tmp_path / "model.keras")
     (layer,) = (one for one in keras.models.load_model(tmp_path / "model.keras").layers if isinstance(one, TorchGRU))

@@ -1,4 +1,4 @@
-"""Training follows torch's: both biases, and dropout between layers."""
+"""Training follows torch's, with both biases and with dropout between layers."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_frozen_bias_stays_as_it_is(gradients: Callable[..., Any]) -> None:
 
 
 def passing(num_layers: int, dropout: float) -> TorchRNN:
-    """A relu RNN whose every layer hands on what it is given."""
+    """A relu RNN in which every layer passes on its input."""
     layer = TorchRNN(6, 6, num_layers, "relu", bias=False, dropout=dropout)
     layer.build()
     for variable in layer.weights:
