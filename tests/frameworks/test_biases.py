@@ -89,7 +89,7 @@ def test_either_remedy_trains_the_bias_as_keras_does_and_none_does_not(kind: str
     layer, untouched = twins(kind)
     frozen, halved = freeze_second_bias(copy.deepcopy(untouched)), copy.deepcopy(untouched)
     halved.bias_hh_l0.data.normal_(generator=torch.Generator().manual_seed(0))
-    halved.bias_ih_l0.data.sub_(halved.bias_hh_l0.data)  # however the two share the bias
+    halved.bias_ih_l0.data.sub_(halved.bias_hh_l0.data)  # whatever each of the two contributes
     followers = {
         module: optimizer_like(RULES[rule](keras.optimizers), [(layer, module)]) for module in (untouched, frozen, halved)
     }
@@ -159,12 +159,12 @@ def test_the_groups_hold_each_trained_parameter_once_and_the_pairs_at_half_the_r
     rest, biases = half_rate_for_biases(model, 0.5)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert (rest["lr"], biases["lr"]) == (0.5, 0.25)
-    found = [names[id(parameter)] for parameter in biases["params"]]
-    assert sorted(found) == sorted(name for name in names.values() if "bias_" in name and "cells.2" not in name)
+    halved = [names[id(parameter)] for parameter in biases["params"]]
+    assert sorted(halved) == sorted(name for name in names.values() if "bias_" in name and "cells.2" not in name)
     everything = [names[id(parameter)] for group in (rest, biases) for parameter in group["params"]]
     assert sorted(everything) == sorted(name for name in names.values() if name != "embed.weight")
     freeze_second_bias(model)
-    (alone,) = half_rate_for_biases(model, 0.5)  # the one bias that is left learns at the full rate
+    (alone,) = half_rate_for_biases(model, 0.5)  # the only trained bias learns at the full rate
     assert any(parameter is model.first.bias_ih_l0 for parameter in alone["params"])
 
 

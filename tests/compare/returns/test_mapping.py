@@ -167,14 +167,14 @@ def _numpy(tensor: Any) -> Array:
     return np.asarray(tensor.detach().cpu() if hasattr(tensor, "detach") else tensor)
 
 
-def _off(found: Any, expected: Any) -> float:
+def _off(actual: Any, expected: Any) -> float:
     """Return the largest difference of two results relative to max(1, |expected|); both must have the same nesting."""
     if isinstance(expected, (tuple, list)):
-        assert type(found) is type(expected)
-        return max(_off(one, other) for one, other in zip(found, expected, strict=True))
-    found, expected = _numpy(found), _numpy(expected)
-    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
-    return float(np.abs(found - expected).max() / max(1, np.abs(expected).max()))
+        assert type(actual) is type(expected)
+        return max(_off(one, other) for one, other in zip(actual, expected, strict=True))
+    actual, expected = _numpy(actual), _numpy(expected)
+    assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
+    return float(np.abs(actual - expected).max() / max(1, np.abs(expected).max()))
 
 
 def _flat(nested: Any) -> list[Any]:
@@ -219,9 +219,9 @@ def _check_both_ways(case: Case, arrays: list[torch.Tensor], returned: Any) -> N
     back = mapped.to_torch(returned)
     assert set(mapped.missing) == _expected_missing(case.stack, case.options), case
     for name, array in zip(("output", "h_n", "c_n"), arrays, strict=False):
-        found = getattr(back, name)
-        assert (found is None) == (name in mapped.missing), (case, name)
-        assert found is None or _off(found, array) < TOLERANCE, (case, name)
+        actual = getattr(back, name)
+        assert (actual is None) == (name in mapped.missing), (case, name)
+        assert actual is None or _off(actual, array) < TOLERANCE, (case, name)
 
     names = {"torch": torch, **dict(zip(("output", "h_n", "c_n"), arrays, strict=False))}
     for item, leaf in zip(mapped.items, _flat(returned), strict=True):

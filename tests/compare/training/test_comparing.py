@@ -84,13 +84,13 @@ def loss(**arguments: Any) -> Any:
 @pytest.mark.backend
 def test_a_right_port_trains_as_the_model_does() -> None:
     model, port = build()
-    found = compare_training(model, port, batch_of, 40, optimizer=keras.optimizers.Adam(0.02), loss=loss())
+    trajectory = compare_training(model, port, batch_of, 40, optimizer=keras.optimizers.Adam(0.02), loss=loss())
     # On other backends Keras multiplies matrices in float32.
     allowed = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-4
-    assert found.farthest("pytorch").max() < allowed
-    assert found.loss_gap("pytorch").max() < allowed
-    assert found.losses["keras"][-5:].mean() < found.losses["keras"][:5].mean() - 0.05
-    assert set(found.distances["pytorch"]) == {
+    assert trajectory.farthest("pytorch").max() < allowed
+    assert trajectory.loss_gap("pytorch").max() < allowed
+    assert trajectory.losses["keras"][-5:].mean() < trajectory.losses["keras"][:5].mean() - 0.05
+    assert set(trajectory.distances["pytorch"]) == {
         f"{layer.name}.{name}"
         for layer, names in zip(
             [model.layers[0], model.layers[1], model.layers[3]],
@@ -105,8 +105,8 @@ def test_a_right_port_trains_as_the_model_does() -> None:
 def test_a_second_trained_bias_shows_first_in_the_distance_of_the_bias() -> None:
     model, port = build()
     port.lstm.bias_hh_l0.requires_grad = True
-    found = compare_training(model, port, batch_of, 10, optimizer=keras.optimizers.SGD(0.1), loss=loss(), every=1)
-    after_one = {name: values[1] for name, values in found.distances["pytorch"].items()}
+    trajectory = compare_training(model, port, batch_of, 10, optimizer=keras.optimizers.SGD(0.1), loss=loss(), every=1)
+    after_one = {name: values[1] for name, values in trajectory.distances["pytorch"].items()}
     lstm = model.layers[1].name
     assert after_one[f"{lstm}.bias"] > 1e-5
     assert after_one[f"{lstm}.recurrent_kernel"] < 1e-16
@@ -118,8 +118,8 @@ def test_the_loss_and_the_parameters_are_those_of_keras_own_fit() -> None:
     own.set_weights(model.get_weights())
     own.compile(keras.optimizers.SGD(0.125), loss())
     first = float(own.evaluate(*batch_of(0), verbose=0))
-    found = compare_training(model, port, batch_of, 3, optimizer=keras.optimizers.SGD(0.125), loss=loss())
-    assert abs(found.losses["pytorch"][0] - first) < 1e-6  # Keras sums it up in float32
+    trajectory = compare_training(model, port, batch_of, 3, optimizer=keras.optimizers.SGD(0.125), loss=loss())
+    assert abs(trajectory.losses["pytorch"][0] - first) < 1e-6  # Keras sums it up in float32
     for step in range(3):
         own.train_on_batch(*batch_of(step))
     for one, other in zip(own.get_weights(), model.get_weights(), strict=True):
@@ -185,8 +185,8 @@ def mean_squared() -> Any:
 
 def distance(model: Any, module: nn.Module, batches: Any) -> float:
     """Return the largest distance after four steps of training."""
-    found = compare_training(model, module, batches, 4, optimizer=keras.optimizers.Adam(0.05), loss=mean_squared())
-    return float(max(found.farthest("pytorch").max(), found.loss_gap("pytorch").max()))
+    trajectory = compare_training(model, module, batches, 4, optimizer=keras.optimizers.Adam(0.05), loss=mean_squared())
+    return float(max(trajectory.farthest("pytorch").max(), trajectory.loss_gap("pytorch").max()))
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -56,12 +56,12 @@ def same(one: Trajectory, other: Trajectory) -> bool:
 
 
 def test_losses_and_distances_are_those_worked_out_by_hand() -> None:
-    found = train_together({"one": Slope(1.0, rate=0.5), "other": Slope(2.0, rate=0.5)}, lambda step: 0.0, 2, every=1)
-    assert found.losses["one"].tolist() == [2.5, 0.625]  # (1 + 4) / 2; x is halved by the first step
-    assert found.measured_at.tolist() == [0, 1, 2]
+    trajectory = train_together({"one": Slope(1.0, rate=0.5), "other": Slope(2.0, rate=0.5)}, lambda step: 0.0, 2, every=1)
+    assert trajectory.losses["one"].tolist() == [2.5, 0.625]  # (1 + 4) / 2; x is halved by the first step
+    assert trajectory.measured_at.tolist() == [0, 1, 2]
     # From (1, 2) and (2, 4), x becomes x - x / 2 and then x / 2 - 0.9 x / 2 - x / 4.
-    np.testing.assert_allclose(found.distances["other"]["x"], [2.0, 1.0, 2 * 0.2], rtol=1e-15)
-    np.testing.assert_allclose(found.loss_gap("other"), [7.5, 1.875], rtol=1e-15)
+    np.testing.assert_allclose(trajectory.distances["other"]["x"], [2.0, 1.0, 2 * 0.2], rtol=1e-15)
+    np.testing.assert_allclose(trajectory.loss_gap("other"), [7.5, 1.875], rtol=1e-15)
 
 
 def test_distances_are_measured_at_the_interval_and_at_the_end() -> None:
@@ -207,8 +207,8 @@ def test_two_processes_that_save_at_once_leave_both_files_whole(tmp_path: Path, 
 
     monkeypatch.setattr(os, "fsync", save_meanwhile)
     checkpoint.save({"x": np.zeros(3)}, ["one"])
-    found = [Checkpoint(path, {}).load(["one"]) for path in (checkpoint.path, checkpoint.before)]
-    assert [arrays["x"].tolist() for arrays in found if arrays] == [[0, 0, 0], [1, 1, 1]]
+    stored = [Checkpoint(path, {}).load(["one"]) for path in (checkpoint.path, checkpoint.before)]
+    assert [arrays["x"].tolist() for arrays in stored if arrays] == [[0, 0, 0], [1, 1, 1]]
 
 
 @pytest.mark.parametrize(("steps", "every"), [(-1, 10), (3, 0)])

@@ -40,7 +40,7 @@ def describe(numbers: Any) -> tuple[float, float, float, float]:
 
 def alike(one: Any, other: Any) -> bool:
     (s1, b1, k1, m1), (s2, b2, k2, m2) = describe(one), describe(other)
-    bounded = abs(k1 - 3) > 0.2  # the bound of a normal distribution is chance
+    bounded = abs(k1 - 3) > 0.2  # a normal distribution has no bound
     return (
         abs(s1 / s2 - 1) < 0.02
         and abs(k1 / k2 - 1) < 0.05
@@ -65,7 +65,7 @@ def test_another_distribution_is_told_apart() -> None:
     drawn = {name: ours(name, FAN_IN, FAN_OUT) for name in RANDOM}
     for one, other in ((a, b) for a in RANDOM for b in RANDOM if a < b):
         assert not alike(drawn[one], drawn[other]), (one, other)
-    assert not alike(drawn["glorot_uniform"], ours("glorot_uniform", FAN_IN, FAN_OUT // 3))  # a gate alone
+    assert not alike(drawn["glorot_uniform"], ours("glorot_uniform", FAN_IN, FAN_OUT // 3))  # each gate by itself
 
 
 @pytest.mark.backend
@@ -89,7 +89,7 @@ def test_orthogonal_makes_the_shorter_side_orthonormal_as_in_keras(shape: tuple[
 def test_every_initialiser_of_keras_that_needs_no_argument_is_there() -> None:
     keras = import_module("keras")
     known = import_module("keras.src.initializers").ALL_OBJECTS
-    # STFT's is of a convolution; a constant needs a number, and is zero by default.
+    # STFT's is for a convolution; a constant needs a number, and is zero by default.
     names = {"".join("_" * letter.isupper() + letter.lower() for letter in one.__name__)[1:] for one in known}
     assert names - {"s_t_f_t", "stft", "constant", "variance_scaling", "initializer", "random_initializer"} == set(INITIALISERS)
     for name in INITIALISERS:
@@ -107,11 +107,11 @@ def test_a_layer_starts_as_keras_s_does(name: str) -> None:
     torch.manual_seed(0)
     layer: Any = LAYERS[name](40, input_size=500)
     assert alike(layer.weight_ih_l0.detach().numpy().T, kernel)
-    found = layer.weight_hh_l0.detach().numpy().T
-    for one in (found, recurrent):
+    actual = layer.weight_hh_l0.detach().numpy().T
+    for one in (actual, recurrent):
         np.testing.assert_allclose(one @ one.T, np.eye(40), atol=1e-5)  # one matrix over all gates
     rows = [layer.bias_ih_l0.detach().numpy(), layer.bias_hh_l0.detach().numpy()]
-    np.testing.assert_array_equal(np.stack(rows) if name == "GRU" else rows[0], bias)  # of the LSTM with a one block
+    np.testing.assert_array_equal(np.stack(rows) if name == "GRU" else rows[0], bias)  # the LSTM's with a block of ones
     assert not rows[1].any()
     assert rows[0].any() == (name == "LSTM")
 
@@ -169,15 +169,15 @@ def test_a_bias_is_drawn_with_keras_s_fans(case: str, name: str) -> None:
     native.cell.recurrent_initializer = keras.initializers.Zeros()
     native.build((None, None, 2))
     layer: Any = LAYERS[kind](3000, input_size=2, recurrent_initializer=lambda weight: weight, **how)
-    found, wanted = biases(layer), np.array(native.get_weights()[2])
-    assert found.shape == wanted.shape
+    actual, wanted = biases(layer), np.array(native.get_weights()[2])
+    assert actual.shape == wanted.shape
     if case == "LSTM":
-        for array in (found, wanted):
+        for array in (actual, wanted):
             assert (array[3000:6000] == 1).all()
-        pairs = [(found[part], wanted[part]) for part in (slice(0, 3000), slice(6000, None))]
-        assert not alike(found[:3000], found[6000:])  # of half as many units
+        pairs = [(actual[part], wanted[part]) for part in (slice(0, 3000), slice(6000, None))]
+        assert not alike(actual[:3000], actual[6000:])  # drawn with half as many units
     else:
-        pairs = [(found, wanted)]
+        pairs = [(actual, wanted)]
     assert all(alike(one, other) for one, other in pairs)
 
 
@@ -189,7 +189,7 @@ def test_named_initialisers_draw_in_keras_s_gate_order() -> None:
     native.build((None, None, 3))
     layer: Any = KerasGRU(4, input_size=3, **how)
     arrays = [layer.weight_ih_l0.detach().numpy().T, layer.weight_hh_l0.detach().numpy().T, biases(layer)]
-    for found, wanted in zip(arrays, native.get_weights(), strict=True):
-        in_order = np.concatenate([np.split(found, 3, axis=1)[gate] for gate in (1, 0, 2)], axis=1)
+    for actual, wanted in zip(arrays, native.get_weights(), strict=True):
+        in_order = np.concatenate([np.split(actual, 3, axis=1)[gate] for gate in (1, 0, 2)], axis=1)
         np.testing.assert_array_equal(in_order, wanted)
-        assert (found != wanted).any()
+        assert (actual != wanted).any()

@@ -51,19 +51,19 @@ def suffixes(module: Any) -> list[str]:
 
 def odd_ones(module: Any, name: str, alike: Callable[[Any, Any], bool]) -> set[str]:
     """Return Keras's names of the arrays that do not start as in Keras's layer of this name."""
-    found = set()
+    different = set()
     for suffix in suffixes(module):
         weight = {stem: getattr(module, stem + suffix, None) for stem in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
         array: dict[str, Any] = {stem: one if one is None else one.detach().double().numpy().T for stem, one in weight.items()}
         kernel, recurrent, bias = genuine(name, len(array["weight_ih"]))
         if not alike(array["weight_ih"], kernel) or abs(np.abs(array["weight_ih"]).max() / np.abs(kernel).max() - 1) > 0.01:
-            found.add("kernel")
+            different.add("kernel")
         if orthogonality(array["weight_hh"]) > 1e-5 or not alike(array["weight_hh"], recurrent):
-            found.add("recurrent_kernel")
+            different.add("recurrent_kernel")
         rows = [array["bias_ih"], array["bias_hh"]]
         if rows[0] is not None and (not np.array_equal(rows if name == "GRU" else rows[0] + rows[1], bias) or rows[1].any()):
-            found.add("bias")
-    return found
+            different.add("bias")
+    return different
 
 
 @pytest.mark.backend
@@ -154,7 +154,7 @@ def test_a_model_is_drawn_whole_and_shared_parameters_once() -> None:
     before = copy.deepcopy(model)
     initialise_like_keras(model, seed=0)
     assert model.out.weight is model.embed.weight
-    assert 0.04 < model.embed.weight.abs().max() < 0.05  # as the embedding that comes first
+    assert 0.04 < model.embed.weight.abs().max() < 0.05  # as for the embedding, which comes first
     changed = {
         name for (name, one), other in zip(model.named_parameters(), before.parameters(), strict=True) if (one != other).any()
     }
@@ -189,7 +189,7 @@ def test_every_floating_dtype_is_drawn_into(dtype: torch.dtype) -> None:
     wide, module = (initialise_like_keras(nn.GRU(5, 6).to(one), seed=0) for one in (torch.float32, dtype))
     for one, other in zip(module.parameters(), wide.parameters(), strict=True):
         assert one.dtype == dtype
-        if dtype != torch.float64:  # which is drawn in float64, and so otherwise
+        if dtype != torch.float64:  # float64 is drawn in float64, which gives other numbers
             assert torch.equal(one.float(), other.to(dtype).float())
     if dtype == torch.float64:
         assert orthogonality(module.weight_hh_l0.detach().numpy().T) < 1e-14

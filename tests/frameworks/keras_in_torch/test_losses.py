@@ -81,7 +81,7 @@ def test_the_gradient_is_that_of_keras(name: str, settings: dict[str, Any]) -> N
     expected, actual = tape.gradient(loss, variable).numpy(), tensor.grad.numpy()
     if name in SPARSE | {"CategoricalCrossentropy"} and not settings.get("from_logits"):
         # Which of all vectors along a ray a probability vector is does not matter, and the backends differ in it.
-        expected, actual = (found - (found * prediction).sum(-1, keepdims=True) for found in (expected, actual))
+        expected, actual = (gradient - (gradient * prediction).sum(-1, keepdims=True) for gradient in (expected, actual))
     np.testing.assert_allclose(actual, expected, rtol=1e-11, atol=1e-14)
 
 

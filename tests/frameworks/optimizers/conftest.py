@@ -64,7 +64,7 @@ def _train_in_a_graph(optimizer: Any, variables: list[Any], gradients: list[Arra
 
     constants = [tf.constant(gradient) for gradient in gradients]
     run = tf.function(lambda: tf.while_loop(lambda step: step < len(gradients[0]), body, [0]), autograph=False)
-    # Rewritten graphs round differently: a division by a constant becomes a product, which moves a schedule's last place.
+    # Optimised graphs round differently: a division by a constant becomes a product, which changes a schedule's last place.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
         run()

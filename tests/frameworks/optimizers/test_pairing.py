@@ -41,7 +41,7 @@ def test_a_recurrent_layer_continues_training_in_torch(kind: str, name: str, ran
         optimizer.apply(gradients, layer.trainable_variables)
 
     def apply_in_torch(follower: torch.optim.Optimizer, seed: int) -> None:
-        # The layout of gradients is that of weights, and copy_weights knows it.
+        # Gradients have the layout of weights, which copy_weights knows.
         copy_weights(randomise(keras_gradient, seed), torch_gradient)
         for parameter, gradient in zip(module.parameters(), torch_gradient.parameters(), strict=True):
             parameter.grad = gradient.detach().clone() if parameter.requires_grad else None

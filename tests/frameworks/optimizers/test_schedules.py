@@ -38,7 +38,7 @@ def test_the_learning_rate_of_every_step_is_that_of_keras(name: str, settings: d
         followed.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
-    # A cosine of TensorFlow's is at times another float32 in its last place.
+    # TensorFlow's cosine sometimes differs in the last place of a float32.
     off = 2**-23 * max(expected) if "Cosine" in name and keras.config.backend() == "tensorflow" else 0.0
     np.testing.assert_allclose(followed, expected, rtol=0, atol=off)
     assert [float(np.float32(rate)) for rate in followed] == followed

@@ -79,7 +79,7 @@ def test_slots_get_keras_s_gate_order_on_the_way_back(randomise: Any) -> None:
         parameter.grad = parameter.detach().clone()
     theirs.step()
     ours = optimizer_like(theirs, [(layer, module)])
-    # Without betas the first moment is the gradient, here the weight itself, and the copied weights say where it belongs.
+    # Without betas the first moment is the gradient, here the weight itself, so the copied weights are the expected slots.
     for moment, variable in zip(ours.slots[0], layer.trainable_variables, strict=True):
         np.testing.assert_array_equal(moment.numpy(), variable.numpy())
 

@@ -81,8 +81,10 @@ def call_keras(layer: Any, call: Call, *, gradients: bool = True) -> Outcome:
 
     if not gradients:
         return Outcome(map_nested(ops.convert_to_numpy, run()))
-    returned, found = _differentiate(run, read)
-    arrays = [np.zeros(each.shape) if one is None else ops.convert_to_numpy(one) for one, each in zip(found, read, strict=True)]
+    returned, gradients = _differentiate(run, read)
+    arrays = [
+        np.zeros(each.shape) if one is None else ops.convert_to_numpy(one) for one, each in zip(gradients, read, strict=True)
+    ]
     return Outcome(map_nested(ops.convert_to_numpy, returned), tuple(arrays))
 
 
@@ -117,8 +119,8 @@ def call_torch(module: Any, call: Call, *, gradients: bool = True) -> Outcome:
     module.zero_grad(set_to_none=True)
     mixture(leaves_of(returned), torch.from_numpy).backward()
     read = [inputs, *([] if states is None else leaves_of(states))]
-    found = [np.zeros(each.shape) if each.grad is None else numpy_of(each.grad) for each in read]
-    return Outcome(outcome.returned, (*found, *keras_gradients(module)))
+    by_inputs = [np.zeros(each.shape) if each.grad is None else numpy_of(each.grad) for each in read]
+    return Outcome(outcome.returned, (*by_inputs, *keras_gradients(module)))
 
 
 def numpy_of(tensor: Any) -> Array:
@@ -131,7 +133,7 @@ def numpy_of(tensor: Any) -> Array:
 
 def keras_gradients(module: Any) -> list[Array]:
     """Return the gradients of an emulation's parameters in the order, layout and gate order of Keras's weights."""
-    found = []
+    arrays = []
     for slot in module.slots:
         cell, suffix = slot.cell, slot.suffix
         order = TORCH_GATES.get(cell.name, tuple(range(len(cell.gates))))
@@ -141,12 +143,12 @@ def keras_gradients(module: Any) -> list[Array]:
             gradient = np.zeros(parameter.shape) if parameter.grad is None else numpy_of(parameter.grad)
             return np.concatenate([gradient[gate * units : (gate + 1) * units] for gate in gates])
 
-        found += [blocks("weight_ih").T, blocks("weight_hh").T]
+        arrays += [blocks("weight_ih").T, blocks("weight_hh").T]
         if cell.use_bias and cell.name == "gru" and cell.reset_after:
-            found.append(np.stack([blocks("bias_ih"), blocks("bias_hh")]))
+            arrays.append(np.stack([blocks("bias_ih"), blocks("bias_hh")]))
         elif cell.use_bias:
-            found.append(blocks("bias_ih"))
-    return found
+            arrays.append(blocks("bias_ih"))
+    return arrays
 
 
 def form_of(nest: Any) -> Any:

@@ -37,7 +37,7 @@ class Watch:
     def __init__(self, *, spoil: bool = False) -> None:
         """Begin without calls."""
         self.spoil = spoil
-        self.found: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.inside = False
@@ -71,7 +71,7 @@ class Watch:
         try:
             module = emulate(layer)
         except GatewiseError as error:
-            self.found["refused"] += 1
+            self.counts["refused"] += 1
             self.reasons[str(error)] += 1
             return None
         for parameter in module.parameters() if self.spoil else ():
@@ -82,20 +82,20 @@ class Watch:
         """Call the emulation as the layer was called, and compare the results."""
         options = module.options
         if how.get("training") and (options.dropout or options.recurrent_dropout):
-            self.found["random"] += 1
+            self.counts["random"] += 1
             return
-        self.found["compared"] += 1
+        self.counts["compared"] += 1
         mask = how.get("mask", backend.get_keras_mask(sequences))
         with torch.no_grad():
-            found = module(
+            actual = module(
                 to_torch(sequences),
                 initial_state=mapped(to_torch, how.get("initial_state")),
                 mask=None if mask is None else to_torch(mask).bool(),
                 training=False,
             )
         expected = mapped(backend.convert_to_numpy, returned)
-        if agree(expected, mapped(lambda tensor: tensor.float().numpy(), found), TOLERANCES[layer.compute_dtype]):
-            self.found["agreed"] += 1
+        if agree(expected, mapped(lambda tensor: tensor.float().numpy(), actual), TOLERANCES[layer.compute_dtype]):
+            self.counts["agreed"] += 1
         else:
             self.wrong.append(f"{layer.get_config()} called with {list(how)}")
 
@@ -122,15 +122,15 @@ def to_torch(tensor: Any) -> torch.Tensor:
     return torch.from_numpy(np.array(backend.convert_to_numpy(tensor)))
 
 
-def agree(expected: Any, found: Any, tolerance: float) -> bool:
+def agree(expected: Any, actual: Any, tolerance: float) -> bool:
     """Return whether two nests have the same nesting and close values."""
     if isinstance(expected, (list, tuple)):
-        alike = type(expected) is type(found) and len(expected) == len(found)
-        return alike and all(agree(one, other, tolerance) for one, other in zip(expected, found, strict=True))
-    if expected.shape != found.shape:
+        alike = type(expected) is type(actual) and len(expected) == len(actual)
+        return alike and all(agree(one, other, tolerance) for one, other in zip(expected, actual, strict=True))
+    if expected.shape != actual.shape:
         return False
     scale = max(1.0, float(np.abs(expected.astype(np.float64)).max(initial=0)))
-    return bool(np.all(np.abs(expected.astype(np.float64) - found) <= tolerance * scale))
+    return bool(np.all(np.abs(expected.astype(np.float64) - actual) <= tolerance * scale))
 
 
 def run(watch: Watch, suites: Sequence[str]) -> dict[str, Any]:
@@ -143,13 +143,13 @@ def run(watch: Watch, suites: Sequence[str]) -> dict[str, Any]:
         patch.setattr(testing.TestCase, "run_layer_test", run_layer_test)
         names = [f"keras.src.layers.rnn.{suite}_test" for suite in suites]
         status = pytest.main(["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--pyargs", *names])
-    return {**watch.found, "reasons": watch.reasons, "wrong": watch.wrong, "status": int(status)}
+    return {**watch.counts, "reasons": watch.reasons, "wrong": watch.wrong, "status": int(status)}
 
 
 def main(results: str) -> None:
     """Run the tests, and one module of them again with spoilt emulations; write the results as JSON."""
-    found = {"suite": run(Watch(), SUITES), "control": run(Watch(spoil=True), ["simple_rnn"])}
-    Path(results).write_text(json.dumps(found), encoding="utf-8")
+    outcome = {"suite": run(Watch(), SUITES), "control": run(Watch(spoil=True), ["simple_rnn"])}
+    Path(results).write_text(json.dumps(outcome), encoding="utf-8")
 
 
 if __name__ == "__main__":

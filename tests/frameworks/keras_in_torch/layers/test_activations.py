@@ -49,15 +49,15 @@ def of_keras(function: Any) -> tuple[Any, Any]:
 def test_every_activation_is_keras_s_own(name: str) -> None:
     keras = import_module("keras")
     tolerance = 1e-6 if name in ROUNDED[keras.backend.backend()] else 1e-13
-    for expected, found in zip(of_keras(keras.activations.get(name)), of_torch(find_activation(name)), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    for expected, actual in zip(of_keras(keras.activations.get(name)), of_torch(find_activation(name)), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.backend
 def test_no_activation_of_keras_is_left_out() -> None:
     activations = import_module("keras.src.activations")
     assert {function.__name__ for function in activations.ALL_OBJECTS} == {*BUILT_IN, *UNFIT}
-    assert set(ACTIVATIONS) == set(NAMES)  # and the reference has the same
+    assert set(ACTIVATIONS) == set(NAMES)  # and so does the reference
 
 
 @pytest.mark.parametrize("name", sorted(UNFIT))
@@ -80,7 +80,7 @@ def test_torch_s_own_functions_would_not_do_in_float64() -> None:
     owns: dict[str, Any] = {"hard_sigmoid": torch.nn.functional.hardsigmoid, "softplus": torch.nn.functional.softplus}
     for name, own in owns.items():
         pairs = zip(of_torch(own), of_torch(ACTIVATIONS[name]), strict=True)
-        assert max(np.abs(found - expected).max() for found, expected in pairs) > 1e-10
+        assert max(np.abs(actual - expected).max() for actual, expected in pairs) > 1e-10
 
 
 @pytest.mark.parametrize(("alias", "name"), [("swish", "silu"), ("hard_swish", "hard_silu"), (None, "linear")])

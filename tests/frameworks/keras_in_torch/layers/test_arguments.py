@@ -54,10 +54,10 @@ def test_the_layers_take_keras_s_flags_with_keras_s_defaults(name: str) -> None:
     expected = defaults_of(getattr(import_module("keras").layers, name).__init__)
     own = defaults_of(getattr(pytorch, f"Keras{name}").__init__)
     kind: Any = {"SimpleRNN": "rnn"}.get(name, name.lower())
-    found = {**CELL_ARGUMENTS[kind], **own}
-    assert {option: found[option] for option in expected} == expected
+    known = {**CELL_ARGUMENTS[kind], **own}
+    assert {option: known[option] for option in expected} == expected
     # Keras takes the others in **kwargs.
-    assert set(found) - set(expected) <= {"zero_output_for_mask", "use_cudnn", "implementation", "name", "dtype", "trainable"}
+    assert set(known) - set(expected) <= {"zero_output_for_mask", "use_cudnn", "implementation", "name", "dtype", "trainable"}
 
 
 @pytest.mark.backend
@@ -65,7 +65,7 @@ def test_the_wrappers_take_keras_s_flags_with_keras_s_defaults() -> None:
     layers = import_module("keras").layers
     assert defaults_of(KerasRNN.__init__) == defaults_of(layers.RNN.__init__)
     expected = defaults_of(layers.Bidirectional.__init__)
-    assert expected.pop("weights") is None  # gone from Keras 3: nothing reads it
+    assert expected.pop("weights") is None  # Keras 3 never reads it
     assert defaults_of(KerasBidirectional.__init__) == expected
 
 

@@ -37,10 +37,10 @@ def gap(layer: Any, module: Any, x: Any = X, mask: Any = None, state: Any = None
         (None, None) if state is None else ([ops.convert_to_tensor(each) for each in state], [*map(torch.from_numpy, state)])
     )
     expected = layer(x, mask=None if mask is None else ops.convert_to_tensor(mask), initial_state=states[0])
-    found = module(torch.from_numpy(x), mask=None if mask is None else torch.from_numpy(mask), initial_state=states[1])
+    actual = module(torch.from_numpy(x), mask=None if mask is None else torch.from_numpy(mask), initial_state=states[1])
     directions = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
     stored = [variable for one in directions for variable in one.states]
-    pairs = zip([expected, *stored], [found, *module.states], strict=True)
+    pairs = zip([expected, *stored], [actual, *module.states], strict=True)
     return max(float(np.abs(ops.convert_to_numpy(one) - other.detach().numpy()).max()) for one, other in pairs)
 
 
@@ -51,7 +51,7 @@ def test_a_stateful_layer_continues_where_it_stopped_as_in_keras(name: str, rand
     layer = keras_layer(name)
     layer(X)
     layer = randomise(layer)
-    layer(X)  # so that there are states to carry over
+    layer(X)  # to have states that can be carried over
     module = emulate(layer)
     for mask in (None, MASK, None):
         assert gap(layer, module, mask=mask) < tolerance
@@ -62,7 +62,7 @@ def test_a_stateful_layer_continues_where_it_stopped_as_in_keras(name: str, rand
     start = [NUMBERS.normal(size=(BATCH, UNITS)) for _ in module.states]
     assert gap(layer, module, state=start) < tolerance  # and it updates what is stored
     assert gap(layer, module) < tolerance
-    module.reset_states()  # Keras's other name: now they differ
+    module.reset_states()  # Keras's other name; now the states differ
     assert gap(layer, module) > 1e-3
 
 
@@ -122,7 +122,7 @@ def test_gradients_stop_at_the_start_of_a_call() -> None:
     layer(x)
     layer(x.detach()).sum().backward()
     assert x.grad is None
-    (layer(x).sum() + layer(x).sum()).backward()  # what is stored is overwritten, not what a graph needs
+    (layer(x).sum() + layer(x).sum()).backward()  # overwrites the stored states, but nothing that the graph needs
     assert x.grad is not None
 
 
@@ -160,7 +160,7 @@ def test_states_are_returned_in_the_nesting_in_which_they_are_passed(name: str) 
     assert widths(again) == expected
     flat = torch.cat([each.flatten() for state in states for each in (state if isinstance(state, list) else [state])])
     other = torch.cat([each.flatten() for state in again for each in (state if isinstance(state, list) else [state])])
-    assert (flat != other).any()  # what is given is taken
+    assert (flat != other).any()  # the initial state has an effect
 
 
 def test_a_layer_tells_its_options_and_passes_on_its_mask() -> None:

@@ -61,7 +61,7 @@ def masks_of(cell: Any, inputs: Any, kind: str) -> DropoutMasks:
     drawn = cell.get_dropout_mask(inputs[:, 0]), cell.get_recurrent_dropout_mask(state)
 
     def in_order(masks: Any, rate: float) -> tuple[torch.Tensor, ...]:
-        if masks is None or (rate == 1 and kind != "SimpleRNN"):  # drawn, and not used
+        if masks is None or (rate == 1 and kind != "SimpleRNN"):  # drawn, but not used
             return ()
         arrays = [
             torch.from_numpy(np.array(ops.convert_to_numpy(mask))) for mask in (masks if isinstance(masks, list) else [masks])
@@ -90,14 +90,14 @@ def test_with_equal_masks_the_results_are_keras_s(
     mask = np.array([[1, 1, 0, 1, 0], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0]], bool)
     for steps in (None, mask):
         fixed = masks_of(native.cell, keras.ops.convert_to_tensor(inputs), kind)
-        # The structure is what the emulation draws: none, one for all gates, or one each.
+        # The emulation draws masks of the same structure: none, one for all gates, or one per gate.
         drawn = draw_masks(module.slots[0].cell, torch.from_numpy(inputs), INPUT)
         assert [len(masks) for masks in (drawn.inputs, drawn.recurrent)] == [len(fixed.inputs), len(fixed.recurrent)]
         monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.draw_masks", lambda *_, fixed=fixed: fixed)
-        found = compared(native, module, inputs, mask=steps, training=True, gradients=steps is not None)
-        assert found.passed, str(found)
+        comparison = compared(native, module, inputs, mask=steps, training=True, gradients=steps is not None)
+        assert comparison.passed, str(comparison)
     if fixed != NO_MASKS:
-        assert compared(native, module, inputs, gradients=False).passed  # none in inference: negative control
+        assert compared(native, module, inputs, gradients=False).passed  # negative control: none in inference
         masks_of(native.cell, keras.ops.convert_to_tensor(inputs), kind)
         other = replace(
             fixed, inputs=tuple(1 - each for each in fixed.inputs), recurrent=tuple(1 - each for each in fixed.recurrent)
@@ -208,6 +208,6 @@ def test_a_rate_of_1_still_depends_on_keras_s_backend(kind: str, randomise: Any)
     inputs = np.random.default_rng(0).normal(size=(BATCH, TIME, INPUT)).astype(np.float32)
     layer.build(inputs.shape)
     module = emulate(randomise(layer))
-    found = module(torch.from_numpy(inputs), training=True).detach().numpy()
-    gap = np.abs(found - keras.ops.convert_to_numpy(layer(inputs, training=True))).max()
+    actual = module(torch.from_numpy(inputs), training=True).detach().numpy()
+    gap = np.abs(actual - keras.ops.convert_to_numpy(layer(inputs, training=True))).max()
     assert (gap < 1e-6) == (keras.backend.backend() == "tensorflow")

@@ -97,7 +97,7 @@ def recurrences(units: st.SearchStrategy[int]) -> st.SearchStrategy[Recurrence]:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     form = draw(st.sampled_from(FORMS))
-    # Two stacks: Keras's Bidirectional of one layer makes the other one itself, of the same cells.
+    # Two different stacks, since Keras's Bidirectional of one layer makes the other from the same cells.
     stacks = st.lists(recurrences(st.integers(2, 4)), min_size=1, max_size=3)
     one = st.lists(recurrences(st.just(3)), min_size=1, max_size=1)
     cells = tuple(draw(stacks if "stack" in form else one))
@@ -180,7 +180,7 @@ def run(
     inputs = rng.normal(size=(case.batch, case.time, INPUT))
     layer.build(inputs.shape)
     exact = import_module("keras").backend.backend() == "tensorflow"
-    # Where Keras multiplies in float32, a linear GRU can blow that rounding up to more than the tolerance.
+    # Where Keras multiplies in float32, a linear GRU can amplify that rounding beyond the tolerance.
     layer.set_weights([rng.normal(0, 0.4 if exact else 0.2, array.shape) for array in layer.get_weights()])
     mask = draw_mask(case, rng)
     states = draw_states(layer, case, rng) if case.initial_state else None
@@ -189,11 +189,11 @@ def run(
     for _ in range(5):
         module = emulate(layer)
         spoil(module)
-        found = compared(layer, module, inputs, states=states, mask=mask)
-        if found.calm:
+        comparison = compared(layer, module, inputs, states=states, mask=mask)
+        if comparison.calm:
             break
         layer.set_weights([array / 2 for array in layer.get_weights()])
-    return found
+    return comparison
 
 
 @dataclass(frozen=True)
@@ -281,9 +281,9 @@ def deviating(case: Case) -> bool:
 @given(case=cases())
 def test_the_emulation_returns_what_the_layer_returns_gradients_included(case: Case, compared: Compared) -> None:
     assume(not deviating(case))
-    found = run(case, compared)
-    assume(found.calm)  # gates that are exponentials overflow whatever the weights
-    assert found.passed, str(found)
+    comparison = run(case, compared)
+    assume(comparison.calm)  # gates that are exponentials overflow whatever the weights
+    assert comparison.passed, str(comparison)
 
 
 @pytest.mark.backend
@@ -374,7 +374,7 @@ def test_nan_at_masked_steps_reaches_nothing(form: str, cell: Recurrence, compar
     clean, spoilt = run(case, compared), run(case, compared, at_masked=np.nan)
     assert clean.passed
     assert spoilt.returned_error <= spoilt.tolerance
-    for expected, found in zip(clean.actual.gradients, spoilt.actual.gradients, strict=True):
-        np.testing.assert_array_equal(found, expected)
-    # A known deviation: what is masked is multiplied by zero on the way back in Keras, and zero times NaN is NaN.
+    for expected, gradient in zip(clean.actual.gradients, spoilt.actual.gradients, strict=True):
+        np.testing.assert_array_equal(gradient, expected)
+    # A known deviation: Keras multiplies gradients at masked steps by zero, and zero times NaN is NaN.
     assert any(np.isnan(gradient).any() for gradient in spoilt.expected.gradients)

@@ -38,8 +38,8 @@ def test_a_layer_of_keras_2_keeps_keras_2_s_behaviour(name: str, mask: Any, rand
     layer(X)
     module = emulate(randomise(layer))
     expected = layer(X, mask=mask)
-    found = module(torch.from_numpy(X), mask=None if mask is None else torch.from_numpy(mask))
-    for one, other in zip(leaves(expected), leaves(found), strict=True):
+    actual = module(torch.from_numpy(X), mask=None if mask is None else torch.from_numpy(mask))
+    for one, other in zip(leaves(expected), leaves(actual), strict=True):
         np.testing.assert_allclose(other.detach(), one.numpy(), atol=1e-6)
 
 
@@ -72,13 +72,13 @@ def test_half_precision_stays_within_its_rounding(kind: str, policy: str) -> Non
         variable.assign(keras.ops.cast(np.random.default_rng(1).normal(0, 0.4, variable.shape), variable.dtype))
     module = emulate(layer)
     expected = layer(X)
-    found = module(torch.from_numpy(X))
+    actual = module(torch.from_numpy(X))
     gaps = []
-    for one, other in zip(leaves(expected), leaves(found), strict=True):
+    for one, other in zip(leaves(expected), leaves(actual), strict=True):
         assert str(other.dtype) == f"torch.{keras.backend.standardize_dtype(one.dtype)}"
         gaps.append(np.abs(keras.ops.convert_to_numpy(keras.ops.cast(one, "float32")) - other.detach().float().numpy()).max())
     assert max(gaps) < HALF[policy]
-    (found if isinstance(found, torch.Tensor) else found[0]).float().sum().backward()
+    (actual if isinstance(actual, torch.Tensor) else actual[0]).float().sum().backward()
     kept = torch.float32 if policy.startswith("mixed") else getattr(torch, policy)
     assert all(parameter.grad.dtype == kept for parameter in module.parameters() if parameter.grad is not None)
 
@@ -185,13 +185,13 @@ def test_each_keras_object_becomes_the_module_one_writes_by_hand() -> None:
         ),
     ]
     for native, expected in pairs:
-        found = emulate(called(native))
-        assert not found.training
+        module = emulate(called(native))
+        assert not module.training
         expected.build(INPUT)
-        assert found.options == expected.options
-        # KerasBidirectional forces the rule of masked steps as Keras's does.
-        assert [reading.cells for reading in found.readings] == [reading.cells for reading in expected.readings]
-        assert [reading.go_backwards for reading in found.readings] == [reading.go_backwards for reading in expected.readings]
-        assert {name: each.shape for name, each in found.state_dict().items()} == {
+        assert module.options == expected.options
+        # KerasBidirectional overrides the layers' rule for masked steps, as Keras does.
+        assert [reading.cells for reading in module.readings] == [reading.cells for reading in expected.readings]
+        assert [reading.go_backwards for reading in module.readings] == [reading.go_backwards for reading in expected.readings]
+        assert {name: each.shape for name, each in module.state_dict().items()} == {
             name: each.shape for name, each in expected.state_dict().items()
         }

@@ -16,7 +16,7 @@ from frameworks.keras_in_torch.layers import KerasDropout, KerasEmbedding, Keras
 
 IDS = np.array([[1, 2, 0, 3, 0], [0, 0, 0, 0, 0], [4, 5, 6, 1, 2]])
 X = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32) * (IDS > 0)[..., None]
-X[2, 3, 0] = 0  # one feature alone does not mask a step
+X[2, 3, 0] = 0  # a single feature does not mask a step
 
 Model = Callable[[Any], Any]
 MODELS: dict[str, tuple[Model, np.ndarray[Any, Any]]] = {

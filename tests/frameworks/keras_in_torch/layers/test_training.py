@@ -81,7 +81,7 @@ def test_twenty_steps_follow_keras_s(name: str, randomise: Any) -> None:
     trained = emulate(layer)
     assert distance(trained, start) > 1e-2
     assert distance(module, trained) < tolerance
-    if "LSTM" in name:  # with both biases trained, as torch's own layer does, the steps are others
+    if "LSTM" in name:  # torch's own layer trains both biases, so its steps differ
         both = start.requires_grad_()
         train_torch(both)
         assert distance(both, trained) > 1e-3

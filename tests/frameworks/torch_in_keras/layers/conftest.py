@@ -63,7 +63,7 @@ class Call:
             results = self.torch_results(torch.tensor(self.inputs), states)
         return [result.numpy() for result in results]
 
-    def found(self) -> list[Array]:
+    def actual(self) -> list[Array]:
         """Return the layer's results in inference."""
         return [to_numpy(result) for result in self.layer_results(self.layer, self.inputs, self.hx)]
 
@@ -76,7 +76,7 @@ class Call:
         gradients = torch.autograd.grad(loss, list(named.values()))  # type: ignore[arg-type]
         return {name: gradient.numpy() for name, gradient in zip(named, gradients, strict=True)}
 
-    def found_gradients(self) -> dict[str, Array]:
+    def actual_gradients(self) -> dict[str, Array]:
         """Return the layer's gradients of the same sum."""
         leaves = [self.inputs, *(self.hx or ())]
 
@@ -150,11 +150,11 @@ def draw() -> Callable[..., Call]:
 def close() -> Callable[..., None]:
     """Require an array to have the expected one's shape, dtype and, within a tolerance, values."""
 
-    def check(found: Array, expected: Array, tolerance: float) -> None:
-        assert found.shape == expected.shape
-        assert found.dtype == expected.dtype
+    def check(actual: Array, expected: Array, tolerance: float) -> None:
+        assert actual.shape == expected.shape
+        assert actual.dtype == expected.dtype
         if expected.size:
-            assert np.abs(found - expected).max() <= tolerance * max(1, np.abs(expected).max())
+            assert np.abs(actual - expected).max() <= tolerance * max(1, np.abs(expected).max())
 
     return check
 

@@ -72,8 +72,8 @@ def test_the_modules_mode_does_not_matter() -> None:
     module = nn.LSTM(3, 5, 2, dropout=1.0).train()
     x = np.ones((4, 2, 3), "float32")
     expected, _ = module.eval()(torch.tensor(x))
-    found, _ = emulate(module.train())(x)
-    np.testing.assert_allclose(to_numpy(found), expected.detach().numpy(), atol=1e-6)
+    actual, _ = emulate(module.train())(x)
+    np.testing.assert_allclose(to_numpy(actual), expected.detach().numpy(), atol=1e-6)
 
 
 def test_what_is_frozen_stays_frozen() -> None:

@@ -17,7 +17,9 @@ from frameworks.torch_in_keras.layers import TorchGRU, TorchLSTM, TorchRNN, emul
 
 pytestmark = [
     pytest.mark.backend,
-    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # torch's own, of its own module
+    pytest.mark.filterwarnings(
+        "ignore:LSTM with projections is not supported with oneDNN"
+    ),  # torch's warning about its own module
 ]
 
 
@@ -54,18 +56,18 @@ def calls(draw: st.DrawFn) -> dict[str, Any]:
 @given(drawn=calls())
 def test_results_are_torchs(drawn: dict[str, Any], draw: Callable[..., Any], close: Callable[..., None]) -> None:
     call = draw(**drawn)
-    for found, expected in zip(call.found(), call.expected(), strict=True):
-        close(found, expected, call.tolerance)
+    for actual, expected in zip(call.actual(), call.expected(), strict=True):
+        close(actual, expected, call.tolerance)
 
 
 @settings(max_examples=12)
 @given(drawn=calls())
 def test_gradients_are_torchs(drawn: dict[str, Any], draw: Callable[..., Any], close: Callable[..., None]) -> None:
     call = draw(**drawn)
-    expected, found = call.expected_gradients(), call.found_gradients()
-    assert set(found) == set(expected)
+    expected, actual = call.expected_gradients(), call.actual_gradients()
+    assert set(actual) == set(expected)
     for name, gradient in expected.items():
-        close(found[name], gradient, call.tolerance)
+        close(actual[name], gradient, call.tolerance)
 
 
 LSTM = {"input_size": 3, "hidden_size": 5, "num_layers": 2, "bidirectional": True, "batch_first": True, "dtype": torch.float64}
@@ -76,7 +78,7 @@ def test_another_weight_changes_the_results(other: str, draw: Callable[..., Any]
     call = draw("LSTM", {**LSTM, "proj_size": 4}, batch=3, time=4)
     variable = getattr(call.layer, other)
     variable.assign(to_numpy(variable)[::-1].copy())
-    assert np.abs(call.found()[0] - call.expected()[0]).max() > 1e-3
+    assert np.abs(call.actual()[0] - call.expected()[0]).max() > 1e-3
 
 
 def test_lengths_mean_the_same_as_in_packing(draw: Callable[..., Any]) -> None:
@@ -95,11 +97,11 @@ def test_nan_in_the_padding_reaches_no_result_and_no_gradient(draw: Callable[...
     call = draw("GRU", LSTM, batch=3, time=6, lengths=True)
     call.lengths[:] = [2, 6, 1]
     call.inputs[0, 2:] = np.nan
-    for found, expected in zip(call.found(), call.expected(), strict=True):
-        close(found, expected, call.tolerance)
-    found, expected = call.found_gradients(), call.expected_gradients()
+    for actual, expected in zip(call.actual(), call.expected(), strict=True):
+        close(actual, expected, call.tolerance)
+    actual, expected = call.actual_gradients(), call.expected_gradients()
     for name, gradient in expected.items():
-        close(found[name], gradient, call.tolerance)
+        close(actual[name], gradient, call.tolerance)
 
 
 @pytest.mark.parametrize("lengths", [[3, 1], (3, 1), np.array([3, 1]), np.array([3, 1], "uint8"), torch.tensor([3, 1])])
@@ -117,15 +119,15 @@ def test_a_sequence_without_a_batch_is_taken_as_torch_takes_it(
     states = tuple(state[:, 0] for state in call.hx)
     with torch.no_grad():
         output, finals = call.module(torch.tensor(x), tuple(map(torch.tensor, states)))
-    found, found_finals = call.layer(x, states)
-    for one, other in zip((found, *found_finals), (output, *finals), strict=True):
+    actual, actual_finals = call.layer(x, states)
+    for one, other in zip((actual, *actual_finals), (output, *finals), strict=True):
         close(to_numpy(one), other.numpy(), call.tolerance)
 
 
 def test_an_empty_batch_gives_empty_results(draw: Callable[..., Any], close: Callable[..., None]) -> None:
     call = draw("LSTM", LSTM, batch=0, time=4)
-    for found, expected in zip(call.found(), call.expected(), strict=True):
-        close(found, expected, call.tolerance)
+    for actual, expected in zip(call.actual(), call.expected(), strict=True):
+        close(actual, expected, call.tolerance)
 
 
 def test_states_are_batch_first_on_request(draw: Callable[..., Any]) -> None:
@@ -134,8 +136,8 @@ def test_states_are_batch_first_on_request(draw: Callable[..., Any]) -> None:
     turned = tuple(state.swapaxes(0, 1) for state in call.hx)
     output, states = call.layer(call.inputs, turned, states_batch_first=True)
     np.testing.assert_allclose(to_numpy(output), expected[0], atol=call.tolerance)
-    for found, state in zip(states, expected[1:], strict=True):
-        np.testing.assert_allclose(to_numpy(found).swapaxes(0, 1), state, atol=call.tolerance)
+    for actual, state in zip(states, expected[1:], strict=True):
+        np.testing.assert_allclose(to_numpy(actual).swapaxes(0, 1), state, atol=call.tolerance)
 
 
 @pytest.mark.parametrize(("kind", "cls"), [("RNN", TorchRNN), ("LSTM", TorchLSTM), ("GRU", TorchGRU)])
@@ -176,5 +178,5 @@ def test_float64_does_not_pass_through_kerass_matmul() -> None:
     x = np.random.default_rng(0).standard_normal((3, 2, 50))
     with torch.no_grad():
         expected, _ = module(torch.tensor(x))
-    found, _ = emulate(module)(x)
-    assert np.abs(to_numpy(found) - expected.numpy()).max() < (1e-6 if keras.backend.backend() == "jax" else 1e-14)
+    actual, _ = emulate(module)(x)
+    assert np.abs(to_numpy(actual) - expected.numpy()).max() < (1e-6 if keras.backend.backend() == "jax" else 1e-14)
