@@ -1,4 +1,4 @@
-"""Training the same model in two frameworks at once, step by step, and measuring how far their parameters part."""
+"""Training the same model in two frameworks side by side, and measuring how far their parameters move apart."""
 
 from compare.training.checkpoint import Checkpoint
 from compare.training.comparing import compare_training

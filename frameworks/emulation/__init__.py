@@ -1,4 +1,4 @@
-"""Layers of one framework that behave as the other's do; each module is named for the framework that it is written in."""
+"""Layers of one framework that behave exactly as the other's; each module is named for the framework it is written in."""
 
 from __future__ import annotations
 
@@ -12,19 +12,28 @@ _PORTING = {"pytorch": "frameworks.keras_in_torch.layers.porting", "keras": "fra
 
 
 def emulate(native: Any, to: str = "pytorch") -> Any:
-    """Build a layer of the other framework that behaves as this one does, exactly, with its weights.
+    """Build a layer of the other framework that behaves exactly as this one, with the same weights.
 
     Args:
-        native: a layer of the other framework, or one in a file.
-        to: "pytorch" or "keras", the framework of the result.
+        native: a layer of either framework, or one in a file.
+        to: "pytorch" or "keras", the framework of the result; the layer must be of the other one.
 
     Returns:
-        For "pytorch" a torch.nn.Module, called as Keras's layer: `(inputs, initial_state=None, mask=None, training=None)`,
-        returning what Keras returns. For "keras" a Keras layer, called as torch's: `(inputs, hx=None, lengths=None)`, returning
+        For "pytorch" a torch.nn.Module with Keras's call, `(inputs, initial_state=None, mask=None, training=None)`, and Keras's
+        results. For "keras" a Keras layer with torch's call, `(inputs, hx=None, lengths=None)`, and torch's results,
         `(output, h_n)` or `(output, (h_n, c_n))`.
 
     Raises:
         GatewiseError: for what has no emulation, by name.
+
+    Example:
+        >>> import keras, torch
+        >>> from frameworks import emulate
+        >>> layer = keras.layers.GRU(4, go_backwards=True)
+        >>> layer.build((None, None, 3))
+        >>> module = emulate(layer, to="pytorch")
+        >>> module(torch.zeros(2, 5, 3)).shape
+        torch.Size([2, 4])
     """
     if callable(getattr(native, "emulate", None)) and not isinstance(native, type):
         return native.emulate(to)  # a layer in a file, see frameworks.files

@@ -1,4 +1,4 @@
-"""PyTorch's recurrent modules behind the one interface."""
+"""PyTorch's recurrent modules behind the common interface."""
 
 from frameworks.pytorch.adapter import PyTorchAdapter, adapt
 from frameworks.pytorch.building import build, build_like

@@ -14,22 +14,22 @@ from frameworks.spec import RecurrentSpec
 
 
 def build(spec: RecurrentSpec, seed: int | None = None) -> PyTorchAdapter:
-    """Build a module with torch's default initialisation, the same for the same seed."""
+    """Build a module with torch's default initialisation; the same seed gives the same weights."""
     if seed is None:
         return PyTorchAdapter(_kind(spec, cell=False)(**_arguments(spec)))
     with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would seed every GPU's generator too, which nobody gives back: draw on the CPU, then move.
+        # torch.manual_seed would also seed every GPU's generator, and nothing restores those: draw on the CPU, then move.
         torch.default_generator.manual_seed(seed)
         module = _kind(spec, cell=False)(**_arguments(spec), device="cpu")
     return PyTorchAdapter(module.to(torch.get_default_device()))
 
 
 def build_like(source: Adapter) -> nn.Module:
-    """Build the module that a conversion writes its weights into; until then its weights are arbitrary."""
+    """Build the module that a conversion then writes its weights into; its own weights are arbitrary."""
     arguments = _arguments(source.spec, cell=source.is_cell)
     if source.dropout:
         arguments["dropout"] = source.dropout
-    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
+    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: they use up no random numbers
         module: nn.Module = _kind(source.spec, cell=source.is_cell)(**arguments)
     return module.train(getattr(source.native, "training", False) if source.framework == "pytorch" else False)
 

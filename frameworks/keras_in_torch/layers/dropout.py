@@ -1,8 +1,8 @@
-"""Keras's dropout inside a cell: one mask for all time steps, shared by the gates or one each.
+"""Keras's dropout inside a cell: one mask for all time steps, shared by the gates or one per gate.
 
-Source: keras/src/layers/rnn/dropout_rnn_cell.py and the `call` of the cells. Measured there: `dropout` alone draws one mask for
-all gates; `recurrent_dropout`, or `implementation=1`, makes both draw one a gate. A simple RNN has one gate. The hidden state
-is masked, the cell state never is; kept values are divided by 1 - rate.
+Source: keras/src/layers/rnn/dropout_rnn_cell.py and the `call` of the cells. As measured, `dropout` alone draws one mask for
+all gates; with `recurrent_dropout` or `implementation=1` both draw one mask per gate. A simple RNN has one gate. The hidden
+state is masked, the cell state never; values that are kept are divided by 1 - rate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class DropoutMasks:
-    """The masks of one cell in one call; each tuple has none, one for all gates, or one a gate in torch's order.
+    """The masks of one cell in one call; a tuple is empty, or has one mask for all gates, or one per gate in torch's order.
 
     Args:
         inputs: (batch, input) each.
@@ -40,9 +40,9 @@ def draw_masks(cell: Cell, x: Tensor, input_size: int) -> DropoutMasks:
     """Draw the masks of one call in training, from torch's global random state.
 
     Args:
-        cell: whose rates they follow.
-        x: of the batch, dtype and device of the call: (batch, ...).
-        input_size: features that the cell reads.
+        cell: the cell, with its dropout rates.
+        x: (batch, ...), with the dtype and device of the call.
+        input_size: the number of features that the cell reads.
     """
     gated = CELLS[cell.name].gated
     per_gate = gated and (cell.implementation == 1 or cell.recurrent_dropout > 0)

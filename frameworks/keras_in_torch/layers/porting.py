@@ -1,4 +1,4 @@
-"""From a Keras layer to the module that behaves as it does, weights, flags and stored states copied."""
+"""From a Keras layer to the torch module that behaves the same, with its weights, flags and stored states."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from frameworks.keras.structure import cell_name, cells_of, library_of, require_
 from frameworks.keras.tensors import map_nested, to_numpy, view
 from frameworks.keras_in_torch.layers.arguments import CELL_ARGUMENTS, PENALTIES
 from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell
-from frameworks.keras_in_torch.layers.keras_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
+from frameworks.keras_in_torch.layers.recurrent_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.keras_in_torch.layers.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
 from frameworks.layouts import KERAS, PYTORCH
 
@@ -35,10 +35,10 @@ def emulate(native: Any) -> nn.Module:
     """Build the torch module that behaves as a Keras object does, in eval mode.
 
     Args:
-        native: what `frameworks.emulate` takes.
+        native: a Keras object, see `frameworks.emulate`.
 
     Raises:
-        GatewiseError: naming what has no emulation.
+        GatewiseError: for what has no emulation, by name.
     """
     return _port(native, library_of(native)).eval()
 
@@ -47,17 +47,17 @@ def _port(native: Any, library: ModuleType) -> nn.Module:
     kinds = library.layers
     if isinstance(native, (list, tuple)):
         return _port_layers(native, library)
-    for kind, port in _PORTS:
-        found = getattr(kinds, kind, None) or getattr(library, kind)
-        if isinstance(native, found):
-            require_own_call(native, library, (kind,))
+    for name, port in _PORTS:
+        kind = getattr(kinds, name, None) or getattr(library, name)
+        if isinstance(native, kind):
+            require_own_call(native, library, (name,))
             return port(native, library)
     return _port_cell(native, library)
 
 
 def _port_layers(layers: Sequence[Any], library: ModuleType) -> nn.Module:
     _require_one_dtype("the layers", layers)
-    # A layer that stands there twice has one set of weights.
+    # A layer that occurs twice has one set of weights.
     ported = {id(layer): _port(layer, library) for layer in layers}
     return KerasSequential([ported[id(layer)] for layer in layers])
 
@@ -70,14 +70,14 @@ def _port_sequential(native: Any, library: ModuleType) -> nn.Module:
     return ported
 
 
-def _require_unrounded(native: Any, found: str, wanted: str) -> None:
+def _require_unrounded(native: Any, input_dtype: str, layer_dtype: str) -> None:
     """Refuse a model whose input has a narrower dtype than its first layer."""
-    if torch.promote_types(getattr(torch, found), getattr(torch, wanted)) != getattr(torch, found):
+    if torch.promote_types(getattr(torch, input_dtype), getattr(torch, layer_dtype)) != getattr(torch, input_dtype):
         raise _refused(
             native,
-            f"have an input of {wanted}, as its layers",
-            f"has one of {found}, which rounds what it is given",
-            "Begin it with keras.Input of that dtype, or pass its layers as a list",
+            f"have an input of {layer_dtype}, as its layers",
+            f"has one of {input_dtype}, which rounds the data",
+            "Begin it with a keras.Input of that dtype, or pass its layers as a list",
         )
 
 
@@ -111,7 +111,7 @@ def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
 
 
 def _stored_states(native: Any) -> Any:
-    # Keras keeps them in its own tracked lists.
+    # Keras keeps them in its own list type.
     as_lists = [list(state) if hasattr(state, "__iter__") and not hasattr(state, "shape") else state for state in native.states]
     return map_nested(lambda variable: torch.from_numpy(np.array(to_numpy(variable))), as_lists)
 
@@ -123,7 +123,7 @@ def _port_cell(native: Any, library: ModuleType) -> KerasCell:
 
 
 def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
-    """Give the constructor's arguments of a built cell; its weights are written next, so they need no random start."""
+    """Return a built cell's constructor arguments; its weights are copied next, so the initialisers are zeros."""
     kind = cell_name(native, library)
     if not native.built or getattr(native, "kernel", None) is None:
         raise InvalidValueError.because(
@@ -153,7 +153,7 @@ def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
     input_size = int(native.kernel.shape[0])
     spec = slot.cell.spec(input_size)
     arrays = {name: view(getattr(native, name)) for name in KERAS.names(spec)}
-    # torch knows NumPy's half precision, but not the bfloat16 that TensorFlow adds to NumPy.
+    # torch accepts NumPy's half precision, but not the bfloat16 that TensorFlow adds to NumPy.
     arrays = {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in arrays.items()}
     source = KERAS.read(arrays, spec, 0)
     for name, shape in slot.cell.shapes(input_size).items():
@@ -164,7 +164,7 @@ def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
 
 
 def _warn_of_penalties(native: Any, names: Sequence[str]) -> None:
-    """Say what acts on training alone and stays behind: torch leaves it to the training loop."""
+    """Warn of what acts only on training and is not carried over: in torch it belongs in the training loop."""
     left = [name for name in names if getattr(native, name, None) is not None]
     if left:
         warnings.warn(
@@ -178,19 +178,19 @@ def _warn_of_penalties(native: Any, names: Sequence[str]) -> None:
 def _dtype_name(layer: Any) -> str:
     weights, arithmetic = str(layer.variable_dtype), str(layer.compute_dtype)
     if weights not in (arithmetic, "float32"):
-        raise _refused(layer, "keep float32 weights beside another arithmetic", f"keeps {weights}", "Cast it as a whole")
+        raise _refused(layer, f"keep float32 weights if it computes in {arithmetic}", f"keeps {weights}", "Cast it as a whole")
     return weights if weights == arithmetic else f"mixed_{arithmetic}"
 
 
 def _require_one_dtype(subject: str, layers: Sequence[Any]) -> None:
-    """Refuse layers and wrappers that cast what others compute."""
-    found = {(str(each.variable_dtype), str(each.compute_dtype)) for layer in layers for each in wrappers_of(layer)}
-    if len(found) > 1:
+    """Refuse layers and wrappers of different dtypes: one would cast what another computes."""
+    dtypes = {(str(each.variable_dtype), str(each.compute_dtype)) for layer in layers for each in wrappers_of(layer)}
+    if len(dtypes) > 1:
         raise InvalidTypeError.because(
             subject,
-            must="have one dtype, wrappers, inner layers and cells",
-            but=f"has {' and '.join(sorted(arithmetic for _, arithmetic in found))}",
-            remedy="Pass the inner layer's dtype to all that is around and beside it: Keras's default is float32.",
+            must="have one dtype in all wrappers, inner layers and cells",
+            but=f"has {' and '.join(sorted(arithmetic for _, arithmetic in dtypes))}",
+            remedy="Pass the inner layer's dtype to all wrappers and the other layers: Keras's default is float32.",
         )
 
 
@@ -207,7 +207,7 @@ def _port_embedding(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG
 
 def _port_dropout(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001
     if native.noise_shape is not None:
-        raise _refused(native, "have no noise_shape", f"has {native.noise_shape}", "Write it in torch as a module of your own")
+        raise _refused(native, "have no noise_shape", f"has {native.noise_shape}", "Write it in torch as your own module")
     return KerasDropout(float(native.rate))
 
 
