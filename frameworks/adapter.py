@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from inspect import isfunction
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.gradients import RecurrentGradients
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -19,7 +21,6 @@ States = tuple[Array, ...]
 Mask = npt.NDArray[np.bool_]
 
 
-@runtime_checkable
 class Adapter(Protocol):
     """A recurrent layer of any framework behind one interface.
 
@@ -37,7 +38,7 @@ class Adapter(Protocol):
     """
 
     @property
-    def framework(self) -> str: ...
+    def framework(self) -> FrameworkName: ...
     @property
     def native(self) -> Any: ...
     @property
@@ -97,6 +98,14 @@ class Adapter(Protocol):
         Raises:
             GatewiseError: as `forward`, or where the framework differentiates nothing.
         """
+
+
+_METHODS = tuple(name for name, member in vars(Adapter).items() if isfunction(member) and not name.startswith("_"))
+
+
+def is_adapter(candidate: object) -> TypeGuard[Adapter]:
+    """Whether an object has an adapter's methods. No property is read: that of a layer in a file may raise."""
+    return all(callable(getattr(type(candidate), name, None)) for name in _METHODS)
 
 
 def check_call(

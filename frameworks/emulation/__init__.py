@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from frameworks import registry
+from frameworks.adapter import is_adapter
 from frameworks.errors import InvalidValueError
+from frameworks.rows import FrameworkName, owner_of, row_of
 
-_PORTING = {"pytorch": "frameworks.keras_in_torch.layers.porting", "keras": "frameworks.torch_in_keras.layers.porting"}
 
-
-def emulate(native: Any, to: str = "pytorch") -> Any:
+def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
     """Build a layer of the other framework that behaves as this one does, exactly, with its weights.
 
     Args:
-        native: a layer of the other framework, or one in a file.
-        to: "pytorch" or "keras", the framework of the result.
+        native: a layer of the other framework, its adapter, or a layer in a file.
+        to: "pytorch" ("torch" is the same) or "keras", the framework of the result.
 
     Returns:
         For "pytorch" a torch.nn.Module, called as Keras's layer: `(inputs, initial_state=None, mask=None, training=None)`,
@@ -26,13 +25,17 @@ def emulate(native: Any, to: str = "pytorch") -> Any:
     Raises:
         GatewiseError: for what has no emulation, by name.
     """
-    if callable(getattr(native, "emulate", None)) and not isinstance(native, type):
-        return native.emulate(to)  # a layer in a file, see frameworks.files
-    registry.load(to)
-    owner = registry.owner_name(native)
-    if owner == to:
+    target = row_of(to)
+    if owner_of(native) is None:
+        if callable(getattr(type(native), "emulate", None)):
+            return native.emulate(to)  # a layer in a file, see frameworks.files
+        native = native.native if is_adapter(native) else native
+    owner = row_of(registry.owner_name(native))
+    if owner is target:
         raise InvalidValueError.because(
-            "the layer to emulate", must=f"be of another framework than {to!r}", but="is of the same", remedy="Use it as it is."
+            "the layer to emulate",
+            must=f"be of another framework than {target.name!r}",
+            but="is of the same",
+            remedy="Use it as it is.",
         )
-    registry.load(owner)
-    return import_module(_PORTING[to]).emulate(native)
+    return registry.load_porting(owner, target).emulate(native)

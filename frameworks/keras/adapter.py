@@ -19,6 +19,7 @@ from frameworks.keras.structure import Structure, take_apart
 from frameworks.keras.tensors import flatten, map_nested, overwritten, plain_text, to_numpy, view
 from frameworks.layouts import KERAS
 from frameworks.output import RecurrentOutput
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -33,7 +34,7 @@ def adapt(native: Any) -> KerasAdapter:
 class KerasAdapter:
     """A recurrent Keras layer behind the one interface, see `frameworks.adapter.Adapter`."""
 
-    framework = "keras"
+    framework: FrameworkName = "keras"
 
     def __init__(self, native: Any) -> None:
         """Take the layer apart and read its spec.
