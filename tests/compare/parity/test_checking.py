@@ -15,6 +15,7 @@ import pytest
 from compare import assert_parity, check_parity, returns_map
 from compare.parity.calls import draw_calls
 from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, copy_weights, emulate
+from frameworks.rows import FrameworkName
 
 Array = npt.NDArray[Any]
 
@@ -119,7 +120,7 @@ def test_stacks_cells_and_models_pass(randomise: Callable[..., Any]) -> None:
     [("rnn", False, "keras"), ("lstm", False, "pytorch"), ("lstm", "concat", "keras"), ("gru", "concat", "pytorch")],
 )
 def test_keras_2_passes_against_keras_3_and_torch(
-    cell: str, *, two: bool | str, to: str, randomise: Callable[..., Any]
+    cell: str, *, two: bool | str, to: FrameworkName, randomise: Callable[..., Any]
 ) -> None:
     layer = randomise(keras_layer(cell, library="tf_keras", two=two, return_sequences=True, return_state=True))
     result = check_parity(layer, convert(layer, to=to))
