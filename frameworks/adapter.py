@@ -100,6 +100,24 @@ class Adapter(Protocol):
         """
 
 
+class FlaggedAdapter(Adapter, Protocol):
+    """An adapter over a layer whose own call does what Keras's flags say, see `frameworks.registry.has_flags`."""
+
+    def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
+        """Call the layer itself, with its own flags, in inference: what a user sees, as NumPy, nested as Keras nests it.
+
+        A stateful layer starts from `initial_state`, zeros when None, and gets its stored state back afterwards.
+
+        Args:
+            inputs: (batch, time, input).
+            initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
+            mask: (batch, time) bool.
+
+        Raises:
+            GatewiseError: for a bare cell, which has no call over time, for what does not fit, or if the layer itself raises.
+        """
+
+
 _METHODS = tuple(name for name, member in vars(Adapter).items() if isfunction(member) and not name.startswith("_"))
 
 

@@ -70,7 +70,7 @@ def build(to: FrameworkName, spec: RecurrentSpec, seed: int | None = None) -> Ad
 
 def has_flags(native: Any) -> bool:
     """Whether a layer's own call does what Keras's flags say; a layer in a file has no call."""
-    owner = owner_of(native)
+    owner = owner_of(_first(native))
     return owner is not None and owner.layers_of(native).has_flags
 
 
@@ -218,6 +218,10 @@ def _native(layer: Any) -> Any:
     return layer.native if owner_of(layer) is None and is_adapter(layer) else layer
 
 
+def _first(native: Any) -> Any:
+    return native[0] if isinstance(native, (list, tuple)) and native else native
+
+
 def _module_of(native: Any) -> LayerModule:
     owner = _owner(native)
     return cast("LayerModule", _import(owner, owner.layers_of(native).module))
@@ -228,7 +232,7 @@ def _flagged(native: Any) -> FlaggedModule:
 
 
 def _owner(native: Any) -> Framework:
-    owner = owner_of(native)
+    owner = owner_of(_first(native))
     if owner is None:
         raise InvalidTypeError.because(
             "the layer",

@@ -232,6 +232,5 @@ def row_of(name: object) -> Framework:
 
 
 def owner_of(native: Any) -> Framework | None:
-    """Return the row of the framework that owns an object, or the first of a list of objects; None if none does."""
-    first = native[0] if isinstance(native, (list, tuple)) and native else native
-    return next((row for row in FRAMEWORKS if row.owns(first)), None)
+    """Return the row of the framework that owns an object; None if none does."""
+    return next((row for row in FRAMEWORKS if row.owns(native)), None)

@@ -15,7 +15,7 @@ from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_n
 from compare.parity.keras_returns import compare_own_calls
 from compare.parity.part_by_part import compare_composites
 from compare.parity.tolerance import choose_tolerance
-from compare.parity.verdict import Comparison, ParityResult, judge, place_output, place_state
+from compare.parity.verdict import REFERENCES, Against, Comparison, ParityResult, judge, place_output, place_state
 from compare.parity.weights import compare_weights
 from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
@@ -187,11 +187,11 @@ def _compare_call(
     references.append(references[0] if same_weights and alike else _reference(weights[1], sides[1], call))
     spec = sides[0].spec
     own, other = (
-        list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, None, tolerance, f"reference of {side}"))
-        for side, reference, result in zip(("expected", "actual"), references, results, strict=True)
+        list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, None, tolerance, against))
+        for (side, against), reference, result in zip(REFERENCES.items(), references, results, strict=True)
     )
     steps = None if alike else call.mask
-    mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, steps, tolerance, "expected"))
+    mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, steps, tolerance, Against.EXPECTED))
     mutual += compare_own_calls(sides, results, call, tolerance)
     return judge(own, other + mutual)
 
@@ -210,7 +210,7 @@ def _compare_outputs(
     spec: RecurrentSpec,
     steps: Array | None,
     tolerance: float,
-    against: str,
+    against: Against,
 ) -> Iterator[Comparison]:
     for array in ("output", "h_n", "c_n"):
         one, other = getattr(expected, array), getattr(actual, array)

@@ -15,7 +15,8 @@ from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
 from frameworks.keras.calling import flip_time, inner_layers, operations, to_tensor, untouched
 from frameworks.keras.gradients import pull_back
 from frameworks.keras.spec import read_spec, require_whole
-from frameworks.keras.structure import Structure, take_apart
+from frameworks.keras.stacks import Structure
+from frameworks.keras.structure import take_apart
 from frameworks.keras.tensors import flatten, map_nested, overwritten, plain_text, to_numpy, view
 from frameworks.layouts import KERAS
 from frameworks.output import RecurrentOutput
