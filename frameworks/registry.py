@@ -31,7 +31,7 @@ def adapt(native: Any) -> Adapter:
     Raises:
         GatewiseError: for anything else, naming the layer; for an unbuilt Keras layer; for mixed or half precision.
     """
-    if owner_of(native) is None and is_adapter(native):
+    if is_adapter(native):
         return native
     return _module_of(native).adapt(native)
 
@@ -215,7 +215,7 @@ def _flush_stderr() -> None:
 
 def _native(layer: Any) -> Any:
     """Return the layer behind an adapter, and anything else as it is."""
-    return layer.native if owner_of(layer) is None and is_adapter(layer) else layer
+    return layer.native if is_adapter(layer) else layer
 
 
 def _first(native: Any) -> Any:

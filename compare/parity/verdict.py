@@ -108,7 +108,7 @@ class Comparison:
     @property
     def shown_against(self) -> str:
         """What it was held against, for the reader."""
-        return self.expression or self.against.value
+        return self.expression or str(self.against)
 
     def __str__(self) -> str:
         """Say what differs, by how much and where."""

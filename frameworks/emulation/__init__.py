@@ -7,7 +7,7 @@ from typing import Any
 from frameworks import registry
 from frameworks.adapter import is_adapter
 from frameworks.errors import InvalidValueError
-from frameworks.rows import FrameworkName, owner_of, row_of
+from frameworks.rows import FrameworkName, row_of
 
 
 def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
@@ -26,10 +26,10 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
         GatewiseError: for what has no emulation, by name.
     """
     target = row_of(to)
-    if owner_of(native) is None:
+    if is_adapter(native):
         if callable(getattr(type(native), "emulate", None)):
             return native.emulate(to)  # a layer in a file, see frameworks.files
-        native = native.native if is_adapter(native) else native
+        native = native.native
     owner = row_of(registry.owner_name(native))
     if owner is target:
         raise InvalidValueError.because(
