@@ -67,24 +67,15 @@ def check_parity(
     try:
         sides = adapt(expected), adapt(actual)
     except GatewiseError:
-        found = (
-            None
-            if initial_state is not None
-            else compare_composites(
-                expected,
-                actual,
-                inputs,
-                {"mask": mask, **(keras_call or {})},
-                partial(check_parity, tolerance=tolerance, gradients=gradients),
-            )
-        )
+        check_part = partial(check_parity, tolerance=tolerance, gradients=gradients)
+        whole_call = {"mask": mask, **(keras_call or {})}
+        found = None if initial_state is not None else compare_composites(expected, actual, inputs, whole_call, check_part)
         if found is None:
             raise
         return replace(found, notes=(*found.notes, PART_BY_PART)) if gradients else found
     _require_comparable(*sides)
-    calls = draw_calls(sides) if inputs is None and initial_state is None and mask is None and not keras_call else None
-    if calls is None:
-        calls = (given_call(sides, inputs, initial_state, mask, keras_call),)
+    given = inputs is not None or initial_state is not None or mask is not None or keras_call
+    calls = (given_call(sides, inputs, initial_state, mask, keras_call),) if given else draw_calls(sides)
     allowed = choose_tolerance(sides, tolerance)
     weights = sides[0].get_weights(), sides[1].get_weights()
     comparisons = list(compare_weights(*weights, allowed))

@@ -27,8 +27,9 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
     """
     target = row_of(to)
     if is_adapter(native):
-        if callable(getattr(type(native), "emulate", None)):
-            return native.emulate(to)  # a layer in a file, see frameworks.files
+        own = getattr(type(native), "emulate", None)
+        if own is not None:
+            return own(native, to)  # a layer in a file, see frameworks.files
         native = native.native
     owner = row_of(registry.owner_name(native))
     if owner is target:

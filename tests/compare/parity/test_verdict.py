@@ -93,7 +93,8 @@ def test_another_shape_is_told_as_such() -> None:
 
 
 def test_what_an_array_is_held_against_is_data_that_reads_as_text() -> None:
-    assert f"{Against.REFERENCE_OF_ACTUAL}" == Against.REFERENCE_OF_ACTUAL == "reference of actual"
+    text: str = Against.REFERENCE_OF_ACTUAL
+    assert f"{text}" == str(text) == text == "reference of actual"
     assert Against("expected") is Against.EXPECTED
     with pytest.raises(ValueError, match="the expected one"):
         Against("the expected one")

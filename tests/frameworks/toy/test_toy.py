@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from compare import check_parity
-from frameworks import GatewiseError, KerasOptions, RecurrentSpec, adapt, build, convert, copy_weights, emulate, rows
+from frameworks import KerasOptions, RecurrentSpec, adapt, build, convert, copy_weights, emulate, rows
 from frameworks.counterparts import find_limits, require_counterpart
 from frameworks.errors import MissingFrameworkError
 from frameworks.files import open_checkpoint, save_checkpoint
@@ -162,9 +162,9 @@ def test_a_layer_in_a_file_is_not_emulated_there_and_the_remedy_works(tmp_path: 
     module = OTHERS["pytorch"]()
     save_checkpoint(tmp_path / "model.npz", {"rnn": module})
     stored: Any = open_checkpoint(tmp_path / "model.npz")["rnn"]
-    for attempt in (lambda: stored.emulate(TOY), lambda: emulate(stored, TOY)):
+    for port in (type(stored).emulate, emulate):
         with refused("in a file", "'keras' or 'pytorch'", "'toy'", ".convert"):
-            attempt()
+            port(stored, TOY)
     assert check_parity(module, stored.convert(TOY))
 
 
@@ -182,13 +182,16 @@ def test_messages_that_name_every_framework_name_it(refused: Callable[..., Any])
 
 def test_a_package_that_cannot_be_imported_is_named_with_its_extra(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch, replace(toy.ROW, layers=rows.Layers("nowhere", ("toy",))))
-    for attempt in (lambda: build(TOY, RecurrentSpec("lstm", INPUT, HIDDEN)), lambda: adapt(toy.ToyLSTM(INPUT, HIDDEN))):
-        with pytest.raises(MissingFrameworkError, match=r"'toy'.*nowhere.*gatewise\[toy\]"):
-            attempt()
+    said = r"'toy'.*nowhere.*gatewise\[toy\]"
+    with pytest.raises(MissingFrameworkError, match=said):
+        build(TOY, RecurrentSpec("lstm", INPUT, HIDDEN))
+    with pytest.raises(MissingFrameworkError, match=said):
+        adapt(toy.ToyLSTM(INPUT, HIDDEN))
 
 
-def test_without_its_row_nothing_knows_it(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_row_nothing_knows_it(toy: Any, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., Any]) -> None:
     monkeypatch.setattr(rows, "FRAMEWORKS", rows.FRAMEWORKS[:2])
-    for attempt in (lambda: adapt(toy.ToyLSTM(INPUT, HIDDEN)), lambda: convert(OTHERS["pytorch"](), to=TOY)):
-        with pytest.raises(GatewiseError):
-            attempt()
+    with refused("Keras or PyTorch", "ToyLSTM"):
+        adapt(toy.ToyLSTM(INPUT, HIDDEN))
+    with refused("'keras' or 'pytorch'", "'toy'"):
+        convert(OTHERS["pytorch"](), to=TOY)
