@@ -7,6 +7,7 @@ from typing import Any
 
 from frameworks import registry
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.rows import owner_of, row_of
 
 
 def freeze_second_bias(module: Any) -> Any:
@@ -78,8 +79,7 @@ def half_rate_for_biases(module: Any, lr: Any) -> list[dict[str, Any]]:
 
 
 def _implementation(module: Any) -> Any:
-    packages = {base.__module__.partition(".")[0] for base in type(module).__mro__}
-    if "torch" not in packages or "keras" in packages:
+    if owner_of(module) is not row_of("pytorch"):
         kind = type(module)
         raise InvalidTypeError.because(
             "the module",

@@ -14,6 +14,7 @@ from frameworks.adapter import Adapter
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import InvalidValueError
 from frameworks.layouts import Layout
+from frameworks.rows import FrameworkName
 from frameworks.spec import RecurrentSpec
 from frameworks.transpose import copy_arrays
 from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights, check_weights
@@ -44,7 +45,7 @@ def copy_weights(source: Any, target: Any) -> None:
             taker.write(layer, direction, giver.read(layer, direction))
 
 
-def convert(native: Any, to: str = "pytorch") -> Any:
+def convert(native: Any, to: FrameworkName = "pytorch") -> Any:
     """Build the other framework's own layer and copy the weights into it.
 
     To "pytorch": nn.RNN, nn.LSTM or nn.GRU with batch_first=True (a Cell for a cell), in eval mode, as a Keras layer that is
@@ -54,14 +55,14 @@ def convert(native: Any, to: str = "pytorch") -> Any:
 
     Args:
         native: a layer that `adapt` takes, or an adapter.
-        to: "keras" or "pytorch"; may be the framework that the layer is of.
+        to: "keras" or "pytorch" ("torch" is the same); may be the framework that the layer is of.
 
     Raises:
         NoCounterpartError: for what the other framework's layer cannot hold, or would silently do otherwise.
     """
     source = registry.adapt(native)
     module = registry.load(to)
-    require_counterpart(source.spec, to, source.options)
+    require_counterpart(source.spec, to, source.options, source.dropout)
     counterpart = module.build_like(source)
     copy_weights(source, counterpart)
     return counterpart

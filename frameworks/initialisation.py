@@ -18,6 +18,7 @@ from typing import Any
 
 from frameworks import registry
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.rows import owner_of, row_of
 
 
 def initialise_like_keras(torch_module: Any, seed: int | None = None) -> Any:
@@ -100,10 +101,8 @@ _WANTED = {
 
 def _require(native: Any, framework: str, seed: object) -> None:
     wanted, remedy = _WANTED[framework]
-    packages = {base.__module__.partition(".")[0] for base in type(native).__mro__}
-    # On its torch backend a Keras layer is a torch.nn.Module too.
-    owner = "keras" if "keras" in packages else "pytorch" if "torch" in packages else None
-    if owner != framework:
+    of_keras_2 = any(base.__module__.startswith("tf_keras.") for base in type(native).__mro__)
+    if owner_of(native) is not row_of(framework) or of_keras_2:
         kind = type(native)
         raise InvalidTypeError.because(
             "what is initialised", must=f"be {wanted}", but=f"is a {kind.__module__}.{kind.__qualname__}", remedy=f"{remedy}."

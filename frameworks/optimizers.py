@@ -7,6 +7,7 @@ from typing import Any
 
 from frameworks import registry
 from frameworks.errors import InvalidTypeError
+from frameworks.rows import owner_of, row_of
 
 
 def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
@@ -45,15 +46,15 @@ def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
         >>> optimizer.iterations
         1
     """
-    packages = {base.__module__.partition(".")[0] for base in type(optimizer).__mro__}
-    if packages.isdisjoint({"keras", "tf_keras", "torch"}):
+    owner = owner_of(optimizer)
+    if owner not in (row_of("keras"), row_of("pytorch")):
         raise InvalidTypeError.because(
             "the optimizer",
             must="be an optimizer of Keras or of torch.optim",
             but=f"is of type {type(optimizer).__qualname__}",
             remedy="Pass the optimizer itself, such as model.optimizer.",
         )
-    if packages.isdisjoint({"keras", "tf_keras"}):
+    if owner is row_of("pytorch"):
         registry.load("keras")
         return import_module("frameworks.torch_in_keras.optimizers").optimizer_like(optimizer, parameters)
     registry.load("pytorch")

@@ -13,6 +13,7 @@ from frameworks.counterparts import LAYER_NAMES, find_limits
 from frameworks.errors import NoCounterpartError, printable
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
 from frameworks.options import KerasOptions
+from frameworks.rows import FrameworkName
 
 _FLAGS = (
     "return_sequences",
@@ -80,7 +81,7 @@ def _layer(layer: StoredLayer) -> dict[str, Any]:
 
 def _counterpart(layer: StoredLayer) -> dict[str, Any]:
     """Tell what the layer is in the other framework: its own layer, or a written one and why."""
-    to = "pytorch" if layer.origin == "keras" else "keras"
+    to: FrameworkName = "pytorch" if layer.origin == "keras" else "keras"
     try:
         spec = layer.spec
     except NoCounterpartError as error:

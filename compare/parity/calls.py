@@ -167,7 +167,7 @@ def _from_keras(
             but=f"is a {type(call).__name__}",
             remedy='Give the arguments by name, such as {"mask": mask}.',
         )
-    keras_side = next((side for side in sides if side.framework == "keras"), None)
+    keras_side = next((side for side in sides if side.options is not None), None)
     known = {"mask", "initial_state", "training"}
     if keras_side is None or not set(call) <= known:
         found = "neither layer is Keras's" if keras_side is None else f"has {', '.join(sorted(set(call) - known))}"

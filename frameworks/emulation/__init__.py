@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from frameworks import registry
+from frameworks.adapter import is_adapter
 from frameworks.errors import InvalidValueError
+from frameworks.rows import FrameworkName, row_of
 
-_PORTING = {"pytorch": "frameworks.keras_in_torch.layers.porting", "keras": "frameworks.torch_in_keras.layers.porting"}
 
-
-def emulate(native: Any, to: str = "pytorch") -> Any:
+def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
     """Build a layer of the other framework that behaves exactly as this one, with the same weights.
 
     Args:
-        native: a layer of either framework, or one in a file.
-        to: "pytorch" or "keras", the framework of the result; the layer must be of the other one.
+        native: a layer of either framework, its adapter, or a layer in a file.
+        to: "pytorch" ("torch" is the same) or "keras", the framework of the result; the layer must be of the other one.
 
     Returns:
         For "pytorch" a torch.nn.Module with Keras's call, `(inputs, initial_state=None, mask=None, training=None)`, and Keras's
@@ -35,13 +34,18 @@ def emulate(native: Any, to: str = "pytorch") -> Any:
         >>> module(torch.zeros(2, 5, 3)).shape
         torch.Size([2, 4])
     """
-    if callable(getattr(native, "emulate", None)) and not isinstance(native, type):
-        return native.emulate(to)  # a layer in a file, see frameworks.files
-    registry.load(to)
-    owner = registry.owner_name(native)
-    if owner == to:
+    target = row_of(to)
+    if is_adapter(native):
+        own = getattr(type(native), "emulate", None)
+        if own is not None:
+            return own(native, to)  # a layer in a file, see frameworks.files
+        native = native.native
+    owner = row_of(registry.owner_name(native))
+    if owner is target:
         raise InvalidValueError.because(
-            "the layer to emulate", must=f"be of another framework than {to!r}", but="is of the same", remedy="Use it as it is."
+            "the layer to emulate",
+            must=f"be of another framework than {target.name!r}",
+            but="is of the same",
+            remedy="Use it as it is.",
         )
-    registry.load(owner)
-    return import_module(_PORTING[to]).emulate(native)
+    return registry.load_porting(owner, target).emulate(native)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from importlib import import_module
 from itertools import product
 from types import MappingProxyType
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from frameworks.options import BACKWARDS, KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.reference.forward import run_reference
 from frameworks.reference.gradients import run_reference_gradients
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -130,7 +130,7 @@ class StoredLayer:
         read = tuple(tuple(cell.read() for cell in cells) for cells in self.cells)
         return RecurrentWeights(read).owned()
 
-    def convert(self, to: str = "pytorch") -> Any:
+    def convert(self, to: FrameworkName = "pytorch") -> Any:
         """Build a framework's own layer with these weights, as `frameworks.convert` does.
 
         Raises:
@@ -138,11 +138,11 @@ class StoredLayer:
         """
         return copying.convert(self, to)
 
-    def emulate(self, to: str = "pytorch") -> Any:
+    def emulate(self, to: FrameworkName = "pytorch") -> Any:
         """Build a layer of a framework that behaves as the stored one does, also where both are the same framework.
 
         Args:
-            to: "pytorch" or "keras", the framework that the result is written in.
+            to: "pytorch" ("torch" is the same) or "keras", the framework that the result is written in.
 
         Returns:
             For a layer from a Keras file: called as Keras's layer, returning what that returns: a layer of Keras's own for
@@ -151,8 +151,7 @@ class StoredLayer:
         Raises:
             GatewiseError: for what has no emulation.
         """
-        registry.load(to)
-        return import_module(f"frameworks.files.building.{to}").emulate(self)
+        return registry.load_builder(to).emulate(self)
 
     @property
     def framework(self) -> str:

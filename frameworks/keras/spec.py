@@ -11,7 +11,8 @@ from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
 from frameworks.cells import CELLS
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.keras.activations import ADDED, OfFamily
-from frameworks.keras.structure import Structure, cell_name
+from frameworks.keras.natives import cell_name
+from frameworks.keras.stacks import Structure
 from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
 

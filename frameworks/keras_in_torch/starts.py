@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
+from frameworks.cells import CellName
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.keras_in_torch.initialisers import Initialiser, fill
 from frameworks.keras_in_torch.layers.parameters import CellHolder
 from frameworks.layouts import PYTORCH
 from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
-from frameworks.spec import CellName
 
 Start = Mapping[str, "str | Initialiser"]
 """The initialiser of each tensor that a module may have, by the tensor's name."""

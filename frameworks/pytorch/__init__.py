@@ -2,6 +2,5 @@
 
 from frameworks.pytorch.adapter import PyTorchAdapter, adapt
 from frameworks.pytorch.building import build, build_like
-from frameworks.pytorch.structure import read_emulated
 
-__all__ = ["PyTorchAdapter", "adapt", "build", "build_like", "read_emulated"]
+__all__ = ["PyTorchAdapter", "adapt", "build", "build_like"]

@@ -21,6 +21,7 @@ from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
 from frameworks.pytorch.gradients import pull_back
 from frameworks.pytorch.structure import CELL_CLASSES, parameter_name, read_spec
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -36,7 +37,7 @@ def adapt(native: Any) -> PyTorchAdapter:
 class PyTorchAdapter:
     """A recurrent torch module behind the common interface, see `frameworks.adapter.Adapter`."""
 
-    framework = "pytorch"
+    framework: FrameworkName = "pytorch"
     options = None
     batch_size = None
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from frameworks import DirectionWeights, RecurrentSpec, RecurrentWeights, build
+from frameworks.rows import FrameworkName
 from frameworks.weights import check_weights
 
 INPUT, HIDDEN = 5, 7
@@ -124,7 +125,7 @@ def test_a_bias_too_many_is_refused(refused: Callable[..., Any]) -> None:
 @pytest.mark.backend
 @pytest.mark.parametrize("framework", ["keras", "pytorch"])
 def test_a_refused_set_of_weights_leaves_the_layer_as_it_was(
-    framework: str, refused: Callable[..., Any], snapshot: Callable[[Any], Any]
+    framework: FrameworkName, refused: Callable[..., Any], snapshot: Callable[[Any], Any]
 ) -> None:
     adapter = build(framework, SPEC, seed=1)
     before = snapshot(adapter.native)
@@ -144,7 +145,7 @@ def test_a_refused_set_of_weights_leaves_the_layer_as_it_was(
 @pytest.mark.parametrize("framework", ["keras", "pytorch"])
 @pytest.mark.parametrize("part", ["kernel", "recurrent_kernel"])
 def test_a_missing_kernel_is_refused_before_anything_is_written(
-    part: str, framework: str, refused: Callable[..., Any], snapshot: Callable[..., Any]
+    part: str, framework: FrameworkName, refused: Callable[..., Any], snapshot: Callable[..., Any]
 ) -> None:
     layer = build(framework, SPEC)
     before = snapshot(layer.native)

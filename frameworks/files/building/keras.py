@@ -8,13 +8,13 @@ import keras
 
 from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import InvalidValueError
-from frameworks.files.building.parameters import is_torch_s, torch_arrays
+from frameworks.files.building.parameters import fits_torch_module, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.naming import plain_name
 from frameworks.keras.activations import ADDED
 from frameworks.keras.adapter import adapt
 from frameworks.keras.building import untouched_random
-from frameworks.keras.structure import cells_of
+from frameworks.keras.natives import cells_of
 from frameworks.torch_in_keras.layers.onnx import OnnxRecurrent
 from frameworks.torch_in_keras.layers.porting import CELL_CLASSES, LAYER_CLASSES
 
@@ -33,7 +33,7 @@ def emulate(stored: StoredLayer) -> Any:
 
 def _build_torch(stored: StoredLayer) -> Any:
     """Build the layer that is called as torch's modules are."""
-    spec, own = stored.cells[0][0].spec, is_torch_s(stored)
+    spec, own = stored.cells[0][0].spec, fits_torch_module(stored)
     sizes: dict[str, Any] = {
         "input_size": spec.input_size,
         "hidden_size": spec.hidden_size,

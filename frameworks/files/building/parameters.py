@@ -16,7 +16,7 @@ from frameworks.files.writing.naming import fits_torch
 from frameworks.layouts import PYTORCH
 
 
-def is_torch_s(stored: StoredLayer) -> bool:
+def fits_torch_module(stored: StoredLayer) -> bool:
     """Tell a layer that torch's own module computes from one that only an ONNX node does.
 
     Raises:

@@ -10,7 +10,7 @@ from torch import nn
 
 from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import InvalidValueError
-from frameworks.files.building.parameters import is_torch_s, torch_arrays
+from frameworks.files.building.parameters import fits_torch_module, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.keras_in_torch.layers import KerasBidirectional, KerasRNN, adapt
 from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell
@@ -27,7 +27,7 @@ def emulate(stored: StoredLayer) -> nn.Module:
     with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
         if stored.origin == "keras" and stored.options is not None:
             return _build(stored).eval()
-        return (_build_own(stored) if is_torch_s(stored) else _build_onnx(stored)).eval()
+        return (_build_own(stored) if fits_torch_module(stored) else _build_onnx(stored)).eval()
 
 
 def _build_own(stored: StoredLayer) -> nn.Module:

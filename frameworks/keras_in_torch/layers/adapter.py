@@ -24,6 +24,7 @@ from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
 from frameworks.pytorch.adapter import device_notes, read_parameters, write_parameters
 from frameworks.pytorch.gradients import pull_back
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -38,7 +39,7 @@ def adapt(native: Any) -> EmulatedKerasAdapter:
 class EmulatedKerasAdapter:
     """A Keras layer written in torch, behind the common interface, see `frameworks.adapter.Adapter`."""
 
-    framework = "pytorch"
+    framework: FrameworkName = "pytorch"
     dropout = 0.0
 
     def __init__(self, native: Any) -> None:

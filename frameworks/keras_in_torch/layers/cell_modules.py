@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from frameworks.cells import CellName
 from frameworks.errors import InvalidValueError
 from frameworks.keras_in_torch.initialisers import check_initialiser
 from frameworks.keras_in_torch.layers.activations import Activation, name_activation
@@ -15,7 +16,6 @@ from frameworks.keras_in_torch.layers.cells import Cell, Tensor
 from frameworks.keras_in_torch.layers.dropout import NO_MASKS, DropoutMasks, draw_masks
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot, Start
 from frameworks.keras_in_torch.layers.steps import make_step, project
-from frameworks.spec import CellName
 
 
 class KerasCell(CellHolder):

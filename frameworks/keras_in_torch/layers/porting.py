@@ -14,8 +14,8 @@ from torch import nn
 from frameworks.cells import CELLS, cells_by_name
 from frameworks.copying import fill
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+from frameworks.keras.natives import cell_name, cells_of, library_of, require_own_call
 from frameworks.keras.spec import name_or_function, wrappers_of
-from frameworks.keras.structure import cell_name, cells_of, library_of, require_own_call
 from frameworks.keras.tensors import map_nested, to_numpy, view
 from frameworks.keras_in_torch.layers.arguments import CELL_ARGUMENTS, PENALTIES
 from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell

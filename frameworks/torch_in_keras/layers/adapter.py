@@ -21,6 +21,7 @@ from frameworks.keras.tensors import overwritten, to_numpy, view
 from frameworks.layouts import PYTORCH
 from frameworks.options import BACKWARDS
 from frameworks.output import RecurrentOutput
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName
 from frameworks.torch_in_keras.layers.cells import TorchCell
 from frameworks.torch_in_keras.layers.module import TorchModule
@@ -37,7 +38,7 @@ def adapt(native: Any) -> EmulatedAdapter:
 class EmulatedAdapter:
     """A torch module written in Keras, behind the common interface, see `frameworks.adapter.Adapter`."""
 
-    framework = "keras"
+    framework: FrameworkName = "keras"
     batch_size = None
 
     def __init__(self, native: TorchModule) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from frameworks.cells import CellName
 from frameworks.keras.spec import require_stored_dtype
 from frameworks.layouts import PYTORCH
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 from frameworks.torch_in_keras.layers.arguments import check_options
 from frameworks.torch_in_keras.layers.recurrence import Direction
 

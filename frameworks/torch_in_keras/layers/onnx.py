@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
+from frameworks.cells import CellName
 from frameworks.errors import InvalidValueError
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 from frameworks.torch_in_keras.layers.module import TorchModule
 from frameworks.torch_in_keras.layers.recurrent_layers import TorchRecurrent
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from frameworks.cells import CellName
@@ -40,7 +41,8 @@ def emulate(module: Any) -> TorchModule:
     Raises:
         GatewiseError: for another module, half precision, parametrised or shared weights, or an overridden forward.
     """
-    spec, _ = load("pytorch").read_emulated(module)
+    load("pytorch")
+    spec, _ = import_module("frameworks.pytorch.structure").read_emulated(module)
     kind: Any = (LAYER_CLASSES if hasattr(module, "num_layers") else CELL_CLASSES)[spec.cell]
     arguments = {name: getattr(module, name) for name in _ARGUMENTS if hasattr(module, name)}
     with untouched_random():

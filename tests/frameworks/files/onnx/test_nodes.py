@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from frameworks.files import Checkpoint, open_checkpoint
+from frameworks.rows import FrameworkName
 
 SIZE, H = 3, 4
 GATES = {"LSTM": "iofc", "GRU": "zrh", "RNN": "i"}
@@ -119,7 +120,9 @@ def test_a_node_computes_what_the_manual_says(tmp_path: Path, kind: str, ways: i
 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_otherwise(tmp_path: Path, to: str) -> None:
+def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_otherwise(
+    tmp_path: Path, to: FrameworkName
+) -> None:
     import torch
 
     arrays, x = weights("LSTM", 2), np.random.default_rng(1).normal(size=(5, 2, SIZE)).astype("float32")
