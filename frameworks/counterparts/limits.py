@@ -36,7 +36,7 @@ class Limit:
 
 _ALL: tuple[CellName, ...] = tuple(cell.name for cell in CELLS.values())
 _NONLINEAR = tuple(cell for cell in _ALL if CELLS[cell].takes_nonlinearity)
-_TANH = tuple(cell for cell in _ALL if not CELLS[cell].takes_nonlinearity)
+_TANH = tuple(cell for cell in _ALL if CELLS[cell].torch_activations == ("tanh",))
 _EMULATE = "Use frameworks.emulate, which computes it in torch"
 _INSTEAD = {"pytorch": "Use frameworks.emulate, which does the same, or ", "keras": ""}
 _MODULE = "copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
