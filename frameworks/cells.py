@@ -31,7 +31,7 @@ class Cell:
     states: tuple[str, ...] = ("h",)
     options: tuple[str, ...] = ("activation", "recurrent_activation")
     biases_act_apart: bool = False
-    torch_activations: tuple[str, ...] = ("tanh",)
+    torch_activations: tuple[str, ...] = ()
     projects: bool = False
 
     @property
@@ -70,6 +70,7 @@ CELLS: Mapping[str, Cell] = MappingProxyType(
                 names={"keras": "LSTM", "pytorch": "LSTM", "onnx": "LSTM"},
                 gates=("input", "forget", "candidate", "output"),
                 states=("h", "c"),
+                torch_activations=("tanh",),
                 projects=True,
             ),
             Cell(
@@ -78,6 +79,7 @@ CELLS: Mapping[str, Cell] = MappingProxyType(
                 gates=("update", "reset", "candidate"),
                 options=("activation", "recurrent_activation", "reset_after"),
                 biases_act_apart=True,
+                torch_activations=("tanh",),
             ),
         )
     }

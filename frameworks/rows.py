@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from frameworks.activations import ACTIVATIONS
-from frameworks.cells import CELLS, CellName, cells_with
+from frameworks.cells import CELLS, CellName, cells_by_name, cells_with
 from frameworks.errors import InvalidValueError
 from frameworks.layouts import KERAS, PYTORCH, Layout
 from frameworks.spec import RecurrentSpec
@@ -157,7 +157,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         title="Keras",
         layers=Layers("frameworks.keras", ("keras", "tf_keras"), has_flags=True),
         layout=KERAS,
-        cells=MappingProxyType({cell.name: cell.names["keras"] for cell in CELLS.values()}),
+        cells=MappingProxyType({cell: name for name, cell in cells_by_name("keras").items()}),
         extra="tensorflow",
         holds=_SIZES | {"reset_after", BETWEEN_LAYERS},
         limits=(
@@ -181,7 +181,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         title="PyTorch",
         layers=Layers("frameworks.pytorch", ("torch",)),
         layout=PYTORCH,
-        cells=MappingProxyType({cell.name: f"nn.{cell.names['pytorch']}" for cell in CELLS.values()}),
+        cells=MappingProxyType({cell: f"nn.{name}" for name, cell in cells_by_name("pytorch").items()}),
         extra="torch",
         holds=_SIZES | {BETWEEN_LAYERS},
         limits=(
@@ -189,7 +189,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Limit(
                 "pytorch",
                 "activation",
-                tuple(name for name in _ALL if name not in _CHOOSING),
+                tuple(cell.name for cell in CELLS.values() if cell.torch_activations == ("tanh",)),
                 ("tanh",),
                 "torch's cell has no argument for it and computes tanh",
                 _EMULATE,

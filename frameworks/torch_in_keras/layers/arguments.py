@@ -25,7 +25,7 @@ def check_options(module: Any) -> None:
     """
     name = type(module).__name__
     known = CELLS[module.cell].torch_activations
-    if module.nonlinearity not in known:
+    if "nonlinearity" in module.arguments and module.nonlinearity not in known:
         raise InvalidValueError.because(
             f"nonlinearity of {name}",
             must=f"be {' or '.join(map(repr, known))}",

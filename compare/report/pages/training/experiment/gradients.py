@@ -63,7 +63,7 @@ def make_cases() -> tuple[Case, ...]:
             Case(f"{cell}, {dtype}, two layers", replace(plain, num_layers=2)),
             Case(f"{cell}, {dtype}, masked", plain, masked=True),
         ]
-        if cell == "gru":
+        if "reset_after" in plain.record.options:
             cases.append(Case(f"{cell}, {dtype}, reset_after=False, emulated", replace(plain, reset_after=False)))
     return tuple(cases)
 
