@@ -81,9 +81,9 @@ def call_keras(layer: Any, call: Call, *, gradients: bool = True) -> Outcome:
 
     if not gradients:
         return Outcome(map_nested(ops.convert_to_numpy, run()))
-    returned, pulled = _differentiate(run, read)
+    returned, derivatives = _differentiate(run, read)
     arrays = [
-        np.zeros(each.shape) if one is None else ops.convert_to_numpy(one) for one, each in zip(pulled, read, strict=True)
+        np.zeros(each.shape) if one is None else ops.convert_to_numpy(one) for one, each in zip(derivatives, read, strict=True)
     ]
     return Outcome(map_nested(ops.convert_to_numpy, returned), tuple(arrays))
 
