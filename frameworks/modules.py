@@ -24,7 +24,7 @@ class FlaggedModule(LayerModule, Protocol):
     """A module over layers whose call does what Keras's flags say."""
 
     def describe(self, native: Any) -> tuple[Stack, KerasOptions]:
-        """Tell what a layer returns and of which sizes, built or not."""
+        """Return the sizes and the options of a layer, built or not."""
 
     def parts(self, native: Any) -> Iterable[Part]:
         """Yield the parts that one spec each describes, see `frameworks.registry.parts_of`."""

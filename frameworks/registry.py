@@ -22,7 +22,7 @@ from frameworks.spec import RecurrentSpec, Stack
 
 
 def adapt(native: Any) -> Adapter:
-    """Give one interface to a user's own layer; nothing of the layer is changed, and an adapter passes as it is.
+    """Put the one interface over a user's own layer, which stays as it is; an adapter is returned as it is.
 
     Args:
         native: Keras's or tf_keras's SimpleRNN, LSTM or GRU; Bidirectional of them; RNN over built-in cells; a built-in cell;
@@ -75,7 +75,7 @@ def has_flags(native: Any) -> bool:
 
 
 def describe(keras_layer: Any) -> tuple[Stack, KerasOptions]:
-    """Tell what a Keras layer returns and of which sizes, without needing it built.
+    """Return the sizes and the options of a Keras layer, which need not be built.
 
     Raises:
         GatewiseError: for anything but a recurrent layer of Keras.
@@ -93,7 +93,7 @@ def parts_of(native: Any) -> tuple[Part, ...]:
     """Take a layer apart into pieces that one spec each describes, in the order in which Keras keeps them.
 
     Returns:
-        The direction, the cell, each "" where there is but one, and the layer or cell that `adapt` takes.
+        Of each piece the direction and the cell, "" where there is only one, and the layer or cell that `adapt` takes.
     """
     native = _native(native)
     return tuple(_flagged(native).parts(native)) if has_flags(native) else (("", "", native),)

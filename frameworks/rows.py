@@ -44,7 +44,16 @@ _CALLS: tuple[tuple[str, object, str, str], ...] = (
 
 @dataclass(frozen=True)
 class Limit:
-    """One field of which a framework's own layers hold some values only."""
+    """One field that a framework's own layers hold with some values only.
+
+    Args:
+        to: the name of the framework.
+        field: of a spec or of the options of a call.
+        cells: whose layers are limited.
+        held: the values that they hold.
+        why: the reason, for the message of a refusal.
+        remedy: what to do instead.
+    """
 
     to: str
     field: str
@@ -85,8 +94,8 @@ class Framework:
         layout: how it stores weights.
         cells: what it calls its own layer of each cell; a cell that is not here is refused.
         extra: what to install, an extra of gatewise.
-        holds: the fields of a spec and of a call of which its layers hold every value, and `BETWEEN_LAYERS`.
-        limits: the fields of a spec of which they hold some values besides the default.
+        holds: the fields of a spec and of a call that its layers hold with any value, and `BETWEEN_LAYERS` if they do that.
+        limits: the fields of a spec that they hold with some values.
         emulations: the layers that are written in it, by the name of the framework that they behave as; their module has a
             submodule `porting`, which keeps `frameworks.modules.PortingModule`.
         builder: the module that builds layers of files in it, see `frameworks.modules.BuilderModule`; empty if there is none.

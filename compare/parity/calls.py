@@ -146,7 +146,7 @@ def _reads_backwards(sides: tuple[Adapter, Adapter]) -> bool:
 
 
 def _extent(sides: tuple[Adapter, Adapter], initial_state: Any, mask: Any) -> tuple[int, int]:
-    """Give the batch and time sizes of inputs to draw, from whichever argument says them."""
+    """Return the batch and time sizes of inputs to draw, from whichever argument says them."""
     drawn = draw_calls(sides)[0].inputs
     batch, time = drawn.shape[:2]
     if initial_state is not None:

@@ -82,7 +82,7 @@ def _place(axes: tuple[str, ...], difference: Difference, side: Adapter) -> Wher
 
 
 def _counts(axes: tuple[str, ...], call: Call, side: Adapter, other: Adapter) -> Array | None:
-    """Give where the returned array is compared under a mask: all of it where both sides show masked steps alike."""
+    """Return where the returned array is compared under a mask, or None for all of it."""
     mask = call.read_mask
     if mask is None or side.options is None:
         return None

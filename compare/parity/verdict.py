@@ -165,7 +165,7 @@ class ParityResult:
         return self.passed
 
     def __str__(self) -> str:
-        """Give the verdict, the cause or the worst difference, the notes, and the table of what was compared."""
+        """Show the verdict, the cause or the worst difference, the notes, and the table of what was compared."""
         lines = [f"parity {self.verdict}: {len(self.comparisons)} comparisons at tolerance {self.tolerance:g}"]
         lines += [f"failed: {difference}" for difference in self.differences]
         if self.passed:
@@ -193,7 +193,7 @@ class ParityResult:
         return "\n".join([*lines, "", table])
 
     def _shown(self) -> Iterable[Comparison]:
-        """Give the rows of the table: of the gradients of one kind of array, over all layers and calls, the worst."""
+        """Return the rows of the table: of the gradients of one kind of array, over all layers and calls, the worst."""
         rows: dict[object, Comparison] = {}
         for index, each in enumerate(self.comparisons):
             row = (each.array, each.against) if each.kind == "gradient" else index

@@ -15,14 +15,14 @@ _CELL_CLASSES = cells_by_name("keras", "Cell")
 
 
 def library_of(native: Any) -> ModuleType:
-    """Give the keras or tf_keras that a layer, or the first of a list of layers, belongs to."""
+    """Return the library, keras or tf_keras, of a layer or of the first of a list of layers."""
     first = native[0] if isinstance(native, (list, tuple)) else native
     roots = {base.__module__.partition(".")[0] for base in type(first).__mro__}
     return sys.modules["tf_keras"] if "tf_keras" in roots else import_module("keras")
 
 
 def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
-    """Give the cells that a layer runs in turn, and whether they are stacked in a list, be it of one.
+    """Return the cells that a layer runs in turn, and whether they were passed as a list, even of length one.
 
     Raises:
         GatewiseError: for a custom cell, a layer that overrides the built-in's call, or one that is not batch-major.

@@ -112,7 +112,7 @@ def _require_stackable(index: int, structure: Structure, structures: Sequence[St
 
 
 def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
-    """Give the one rate of the Dropout layers, which must stand between all recurrent layers or nowhere."""
+    """Return the one rate of the Dropout layers, which must stand between all recurrent layers or nowhere."""
     kinds = [isinstance(part, library.layers.Dropout) for part in parts]
     if not any(kinds):
         return 0.0

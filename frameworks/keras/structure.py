@@ -15,7 +15,7 @@ from frameworks.spec import Stack
 
 
 def describe(native: Any) -> tuple[Stack, KerasOptions]:
-    """Tell what a layer returns, built or not."""
+    """Return the sizes and the options of a layer, built or not."""
     structure = take_apart(native)
     return structure.stack, structure.options
 

@@ -15,7 +15,7 @@ import pytest
 from compare import check_parity
 from frameworks import KerasOptions, RecurrentSpec, adapt, build, convert, copy_weights, emulate, rows
 from frameworks.counterparts import find_limits, require_counterpart
-from frameworks.errors import MissingFrameworkError
+from frameworks.errors import MissingFrameworkError, NoCounterpartError
 from frameworks.files import open_checkpoint, save_checkpoint
 from frameworks.rows import BETWEEN_LAYERS
 
@@ -195,3 +195,14 @@ def test_without_its_row_nothing_knows_it(toy: Any, monkeypatch: pytest.MonkeyPa
         adapt(toy.ToyLSTM(INPUT, HIDDEN))
     with refused("'keras' or 'pytorch'", "'toy'"):
         convert(OTHERS["pytorch"](), to=TOY)
+
+
+@pytest.mark.backend
+def test_the_remedy_for_a_call_that_is_not_held_works(toy: Any, randomise: Callable[..., Any]) -> None:
+    layer = randomise(_keras(go_backwards=True, return_sequences=True))
+    with pytest.raises(NoCounterpartError, match="copy_weights"):
+        convert(layer, to=TOY)
+    target = toy.ToyLSTM(INPUT, HIDDEN)
+    copy_weights(layer, target)
+    assert check_parity(layer, target)
+    assert not check_parity(randomise(_keras(return_sequences=True), seed=1), target)

@@ -73,10 +73,10 @@ class ToyAdapter:
     def set_weights(self, weights: RecurrentWeights) -> None:
         copying.set_weights(self, weights)
 
-    def read(self, layer: int, direction: int) -> DirectionWeights:
+    def read(self, layer: int, direction: int) -> DirectionWeights:  # noqa: ARG002  the Protocol's
         return TABLE.read(self.native.arrays, self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:  # noqa: ARG002  the Protocol's
         copying.fill(self.native.arrays, TABLE, self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
@@ -89,9 +89,7 @@ class ToyAdapter:
             outputs.append(np.where(counts, new_h, np.zeros_like(new_h)))
         return RecurrentOutput(np.stack(outputs, axis=1), h[None], c[None])
 
-    def gradients(
-        self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
-    ) -> RecurrentGradients:
+    def gradients(self, *_: Any) -> RecurrentGradients:
         raise InvalidValueError.because("a ToyLSTM", must="be trained", but="is not", remedy="Compare results alone.")
 
 
