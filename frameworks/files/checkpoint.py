@@ -12,7 +12,7 @@ from typing import Any
 
 from frameworks.errors import InvalidValueError, printable
 from frameworks.files.formats import find_format
-from frameworks.files.given_options import Answers, Options
+from frameworks.files.given_options import GivenOptions, Options
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5_process import started_for
@@ -99,22 +99,17 @@ def open_checkpoint(
         GatewiseError: for a file of no known format, a damaged one, or options that its weights contradict.
         MissingFrameworkError: where h5py is needed and not installed.
     """
-    answers = Answers(options)
+    given = GivenOptions(options)
     with started_for(Path(path)):
         source = open_source(Path(path))
-        found = find_format(source)
-        described = None if architecture is None else _architecture(architecture)
-        layers = found.read(source, described, answers)
-    _require_recurrent(layers, source.name, found.name)
-    answers.require_met(layer.name for layer in layers if isinstance(layer, StoredLayer))
-    for layer in layers:
-        if isinstance(layer, StoredLayer):
-            kinds = {cell.spec.cell for row in layer.cells for cell in row}
-            answers.require_had(layer.name, kinds, of_keras=layer.origin == "keras")
+        file_format = find_format(source)
+        layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
+    _require_recurrent(layers, source.name, file_format.name)
+    given.check(layer for layer in layers if isinstance(layer, StoredLayer))
     warning = _shard_warning(source.name)
     if warning:
         layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]
-    return Checkpoint(Path(path), found.name, layers)
+    return Checkpoint(Path(path), file_format.name, layers)
 
 
 def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: str) -> None:

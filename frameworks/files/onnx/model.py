@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.onnx.graph import Graph, Node, read_graph
 from frameworks.files.onnx.recurrent import INPUTS, KINDS, read_node
 from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
@@ -23,19 +22,12 @@ _WRITTEN_OUT = dict.fromkeys(
 )
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a file begins as models do: with the version of the format, then a name, a version or the graph."""
-    head = source.head(3)
-    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001
+def read(source: Source, given: GivenOptions) -> list[Layer]:
     """Read a model.
 
     Args:
         source: the file.
-        architecture: Keras has one, ONNX none.
-        answers: what the user says of the layers.
+        given: the user's options.
 
     Raises:
         GatewiseError: for a damaged file.
@@ -45,13 +37,13 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     used: set[StoredArray] = set()
     for node in graph.nodes:
         if _is_recurrent(node):
-            layer, parts = _read(node, graph, answers)
+            layer, parts = _read(node, graph)
             layers.append(layer)
             used |= parts
         elif node.kind in _WRITTEN_OUT:
             layers.append(OtherLayer(node.name, node.kind, known=False, warnings=(_WRITTEN_OUT[node.kind],)))
     beside = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
-    return [*layers, *_beside(graph, beside, answers)]
+    return [*layers, *_beside(graph, beside, given)]
 
 
 def _is_weight(array: StoredArray) -> bool:
@@ -64,19 +56,19 @@ def _is_recurrent(node: Node) -> bool:
     return any(kind in node.kind for kind in KINDS)
 
 
-def _read(node: Node, graph: Graph, answers: Answers) -> tuple[Layer, set[StoredArray]]:
+def _read(node: Node, graph: Graph) -> tuple[Layer, set[StoredArray]]:
     """Read a recurrent node, and give the arrays that are its weights."""
     try:
-        return read_node(node, graph, answers)
+        return read_node(node, graph)
     except NotUnderstoodError as why:
         arrays = node.scope.arrays
         own = {name: arrays[each] for name, each in zip(INPUTS, node.inputs, strict=False) if each in arrays}
         return OtherLayer(node.name, node.kind, own, warnings=(why.warning,)), set(own.values())
 
 
-def _beside(graph: Graph, arrays: dict[str, StoredArray], answers: Answers) -> Iterator[Layer]:
+def _beside(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -> Iterator[Layer]:
     """Give what else is stored; of what the graph does with it, the names and shapes tell nothing for certain."""
-    for layer in read_modules(arrays, answers):
+    for layer in read_modules(arrays, given):
         if isinstance(layer, OtherLayer):
             yield replace(layer, known=False)
         else:

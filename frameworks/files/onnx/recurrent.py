@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.files.given_options import Answers
 from frameworks.files.onnx.activations import read_activations
 from frameworks.files.onnx.folding import NotConstantError, fold, is_zero
 from frameworks.files.onnx.graph import Graph, Node
 from frameworks.files.other_layers import NotUnderstoodError
 from frameworks.files.stored import StoredCell, StoredLayer
-from frameworks.files.torch.recurrent import require_options
 from frameworks.files.untrusted.derived_arrays import derived, first_axis, halves_of, in_single, reshaped
 from frameworks.files.untrusted.source import Array, StoredArray
 from frameworks.layouts import ONNX
@@ -29,7 +27,7 @@ _DIRECTIONS: Mapping[Any, int] = {"forward": 1, "reverse": 1, "bidirectional": 2
 _UNHELD: Mapping[str, str] = {"clip": "it clips what goes into its activations", "input_forget": "it couples two gates"}
 
 
-def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, set[StoredArray]]:
+def read_node(node: Node, graph: Graph) -> tuple[StoredLayer, set[StoredArray]]:
     """Read a node, and give the arrays of the file that its weights are made of.
 
     Raises:
@@ -46,7 +44,6 @@ def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, 
     used |= {node.scope.arrays[name] for name in node.inputs[5:] if name in node.scope.arrays and is_zero(name, node.scope)}
     spec = _spec(node, cell, arrays)
     specs = [replace(spec, **chosen) for chosen in read_activations(node, cell, _ways(node))]
-    require_options(answers, node.name, ())
     columns = tuple(StoredCell(one, ONNX, MappingProxyType(_cell(arrays, one, way))) for way, one in enumerate(specs))
     layer = StoredLayer(
         name=node.name,

@@ -13,33 +13,25 @@ from typing import Any, Literal
 import numpy as np
 
 from frameworks.errors import InvalidValueError
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.objects import Pickled, Storage, Tensor, elements_of, unpickle
+from frameworks.files.torch.state_dict import MAX_PICKLE, named_arrays, read_named
 from frameworks.files.torch.tree import Named, find_tensors
-from frameworks.files.torch.zip import MAX_PICKLE, named_arrays, read_named
 from frameworks.files.untrusted.derived_arrays import check_shape
 from frameworks.files.untrusted.source import Source, StoredArray, damaged
 
-_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _VERSION = 1001
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a file begins with a pickle of the magic number, whichever protocol it is in."""
-    head = source.head(24)
-    return head[:1] == b"\x80" and _MAGIC in head
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
-    """Read a file of torch's, see `torch_zip.read`."""
-    return read_named(*_find(source), source.name, answers)
+def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
+    """Read a file; see `frameworks.files.formats.Reader`."""
+    return read_named(*_find(source), source.name, given)
 
 
 def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-    """Give the arrays of a file, see `torch_zip.read_arrays`."""
+    """Return the arrays of a file; see `frameworks.files.formats.StateDictReader`."""
     return named_arrays(*_find(source), source.name)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.files.given_options import Answers
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.other_layers import read_other
@@ -24,13 +24,13 @@ _RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
 
 
 def read_modules(
-    arrays: Mapping[str, StoredArray], answers: Answers, said: Mapping[str, Mapping[str, Any]] | None = None
+    arrays: Mapping[str, StoredArray], given: GivenOptions, said: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[StoredLayer | OtherLayer]:
     """Give the modules that named arrays make, in their order.
 
     Args:
         arrays: by the names that a state dict has for them.
-        answers: what the user says of the layers.
+        given: the user's options.
         said: what the file says of modules beside their arrays, by the name of the module.
     """
     groups = _group(arrays)
@@ -46,7 +46,7 @@ def read_modules(
         further = (*group.others, *within.get(owner, ()))
         module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, attributes, further)
         try:
-            yield read_recurrent(module, answers)
+            yield read_recurrent(module, given)
         except NotUnderstoodError as why:
             yield OtherLayer(module.name, "", MappingProxyType(group.arrays), warnings=(why.warning,))
         else:

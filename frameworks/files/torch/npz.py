@@ -11,8 +11,7 @@ from typing import Any
 
 from numpy.lib import format as npy
 
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.modules import read_modules
@@ -27,19 +26,12 @@ _HEAD = 1 << 14
 _READERS: dict[tuple[int, int], Callable[..., Any]] = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a zip archive holds arrays and nothing else."""
-    names = list(Archive(source))
-    return bool(names) and all(name.endswith(_ENDING) for name in names)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     """Read an archive.
 
     Args:
         source: the file.
-        architecture: Keras has one, these files none.
-        answers: what the user says of the layers.
+        given: the user's options.
 
     Raises:
         GatewiseError: for a damaged file.
@@ -55,8 +47,8 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
             warning = f"it is not read: an array of {found}, which no weights are and which is not unpickled."
             unread.append(OtherLayer(name.removesuffix(_ENDING), warnings=(warning,)))
     if DESCRIPTION in arrays:
-        return [*read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, answers), *unread]
-    return [*read_modules(arrays, answers), *unread]
+        return [*read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, given), *unread]
+    return [*read_modules(arrays, given), *unread]
 
 
 def _array(archive: Archive, name: str, called: str) -> StoredArray | str:

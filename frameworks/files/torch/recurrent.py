@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.errors import InvalidValueError
-from frameworks.files.given_options import Answers, check_arguments
+from frameworks.files.given_options import GivenOptions, check_arguments
 from frameworks.files.other_layers import NotUnderstoodError
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.derived_arrays import halves_of, in_single
@@ -46,12 +45,12 @@ class Module:
     beside: tuple[str, ...] = ()
 
 
-def read_recurrent(module: Module, answers: Answers) -> StoredLayer:
+def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
     """Read a module.
 
     Raises:
         NotUnderstoodError: for arrays that are none of torch's modules'.
-        GatewiseError: for answers that contradict it.
+        GatewiseError: for options that contradict it.
     """
     if module.parametrised:
         raise NotUnderstoodError(
@@ -65,7 +64,7 @@ def read_recurrent(module: Module, answers: Answers) -> StoredLayer:
         lacking = ", ".join(_place(*place) for place in due if place not in module.cells)
         raise NotUnderstoodError(f"it has {', '.join(_place(*place) for place in places)[:100]} and lacks {lacking[:100]}")
     spec, proj_size = _sizes(module, len(places) // directions, directions)
-    spec, arguments, assumed = _arguments(module, spec, answers)
+    spec, arguments, assumed = _arguments(module, spec, given)
     if proj_size:
         arguments["proj_size"] = proj_size
     cells = [_cell(module, spec, place, proj_size) for place in places]
@@ -119,7 +118,9 @@ def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size
     return StoredCell(replace(spec, input_size=reads, num_layers=1, bidirectional=False), PYTORCH, MappingProxyType(arrays))
 
 
-def _arguments(module: Module, spec: RecurrentSpec, answers: Answers) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
+def _arguments(
+    module: Module, spec: RecurrentSpec, given: GivenOptions
+) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
     """Give the arguments that the sizes do not show, and those of them that nobody said; the nonlinearity is the spec's."""
     defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.cell == "rnn" else {}
     if spec.num_layers > 1:
@@ -129,28 +130,11 @@ def _arguments(module: Module, spec: RecurrentSpec, answers: Answers) -> tuple[R
     said = {name: value for name, value in module.said.items() if name in defaults}
     if module.said.get("mode") in _NONLINEARITIES and spec.cell == "rnn":
         said["nonlinearity"] = _NONLINEARITIES[module.said["mode"]]
-    require_options(answers, module.name, tuple(defaults))
-    given = {**said, **{name: value for name, value in answers.of(module.name).items() if name in defaults}}
-    found = {**defaults, **given}
+    known = {**said, **{name: value for name, value in given.of(module.name).items() if name in defaults}}
+    found = {**defaults, **known}
     check_arguments(module.name, found)
-    assumed = {name: value for name, value in defaults.items() if name not in given}
+    assumed = {name: value for name, value in defaults.items() if name not in known}
     return replace(spec, activation=found.pop("nonlinearity", "tanh")), found, assumed
-
-
-def require_options(answers: Answers, layer: str, known: tuple[str, ...]) -> None:
-    """Refuse what the user says of one layer by its name and that it does not have.
-
-    Raises:
-        GatewiseError: for such an option.
-    """
-    for name in answers.alone(layer):
-        if name not in known:
-            raise InvalidValueError.because(
-                f"the option {name} of {layer or repr(layer)}",
-                must=f"be one of {', '.join(known)}" if known else "be left out",
-                but="is none that such a layer has",
-                remedy="Sizes are read from the weights.",
-            )
 
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.modules import read_modules
@@ -30,19 +29,12 @@ _DTYPES: Mapping[str, str] = {
 _METADATA = "__metadata__"
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a file begins with a size that it has, and a header."""
-    head = source.head(9)
-    return len(head) == 9 and head[8:] == b"{" and 0 < int.from_bytes(head[:8], "little") <= max(source.size - 8, MAX_BYTES)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     """Read a file.
 
     Args:
         source: the file.
-        architecture: Keras has one, these files none.
-        answers: what the user says of the layers.
+        given: the user's options.
 
     Raises:
         GatewiseError: for a damaged file.
@@ -50,8 +42,8 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     metadata, arrays, unread = _read(source)
     description = metadata.get(DESCRIPTION) if isinstance(metadata, Mapping) else None
     if isinstance(description, str):
-        return [*read_described(description, arrays, source.name, answers), *unread]
-    return [*read_modules(arrays, answers), *unread]
+        return [*read_described(description, arrays, source.name, given), *unread]
+    return [*read_modules(arrays, given), *unread]
 
 
 def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:

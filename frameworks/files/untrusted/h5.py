@@ -16,8 +16,6 @@ from frameworks.files.untrusted.derived_arrays import widened
 from frameworks.files.untrusted.h5_worker import BFLOAT16
 from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source
 
-MAGIC = b"\x89HDF\r\n\x1a\n"
-
 _RATIO = 1040
 """Bytes that one compressed byte can stand for at most: deflate reaches 1032."""
 

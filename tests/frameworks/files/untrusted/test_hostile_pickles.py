@@ -169,5 +169,5 @@ def test_a_bomb_is_not_inflated(tmp_path: Path, refused: Any) -> None:
 
 def test_a_pickle_that_is_not_torch_s_is_called_one(tmp_path: Path, refused: Any) -> None:
     (tmp_path / "odd.pt").write_bytes(pickle.dumps({"a": np.ones(3)}))
-    with refused("odd.pt", "a pickle", "not torch's"):
+    with refused("odd.pt", "a pickle", "torch did not write"):
         open_checkpoint(tmp_path / "odd.pt")
