@@ -31,7 +31,11 @@ def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
         GatewiseError: for an optimizer, schedule or setting without a counterpart, and for what does not pair up, by name.
 
     Example:
+        >>> import keras, torch
+        >>> module = torch.nn.LSTM(3, 4)
         >>> optimizer = optimizer_like(keras.optimizers.Adam(1e-3), module.parameters())
+        >>> round(optimizer.param_groups[0]["lr"], 6)
+        0.001
     """
     packages = {base.__module__.partition(".")[0] for base in type(optimizer).__mro__}
     if packages.isdisjoint({"keras", "tf_keras", "torch"}):

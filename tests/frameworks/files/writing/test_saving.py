@@ -192,7 +192,7 @@ def test_what_torch_nn_does_not_compute_lies_where_no_module_of_torch_nn_finds_i
     relu = {name.removeprefix("zz."): tensor for name, tensor in state.items() if name.startswith("zz.")}
     with pytest.raises(RuntimeError, match="Missing key"):
         nn.LSTM(5, 4).load_state_dict(relu)
-    assert "relu" in written["zz"].beware[0]
+    assert "relu" in written["zz"].caveats[0]
     assert written["lstm_all"].becomes == "nn.LSTM(5, 4)"
 
 
@@ -443,8 +443,8 @@ def test_an_axis_that_no_array_has_is_not_built(axis: int, said: str, small: Che
     tracemalloc.stop()
     assert peak < 50_000_000
     if said:
-        assert "Keras builds no such layer" in written.beware[0]
-        assert said in written.beware[0]
+        assert "Keras builds no such layer" in written.caveats[0]
+        assert said in written.caveats[0]
     else:
         assert written.becomes == "LayerNormalization"
 

@@ -161,7 +161,7 @@ def test_what_has_no_emulation_is_refused_by_name(name: str, refused: Any) -> No
 
 
 @pytest.mark.backend
-def test_a_callable_activation_is_taken_where_it_is_torch_s(refused: Any) -> None:
+def test_a_callable_activation_is_taken_where_it_fits_torch_module(refused: Any) -> None:
     keras = import_module("keras")
     layer = called(keras.layers.LSTM(UNITS, activation=lambda x: keras.ops.tanh(x) * 2, return_sequences=True))
     if keras.backend.backend() == "torch":
