@@ -1,4 +1,4 @@
-"""ONNX models: the nodes LSTM, GRU and RNN with the weights that the file stores, and its other arrays by name.
+"""ONNX models: the nodes LSTM, GRU and RNN with their weights, and the other arrays by name.
 
 Source: https://onnx.ai/onnx/operators/onnx__{LSTM,GRU,RNN}.html.
 """
@@ -18,7 +18,7 @@ from frameworks.files.untrusted.source import Source, StoredArray
 
 Layer = StoredLayer | OtherLayer
 _WRITTEN_OUT = dict.fromkeys(
-    ("Loop", "Scan"), "it repeats plain operators; a recurrent layer that is written out so is not recognised as one."
+    ("Loop", "Scan"), "it repeats plain operators; a recurrent layer that is written in this way is not recognised."
 )
 
 
@@ -47,17 +47,17 @@ def read(source: Source, given: GivenOptions) -> list[Layer]:
 
 
 def _is_weight(array: StoredArray) -> bool:
-    """Tell an array of weights from the numbers that a graph reckons with."""
+    """Return whether an array may hold weights, rather than numbers for the graph's own computations."""
     return len(array.shape) > 1 or (len(array.shape) == 1 and array.dtype.kind == "f")
 
 
 def _is_recurrent(node: Node) -> bool:
-    """Tell a recurrent operator: ONNX's own, or one that others named after them."""
+    """Return whether an operator is recurrent: one of ONNX's, or one that is named after them."""
     return any(kind in node.kind for kind in KINDS)
 
 
 def _read(node: Node, graph: Graph) -> tuple[Layer, set[StoredArray]]:
-    """Read a recurrent node, and give the arrays that are its weights."""
+    """Read a recurrent node; return its layer and the arrays that hold its weights."""
     try:
         return read_node(node, graph)
     except NotUnderstoodError as why:
@@ -67,12 +67,12 @@ def _read(node: Node, graph: Graph) -> tuple[Layer, set[StoredArray]]:
 
 
 def _beside(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -> Iterator[Layer]:
-    """Give what else is stored; of what the graph does with it, the names and shapes tell nothing for certain."""
+    """Yield the other arrays as layers. Their names and shapes do not say for certain what the graph does with them."""
     for layer in read_modules(arrays, given):
         if isinstance(layer, OtherLayer):
             yield replace(layer, known=False)
         else:
-            how = "the graph runs it by operators of its own, and may do otherwise than torch's module of these names."
+            how = "the graph runs it by operators of its own, which may differ from torch's module of these names."
             yield replace(layer, warnings=(how, *layer.warnings))
     for name, why in graph.unread.items():
         yield OtherLayer(name, warnings=(f"{why}.",))

@@ -1,4 +1,4 @@
-"""From a recurrent node of an ONNX graph to what it computes."""
+"""Reads what a recurrent node of an ONNX graph computes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _UNHELD: Mapping[str, str] = {"clip": "it clips what goes into its activations",
 
 
 def read_node(node: Node, graph: Graph) -> tuple[StoredLayer, set[StoredArray]]:
-    """Read a node, and give the arrays of the file that its weights are made of.
+    """Read a node; return its layer and the arrays of the file that hold its weights.
 
     Raises:
-        NotUnderstoodError: for what no layer of either framework computes, or weights that are not in the file.
+        NotUnderstoodError: for a node that no layer of either framework computes, or whose weights are not in the file.
     """
     _require_held(node)
     cell = KINDS[node.kind]
@@ -66,8 +66,8 @@ def _require_held(node: Node) -> None:
     if node.kind == QUANTISED:
         raise NotUnderstoodError("its weights are whole numbers: use the model from before it was quantised")
     if node.kind not in KINDS or node.domain not in ("", "ai.onnx"):
-        raise NotUnderstoodError(f"{node.kind} is no operator of ONNX's own, but of {node.domain or 'the model'!r}")
-    if said.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list is not hashable
+        raise NotUnderstoodError(f"{node.kind} is not an operator of ONNX itself, but of {node.domain or 'the model'!r}")
+    if said.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list cannot be hashed
         raise NotUnderstoodError(f"its direction is {str(said['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
     for name, remedy in _UNHELD.items():
         if said.get(name):
@@ -82,7 +82,7 @@ def _input(node: Node, name: str) -> str:
 
 
 def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[StoredArray]]:
-    """Give a weight, and the arrays of the file that it is made of."""
+    """Return a weight, and the arrays of the file from which it is computed."""
     given, arrays = _input(node, name), node.scope.arrays
     if given in graph.unread and given not in arrays:
         raise NotUnderstoodError(f"its {name}: {graph.unread[given]}")
@@ -95,13 +95,13 @@ def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[Stored
 
 
 def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> RecurrentSpec:
-    """Read the sizes off the weights of both directions, and hold all against them."""
+    """Read the sizes from the weights of both directions, and check all weights."""
     dtypes = {array.dtype.name for array in arrays.values()}
     shapes = {name: array.shape for name, array in arrays.items()}
     if not {"W", "R"} <= shapes.keys() or any(len(shapes[name]) != 3 or 0 in shapes[name] for name in ("W", "R")):
         raise NotUnderstoodError(f"its weights are {shapes}")
     if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
-        raise NotUnderstoodError(f"its weights are {' and '.join(sorted(dtypes))}; float32 or float64 were due")
+        raise NotUnderstoodError(f"its weights are {' and '.join(sorted(dtypes))}; float32 or float64 was expected")
     reads, hidden = shapes["W"][2], shapes["R"][2]
     after = cell != "gru" or bool(node.attributes.get("linear_before_reset", 0))
     dtype: Any = dtypes.pop()
@@ -117,16 +117,15 @@ def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> Recu
 
 
 def _cell(arrays: Mapping[str, StoredArray], spec: RecurrentSpec, way: int) -> dict[str, StoredArray]:
-    """Give the arrays of one direction."""
-    found = {name: first_axis(array, way, way + 1) for name, array in arrays.items()}
-    found = {name: reshaped(array, array.shape[1:]) for name, array in found.items()}
-    if "B" in found and not spec.reset_after:
-        found["B"] = _sum_of_halves(found["B"])
-    return found
+    """Return the arrays of one direction."""
+    own = {name: reshaped(first_axis(array, way, way + 1), array.shape[1:]) for name, array in arrays.items()}
+    if "B" in own and not spec.reset_after:
+        own["B"] = _sum_of_halves(own["B"])
+    return own
 
 
 def _sum_of_halves(biases: StoredArray) -> StoredArray:
-    """Add the two biases of a GRU that resets before the product, where both act alike."""
+    """Return the sum of the two biases of a GRU that resets before the product, where both have the same effect."""
     count = biases.shape[0] // 2
 
     def fetch(first: int, size: int) -> Array:
@@ -139,7 +138,7 @@ def _sum_of_halves(biases: StoredArray) -> StoredArray:
 
 
 def _is_reversed(node: Node) -> bool:
-    """Tell whether the graph turns the input around, as tf2onnx does for go_backwards."""
+    """Return whether the graph reverses the input, as tf2onnx does for go_backwards."""
     maker, met = node.scope.makers.get(_input(node, "X")), set()
     while maker is not None and maker.kind in ("Transpose", "Identity", "Cast") and maker.inputs and id(maker) not in met:
         met.add(id(maker))

@@ -1,4 +1,4 @@
-"""torch's own files before torch 1.6: five pickles, then each storage with its number of elements before it.
+"""torch's own files before torch 1.6: five pickles, then the storages, each after its number of elements.
 
 The pickles are a magic number, a version, the machine, the object and the keys of its storages.
 Source: torch/serialization.py, `_legacy_save`.
@@ -38,7 +38,7 @@ def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer
 def _find(source: Source) -> tuple[Named, Callable[[Tensor], StoredArray]]:
     *_, version, machine, root, keys = pickles = _pickles(source)
     if version.root != _VERSION or not isinstance(machine.root, Mapping) or not isinstance(keys.root, list):
-        raise damaged(source.name, "begins as a torch file of before torch 1.6, and goes on otherwise")
+        raise damaged(source.name, "begins as a file of torch before 1.6, but does not go on as one")
     stored = _storages(source, sum(each.end for each in pickles), keys.root, root.storages)
     order: Literal["<", ">"] = "<" if machine.root.get("little_endian", True) else ">"
 
@@ -51,7 +51,7 @@ def _find(source: Source) -> tuple[Named, Callable[[Tensor], StoredArray]]:
 
 
 def _pickles(source: Source) -> list[Pickled]:
-    """Read the five pickles, which are small beside the storages but for rare ones."""
+    """Read the five pickles, which are usually small."""
     for size in (1 << 20, MAX_PICKLE):
         content = source.head(size)
         try:
@@ -63,22 +63,22 @@ def _pickles(source: Source) -> list[Pickled]:
 
 
 def _read_pickles(content: bytes, name: str) -> list[Pickled]:
-    found: list[Pickled] = []
+    pickles: list[Pickled] = []
     for _ in range(5):
-        found.append(unpickle(content, name))
-        content = content[found[-1].end :]
-    return found
+        pickles.append(unpickle(content, name))
+        content = content[pickles[-1].end :]
+    return pickles
 
 
 def _storages(source: Source, at: int, keys: list[Any], known: Mapping[str, Storage]) -> dict[str, StoredArray]:
-    """Give the bytes of each storage, (byte,), which lie in the order of the keys."""
-    found: dict[str, StoredArray] = {}
+    """Return the bytes of each storage, (byte,); storages lie in the order of the keys."""
+    stored: dict[str, StoredArray] = {}
     for key in keys:
-        if key not in known or key in found:
-            raise damaged(source.name, f"lists a storage {str(key)[:100]!r} that it does not refer to, or twice")
+        if key not in known or key in stored:
+            raise damaged(source.name, f"lists a storage {str(key)[:100]!r} twice, or one that it does not use")
         (count,) = struct.unpack("<q", source.read(at, 8))
         check_shape(source.name, (count,))
         size = count * known[key].dtype.itemsize
-        found[key] = source.array((size,), np.uint8, at + 8)
+        stored[key] = source.array((size,), np.uint8, at + 8)
         at += 8 + size
-    return found
+    return stored

@@ -1,4 +1,4 @@
-"""NumPy's .npz archives of arrays under torch's names. No pickle is read, so no array of objects is.
+"""NumPy's .npz archives of arrays under torch's names. Arrays of objects are not read, because they are pickles.
 
 Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
 """
@@ -40,11 +40,11 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     arrays: dict[str, StoredArray] = {}
     unread: list[OtherLayer] = []
     for name in archive:
-        found = _array(archive, name, f"{name} in {source.name}")
-        if isinstance(found, StoredArray):
-            arrays[name.removesuffix(_ENDING)] = found
+        array = _array(archive, name, f"{name} in {source.name}")
+        if isinstance(array, StoredArray):
+            arrays[name.removesuffix(_ENDING)] = array
         else:
-            warning = f"it is not read: an array of {found}, which no weights are and which is not unpickled."
+            warning = f"it is not read: an array of {array}, which cannot hold weights and is not unpickled."
             unread.append(OtherLayer(name.removesuffix(_ENDING), warnings=(warning,)))
     if DESCRIPTION in arrays:
         return [*read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, given), *unread]
@@ -52,14 +52,14 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
 
 
 def _array(archive: Archive, name: str, called: str) -> StoredArray | str:
-    """Give an array, or the name of its dtype where that is of no numbers."""
+    """Return an array, or the name of its dtype if it does not hold numbers."""
     stored = archive.bytes_of(name)
     head = io.BytesIO(archive.head(name, _HEAD))
     try:
         version = npy.read_magic(head)
         shape, by_columns, dtype = _READERS[version](head)
-    except Exception as error:  # the parser of the standard library that it calls raises whatever it likes
-        raise damaged(called, f"is no array: {str(error)[:200]}") from error
+    except Exception as error:  # it calls a parser of the standard library, which raises all kinds of errors
+        raise damaged(called, f"is not an array: {str(error)[:200]}") from error
     if dtype.kind not in "fiubc" or dtype.hasobject:
         return str(dtype)[:100]
     count = (stored.shape[0] - head.tell()) // dtype.itemsize
@@ -70,10 +70,10 @@ def _array(archive: Archive, name: str, called: str) -> StoredArray | str:
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Give how many elements apart neighbours are in an array that lies row by row."""
-    found: list[int] = []
+    """Return the strides, in elements, of an array that lies row by row."""
+    strides: list[int] = []
     step = 1
     for size in reversed(shape):
-        found.append(step)
+        strides.append(step)
         step *= size
-    return tuple(reversed(found))
+    return tuple(reversed(strides))

@@ -1,4 +1,4 @@
-"""The .safetensors format: the size of a header, the header in JSON, and the arrays one after another.
+"""The .safetensors format: the size of the header, the header as JSON, and the arrays one after another.
 
 Source: https://github.com/huggingface/safetensors, "Format".
 """
@@ -47,12 +47,12 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
 
 
 def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-    """Give the arrays of a file, and those of dtypes that are not read."""
+    """Return the arrays of a file, and a layer for each array whose dtype is not read."""
     return _read(source)[1:]
 
 
 def _read(source: Source) -> tuple[Any, dict[str, StoredArray], list[OtherLayer]]:
-    """Give the metadata too."""
+    """Return the metadata, the arrays and the arrays that are not read."""
     size = int.from_bytes(source.head(8), "little")
     if size > MAX_BYTES:
         raise damaged(source.name, f"has a header of {size} bytes, more than {MAX_BYTES >> 20} MiB")
@@ -70,20 +70,20 @@ def _read(source: Source) -> tuple[Any, dict[str, StoredArray], list[OtherLayer]
 
 
 def _in_order(header: Mapping[str, Any], data: Source) -> list[tuple[str, Mapping[str, Any]]]:
-    """Give the entries in the header's order, after holding them against the rule that they fill the data without a gap."""
+    """Return the entries in the header's order, after checking that they fill the data without gaps."""
     for name, entry in header.items():
         if not isinstance(entry, Mapping) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
-            raise damaged(data.name, f"describes {name[:100]!r} otherwise than by dtype, shape and offsets")
+            raise damaged(data.name, f"does not describe {name[:100]!r} by dtype, shape and offsets")
         sizes, offsets = entry["shape"], entry["data_offsets"]
         if not _are_sizes(sizes) or not _are_sizes(offsets) or len(offsets) != 2 or not isinstance(entry["dtype"], str):
-            raise damaged(data.name, f"gives {name[:100]!r} a shape or offsets that are none")
+            raise damaged(data.name, f"gives {name[:100]!r} an invalid shape or invalid offsets")
     end = 0
     for start, stop in sorted(entry["data_offsets"] for entry in header.values()):
         if start != end or stop < start:
             raise damaged(data.name, f"has arrays that overlap or leave a gap at byte {min(start, end)} of its data")
         end = stop
     if end != data.size:
-        raise damaged(data.name, f"has {data.size} bytes of data where its header says {end}")
+        raise damaged(data.name, f"has {data.size} bytes of data, but its header says {end}")
     return list(header.items())
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint in several files beside each other, and the JSON that says in which of them each array lies.
+"""A checkpoint in several files, and the JSON that says which of them holds each array.
 
 Source: https://huggingface.co/docs/transformers/main/en/big_models, "Sharded checkpoints".
 """
@@ -20,7 +20,7 @@ _MAP = "weight_map"
 
 
 def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
-    """Read all files of an index, each of which lies beside it.
+    """Read all files of an index, which must lie beside it.
 
     Args:
         source: the index.
@@ -39,10 +39,10 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     unread: list[OtherLayer] = []
     for file in files:
         shard = open_source(source.folder / file)
-        found, others = find_format(shard, STATE_DICTS).read_arrays(shard)
-        arrays |= {name: array for name, array in found.items() if placed.get(name, file) == file}
+        stored, others = find_format(shard, STATE_DICTS).read_arrays(shard)
+        arrays |= {name: array for name, array in stored.items() if placed.get(name, file) == file}
         unread += others
     lacking = [str(name) for name in placed if name not in arrays and name not in {other.name for other in unread}]
     if lacking:
-        raise damaged(source.name, f"says that its files have {', '.join(lacking)[:200]}")
+        raise damaged(source.name, f"lists arrays that its files lack: {', '.join(lacking)[:200]}")
     return [*read_modules(arrays, given), *unread]

@@ -1,4 +1,4 @@
-"""torch's own files since torch 1.6, and TorchScript archives: a zip of one pickle and a member for each storage."""
+"""torch's own files since torch 1.6, and TorchScript archives: a zip of one pickle and one member for each storage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PICKLE = "data.pkl"
 
 
 def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
-    """Read a file of torch's.
+    """Read a file.
 
     Args:
         source: the file.
@@ -33,16 +33,16 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     """
     archive = Archive(source)
     root = _root(archive) or ""
-    found, storages = _find(source, archive, root)
+    named, elements = _find(source, archive, root)
     description = f"{root}extra/{DESCRIPTION}.json"
     if description in archive:
-        arrays = named_arrays(found, storages, source.name)[0]
+        arrays = named_arrays(named, elements, source.name)[0]
         return read_described(archive.read(description, MAX_BYTES), arrays, source.name, given)
-    return read_named(found, storages, source.name, given) + _constants(source, archive, root)
+    return read_named(named, elements, source.name, given) + _constants(source, archive, root)
 
 
 def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-    """Give the arrays of a file, and what stands where arrays might and is none."""
+    """Return the arrays of a file; see `frameworks.files.formats.StateDictReader`."""
     archive = Archive(source)
     return named_arrays(*_find(source, archive, _root(archive) or ""), source.name)
 
@@ -53,18 +53,20 @@ def _find(source: Source, archive: Archive, root: str) -> tuple[Named, Callable[
 
 
 def _constants(source: Source, archive: Archive, root: str) -> list[StoredLayer | OtherLayer]:
-    """List the weights of a TorchScript archive that has them as constants of its code, where they have no names."""
+    """Return the weights that a TorchScript archive keeps as constants of its code, where they have no names."""
     name = f"{root}constants.pkl"
     if name not in archive:
         return []
-    found = find_tensors(unpickle(archive.read(name, MAX_PICKLE), f"{name} in {source.name}").root, source.name)
-    arrays, _ = named_arrays(found, _storages(archive, root, "constants", source.name), source.name)
-    warning = "constants of its code have no names; where torch.jit.freeze made weights so, save the model as it was before."
+    named = find_tensors(unpickle(archive.read(name, MAX_PICKLE), f"{name} in {source.name}").root, source.name)
+    arrays, _ = named_arrays(named, _storages(archive, root, "constants", source.name), source.name)
+    warning = (
+        "constants of its code have no names; if torch.jit.freeze made weights into constants, save the model before that."
+    )
     return [OtherLayer("constants", stored=MappingProxyType(arrays), warnings=(warning,))] if arrays else []
 
 
 def _root(archive: Archive) -> str | None:
-    """Give the folder of the archive that all lies in, with a slash."""
+    """Return the folder of the archive that holds everything, with a slash."""
     paths = (name.removesuffix(_PICKLE) for name in archive if name.endswith(f"/{_PICKLE}") or name == _PICKLE)
     return next((path for path in paths if path.count("/") <= 1), None)
 
