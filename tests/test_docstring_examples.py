@@ -70,8 +70,8 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     shapes = {"weight_ih_l0": (16, 3), "weight_hh_l0": (16, 4), "bias_ih_l0": (16,), "bias_hh_l0": (16,)}
-    arrays = {f"encoder.{name}": rng.uniform(-1, 1, shape).astype("f4") for name, shape in shapes.items()}
-    head = {"head.weight": np.ones((2, 4), "f4"), "head.bias": np.zeros(2, "f4")}
+    arrays: dict[str, Any] = {f"encoder.{name}": rng.uniform(-1, 1, shape).astype("f4") for name, shape in shapes.items()}
+    head: dict[str, Any] = {"head.weight": np.ones((2, 4), "f4"), "head.bias": np.zeros(2, "f4")}
     np.savez(tmp_path / "model.npz", **arrays, **head)
     return {name.rpartition(".")[2]: value for name, value in NAMED.items()} | {"np": np}
 
