@@ -46,7 +46,7 @@ def add_commands(commands: Any) -> None:
 def _add_file(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, metavar="FILE", help="a checkpoint: .keras, .h5, ...")
     command.add_argument(
-        "--architecture", type=Path, metavar="FILE", help="the JSON of the architecture beside a file of weights"
+        "--architecture", type=Path, metavar="FILE", help="the JSON of the architecture beside a file of Keras's weights"
     )
     command.add_argument(
         "--option",

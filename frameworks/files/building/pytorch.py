@@ -1,4 +1,4 @@
-"""Stored layers in torch: Keras's as modules that are called and return as they do, torch's and ONNX's as torch's own are."""
+"""Stored layers in torch: Keras's as modules that are called as Keras's are, torch's and ONNX's as torch's own modules."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ def emulate(stored: StoredLayer) -> nn.Module:
     """Build the module that behaves as the stored layer does, in eval mode.
 
     Raises:
-        GatewiseError: for what Keras would not build either.
+        GatewiseError: for what Keras itself would not build.
     """
-    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # the initial weights are overwritten, so they must not use up the caller's random numbers
         if stored.origin == "keras" and stored.options is not None:
             return _build(stored).eval()
         return (_build_own(stored) if fits_torch_module(stored) else _build_onnx(stored)).eval()
 
 
 def _build_own(stored: StoredLayer) -> nn.Module:
-    """Build torch's own module, called as the file's is."""
+    """Build torch's own module with the file's arguments."""
     spec = stored.cells[0][0].spec
     arguments = dict(stored.arguments)
     if spec.record.takes_nonlinearity:
@@ -62,7 +64,7 @@ def _build(stored: StoredLayer) -> nn.Module:
         raise InvalidValueError.because(
             stored.name,
             must="be one layer",
-            but=f"is {len(stored.cells)} of them",
+            but=f"is {len(stored.cells)} layers",
             remedy="Build them one at a time, from .parts.",
         )
     flags = {name: getattr(options, name) for name in ("return_sequences", "return_state", "stateful", "zero_output_for_mask")}

@@ -20,9 +20,9 @@ _LAYERS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 """Keras's layers that may stand for an activation: the family of each, and what its number is called in some version."""
 
 
-def odd_activation(config: Mapping[str, Any], version: Version, answers: Mapping[str, Any]) -> str:
+def odd_activation(config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
     """Name the argument of a cell that is a function without a name here, unless the user said what stands for it."""
-    said = [name for name in ("activation", "recurrent_activation") if name in config and name not in answers]
+    said = [name for name in ("activation", "recurrent_activation") if name in config and name not in given]
     return next((name for name in said if name_of(config[name], version) not in ACTIVATIONS), "")
 
 

@@ -50,7 +50,7 @@ def read_cell(
     config: Mapping[str, Any],
     arrays: Sequence[StoredArray],
     version: Version,
-    answers: Mapping[str, Any],
+    given: Mapping[str, Any],
 ) -> StoredCell:
     """Read what a cell computes.
 
@@ -60,10 +60,10 @@ def read_cell(
         config: of the layer or the cell.
         arrays: kernel, recurrent kernel and bias, if any.
         version: of the Keras that wrote the file.
-        answers: what the user says of the layer.
+        given: the options that the user gave for the layer.
 
     Raises:
-        GatewiseError: for arrays that are no cell's, or not those that the config or the answers describe.
+        GatewiseError: for arrays that are no cell's, or not those that the config or the options describe.
     """
     if not is_recurrent(arrays):
         shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
@@ -88,12 +88,12 @@ def read_cell(
         hidden_size=hidden,
         bias=len(arrays) == 3,
         dtype=_dtype(name, arrays),
-        activation=answers.get("activation", name_of(config.get("activation", "tanh"), version)),
-        recurrent_activation=_recurrent_activation(cell, config, version, answers),
-        reset_after=_reset_after(name, cell, config, arrays, answers),
+        activation=given.get("activation", name_of(config.get("activation", "tanh"), version)),
+        recurrent_activation=_recurrent_activation(cell, config, version, given),
+        reset_after=_reset_after(name, cell, config, arrays, given),
     )
     named = dict(zip(("kernel", "recurrent_kernel", "bias"), map(in_single, arrays), strict=False))
-    rates = {rate: answers.get(rate, config.get(rate) or 0.0) for rate in ("dropout", "recurrent_dropout")}
+    rates = {rate: given.get(rate, config.get(rate) or 0.0) for rate in ("dropout", "recurrent_dropout")}
     return StoredCell(spec, layout, MappingProxyType(named), **rates)
 
 
@@ -118,19 +118,19 @@ def policy_of(config: Mapping[str, Any]) -> str:
     return said if isinstance(said, str) else ""
 
 
-def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Version, answers: Mapping[str, Any]) -> str:
+def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
     if "recurrent_activation" not in CELLS[cell].options:
         return "sigmoid"
-    given: str = answers.get("recurrent_activation", "")
-    return given or name_of(config.get("recurrent_activation", "sigmoid"), version)
+    chosen: str = given.get("recurrent_activation", "")
+    return chosen or name_of(config.get("recurrent_activation", "sigmoid"), version)
 
 
 def _reset_after(
-    name: str, cell: CellName, config: Mapping[str, Any], arrays: Sequence[StoredArray], answers: Mapping[str, Any]
+    name: str, cell: CellName, config: Mapping[str, Any], arrays: Sequence[StoredArray], given: Mapping[str, Any]
 ) -> bool:
     if "reset_after" not in CELLS[cell].options:
         return True
-    said = answers.get("reset_after", config.get("reset_after"))
+    said = given.get("reset_after", config.get("reset_after"))
     if len(arrays) == 2:
         return bool(said)
     shown = is_folded(arrays) or len(arrays[2].shape) == 2

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from frameworks.errors import InvalidValueError
-from frameworks.files.given_options import Answers
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.keras.cells import CLASSES
 from frameworks.files.keras.config import Config, Node, walk
 from frameworks.files.keras.layers import Reading, RowWeights, read_layer
@@ -16,26 +16,20 @@ from frameworks.files.keras.version import Version, version_of
 from frameworks.files.keras.weights_only import read_bare
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.untrusted.h5 import MAGIC, H5File, read_h5
+from frameworks.files.untrusted.h5 import H5File, read_h5
 from frameworks.files.untrusted.json_text import read_json
 from frameworks.files.untrusted.source import Source, StoredArray, damaged
 
 Layers = list[StoredLayer | OtherLayer]
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether an h5 file begins here, or at one of the offsets where one may."""
-    places = [0, *(512 << power for power in range(8))]
-    return any(place + len(MAGIC) <= source.size and source.read(place, len(MAGIC)) == MAGIC for place in places)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> Layers:
+def read(source: Source, given: GivenOptions, architecture: Config | None) -> Layers:
     """Read an h5 file that Keras wrote.
 
     Args:
         source: the file.
-        architecture: the JSON beside it, which goes before what the file itself says; None for none.
-        answers: what the user says of the layers.
+        given: the user's options.
+        architecture: the JSON beside the file, which overrides the file's own; None to use the file's own.
 
     Raises:
         GatewiseError: for a file that is damaged or not Keras's.
@@ -43,9 +37,9 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> Layer
     file = read_h5(source)
     root = "model_weights" if "model_weights" in file.groups else ""
     if "layer_names" in file.groups[root]:
-        return _read_by_name(file, root, architecture, source.name, answers)
+        return _read_by_name(file, root, architecture, source.name, given)
     if any("/vars/" in f"/{path}" for path in file.arrays):
-        return read_placed(file, architecture, Reading(source.name, version_of(architecture), answers))
+        return read_placed(file, architecture, Reading(source.name, version_of(architecture), given))
     raise InvalidValueError.because(
         source.name,
         must="hold a Keras model or its weights",
@@ -54,11 +48,11 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> Layer
     )
 
 
-def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, answers: Answers) -> Layers:
+def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, given: GivenOptions) -> Layers:
     attributes = {**file.groups[""], **file.groups[root]}
     version = version_of(architecture)  # which says what the architecture means by its words
     version = version if version.text else Version(_text(attributes.get("keras_version")))
-    reading = Reading(name, version, answers)
+    reading = Reading(name, version, given)
     if architecture is None and "model_config" in attributes:
         architecture = read_json(_text(attributes["model_config"]), f"the architecture in {name}")
     named = {layer: dict(_weights_of(file, f"{root}/{layer}".strip("/"), name)) for layer in _names(attributes["layer_names"])}

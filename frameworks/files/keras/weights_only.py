@@ -160,7 +160,7 @@ def _read_assumed(name: str, directions: Mapping[str, Sequence[Sequence[StoredAr
     layer = read_layer(_node(name, class_name, config), weights, reading)
     if isinstance(layer, OtherLayer):
         return layer
-    return replace(layer, warnings=(*_assumptions(layer, set(reading.answers.of(name)), reading.version), *layer.warnings))
+    return replace(layer, warnings=(*_assumptions(layer, set(reading.given.of(name)), reading.version), *layer.warnings))
 
 
 def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str, Any]:

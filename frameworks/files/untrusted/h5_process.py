@@ -1,4 +1,4 @@
-"""The process that parses an h5 file: bounded, asked once, and started ahead of the question where one is expected."""
+"""The process that parses an h5 file: it has limits, answers once, and is started ahead of time if a file needs it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SECONDS, MEMORY = 20, 1 << 30
-"""What the process may use: time on the clock and on the processor, and address space."""
+"""The limits of the process: seconds, of the clock and of the processor, and bytes of address space."""
 
 _SCRIPT = Path(__file__).with_name("h5_worker.py")
 _ENDINGS = (".keras", ".h5", ".hdf5")
@@ -33,21 +33,21 @@ class Worker:
             )
 
     def ask(self, question: bytes, descriptors: Sequence[int], seconds: float) -> bytes:
-        """Put the question and give the answer, empty where the process died of it.
+        """Ask a question and return the answer, which is empty if the process died.
 
         Args:
-            question: what the worker is to do.
-            descriptors: of the open files that it names by their place here.
+            question: the request for the worker.
+            descriptors: of the open files that the question refers to by their order.
             seconds: to wait for the answer.
 
         Raises:
-            TimeoutError: when there is none in time.
+            TimeoutError: when no answer comes in time.
         """
         try:
             with self._question:
                 sent = socket.send_fds(self._question, [question], list(descriptors))
                 self._question.sendall(question[sent:])
-        except OSError:  # it is gone already, and its answer says why or is empty
+        except OSError:  # the process has ended already; its answer says why, or is empty
             pass
         try:
             answer, _ = self._process.communicate(timeout=seconds)
@@ -58,9 +58,9 @@ class Worker:
         return bytes(answer)
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """End the process, whatever it is doing."""
         self._question.close()
-        with self._process:  # which waits
+        with self._process:  # waits for the end
             self._process.kill()
 
 
@@ -69,7 +69,7 @@ _waiting: list[Worker] = []
 
 @contextmanager
 def started_for(path: Path) -> Iterator[None]:
-    """Start the process for a file that seems to hold h5, beside whatever else has to be done before it is asked."""
+    """Start the process early for a file that seems to hold h5, so that it starts up while other work goes on."""
     if _waiting or not path.name.endswith(_ENDINGS) or not path.is_file():
         yield
         return
@@ -82,6 +82,6 @@ def started_for(path: Path) -> Iterator[None]:
 
 
 def ask(question: bytes, descriptors: Sequence[int]) -> bytes:
-    """Ask the process that waits, or a new one, see `Worker.ask`."""
+    """Ask the waiting process, or a new one; see `Worker.ask`."""
     worker = _waiting.pop() if _waiting else Worker()
     return worker.ask(question, descriptors, SECONDS)

@@ -31,14 +31,19 @@ class Written:
         kind: what it was.
         becomes: what it is in the file; "" where it is not in it.
         place: what the names of its arrays begin with in the file.
-        beware: what the file does not hold of it, or what else to know.
+        caveats: what the file does not hold of it, and what else to know.
+
+    Example:
+        >>> written = save_checkpoint("encoder.pt", {"encoder": open_checkpoint("model.npz")["encoder"]})
+        >>> written[0].kind, written[0].becomes, written[0].place
+        ('LSTM', 'nn.LSTM(3, 4)', 'encoder.')
     """
 
     name: str
     kind: str
     becomes: str
     place: str = ""
-    beware: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
 
 def layers_of(given: Mapping[str, Any]) -> list[Layer]:

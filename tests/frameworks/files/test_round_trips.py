@@ -181,7 +181,7 @@ def test_weights_alone_compute_the_same_and_what_they_do_not_say_is_told(file: F
     path = tmp_path / "first.weights.h5"
     told = {each.name: each for each in save_checkpoint(path, file.checkpoint)}
     assert all(found.same for found in verify(file.checkpoint, path))
-    assert all("activation='relu'" in told[name].beware[0] for name in ("relu",) if name in told)
+    assert all("activation='relu'" in told[name].caveats[0] for name in ("relu",) if name in told)
 
 
 @pytest.mark.parametrize("file", BY_KERAS, indirect=True, scope="module")

@@ -214,8 +214,8 @@ def test_options_say_what_shapes_do_not_and_may_not_contradict_them(model: Any, 
     for options, said in (
         ({"nonlinearity": "selu"}, "'tanh' or 'relu'"),
         ({"batch_first": 1}, "True or False"),
-        ({"reset_after": False}, "none that such a layer has"),
-        ({"recurrent_activation": "relu"}, "none that such a layer has"),
+        ({"reset_after": False}, "not an option of this layer"),
+        ({"recurrent_activation": "relu"}, "not an option of this layer"),
     ):
         with refused("rnn", said):
             opened(**options)

@@ -19,7 +19,7 @@ import pytest
 
 from frameworks import RecurrentSpec, adapt, build
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint, save_checkpoint
-from frameworks.files.given_options import Answers
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import StoredArray, in_memory
 from frameworks.files.writing import blocks as tensors
@@ -205,7 +205,7 @@ def test_what_torch_nn_does_not_compute_lies_where_no_module_of_torch_nn_finds_i
     relu = {name.removeprefix("zz."): tensor for name, tensor in state.items() if name.startswith("zz.")}
     with pytest.raises(RuntimeError, match="Missing key"):
         nn.LSTM(5, 4).load_state_dict(relu)
-    assert "relu" in written["zz"].beware[0]
+    assert "relu" in written["zz"].caveats[0]
     assert written["lstm_all"].becomes == "nn.LSTM(5, 4)"
 
 
@@ -251,7 +251,7 @@ def described(checkpoint: Checkpoint, folder: Path) -> tuple[dict[str, StoredArr
 
 def test_the_description_gives_the_layers_back_as_they_were(checkpoint: Checkpoint, tmp_path: Path) -> None:
     arrays, text = described(checkpoint, tmp_path)
-    found = {layer.name: layer for layer in read_described(text, arrays, "file", Answers())}
+    found = {layer.name: layer for layer in read_described(text, arrays, "file", GivenOptions())}
     assert list(found) == [*checkpoint, *checkpoint.others]
     for name, expected in checkpoint.items():
         layer = found[name]
@@ -266,7 +266,7 @@ def test_the_description_gives_the_layers_back_as_they_were(checkpoint: Checkpoi
 
 def test_what_the_user_says_goes_before_the_description(checkpoint: Checkpoint, tmp_path: Path) -> None:
     arrays, text = described(checkpoint, tmp_path)
-    answers = Answers({"zz": {"activation": "tanh", "recurrent_activation": "sigmoid", "return_state": True}})
+    answers = GivenOptions({"zz": {"activation": "tanh", "recurrent_activation": "sigmoid", "return_state": True}})
     layer = next(each for each in read_described(text, arrays, "file", answers) if each.name == "zz")
     assert isinstance(layer, StoredLayer)
     assert layer.options is not None
@@ -294,7 +294,7 @@ def test_a_description_that_is_not_that_of_the_arrays_is_refused(
     said = json.loads(text)
     damage(said)
     with refused():
-        read_described(json.dumps(said), arrays, "file", Answers())
+        read_described(json.dumps(said), arrays, "file", GivenOptions())
 
 
 LAYOUTS = [(KERAS, PYTORCH), (PYTORCH, KERAS), (ONNX, PYTORCH), (ONNX, KERAS), (CUDNN, KERAS), (CUDNN, PYTORCH)]
@@ -456,8 +456,8 @@ def test_an_axis_that_no_array_has_is_not_built(axis: int, said: str, small: Che
     tracemalloc.stop()
     assert peak < 50_000_000
     if said:
-        assert "Keras builds no such layer" in written.beware[0]
-        assert said in written.beware[0]
+        assert "Keras builds no such layer" in written.caveats[0]
+        assert said in written.caveats[0]
     else:
         assert written.becomes == "LayerNormalization"
 
