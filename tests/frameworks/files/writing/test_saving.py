@@ -24,8 +24,8 @@ from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import StoredArray, in_memory
 from frameworks.files.writing import blocks as tensors
 from frameworks.files.writing.blocks import cell_tensors
-from frameworks.files.writing.naming import MODULES
 from frameworks.files.writing.sidecar import read_described
+from frameworks.kinds import KERAS as KERAS_KINDS
 from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
 from frameworks.options import KerasOptions
 
@@ -50,7 +50,7 @@ def made(name: str, *rows: tuple[RecurrentSpec, ...], layout: Any = KERAS, kind:
 def beside(name: str, kind: str, config: dict[str, Any], *wrappers: str, **shapes: tuple[int, ...]) -> OtherLayer:
     rng = np.random.default_rng(len(name))
     arrays = {each: in_memory(rng.normal(size=shape).astype("float32")) for each, shape in shapes.items()}
-    return OtherLayer(name, kind, MappingProxyType(arrays), config, known=kind in MODULES, wrappers=wrappers)
+    return OtherLayer(name, kind, MappingProxyType(arrays), config, known=bool(KERAS_KINDS.get(kind).arrays), wrappers=wrappers)
 
 
 @pytest.fixture(scope="module")
