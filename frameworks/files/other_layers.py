@@ -1,4 +1,4 @@
-"""What a file holds beside recurrent layers."""
+"""Other layers: what a file holds that is not a recurrent layer."""
 
 from __future__ import annotations
 

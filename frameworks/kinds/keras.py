@@ -109,9 +109,21 @@ _WITH_ARRAYS = (
 _WITHOUT_ARRAYS = (
     *(
         Kind(name, arrays=(), masks=Masks.KEEP)
-        for name in (
-            *("Activation", "ActivityRegularization", "ELU", "LeakyReLU", "ReLU", "Softmax", "ThresholdedReLU"),
-            "UnitNormalization",
+        for name in ("Activation", "ActivityRegularization", "Softmax", "UnitNormalization")
+    ),
+    Kind(
+        "ReLU",
+        options=(Option("max_value"), Option("negative_slope", 0.0), Option("threshold", 0.0)),
+        arrays=(),
+        masks=Masks.KEEP,
+        activation="relu",
+    ),
+    *(
+        Kind(name, options=(number,), arrays=(), masks=Masks.KEEP, activation=family, activation_number=number.name)
+        for name, family, number in (
+            ("ELU", "elu", Option("alpha", 1.0)),
+            ("LeakyReLU", "leaky_relu", Option("negative_slope", 0.3, formerly="alpha")),
+            ("ThresholdedReLU", "thresholded_relu", Option("theta", 1.0)),
         )
     ),
     *(Kind(name, arrays=(), masks=_KEEP_SINCE_3) for name in ("Identity", "Rescaling")),

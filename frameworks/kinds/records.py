@@ -67,6 +67,7 @@ class Option:
         words: the values that Keras takes too, of an option that has words for values.
         harmless: the values under which Keras's layer predicts the same without such an option.
         remarks: (value, what to know of it).
+        formerly: its name in earlier versions, where that was another.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Option:
     words: tuple[str, ...] = ()
     harmless: tuple[Any, ...] = ()
     remarks: tuple[tuple[Any, str], ...] = ()
+    formerly: str = ""
 
     def carries(self, value: Any) -> bool:
         """Whether Keras has an argument for it that takes the value."""
@@ -135,6 +137,8 @@ class Kind:
         shown_by: the arrays without which a file that names no classes cannot show the kind; () for one that it never shows.
         hint: a part of a layer's name that decides for this kind where arrays leave it open.
         rare: whether it is only a doubt where arrays show another kind.
+        activation: the function that it computes, by the name in `frameworks.activations`; of a family where it takes a number.
+        activation_number: the option that is the number of the family.
         normalises: the axis that it normalises along, in words.
     """
 
@@ -151,6 +155,8 @@ class Kind:
     shown_by: tuple[str, ...] = ()
     hint: str = ""
     rare: bool = False
+    activation: str = ""
+    activation_number: str = ""
     normalises: str = ""
 
     def option(self, name: str) -> Option | None:

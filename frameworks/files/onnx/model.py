@@ -50,8 +50,8 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
             used |= parts
         elif node.kind in _WRITTEN_OUT:
             layers.append(OtherLayer(node.name, node.kind, known=False, warnings=(_WRITTEN_OUT[node.kind],)))
-    beside = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
-    return [*layers, *_beside(graph, beside, answers)]
+    others = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
+    return [*layers, *_others(graph, others, answers)]
 
 
 def _is_weight(array: StoredArray) -> bool:
@@ -74,7 +74,7 @@ def _read(node: Node, graph: Graph, answers: Answers) -> tuple[Layer, set[Stored
         return OtherLayer(node.name, node.kind, own, warnings=(why.warning,)), set(own.values())
 
 
-def _beside(graph: Graph, arrays: dict[str, StoredArray], answers: Answers) -> Iterator[Layer]:
+def _others(graph: Graph, arrays: dict[str, StoredArray], answers: Answers) -> Iterator[Layer]:
     """Give what else is stored; of what the graph does with it, the names and shapes tell nothing for certain."""
     for layer in read_modules(arrays, answers):
         if isinstance(layer, OtherLayer):

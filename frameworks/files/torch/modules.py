@@ -31,7 +31,7 @@ def read_modules(
     Args:
         arrays: by the names that a state dict has for them.
         answers: what the user says of the layers.
-        said: what the file says of modules beside their arrays, by the name of the module.
+        said: what the file says of modules but for their arrays, by the name of the module.
     """
     groups = _group(arrays)
     within: dict[str, list[str]] = {}

@@ -71,7 +71,8 @@ def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
     own = kinds.KERAS.get(class_name).arrays or ()
     module = kinds.PYTORCH.meaning(class_name)
     theirs = module.arrays or () if module else ()
-    if not layer.known or not own or not layer.stored or not _fit(layer, *own, *theirs):
+    without_meaning = {array.name for array in theirs if not array.means}
+    if not layer.known or not own or not layer.stored or not _fit(layer, *own, *(array for array in theirs if array.means)):
         return None
     found: dict[str, Tensor] = {}
     for array in own:
@@ -80,8 +81,7 @@ def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
             found[array.name] = _widened(layer, layer.stored[array.name], array)
         elif there:
             found[array.name] = _turned_back(layer, there, array)
-    meant = layer.stored.keys() - {array.name for array in theirs if not array.means}
-    return found if len(found) == len(meant) else None
+    return found if len(found) == len(layer.stored.keys() - without_meaning) else None
 
 
 def _fit(layer: OtherLayer, *arrays: kinds.Array) -> bool:

@@ -61,7 +61,7 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         shapes = [(None,) * steps + shape for shape in reads]
         native.build([(None, *shape) for shape in shapes] if len(shapes) > 1 else (None, *shapes[0]))
         native.set_weights(list(arrays.values()))
-    except (ValueError, TypeError) as error:  # what Keras says to arguments or arrays that no layer has
+    except (ValueError, TypeError, AttributeError) as error:  # what Keras says to arguments or arrays that no layer has
         return f"Keras builds no such layer ({str(error).strip().splitlines()[0][:200]})"
     return Rebuilt(native, shapes, "int32" if kind.indices else main.dtype.name)
 

@@ -413,6 +413,16 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp
     assert path.read_text() == "old"
 
 
+@pytest.mark.parametrize("odd", [{"padding": 3}, {"strides": "x"}, {"groups": 0.5}, {"data_format": 1}, {"activation": 2}])
+def test_an_option_that_keras_cannot_take_is_said_and_breaks_nothing(
+    odd: dict[str, Any], small: Checkpoint, tmp_path: Path
+) -> None:
+    layer = beside("conv", "Conv1D", odd, kernel=(3, 2, 4), bias=(4,))
+    *_, written = save_checkpoint(tmp_path / "model.keras", {"one": small["one"], "conv": layer})
+    assert not written.becomes
+    assert "Keras builds no such layer" in written.beware[0]
+
+
 def test_two_names_that_keras_would_write_alike_are_refused(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
     dense = beside("dense", "Dense", {}, kernel=(4, 3))
     with refused("the layer a_b of a_b must have a name of its own in the file", "has that of a/b"):
