@@ -1,4 +1,4 @@
-"""The kinds of layers that stand beside recurrent ones: one table a framework, one record a kind.
+"""The kinds of other layers, those that are not recurrent: one table a framework, one record a kind.
 
 A record says which options and arrays a kind has, with their defaults and axes, and whether it hands masks on. Keras's words
 are the common ones: another framework's table says what each of its kinds, options and arrays means in Keras.

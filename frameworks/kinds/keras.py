@@ -1,4 +1,4 @@
-"""Keras's kinds of layers beside recurrent ones.
+"""Keras's kinds of other layers, and of the wrappers and models around layers.
 
 Source: the constructors in keras/src/layers (Keras 3) and tf_keras/src/layers (Keras 2); of masks, each layer's
 `compute_mask` and `supports_masking`.

@@ -1,4 +1,4 @@
-"""torch's kinds of modules beside recurrent ones, and what each of their options and arrays means in Keras.
+"""torch's kinds of other modules, and what each of their options and arrays means in Keras.
 
 Source: the constructors and parameters in torch/nn/modules.
 """
@@ -12,8 +12,7 @@ _BIAS = Array("bias", ("output",), option="bias", means="bias")
 _WITH_BIAS = Option("bias", default=True, means="use_bias")
 _EPSILON = Option("eps", 1e-5, means="epsilon", types=(int, float))
 _AFFINE = (Array("weight", (ANY_AXES, "features"), means="gamma"), Array("bias", (ANY_AXES, "features"), means="beta"))
-"""Which options leave one of them out depends on the module and its version: files that lack one name no option for it."""
-
+"""Without an option of their own: what leaves one of them out depends on the module and its version."""
 
 _AVERAGE = "momentum=None is the average of all batches so far, which Keras has not: it trains with its own momentum."
 

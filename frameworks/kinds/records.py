@@ -88,7 +88,7 @@ class Option:
     def is_harmless(self, value: Any) -> bool:
         """Whether Keras's layer predicts the same without the option."""
         each = value if isinstance(value, tuple) else (value,)
-        return bool(self.harmless) and all(any(one == allowed for allowed in self.harmless) for one in each)
+        return bool(self.harmless) and all(one in self.harmless for one in each)
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ class Kind:
         """Return the array that Keras calls so; None where there is none."""
         return next((array for array in self.arrays or () if array.means == keras_name), None)
 
-    def has(self, *names: str) -> bool:
-        """Whether it has all of these options."""
-        return {option.name for option in self.options}.issuperset(names)
+    def has(self, name: str) -> bool:
+        """Whether it has an option of this name."""
+        return self.option(name) is not None
 
     @property
     def said(self) -> tuple[Option, ...]:
