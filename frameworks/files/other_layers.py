@@ -1,4 +1,4 @@
-"""Non-recurrent layers in a file."""
+"""Other layers: what a file holds that is not a recurrent layer."""
 
 from __future__ import annotations
 

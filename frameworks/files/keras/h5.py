@@ -10,7 +10,6 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.keras.cells import CLASSES
 from frameworks.files.keras.config import Config, Node, walk
 from frameworks.files.keras.layers import Reading, RowWeights, read_layer
-from frameworks.files.keras.other_layers import NOT_TRAINED, names_of
 from frameworks.files.keras.paths import read_placed
 from frameworks.files.keras.version import Version, version_of
 from frameworks.files.keras.weights_only import read_bare
@@ -19,6 +18,7 @@ from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5 import H5File, read_h5
 from frameworks.files.untrusted.json_text import read_json
 from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.kinds import KERAS
 
 Layers = list[StoredLayer | OtherLayer]
 
@@ -74,7 +74,7 @@ def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, Stor
     for name in named:
         if name not in tops and named[name]:
             found.append(OtherLayer(name, stored=named[name], warnings=("the architecture has no layer of this name.",)))
-    return [layer for layer in found if layer.name and getattr(layer, "kind", "") != "InputLayer"]
+    return [layer for layer in found if layer.name and KERAS.get(getattr(layer, "kind", "")).role != "input"]
 
 
 def _read_further(file: H5File, root: str, named: Mapping[str, Any], name: str) -> Layers:
@@ -115,9 +115,9 @@ def _share_out(nodes: Sequence[Node], arrays: Mapping[str, StoredArray], file: s
 
 def _slots(node: Node) -> list[bool]:
     """Give the arrays that a layer's config says it has, in Keras's order: whether each is trained."""
-    names = names_of(node)
-    if names is not None:
-        return [node.trainable and name not in NOT_TRAINED for name in names]
+    arrays = KERAS.get(node.class_name).arrays_with(node.config)
+    if arrays is not None:
+        return [node.trainable and array.trained for array in arrays]
     return [node.trainable] * _count_cells(node.class_name, node.config)
 
 

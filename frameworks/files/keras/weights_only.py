@@ -15,12 +15,13 @@ from frameworks.cells import cell_by_gates
 from frameworks.files.keras.cells import is_folded, is_recurrent
 from frameworks.files.keras.config import Node, snake
 from frameworks.files.keras.layers import OLD, Reading, RowWeights, read_layer
-from frameworks.files.keras.other_layers import ARRAYS, read_other
+from frameworks.files.keras.other_layers import read_other
 from frameworks.files.keras.version import Version
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5 import H5File
 from frameworks.files.untrusted.source import StoredArray
+from frameworks.kinds import KERAS
 
 _CELL = re.compile(r"(stacked_rnn_cells|(lstm|gru|simple_rnn)_cell)(_\d+)?")
 Layer = StoredLayer | OtherLayer
@@ -214,10 +215,11 @@ def _node(name: str, class_name: str, config: Mapping[str, Any]) -> Node:
 
 def _kind(own: str, arrays: Mapping[str, StoredArray]) -> str:
     """Guess a class from Keras's names of its arrays, or from the name of the class where arrays have numbers."""
-    leaves = tuple(arrays)
+    leaves = list(arrays)
     if leaves[0].isdecimal():
-        return {snake(kind): kind for kind in ARRAYS}.get(re.sub(r"_\d+$", "", own), "")
-    if leaves in (("kernel",), ("kernel", "bias")):
-        return {2: "Dense", 3: "Conv1D", 4: "Conv2D"}.get(len(arrays["kernel"].shape), "")
-    kinds = (kind for kind in ARRAYS if leaves == tuple(name for name, _ in ARRAYS[kind]))
-    return next((kind for kind in kinds if leaves != ("scale",)), "")
+        return {snake(kind.name): kind.name for kind in KERAS if kind.arrays}.get(re.sub(r"_\d+$", "", own), "")
+    kinds = KERAS.shown_by({name: array.shape for name, array in arrays.items()})
+    if len(kinds) != 1:
+        return ""
+    in_order = [array.name for array in kinds[0].arrays or () if array.name in arrays]
+    return kinds[0].name if leaves == in_order else ""

@@ -42,8 +42,8 @@ def read(source: Source, given: GivenOptions) -> list[Layer]:
             used |= parts
         elif node.kind in _WRITTEN_OUT:
             layers.append(OtherLayer(node.name, node.kind, known=False, warnings=(_WRITTEN_OUT[node.kind],)))
-    beside = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
-    return [*layers, *_beside(graph, beside, given)]
+    others = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
+    return [*layers, *_others(graph, others, given)]
 
 
 def _is_weight(array: StoredArray) -> bool:
@@ -66,7 +66,7 @@ def _read(node: Node, graph: Graph) -> tuple[Layer, set[StoredArray]]:
         return OtherLayer(node.name, node.kind, own, warnings=(why.warning,)), set(own.values())
 
 
-def _beside(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -> Iterator[Layer]:
+def _others(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -> Iterator[Layer]:
     """Yield the other arrays as layers. Their names and shapes do not say for certain what the graph does with them."""
     for layer in read_modules(arrays, given):
         if isinstance(layer, OtherLayer):

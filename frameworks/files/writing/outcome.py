@@ -47,7 +47,7 @@ class Written:
 
 
 def layers_of(given: Mapping[str, Any]) -> list[Layer]:
-    """Give what is to be written, by the names under which it was given; of a checkpoint also the layers beside.
+    """Give what is to be written, by the names under which it was given; of a checkpoint also its other layers.
 
     Raises:
         GatewiseError: for what is no recurrent layer, and for what `adapt` refuses.
@@ -57,8 +57,8 @@ def layers_of(given: Mapping[str, Any]) -> list[Layer]:
             "layers", must="be a mapping from name to layer", but=f"is {type(given).__name__}", remedy="Write {'lstm': layer}."
         )
     whole = isinstance(given, Checkpoint)
-    beside = given.others if isinstance(given, Checkpoint) else {}
-    return [_named(name, layer, whole=whole) for name, layer in (*given.items(), *beside.items())]
+    others = given.others if isinstance(given, Checkpoint) else {}
+    return [_named(name, layer, whole=whole) for name, layer in (*given.items(), *others.items())]
 
 
 def _named(name: str, layer: Any, *, whole: bool) -> Layer:

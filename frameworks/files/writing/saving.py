@@ -43,7 +43,7 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
 
     Args:
         path: of the file.
-        layers: by name: what a checkpoint holds, adapters, or layers that `adapt` takes; a whole `Checkpoint` with all beside.
+        layers: by name: what a checkpoint holds, adapters, or layers that `adapt` takes; a `Checkpoint` with its other layers.
         force: whether a file that is there is replaced.
 
     Returns:

@@ -13,9 +13,10 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.writing.keras.layout import as_keras, class_in_keras, sums_biases
 from frameworks.files.writing.keras.other_layers import Rebuilt, Shape, rebuild
-from frameworks.files.writing.naming import keras_kind, plain_name
+from frameworks.files.writing.naming import plain_name
 from frameworks.files.writing.outcome import Layer, Written
 from frameworks.keras.building import untouched_random
+from frameworks.kinds import keras_kind
 from frameworks.registry import quiet_stderr
 
 

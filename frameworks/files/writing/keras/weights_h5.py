@@ -19,10 +19,10 @@ from frameworks.files.writing.keras.layout import (
     cell_variables,
     class_in_keras,
     sums_biases,
-    variables_beside,
+    variables_of_other,
 )
-from frameworks.files.writing.naming import keras_kind
 from frameworks.files.writing.outcome import Layer, Written
+from frameworks.kinds import KERAS, keras_kind
 from frameworks.options import KerasOptions
 from frameworks.spec import RecurrentSpec
 
@@ -46,10 +46,10 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
                 groups |= {f"{place}/{way}": ("", cell_variables(cell)) for way, cell in cell_places(one)}
                 written.append(Written(layer.name, layer.class_name, class_in_keras(one), place, tuple(_beware(layer, one))))
         else:
-            found = variables_beside(layer)
-            place = _place_beside(layer, placing) if found else ""
+            found = variables_of_other(layer)
+            place = _place_other(layer, placing) if found else ""
             groups |= {f"{place}/{within}".rstrip("/"): ("" if within else layer.name, each) for within, each in found.items()}
-            written.append(tell_beside(layer, place))
+            written.append(tell_other(layer, place))
     # It is locked already, by us.
     with h5py.File(path, "w", locking=False) as file:
         for place, (name, variables) in groups.items():
@@ -61,13 +61,13 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     return written
 
 
-def _place_beside(layer: OtherLayer, placing: Placing) -> str:
+def _place_other(layer: OtherLayer, placing: Placing) -> str:
     if layer.wrappers:
-        return placing.of(layer, layer.wrappers[0], "/layer")
+        return placing.of(layer, layer.wrappers[0], f"/{KERAS.get(layer.wrappers[0]).inner}")
     return placing.of(layer, keras_kind(layer.kind) or layer.kind or "Layer")
 
 
-def tell_beside(layer: OtherLayer, place: str) -> Written:
+def tell_other(layer: OtherLayer, place: str) -> Written:
     """Tell what became of a layer that is not recurrent."""
     if not place:
         why = "it has no arrays" if not layer.stored else "what its arrays mean to Keras is not known"

@@ -24,8 +24,8 @@ from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import StoredArray, in_memory
 from frameworks.files.writing import blocks as tensors
 from frameworks.files.writing.blocks import cell_tensors
-from frameworks.files.writing.naming import MODULES
 from frameworks.files.writing.sidecar import read_described
+from frameworks.kinds import KERAS as KERAS_KINDS
 from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
 from frameworks.options import KerasOptions
 
@@ -50,7 +50,7 @@ def made(name: str, *rows: tuple[RecurrentSpec, ...], layout: Any = KERAS, kind:
 def beside(name: str, kind: str, config: dict[str, Any], *wrappers: str, **shapes: tuple[int, ...]) -> OtherLayer:
     rng = np.random.default_rng(len(name))
     arrays = {each: in_memory(rng.normal(size=shape).astype("float32")) for each, shape in shapes.items()}
-    return OtherLayer(name, kind, MappingProxyType(arrays), config, known=kind in MODULES, wrappers=wrappers)
+    return OtherLayer(name, kind, MappingProxyType(arrays), config, known=bool(KERAS_KINDS.get(kind).arrays), wrappers=wrappers)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_that_two_biases_become_their_sum_is_said_of_the_layers_that_have_two(en
         "of Keras": build("keras", lstm),
     }
     written = save_checkpoint(tmp_path / f"model{ending}", layers)
-    assert [each.name for each in written if any("their sum" in text for text in each.beware)] == ["of torch"]
+    assert [each.name for each in written if any("their sum" in text for text in each.caveats)] == ["of torch"]
 
 
 def cells_of(layer: StoredLayer) -> list[StoredCell]:
@@ -424,6 +424,16 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp
         save_checkpoint(tmp_path / "nowhere" / "model.pt", small)
     assert [each.name for each in tmp_path.iterdir()] == ["model.pt"]
     assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("odd", [{"padding": 3}, {"strides": "x"}, {"groups": 0.5}, {"data_format": 1}, {"activation": 2}])
+def test_an_option_that_keras_cannot_take_is_said_and_breaks_nothing(
+    odd: dict[str, Any], small: Checkpoint, tmp_path: Path
+) -> None:
+    layer = beside("conv", "Conv1D", odd, kernel=(3, 2, 4), bias=(4,))
+    *_, written = save_checkpoint(tmp_path / "model.keras", {"one": small["one"], "conv": layer})
+    assert not written.becomes
+    assert "Keras builds no such layer" in written.caveats[0]
 
 
 def test_two_names_that_keras_would_write_alike_are_refused(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
