@@ -27,7 +27,7 @@ class DamagedCheckpointError(GatewiseError, ValueError):
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class TrainingCheckpoint:
     """Where a training keeps what it needs to go on.
 
     The last state but one is kept beside the last, so that a damaged file costs the steps since then and no more.
