@@ -14,8 +14,8 @@ LINKS = ".editable"
 class LinkedPackages(editable_wheel):
     """An editable install by a folder of links to the packages, on `sys.path`.
 
-    For packages that lie in folders of other names setuptools by default installs an import hook. Python asks it last, and takes any
-    folder of a package's name where it is started, such as the clone itself, for the package.
+    For packages that lie in folders of other names setuptools by default installs an import hook. Python asks it last, and
+    takes any folder of a package's name where it is started, such as the clone itself, for the package.
     """
 
     def finalize_options(self) -> None:

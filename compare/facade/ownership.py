@@ -36,15 +36,15 @@ def require_own() -> None:
 def find_hiding() -> str | None:
     """Name a module that is imported in place of one of gatewise's packages; nothing is imported to find out."""
     for package in PACKAGES:
-        place = locate(package)
-        if place is None or place.resolve() not in (HOME / package, HOME / package / "__init__.py"):
+        if not _is_ours(package):
+            place = locate(package)
             return f"{package} must be gatewise's own package, but is {place or 'not found'}. {_remedy(place)}"
     return None
 
 
 def find_hidden() -> Iterator[str]:
     """Name the modules on `sys.path` that gatewise's packages of the same names hide."""
-    for package in PACKAGES:
+    for package in filter(_is_ours, PACKAGES):
         for place in dict.fromkeys(_candidates(package)):
             yield f"{place} must have a name of its own, but is hidden by gatewise's package {package}. Rename it."
 
@@ -66,20 +66,31 @@ def started_as_command() -> bool:
     return Path(program).stem == "gatewise" or (program == "-m" and "gatewise" in sys.orig_argv)
 
 
+def _is_ours(package: str) -> bool:
+    place = locate(package)
+    return place is not None and place.resolve() in (HOME / package, HOME / package / "__init__.py")
+
+
 def _candidates(package: str) -> Iterator[Path]:
     """Yield the user's modules of that name: a file, a package, or a folder that has Python files."""
-    for entry in sys.path:
-        folder, file = Path(entry) / package, Path(entry) / f"{package}.py"
+    for entry in map(Path, sys.path):
+        if _has_gatewise(entry):
+            continue
+        folder, file = entry / package, entry / f"{package}.py"
         if file.is_file():
             yield file.absolute()
-        if folder.resolve() != HOME / package and any(next(folder.glob(pattern), None) for pattern in ("*.py", "*/*.py")):
+        if any(next(folder.glob(pattern), None) for pattern in ("*.py", "*/*.py")):
             yield folder.absolute()
+
+
+def _has_gatewise(folder: Path) -> bool:
+    return (folder / "frameworks" / "spec.py").is_file()
 
 
 def _remedy(place: Path | None) -> str:
     if place is None:
         return "Install gatewise again."
     home = (place.parent if place.name == "__init__.py" else place).resolve().parent
-    if (home / "frameworks" / "spec.py").is_file():
+    if _has_gatewise(home):
         return f"It belongs to another gatewise, in {home}: install that one, or start Python elsewhere."
     return "Rename it."
