@@ -56,7 +56,7 @@ clean:
 
 # torch first, alone and unconstrained but for its own version: its flags may name an index that lacks the other pinned versions,
 # which the second install then puts in place.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install $(PIP_TORCH_FLAGS) $(shell grep '^torch==' constraints.txt)
 	$(BIN)/python -m pip install -c constraints.txt -e ".[dev,reports]"

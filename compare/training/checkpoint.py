@@ -36,6 +36,11 @@ class TrainingCheckpoint:
         path: the file, ending in .npz, as a Path or its text; its folder is made when something is written.
         settings: what the training depends on beside its sides, of JSON's types; a checkpoint of other settings is refused.
         seconds: how long to train between two savings.
+
+    Example:
+        >>> from gatewise import TrainingCheckpoint
+        >>> TrainingCheckpoint("run.npz", settings={"rate": 0.1}).before.name
+        'run.before.npz'
     """
 
     path: Path

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import venv
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 UNTRACKED = (".git", ".venv", ".editable", "__pycache__", "build", "dist", "*.egg-info", ".*_cache", ".hypothesis", ".coverage")
-SITE_PACKAGES = sysconfig.get_paths()["purelib"]
+SITE_PACKAGES = [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
 
 
 def copy_checkout(to: Path, without: Iterable[str] = ()) -> Path:
@@ -74,8 +73,8 @@ def install(at: Path, *what: str) -> Environment:
         "--ignore-installed",
     ]
     command = [sys.executable, "-m", "pip", "--python", str(at), "install", *options, *what]
-    surroundings = {**os.environ, "PYTHONPATH": SITE_PACKAGES}  # for setuptools, which is the build backend
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(SITE_PACKAGES)}  # for setuptools, which is the build backend
     subprocess.run(command, env=surroundings, check=True, capture_output=True, text=True)
     (packages,) = [folder for folder in at.rglob("site-packages") if folder.is_dir()]
-    (packages / "zz_of_the_tests.pth").write_text(f"{SITE_PACKAGES}\n")
+    (packages / "zz_of_the_tests.pth").write_text("\n".join(SITE_PACKAGES))
     return environment

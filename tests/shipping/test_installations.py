@@ -172,3 +172,21 @@ def test_a_page_that_needs_the_studies_says_that_it_needs_a_checkout(installed: 
     run = installed.run("python", "-m", "compare.report.studies", cwd=tmp_path)
     assert run.returncode == 2
     assert "gatewise: the study real_models must have" in run.stderr
+
+
+def test_a_type_checker_sees_the_names(editable: Environment, tmp_path: Path) -> None:
+    module = write(
+        tmp_path / "port.py",
+        "import gatewise\n"
+        "from gatewise import Checkpoint, TrainingCheckpoint, assert_parity, convert, open_checkpoint\n"
+        "opened: Checkpoint = open_checkpoint('model.h5')\n"
+        "version: str = gatewise.__version__\n"
+        "kept: Checkpoint = TrainingCheckpoint(path=version)\n"
+        "gatewise.convrt\n",
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", f"--python-executable={editable.scripts / 'python'}"]
+    run = subprocess.run(
+        [*command, f"--cache-dir={tmp_path}", str(module)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    wrong = [line.partition(": error: ")[0].rpartition(":")[2] for line in run.stdout.splitlines() if ": error: " in line]
+    assert wrong == ["5", "5", "6"], run.stdout
