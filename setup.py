@@ -23,8 +23,8 @@ class LinkedPackages(editable_wheel):
         super().finalize_options()
         links = Path(self.project_dir, LINKS)
         shutil.rmtree(links, ignore_errors=True)
-        links.mkdir()
         try:
+            links.mkdir()
             for name in self.distribution.packages:
                 if "." not in name:
                     folder = Path("..", self.package_dir.get(name, name))

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("frameworks", "compare")
-HOME = next(folder for folder in Path(__file__).resolve().parents if (folder / "frameworks" / "spec.py").is_file())
+_PLACES = Path(__file__).resolve().parents
+HOME = next((folder for folder in _PLACES if (folder / "frameworks" / "spec.py").is_file()), _PLACES[1])
 """Where gatewise's own packages lie: a clone, or the folder of installed packages."""
 
 

@@ -72,8 +72,8 @@ def install(at: Path, *what: str) -> Environment:
         "--no-build-isolation",
         "--ignore-installed",
     ]
-    command = [sys.executable, "-m", "pip", "--python", str(at), "install", *options, *what]
-    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(SITE_PACKAGES)}  # for setuptools, which is the build backend
+    command = [str(environment.scripts / "python"), "-m", "pip", "install", *options, *what]
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(SITE_PACKAGES)}  # for pip and setuptools
     subprocess.run(command, env=surroundings, check=True, capture_output=True, text=True)
     (packages,) = [folder for folder in at.rglob("site-packages") if folder.is_dir()]
     (packages / "zz_of_the_tests.pth").write_text("\n".join(SITE_PACKAGES))

@@ -111,18 +111,16 @@ def test_a_module_that_hides_a_package_is_named_and_renaming_it_helps(
 
 
 @each_entry
-@pytest.mark.parametrize(
-    ("environment", "package"), [("editable", "frameworks"), ("installed", "compare")], indirect=["environment"]
-)
 def test_a_folder_that_gatewise_hides_is_named_and_renaming_it_helps(
-    environment: Environment, tmp_path: Path, package: str, entry: Entry
+    installed: Environment, tmp_path: Path, entry: Entry
 ) -> None:
-    folder = write(tmp_path / package / "notes.py", "VALUE = 7\n").parent
-    run = entry(environment, tmp_path)
+    folders = {package: write(tmp_path / package / "notes.py").parent for package in ("compare", "frameworks")}
+    run = entry(installed, tmp_path)
     assert run.returncode == 0, said(run)
-    assert f"{folder} must have a name of its own, but is hidden by gatewise's package {package}. Rename it." in said(run)
-    folder.rename(tmp_path / "renamed")
-    run = entry(environment, tmp_path)
+    for package, folder in folders.items():
+        assert f"{folder} must have a name of its own, but is hidden by gatewise's package {package}. Rename it." in said(run)
+        folder.rename(tmp_path / f"renamed_{package}")
+    run = entry(installed, tmp_path)
     assert (run.returncode, "Rename" in said(run)) == (0, False), said(run)
 
 
