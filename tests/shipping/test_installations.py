@@ -102,7 +102,7 @@ def test_a_module_that_hides_a_package_is_named_and_renaming_it_helps(
     run = entry(environment, tmp_path)
     assert f"{package} must be gatewise's own package, but is {offender}. Rename it." in said(run)
     assert run.returncode == ENTRIES[entry]
-    assert "was run" not in said(run).replace(str(offender), "")
+    assert "was run" not in said(run)
     assert entry is run_import or "Traceback" not in said(run)
     whole = tmp_path / Path(name).parts[0]
     whole.rename(whole.with_name(f"renamed_{whole.name}"))
