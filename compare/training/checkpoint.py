@@ -27,7 +27,7 @@ class DamagedCheckpointError(GatewiseError, ValueError):
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class TrainingCheckpoint:
     """Where a training saves what it needs to resume.
 
     The previous state is kept beside the latest, so that a damaged file costs only the steps between them.
@@ -41,8 +41,8 @@ class Checkpoint:
         GatewiseError: for a path with another ending.
 
     Example:
-        >>> from compare.training import Checkpoint
-        >>> checkpoint = Checkpoint("runs/translation.npz", settings={"seed": 0, "batch": 64}, seconds=60)
+        >>> from compare.training import TrainingCheckpoint
+        >>> checkpoint = TrainingCheckpoint("runs/translation.npz", settings={"seed": 0, "batch": 64}, seconds=60)
         >>> checkpoint.before.name
         'translation.before.npz'
     """

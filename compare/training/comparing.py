@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.training.checkpoint import Checkpoint
+from compare.training.checkpoint import TrainingCheckpoint
 from compare.training.parameters import is_stored, kind_of, reader
 from compare.training.together import train_together
 from compare.training.trajectory import Trajectory
@@ -29,7 +29,7 @@ def compare_training(  # noqa: PLR0913  all but four by name
     loss: Any,
     pairs: Sequence[tuple[Any, Any]] | None = None,
     every: int = 10,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectory:
     """Train a Keras model and its port side by side, with the same batches, loss and update rule.

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from compare.training.checkpoint import Checkpoint
+from compare.training.checkpoint import TrainingCheckpoint
 from compare.training.trajectory import Recording, Trajectory, below, from_arrays, to_arrays
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 
@@ -58,7 +58,7 @@ def train_together(
     steps: int,
     *,
     every: int = 10,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectory:
     """Train all sides on the same batches, and record their losses and how far they are apart.
@@ -134,14 +134,14 @@ def train_together(
     return recording.trajectory()
 
 
-def _begin(sides: Mapping[str, Side], checkpoint: Checkpoint | None, steps: int) -> tuple[Recording, int]:
+def _begin(sides: Mapping[str, Side], checkpoint: TrainingCheckpoint | None, steps: int) -> tuple[Recording, int]:
     """Restore the checkpoint into every side; return its recording and its number of steps."""
-    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+    if checkpoint is not None and not isinstance(checkpoint, TrainingCheckpoint):
         raise InvalidTypeError.because(
             "checkpoint",
-            must="be a compare.training.Checkpoint",
+            must="be a TrainingCheckpoint",
             but=f"is {checkpoint!r}",
-            remedy="Pass Checkpoint(path, settings={}).",
+            remedy="Pass TrainingCheckpoint(path, settings={}).",
         )
     arrays = checkpoint.load(sides) if checkpoint is not None else None
     begun = from_arrays(below(arrays, f"{_TRAJECTORY}/"), sides) if arrays is not None else None
@@ -179,7 +179,9 @@ def _require_pairs(sides: Mapping[str, Side]) -> None:
             )
 
 
-def _require_finite(losses: Mapping[str, float], recorded: Callable[[], Trajectory], checkpoint: Checkpoint | None) -> None:
+def _require_finite(
+    losses: Mapping[str, float], recorded: Callable[[], Trajectory], checkpoint: TrainingCheckpoint | None
+) -> None:
     wrong = [name for name, loss in losses.items() if not math.isfinite(loss)]
     if not wrong:
         return
@@ -198,7 +200,9 @@ def _require_finite(losses: Mapping[str, float], recorded: Callable[[], Trajecto
 
 
 @contextmanager
-def _saving_on_failure(checkpoint: Checkpoint | None, sides: Mapping[str, Side], recording: Recording) -> Iterator[None]:
+def _saving_on_failure(
+    checkpoint: TrainingCheckpoint | None, sides: Mapping[str, Side], recording: Recording
+) -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -206,7 +210,7 @@ def _saving_on_failure(checkpoint: Checkpoint | None, sides: Mapping[str, Side],
         raise
 
 
-def _save(checkpoint: Checkpoint | None, sides: Mapping[str, Side], recording: Recording) -> None:
+def _save(checkpoint: TrainingCheckpoint | None, sides: Mapping[str, Side], recording: Recording) -> None:
     if checkpoint is None:
         return
     arrays = {f"{_TRAJECTORY}/{name}": array for name, array in to_arrays(recording.trajectory()).items()}

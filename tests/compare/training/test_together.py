@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from compare.training import Checkpoint, TrainingStoppedError, Trajectory, train_together
+from compare.training import TrainingCheckpoint, TrainingStoppedError, Trajectory, train_together
 from frameworks import GatewiseError
 
 Array = npt.NDArray[Any]
@@ -88,7 +88,7 @@ def interrupting(at: int) -> Any:
 
 
 def test_an_interrupted_training_finishes_its_step_and_resumes_to_the_same_end(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "run.npz", {"rate": 0.1})
+    checkpoint = TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.1})
     with pytest.raises(KeyboardInterrupt):
         train_together(sides(), interrupting(13), 30, checkpoint=checkpoint)
     asked, batch = counted()
@@ -98,7 +98,7 @@ def test_an_interrupted_training_finishes_its_step_and_resumes_to_the_same_end(t
 
 
 def test_a_failing_batch_costs_no_finished_step(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "run.npz")
+    checkpoint = TrainingCheckpoint(tmp_path / "run.npz")
 
     def failing(step: int) -> float:
         if step == 7:
@@ -113,7 +113,7 @@ def test_a_failing_batch_costs_no_finished_step(tmp_path: Path) -> None:
 
 
 def test_a_training_that_restarts_instead_of_resuming_is_noticed(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "run.npz", {})
+    checkpoint = TrainingCheckpoint(tmp_path / "run.npz", {})
     with pytest.raises(KeyboardInterrupt):
         train_together(sides(), interrupting(13), 30, checkpoint=checkpoint)
 
@@ -133,7 +133,7 @@ def test_signal_handlers_are_restored() -> None:
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "text"])
 def test_a_damaged_checkpoint_is_named_and_the_previous_one_resumes(tmp_path: Path, damage: str) -> None:
-    checkpoint = Checkpoint(tmp_path / "run.npz", {}, seconds=0)
+    checkpoint = TrainingCheckpoint(tmp_path / "run.npz", {}, seconds=0)
     train_together(sides(), batch_of, 20, checkpoint=checkpoint)
     whole = checkpoint.path.read_bytes()
     middle = whole.index(np.float64(2.5).tobytes())  # the first loss of the first side, (1 + 4) / 2
@@ -151,19 +151,19 @@ def test_a_damaged_checkpoint_is_named_and_the_previous_one_resumes(tmp_path: Pa
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
-    train_together(sides(), batch_of, 3, checkpoint=Checkpoint(tmp_path / "run.npz", {"rate": 0.1}))
+    train_together(sides(), batch_of, 3, checkpoint=TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.1}))
     with pytest.raises(
         GatewiseError, match=r'must come from a training with {"rate": 0.2, "sides": .*, but comes from one with {"rate": 0.1'
     ):
-        train_together(sides(), batch_of, 3, checkpoint=Checkpoint(tmp_path / "run.npz", {"rate": 0.2}))
+        train_together(sides(), batch_of, 3, checkpoint=TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.2}))
     with pytest.raises(GatewiseError, match=r'but comes from one with {"rate": 0.1, "sides": .*"one", "other"'):
-        train_together({"one": Slope(1.0)}, batch_of, 3, checkpoint=Checkpoint(tmp_path / "run.npz", {"rate": 0.1}))
+        train_together({"one": Slope(1.0)}, batch_of, 3, checkpoint=TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.1}))
     with pytest.raises(GatewiseError, match="have at most the 2 steps asked for, but has 3"):
-        train_together(sides(), batch_of, 2, checkpoint=Checkpoint(tmp_path / "run.npz", {"rate": 0.1}))
+        train_together(sides(), batch_of, 2, checkpoint=TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.1}))
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_every_step(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "run.npz", {})
+    checkpoint = TrainingCheckpoint(tmp_path / "run.npz", {})
     diverging = {"one": Slope(1.0), "other": Slope(1.5, rate=1e200)}
     with pytest.raises(
         TrainingStoppedError, match=r"the loss of other at step 1 must be a finite number, but is inf\."
@@ -183,21 +183,21 @@ def test_a_checkpoint_that_cannot_be_written_fails_before_the_first_step(tmp_pat
     (tmp_path / "file").write_text("no folder")
     asked, batch = counted()
     with pytest.raises(OSError, match="file"):
-        train_together(sides(), batch, 3, checkpoint=Checkpoint(tmp_path / "file" / "run.npz", {}))
+        train_together(sides(), batch, 3, checkpoint=TrainingCheckpoint(tmp_path / "file" / "run.npz", {}))
     assert not asked
 
 
 def test_anything_but_a_checkpoint_with_the_right_ending_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(GatewiseError, match=r"checkpoint must be a compare\.training\.Checkpoint, but is 'run\.npz'"):
+    with pytest.raises(GatewiseError, match=r"checkpoint must be a TrainingCheckpoint, but is 'run\.npz'"):
         train_together(sides(), batch_of, 3, checkpoint="run.npz")  # type: ignore[arg-type]
     with pytest.raises(GatewiseError, match=r"must end in \.npz, but is .*run\.1"):
-        Checkpoint(tmp_path / "run.1", {})
-    train_together(sides(), batch_of, 3, checkpoint=Checkpoint(str(tmp_path / "run.npz"), {}))  # type: ignore[arg-type]
+        TrainingCheckpoint(tmp_path / "run.1", {})
+    train_together(sides(), batch_of, 3, checkpoint=TrainingCheckpoint(str(tmp_path / "run.npz"), {}))  # type: ignore[arg-type]
     assert (tmp_path / "run.npz").exists()
 
 
 def test_two_processes_that_save_at_once_leave_both_files_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = Checkpoint(tmp_path / "run.npz", {})
+    checkpoint = TrainingCheckpoint(tmp_path / "run.npz", {})
 
     def save_meanwhile(_: int) -> None:
         monkeypatch.undo()
@@ -207,7 +207,7 @@ def test_two_processes_that_save_at_once_leave_both_files_whole(tmp_path: Path, 
 
     monkeypatch.setattr(os, "fsync", save_meanwhile)
     checkpoint.save({"x": np.zeros(3)}, ["one"])
-    stored = [Checkpoint(path, {}).load(["one"]) for path in (checkpoint.path, checkpoint.before)]
+    stored = [TrainingCheckpoint(path, {}).load(["one"]) for path in (checkpoint.path, checkpoint.before)]
     assert [arrays["x"].tolist() for arrays in stored if arrays] == [[0, 0, 0], [1, 1, 1]]
 
 
