@@ -43,7 +43,7 @@ class Original:
 
 
 def cache_folder() -> Path:
-    """Give the folder of the archives: as the environment says, or the user's cache."""
+    """Return the folder of the archives: as the environment says, or the user's cache."""
     given = os.environ.get(FOLDER)
     if given:
         return Path(given)
@@ -60,7 +60,7 @@ def missing(originals: Iterable[Original], folder: Path) -> str:
 
 
 def require_archive(original: Original, folder: Path) -> Path:
-    """Give the path of the archive in the folder.
+    """Return the path of the archive in the folder.
 
     Raises:
         GatewiseError: if it is not there, or is another than the one that was recorded.

@@ -21,8 +21,8 @@ def _verdict(results: Tree) -> str:
     largest = worst(found[cell][state]["difference"] for cell, state, _ in _STATES)
     reach = found["lstm"]["c"]["largest"]
     return (
-        f"The states of both frameworks lie on each other at every time step, at most {largest} apart. The LSTM's cell state, which "
-        f"the GRU does not have, is the only one that leaves the range from -1 to 1 (here up to {number(reach)})."
+        f"The two frameworks' states coincide at every time step; the largest difference is {largest}. Only the LSTM's cell state, "
+        f"which a GRU does not have, leaves the range from -1 to 1 (here it reaches {number(reach)})."
     )
 
 
@@ -34,11 +34,11 @@ def _body(results: Tree) -> str:
     ]
     parts = [
         f"![Hidden and cell states over time: Keras, PyTorch, and their difference]({_FILE})",
-        "Each picture has a row for each unit and a column for each time step. Upper row Keras, middle row PyTorch with copied "
-        "weights, lower row their difference, on a scale of its own. The inputs are a step, a ramp and an oscillation.",
+        "Each picture has one row per unit and one column per time step. The upper pictures show Keras, the middle ones PyTorch with "
+        "copied weights, and the lower ones their difference, on a scale of its own. The inputs are a step, a ramp and an oscillation.",
         table(("cell", "state", "largest value", "largest difference"), rows),
-        "Neither framework returns the cell state of every step, only the last one. To see it, step through the sequence and carry "
-        "the state yourself, as was done for the picture:",
+        "Neither framework returns the cell state of every step, only that of the last. To see the others, step through the sequence "
+        "and pass the state on yourself. This is how the pictures were made:",
         "In Keras:",
         code("python", found["keras code"].value),
         "In PyTorch:",
@@ -54,7 +54,7 @@ def _draw(results: Tree, path: Path) -> None:
 PAGE = Page(
     name="hidden-states",
     title="Hidden states over time",
-    question="Do the states of an LSTM and a GRU run the same course in both frameworks, and what does the cell state add?",
+    question="Do the states of an LSTM and a GRU develop alike in both frameworks, and what does the cell state add?",
     experiments=(("tensorflow", "hidden_states"),),
     verdict=_verdict,
     body=_body,

@@ -23,7 +23,7 @@ def _found(results: Tree) -> Tree:
 
 
 def _defaults(results: Tree, backend: str = "tensorflow") -> dict[str, Tree]:
-    """Give of each optimizer what was found with its settings by default."""
+    """Return of each optimizer what was found with its settings by default."""
     trees = results["optimizers"][backend]["optimizers"]
     return {name: one["cases"]["default"] for name, one in trees.items() if one["cases"]}
 

@@ -20,7 +20,7 @@ def _models(results: Tree) -> Tree:
 
 
 def _originals(results: Tree) -> Tree:
-    """Give what was found of the original files, by model; empty where the long run has not been made."""
+    """Return what was found of the original files, by model; empty where the long run has not been made."""
     found: Tree = results.get("long", {}).get(_PART, {}).get("models", {})
     return found
 

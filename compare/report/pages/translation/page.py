@@ -33,13 +33,13 @@ def _found(results: Tree) -> Tree:
 
 
 def _long(results: Tree, dtype: str) -> dict[str, Tree]:
-    """Give the long runs that have been made, by cell."""
+    """Return the long runs that have been made, by cell."""
     made = results.get("long", {})
     return {cell: made[name] for cell, name in _LONG[dtype].items() if name in made}
 
 
 def _trainings(results: Tree) -> Mapping[str, Tree]:
-    """Give the trainings in float64, the long ones where they have been made."""
+    """Return the trainings in float64, the long ones where they have been made."""
     return {**_found(results)["trained"], **_long(results, "float64")}
 
 

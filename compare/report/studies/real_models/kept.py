@@ -16,7 +16,7 @@ from frameworks.files.untrusted.source import in_memory
 
 
 def read_kept(layer: RecordedLayer) -> StoredLayer:
-    """Give a layer whose weights are kept here as one from a file.
+    """Return a layer whose weights are kept here as one from a file.
 
     Raises:
         GatewiseError: for a layer whose weights are not kept.

@@ -33,7 +33,7 @@ class Mistake:
     with_mask: bool = True
 
     def applied_to(self, call: Call) -> Call:
-        """Give the call without what this mistake leaves out."""
+        """Return the call without what this mistake leaves out."""
         return lambda inputs, states, mask: call(inputs, states if self.with_states else None, mask if self.with_mask else None)
 
 

@@ -124,7 +124,7 @@ class RecordedModel(Original):
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def layer(self, name: str) -> RecordedLayer:
-        """Give one layer.
+        """Return one layer.
 
         Raises:
             GatewiseError: when the model has no layer of that name.
@@ -134,7 +134,7 @@ class RecordedModel(Original):
 
 
 def require_known(name: str, known: Mapping[str, Any], subject: str) -> str:
-    """Give the name back, or refuse it."""
+    """Return the name back, or refuse it."""
     if name not in known:
         raise InvalidValueError.because(
             subject, must=f"be one of {', '.join(known)}", but=f"is {name!r}", remedy="Choose one of them."

@@ -19,7 +19,7 @@ TOLERANCE = 2e-5
 
 
 def largest_error(cases: tuple[RecordedCase, ...], call: Call) -> float:
-    """Give the largest error over all that was recorded, as a share of max(1, max |expected|)."""
+    """Return the largest error over all that was recorded, as a share of max(1, max |expected|)."""
     return max(error for case in cases for error in _errors(case, run_case(case, call)))
 
 
@@ -35,7 +35,7 @@ def run_case(case: RecordedCase, call: Call) -> dict[str, Any]:
 
 
 def beginning(case: RecordedCase) -> RecordedCase:
-    """Give a case's first two calls alone, without final states: enough to see a mistake."""
+    """Return a case's first two calls alone, without final states: enough to see a mistake."""
     chunks = case.chunks[:2]
     if chunks == case.chunks:
         return case

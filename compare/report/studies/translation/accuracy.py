@@ -37,7 +37,7 @@ def score(side: Side, batch: Batch) -> Score:
 
 
 def loss(logits: Logits, targets: Tokens) -> float:
-    """Give the cross-entropy of the tokens that count, as a share of all, in float64.
+    """Return the cross-entropy of the tokens that count, as a share of all, in float64.
 
     Args:
         logits: (batch, time - 1, vocab).
@@ -51,13 +51,13 @@ def loss(logits: Logits, targets: Tokens) -> float:
 
 
 def token_accuracy(logits: Logits, targets: Tokens) -> float:
-    """Give the share of the tokens that count whose logit is the largest, arguments as of `loss`."""
+    """Return the share of the tokens that count whose logit is the largest, arguments as of `loss`."""
     counts = targets[:, 1:] != PAD
     return float((logits.argmax(axis=-1) == targets[:, 1:])[counts].mean())
 
 
 def sequence_accuracy(translations: Tokens, targets: Tokens) -> float:
-    """Give the share of the rows that are right, to the end.
+    """Return the share of the rows that are right, to the end.
 
     Args:
         translations: (batch, time), without start.
@@ -68,7 +68,7 @@ def sequence_accuracy(translations: Tokens, targets: Tokens) -> float:
 
 
 def margin(side: Side, sources: Tokens, translations: Tokens) -> npt.NDArray[np.floating]:
-    """Give by how much the likeliest token led at the closest step of each greedy translation, (batch,), in logits."""
+    """Return by how much the likeliest token led at the closest step of each greedy translation, (batch,), in logits."""
     starts = np.full((len(sources), 1), START, np.int32)
     best = np.sort(side.predict((sources, np.concatenate([starts, translations], axis=1))), axis=-1)
     gaps = np.where(translations != PAD, best[..., -1] - best[..., -2], np.inf)

@@ -38,12 +38,12 @@ class Vocabulary:
         return len(self.symbols) + 3
 
     def encode(self, symbols: tuple[str, ...]) -> list[int]:
-        """Give a row of LENGTH numbers."""
+        """Return a row of LENGTH numbers."""
         row = [START, *(self.symbols.index(symbol) + 3 for symbol in symbols), END]
         return row + [PAD] * (LENGTH - len(row))
 
     def decode(self, row: Tokens) -> tuple[str, ...]:
-        """Give the symbols of a row up to its end, with or without a start."""
+        """Return the symbols of a row up to its end, with or without a start."""
         kept = row[: list(row).index(END)] if END in row else row
         return tuple(self.symbols[number - 3] for number in kept if number > END)
 
@@ -53,7 +53,7 @@ SOUNDS = Vocabulary(PHONEMES)
 
 
 def encode(entries: tuple[Entry, ...]) -> Batch:
-    """Give all entries as one batch."""
+    """Return all entries as one batch."""
     sources = [LETTERS.encode(tuple(entry.word)) for entry in entries]
     targets = [SOUNDS.encode(entry.phonemes) for entry in entries]
     return np.array(sources, np.int32), np.array(targets, np.int32)
@@ -81,7 +81,7 @@ class Batches:
         self._order = lru_cache(maxsize=1)(self._shuffle)
 
     def batch(self, step: int) -> Batch:
-        """Give the batch of a step, from 0: always the same for the same words, size and seed."""
+        """Return the batch of a step, from 0: always the same for the same words, size and seed."""
         epoch, place = divmod(step, self.steps_per_epoch)
         rows = self._order(epoch)[place * self.batch_size :][: self.batch_size]
         return self.sources[rows], self.targets[rows]
@@ -91,5 +91,5 @@ class Batches:
 
 
 def held_out(entries: tuple[Entry, ...]) -> Batch:
-    """Give the words that no training sees, as one batch."""
+    """Return the words that no training sees, as one batch."""
     return encode(tuple(entry for entry in entries if entry.held_out))

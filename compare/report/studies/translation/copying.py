@@ -28,7 +28,7 @@ PATHS = (
 
 
 def parts(model: Any) -> dict[str, Any]:
-    """Give the layers that hold parameters, by their paths, in the order of PATHS."""
+    """Return the layers that hold parameters, by their paths, in the order of PATHS."""
     found = {}
     for path in PATHS:
         try:
@@ -39,7 +39,7 @@ def parts(model: Any) -> dict[str, Any]:
 
 
 def parameters(model: Any) -> dict[str, Array]:
-    """Give copies of all parameters, by path and name; of an LSTM's two biases in PyTorch the sum, which is what acts."""
+    """Return copies of all parameters, by path and name; of an LSTM's two biases in PyTorch the sum, which is what acts."""
     return reader(parts(model).items())()
 
 

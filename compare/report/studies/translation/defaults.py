@@ -53,7 +53,7 @@ class Outcome:
 
 
 def one_at_a_time() -> tuple[tuple[str, ...], ...]:
-    """Give the trainings that tell the shares: none its own, each alone, all but each, all."""
+    """Return the trainings that tell the shares: none its own, each alone, all but each, all."""
     alone = tuple((name,) for name in DEFAULTS)
     without = tuple(tuple(other for other in DEFAULTS if other != name) for name in DEFAULTS)
     return ((), *alone, *without, DEFAULTS)

@@ -30,7 +30,7 @@ def _known() -> Mapping[str, Any]:
 
 
 def expected() -> dict[str, str]:
-    """Give words and their pronunciations, as the package's own code gave them."""
+    """Return words and their pronunciations, as the package's own code gave them."""
     return dict(_known()["expected"])
 
 
@@ -85,7 +85,7 @@ def pronounce(model: Any, words: Iterable[str]) -> dict[str, str]:
 
 
 def _tokens(model: Any, rows: list[list[int]]) -> Any:
-    """Give token numbers as the model's framework takes them."""
+    """Return token numbers as the model's framework takes them."""
     if owner_name(model) == "keras":
         return np.array(rows, np.int32)
     import torch

@@ -21,10 +21,10 @@ class Side(training.Side, Protocol):
     optimizer: Any
 
     def predict(self, batch: Batch) -> Array:
-        """Give the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
+        """Return the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
 
     def translate(self, sources: Tokens) -> tuple[Tokens, Array]:
-        """Give the greedy translation, (batch, time), and its attention, (batch, time, source)."""
+        """Return the greedy translation, (batch, time), and its attention, (batch, time, source)."""
 
 
 def build_sides(setting: Setting) -> tuple[Side, Side]:

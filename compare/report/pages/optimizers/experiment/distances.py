@@ -67,7 +67,7 @@ def run_case(name: str, comparison: Comparison, case: Case) -> Results:
 
 
 def tolerance(name: str) -> float:
-    """Give how far ours may be from Keras's."""
+    """Return how far ours may be from Keras's."""
     import keras
 
     return _COARSE if name in _IN_FLOAT32 and keras.config.backend() != "tensorflow" else EXACTLY
@@ -94,7 +94,7 @@ def read_defaults(name: str, comparison: Comparison) -> Results:
 
 
 def _default(constructor: Any, name: str) -> tuple[str, str]:
-    """Give a setting as the constructor names it, and its default."""
+    """Return a setting as the constructor names it, and its default."""
     parameters = signature(constructor).parameters
     if name in parameters:
         return name, repr(parameters[name].default)

@@ -23,7 +23,7 @@ _EPSILON = (
 
 
 def _adam(*before: str, torch_before: tuple[str, ...] = ()) -> tuple[Equation, Equation]:
-    """Give Adam's equations, without and with the greatest second moment, after what comes first."""
+    """Return Adam's equations, without and with the greatest second moment, after what comes first."""
     plain = Equation(
         Rule((*before, MEAN, SQUARE, KERAS_ADAM.format(v="v"))),
         Rule((*torch_before, MEAN, SQUARE, _TORCH_ADAM.format(v="v"))),

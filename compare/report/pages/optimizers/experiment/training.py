@@ -102,12 +102,12 @@ def train_torch(
 
 
 def apart(expected: Path, found: Path) -> float:
-    """Give the distance of the parameters at the end."""
+    """Return the distance of the parameters at the end."""
     return distance(expected[-1], found[-1])
 
 
 def curve(expected: Path, found: Path) -> list[float]:
-    """Give the distance along the way."""
+    """Return the distance along the way."""
     return [distance(one, other) for one, other in zip(expected, found, strict=True)]
 
 

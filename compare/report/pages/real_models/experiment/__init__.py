@@ -50,7 +50,7 @@ def _run_layer(layer: RecordedLayer) -> Results:
 
 
 def port_error(layer: RecordedLayer, stored: StoredLayer) -> float:
-    """Give how far the port of a stored layer is from what was recorded."""
+    """Return how far the port of a stored layer is from what was recorded."""
     to, (how, _) = other_than(stored.origin), choose(stored)
     return largest_error(layer.cases, call_ported(stored, getattr(stored, how)(to), how))
 
@@ -83,7 +83,7 @@ def call_own(stored: StoredLayer) -> Call:
 
 
 def as_stored(stored: StoredLayer, forward: Callable[..., Any]) -> Call:
-    """Give what the stored layer returns of what a `forward` of an adapter gives."""
+    """Return what the stored layer returns of what a `forward` of an adapter gives."""
     if stored.options is None:
         return lambda inputs, states, mask: vars(forward(inputs, states, mask))
     mapping = returns_map(stored.spec, stored.options)

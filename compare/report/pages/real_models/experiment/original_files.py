@@ -84,7 +84,7 @@ def port_layer(model: RecordedModel, layer: RecordedLayer) -> tuple[StoredLayer,
 
 
 def commands(model: RecordedModel) -> tuple[str, ...]:
-    """Give the command lines that convert a model's file, and compare the two."""
+    """Return the command lines that convert a model's file, and compare the two."""
     path = PurePosixPath(model.file)
     said = [f"--architecture {PurePosixPath(model.architecture).name}"] if model.architecture else []
     said += [f"--option {name}={value}" for name, value in model.options.items()]

@@ -61,7 +61,7 @@ def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: A
 
 
 def course(trajectory: Trajectory) -> Results:
-    """Give the curves of a training, for a figure."""
+    """Return the curves of a training, for a figure."""
     others = list(trajectory.distances)
     return {
         "losses": {name: averaged(losses) for name, losses in trajectory.losses.items()},
@@ -71,7 +71,7 @@ def course(trajectory: Trajectory) -> Results:
 
 
 def nearness(trajectory: Trajectory) -> Results:
-    """Give the largest differences of a training in float64."""
+    """Return the largest differences of a training in float64."""
     return {
         "largest loss gap": measured(trajectory.loss_gap("pytorch").max(), _TINY),
         "parameters": {name: measured(values.max(), _TINY) for name, values in trajectory.distances["pytorch"].items()},
@@ -97,7 +97,7 @@ def _one_rounding_off(setting: Setting) -> Any:
 
 
 def _outcome(sides: Mapping[str, Any], setting: Setting, trajectory: Trajectory, entries: tuple[Entry, ...]) -> Results:
-    """Give where the curves part, and what the trained models make of words that they have not seen."""
+    """Return where the curves part, and what the trained models make of words that they have not seen."""
     batch = held_out(entries)
     parted = {name: _parting(trajectory, name) for name in trajectory.distances}
     scores = {name: accuracy.score(side, batch) for name, side in sides.items()}
@@ -112,14 +112,14 @@ def _outcome(sides: Mapping[str, Any], setting: Setting, trajectory: Trajectory,
 
 
 def _parting(trajectory: Trajectory, name: str) -> int | None:
-    """Give the first step from which the loss is that of Keras no more; None where it stays so."""
+    """Return the first step from which the loss is that of Keras no more; None where it stays so."""
     first = next(iter(trajectory.losses.values()))
     apart = np.flatnonzero(trajectory.loss_gap(name) > _PARTED * first)
     return int(apart[0]) if len(apart) else None
 
 
 def _same_weights(keras_side: Any, setting: Setting, batch: Batch) -> Results:
-    """Give Keras's trained parameters to both in float64, where no rounding decides, and have them translate greedily."""
+    """Return Keras's trained parameters to both in float64, where no rounding decides, and have them translate greedily."""
     sides: Any = build_sides(replace(setting, dtype="float64"))
     one, other = sides
     own = one.state()
@@ -145,7 +145,7 @@ def _same_weights(keras_side: Any, setting: Setting, batch: Batch) -> Results:
 
 
 def _map(word: str, row: Tokens, attention: Any) -> Value:
-    """Give where each step looked, without the padding of either axis, and what stands along them."""
+    """Return where each step looked, without the padding of either axis, and what stands along them."""
     targets = [*SOUNDS.decode(row), "end"]
     sources = ["start", *word, "end"]
     kept = np.round(attention[: len(targets), : len(sources)], 3)

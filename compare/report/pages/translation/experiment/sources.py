@@ -10,7 +10,7 @@ from typing import Any
 
 
 def code_of(thing: Any) -> list[str]:
-    """Give the lines of a module's classes and functions, or of one of them, without docstrings and signatures' types."""
+    """Return the lines of a module's classes and functions, or of one of them, without docstrings and signatures' types."""
     text = inspect.getsource(thing)
     tree = ast.parse(text)
     wanted = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
@@ -25,7 +25,7 @@ def code_of(thing: Any) -> list[str]:
 
 
 def difference(one: Any, other: Any) -> str:
-    """Give both versions at once: lines of the first alone begin with "-", those of the second alone with "+".
+    """Return both versions at once: lines of the first alone begin with "-", those of the second alone with "+".
 
     Args:
         one: a module, class or function.
@@ -45,7 +45,7 @@ def difference(one: Any, other: Any) -> str:
 
 
 def modules_of(name: str) -> tuple[ModuleType, ModuleType]:
-    """Give the modules of a name in the translation study, Keras's and PyTorch's."""
+    """Return the modules of a name in the translation study, Keras's and PyTorch's."""
     from importlib import import_module
 
     keras, pytorch = (import_module(f"compare.report.studies.translation.{each}.{name}") for each in ("keras", "pytorch"))

@@ -9,7 +9,7 @@ from keras import ops
 
 
 def masked_loss(target: Any, logits: Any) -> Any:
-    """Give the cross-entropy of the tokens that count, as a share of all: padding adds nothing, and counts as a position.
+    """Return the cross-entropy of the tokens that count, as a share of all: padding adds nothing, and counts as a position.
 
     The tutorial divides by one position more, that of the start, which no loss is computed for.
 

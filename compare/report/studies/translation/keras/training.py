@@ -46,11 +46,11 @@ class KerasSide(training.KerasSide):
         super().__init__(model, optimizer, loss_of, lambda: copying.parameters(model), added_up=added_up)
 
     def predict(self, batch: Batch) -> Array:
-        """Give the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
+        """Return the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
         return to_numpy(self.model(*batch, training=False))
 
     def translate(self, sources: Tokens) -> tuple[Tokens, Array]:
-        """Give the greedy translation, (batch, time), and its attention, (batch, time, source)."""
+        """Return the greedy translation, (batch, time), and its attention, (batch, time, source)."""
         tokens, attention = self.model.translate(sources, START, END, LENGTH - 1)
         return to_numpy(tokens), to_numpy(attention)
 

@@ -17,7 +17,7 @@ class Translator(keras.Model):
         self.decoder = decoder
 
     def call(self, source: Any, target: Any) -> Any:
-        """Give the logits of each token of the target from those before it: teacher forcing.
+        """Return the logits of each token of the target from those before it: teacher forcing.
 
         Args:
             source: (batch, source), token numbers.

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def masked_loss(target: Tensor, logits: Tensor) -> Tensor:
-    """Give the cross-entropy of the tokens that count, as a share of all: padding adds nothing, and counts as a position.
+    """Return the cross-entropy of the tokens that count, as a share of all: padding adds nothing, and counts as a position.
 
     The tutorial divides by one position more, that of the start, which no loss is computed for.
 

@@ -29,7 +29,7 @@ def build_model(setting: Setting) -> Translator:
 
 
 def trained(model: nn.Module) -> list[nn.Parameter]:
-    """Give the parameters that an optimizer is to be made of."""
+    """Return the parameters that an optimizer is to be made of."""
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
@@ -47,13 +47,13 @@ class PyTorchSide(training.PyTorchSide):
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> Array:
-        """Give the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
+        """Return the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
         sources, targets = map(_tensor, batch)
         logits: Array = self.model.eval()(sources, targets).numpy()
         return logits
 
     def translate(self, sources: Tokens) -> tuple[Tokens, Array]:
-        """Give the greedy translation, (batch, time), and its attention, (batch, time, source)."""
+        """Return the greedy translation, (batch, time), and its attention, (batch, time, source)."""
         model: Any = self.model.eval()
         tokens, attention = model.translate(_tensor(sources), START, END, LENGTH - 1)
         return tokens.numpy().astype(np.int32), attention.numpy()

@@ -15,7 +15,7 @@ class Translator(nn.Module):
         self.decoder = decoder
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """Give the logits of each token of the target from those before it: teacher forcing.
+        """Return the logits of each token of the target from those before it: teacher forcing.
 
         Args:
             source: (batch, source), token numbers.
