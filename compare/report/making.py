@@ -27,9 +27,7 @@ LONG = "long"
 """The key of the long runs in the results, and, after a dot, the folder in which they keep what is finished."""
 
 
-def make_report(
-    out: Path, only: str | None, progress: Progress, step_progress: StepProgress | None = None
-) -> dict[str, Any]:
+def make_report(out: Path, only: str | None, progress: Progress, step_progress: StepProgress | None = None) -> dict[str, Any]:
     """Run the experiments, and write results, pages and figures.
 
     Args:

@@ -134,14 +134,20 @@ def _quirks(quirks: Tree) -> Iterator[str]:
 
 def _flow(flow: Tree) -> Iterator[str]:
     yield code("python", flow["code"].value)
-    rows = [(_SOURCES[source], f"`{one['code'].value}`", one["keras"], one["emulated"]) for source, one in flow["sources"].items()]
-    yield table(("source of the mask", "Keras", "difference from the mask as an argument", "error of `emulate` of the layers"), rows)
+    rows = [
+        (_SOURCES[source], f"`{one['code'].value}`", one["keras"], one["emulated"]) for source, one in flow["sources"].items()
+    ]
+    yield table(
+        ("source of the mask", "Keras", "difference from the mask as an argument", "error of `emulate` of the layers"), rows
+    )
     yield (
         "`emulate([embedding, reader])` and `emulate([keras.layers.Masking(), reader])` pass the mask on. Nothing else in torch carries a mask "
         "along, so pass it yourself. What may stand between an Embedding and a recurrent layer (`reader`), and whether the mask survives it:"
     )
     between = [(f"`{text}`", one["mask"].value, one["error"], one.get("cost", "")) for text, one in flow["between"].items()]
-    yield table(("between the two", "mask", "difference from `reader` with or without it", "difference from the masked result"), between)
+    yield table(
+        ("between the two", "mask", "difference from `reader` with or without it", "difference from the masked result"), between
+    )
 
 
 def _nan(nan: Tree) -> str:

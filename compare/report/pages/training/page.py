@@ -124,7 +124,11 @@ def _gradients(found: Tree) -> Iterator[str]:
     yield "A mistake in one array makes an error as large as the gradients:"
     yield table(
         ("cell", "mistake", "error"),
-        ((cell, _MISTAKES[name], size) for cell, sizes in found["tensorflow"]["mistakes"].items() for name, size in sizes.items()),
+        (
+            (cell, _MISTAKES[name], size)
+            for cell, sizes in found["tensorflow"]["mistakes"].items()
+            for name, size in sizes.items()
+        ),
     )
 
 

@@ -184,7 +184,13 @@ def _when(step: int | None) -> str:
 def _scores(single: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
     for cell, found in single.items():
         for name, score in found["held out"].items():
-            yield cell.upper(), _SIDES[name], f"{score['loss'].value:.4f}", _percent(score["tokens"]), _percent(score["sequences"])
+            yield (
+                cell.upper(),
+                _SIDES[name],
+                f"{score['loss'].value:.4f}",
+                _percent(score["tokens"]),
+                _percent(score["sequences"]),
+            )
 
 
 def _defaults(results: Tree) -> Iterator[str]:

@@ -15,7 +15,7 @@ Call = Callable[[Array, "tuple[Array, ...] | None", "Mask | None"], Mapping[str,
 """From inputs, initial state and mask, as in a RecordedCase, to `output` and, if there are any, `h_n` and `c_n`."""
 
 TOLERANCE = 2e-5
-"""The largest error that passes, as a share of max(1, max |expected|): the recorded values are float32, some after many steps."""
+"""The largest error that passes, as a share of max(1, max |expected|). Recorded values are float32, some after many steps."""
 
 
 def largest_error(cases: tuple[RecordedCase, ...], call: Call) -> float:

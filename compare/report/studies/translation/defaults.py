@@ -5,13 +5,15 @@ model and leaves the rest to the framework. In this model the defaults differ as
 
 * initialisation: Keras draws kernels from Glorot's uniform distribution, recurrent kernels as orthogonal matrices, and
   embeddings uniformly within 0.05; biases are 0, and an LSTM's forget bias is 1. PyTorch draws all weights and biases of
-  recurrent layers and Linear uniformly within one over the root of the size, and embeddings from a standard normal distribution.
+  recurrent layers and Linear uniformly within one over the root of the size, and embeddings from a standard normal
+  distribution.
 * rule: the formula of the optimizer's class and its constants. For Adam these are the place of epsilon (outside the bias
   correction in Keras) and its size, 1e-7 in Keras and 1e-8 in PyTorch.
 * bias: nn.LSTM trains two biases, whose sum moves twice as far. A GRU has two in either framework.
 * learning_rate: the default of the optimizer's class. It is the same for Adam, and ten times larger in PyTorch for RMSprop.
-* dropout: the same word means two things. `keras.layers.GRU(units, dropout=rate)` drops inputs; `nn.GRU(..., dropout=rate)` drops
-  what goes from one layer to the next, so it does nothing in a single layer. With Keras's, the decoder's embedding is dropped.
+* dropout: the same word means two things. `keras.layers.GRU(units, dropout=rate)` drops inputs; `nn.GRU(..., dropout=rate)`
+  drops what goes from one layer to the next, so it does nothing in a single layer. With Keras's, the decoder's embedding is
+  dropped.
 """
 
 from __future__ import annotations

@@ -164,7 +164,9 @@ def run_nan(names: dict[str, Any], recipe: str) -> Results:
         owner.zero_grad()
         output = call()
         output.sum().backward()
-        reached[way] = _reach(flat(output), flat([parameter.grad for parameter in owner.parameters() if parameter.requires_grad]))
+        reached[way] = _reach(
+            flat(output), flat([parameter.grad for parameter in owner.parameters() if parameter.requires_grad])
+        )
     return reached
 
 

@@ -1,7 +1,7 @@
 """Encoder and decoder of the translation tutorial, with an LSTM: a diff with `gru` shows what the cell state changes.
 
-The encoder returns one array more than a GRU does. Both states are passed to the decoder, and from step to step. Only the hidden
-state is the query of the attention.
+The encoder returns one array more than a GRU does. Both states are passed to the decoder, and from step to step. The
+attention gets only the hidden state.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ def masked_loss(target: Tensor, logits: Tensor) -> Tensor:
 
     The tutorial divides by one more position, that of the start, for which there is no loss.
 
-    `cross_entropy(..., ignore_index=0)` with its own mean is a different loss. It divides by the number of tokens that count, so
-    the gradients grow with the share of padding in the batch.
+    `cross_entropy(..., ignore_index=0)` with its own mean is a different loss. It divides by the number of tokens that count,
+    so the gradients grow with the share of padding in the batch.
 
     Args:
         target: (batch, time), token numbers, 0 for padding.
