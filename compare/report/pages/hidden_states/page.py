@@ -11,15 +11,16 @@ _STATES = (("lstm", "h", "hidden state"), ("lstm", "c", "cell state"), ("gru", "
 _FILE = "hidden-states.png"
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["hidden_states"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    found = _found(results)
-    largest = worst(found[cell][state]["difference"] for cell, state, _ in _STATES)
-    reach = found["lstm"]["c"]["largest"]
+    own = _own(results)
+    largest = worst(own[cell][state]["difference"] for cell, state, _ in _STATES)
+    reach = own["lstm"]["c"]["largest"]
     return (
         f"The two frameworks' states coincide at every time step; the largest difference is {largest}. Only the LSTM's cell state, "
         f"which a GRU does not have, leaves the range from -1 to 1 (here it reaches {number(reach)})."
@@ -27,9 +28,9 @@ def _verdict(results: Tree) -> str:
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     rows = [
-        (cell.upper(), f"{name} `{state}`", number(found[cell][state]["largest"]), number(found[cell][state]["difference"]))
+        (cell.upper(), f"{name} `{state}`", number(own[cell][state]["largest"]), number(own[cell][state]["difference"]))
         for cell, state, name in _STATES
     ]
     parts = [
@@ -40,15 +41,15 @@ def _body(results: Tree) -> str:
         "Neither framework returns the cell state of every step, only that of the last. To see the others, step through the sequence "
         "and pass the state on yourself. This is how the pictures were made:",
         "In Keras:",
-        code("python", found["keras code"].value),
+        code("python", own["keras code"].value),
         "In PyTorch:",
-        code("python", found["pytorch code"].value),
+        code("python", own["pytorch code"].value),
     ]
     return "\n\n".join(parts)
 
 
 def _draw(results: Tree, path: Path) -> None:
-    draw_hidden_states(_found(results), path)
+    draw_hidden_states(_own(results), path)
 
 
 PAGE = Page(

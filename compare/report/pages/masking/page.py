@@ -30,14 +30,15 @@ _AT_MASKED_STEPS = (
 )
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["masking"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    found = _found(results)
-    right = worst(value for _, value in leaves(found["differences"]) if value.kind == "measured")
+    own = _own(results)
+    right = worst(value for _, value in leaves(own["differences"]) if value.kind == "measured")
     return (
         "At a masked step a Keras layer repeats its last valid output. No torch module does: it outputs zeros if packed, and computes on "
         "the padding if not. In Keras and under packing the final state is the state after the last valid step. Packing alone is right "
@@ -46,7 +47,7 @@ def _verdict(results: Tree) -> str:
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
         table(("", "at a masked step"), _AT_MASKED_STEPS),
         f"![Outputs at masked steps: Keras and torch, by mask]({_FILE})",
@@ -56,28 +57,28 @@ def _body(results: Tree) -> str:
         "## How far torch is from Keras",
         table(
             ("Keras layer", "in torch", "mask", "outputs at valid steps", "at masked steps", "final states"),
-            _rows(found["differences"]),
+            _rows(own["differences"]),
         ),
         "`pack_padded_sequence` refuses a row without any valid step; Keras outputs zeros for it.",
         "## The code",
         "In Keras, with everything that the code below uses:",
-        code("python", found["setup"].value),
+        code("python", own["setup"].value),
         'In PyTorch, after `rnn = convert(layer, to="pytorch")` (or `convert(both, to="pytorch")`), with `x` and `mask` as tensors. For '
         "padding on the right (at masked steps this outputs zeros where a Keras layer in one direction repeats; the difference there is "
-        f"{_size(found, 'one', 'packed', 'right', 'masked')}):",
-        code("python", found["packed"].value),
-        f"For any mask (largest error {_largest(found, 'any mask')}):",
-        code("python", found["any mask"].value),
-        f"For any mask and any options of the layer (largest error {_largest(found, 'emulate')}):",
-        code("python", found["emulated"].value),
+        f"{_size(own, 'one', 'packed', 'right', 'masked')}):",
+        code("python", own["packed"].value),
+        f"For any mask (largest error {_largest(own, 'any mask')}):",
+        code("python", own["any mask"].value),
+        f"For any mask and any options of the layer (largest error {_largest(own, 'emulate')}):",
+        code("python", own["emulated"].value),
         "## The final state",
-        *_final_state(found),
+        *_final_state(own),
         "## Two quirks of `zero_output_for_mask`, and a defect",
-        *_quirks(found["quirks"]),
+        *_quirks(own["quirks"]),
         "## Where masks come from, and where they stop",
-        *_flow(found["flow"]),
+        *_flow(own["flow"]),
         "## NaN at a masked step",
-        _nan(found["nan"]),
+        _nan(own["nan"]),
         "NaN in the padding does not reach Keras's output, but on TensorFlow it reaches the gradients of the weights. Packing never reads "
         "the padding.",
     ]
@@ -95,19 +96,19 @@ def _rows(differences: Tree) -> Iterator[Sequence[object]]:
                     yield (*start, *(sizes.get(part, "") for part in _PARTS))
 
 
-def _size(found: Tree, *place: str) -> str:
-    here = found["differences"]
+def _size(own: Tree, *place: str) -> str:
+    here = own["differences"]
     for name in place:
         here = here[name]
     return number(here)
 
 
-def _largest(found: Tree, way: str) -> str:
-    return worst(value for ways in found["differences"].values() for _, value in leaves(ways[way]))
+def _largest(own: Tree, way: str) -> str:
+    return worst(value for ways in own["differences"].values() for _, value in leaves(ways[way]))
 
 
-def _final_state(found: Tree) -> Iterator[str]:
-    final = found["final state"]
+def _final_state(own: Tree) -> Iterator[str]:
+    final = own["final state"]
     yield (
         "The final state is the state after the last valid step. In one direction, where the outputs repeat, it equals `output[:, -1]` "
         f"(difference {number(final['output[:, -1] - h'])}). A row without any valid step is an exception: it keeps its initial state "
@@ -145,9 +146,7 @@ def _flow(flow: Tree) -> Iterator[str]:
         "along, so pass it yourself. What may stand between an Embedding and a recurrent layer (`reader`), and whether the mask survives it:"
     )
     between = [(f"`{text}`", one["mask"].value, one["error"], one.get("cost", "")) for text, one in flow["between"].items()]
-    yield table(
-        ("between the two", "mask", "difference from `reader` with or without it", "difference from the masked result"), between
-    )
+    yield table(("between the two", "mask", "error of this statement", "difference from the masked result"), between)
 
 
 def _nan(nan: Tree) -> str:
@@ -158,7 +157,7 @@ def _nan(nan: Tree) -> str:
 
 
 def _draw(results: Tree, path: Path) -> None:
-    draw_masking(_found(results)["picture"], path)
+    draw_masking(_own(results)["picture"], path)
 
 
 PAGE = Page(

@@ -17,7 +17,8 @@ _FATES = {
 }
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["optimizers"]["tensorflow"]
     return tree
 
@@ -29,45 +30,45 @@ def _defaults(results: Tree, backend: str = "tensorflow") -> dict[str, Tree]:
 
 
 def _verdict(results: Tree) -> str:
-    found, defaults = _found(results), _defaults(results)
+    own, defaults = _own(results), _defaults(results)
     ours = [value for tree in _cases(results) for place, value in tree.items() if place in ("ours", "resumed")]
     stock = [one["stock"] for one in defaults.values() if "stock" in one]
     matching = [name for name, one in defaults.items() if "matching" in one and one["matching"].kind == "measured"]
     never = [one["matching"] for one in defaults.values() if "matching" in one and one["matching"].kind == "control"]
     return (
-        f"`optimizer_like` follows {len(defaults)} of the {len(found['optimizers']) + len(found['refused']) - 1} optimizers that Keras exports, and "
-        f"refuses the others by name. After {found['steps'].value} steps in float64 the largest difference is {worst(ours)}. torch's class of the "
-        f"same name, with its defaults, ends {number(min(stock, key=lambda value: value.value))} to {worst(stock)} apart. With the right settings "
+        f"`optimizer_like` follows {len(defaults)} of the {len(own['optimizers']) + len(own['refused']) - 1} optimizers that Keras exports, and "
+        f"refuses the others by name. After {own['steps'].value} steps in float64 the largest difference is {worst(ours)}. torch's class of the "
+        f"same name, with its defaults, ends {number(min(stock, key=lambda value: value.value))} to {worst(stock)} away. With the right settings "
         f"torch's {', '.join(matching[:-1])} and {matching[-1]} equal Keras's. For the others no setting makes the two equal; they stay up to "
         f"{worst(never)} apart."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
         _overview(results),
         f"![Distance from Keras's parameters over the steps, by optimizer]({_FILE})",
-        *_explain(found),
+        *_explain(own),
         "## The code",
-        *_code(found["code"]),
-        *(part for name, one in found["optimizers"].items() for part in _optimizer(name, one)),
+        *_code(own["code"]),
+        *(part for name, one in own["optimizers"].items() for part in _optimizer(name, one)),
         "## Around the rules",
-        *_around(found),
+        *_around(own),
         "## Schedules",
-        *_schedules(found["schedules"]),
+        *_schedules(own["schedules"]),
         "## The way back",
-        *_back(found["back"]),
+        *_back(own["back"]),
         "## Refused",
-        table(("optimizer", "message"), [(f"`{name}`", message.value) for name, message in found["refused"].items()]),
+        table(("optimizer", "message"), [(f"`{name}`", message.value) for name, message in own["refused"].items()]),
     ]
     return "\n\n".join(parts)
 
 
 def _overview(results: Tree) -> str:
-    found, on_torch = _found(results), _defaults(results, "torch")
+    own, on_torch = _own(results), _defaults(results, "torch")
     rows: list[Sequence[object]] = []
-    for name, one in found["optimizers"].items():
+    for name, one in own["optimizers"].items():
         default = one["cases"].get("default", {})
         other = on_torch.get(name, {})
         rows.append(
@@ -79,9 +80,7 @@ def _overview(results: Tree) -> str:
                 *(other.get(way, "") for way in ("matching", "ours")),
             )
         )
-    rows += [
-        (f"`{name}`", _FATES["refused"], "none", *[""] * 6) for name in found["refused"] if name not in found["optimizers"]
-    ]
+    rows += [(f"`{name}`", _FATES["refused"], "none", *[""] * 6) for name in own["refused"] if name not in own["optimizers"]]
     headers = (
         "Keras",
         "`optimizer_like` makes",
@@ -100,13 +99,13 @@ def _fate(one: Tree) -> str:
 
 
 def _cases(results: Tree) -> Iterator[Tree]:
-    for one in _found(results)["optimizers"].values():
+    for one in _own(results)["optimizers"].values():
         yield from one["cases"].values()
 
 
-def _explain(found: Tree) -> Iterator[str]:
+def _explain(own: Tree) -> Iterator[str]:
     yield (
-        f"Each optimizer gets the same {found['steps'].value} gradients in both frameworks, in float64, for a matrix and a vector. Their mean is not zero, "
+        f"Each optimizer gets the same {own['steps'].value} gradients in both frameworks, in float64, for a matrix and a vector. Their mean is not zero, "
         "which keeps the parameters moving. The columns show the largest difference of a parameter from Keras's at the end. *torch's defaults*: "
         "torch's class with nothing set, so usually with another learning rate. *closest settings*: torch's class with the settings in the section "
         "of the optimizer, as Keras's backend holds them. *resumed half-way*: half of the steps in Keras; then `optimizer_like` takes over slots and "
@@ -114,7 +113,7 @@ def _explain(found: Tree) -> Iterator[str]:
     )
     yield (
         "Keras holds the learning rate in float32, even in float64 training. On TensorFlow it also rounds the betas, momentum and weight decay to "
-        "float32 wherever a rule casts them; on torch it rounds the share that weight decay leaves. `optimizer_like` does the same. torch's classes "
+        "float32 wherever a rule casts them; on torch it rounds the factor by which weight decay shrinks a parameter. `optimizer_like` does the same. torch's classes "
         "do not, which is why *closest settings* differs between the backends. In float32 training none of this can be seen."
     )
     yield (
@@ -128,13 +127,13 @@ def _explain(found: Tree) -> Iterator[str]:
     )
 
 
-def _code(found: Tree) -> Iterator[str]:
+def _code(snippets: Tree) -> Iterator[str]:
     yield "In Keras, the first half of a training:"
-    yield code("python", found["keras"].value)
-    yield f"In PyTorch, the second half (error {number(found['ours off'])}):"
-    yield code("python", found["torch"].value)
-    yield f"What one would write without `optimizer_like` (error {number(found['stock off'])}):"
-    yield code("python", found["stock"].value)
+    yield code("python", snippets["keras"].value)
+    yield f"In PyTorch, the second half (error {number(snippets['ours off'])}):"
+    yield code("python", snippets["torch"].value)
+    yield f"What one would write without `optimizer_like` (error {number(snippets['stock off'])}):"
+    yield code("python", snippets["stock"].value)
 
 
 def _optimizer(name: str, one: Tree) -> Iterator[str]:
@@ -174,15 +173,15 @@ def _tried(cases: Tree) -> str:
     return table(("setting in Keras", *between, "`optimizer_like`", "resumed half-way"), rows)
 
 
-def _around(found: Tree) -> Iterator[str]:
+def _around(own: Tree) -> Iterator[str]:
     yield (
-        "Every Keras optimizer does some things around its rule. They were tried on SGD, whose rule both frameworks share, so any error comes from "
-        "them. `parameters` and `loss` are your own, and:"
+        "These settings belong to every Keras optimizer, whatever its rule. They were tried on SGD, whose rule both frameworks share, so any error "
+        "comes from the setting. `parameters` and `loss` are your own, and:"
     )
-    yield code("python", found["prelude"].value)
-    rows = [(f"`{name}`", one["wrong"], one["right"], one["ours"]) for name, one in found["around"].items()]
+    yield code("python", own["prelude"].value)
+    rows = [(f"`{name}`", one["wrong"], one["right"], one["ours"]) for name, one in own["around"].items()]
     yield table(("setting", "as often written", "as it should be", "`optimizer_like`"), rows)
-    for name, one in found["around"].items():
+    for name, one in own["around"].items():
         yield f"### `{name}`"
         yield f"{one['says'].value} For `{one['keras'].value}`, as often written (error {number(one['wrong'])}):"
         yield code("python", one["wrong code"].value)
@@ -190,10 +189,10 @@ def _around(found: Tree) -> Iterator[str]:
         yield code("python", one["right code"].value)
 
 
-def _schedules(found: Tree) -> Iterator[str]:
+def _schedules(schedules: Tree) -> Iterator[str]:
     rows = [
         (f"`{one['keras'].value}`", f"`{one['torch'].value}`", one["says"].value, one["stock"], one["ours"])
-        for one in found.values()
+        for one in schedules.values()
     ]
     yield table(("Keras", "closest in torch", "remaining difference", "error", "error of `schedule_like`"), rows)
     yield (
@@ -202,21 +201,21 @@ def _schedules(found: Tree) -> Iterator[str]:
     )
 
 
-def _back(found: Tree) -> Iterator[str]:
+def _back(back: Tree) -> Iterator[str]:
     yield (
         "`optimizer_like` of a torch optimizer is a Keras optimizer with torch's rule. Here it takes over slots and step count after half of the steps "
         "in torch, and makes the other half in Keras. The error is the difference from making all steps in torch:"
     )
     yield table(
         ("torch", "in Keras", "error"),
-        [(f"`{text}`", f"`{one['class'].value}`", one["resumed"]) for text, one in found.items()],
+        [(f"`{text}`", f"`{one['class'].value}`", one["resumed"]) for text, one in back.items()],
     )
 
 
 def _draw(results: Tree, path: Path) -> None:
     defaults = _defaults(results)
     panels = {name: defaults[name]["curves"].value for name in _DRAWN}
-    draw_optimizers(panels, _found(results)["every"].value, path)
+    draw_optimizers(panels, _own(results)["every"].value, path)
 
 
 PAGE = Page(

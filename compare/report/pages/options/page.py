@@ -19,40 +19,41 @@ _FATES = ("native", "emulated", "no effect", "refused")
 _DEFAULTS = {"kwargs": "in `**kwargs`"}
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["options"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     counted: Counter[str] = Counter(
         fate["fate"].value
         for framework, _, _ in _FRAMEWORKS
-        for entry in _arguments(found, framework).values()
+        for entry in _arguments(own, framework).values()
         for fate in _fates(entry)
     )
     known, unmapped = (
         [
             (name, argument)
             for framework, name, _ in _FRAMEWORKS
-            for argument, entry in _arguments(found, framework).items()
+            for argument, entry in _arguments(own, framework).items()
             if entry["mapped"].value is held
         ]
         for held in (True, False)
     )
     counts = ", ".join(f"{counted[fate]} {fate.replace('no effect', 'without effect')}" for fate in _FATES)
-    largest = worst(each for value in _errors(found) for each in value)
+    largest = worst(each for value in _errors(own) for each in value)
     warning = "".join(f"`{argument}` of {name} is unmapped. " for name, argument in unmapped)
     return (
-        f"{warning}{len(known)} of the {len(known) + len(unmapped)} arguments of {len(_kinds(found, 'keras'))} Keras and "
-        f"{len(_kinds(found, 'pytorch'))} PyTorch constructors are mapped. They make {counted.total()} rows, since the fate of some depends on "
+        f"{warning}{len(known)} of the {len(known) + len(unmapped)} arguments of {len(_kinds(own, 'keras'))} Keras and "
+        f"{len(_kinds(own, 'pytorch'))} PyTorch constructors are mapped. They make {counted.total()} rows, since the fate of some depends on "
         f"the value: {counts}. Where `convert` or `emulate` accepts an argument the largest error is {largest}, half precision aside."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
         "*native*: the other framework's own layer has it, and `convert` ports it. *emulated*: `convert` refuses it by name, and `emulate` "
         "does what the source does. *no effect*: it does not change what the layer returns. *refused*: both refuse it by name.",
@@ -64,27 +65,27 @@ def _body(results: Tree) -> str:
         "construct them directly.",
     ]
     for framework, name, other in _FRAMEWORKS:
-        parts += [f"## {name}'s arguments, in {other}", _table(found[framework], other)]
+        parts += [f"## {name}'s arguments, in {other}", _table(own[framework], other)]
     parts += [
         "The layers that `emulate` makes are in `frameworks.emulation.pytorch` and `frameworks.emulation.keras`, by the framework they are "
         "written in. The table itself is `frameworks.counterparts.OPTIONS`.",
         "## Activations",
-        _activations(found["activations"]),
+        _activations(own["activations"]),
         "Each was tried on the gates and the candidate of an LSTM cell. *native* lists where torch's own layers use it.",
         "## Dropout inside a cell",
-        _dropout(found["dropout"]),
+        _dropout(own["dropout"]),
         "The masks were read off a linear simple RNN that passes its input, or its state, on unchanged, with `training=True`. torch's own "
         "`dropout` acts between layers and draws a new mask at each time step.",
         "## The code",
-        code("python", found["code"]["code"].value),
-        f"`convert` refuses the layer: *{found['code']['refusal'].value}* The errors of the two modules are "
-        f"{number(found['code']['rnn'])} and {number(found['code']['written'])}.",
+        code("python", own["code"]["code"].value),
+        f"`convert` refuses the layer: *{own['code']['refusal'].value}* The errors of the two modules are "
+        f"{number(own['code']['rnn'])} and {number(own['code']['written'])}.",
     ]
     return "\n\n".join(parts)
 
 
-def _arguments(found: Tree, framework: str) -> Tree:
-    tree: Tree = found[framework]["arguments"]
+def _arguments(own: Tree, framework: str) -> Tree:
+    tree: Tree = own[framework]["arguments"]
     return tree
 
 
@@ -92,16 +93,16 @@ def _fates(entry: Tree) -> list[Tree]:
     return list(entry["fates"].values())
 
 
-def _kinds(found: Tree, framework: str) -> set[str]:
-    return {name for entry in _arguments(found, framework).values() for name in entry["defaults"].value}
+def _kinds(own: Tree, framework: str) -> set[str]:
+    return {name for entry in _arguments(own, framework).values() for name in entry["defaults"].value}
 
 
-def _errors(found: Tree) -> Iterator[list[Value]]:
+def _errors(own: Tree) -> Iterator[list[Value]]:
     for framework, _, _ in _FRAMEWORKS:
-        for entry in _arguments(found, framework).values():
+        for entry in _arguments(own, framework).values():
             for fate in _fates(entry):
                 yield [one[way] for one in fate["tried"].values() for way in ("convert", "emulate") if _is_single(one[way])]
-    yield [entry["emulate"] for entry in found["activations"].values() if "emulate" in entry]
+    yield [entry["emulate"] for entry in own["activations"].values() if "emulate" in entry]
 
 
 def _is_single(value: Value) -> bool:
@@ -109,18 +110,18 @@ def _is_single(value: Value) -> bool:
     return value.allowed is not None and value.allowed < 1e-3
 
 
-def _table(found: Tree, other: str) -> str:
-    everyone = _everyone(found)
-    rows = [row for argument, entry in found["arguments"].items() for row in _rows(argument, entry, everyone)]
+def _table(side: Tree, other: str) -> str:
+    everyone = _everyone(side)
+    rows = [row for argument, entry in side["arguments"].items() for row in _rows(argument, entry, everyone)]
     rows += [
-        (f"`{argument}`", "none", "", "**gone**: in the table, but in no signature", *[""] * 5) for argument in found["stale"]
+        (f"`{argument}`", "none", "", "**gone**: in the table, but in no signature", *[""] * 5) for argument in side["stale"]
     ]
     headers = ("argument", "of", "values", "fate", f"in {other}", "`convert`", "`emulate`", "changes", "constructed directly")
     return table(headers, rows)
 
 
-def _everyone(found: Tree) -> list[str]:
-    return list(dict.fromkeys(name for entry in found["arguments"].values() for name in entry["defaults"].value))
+def _everyone(side: Tree) -> list[str]:
+    return list(dict.fromkeys(name for entry in side["arguments"].values() for name in entry["defaults"].value))
 
 
 def _rows(argument: str, entry: Tree, everyone: Sequence[str]) -> Iterator[Sequence[object]]:
@@ -182,7 +183,7 @@ def _names(names: Sequence[str], everyone: Sequence[str]) -> str:
     return ", ".join([*parts, *left])
 
 
-def _activations(found: Tree) -> str:
+def _activations(activations: Tree) -> str:
     rows = [
         (
             f"`{name}`",
@@ -193,7 +194,7 @@ def _activations(found: Tree) -> str:
             else entry["fate"].value + (f": {entry['why'].value}" if "why" in entry else ""),
             entry.get("emulate", ""),
         )
-        for name, entry in found.items()
+        for name, entry in activations.items()
     ]
     return table(("activation", "in Keras 3", "native", "fate", "`emulate`"), rows)
 
@@ -205,10 +206,10 @@ def _places(places: Sequence[Sequence[str]]) -> str:
     return "; ".join(f"`{argument}` of {', '.join(kinds)}" for argument, kinds in by_argument.items())
 
 
-def _dropout(found: Tree) -> str:
+def _dropout(dropout: Tree) -> str:
     return table(
         ("argument", "Keras", "`emulate`"),
-        [(f"`{name}`", entry["keras"].value, entry["pytorch"].value) for name, entry in found.items()],
+        [(f"`{name}`", entry["keras"].value, entry["pytorch"].value) for name, entry in dropout.items()],
     )
 
 

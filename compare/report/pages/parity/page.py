@@ -33,7 +33,7 @@ def _verdict(results: Tree) -> str:
     ]
     counted = " ".join(f"On the {backend} backend {count} of {total} cases pass." for backend, count, total in passed)
     compared = sum(case["comparisons"].value for backend in _BACKENDS for case in _cases(results, backend).values())
-    return f"{counted} They make {compared} comparisons of weights, outputs, final states and what Keras's own calls return."
+    return f"{counted} Together they make {compared} comparisons of weights, outputs, final states and what Keras's own calls return."
 
 
 def _body(results: Tree) -> str:

@@ -7,20 +7,21 @@ from collections.abc import Iterator
 from compare.report.page import Page, Tree, code, number, table, worst
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["pitfalls"]["tensorflow"]
     return tree
 
 
-def _each(found: Tree) -> Iterator[tuple[str, Tree]]:
+def _each(own: Tree) -> Iterator[tuple[str, Tree]]:
     """Yield the title of the group and the pitfall."""
-    for group in found["groups"].values():
+    for group in own["groups"].values():
         for pitfall in group["pitfalls"].values():
             yield group["title"].value, pitfall
 
 
 def _verdict(results: Tree) -> str:
-    every = [pitfall for _, pitfall in _each(_found(results))]
+    every = [pitfall for _, pitfall in _each(_own(results))]
     wrong = sorted((pitfall["wrong"] for pitfall in every), key=lambda value: value.value)
     return (
         f"Each of these {len(every)} mistakes runs without an error. They cost between {number(wrong[0])} and {number(wrong[-1])}, half of "
@@ -29,17 +30,17 @@ def _verdict(results: Tree) -> str:
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
-    rows = [(group, pitfall["title"].value, pitfall["wrong"], pitfall["right"]) for group, pitfall in _each(found)]
+    own = _own(results)
+    rows = [(group, pitfall["title"].value, pitfall["wrong"], pitfall["right"]) for group, pitfall in _each(own)]
     parts = [
-        table(("", "mistake", "error", "error with the fix"), rows),
+        table(("topic", "mistake", "error", "error with the fix"), rows),
         "An error is the largest absolute difference from what the other framework, or Keras itself, returns with the same weights. None of "
         "these mistakes raises an exception or a shape mismatch. See also [weights](weights.md), [return values](return-values.md) and "
         "[masking](masking.md).",
         "All code below was run as it stands, after this setup:",
-        code("python", found["setup"].value),
+        code("python", own["setup"].value),
     ]
-    for group in found["groups"].values():
+    for group in own["groups"].values():
         parts.append(f"## {group['title'].value}")
         for pitfall in group["pitfalls"].values():
             parts += [f"### {pitfall['title'].value}", pitfall["why"].value, code("python", _pieces(pitfall))]

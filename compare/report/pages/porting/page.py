@@ -5,13 +5,14 @@ from __future__ import annotations
 from compare.report.page import Page, Tree, code, number, table, worst
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["porting"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    recipes = _found(results)["recipes"].values()
+    recipes = _own(results)["recipes"].values()
     mistakes = [recipe["error of the mistake"] for recipe in recipes]
     return (
         f"{len(mistakes)} recipes were run in both frameworks; the results agree to {worst(recipe['error'] for recipe in recipes)}. The near-miss "
@@ -20,17 +21,17 @@ def _verdict(results: Tree) -> str:
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     rows = [
         (_link(recipe["title"].value), recipe["error"], recipe["mistake"].value, recipe["error of the mistake"])
-        for recipe in found["recipes"].values()
+        for recipe in own["recipes"].values()
     ]
     parts = [
         table(("recipe", "error", "near-miss", "its error"), rows),
         "All code below was run as it stands, after this setup:",
-        code("python", found["setup"].value),
+        code("python", own["setup"].value),
     ]
-    for recipe in found["recipes"].values():
+    for recipe in own["recipes"].values():
         parts += [
             f"## {recipe['title'].value}",
             recipe["note"].value,

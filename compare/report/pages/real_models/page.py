@@ -39,13 +39,13 @@ def _layers(results: Tree) -> Iterator[tuple[str, str, Tree]]:
     """Yield each model, layer, and all results of that layer."""
     originals = _originals(results)
     for name, model in _models(results).items():
-        for layer, found in model["layers"].items():
-            yield name, layer, {**found, **originals.get(name, {}).get("layers", {}).get(layer, {})}
+        for layer, result in model["layers"].items():
+            yield name, layer, {**result, **originals.get(name, {}).get("layers", {}).get(layer, {})}
 
 
 def _verdict(results: Tree) -> str:
-    every = [found for _, _, found in _layers(results)]
-    ported, kept = ([found[name] for found in every if name in found] for name in ("ported", "kept weights"))
+    every = [result for _, _, result in _layers(results)]
+    ported, kept = ([result[name] for result in every if name in result] for name in ("ported", "kept weights"))
     again = f"The weights of {len(kept)} of the layers are kept here and ported in every report; their largest error is {worst(kept)}."
     if not ported:
         return f"The original files have not been read, which takes a long run. {again}"
@@ -57,7 +57,16 @@ def _verdict(results: Tree) -> str:
 
 
 def _body(results: Tree) -> str:
-    headers = ("model", "layer", "", "from, to", "by", "error before the port", "of the port", "smallest error of a wrong port")
+    headers = (
+        "model",
+        "layer",
+        "",
+        "from, to",
+        "by",
+        "error before the port",
+        "error of the port",
+        "smallest error of a wrong port",
+    )
     intro = (
         "Errors are shares of max(1, max |expected|). The expected values were recorded with code that is not this project's; the section of "
         "each model says which. *Before the port*: the layer from the file in its own framework, in the current version. *By*: `convert`, "
@@ -76,29 +85,29 @@ def _setup(results: Tree) -> Iterator[str]:
         yield code("python", made["setup"].value)
 
 
-def _row(model: str, layer: str, found: Tree) -> tuple[object, ...]:
-    described = (f"[{model}](#{model})", f"`{layer}`", _sizes(found), _direction(found))
-    if "ported" not in found:
+def _row(model: str, layer: str, result: Tree) -> tuple[object, ...]:
+    described = (f"[{model}](#{model})", f"`{layer}`", _sizes(result), _direction(result))
+    if "ported" not in result:
         return (*described, "-", "-", "-", "-")
-    wrong = min(found["wrong"].values(), key=lambda value: value.value)
+    wrong = min(result["wrong"].values(), key=lambda value: value.value)
     return (
         *described,
-        f"`{found['by'].value}`",
-        number(found["in its own framework"]),
-        number(found["ported"]),
+        f"`{result['by'].value}`",
+        number(result["in its own framework"]),
+        number(result["ported"]),
         number(wrong),
     )
 
 
-def _sizes(found: Tree) -> str:
-    spec = found["spec"].value
+def _sizes(result: Tree) -> str:
+    spec = result["spec"].value
     depth = f" x{spec['num_layers']}" if spec["num_layers"] > 1 else ""
     directions = "bidirectional " if spec["bidirectional"] else ""
     return f"{directions}{spec['cell'].upper()}{depth}, {spec['input_size']} to {spec['hidden_size']}"
 
 
-def _direction(found: Tree) -> str:
-    origin = found["layer"].value["origin"]
+def _direction(result: Tree) -> str:
+    origin = result["layer"].value["origin"]
     return f"{origin} to {'pytorch' if origin == 'keras' else 'keras'}"
 
 
@@ -120,8 +129,8 @@ def _section(name: str, model: Tree, original: Tree) -> str:
         ("expected values from", facts["expected_from"]),
         ("inputs", ", ".join(next(iter(layers.values()))["rows"].value)),
     ]
-    refusals = dict.fromkeys(found["refused"].value for found in ported.values())
-    warnings = dict.fromkeys(warning for found in ported.values() for warning in found["warnings"].value)
+    refusals = dict.fromkeys(result["refused"].value for result in ported.values())
+    warnings = dict.fromkeys(warning for result in ported.values() for warning in result["warnings"].value)
     parts = [
         f"## {name}",
         facts["subject"],
@@ -129,7 +138,7 @@ def _section(name: str, model: Tree, original: Tree) -> str:
         *_listed("What is hard about it", facts["hard"]),
         *_listed("Warnings while reading the file", warnings),
         *(f"`convert` refuses it: {refusal}" for refusal in refusals if refusal),
-        *(part for layer, found in layers.items() for part in _layer(layer, found, ported.get(layer))),
+        *(part for layer, result in layers.items() for part in _layer(layer, result, ported.get(layer))),
         *_commands(original.get("commands", {})),
     ]
     return "\n\n".join(parts)
@@ -141,16 +150,16 @@ def _listed(title: str, items: Iterable[str]) -> Iterator[str]:
         yield "\n".join([f"{title}:", "", *lines])
 
 
-def _commands(found: Tree) -> Iterator[str]:
-    if found:
-        done = "both commands exit with 0" if all(value.value for value in found.values()) else "FAILED"
+def _commands(commands: Tree) -> Iterator[str]:
+    if commands:
+        done = "both commands exit with 0" if all(value.value for value in commands.values()) else "FAILED"
         yield f"To port the whole file, including layers that are not recurrent ({done}):"
-        yield code("sh", "\n".join(found))
+        yield code("sh", "\n".join(commands))
 
 
-def _layer(name: str, found: Tree, ported: Tree | None) -> Iterator[str]:
-    layer = found["layer"].value
-    note = f": {found['note'].value}." if found["note"].value else "."
+def _layer(name: str, result: Tree, ported: Tree | None) -> Iterator[str]:
+    layer = result["layer"].value
+    note = f": {result['note'].value}." if result["note"].value else "."
     yield f"`{name}`, `{_constructor(layer['class_name'], layer['config'])}`{note}"
     if ported is not None:
         yield code("python", ported["code"].value)

@@ -47,7 +47,7 @@ def render_map(grids: Sequence[Tree]) -> Iterator[str]:
         [(_KINDS[kind], *(_link(cells, kind) for cells in groups)) for kind in kinds],
     )
     yield from (
-        f"What is shown for {cells[0]} also holds for {' and '.join(cells[1:])}, and was executed for each."
+        f"What is shown for {cells[0]} also holds for {' and '.join(cells[1:])}, and was executed for each of them."
         for cells in groups
         if len(cells) > 1
     )

@@ -18,7 +18,8 @@ PyTorch returns the same numbers, packaged differently. `h_n` and `c_n` have one
 the LSTM's two states come as a pair: `output, (h_n, c_n)`. There are no flags; everything is always returned."""
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["return_values"]["tensorflow"]
     return tree
 
@@ -29,7 +30,7 @@ def _grids(results: Tree) -> list[Tree]:
 
 
 def _verdict(results: Tree) -> str:
-    minimal = _found(results)["minimal"]
+    minimal = _own(results)["minimal"]
     rows = list(rows_of(_grids(results)))
     return (
         f"With both flags on, an LSTM returns {minimal['lstm']['arrays'].value} arrays (`output, h, c`) and a GRU "
@@ -40,20 +41,20 @@ def _verdict(results: Tree) -> str:
 
 
 def _body(results: Tree) -> str:
-    found, grids = _found(results), _grids(results)
+    own, grids = _own(results), _grids(results)
     parts = [
         "## How many arrays, and their shapes",
         _shapes(grids[-1]),
         _count_states(grids[-1]),
         "## LSTM and GRU side by side",
-        *_minimal(found["minimal"]),
+        *_minimal(own["minimal"]),
         _WHY,
         "## Which arrays are the same numbers",
-        _same_numbers(found["minimal"]),
+        _same_numbers(own["minimal"]),
         "## The Encoder of the translation tutorial",
-        *_encoder(found["encoder"]),
+        *_encoder(own["encoder"]),
         "## The classic mistakes",
-        _mistakes(found["mistakes"]),
+        _mistakes(own["mistakes"]),
         "None of these raises an error, since the shapes agree. They were made with a bidirectional LSTM and a bidirectional GRU with "
         "random weights. `last` is what Keras returns with `return_sequences=False`.",
         "## The whole map",

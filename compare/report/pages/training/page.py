@@ -29,22 +29,23 @@ _MISTAKES = {
 }
 
 
-def _found(results: Tree, name: str) -> Tree:
+def _own(results: Tree, name: str) -> Tree:
+    """Return the results of one of this page's experiments."""
     tree: Tree = results[f"training.{name}"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    biases, starts = _found(results, "biases"), _found(results, "initialisation")["training"]
-    cases = _found(results, "gradients")["cases"]
+    biases, starts = _own(results, "biases"), _own(results, "initialisation")["training"]
+    cases = _own(results, "gradients")["cases"]
     exact = worst(case[each] for case in cases.values() if case["dtype"].value == "float64" for each in _GRADIENTS)
     remedied = worst(value for _, value in leaves(biases["rules"]) if value.kind == "measured")
-    untouched = max((found["nothing"]["bias"] for found in biases["rules"].values()), key=lambda value: value.value)
-    embedding = _found(results, "embeddings")
+    untouched = max((rule["nothing"]["bias"] for rule in biases["rules"].values()), key=lambda value: value.value)
+    embedding = _own(results, "embeddings")
     return (
         f"The gradients are the same: in float64 the largest difference is {exact}. Trainings diverge for other reasons. PyTorch trains two "
-        f"biases where Keras trains one; after {biases['steps'].value[-1]} steps that makes a difference of {number(untouched)}, with either "
-        f"remedy {remedied}. PyTorch starts from other weights; over the first {starts['steps'].value} steps of a small task its mean loss is "
+        f"biases where Keras trains one; after {biases['steps'].value[-1]} steps that makes a difference of {number(untouched)}, or of "
+        f"{remedied} with either remedy. PyTorch starts from other weights; over the first {starts['steps'].value} steps of a small task its mean loss is "
         f"{number(starts[_RATIO])} times Keras's. Its optimizers follow other rules. And Keras on TensorFlow does not add up an embedding's "
         f"gradient before squaring it; after {embedding['steps'].value} steps of Adam that makes a difference of "
         f"{number(embedding['optimizers']['Adam']['a token twice'])}."
@@ -57,8 +58,8 @@ _RATIO = "loss ratio"
 
 
 def _body(results: Tree) -> str:
-    biases, starts, embeddings = (_found(results, name) for name in ("biases", "initialisation", "embeddings"))
-    own = _found(results, "own_model")
+    biases, starts, embeddings = (_own(results, name) for name in ("biases", "initialisation", "embeddings"))
+    own_model = _own(results, "own_model")
     parts = [
         f"![The bias under each remedy, and losses from each start]({_FILE})",
         "## The gradients are the same",
@@ -74,7 +75,7 @@ def _body(results: Tree) -> str:
         code("python", biases["code"]["half_rate_for_biases"].value),
         "The first remedy is exact under every rule. The second is not exact with weight decay (which would have to be doubled for that "
         "group), with clipping by the norm of all gradients, or with rules that depend on the size of a parameter.",
-        "## What a layer starts from",
+        "## The initial weights",
         "The table compares samples of the initial weights, in Keras's layout. A distance is the largest difference between the two "
         "distribution functions (Kolmogorov and Smirnov): 0 if they are the same, at most 1.",
         table(
@@ -93,19 +94,19 @@ def _body(results: Tree) -> str:
         "The page on [translation](translation.md) trains a whole model in both frameworks.",
         "## Your own model",
         "Train it and its port on the same batches, with the same loss and the same rule:",
-        code("python", own["code"].value),
-        f"For an LSTM and its port in float64 the losses differ by at most {number(own['loss gap'])}, the parameters by at most "
-        f"{number(own['distance'])}.",
+        code("python", own_model["code"].value),
+        f"For an LSTM and its port in float64 the losses differ by at most {number(own_model['loss gap'])}, the parameters by at most "
+        f"{number(own_model['distance'])}.",
     ]
     return "\n\n".join(parts)
 
 
-def _gradients(found: Tree) -> Iterator[str]:
-    own = found["tensorflow"]["cases"]
+def _gradients(backends: Tree) -> Iterator[str]:
+    cases = backends["tensorflow"]["cases"]
     yield (
         "Each framework differentiates one scalar, a weighted sum of all outputs and final states, with respect to every weight, gate by gate, "
         "the inputs and the initial states. The first columns show the largest difference between Keras on TensorFlow and PyTorch, as a share "
-        "of max(1, the largest gradient). The next shows the largest difference of either from a float64 NumPy reference with its own "
+        "of max(1, the largest gradient). The next shows the largest difference of either from a float64 NumPy reference with its cases "
         "backpropagation. The last shows all of this with Keras on its torch backend, which multiplies matrices in float32."
     )
     yield table(
@@ -114,33 +115,33 @@ def _gradients(found: Tree) -> Iterator[str]:
             (
                 *(name, *(one[each] for each in _GRADIENTS)),
                 worst(one[each] for each in _REFERENCES),
-                worst(found["torch"]["cases"][name][each] for each in (*_GRADIENTS, *_REFERENCES)),
+                worst(backends["torch"]["cases"][name][each] for each in (*_GRADIENTS, *_REFERENCES)),
             )
-            for name, one in own.items()
+            for name, one in cases.items()
         ),
     )
-    yield "In a test of your own:"
+    yield "In a test of your cases:"
     yield code("python", "assert_parity(layer, rnn, gradients=True)")
     yield "A mistake in one array makes an error as large as the gradients:"
     yield table(
         ("cell", "mistake", "error"),
         (
             (cell, _MISTAKES[name], size)
-            for cell, sizes in found["tensorflow"]["mistakes"].items()
+            for cell, sizes in backends["tensorflow"]["mistakes"].items()
             for name, size in sizes.items()
         ),
     )
 
 
 def _bias_rows(biases: Tree) -> Iterator[Sequence[object]]:
-    for found in biases["rules"].values():
+    for rule in biases["rules"].values():
         for remedy, title in _REMEDIES.items():
-            yield f"`{found['optimizer'].value}`", title, found[remedy]["bias"], found[remedy]["others"]
+            yield f"`{rule['optimizer'].value}`", title, rule[remedy]["bias"], rule[remedy]["others"]
 
 
 def _start_rows(weights: Tree) -> Iterator[Sequence[object]]:
-    for layer, found in weights.items():
-        for name, one in found.items():
+    for layer, parts in weights.items():
+        for name, one in parts.items():
             drawn = one["drawn"]
             yield (
                 *(_LAYERS[layer], f"`{name}`", drawn["keras"].value, drawn["pytorch"].value),
@@ -153,30 +154,30 @@ def _training(training: Tree) -> str:
     shown = "; ".join(f"{title}: {means[start].value}" for start, title in _STARTS.items())
     return (
         f"We trained the first {training['steps'].value} steps of a small task (which word came first in the sequence?) from each start, with the "
-        f"same rule, one bias and {training['seeds'].value} seeds. The mean losses are: {shown}. Of the distance between the frameworks' own "
+        f"same rule, a single bias and {training['seeds'].value} seeds. The mean losses are: {shown}. Of the distance between the frameworks' own "
         f"starts, `initialise_like_keras` leaves a share of {number(training['initialise_like_keras'])} and `initialise_like_pytorch` "
         f"{number(training['initialise_like_pytorch'])}."
     )
 
 
-def _embeddings(found: Tree) -> Iterator[str]:
+def _embeddings(embeddings: Tree) -> Iterator[str]:
     yield (
         "TensorFlow returns an embedding's gradient as one row per token (`IndexedSlices`), so a token that occurs twice in a batch has two rows. "
         "Keras's own `fit` passes them on to the optimizer as they are, and a rule that squares the gradient squares each row by itself. That "
         "is not the rule as written, not what Keras does on its other backends, and not what any torch optimizer does. `optimizer_like` follows "
-        f"the rule. The table compares an embedding after {found['steps'].value} steps of `train_on_batch`, at a learning rate of "
-        f"{found['rate'].value}, with the same after adding up the rows:"
+        f"the rule. The table compares an embedding after {embeddings['steps'].value} steps of `train_on_batch`, at a learning rate of "
+        f"{embeddings['rate'].value}, with the same after adding up the rows:"
     )
     yield table(
         ("optimizer", "a token twice in a batch", "each token once"),
-        ((name, one["a token twice"], one["each token once"]) for name, one in found["optimizers"].items()),
+        ((name, one["a token twice"], one["each token once"]) for name, one in embeddings["optimizers"].items()),
     )
     yield "To train by the rule in Keras too, add up the rows in a training step of your own:"
-    yield code("python", found["remedy"].value)
+    yield code("python", embeddings["remedy"].value)
 
 
 def _draw(results: Tree, path: Path) -> None:
-    biases, training = _found(results, "biases"), _found(results, "initialisation")["training"]
+    biases, training = _own(results, "biases"), _own(results, "initialisation")["training"]
     steps = biases["steps"].value
     courses: Curves = {
         f"{rule}, {title}".replace("`", ""): environment(
@@ -197,7 +198,7 @@ def _draw(results: Tree, path: Path) -> None:
 PAGE = Page(
     name="training",
     title="Training",
-    question="Why does the port train differently, and what makes it train alike?",
+    question="Why does a port train differently, and how do I make it train the same?",
     experiments=(
         *(("tensorflow", f"training.{name}") for name in ("gradients", "biases", "initialisation", "embeddings", "own_model")),
         ("torch", "training.gradients"),

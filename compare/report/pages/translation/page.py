@@ -35,7 +35,8 @@ _FILES = {
 }
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["translation"]["tensorflow"]
     return tree
 
@@ -48,14 +49,14 @@ def _long(results: Tree, dtype: str) -> dict[str, Tree]:
 
 def _trainings(results: Tree) -> Mapping[str, Tree]:
     """Return the trainings in float64, by cell: the long ones if they have been made."""
-    return {**_found(results)["trained"], **_long(results, "float64")}
+    return {**_own(results)["trained"], **_long(results, "float64")}
 
 
 def _verdict(results: Tree) -> str:
     trainings = _trainings(results)
-    far = worst(value for found in trainings.values() for value in found["parameters"].values())
-    steps = min(found["steps"].value for found in trainings.values())
-    spoken = _found(results)["g2p_en"]
+    far = worst(value for training in trainings.values() for value in training["parameters"].values())
+    steps = min(training["steps"].value for training in trainings.values())
+    spoken = _own(results)["g2p_en"]
     return (
         f"From the same weights, on the same batches and by the same rule, the two train alike. After {steps} steps in float64 no parameter "
         f"differs by more than {far}, with a GRU or an LSTM. Greedy decoding with the same weights yields the same phonemes. The model of "
@@ -64,7 +65,7 @@ def _verdict(results: Tree) -> str:
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
         "The model comes from TensorFlow's tutorial on neural machine translation with attention. It has an encoder that returns its output "
         "*and* its state, additive attention, and a decoder that is called step by step. The task is to pronounce English words from the CMU "
@@ -73,31 +74,31 @@ def _body(results: Tree) -> str:
         "## The two models, line by line",
         "Lines that begin with `-` are Keras's, lines with `+` are PyTorch's, and all others are the same in both. The files are in "
         "[compare/report/studies/translation](../compare/report/studies/translation).",
-        *_listings(found["source"]["keras and pytorch"]),
+        *_listings(own["source"]["keras and pytorch"]),
         _NOT_RENAMED,
         "## What the cell state changes",
         "From the GRU (`-`) to the LSTM (`+`). An LSTM returns one more state, and both states have to reach the decoder:",
         *(
-            f"{title}:\n\n{code('diff', found['source']['gru and lstm'][name].value)}"
+            f"{title}:\n\n{code('diff', own['source']['gru and lstm'][name].value)}"
             for name, title in (("keras", "Keras"), ("pytorch", "PyTorch"))
         ),
         "## Copying the weights",
-        code("python", found["snippet"].value),
+        code("python", own["snippet"].value),
         "## The same training, step by step",
         *_alike(results),
         "## What one mistake does to it",
         f"Each mistake was made alone, in PyTorch. Its error is the largest distance of a parameter from the right port after "
-        f"{found['mistaken steps'].value} steps of Adam at 0.001. None of the mistakes raises an exception.",
-        table(("mistake", "error"), ((_MISTAKES[name], error) for name, error in found["mistakes"].items())),
+        f"{own['mistaken steps'].value} steps of Adam at 0.001. None of the mistakes raises an exception.",
+        table(("mistake", "error"), ((_MISTAKES[name], error) for name, error in own["mistakes"].items())),
         *_defaults(results),
         *_translations(results),
         "## A published model",
-        "The encoder and decoder of g2p_en, written in both frameworks, with the arrays that the package ships. Of "
-        f"{found['g2p_en']['words'].value} words, Keras pronounces {number(found['g2p_en']['keras'])} differently from the package, and "
-        f"PyTorch {number(found['g2p_en']['pytorch'])}.",
+        "The encoder and decoder of g2p_en were written in both frameworks, with the arrays that the package ships. Of "
+        f"{own['g2p_en']['words'].value} words, Keras pronounces {number(own['g2p_en']['keras'])} differently from the package, and "
+        f"PyTorch {number(own['g2p_en']['pytorch'])}.",
         table(
             ("word", "the package", "Keras", "PyTorch"),
-            ((word, *spoken.value) for word, spoken in found["g2p_en"]["pronounced"].items()),
+            ((word, *spoken.value) for word, spoken in own["g2p_en"]["pronounced"].items()),
         ),
     ]
     return "\n\n".join(parts)
@@ -120,10 +121,13 @@ def _summary(results: Tree) -> Iterator[Sequence[object]]:
     yield "steps in float64", *(trainings[cell]["steps"].value for cell in _CELLS)
     yield "largest distance of a parameter", *(worst(trainings[cell]["parameters"].values()) for cell in _CELLS)
     yield "largest difference of the losses", *(number(trainings[cell]["largest loss gap"]) for cell in _CELLS)
-    decoded = [single.get(cell, _found(results)["trained"][cell]) for cell in _CELLS]
-    yield "held-out words decoded", *(found.get("words decoded", found.get("decoded")).value for found in decoded)
-    yield "decoded differently", *(number(found["decoded otherwise"]) for found in decoded)
-    yield "largest difference of the attention maps", *(number(found["attention"]) for found in decoded)
+    decoded = [single.get(cell, _own(results)["trained"][cell]) for cell in _CELLS]
+    yield (
+        "held-out words decoded",
+        *(cell_results.get("words decoded", cell_results.get("decoded")).value for cell_results in decoded),
+    )
+    yield "decoded differently", *(number(cell_results["decoded otherwise"]) for cell_results in decoded)
+    yield "largest difference of the attention maps", *(number(cell_results["attention"]) for cell_results in decoded)
     if len(single) == len(_CELLS):
         yield "steps in float32", *(single[cell]["steps"].value for cell in _CELLS)
         yield "words right, held out: Keras", *(_percent(single[cell]["held out"]["keras"]["sequences"]) for cell in _CELLS)
@@ -149,7 +153,7 @@ def _alike(results: Tree) -> Iterator[str]:
     named = {
         cell: {name.replace(f".{cell}.", ".*."): far for name, far in trainings[cell]["parameters"].items()} for cell in _CELLS
     }
-    names = dict.fromkeys(name for found in named.values() for name in found)
+    names = dict.fromkeys(name for parameters in named.values() for name in parameters)
     rows = ((f"`{name}`", *(named[cell].get(name, "") for cell in _CELLS)) for name in names)
     yield table(("parameter", *(f"{cell.upper()}, {trainings[cell]['steps'].value} steps" for cell in _CELLS)), rows)
     yield (
@@ -162,17 +166,17 @@ def _alike(results: Tree) -> Iterator[str]:
         yield (
             "In float32 every step rounds, and training amplifies tiny differences. The control is a second Keras training whose parameters "
             "start one rounding up or down. A port cannot be expected to agree with Keras better than Keras agrees with itself. "
-            + " ".join(_parted(cell, found) for cell, found in single.items())
+            + " ".join(_parted(cell, training) for cell, training in single.items())
         )
         yield table(("model", "side", "loss", "tokens right", "words right"), _scores(single))
         yield (
-            "All on words that were held out of the training. A *token* is right if the model predicts the next phoneme, or the end, after "
+            "The scores are for words that were held out of the training. A *token* is right if the model predicts the next phoneme, or the end, after "
             "the right ones. A *word* is right if all of its greedy translation is."
         )
 
 
-def _parted(cell: str, found: Tree) -> str:
-    port, control = (_when(found["parted at"][name].value) for name in ("pytorch", _ROUNDED))
+def _parted(cell: str, training: Tree) -> str:
+    port, control = (_when(training["parted at"][name].value) for name in ("pytorch", _ROUNDED))
     model = {"gru": "a GRU", "lstm": "an LSTM"}[cell]
     return f"With {model} the losses of Keras and PyTorch {port}, and the losses of the two Keras trainings {control}."
 
@@ -182,8 +186,8 @@ def _when(step: int | None) -> str:
 
 
 def _scores(single: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
-    for cell, found in single.items():
-        for name, score in found["held out"].items():
+    for cell, training in single.items():
+        for name, score in training["held out"].items():
             yield (
                 cell.upper(),
                 _SIDES[name],
@@ -217,9 +221,9 @@ def _defaults(results: Tree) -> Iterator[str]:
 
 
 def _default_rows(made: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
-    means = {name: _mean(found["held out"]["loss"].value) for name, found in made.items()}
-    for name, found in made.items():
-        losses, right = found["held out"]["loss"].value, found["held out"]["sequences"].value
+    means = {name: _mean(training["held out"]["loss"].value) for name, training in made.items()}
+    for name, training in made.items():
+        losses, right = training["held out"]["loss"].value, training["held out"]["sequences"].value
         share = (means[name] - means["none"]) / (means["all"] - means["none"])
         by = {"keras": ("Keras, by the rule", ""), "fit": ("Keras, as `fit`", "")}.get(
             name, ("PyTorch", name.replace("_", " "))
@@ -239,34 +243,36 @@ def _translations(results: Tree) -> Iterator[str]:
     if not single:
         return
     yield "## Greedy decoding"
-    found = next(iter(single.values()))
+    first = next(iter(single.values()))
     yield (
         "Both frameworks decode with Keras's trained parameters, in float64, so that no rounding decides between two phonemes of nearly the same "
-        f"probability. In the closest decision the logits differ by {number(found['closest decision'])}. Some words:"
+        f"probability. In the closest decision the logits differ by {number(first['closest decision'])}. Some words:"
     )
     yield table(
         ("word", *(f"{cell.upper()}, {name}" for cell in single for name in ("Keras", "PyTorch"))),
         (
             (word, *(made["pronounced"][word][name].value for made in single.values() for name in ("keras", "pytorch")))
-            for word in found["pronounced"]
+            for word in first["pronounced"]
         ),
     )
-    yield f"Where each step of the decoder looked (largest difference {number(found['attention'])}):"
+    yield f"Where each step of the decoder looked (largest difference {number(first['attention'])}):"
     yield f"![Attention maps in Keras and in PyTorch]({_MAPS})"
 
 
 def _draw_curves(results: Tree, path: Path) -> None:
     wide, single = _trainings(results), _long(results, "float32")
     gaps: Curves = {
-        f"{_SIDES[name]}, {cell.upper()}": curve for cell, found in single.items() for name, curve in found["distances"].items()
+        f"{_SIDES[name]}, {cell.upper()}": curve
+        for cell, training in single.items()
+        for name, curve in training["distances"].items()
     }
     losses: Curves = {
         f"{_SIDES[name]}, {cell.upper()}": curve
-        for cell, found in single.items()
-        for name, curve in found["losses"].items()
+        for cell, training in single.items()
+        for name, curve in training["losses"].items()
         if name != _ROUNDED
     }
-    far: Curves = {f"PyTorch, {cell.upper()}": found["distances"]["pytorch"] for cell, found in wide.items()}
+    far: Curves = {f"PyTorch, {cell.upper()}": training["distances"]["pytorch"] for cell, training in wide.items()}
     draw_curves(
         (
             ("distance from Keras, float64", "log", far),

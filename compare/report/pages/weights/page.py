@@ -30,13 +30,14 @@ _STEPS = {
 }
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["weights"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    omitted = _found(results)["omitted"]
+    omitted = _own(results)["omitted"]
     controls = [value for _, value in leaves(omitted) if value.kind == "control"]
     smallest = min(controls, key=lambda value: value.value)
     right = worst(steps["nothing"] for steps in omitted.values())
@@ -48,24 +49,24 @@ def _verdict(results: Tree) -> str:
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
         "## The order of the gates",
-        _gates(found["layouts"]),
+        _gates(own["layouts"]),
         f"![The gate blocks of an LSTM and a GRU kernel in Keras and in PyTorch]({_FILE})",
         "Each block of the kernel belongs to one gate. Keras stores the inputs as rows and the gates side by side; PyTorch stores the "
         "gates one below the other and the inputs as columns. The table at the end shows what a wrong order does to the outputs.",
         "## The arrays",
-        _arrays(found["layouts"]),
+        _arrays(own["layouts"]),
         "`(gate hidden)` is one axis: all units of the first gate, then all units of the next. `from` is the unit that a recurrent "
         "kernel reads, and `pair` the two biases of a GRU. PyTorch adds the layer to each name, `_l0`, `_l1` and so on, and "
         "`_reverse` for the backward direction.",
         "## The code",
         code("python", _BY_GATEWISE),
         "By hand, from Keras to PyTorch and back:",
-        *_by_hand(found["by hand"]),
+        *_by_hand(own["by hand"]),
         "## What each omitted step costs",
-        _omitted(found["omitted"]),
+        _omitted(own["omitted"]),
         "The largest difference from Keras in the output and the final hidden state of a bidirectional layer with random weights and "
         "biases. A cell is empty where the step does not apply.",
     ]
@@ -110,7 +111,7 @@ def _omitted(omitted: Tree) -> str:
 
 
 def _draw(results: Tree, path: Path) -> None:
-    draw_gate_blocks(_found(results)["layouts"], path)
+    draw_gate_blocks(_own(results)["layouts"], path)
 
 
 PAGE = Page(

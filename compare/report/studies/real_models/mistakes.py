@@ -1,6 +1,6 @@
 """The usual wrong ports: a file that is misread, or a right port that is called wrongly.
 
-None of them raises an error. How a file stores weights is a table (`frameworks.layouts`); misreading it means using another table.
+None of them raises an error. How a file stores weights is a table (`frameworks.layouts`); misreading means using another table.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adamw.py",
             torch="AdamW",
             torch_source="adamw.py",
-            difference=f"The difference is that of Adam. {_EPSILON} The weight decay follows the same rule, with another default.",
+            difference=f"The difference is the same as for Adam. {_EPSILON} The weight decay follows the same rule, with another default.",
             equations=_adam(_DECAY, torch_before=(_TORCH_DECAY,))[:1],
             cases=(Case({}, f"{_ADAM}, weight_decay=weight_decay"),),
         ),
@@ -108,7 +108,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="rmsprop.py",
             torch="RMSprop",
             torch_source="rmsprop.py",
-            difference="Keras adds epsilon under the root, torch after taking it, so no fixed value works. And Keras's momentum holds "
+            difference="Keras adds epsilon under the root, torch outside it, so no fixed value works. And Keras's momentum holds "
             "the learning rate, as in SGD.",
             equations=(
                 Equation(
@@ -157,7 +157,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adagrad.py",
             torch="Adagrad",
             torch_source="adagrad.py",
-            difference="Keras adds epsilon under the root, torch after taking it. The sum under the root only grows, so torch's sum can "
+            difference="Keras adds epsilon under the root, torch outside it. The sum under the root only grows, so torch's sum can "
             "start with Keras's epsilon in it. With `eps=0` the two are then the same.",
             rounded=("initial_accumulator_value",),
             equations=(

@@ -178,10 +178,10 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             torch="Muon",
             torch_source="_muon.py",
             dtype="float32",
-            difference="This is the rule for matrices. Everything else, and embeddings by their names, Keras trains with Adam; torch's "
-            "Muon refuses it. Both orthogonalise by the same five steps, torch in bfloat16. torch's equation is the one with "
-            "`adjust_lr_fn='match_rms_adamw'`; by default its step has another length. These are errors in float32, since Keras's "
-            "Muon cannot train float64 variables on TensorFlow.",
+            difference="This is the rule for matrices. Keras trains everything else with Adam, including embeddings, which it "
+            "recognises by name. torch's Muon refuses anything but matrices. Both orthogonalise by the same five steps, torch in "
+            "bfloat16. torch's equation is the one with `adjust_lr_fn='match_rms_adamw'`; by default its step has another length. "
+            "The errors are those in float32, since Keras's Muon cannot train float64 variables on TensorFlow.",
             equations=(
                 Equation(
                     Rule(

@@ -169,7 +169,7 @@ def run_dropout() -> Results:
 
 
 def describe_masks(outputs: Array, *, growing: bool) -> str:
-    """Describe the masks that a layer has drawn which otherwise passes its input or state on unchanged.
+    """Describe the masks drawn by a layer that otherwise passes its input or state on unchanged.
 
     Args:
         outputs: of the layer, (batch, time, hidden).

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 REQUIRED = "required"
-"""In place of a default: there is none."""
+"""Stands for the default of an argument that has none."""
 HIDDEN = "kwargs"
-"""In place of a default: the constructor takes the argument out of its `**kwargs`."""
+"""Stands for the default of an argument that the constructor takes out of its `**kwargs`."""
 
 
 def read_options(kind: type, supplied: Collection[str] = ()) -> dict[str, str]:

@@ -27,7 +27,7 @@ def join(state):                                                # (direction, ba
 _, (h_n, c_n) = encoder_rnn(torch.from_numpy(x))
 found, _ = decoder_rnn(torch.from_numpy(y), (join(h_n), join(c_n)))
 """,
-    "`reshape`, which mixes rows of the batch",
+    "joining the states by `reshape`, which mixes rows of the batch",
     """\
 def join(state):
     return state.reshape(1, len(x), -1)
@@ -39,7 +39,7 @@ found, _ = decoder_rnn(torch.from_numpy(y), (join(h_n), join(c_n)))
 _CLASSIFIER = Recipe(
     "masked-classifier",
     "A masked bidirectional classifier",
-    "In Keras the Embedding's mask reaches the recurrent layer by itself. In torch packing skips the padding, and the last "
+    "In Keras the Embedding's mask reaches the recurrent layer by itself. In torch, packing skips the padding, and the last "
     "output of both directions is in `h_n`.",
     """\
 model = keras.Sequential([
@@ -74,7 +74,7 @@ copy_weights(recurrent, classifier.rnn)
 
 found = classifier(torch.from_numpy(ids))
 """,
-    "no packing: the padding is read too",
+    "reading the padding too, without packing",
     """\
 _, (h_n, _) = classifier.rnn(classifier.embedding(torch.from_numpy(ids)))
 found = classifier.dense(torch.cat((h_n[0], h_n[1]), dim=-1)).softmax(dim=-1)
@@ -103,7 +103,7 @@ for start in range(0, 8, 2):
     chunks.append(output)
 found = torch.cat(chunks, dim=1)
 """,
-    "the state forgotten between chunks",
+    "forgetting the state between chunks",
     """\
 chunks = [rnn(torch.from_numpy(x[:, start : start + 2]))[0] for start in range(0, 8, 2)]
 found = torch.cat(chunks, dim=1)
@@ -126,7 +126,7 @@ rnn = nn.GRU(4, 6)                                              # batch_first=Fa
 copy_weights(layer, rnn)
 found, h_n = rnn(torch.from_numpy(time_major))                  # (time, batch, hidden), (1, batch, hidden)
 """,
-    "time-major data passed to a module from `convert`, which is batch-first",
+    "passing time-major data to a module from `convert`, which is batch-first",
     "found, _ = convert(layer)(torch.from_numpy(time_major))\n",
 )
 
@@ -152,7 +152,7 @@ rnn = nn.LSTM(4, 6, bidirectional=True, batch_first=True)
 rnn.load_state_dict({**load_half(forwards, ""), **load_half(backwards, "_reverse")})
 found, _ = rnn(torch.from_numpy(x))
 """,
-    "the halves exchanged",
+    "exchanging the halves",
     """\
 rnn.load_state_dict({**load_half(backwards, ""), **load_half(forwards, "_reverse")})
 found, _ = rnn(torch.from_numpy(x))
@@ -177,7 +177,7 @@ rnn.load_state_dict(emulated.state_dict())
 output, _ = rnn(torch.from_numpy(x))
 found = output[..., :6] + output[..., 6:]                       # what the native module leaves to the caller
 """,
-    "the weights of a `hard_sigmoid` LSTM loaded into `nn.LSTM`: no error, but a wrong result",
+    "loading the weights of a `hard_sigmoid` LSTM into `nn.LSTM`, which raises no exception",
     """\
 hard = keras.layers.Bidirectional(keras.layers.LSTM(6, return_sequences=True, recurrent_activation="hard_sigmoid"))
 hard.build(x.shape)
