@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from frameworks.files.untrusted.source import Source
 
 SECONDS, MEMORY = 20, 1 << 30
-"""What the process may use: time on the clock and on the processor, and address space."""
+"""What the process may use: time on the clock and on the processor, and address space. Windows limits the clock's alone."""
+PASSES_DESCRIPTORS = hasattr(socket, "send_fds")
+"""Whether open files can be handed to a process that runs already; Windows cannot."""
 
 _SCRIPT = Path(__file__).with_name("h5_worker.py")
 _ENDINGS = (".keras", ".h5", ".hdf5")
+_BLOCK = 4 << 20
 
 
 class Worker:
@@ -22,10 +32,11 @@ class Worker:
 
     def __init__(self) -> None:
         """Start it."""
-        self._question, theirs = socket.socketpair()
+        ours, theirs = _channel()
+        self._question = ours
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  this interpreter on our own script
-                [sys.executable, "-P", str(_SCRIPT), str(SECONDS), str(MEMORY)],
+                [sys.executable, str(_SCRIPT), str(SECONDS), str(MEMORY)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -37,16 +48,19 @@ class Worker:
 
         Args:
             question: what the worker is to do.
-            descriptors: of the open files that it names by their place here.
+            descriptors: of the open files that it is about; empty where it names files by their paths.
             seconds: to wait for the answer.
 
         Raises:
             TimeoutError: when there is none in time.
         """
         try:
-            with self._question:
-                sent = socket.send_fds(self._question, [question], list(descriptors))
-                self._question.sendall(question[sent:])
+            with self._question as channel:
+                if isinstance(channel, socket.socket):
+                    sent = socket.send_fds(channel, [question], list(descriptors))
+                    channel.sendall(question[sent:])
+                else:
+                    channel.write(question)
         except OSError:  # it is gone already, and its answer says why or is empty
             pass
         try:
@@ -62,6 +76,14 @@ class Worker:
         self._question.close()
         with self._process:  # which waits
             self._process.kill()
+
+
+def _channel() -> tuple[socket.socket | io.FileIO, socket.socket | io.FileIO]:
+    """Return our end of a channel to a process, and the end that becomes its standard input."""
+    if PASSES_DESCRIPTORS:
+        return socket.socketpair()
+    reading, writing = os.pipe()
+    return io.FileIO(writing, "w"), io.FileIO(reading)
 
 
 _waiting: list[Worker] = []
@@ -81,7 +103,29 @@ def started_for(path: Path) -> Iterator[None]:
             _waiting.pop().close()
 
 
-def ask(question: bytes, descriptors: Sequence[int]) -> bytes:
-    """Ask the process that waits, or a new one, see `Worker.ask`."""
+def ask(question: Mapping[str, Any], source: Source, out: int | None = None) -> bytes:
+    """Ask the process that waits, or a new one.
+
+    Args:
+        question: what it is to do.
+        source: the file.
+        out: the descriptor of the file that it is to write to, where it is to write.
+
+    Raises:
+        TimeoutError: when there is no answer in time.
+    """
     worker = _waiting.pop() if _waiting else Worker()
-    return worker.ask(question, descriptors, SECONDS)
+    if PASSES_DESCRIPTORS:
+        asked = {**question, "start": source.start, "size": source.size}
+        return worker.ask(json.dumps(asked).encode(), [source.descriptor, *([] if out is None else [out])], SECONDS)
+    with tempfile.TemporaryDirectory() as folder:
+        copy, written = Path(folder, "file"), Path(folder, "out")
+        with copy.open("wb") as file:
+            for start in range(0, source.size, _BLOCK):
+                file.write(source.read(start, min(_BLOCK, source.size - start)))
+        written.touch()
+        answer = worker.ask(json.dumps({**question, "file": str(copy), "out": str(written)}).encode(), (), SECONDS)
+        if out is not None:
+            with written.open("rb") as file, open(out, "wb", closefd=False) as target:
+                shutil.copyfileobj(file, target)
+    return answer

@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from compare.report.studies.real_models.recorded import RecordedCase, RecordedLayer, RecordedModel, require_known
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
 
 _DATA = files("compare.report.studies.real_models") / "data"
 

@@ -6,6 +6,7 @@ Both models call their parts alike, so one list of paths names them in both. Rec
 
 from __future__ import annotations
 
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any
 
@@ -31,10 +32,8 @@ def parts(model: Any) -> dict[str, Any]:
     """Give the layers that hold parameters, by their paths, in the order of PATHS."""
     found = {}
     for path in PATHS:
-        try:
+        with suppress(AttributeError):  # a GRU's model has no LSTM
             found[path] = attrgetter(path)(model)
-        except AttributeError:  # a GRU's model has no LSTM
-            continue
     return found
 
 
