@@ -16,11 +16,10 @@ from frameworks.torch_in_keras.layers.module import TorchModule
 Draw = Callable[[tuple[int, ...], str, Callable[[], int]], Any]
 """Gives a tensor of a shape and dtype, with a new seed from each call of the function."""
 
-_NORMALISATION = (
-    layers.BatchNormalization,
-    layers.LayerNormalization,
-    layers.GroupNormalization,
-    layers.RMSNormalization,
+_NORMALISATION = tuple(
+    getattr(layers, name)
+    for name in ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
+    if hasattr(layers, name)  # RMSNormalization is newer than Keras 3.5
 )
 _CONSTANTS = {"gamma": 1, "scale": 1, "moving_variance": 1, "beta": 0, "moving_mean": 0}
 

@@ -76,7 +76,9 @@ def test_a_file_that_hides_the_package_is_named(pytester: pytest.Pytester, place
 def test_a_folder_without_init_hides_nothing_or_is_named(pytester: pytest.Pytester, first: str) -> None:
     # It hides an editable install, whose finder comes last, and gives way to an installed wheel.
     folder = write(pytester, "compare/notes.py", "").parent
-    pytester.makepyfile(first + "def test_it(assert_parity):\n    assert assert_parity.__module__ == 'compare.parity.checking'\n")
+    pytester.makepyfile(
+        first + "def test_it(assert_parity):\n    assert assert_parity.__module__ == 'compare.parity.checking'\n"
+    )
     result = run(pytester)
     if not result.parseoutcomes().get("passed"):
         result.assert_outcomes(errors=1)

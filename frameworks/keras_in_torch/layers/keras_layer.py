@@ -236,10 +236,14 @@ class KerasLayer(CellHolder):
                 stored.copy_(state.detach())
 
 
+# torch 2.5 and 2.6 do not tell an export from a compilation: there torch refuses the new buffer itself.
+_is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
+
+
 def _check_batch(stored: tuple[Finals, ...] | None, x: Tensor) -> None:
     """Refuse a stateful layer another batch size than its stored states', as Keras does, and to be exported without any."""
     if stored is None:
-        if torch.compiler.is_exporting():
+        if _is_exporting():
             raise InvalidValueError.because(
                 "a stateful layer",
                 must="hold its states to be exported",

@@ -1,0 +1,65 @@
+"""The environments at the edges of what pyproject.toml declares, and the tests that are run in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment, and what is run in it.
+
+    Args:
+        name: what it is called.
+        python: its version, as "3.10".
+        extras: of gatewise, that are installed.
+        arguments: of pytest.
+        lowest: whether what is required is installed in the lowest version that is declared, not in the newest.
+        settings: environment variables.
+    """
+
+    name: str
+    python: str
+    extras: tuple[str, ...]
+    arguments: tuple[str, ...]
+    lowest: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+KERAS_TESTS = (
+    "tests/frameworks/keras",
+    "tests/frameworks/reference",
+    "tests/frameworks/torch_in_keras/layers/test_backends.py",
+)
+TORCH_TESTS = ("tests/frameworks/pytorch", "tests/frameworks/files/torch", "tests/frameworks/files/onnx")
+
+IN_CI = (
+    Environment(
+        "the core and the files without a framework",
+        "3.10",
+        ("files",),
+        ("--without-frameworks", "tests/frameworks", "tests/compare/parity", "tests/compare/checkpoints"),
+    ),
+    Environment("Keras on TensorFlow", "3.11", ("files", "tensorflow"), KERAS_TESTS, settings={"KERAS_BACKEND": "tensorflow"}),
+)
+BEYOND = (
+    Environment(
+        "Keras and torch",
+        "3.10",
+        ("files", "tensorflow", "torch"),
+        (*KERAS_TESTS, *TORCH_TESTS),
+        settings={"KERAS_BACKEND": "tensorflow"},
+    ),
+    *(
+        Environment(
+            f"Keras on torch alone, Python {python}",
+            python,
+            ("files", "keras-torch"),
+            (*KERAS_TESTS, *TORCH_TESTS),
+            lowest=False,
+            settings={"KERAS_BACKEND": "torch"},
+        )
+        for python in ("3.12", "3.13", "3.14")
+    ),
+)
