@@ -1,8 +1,8 @@
 """The tests that need no framework: `pytest --without-frameworks` runs them alone.
 
-A file is left out if it imports a framework, a module of ours that does, or anything by `import_module`, and so is one under a
-conftest.py that imports a framework when it is loaded. What needs a framework all the same is marked `frameworks`: where none is
-installed, a missing mark is a failure.
+A file is left out if it imports a framework, a module of ours that does, or anything by `import_module`, and so is a file
+under a conftest.py that imports a framework when it is loaded. What needs a framework all the same is marked `frameworks`:
+where none is installed, a missing mark is a failure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def needs_frameworks(path: Path) -> bool:
     nodes = list(ast.walk(_parse(path)))
     by_name = any(isinstance(node, ast.Name) and node.id == "import_module" for node in nodes)
     conftests = [_parse(folder / "conftest.py") for folder in (path, *path.parents) if folder.is_relative_to(ROOT)]
-    return by_name or any(map(_import_one, (nodes, *(conftest.body for conftest in conftests))))
+    return by_name or _import_one(nodes) or any(_import_one(conftest.body) for conftest in conftests)
 
 
 @cache

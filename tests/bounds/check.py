@@ -3,8 +3,8 @@
     python -m tests.bounds.check ci        what CI checks
     python -m tests.bounds.check           all of it
 
-An environment is made by uv and kept in the user's cache until what is installed in it changes. What cannot be made here is left
-out, and the last lines say so, as they say of every other one what was run. A test that fails makes the exit status 1.
+An environment is made by uv and kept in the user's cache until what is installed in it changes. What cannot be made here is
+left out, and the last lines say so, as they say of every other one what was run. A test that fails makes the exit status 1.
 
 torch is taken from where its CPU builds are; BOUNDS_TORCH=any takes it from wherever the other packages are, as a CUDA build
 of some gigabytes where these have no other.
@@ -20,7 +20,6 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,11 @@ from typing import Any
 from tests.bounds.environments import BEYOND, IN_CI, Environment
 from tests.bounds.interpreters import find_python
 from tests.bounds.pip_settings import uv_settings
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatewise" / "bounds"
@@ -63,7 +67,7 @@ def check(environment: Environment) -> tuple[bool, str]:
     found = find_python(environment.python)
     if found is None:
         raise LeftOutError(f"for want of a Python {environment.python} that runs")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = read_project()
     required = [*requirements(project, environment.extras), *tools(project)]
     python = install(environment, *found, required)
     began = time.monotonic()
@@ -73,6 +77,12 @@ def check(environment: Environment) -> tuple[bool, str]:
     versions = ", ".join(versions_in(python, required))
     took = f"{time.monotonic() - began:.0f} s"
     return passed, f"{'passed' if passed else 'FAILED'} in {took} with Python {found[1]}, {versions}"
+
+
+def read_project() -> Mapping[str, Any]:
+    """Return the table of pyproject.toml that declares what is required."""
+    project: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project
 
 
 def requirements(project: Mapping[str, Any], extras: tuple[str, ...]) -> Iterator[str]:

@@ -28,11 +28,11 @@ class Environment:
 
 
 KERAS_TESTS = (
-    "tests/frameworks/keras",
-    "tests/frameworks/reference",
-    "tests/frameworks/torch_in_keras/layers/test_backends.py",
+    *("tests/frameworks/test_adapter.py", "tests/frameworks/test_counterparts.py", "tests/frameworks/keras"),
+    *("-k", "keras and not (torch or tf_keras or keras_2 or looking or convert or seed_repeats or only_keras or time_first)"),
 )
-TORCH_TESTS = ("tests/frameworks/pytorch", "tests/frameworks/files/torch", "tests/frameworks/files/onnx")
+"""What Keras alone is enough for: no torch, no Keras 2."""
+TORCH_TESTS = ("tests/frameworks/pytorch", "tests/frameworks/files/torch", "tests/frameworks/files/onnx/test_files.py")
 
 IN_CI = (
     Environment(

@@ -24,8 +24,8 @@ def candidates(version: str) -> Iterator[Path]:
     """Yield where an interpreter of a version may lie; it may be missing, or a shim that fails."""
     yield Path(sys.executable)
     names = (f"python{version}", f"python{version}.exe")
-    for folder in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
-        yield from (Path(folder, name) for name in names)
+    for place in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
+        yield from (Path(place, name) for name in names)
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
     data = Path(os.environ.get("XDG_DATA_HOME", home / ".local" / "share"))

@@ -24,7 +24,7 @@ def uv_settings() -> tuple[list[str], dict[str, str]]:
 
 
 def parsed(listed: str) -> dict[str, str]:
-    """Return the settings that `pip config list` lists; the environment goes before `pip install`, and both before all commands."""
+    """Return the settings that `pip config list` lists; the environment goes before `install`, and that before `global`."""
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for line in listed.splitlines():
         key, _, value = line.partition("=")
