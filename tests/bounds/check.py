@@ -71,9 +71,10 @@ def check(environment: Environment) -> tuple[bool, str]:
     required = [*requirements(project, environment.extras), *tools(project)]
     python = install(environment, *found, required)
     began = time.monotonic()
-    command = [str(python), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *environment.arguments]
+    pytest = [str(python), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
     surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment.settings}
-    passed = subprocess.run(command, cwd=ROOT, env=surroundings, check=False).returncode == 0
+    runs = [subprocess.run([*pytest, *run], cwd=ROOT, env=surroundings, check=False) for run in environment.runs]
+    passed = all(run.returncode == 0 for run in runs)
     versions = ", ".join(versions_in(python, required))
     took = f"{time.monotonic() - began:.0f} s"
     return passed, f"{'passed' if passed else 'FAILED'} in {took} with Python {found[1]}, {versions}"

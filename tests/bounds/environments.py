@@ -14,7 +14,7 @@ class Environment:
         name: what it is called.
         python: its version, as "3.10".
         extras: of gatewise, that are installed.
-        arguments: of pytest.
+        runs: the arguments of each call of pytest.
         lowest: whether what is required is installed in the lowest version that is declared, not in the newest.
         settings: environment variables.
     """
@@ -22,7 +22,7 @@ class Environment:
     name: str
     python: str
     extras: tuple[str, ...]
-    arguments: tuple[str, ...]
+    runs: tuple[tuple[str, ...], ...]
     lowest: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -32,23 +32,29 @@ KERAS_TESTS = (
     *("-k", "keras and not (torch or tf_keras or keras_2 or looking or convert or seed_repeats or only_keras or time_first)"),
 )
 """What Keras alone is enough for: no torch, no Keras 2."""
-TORCH_TESTS = ("tests/frameworks/pytorch", "tests/frameworks/files/torch", "tests/frameworks/files/onnx/test_files.py")
+TORCH_TESTS = (
+    *("tests/frameworks/pytorch", "tests/frameworks/files/torch/test_files.py", "tests/frameworks/files/torch/test_pickles.py"),
+    *("tests/frameworks/files/onnx/test_files.py", "tests/frameworks/test_copying.py", "-m", "not backend"),
+)
+BOTH_TESTS = ("tests/frameworks/test_copying.py", "-m", "backend", "-k", "not tf_keras and not keras_2")
 
 IN_CI = (
     Environment(
         "the core and the files without a framework",
         "3.10",
         ("files",),
-        ("--without-frameworks", "tests/frameworks", "tests/compare/parity", "tests/compare/checkpoints"),
+        (("--without-frameworks", "tests/frameworks", "tests/compare/parity", "tests/compare/checkpoints"),),
     ),
-    Environment("Keras on TensorFlow", "3.11", ("files", "tensorflow"), KERAS_TESTS, settings={"KERAS_BACKEND": "tensorflow"}),
+    Environment(
+        "Keras on TensorFlow", "3.11", ("files", "tensorflow"), (KERAS_TESTS,), settings={"KERAS_BACKEND": "tensorflow"}
+    ),
 )
 BEYOND = (
     Environment(
         "Keras and torch",
         "3.10",
         ("files", "tensorflow", "torch"),
-        (*KERAS_TESTS, *TORCH_TESTS),
+        (KERAS_TESTS, TORCH_TESTS, BOTH_TESTS),
         settings={"KERAS_BACKEND": "tensorflow"},
     ),
     *(
@@ -56,7 +62,7 @@ BEYOND = (
             f"Keras on torch alone, Python {python}",
             python,
             ("files", "keras-torch"),
-            (*KERAS_TESTS, *TORCH_TESTS),
+            (KERAS_TESTS, TORCH_TESTS, BOTH_TESTS),
             lowest=False,
             settings={"KERAS_BACKEND": "torch"},
         )

@@ -109,7 +109,7 @@ def test_what_is_left_out_is_said_and_what_fails_fails(run_with: Callable[..., t
 def test_every_environment_has_extras_that_the_project_declares_and_tests_that_are_there() -> None:
     for environment in (*IN_CI, *BEYOND):
         assert list(check.requirements(check.read_project(), environment.extras))
-        assert all((check.ROOT / each).exists() for each in environment.arguments if each.startswith("tests/"))
+        assert all((check.ROOT / each).exists() for run in environment.runs for each in run if each.startswith("tests/"))
 
 
 @pytest.mark.parametrize(
