@@ -154,8 +154,10 @@ def run_uv(*arguments: str, **variables: str) -> str:
     if uv is None:
         raise LeftOutError("for want of uv")
     run = subprocess.run([uv, *arguments], env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    if not run.returncode:
+        return ""
     said = " ".join(run.stderr.split())
-    return said[-300:] or f"uv's exit status {run.returncode}" if run.returncode else ""
+    return said[max(said.find("error:"), 0) :][:300] or f"exit status {run.returncode} of uv"
 
 
 def versions_in(python: Path, required: Iterable[str]) -> list[str]:

@@ -34,9 +34,9 @@ KERAS_TESTS = (
 """What Keras alone is enough for: no torch, no Keras 2."""
 TORCH_TESTS = (
     *("tests/frameworks/pytorch", "tests/frameworks/files/torch/test_files.py", "tests/frameworks/files/torch/test_pickles.py"),
-    *("tests/frameworks/files/onnx/test_files.py", "tests/frameworks/test_copying.py", "-m", "not backend"),
+    "tests/frameworks/files/onnx/test_files.py",
 )
-BOTH_TESTS = ("tests/frameworks/test_copying.py", "-m", "backend", "-k", "not tf_keras and not keras_2")
+BOTH_TESTS = ("tests/frameworks/test_copying.py", "-m", "backend")
 
 IN_CI = (
     Environment(

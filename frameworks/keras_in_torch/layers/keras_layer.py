@@ -236,7 +236,7 @@ class KerasLayer(CellHolder):
                 stored.copy_(state.detach())
 
 
-# torch 2.5 and 2.6 do not tell an export from a compilation: there torch refuses the new buffer itself.
+# torch before 2.7 does not tell an export from a compilation, which needs no states.
 _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 
 
