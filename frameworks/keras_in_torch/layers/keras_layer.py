@@ -236,7 +236,7 @@ class KerasLayer(CellHolder):
                 stored.copy_(state.detach())
 
 
-# torch before 2.7 does not tell an export from a compilation, which needs no states.
+# torch 2.5 does not tell an export from a compilation, which needs no states.
 _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 
 
