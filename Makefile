@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 # Written last, so that an interrupted install starts over.
 INSTALLED := $(VENV)/installed
 
-.PHONY: report originals test lint types check bounds bounds-ci bench clean
+.PHONY: report originals test lint types check bounds bounds-ci bench dist clean
 
 report: $(INSTALLED)
 	$(BIN)/gatewise report
 
 # The archives of the packages whose files are studied, about 155 MB, kept in the user's cache and checked each time.
 originals: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[originals]"
 	$(BIN)/python -m compare.report.studies
 
 # One thread each: torch's second one spins while it waits, and two workers share two cores.
@@ -50,12 +51,20 @@ bench: $(INSTALLED)
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_emulation.py
 	$(BIN)/python tests/benchmarks/bench_files.py
 
+# The wheel is built from the source archive, so that what is missing there is missed.
+dist: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/python -c "from setuptools import build_meta; build_meta.build_sdist('dist')"
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
+	GATEWISE_DIST=dist $(BIN)/python -m pytest tests/shipping
+	ls -l dist
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .editable build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # torch first, alone and unconstrained but for its own version: its flags may name an index that lacks the other pinned versions,
 # which the second install then puts in place.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install $(PIP_TORCH_FLAGS) $(shell grep '^torch==' constraints.txt)
 	$(BIN)/python -m pip install -c constraints.txt -e ".[dev,reports]"

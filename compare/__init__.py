@@ -12,12 +12,13 @@ from frameworks.lazily import public
 if TYPE_CHECKING:
     from compare.parity.checking import ParityResult, assert_parity, check_parity
     from compare.returns.mapping import ReturnsMap, returns_map
-    from compare.training import Checkpoint, Trajectory, compare_training
+    from compare.training import Checkpoint, TrainingCheckpoint, Trajectory, compare_training
 
 __all__ = [
     "Checkpoint",
     "ParityResult",
     "ReturnsMap",
+    "TrainingCheckpoint",
     "Trajectory",
     "assert_parity",
     "check_parity",
@@ -34,6 +35,7 @@ __getattr__, __dir__ = public(
         "ReturnsMap": "compare.returns.mapping",
         "returns_map": "compare.returns.mapping",
         "Checkpoint": "compare.training",
+        "TrainingCheckpoint": "compare.training",
         "Trajectory": "compare.training",
         "compare_training": "compare.training",
     },

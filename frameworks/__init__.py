@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from frameworks.spec import RecurrentSpec
     from frameworks.weights import DirectionWeights, RecurrentWeights
 
+__version__ = "0.2.0"
+
 __all__ = [
     "DirectionWeights",
     "GatewiseError",

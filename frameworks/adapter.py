@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from inspect import isfunction
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.gradients import RecurrentGradients
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -19,7 +21,6 @@ States = tuple[Array, ...]
 Mask = npt.NDArray[np.bool_]
 
 
-@runtime_checkable
 class Adapter(Protocol):
     """A recurrent layer of any framework behind one interface.
 
@@ -37,7 +38,7 @@ class Adapter(Protocol):
     """
 
     @property
-    def framework(self) -> str: ...
+    def framework(self) -> FrameworkName: ...
     @property
     def native(self) -> Any: ...
     @property
@@ -97,6 +98,32 @@ class Adapter(Protocol):
         Raises:
             GatewiseError: as `forward`, or where the framework differentiates nothing.
         """
+
+
+class FlaggedAdapter(Adapter, Protocol):
+    """An adapter over a layer whose own call does what Keras's flags say, see `frameworks.registry.has_flags`."""
+
+    def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
+        """Call the layer itself, with its own flags, in inference: what a user sees, as NumPy, nested as Keras nests it.
+
+        A stateful layer starts from `initial_state`, zeros when None, and gets its stored state back afterwards.
+
+        Args:
+            inputs: (batch, time, input).
+            initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
+            mask: (batch, time) bool.
+
+        Raises:
+            GatewiseError: for a bare cell, which has no call over time, for what does not fit, or if the layer itself raises.
+        """
+
+
+_METHODS = tuple(name for name, member in vars(Adapter).items() if isfunction(member) and not name.startswith("_"))
+
+
+def is_adapter(candidate: object) -> TypeGuard[Adapter]:
+    """Whether an object has an adapter's methods. No property is read: that of a layer in a file may raise."""
+    return all(callable(getattr(type(candidate), name, None)) for name in _METHODS)
 
 
 def check_call(

@@ -1,4 +1,4 @@
-"""Remedies for the two biases that nn.RNN and nn.LSTM train where Keras trains one, which so moves twice as far."""
+"""Remedies for the two biases of nn.RNN and nn.LSTM: torch trains both, so that their sum moves twice as far as Keras's one."""
 
 from __future__ import annotations
 
@@ -7,69 +7,85 @@ from typing import Any
 
 from frameworks import registry
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.rows import owner_of, row_of
 
 
 def freeze_second_bias(module: Any) -> Any:
-    """Let torch train one bias of each nn.RNN and nn.LSTM, as Keras does: in place, with the same function.
+    """Make torch train one bias of each nn.RNN and nn.LSTM, as Keras does, without changing what the module computes.
 
-    `bias_ih` takes the sum of both; `bias_hh` becomes zero and is frozen. The optimizer then needs no care: weight decay,
-    clipping and every rule see one bias, and `optimizer_like` pairs it with Keras's. An optimizer that has worked before holds
-    slots of the single biases: make it anew. nn.GRU, of which Keras trains both biases too, is left as it is.
+    In place, `bias_ih` becomes the sum of both biases; `bias_hh` becomes zero and is frozen. The optimizer needs no further
+    care: weight decay, clipping and every rule see one bias, and `optimizer_like` pairs it with Keras's. An optimizer that has
+    already made steps holds slots of the separate biases: create a new one. nn.GRU is left as it is, because Keras trains
+    both biases of a GRU too.
 
     Args:
-        module: nn.RNN, nn.LSTM, their cells, or any module that holds such.
+        module: nn.RNN, nn.LSTM, one of their cells, or any module that holds some.
 
     Returns:
         The module itself.
 
     Raises:
-        GatewiseError: for biases that are parametrised, or that one is added to several of; nothing is changed then.
+        GatewiseError: for a bias that is parametrised, or that is shared and so added to several others; nothing is changed
+            then.
+
+    Example:
+        >>> import torch
+        >>> from frameworks import freeze_second_bias
+        >>> lstm = freeze_second_bias(torch.nn.LSTM(3, 2))
+        >>> lstm.bias_hh_l0.requires_grad, bool(lstm.bias_hh_l0.any())
+        (False, False)
     """
     return _implementation(module).freeze_second_bias(module)
 
 
 def half_rate_for_biases(module: Any, lr: Any) -> list[dict[str, Any]]:
-    """Give the parameter groups for a torch optimizer in which both biases of each nn.RNN and nn.LSTM learn at half the rate.
+    """Return parameter groups for a torch optimizer in which both biases of each nn.RNN and nn.LSTM learn at half the rate.
 
-    Both get the gradient of their sum, so that the sum moves at the full rate: exactly, under SGD with or without momentum,
-    RMSprop, Adagrad, Adadelta, Adam, Adamax, NAdam and Lion, whose steps are the rate times something of the gradients alone,
-    epsilon and clipping by value included. It is not exact
+    Each bias gets the gradient of their sum, so the sum moves at the full rate. This is exact for SGD with or without momentum,
+    RMSprop, Adagrad, Adadelta, Adam, Adamax, NAdam and Lion: their steps are the rate times a function of the gradients alone,
+    with epsilon and clipping by value too. It is not exact
 
     * with weight decay, which shrinks each bias at half the rate: give the second group twice the `weight_decay`. That is
-      exact where decay is decoupled (AdamW) or the rule is SGD; Adam's own mixes it into gradients that it then normalises;
-    * with clipping by the norm of all gradients, in which this gradient counts twice; each on its own is clipped right;
-    * under rules that look at the size of a parameter (Adafactor, LAMB, LARS) or search along a line (LBFGS).
+      exact for decoupled decay (AdamW) and for SGD; Adam mixes the decay into the gradients before it normalises them;
+    * with clipping by the norm of all gradients, where this gradient counts twice; clipping each gradient by itself is right;
+    * for rules that look at the size of a parameter (Adafactor, LAMB, LARS) or search along a line (LBFGS).
 
-    Schedulers must keep the ratio of the groups: LambdaLR, StepLR, ExponentialLR and others that multiply do. A bound that is
-    not zero (`eta_min`, `min_lr`, `max_lr`) wants to be halved for the second group; `schedule_like` sets one rate for all
-    groups, and `optimizer_like` takes no groups: there use `freeze_second_bias`.
+    Schedulers must keep the ratio of the groups. Those that multiply do: LambdaLR, StepLR, ExponentialLR. Halve any bound other
+    than zero (`eta_min`, `min_lr`, `max_lr`) for the second group. `schedule_like` sets one rate for all groups and
+    `optimizer_like` takes no groups: use `freeze_second_bias` with them.
 
     Args:
-        module: any torch module; all its parameters that are trained are in the groups, each once.
-        lr: the learning rate of everything else, a number.
+        module: any torch module; the groups hold each of its trainable parameters once.
+        lr: the learning rate of everything else, a positive number.
 
     Returns:
-        At most two groups for a torch optimizer's `params`, the biases last; of a pair with one bias frozen, as
+        At most two groups for a torch optimizer's `params`, the biases last. Where one bias of a pair is frozen, as
         `freeze_second_bias` leaves it, the other keeps the full rate.
 
     Raises:
-        GatewiseError: as `freeze_second_bias`, and for a rate that is no positive number.
+        GatewiseError: as `freeze_second_bias`, and for a rate that is not a positive number.
+
+    Example:
+        >>> import torch
+        >>> from frameworks import half_rate_for_biases
+        >>> optimizer = torch.optim.Adam(half_rate_for_biases(torch.nn.LSTM(3, 2), lr=0.01))
+        >>> [(group["lr"], len(group["params"])) for group in optimizer.param_groups]
+        [(0.01, 2), (0.005, 2)]
     """
     if isinstance(lr, bool) or not isinstance(lr, (int, float)) or not lr > 0:
-        raise InvalidValueError.because("lr", must="be a positive number", but=f"is {lr!r}", remedy="Give one, such as 0.001.")
+        raise InvalidValueError.because("lr", must="be a positive number", but=f"is {lr!r}", remedy="Pass one, such as 0.001.")
     groups: list[dict[str, Any]] = _implementation(module).half_rate_for_biases(module, lr)
     return groups
 
 
 def _implementation(module: Any) -> Any:
-    packages = {base.__module__.partition(".")[0] for base in type(module).__mro__}
-    if "torch" not in packages or "keras" in packages:
+    if owner_of(module) is not row_of("pytorch"):
         kind = type(module)
         raise InvalidTypeError.because(
             "the module",
             must="be a torch.nn.Module",
             but=f"is a {kind.__module__}.{kind.__qualname__}",
-            remedy="Keras's layers have one bias where it counts.",
+            remedy="Keras's own layers need no remedy: they train one bias.",
         )
     registry.load("pytorch")
     return import_module("frameworks.pytorch.biases")

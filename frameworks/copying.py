@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -14,9 +14,10 @@ from frameworks.adapter import Adapter
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import InvalidValueError
 from frameworks.layouts import Layout
+from frameworks.rows import FrameworkName
 from frameworks.spec import RecurrentSpec
 from frameworks.transpose import copy_arrays
-from frameworks.weights import DirectionWeights, RecurrentWeights, check_weights
+from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights, check_weights
 
 Array = npt.NDArray[np.floating]
 
@@ -44,7 +45,7 @@ def copy_weights(source: Any, target: Any) -> None:
             taker.write(layer, direction, giver.read(layer, direction))
 
 
-def convert(native: Any, to: str = "pytorch") -> Any:
+def convert(native: Any, to: FrameworkName = "pytorch") -> Any:
     """Build the other framework's own layer and copy the weights into it.
 
     To "pytorch": nn.RNN, nn.LSTM or nn.GRU with batch_first=True (a Cell for a cell), in eval mode, as a Keras layer that is
@@ -54,14 +55,14 @@ def convert(native: Any, to: str = "pytorch") -> Any:
 
     Args:
         native: a layer that `adapt` takes, or an adapter.
-        to: "keras" or "pytorch"; may be the framework that the layer is of.
+        to: "keras" or "pytorch" ("torch" is the same); may be the framework that the layer is of.
 
     Raises:
         NoCounterpartError: for what the other framework's layer cannot hold, or would silently do otherwise.
     """
     source = registry.adapt(native)
     module = registry.load(to)
-    require_counterpart(source.spec, to, source.options)
+    require_counterpart(source.spec, to, source.options, source.dropout)
     counterpart = module.build_like(source)
     copy_weights(source, counterpart)
     return counterpart
@@ -86,6 +87,9 @@ def get_weights(adapter: Adapter) -> RecurrentWeights:
 def fill(stored: Mapping[str, Array], layout: Layout, spec: RecurrentSpec, layer: int, source: DirectionWeights) -> None:
     """Write the part of one direction's weights that lives in the given stored arrays, in place.
 
+    Every number is stored exactly, but for the rounding of a sum: where two biases become one, and where the framework adds
+    something to what it stores.
+
     Args:
         stored: some or all of the framework's arrays of that direction, by their names there.
         layout: the framework's table.
@@ -93,7 +97,13 @@ def fill(stored: Mapping[str, Array], layout: Layout, spec: RecurrentSpec, layer
         layer: which layer of it.
         source: weights of the same sizes, in any gate order and with as many biases as they like.
     """
-    copy_arrays(_pairs(stored, layout, spec, layer, source))
+    blocks = list(layout.blocks(stored, spec, layer))
+    if any(block.part in BIASES for block in blocks):
+        source = match_biases(source, two=layout.has_two_biases(spec))
+        source = source.with_one_bias_for(layout.gates_with_one_bias(spec))
+    copy_arrays((block.array, getattr(source, block.part)[source.gates.index(block.gate)]) for block in blocks)
+    for block in blocks:
+        block.encode()
 
 
 def match_biases(source: DirectionWeights, *, two: bool) -> DirectionWeights:
@@ -103,17 +113,6 @@ def match_biases(source: DirectionWeights, *, two: bool) -> DirectionWeights:
     if two:
         return replace(source, recurrent_bias=np.zeros_like(source.bias))
     return replace(source, bias=source.summed_bias(), recurrent_bias=None)
-
-
-def _pairs(
-    stored: Mapping[str, Array], layout: Layout, spec: RecurrentSpec, layer: int, source: DirectionWeights
-) -> Iterator[tuple[Array, Array]]:
-    views = layout.views(stored, spec, layer)
-    if "bias" in views or "recurrent_bias" in views:
-        source = match_biases(source, two=layout.has_two_biases(spec))
-    for part, array in views.items():
-        for gate, view in zip(layout.gates[spec.cell], array, strict=True):
-            yield view, getattr(source, part)[source.gates.index(gate)]
 
 
 def _require_same(spec: RecurrentSpec, target: Adapter) -> None:

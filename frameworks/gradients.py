@@ -49,7 +49,10 @@ def arrange(arrays: Sequence[Array], layout: Layout, spec: RecurrentSpec) -> Rec
     inputs, *rest = arrays
     states, stored = rest[: len(spec.state_names)], iter(rest[len(spec.state_names) :])
     weights = tuple(
-        tuple(layout.read({name: next(stored) for name in layout.names(spec)}, spec, layer) for _ in range(spec.num_directions))
+        tuple(
+            layout.read_gradients({name: next(stored) for name in layout.names(spec)}, spec, layer)
+            for _ in range(spec.num_directions)
+        )
         for layer in range(spec.num_layers)
     )
     return RecurrentGradients(RecurrentWeights(weights).owned(), inputs, *states)

@@ -1,11 +1,11 @@
-"""The weights that a framework starts from, drawn in the other: each module is named for the framework it is written in.
+"""Initial weights, drawn as the other framework draws them.
 
-What is drawn, both ways:
+The distributions:
 
     tensor                   Keras                                           PyTorch
     kernel                   Glorot uniform over all gates at once           uniform within 1 / sqrt(hidden)
     recurrent kernel         one orthogonal matrix over all gates            uniform within 1 / sqrt(hidden)
-    bias                     zero, of an LSTM's forget gate one              uniform within 1 / sqrt(hidden), twice
+    bias                     zero; one for an LSTM's forget gate             uniform within 1 / sqrt(hidden), twice
     Embedding                uniform within 0.05                             normal, deviation 1; zero at padding_idx
     Dense, Linear, Conv      Glorot uniform; bias zero                       uniform within 1 / sqrt(fan in), the bias too
     normalisation            scale one, shift zero                           the same
@@ -18,20 +18,22 @@ from typing import Any
 
 from frameworks import registry
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.rows import owner_of, row_of
 
 
 def initialise_like_keras(torch_module: Any, seed: int | None = None) -> Any:
-    """Draw the parameters of a torch module anew, in place, from what Keras's layers start from by default.
+    """Redraw the parameters of a torch module in place, from the distributions that Keras's layers use by default.
 
-    An LSTM's and an RNN's second bias becomes zero, where Keras has but one; an nn.LSTM's projection starts as a Dense layer's
-    kernel. The row of an Embedding's padding_idx becomes zero, as torch makes it: Keras has no such argument. A parameter that
-    two modules share is drawn once, as the first of them starts. Gradients, requires_grad and an optimizer's slots stay.
+    The second bias of nn.LSTM and nn.RNN becomes zero, because Keras has only one; the projection of an nn.LSTM is drawn as a
+    Dense layer's kernel. The row of an Embedding's padding_idx becomes zero, as in torch: Keras has no such argument. A
+    parameter that two modules share is drawn once, as for the first of them. Gradients, requires_grad and an optimizer's
+    slots stay as they are.
 
     Args:
-        torch_module: nn.RNN, nn.LSTM, nn.GRU, their cells; Linear, Embedding, Conv, normalisation; Keras's layers that are
-            emulated in torch; or any module made of these alone.
-        seed: makes the draw repeatable, the same on every device, and leaves the global random state alone; without it torch's
-            global generator of the CPU is drawn from.
+        torch_module: nn.RNN, nn.LSTM, nn.GRU or their cells; Linear, Embedding, Conv or normalisation; one of Keras's layers
+            emulated in torch; or any module made only of these.
+        seed: makes the draw repeatable, equal on every device, and leaves the global random state alone. Without it, numbers
+            come from torch's global CPU generator.
 
     Returns:
         The module itself.
@@ -41,6 +43,13 @@ def initialise_like_keras(torch_module: Any, seed: int | None = None) -> Any:
 
     Source:
         keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`build` of the cells), keras/src/layers/core/{dense,embedding}.py.
+
+    Example:
+        >>> import torch
+        >>> from frameworks import initialise_like_keras
+        >>> lstm = initialise_like_keras(torch.nn.LSTM(3, 2), seed=0)
+        >>> lstm.bias_ih_l0.tolist()
+        [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """
     _require(torch_module, "pytorch", seed)
     registry.load("pytorch")
@@ -48,18 +57,18 @@ def initialise_like_keras(torch_module: Any, seed: int | None = None) -> Any:
 
 
 def initialise_like_pytorch(keras_layer: Any, seed: int | None = None) -> Any:
-    """Draw the weights of a Keras layer anew, in place, from what torch's modules start from by default.
+    """Redraw the weights of a Keras layer in place, from the distributions that torch's modules use by default.
 
-    torch draws two biases and an LSTM or RNN adds them: the one bias that Keras keeps is drawn as such a sum, whose
-    distribution is a triangle; of a GRU with reset_after both rows are drawn, without it the one. An Embedding's row 0 is drawn
-    as the others, with mask_zero too: Keras trains it. A variable that two layers share is drawn once. Whether a layer is
-    trainable, whatever initialisers it was made with, and an optimizer's slots have no part in it, and stay.
+    torch draws two biases, which an LSTM or RNN adds. The single bias in Keras is therefore drawn as the sum of two uniform
+    numbers, whose distribution is a triangle. A GRU with reset_after has both rows drawn, one without it its only row. Row 0
+    of an Embedding is drawn as the others, with mask_zero too: Keras trains it. A variable that two layers share is drawn
+    once. The layer's own initialisers do not matter; whether it is trainable, and an optimizer's slots, stay as they are.
 
     Args:
-        keras_layer: built: SimpleRNN, LSTM, GRU, Bidirectional, RNN, their cells; Dense, Embedding, Conv, normalisation;
-            torch's modules that are emulated in Keras; or any layer or model made of these alone.
-        seed: makes the draw repeatable on one backend and leaves every global random state alone; without it a seed for each
-            weight is drawn from Python's `random`, where Keras's own initialisers take theirs.
+        keras_layer: a built SimpleRNN, LSTM, GRU, Bidirectional, RNN or cell; Dense, Embedding, Conv or normalisation; one of
+            torch's modules emulated in Keras; or any layer or model made only of these.
+        seed: makes the draw repeatable on one backend and leaves every global random state alone. Without it, each weight's
+            seed comes from Python's `random`, as with Keras's own initialisers.
 
     Returns:
         The layer itself.
@@ -69,6 +78,15 @@ def initialise_like_pytorch(keras_layer: Any, seed: int | None = None) -> Any:
 
     Source:
         `reset_parameters` in torch/nn/modules/{rnn,linear,conv,sparse}.py.
+
+    Example:
+        >>> import keras
+        >>> from frameworks import initialise_like_pytorch
+        >>> dense = keras.layers.Dense(2)
+        >>> dense.build((None, 4))
+        >>> kernel, bias = initialise_like_pytorch(dense, seed=0).get_weights()
+        >>> bool(abs(kernel).max() <= 1 / 4**0.5), bool(bias.any())
+        (True, True)
     """
     _require(keras_layer, "keras", seed)
     registry.load("keras")
@@ -83,15 +101,13 @@ _WANTED = {
 
 def _require(native: Any, framework: str, seed: object) -> None:
     wanted, remedy = _WANTED[framework]
-    packages = {base.__module__.partition(".")[0] for base in type(native).__mro__}
-    # On its torch backend a layer of Keras is a torch.nn.Module too.
-    owner = "keras" if "keras" in packages else "pytorch" if "torch" in packages else None
-    if owner != framework:
+    of_keras_2 = any(base.__module__.startswith("tf_keras.") for base in type(native).__mro__)
+    if owner_of(native) is not row_of(framework) or of_keras_2:
         kind = type(native)
         raise InvalidTypeError.because(
             "what is initialised", must=f"be {wanted}", but=f"is a {kind.__module__}.{kind.__qualname__}", remedy=f"{remedy}."
         )
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
         raise InvalidValueError.because(
-            "seed", must="be a whole number from 0 to 2**63 - 1, or None", but=f"is {seed!r}", remedy="Give one, such as 0."
+            "seed", must="be a whole number from 0 to 2**63 - 1, or None", but=f"is {seed!r}", remedy="Pass one, such as 0."
         )

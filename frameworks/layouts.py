@@ -1,10 +1,7 @@
 """How each framework stores recurrent weights: one declared table a framework, and the one way to read a table.
 
-A stored array is described by its axes in the notation of einops: `input (gate hidden)` is a matrix with one row an input
-feature whose columns are the gates' blocks one after the other. `from` is the hidden unit that a recurrent kernel reads, `pair`
-the two biases where they share an array, `projected` the unit that a hidden state is projected to. Reading an array by its
-table gives a view, never a copy, so the same table serves for reading and for writing; but for a refolded array, which is read
-only.
+Reading an array by its table gives a view wherever its numbers are those to compute with, so the same table serves for reading
+and for writing. What is refolded, spread over several arrays or changed is read as a copy, which is read-only.
 
 Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`build` and `call` of the cells);
 https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html, "Variables";
@@ -14,95 +11,54 @@ https://onnx.ai/onnx/operators/onnx__{RNN,LSTM,GRU}.html, "Inputs"; keras/saving
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from frameworks.cells import GATES
 from frameworks.spec import RecurrentSpec
-from frameworks.weights import PARTS, DirectionWeights
+from frameworks.stored_parts import Block, Stored
+from frameworks.weights import BIASES, PARTS, DirectionWeights, shape_of
 
 Array = npt.NDArray[np.floating]
-
-_CANONICAL_AXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "kernel": ("gate", "input", "hidden"),
-        "recurrent_kernel": ("gate", "from", "hidden"),
-        "bias": ("gate", "hidden"),
-        "recurrent_bias": ("gate", "hidden"),
-    }
-)
-_PAIR: Mapping[str, int] = MappingProxyType({"bias": 0, "recurrent_bias": 1})
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One array of a framework: its name there and its axes, slowest first.
-
-    Args:
-        name: of the array.
-        axes: of the array.
-        refolded: the axes along which the elements of one gate's block, taken row by row, really lie; empty where they lie
-            as `axes` says.
-    """
-
-    name: str
-    axes: str
-    refolded: str = ""
-
-    @property
-    def groups(self) -> tuple[tuple[str, ...], ...]:
-        """The axes of the array, each with the axes that it fuses."""
-        return tuple(tuple(group.strip("()").split()) for group in re.findall(r"\([^)]*\)|\S+", self.axes))
-
-    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """Give the shape of the array for these axis sizes."""
-        return tuple(math.prod(sizes[axis] for axis in group) for group in self.groups)
-
-    def view(self, array: Array, part: str, sizes: Mapping[str, int]) -> Array:
-        """Give the canonical view of `part` in the stored `array`, gates in the framework's order."""
-        flat = [axis for group in self.groups for axis in group]
-        split = array.reshape([sizes[axis] for axis in flat])  # axes are only split, which never copies
-        if "pair" in flat:
-            split = np.moveaxis(split, flat.index("pair"), 0)[_PAIR[part]]
-            flat.remove("pair")
-        if self.refolded:
-            split = np.moveaxis(split, flat.index("gate"), 0)
-            flat = ["gate", *self.refolded.split()]
-            split = split.reshape([sizes[axis] for axis in flat])  # a copy, which no one must take for the array itself
-            split.flags.writeable = False
-        view: Array = split.transpose([flat.index(axis) for axis in _CANONICAL_AXES[part]])
-        return view
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a framework keeps each part of one direction's weights, and in which order the gates lie there."""
+    """Where a framework keeps each part of one direction's weights, and in which order the gates lie there.
+
+    Args:
+        gates: of each cell, in the framework's order.
+        kernel: where it is.
+        recurrent_kernel: where it is.
+        one_bias: where the bias of a layer with one is.
+        two_biases: where the bias and the recurrent bias of a layer with both are.
+        splits_biases: whether there are two biases also where they act alike.
+        projection: the matrix that projects a hidden state, in a framework that has one.
+    """
 
     gates: Mapping[str, tuple[str, ...]]
     kernel: Stored
     recurrent_kernel: Stored
     one_bias: Stored
     two_biases: tuple[Stored, Stored]
-    cells_with_two_biases: frozenset[str]
+    splits_biases: bool = False
     projection: Stored | None = None
 
     def has_two_biases(self, spec: RecurrentSpec) -> bool:
         """Tell whether the framework keeps a recurrent bias beside the bias."""
-        return spec.bias and spec.reset_after and spec.cell in self.cells_with_two_biases
+        return spec.has_two_biases or (self.splits_biases and spec.bias and spec.reset_after)
 
     def parts(self, spec: RecurrentSpec) -> dict[str, Stored]:
-        """Give the stored array of each part that a layer of this spec has."""
+        """Return where each part is that a layer of this spec has."""
         biases = self.two_biases if self.has_two_biases(spec) else (self.one_bias, None)
         stored = zip(PARTS, (self.kernel, self.recurrent_kernel, *biases), strict=True)
-        return {part: array for part, array in stored if array is not None and (spec.bias or part not in _PAIR)}
+        return {part: array for part, array in stored if array is not None and (spec.bias or part not in BIASES)}
 
     def shapes(self, spec: RecurrentSpec, layer: int, proj_size: int = 0) -> dict[str, tuple[int, ...]]:
-        """Give the shape of each stored array, by its name in the framework and in its order.
+        """Return the shape of each stored array, by its name in the framework and in its order.
 
         Args:
             spec: what they are the weights of.
@@ -111,14 +67,19 @@ class Layout:
         """
         sizes = axis_sizes(spec, layer, proj_size)
         projection = (self.projection,) if self.projection is not None and proj_size else ()
-        return {stored.name: stored.shape(sizes) for stored in (*self.parts(spec).values(), *projection)}
+        return {
+            name: stored.shape({**sizes, "gate": len(held)})
+            for stored in (*self.parts(spec).values(), *projection)
+            for name, held in stored.gates_by_array(self.gates[spec.cell]).items()
+        }
 
     def names(self, spec: RecurrentSpec) -> tuple[str, ...]:
-        """Give the names of the stored arrays of one direction, in the framework's order."""
-        return tuple(dict.fromkeys(stored.name for stored in self.parts(spec).values()))
+        """Return the names of the stored arrays of one direction, in the framework's order."""
+        gates = self.gates[spec.cell]
+        return tuple(dict.fromkeys(name for stored in self.parts(spec).values() for name in stored.gates_by_array(gates)))
 
-    def views(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> dict[str, Array]:
-        """Give canonical views of those stored arrays of one direction that are given, gates in the framework's own order.
+    def blocks(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> Iterator[Block]:
+        """Yield each gate's numbers in those stored arrays of one direction that are given.
 
         Args:
             arrays: by their names in the framework, shaped as `shapes` says.
@@ -126,16 +87,63 @@ class Layout:
             layer: which layer of it.
         """
         sizes = axis_sizes(spec, layer)
-        parts = self.parts(spec).items()
-        return {part: stored.view(arrays[stored.name], part, sizes) for part, stored in parts if stored.name in arrays}
+        for part, stored in self.parts(spec).items():
+            yield from stored.blocks(arrays, part, sizes, self.gates[spec.cell])
+
+    def views(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> dict[str, Array]:
+        """Return the parts whose stored arrays are given, in canonical form, gates in the framework's own order.
+
+        They are views of the arrays where the numbers lie as they are, and read-only copies elsewhere.
+
+        Args:
+            arrays: by their names in the framework, shaped as `shapes` says.
+            spec: what they are the weights of.
+            layer: which layer of it.
+        """
+        gates, sizes = self.gates[spec.cell], axis_sizes(spec, layer)
+        found = {}
+        for part, stored in self.parts(spec).items():
+            if not arrays.keys() >= stored.gates_by_array(gates).keys():
+                continue
+            if stored.spread or stored.added or stored.negated:
+                found[part] = _gathered(stored.blocks(arrays, part, sizes, gates), gates, shape_of(part, spec, layer))
+            else:
+                found[part] = stored.view(arrays[stored.name], part, sizes)
+        return found
 
     def read(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> DirectionWeights:
-        """Give the views of all stored arrays of one direction as its weights."""
+        """Return the weights of one direction, whose stored arrays are all given, as `views` gives them."""
         return DirectionWeights(gates=self.gates[spec.cell], **self.views(arrays, spec, layer))
+
+    def read_gradients(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> DirectionWeights:
+        """Return the gradients of the stored arrays of one direction as those of its weights, which `read` would give."""
+        tables = {name: replace(getattr(self, name), added={}) for name in ("kernel", "recurrent_kernel", "one_bias")}
+        first, second = (replace(stored, added={}) for stored in self.two_biases)
+        return (
+            replace(self, **tables, two_biases=(first, second))
+            .read(arrays, spec, layer)
+            .with_equal_biases(self.gates_with_one_bias(spec))
+        )
+
+    def gates_with_one_bias(self, spec: RecurrentSpec) -> tuple[str, ...]:
+        """Return the gates that the recurrent bias of such a layer leaves out, where it has one."""
+        stored = self.parts(spec).get("recurrent_bias")
+        held = {gate for each in stored.spread.values() for gate in each} if stored else set()
+        return tuple(gate for gate in self.gates[spec.cell] if held and gate not in held)
+
+
+def _gathered(blocks: Iterator[Block], gates: tuple[str, ...], shape: tuple[int, ...]) -> Array:
+    """Put the numbers of each gate together, zero for a gate without any."""
+    found = list(blocks)
+    whole = np.zeros(shape, found[0].array.dtype)
+    for block in found:
+        whole[gates.index(block.gate)] = block.decode()
+    whole.flags.writeable = False
+    return whole
 
 
 def axis_sizes(spec: RecurrentSpec, layer: int, proj_size: int = 0) -> dict[str, int]:
-    """Give the size of every axis that a table can name."""
+    """Return the size of every axis that a table can name."""
     state = proj_size or spec.hidden_size
     return {
         "gate": len(spec.gates),
@@ -148,29 +156,20 @@ def axis_sizes(spec: RecurrentSpec, layer: int, proj_size: int = 0) -> dict[str,
 
 
 KERAS = Layout(
-    gates={
-        "rnn": ("candidate",),
-        "lstm": ("input", "forget", "candidate", "output"),
-        "gru": ("update", "reset", "candidate"),
-    },
+    gates=GATES,
     kernel=Stored("kernel", "input (gate hidden)"),
     recurrent_kernel=Stored("recurrent_kernel", "from (gate hidden)"),
     one_bias=Stored("bias", "(gate hidden)"),
     two_biases=(Stored("bias", "pair (gate hidden)"), Stored("bias", "pair (gate hidden)")),
-    cells_with_two_biases=frozenset({"gru"}),
 )
 
 PYTORCH = Layout(
-    gates={
-        "rnn": ("candidate",),
-        "lstm": ("input", "forget", "candidate", "output"),
-        "gru": ("reset", "update", "candidate"),
-    },
+    gates={**GATES, "gru": ("reset", "update", "candidate")},
     kernel=Stored("weight_ih", "(gate hidden) input"),
     recurrent_kernel=Stored("weight_hh", "(gate hidden) from"),
     one_bias=Stored("bias_ih", "(gate hidden)"),  # of a GRU that resets before the product, which torch.nn does not have
     two_biases=(Stored("bias_ih", "(gate hidden)"), Stored("bias_hh", "(gate hidden)")),
-    cells_with_two_biases=frozenset({"rnn", "lstm", "gru"}),
+    splits_biases=True,
     projection=Stored("weight_hr", "projected hidden"),
 )
 
@@ -180,22 +179,17 @@ CUDNN = Layout(
     recurrent_kernel=Stored("recurrent_kernel", "hidden (gate from)"),
     one_bias=Stored("bias", "(gate hidden)"),  # none has it: CuDNN keeps two always
     two_biases=(Stored("bias", "(pair gate hidden)"), Stored("bias", "(pair gate hidden)")),
-    cells_with_two_biases=frozenset({"lstm", "gru"}),
+    splits_biases=True,
 )
 """What CuDNNLSTM and CuDNNGRU of Keras 2 left in files."""
 
 ONNX = Layout(
-    gates={
-        "rnn": ("candidate",),
-        "lstm": ("input", "output", "forget", "candidate"),
-        "gru": ("update", "reset", "candidate"),
-    },
+    gates={**GATES, "lstm": ("input", "output", "forget", "candidate")},
     kernel=Stored("W", "(gate hidden) input"),
     recurrent_kernel=Stored("R", "(gate hidden) from"),
-    one_bias=Stored(
-        "B", "(gate hidden)"
-    ),  # of a GRU that resets before the product: the sum of its two, which the reader makes
+    # of a GRU that resets before the product: the sum of its two, which the reader makes
+    one_bias=Stored("B", "(gate hidden)"),
     two_biases=(Stored("B", "(pair gate hidden)"), Stored("B", "(pair gate hidden)")),
-    cells_with_two_biases=frozenset({"rnn", "lstm", "gru"}),
+    splits_biases=True,
 )
 """One direction of an ONNX node, whose arrays have the directions along a first axis."""

@@ -1,4 +1,4 @@
-"""Losses of one framework that are computed as the other's; each module is named for the framework that it is written in."""
+"""Keras's losses for torch."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from frameworks import registry
 
 
 def loss_like(keras_loss: Any) -> Any:
-    """Make the torch loss that gives what a Keras loss gives.
+    """Make the torch loss that computes what a Keras loss computes.
 
     Args:
         keras_loss: one of Keras's own loss objects, such as keras.losses.SparseCategoricalCrossentropy(from_logits=True), or
-            its name, which stands for its defaults.
+            its name, such as "mse", for the defaults.
 
     Returns:
-        A torch.nn.Module that is called as torch's losses are, `loss(prediction, target)`, but with Keras's shapes: classes
-        along the last axis. `loss(prediction, target, mask=mask)` averages where the mask, shaped as the target without the
-        last axis (with all axes for sparse classes), is True, as Keras does with the mask that a prediction carries.
+        A torch.nn.Module, called as torch's losses are, `loss(prediction, target)`, but with Keras's shapes: classes lie along
+        the last axis. `loss(prediction, target, mask=mask)` averages over the elements where the mask is True, as Keras does
+        with the mask that a prediction carries. The mask is shaped as the target without its last axis; for sparse classes,
+        as the whole target.
 
     Raises:
-        GatewiseError: for another loss, by name, and for one of the user's own.
+        GatewiseError: for any other loss, by name, including one of your own.
+
+    Example:
+        >>> import torch
+        >>> from frameworks import loss_like
+        >>> loss = loss_like("mse")
+        >>> loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]])).item()
+        2.5
     """
     registry.load("keras")
     registry.load("pytorch")

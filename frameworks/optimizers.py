@@ -1,4 +1,4 @@
-"""Optimizers of one framework that update as the other's do; each module is named for the framework that it is written in."""
+"""Optimizers, and learning-rate schedules, of one framework that follow the other framework's rules."""
 
 from __future__ import annotations
 
@@ -7,41 +7,54 @@ from typing import Any
 
 from frameworks import registry
 from frameworks.errors import InvalidTypeError
+from frameworks.rows import owner_of, row_of
 
 
 def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
-    """Make the optimizer of the other framework that updates as this one does.
+    """Make the other framework's optimizer that updates as this one does.
 
-    Towards PyTorch it is torch's own class where that follows Keras's rule exactly (SGD without momentum and Adadelta, without
-    weight decay, clipping, moving average, accumulation or schedule), else one that follows Keras's rule step by step, in the
-    arithmetic of the Keras backend that runs. A Keras learning-rate schedule is followed by the optimizer itself, before each
-    step. Slots and the step count of an optimizer that has already worked are carried over.
+    For a Keras optimizer the result is torch's own class where that follows Keras's rule exactly: SGD without momentum, and
+    Adadelta, both without weight decay, clipping, moving average, accumulation or schedule. Otherwise it is an optimizer that
+    follows Keras's rule step by step, with the roundings of the current Keras backend, and that sets a learning-rate schedule
+    itself before each step. If the optimizer has already made steps, its slots and step count are carried over.
 
-    The rule is that of the gradient added up. On TensorFlow alone, Keras's `fit` gives the optimizer an embedding's gradient as
-    one row a token, and a rule that squares it squares each row: where a batch holds a token twice, that training is another.
+    The rule is applied to the whole gradient of a parameter. Keras's `fit` on TensorFlow differs for embeddings: the optimizer
+    gets one gradient row per token, and a rule that squares gradients squares each row. If a batch holds a token twice, such
+    a training runs differently.
 
     Args:
         optimizer: one of Keras 3's own; or torch.optim's SGD, Adam, AdamW or RMSprop, with one parameter group.
-        parameters: towards PyTorch the parameters to optimize, in the order of the Keras model's trainable variables; or pairs,
-            `[(keras_layer, torch_module), ...]` or `[(keras_variable, parameter), ...]`, a variable's path standing for it as
-            well. Recurrent layers, whose variables are not as many as torch's, go in pairs of layers. Towards Keras the
-            variables in the order of torch's parameters, or pairs, and only for an optimizer that has already worked.
+        parameters: for a Keras optimizer the torch parameters to optimize, in the order of the Keras model's trainable
+            variables; or pairs, `[(keras_layer, torch_module), ...]` or `[(keras_variable, parameter), ...]`, where a
+            variable's path may replace it. Pair recurrent layers as layers: torch has a different number of arrays there. For
+            a torch optimizer, and only if it has already made steps, the Keras variables in the order of torch's parameters,
+            or pairs.
+
+    Returns:
+        A torch.optim.Optimizer for a Keras optimizer, a keras.optimizers.Optimizer for a torch one.
 
     Raises:
         GatewiseError: for an optimizer, schedule or setting without a counterpart, and for what does not pair up, by name.
 
     Example:
-        >>> optimizer = optimizer_like(keras.optimizers.Adam(1e-3), module.parameters())
+        >>> import keras, torch
+        >>> from frameworks import optimizer_like
+        >>> module = torch.nn.Linear(3, 2)
+        >>> optimizer = optimizer_like(keras.optimizers.Adam(0.01), module.parameters())
+        >>> module(torch.ones(1, 3)).sum().backward()
+        >>> optimizer.step()
+        >>> optimizer.iterations
+        1
     """
-    packages = {base.__module__.partition(".")[0] for base in type(optimizer).__mro__}
-    if packages.isdisjoint({"keras", "tf_keras", "torch"}):
+    owner = owner_of(optimizer)
+    if owner not in (row_of("keras"), row_of("pytorch")):
         raise InvalidTypeError.because(
             "the optimizer",
             must="be an optimizer of Keras or of torch.optim",
             but=f"is of type {type(optimizer).__qualname__}",
             remedy="Pass the optimizer itself, such as model.optimizer.",
         )
-    if packages.isdisjoint({"keras", "tf_keras"}):
+    if owner is row_of("pytorch"):
         registry.load("keras")
         return import_module("frameworks.torch_in_keras.optimizers").optimizer_like(optimizer, parameters)
     registry.load("pytorch")
@@ -49,14 +62,30 @@ def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
 
 
 def schedule_like(keras_schedule: Any, torch_optimizer: Any) -> Any:
-    """Make the torch LRScheduler that sets the learning rates of a Keras schedule, in each parameter group.
+    """Make the torch LRScheduler that follows a Keras learning-rate schedule, in every parameter group.
+
+    Call the scheduler's `step` after each step of the optimizer, not after each epoch: Keras's schedules count steps.
 
     Args:
         keras_schedule: one of Keras's own, such as keras.optimizers.schedules.CosineDecay.
-        torch_optimizer: whose learning rates to set. Call the scheduler's `step` after each of its steps, not each epoch.
+        torch_optimizer: the optimizer whose learning rates are set.
+
+    Returns:
+        A torch.optim.lr_scheduler.LRScheduler.
 
     Raises:
-        GatewiseError: for another schedule, by name, and for an optimizer that follows a schedule of its own.
+        GatewiseError: for any other schedule, by name, and for an optimizer that already follows a schedule.
+
+    Example:
+        >>> import keras, torch
+        >>> from frameworks import schedule_like
+        >>> optimizer = torch.optim.SGD(torch.nn.Linear(3, 2).parameters(), lr=1.0)
+        >>> decay = keras.optimizers.schedules.ExponentialDecay(1.0, decay_steps=1, decay_rate=0.5)
+        >>> scheduler = schedule_like(decay, optimizer)
+        >>> optimizer.step()
+        >>> scheduler.step()
+        >>> scheduler.get_last_lr()
+        [0.5]
     """
     registry.load("pytorch")
     return import_module("frameworks.keras_in_torch.optimizers.porting").schedule_like(keras_schedule, torch_optimizer)

@@ -1,8 +1,4 @@
-"""Finding the adapter of a layer: the one place that imports frameworks, and only when one of their layers is met.
-
-A framework is one line of `FRAMEWORKS`: its name, the module with its adapter, the packages whose classes it owns, and what to
-install. Order counts: on its torch backend a Keras layer is a torch.nn.Module too.
-"""
+"""Finding the adapter of a layer: the one place that imports frameworks, and only when one of their layers is met."""
 
 from __future__ import annotations
 
@@ -11,36 +7,22 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-from frameworks.adapter import Adapter
+from frameworks import rows
+from frameworks.adapter import Adapter, is_adapter
 from frameworks.counterparts import require_counterpart
-from frameworks.errors import InvalidTypeError, InvalidValueError, MissingFrameworkError
+from frameworks.errors import InvalidTypeError, MissingFrameworkError, NoCounterpartError
+from frameworks.modules import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, Part, PortingModule
 from frameworks.options import KerasOptions
+from frameworks.rows import Framework, FrameworkName, owner_of, row_of
 from frameworks.spec import RecurrentSpec, Stack
 
 
-@dataclass(frozen=True)
-class Framework:
-    """One line of the registry."""
-
-    name: str
-    module: str
-    packages: tuple[str, ...]
-    extra: str
-
-
-FRAMEWORKS: tuple[Framework, ...] = (
-    Framework("keras", "frameworks.keras", ("keras", "tf_keras"), "tensorflow"),
-    Framework("pytorch", "frameworks.pytorch", ("torch",), "torch"),
-)
-
-
 def adapt(native: Any) -> Adapter:
-    """Give one interface to a user's own layer; nothing of the layer is changed, and an adapter passes as it is.
+    """Put the one interface over a user's own layer, which stays as it is; an adapter is returned as it is.
 
     Args:
         native: Keras's or tf_keras's SimpleRNN, LSTM or GRU; Bidirectional of them; RNN over built-in cells; a built-in cell;
@@ -49,14 +31,13 @@ def adapt(native: Any) -> Adapter:
     Raises:
         GatewiseError: for anything else, naming the layer; for an unbuilt Keras layer; for mixed or half precision.
     """
-    if isinstance(native, Adapter) and not isinstance(native, type):
+    if is_adapter(native):
         return native
-    adapter: Adapter = _module_of(native).adapt(native)
-    return adapter
+    return _module_of(native).adapt(native)
 
 
 def owner_name(native: Any) -> str:
-    """Name the framework that a layer, or the first of a list of layers, is of.
+    """Return the name of the framework that owns a layer, or the first of a list of layers.
 
     Raises:
         GatewiseError: for anything else.
@@ -64,11 +45,11 @@ def owner_name(native: Any) -> str:
     return _owner(native).name
 
 
-def build(to: str, spec: RecurrentSpec, seed: int | None = None) -> Adapter:
+def build(to: FrameworkName, spec: RecurrentSpec, seed: int | None = None) -> Adapter:
     """Build a framework's own layer of this spec, with that framework's default initialisation.
 
     Args:
-        to: "keras" or "pytorch".
+        to: "keras" or "pytorch" ("torch" is the same).
         spec: what to build.
         seed: makes the initial weights repeatable; the framework's global random state is left alone then.
 
@@ -84,42 +65,45 @@ def build(to: str, spec: RecurrentSpec, seed: int | None = None) -> Adapter:
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise InvalidTypeError.because("seed", must="be an int or None", but=f"is {seed!r}", remedy="Give a whole number.")
     require_counterpart(spec, to)
-    adapter: Adapter = module.build(spec, seed)
-    return adapter
+    return module.build(spec, seed)
+
+
+def has_flags(native: Any) -> bool:
+    """Whether a layer's own call does what Keras's flags say; a layer in a file has no call."""
+    owner = owner_of(_first(native))
+    return owner is not None and owner.layers_of(native).has_flags
 
 
 def describe(keras_layer: Any) -> tuple[Stack, KerasOptions]:
-    """Tell what a Keras layer returns and of which sizes, without needing it built.
+    """Return the sizes and the options of a Keras layer, which need not be built.
 
     Raises:
         GatewiseError: for anything but a recurrent layer of Keras.
     """
-    if isinstance(keras_layer, Adapter) and not isinstance(keras_layer, type):
-        keras_layer = keras_layer.native
-    module = _module_of(keras_layer)
-    if not hasattr(module, "describe"):
+    native = _native(keras_layer)
+    _owner(native)
+    if not has_flags(native):
         raise InvalidTypeError.because(
-            "the layer", must="be a Keras layer", but=f"is {_named(keras_layer)}", remedy="Only Keras has return flags to map."
+            "the layer", must="be a Keras layer", but=f"is {_named(native)}", remedy="Only Keras has return flags to map."
         )
-    described: tuple[Stack, KerasOptions] = module.describe(keras_layer)
-    return described
+    return _flagged(native).describe(native)
 
 
 def parts_of(native: Any) -> tuple[Part, ...]:
     """Take a layer apart into pieces that one spec each describes, in the order in which Keras keeps them.
 
     Returns:
-        The direction, the cell, each "" where there is but one, and the layer or cell that `adapt` takes.
+        Of each piece the direction and the cell, "" where there is only one, and the layer or cell that `adapt` takes.
     """
-    module = _module_of(native)
-    return tuple(module.parts(native)) if hasattr(module, "parts") else (("", "", native),)
+    native = _native(native)
+    return tuple(_flagged(native).parts(native)) if has_flags(native) else (("", "", native),)
 
 
 def call_whole(native: Any, inputs: Any, *, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
     """Call a layer with Keras's flags in inference, on NumPy, whatever its parts.
 
     Args:
-        native: what `parts_of` takes apart.
+        native: what `parts_of` takes apart into several.
         inputs: (batch, time, input).
         initial_state: nested as Keras nests it.
         mask: (batch, time) bool.
@@ -128,34 +112,73 @@ def call_whole(native: Any, inputs: Any, *, initial_state: Any = None, mask: Any
     Returns:
         NumPy arrays, nested as Keras nests them.
     """
-    return _module_of(native).call_whole(native, inputs, initial_state, mask, training=training)
+    native = _native(native)
+    return _flagged(native).call_whole(native, inputs, initial_state, mask, training=training)
 
 
-Part = tuple[str, str, Any]
-
-
-def load(name: str) -> ModuleType:
-    """Import the adapter module of a framework, without its log lines.
+def load(name: object) -> FrameworkModule:
+    """Import the module of a framework, by its name or an alias, without its log lines.
 
     Raises:
         InvalidValueError: for a name that is no framework's.
         MissingFrameworkError: if the framework cannot be imported.
     """
-    framework = next((line for line in FRAMEWORKS if line.name == name), None)
-    if framework is None:
-        known = " or ".join(repr(line.name) for line in FRAMEWORKS)
-        raise InvalidValueError.because("the framework", must=f"be {known}", but=f"is {name!r}", remedy="Choose one of them.")
-    if framework.module in sys.modules:
-        return sys.modules[framework.module]
+    row = row_of(name)
+    return cast("FrameworkModule", _import(row, row.layers.module))
+
+
+def load_porting(owner: Framework, to: Framework) -> PortingModule:
+    """Import what builds the layers in framework `to` that behave as those of the owner.
+
+    Raises:
+        NoCounterpartError: if nobody has written them.
+        MissingFrameworkError: if either framework cannot be imported.
+    """
+    if owner.name not in to.emulations:
+        written = [f"{row_of(name).title}'s in {row.title}" for row in rows.FRAMEWORKS for name in row.emulations]
+        raise NoCounterpartError.because(
+            f"a layer of {owner.title}",
+            must=f"be written in {to.title} to be emulated there",
+            but=f"only {' and '.join(written)} are",
+            remedy="Use frameworks.convert, which builds the framework's own layer where it can hold this one.",
+        )
+    for row in (to, owner):
+        load(row.name)
+    return cast("PortingModule", _import(to, f"{to.emulations[owner.name].module}.porting"))
+
+
+def load_builder(to: object) -> BuilderModule:
+    """Import what builds layers of files in a framework, by its name or an alias.
+
+    Raises:
+        NoCounterpartError: if there is no such module.
+        MissingFrameworkError: if the framework cannot be imported.
+    """
+    row = row_of(to)
+    if not row.builder:
+        able = " or ".join(repr(each.name) for each in rows.FRAMEWORKS if each.builder)
+        raise NoCounterpartError.because(
+            "the framework that a layer in a file is emulated in",
+            must=f"be {able}",
+            but=f"is {row.name!r}",
+            remedy="Use .convert, which builds the framework's own layer where it can hold this one.",
+        )
+    load(row.name)
+    return cast("BuilderModule", _import(row, row.builder))
+
+
+def _import(row: Framework, module: str) -> ModuleType:
+    if module in sys.modules:
+        return sys.modules[module]
     try:
         with quiet_stderr():
-            return import_module(framework.module)
+            return import_module(module)
     except ImportError as error:
         raise MissingFrameworkError.because(
-            f"the framework {name!r}",
+            f"the framework {row.name!r}",
             must="be importable",
             but=f"importing it failed with: {error}",
-            remedy=f"Install it with: pip install 'gatewise[{framework.extra}]'.",
+            remedy=f"Install it with: pip install 'gatewise[{row.extra}]'.",
         ) from error
 
 
@@ -190,29 +213,34 @@ def _flush_stderr() -> None:
         sys.stderr.flush()
 
 
-def _module_of(native: Any) -> ModuleType:
-    """Give the module that adapts a layer: its framework's, or that of the emulation which it is."""
-    for base in type(native).__mro__:
-        if base.__module__.startswith(_EMULATIONS):
-            return sys.modules[".".join(base.__module__.split(".")[:3])]
-    return load(_owner(native).name)
+def _native(layer: Any) -> Any:
+    """Return the layer behind an adapter, and anything else as it is."""
+    return layer.native if is_adapter(layer) else layer
 
 
-_EMULATIONS = ("frameworks.keras_in_torch.layers.", "frameworks.torch_in_keras.layers.")
+def _first(native: Any) -> Any:
+    return native[0] if isinstance(native, (list, tuple)) and native else native
+
+
+def _module_of(native: Any) -> LayerModule:
+    owner = _owner(native)
+    return cast("LayerModule", _import(owner, owner.layers_of(native).module))
+
+
+def _flagged(native: Any) -> FlaggedModule:
+    return cast("FlaggedModule", _module_of(native))
 
 
 def _owner(native: Any) -> Framework:
-    first = native[0] if isinstance(native, (list, tuple)) and native else native
-    roots = {base.__module__.partition(".")[0] for base in type(first).__mro__}
-    for framework in FRAMEWORKS:
-        if roots.intersection(framework.packages):
-            return framework
-    raise InvalidTypeError.because(
-        "the layer",
-        must="be a recurrent layer of Keras or PyTorch",
-        but=f"is {_named(native)}",
-        remedy="Pass the layer object itself, such as keras.layers.LSTM(...) once it is built, or torch.nn.LSTM(...).",
-    )
+    owner = owner_of(_first(native))
+    if owner is None:
+        raise InvalidTypeError.because(
+            "the layer",
+            must=f"be a recurrent layer of {' or '.join(row.title for row in rows.FRAMEWORKS)}",
+            but=f"is {_named(native)}",
+            remedy="Pass the layer object itself, such as keras.layers.LSTM(...) once it is built, or torch.nn.LSTM(...).",
+        )
+    return owner
 
 
 def _named(native: Any) -> str:

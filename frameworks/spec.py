@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from frameworks.activations import ACTIVATIONS
+from frameworks.cells import CELLS, OPTIONS, Cell, CellName, cells_with
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 
-CellName = Literal["lstm", "gru", "rnn"]
-DTypeName = Literal["float32", "float64"]
+__all__ = ["CellName", "DTypeName", "RecurrentSpec", "Stack"]
 
-GATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "rnn": ("candidate",),
-        "lstm": ("input", "forget", "candidate", "output"),
-        "gru": ("update", "reset", "candidate"),
-    }
-)
-"""The gates of each cell, in the canonical order."""
+DTypeName = Literal["float32", "float64"]
 
 _FAMILIES = "Choose one of them, or one of a family with its numbers, as in leaky_relu(0.01)"
 
@@ -33,9 +25,14 @@ class _Stack:
     bidirectional: bool
 
     @property
+    def record(self) -> Cell:
+        """All that is known of the cell."""
+        return CELLS[self.cell]
+
+    @property
     def gates(self) -> tuple[str, ...]:
         """The gates in canonical order."""
-        return GATES[self.cell]
+        return self.record.gates
 
     @property
     def num_directions(self) -> int:
@@ -45,12 +42,12 @@ class _Stack:
     @property
     def has_cell_state(self) -> bool:
         """Whether there is a c beside the h."""
-        return self.cell == "lstm"
+        return "c" in self.record.states
 
     @property
     def state_names(self) -> tuple[str, ...]:
         """The states of one direction of one layer, in both frameworks' order."""
-        return ("h", "c") if self.has_cell_state else ("h",)
+        return self.record.states
 
 
 @dataclass(frozen=True)
@@ -104,14 +101,19 @@ class RecurrentSpec(_Stack):
         _check_choice("dtype", self.dtype, get_args(DTypeName), "Half precision is not compared: cast the layer to float32")
         _check_choice("activation", self.activation, ACTIVATIONS, _FAMILIES)
         _check_choice("recurrent_activation", self.recurrent_activation, ACTIVATIONS, _FAMILIES)
-        if self.cell == "rnn" and self.recurrent_activation != "sigmoid":
-            raise _without_meaning(
-                "recurrent_activation", self.recurrent_activation, "an RNN has no gates beside its candidate"
-            )
-        if self.cell != "gru" and not self.reset_after:
-            raise _without_meaning(
-                "reset_after", self.reset_after, f"only a GRU has a reset gate and the cell is {self.cell!r}"
-            )
+        for option in OPTIONS:
+            if option not in self.record.options and getattr(self, option) != getattr(RecurrentSpec, option):
+                raise _without_meaning(option, getattr(self, option), self.cell)
+
+    @property
+    def cell_options(self) -> dict[str, Any]:
+        """The options that the cell has, by their names, as this one has them."""
+        return {name: getattr(self, name) for name in self.record.options}
+
+    @property
+    def has_two_biases(self) -> bool:
+        """Whether a recurrent bias acts apart from the bias, so that it is a weight of its own in every framework."""
+        return self.record.has_two_biases(bias=self.bias, reset_after=self.reset_after)
 
     def layer_input_size(self, layer: int) -> int:
         """Give the features that a layer reads: the input's, or all directions of the layer below."""
@@ -135,7 +137,10 @@ def _check_flag(name: str, value: object) -> None:
         raise InvalidTypeError.because(name, must="be True or False", but=f"is {value!r}", remedy="Give a bool.")
 
 
-def _without_meaning(name: str, value: object, why: str) -> GatewiseError:
+def _without_meaning(name: str, value: object, cell: str) -> GatewiseError:
     return InvalidValueError.because(
-        name, must="be left at its default here", but=f"is {value!r}: {why}", remedy="Leave it out."
+        name,
+        must="be left at its default here",
+        but=f"is {value!r}: it is an option of {' and '.join(cells_with(name))} alone, and the cell is {cell!r}",
+        remedy="Leave it out.",
     )

@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from frameworks.cells import GATES, cell_by_gates
 from frameworks.errors import InvalidTypeError, InvalidValueError
-from frameworks.spec import GATES, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
 Array = npt.NDArray[np.floating]
 
 PARTS = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
 """The arrays of one direction, in the order in which both frameworks name them."""
+BIASES = ("bias", "recurrent_bias")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,22 @@ class DirectionWeights:
         # Adding zero would lose the sign of -0.0 and a NaN's payload, and the way back is promised bit for bit.
         np.copyto(total, self.bias, where=self.recurrent_bias == 0)
         return total
+
+    def with_equal_biases(self, gates: tuple[str, ...]) -> DirectionWeights:
+        """Return gradients in which the recurrent bias of these gates, where it acts as the bias does, has the bias's."""
+        if not gates or self.bias is None or self.recurrent_bias is None:
+            return self
+        alike = np.isin(self.gates, gates)[:, None]
+        return replace(self, recurrent_bias=np.where(alike, self.bias, self.recurrent_bias))
+
+    def with_one_bias_for(self, gates: tuple[str, ...]) -> DirectionWeights:
+        """Return the same weights with the two biases of these gates, where they act alike, added up in the first."""
+        total = self.summed_bias()
+        if not gates or total is None or self.bias is None or self.recurrent_bias is None:
+            return self
+        summed = np.isin(self.gates, gates)[:, None]
+        second = np.where(summed, np.zeros_like(total), self.recurrent_bias)
+        return replace(self, bias=np.where(summed, total, self.bias), recurrent_bias=second)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +183,7 @@ def _check_direction(weights: DirectionWeights, spec: RecurrentSpec, layer: int,
             but="is an array",
             remedy="Only a layer with a bias, and no GRU with reset_after=False, has a second one.",
         )
-    if spec.cell == "gru" and spec.reset_after and spec.bias and weights.recurrent_bias is None:
+    if spec.has_two_biases and weights.recurrent_bias is None:
         raise InvalidValueError.because(
             f"recurrent_bias of {place}",
             must="be an array",
@@ -202,5 +220,5 @@ def _check_array(subject: str, array: Array, shape: tuple[int, ...], spec: Recur
 
 
 def _whose(count: int) -> str:
-    names = {1: "a simple RNN's", 3: "a GRU's", 4: "an LSTM's"}
-    return f"Are these {names[count]}?" if count in names else "Name the gates as frameworks.spec.GATES does."
+    cell = cell_by_gates(count)
+    return f"Are these the gates of cell={cell.name!r}?" if cell else "Name the gates as frameworks.cells.GATES does."

@@ -1,12 +1,21 @@
 """The project file lists what the folders hold."""
 
 import json
+import os
 import subprocess
 import sys
+from collections import Counter
+from importlib import import_module
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
+from statistics import median
 
 import pytest
+
+import compare
+import frameworks.files
+import gatewise
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -18,11 +27,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 HEAVY = ("h5py", "jax", "keras", "matplotlib", "numpy", "tensorflow", "tf_keras", "torch")
 
 
-def loaded_after(statement: str) -> set[str]:
-    """Give the top-level modules that a fresh interpreter has loaded after `statement`."""
-    text = f"import json, sys\n{statement}\nprint(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
+def loaded_after(statement: str, *, whole: bool = False) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after `statement`: their top-level names, or whole ones."""
+    text = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(json.loads(run.stdout))
+    return {name if whole else name.partition(".")[0] for name in json.loads(run.stdout)}
 
 
 def test_every_package_folder_is_installed_once() -> None:
@@ -48,11 +57,77 @@ def test_pytest_loads_the_plugin_by_a_name_of_its_own() -> None:
     assert entry.value == "gatewise_pytest"
 
 
+def test_the_command_is_found_by_a_name_that_no_package_of_a_user_has() -> None:
+    (entry,) = [entry for entry in entry_points(group="console_scripts") if entry.name == "gatewise"]
+    assert entry.value == "gatewise.__main__:main"
+
+
+def test_one_name_alone_is_public_twice() -> None:
+    names = {package: import_module(package).__all__ for package in gatewise.PACKAGES}
+    assert sorted(names) == ["compare", "frameworks", "frameworks.files"]
+    twice = [name for name, times in Counter(chain.from_iterable(names.values())).items() if times > 1]
+    assert twice == ["Checkpoint"]
+    assert gatewise.Checkpoint is frameworks.files.Checkpoint
+    assert gatewise.TrainingCheckpoint is compare.TrainingCheckpoint is compare.Checkpoint
+
+
+def test_gatewise_has_every_public_name_and_no_other() -> None:
+    public = {name for package in gatewise.PACKAGES for name in import_module(package).__all__}
+    starred: dict[str, object] = {}
+    exec("from gatewise import *", starred)  # noqa: S102  as users write it
+    assert starred.keys() - {"__builtins__"} == public | {"__version__"}
+    assert public <= set(dir(gatewise))
+    for name in public - {"Checkpoint"}:
+        homes = [import_module(package) for package in gatewise.PACKAGES if name in import_module(package).__all__]
+        assert getattr(gatewise, name) is getattr(homes[0], name)
+    with pytest.raises(AttributeError, match="module 'gatewise' has no attribute 'convrt'"):
+        gatewise.convrt  # type: ignore[attr-defined] # noqa: B018
+
+
+def test_the_version_is_one() -> None:
+    assert gatewise.__version__ == frameworks.__version__
+    for module in ("gatewise", "compare"):
+        command = [sys.executable, "-m", module, "--version"]
+        run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        assert run.stdout == f"gatewise {frameworks.__version__}\n"
+
+
+def test_help_loads_nothing_that_it_does_not_print() -> None:
+    script = "from compare.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
+    loaded = loaded_after(
+        f"import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    exec({script!r})", whole=True
+    )
+    ours = {name for name in loaded if name.partition(".")[0] in ("compare", "frameworks")}
+    assert ours == {"compare", "compare.cli", "compare.commands", "frameworks", "frameworks.lazily"}
+    assert loaded.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("statement", ["import frameworks", "import gatewise", "import sys; sys.argv[1:] = ['--help']; main()"])
+def test_starting_takes_little_more_than_python_itself(statement: str) -> None:
+    statement = statement.replace("main()", "from gatewise.__main__ import main; main()")
+    taken: dict[str, list[float]] = {"pass": [], statement: []}
+    for _ in range(7):
+        for text, times in taken.items():
+            times.append(processor_time(text))
+    assert median(taken[statement]) - median(taken["pass"]) < 0.15
+
+
+def processor_time(statement: str) -> float:
+    """Return the seconds of processor time that a fresh interpreter takes: not those that it waits for a busy machine."""
+    command = [sys.executable, "-c", statement]
+    before = os.times()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
 def test_the_packages_alone_load_nothing_heavy() -> None:
-    assert loaded_after("import compare, compare.cli, frameworks.files").isdisjoint({*HEAVY, "numpy"})
+    assert loaded_after("import gatewise, compare, compare.cli, frameworks.files").isdisjoint({*HEAVY, "numpy"})
     assert "numpy" in loaded_after("from frameworks import adapt")
 
 
-@pytest.mark.parametrize("statement", ["import frameworks, compare", "import compare.cli", "import compare.training"])
+@pytest.mark.parametrize(
+    "statement", ["import gatewise", "import frameworks, compare", "import compare.cli", "import compare.training"]
+)
 def test_no_framework_is_loaded_by_an_import(statement: str) -> None:
     assert loaded_after(statement).isdisjoint({*HEAVY} - {"numpy"})

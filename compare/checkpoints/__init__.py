@@ -1,1 +1,1 @@
-"""What a checkpoint file holds, what became of it in another, and whether the two agree."""
+"""The contents of a checkpoint file, what became of them in another file, and whether the two agree."""

@@ -1,4 +1,4 @@
-"""What a checkpoint file holds, as data and as text: sizes, activations, masks, and what becomes of each layer elsewhere."""
+"""The contents of a checkpoint file, as data and as text: sizes, activations, masks, and each layer's counterpart."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from compare.checkpoints.name_ranges import together
-from compare.checkpoints.terminal_tables import beware, table
+from compare.checkpoints.terminal_tables import caveats, table
+from frameworks.cells import CELLS
 from frameworks.counterparts import LAYER_NAMES, find_limits
 from frameworks.errors import NoCounterpartError, printable
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
 from frameworks.options import KerasOptions
+from frameworks.rows import FrameworkName
 
 _FLAGS = (
     "return_sequences",
@@ -25,7 +27,7 @@ _FLAGS = (
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Give what a checkpoint holds as data for JSON."""
+    """Return the contents of a checkpoint as data for JSON."""
     return {
         "file": str(checkpoint.path),
         "format": checkpoint.format,
@@ -34,8 +36,8 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def render(found: Mapping[str, Any]) -> str:
-    """Write that as tables, with what to beware of below them."""
+def render(contents: Mapping[str, Any]) -> str:
+    """Return the data of `describe` as tables, with the caveats below them."""
     rows = [
         (
             layer["name"] or repr(layer["name"]),
@@ -46,19 +48,19 @@ def render(found: Mapping[str, Any]) -> str:
             layer["mask"] or "-",
             _elsewhere(layer["elsewhere"]),
         )
-        for layer in found["layers"]
+        for layer in contents["layers"]
     ]
-    to = " and ".join(dict.fromkeys(layer["elsewhere"]["framework"] for layer in found["layers"]))
+    to = " and ".join(dict.fromkeys(layer["elsewhere"]["framework"] for layer in contents["layers"]))
     headers = ("layer", "is", "sizes", "activations", "options", "mask", f"in {to}")
-    text = [printable(f"{found['file']}: {found['format']}"), table(headers, rows)]
+    text = [printable(f"{contents['file']}: {contents['format']}"), table(headers, rows)]
     alike: dict[tuple[str, str], list[str]] = {}
-    for other in found["others"]:
+    for other in contents["others"]:
         alike.setdefault((" in ".join([other["kind"] or "?", *other["wrappers"]]), _arrays(other)), []).append(other["name"])
     others = [(name, *row) for row, names in alike.items() for name in together(names)]
     if others:
         text.append(table(("beside", "is", "arrays"), others))
-    warnings = ((each["name"], each["warnings"]) for each in (*found["layers"], *found["others"]))
-    return "\n\n".join([*text, *beware(warnings)])
+    warnings = ((each["name"], each["warnings"]) for each in (*contents["layers"], *contents["others"]))
+    return "\n\n".join([*text, *caveats(warnings)])
 
 
 def _layer(layer: StoredLayer) -> dict[str, Any]:
@@ -78,8 +80,8 @@ def _layer(layer: StoredLayer) -> dict[str, Any]:
 
 
 def _counterpart(layer: StoredLayer) -> dict[str, Any]:
-    """Tell what the layer is in the other framework: its own layer, or a written one and why."""
-    to = "pytorch" if layer.origin == "keras" else "keras"
+    """Return the layer's counterpart in the other framework: its own layer, or an emulation and the reasons for it."""
+    to: FrameworkName = "pytorch" if layer.origin == "keras" else "keras"
     try:
         spec = layer.spec
     except NoCounterpartError as error:
@@ -109,7 +111,7 @@ def _other(name: str, other: OtherLayer) -> dict[str, Any]:
 
 
 def _each(layer: Mapping[str, Any], describe_cell: Any) -> str:
-    """Describe the cells of a layer, once where they are alike."""
+    """Describe the cells of a layer; equal descriptions are shown once."""
     return " / ".join(dict.fromkeys(describe_cell(cell) for cell in layer["cells"]))
 
 
@@ -125,7 +127,7 @@ def _widths(layer: Mapping[str, Any]) -> list[int]:
 
 
 def _activations(cell: Mapping[str, Any]) -> str:
-    gates = "" if cell["cell"] == "rnn" else f", gates {cell['recurrent_activation']}"
+    gates = f", gates {cell['recurrent_activation']}" if CELLS[cell["cell"]].gated else ""
     before = "" if cell["reset_after"] else ", reset before the product"
     return f"{cell['activation']}{gates}{before}"
 
@@ -134,7 +136,7 @@ def _flags(layer: Mapping[str, Any]) -> list[str]:
     if layer["options"] is None:
         return [f"{name}={value!r}" for name, value in layer["arguments"].items()]
     plain, options = KerasOptions(), layer["options"]
-    two = layer["num_directions"] == 2  # which zero what is masked always
+    two = layer["num_directions"] == 2  # two directions always output zeros at masked steps
     shown = [name for name in _FLAGS if options[name] != getattr(plain, name) and not (two and name == "zero_output_for_mask")]
     said = [name if options[name] is True else f"{name}={options[name]}" for name in shown]
     return [*said, *([f"merge_mode={options['merge_mode']}"] if two else [])]
@@ -147,5 +149,5 @@ def _elsewhere(there: Mapping[str, Any]) -> str:
 
 
 def _arrays(other: Mapping[str, Any]) -> str:
-    found = [f"{name} {tuple(array['shape'])}" for name, array in other["arrays"].items()]
-    return ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "") or "-"
+    arrays = [f"{name} {tuple(array['shape'])}" for name, array in other["arrays"].items()]
+    return ", ".join(arrays[:4]) + (f" and {len(arrays) - 4} more" if len(arrays) > 4 else "") or "-"

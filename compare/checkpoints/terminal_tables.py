@@ -1,4 +1,4 @@
-"""Tables and warnings for a terminal, of names that may come from a stranger's file."""
+"""Tables and warnings for a terminal; names in them may come from a stranger's file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _WIDEST = 100
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out rows of text; no cell acts on the terminal or is wider than a line or two."""
+    """Return rows of text as a table. No cell contains control characters, and long cells are cut."""
     shown = [[_cut(printable(cell)) for cell in row] for row in rows]
     return tabulate(shown, headers=headers, tablefmt="simple", disable_numparse=True)
 
 
-def beware(warnings: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    """Give a paragraph with the warnings of all layers, each once with the names of those that it is of; none for none.
+def caveats(warnings: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """List each warning once with the names of its layers, as one paragraph; return an empty list if there are none.
 
     Args:
         warnings: by name of the layer.
@@ -30,12 +30,12 @@ def beware(warnings: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
             named.setdefault(warning, {})[name] = None
     if not named:
         return []
-    told = (f"- {', '.join(map(printable, together(names)))}: {printable(warning)}" for warning, names in named.items())
-    return ["\n".join(["Beware:", *told])]
+    lines = (f"- {', '.join(map(printable, together(names)))}: {printable(warning)}" for warning, names in named.items())
+    return ["\n".join(["Beware:", *lines])]
 
 
 def shown_name(name: str) -> str:
-    """Give a name to be read; one of no characters in quotes."""
+    """Return a name to be shown; an empty name is shown in quotes."""
     return _cut(printable(name or repr(name)))
 
 

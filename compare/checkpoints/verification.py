@@ -1,4 +1,4 @@
-"""Whether the recurrent layers of two files compute the same: run in NumPy, by no framework."""
+"""Whether the recurrent layers of two files compute the same, run in NumPy without a framework."""
 
 from __future__ import annotations
 
@@ -11,65 +11,71 @@ from compare.checkpoints.terminal_tables import shown_name, table
 from compare.parity.checking import check_parity
 from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
-from frameworks.files.given_options import KERAS_FLAGS, options_of
+from frameworks.files.given_options import KERAS_FLAGS
 from frameworks.files.writing.naming import plain_name
 from frameworks.options import KerasOptions
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found of a layer: whether both files have the same, and the largest error or what differs."""
+    """The verdict on a layer.
+
+    Args:
+        name: of the layer.
+        same: whether it computes the same in both files.
+        detail: the largest error, or what differs.
+    """
 
     name: str
     same: bool
-    found: str
+    detail: str
 
 
 def verify(checkpoint: Checkpoint, out: Path, only: Mapping[str, str] | Sequence[str] | None = None) -> list[Verified]:
     """Run the recurrent layers of a checkpoint and their partners in another file, and compare.
 
-    Partners are the layers of the same names, as `save_checkpoint` gives them, or those that `only` names. Inputs are drawn, of
-    several lengths, and from zero as from random initial states. A .weights.h5 file holds weights alone: what they mean is
-    taken from the checkpoint.
+    Partners have the same names, as `save_checkpoint` writes them, or those in `only`. Random inputs of several lengths are
+    run from zero and from random initial states. A .weights.h5 file holds only weights, so their meaning is taken from the
+    checkpoint.
 
     Args:
         checkpoint: what is expected.
         out: the other file.
-        only: the names of the layers to compare, as a mapping with the names that they have in the other file; all when None.
+        only: the names of the layers to compare, or a mapping from these to names in the other file; None for all layers.
 
     Raises:
-        GatewiseError: for a file that cannot be read, and a layer that one of them does not have.
+        GatewiseError: for a file that cannot be read, or a layer that one of the files does not have.
     """
     named = only if isinstance(only, Mapping) else {}
     pairs = [(checkpoint[name], named.get(name, name)) for name in (only or checkpoint)]
-    found = _open(out, pairs)
+    others = _open(out, pairs)
     for layer, name in pairs:
-        if named and not _partners(name, layer, found):
-            _ = found[name]  # which says what is there
-    return [_compare(layer, _partners(name, layer, found), found) for layer, name in pairs]
+        if named and not _partners(name, layer, others):
+            _ = others[name]  # raises an error that lists the layers
+    return [_compare(layer, _partners(name, layer, others), others) for layer, name in pairs]
 
 
-def render(found: Sequence[Verified]) -> str:
-    """Write a table, and the verdict in one line."""
-    rows = [(shown_name(each.name), "same" if each.same else "DIFFERS", each.found) for each in found]
+def render(verdicts: Sequence[Verified]) -> str:
+    """Return a table, and the overall verdict in one line."""
+    rows = [(shown_name(each.name), "same" if each.same else "DIFFERS", each.detail) for each in verdicts]
     head = table(("layer", "verdict", "largest error, or what differs"), rows)
-    failed = [shown_name(each.name) for each in found if not each.same]
-    return f"{head}\n\n" + (f"These differ: {', '.join(failed)}" if failed else f"All {len(found)} are the same.")
+    failed = [shown_name(each.name) for each in verdicts if not each.same]
+    return f"{head}\n\n" + (f"These differ: {', '.join(failed)}" if failed else f"All {len(verdicts)} are the same.")
 
 
 def _open(out: Path, pairs: Sequence[tuple[StoredLayer, str]]) -> Mapping[str, StoredLayer]:
-    found = open_checkpoint(out)
+    others = open_checkpoint(out)
     if not out.name.endswith(".weights.h5"):
-        return found
-    names = {part.name: layer for layer, name in pairs for part in _partners(name, layer, found)}
+        return others
+    names = {part.name: layer for layer, name in pairs for part in _partners(name, layer, others)}
     meant = open_checkpoint(out, options={name: _meaning(layer) for name, layer in names.items()})
     return {**meant, **{name: _with_activations(meant[name], layer) for name, layer in names.items()}}
 
 
-def _with_activations(found: StoredLayer, expected: StoredLayer) -> StoredLayer:
-    """Give each direction the activations of its own, which the options of a layer cannot."""
-    if len(found.cells) != len(expected.cells) or len(found.cells[0]) != len(expected.cells[0]):
-        return found
+def _with_activations(actual: StoredLayer, expected: StoredLayer) -> StoredLayer:
+    """Give each direction its own expected activations, which the options of a layer cannot do."""
+    if len(actual.cells) != len(expected.cells) or len(actual.cells[0]) != len(expected.cells[0]):
+        return actual
     names = ("activation", "recurrent_activation")
     cells = tuple(
         tuple(
@@ -78,36 +84,36 @@ def _with_activations(found: StoredLayer, expected: StoredLayer) -> StoredLayer:
             else one
             for one, other in zip(*rows, strict=True)
         )
-        for rows in zip(found.cells, expected.cells, strict=True)
+        for rows in zip(actual.cells, expected.cells, strict=True)
     )
-    return replace(found, cells=cells)
+    return replace(actual, cells=cells)
 
 
 def _meaning(layer: StoredLayer) -> dict[str, Any]:
     spec = layer.cells[0][0].spec
     options = layer.options or KerasOptions(return_sequences=True, return_state=True)
-    meaning = {name: getattr(spec, name) for name in options_of(spec.cell)}
+    meaning = spec.cell_options
     return {**meaning, **{name: getattr(options, name) for name in KERAS_FLAGS}}
 
 
-def _partners(name: str, layer: StoredLayer, found: Mapping[str, StoredLayer]) -> list[StoredLayer]:
-    """Give what a layer became: the one of its name, or as Keras can be named, or one for each of its layers."""
+def _partners(name: str, layer: StoredLayer, others: Mapping[str, StoredLayer]) -> list[StoredLayer]:
+    """Return what a layer became: the layer of its name, or of its name in Keras, or one for each of its layers."""
     for own in (name, plain_name(name)):
-        if own in found:
-            return [found[own]]
-        several = [found.get(f"{own}_l{index}") for index in range(len(layer.cells))]
+        if own in others:
+            return [others[own]]
+        several = [others.get(f"{own}_l{index}") for index in range(len(layer.cells))]
         if all(several):
             return [each for each in several if each is not None]
-    return list(found.values()) if not name and len(found) == 1 else []  # a file may have named it for its class
+    return list(others.values()) if not name and len(others) == 1 else []  # it may have been named for its class
 
 
 def _compare(expected: StoredLayer, actual: Sequence[StoredLayer], beside: Iterable[str]) -> Verified:
     if not actual:
         there = ", ".join(name or repr(name) for name in beside)
-        return Verified(expected.name, same=False, found=f"is not there; there are {there}")
+        return Verified(expected.name, same=False, detail=f"is not there; there are {there}")
     cells = [cell for layer in actual for cell in layer.cells]
     if [len(row) for row in cells] != [len(row) for row in expected.cells]:
-        return Verified(expected.name, same=False, found="has other numbers of layers and directions")
+        return Verified(expected.name, same=False, detail="has other numbers of layers and directions")
     wrong = list(_other_calls(expected, actual[-1]))
     largest = 0.0
     for one, other in _pairs(expected, actual):
@@ -119,11 +125,11 @@ def _compare(expected: StoredLayer, actual: Sequence[StoredLayer], beside: Itera
         largest = max([largest, *(each.max_abs for each in result.comparisons)])
         if not result.passed:
             wrong.append(str(result).splitlines()[0])
-    return Verified(expected.name, same=not wrong, found="; ".join(wrong) or f"{largest:.1e}")
+    return Verified(expected.name, same=not wrong, detail="; ".join(wrong) or f"{largest:.1e}")
 
 
 def _pairs(expected: StoredLayer, actual: Sequence[StoredLayer]) -> Iterator[tuple[StoredLayer, StoredLayer]]:
-    """Pair the layers as a whole where one spec describes both, else cell by cell."""
+    """Pair whole layers if each has a spec, otherwise cells."""
     if len(actual) == 1 and _has_spec(expected) and _has_spec(actual[0]):
         yield expected, actual[0]
         return
@@ -138,7 +144,7 @@ def _has_spec(layer: StoredLayer) -> bool:
 
 
 def _other_calls(expected: StoredLayer, actual: StoredLayer) -> Iterator[str]:
-    """Say which flags of the call differ, where both are Keras's."""
+    """Yield the flags of the call that differ, if both layers are Keras's."""
     if expected.options is None or actual.options is None:
         return
     for name in KERAS_FLAGS:

@@ -1,1 +1,9 @@
-"""The commands of `gatewise`, one module each."""
+"""The commands of `gatewise`: one module each, and the line that `gatewise --help` says of it."""
+
+COMMANDS = {
+    "report": "run the comparisons and write the Markdown reports",
+    "inspect": "list the layers of a checkpoint file",
+    "port": "convert a checkpoint file to another format",
+    "verify": "run the recurrent layers of two checkpoint files and compare",
+}
+"""Each name is that of a module here, with `add_arguments(parser)` and `run(given)`, which returns the exit status."""

@@ -146,7 +146,7 @@ def _reads_backwards(sides: tuple[Adapter, Adapter]) -> bool:
 
 
 def _extent(sides: tuple[Adapter, Adapter], initial_state: Any, mask: Any) -> tuple[int, int]:
-    """Give the batch and time sizes of inputs to draw, from whichever argument says them."""
+    """Return the batch and time sizes of inputs to draw, from whichever argument says them."""
     drawn = draw_calls(sides)[0].inputs
     batch, time = drawn.shape[:2]
     if initial_state is not None:
@@ -167,7 +167,7 @@ def _from_keras(
             but=f"is a {type(call).__name__}",
             remedy='Give the arguments by name, such as {"mask": mask}.',
         )
-    keras_side = next((side for side in sides if side.framework == "keras"), None)
+    keras_side = next((side for side in sides if side.options is not None), None)
     known = {"mask", "initial_state", "training"}
     if keras_side is None or not set(call) <= known:
         found = "neither layer is Keras's" if keras_side is None else f"has {', '.join(sorted(set(call) - known))}"

@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from frameworks.spec import CellName, DTypeName, RecurrentSpec
-from frameworks.weights import PARTS, DirectionWeights, RecurrentWeights, shape_of
+from frameworks.cells import CELLS
+from frameworks.spec import DTypeName, RecurrentSpec
+from frameworks.weights import BIASES, PARTS, DirectionWeights, RecurrentWeights, shape_of
 
-_CELLS: tuple[tuple[CellName, str], ...] = (("rnn", "tanh"), ("rnn", "relu"), ("lstm", "tanh"), ("gru", "tanh"))
+_CELLS = tuple((cell.name, activation) for cell in CELLS.values() for activation in cell.torch_activations)
 _DTYPES: tuple[DTypeName, ...] = ("float32", "float64")
 Origin = Literal["keras", "pytorch"]
 ORIGINS: tuple[Origin, ...] = ("keras", "pytorch")
@@ -34,7 +35,7 @@ class Case:
     def name(self) -> str:
         """A name for reports and test ids."""
         spec = self.spec
-        kind = f"{spec.cell} ({spec.activation})" if spec.cell == "rnn" else spec.cell
+        kind = f"{spec.cell} ({spec.activation})" if spec.record.takes_nonlinearity else spec.cell
         parts = (
             kind,
             f"{spec.num_layers} layer{'s' * (spec.num_layers > 1)}",
@@ -70,8 +71,8 @@ def draw_weights(spec: RecurrentSpec, seed: int, scale: float = 0.4) -> Recurren
         scale: standard deviation, small enough for states that stay away from saturation and chaos.
     """
     rng = np.random.default_rng(seed)
-    two = spec.bias and spec.cell == "gru" and spec.reset_after
-    parts = [part for part in PARTS if "bias" not in part or (spec.bias and (two or part == "bias"))]
+    biases = BIASES[: 1 + spec.has_two_biases] if spec.bias else ()
+    parts = [part for part in PARTS if part not in BIASES or part in biases]
 
     def draw(part: str, layer: int) -> npt.NDArray[np.floating]:
         return rng.normal(0, scale, shape_of(part, spec, layer)).astype(spec.dtype)

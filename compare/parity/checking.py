@@ -15,7 +15,7 @@ from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_n
 from compare.parity.keras_returns import compare_own_calls
 from compare.parity.part_by_part import compare_composites
 from compare.parity.tolerance import choose_tolerance
-from compare.parity.verdict import Comparison, ParityResult, judge, place_output, place_state
+from compare.parity.verdict import REFERENCES, Against, Comparison, ParityResult, judge, place_output, place_state
 from compare.parity.weights import compare_weights
 from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
@@ -67,24 +67,15 @@ def check_parity(
     try:
         sides = adapt(expected), adapt(actual)
     except GatewiseError:
-        found = (
-            None
-            if initial_state is not None
-            else compare_composites(
-                expected,
-                actual,
-                inputs,
-                {"mask": mask, **(keras_call or {})},
-                partial(check_parity, tolerance=tolerance, gradients=gradients),
-            )
-        )
+        check_part = partial(check_parity, tolerance=tolerance, gradients=gradients)
+        whole_call = {"mask": mask, **(keras_call or {})}
+        found = None if initial_state is not None else compare_composites(expected, actual, inputs, whole_call, check_part)
         if found is None:
             raise
         return replace(found, notes=(*found.notes, PART_BY_PART)) if gradients else found
     _require_comparable(*sides)
-    calls = draw_calls(sides) if inputs is None and initial_state is None and mask is None and not keras_call else None
-    if calls is None:
-        calls = (given_call(sides, inputs, initial_state, mask, keras_call),)
+    given = inputs is not None or initial_state is not None or mask is not None or keras_call
+    calls = (given_call(sides, inputs, initial_state, mask, keras_call),) if given else draw_calls(sides)
     allowed = choose_tolerance(sides, tolerance)
     weights = sides[0].get_weights(), sides[1].get_weights()
     comparisons = list(compare_weights(*weights, allowed))
@@ -187,11 +178,11 @@ def _compare_call(
     references.append(references[0] if same_weights and alike else _reference(weights[1], sides[1], call))
     spec = sides[0].spec
     own, other = (
-        list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, None, tolerance, f"reference of {side}"))
-        for side, reference, result in zip(("expected", "actual"), references, results, strict=True)
+        list(_compare_outputs(f"{side}, {call.label}", reference, result, spec, None, tolerance, against))
+        for (side, against), reference, result in zip(REFERENCES.items(), references, results, strict=True)
     )
     steps = None if alike else call.mask
-    mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, steps, tolerance, "expected"))
+    mutual = list(_compare_outputs(f"actual, {call.label}", results[0], results[1], spec, steps, tolerance, Against.EXPECTED))
     mutual += compare_own_calls(sides, results, call, tolerance)
     return judge(own, other + mutual)
 
@@ -210,7 +201,7 @@ def _compare_outputs(
     spec: RecurrentSpec,
     steps: Array | None,
     tolerance: float,
-    against: str,
+    against: Against,
 ) -> Iterator[Comparison]:
     for array in ("output", "h_n", "c_n"):
         one, other = getattr(expected, array), getattr(actual, array)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from compare.parity.calls import Call
 from compare.parity.difference import Difference, measure
-from compare.parity.verdict import Comparison, Where, judge, place_state
+from compare.parity.verdict import REFERENCES, Against, Comparison, Where, judge, place_state
 from compare.parity.weights import place_weight
 from frameworks.adapter import Adapter
 from frameworks.gradients import RecurrentGradients
@@ -58,10 +58,10 @@ def compare_gradients(
     found = [call.differentiate(side, cotangents) for side in sides]
     references = [_reference(one, side, call, cotangents) for one, side in zip(weights, sides, strict=True)]
     own, other = (
-        list(_compare(one, two, spec, f"{side}, {call.label}", tolerance, f"reference of {side}"))
-        for side, one, two in zip(("expected", "actual"), references, found, strict=True)
+        list(_compare(one, two, spec, f"{side}, {call.label}", tolerance, against))
+        for (side, against), one, two in zip(REFERENCES.items(), references, found, strict=True)
     )
-    mutual = _compare(found[0], found[1], spec, f"actual, {call.label}", tolerance, "expected")
+    mutual = _compare(found[0], found[1], spec, f"actual, {call.label}", tolerance, Against.EXPECTED)
     return judge(own, [*other, *mutual], unsure=unsure)
 
 
@@ -103,7 +103,7 @@ def _compare(
     spec: RecurrentSpec,
     subject: str,
     tolerance: float,
-    against: str,
+    against: Against,
 ) -> Iterator[Comparison]:
     def judged(array: str, difference: Difference, where: Where | None, place: str = "") -> Comparison:
         name = f"gradient of {array}{place} of {subject}"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from compare.parity.calls import Call
 from compare.parity.difference import Difference, measure
-from compare.parity.verdict import Comparison, Where
-from compare.returns.mapping import returns_map
+from compare.parity.verdict import Against, Comparison, Where
+from compare.returns.mapping import ReturnsMap, returns_map
 from frameworks import RecurrentOutput
-from frameworks.adapter import Adapter
+from frameworks.adapter import Adapter, FlaggedAdapter
+from frameworks.registry import has_flags
 
 Array = npt.NDArray[Any]
 
@@ -37,31 +38,35 @@ def compare_own_calls(
         if returned is not None:
             yield from _against_map(sides, index, returned, results[1 - index], call, tolerance)
     if expected is not None and actual is not None and sides[0].options == sides[1].options:
-        for item, first, second in zip(returns_map(sides[0].native).items, expected, actual, strict=True):
+        for item, first, second in zip(_map(sides[0]).items, expected, actual, strict=True):
             difference = measure(first, second)
             where = _place(item.shape, difference, sides[0])
             name = f"{item.keras} of actual's own call, {call.label}"
-            yield Comparison.of(name, difference, where, tolerance, "expected's own call", kind="own call")
+            yield Comparison.of(name, difference, where, tolerance, Against.OWN_CALL_OF_EXPECTED, kind="own call")
+
+
+def _map(side: Adapter) -> ReturnsMap:
+    return returns_map(side.spec, side.options)
 
 
 def _own_call(side: Adapter, call: Call) -> list[Array] | None:
-    if side.options is None or side.is_cell or not hasattr(side, "call"):  # a layer in a file is not called
+    if side.is_cell or not has_flags(side.native):
         return None
-    return _leaves(side.call(call.inputs, call.initial_state, call.mask))
+    return _leaves(cast("FlaggedAdapter", side).call(call.inputs, call.initial_state, call.mask))
 
 
 def _against_map(
     sides: tuple[Adapter, Adapter], index: int, returned: list[Array], other: RecurrentOutput, call: Call, tolerance: float
 ) -> Iterator[Comparison]:
     side = sides[index]
-    mapping = returns_map(side.native)
+    mapping = _map(side)
     in_reading_order = call.in_input_order(other)
     predicted = _leaves(mapping.to_keras(in_reading_order.output, in_reading_order.h_n, in_reading_order.c_n))
     for item, one, two in zip(mapping.items, predicted, returned, strict=True):
         difference = measure(one, two, _counts(item.shape, call, side, sides[1 - index]))
         where = _place(item.shape, difference, side)
         name = f"{item.keras} of {('expected', 'actual')[index]}'s own call, {call.label}"
-        yield Comparison.of(name, difference, where, tolerance, item.pytorch, kind="own call")
+        yield Comparison.of(name, difference, where, tolerance, Against.RETURNS_MAP, kind="own call", expression=item.pytorch)
 
 
 def _place(axes: tuple[str, ...], difference: Difference, side: Adapter) -> Where | None:
@@ -77,7 +82,7 @@ def _place(axes: tuple[str, ...], difference: Difference, side: Adapter) -> Wher
 
 
 def _counts(axes: tuple[str, ...], call: Call, side: Adapter, other: Adapter) -> Array | None:
-    """Give where the returned array is compared under a mask: all of it where both sides show masked steps alike."""
+    """Return where the returned array is compared under a mask, or None for all of it."""
     mask = call.read_mask
     if mask is None or side.options is None:
         return None

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.parity.difference import measure
-from compare.parity.verdict import Comparison, ParityResult
+from compare.parity.verdict import Against, Comparison, ParityResult
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
 from frameworks.registry import adapt, call_whole, parts_of
@@ -115,7 +115,7 @@ def _compare_calls(expected: Any, actual: Any, label: str, tolerance: float) -> 
         axes = ("batch", "time step", "unit") if array.ndim == 3 else ("batch", "unit")
         where = None if not difference.max_abs or difference.index is None else dict(zip(axes, difference.index, strict=True))
         text = f"{name} of actual's own call, {label}"
-        yield Comparison.of(text, difference, where, tolerance, "expected's own call", kind="own call")
+        yield Comparison.of(text, difference, where, tolerance, Against.OWN_CALL_OF_EXPECTED, kind="own call")
 
 
 def _leaves(nested: Any, place: str) -> Iterator[tuple[str, Array]]:

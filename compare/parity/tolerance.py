@@ -15,7 +15,7 @@ TOLERANCES: Mapping[str, float] = MappingProxyType({"float32": 1e-5, "float64": 
 
 
 def choose_tolerance(adapters: Iterable[Adapter], tolerance: float | None) -> float:
-    """Give the caller's tolerance, or that of the coarsest arithmetic among the adapters.
+    """Return the caller's tolerance, or that of the coarsest arithmetic among the adapters.
 
     Raises:
         InvalidValueError: for a tolerance that is no positive number.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Literal
 
 from tabulate import tabulate
@@ -14,6 +15,22 @@ from frameworks.spec import RecurrentSpec
 
 Where = Mapping[str, int | str]
 Verdict = Literal["passed", "failed", "ill-conditioned"]
+
+
+class Against(str, Enum):
+    """What an array is held against."""
+
+    EXPECTED = "expected"
+    REFERENCE_OF_EXPECTED = "reference of expected"
+    REFERENCE_OF_ACTUAL = "reference of actual"
+    OWN_CALL_OF_EXPECTED = "expected's own call"
+    RETURNS_MAP = "the return-value map"
+
+    __str__ = str.__str__
+
+
+REFERENCES = {"expected": Against.REFERENCE_OF_EXPECTED, "actual": Against.REFERENCE_OF_ACTUAL}
+"""What each side is held against first."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +44,12 @@ class Comparison:
         where: its place by axis name; None where the two are equal or their shapes differ.
         allowed: the largest difference that passes.
         needed: the least tolerance that would have passed.
-        against: what it was held against.
+        against: what it was held against; `expression` says what the return-value map evaluated.
         kind: "weights", "result", "own call" for what a Keras layer's own call returned, or "gradient".
         array: "output", "h_n" or "c_n" for a result; what a gradient is with respect to, "inputs", "h_0", "kernel" and so on.
         ill_conditioned: whether the expected layer itself is too far from the reference of its weights for a verdict.
         other_shape: the shape that was found, where it is another one.
+        expression: over the other side's results, where it was held against the return-value map.
     """
 
     name: str
@@ -40,11 +58,12 @@ class Comparison:
     where: Where | None
     allowed: float
     needed: float
-    against: str
+    against: Against
     kind: str = "result"
     array: str = ""
     ill_conditioned: bool = False
     other_shape: tuple[int, ...] | None = None
+    expression: str = ""
 
     @classmethod
     def of(
@@ -53,10 +72,11 @@ class Comparison:
         difference: Difference,
         where: Where | None,
         tolerance: float,
-        against: str,
+        against: Against,
         *,
         kind: str = "result",
         array: str = "",
+        expression: str = "",
     ) -> Comparison:
         """Judge a difference by a tolerance."""
         return cls(
@@ -70,6 +90,7 @@ class Comparison:
             kind=kind,
             array=array,
             other_shape=difference.other_shape,
+            expression=expression,
         )
 
     @property
@@ -84,15 +105,20 @@ class Comparison:
             return "ill-conditioned"
         return "passed" if self.within else "failed"
 
+    @property
+    def shown_against(self) -> str:
+        """What it was held against, for the reader."""
+        return self.expression or str(self.against)
+
     def __str__(self) -> str:
         """Say what differs, by how much and where."""
         if self.other_shape is not None:
-            return f"{self.name} has shape {self.other_shape}, but {self.against} has {self.shape}"
+            return f"{self.name} has shape {self.other_shape}, but {self.shown_against} has {self.shape}"
         axes = [] if self.where is None else [f"{axis} {index}" for axis, index in self.where.items()]
         place = f" at {', '.join(axis for axis in axes if axis not in self.name)}" if axes else ""
         found = "holds NaN" if math.isnan(self.max_abs) else f"is {self.max_abs:.3g} off"
         verdict = f"allowed {self.allowed:.3g}, needed tolerance {self.needed:.3g}"
-        return f"{self.name} {found}{place}, against {self.against}; {verdict}"
+        return f"{self.name} {found}{place}, against {self.shown_against}; {verdict}"
 
 
 @dataclass(frozen=True)
@@ -139,7 +165,7 @@ class ParityResult:
         return self.passed
 
     def __str__(self) -> str:
-        """Give the verdict, the cause or the worst difference, the notes, and the table of what was compared."""
+        """Show the verdict, the cause or the worst difference, the notes, and the table of what was compared."""
         lines = [f"parity {self.verdict}: {len(self.comparisons)} comparisons at tolerance {self.tolerance:g}"]
         lines += [f"failed: {difference}" for difference in self.differences]
         if self.passed:
@@ -156,7 +182,7 @@ class ParityResult:
             lines += [f"failed: {each}" for each in self.comparisons if each.verdict == "failed" and each is not self.cause][:8]
         lines += [f"note: {note}" for note in self.notes]
         rows = [
-            (each.name, each.against, each.shape, each.max_abs, each.allowed, each.needed, each.verdict)
+            (each.name, each.shown_against, each.shape, each.max_abs, each.allowed, each.needed, each.verdict)
             for each in self._shown()
         ]
         table = tabulate(rows, ("what", "against", "shape", "max abs", "allowed", "needed", "verdict"), floatfmt=".2e")
@@ -167,7 +193,7 @@ class ParityResult:
         return "\n".join([*lines, "", table])
 
     def _shown(self) -> Iterable[Comparison]:
-        """Give the rows of the table: of the gradients of one kind of array, over all layers and calls, the worst."""
+        """Return the rows of the table: of the gradients of one kind of array, over all layers and calls, the worst."""
         rows: dict[object, Comparison] = {}
         for index, each in enumerate(self.comparisons):
             row = (each.array, each.against) if each.kind == "gradient" else index

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.parity.difference import Difference, measure
-from compare.parity.verdict import Comparison, Where
+from compare.parity.verdict import Against, Comparison, Where
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
@@ -25,7 +25,7 @@ def compare_weights(expected: RecurrentWeights, actual: RecurrentWeights, tolera
             gates = one.gates if part != "recurrent_bias" else ("candidate",)
             where = place_weight(difference, part, gates, layer, direction)
             name = f"{part} of layer {layer}, direction {direction}"
-            yield Comparison.of(name, difference, where, tolerance, "expected", kind="weights")
+            yield Comparison.of(name, difference, where, tolerance, Against.EXPECTED, kind="weights")
 
 
 def place_weight(difference: Difference, part: str, gates: tuple[str, ...], layer: int, direction: int) -> Where | None:

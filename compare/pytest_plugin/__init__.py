@@ -2,18 +2,20 @@
 
 pytest loads it under the name `gatewise_pytest`, because a plugin named `compare.pytest_plugin` would import `compare` at
 start: a user's own compare.py would then break pytest, or be hidden by gatewise's. So nothing but pytest is imported until the
-fixture is used.
+fixture is used or a test fails.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+import warnings
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 _OPTION = "--gatewise-tolerance"
 _INI = "gatewise_tolerance"
-_HOME = next(folder for folder in Path(__file__).resolve().parents if (folder / "frameworks" / "spec.py").is_file())
 _TOLERANCE = pytest.StashKey[float | None]()
 
 
@@ -34,18 +35,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a tolerance that is none, before any test runs."""
+    """Reject an invalid tolerance, before any test runs."""
     config.stash[_TOLERANCE] = _tolerance(config)
 
 
 @pytest.fixture(scope="session")
 def assert_parity(pytestconfig: pytest.Config) -> Callable[..., None]:
-    """Give `compare.assert_parity`, with the tolerance of the command line or the ini file unless a call gives its own."""
-    for package in ("frameworks", "compare"):
-        _refuse_hidden(package)
-    function: Callable[..., None] = import_module("compare").assert_parity
+    """Return `gatewise.assert_parity`, with the tolerance of the command line or the ini file unless a call gives its own."""
+    if hiding := _find_hiding():
+        pytest.fail(hiding, pytrace=False)
+    function: Callable[..., None] = import_module("gatewise").assert_parity
     tolerance = pytestconfig.stash[_TOLERANCE]
     return function if tolerance is None else partial(function, tolerance=tolerance)
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
+    """Name the user's modules that gatewise's packages hide where something failed, which may be for want of them."""
+    failed = exitstatus in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    if not failed or "gatewise" in sys.modules or not _is_ours(_place_of_gatewise()):
+        return  # once imported, gatewise has said so itself
+    with suppress(ImportError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for hidden in import_module("gatewise.ownership").find_hidden():
+            terminalreporter.write_line(f"gatewise: {hidden}")
 
 
 def _tolerance(config: pytest.Config) -> float | None:
@@ -64,24 +76,24 @@ def _tolerance(config: pytest.Config) -> float | None:
     return tolerance
 
 
-def _refuse_hidden(package: str) -> None:
-    """Fail when importing `package` would give something else than gatewise's own."""
-    found = _location(package)
-    if found is None or found.resolve() not in (_HOME / package, _HOME / package / "__init__.py"):
-        message = (
-            f"{package} must be gatewise's own package, but is {found or 'not found'}. Rename that file or folder, or, where "
-            "no test imports it, keep its folder off sys.path: run `pytest`, not `python -m pytest`, with "
-            "--import-mode=importlib and without a pythonpath entry for that folder."
-        )
-        pytest.fail(message, pytrace=False)
+def _find_hiding() -> str | None:
+    """Import gatewise, and return what is wrong where a module of the user's hides it or one of its packages."""
+    place = _place_of_gatewise()
+    if not _is_ours(place):
+        return f"gatewise must be the installed package, but is {place}. Rename it."
+    try:
+        import_module("gatewise")
+    except ImportError as error:
+        return str(error)
+    return None
 
 
-def _location(package: str) -> Path | None:
-    """Find the file or folder that the import of `package` gives, without importing it."""
-    module = sys.modules.get(package)
-    origin = getattr(module, "__file__", None)
-    folders = list(getattr(module, "__path__", ()))
-    if module is None and (spec := find_spec(package)) is not None:
-        origin, folders = spec.origin, list(spec.submodule_search_locations or ())
-    places = [place for place in (origin, *folders) if place is not None]
-    return Path(places[0]) if places else None
+def _place_of_gatewise() -> Path | None:
+    """Return the file that importing `gatewise` gives, or the folder if it has no `__init__.py`; nothing is imported."""
+    spec = find_spec("gatewise")
+    found = (spec.origin, *(spec.submodule_search_locations or ())) if spec else ()
+    return next((Path(place) for place in found if place), None)
+
+
+def _is_ours(place: Path | None) -> bool:
+    return place is not None and place.with_name("ownership.py").is_file()

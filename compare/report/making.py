@@ -19,6 +19,7 @@ from compare.report.long_parts import PARTS
 from compare.report.long_runs import Told, forget_parts, run_parts
 from compare.report.processes import ReportFailedError, settings_of
 from compare.report.results import Results, Value, disagreements, environment, read_results, write_results
+from compare.report.studies.data import require_data
 from frameworks.errors import InvalidValueError
 
 Progress = Callable[[str], None]
@@ -114,6 +115,8 @@ def _choose(only: str | None) -> Sequence[Page]:
 
 def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
     """Run what the pages need, two processes at a time, and merge what they found in the order of the pages."""
+    for page in pages:
+        require_data(page.studies, f"the page {page.name}")
     needed = list(dict.fromkeys(pair for page in pages for pair in page.experiments))
     lanes = share(needed)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(lanes)) as pool:

@@ -46,6 +46,7 @@ class Page:
         body: gives the tables and the code.
         figures: pictures beside it.
         long: the parts of `gatewise report --full` whose results it shows where they have been run.
+        studies: whose data it needs, which an installed package does not have.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Page:
     body: Callable[[Tree], str]
     figures: tuple[Figure, ...] = ()
     long: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from compare.report.results import exact, write_results
-from compare.training.checkpoint import Checkpoint
+from compare.training.checkpoint import TrainingCheckpoint
 
 _INTERRUPTED = 130
 
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("name", help="of the part")
     parser.add_argument("module", help="of the experiment")
     given = parser.parse_args()
-    checkpoint = Checkpoint(given.folder / f"{given.name}.npz", {"settings": given.settings})
+    checkpoint = TrainingCheckpoint(given.folder / f"{given.name}.npz", {"settings": given.settings})
     try:
         found = import_module(given.module).run(_Progress(), checkpoint, **given.arguments)
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
-"""What Keras returns, written over PyTorch's `output`, `h_n`, `c_n`, and those written over what Keras returns.
+"""Keras's results as expressions over PyTorch's `output`, `h_n`, `c_n`, and the reverse.
 
-Both ways are spelled with the same pieces: one direction's half of an array, the step at which a direction has read everything,
-and the table of merges. No combination of flags has code of its own.
+Both are built from the same pieces: one direction's half of an array, the step at which a direction has read everything, and
+the table of merges. No combination of flags has its own code.
 
 Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html, "Outputs".
 """
@@ -26,7 +26,7 @@ _LEAST_CHANGES = tuple(chain.from_iterable(combinations(_HELPFUL_FLAGS, count) f
 
 @dataclass(frozen=True)
 class Expression:
-    """An expression, and where alone it holds: an empty caveat means everywhere."""
+    """An expression, and a caveat if it does not hold for every call."""
 
     text: str
     caveat: str = ""
@@ -37,11 +37,11 @@ class ReturnedArray:
     """One array that Keras returns.
 
     Args:
-        keras: where it lies in the `result` of the call.
+        keras: its place in the `result` of the call.
         meaning: what it holds, in words.
-        shape: its axes by name.
-        pytorch: the same array over `output`, `h_n`, `c_n`.
-        equivalents: other expressions of the same values, with where alone they hold.
+        shape: the names of its axes.
+        pytorch: the same array as an expression over `output`, `h_n`, `c_n`.
+        equivalents: other expressions for the same values, with their caveats.
     """
 
     keras: str
@@ -53,15 +53,15 @@ class ReturnedArray:
 
 @dataclass(frozen=True)
 class ReadFromKeras:
-    """One of PyTorch's `output`, `h_n`, `c_n`, read off what Keras returns.
+    """One of PyTorch's `output`, `h_n`, `c_n`, as an expression over what Keras returns.
 
     Args:
-        pytorch: which of them.
-        keras: the expression over `result`, in `keras.ops`; None where no flag makes Keras return it.
-        flags: those of the call that the expression reads: the layer's own, or its own with the least change.
-        changed: what differs among them from the layer's own.
-        caveat: where alone the expression holds; empty for everywhere.
-        missing: why the layer's own flags do not suffice; empty where they do.
+        pytorch: "output", "h_n" or "c_n".
+        keras: the expression over `result`, in `keras.ops`; None if Keras does not return it with any flags.
+        flags: the flags of the call that the expression needs: the layer's own, or with as few changes as possible.
+        changed: the flags that differ from the layer's own.
+        caveat: the only calls for which the expression holds; empty if it always holds.
+        missing: why the layer's own flags are not enough; empty if they are.
     """
 
     pytorch: str
@@ -81,13 +81,13 @@ def returned_arrays(call: KerasCall) -> tuple[ReturnedArray, ...]:
 
 
 def read_from_keras(call: KerasCall, name: str) -> ReadFromKeras:
-    """Write `output`, `h_n` or `c_n` over what the call returns, or else the call with the fewest flags changed."""
+    """Express `output`, `h_n` or `c_n` over what the call returns, or what it returns with as few flags changed as possible."""
     missing = "" if _over_keras(call, name) else _why_missing(call, name)
     for changes in _LEAST_CHANGES:
         changed_call = replace(call, options=replace(call.options, **dict(changes)))  # type: ignore[arg-type]
-        found = _over_keras(changed_call, name)
-        if found:
-            return ReadFromKeras(name, found.text, changed_call.flags, changes, found.caveat, missing)
+        expression = _over_keras(changed_call, name)
+        if expression:
+            return ReadFromKeras(name, expression.text, changed_call.flags, changes, expression.caveat, missing)
     return ReadFromKeras(name, None, call.flags, missing=missing)
 
 
@@ -128,7 +128,7 @@ def _whole_output(call: KerasCall) -> Expression | None:
 
 
 def _row(call: KerasCall, state: Slot) -> Expression | None:
-    """Write one row of h_n or c_n: its own array where that is returned, else where the output ends in it."""
+    """Express one row of h_n or c_n: as its own array if that is returned, else as the end of the output."""
     if state in call.names:
         return Expression(call.names[state])
     if state.kind == "c" or state.layer != call.top or not call.keeps_directions or state.direction is None:
@@ -162,13 +162,13 @@ def _merged(call: KerasCall, slot: Slot, half: Callable[[int], str]) -> str:
 
 
 def _columns(call: KerasCall, side: int) -> tuple[str, ...]:
-    """Give the subscript of one direction in the last axis of both; none where there is one direction."""
+    """Return the subscript of one direction in the last axis of an array of both; empty if there is only one direction."""
     size = call.stack.hidden_size
     return ((f":{size}", f"{size}:")[side],) if call.stack.bidirectional else ()
 
 
 def _only(first: str, others: tuple[str, ...]) -> tuple[str, ...]:
-    """Put `first` before other subscripts, if there are any."""
+    """Put `first` before the other subscripts, if there are any."""
     return (first, *others) if others else ()
 
 

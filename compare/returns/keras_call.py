@@ -1,4 +1,4 @@
-"""What one call of a Keras recurrent layer returns: which arrays, in which nesting, with which axes and meaning.
+"""What one call of a Keras recurrent layer returns: the arrays, their nesting, axes and meaning.
 
 Sources: keras/src/layers/rnn/{rnn,stacked_rnn_cells,bidirectional}.py (`call`).
 """
@@ -19,12 +19,12 @@ Kind = Literal["output", "h", "c"]
 
 @dataclass(frozen=True)
 class Merge:
-    """How `Bidirectional` makes one array of its directions' two.
+    """How `Bidirectional` joins the arrays of its two directions.
 
     Args:
         pytorch: the expression over the halves `forward` and `backward`.
-        words: what is done to the two.
-        axis: what the last axis of the result then holds.
+        words: what happens to the two, in words.
+        axis: the last axis of the result.
     """
 
     pytorch: str
@@ -48,8 +48,8 @@ class Slot:
 
     Args:
         kind: an output, a hidden state or a cell state.
-        layer: of which layer.
-        direction: of which direction; None for both, merged.
+        layer: the number of its layer.
+        direction: the number of its direction; None for both, merged.
     """
 
     kind: Kind
@@ -71,7 +71,7 @@ class KerasCall:
 
     @property
     def merge(self) -> Merge | None:
-        """How the directions' outputs become one; None where each direction's comes back as it is."""
+        """How the directions' outputs are joined; None if each is returned as it is."""
         mode = self.options.merge_mode if self.stack.bidirectional else None
         return None if mode is None else MERGES[mode]
 
@@ -83,12 +83,12 @@ class KerasCall:
 
     @property
     def keeps_directions(self) -> bool:
-        """Whether each direction's output can be told from what is returned."""
+        """Whether each direction's output can be recovered from what is returned."""
         return self.merge is None or self.merge is MERGES["concat"]
 
     @property
     def entries(self) -> tuple[Slot | tuple[Slot, ...], ...]:
-        """What is returned, in order: arrays, and for cells lists of arrays."""
+        """What is returned, in order: arrays, and lists of arrays for cells."""
         directions = range(self.stack.num_directions)
         outputs = tuple(Slot("output", self.top, side) for side in ((None,) if self.merge else directions))
         return (*outputs, *self._states()) if self.options.return_state else outputs
@@ -106,7 +106,7 @@ class KerasCall:
 
     @property
     def names(self) -> dict[Slot, str]:
-        """Where each array lies in the `result` of the call, in order."""
+        """The place of each array in the `result` of the call, in order."""
         names: dict[Slot, str] = {}
         entries = self.entries
         for index, entry in enumerate(entries):
@@ -115,7 +115,7 @@ class KerasCall:
         return names
 
     def meaning(self, slot: Slot) -> str:
-        """Say in words what a returned array holds."""
+        """Describe in words what a returned array holds."""
         apart = self.stack.bidirectional and slot.direction is not None
         of_side = f" of the {'backward' if slot.direction else 'forward'} direction" if apart else ""
         if slot.kind != "output":
@@ -128,7 +128,7 @@ class KerasCall:
         return f"output{of_side} of {what}{merged}"
 
     def axes(self, slot: Slot) -> tuple[str, ...]:
-        """Name the axes of a returned array."""
+        """Return the names of a returned array's axes."""
         is_output = slot.kind == "output"
         time = ("time",) if is_output and self.options.return_sequences else ()
         return ("batch", *time, self.merge.axis if is_output and self.merge else "hidden")

@@ -1,6 +1,6 @@
-"""The return-value map: what a Keras layer returns over PyTorch's `output`, `h_n`, `c_n`, and the other way round.
+"""The return-value map: what a Keras layer returns, expressed over PyTorch's `output`, `h_n`, `c_n`, and the other way round.
 
-What is printed is what is evaluated: an expression is text, made once, in `compare.returns.expressions`.
+The expressions that are printed are the ones that are evaluated: text, made once in `compare.returns.expressions`.
 """
 
 from __future__ import annotations
@@ -38,17 +38,27 @@ _STACKED = "{name} = torch.stack((forward_state{index}, backward_state{index}), 
 
 
 def returns_map(layer: object, options: KerasOptions | None = None) -> ReturnsMap:
-    """Map what a Keras layer returns to what PyTorch's returns.
+    """Map what a Keras layer returns to what the PyTorch layer returns.
 
     Args:
-        layer: a Keras layer, a list or Sequential of them, built or not; or a spec, together with its options.
+        layer: a Keras layer, or a list or Sequential of them, built or not; or a spec, together with its options.
         options: how Keras calls the layer of that spec; only with a spec.
 
     Returns:
-        The map, which is printed by `to_markdown` and evaluated by `to_keras` and `to_torch`.
+        The map. `to_markdown` prints it; `to_keras` and `to_torch` evaluate it.
 
     Raises:
-        GatewiseError: for anything else, and for a layer that no one way of calling PyTorch's matches.
+        GatewiseError: for anything else, and for a layer that no call of a PyTorch layer matches.
+
+    Example:
+        >>> import keras
+        >>> from compare import returns_map
+        >>> layer_map = returns_map(keras.layers.LSTM(4, return_state=True))
+        >>> for item in layer_map.items:
+        ...     print(item.keras, "=", item.pytorch)
+        result[0] = h_n[0]
+        result[1] = h_n[0]
+        result[2] = c_n[0]
     """
     if isinstance(layer, (RecurrentSpec, Stack)):
         if isinstance(options, KerasOptions):
@@ -57,46 +67,57 @@ def returns_map(layer: object, options: KerasOptions | None = None) -> ReturnsMa
         return ReturnsMap(*describe(layer))
     raise InvalidTypeError.because(
         "returns_map",
-        must="be given a Keras layer alone, or a RecurrentSpec and its KerasOptions",
-        but=f"was given a {type(layer).__name__} and {'none' if options is None else f'a {type(options).__name__}'}",
+        must="be called with a Keras layer alone, or with a RecurrentSpec and its KerasOptions",
+        but=f"was called with a {type(layer).__name__} and {'nothing' if options is None else f'a {type(options).__name__}'}",
         remedy="Write returns_map(layer), or returns_map(spec, KerasOptions()).",
     )
 
 
 @dataclass(frozen=True)
 class ReturnsMap:
-    """What a Keras layer returns with its flags, and PyTorch's `output`, `h_n`, `c_n`, each written over the other.
+    """What a Keras layer returns with its flags, and PyTorch's `output`, `h_n`, `c_n`, each expressed over the other.
 
     Args:
         stack: the layer's cell and sizes.
         options: how Keras calls it.
 
     Raises:
-        GatewiseError: for a layer that no one way of calling PyTorch's matches.
+        GatewiseError: for a layer that no call of a PyTorch layer matches.
+
+    Example:
+        >>> import torch
+        >>> from compare import ReturnsMap
+        >>> from frameworks import KerasOptions, RecurrentSpec
+        >>> spec = RecurrentSpec("gru", input_size=3, hidden_size=4)
+        >>> layer_map = ReturnsMap(spec, KerasOptions(return_sequences=True, return_state=True))
+        >>> rnn = torch.nn.GRU(3, 4, batch_first=True)
+        >>> output, state = layer_map.to_keras(*rnn(torch.zeros(2, 5, 3)))
+        >>> output.shape, state.shape
+        (torch.Size([2, 5, 4]), torch.Size([2, 4]))
     """
 
     stack: Stack | RecurrentSpec
     options: KerasOptions
 
     def __post_init__(self) -> None:
-        """Refuse what has no map."""
+        """Refuse layers that have no map."""
         _check_mappable(self.stack, self.options)
 
     @cached_property
     def needs_two_modules(self) -> bool:
-        """Whether each direction runs through all layers on its own, which takes two PyTorch modules of one direction."""
+        """Whether each direction runs through all layers separately, which needs two PyTorch modules of one direction."""
         return self.options.nesting == "cells" and self.stack.bidirectional and self.stack.num_layers > 1
 
     @cached_property
     def call(self) -> str:
-        """How the PyTorch layer, with batch_first=True, is called; for two modules the lines that do it."""
+        """The call of the PyTorch layer, with batch_first=True; for two modules the lines that call both."""
         if self.needs_two_modules:
             return self.code
         return "rnn(x.flip(1))" if self.options.go_backwards else "rnn(x)"
 
     @cached_property
     def code(self) -> str:
-        """The lines that make `output`, `h_n` and, where there is one, `c_n` of `x`."""
+        """The lines that compute `output`, `h_n` and, if there is one, `c_n` from `x`."""
         has_cell_state = self.stack.has_cell_state
         if not self.needs_two_modules:
             return f"output, {'(h_n, c_n)' if has_cell_state else 'h_n'} = {self.call}"
@@ -107,29 +128,29 @@ class ReturnsMap:
 
     @cached_property
     def items(self) -> tuple[ReturnedArray, ...]:
-        """One for each array that Keras returns, in its order."""
+        """One entry for each array that Keras returns, in Keras's order."""
         return returned_arrays(self._keras_call)
 
     @cached_property
     def reverse(self) -> tuple[ReadFromKeras, ...]:
-        """One for each of `output`, `h_n` and, where there is one, `c_n`."""
+        """One entry for each of `output`, `h_n` and, if there is one, `c_n`."""
         return tuple(read_from_keras(self._keras_call, name) for name in self._axes)
 
     @cached_property
     def missing(self) -> dict[str, str]:
-        """Which of PyTorch's arrays the layer's own flags do not determine, and why."""
+        """Those of PyTorch's arrays that the layer's own flags do not determine, and why."""
         return {entry.pytorch: entry.missing for entry in self.reverse if entry.missing}
 
     def to_keras(self, output: Tensor, h_n: Tensor, c_n: Tensor | None = None) -> Returned:
-        """Make what Keras would return of what PyTorch returned, by the expressions of `items`.
+        """Compute what Keras would return from what PyTorch returned, by the expressions of `items`.
 
         Args:
             output: (batch, time, direction * hidden).
             h_n: (layer * direction, batch, hidden), or the pair (h_n, c_n) as an LSTM returns it.
-            c_n: (layer * direction, batch, hidden), where there is a cell state and h_n is not the pair.
+            c_n: (layer * direction, batch, hidden), if there is a cell state and h_n is not the pair.
 
         Returns:
-            One array, or a tuple of arrays and lists of arrays, nested as Keras does: NumPy for NumPy, torch for torch.
+            One array, or a tuple of arrays and lists of arrays, nested as in Keras: NumPy for NumPy, torch for torch.
 
         Raises:
             GatewiseError: for arrays that this layer's counterpart does not return.
@@ -137,21 +158,21 @@ class ReturnsMap:
         arrays = {"output": output, **states_by_name(h_n, c_n, has_cell_state=self.stack.has_cell_state)}
         torch = torch_or_stand_in(arrays)
         named = [(name, axes, arrays[name]) for name, axes in self._axes.items()]
-        check_shapes(named, self._sizes, remedy="Pass on what the layer with batch_first=True returned.")
+        check_shapes(named, self._sizes, remedy="Pass what the layer with batch_first=True returned.")
         values = iter([evaluate(item.pytorch, {**arrays, "torch": torch}) for item in self.items])
         entries = self._keras_call.entries
         nested = [next(values) if isinstance(entry, Slot) else [next(values) for _ in entry] for entry in entries]
         return nested[0] if len(nested) == 1 else tuple(nested)
 
     def to_torch(self, returned: Returned) -> RecurrentOutput:
-        """Make what PyTorch would return of what Keras returned with the layer's own flags, by the expressions of `reverse`.
+        """Compute what PyTorch would return from what Keras returned with the layer's own flags, as `reverse` says.
 
         Args:
-            returned: one tensor of any Keras backend or NumPy array, or a tuple or list of them, nested as Keras does.
+            returned: one tensor of any Keras backend or NumPy array, or a tuple or list of them, nested as in Keras.
 
         Returns:
-            The arrays of `code`, `output` in the time order of its call; None for those in `missing`. They may share memory
-            with `returned`.
+            The arrays of `code`, with `output` in the time order of that call; None for those in `missing`. They may share
+            memory with `returned`.
 
         Raises:
             GatewiseError: for arrays that this layer does not return.
@@ -160,13 +181,13 @@ class ReturnsMap:
         names = {"result": result, "keras": NUMPY_AS_KERAS}
         checked = [(item.keras, item.shape, evaluate(item.keras, names)) for item in self.items]
         check_alike({name: array for name, _, array in checked})
-        check_shapes(checked, self._sizes, remedy="Pass on what calling the layer with these flags returned.")
+        check_shapes(checked, self._sizes, remedy="Pass what the layer with these flags returned.")
         known = [entry for entry in self.reverse if entry.keras and not entry.missing]
-        found = {entry.pytorch: evaluate(entry.keras or "", names) for entry in known}
-        return RecurrentOutput(output=found.get("output"), h_n=found.get("h_n"), c_n=found.get("c_n"))
+        arrays = {entry.pytorch: evaluate(entry.keras or "", names) for entry in known}
+        return RecurrentOutput(output=arrays.get("output"), h_n=arrays.get("h_n"), c_n=arrays.get("c_n"))
 
     def to_markdown(self) -> str:
-        """Render the map: the call, a table of what Keras returns, a table of the way back, and what to mind."""
+        """Render the map: the call, a table of what Keras returns, a table of the way back, and notes."""
         return render(self._keras_call, self.code, self.items, self.reverse)
 
     @cached_property
@@ -205,8 +226,8 @@ def _check_mappable(stack: Stack | RecurrentSpec, options: KerasOptions) -> None
     if options.nesting == "cell":
         raise NoCounterpartError.because(
             "returns_map",
-            must="be given what reads whole sequences",
-            but="was given a bare cell, which reads one time step",
+            must="be called with a layer, which reads whole sequences",
+            but="was called with a bare cell, which reads one time step",
             remedy="Wrap it as keras.layers.RNN(cell).",
         )
     if options.nesting == "model" and not (options.return_sequences and options.return_state):
@@ -214,12 +235,12 @@ def _check_mappable(stack: Stack | RecurrentSpec, options: KerasOptions) -> None
             "the options of a functional model",
             must="have return_sequences=True and return_state=True",
             but=f"have {options.return_sequences} and {options.return_state}",
-            remedy='Set both, or give nesting="layers" for layers that are called one after the other.',
+            remedy='Set both, or use nesting="layers" for layers that are called one after the other.',
         )
     if options.go_backwards and options.nesting != "cells" and stack.num_layers > 1:
         raise NoCounterpartError.because(
             "a stack of layers",
             must="have go_backwards=False",
             but="has go_backwards=True: in Keras each layer then reads the reversed output of the one below",
-            remedy="Map each layer on its own, or use RNN over a list of cells, which is reversed as a whole.",
+            remedy="Map each layer separately, or use RNN over a list of cells, which is reversed as a whole.",
         )

@@ -1,4 +1,4 @@
-"""A return-value map as Markdown without headings, to stand in any page."""
+"""A return-value map as Markdown without headings, to fit into any page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compare.returns.keras_call import KerasCall
 
 
 class _Note(NamedTuple):
-    """A sentence, and the calls that it is said of."""
+    """A sentence, and the calls to which it applies."""
 
     applies: Callable[[KerasCall], bool]
     sentence: str

@@ -1,4 +1,4 @@
-"""The file that a long training goes on from: written whole or not at all, and checked before anything in it is believed."""
+"""The file that a long training resumes from: written atomically, and checked before anything in it is used."""
 
 from __future__ import annotations
 
@@ -23,19 +23,28 @@ _SETTINGS = "settings"
 
 
 class DamagedCheckpointError(GatewiseError, ValueError):
-    """A checkpoint that is not whole."""
+    """Raised for a checkpoint that is damaged."""
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """Where a training keeps what it needs to go on.
+class TrainingCheckpoint:
+    """Where a training saves what it needs to resume.
 
-    The last state but one is kept beside the last, so that a damaged file costs the steps since then and no more.
+    The previous state is kept beside the latest, so that a damaged file costs only the steps between them.
 
     Args:
-        path: the file, ending in .npz, as a Path or its text; its folder is made when something is written.
-        settings: what the training depends on beside its sides, of JSON's types; a checkpoint of other settings is refused.
-        seconds: how long to train between two savings.
+        path: the file, ending in .npz; its folder is created when something is written.
+        settings: whatever the training depends on besides its sides, as JSON types; a checkpoint of other settings is refused.
+        seconds: the time to train between two savings.
+
+    Raises:
+        GatewiseError: for a path with another ending.
+
+    Example:
+        >>> from compare.training import TrainingCheckpoint
+        >>> checkpoint = TrainingCheckpoint("runs/translation.npz", settings={"seed": 0, "batch": 64}, seconds=60)
+        >>> checkpoint.before.name
+        'translation.before.npz'
     """
 
     path: Path
@@ -43,7 +52,7 @@ class Checkpoint:
     seconds: float = 20.0
 
     def __post_init__(self) -> None:
-        """Refuse another ending, under which the files of two trainings could not be told apart."""
+        """Refuse another ending: the checkpoint's further files are named by replacing it."""
         if Path(self.path).suffix != ".npz":
             raise InvalidValueError.because(
                 "the path of a checkpoint", must="end in .npz", but=f"is {self.path}", remedy="Add the ending."
@@ -52,28 +61,28 @@ class Checkpoint:
 
     @property
     def before(self) -> Path:
-        """The file of the last saving but one."""
+        """The file of the previous saving."""
         return self.path.with_suffix(".before.npz")
 
     def save(self, arrays: Mapping[str, Array], sides: Iterable[str]) -> None:
-        """Write the arrays beside the file, then put them in its place, and it in that of the one before.
+        """Write the arrays to a new file, rename the current checkpoint to `before`, and the new file to `path`.
 
         Args:
-            arrays: by name, of NumPy's own dtypes.
-            sides: the names of what is trained.
+            arrays: the arrays by name, of NumPy's own dtypes.
+            sides: the names of the sides.
         """
-        # Named by the process, so that two on the same checkpoint write no file together.
+        # The process's number keeps two processes with the same checkpoint from writing the same file.
         fresh = self.keep_beside(f"new-{os.getpid()}", {_SETTINGS: np.array(self._described(sides)), **arrays})
         with suppress(FileNotFoundError):
             self.path.replace(self.before)
         fresh.replace(self.path)
 
     def keep_beside(self, kind: str, arrays: Mapping[str, Array]) -> Path:
-        """Write arrays to a file of their own beside the checkpoint, and give its path.
+        """Write arrays to a separate file beside the checkpoint, and return its path.
 
         Args:
-            kind: what its name ends with, before .npz.
-            arrays: by name.
+            kind: the end of its name, before .npz.
+            arrays: the arrays by name.
         """
         path = self.path.with_suffix(f".{kind}.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,10 +93,10 @@ class Checkpoint:
         return path
 
     def load(self, sides: Iterable[str]) -> dict[str, Array] | None:
-        """Read the arrays of the last saving; None where nothing has been saved yet.
+        """Read the arrays of the last saving; None if nothing has been saved yet.
 
         Args:
-            sides: the names of what is trained.
+            sides: the names of the sides.
 
         Raises:
             GatewiseError: for a file that is damaged, or was written under other settings.
@@ -96,13 +105,13 @@ class Checkpoint:
         if not path.exists():
             return None
         arrays = self._read(path)
-        wanted, found = self._described(sides), str(arrays.pop(_SETTINGS, "no settings at all"))
-        if found != wanted:
+        expected, stored = self._described(sides), str(arrays.pop(_SETTINGS, "no settings at all"))
+        if stored != expected:
             raise InvalidValueError.because(
                 f"the checkpoint {path}",
-                must=f"be of a training with {wanted}",
-                but=f"is of one with {found}",
-                remedy="Delete it to begin anew, or train with its settings.",
+                must=f"come from a training with {expected}",
+                but=f"comes from one with {stored}",
+                remedy="Delete it to start anew, or train with its settings.",
             )
         return arrays
 
@@ -111,12 +120,12 @@ class Checkpoint:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return dict(stored)
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-            left = path == self.path and self.before.exists()
+            has_previous = path == self.path and self.before.exists()
             raise DamagedCheckpointError.because(
                 f"the checkpoint {path}",
-                must="be read whole",
+                must="be a complete file",
                 but=f"is damaged: {error}",
-                remedy=f"Delete it: the training then {f'goes on from {self.before.name}' if left else 'begins anew'}.",
+                remedy=f"Delete it: the training then {f'resumes from {self.before.name}' if has_previous else 'starts anew'}.",
             ) from error
 
     def _described(self, sides: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Training a Keras model and its PyTorch port on the same batches by the same rule, and recording how they part."""
+"""Training a Keras model and its PyTorch port on the same batches with the same rule, and recording how far they move apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.training.checkpoint import Checkpoint
+from compare.training.checkpoint import TrainingCheckpoint
 from compare.training.parameters import is_stored, kind_of, reader
 from compare.training.together import train_together
 from compare.training.trajectory import Trajectory
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 Batch = tuple[Any, Array]
 
 
-def compare_training(  # noqa: PLR0913 - each by its name
+def compare_training(  # noqa: PLR0913  all but four by name
     keras_model: Any,
     module: Any,
     batch_of: Callable[[int], Batch],
@@ -29,66 +29,81 @@ def compare_training(  # noqa: PLR0913 - each by its name
     loss: Any,
     pairs: Sequence[tuple[Any, Any]] | None = None,
     every: int = 10,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectory:
-    """Train a Keras model and its port side by side: the same batches, the same loss, the same rule.
+    """Train a Keras model and its port side by side, with the same batches, loss and update rule.
 
     Both are trained in place, and nothing is made equal first: copy the weights before, and freeze torch's second biases, or
-    the distances will show it. The gradient of an embedding is added up before Keras's optimizer gets it, as Keras's `fit` on
-    TensorFlow does not.
+    the distances will show the difference. The rows of an embedding's gradient are added up before Keras's optimizer gets them;
+    Keras's `fit` on TensorFlow does not do that.
 
     Args:
-        keras_model: built; on Keras's TensorFlow or torch backend.
+        keras_model: a built model, on Keras's TensorFlow or torch backend.
         module: a torch.nn.Module that is called as the model is.
-        batch_of: gives the inputs and targets of a step, counted from 0, as NumPy; the same ones whenever it is asked. Several
-            inputs as a list, tuple or dict, which the module is given too.
-        steps: how many.
-        optimizer: of Keras; the module's is `optimizer_like` of it.
-        loss: one of Keras's, or its name; the module's is `loss_like` of it. In float64 it must be made with dtype="float64".
-        pairs: the Keras layers that have parameters, each with the torch module that stands for it; when None, all of either
-            model in the order in which they were added.
-        every: how many steps between two measurements of the distances.
-        checkpoint: where to go on from, and what to write now and then, see `compare.training.train_together`.
-        progress: is told how many steps are finished, of how many.
+        batch_of: a function from a step, counted from 0, to its inputs and targets as NumPy, always the same for the same step.
+            Several inputs are a list, tuple or dict, and the module gets the same.
+        steps: the number of steps.
+        optimizer: a Keras optimizer; the module gets `optimizer_like` of it.
+        loss: a Keras loss or its name; the module gets `loss_like` of it. A loss object for a float64 model needs
+            dtype="float64".
+        pairs: the Keras layers with parameters, each with the torch module that stands for it. When None, the layers and the
+            modules with parameters are paired in the order in which they were added.
+        every: the number of steps between two measurements of the distances.
+        checkpoint: the file to resume from and to save to, see `compare.training.train_together`.
+        progress: called after each step with the number of finished steps and of all steps.
 
     Returns:
-        The losses of "keras" and "pytorch", and the distances by parameter, `LAYER.NAME`; an LSTM's two biases count by their
-        sum.
+        The losses of "keras" and "pytorch", and the distances of each parameter, `LAYER.NAME`. An LSTM's biases are compared as
+        their sum.
 
     Raises:
-        GatewiseError: for an optimizer, schedule or loss without a counterpart, parameters that do not pair up or that one
-            side alone trains, dropout, regularisers, a mask that reaches the loss, and what `train_together` refuses.
+        GatewiseError: for an optimizer, schedule or loss without a counterpart; for parameters that do not pair up or that only
+            one side trains; for dropout, regularisers and a mask that reaches the loss; and as `train_together`.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from compare import compare_training
+        >>> from frameworks import emulate
+        >>> layer = keras.layers.LSTM(2)
+        >>> model = keras.Sequential([keras.Input((5, 3)), layer])
+        >>> port = emulate(layer)
+        >>> batch = np.ones((4, 5, 3), "float32"), np.zeros((4, 2), "float32")
+        >>> trajectory = compare_training(
+        ...     model, port, lambda step: batch, steps=5, optimizer=keras.optimizers.Adam(0.01), loss="mse"
+        ... )
+        >>> trajectory.steps, bool(trajectory.farthest("pytorch").max() < 1e-5)
+        (5, True)
     """
     registry.load("keras")
     registry.load("pytorch")
     from compare.training import keras as in_keras
     from compare.training import pytorch as in_pytorch
 
-    theirs = _loss_object(loss, keras_model)
-    found = list(pairs) if pairs is not None else _pair_layers(keras_model, module)
-    ours = loss_like(theirs)
-    followed = _follow(optimizer, keras_model, module, found)
-    names = _names(found)
+    loss_in_keras = _loss_object(loss, keras_model)
+    paired = list(pairs) if pairs is not None else _pair_layers(keras_model, module)
+    loss_in_torch = loss_like(loss_in_keras)
+    torch_optimizer = _follow(optimizer, keras_model, module, paired)
+    names = _names(paired)
 
     def keras_loss(inputs: Any, targets: Any) -> Any:
         prediction = keras_model(inputs, training=True)
         _require_no_mask(prediction)
-        return theirs(targets, prediction)
+        return loss_in_keras(targets, prediction)
 
     def torch_loss(inputs: Any, targets: Array) -> Any:
         import keras
         import torch
 
         module.train()
-        return ours(module(keras.tree.map_structure(torch.as_tensor, inputs)), torch.as_tensor(targets))
+        return loss_in_torch(module(keras.tree.map_structure(torch.as_tensor, inputs)), torch.as_tensor(targets))
 
     sides: dict[str, Any] = {
         "keras": in_keras.KerasSide(
-            keras_model, optimizer, keras_loss, reader(zip(names, (one for one, _ in found), strict=True))
+            keras_model, optimizer, keras_loss, reader(zip(names, (one for one, _ in paired), strict=True))
         ),
         "pytorch": in_pytorch.PyTorchSide(
-            module, followed, torch_loss, reader(zip(names, (one for _, one in found), strict=True))
+            module, torch_optimizer, torch_loss, reader(zip(names, (one for _, one in paired), strict=True))
         ),
     }
     if steps:
@@ -99,7 +114,7 @@ def compare_training(  # noqa: PLR0913 - each by its name
 
 
 def _loss_object(loss: Any, model: Any) -> Any:
-    """Give the loss as an object, in the model's dtype."""
+    """Return the loss as an object; refuse one that does not compute in the model's dtype."""
     from frameworks.keras_in_torch.losses import named_loss
 
     if not model.weights:
@@ -109,40 +124,43 @@ def _loss_object(loss: Any, model: Any) -> Any:
     dtype = str(model.weights[0].dtype)
     if isinstance(loss, str):
         return named_loss(loss, dtype)
-    found = getattr(loss, "dtype", dtype)
-    if found != dtype:
+    loss_dtype = getattr(loss, "dtype", dtype)
+    if loss_dtype != dtype:
         raise InvalidValueError.because(
             "the loss",
             must=f"compute in the model's dtype, {dtype}",
-            but=f"computes in {found}",
+            but=f"computes in {loss_dtype}",
             remedy=f'Make it with dtype="{dtype}".',
         )
     if getattr(loss, "reduction", "mean") in (None, "none"):
         raise InvalidValueError.because(
-            "the loss", must="be one number a batch", but="has reduction 'none'", remedy="Make it with another reduction."
+            "the loss", must="be one number per batch", but="has reduction 'none'", remedy="Make it with another reduction."
         )
     return loss
 
 
 def _follow(optimizer: Any, model: Any, module: Any, pairs: Sequence[tuple[Any, Any]]) -> Any:
-    """Make the module's optimizer; refuse parameters that it would leave where they are."""
+    """Make the module's optimizer; refuse trainable parameters that it would not train."""
     import keras
 
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise InvalidTypeError.because(
-            "the optimizer", must="be one of Keras", but=f"is {optimizer!r}", remedy="Pass the object, such as model.optimizer."
+            "the optimizer",
+            must="be a Keras optimizer",
+            but=f"is {optimizer!r}",
+            remedy="Pass the object, such as model.optimizer.",
         )
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
     followed = optimizer_like(optimizer, pairs)
     trained = {id(parameter) for group in followed.param_groups for parameter in group["params"]}
-    left = [name for name, one in module.named_parameters() if one.requires_grad and id(one) not in trained]
-    if left:
+    unpaired = [name for name, one in module.named_parameters() if one.requires_grad and id(one) not in trained]
+    if unpaired:
         raise InvalidValueError.because(
             "the trainable parameters of the module",
             must="all pair up with variables of the Keras model",
-            but=f"leave {', '.join(left)}",
-            remedy="Pair each of them, or freeze those that Keras does not train with requires_grad_(False).",
+            but=f"leave {', '.join(unpaired)}",
+            remedy="Pair each of them; if Keras does not train one, freeze it with requires_grad_(False).",
         )
     return followed
 
@@ -163,7 +181,7 @@ def _pair_layers(model: Any, module: Any) -> list[tuple[Any, Any]]:
 
 
 def _keras_leaves(layer: Any) -> Iterator[Any]:
-    """Yield the layers with parameters, a recurrent one as a whole."""
+    """Yield the innermost layers with parameters; a recurrent layer is yielded as a whole."""
     import keras
 
     inner = (
@@ -189,13 +207,13 @@ def _torch_leaves(module: Any) -> Iterator[Any]:
 
 
 def _names(pairs: Sequence[tuple[Any, Any]]) -> list[str]:
-    """Name each pair by its Keras layer, numbered where two are called alike."""
+    """Name each pair after its Keras layer, with a number if several layers have the same name."""
     names = [layer.name for layer, _ in pairs]
     return [name if names.count(name) == 1 else f"{name} ({names[:at].count(name)})" for at, name in enumerate(names)]
 
 
 def _require_determined(name: str, side: Any, batch: Batch) -> None:
-    """Refuse a model that draws random numbers in training, by its loss on one batch, twice."""
+    """Refuse a model that draws random numbers in training: its loss on one batch must be the same twice."""
     import torch
 
     from frameworks.keras.tensors import to_numpy
@@ -207,9 +225,9 @@ def _require_determined(name: str, side: Any, batch: Batch) -> None:
     if losses[0] != losses[1] and not any(np.isnan(losses)):
         raise NoCounterpartError.because(
             f"the training of {name}",
-            must="depend on parameters and batches alone",
-            but=f"gives a loss of {losses[0]} and then of {losses[1]} on the same batch",
-            remedy="Set the dropout rates to 0 for the comparison: the frameworks draw other numbers.",
+            must="depend only on parameters and batches",
+            but=f"gives a loss of {losses[0]} and then {losses[1]} on the same batch",
+            remedy="Set the dropout rates to 0 for the comparison: the frameworks draw different random numbers.",
         )
 
 
@@ -217,9 +235,9 @@ def _require_no_mask(prediction: Any) -> None:
     if getattr(prediction, "_keras_mask", None) is not None:
         raise NoCounterpartError.because(
             "the Keras model",
-            must="give a prediction whose every time step counts in the loss",
-            but="carries a mask to it, of an Embedding with mask_zero or a Masking layer, which the module has not",
-            remedy="Train both with compare.training.train_together, and give torch's loss the mask: "
+            must="return a prediction in which every time step counts in the loss",
+            but="passes on a mask from an Embedding with mask_zero or a Masking layer, which the module does not have",
+            remedy="Train both with compare.training.train_together, and pass the mask to torch's loss: "
             "loss_like(loss)(prediction, target, mask=mask).",
         )
 
@@ -228,7 +246,7 @@ def _require_no_further_losses(model: Any) -> None:
     if model.losses:
         raise NoCounterpartError.because(
             "the Keras model",
-            must="be trained on the loss alone",
-            but=f"adds {len(model.losses)} losses of its own, by regularisers or add_loss",
-            remedy="Leave them out for the comparison; in torch they belong into the training loop.",
+            must="have no loss besides this one",
+            but=f"adds {len(model.losses)} by regularisers or add_loss",
+            remedy="Leave them out for the comparison; in torch they belong in the training loop.",
         )

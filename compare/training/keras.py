@@ -1,4 +1,4 @@
-"""Training a Keras model one step a call: compiled on the TensorFlow backend, with plain autograd on torch's."""
+"""Training a Keras model step by step: compiled on the TensorFlow backend, with autograd on the torch backend."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from frameworks.keras.tensors import to_numpy
 
 
 class KerasSide:
-    """A model of Keras and its optimizer, see `compare.training.Side`."""
+    """A Keras model and its optimizer, see `compare.training.Side`."""
 
     framework = "keras"
 
@@ -27,16 +27,19 @@ class KerasSide:
         *,
         added_up: bool = True,
     ) -> None:
-        """Take a built model and an optimizer of its own.
+        """Take a built model and its own optimizer.
 
         Args:
-            model: a Keras model or layer, built.
-            optimizer: of Keras; built here if it is not.
-            loss_of: gives the scalar loss of a batch's arrays, in training mode.
-            parameters: gives the parameters under the names and in the shapes that all sides share.
-            added_up: whether the optimizer gets the gradient of an embedding as one tensor. On TensorFlow it is a row for each
-                token, and Keras's `fit` leaves it so: its Adam then adds up the squares of the rows where on every other
+            model: a built Keras model or layer.
+            optimizer: a Keras optimizer; built here if it is not.
+            loss_of: a function from a batch's arrays to the scalar loss, in training mode.
+            parameters: a function that returns the parameters under the names and in the shapes that all sides share.
+            added_up: whether the optimizer gets the gradient of an embedding as one tensor. On TensorFlow the gradient has one
+                row per token, and Keras's `fit` leaves it so: Adam then adds up the squares of the rows, where on every other
                 backend, and in PyTorch, it squares their sum.
+
+        Raises:
+            GatewiseError: on another backend than TensorFlow's or torch's.
         """
         self.model, self.optimizer, self.loss_of, self._parameters = model, optimizer, loss_of, parameters
         if not optimizer.built:
@@ -52,31 +55,31 @@ class KerasSide:
         self._step = _STEPS[backend](model, optimizer, loss_of, added_up=added_up)
 
     def step(self, batch: Any) -> float:
-        """Train on a batch, and give the loss before."""
+        """Train on a batch, and return the loss before the step."""
         return float(self._step(*batch))
 
     def parameters(self) -> Mapping[str, Array]:
-        """Give every parameter under the names and in the shapes that all sides share."""
+        """Return every parameter under the names and in the shapes that all sides share."""
         return self._parameters()
 
     def state(self) -> dict[str, Array]:
-        """Give all that another side of the same making needs to go on exactly."""
+        """Return everything that another side built the same way needs to continue exactly."""
         return {name: np.array(to_numpy(variable)) for name, variable in self._variables().items()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Go on where `state` was taken.
+        """Restore a state, to continue from where it was taken.
 
         Raises:
-            GatewiseError: for the state of something else; nothing is written then.
+            GatewiseError: for the state of another side; nothing is written then.
         """
         require_same(state, self.state())
         for name, variable in self._variables().items():
             variable.assign(state[name])
 
     def _variables(self) -> dict[str, Any]:
-        # By number: Keras numbers its names through the whole process.
+        # By position, because Keras's names depend on what else the process has built.
         kinds = {"model": self.model.variables, "optimizer": self.optimizer.variables}
-        return {f"{kind}/{index}": variable for kind, found in kinds.items() for index, variable in enumerate(found)}
+        return {f"{kind}/{index}": variable for kind, some in kinds.items() for index, variable in enumerate(some)}
 
 
 def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, added_up: bool) -> Callable[..., Any]:
@@ -89,7 +92,7 @@ def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, a
         with tf.GradientTape() as tape:
             loss = loss_of(*batch)
         gradients = tape.gradient(loss, variables)
-        if added_up:  # of an embedding there is a row for each token
+        if added_up:  # an embedding's has one row per token
             gradients = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
         optimizer.apply(gradients, variables)
         return loss

@@ -1,4 +1,4 @@
-"""Reading layers in one form whichever framework holds them: the canonical one of recurrent layers, Keras's of others."""
+"""Reading a layer's parameters in one form for both frameworks: canonical for recurrent layers, Keras's for others."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ STORED: Mapping[str, Stored] = MappingProxyType(
         "pytorch BatchNorm1d": _SCALED_IN_TORCH,
     }
 )
-"""Of each kind of layer: its arrays, each one's attribute, and whether it lies there with its axes in reverse."""
+"""The arrays of each kind of layer: each one's attribute, and whether its axes are reversed there."""
 
 
 def reader(layers: Iterable[tuple[str, Any]]) -> Callable[[], dict[str, Array]]:
-    """Give a function that reads all parameters of named layers, as they are at the time.
+    """Return a function that reads the current parameters of named layers.
 
     Args:
-        layers: of either framework; recurrent ones as `adapt` takes them, and those of STORED.
+        layers: name and layer, of either framework: recurrent layers that `adapt` takes, and the kinds in STORED.
 
     Raises:
-        GatewiseError: for a layer that is none of these.
+        GatewiseError: for any other layer.
     """
     named = [(name, _reading(layer)) for name, layer in layers]
 
@@ -57,12 +57,11 @@ def _reading(layer: Any) -> Callable[[], Iterator[tuple[str, Array]]]:
         return lambda: stored_views(layer)
     adapter = adapt(layer)
     spec = adapter.spec
-    two = spec.cell == "gru" and spec.reset_after
 
     def read() -> Iterator[tuple[str, Array]]:
         for number in range(spec.num_layers):
             for direction in range(2 if spec.bidirectional else 1):
-                weights = match_biases(adapter.read(number, direction).in_order(spec.gates), two=two)
+                weights = match_biases(adapter.read(number, direction).in_order(spec.gates), two=spec.has_two_biases)
                 place = (f"layer {number}." if spec.num_layers > 1 else "") + ("backward." if direction else "")
                 yield from ((f"{place}{name}", array) for name, array in weights.arrays())
 
@@ -75,22 +74,22 @@ def kind_of(layer: Any) -> str:
 
 
 def is_stored(layer: Any) -> bool:
-    """Tell whether a layer is one whose arrays STORED names."""
+    """Return whether STORED knows the arrays of this kind of layer."""
     return kind_of(layer) in STORED
 
 
 def stored_views(layer: Any) -> Iterator[tuple[str, Array]]:
-    """Yield the arrays of a layer, as Keras has them; those that it has not, such as a bias left out, are not there.
+    """Yield the name and array of each parameter of a layer, in Keras's layout; a missing bias is left out.
 
     Raises:
-        GatewiseError: for a layer of another kind.
+        GatewiseError: for a layer whose kind is not in STORED.
     """
     if not is_stored(layer):
         raise InvalidTypeError.because(
-            "a layer of a training",
+            "a layer in the training",
             must=f"be recurrent, or one of {', '.join(STORED)}",
             but=f"is a {kind_of(layer)}",
-            remedy="Train what stands around it, or read its parameters yourself with train_together.",
+            remedy="Leave it out, or use train_together with your own function that reads its parameters.",
         )
     registry.load("keras")
     from frameworks.keras.tensors import view

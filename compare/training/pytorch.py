@@ -1,4 +1,4 @@
-"""Training a PyTorch module one step a call."""
+"""Training a PyTorch module step by step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from compare.training.states import Array, require_same
 
 
 class PyTorchSide:
-    """A module of PyTorch and its optimizer, see `compare.training.Side`."""
+    """A PyTorch module and its optimizer, see `compare.training.Side`."""
 
     framework = "pytorch"
 
@@ -25,24 +25,24 @@ class PyTorchSide:
         parameters: Callable[[], Mapping[str, Array]],
         seed: int = 0,
     ) -> None:
-        """Take a module and an optimizer of its parameters.
+        """Take a module and the optimizer of its parameters.
 
         Args:
-            model: in the dtype to train in.
-            optimizer: of torch.optim, or derived from it.
-            loss_of: gives the scalar loss of a batch's arrays.
-            parameters: gives the parameters under the names and in the shapes that all sides share.
-            seed: of what is drawn in a step, such as dropout: the same for the same step.
+            model: a module, in the dtype to train in.
+            optimizer: a torch.optim.Optimizer.
+            loss_of: a function from a batch's arrays to the scalar loss.
+            parameters: a function that returns the parameters under the names and in the shapes that all sides share.
+            seed: seeds what is drawn in a step, such as dropout, so that the same step always draws the same.
         """
         self.model, self.optimizer, self.loss_of, self._parameters = model, optimizer, loss_of, parameters
         self.seed, self.steps = seed, 0
 
     def step(self, batch: Any) -> float:
-        """Train on a batch, and give the loss before."""
+        """Train on a batch, and return the loss before the step."""
         self.model.train()
         self.optimizer.zero_grad()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed((self.seed << 32) + self.steps)  # so that a step draws the same whatever was before it
+            torch.manual_seed((self.seed << 32) + self.steps)  # a step draws the same, whatever was drawn before it
             loss = self.loss_of(*batch)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -50,17 +50,17 @@ class PyTorchSide:
         return loss.item()
 
     def parameters(self) -> Mapping[str, Array]:
-        """Give every parameter under the names and in the shapes that all sides share."""
+        """Return every parameter under the names and in the shapes that all sides share."""
         return self._parameters()
 
     def state(self) -> dict[str, Array]:
-        """Give all that another side of the same making needs to go on exactly."""
+        """Return everything that another side built the same way needs to continue exactly."""
         model = {f"model/{name}": tensor.cpu().numpy().copy() for name, tensor in self.model.state_dict().items()}
         optimizer = self.optimizer.state_dict()
         slots = {
             f"slot/{index}/{name}": torch.as_tensor(slot).cpu().numpy().copy()
-            for index, found in optimizer["state"].items()
-            for name, slot in found.items()
+            for index, kept in optimizer["state"].items()
+            for name, slot in kept.items()
         }
         numbers = {
             f"group/{index}/{name}": np.array(value)
@@ -71,14 +71,14 @@ class PyTorchSide:
         return {**model, **slots, **numbers, "steps": np.array(self.steps)}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Go on where `state` was taken.
+        """Restore a state, to continue from where it was taken.
 
         Raises:
-            GatewiseError: for the state of something else; nothing is written then.
+            GatewiseError: for the state of another side; nothing is written then.
         """
         slots = {name: array for name, array in state.items() if name.startswith("slot/")}
         own = {name: array for name, array in self.state().items() if not name.startswith("slot/")}
-        require_same(state, own | slots)  # an optimizer makes its slots in its first step
+        require_same(state, own | slots)  # this optimizer may not have made its slots yet
         self.model.load_state_dict(
             {name.partition("/")[2]: torch.tensor(array) for name, array in state.items() if name.startswith("model/")}
         )
@@ -89,8 +89,8 @@ class PyTorchSide:
         groups = self.optimizer.state_dict()["param_groups"]
         for index, group in enumerate(groups):
             group |= {name: state[f"group/{index}/{name}"].item() for name in group if f"group/{index}/{name}" in state}
-        found: dict[int, dict[str, torch.Tensor]] = {}
+        by_parameter: dict[int, dict[str, torch.Tensor]] = {}
         for name, array in slots.items():
             _, parameter, slot = name.split("/")
-            found.setdefault(int(parameter), {})[slot] = torch.tensor(array)
-        return {"state": found, "param_groups": groups}
+            by_parameter.setdefault(int(parameter), {})[slot] = torch.tensor(array)
+        return {"state": by_parameter, "param_groups": groups}

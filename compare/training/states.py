@@ -1,4 +1,4 @@
-"""Arrays by name, held against those whose place they are to take: what a training goes on from, a model that is copied."""
+"""A check that named arrays can replace others: when a training is resumed, or a model is copied."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ Array = npt.NDArray[Any]
 
 
 def require_same(
-    found: Mapping[str, Array],
-    wanted: Mapping[str, Array],
+    arrays: Mapping[str, Array],
+    expected: Mapping[str, Array],
     subject: str = "the state",
-    remedy: str = "Restore it into a side that was built as the one that it was taken from.",
+    remedy: str = "Restore it into a side built like the one it was taken from.",
 ) -> None:
-    """Refuse arrays that have not the names, shapes and dtypes of others.
+    """Require matching names, shapes and dtypes.
 
     Args:
-        found: by name.
-        wanted: by name.
-        subject: what holds those that were found, for the message.
-        remedy: what to do.
+        arrays: the arrays to check, by name.
+        expected: the arrays that they must match, by name.
+        subject: what holds the arrays, for the message.
+        remedy: what to do, for the message.
 
     Raises:
         GatewiseError: naming the first array that differs.
     """
-    for name in (*wanted, *found):
-        expected, actual = (_described(arrays.get(name)) for arrays in (wanted, found))
-        if expected != actual:
-            raise InvalidValueError.because(f"{name} of {subject}", must=f"be {expected}", but=f"is {actual}", remedy=remedy)
+    for name in (*expected, *arrays):
+        must, but = (_described(some.get(name)) for some in (expected, arrays))
+        if must != but:
+            raise InvalidValueError.because(f"{name} of {subject}", must=f"be {must}", but=f"is {but}", remedy=remedy)
 
 
 def _described(array: Array | None) -> str:
-    return "not there" if array is None else f"{array.dtype} of shape {array.shape}"
+    return "absent" if array is None else f"{array.dtype} of shape {array.shape}"

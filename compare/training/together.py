@@ -1,4 +1,4 @@
-"""Training several sides on the same batches, measuring as they go, so that it can be interrupted and goes on where it was."""
+"""Training several sides on the same batches with measurements on the way; it can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from compare.training.checkpoint import Checkpoint
+from compare.training.checkpoint import TrainingCheckpoint
 from compare.training.trajectory import Recording, Trajectory, below, from_arrays, to_arrays
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 
@@ -26,27 +26,27 @@ _SIDES = "sides"
 class Side(Protocol):
     """A model in training, in one framework, with its optimizer.
 
-    What it does must follow from its parameters and the batches alone, with no random draws of its own.
+    A step must depend only on the parameters, the batch and the number of the step.
     """
 
     def step(self, batch: Any) -> float:
-        """Train one step, and give the loss before it."""
+        """Train one step, and return the loss before it."""
 
     def parameters(self) -> Mapping[str, Array]:
-        """Give every parameter under a name and in a shape that all sides share; views will do."""
+        """Return every parameter under a name and in a shape that all sides share; views are fine."""
 
     def state(self) -> Mapping[str, Array]:
-        """Give all that going on needs: parameters, the optimizer's slots, the step count."""
+        """Return everything needed to continue: parameters, the optimizer's slots, the step count."""
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Go back to a state."""
+        """Restore a state."""
 
 
 class TrainingStoppedError(GatewiseError, ArithmeticError):
-    """A loss that is not finite.
+    """Raised for a loss that is not finite.
 
     Attributes:
-        trajectory: all that was recorded, the step with that loss included.
+        trajectory: everything recorded so far, including the step with that loss.
     """
 
     trajectory: Trajectory
@@ -58,35 +58,58 @@ def train_together(
     steps: int,
     *,
     every: int = 10,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectory:
-    """Train all sides on the same batches and record their losses and how far they are apart.
+    """Train all sides on the same batches, and record their losses and how far they are apart.
 
     Args:
-        sides: by name; the first is the one that the others are held against.
-        batch_of: gives the batch of a step, counted from 0; the same one whenever it is asked.
-        steps: how many in all, those of the checkpoint included.
-        every: how many steps between two measurements of the distances.
-        checkpoint: where to go on from, if something is there, and what to write now and then, at the end, and when
-            interrupted (SIGINT, SIGTERM), after the step that is being made.
-        progress: is told how many steps are finished, of how many.
+        sides: the sides by name; all others are compared with the first.
+        batch_of: a function from a step, counted from 0, to its batch, always the same for the same step.
+        steps: the number of steps in all, including those of the checkpoint.
+        every: the number of steps between two measurements of the distances.
+        checkpoint: the file to resume from if it exists. It is written from time to time, at the end, and on an interruption
+            (SIGINT, SIGTERM) once the current step is finished.
+        progress: called after each step with the number of finished steps and of all steps.
+
+    Returns:
+        The losses of each side, and the distances of the others from the first.
 
     Raises:
-        GatewiseError: for parameters that do not pair up and for a checkpoint that is damaged or another training's, before the
-            first step; for a loss that is not finite, with all losses until then in the error and beside the checkpoint.
+        GatewiseError: before the first step, for parameters that do not pair up, and for a checkpoint that is damaged or of
+            another training; for a loss that is not finite, with all losses so far in the error and beside the checkpoint.
         KeyboardInterrupt: when interrupted, once the checkpoint is written.
+
+    Example:
+        >>> import numpy as np
+        >>> from compare.training import train_together
+        >>> class Descent:
+        ...     def __init__(self, rate):
+        ...         self.rate, self.weight = rate, np.array([1.0])
+        ...     def step(self, batch):
+        ...         loss = float((self.weight**2).sum())
+        ...         self.weight = self.weight * (1 - 2 * self.rate)
+        ...         return loss
+        ...     def parameters(self):
+        ...         return {"weight": self.weight}
+        ...     def state(self):
+        ...         return {"weight": self.weight}
+        ...     def restore(self, state):
+        ...         self.weight = state["weight"]
+        >>> trajectory = train_together({"slow": Descent(0.25), "fast": Descent(0.5)}, lambda step: None, 2, every=1)
+        >>> trajectory.distances["fast"]["weight"].tolist()
+        [0.0, 0.5, 0.25]
     """
     if steps < 0 or every < 1:
         raise InvalidValueError.because(
             "steps and every",
             must="be at least 0 and 1",
             but=f"are {steps} and {every}",
-            remedy="Give the number of steps, and of those between two measurements.",
+            remedy="Pass the number of steps, and the number of steps between two measurements.",
         )
     recording, done = _begin(sides, checkpoint, steps)
     if not done:
-        _save(checkpoint, sides, recording)  # what cannot be written shows before the first step
+        _save(checkpoint, sides, recording)  # a path that cannot be written fails before the first step
     saved = time.monotonic()
     with _interruptions() as interrupted:
         while done < steps and not interrupted:
@@ -111,14 +134,14 @@ def train_together(
     return recording.trajectory()
 
 
-def _begin(sides: Mapping[str, Side], checkpoint: Checkpoint | None, steps: int) -> tuple[Recording, int]:
-    """Give what is recorded already, and how many steps that are, every side being where it was then."""
-    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+def _begin(sides: Mapping[str, Side], checkpoint: TrainingCheckpoint | None, steps: int) -> tuple[Recording, int]:
+    """Restore the checkpoint into every side; return its recording and its number of steps."""
+    if checkpoint is not None and not isinstance(checkpoint, TrainingCheckpoint):
         raise InvalidTypeError.because(
             "checkpoint",
-            must="be a compare.training.Checkpoint",
+            must="be a TrainingCheckpoint",
             but=f"is {checkpoint!r}",
-            remedy="Make one: Checkpoint(path, settings={}).",
+            remedy="Pass TrainingCheckpoint(path, settings={}).",
         )
     arrays = checkpoint.load(sides) if checkpoint is not None else None
     begun = from_arrays(below(arrays, f"{_TRAJECTORY}/"), sides) if arrays is not None else None
@@ -126,9 +149,9 @@ def _begin(sides: Mapping[str, Side], checkpoint: Checkpoint | None, steps: int)
         if begun.steps > steps:
             raise InvalidValueError.because(
                 f"the checkpoint {checkpoint.path}",
-                must=f"be of no more than the {steps} steps asked for",
-                but=f"is of {begun.steps}",
-                remedy="Ask for as many, or delete it to begin anew.",
+                must=f"have at most the {steps} steps asked for",
+                but=f"has {begun.steps}",
+                remedy="Ask for at least as many, or delete it to start anew.",
             )
         for place, side in enumerate(sides.values()):
             side.restore(below(arrays, f"{_SIDES}/{place}/"))
@@ -143,39 +166,43 @@ def _measure(sides: Mapping[str, Side], recording: Recording, done: int) -> None
 def _require_pairs(sides: Mapping[str, Side]) -> None:
     (first, one), *others = ((name, side.parameters()) for name, side in sides.items())
     for name, other in others:
-        shapes = [{key: np.shape(array) for key, array in found.items()} for found in (one, other)]
+        shapes = [{key: np.shape(array) for key, array in arrays.items()} for arrays in (one, other)]
         unpaired = sorted(key for key in shapes[0].keys() | shapes[1].keys() if shapes[0].get(key) != shapes[1].get(key))
         if unpaired:
             key = unpaired[0]
             raise InvalidValueError.because(
                 f"the parameters of {name}",
                 must=f"pair up with those of {first} in names and shapes",
-                but=f"{key} is {shapes[1].get(key, 'not there')} where {first}'s is {shapes[0].get(key, 'not there')}"
-                + (f", and {len(unpaired) - 1} others do not either" if unpaired[1:] else ""),
-                remedy="Build both sides from the same sizes, and name their parameters alike.",
+                but=f"{key} is {shapes[1].get(key, 'absent')} where {first}'s is {shapes[0].get(key, 'absent')}"
+                + (f", and {len(unpaired) - 1} others differ too" if unpaired[1:] else ""),
+                remedy="Build both sides with the same sizes, and give their parameters the same names.",
             )
 
 
-def _require_finite(losses: Mapping[str, float], recorded: Callable[[], Trajectory], checkpoint: Checkpoint | None) -> None:
+def _require_finite(
+    losses: Mapping[str, float], recorded: Callable[[], Trajectory], checkpoint: TrainingCheckpoint | None
+) -> None:
     wrong = [name for name, loss in losses.items() if not math.isfinite(loss)]
     if not wrong:
         return
     trajectory = recorded()
-    kept = "the error's trajectory"
+    places = "the error's trajectory"
     if checkpoint is not None:
-        kept = f"{checkpoint.keep_beside('stopped', to_arrays(trajectory))}, and in {kept}"
+        places = f"{checkpoint.keep_beside('stopped', to_arrays(trajectory))} and in {places}"
     error = TrainingStoppedError.because(
         f"the loss of {' and of '.join(wrong)} at step {trajectory.steps - 1}",
         must="be a finite number",
         but=f"is {losses[wrong[0]]}",
-        remedy=f"Train with a smaller learning rate or clipped gradients. All losses until then are in {kept}.",
+        remedy=f"Train with a smaller learning rate or clipped gradients. All losses so far are in {places}.",
     )
     error.trajectory = trajectory
     raise error
 
 
 @contextmanager
-def _saving_on_failure(checkpoint: Checkpoint | None, sides: Mapping[str, Side], recording: Recording) -> Iterator[None]:
+def _saving_on_failure(
+    checkpoint: TrainingCheckpoint | None, sides: Mapping[str, Side], recording: Recording
+) -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -183,7 +210,7 @@ def _saving_on_failure(checkpoint: Checkpoint | None, sides: Mapping[str, Side],
         raise
 
 
-def _save(checkpoint: Checkpoint | None, sides: Mapping[str, Side], recording: Recording) -> None:
+def _save(checkpoint: TrainingCheckpoint | None, sides: Mapping[str, Side], recording: Recording) -> None:
     if checkpoint is None:
         return
     arrays = {f"{_TRAJECTORY}/{name}": array for name, array in to_arrays(recording.trajectory()).items()}
@@ -194,14 +221,14 @@ def _save(checkpoint: Checkpoint | None, sides: Mapping[str, Side], recording: R
 
 @contextmanager
 def _interruptions() -> Iterator[list[int]]:
-    """Collect the signals that would end the process, so that a step is finished first; only the main thread can."""
+    """Collect the signals that would end the process, to finish the step first; only the main thread can do that."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
-    # What the caller ignores, as in the background, stays ignored.
+    # A signal that the process ignores, as in the background, stays ignored.
     heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, lambda found, _: caught.append(found)) for number in heeded}
+    before = {number: signal.signal(number, lambda received, _: caught.append(received)) for number in heeded}
     try:
         yield caught
     finally:

@@ -1,4 +1,4 @@
-"""What a training of several sides left behind: a loss a step, and the distances between their parameters."""
+"""The record of a training of several sides: one loss per step, and the distances between their parameters."""
 
 from __future__ import annotations
 
@@ -19,9 +19,19 @@ class Trajectory:
     """The course of a training.
 
     Attributes:
-        losses: by side, (step,); the loss before each step.
-        measured_at: (measurement,); after how many steps the distances were measured, from 0, before the first.
-        distances: by side other than the first, by parameter, (measurement,); the largest absolute difference from the first.
+        losses: for each side, (step,), the loss before each step.
+        measured_at: (measurement,), the number of steps after which the distances were measured; 0 is before the first.
+        distances: for each side but the first and each parameter, (measurement,), the largest absolute difference from the
+            first side.
+
+    Example:
+        >>> import numpy as np
+        >>> from compare.training import Trajectory
+        >>> losses = {"keras": np.array([1.0, 0.5]), "pytorch": np.array([1.0, 0.75])}
+        >>> distances = {"pytorch": {"dense.kernel": np.array([0.0, 0.1]), "dense.bias": np.array([0.0, 0.2])}}
+        >>> trajectory = Trajectory(losses, np.array([0, 2]), distances)
+        >>> trajectory.farthest("pytorch").tolist(), trajectory.loss_gap("pytorch").tolist()
+        ([0.0, 0.2], [0.0, 0.25])
     """
 
     losses: Mapping[str, Array]
@@ -30,30 +40,30 @@ class Trajectory:
 
     @property
     def steps(self) -> int:
-        """How many steps are finished."""
+        """The number of finished steps."""
         return len(next(iter(self.losses.values())))
 
     def farthest(self, side: str) -> Array:
-        """Give the largest distance over all parameters of a side from the first, (measurement,)."""
+        """Return the largest distance of any of a side's parameters from the first side, (measurement,)."""
         farthest: Array = np.max(list(self.distances[side].values()), axis=0)
         return farthest
 
     def loss_gap(self, side: str) -> Array:
-        """Give the absolute difference of a side's losses from the first's, (step,)."""
+        """Return the absolute difference of a side's losses from the first side's, (step,)."""
         first = next(iter(self.losses.values()))
         gap: Array = np.abs(self.losses[side] - first)
         return gap
 
 
 class Recording:
-    """A trajectory that is being made, and goes on from where a checkpoint left it."""
+    """A trajectory in the making, which may continue one from a checkpoint."""
 
     def __init__(self, sides: Iterable[str], begun: Trajectory | None = None) -> None:
-        """Begin, or go on.
+        """Begin, or continue.
 
         Args:
-            sides: their names; the first is the one that the others are held against.
-            begun: what is there already.
+            sides: their names; all others are compared with the first.
+            begun: the trajectory to continue.
         """
         self._first, *self._others = sides
         names = (self._first, *self._others)
@@ -65,12 +75,12 @@ class Recording:
         }
 
     def add_losses(self, losses: Mapping[str, float]) -> None:
-        """Record one step's losses, all sides'."""
+        """Record the losses of all sides in one step."""
         for name, loss in losses.items():
             self._losses[name].append(loss)
 
     def add_distances(self, step: int, parameters: Mapping[str, Mapping[str, Array]]) -> None:
-        """Measure how far each side's parameters are from the first's, unless that was done after this step already."""
+        """Measure how far each side's parameters are from the first side's, unless that has been done after this step."""
         if self._measured_at and self._measured_at[-1] == step:
             return
         self._measured_at.append(step)
@@ -80,23 +90,23 @@ class Recording:
                 self._distances[other].setdefault(name, []).append(distance)
 
     def trajectory(self) -> Trajectory:
-        """Give what has been recorded so far."""
+        """Return what has been recorded so far."""
         return Trajectory(
             losses={name: np.array(values, np.float64) for name, values in self._losses.items()},
             measured_at=np.array(self._measured_at, np.int64),
             distances={
-                other: {name: np.array(values, np.float64) for name, values in found.items()}
-                for other, found in self._distances.items()
+                other: {name: np.array(values, np.float64) for name, values in by_parameter.items()}
+                for other, by_parameter in self._distances.items()
             },
         )
 
 
 def to_arrays(trajectory: Trajectory) -> dict[str, Array]:
-    """Flatten a trajectory to named arrays, as a file holds them: sides by their place."""
+    """Flatten a trajectory to named arrays for a file, with numbers for the sides."""
     flat = {f"losses/{place}": values for place, values in enumerate(trajectory.losses.values())}
     flat["measured_at"] = trajectory.measured_at
-    for place, found in enumerate(trajectory.distances.values(), start=1):
-        flat |= {f"distances/{place}/{name}": values for name, values in found.items()}
+    for place, by_parameter in enumerate(trajectory.distances.values(), start=1):
+        flat |= {f"distances/{place}/{name}": values for name, values in by_parameter.items()}
     return flat
 
 
@@ -104,8 +114,8 @@ def from_arrays(flat: Mapping[str, Array], sides: Iterable[str]) -> Trajectory:
     """Build the trajectory that `to_arrays` flattened.
 
     Args:
-        flat: what it gave.
-        sides: their names, in the same order.
+        flat: the named arrays.
+        sides: the names of the sides, in the same order.
     """
     names = list(sides)
     return Trajectory(
@@ -116,5 +126,5 @@ def from_arrays(flat: Mapping[str, Array], sides: Iterable[str]) -> Trajectory:
 
 
 def below(flat: Mapping[str, Array], prefix: str) -> dict[str, Array]:
-    """Give the arrays whose names begin with a prefix, without it."""
+    """Return the arrays whose names begin with a prefix, under the rest of the name."""
     return {name.removeprefix(prefix): array for name, array in flat.items() if name.startswith(prefix)}

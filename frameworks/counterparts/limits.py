@@ -1,125 +1,68 @@
-"""What each framework's own layers can hold of a spec and of the options of a call.
-
-One row says: a layer of framework `to` holds the field only with these values, why that is so, and what to do instead.
-Whatever no row limits is held natively.
-"""
+"""What each framework's own layers can hold of a spec and of the options of a call, as the rows of `frameworks.rows` say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from frameworks.activations import ACTIVATIONS
+from frameworks.cells import CellName
 from frameworks.errors import NoCounterpartError
 from frameworks.options import KerasOptions
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.rows import BETWEEN_LAYERS, FRAMEWORKS, FrameworkName, Limit, row_of
+from frameworks.spec import RecurrentSpec
 
-LAYER_NAMES: dict[str, dict[CellName, str]] = {
-    "keras": {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"},
-    "pytorch": {"rnn": "nn.RNN", "lstm": "nn.LSTM", "gru": "nn.GRU"},
-}
+LAYER_NAMES: Mapping[str, Mapping[CellName, str]] = MappingProxyType({row.name: row.cells for row in FRAMEWORKS})
 """What each framework calls its layer of a cell."""
 
-
-@dataclass(frozen=True)
-class Limit:
-    """One field of which a framework's own layers hold some values only."""
-
-    to: str
-    field: str
-    cells: tuple[CellName, ...]
-    held: tuple[object, ...]
-    why: str
-    remedy: str
-
-
-_ALL: tuple[CellName, ...] = ("rnn", "lstm", "gru")
-_EMULATE = "Use frameworks.emulate, which computes it in torch"
-_INSTEAD = {"pytorch": "Use frameworks.emulate, which does the same, or ", "keras": ""}
-_MODULE = "copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
-_MERGED = f"{_MODULE}, and join its results with .to_keras of that map"
-
-LIMITS: tuple[Limit, ...] = (
-    Limit("pytorch", "activation", ("rnn",), ("tanh", "relu"), "torch's `nonlinearity` is tanh or relu", _EMULATE),
-    Limit(
-        "pytorch", "activation", ("lstm", "gru"), ("tanh",), "torch's cell has no argument for it and computes tanh", _EMULATE
-    ),
-    Limit(
-        "pytorch",
-        "recurrent_activation",
-        ("lstm", "gru"),
-        ("sigmoid",),
-        "torch's cell has no argument for it and computes the sigmoid",
-        _EMULATE,
-    ),
-    Limit(
-        "pytorch",
-        "reset_after",
-        ("gru",),
-        (True,),
-        "nn.GRU applies the reset gate after the recurrent product",
-        f"{_EMULATE}, or train the layer again with reset_after=True",
-    ),
-    Limit(
-        "keras",
-        "activation",
-        _ALL,
-        tuple(name for name in ACTIVATIONS if name != "keras2_hard_sigmoid"),
-        "Keras 3 has no such activation by name",
-        "Pass a function of your own to Keras's layer and copy the weights with set_weights",
-    ),
-    Limit(
-        "keras",
-        "recurrent_activation",
-        _ALL,
-        tuple(name for name in ACTIVATIONS if name != "keras2_hard_sigmoid"),
-        "Keras 3's hard_sigmoid is x / 6 + 0.5 clipped, Keras 2's was 0.2 x + 0.5",
-        "Pass a function of your own to Keras's layer and copy the weights with set_weights",
-    ),
-)
+LIMITS: tuple[Limit, ...] = tuple(limit for row in FRAMEWORKS for limit in row.limits)
 """What the layers of a framework cannot compute."""
 
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
-CALL_LIMITS: tuple[Limit, ...] = tuple(
-    Limit(to, field, _ALL, held, why, _sentence(_INSTEAD[to] + remedy))
-    for to in ("pytorch", "keras")
-    for field, held, why, remedy in (
-        ("go_backwards", (False,), "the counterpart reads the sequence from its start", _MODULE),
-        ("stateful", (False,), "the counterpart starts every call from zeros", f"{_MODULE}, and carry the states yourself"),
-        ("merge_mode", ("concat",), "the counterpart concatenates the directions", _MERGED),
-        ("dropout", (0.0,), "Keras draws one mask for all time steps inside the cell", "set it to 0 for inference"),
-        ("recurrent_dropout", (0.0,), "Keras masks the hidden state inside the cell", "set it to 0 for inference"),
-    )
-)
+CALL_LIMITS: tuple[Limit, ...] = tuple(limit for row in FRAMEWORKS for limit in row.call_limits)
 """What a counterpart would silently do otherwise when called, so that `convert` refuses it."""
 
 
-def find_limits(spec: RecurrentSpec, to: str, options: KerasOptions | None = None) -> Iterator[tuple[Limit, object]]:
-    """Yield each limit of `to` that the spec, or the options where given, goes beyond, with the offending value."""
-    for holder, limits in ((spec, LIMITS), (options, CALL_LIMITS)):
-        for limit in limits if holder is not None else ():
-            value = getattr(holder, limit.field)
-            if limit.to == to and spec.cell in limit.cells and value not in limit.held:
-                if limit.field == "merge_mode" and not spec.bidirectional:
-                    continue
-                yield limit, value
+def find_limits(
+    spec: RecurrentSpec, to: FrameworkName, options: KerasOptions | None = None, dropout: float = 0.0
+) -> Iterator[tuple[Limit, object]]:
+    """Yield each limit of a framework that a layer goes beyond, with the offending value.
+
+    Args:
+        spec: what the layer computes.
+        to: "keras" or "pytorch" ("torch" is the same).
+        options: how it is called, where it has Keras's flags.
+        dropout: the rate between its layers.
+
+    Raises:
+        InvalidValueError: for another framework.
+    """
+    row = row_of(to)
+    values = {**vars(spec), **({} if options is None else vars(options)), BETWEEN_LAYERS: dropout}
+    for limit in (*row.spec_limits, *row.call_limits):
+        beyond = limit.field in values and spec.cell in limit.cells and values[limit.field] not in limit.held
+        if beyond and (limit.field != "merge_mode" or spec.bidirectional):
+            yield limit, values[limit.field]
 
 
-def require_counterpart(spec: RecurrentSpec, to: str, options: KerasOptions | None = None) -> None:
-    """Refuse what the layers of `to` cannot hold.
+def require_counterpart(
+    spec: RecurrentSpec, to: FrameworkName, options: KerasOptions | None = None, dropout: float = 0.0
+) -> None:
+    """Refuse what the layers of a framework cannot hold.
+
+    Args:
+        spec: what the layer computes.
+        to: "keras" or "pytorch" ("torch" is the same).
+        options: how it is called, where it has Keras's flags.
+        dropout: the rate between its layers.
 
     Raises:
         NoCounterpartError: naming the field, its value, why it cannot be held and what to do instead.
     """
-    for limit, value in find_limits(spec, to, options):
+    row = row_of(to)
+    for limit, value in find_limits(spec, to, options, dropout):
         held = " or ".join(map(repr, limit.held)) if len(limit.held) < 4 else "one of its built-in ones"
         raise NoCounterpartError.because(
             f"{limit.field} of the {LAYER_NAMES['keras'][spec.cell]}",
-            must=f"be {held} to fit {to}'s own {LAYER_NAMES[to][spec.cell]}",
+            must=f"be {held} to fit {row.name}'s own {row.cells.get(spec.cell, 'layers')}",
             but=f"is {value!r}: {limit.why}",
             remedy=f"{limit.remedy}.",
         )

@@ -1,89 +1,215 @@
-"""The formats that are read: how each is recognised, and the module that reads it. Content counts, the ending does not."""
+"""The formats that can be read: what marks each, and the module that reads it. Content decides, not the file's ending."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, cast
 
-from frameworks.errors import InvalidValueError
-from frameworks.files.given_options import Answers
+from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.archive import Archive
-from frameworks.files.untrusted.source import Source
+from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
+from frameworks.files.untrusted.source import Source, StoredArray
 
 ZIP = b"PK\x03\x04"
-_STRANGERS: Mapping[bytes, str] = MappingProxyType(
+Layers = list[StoredLayer | OtherLayer]
+
+_LOOKALIKES: Mapping[bytes, str] = MappingProxyType(
     {
-        b"\x80": "a pickle and not torch's, which nobody should open",
-        b"\x93NUMPY": "one array alone",
+        b"\x80": "a pickle that torch did not write, which nobody should open",
+        b"\x93NUMPY": "a single array",
         b"\x1f\x8b": "packed with gzip: unpack it first",
         b"BZh": "packed with bzip2: unpack it first",
         b"\xfd7zXZ": "packed with xz: unpack it first",
         b"\x28\xb5\x2f\xfd": "packed with zstandard: unpack it first",
         b"version https://": "a pointer of Git LFS and not the file: fetch that with git lfs pull",
         b"<": "a page of HTML or XML: the server sent that instead of the file",
-        b"TFL3": "a TensorFlow Lite model, which keeps no layers: give the model that it was made from",
+        b"TFL3": "a TensorFlow Lite model, which keeps no layers: open the model that it was made from",
     }
 )
-"""What is often taken for a checkpoint, by its first bytes, or those after the first four."""
+"""What is often mistaken for a checkpoint, by its first bytes, or by those after the first four."""
+
+
+class Reader(Protocol):
+    """What the module of a format provides."""
+
+    def read(self, source: Source, given: GivenOptions) -> Layers:
+        """Return the layers of a file, in order.
+
+        Args:
+            source: the file.
+            given: the user's options.
+
+        Raises:
+            GatewiseError: for a damaged file.
+        """
+
+
+class DescribedReader(Protocol):
+    """What the module provides instead where the format takes an architecture."""
+
+    def read(self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None) -> Layers:
+        """Return the layers of a file, in order.
+
+        Args:
+            source: the file.
+            given: the user's options.
+            architecture: the JSON beside the file, which overrides the file's own; None to use the file's own.
+
+        Raises:
+            GatewiseError: for a file that is damaged or not Keras's.
+        """
+
+
+class StateDictReader(Reader, Protocol):
+    """What the module provides where a file of the format may be one part of a larger checkpoint."""
+
+    def read_arrays(self, source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
+        """Return the arrays of a file by name, and a layer for each thing that could not be read as an array."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One line of the registry.
+    """One row of the table.
 
     Args:
         name: for messages.
-        endings: that such files usually have.
-        module: with `recognises(source)`, whether a file is one by its content, and `read(source, architecture, answers)`,
-            which gives the layers in order. It is imported when a file may be of the format.
-        zipped: whether such files are zip archives.
+        endings: usual for such files.
+        module: the reader, imported only for its own files.
+        recognises: whether a file has the format's mark; it looks at the first bytes, or at the members of a zip archive.
+        takes_architecture: whether the module is a `DescribedReader`.
+        is_state_dict: whether the module is a `StateDictReader`.
     """
 
     name: str
     endings: tuple[str, ...]
     module: str
-    zipped: bool = False
+    recognises: Callable[[Source], bool]
+    takes_architecture: bool = False
+    is_state_dict: bool = False
 
-    def recognises(self, source: Source) -> bool:
-        """Tell whether a file is of this format."""
-        return (not self.zipped or source.head(len(ZIP)) == ZIP) and bool(import_module(self.module).recognises(source))
+    def read(self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None = None) -> Layers:
+        """Return the layers of a file of this format.
 
-    def read(self, source: Source, architecture: Mapping[str, Any] | None, answers: Answers) -> list[StoredLayer | OtherLayer]:
-        """Read a file of this format."""
-        layers: list[StoredLayer | OtherLayer] = import_module(self.module).read(source, architecture, answers)
-        return layers
+        Raises:
+            GatewiseError: for a damaged file, or for an architecture where the format takes none.
+        """
+        module: Any = import_module(self.module)
+        if self.takes_architecture:
+            return cast("DescribedReader", module).read(source, given, architecture)
+        if architecture is not None:
+            raise InvalidValueError.because(
+                f"architecture for {source.name}",
+                must="be left out",
+                but=f"is given for a {self.name} file, and only Keras's files take one",
+                remedy="Open the file without it; what the file does not say can be given as options.",
+            )
+        return cast("Reader", module).read(source, given)
 
+    def read_arrays(self, source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
+        """Return the arrays of a file of this format, which must be one of state dicts; see `StateDictReader`."""
+        return cast("StateDictReader", import_module(self.module)).read_arrays(source)
+
+
+def _begins_with(magic: bytes, offsets: Sequence[int] = (0,)) -> Callable[[Source], bool]:
+    """Return a check for bytes that stand at one of some offsets."""
+    size = len(magic)
+    return lambda source: any(at + size <= source.size and source.read(at, size) == magic for at in offsets)
+
+
+def _zip_where(quantifier: Callable[[Iterable[bool]], bool], pattern: str) -> Callable[[Source], bool]:
+    """Return a check for a zip archive in which any or all names of members match a pattern."""
+    matches = re.compile(pattern, re.DOTALL).fullmatch
+
+    def recognises(source: Source) -> bool:
+        if source.head(len(ZIP)) != ZIP:
+            return False
+        names = list(Archive(source))
+        return bool(names) and quantifier(matches(name) is not None for name in names)
+
+    return recognises
+
+
+def _is_torch_legacy(source: Source) -> bool:
+    """Return whether a file begins with a pickle, of any protocol, of the number that torch chose."""
+    head = source.head(24)
+    return head[:1] == b"\x80" and b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." in head
+
+
+def _is_safetensors(source: Source) -> bool:
+    """Return whether a file begins with the size of a header, of less than a TiB, and a JSON object."""
+    head = source.head(9)
+    return head[5:] == b"\x00\x00\x00{" and any(head[:5])
+
+
+def _is_onnx(source: Source) -> bool:
+    """Return whether a file begins with the version of ONNX's format, then a name, a version or the graph."""
+    head = source.head(3)
+    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
+
+
+def _is_index(source: Source) -> bool:
+    """Return whether a file is JSON that maps arrays to files."""
+    if source.head(1) != b"{" or source.size > MAX_BYTES:
+        return False
+    try:
+        return isinstance(read_json(source.read(0, source.size), source.name).get("weight_map"), Mapping)
+    except GatewiseError:
+        return False
+
+
+_USER_BLOCKS = (0, *(512 << power for power in range(8)))
+_EXPORTED = r"(.*/)?(data/(weights|constants)/[^/]+_\3_config\.json|data/weights/[^/]+\.pt|serialized_state_dict\.pt)"
+_KERAS, _TORCH = "frameworks.files.keras", "frameworks.files.torch"
 
 FORMATS: tuple[Format, ...] = (
-    Format("Keras h5", (".h5", ".hdf5", ".weights.h5"), "frameworks.files.keras.h5"),
-    Format("Keras zip", (".keras",), "frameworks.files.keras.zip", zipped=True),
-    Format("PyTorch zip", (".pt", ".pth", ".bin", ".ckpt", ".jit"), "frameworks.files.torch.zip", zipped=True),
-    Format("PyTorch export", (".pt2",), "frameworks.files.torch.export", zipped=True),
-    Format("PyTorch before 1.6", (".pt", ".pth"), "frameworks.files.torch.legacy"),
-    Format("NumPy", (".npz",), "frameworks.files.torch.npz", zipped=True),
-    Format("ONNX", (".onnx",), "frameworks.files.onnx.model"),
-    Format("safetensors", (".safetensors",), "frameworks.files.torch.safetensors"),
-    Format("index of shards", (".index.json",), "frameworks.files.torch.shards"),
+    Format(
+        "Keras h5",
+        (".h5", ".hdf5", ".weights.h5"),
+        f"{_KERAS}.h5",
+        _begins_with(b"\x89HDF\r\n\x1a\n", _USER_BLOCKS),
+        takes_architecture=True,
+    ),
+    Format("Keras zip", (".keras",), f"{_KERAS}.zip", _zip_where(any, r"config\.json"), takes_architecture=True),
+    Format(
+        "PyTorch zip",
+        (".pt", ".pth", ".bin", ".ckpt", ".jit"),
+        f"{_TORCH}.zip",
+        _zip_where(any, r"([^/]*/)?data\.pkl"),
+        is_state_dict=True,
+    ),
+    Format("PyTorch export", (".pt2",), f"{_TORCH}.export", _zip_where(any, _EXPORTED)),
+    Format("PyTorch before 1.6", (".pt", ".pth"), f"{_TORCH}.legacy", _is_torch_legacy, is_state_dict=True),
+    Format("NumPy", (".npz",), f"{_TORCH}.npz", _zip_where(all, r".*\.npy")),
+    Format("safetensors", (".safetensors",), f"{_TORCH}.safetensors", _is_safetensors, is_state_dict=True),
+    Format("ONNX", (".onnx",), "frameworks.files.onnx.model", _is_onnx),
+    Format("index of shards", (".index.json",), f"{_TORCH}.shards", _is_index),
 )
+STATE_DICTS = tuple(each for each in FORMATS if each.is_state_dict)
 
 
-def find_format(source: Source) -> Format:
-    """Give the format of a file.
+def find_format(source: Source, formats: tuple[Format, ...] = FORMATS) -> Format:
+    """Return the format of a file.
+
+    Args:
+        source: the file.
+        formats: those that are expected.
 
     Raises:
-        GatewiseError: for a file of no known format, saying what it is as far as that can be told.
+        GatewiseError: for a file of another format, saying what it is as far as its content shows.
     """
-    for each in FORMATS:
+    for each in formats:
         if each.recognises(source):
             return each
-    known = ", ".join(f"{each.name} ({', '.join(each.endings)})" for each in FORMATS)
+    known = ", ".join(f"{each.name} ({', '.join(each.endings)})" for each in formats)
     raise InvalidValueError.because(
-        source.name, must=f"be of a known format: {known}", but=f"is {_describe(source)}", remedy="Give the checkpoint itself."
+        source.name, must=f"be of a known format: {known}", but=f"is {_describe(source)}", remedy="Open the checkpoint itself."
     )
 
 
@@ -95,10 +221,10 @@ def _describe(source: Source) -> str:
             return "a torch.package archive, which holds code: load it with torch.package and save the state_dict"
         return f"a zip archive of {', '.join(names[:3])}"
     if head.lstrip()[:1] in (b"{", b"["):
-        return "JSON, as an architecture is: give the weights, and it as `architecture`"
-    known = [what for begin, what in _STRANGERS.items() if head.startswith(begin) or head[4:].startswith(begin)]
+        return "JSON, as an architecture is: open the weights, and pass this file as `architecture`"
+    known = [what for begin, what in _LOOKALIKES.items() if head.startswith(begin) or head[4:].startswith(begin)]
     if known:
         return known[0]
     if source.name.endswith((".index", ".meta")) or ".data-0" in source.name or source.name == "checkpoint":
         return "a part of a TensorFlow checkpoint: load it where the model is, and save that as .keras or .h5"
-    return f"none of them, beginning with {head[:8].hex(' ')}" if head else "empty"
+    return f"not one of these; it begins with {head[:8].hex(' ')}" if head else "empty"

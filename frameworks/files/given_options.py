@@ -1,4 +1,4 @@
-"""What the user says of layers that the file does not: options by layer name, None standing for every layer."""
+"""The options that the user gives for layers whose file does not say all: by layer name, None standing for every layer."""
 
 from __future__ import annotations
 
@@ -7,26 +7,38 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
+from frameworks.cells import CELLS, OPTIONS
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.files.stored import StoredLayer
+from frameworks.layouts import ONNX
 from frameworks.options import KerasOptions
-from frameworks.spec import CellName
 
 KERAS_FLAGS = tuple(each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states"))
-SPEC_OPTIONS = ("activation", "recurrent_activation", "reset_after")
-_HAD: Mapping[CellName, int] = {"rnn": 1, "lstm": 2, "gru": 3}
-MODULE_OPTIONS = ("batch_first", "nonlinearity")
-KNOWN = (*SPEC_OPTIONS, *KERAS_FLAGS, *MODULE_OPTIONS)
+KNOWN = (*OPTIONS, *KERAS_FLAGS, "batch_first", "nonlinearity")
 
 Options = Mapping[str | None, Mapping[str, Any]]
 
 
-def options_of(cell: CellName) -> tuple[str, ...]:
-    """Name what cells of a kind may compute one otherwise than another."""
-    return SPEC_OPTIONS[: _HAD[cell]]
+def options_of_layer(layer: StoredLayer) -> tuple[str, ...]:
+    """Name the options of a layer: those of its cells and of its call in Keras, or the arguments of its module in torch.
+
+    A layer of an ONNX file has none: the graph states all of it.
+    """
+    if layer.cells[0][0].layout is ONNX:
+        return ()
+    cells = dict.fromkeys(cell.spec.cell for row in layer.cells for cell in row)
+    if layer.origin == "keras":
+        return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS)
+    has = {
+        "nonlinearity": any(CELLS[cell].takes_nonlinearity for cell in cells),
+        "dropout": len(layer.cells) > 1,
+        "batch_first": not layer.is_cell,
+    }
+    return tuple(name for name, holds in has.items() if holds)
 
 
-class Answers:
-    """The options that were given, and which of their layers were met.
+class GivenOptions:
+    """The options that the user gave, by layer.
 
     Args:
         options: by layer name, by option; None as name for all layers that have the option.
@@ -38,15 +50,15 @@ class Answers:
     def __init__(self, options: Options | None = None) -> None:
         """Check the names of the options."""
         self._options = dict(options or {})
-        for layer, given in self._options.items():
-            if not isinstance(given, Mapping):
+        for layer, chosen in self._options.items():
+            if not isinstance(chosen, Mapping):
                 raise InvalidTypeError.because(
                     f"options[{layer!r}]",
                     must="be a mapping from option to value",
-                    but=f"is {given!r}",
+                    but=f"is {chosen!r}",
                     remedy="Write {'lstm': {'recurrent_activation': 'keras2_hard_sigmoid'}}.",
                 )
-            for name in given:
+            for name in chosen:
                 if name not in KNOWN:
                     raise InvalidValueError.because(
                         f"the option {name!r} of {layer or 'all layers'}",
@@ -57,50 +69,41 @@ class Answers:
                     )
 
     def of(self, layer: str) -> dict[str, Any]:
-        """Give what was said of a layer, by its own name before what was said of all."""
+        """Return the options given for a layer: those under its name, and those for all layers where its name has none."""
         return {**self._options.get(None, {}), **self._options.get(layer, {})}
 
-    def alone(self, layer: str) -> Mapping[str, Any]:
-        """Give what was said of a layer by its own name."""
-        return self._options.get(layer, {})
+    def check(self, layers: Iterable[StoredLayer]) -> None:
+        """Check that every layer named in the options is there and has the options given for it.
 
-    def require_had(self, layer: str, cells: set[CellName], *, of_keras: bool) -> None:
-        """Refuse what is said of a layer by its name and that it does not have.
-
-        Args:
-            layer: its name.
-            cells: the kinds of its cells.
-            of_keras: whether it is a layer of Keras's, which has flags where a module of torch has arguments.
+        Raises:
+            GatewiseError: naming the layers that are there, or the options that the layer has.
         """
-        calls = KERAS_FLAGS if of_keras else (*MODULE_OPTIONS[: 1 + ("rnn" in cells)], "dropout")
-        had = [*dict.fromkeys(option for cell in sorted(cells) for option in options_of(cell)), *calls]
-        for name in self.alone(layer):
-            if name not in had:
-                raise InvalidValueError.because(
-                    f"the option {name} of {layer or repr(layer)}",
-                    must=f"be one of {', '.join(had)}",
-                    but="is none that the layer has",
-                    remedy="Leave it out.",
-                )
-
-    def require_met(self, layers: Iterable[str]) -> None:
-        """Refuse options of a layer that is not there."""
         there = tuple(layers)
         for name in self._options:
-            if name is not None and name not in there:
+            if name is not None and name not in {layer.name for layer in there}:
                 raise InvalidValueError.because(
                     f"the layer {name!r} of the options",
-                    must=f"be one of the recurrent layers {', '.join(each or repr(each) for each in there)}",
+                    must=f"be one of the recurrent layers {', '.join(layer.name or repr(layer.name) for layer in there)}",
                     but="is none of them",
                     remedy="Use the names that the checkpoint lists.",
                 )
+        for layer in there:
+            known = options_of_layer(layer)
+            for option in self._options.get(layer.name, {}):
+                if option not in known:
+                    raise InvalidValueError.because(
+                        f"the option {option} of {layer.name or repr(layer.name)}",
+                        must=f"be one of {', '.join(known)}" if known else "be left out",
+                        but="is not an option of this layer",
+                        remedy="Leave it out; sizes are read from the weights.",
+                    )
 
 
 def check_arguments(layer: str, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments that no recurrent module of torch takes.
+    """Check the arguments of a recurrent module of torch.
 
     Raises:
-        GatewiseError: for such a name or value.
+        GatewiseError: for a name or value that no such module takes.
     """
     rules: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         "batch_first": ("True or False", lambda value: isinstance(value, bool)),
@@ -115,5 +118,5 @@ def check_arguments(layer: str, arguments: Mapping[str, Any]) -> None:
                 f"{name} of {layer or repr(layer)}"[:200],
                 must=f"be {wanted}",
                 but=f"is {str(value)[:100]}",
-                remedy="Give it so as an option.",
+                remedy="Pass a valid value as an option.",
             )

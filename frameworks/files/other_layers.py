@@ -1,4 +1,4 @@
-"""What a file holds beside recurrent layers."""
+"""Other layers: what a file holds that is not a recurrent layer."""
 
 from __future__ import annotations
 
@@ -16,28 +16,33 @@ Array = npt.NDArray[Any]
 
 
 class NotUnderstoodError(Exception):
-    """Why a recurrent layer is not read as one, as the second half of a sentence without its full stop."""
+    """The reason why a recurrent layer could not be read as one: half a sentence, without a full stop."""
 
     @property
     def warning(self) -> str:
-        """Say so."""
+        """The reason as a warning."""
         return f"it is not read as a recurrent layer: {str(self).removesuffix('.')}."
 
 
 @dataclass(frozen=True, eq=False)
 class OtherLayer:
-    """What a file holds that is no recurrent layer, or none that is understood.
+    """A layer that is not recurrent, or a recurrent one that could not be read as such.
 
     Args:
         name: of the layer in its model.
-        kind: the class that the file names, without a package: "Dense", "Embedding"; "" where it names none.
-        stored: its arrays, by Keras's names of them where known: kernel, bias, embeddings, gamma, ...
-        config: arguments of the constructor of Keras's layer, as far as the file says, or torch assumes where its files do not;
-            what a file in torch's layout keeps of a layer of Keras's lies under "keras".
-        known: whether the arrays' names and meaning are Keras's or torch's own for that kind.
-        wrappers: the classes that run it otherwise than once a call: TimeDistributed.
-        warnings: what to beware of, such as why a recurrent layer was not understood.
-        place: where Keras 3 keeps the variables of this layer of the model that it is from; empty where that is not known.
+        kind: the class that the file names, without its package: "Dense", "Embedding"; "" if it names none.
+        stored: its arrays, by Keras's names where those are known: kernel, bias, embeddings, gamma, ...
+        config: arguments of Keras's constructor that the file states, or torch's defaults where a torch file does not; under
+            "keras" what a file in torch's layout keeps of a Keras layer.
+        known: whether the names and meaning of the arrays are those that Keras or torch has for the kind.
+        wrappers: the classes that run it other than once a call, such as TimeDistributed.
+        warnings: caveats, such as why a recurrent layer could not be read as one.
+        place: where Keras 3 keeps the variables of this layer; empty if unknown.
+
+    Example:
+        >>> head = open_checkpoint("model.npz").others["head"]
+        >>> head.kind, head.arrays["weight"].shape
+        ('Linear', (2, 4))
     """
 
     name: str
@@ -51,12 +56,12 @@ class OtherLayer:
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """Its arrays, read from the file each time."""
+        """The arrays by name, read from the file each time."""
         return {name: np.asarray(array.read()) for name, array in self.stored.items()}
 
 
 def is_plain(value: Any) -> bool:
-    """Tell whether a value of a file's is a number, a text or a few whole numbers, which nothing can be run by."""
+    """Return whether a value from a file is a number, a text or a list of whole numbers, none of which can run code."""
     return isinstance(value, (bool, int, float, str)) or (
         isinstance(value, (list, tuple)) and all(type(each) is int for each in value)
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from importlib import import_module
 from itertools import product
 from types import MappingProxyType
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from frameworks.options import BACKWARDS, KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.reference.forward import run_reference
 from frameworks.reference.gradients import run_reference_gradients
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -30,12 +30,12 @@ Origin = Literal["keras", "pytorch"]
 
 @dataclass(frozen=True, eq=False)
 class StoredCell:
-    """One direction of one layer, as a file keeps it.
+    """One direction of one recurrent layer, as the file stores it.
 
     Args:
-        spec: of this direction alone, its `input_size` being the features that this layer reads.
+        spec: of this direction alone; its `input_size` is the number of features that this layer reads.
         layout: how the file stores the weights.
-        arrays: by their names in the layout, shaped as it says.
+        arrays: by their names in the layout, with the shapes that it states.
         dropout: the rate on the inputs inside the cell, in training.
         recurrent_dropout: the rate on the hidden state, in training.
     """
@@ -57,20 +57,22 @@ class StoredCell:
 
 @dataclass(frozen=True, eq=False)
 class StoredLayer:
-    """A recurrent layer in a file. It keeps the Protocol of `frameworks.adapter.Adapter`, but for writing.
-
-    So `copy_weights(stored, module)` and `check_parity(stored, module)` take it as they take a layer.
+    """A recurrent layer in a file. It is an `Adapter` that cannot be written: `copy_weights` and `check_parity` accept it.
 
     Args:
-        name: of the layer in its model; of one in a model within a model, both names with a slash between.
-        origin: whose layer it is: "keras", or "pytorch" of a layer from a torch or ONNX file.
-        class_name: what the file calls it.
+        name: of the layer in its model; in a nested model, both names joined by a slash.
+        origin: "keras", or "pytorch" for a layer from a torch or ONNX file.
+        class_name: the class that the file names.
         cells: `cells[layer][direction]`.
-        options: how Keras calls it and what it returns; None for a layer that does as torch's modules do.
-        warnings: what the file does not say and was assumed, and what to beware of.
-        mask: what masks its input, as in "embedding (mask_zero)"; empty where nothing does or the file does not say.
-        arguments: of the constructor of a torch module, beside those that the spec has: `batch_first`, `dropout`, `proj_size`.
-        place: where Keras 3 keeps the variables of this layer of the model that it is from; empty where that is not known.
+        options: how Keras calls it and what it returns; None for a layer called as torch's modules are.
+        warnings: what was assumed because the file does not say it, and other caveats.
+        mask: what masks its input, as in "embedding (mask_zero)"; empty if nothing does or the file does not say.
+        arguments: those of a torch module's constructor that the spec lacks: `batch_first`, `dropout`, `proj_size`.
+        place: where Keras 3 keeps the variables of this layer; empty if unknown.
+
+    Example:
+        >>> open_checkpoint("model.npz")["encoder"].weights.layers[0][0].kernel.shape  # (gate, input, hidden)
+        (4, 3, 4)
     """
 
     name: str
@@ -91,7 +93,7 @@ class StoredLayer:
         """What the layer computes.
 
         Raises:
-            NoCounterpartError: for cells that differ, which no one spec describes; `parts` has one for each.
+            NoCounterpartError: for cells that differ, which no single spec describes; use `parts`.
         """
         first = self.cells[0][0].spec
         directions = len(self.cells[0])
@@ -110,7 +112,7 @@ class StoredLayer:
 
     @property
     def parts(self) -> tuple[StoredLayer, ...]:
-        """The layer's cells as layers of one cell each, with its name and their place in it."""
+        """Each cell as a layer of its own, named for the layer and the cell's place in it."""
         if len(self.cells) == len(self.cells[0]) == 1:
             return (self,)
         return tuple(self._part(*place) for place in product(range(len(self.cells)), range(len(self.cells[0]))))
@@ -126,62 +128,59 @@ class StoredLayer:
 
     @property
     def weights(self) -> RecurrentWeights:
-        """The weights in canonical form, read from the file each time: copies, read-only."""
-        read = tuple(tuple(cell.read() for cell in cells) for cells in self.cells)
-        return RecurrentWeights(read).owned()
+        """The weights in canonical form: read-only copies, read from the file each time."""
+        return RecurrentWeights(tuple(tuple(cell.read() for cell in cells) for cells in self.cells)).owned()
 
-    def convert(self, to: str = "pytorch") -> Any:
+    def convert(self, to: FrameworkName = "pytorch") -> Any:
         """Build a framework's own layer with these weights, as `frameworks.convert` does.
 
         Raises:
-            NoCounterpartError: for what that framework's layer cannot hold, or would silently do otherwise.
+            NoCounterpartError: for what that framework's layer cannot hold, or would silently do differently.
         """
         return copying.convert(self, to)
 
-    def emulate(self, to: str = "pytorch") -> Any:
-        """Build a layer of a framework that behaves as the stored one does, also where both are the same framework.
+    def emulate(self, to: FrameworkName = "pytorch") -> Any:
+        """Build a layer that behaves as the stored one does, in its own framework or the other.
 
         Args:
-            to: "pytorch" or "keras", the framework that the result is written in.
+            to: "pytorch" ("torch" is the same) or "keras", the framework of the result.
 
         Returns:
-            For a layer from a Keras file: called as Keras's layer, returning what that returns: a layer of Keras's own for
-            "keras", a torch.nn.Module for "pytorch". For one from a torch or ONNX file: called as torch's.
+            A Keras layer or a torch.nn.Module that is called as the stored layer is, and returns the same.
 
         Raises:
-            GatewiseError: for what has no emulation.
+            GatewiseError: for what cannot be emulated.
         """
-        registry.load(to)
-        return import_module(f"frameworks.files.building.{to}").emulate(self)
+        return registry.load_builder(to).emulate(self)
 
     @property
     def framework(self) -> str:
-        """The framework whose layer it is."""
+        """The framework that the layer comes from."""
         return self.origin
 
     @property
     def native(self) -> StoredLayer:
-        """The layer itself: there is no other object."""
+        """The layer itself."""
         return self
 
     @property
     def dropout(self) -> float:
-        """The rate between layers, in training."""
+        """The dropout rate between layers, in training."""
         return float(self.arguments.get("dropout", 0.0))
 
     @property
     def is_cell(self) -> bool:
-        """Whether it is a bare cell."""
+        """Whether the layer is a bare cell."""
         return self.class_name.endswith("Cell") if self.options is None else self.options.nesting == "cell"
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """As Keras: two directions give zeros, one repeats its last valid output unless its flag says otherwise."""
+        """As in Keras: two directions output zeros; one repeats its last valid output unless its flag says otherwise."""
         return len(self.cells[0]) == 2 or self.options is None or self.options.zero_output_for_mask
 
     @property
     def reads_backwards(self) -> bool:
-        """Whether time steps are read from the last one on, by the first direction."""
+        """Whether the first direction reads time steps from the last to the first."""
         return self.options is not None and self.options.go_backwards
 
     @property
@@ -190,11 +189,11 @@ class StoredLayer:
         return self.spec.dtype
 
     def get_weights(self) -> RecurrentWeights:
-        """Give the weights in canonical form: copies, read-only."""
+        """Return the weights in canonical form: read-only copies."""
         return self.weights
 
     def set_weights(self, weights: RecurrentWeights) -> None:  # noqa: ARG002  the Protocol's
-        """Refuse: a file is not written in place."""
+        """Raise an error: a file is not written in place."""
         raise self._unwritable()
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
@@ -202,43 +201,43 @@ class StoredLayer:
         return self.cells[layer][direction].read()
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:  # noqa: ARG002  the Protocol's
-        """Refuse: a file is not written in place."""
+        """Raise an error: a file is not written in place."""
         raise self._unwritable()
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
-        """Compute the layer in NumPy, by no framework, see `Adapter.forward`."""
+        """Compute the layer in NumPy, without a framework; see `Adapter.forward`."""
         way = slice(None, None, -1 if self.reads_backwards else 1)
         check_call(self.spec, inputs, initial_state, mask)
         turned = None if mask is None else mask[:, way]
-        found = run_reference(
+        turned_output = run_reference(
             self.weights, self.spec, inputs[:, way], initial_state, turned, zero_masked=self.zeroes_masked_steps
         )
-        arrays = {each.name: getattr(found, each.name) for each in fields(found)}
+        arrays = {each.name: getattr(turned_output, each.name) for each in fields(turned_output)}
         arrays["output"] = arrays["output"][:, way]
         return RecurrentOutput(**{name: None if one is None else one.astype(self.spec.dtype) for name, one in arrays.items()})
 
     def gradients(
         self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
     ) -> RecurrentGradients:
-        """Differentiate the layer in float64 NumPy, by no framework, see `Adapter.gradients`."""
+        """Differentiate the layer in float64 NumPy, without a framework; see `Adapter.gradients`."""
         way = slice(None, None, -1 if self.reads_backwards else 1)
         turned = None if mask is None else mask[:, way]
         output, *states = check_cotangents(self.spec, inputs, cotangents)
         counted = RecurrentOutput(output[:, way], *states)
-        found = run_reference_gradients(
+        turned_gradients = run_reference_gradients(
             self.weights, self.spec, inputs[:, way], initial_state, turned, counted, zero_masked=self.zeroes_masked_steps
         )
-        return replace(found, inputs=found.inputs[:, way])
+        return replace(turned_gradients, inputs=turned_gradients.inputs[:, way])
 
-    def _require_alike(self, wanted: RecurrentSpec, found: RecurrentSpec, place: str) -> None:
+    def _require_alike(self, expected: RecurrentSpec, actual: RecurrentSpec, place: str) -> None:
         for each in fields(RecurrentSpec):
-            one, other = getattr(wanted, each.name), getattr(found, each.name)
+            one, other = getattr(expected, each.name), getattr(actual, each.name)
             if one != other:
                 raise NoCounterpartError.because(
                     f"{each.name} of {place} of {self.name}",
-                    must=f"be {one!r} as the first cell's makes it",
+                    must=f"be {one!r}, as the first cell requires",
                     but=f"is {other!r}",
-                    remedy="No one spec describes unlike cells: use .emulate, or .parts one at a time.",
+                    remedy="No single spec describes unlike cells: use .emulate, or .parts one at a time.",
                 )
 
     def _unwritable(self) -> GatewiseError:
@@ -246,7 +245,7 @@ class StoredLayer:
             f"the target {self.name}",
             must="be a layer",
             but="is a layer in a file",
-            remedy="Build one with .convert or .emulate.",
+            remedy="Build a layer with .convert or .emulate.",
         )
 
 

@@ -15,10 +15,12 @@ from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
 from frameworks.keras.calling import flip_time, inner_layers, operations, to_tensor, untouched
 from frameworks.keras.gradients import pull_back
 from frameworks.keras.spec import read_spec, require_whole
-from frameworks.keras.structure import Structure, take_apart
+from frameworks.keras.stacks import Structure
+from frameworks.keras.structure import take_apart
 from frameworks.keras.tensors import flatten, map_nested, overwritten, plain_text, to_numpy, view
 from frameworks.layouts import KERAS
 from frameworks.output import RecurrentOutput
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -33,7 +35,7 @@ def adapt(native: Any) -> KerasAdapter:
 class KerasAdapter:
     """A recurrent Keras layer behind the one interface, see `frameworks.adapter.Adapter`."""
 
-    framework = "keras"
+    framework: FrameworkName = "keras"
 
     def __init__(self, native: Any) -> None:
         """Take the layer apart and read its spec.

@@ -85,14 +85,4 @@ def _layer(spec: RecurrentSpec, seeds: Any, initializers: dict[str, Any]) -> Any
 def _arguments(spec: RecurrentSpec) -> dict[str, Any]:
     for name in (spec.activation, spec.recurrent_activation):
         find_activation(name)  # or Keras would refuse it in words of its own
-    arguments: dict[str, Any] = {
-        "units": spec.hidden_size,
-        "activation": spec.activation,
-        "use_bias": spec.bias,
-        "dtype": spec.dtype,
-    }
-    if spec.cell != "rnn":
-        arguments["recurrent_activation"] = spec.recurrent_activation
-    if spec.cell == "gru":
-        arguments["reset_after"] = spec.reset_after
-    return arguments
+    return {"units": spec.hidden_size, "use_bias": spec.bias, "dtype": spec.dtype, **spec.cell_options}

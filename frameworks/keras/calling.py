@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks.adapter import random_call
-from frameworks.keras.structure import library_of, parts
+from frameworks.keras.natives import library_of
+from frameworks.keras.structure import parts
 from frameworks.keras.tensors import flatten, map_nested, to_numpy
 
 Array = npt.NDArray[Any]

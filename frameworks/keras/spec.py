@@ -8,9 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.keras.activations import ADDED, OfFamily
-from frameworks.keras.structure import Structure, cell_name
+from frameworks.keras.natives import cell_name
+from frameworks.keras.stacks import Structure
 from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
 
@@ -106,10 +108,13 @@ def _cell_spec(cell: Any, library: ModuleType) -> RecurrentSpec:
         hidden_size=int(cell.units),
         bias=bool(cell.use_bias),
         dtype=cell.variable_dtype,
-        activation=_activation_name(cell.activation, cell, library),
-        recurrent_activation="sigmoid" if name == "rnn" else _activation_name(cell.recurrent_activation, cell, library),
-        reset_after=bool(cell.reset_after) if name == "gru" else True,
+        **{option: _option(option, cell, library) for option in CELLS[name].options},
     )
+
+
+def _option(name: str, cell: Any, library: ModuleType) -> Any:
+    value = getattr(cell, name)
+    return _activation_name(value, cell, library) if callable(value) else bool(value)
 
 
 def name_or_function(function: Callable[..., Any], library: ModuleType) -> str | Callable[..., Any]:

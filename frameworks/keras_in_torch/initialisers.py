@@ -1,7 +1,7 @@
-"""Keras's initialisers in torch: the distributions that a name stands for, over torch's transposed weights.
+"""Keras's initialisers in torch: the distribution behind each name, for torch's transposed weights.
 
-Source: keras/src/initializers/random_initializers.py. Keras's kernel is (fan in, fan out), torch's weight the transposed, all
-gates in one: so the fan out counts every gate, and one orthogonal matrix spans them.
+Source: keras/src/initializers/random_initializers.py. Keras's kernel is (fan in, fan out) and torch's weight its transpose,
+with all gates in one array: the fan out counts every gate, and one orthogonal matrix spans them all.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from torch.nn import init
 from frameworks.errors import InvalidValueError
 
 Initialiser = Callable[[torch.Tensor], object]
-"""Fills a tensor in place: (fan out, fan in), (fan out, fan in, *window) of a convolution, (units,) of a bias, or (units, 2) of
-the two biases of a GRU, which Keras draws as one."""
+"""A function that fills a tensor in place: (fan out, fan in) of a weight, (fan out, fan in, *window) of a convolution, (units,)
+of a bias, or (units, 2) of a GRU's two biases, which Keras draws as one array."""
 
 _TRUNCATED = 0.87962566103423978
-"""The standard deviation of a standard normal cut off at two: Keras divides by it."""
+"""The standard deviation of a standard normal distribution truncated at two: Keras divides by it."""
 
 
 def _scaled(scale: float, mode: str, distribution: str) -> Initialiser:
-    """Give Keras's VarianceScaling."""
+    """Return the initialiser that Keras calls VarianceScaling."""
 
     def fill(weight: torch.Tensor) -> None:
-        # As compute_fans does: a vector has its length for either fan.
+        # As compute_fans does: both fans of a vector are its length.
         fan_out, fan_in = (size * math.prod(weight.shape[2:]) for size in (weight.shape[0], weight.shape[:2][-1]))
         variance = scale / max(1.0, fan_in if mode == "fan_in" else (fan_in + fan_out) / 2)
         if distribution == "uniform":
@@ -64,11 +64,14 @@ INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
 
 
 def check_initialiser(initialiser: object, subject: str) -> None:
-    """Refuse what is neither a name of Keras's nor a function.
+    """Refuse anything but one of Keras's names or a function.
 
     Args:
-        initialiser: to be checked.
-        subject: what it is the initialiser of, for messages.
+        initialiser: the value to check.
+        subject: what it initialises, for messages.
+
+    Raises:
+        GatewiseError: for anything else.
     """
     known = initialiser in INITIALISERS if isinstance(initialiser, str) else callable(initialiser)
     if not known:
@@ -81,14 +84,14 @@ def check_initialiser(initialiser: object, subject: str) -> None:
 
 
 def fill(tensor: torch.Tensor, initialiser: str | Initialiser) -> None:
-    """Fill a tensor in place, without recording it.
+    """Fill a tensor in place, without recording it for autograd.
 
     Args:
-        tensor: as an `Initialiser` takes it.
-        initialiser: what `check_initialiser` lets pass.
+        tensor: a shape that an `Initialiser` takes.
+        initialiser: a name or function that `check_initialiser` accepts.
     """
     function = INITIALISERS[initialiser] if isinstance(initialiser, str) else initialiser
-    # torch draws no orthogonal matrix in half precision.
+    # torch cannot draw an orthogonal matrix in half precision.
     wide = tensor if tensor.dtype in (torch.float32, torch.float64) else torch.empty_like(tensor, dtype=torch.float32)
     with torch.no_grad():
         function(wide)

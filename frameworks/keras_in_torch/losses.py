@@ -1,7 +1,8 @@
-"""Keras's losses in torch: the rule of each over the last axis, and the reductions.
+"""Keras's losses in torch: each loss's rule over the last axis, and the reductions.
 
-Source: keras/src/losses/losses.py and loss.py, keras/src/backend/tensorflow/nn.py. The mean over the last axis
-comes first, then that over what is left: the mean over all.
+Keras takes the mean over the last axis first, then over the other axes; the result is the mean over all elements.
+
+Source: keras/src/losses/losses.py and loss.py, keras/src/backend/tensorflow/nn.py.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from frameworks.errors import InvalidTypeError, NoCounterpartError
 
 Tensor = torch.Tensor
 Rule = Callable[..., tuple[Tensor, Tensor | None]]
-"""Of prediction, target and Keras's settings: the loss of each element, (*batch,), and where it counts; None for everywhere."""
+"""From prediction, target and Keras's settings to each element's loss, (*batch,), and where it counts; None for everywhere."""
 
 _REDUCTIONS: Mapping[str | None, str] = MappingProxyType(
     {"sum_over_batch_size": "mean", "mean": "mean", "sum": "sum", "none": "none", None: "none"}
@@ -27,27 +28,27 @@ _REDUCTIONS: Mapping[str | None, str] = MappingProxyType(
 
 
 _LOG_2 = float(torch.log(torch.tensor(2.0)))
-"""In float32, as Keras computes it whatever the dtype of the rest."""
+"""In float32: Keras computes it so in every dtype."""
 
 
 class KerasLoss(nn.Module):
-    """A loss by Keras's rule. See `frameworks.loss_like`."""
+    """A loss that follows Keras's rule, see `frameworks.loss_like`."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], reduction: str) -> None:
         """Choose a rule.
 
         Args:
-            name: of Keras's class.
-            settings: its arguments, but for reduction, name and dtype.
+            name: the name of Keras's class.
+            settings: its arguments except reduction, name and dtype.
             reduction: "mean", "sum" or "none".
         """
         super().__init__()
         self.name, self.settings, self.reduction = name, dict(settings), reduction
 
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Give the loss: a scalar, or that of each element, (*batch,), where nothing is reduced."""
+        """Return the loss: a scalar, or (*batch,), the loss of each element, without a reduction."""
         if self.name != "SparseCategoricalCrossentropy":
-            prediction, target = _of_one_rank(prediction, target.to(prediction.dtype))  # as Keras casts it
+            prediction, target = _of_one_rank(prediction, target.to(prediction.dtype))  # Keras casts it too
         each, counts = RULES[self.name](prediction, target, **self.settings)
         if mask is not None:
             counts = mask if counts is None else counts & mask
@@ -67,9 +68,9 @@ class KerasLoss(nn.Module):
 
 
 def _of_one_rank(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Take a last axis of length 1 away where the other has none, as Keras does: (batch, 1) and (batch,) would broadcast.
+    """Drop a last axis of length 1 that the other tensor lacks, as Keras does: (batch, 1) and (batch,) would broadcast.
 
-    Of vectors both keep the axis.
+    If the other tensor is a vector, it gets that axis instead.
 
     Source: keras/src/losses/loss.py, `squeeze_or_expand_to_same_rank`.
     """
@@ -130,7 +131,7 @@ def _log_probabilities(prediction: Tensor, *, from_logits: bool) -> Tensor:
 
 
 def _clipped(probabilities: Tensor) -> Tensor:
-    """Keep probabilities away from 0 and 1. There Keras's backends differ in which they do first, clip or normalise."""
+    """Keep probabilities away from 0 and 1. Near these, Keras's backends differ: some clip first, others normalise first."""
     distance = import_module("keras").config.epsilon()
     return probabilities.clamp(distance, 1 - distance)
 
@@ -150,7 +151,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 
 
 def loss_like(keras_loss: Any) -> KerasLoss:
-    """Make the torch loss that gives what a Keras loss gives, see `frameworks.loss_like`."""
+    """Make the torch loss that computes what a Keras loss computes, see `frameworks.loss_like`."""
     keras = import_module("keras")
     loss = named_loss(keras_loss) if isinstance(keras_loss, str) else keras_loss
     kind = type(loss)
@@ -163,7 +164,7 @@ def loss_like(keras_loss: Any) -> KerasLoss:
         )
     if kind.__name__ not in RULES or not kind.__module__.startswith("keras.src."):
         raise _unknown(f"a {kind.__name__} of {kind.__module__}")
-    settings = loss._fn_kwargs  # its configuration leaves some out, such as Huber's delta
+    settings = loss._fn_kwargs  # get_config leaves some out, such as Huber's delta
     _require_last_axis(kind.__name__, settings)
     if loss.reduction not in _REDUCTIONS:
         raise NoCounterpartError.because(
@@ -179,18 +180,18 @@ def named_loss(name: str, dtype: str | None = None) -> Any:
     """Make the Keras loss that a name stands for, with Keras's defaults.
 
     Args:
-        name: such as "mse".
-        dtype: to compute in; Keras's floatx when None.
+        name: a name such as "mse".
+        dtype: the dtype to compute in; Keras's floatx when None.
 
     Raises:
-        GatewiseError: for a name that stands for none of RULES.
+        GatewiseError: for a name of no loss in RULES.
     """
     keras = import_module("keras")
     try:
-        found = keras.losses.get(name)
+        function = keras.losses.get(name)
     except ValueError:
         raise _unknown(f"{name!r}") from None
-    kind = "".join(part.capitalize() for part in found.__name__.split("_"))  # mean_squared_error: MeanSquaredError
+    kind = "".join(part.capitalize() for part in function.__name__.split("_"))  # mean_squared_error: MeanSquaredError
     if kind not in RULES:
         raise _unknown(f"{name!r}")
     return getattr(keras.losses, kind)(dtype=dtype)
@@ -201,7 +202,7 @@ def _unknown(what: str) -> NoCounterpartError:
         "the loss",
         must=f"be one of Keras's {', '.join(RULES)}",
         but=f"is {what}",
-        remedy="Write the torch loss yourself and hold it against Keras's on the same arrays before you train with it.",
+        remedy="Write the torch loss yourself and compare it with Keras's on the same arrays before you train with it.",
     )
 
 

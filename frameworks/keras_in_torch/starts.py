@@ -1,4 +1,4 @@
-"""What Keras's layers start from, drawn into torch's modules."""
+"""The initial weights of Keras's layers, drawn into torch's modules."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
+from frameworks.cells import CellName
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.keras_in_torch.initialisers import Initialiser, fill
 from frameworks.keras_in_torch.layers.parameters import CellHolder
 from frameworks.layouts import PYTORCH
-from frameworks.pytorch.structure import CELLS, LAYERS, parameter_name
-from frameworks.spec import CellName
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
 
 Start = Mapping[str, "str | Initialiser"]
-"""The initialiser of each tensor of a module, by its name there; of those that it may have."""
+"""The initialiser of each tensor that a module may have, by the tensor's name."""
 
 _RECURRENT: Start = {
     "weight_ih": "glorot_uniform",
     "weight_hh": "orthogonal",
     "weight_hr": "glorot_uniform",
-    "bias_ih": "zeros",
     "bias_hh": "zeros",
 }
 _DENSE: Start = {"weight": "glorot_uniform", "bias": "zeros"}
@@ -47,7 +46,7 @@ def initialise_like_keras(module: nn.Module, seed: int | None) -> nn.Module:
     plan = _plan(module)
     with _seeded(seed), torch.no_grad():
         for tensor, initialiser in plan:
-            # On the CPU, whose generator gives the same for a seed whatever the device of the module.
+            # On the CPU: its generator gives the same numbers for a seed, whatever the module's device.
             drawn = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
             fill(drawn, initialiser)
             tensor.copy_(drawn)
@@ -60,33 +59,33 @@ def _seeded(seed: int | None) -> Iterator[None]:
         yield
         return
     with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would seed every GPU's generator too, which nobody gives back.
+        # torch.manual_seed would also seed every GPU's generator, and nothing restores those.
         torch.default_generator.manual_seed(seed)
         yield
 
 
 def _plan(module: nn.Module) -> list[tuple[torch.Tensor, str | Initialiser]]:
-    """Give each tensor once and what fills it, of the whole tree; refuse it where a parameter is left over."""
-    found: dict[int, tuple[torch.Tensor, str | Initialiser]] = {}
+    """Return each tensor of the module once, with what fills it; refuse a parameter that nothing fills."""
+    planned: dict[int, tuple[torch.Tensor, str | Initialiser]] = {}
     for path, part in module.named_modules():
         _require_unpacked(part, path)
         start = _start_of(part)
-        for name, tensor in {**part._parameters, **part._buffers}.items():  # noqa: SLF001  those that may be None too
+        for name, tensor in {**part._parameters, **part._buffers}.items():  # noqa: SLF001  also those that are None
             if tensor is not None and name in start:
                 _require_writable(f"{path}.{name}".lstrip("."), tensor)
-                found.setdefault(id(tensor), (tensor, start[name]))
+                planned.setdefault(id(tensor), (tensor, start[name]))
     for name, parameter in module.named_parameters():
-        if id(parameter) not in found:
+        if id(parameter) not in planned:
             raise _unknown(module, name)
-    return list(found.values())
+    return list(planned.values())
 
 
 def _start_of(part: nn.Module) -> Start:
-    if isinstance(part, (CellHolder, *LAYERS, *CELLS)):
+    if isinstance(part, (CellHolder, *LAYER_CLASSES, *CELL_CLASSES)):
         return {
-            f"{stem}{suffix}": _unit_forget_bias if (cell, stem) == ("lstm", "bias_ih") else initialiser
+            f"{stem}{suffix}": initialiser
             for suffix, cell in _cells(part)
-            for stem, initialiser in _RECURRENT.items()
+            for stem, initialiser in {**_RECURRENT, "bias_ih": _first_bias(PYTORCH.gates[cell])}.items()
         }
     if isinstance(part, nn.Embedding):
         return {"weight": _embeddings(part.padding_idx)}
@@ -94,20 +93,22 @@ def _start_of(part: nn.Module) -> Start:
 
 
 def _cells(part: Any) -> Iterator[tuple[str, CellName]]:
-    """Yield what follows the names of each cell's parameters, and which cell it is."""
+    """Yield the suffix of each cell's parameter names, and which cell it is."""
     if isinstance(part, CellHolder):
         yield from ((slot.suffix, slot.cell.name) for slot in part.slots)
         return
-    cell = next(name for kind, name in {**LAYERS, **CELLS}.items() if isinstance(part, kind))
+    cell = next(name for kind, name in {**LAYER_CLASSES, **CELL_CLASSES}.items() if isinstance(part, kind))
     for layer in range(getattr(part, "num_layers", 1)):
         for direction in range(1 + getattr(part, "bidirectional", False)):
             yield parameter_name(part, "", layer, direction), cell
 
 
-def _unit_forget_bias(bias: torch.Tensor) -> None:
-    gates = PYTORCH.gates["lstm"]
-    bias.zero_()
-    bias.chunk(len(gates))[gates.index("forget")].fill_(1)
+def _first_bias(gates: tuple[str, ...]) -> Initialiser:
+    def draw(bias: torch.Tensor) -> None:
+        for gate, block in zip(gates, bias.chunk(len(gates)), strict=True):
+            block.fill_(1 if gate == "forget" else 0)
+
+    return draw
 
 
 def _embeddings(padding_idx: int | None) -> Initialiser:
@@ -127,22 +128,26 @@ def _require_writable(name: str, tensor: torch.Tensor) -> None:
 
 
 def _problem_of(tensor: torch.Tensor) -> tuple[str, str, str] | None:
-    """Give why a tensor cannot be drawn into: what it must be, what it is, and what to do; None where it can."""
+    """Return what a tensor must be to be drawn into, what it is, and a remedy; None if it can be drawn into."""
     if isinstance(tensor, UninitializedParameter):
-        return "have a shape", "has none yet", "Call the module once on data, or build(input_size) of Keras's"
+        return (
+            "have a shape",
+            "has none yet",
+            "Call the module once on data; an emulated Keras layer also has build(input_size)",
+        )
     if tensor.is_meta:
         return "have memory", "is on the meta device", "Load it on a real device with to_empty"
     if isinstance(tensor, nn.Parameter) and not tensor.is_floating_point():
         return "be of a floating dtype", f"is {tensor.dtype}", "Cast it first"
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
-        return "be changed outside of inference_mode", "was made in it", "Make the module outside of it"
+        return "be writable outside of inference_mode", "was made in it", "Make the module outside of inference_mode"
     if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
         return "have memory for each element", f"has strides {tensor.stride()}", "Assign a .clone() of it"
     return None
 
 
 def _require_unpacked(part: nn.Module, path: str) -> None:
-    """Refuse a quantised module: it packs its weights, so that no parameter would be missed."""
+    """Refuse a quantised module: its packed weights are not parameters, so nobody would notice that they were left out."""
     kind = type(part)
     if ".quantized." in kind.__module__:
         raise InvalidTypeError.because(
@@ -157,7 +162,8 @@ def _unknown(module: nn.Module, name: str) -> NoCounterpartError:
     owner = dict(module.named_modules(remove_duplicate=False))[name.rpartition(".")[0]]
     return NoCounterpartError.because(
         f"the parameter {name}",
-        must="be one of a recurrent, Linear, Embedding, Conv or normalisation layer, whose start in Keras is known",
-        but=f"is of a {type(owner).__module__}.{type(owner).__qualname__}",
-        remedy="Initialise the layers one by one, this one by hand, and what is parametrised (weight_norm) before that.",
+        must="belong to a recurrent, Linear, Embedding, Conv or normalisation layer, whose initial weights in Keras are known",
+        but=f"belongs to a {type(owner).__module__}.{type(owner).__qualname__}",
+        remedy="Initialise the layers one by one, and this one by hand; initialise a module before it is parametrised "
+        "(weight_norm).",
     )

@@ -1,7 +1,6 @@
-"""PyTorch's recurrent modules behind the one interface."""
+"""PyTorch's recurrent modules behind the common interface."""
 
 from frameworks.pytorch.adapter import PyTorchAdapter, adapt
 from frameworks.pytorch.building import build, build_like
-from frameworks.pytorch.structure import read_emulated
 
-__all__ = ["PyTorchAdapter", "adapt", "build", "build_like", "read_emulated"]
+__all__ = ["PyTorchAdapter", "adapt", "build", "build_like"]

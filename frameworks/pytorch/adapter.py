@@ -20,7 +20,8 @@ from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
 from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
 from frameworks.pytorch.gradients import pull_back
-from frameworks.pytorch.structure import CELLS, parameter_name, read_spec
+from frameworks.pytorch.structure import CELL_CLASSES, parameter_name, read_spec
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -34,9 +35,9 @@ def adapt(native: Any) -> PyTorchAdapter:
 
 
 class PyTorchAdapter:
-    """A recurrent torch module behind the one interface, see `frameworks.adapter.Adapter`."""
+    """A recurrent torch module behind the common interface, see `frameworks.adapter.Adapter`."""
 
-    framework = "pytorch"
+    framework: FrameworkName = "pytorch"
     options = None
     batch_size = None
 
@@ -48,7 +49,7 @@ class PyTorchAdapter:
         """
         self.spec = read_spec(native)
         self.native: Any = native
-        self.is_cell = isinstance(native, tuple(CELLS))
+        self.is_cell = isinstance(native, tuple(CELL_CLASSES))
         self.dropout = float(getattr(native, "dropout", 0.0)) if self.spec.num_layers > 1 else 0.0
 
     @property
@@ -58,16 +59,16 @@ class PyTorchAdapter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The device, where it is not the CPU, and whether TF32 may round the products there."""
+        """The device, unless it is the CPU, and whether TF32 may round products there."""
         return device_notes(self._device)
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """As packing does."""
+        """True: a masked call is packed, and packing gives zeros."""
         return True
 
     def get_weights(self) -> RecurrentWeights:
-        """Give the weights in canonical form: copies, read-only."""
+        """Return the weights in canonical form, as read-only copies."""
         return copying.get_weights(self)
 
     def set_weights(self, weights: RecurrentWeights) -> None:
@@ -75,7 +76,7 @@ class PyTorchAdapter:
         copying.set_weights(self, weights)
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Give the weights of one direction: views of the parameters on the CPU, copies of them elsewhere."""
+        """Return the weights of one direction: views of parameters on the CPU, copies of others."""
         return read_parameters(self._parameters(layer, direction), self.spec, layer)
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
@@ -83,7 +84,7 @@ class PyTorchAdapter:
         write_parameters(self._parameters(layer, direction), self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
-        """Run the module without gradients, see `Adapter.forward`; a mask must be right padding, each row at least one step."""
+        """Run the module without gradients, see `Adapter.forward`; masks must be right padding with at least one step a row."""
         arrays, lengths = self._check(inputs, initial_state, mask)
         with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
             results = self._run(lengths, *(_to_tensor(array, self._device) for array in arrays))
@@ -99,18 +100,18 @@ class PyTorchAdapter:
         parameters = [parameter for place in places for _, parameter in self._parameters(*place)]
         given, counted = ([_to_tensor(array, self._device) for array in each] for each in (arrays, weights))
         with torch.autocast(self._device.type, enabled=False), _in_training(self.native):
-            found = pull_back(partial(self._run, lengths), given, parameters, counted)
-        return arrange([each.cpu().numpy() for each in found], PYTORCH, self.spec)
+            gradients = pull_back(partial(self._run, lengths), given, parameters, counted)
+        return arrange([gradient.cpu().numpy() for gradient in gradients], PYTORCH, self.spec)
 
     @property
     def _device(self) -> torch.device:
-        found: torch.device = next(self.native.parameters()).device
-        return found
+        device: torch.device = next(self.native.parameters()).device
+        return device
 
     def _check(
         self, inputs: Array, initial_state: Array | States | None, mask: Mask | None
     ) -> tuple[tuple[Array, ...], torch.Tensor | None]:
-        """Check a call, and give its arrays, the states filled up, and the lengths that its mask means."""
+        """Check a call, and return its arrays, with zeros for missing states, and the lengths that its mask means."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         lengths = None if mask is None else torch.from_numpy(lengths_of(mask))
         if self.native.training and self.dropout:
@@ -127,7 +128,7 @@ class PyTorchAdapter:
             yield name, getattr(self.native, parameter_name(self.native, name, layer, direction))
 
     def _run(self, lengths: torch.Tensor | None, x: torch.Tensor, *states: torch.Tensor) -> Tensors:
-        """Give the output, (batch, time, direction * hidden), and the final states."""
+        """Return the output, (batch, time, direction * hidden), and the final states."""
         run = self._step_through if self.is_cell else self._call
         output, finals = run(x, states, lengths)
         return output, *finals
@@ -160,7 +161,7 @@ class PyTorchAdapter:
 
 @contextmanager
 def _in_training(module: nn.Module) -> Iterator[None]:
-    """Put a module into training mode, without which cuDNN differentiates nothing, and turn its dropout off meanwhile."""
+    """Put a module into training mode, which cuDNN needs for a backward pass, with its dropout turned off."""
     kept = {name: getattr(module, name) for name in ("training", "dropout") if hasattr(module, name)}
     try:
         for name, value in {"training": True, "dropout": 0.0}.items():
@@ -173,7 +174,7 @@ def _in_training(module: nn.Module) -> Iterator[None]:
 
 
 def device_notes(device: torch.device) -> tuple[str, ...]:
-    """Name a device that is not the CPU, and tell whether TF32 may round the products there."""
+    """Name the device, unless it is the CPU, and whether TF32 may round products there."""
     if device.type != "cuda":
         return () if device.type == "cpu" else (f"computed on {device}",)
     allowed = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
@@ -181,7 +182,7 @@ def device_notes(device: torch.device) -> tuple[str, ...]:
 
 
 def read_parameters(parameters: Iterable[tuple[str, nn.Parameter]], spec: RecurrentSpec, layer: int) -> DirectionWeights:
-    """Give the weights of one direction by torch's names: views of parameters on the CPU, copies of those elsewhere."""
+    """Return the weights of one direction, read by torch's names: views of parameters on the CPU, copies of others."""
     arrays = {name: parameter.detach().cpu().numpy() for name, parameter in parameters}
     return PYTORCH.read(arrays, spec, layer)
 
@@ -189,13 +190,13 @@ def read_parameters(parameters: Iterable[tuple[str, nn.Parameter]], spec: Recurr
 def write_parameters(
     parameters: Iterable[tuple[str, nn.Parameter]], spec: RecurrentSpec, layer: int, source: DirectionWeights
 ) -> None:
-    """Write the weights of one direction into parameters with torch's names, in place, one at a time."""
+    """Write the weights of one direction in place into parameters with torch's names, one at a time."""
     for name, parameter in parameters:
         resident = parameter.device.type == "cpu"
         staging = parameter.detach() if resident else torch.empty_like(parameter, device="cpu", requires_grad=False)
         copying.fill({name: staging.numpy()}, PYTORCH, spec, layer, source)
         if resident:
-            # NumPy wrote past autograd, which must know that a graph built before holds other values.
+            # NumPy wrote behind autograd's back: an older graph that holds this parameter must not be differentiated.
             torch.autograd.graph.increment_version(parameter)
         else:
             with torch.no_grad():
@@ -203,7 +204,7 @@ def write_parameters(
 
 
 def _to_tensor(array: Array, device: torch.device) -> torch.Tensor:
-    # torch takes no negative strides, which x[:, ::-1] has; np.ascontiguousarray leaves those of an axis of one as they are.
+    # torch refuses negative strides, as of x[:, ::-1], and np.ascontiguousarray keeps them on an axis of length one.
     return torch.from_numpy(array.copy()).to(device)
 
 

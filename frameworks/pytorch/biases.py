@@ -1,4 +1,4 @@
-"""Two biases that torch trains where Keras trains one: as one, or each at half the learning rate."""
+"""The two biases of nn.RNN and nn.LSTM: trained as one, or each at half the learning rate."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidValueError
-from frameworks.pytorch.structure import CELLS, LAYERS, parameter_name
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
 
 Pair = tuple[nn.Parameter, nn.Parameter]
-_KINDS = tuple(kind for kind, cell in {**LAYERS, **CELLS}.items() if cell != "gru")
+_KINDS = tuple(kind for kind, cell in {**LAYER_CLASSES, **CELL_CLASSES}.items() if not CELLS[cell].biases_act_apart)
 
 
 def freeze_second_bias(module: nn.Module) -> nn.Module:
@@ -23,12 +24,12 @@ def freeze_second_bias(module: nn.Module) -> nn.Module:
             second.zero_()
             first.requires_grad_(first.requires_grad or second.requires_grad)
             second.requires_grad_(False)  # noqa: FBT003  torch's
-            second.grad = None  # or an optimizer that holds it would still follow the last one
+            second.grad = None  # an optimizer that holds the bias would still apply its last gradient
     return module
 
 
 def half_rate_for_biases(module: nn.Module, lr: float) -> list[dict[str, Any]]:
-    """Give parameter groups, see `frameworks.half_rate_for_biases`."""
+    """Return parameter groups, see `frameworks.half_rate_for_biases`."""
     pairs = [pair for pair in _pairs(module) if all(bias.requires_grad for bias in pair)]
     halved = {bias: None for pair in pairs for bias in pair}
     rest = [parameter for parameter in module.parameters() if parameter.requires_grad and parameter not in halved]
@@ -37,19 +38,19 @@ def half_rate_for_biases(module: nn.Module, lr: float) -> list[dict[str, Any]]:
 
 
 def _pairs(module: nn.Module) -> list[Pair]:
-    """Give both biases of every layer and direction, each pair once.
+    """Return both biases of every layer and direction, each pair once.
 
     Raises:
-        GatewiseError: for biases that are no plain parameters, or that are added to others elsewhere.
+        GatewiseError: for biases that are not plain parameters, or that belong to several pairs.
     """
-    found = [pair for path, part in module.named_modules() if isinstance(part, _KINDS) for pair in _pairs_of(part, path)]
-    pairs = {(id(first), id(second)): (first, second) for first, second in found}
+    places = [pair for path, part in module.named_modules() if isinstance(part, _KINDS) for pair in _pairs_of(part, path)]
+    pairs = {(id(first), id(second)): (first, second) for first, second in places}
     if len({id(bias) for pair in pairs.values() for bias in pair}) != 2 * len(pairs):
         raise InvalidValueError.because(
             "the biases of recurrent layers",
-            must="be added to one other each",
-            but="are shared, so that one is added to several",
-            remedy="Give each layer biases of its own, or share both of a pair.",
+            must="come in pairs of their own",
+            but="are shared, so that one of them belongs to several pairs",
+            remedy="Give each layer its own biases, or share both of a pair.",
         )
     return list(pairs.values())
 

@@ -9,33 +9,33 @@ from torch import nn
 
 from frameworks.adapter import Adapter
 from frameworks.pytorch.adapter import PyTorchAdapter
-from frameworks.pytorch.structure import CELLS, LAYERS
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES
 from frameworks.spec import RecurrentSpec
 
 
 def build(spec: RecurrentSpec, seed: int | None = None) -> PyTorchAdapter:
-    """Build a module with torch's default initialisation, the same for the same seed."""
+    """Build a module with torch's default initialisation; the same seed gives the same weights."""
     if seed is None:
         return PyTorchAdapter(_kind(spec, cell=False)(**_arguments(spec)))
     with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would seed every GPU's generator too, which nobody gives back: draw on the CPU, then move.
+        # torch.manual_seed would also seed every GPU's generator, and nothing restores those: draw on the CPU, then move.
         torch.default_generator.manual_seed(seed)
         module = _kind(spec, cell=False)(**_arguments(spec), device="cpu")
     return PyTorchAdapter(module.to(torch.get_default_device()))
 
 
 def build_like(source: Adapter) -> nn.Module:
-    """Build the module that a conversion writes its weights into; until then its weights are arbitrary."""
+    """Build the module that a conversion then writes its weights into; its own weights are arbitrary."""
     arguments = _arguments(source.spec, cell=source.is_cell)
     if source.dropout:
         arguments["dropout"] = source.dropout
-    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
+    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: they use up no random numbers
         module: nn.Module = _kind(source.spec, cell=source.is_cell)(**arguments)
     return module.train(getattr(source.native, "training", False) if source.framework == "pytorch" else False)
 
 
 def _kind(spec: RecurrentSpec, *, cell: bool) -> type[nn.Module]:
-    return next(kind for kind, name in (CELLS if cell else LAYERS).items() if name == spec.cell)
+    return next(kind for kind, name in (CELL_CLASSES if cell else LAYER_CLASSES).items() if name == spec.cell)
 
 
 def _arguments(spec: RecurrentSpec, *, cell: bool = False) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _arguments(spec: RecurrentSpec, *, cell: bool = False) -> dict[str, Any]:
         "bias": spec.bias,
         "dtype": getattr(torch, spec.dtype),
     }
-    if spec.cell == "rnn":
+    if spec.record.takes_nonlinearity:
         arguments["nonlinearity"] = spec.activation
     if cell:
         return arguments

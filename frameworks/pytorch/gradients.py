@@ -1,4 +1,4 @@
-"""Differentiating with torch's autograd, and leaving every parameter as it was."""
+"""Differentiation with torch's autograd that leaves every parameter as it was."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def pull_back(
     parameters: Sequence[torch.Tensor],
     cotangents: Sequence[torch.Tensor],
 ) -> Tensors:
-    """Give the gradients of sum(result * cotangent) over the results of `run(*tensors)`.
+    """Return the gradients of sum(result * cotangent) over the results of `run(*tensors)`.
 
-    No `.grad` is written, and parameters that the user has frozen are differentiated too.
+    No `.grad` is written, and frozen parameters are differentiated too.
 
     Args:
-        run: computes the results, of the tensors given and of the parameters.
-        tensors: what it is given.
-        parameters: what else it computes from; leaves of the graph.
-        cotangents: one for each result, shaped as it.
+        run: computes the results from these tensors and the parameters.
+        tensors: its arguments.
+        parameters: whatever else it computes from; leaves of the graph.
+        cotangents: one for each result, of the same shape.
 
     Returns:
-        The gradient with respect to each tensor, then to each parameter; zeros where nothing depends on it.
+        The gradient with respect to each tensor, then to each parameter; zeros where no result depends on it.
     """
     with torch.inference_mode(False), torch.enable_grad(), _trainable(parameters):  # noqa: FBT003  torch's
         leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]
-        # A result that a hook has cut off depends on nothing.
+        # A result that a hook has detached depends on nothing.
         pairs = [pair for pair in zip(run(*leaves), cotangents, strict=True) if pair[0].requires_grad]
         sources = [*leaves, *parameters]
         if not pairs:

@@ -1,4 +1,4 @@
-"""What a user's torch module is: its spec, read from its attributes and held against its parameters."""
+"""The spec of a user's torch module, read from its attributes and checked against its parameters."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import Any
 import torch
 from torch import nn
 
+from frameworks.cells import CellName, cells_by_name
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.layouts import PYTORCH
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
-LAYERS: dict[type[nn.Module], CellName] = {nn.RNN: "rnn", nn.LSTM: "lstm", nn.GRU: "gru"}
-CELLS: dict[type[nn.Module], CellName] = {nn.RNNCell: "rnn", nn.LSTMCell: "lstm", nn.GRUCell: "gru"}
+LAYER_CLASSES: dict[type[nn.Module], CellName] = {getattr(nn, name): cell for name, cell in cells_by_name("pytorch").items()}
+CELL_CLASSES: dict[type[nn.Module], CellName] = {
+    getattr(nn, name): cell for name, cell in cells_by_name("pytorch", "Cell").items()
+}
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
 def read_spec(module: nn.Module) -> RecurrentSpec:
-    """Read the spec of a recurrent module that a spec can hold whole.
+    """Read the spec of a recurrent module that a spec describes completely.
 
     Raises:
         GatewiseError: as `read_emulated`, and for a module that projects its hidden state.
@@ -36,17 +39,17 @@ def read_spec(module: nn.Module) -> RecurrentSpec:
 
 
 def read_emulated(module: nn.Module) -> tuple[RecurrentSpec, int]:
-    """Read the spec of a recurrent module, and beside it the size that each hidden state is projected to, 0 for none.
+    """Read the spec of a recurrent module, and the size that each hidden state is projected to, 0 without a projection.
 
     Raises:
-        GatewiseError: for a module that is no recurrent one of torch.nn, or not one whose parameters are its weights.
+        GatewiseError: for anything but a recurrent module of torch.nn whose parameters are its weights.
     """
     kind = _kind_of(module)
     _require_plain(module, kind)
     sizes: Any = module
     proj_size = getattr(sizes, "proj_size", 0)
     spec = RecurrentSpec(
-        cell={**LAYERS, **CELLS}[kind],
+        cell={**LAYER_CLASSES, **CELL_CLASSES}[kind],
         input_size=int(sizes.input_size),
         hidden_size=int(sizes.hidden_size),
         num_layers=int(getattr(sizes, "num_layers", 1)),
@@ -61,14 +64,14 @@ def read_emulated(module: nn.Module) -> tuple[RecurrentSpec, int]:
 
 
 def parameter_name(module: nn.Module, stored: str, layer: int, direction: int) -> str:
-    """Give the attribute under which a module keeps a stored array of one direction."""
-    if type(module) in CELLS or not hasattr(module, "num_layers"):
+    """Return the name of the attribute that holds an array of one layer and direction."""
+    if type(module) in CELL_CLASSES or not hasattr(module, "num_layers"):
         return stored
-    return f"{stored}_l{layer}{'_reverse' * direction}"
+    return f"{stored}_l{layer}{'_reverse' if direction else ''}"
 
 
 def _kind_of(module: nn.Module) -> type[nn.Module]:
-    for kind in (*LAYERS, *CELLS):
+    for kind in (*LAYER_CLASSES, *CELL_CLASSES):
         if isinstance(module, kind):
             return kind
     raise InvalidTypeError.because(
@@ -99,10 +102,10 @@ def _require_parameters(module: nn.Module, spec: RecurrentSpec, proj_size: int) 
         for direction in range(spec.num_directions)
         for name, shape in PYTORCH.shapes(spec, layer, proj_size).items()
     }
-    # A subclass may hold modules of its own: with torch's forward they compute nothing here.
-    found = dict(module.named_parameters(recurse=False, remove_duplicate=False))
-    if set(found) != set(expected):
-        odd = sorted(set(found).symmetric_difference(expected))
+    # A subclass may hold further modules: torch's own forward does not call them.
+    parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+    if set(parameters) != set(expected):
+        odd = sorted(set(parameters).symmetric_difference(expected))
         raise _refused(
             module,
             "keep its weights as plain parameters",
@@ -110,33 +113,33 @@ def _require_parameters(module: nn.Module, spec: RecurrentSpec, proj_size: int) 
             "Make them plain first, with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm",
         )
     for name, shape in expected.items():
-        if tuple(found[name].shape) != shape:
+        if tuple(parameters[name].shape) != shape:
             raise InvalidValueError.because(
                 f"{name} of the module",
                 must=f"have shape {shape}",
-                but=f"has {tuple(found[name].shape)}",
-                remedy="It was assigned past load_state_dict, and torch may run all the same: load it in its shape.",
+                but=f"has {tuple(parameters[name].shape)}",
+                remedy="It was assigned without load_state_dict, and torch may run all the same: load it in its shape.",
             )
-    _require_apart(found)
+    _require_apart(parameters)
 
 
 def _require_apart(parameters: Mapping[str, nn.Parameter]) -> None:
-    """Refuse memory that two weights, or two elements of one, share: what is written to the one would show in the other."""
+    """Refuse weights, or elements of one weight, that share memory: writing to one would change the other."""
     end, before = 0, ""
     for start, name, parameter in sorted((p.data_ptr(), name, p) for name, p in parameters.items()):
         reach = 1
         for stride, size in sorted(zip(parameter.stride(), parameter.shape, strict=True)):
             if size > 1 and stride < reach:
-                raise _shared(name, f"shares it among its own elements, with strides {parameter.stride()}")
+                raise _shared(name, f"shares memory among its own elements, with strides {parameter.stride()}")
             reach += (size - 1) * stride
         if start < end:
-            raise _shared(name, f"shares some with {before}")
+            raise _shared(name, f"shares memory with {before}")
         end, before = start + reach * parameter.element_size(), name
 
 
 def _shared(name: str, but: str) -> GatewiseError:
     return InvalidValueError.because(
-        f"{name} of the module", must="have memory of its own", but=but, remedy="Assign a .clone() of it."
+        f"{name} of the module", must="have its own memory", but=but, remedy="Assign a .clone() of it."
     )
 
 

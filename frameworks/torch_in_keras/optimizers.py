@@ -1,7 +1,7 @@
 """The update rules of torch's optimizers in Keras: SGD, Adam, AdamW, RMSprop.
 
-The learning rate is held as Keras holds any, in float32 unless `keras.config.set_floatx` says otherwise; every other number is
-exact. Clipping, moving averages and accumulation are those of every Keras optimizer.
+Like every Keras optimizer they hold the learning rate in float32, unless `keras.config.set_floatx` changes it; every other
+number is exact. Clipping, moving averages and accumulation are Keras's.
 
 Source: the formulas at https://docs.pytorch.org/docs/stable/generated/torch.optim.{SGD,Adam,AdamW,RMSprop}.html.
 """
@@ -24,22 +24,22 @@ Slots = dict[str, Any]
 
 
 class _TorchOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
-    """What the rules share: torch's settings by torch's names, slots, and a rule over plain tensors.
+    """What the rules share: torch's settings under torch's names, slots, and a rule over plain tensors.
 
     Attributes:
-        SETTINGS: torch's settings and their defaults, but for the learning rate.
-        SLOTS: what is kept of each variable.
+        SETTINGS: torch's settings and their defaults, without the learning rate.
+        SLOTS: the names of each variable's slots.
     """
 
     SETTINGS: ClassVar[Mapping[str, Any]]
     SLOTS: ClassVar[tuple[str, ...]]
 
     def __init__(self, learning_rate: Any = 0.001, **settings: Any) -> None:
-        """Take torch's settings, and those of every Keras optimizer but weight_decay, which is torch's here.
+        """Take torch's settings, and those of every Keras optimizer; `weight_decay` is torch's.
 
         Args:
-            learning_rate: as of any Keras optimizer.
-            settings: by torch's names; what torch does not know goes to Keras.
+            learning_rate: as for every Keras optimizer.
+            settings: torch's settings by torch's names; all others go to Keras.
         """
         around = {name: value for name, value in settings.items() if name not in self.SETTINGS}
         super().__init__(learning_rate=learning_rate, **around)
@@ -68,11 +68,11 @@ class _TorchOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
             self.assign(slot, values[name])
 
     def rule(self, p: Any, g: Any, slots: Slots, number: Number, step: Any, rate: Any) -> Any:
-        """Give the variable's next value, and put those of the slots in their places."""
+        """Return the variable's next value, and replace the values in `slots` by their next ones."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes it anew."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), **self.settings}
 
 
@@ -87,7 +87,7 @@ class TorchSGD(_TorchOptimizer):
         """Apply the rule, see the class."""
         momentum = number(self.settings["momentum"])
         g = g + number(self.settings["weight_decay"]) * p
-        # The first buffer is the gradient itself, not dampened.
+        # The first buffer is the gradient itself, without dampening.
         dampening = number(self.settings["dampening"]) * ops.cast(step > 1, p.dtype)
         slots["momentum_buffer"] = buffer = momentum * slots["momentum_buffer"] + (1 - dampening) * g
         if not self.settings["momentum"]:
@@ -97,7 +97,7 @@ class TorchSGD(_TorchOptimizer):
 
 @keras.saving.register_keras_serializable("gatewise")
 class TorchAdam(_TorchOptimizer):
-    """p -= rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + eps): eps beside the corrected root."""
+    """p -= rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + eps): eps is added to the corrected root."""
 
     SETTINGS: ClassVar = {
         "betas": (0.9, 0.999),
@@ -121,7 +121,7 @@ class TorchAdam(_TorchOptimizer):
         slots["exp_avg_sq"] = v = second * slots["exp_avg_sq"] + (1 - second) * g * g
         if self.settings["amsgrad"]:
             greatest = slots["max_exp_avg_sq"]
-            # Keras's own maximum computes in float32 on other backends than TensorFlow.
+            # Keras's own maximum computes in float32 on every backend but TensorFlow.
             slots["max_exp_avg_sq"] = v = greatest + ops.relu(v - greatest)
         root = ops.sqrt(v) / ops.sqrt(1 - second**step) + number(self.settings["eps"])
         return p - rate / (1 - first**step) * m / root
@@ -129,14 +129,14 @@ class TorchAdam(_TorchOptimizer):
 
 @keras.saving.register_keras_serializable("gatewise")
 class TorchAdamW(TorchAdam):
-    """Adam whose weight decay is taken from the variable, not added to the gradient."""
+    """Adam with weight decay subtracted from the variable instead of added to the gradient."""
 
     SETTINGS: ClassVar = {**TorchAdam.SETTINGS, "weight_decay": 0.01, "decoupled_weight_decay": True}
 
 
 @keras.saving.register_keras_serializable("gatewise")
 class TorchRMSprop(_TorchOptimizer):
-    """v = alpha v + (1 - alpha) g g; p -= rate g / (sqrt(v) + eps): eps beside the root; with momentum, of that increment."""
+    """v = alpha v + (1 - alpha) g g; b = momentum b + g / (sqrt(v) + eps); p -= rate b: eps is added to the root."""
 
     SETTINGS: ClassVar = {
         "alpha": 0.99,
@@ -183,17 +183,17 @@ def optimizer_like(torch_optimizer: Any, variables: Any = None) -> keras.optimiz
             remedy="Derive from keras.optimizers.Optimizer and write its rule in update_step.",
         )
     if torch_optimizer.state and variables is None:
-        remedy = "Give Keras's variables in the order of the parameters, or pairs"
-        raise _unmapped("be given with variables once it has worked", "holds slots, which belong to parameters", remedy)
+        remedy = "Pass Keras's variables in the order of the parameters, or pairs"
+        raise _unmapped("come with variables if it has made steps", "holds slots, which belong to parameters", remedy)
     if len(torch_optimizer.param_groups) != 1:
-        found = f"has {len(torch_optimizer.param_groups)}"
-        raise _unmapped("have one parameter group", found, "Keras has no groups: make an optimizer for each")
+        count = f"has {len(torch_optimizer.param_groups)}"
+        raise _unmapped("have one parameter group", count, "Keras has no groups: make an optimizer for each")
     (group,) = torch_optimizer.param_groups
     settings = {name: value for name, value in group.items() if name not in _WITHOUT_EFFECT}
     unknown = settings.keys() - _RULES[kind.__name__].SETTINGS
     if unknown:
         raise _unmapped(
-            "have settings that are known here", f"has {', '.join(sorted(unknown))}", "Use a pinned version of torch"
+            "have settings that are known here", f"has {', '.join(sorted(unknown))}", "Use the pinned version of torch"
         )
     optimizer = _RULES[kind.__name__](learning_rate=float(group["lr"]), **settings)
     if variables is not None:
@@ -220,7 +220,7 @@ def _carry(source: Any, optimizer: _TorchOptimizer, pairings: list[Pairing]) -> 
                 pairing.carry_back(to_numpy(tensor), arrays[at[id(pairing.variable)]])
         for slot, array in zip(slots, arrays, strict=True):
             slot.assign(array)
-    # SGD counts no steps, and only needs to know that it is not at its first.
+    # SGD counts no steps; it only needs to know that this is not the first.
     steps = [int(state.get("step", 1)) for state in source.state.values()]
     optimizer.iterations.assign(max(steps, default=0))
 

@@ -1,4 +1,4 @@
-"""What torch's modules start from, drawn into Keras's layers."""
+"""The initial weights of torch's modules, drawn into Keras's layers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 import keras
 from keras import layers
 
+from frameworks.cells import CELLS, cells_by_name
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.torch_in_keras.layers.module import TorchModule
 
 Draw = Callable[[tuple[int, ...], str, Callable[[], int]], Any]
-"""Gives a tensor of a shape and dtype, with a new seed from each call of the function."""
+"""From a shape, a dtype and a function that returns a new seed at each call, to a tensor."""
 
+_CELLS = {getattr(layers, name): CELLS[cell] for name, cell in cells_by_name("keras", "Cell").items()}
 _NORMALISATION = tuple(
     getattr(layers, name)
     for name in ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
@@ -27,8 +29,8 @@ _CONSTANTS = {"gamma": 1, "scale": 1, "moving_variance": 1, "beta": 0, "moving_m
 def initialise_like_pytorch(layer: Any, seed: int | None) -> Any:
     """Draw the weights of a layer as torch would, see `frameworks.initialise_like_pytorch`."""
     plan = _plan(layer)
-    # Keras's initialisers take a seed each from Python's global generator.
-    source: Any = random if seed is None else random.Random(seed)  # noqa: S311  nobody's secret
+    # Each of Keras's initialisers takes its seed from Python's global generator.
+    source: Any = random if seed is None else random.Random(seed)  # noqa: S311  not a secret
     for variable, draw in plan:
         wide = "float64" if variable.dtype == "float64" else "float32"
         variable.assign(draw(tuple(variable.shape), wide, lambda: source.randint(1, 10**9)))
@@ -36,32 +38,34 @@ def initialise_like_pytorch(layer: Any, seed: int | None) -> Any:
 
 
 def _plan(layer: Any) -> list[tuple[Any, Draw]]:
-    """Give each variable once and what draws it, of the whole tree; refuse it where a weight is left over."""
-    found: dict[int, tuple[Any, Draw]] = {}
+    """Return each variable of the layer once, with what draws it; refuse a weight that nothing draws."""
+    planned: dict[int, tuple[Any, Draw]] = {}
     parts = layer._flatten_layers()  # noqa: SLF001  Keras has no public walk through layers within layers
     for part in parts:
         _require_built(part)
         for variable, draw in _starts_of(part):
             if variable is not None:
                 _require_floating(variable)
-                found.setdefault(id(variable), (variable, draw))
+                planned.setdefault(id(variable), (variable, draw))
     for variable in layer.weights:
-        if id(variable) not in found:
+        if id(variable) not in planned:
             *_, owner = (part for part in parts if any(each is variable for each in part.weights))
             raise NoCounterpartError.because(
                 f"the weight {variable.path}",
-                must="be one of a recurrent, Dense, Embedding, Conv or normalisation layer, whose start in torch is known",
-                but=f"is of a {type(owner).__module__}.{type(owner).__qualname__}",
+                must="belong to a recurrent, Dense, Embedding, Conv or normalisation layer, whose initial weights in torch are "
+                "known",
+                but=f"belongs to a {type(owner).__module__}.{type(owner).__qualname__}",
                 remedy="Initialise the layers one by one, and this one by hand.",
             )
-    return list(found.values())
+    return list(planned.values())
 
 
 def _starts_of(part: Any) -> Iterator[tuple[Any, Draw]]:
-    if isinstance(part, (layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell)):
+    cell = next((cell for kind, cell in _CELLS.items() if isinstance(part, kind)), None)
+    if cell is not None:
         bound = 1 / math.sqrt(part.units)
         yield from ((weight, _uniform(bound)) for weight in (part.kernel, part.recurrent_kernel))
-        yield part.bias, _uniform(bound, terms=1 if isinstance(part, layers.GRUCell) else 2)
+        yield part.bias, _uniform(bound, terms=1 if cell.biases_act_apart else 2)
     elif isinstance(part, TorchModule):
         yield from ((getattr(part, name), _uniform(1 / math.sqrt(part.hidden_size))) for name in part.weight_shapes)
     elif isinstance(part, (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)):

@@ -1,4 +1,4 @@
-"""torch's two biases train as Keras's one: one of them frozen, or both at half the rate; left alone they do not."""
+"""torch's two biases train as Keras's one if one is frozen or both learn at half the rate, and not without that."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def train_torch(module: Any, optimizer: Any, steps: int = STEPS) -> None:
 
 
 def distances(layer: Any, module: Any) -> tuple[float, float]:
-    """How far the bias is off, of the sum where torch keeps two, and how far the kernels are."""
+    """Return the error of the bias, as a sum where torch has two, and that of the kernels."""
     expected = copy.deepcopy(module)
     copy_weights(layer, expected)
     ours, theirs = ({name: one.detach() for name, one in each.named_parameters()} for each in (module, expected))
@@ -72,7 +72,7 @@ def distances(layer: Any, module: Any) -> tuple[float, float]:
 
 
 def grouped(follower: Any, module: Any) -> Any:
-    """The same rule over parameter groups, which optimizer_like does not take."""
+    """Return the same optimizer over parameter groups, which optimizer_like does not accept."""
     (group,) = follower.param_groups
     groups = half_rate_for_biases(module, group["lr"])
     if type(follower) is torch.optim.SGD:
@@ -89,7 +89,7 @@ def test_either_remedy_trains_the_bias_as_keras_does_and_none_does_not(kind: str
     layer, untouched = twins(kind)
     frozen, halved = freeze_second_bias(copy.deepcopy(untouched)), copy.deepcopy(untouched)
     halved.bias_hh_l0.data.normal_(generator=torch.Generator().manual_seed(0))
-    halved.bias_ih_l0.data.sub_(halved.bias_hh_l0.data)  # however the two share the bias
+    halved.bias_ih_l0.data.sub_(halved.bias_hh_l0.data)  # whatever each of the two contributes
     followers = {
         module: optimizer_like(RULES[rule](keras.optimizers), [(layer, module)]) for module in (untouched, frozen, halved)
     }
@@ -159,12 +159,12 @@ def test_the_groups_hold_each_trained_parameter_once_and_the_pairs_at_half_the_r
     rest, biases = half_rate_for_biases(model, 0.5)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert (rest["lr"], biases["lr"]) == (0.5, 0.25)
-    found = [names[id(parameter)] for parameter in biases["params"]]
-    assert sorted(found) == sorted(name for name in names.values() if "bias_" in name and "cells.2" not in name)
+    halved = [names[id(parameter)] for parameter in biases["params"]]
+    assert sorted(halved) == sorted(name for name in names.values() if "bias_" in name and "cells.2" not in name)
     everything = [names[id(parameter)] for group in (rest, biases) for parameter in group["params"]]
     assert sorted(everything) == sorted(name for name in names.values() if name != "embed.weight")
     freeze_second_bias(model)
-    (alone,) = half_rate_for_biases(model, 0.5)  # the one bias that is left learns at the full rate
+    (alone,) = half_rate_for_biases(model, 0.5)  # the only trained bias learns at the full rate
     assert any(parameter is model.first.bias_ih_l0 for parameter in alone["params"])
 
 
@@ -179,7 +179,7 @@ def test_a_bias_that_was_not_trained_stays_so_and_one_that_was_goes_on(frozen: t
 
 
 def apart(make: Callable[..., Any], clip: Callable[[Any], object] = lambda _: None, **second: float) -> float:
-    """How far two biases at half the rate end from one, after 20 steps.
+    """Return how far the sum of two biases at half the rate is from one bias, after 20 steps.
 
     Args:
         make: the optimizer of parameters or groups, given a rate.
@@ -240,7 +240,7 @@ def _shared() -> Any:
 
 REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "parametrised": (_parametrised, ("bias_ih_l0", "plain parameters", "remove_parametrizations")),
-    "shared": (_shared, ("added to several",)),
+    "shared": (_shared, ("belongs to several pairs",)),
     "another": (lambda: nn.LSTM(2, 3).parameters(), ("generator", "torch.nn.Module")),
 }
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from compare import check_parity
 from frameworks import RecurrentSpec, adapt, build, convert, copy_weights
+from frameworks.rows import FrameworkName
 
 Array = npt.NDArray[Any]
 
@@ -296,7 +297,7 @@ MISMATCHES: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize("source", ["keras", "pytorch"])
 @pytest.mark.parametrize("field", MISMATCHES)
 def test_layers_that_differ_are_refused_and_nothing_is_written(
-    field: str, source: str, target: str, refused: Callable[..., Any], snapshot: Callable[[Any], Any]
+    field: str, source: FrameworkName, target: FrameworkName, refused: Callable[..., Any], snapshot: Callable[[Any], Any]
 ) -> None:
     changes, subject, value = MISMATCHES[field]
     giver = build(source, RecurrentSpec("lstm", INPUT, HIDDEN), seed=1).native
@@ -521,7 +522,9 @@ CONVERT_REFUSES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
 @pytest.mark.parametrize("field", CONVERT_REFUSES)
-def test_a_counterpart_that_would_behave_otherwise_is_not_built(field: str, to: str, refused: Callable[..., Any]) -> None:
+def test_a_counterpart_that_would_behave_otherwise_is_not_built(
+    field: str, to: FrameworkName, refused: Callable[..., Any]
+) -> None:
     keras = import_module("keras")
     options, value = CONVERT_REFUSES[field]
     layer = keras.layers.LSTM(HIDDEN, **options)
@@ -539,7 +542,9 @@ def test_a_counterpart_that_would_behave_otherwise_is_not_built(field: str, to: 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
 @pytest.mark.parametrize("mode", ["sum", "mul", "ave", None])
-def test_directions_that_are_not_concatenated_are_not_converted(mode: str | None, to: str, refused: Callable[..., Any]) -> None:
+def test_directions_that_are_not_concatenated_are_not_converted(
+    mode: str | None, to: FrameworkName, refused: Callable[..., Any]
+) -> None:
     keras = import_module("keras")
     layer = keras.layers.Bidirectional(keras.layers.GRU(HIDDEN), merge_mode=mode)
     layer.build((None, None, INPUT))
@@ -602,7 +607,7 @@ def specs(draw: st.DrawFn) -> RecurrentSpec:
 @given(spec=specs(), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=10)
 def test_any_layer_goes_there_and_back_and_stays_the_same(
-    origin: str, other: str, spec: RecurrentSpec, seed: int, randomise: Callable[..., Any]
+    origin: FrameworkName, other: FrameworkName, spec: RecurrentSpec, seed: int, randomise: Callable[..., Any]
 ) -> None:
     native = randomise(build(origin, spec).native, seed)
     before = numpy_of(native)

@@ -12,6 +12,7 @@ import pytest
 
 from frameworks import KerasOptions, RecurrentSpec, build
 from frameworks.counterparts import CALL_LIMITS, LIMITS, find_limits, require_counterpart
+from frameworks.rows import FrameworkName
 
 BASE = {cell: RecurrentSpec(cell, 5, 7) for cell in ("rnn", "lstm", "gru")}
 BEYOND: dict[str, Any] = {
@@ -54,7 +55,7 @@ def test_the_merge_mode_of_one_direction_says_nothing() -> None:
 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
-def test_what_is_within_the_limits_is_built_as_it_is_asked_for(to: str) -> None:
+def test_what_is_within_the_limits_is_built_as_it_is_asked_for(to: FrameworkName) -> None:
     for cell, layers, two, bias in product(BASE, (1, 2), (False, True), (False, True)):
         spec = replace(BASE[cell], num_layers=layers, bidirectional=two, bias=bias, dtype="float64")
         assert build(to, spec).spec == spec
@@ -85,7 +86,7 @@ def test_what_torch_is_said_not_to_hold_it_refuses_or_has_no_argument_for() -> N
 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
-def test_a_seed_repeats_the_weights_and_leaves_the_global_state_alone(to: str) -> None:
+def test_a_seed_repeats_the_weights_and_leaves_the_global_state_alone(to: FrameworkName) -> None:
     torch = import_module("torch")
     spec = RecurrentSpec("gru", 5, 7, num_layers=2, bidirectional=True)
     before = torch.get_rng_state()
@@ -101,7 +102,7 @@ def test_a_seed_repeats_the_weights_and_leaves_the_global_state_alone(to: str) -
 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
-def test_without_a_seed_no_two_layers_start_alike(to: str) -> None:
+def test_without_a_seed_no_two_layers_start_alike(to: FrameworkName) -> None:
     one, other = (build(to, BASE["gru"]).get_weights().layers[0][0] for _ in range(2))
     assert one.kernel.tobytes() != other.kernel.tobytes()
     assert one.recurrent_kernel.tobytes() != other.recurrent_kernel.tobytes()
@@ -119,6 +120,6 @@ def test_a_seed_reaches_no_gpu_s_generator(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
 @pytest.mark.parametrize("seed", ["1", 1.0, True])
-def test_a_seed_that_is_no_int_is_refused(to: str, seed: Any, refused: Callable[..., Any]) -> None:
+def test_a_seed_that_is_no_int_is_refused(to: FrameworkName, seed: Any, refused: Callable[..., Any]) -> None:
     with refused("seed", repr(seed)):
         build(to, BASE["rnn"], seed=seed)

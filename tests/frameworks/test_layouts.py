@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from frameworks import RecurrentSpec
-from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH, Stored
+from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
 from frameworks.spec import CellName
+from frameworks.stored_parts import Stored
 
 INPUT, HIDDEN = 5, 7
 SPECS = [

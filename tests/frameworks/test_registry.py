@@ -85,7 +85,7 @@ except ImportError as error:
         assert part in run.stdout
 
 
-@pytest.mark.parametrize("name", ["jax", "Keras", "torch", "tensorflow", "", None, ["keras"]])
+@pytest.mark.parametrize("name", ["jax", "Keras", "Torch", "tensorflow", "", None, ["keras"]])
 def test_an_unknown_framework_is_refused(name: Any, refused: Callable[..., Any]) -> None:
     with refused("'keras' or 'pytorch'", repr(name)):
         build(name, RecurrentSpec("lstm", 3, 4))

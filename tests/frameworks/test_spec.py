@@ -30,8 +30,8 @@ WRONG_SPECS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ({"activation": "tan"}, ("activation", "'tan'")),
     ({"activation": None}, ("activation", "None")),
     ({"recurrent_activation": "Sigmoid"}, ("recurrent_activation", "'Sigmoid'")),
-    ({"cell": "rnn", "recurrent_activation": "relu"}, ("recurrent_activation", "'relu'", "RNN")),
-    ({"reset_after": False}, ("reset_after", "False", "GRU")),
+    ({"cell": "rnn", "recurrent_activation": "relu"}, ("recurrent_activation", "'relu'", "lstm and gru", "'rnn'")),
+    ({"reset_after": False}, ("reset_after", "False", "gru alone", "'lstm'")),
     ({"cell": "gru", "reset_after": 0}, ("reset_after", "0")),
 )
 

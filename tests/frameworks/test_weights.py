@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from frameworks import DirectionWeights, RecurrentSpec, RecurrentWeights, build
+from frameworks.rows import FrameworkName
 from frameworks.weights import check_weights
 
 INPUT, HIDDEN = 5, 7
@@ -82,7 +83,7 @@ WRONG: dict[str, tuple[RecurrentWeights | object, tuple[str, ...]]] = {
     "no direction": (RecurrentWeights((stack().layers[0], ("kernel", "bias"))), ("layer 1, direction 0", "is a str")),  # type: ignore[arg-type]
     "an LSTM's": (
         RecurrentWeights((stack().layers[0], (direction(2 * HIDDEN, gates=("input", "forget", "candidate", "output")),) * 2)),
-        ("gates of layer 1, direction 0", "input, forget, candidate, output", "Are these an LSTM's?"),
+        ("gates of layer 1, direction 0", "input, forget, candidate, output", "cell='lstm'"),
     ),
     "a gate twice": (stack(gates=("update", "update", "candidate")), ("layer 1, direction 0", "update, update, candidate")),
     "no bias": (stack(bias=None, recurrent_bias=None), ("layer 1, direction 0", "a bias", "has none")),
@@ -125,7 +126,7 @@ def test_a_bias_too_many_is_refused(refused: Callable[..., Any]) -> None:
 @pytest.mark.backend
 @pytest.mark.parametrize("framework", ["keras", "pytorch"])
 def test_a_refused_set_of_weights_leaves_the_layer_as_it_was(
-    framework: str, refused: Callable[..., Any], snapshot: Callable[[Any], Any]
+    framework: FrameworkName, refused: Callable[..., Any], snapshot: Callable[[Any], Any]
 ) -> None:
     adapter = build(framework, SPEC, seed=1)
     before = snapshot(adapter.native)
@@ -146,7 +147,7 @@ def test_a_refused_set_of_weights_leaves_the_layer_as_it_was(
 @pytest.mark.parametrize("framework", ["keras", "pytorch"])
 @pytest.mark.parametrize("part", ["kernel", "recurrent_kernel"])
 def test_a_missing_kernel_is_refused_before_anything_is_written(
-    part: str, framework: str, refused: Callable[..., Any], snapshot: Callable[..., Any]
+    part: str, framework: FrameworkName, refused: Callable[..., Any], snapshot: Callable[..., Any]
 ) -> None:
     layer = build(framework, SPEC)
     before = snapshot(layer.native)

@@ -23,8 +23,9 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the original model files here, in a folder a model")
     given = parser.parse_args()
-    folder, models = cache_folder(), load_all()
+    folder = cache_folder()
     try:
+        models = load_all()
         for original in (*models, dictionary.ORIGINAL):
             fetched = fetch(original, folder)
             print(f"{folder / original.archive}: {'fetched' if fetched else 'there'}", flush=True)

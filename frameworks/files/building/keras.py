@@ -1,4 +1,4 @@
-"""Stored layers in Keras 3: Keras's with the arguments and flags that the file says, torch's called as torch's are."""
+"""Stored layers in Keras 3: Keras's layers with the file's arguments and flags, torch's called as torch's modules are."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import keras
 
 from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import InvalidValueError
-from frameworks.files.building.parameters import is_torch_s, torch_arrays
+from frameworks.files.building.parameters import fits_torch_module, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.naming import plain_name
 from frameworks.keras.activations import ADDED
 from frameworks.keras.adapter import adapt
 from frameworks.keras.building import untouched_random
-from frameworks.keras.structure import cells_of
+from frameworks.keras.natives import cells_of
 from frameworks.torch_in_keras.layers.onnx import OnnxRecurrent
-from frameworks.torch_in_keras.layers.porting import CELLS, LAYERS
+from frameworks.torch_in_keras.layers.porting import CELL_CLASSES, LAYER_CLASSES
 
 
 def emulate(stored: StoredLayer) -> Any:
     """Build the Keras layer that behaves as the stored one does.
 
     Raises:
-        GatewiseError: for what Keras would not build either.
+        GatewiseError: for what Keras itself would not build.
     """
     if stored.origin == "pytorch" or stored.options is None:
         return _build_torch(stored)
@@ -32,8 +32,8 @@ def emulate(stored: StoredLayer) -> Any:
 
 
 def _build_torch(stored: StoredLayer) -> Any:
-    """Build the layer that is called as torch's modules are."""
-    spec, own = stored.cells[0][0].spec, is_torch_s(stored)
+    """Build a layer that is called as torch's modules are."""
+    spec, own = stored.cells[0][0].spec, fits_torch_module(stored)
     sizes: dict[str, Any] = {
         "input_size": spec.input_size,
         "hidden_size": spec.hidden_size,
@@ -41,26 +41,24 @@ def _build_torch(stored: StoredLayer) -> Any:
         "dtype": spec.dtype,
     }
     with untouched_random():
-        layer = _torch_s(stored, sizes) if own else _onnx_s(stored, sizes)
+        layer = _torch_layer(stored, sizes) if own else _onnx_layer(stored, sizes)
         layer.build()
     for name, array in torch_arrays(stored):
         getattr(layer, name).assign(array)
     return layer
 
 
-def _torch_s(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
+def _torch_layer(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
     spec = stored.cells[0][0].spec
-    arguments: dict[str, Any] = {
-        **sizes,
-        **stored.arguments,
-        **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {}),
-    }
+    arguments = {**sizes, **stored.arguments}
+    if spec.record.takes_nonlinearity:
+        arguments["nonlinearity"] = spec.activation
     if stored.is_cell:
-        return CELLS[spec.cell](**arguments)
-    return LAYERS[spec.cell](num_layers=len(stored.cells), bidirectional=len(stored.cells[0]) == 2, **arguments)
+        return CELL_CLASSES[spec.cell](**arguments)
+    return LAYER_CLASSES[spec.cell](num_layers=len(stored.cells), bidirectional=len(stored.cells[0]) == 2, **arguments)
 
 
-def _onnx_s(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
+def _onnx_layer(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
     (cells,) = stored.cells
     names = ("activation", "recurrent_activation")
     return OnnxRecurrent(
@@ -82,15 +80,15 @@ def _build(stored: StoredLayer, nesting: str) -> Any:
         raise InvalidValueError.because(
             stored.name,
             must="be one layer",
-            but=f"is {len(stored.cells)} of them",
+            but=f"is {len(stored.cells)} layers",
             remedy="Build them one at a time, from .parts.",
         )
     if options.stateful:
         raise InvalidValueError.because(
             f"stateful of {stored.name}",
-            must="be False in a layer that Keras builds for no certain batch",
+            must="be False in a Keras layer built without a batch size",
             but="is True",
-            remedy="Give the option stateful=False, and hand the states from call to call.",
+            remedy="Pass the option stateful=False, and hand the states from call to call.",
         )
     backward = (options.go_backwards, not options.go_backwards)
     columns = [[row[direction] for row in stored.cells] for direction in range(len(stored.cells[0]))]
@@ -131,17 +129,12 @@ def _kind(cell: StoredCell, end: str) -> Any:
 
 def _arguments(cell: StoredCell) -> dict[str, Any]:
     spec = cell.spec
-    arguments: dict[str, Any] = {
+    return {
         "units": spec.hidden_size,
-        "activation": ADDED.get(spec.activation, spec.activation),
         "use_bias": spec.bias,
         "dropout": cell.dropout,
         "recurrent_dropout": cell.recurrent_dropout,
         "recurrent_initializer": "zeros",
         "dtype": spec.dtype,
+        **{name: ADDED.get(value, value) for name, value in spec.cell_options.items()},
     }
-    if spec.cell != "rnn":
-        arguments["recurrent_activation"] = ADDED.get(spec.recurrent_activation, spec.recurrent_activation)
-    if spec.cell == "gru":
-        arguments["reset_after"] = spec.reset_after
-    return arguments

@@ -1,4 +1,4 @@
-"""The parameters of a torch module, by name, of a stored layer in whatever layout its file has."""
+"""The parameters of a torch module from a stored layer, whatever the layout of its file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from frameworks.files.writing.naming import fits_torch
 from frameworks.layouts import PYTORCH
 
 
-def is_torch_s(stored: StoredLayer) -> bool:
-    """Tell a layer that torch's own module computes from one that only an ONNX node does.
+def fits_torch_module(stored: StoredLayer) -> bool:
+    """Return whether torch's own module computes a layer; otherwise an ONNX node does.
 
     Raises:
-        NoCounterpartError: for one that neither does: a cell, or several layers, that torch's modules do not compute.
+        NoCounterpartError: for a cell, or for several layers, that torch's modules do not compute.
     """
     if fits_torch(stored) and not stored.reads_backwards:
         return True
@@ -34,7 +34,7 @@ def is_torch_s(stored: StoredLayer) -> bool:
 
 
 def torch_arrays(stored: StoredLayer) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    """Yield each parameter's name in the module and its array, one after the other read from the file."""
+    """Yield the name and array of each parameter of the module; one array at a time is read from the file."""
     for layer, cells in enumerate(stored.cells):
         for direction, cell in enumerate(cells):
             end = "" if stored.is_cell else f"_l{layer}{'_reverse' * direction}"

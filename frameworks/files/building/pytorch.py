@@ -1,8 +1,7 @@
-"""Stored layers in torch: Keras's as modules that are called and return as they do, torch's and ONNX's as torch's own are."""
+"""Stored layers in torch: Keras's as modules that are called as Keras's are, torch's and ONNX's as torch's own modules."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,40 +10,34 @@ from torch import nn
 
 from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import InvalidValueError
-from frameworks.files.building.parameters import is_torch_s, torch_arrays
+from frameworks.files.building.parameters import fits_torch_module, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
-from frameworks.keras_in_torch.layers import (
-    KerasBidirectional,
-    KerasGRUCell,
-    KerasLSTMCell,
-    KerasRNN,
-    KerasSimpleRNNCell,
-    adapt,
-)
-from frameworks.keras_in_torch.layers.cell_modules import KerasCell
+from frameworks.keras_in_torch.layers import KerasBidirectional, KerasRNN, adapt
+from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell
 from frameworks.keras_in_torch.layers.onnx import OnnxRecurrent
 from frameworks.options import BACKWARDS, WHOLE
-from frameworks.spec import CellName
-
-_CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
 
 
 def emulate(stored: StoredLayer) -> nn.Module:
     """Build the module that behaves as the stored layer does, in eval mode.
 
     Raises:
-        GatewiseError: for what Keras would not build either.
+        GatewiseError: for what Keras itself would not build.
     """
-    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: nobody's random numbers go into them
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # the initial weights are overwritten, so they must not use up the caller's random numbers
         if stored.origin == "keras" and stored.options is not None:
             return _build(stored).eval()
-        return (_build_own(stored) if is_torch_s(stored) else _build_onnx(stored)).eval()
+        return (_build_own(stored) if fits_torch_module(stored) else _build_onnx(stored)).eval()
 
 
 def _build_own(stored: StoredLayer) -> nn.Module:
-    """Build torch's own module, called as the file's is."""
+    """Build torch's own module with the file's arguments."""
     spec = stored.cells[0][0].spec
-    arguments: dict[str, Any] = {**stored.arguments, **({"nonlinearity": spec.activation} if spec.cell == "rnn" else {})}
+    arguments = dict(stored.arguments)
+    if spec.record.takes_nonlinearity:
+        arguments["nonlinearity"] = spec.activation
     if not stored.is_cell:
         arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
     kind = getattr(nn, f"{LAYER_NAMES['pytorch'][spec.cell].removeprefix('nn.')}{'Cell' * stored.is_cell}")
@@ -71,7 +64,7 @@ def _build(stored: StoredLayer) -> nn.Module:
         raise InvalidValueError.because(
             stored.name,
             must="be one layer",
-            but=f"is {len(stored.cells)} of them",
+            but=f"is {len(stored.cells)} layers",
             remedy="Build them one at a time, from .parts.",
         )
     flags = {name: getattr(options, name) for name in ("return_sequences", "return_state", "stateful", "zero_output_for_mask")}
@@ -87,19 +80,15 @@ def _build(stored: StoredLayer) -> nn.Module:
 
 def _cell(stored: StoredCell) -> KerasCell:
     spec = stored.spec
-    arguments: dict[str, Any] = {"recurrent_activation": spec.recurrent_activation} if spec.cell != "rnn" else {}
-    if spec.cell == "gru":
-        arguments["reset_after"] = spec.reset_after
-    cell = _CELLS[spec.cell](
+    cell = CELL_MODULES[spec.cell](
         spec.hidden_size,
-        spec.activation,
         input_size=spec.input_size,
         use_bias=spec.bias,
         dropout=stored.dropout,
         recurrent_dropout=stored.recurrent_dropout,
         dtype=spec.dtype,
         recurrent_initializer="zeros",
-        **arguments,
+        **spec.cell_options,
     )
     adapt(cell).write(0, 0, stored.read())
     return cell

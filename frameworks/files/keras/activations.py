@@ -8,21 +8,14 @@ from typing import Any
 
 from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
 from frameworks.files.keras.version import Version
+from frameworks.kinds import KERAS, Kind
 
 _ALIASES: Mapping[str, str] = MappingProxyType({"swish": "silu", "hard_swish": "hard_silu"})
-_LAYERS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "ELU": ("elu", ("alpha",)),
-        "LeakyReLU": ("leaky_relu", ("negative_slope", "alpha")),
-        "ThresholdedReLU": ("thresholded_relu", ("theta",)),
-    }
-)
-"""Keras's layers that may stand for an activation: the family of each, and what its number is called in some version."""
 
 
-def odd_activation(config: Mapping[str, Any], version: Version, answers: Mapping[str, Any]) -> str:
+def odd_activation(config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
     """Name the argument of a cell that is a function without a name here, unless the user said what stands for it."""
-    said = [name for name in ("activation", "recurrent_activation") if name in config and name not in answers]
+    said = [name for name in ("activation", "recurrent_activation") if name in config and name not in given]
     return next((name for name in said if name_of(config[name], version) not in ACTIVATIONS), "")
 
 
@@ -51,13 +44,19 @@ def words_of(activation: Any) -> str:
 
 
 def _of_layer(value: Mapping[str, Any]) -> str:
-    """Name the activation that one of Keras's own layers computes; "" for any other, and for one that says no number."""
+    """Return the activation that one of Keras's own layers computes; "" for any other, and for one that says no number."""
     config, package = value.get("config"), str(value.get("module") or "keras").partition(".")[0]
     if not isinstance(config, Mapping) or package != "keras" or value.get("registered_name"):
         return ""
-    if value.get("class_name") == "ReLU":
-        plain = config.get("max_value") is None and not config.get("negative_slope") and not config.get("threshold")
-        return "relu" if plain else ""
-    family, arguments = _LAYERS.get(str(value.get("class_name")), ("", ()))
-    number = next((config[name] for name in arguments if name in config), None)
-    return f"{family}({number!r})" if family and isinstance(number, float) else ""
+    kind = KERAS.get(str(value.get("class_name")))
+    option = kind.option(kind.activation_number)
+    if option is None:
+        return kind.activation if _is_default(kind, config) else ""
+    number = next((config[name] for name in (option.name, option.formerly) if name in config), None)
+    return f"{kind.activation}({number!r})" if isinstance(number, float) else ""
+
+
+def _is_default(kind: Kind, config: Mapping[str, Any]) -> bool:
+    """Whether all options have their defaults, None standing for none of them."""
+    pairs = [(config.get(option.name, option.default), option.default) for option in kind.options]
+    return all(said == default or (said is None and not default) for said, default in pairs)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from frameworks.cells import CELLS, GATES, Cell, CellName, cell_by_gates, cells_by_name
 from frameworks.errors import InvalidValueError
 from frameworks.files.keras.activations import name_of
 from frameworks.files.keras.version import Version
@@ -13,13 +14,13 @@ from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.derived_arrays import in_single
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.layouts import CUDNN, KERAS, Layout
-from frameworks.spec import GATES, CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
-_LAYERS: Mapping[str, CellName] = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru"}
-CELLS: Mapping[str, CellName] = MappingProxyType({**_LAYERS, **{f"{name}Cell": cell for name, cell in _LAYERS.items()}})
-"""Keras's own layers of one cell, and the cells."""
-
-_BY_GATES: Mapping[int, CellName] = MappingProxyType({1: "rnn", 3: "gru", 4: "lstm"})
+_PLAIN = {**cells_by_name("keras"), **cells_by_name("keras", "Cell")}
+CLASSES: Mapping[str, CellName] = MappingProxyType(
+    {**_PLAIN, **{f"CuDNN{name}": cell for name, cell in _PLAIN.items() if CELLS[cell].gated}}
+)
+"""The cell of each of Keras's own layers of one, and of its bare cells."""
 
 
 def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
@@ -27,15 +28,15 @@ def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
     if len(arrays) not in (2, 3) or any(len(array.shape) != 2 for array in arrays[:2]) or 0 in arrays[1].shape:
         return False
     (_, columns), (hidden, blocks) = arrays[0].shape, arrays[1].shape
-    cell = _BY_GATES.get(blocks // hidden)
+    cell = cell_by_gates(blocks // hidden)
     if cell is None or columns != blocks or blocks % hidden:
         return False
     return len(arrays) == 2 or arrays[2].shape in _biases(cell, blocks)
 
 
-def _biases(cell: CellName, blocks: int) -> list[tuple[int, ...]]:
+def _biases(cell: Cell, blocks: int) -> list[tuple[int, ...]]:
     """Give the shapes that a bias may have: Keras's, CuDNN's, and that of a GRU that resets after the product."""
-    return [(blocks,), *[(2 * blocks,)] * (cell != "rnn"), *[(2, blocks)] * (cell == "gru")]
+    return [(blocks,), *[(2 * blocks,)] * cell.gated, *[(2, blocks)] * cell.biases_act_apart]
 
 
 def is_folded(arrays: Sequence[StoredArray]) -> bool:
@@ -49,7 +50,7 @@ def read_cell(
     config: Mapping[str, Any],
     arrays: Sequence[StoredArray],
     version: Version,
-    answers: Mapping[str, Any],
+    given: Mapping[str, Any],
 ) -> StoredCell:
     """Read what a cell computes.
 
@@ -59,19 +60,19 @@ def read_cell(
         config: of the layer or the cell.
         arrays: kernel, recurrent kernel and bias, if any.
         version: of the Keras that wrote the file.
-        answers: what the user says of the layer.
+        given: the options that the user gave for the layer.
 
     Raises:
-        GatewiseError: for arrays that are no cell's, or not those that the config or the answers describe.
+        GatewiseError: for arrays that are no cell's, or not those that the config or the options describe.
     """
     if not is_recurrent(arrays):
         shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
         raise _contradiction(name, f"be the weights of a {class_name}", f"are {shapes}", "Is the architecture another model's?")
     (inputs, _), (hidden, blocks) = arrays[0].shape, arrays[1].shape
-    cell = CELLS.get(class_name, _BY_GATES[blocks // hidden])
+    shown: Any = cell_by_gates(blocks // hidden)
+    cell: CellName = CLASSES.get(class_name, shown.name)
     if len(GATES[cell]) * hidden != blocks:
-        found = _BY_GATES[blocks // hidden]
-        raise _contradiction(name, f"be those of a {class_name}", f"are shaped as a {found}'s", "Is it another model's?")
+        raise _contradiction(name, f"be those of a {class_name}", f"are shaped as a {shown.name}'s", "Is it another model's?")
     for option, value in (("units", hidden), ("use_bias", len(arrays) == 3)):
         if config.get(option, value) != value:
             raise _contradiction(
@@ -87,12 +88,12 @@ def read_cell(
         hidden_size=hidden,
         bias=len(arrays) == 3,
         dtype=_dtype(name, arrays),
-        activation=answers.get("activation", name_of(config.get("activation", "tanh"), version)),
-        recurrent_activation=_recurrent_activation(cell, config, version, answers),
-        reset_after=_reset_after(name, cell, config, arrays, answers),
+        activation=given.get("activation", name_of(config.get("activation", "tanh"), version)),
+        recurrent_activation=_recurrent_activation(cell, config, version, given),
+        reset_after=_reset_after(name, cell, config, arrays, given),
     )
     named = dict(zip(("kernel", "recurrent_kernel", "bias"), map(in_single, arrays), strict=False))
-    rates = {rate: answers.get(rate, config.get(rate) or 0.0) for rate in ("dropout", "recurrent_dropout")}
+    rates = {rate: given.get(rate, config.get(rate) or 0.0) for rate in ("dropout", "recurrent_dropout")}
     return StoredCell(spec, layout, MappingProxyType(named), **rates)
 
 
@@ -117,19 +118,19 @@ def policy_of(config: Mapping[str, Any]) -> str:
     return said if isinstance(said, str) else ""
 
 
-def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Version, answers: Mapping[str, Any]) -> str:
-    if cell == "rnn":
+def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
+    if "recurrent_activation" not in CELLS[cell].options:
         return "sigmoid"
-    given: str = answers.get("recurrent_activation", "")
-    return given or name_of(config.get("recurrent_activation", "sigmoid"), version)
+    chosen: str = given.get("recurrent_activation", "")
+    return chosen or name_of(config.get("recurrent_activation", "sigmoid"), version)
 
 
 def _reset_after(
-    name: str, cell: CellName, config: Mapping[str, Any], arrays: Sequence[StoredArray], answers: Mapping[str, Any]
+    name: str, cell: CellName, config: Mapping[str, Any], arrays: Sequence[StoredArray], given: Mapping[str, Any]
 ) -> bool:
-    if cell != "gru":
+    if "reset_after" not in CELLS[cell].options:
         return True
-    said = answers.get("reset_after", config.get("reset_after"))
+    said = given.get("reset_after", config.get("reset_after"))
     if len(arrays) == 2:
         return bool(said)
     shown = is_folded(arrays) or len(arrays[2].shape) == 2

@@ -8,16 +8,15 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frameworks.files.keras.masks import Masks, tensors_in
+from frameworks.files.keras.masks import MaskFlow, tensors_in
 from frameworks.files.untrusted.source import damaged
+from frameworks.kinds import KERAS
 
 Config = Mapping[str, Any]
 Locate = Callable[[str, str, int], str]
 """From the place of a model in the file, a class and its number among the model's layers of it, to the layer's place."""
 
 MAX_DEPTH = 32
-
-_MODELS = ("Sequential", "Model", "Functional")
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> 
     if not isinstance(entries, list):
         raise damaged(f"the architecture in {walk.file}", "has layers that are no list")
     counts, homes = Counter[str](), Counter[str]()
-    masks, ports = Masks(inputs, walk.keras2), [name for name, _ in tensors_in(model.config.get("input_layers"))]
+    masks, ports = MaskFlow(inputs, walk.keras2), [name for name, _ in tensors_in(model.config.get("input_layers"))]
     chained: Sequence[str] = inputs
     for entry in entries:
         kind, config = class_of(entry, walk.file), config_of(entry, walk.file)
@@ -137,21 +136,22 @@ def _unwrap(node: Node, walk: _Walk, before: Sequence[str], depth: int) -> Gener
     """Yield a layer, or those of the model that it is; return the masks of a model's outputs, None for one layer."""
     if depth > MAX_DEPTH:
         raise damaged(f"the architecture in {walk.file}", f"nests layers more than {MAX_DEPTH} deep")
-    if node.class_name == "TimeDistributed":
-        inner = node.config.get("layer")
+    kind = KERAS.get(node.class_name)
+    if kind.role == "wrapper":
+        inner = node.config.get(kind.inner)
         wrapped = Node(
             name=node.name,
             class_name=class_of(inner, walk.file),
             config=config_of(inner, walk.file),
-            place=f"{node.place}/layer",
-            home=f"{node.home}/layer",
+            place=f"{node.place}/{kind.inner}",
+            home=f"{node.home}/{kind.inner}",
             top=node.top,
             trainable=node.trainable and config_of(inner, walk.file).get("trainable", True) is not False,
             wrappers=(*node.wrappers, node.class_name),
             mask="",
         )
         yield from _unwrap(wrapped, walk, (), depth + 1)
-    elif node.class_name in _MODELS or isinstance(node.config.get("layers"), list):
+    elif kind.role == "model" or isinstance(node.config.get("layers"), list):
         return (yield from _walk_model(node, walk, before, depth))
     else:
         yield node

@@ -6,36 +6,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from frameworks.errors import InvalidValueError
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.cells import CELLS
+from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.cells import CLASSES
 from frameworks.files.keras.config import Config, Node, walk
 from frameworks.files.keras.layers import Reading, RowWeights, read_layer
-from frameworks.files.keras.other_layers import NOT_TRAINED, names_of
 from frameworks.files.keras.paths import read_placed
 from frameworks.files.keras.version import Version, version_of
 from frameworks.files.keras.weights_only import read_bare
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.untrusted.h5 import MAGIC, H5File, read_h5
+from frameworks.files.untrusted.h5 import H5File, read_h5
 from frameworks.files.untrusted.json_text import read_json
 from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.kinds import KERAS
 
 Layers = list[StoredLayer | OtherLayer]
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether an h5 file begins here, or at one of the offsets where one may."""
-    places = [0, *(512 << power for power in range(8))]
-    return any(place + len(MAGIC) <= source.size and source.read(place, len(MAGIC)) == MAGIC for place in places)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> Layers:
+def read(source: Source, given: GivenOptions, architecture: Config | None) -> Layers:
     """Read an h5 file that Keras wrote.
 
     Args:
         source: the file.
-        architecture: the JSON beside it, which goes before what the file itself says; None for none.
-        answers: what the user says of the layers.
+        given: the user's options.
+        architecture: the JSON beside the file, which overrides the file's own; None to use the file's own.
 
     Raises:
         GatewiseError: for a file that is damaged or not Keras's.
@@ -43,9 +37,9 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> Layer
     file = read_h5(source)
     root = "model_weights" if "model_weights" in file.groups else ""
     if "layer_names" in file.groups[root]:
-        return _read_by_name(file, root, architecture, source.name, answers)
+        return _read_by_name(file, root, architecture, source.name, given)
     if any("/vars/" in f"/{path}" for path in file.arrays):
-        return read_placed(file, architecture, Reading(source.name, version_of(architecture), answers))
+        return read_placed(file, architecture, Reading(source.name, version_of(architecture), given))
     raise InvalidValueError.because(
         source.name,
         must="hold a Keras model or its weights",
@@ -54,11 +48,11 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> Layer
     )
 
 
-def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, answers: Answers) -> Layers:
+def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, given: GivenOptions) -> Layers:
     attributes = {**file.groups[""], **file.groups[root]}
     version = version_of(architecture)  # which says what the architecture means by its words
     version = version if version.text else Version(_text(attributes.get("keras_version")))
-    reading = Reading(name, version, answers)
+    reading = Reading(name, version, given)
     if architecture is None and "model_config" in attributes:
         architecture = read_json(_text(attributes["model_config"]), f"the architecture in {name}")
     named = {layer: dict(_weights_of(file, f"{root}/{layer}".strip("/"), name)) for layer in _names(attributes["layer_names"])}
@@ -80,7 +74,7 @@ def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, Stor
     for name in named:
         if name not in tops and named[name]:
             found.append(OtherLayer(name, stored=named[name], warnings=("the architecture has no layer of this name.",)))
-    return [layer for layer in found if layer.name and getattr(layer, "kind", "") != "InputLayer"]
+    return [layer for layer in found if layer.name and KERAS.get(getattr(layer, "kind", "")).role != "input"]
 
 
 def _read_further(file: H5File, root: str, named: Mapping[str, Any], name: str) -> Layers:
@@ -121,15 +115,15 @@ def _share_out(nodes: Sequence[Node], arrays: Mapping[str, StoredArray], file: s
 
 def _slots(node: Node) -> list[bool]:
     """Give the arrays that a layer's config says it has, in Keras's order: whether each is trained."""
-    names = names_of(node)
-    if names is not None:
-        return [node.trainable and name not in NOT_TRAINED for name in names]
+    arrays = KERAS.get(node.class_name).arrays_with(node.config)
+    if arrays is not None:
+        return [node.trainable and array.trained for array in arrays]
     return [node.trainable] * _count_cells(node.class_name, node.config)
 
 
 def _count_cells(class_name: str, config: Mapping[str, Any]) -> int:
     """Count the arrays of all cells of a layer."""
-    if class_name in CELLS:
+    if class_name in CLASSES:
         return 3 if config.get("use_bias", True) else 2
     forward = config.get("layer")
     inner = [forward, config.get("backward_layer") or forward] if class_name == "Bidirectional" else [config.get("cell")]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from frameworks.activations import KERAS2_NAMES
-from frameworks.files.given_options import KERAS_FLAGS, Answers
+from frameworks.files.given_options import KERAS_FLAGS, GivenOptions
 from frameworks.files.keras.activations import odd_activation, words_of
-from frameworks.files.keras.cells import CELLS, is_folded, is_recurrent, policy_of, read_cell
+from frameworks.files.keras.cells import CLASSES, is_folded, is_recurrent, policy_of, read_cell
 from frameworks.files.keras.config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras.other_layers import read_other
 from frameworks.files.keras.version import Version
@@ -62,12 +62,12 @@ class Reading:
     Args:
         file: what messages call it.
         version: of the Keras that wrote it.
-        answers: what the user says.
+        given: the user's options.
     """
 
     file: str
     version: Version
-    answers: Answers
+    given: GivenOptions
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
     Raises:
         GatewiseError: for weights that are not those of the layer.
     """
-    own = node.class_name in CELLS or node.class_name in ("RNN", "Bidirectional")
+    own = node.class_name in CLASSES or node.class_name in ("RNN", "Bidirectional")
     if not own and not _looks_recurrent(node.config, tuple(weights.all().values())):
         said = node.config.get("activation")
         if reading.version.is_keras2 and isinstance(said, str) and said in KERAS2_NAMES:
@@ -107,8 +107,8 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
     flags, described = directions[0][1], [cell for own, _ in directions for cell in own]
     if flags.get("time_major") is True:
         raise NotUnderstoodError("time_major=True: it reads and returns the time axis first, which no other layer does")
-    answers = reading.answers.of(node.name)
-    columns = [[_read_cell(node, cell, weights, reading, answers) for cell in cells] for cells, _ in directions]
+    given = reading.given.of(node.name)
+    columns = [[_read_cell(node, cell, weights, reading, given) for cell in cells] for cells, _ in directions]
     if len({len(column) for column in columns}) != 1:
         raise NotUnderstoodError("its two directions have different numbers of cells")
     cells = tuple(zip(*columns, strict=True))
@@ -120,7 +120,7 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
         origin="keras",
         class_name=node.class_name,
         cells=cells,
-        options=_options(node, flags, cells, answers, stacked=_is_stacked(flags), version=reading.version),
+        options=_options(node, flags, cells, given, stacked=_is_stacked(flags), version=reading.version),
         warnings=(*_warnings(node, cells, described, reading), *_halves(cells, [cell.config for cell in described])),
         mask=node.mask,
         place=node.home,
@@ -161,24 +161,24 @@ def _is_stacked(config: Config) -> bool:
     return isinstance(cell, Mapping) and str(cell.get("class_name")).endswith("StackedRNNCells")
 
 
-def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, answers: Mapping[str, Any]) -> StoredCell:
+def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, given: Mapping[str, Any]) -> StoredCell:
     arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
-    if cell.class_name not in CELLS and not _looks_recurrent(cell.config, arrays):
+    if cell.class_name not in CLASSES and not _looks_recurrent(cell.config, arrays):
         raise NotUnderstoodError(f"its cell is a {cell.class_name}, which is not Keras's own")
-    odd = odd_activation(cell.config, reading.version, answers)
+    odd = odd_activation(cell.config, reading.version, given)
     if odd:
         raise NotUnderstoodError(
             f"its {odd} is {words_of(cell.config.get(odd))}, which has no name here; "
             f"say what stands for it with options={{{node.name!r}: {{{odd!r}: ...}}}}."
         )
-    return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, answers)
+    return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, given)
 
 
 def _options(
     node: Node,
     flags: Config,
     cells: tuple[tuple[StoredCell, ...], ...],
-    answers: Mapping[str, Any],
+    given: Mapping[str, Any],
     *,
     stacked: bool,
     version: Version,
@@ -192,11 +192,11 @@ def _options(
     }
     if merge and flags.get("return_sequences") is True:
         said["zero_output_for_mask"] = True  # Bidirectional asks it of the layers that it is given
-    given = {name: value for name, value in answers.items() if name in KERAS_FLAGS}
+    chosen = {name: value for name, value in given.items() if name in KERAS_FLAGS}
     return KerasOptions(
-        **{**said, **merge, **rates, **given},
+        **{**said, **merge, **rates, **chosen},
         nesting="cells" if stacked else "layers",
-        bare_states=stacked and version.is_keras2 and first.cell != "lstm",
+        bare_states=stacked and version.is_keras2 and len(first.state_names) == 1,
     )
 
 
@@ -209,7 +209,7 @@ def _warnings(
 ) -> Iterator[str]:
     first = cells[0][0]
     read = [cell.spec.cell for column in zip(*cells, strict=True) for cell in column]
-    custom = {cell.class_name: kind for cell, kind in zip(described, read, strict=True) if cell.class_name not in CELLS}
+    custom = {cell.class_name: kind for cell, kind in zip(described, read, strict=True) if cell.class_name not in CLASSES}
     for class_name, kind in custom.items():
         yield (
             f"{class_name} is not Keras's own: it is read as {kind} by its arguments and weights; what else its code does is "

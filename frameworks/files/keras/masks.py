@@ -1,7 +1,8 @@
 """What masks the input of each layer of an architecture, as Keras hands masks on from layer to layer.
 
-Source: keras/src/layers/layer.py (`_set_mask_metadata`) and each layer's `compute_mask`; of Keras 2,
-tf_keras/src/engine/base_layer.py.
+What each kind of layer does with masks is in `frameworks.kinds`; here they are followed through a model.
+
+Source: keras/src/layers/layer.py (`_set_mask_metadata`); of Keras 2, tf_keras/src/engine/base_layer.py.
 """
 
 from __future__ import annotations
@@ -12,17 +13,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-_MERGES = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
-_PASS = frozenset(
-    (
-        *("Activation", "ActivityRegularization", "AdditiveAttention", "AlphaDropout", "Attention", "BatchNormalization"),
-        *("Dense", "Dropout", "ELU", "GaussianDropout", "GaussianNoise", "GroupNormalization", "InputLayer"),
-        *("LayerNormalization", "LeakyReLU", "MultiHeadAttention", "PReLU", "ReLU", "Softmax", "SpatialDropout1D"),
-        *("SpatialDropout2D", "SpatialDropout3D", "ThresholdedReLU", "TimeDistributed", "UnitNormalization"),
-    )
-)
-"""Keras's layers that hand on the mask of what they read first."""
-_PASS_IN_KERAS_3 = frozenset(("GroupQueryAttention", "Identity", "Normalization", "Rescaling"))
+from frameworks.kinds import KERAS, Kind, Masks
+
 _OWN = re.compile(r"(not_equal|any)(_\d+)?")
 """The operations by which Embedding and Masking make a mask, which Keras 3 writes down as if the caller had given it."""
 
@@ -88,7 +80,7 @@ def _kwargs(node: Any) -> Any:
 
 
 @dataclass
-class Masks:
+class MaskFlow:
     """The masks within one model.
 
     Args:
@@ -138,22 +130,30 @@ class Masks:
             config: of the layer.
             before: the masks of what it reads first.
         """
-        kind = str(entry.get("class_name")).rpartition(">")[2]
+        kind = KERAS.get(str(entry.get("class_name")).rpartition(">")[2])
+        rule = kind.masks_at((2,) if self.keras2 else (3,))
         first = next(iter(before), "")
-        if not self.keras2 and "trainable" not in config and kind != "InputLayer":
+        if not self.keras2 and "trainable" not in config and kind.role != "input":
             return ()  # an operation of Keras 3, whose name may be a layer's
-        if kind == "Masking":
-            return (f"{name} (Masking of {config.get('mask_value', 0.0)!r})",)
-        if kind in ("Embedding", "ReversibleEmbedding"):
-            return (f"{name} (mask_zero)",) if config.get("mask_zero") is True else ()
-        if kind == "Concatenate" or (kind in _MERGES and (self.keras2 or all(before))):
+        if rule is Masks.MAKE:
+            return _made(kind, name, config)
+        if rule in (Masks.ANY, Masks.ALL) and (rule is Masks.ANY or all(before)):
             return (next(filter(None, before), ""),)
-        inner = config.get("layer")
-        flags = inner.get("config", {}) if kind == "Bidirectional" and isinstance(inner, Mapping) else config
-        if isinstance(flags, Mapping) and flags.get("return_sequences") is True:
-            return (first,) * (1 + (kind == "Bidirectional" and config.get("merge_mode", "concat") is None))
-        return (first,) if kind in _PASS or (kind in _PASS_IN_KERAS_3 and not self.keras2) else ()
+        inner = config.get(kind.inner) if rule is Masks.SEQUENCES else None
+        flags = inner.get("config", {}) if isinstance(inner, Mapping) else config
+        if isinstance(flags, Mapping) and flags.get("return_sequences") is True:  # of any class, a user's own among them
+            return (first,) * (1 + (rule is Masks.SEQUENCES and config.get("merge_mode", kind.default("merge_mode")) is None))
+        return (first,) if rule is Masks.KEEP else ()
 
     @staticmethod
     def _of(masks: Sequence[str], index: int) -> str:
         return masks[index] if 0 <= index < len(masks) else ""
+
+
+def _made(kind: Kind, name: str, config: Mapping[str, Any]) -> Sequence[str]:
+    """Return the mask that a layer makes, as its option says."""
+    default = kind.default(kind.mask_option)
+    said = config.get(kind.mask_option, default)
+    if isinstance(default, bool):
+        return (f"{name} ({kind.mask_option})",) if said is True else ()
+    return (f"{name} ({kind.name} of {said!r})",)

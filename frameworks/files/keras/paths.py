@@ -16,6 +16,7 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5 import H5File
 from frameworks.files.untrusted.source import StoredArray
+from frameworks.kinds import KERAS
 
 Layers = list[StoredLayer | OtherLayer]
 
@@ -25,7 +26,7 @@ def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> 
     if architecture is None or not _lists_layers(architecture):
         return list(read_bare_paths(file, reading))
     nodes = walk(architecture, reading.file, locator(file), keras2=reading.version.is_keras2)
-    nodes = [node for node in nodes if node.class_name != "InputLayer"]
+    nodes = [node for node in nodes if KERAS.get(node.class_name).role != "input"]
     found: Layers = [read_layer(node, PathWeights(file, node.place), reading) for node in nodes]
     places = [f"{node.place}/" for node in nodes]
     left = {

@@ -11,18 +11,19 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise, permutations
 from typing import Any
 
+from frameworks.cells import cell_by_gates
 from frameworks.files.keras.cells import is_folded, is_recurrent
 from frameworks.files.keras.config import Node, snake
 from frameworks.files.keras.layers import OLD, Reading, RowWeights, read_layer
-from frameworks.files.keras.other_layers import ARRAYS, read_other
+from frameworks.files.keras.other_layers import read_other
 from frameworks.files.keras.version import Version
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5 import H5File
 from frameworks.files.untrusted.source import StoredArray
+from frameworks.kinds import KERAS
 
 _CELL = re.compile(r"(stacked_rnn_cells|(lstm|gru|simple_rnn)_cell)(_\d+)?")
-_CLASSES: Mapping[int, str] = {1: "SimpleRNN", 3: "GRU", 4: "LSTM"}
 Layer = StoredLayer | OtherLayer
 _MOST_PERMUTED = 5
 
@@ -160,7 +161,7 @@ def _read_assumed(name: str, directions: Mapping[str, Sequence[Sequence[StoredAr
     layer = read_layer(_node(name, class_name, config), weights, reading)
     if isinstance(layer, OtherLayer):
         return layer
-    return replace(layer, warnings=(*_assumptions(layer, set(reading.answers.of(name)), reading.version), *layer.warnings))
+    return replace(layer, warnings=(*_assumptions(layer, set(reading.given.of(name)), reading.version), *layer.warnings))
 
 
 def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str, Any]:
@@ -168,7 +169,8 @@ def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str
     inner = []
     for arrays in cells:
         hidden, blocks = arrays[1].shape
-        kind = f"{'CuDNN' * is_folded(arrays)}{_CLASSES[blocks // hidden]}"
+        cell: Any = cell_by_gates(blocks // hidden)
+        kind = f"{'CuDNN' * is_folded(arrays)}{cell.names['keras']}"
         config: dict[str, Any] = {"units": hidden, "use_bias": len(arrays) == 3}
         if blocks != hidden:
             config["recurrent_activation"] = _default_gate(arrays, version)
@@ -188,9 +190,9 @@ def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterat
     spec, options = layer.cells[0][0].spec, layer.options
     folded = is_folded(tuple(layer.cells[0][0].arrays.values()))
     assumed: dict[str, Any] = {} if folded else {"activation": spec.activation}
-    if spec.cell != "rnn" and not folded:
+    if "recurrent_activation" in spec.record.options and not folded:
         assumed["recurrent_activation"] = spec.recurrent_activation
-    if spec.cell == "gru" and not spec.bias:
+    if "reset_after" in spec.record.options and not spec.bias:
         assumed["reset_after"] = str(spec.reset_after)
     flags = ["return_sequences", "return_state", "go_backwards", *["merge_mode"] * (len(layer.cells[0]) == 2)]
     assumed |= {flag: getattr(options, flag) for flag in flags}
@@ -213,10 +215,11 @@ def _node(name: str, class_name: str, config: Mapping[str, Any]) -> Node:
 
 def _kind(own: str, arrays: Mapping[str, StoredArray]) -> str:
     """Guess a class from Keras's names of its arrays, or from the name of the class where arrays have numbers."""
-    leaves = tuple(arrays)
+    leaves = list(arrays)
     if leaves[0].isdecimal():
-        return {snake(kind): kind for kind in ARRAYS}.get(re.sub(r"_\d+$", "", own), "")
-    if leaves in (("kernel",), ("kernel", "bias")):
-        return {2: "Dense", 3: "Conv1D", 4: "Conv2D"}.get(len(arrays["kernel"].shape), "")
-    kinds = (kind for kind in ARRAYS if leaves == tuple(name for name, _ in ARRAYS[kind]))
-    return next((kind for kind in kinds if leaves != ("scale",)), "")
+        return {snake(kind.name): kind.name for kind in KERAS if kind.arrays}.get(re.sub(r"_\d+$", "", own), "")
+    kinds = KERAS.shown_by({name: array.shape for name, array in arrays.items()})
+    if len(kinds) != 1:
+        return ""
+    in_order = [array.name for array in kinds[0].arrays or () if array.name in arrays]
+    return kinds[0].name if leaves == in_order else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from frameworks.files.given_options import Answers
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.keras.config import Config
 from frameworks.files.keras.layers import Reading
 from frameworks.files.keras.paths import Layers, read_placed
@@ -15,18 +15,13 @@ from frameworks.files.untrusted.source import Source, damaged
 CONFIG, METADATA, VARIABLES = "config.json", "metadata.json", "model.weights.h5"
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a zip archive holds an architecture."""
-    return CONFIG in Archive(source)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> Layers:
+def read(source: Source, given: GivenOptions, architecture: Config | None) -> Layers:
     """Read a .keras file.
 
     Args:
         source: the file.
-        architecture: goes before the file's own; None for that.
-        answers: what the user says of the layers.
+        given: the user's options.
+        architecture: overrides the file's own; None to use the file's own.
 
     Raises:
         GatewiseError: for a damaged file.
@@ -41,5 +36,5 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> Layer
         architecture = read_json(archive.read(CONFIG, MAX_BYTES), f"{CONFIG} in {source.name}")
     elif version_of(architecture).text:
         version = version_of(architecture)
-    reading = Reading(source.name, version, answers)
+    reading = Reading(source.name, version, given)
     return read_placed(read_h5(archive.member(VARIABLES)), architecture, reading)

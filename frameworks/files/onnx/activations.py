@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.cells import CELLS, CellName
 from frameworks.files.onnx.graph import Node
 from frameworks.files.other_layers import NotUnderstoodError
-from frameworks.spec import CellName
 
-_DEFAULTS: Mapping[CellName, tuple[str, ...]] = {
-    "lstm": ("Sigmoid", "Tanh", "Tanh"),
-    "gru": ("Sigmoid", "Tanh"),
-    "rnn": ("Tanh",),
+_DEFAULTS: Mapping[str, tuple[str, ...]] = {
+    name: ("Sigmoid",) * cell.gated + ("Tanh",) * len(cell.states) for name, cell in CELLS.items()
 }
+"""Of the gates, of the candidate and of a cell state on its way out."""
 _FAMILIES: Mapping[str, tuple[str, tuple[float | None, ...]]] = MappingProxyType(
     {
         "relu": ("relu", ()),
@@ -35,8 +34,7 @@ _FAMILIES: Mapping[str, tuple[str, tuple[float | None, ...]]] = MappingProxyType
         "elu": ("elu", (1.0,)),
     }
 )
-"""By ONNX's name: what it is called here, and the alpha and beta that it has unless the node says others; None where ONNX gives
-none, and those who run it differ."""
+"""By ONNX's name: our name, and the default alpha and beta; None where ONNX defines no default and runtimes differ."""
 _NAMED: Mapping[tuple[str, tuple[float, ...]], str] = MappingProxyType(
     {
         ("affine", (1.0, 0.0)): "linear",
@@ -48,46 +46,46 @@ _NAMED: Mapping[tuple[str, tuple[float, ...]], str] = MappingProxyType(
         ("hard_sigmoid", (float(str(np.float32(1 / 6))), 0.5)): "hard_sigmoid",
     }
 )
-"""Those with numbers that have a name of their own."""
+"""Activations with certain numbers that have a name of their own."""
 
 
 def read_activations(node: Node, cell: CellName, ways: int) -> list[dict[str, Any]]:
-    """Name the activations of each direction, as a spec has them.
+    """Return the activations of each direction, as the options of a spec.
 
     Raises:
-        NotUnderstoodError: for what ONNX does not have, or no one cell of either framework.
+        NotUnderstoodError: for activations that ONNX does not define, or that no cell of either framework combines.
     """
     names = [str(name).lower() for name in _listed(node, "activations") or _DEFAULTS[cell] * ways]
     count = len(_DEFAULTS[cell])
     if len(names) != count * ways:
         raise NotUnderstoodError(f"its activations are {names[:8]}, too {'few' if len(names) < count * ways else 'many'}")
-    found = _with_numbers(node, names)
-    rows = [found[way * count : (way + 1) * count] for way in range(ways)]
+    activations = _with_numbers(node, names)
+    rows = [activations[way * count : (way + 1) * count] for way in range(ways)]
     if any(len(set(row[1:])) > 1 for row in rows):
-        raise NotUnderstoodError(f"its activations are {', '.join(found)}: candidate and output have two activations")
-    return [{"activation": row[-1], **({"recurrent_activation": row[0]} if cell != "rnn" else {})} for row in rows]
+        raise NotUnderstoodError(f"its activations are {', '.join(activations)}: candidate and output have two activations")
+    return [{"activation": row[-1], **({"recurrent_activation": row[0]} if CELLS[cell].gated else {})} for row in rows]
 
 
 def _with_numbers(node: Node, names: list[str]) -> list[str]:
-    """Give each activation the next of the numbers, which those that have none do not take."""
+    """Return each activation with its numbers; one without numbers takes none of those that the node lists."""
     numbers = [_listed(node, f"activation_{name}") for name in ("alpha", "beta")]
-    found = []
+    activations = []
     for name in names:
         if name not in _FAMILIES:
-            raise NotUnderstoodError(f"its activation {name[:100]!r} is none of ONNX's")
+            raise NotUnderstoodError(f"its activation {name[:100]!r} is not one of ONNX's")
         family, defaults = _FAMILIES[name]
         taken = tuple(_shortest(given.pop(0) if given else own) for given, own in zip(numbers, defaults, strict=False))
-        found.append(_NAMED.get((family, taken)) or (f"{family}({', '.join(map(repr, taken))})" if taken else family))
+        activations.append(_NAMED.get((family, taken)) or (f"{family}({', '.join(map(repr, taken))})" if taken else family))
     if any(numbers):
         left = " and ".join(str(given) for given in numbers if given)
-        raise NotUnderstoodError(f"its activations {', '.join(names)} leave numbers over, {left[:200]}: whose are they")
-    return found
+        raise NotUnderstoodError(f"its activations {', '.join(names)} leave numbers over: {left[:200]}")
+    return activations
 
 
 def _shortest(value: Any) -> float:
-    """Give the number that was meant by one of single precision."""
+    """Return the shortest number that has this value in single precision."""
     if not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise NotUnderstoodError(f"its activations have the number {str(value)[:100]} where an alpha or beta is due")
+        raise NotUnderstoodError(f"its activations have the number {str(value)[:100]} where an alpha or beta is expected")
     return float(str(np.float32(value)))
 
 

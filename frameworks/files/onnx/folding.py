@@ -1,4 +1,4 @@
-"""Weights that a graph makes of constants by moving elements, or widening them: exporters cut weights into gates, join them.
+"""Weights that a graph computes from constants by moving or widening elements, as exporters split and join weights.
 
 Source: https://onnx.ai/onnx/operators/, Slice, Split, Gather, Concat, Reshape, Transpose, Cast, DequantizeLinear and so on.
 """
@@ -22,34 +22,34 @@ _LARGEST_ZERO = 1 << 24
 
 
 class NotConstantError(Exception):
-    """What makes a value that is not made of constants, or not by moving them."""
+    """Names what computes a value that does not come from constants alone."""
 
 
 def fold(name: str, graph: Graph, scope: Scope) -> tuple[StoredArray, set[StoredArray]]:
-    """Give a value, computed anew whenever it is read, and the constants that it is made of.
+    """Return a value, which is computed whenever it is read, and the constants from which it is computed.
 
     Raises:
-        NotConstantError: naming what makes it.
+        NotConstantError: naming what computes the value.
     """
-    found = _Folding(graph)
-    array = found.value(name, scope, 0)
+    folding = _Folding(graph)
+    array = folding.value(name, scope, 0)
 
     def fetch(first: int, size: int) -> Array:
         return _Folding(graph).value(name, scope, 0).reshape(-1)[first : first + size]
 
-    given = derived(array.shape, array.dtype, fetch)
-    if found.was:
-        given = WidenedArray(given.shape, given.dtype, given.read_into, was=found.was)
-    return given, found.used
+    folded = derived(array.shape, array.dtype, fetch)
+    if folding.was:
+        folded = WidenedArray(folded.shape, folded.dtype, folded.read_into, was=folding.was)
+    return folded, folding.used
 
 
 def is_zero(name: str, scope: Scope) -> bool:
-    """Tell whether a value is zero throughout, of whatever shape the graph makes it."""
+    """Return whether all elements of a value are zero."""
     return _is_zero(name, scope, 0, {})
 
 
 def _is_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str], bool]) -> bool:
-    """Tell it of a value once, and of so many values at most; what is made of itself is not zero."""
+    """Judge each value once, and a limited number of values; a value computed from itself is not zero."""
     key = id(scope), name
     if key not in known:
         known[key] = False
@@ -75,7 +75,7 @@ def _made_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str],
 
 
 class _Folding:
-    """One computation, in which each value is made once and all of them together have a bound."""
+    """One computation, which makes each value once and limits the size of all of them."""
 
     def __init__(self, graph: Graph) -> None:
         self._values: dict[tuple[int, str], Array] = {}
@@ -104,10 +104,10 @@ class _Folding:
         if sum(array.nbytes for array in inputs) > self._left:
             raise NotConstantError("more nodes than a weight needs")
         try:
-            found = _OPERATIONS[node.kind](node, inputs)
-            return np.asarray(found[node.outputs.index(name)] if isinstance(found, list) else found)
+            result = _OPERATIONS[node.kind](node, inputs)
+            return np.asarray(result[node.outputs.index(name)] if isinstance(result, list) else result)
         except (ValueError, IndexError, TypeError, OverflowError) as error:
-            raise NotConstantError(f"a {node.kind} that fits nothing") from error
+            raise NotConstantError(f"a {node.kind} that does not fit its inputs") from error
 
     def _read(self, array: StoredArray) -> Array:
         self.used.add(array)
@@ -119,7 +119,7 @@ class _Folding:
 
 
 def _numbers(node: Node, inputs: Sequence[Array], place: int, name: str) -> list[int]:
-    """Give whole numbers that are an input in newer models and an attribute in older ones."""
+    """Return whole numbers that are an input in newer models and an attribute in older ones."""
     given: Any = inputs[place].reshape(-1).tolist() if len(inputs) > place else node.attributes.get(name, [])
     return [int(number) for number in given]
 
@@ -129,8 +129,8 @@ def _slice(node: Node, inputs: Sequence[Array]) -> Array:
     places = [slice(None)] * inputs[0].ndim
     for at, (start, end) in enumerate(zip(starts, ends, strict=True)):
         places[axes[at] if axes else at] = slice(start, end, steps[at] if steps else None)
-    found: Array = inputs[0][tuple(places)]
-    return found
+    sliced: Array = inputs[0][tuple(places)]
+    return sliced
 
 
 _SLICE = ("starts", "ends", "axes", "steps")
@@ -160,14 +160,14 @@ def _expand(node: Node, inputs: Sequence[Array]) -> Array:
 
 def _gather(node: Node, inputs: Sequence[Array]) -> Array:
     axis = node.attributes.get("axis", 0)
-    if inputs[1].size > inputs[0].shape[axis]:  # what repeats elements can be of any size
+    if inputs[1].size > inputs[0].shape[axis]:  # repeated elements could take up any size
         raise ValueError
-    found: Array = np.take(inputs[0], inputs[1], axis=axis)
-    return found
+    gathered: Array = np.take(inputs[0], inputs[1], axis=axis)
+    return gathered
 
 
 def _filling(node: Node) -> Array:
-    """Give the element of a ConstantOfShape."""
+    """Return the element of a ConstantOfShape."""
     given = node.attributes.get("value")
     _, stored = read_tensor(given, Neighbours(None)) if isinstance(given, Message) else ("", in_memory(np.zeros(1, "f4")))
     if isinstance(stored, str) or stored.nbytes > _WIDEST:
@@ -179,14 +179,14 @@ _WIDEST = 16
 
 
 def _cast(node: Node, inputs: Sequence[Array]) -> Array:
-    """Cast as the graph does; from a float to a whole number it may round, which no weight needs."""
+    """Cast as the graph does. Casts from float to integer are refused, because they may round and no weight needs them."""
     to: Any = node.attributes.get("to")
     name = FLOATS.get(to) if inputs[0].dtype.kind == "f" else {**FLOATS, **WHOLE_NUMBERS}.get(to)
     if name is None:
         raise ValueError
     with np.errstate(over="ignore"):
-        found: Array = inputs[0].astype(name)
-    return found
+        cast: Array = inputs[0].astype(name)
+    return cast
 
 
 def _dequantise(node: Node, inputs: Sequence[Array]) -> Array:
@@ -199,8 +199,8 @@ def _dequantise(node: Node, inputs: Sequence[Array]) -> Array:
         if scale.size != array.shape[node.attributes.get("axis", 1)]:
             raise ValueError
     whole = array.astype(np.int32) - (zero[0].astype(np.int32).reshape(shape) if zero else 0)
-    found: Array = whole.astype(np.float32) * scale.reshape(shape)
-    return found
+    weights: Array = whole.astype(np.float32) * scale.reshape(shape)
+    return weights
 
 
 _MOVES: Mapping[str, Callable[[Node, Sequence[Array]], Array | list[Array]]] = MappingProxyType(

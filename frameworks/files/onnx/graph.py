@@ -1,4 +1,4 @@
-"""Graphs of ONNX models: nodes, those of graphs within nodes and of functions too, and the arrays that each can see.
+"""Graphs of ONNX models: all nodes, also those of inner graphs and functions, and the arrays that each can see.
 
 Source: onnx/onnx.proto, whose numbers of fields these are.
 """
@@ -23,23 +23,23 @@ _CONSTANTS: Mapping[str, tuple[type, str]] = {
     "value_int": (int, "i8"),
     "value_ints": (int, "i8"),
 }
-"""By the name of a constant's attribute, what its numbers are in Python and in NumPy."""
+"""The types of a constant's numbers in Python and in NumPy, by the name of its attribute."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What names stand for at some place: those of the graph there, and of the ones around it.
+    """The meaning of names in a graph: its own names and those of the graphs around it.
 
     Args:
-        arrays: that are stored in the file.
-        makers: the nodes that compute other values.
+        arrays: those that are stored in the file.
+        makers: the nodes that compute the other values.
     """
 
     arrays: ChainMap[str, StoredArray]
     makers: ChainMap[str, Node]
 
     def within(self) -> Scope:
-        """Give the scope of a graph within."""
+        """Return the scope of an inner graph."""
         return Scope(self.arrays.new_child(), self.makers.new_child())
 
 
@@ -49,12 +49,12 @@ class Node:
 
     Args:
         kind: "LSTM", "MatMul", ...
-        domain: who defined it; "" for ONNX.
+        domain: of the operator's definition; "" for ONNX.
         name: of the node, or of its first output.
-        inputs: the names of what it reads; "" for one that it does without.
-        outputs: the names of what it gives.
-        attributes: by name: ints, floats, texts, lists of them; messages that are no graphs.
-        scope: of what it reads.
+        inputs: the names of its inputs; "" for one that is left out.
+        outputs: the names of its outputs.
+        attributes: by name: ints, floats, texts, lists of these, and messages other than graphs.
+        scope: of its inputs.
     """
 
     kind: str
@@ -68,12 +68,12 @@ class Node:
 
 @dataclass
 class Graph:
-    """What a model holds.
+    """The contents of a model.
 
     Args:
-        nodes: all of them; in place of a node that calls a function of the model, those of the function.
-        arrays: all that are stored in the file, by the names that the graph has for them.
-        unread: names of those that are not read, and why.
+        nodes: all nodes; a call of a function of the model is replaced by the nodes of the function.
+        arrays: all arrays that are stored in the file, by their names in the graph.
+        unread: the reasons why other arrays are not read, by name.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -85,34 +85,34 @@ def read_graph(source: Source) -> Graph:
     """Read the graph of a model.
 
     Raises:
-        GatewiseError: for a damaged one.
+        GatewiseError: for a damaged model.
     """
     model = message_of(source)
     reader = _Reader(Neighbours(source.folder), _functions(model))
     for graph in model.all(7):
         reader.read(as_message(graph), Scope(ChainMap(), ChainMap()), 0, {})
-    return reader.found
+    return reader.graph
 
 
 def _functions(model: Message) -> dict[tuple[str, str], Message]:
-    """Give the model's own functions by domain and name."""
-    found = {}
+    """Return the model's own functions by domain and name."""
+    functions = {}
     for value in model.all(25):
         function = as_message(value)
         texts = {number: as_message(one).text() for number, one in function.fields() if number in (1, 10)}
-        found[texts.get(10, ""), texts.get(1, "")] = function
-    return found
+        functions[texts.get(10, ""), texts.get(1, "")] = function
+    return functions
 
 
 class _Reader:
     """One reading of a model."""
 
     def __init__(self, neighbours: Neighbours, functions: Mapping[tuple[str, str], Message]) -> None:
-        self.found = Graph()
+        self.graph = Graph()
         self._neighbours, self._functions = neighbours, functions
 
     def read(self, graph: Message, scope: Scope, depth: int, given: Mapping[str, Any]) -> None:
-        """Read a graph; `given` are the attributes of the function that it is in."""
+        """Read a graph; `given` holds the attributes of the function around it."""
         for value in graph.all(5):
             self._keep(as_message(value), "", scope)
         self._read_nodes(graph.all(1), scope, depth, given)
@@ -125,13 +125,13 @@ class _Reader:
             self._read_node(node, scope, depth, given)
 
     def _keep(self, tensor: Message, name: str, scope: Scope) -> None:
-        """Read an array of the file and keep it under its name, or the one that it is given."""
+        """Read an array of the file and keep it under the given name, or else its own."""
         own, stored = read_tensor(tensor, self._neighbours)
         name = name or own
         if isinstance(stored, str):
-            self.found.unread[name] = stored
+            self.graph.unread[name] = stored
         else:
-            scope.arrays[name] = self.found.arrays[name] = stored
+            scope.arrays[name] = self.graph.arrays[name] = stored
 
     def _read_node(self, message: Message, scope: Scope, depth: int, given: Mapping[str, Any]) -> None:
         texts: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: [], 7: []}
@@ -156,10 +156,10 @@ class _Reader:
         if (domain, kind) in self._functions:
             self._call(self._functions[domain, kind], node, depth + 1)
         else:
-            self.found.nodes.append(node)
+            self.graph.nodes.append(node)
 
     def _read_constant(self, node: Node) -> bool:
-        """Keep the array that a node is, where it is one; of what is no number of its kind, none is."""
+        """Keep the array of a constant; return False if it does not hold numbers of the right type."""
         if isinstance(node.attributes.get("value"), Message):
             self._keep(node.attributes["value"], node.outputs[0], node.scope)
             return True
@@ -172,7 +172,7 @@ class _Reader:
         return False
 
     def _call(self, function: Message, node: Node, depth: int) -> None:
-        """Read the body of a function, whose inputs stand for what the node gives it."""
+        """Read the body of a function, with the inputs of the node that calls it."""
         scope = Scope(ChainMap(), ChainMap())
         formal = [as_message(value).text() for value in function.all(4)]
         for name, actual in zip(formal, node.inputs, strict=False):
@@ -187,7 +187,10 @@ class _Reader:
 
 
 def _attribute(message: Message, graphs: list[Message], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the value of an attribute by its name; graphs are put apart, and a value that a function is given may be absent."""
+    """Return an attribute as a mapping from name to value; it is empty for an attribute that its function did not get.
+
+    Graphs are appended to `graphs` instead.
+    """
     name = referred = ""
     value: Any = None
     items: list[Any] = []
@@ -208,7 +211,7 @@ def _attribute(message: Message, graphs: list[Message], given: Mapping[str, Any]
 
 
 def _text(message: Message) -> str:
-    """Read a short text; others, and bytes that are none, are nothing that a node of interest says."""
+    """Read a short text; return "" for anything else."""
     size = message.end - message.start
     return message.bytes.source.read(message.start, size).decode(errors="replace") if size < 1000 else ""
 
@@ -227,4 +230,4 @@ _SINGLE: Mapping[int, Callable[[int | Message], Any]] = {
     4: lambda content: _text(as_message(content)),
     5: as_message,
 }
-"""By the number of the field of an attribute's only value, how it is read."""
+"""Readers of an attribute's single value, by the number of its field."""

@@ -1,4 +1,4 @@
-"""ONNX models: the nodes LSTM, GRU and RNN with the weights that the file stores, and its other arrays by name.
+"""ONNX models: the nodes LSTM, GRU and RNN with their weights, and the other arrays by name.
 
 Source: https://onnx.ai/onnx/operators/onnx__{LSTM,GRU,RNN}.html.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.onnx.graph import Graph, Node, read_graph
 from frameworks.files.onnx.recurrent import INPUTS, KINDS, read_node
 from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
@@ -19,23 +18,16 @@ from frameworks.files.untrusted.source import Source, StoredArray
 
 Layer = StoredLayer | OtherLayer
 _WRITTEN_OUT = dict.fromkeys(
-    ("Loop", "Scan"), "it repeats plain operators; a recurrent layer that is written out so is not recognised as one."
+    ("Loop", "Scan"), "it repeats plain operators; a recurrent layer that is written in this way is not recognised."
 )
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a file begins as models do: with the version of the format, then a name, a version or the graph."""
-    head = source.head(3)
-    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[Layer]:  # noqa: ARG001
+def read(source: Source, given: GivenOptions) -> list[Layer]:
     """Read a model.
 
     Args:
         source: the file.
-        architecture: Keras has one, ONNX none.
-        answers: what the user says of the layers.
+        given: the user's options.
 
     Raises:
         GatewiseError: for a damaged file.
@@ -45,42 +37,42 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     used: set[StoredArray] = set()
     for node in graph.nodes:
         if _is_recurrent(node):
-            layer, parts = _read(node, graph, answers)
+            layer, parts = _read(node, graph)
             layers.append(layer)
             used |= parts
         elif node.kind in _WRITTEN_OUT:
             layers.append(OtherLayer(node.name, node.kind, known=False, warnings=(_WRITTEN_OUT[node.kind],)))
-    beside = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
-    return [*layers, *_beside(graph, beside, answers)]
+    others = {name: array for name, array in graph.arrays.items() if array not in used and _is_weight(array)}
+    return [*layers, *_others(graph, others, given)]
 
 
 def _is_weight(array: StoredArray) -> bool:
-    """Tell an array of weights from the numbers that a graph reckons with."""
+    """Return whether an array may hold weights, rather than numbers for the graph's own computations."""
     return len(array.shape) > 1 or (len(array.shape) == 1 and array.dtype.kind == "f")
 
 
 def _is_recurrent(node: Node) -> bool:
-    """Tell a recurrent operator: ONNX's own, or one that others named after them."""
+    """Return whether an operator is recurrent: one of ONNX's, or one that is named after them."""
     return any(kind in node.kind for kind in KINDS)
 
 
-def _read(node: Node, graph: Graph, answers: Answers) -> tuple[Layer, set[StoredArray]]:
-    """Read a recurrent node, and give the arrays that are its weights."""
+def _read(node: Node, graph: Graph) -> tuple[Layer, set[StoredArray]]:
+    """Read a recurrent node; return its layer and the arrays that hold its weights."""
     try:
-        return read_node(node, graph, answers)
+        return read_node(node, graph)
     except NotUnderstoodError as why:
         arrays = node.scope.arrays
         own = {name: arrays[each] for name, each in zip(INPUTS, node.inputs, strict=False) if each in arrays}
         return OtherLayer(node.name, node.kind, own, warnings=(why.warning,)), set(own.values())
 
 
-def _beside(graph: Graph, arrays: dict[str, StoredArray], answers: Answers) -> Iterator[Layer]:
-    """Give what else is stored; of what the graph does with it, the names and shapes tell nothing for certain."""
-    for layer in read_modules(arrays, answers):
+def _others(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -> Iterator[Layer]:
+    """Yield the other arrays as layers. Their names and shapes do not say for certain what the graph does with them."""
+    for layer in read_modules(arrays, given):
         if isinstance(layer, OtherLayer):
             yield replace(layer, known=False)
         else:
-            how = "the graph runs it by operators of its own, and may do otherwise than torch's module of these names."
+            how = "the graph runs it by operators of its own, which may differ from torch's module of these names."
             yield replace(layer, warnings=(how, *layer.warnings))
     for name, why in graph.unread.items():
         yield OtherLayer(name, warnings=(f"{why}.",))

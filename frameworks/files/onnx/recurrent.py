@@ -1,4 +1,4 @@
-"""From a recurrent node of an ONNX graph to what it computes."""
+"""Reads what a recurrent node of an ONNX graph computes."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.files.given_options import Answers
+from frameworks.cells import CELLS, CellName, cells_by_name
 from frameworks.files.onnx.activations import read_activations
 from frameworks.files.onnx.folding import NotConstantError, fold, is_zero
 from frameworks.files.onnx.graph import Graph, Node
 from frameworks.files.other_layers import NotUnderstoodError
 from frameworks.files.stored import StoredCell, StoredLayer
-from frameworks.files.torch.recurrent import require_options
 from frameworks.files.untrusted.derived_arrays import derived, first_axis, halves_of, in_single, reshaped
 from frameworks.files.untrusted.source import Array, StoredArray
 from frameworks.layouts import ONNX
 from frameworks.options import BACKWARDS
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
-KINDS: Mapping[str, CellName] = MappingProxyType({"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"})
+KINDS: Mapping[str, CellName] = MappingProxyType(cells_by_name("onnx"))
 QUANTISED = "DynamicQuantizeLSTM"
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _DIRECTIONS: Mapping[Any, int] = {"forward": 1, "reverse": 1, "bidirectional": 2}
 _UNHELD: Mapping[str, str] = {"clip": "it clips what goes into its activations", "input_forget": "it couples two gates"}
 
 
-def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, set[StoredArray]]:
-    """Read a node, and give the arrays of the file that its weights are made of.
+def read_node(node: Node, graph: Graph) -> tuple[StoredLayer, set[StoredArray]]:
+    """Read a node; return its layer and the arrays of the file that hold its weights.
 
     Raises:
-        NotUnderstoodError: for what no layer of either framework computes, or weights that are not in the file.
+        NotUnderstoodError: for a node that no layer of either framework computes, or whose weights are not in the file.
     """
     _require_held(node)
     cell = KINDS[node.kind]
@@ -46,7 +45,6 @@ def read_node(node: Node, graph: Graph, answers: Answers) -> tuple[StoredLayer, 
     used |= {node.scope.arrays[name] for name in node.inputs[5:] if name in node.scope.arrays and is_zero(name, node.scope)}
     spec = _spec(node, cell, arrays)
     specs = [replace(spec, **chosen) for chosen in read_activations(node, cell, _ways(node))]
-    require_options(answers, node.name, ())
     columns = tuple(StoredCell(one, ONNX, MappingProxyType(_cell(arrays, one, way))) for way, one in enumerate(specs))
     layer = StoredLayer(
         name=node.name,
@@ -69,8 +67,8 @@ def _require_held(node: Node) -> None:
     if node.kind == QUANTISED:
         raise NotUnderstoodError("its weights are whole numbers: use the model from before it was quantised")
     if node.kind not in KINDS or node.domain not in ("", "ai.onnx"):
-        raise NotUnderstoodError(f"{node.kind} is no operator of ONNX's own, but of {node.domain or 'the model'!r}")
-    if said.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list is not hashable
+        raise NotUnderstoodError(f"{node.kind} is not an operator of ONNX itself, but of {node.domain or 'the model'!r}")
+    if said.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list cannot be hashed
         raise NotUnderstoodError(f"its direction is {str(said['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
     for name, remedy in _UNHELD.items():
         if said.get(name):
@@ -85,7 +83,7 @@ def _input(node: Node, name: str) -> str:
 
 
 def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[StoredArray]]:
-    """Give a weight, and the arrays of the file that it is made of."""
+    """Return a weight, and the arrays of the file from which it is computed."""
     given, arrays = _input(node, name), node.scope.arrays
     if given in graph.unread and given not in arrays:
         raise NotUnderstoodError(f"its {name}: {graph.unread[given]}")
@@ -98,15 +96,15 @@ def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[Stored
 
 
 def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> RecurrentSpec:
-    """Read the sizes off the weights of both directions, and hold all against them."""
+    """Read the sizes from the weights of both directions, and check all weights."""
     dtypes = {array.dtype.name for array in arrays.values()}
     shapes = {name: array.shape for name, array in arrays.items()}
     if not {"W", "R"} <= shapes.keys() or any(len(shapes[name]) != 3 or 0 in shapes[name] for name in ("W", "R")):
         raise NotUnderstoodError(f"its weights are {shapes}")
     if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
-        raise NotUnderstoodError(f"its weights are {' and '.join(sorted(dtypes))}; float32 or float64 were due")
+        raise NotUnderstoodError(f"its weights are {' and '.join(sorted(dtypes))}; float32 or float64 was expected")
     reads, hidden = shapes["W"][2], shapes["R"][2]
-    after = cell != "gru" or bool(node.attributes.get("linear_before_reset", 0))
+    after = "reset_after" not in CELLS[cell].options or bool(node.attributes.get("linear_before_reset", 0))
     dtype: Any = dtypes.pop()
     spec = RecurrentSpec(cell, reads, hidden, bias="B" in arrays, dtype=dtype, reset_after=after)
     ways, rows = _ways(node), len(spec.gates) * hidden
@@ -120,16 +118,15 @@ def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> Recu
 
 
 def _cell(arrays: Mapping[str, StoredArray], spec: RecurrentSpec, way: int) -> dict[str, StoredArray]:
-    """Give the arrays of one direction."""
-    found = {name: first_axis(array, way, way + 1) for name, array in arrays.items()}
-    found = {name: reshaped(array, array.shape[1:]) for name, array in found.items()}
-    if "B" in found and not spec.reset_after:
-        found["B"] = _sum_of_halves(found["B"])
-    return found
+    """Return the arrays of one direction."""
+    own = {name: reshaped(first_axis(array, way, way + 1), array.shape[1:]) for name, array in arrays.items()}
+    if "B" in own and not spec.reset_after:
+        own["B"] = _sum_of_halves(own["B"])
+    return own
 
 
 def _sum_of_halves(biases: StoredArray) -> StoredArray:
-    """Add the two biases of a GRU that resets before the product, where both act alike."""
+    """Return the sum of the two biases of a GRU that resets before the product, where both have the same effect."""
     count = biases.shape[0] // 2
 
     def fetch(first: int, size: int) -> Array:
@@ -142,7 +139,7 @@ def _sum_of_halves(biases: StoredArray) -> StoredArray:
 
 
 def _is_reversed(node: Node) -> bool:
-    """Tell whether the graph turns the input around, as tf2onnx does for go_backwards."""
+    """Return whether the graph reverses the input, as tf2onnx does for go_backwards."""
     maker, met = node.scope.makers.get(_input(node, "X")), set()
     while maker is not None and maker.kind in ("Transpose", "Identity", "Cast") and maker.inputs and id(maker) not in met:
         met.add(id(maker))

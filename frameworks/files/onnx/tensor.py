@@ -1,4 +1,4 @@
-"""Arrays of ONNX models, in the file or in another one beside it.
+"""Arrays of ONNX models, in the file or in another file beside it.
 
 Source: onnx/onnx.proto, TensorProto, whose numbers of fields these are.
 """
@@ -24,22 +24,22 @@ FLOATS: Mapping[int, str] = {1: "float32", 10: "float16", 11: "float64"}
 WHOLE_NUMBERS: Mapping[int, str] = {6: "int32", 7: "int64"}
 _TEXT, _BFLOAT16 = 8, 16
 _PACKED: Mapping[int, int] = {4: 1, 10: 11}
-"""By the number of a field of packed elements, the data type whose elements lie there as they are."""
+"""The data type whose elements lie unchanged in a field of packed elements, by the number of the field."""
 _VARYING = (5, 7, 11)
-"""The numbers of the fields of elements as numbers of variable length, of whatever data type."""
+"""The numbers of the fields that hold elements of any data type as numbers of variable length."""
 _MOST_VARYING = 1 << 22
-"""Elements of such an array: it is decoded whole, when the file is opened and whenever some of it are read."""
+"""The most elements of such an array: all of it is decoded when the file is opened and at each read."""
 _BLOCK = 1 << 16
 
 
 class Neighbours:
     """The files beside a model that hold its larger arrays, each opened once.
 
-    The names are the model's, whose maker may be anybody: none leads up or away from the folder. The links in the folder are
-    its owner's, as those of a cache that keeps all content elsewhere, and are followed.
+    The names come from the model, which anybody may have made, so none may lead out of the folder. Links in the folder belong
+    to its owner, as in a cache that keeps its content elsewhere, and are followed.
 
     Args:
-        folder: of the model; None where there is none.
+        folder: of the model; None if there is none.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -48,7 +48,7 @@ class Neighbours:
         self._sources: dict[str, Source | str] = {}
 
     def find(self, location: str) -> Source | str:
-        """Give a file, or why it is not read."""
+        """Return a file, or the reason why it is not read."""
         if location not in self._sources:
             self._sources[location] = self._open(location)
         return self._sources[location]
@@ -56,7 +56,7 @@ class Neighbours:
     def _open(self, location: str) -> Source | str:
         where = PurePosixPath(location.replace("\\", "/"))
         if self._folder is None or not where.parts or where.is_absolute() or ".." in where.parts or ":" in location:
-            return f"its elements lie in {location[:200]!r}, which is no file in the model's folder, and is not followed"
+            return f"its elements lie in {location[:200]!r}, which is not a file in the model's folder, and is not read"
         try:
             return open_source(self._folder / where)
         except (OSError, ValueError, InvalidValueError):
@@ -64,10 +64,10 @@ class Neighbours:
 
 
 def read_tensor(message: Message, neighbours: Neighbours) -> tuple[str, StoredArray | str]:
-    """Give the name of an array, and the array or why it is not read.
+    """Return the name of an array, and the array or the reason why it is not read.
 
     Raises:
-        GatewiseError: for a damaged one.
+        GatewiseError: for a damaged array.
     """
     shape: list[int] = []
     name, kind, external = "", 0, False
@@ -95,21 +95,21 @@ def read_tensor(message: Message, neighbours: Neighbours) -> tuple[str, StoredAr
 
 
 def _pairs(entries: list[Message]) -> dict[str, str]:
-    found = {}
+    pairs = {}
     for entry in entries:
         texts = {number: as_message(value).text() for number, value in entry.fields() if number in (1, 2)}
-        found[texts.get(1, "")] = texts.get(2, "")
-    return found
+        pairs[texts.get(1, "")] = texts.get(2, "")
+    return pairs
 
 
 def _elsewhere(said: Mapping[str, str], shape: tuple[int, ...], kind: int, neighbours: Neighbours) -> StoredArray | str:
-    """Give an array whose elements lie in another file."""
+    """Return an array whose elements lie in another file, or the reason why it is not read."""
     source = neighbours.find(said.get("location", ""))
     if isinstance(source, str):
         return source
     numbers = [said.get("offset", "0"), said.get("length", "0")]
     if not all(number.isdecimal() and len(number) < 20 for number in numbers):
-        return f"its elements lie in {source.name} at {' and '.join(numbers)[:100]}, which are no places"
+        return f"its elements lie in {source.name} at {' and '.join(numbers)[:100]}, which are not offset and length"
     offset, length = map(int, numbers)
     array = plain(source, shape, f"<{_DTYPES[kind]}", offset)
     if "length" in said and length != array.nbytes:
@@ -126,7 +126,7 @@ def _elements(
     if len(places) == 1 and places[0][0] in _VARYING and not empty:
         return _varying(places[0][1], shape, kind)
     if not empty and (len(places) != 1 or (places[0][0] != 9 and _PACKED.get(places[0][0]) != kind)):
-        return "its elements are stored otherwise than raw or packed"
+        return "its elements are stored neither raw nor packed"
     place = places[0][1] if places else message
     array = plain(source, shape, f"<{_DTYPES[kind]}", place.start)
     if not empty and place.end - place.start != array.nbytes:
@@ -135,10 +135,10 @@ def _elements(
 
 
 def _varying(place: Message, shape: tuple[int, ...], kind: int) -> StoredArray | str:
-    """Give an array of numbers of variable length: whole ones, or the bits of halves."""
+    """Return an array of numbers of variable length: whole numbers, or the bits of half precision."""
     dtype, source, count = np.dtype(_DTYPES[kind]), place.bytes.source, math.prod(shape)
     if dtype.kind not in "iub" and kind not in (10, _BFLOAT16):
-        return "its elements are stored otherwise than raw or packed"
+        return "its elements are stored neither raw nor packed"
     if count > _MOST_VARYING:
         return f"its {count} elements are numbers of variable length, of which at most {_MOST_VARYING} are read"
 
@@ -150,7 +150,7 @@ def _varying(place: Message, shape: tuple[int, ...], kind: int) -> StoredArray |
             if done > count:
                 break
         if done != count:
-            raise damaged(source.name, f"has other than {count} numbers for an array of shape {shape}")
+            raise damaged(source.name, f"does not have the {count} numbers of an array of shape {shape}")
         return made.view(dtype)
 
     elements()
@@ -165,17 +165,17 @@ def _decoded(source: Source, start: int, end: int) -> Iterator[npt.NDArray[np.ui
         (number,)
 
     Raises:
-        GatewiseError: for bytes that are none.
+        GatewiseError: for malformed numbers.
     """
     while start < end:
         octets = np.frombuffer(source.read(start, min(_BLOCK, end - start)), np.uint8)
         ends = np.flatnonzero(octets < 128)
         starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.intp)
         if not ends.size or (ends - starts).max() > 9:
-            raise damaged(source.name, "has a number of more than ten bytes, or of no end")
-        found = np.zeros(ends.size, np.uint64)
+            raise damaged(source.name, "has a number of more than ten bytes, or one without an end")
+        numbers = np.zeros(ends.size, np.uint64)
         for place in range(int((ends - starts).max()) + 1):
             there = starts + place <= ends
-            found[there] |= (octets[starts[there] + place] & np.uint8(127)).astype(np.uint64) << np.uint64(7 * place)
-        yield found
+            numbers[there] |= (octets[starts[there] + place] & np.uint8(127)).astype(np.uint64) << np.uint64(7 * place)
+        yield numbers
         start += int(ends[-1]) + 1

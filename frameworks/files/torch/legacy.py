@@ -1,4 +1,4 @@
-"""torch's own files before torch 1.6: five pickles, then each storage with its number of elements before it.
+"""torch's own files before torch 1.6: five pickles, then the storages, each after its number of elements.
 
 The pickles are a magic number, a version, the machine, the object and the keys of its storages.
 Source: torch/serialization.py, `_legacy_save`.
@@ -13,40 +13,32 @@ from typing import Any, Literal
 import numpy as np
 
 from frameworks.errors import InvalidValueError
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.objects import Pickled, Storage, Tensor, elements_of, unpickle
+from frameworks.files.torch.state_dict import MAX_PICKLE, named_arrays, read_named
 from frameworks.files.torch.tree import Named, find_tensors
-from frameworks.files.torch.zip import MAX_PICKLE, named_arrays, read_named
 from frameworks.files.untrusted.derived_arrays import check_shape
 from frameworks.files.untrusted.source import Source, StoredArray, damaged
 
-_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _VERSION = 1001
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a file begins with a pickle of the magic number, whichever protocol it is in."""
-    head = source.head(24)
-    return head[:1] == b"\x80" and _MAGIC in head
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
-    """Read a file of torch's, see `torch_zip.read`."""
-    return read_named(*_find(source), source.name, answers)
+def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
+    """Read a file; see `frameworks.files.formats.Reader`."""
+    return read_named(*_find(source), source.name, given)
 
 
 def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-    """Give the arrays of a file, see `torch_zip.read_arrays`."""
+    """Return the arrays of a file; see `frameworks.files.formats.StateDictReader`."""
     return named_arrays(*_find(source), source.name)
 
 
 def _find(source: Source) -> tuple[Named, Callable[[Tensor], StoredArray]]:
     *_, version, machine, root, keys = pickles = _pickles(source)
     if version.root != _VERSION or not isinstance(machine.root, Mapping) or not isinstance(keys.root, list):
-        raise damaged(source.name, "begins as a torch file of before torch 1.6, and goes on otherwise")
+        raise damaged(source.name, "begins as a file of torch before 1.6, but does not go on as one")
     stored = _storages(source, sum(each.end for each in pickles), keys.root, root.storages)
     order: Literal["<", ">"] = "<" if machine.root.get("little_endian", True) else ">"
 
@@ -59,7 +51,7 @@ def _find(source: Source) -> tuple[Named, Callable[[Tensor], StoredArray]]:
 
 
 def _pickles(source: Source) -> list[Pickled]:
-    """Read the five pickles, which are small beside the storages but for rare ones."""
+    """Read the five pickles, which are usually small."""
     for size in (1 << 20, MAX_PICKLE):
         content = source.head(size)
         try:
@@ -71,22 +63,22 @@ def _pickles(source: Source) -> list[Pickled]:
 
 
 def _read_pickles(content: bytes, name: str) -> list[Pickled]:
-    found: list[Pickled] = []
+    pickles: list[Pickled] = []
     for _ in range(5):
-        found.append(unpickle(content, name))
-        content = content[found[-1].end :]
-    return found
+        pickles.append(unpickle(content, name))
+        content = content[pickles[-1].end :]
+    return pickles
 
 
 def _storages(source: Source, at: int, keys: list[Any], known: Mapping[str, Storage]) -> dict[str, StoredArray]:
-    """Give the bytes of each storage, (byte,), which lie in the order of the keys."""
-    found: dict[str, StoredArray] = {}
+    """Return the bytes of each storage, (byte,); storages lie in the order of the keys."""
+    stored: dict[str, StoredArray] = {}
     for key in keys:
-        if key not in known or key in found:
-            raise damaged(source.name, f"lists a storage {str(key)[:100]!r} that it does not refer to, or twice")
+        if key not in known or key in stored:
+            raise damaged(source.name, f"lists a storage {str(key)[:100]!r} twice, or one that it does not use")
         (count,) = struct.unpack("<q", source.read(at, 8))
         check_shape(source.name, (count,))
         size = count * known[key].dtype.itemsize
-        found[key] = source.array((size,), np.uint8, at + 8)
+        stored[key] = source.array((size,), np.uint8, at + 8)
         at += 8 + size
-    return found
+    return stored

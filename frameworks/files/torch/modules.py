@@ -1,4 +1,4 @@
-"""Recurrent modules of torch by the names and shapes of their parameters; what those do not show is assumed, and said so."""
+"""Recurrent modules of torch, recognised by the names and shapes of their parameters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.files.given_options import Answers
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.other_layers import read_other
@@ -20,18 +20,18 @@ _OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)(?:_l(\d{1,4})(_rev
 _PARAMETRISED = re.compile(rf"(?:(.*)\.)?parametrizations\.({_LEAF.pattern})\.\w+")
 _REPARAMETRISED = re.compile(rf"{_LEAF.pattern}_(?:g|v|u|orig|mask)")
 _RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
-"""A weight before weight dropout, as AWD-LSTM has it in the module or in one around it: the weight where nothing is dropped."""
+"""A weight before weight dropout, which AWD-LSTM keeps in the module or in one around it."""
 
 
 def read_modules(
-    arrays: Mapping[str, StoredArray], answers: Answers, said: Mapping[str, Mapping[str, Any]] | None = None
+    arrays: Mapping[str, StoredArray], given: GivenOptions, said: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[StoredLayer | OtherLayer]:
-    """Give the modules that named arrays make, in their order.
+    """Yield the modules to which named arrays belong, in order.
 
     Args:
-        arrays: by the names that a state dict has for them.
-        answers: what the user says of the layers.
-        said: what the file says of modules beside their arrays, by the name of the module.
+        arrays: by their names in a state dict.
+        given: the user's options.
+        said: attributes of modules that the file states, by the name of the module.
     """
     groups = _group(arrays)
     within: dict[str, list[str]] = {}
@@ -46,7 +46,7 @@ def read_modules(
         further = (*group.others, *within.get(owner, ()))
         module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, attributes, further)
         try:
-            yield read_recurrent(module, answers)
+            yield read_recurrent(module, given)
         except NotUnderstoodError as why:
             yield OtherLayer(module.name, "", MappingProxyType(group.arrays), warnings=(why.warning,))
         else:
@@ -58,13 +58,13 @@ class _Group:
     """The arrays of one module.
 
     Args:
-        arrays: all of them, by their own names there.
-        cells: those that a recurrent module has, by layer and direction, without the two in the name.
-        others: those that it has not.
-        cell: whether the names are a bare cell's.
-        own_names: an example of the names where they are not torch's.
-        parametrised: an array from which a recurrent weight is to be computed.
-        raw: the weights that are taken from before weight dropout, by their names.
+        arrays: all of them, by their names in the module.
+        cells: those of a recurrent module, by layer and direction; their names lack these two.
+        others: all that a recurrent module does not have.
+        cell: whether the names are those of a bare cell.
+        own_names: one of the names if they are not torch's.
+        parametrised: the name of an array from which a recurrent weight must be computed.
+        raw: the names of weights that are taken from before weight dropout.
     """
 
     arrays: dict[str, StoredArray] = field(default_factory=dict)
@@ -76,26 +76,26 @@ class _Group:
     raw: tuple[str, ...] = ()
 
     def add(self, leaf: str, array: StoredArray) -> None:
-        """Take in an array."""
+        """Add an array."""
         self.arrays[leaf] = array
-        found = _LEAF.fullmatch(leaf)
+        match = _LEAF.fullmatch(leaf)
         if _REPARAMETRISED.fullmatch(leaf) or _PARAMETRISED.fullmatch(leaf):
             self.parametrised = self.parametrised or leaf
-        elif found is None:
+        elif match is None:
             self.others[leaf] = array
         else:
-            self.cell = self.cell or found[2] is None
-            self.cells.setdefault((int(found[2] or 0), int(found[3] is not None)), {})[found[1]] = array
+            self.cell = self.cell or match[2] is None
+            self.cells.setdefault((int(match[2] or 0), int(match[3] is not None)), {})[match[1]] = array
 
     def add_own(self, name: re.Match[str], array: StoredArray) -> None:
-        """Take in an array that is named otherwise than torch does, but for its end."""
+        """Add an array whose name only ends as torch's names do."""
         self.own_names = name[0]
         self.arrays[name[0]] = array
         place = (int(name[4] or 0), int(name[5] is not None))
         self.cells.setdefault(place, {})[f"{'weight' if name[2][0] == 'w' else 'bias'}_{name[3]}"] = array
 
     def add_raw(self, leaf: str, array: StoredArray) -> None:
-        """Take in a weight from before weight dropout, in the place of the one from after it, which is kept as `_dropped`."""
+        """Add a weight from before weight dropout in place of the one from after it, which is kept as `_dropped`."""
         if leaf in self.arrays:
             self.others[f"{leaf}_dropped"] = self.arrays[leaf]
         self.add(leaf, array)

@@ -1,4 +1,4 @@
-"""NumPy's .npz archives of arrays under torch's names. No pickle is read, so no array of objects is.
+"""NumPy's .npz archives of arrays under torch's names. Arrays of objects are not read, because they are pickles.
 
 Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
 """
@@ -11,8 +11,7 @@ from typing import Any
 
 from numpy.lib import format as npy
 
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.modules import read_modules
@@ -27,19 +26,12 @@ _HEAD = 1 << 14
 _READERS: dict[tuple[int, int], Callable[..., Any]] = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a zip archive holds arrays and nothing else."""
-    names = list(Archive(source))
-    return bool(names) and all(name.endswith(_ENDING) for name in names)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     """Read an archive.
 
     Args:
         source: the file.
-        architecture: Keras has one, these files none.
-        answers: what the user says of the layers.
+        given: the user's options.
 
     Raises:
         GatewiseError: for a damaged file.
@@ -48,26 +40,26 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     arrays: dict[str, StoredArray] = {}
     unread: list[OtherLayer] = []
     for name in archive:
-        found = _array(archive, name, f"{name} in {source.name}")
-        if isinstance(found, StoredArray):
-            arrays[name.removesuffix(_ENDING)] = found
+        array = _array(archive, name, f"{name} in {source.name}")
+        if isinstance(array, StoredArray):
+            arrays[name.removesuffix(_ENDING)] = array
         else:
-            warning = f"it is not read: an array of {found}, which no weights are and which is not unpickled."
+            warning = f"it is not read: an array of {array}, which cannot hold weights and is not unpickled."
             unread.append(OtherLayer(name.removesuffix(_ENDING), warnings=(warning,)))
     if DESCRIPTION in arrays:
-        return [*read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, answers), *unread]
-    return [*read_modules(arrays, answers), *unread]
+        return [*read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, given), *unread]
+    return [*read_modules(arrays, given), *unread]
 
 
 def _array(archive: Archive, name: str, called: str) -> StoredArray | str:
-    """Give an array, or the name of its dtype where that is of no numbers."""
+    """Return an array, or the name of its dtype if it does not hold numbers."""
     stored = archive.bytes_of(name)
     head = io.BytesIO(archive.head(name, _HEAD))
     try:
         version = npy.read_magic(head)
         shape, by_columns, dtype = _READERS[version](head)
-    except Exception as error:  # the parser of the standard library that it calls raises whatever it likes
-        raise damaged(called, f"is no array: {str(error)[:200]}") from error
+    except Exception as error:  # it calls a parser of the standard library, which raises all kinds of errors
+        raise damaged(called, f"is not an array: {str(error)[:200]}") from error
     if dtype.kind not in "fiubc" or dtype.hasobject:
         return str(dtype)[:100]
     count = (stored.shape[0] - head.tell()) // dtype.itemsize
@@ -78,10 +70,10 @@ def _array(archive: Archive, name: str, called: str) -> StoredArray | str:
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Give how many elements apart neighbours are in an array that lies row by row."""
-    found: list[int] = []
+    """Return the strides, in elements, of an array that lies row by row."""
+    strides: list[int] = []
     step = 1
     for size in reversed(shape):
-        found.append(step)
+        strides.append(step)
         step *= size
-    return tuple(reversed(found))
+    return tuple(reversed(strides))

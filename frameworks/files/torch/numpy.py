@@ -1,4 +1,4 @@
-"""NumPy's arrays in a pickle: unlike torch's tensors their elements lie in it.
+"""NumPy's arrays in a pickle: unlike those of torch's tensors, their elements lie in the pickle itself.
 
 Source: numpy/_core/src/multiarray/methods.c, `array_reduce` and `array_setstate`; numpy/_core/numeric.py, `_frombuffer`.
 """
@@ -21,13 +21,13 @@ _DTYPE = re.compile(r"[iufc](?:1|2|4|8|16)|b1")
 
 @dataclass(frozen=True, eq=False)
 class NumpyArray:
-    """An array, of which nothing is copied before it is read.
+    """An array whose elements are copied only when they are read.
 
     Args:
-        content: its bytes; as text, of which each character is one, in a pickle that had to be readable to Python 2.
+        content: its bytes; in a pickle for Python 2 a text, each character of which is one byte.
         dtype: of its elements.
         shape: of the array.
-        by_columns: whether the first axis is the one whose neighbours lie together.
+        by_columns: whether neighbours along the first axis lie together.
     """
 
     content: bytes | bytearray | str
@@ -36,10 +36,10 @@ class NumpyArray:
     by_columns: bool
 
     def array(self, name: str) -> StoredArray:
-        """Give it as an array of the file.
+        """Return it as a stored array.
 
         Raises:
-            GatewiseError: for a shape that the bytes do not have.
+            GatewiseError: for a shape that does not fit the bytes.
         """
         check_shape(name, self.shape)
         count = len(self.content) // self.dtype.itemsize
@@ -51,14 +51,14 @@ class NumpyArray:
             try:
                 buffer[:] = piece.encode("latin-1") if isinstance(piece, str) else piece
             except UnicodeEncodeError as error:
-                raise damaged(name, "is text of which not every character is a byte") from error
+                raise damaged(name, "is text with characters that are not bytes") from error
 
         steps = [math.prod(self.shape[:axis] if self.by_columns else self.shape[axis + 1 :]) for axis in range(len(self.shape))]
         return strided(StoredArray((count,), self.dtype, read_into), 0, self.shape, tuple(steps), name)
 
 
 def numpy_array(record: Record) -> NumpyArray | None:
-    """Give the array that an object of a pickle is; None for any other, and for an array of what is no number."""
+    """Return the array that a pickled object stands for; None for other objects, and for arrays that do not hold numbers."""
     function, state = record.name.rpartition(".")[2], record.state
     if not record.name.startswith("numpy."):
         return None

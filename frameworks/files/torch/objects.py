@@ -1,4 +1,4 @@
-"""What a pickle of torch's may hold: tensors over storages that lie elsewhere, and what is built around them."""
+"""The contents of torch's pickles: tensors over storages outside the pickle, and the objects around them."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
         "QUInt2x4": "u1",
     }
 )
-"""What the elements of a storage are, by the name of its class, such as `torch.FloatStorage`."""
+"""The dtype of a storage's elements, by the name of its class: "Float" for `torch.FloatStorage`."""
 
 _TYPED: Mapping[str, str] = MappingProxyType({"uint16": "u2", "uint32": "u4", "uint64": "u8"})
-"""Dtypes that have no storage class: their tensors name them."""
+"""Dtypes without a storage class of their own: their tensors name them."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """Elements that lie elsewhere.
+    """Elements outside the pickle.
 
     Args:
         kind: "Float", "BFloat16", ...; "Untyped" for bytes.
@@ -58,13 +58,13 @@ class Storage:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """What an element is, bfloat16 being its bits."""
+        """The dtype of an element; bfloat16 is read as its bits."""
         return np.dtype(_DTYPES.get(self.kind, "u1"))
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A tensor, of which nothing but the place is known: `dtype` where its storage has none."""
+    """A tensor as a place in a storage; `dtype` is set if its storage has none."""
 
     storage: Storage
     offset: int
@@ -74,22 +74,22 @@ class Tensor:
 
     @property
     def repeats(self) -> bool:
-        """Whether it shows its elements more than once, as `.expand` makes it."""
+        """Whether it repeats its elements, as `.expand` does."""
         return any(size > 1 and not step for size, step in zip(self.shape, self.strides, strict=True))
 
     def over(self, elements: StoredArray, name: str) -> StoredArray:
-        """Give the array, `elements` being its storage's: (element,)."""
+        """Return the array, given the elements of its storage: (element,)."""
         array = strided(elements, self.storage.offset + self.offset, self.shape, self.strides, name)
         return widened(array, "bfloat16") if self.storage.kind == "BFloat16" else array
 
 
 Objects = Any
-"""Dictionaries, lists, tuples, numbers, texts, tensors and records within each other, as deep and as often as they like."""
+"""Dictionaries, lists, tuples, numbers, texts, tensors and records, nested in any way."""
 
 
 @dataclass(frozen=True)
 class Pickled:
-    """What a pickle holds: the object, the storages that it refers to by their keys, and where it ends."""
+    """The contents of a pickle: the object, the storages that it refers to by their keys, and where the pickle ends."""
 
     root: Objects
     storages: Mapping[str, Storage]
@@ -97,19 +97,19 @@ class Pickled:
 
 
 def unpickle(content: bytes, name: str) -> Pickled:
-    """Read a pickle of torch's, which `content` begins with.
+    """Read the pickle of torch with which `content` begins.
 
     Raises:
-        GatewiseError: for a damaged one.
+        GatewiseError: for a damaged pickle.
     """
     storages: dict[str, Storage] = {}
 
     def persistent(identity: Any) -> Any:
         if isinstance(identity, tuple) and len(identity) == 4 and identity[0] == "module":
-            return identity[1]  # a class, and beside it its source code
-        found = _storage(identity, name)
-        storages.setdefault(found.key, found)
-        return found
+            return identity[1]  # a class, followed by its source code
+        storage = _storage(identity, name)
+        storages.setdefault(storage.key, storage)
+        return storage
 
     root, end = load(content, name, _CALLS, persistent)
     return Pickled(root, storages, end)
@@ -117,14 +117,14 @@ def unpickle(content: bytes, name: str) -> Pickled:
 
 def _storage(identity: Any, name: str) -> Storage:
     if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage":
-        raise damaged(name, "refers to something that is no storage")
+        raise damaged(name, "refers to something that is not a storage")
     _, kind, key, _, count, *view = identity
     short = kind.name.rpartition(".")[2].removesuffix("Storage") if isinstance(kind, Global) else ""
     if (short not in _DTYPES and short != "Untyped") or not isinstance(key, str) or not _is_size(count):
-        raise damaged(name, f"has a storage of {short or 'no kind'}, which is not known")
+        raise damaged(name, f"has a storage of the unknown kind {short or repr(short)}")
     offset = view[0][1] if view and isinstance(view[0], tuple) and len(view[0]) == 3 else 0
     if not _is_size(offset):
-        raise damaged(name, "has a view of a storage from nowhere on")
+        raise damaged(name, "has a view of a storage without an offset")
     return Storage(short, key, count, offset)
 
 
@@ -134,9 +134,9 @@ def _is_size(value: Any) -> bool:
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *further: Any) -> Tensor | Record:
     if any(isinstance(each, Mapping) and any(each.get(bit) for bit in ("conj", "neg")) for each in further):
-        return Record("a tensor whose signs are turned when it is used: .resolve_conj() and .resolve_neg() make it plain")
+        return Record("a tensor whose signs are turned when it is used: call .resolve_conj() and .resolve_neg() before saving")
     if not isinstance(storage, Storage) or storage.kind == "Untyped":
-        raise ValueError("a tensor over what is no storage of a known kind")
+        raise ValueError("a tensor over something that is not a storage of a known kind")
     return tensor_over(storage, offset, shape, strides)
 
 
@@ -148,30 +148,30 @@ def _typed_tensor(storage: Any, offset: Any, shape: Any, strides: Any, _grad: An
 
 
 def tensor_over(storage: Storage, offset: Any, shape: Any, strides: Any, dtype: str = "") -> Tensor:
-    """Give a tensor of what a file says of it.
+    """Return a tensor as a file describes it.
 
     Raises:
-        ValueError: for what no tensor is.
+        ValueError: for a description that fits no tensor.
     """
     sizes, steps = _sizes(shape), _sizes(strides)
     if len(sizes) != len(steps) or len(sizes) > MAX_RANK or not _is_size(offset):
-        raise ValueError("a tensor of unlike axes")
+        raise ValueError("a tensor whose sizes and strides do not fit")
     return Tensor(storage, offset, sizes, steps, dtype)
 
 
 def _sizes(value: Any) -> tuple[int, ...]:
     if not isinstance(value, (tuple, list)) or not all(_is_size(size) for size in value):
-        raise ValueError("a tensor of a shape that is none")
+        raise ValueError("a tensor with an invalid shape")
     return tuple(value)
 
 
 def _ordered(pairs: Any = ()) -> dict[Any, Any]:
-    found: dict[Any, Any] = {}
+    items: dict[Any, Any] = {}
     for pair in pairs if isinstance(pairs, (list, tuple)) else ():
         key, value = pair
         if isinstance(key, str):
-            found[key] = value
-    return found
+            items[key] = value
+    return items
 
 
 def _first(value: Any, *_: Any) -> Any:
@@ -179,7 +179,7 @@ def _first(value: Any, *_: Any) -> Any:
 
 
 def _forgotten(*_: Any) -> None:
-    """Take a value that no array is in for none."""
+    """Treat a value that holds no array as None."""
 
 
 def _without_values(*_: Any) -> Record:
@@ -188,7 +188,7 @@ def _without_values(*_: Any) -> Record:
 
 def _subclass(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
     known = _CALLS.get(function.name) if isinstance(function, Global) else None
-    return known(*args) if known is not None and known is not _subclass else Record("a tensor of an own class")
+    return known(*args) if known is not None and known is not _subclass else Record("a tensor of a class of its own")
 
 
 _CALLS: Mapping[str, Callable[..., Any]] = {
@@ -219,16 +219,16 @@ _CALLS: Mapping[str, Callable[..., Any]] = {
 
 
 def elements_of(tensor: Tensor, stored: StoredArray, order: Literal["<", ">"], name: str) -> StoredArray:
-    """Give the elements of a tensor's storage.
+    """Return the elements of a tensor's storage.
 
     Args:
         tensor: over the storage.
-        stored: the bytes of it: (byte,)
-        order: of the bytes in an element, "<" or ">".
+        stored: the bytes of the storage: (byte,)
+        order: the byte order, "<" or ">".
         name: what messages call the file.
 
     Raises:
-        GatewiseError: for a storage that is shorter than the tensor's pickle says.
+        GatewiseError: for a storage that is shorter than the pickle states.
     """
     dtype = np.dtype(tensor.dtype or tensor.storage.dtype).newbyteorder(order)
     count = stored.shape[0] // dtype.itemsize

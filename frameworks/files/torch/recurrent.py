@@ -1,4 +1,4 @@
-"""From the parameters of one of torch's recurrent modules to what it computes."""
+"""Reads what a recurrent module of torch computes from its parameters."""
 
 from __future__ import annotations
 
@@ -7,33 +7,31 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.errors import InvalidValueError
-from frameworks.files.given_options import Answers, check_arguments
+from frameworks.cells import cell_by_gates, cells_by_name
+from frameworks.files.given_options import GivenOptions, check_arguments
 from frameworks.files.other_layers import NotUnderstoodError
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.derived_arrays import halves_of, in_single
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.layouts import PYTORCH
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
-_BY_BLOCKS: Mapping[int, CellName] = MappingProxyType({1: "rnn", 3: "gru", 4: "lstm"})
-_CLASSES: Mapping[CellName, str] = MappingProxyType({"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"})
 _NONLINEARITIES: Mapping[Any, str] = MappingProxyType({"RNN_RELU": "relu", "RNN_TANH": "tanh"})
 
 
 @dataclass(frozen=True)
 class Module:
-    """What a file has of a recurrent module.
+    """A recurrent module as a file holds it.
 
     Args:
         name: of the module.
-        cells: its arrays by layer and direction, by their names in torch without the two.
+        cells: its arrays by layer and direction, by torch's names without these two.
         is_cell: whether it is a bare cell.
-        own_names: one of the names, where they are not torch's.
-        parametrised: an array from which a weight is to be computed, where there is one.
-        raw: names of its weights that are from before weight dropout.
-        said: what the file says of it beside: `class`, `batch_first`, `mode`, ...
-        beside: names of further arrays and modules that it has.
+        own_names: one of the names if they are not torch's.
+        parametrised: the name of an array from which a weight must be computed; "" if there is none.
+        raw: the names of weights from before weight dropout.
+        said: attributes that the file states: `class`, `batch_first`, `mode`, ...
+        beside: the names of its other arrays and modules.
     """
 
     name: str
@@ -46,26 +44,26 @@ class Module:
     beside: tuple[str, ...] = ()
 
 
-def read_recurrent(module: Module, answers: Answers) -> StoredLayer:
+def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
     """Read a module.
 
     Raises:
-        NotUnderstoodError: for arrays that are none of torch's modules'.
-        GatewiseError: for answers that contradict it.
+        NotUnderstoodError: for arrays that match no torch module.
+        GatewiseError: for options that contradict it.
     """
     if module.parametrised:
         raise NotUnderstoodError(
-            f"its weights are parametrised ({module.parametrised}), as by weight_norm: make them plain where the model is, "
+            f"its weights are parametrised ({module.parametrised}), as by weight_norm: make them plain in the model, "
             "with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm, and save it again"
         )
     directions = 1 + max(way for _, way in module.cells)
     places = sorted(module.cells)
-    due = [(layer, way) for layer in range(places[-1][0] + 1) for way in range(directions)]
-    if places != due:
-        lacking = ", ".join(_place(*place) for place in due if place not in module.cells)
+    expected = [(layer, way) for layer in range(places[-1][0] + 1) for way in range(directions)]
+    if places != expected:
+        lacking = ", ".join(_place(*place) for place in expected if place not in module.cells)
         raise NotUnderstoodError(f"it has {', '.join(_place(*place) for place in places)[:100]} and lacks {lacking[:100]}")
     spec, proj_size = _sizes(module, len(places) // directions, directions)
-    spec, arguments, assumed = _arguments(module, spec, answers)
+    spec, arguments, assumed = _arguments(module, spec, given)
     if proj_size:
         arguments["proj_size"] = proj_size
     cells = [_cell(module, spec, place, proj_size) for place in places]
@@ -80,18 +78,20 @@ def read_recurrent(module: Module, answers: Answers) -> StoredLayer:
 
 
 def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec, int]:
-    """Read the sizes off the first cell, and hold all arrays against them; beside the spec the projected size, 0 for none."""
+    """Read the sizes from the first cell and check all arrays; return the spec and the projected size, 0 if none."""
     first = module.cells[0, 0]
     matrices = {name: first[name].shape for name in ("weight_ih", "weight_hh", "weight_hr") if name in first}
     lacking = [name for name in ("weight_ih", "weight_hh") if name not in first]
     if lacking or any(len(s) != 2 or 0 in s for s in matrices.values()):
-        raise NotUnderstoodError(f"its arrays are {_shapes(first)}{', and it lacks ' * bool(lacking)}{' and '.join(lacking)}")
+        and_lacks = f", and it lacks {' and '.join(lacking)}" if lacking else ""
+        raise NotUnderstoodError(f"its arrays are {_shapes(first)}{and_lacks}")
     proj_size, hidden = matrices.get("weight_hr", (0, matrices["weight_hh"][1]))
     blocks, left = divmod(matrices["weight_hh"][0], hidden)
-    if left or blocks not in _BY_BLOCKS or (proj_size and blocks != 4):
-        raise NotUnderstoodError(f"its arrays are {_shapes(first)}: 1, 3 or 4 blocks of hidden_size rows were due")
+    kind = cell_by_gates(blocks)
+    if left or kind is None or (proj_size and not kind.projects):
+        raise NotUnderstoodError(f"its arrays are {_shapes(first)}: 1, 3 or 4 blocks of hidden_size rows were expected")
     spec = RecurrentSpec(
-        cell=_BY_BLOCKS[blocks],
+        cell=kind.name,
         input_size=matrices["weight_ih"][1],
         hidden_size=hidden,
         num_layers=layers,
@@ -100,17 +100,18 @@ def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec,
         dtype=_dtype(module),
     )
     for (layer, way), arrays in module.cells.items():
-        wanted, found = PYTORCH.shapes(spec, layer, proj_size), {name: array.shape for name, array in arrays.items()}
-        if wanted != found:
-            raise NotUnderstoodError(f"{_place(layer, way)} {_difference(wanted, found)}")
+        expected, actual = PYTORCH.shapes(spec, layer, proj_size), {name: array.shape for name, array in arrays.items()}
+        if expected != actual:
+            raise NotUnderstoodError(f"{_place(layer, way)} {_difference(expected, actual)}")
     return spec, proj_size
 
 
 def _dtype(module: Module) -> Any:
-    found = {"float32" if a.dtype.name == "float16" else a.dtype.name for cell in module.cells.values() for a in cell.values()}
-    if len(found) > 1 or not found <= {"float32", "float64"}:
-        raise NotUnderstoodError(f"its arrays are {' and '.join(sorted(found))}; float32 or float64 were due")
-    return found.pop()
+    stored = [array.dtype.name for cell in module.cells.values() for array in cell.values()]
+    dtypes = {"float32" if name == "float16" else name for name in stored}
+    if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
+        raise NotUnderstoodError(f"its arrays are {' and '.join(sorted(dtypes))}; float32 or float64 was expected")
+    return dtypes.pop()
 
 
 def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size: int) -> StoredCell:
@@ -119,44 +120,29 @@ def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size
     return StoredCell(replace(spec, input_size=reads, num_layers=1, bidirectional=False), PYTORCH, MappingProxyType(arrays))
 
 
-def _arguments(module: Module, spec: RecurrentSpec, answers: Answers) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
-    """Give the arguments that the sizes do not show, and those of them that nobody said; the nonlinearity is the spec's."""
-    defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.cell == "rnn" else {}
+def _arguments(
+    module: Module, spec: RecurrentSpec, given: GivenOptions
+) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
+    """Return the spec with its nonlinearity, the arguments that the sizes do not show, and those that had to be assumed."""
+    defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.record.takes_nonlinearity else {}
     if spec.num_layers > 1:
         defaults["dropout"] = 0.0
     if not module.is_cell:
         defaults["batch_first"] = False
     said = {name: value for name, value in module.said.items() if name in defaults}
-    if module.said.get("mode") in _NONLINEARITIES and spec.cell == "rnn":
+    if module.said.get("mode") in _NONLINEARITIES and spec.record.takes_nonlinearity:
         said["nonlinearity"] = _NONLINEARITIES[module.said["mode"]]
-    require_options(answers, module.name, tuple(defaults))
-    given = {**said, **{name: value for name, value in answers.of(module.name).items() if name in defaults}}
-    found = {**defaults, **given}
-    check_arguments(module.name, found)
-    assumed = {name: value for name, value in defaults.items() if name not in given}
-    return replace(spec, activation=found.pop("nonlinearity", "tanh")), found, assumed
-
-
-def require_options(answers: Answers, layer: str, known: tuple[str, ...]) -> None:
-    """Refuse what the user says of one layer by its name and that it does not have.
-
-    Raises:
-        GatewiseError: for such an option.
-    """
-    for name in answers.alone(layer):
-        if name not in known:
-            raise InvalidValueError.because(
-                f"the option {name} of {layer or repr(layer)}",
-                must=f"be one of {', '.join(known)}" if known else "be left out",
-                but="is none that such a layer has",
-                remedy="Sizes are read from the weights.",
-            )
+    known = {**said, **{name: value for name, value in given.of(module.name).items() if name in defaults}}
+    arguments = {**defaults, **known}
+    check_arguments(module.name, arguments)
+    assumed = {name: value for name, value in defaults.items() if name not in known}
+    return replace(spec, activation=arguments.pop("nonlinearity", "tanh")), arguments, assumed
 
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:
-    name = f"{_CLASSES[spec.cell]}{'Cell' * module.is_cell}"
+    name = f"{spec.record.names['pytorch']}{'Cell' * module.is_cell}"
     said = module.said.get("class", name) if module.said.get("torch") else name
-    if said != name and said in {f"{kind}{end}" for kind in _CLASSES.values() for end in ("", "Cell")}:
+    if said != name and said in {**cells_by_name("pytorch"), **cells_by_name("pytorch", "Cell")}:
         raise NotUnderstoodError(f"the file calls it a {said}, and its arrays are a {name}'s")
     return name
 
@@ -182,12 +168,12 @@ def _place(layer: int, way: int) -> str:
     return f"l{layer}{'_reverse' * way}"
 
 
-def _difference(wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
-    """Say what is wrong with the arrays of a cell: what it lacks, else what it has too much or in another shape."""
-    lacking, further = [[name for name in one if name not in other] for one, other in ((wanted, found), (found, wanted))]
+def _difference(expected: Mapping[str, tuple[int, ...]], actual: Mapping[str, tuple[int, ...]]) -> str:
+    """Describe the difference between the expected and the actual arrays of a cell: names first, then shapes."""
+    lacking, further = [[name for name in one if name not in other] for one, other in ((expected, actual), (actual, expected))]
     if lacking or further:
         return " and ".join(f"{verb} {', '.join(names)}" for verb, names in (("lacks", lacking), ("has", further)) if names)
-    return f"has {_words(found)}, where {_words(wanted)} were due"
+    return f"has {_words(actual)}, where {_words(expected)} were expected"
 
 
 def _shapes(arrays: Mapping[str, StoredArray]) -> str:

@@ -1,4 +1,4 @@
-"""The .safetensors format: the size of a header, the header in JSON, and the arrays one after another.
+"""The .safetensors format: the size of the header, the header as JSON, and the arrays one after another.
 
 Source: https://github.com/huggingface/safetensors, "Format".
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.modules import read_modules
@@ -30,19 +29,12 @@ _DTYPES: Mapping[str, str] = {
 _METADATA = "__metadata__"
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a file begins with a size that it has, and a header."""
-    head = source.head(9)
-    return len(head) == 9 and head[8:] == b"{" and 0 < int.from_bytes(head[:8], "little") <= max(source.size - 8, MAX_BYTES)
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
+def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     """Read a file.
 
     Args:
         source: the file.
-        architecture: Keras has one, these files none.
-        answers: what the user says of the layers.
+        given: the user's options.
 
     Raises:
         GatewiseError: for a damaged file.
@@ -50,17 +42,17 @@ def read(source: Source, architecture: Config | None, answers: Answers) -> list[
     metadata, arrays, unread = _read(source)
     description = metadata.get(DESCRIPTION) if isinstance(metadata, Mapping) else None
     if isinstance(description, str):
-        return [*read_described(description, arrays, source.name, answers), *unread]
-    return [*read_modules(arrays, answers), *unread]
+        return [*read_described(description, arrays, source.name, given), *unread]
+    return [*read_modules(arrays, given), *unread]
 
 
 def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-    """Give the arrays of a file, and those of dtypes that are not read."""
+    """Return the arrays of a file, and a layer for each array whose dtype is not read."""
     return _read(source)[1:]
 
 
 def _read(source: Source) -> tuple[Any, dict[str, StoredArray], list[OtherLayer]]:
-    """Give the metadata too."""
+    """Return the metadata, the arrays and the arrays that are not read."""
     size = int.from_bytes(source.head(8), "little")
     if size > MAX_BYTES:
         raise damaged(source.name, f"has a header of {size} bytes, more than {MAX_BYTES >> 20} MiB")
@@ -78,20 +70,20 @@ def _read(source: Source) -> tuple[Any, dict[str, StoredArray], list[OtherLayer]
 
 
 def _in_order(header: Mapping[str, Any], data: Source) -> list[tuple[str, Mapping[str, Any]]]:
-    """Give the entries in the header's order, after holding them against the rule that they fill the data without a gap."""
+    """Return the entries in the header's order, after checking that they fill the data without gaps."""
     for name, entry in header.items():
         if not isinstance(entry, Mapping) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
-            raise damaged(data.name, f"describes {name[:100]!r} otherwise than by dtype, shape and offsets")
+            raise damaged(data.name, f"does not describe {name[:100]!r} by dtype, shape and offsets")
         sizes, offsets = entry["shape"], entry["data_offsets"]
         if not _are_sizes(sizes) or not _are_sizes(offsets) or len(offsets) != 2 or not isinstance(entry["dtype"], str):
-            raise damaged(data.name, f"gives {name[:100]!r} a shape or offsets that are none")
+            raise damaged(data.name, f"gives {name[:100]!r} an invalid shape or invalid offsets")
     end = 0
     for start, stop in sorted(entry["data_offsets"] for entry in header.values()):
         if start != end or stop < start:
             raise damaged(data.name, f"has arrays that overlap or leave a gap at byte {min(start, end)} of its data")
         end = stop
     if end != data.size:
-        raise damaged(data.name, f"has {data.size} bytes of data where its header says {end}")
+        raise damaged(data.name, f"has {data.size} bytes of data, but its header says {end}")
     return list(header.items())
 
 

@@ -1,4 +1,4 @@
-"""Finding the tensors in what torch saved: bare or nested state dicts, whole modules, the objects of a TorchScript archive."""
+"""Finds the tensors in saved objects of torch: state dicts, bare or nested, whole modules, and TorchScript objects."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ WRAPPERS = frozenset(
         "weights",
     }
 )
-"""Keys under which people save a model's state dict: they are no part of its names."""
+"""Keys under which people save a state dict. They are not a part of its names."""
 
 _PARALLEL = "module."
-"""What DataParallel puts before all names."""
+"""The prefix that DataParallel adds to all names."""
 
 _INSERTED = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-"""What torch.compile, FSDP and activation checkpointing put into names, wherever a module was wrapped."""
+"""What torch.compile, FSDP and activation checkpointing insert into names."""
 
 _ONCE_MORE = "_flat_weights"
-"""Where a recurrent module lists its parameters again."""
+"""The attribute in which a recurrent module lists its parameters again."""
 
 _SAID = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 """Attributes of a recurrent module that its weights do not show."""
 
 _SAID_BESIDE = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
-"""Attributes of other modules likewise; None is said, too."""
+"""The same for other modules, where None counts as stated."""
 
 _OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
 """The classes of torch.nn."""
@@ -57,13 +57,13 @@ _OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
 
 @dataclass
 class Named:
-    """What was found, by name.
+    """Tensors and attributes by name.
 
     Args:
-        tensors: by the name that a state dict has for them.
-        said: attributes of modules that were saved whole, by the name of the module; `class` is its class, `torch` whether
-            that is torch.nn's.
-        unread: what stands where a tensor might, by name, and what it is.
+        tensors: by their names in a state dict.
+        said: attributes of modules that were saved whole, by the name of the module. `class` is its class, and `torch` tells
+            whether that is one of torch.nn.
+        unread: descriptions of what could not be read as a tensor, by name.
     """
 
     tensors: dict[str, Tensor | NumpyArray] = field(default_factory=dict)
@@ -71,22 +71,22 @@ class Named:
     unread: dict[str, str] = field(default_factory=dict)
 
     def put(self, name: str, tensor: Tensor | NumpyArray) -> None:
-        """Take in a tensor."""
+        """Add a tensor."""
         if isinstance(tensor, Tensor) and tensor.repeats:
-            self.unread[name] = "a tensor that repeats its elements, as .expand makes it; .clone() makes it plain"
+            self.unread[name] = "a tensor that repeats its elements, as .expand makes it: call .clone() before saving"
         else:
             self.tensors[name] = tensor
 
     def renamed(self, rename: Callable[[str], str]) -> Named:
-        """Give the same with other names."""
+        """Return the same with other names."""
         return Named(*({rename(f"{name}.")[:-1]: value for name, value in part.items()} for part in self._parts()))
 
     def under(self, prefix: str) -> Named:
-        """Give the same with longer names."""
+        """Return the same with a prefix before each name."""
         return Named(*({f"{prefix}{name}": value for name, value in part.items()} for part in self._parts()))
 
     def add(self, other: Named) -> None:
-        """Take over what the other has."""
+        """Add all of the other."""
         for own, others in zip(self._parts(), other._parts(), strict=True):
             own.update(others)
 
@@ -95,32 +95,32 @@ class Named:
 
 
 def find_tensors(root: Objects, file: str) -> Named:
-    """Find all tensors of a pickled object, by the names that a state dict would have for them.
+    """Find all tensors of a pickled object, by the names that they would have in a state dict.
 
-    State dicts that lie in one file lose the usual keys above them, unless two of them would have the same names then.
+    Usual keys around a state dict are left out of the names, unless two tensors would get the same name.
 
     Raises:
-        GatewiseError: for objects without end.
+        GatewiseError: for objects that are nested too deep, or too many of them.
     """
     walk = _Walk(file)
     groups = [(path, _shorten(named)) for path, named in walk.groups(root, ())]
     for keep in (lambda key: key not in WRAPPERS, lambda key: True):  # noqa: ARG005  all of them
-        found = _join(groups, keep)
-        if found is not None:
-            found.unread |= walk.optimizers
-            return found
+        named = _join(groups, keep)
+        if named is not None:
+            named.unread |= walk.optimizers
+            return named
     raise damaged(file, "has two tensors of one name")
 
 
 def _join(groups: list[tuple[tuple[str, ...], Named]], keep: Callable[[str], bool]) -> Named | None:
-    """Put groups together; None where two would give the same name."""
-    found = Named()
+    """Join groups; return None if two tensors would get the same name."""
+    joined = Named()
     for path, named in groups:
         longer = named.under("".join(f"{key}." for key in path if keep(key)))
-        if not found.tensors.keys().isdisjoint(longer.tensors):
+        if not joined.tensors.keys().isdisjoint(longer.tensors):
             return None
-        found.add(longer)
-    return found
+        joined.add(longer)
+    return joined
 
 
 def _shorten(named: Named) -> Named:
@@ -133,7 +133,7 @@ def _shorten(named: Named) -> Named:
 
 
 class _Walk:
-    """One walk through a pickled object, which ends however the object is knotted."""
+    """One walk through a pickled object, which ends even if the object contains itself."""
 
     def __init__(self, file: str) -> None:
         self._file, self._count = file, 0
@@ -141,14 +141,14 @@ class _Walk:
         self.optimizers: dict[str, str] = {}
 
     def groups(self, value: Objects, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Named]]:
-        """Yield what belongs together, a dictionary's own tensors or all of a module's, and the keys that lead there."""
+        """Yield the tensors that belong together, those of a dictionary or of a module, with the keys that lead there."""
         named = Named()
         if _is_module(value):
             self._module(value, "", named, len(path))
             yield path, named
             return
         if isinstance(value, Record):
-            if id(value) in self._met:  # objects refer to those that hold them
+            if id(value) in self._met:  # an object may refer to the one that holds it
                 return
             self._met.add(id(value))
             named.unread |= {} if _inside(value) else {"": value.name}
@@ -167,7 +167,7 @@ class _Walk:
             yield from self.groups(item, (*path, key))
 
     def _module(self, module: Record, prefix: str, named: Named, depth: int) -> None:
-        """Collect the tensors of a module that was saved whole, or of an object of TorchScript."""
+        """Collect the tensors of a module that was saved whole, or of a TorchScript object."""
         state = module.state
         if ".quantized." in module.name:
             kind = module.name.rpartition(".")[2]
@@ -195,19 +195,19 @@ class _Walk:
                     named.unread[f"{prefix}{key}"] = item.name
 
     def _items(self, value: Objects, depth: int) -> Iterator[tuple[str, Objects]]:
-        """Give what lies in an object, counted: the same list may be met as often as it likes."""
+        """Yield the contents of an object, and count them, because the same list may occur again and again."""
         inside = {"tensor": value} if isinstance(value, (Tensor, NumpyArray)) else _inside(value)
         items: Mapping[Any, Objects] = inside if isinstance(inside, Mapping) else dict(enumerate(inside))
         self._count += 1 + len(items)
         if depth > MAX_DEPTH or self._count > MAX_OBJECTS:
-            raise damaged(self._file, f"nests more than {MAX_DEPTH} deep, or {MAX_OBJECTS} objects")
+            raise damaged(self._file, f"nests objects more than {MAX_DEPTH} deep, or holds more than {MAX_OBJECTS}")
         for key, item in items.items():
-            found = numpy_array(item) if isinstance(item, Record) else None
-            yield str(key)[:MAX_NAME], item if found is None else found
+            array = numpy_array(item) if isinstance(item, Record) else None
+            yield str(key)[:MAX_NAME], item if array is None else array
 
 
 def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Objects, ...]:
-    """Give what lies in an object, without going through it; of an unknown class its attributes and what it was filled with."""
+    """Return the contents of an object; for an unknown class its attributes and items."""
     if isinstance(value, Record):
         states = value.state if isinstance(value.state, tuple) else (value.state,)
         attributes: Any = next((state for state in states if isinstance(state, Mapping) and state), {})
@@ -221,7 +221,7 @@ def _is_optimizer(value: Objects) -> bool:
 
 
 def _is_module(value: Objects) -> bool:
-    """Tell whether an object is a module that was saved whole, or one of TorchScript."""
+    """Return whether an object is a module that was saved whole, or a TorchScript object."""
     state = value.state if isinstance(value, Record) else None
     return isinstance(state, Mapping) and (isinstance(state.get("_parameters"), Mapping) or value.name.startswith("__torch__."))
 

@@ -1,18 +1,16 @@
-"""torch's own files since torch 1.6, and TorchScript archives: a zip of one pickle and a member for each storage."""
+"""torch's own files since torch 1.6, and TorchScript archives: a zip of one pickle and one member for each storage."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
 from types import MappingProxyType
-from typing import Literal
 
-from frameworks.files.given_options import Answers
-from frameworks.files.keras.config import Config
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.torch.modules import read_modules
 from frameworks.files.torch.objects import Tensor, elements_of, unpickle
+from frameworks.files.torch.state_dict import MAX_PICKLE, named_arrays, order_of, read_named
 from frameworks.files.torch.tree import Named, find_tensors
 from frameworks.files.untrusted.archive import Archive
 from frameworks.files.untrusted.json_text import MAX_BYTES
@@ -20,59 +18,33 @@ from frameworks.files.untrusted.source import Source, StoredArray, damaged
 from frameworks.files.writing.naming import DESCRIPTION
 from frameworks.files.writing.sidecar import read_described
 
-MAX_PICKLE = 64 << 20
 _PICKLE = "data.pkl"
 
 
-def recognises(source: Source) -> bool:
-    """Tell whether a zip archive is one that torch wrote."""
-    return _root(Archive(source)) is not None
-
-
-def read(source: Source, architecture: Config | None, answers: Answers) -> list[StoredLayer | OtherLayer]:  # noqa: ARG001
-    """Read a file of torch's.
+def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
+    """Read a file.
 
     Args:
         source: the file.
-        architecture: Keras has one, torch none.
-        answers: what the user says of the layers.
+        given: the user's options.
 
     Raises:
         GatewiseError: for a damaged file.
     """
     archive = Archive(source)
     root = _root(archive) or ""
-    found, storages = _find(source, archive, root)
+    named, elements = _find(source, archive, root)
     description = f"{root}extra/{DESCRIPTION}.json"
     if description in archive:
-        arrays = named_arrays(found, storages, source.name)[0]
-        return read_described(archive.read(description, MAX_BYTES), arrays, source.name, answers)
-    return read_named(found, storages, source.name, answers) + _constants(source, archive, root)
+        arrays = named_arrays(named, elements, source.name)[0]
+        return read_described(archive.read(description, MAX_BYTES), arrays, source.name, given)
+    return read_named(named, elements, source.name, given) + _constants(source, archive, root)
 
 
 def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-    """Give the arrays of a file, and what stands where arrays might and is none."""
+    """Return the arrays of a file; see `frameworks.files.formats.StateDictReader`."""
     archive = Archive(source)
     return named_arrays(*_find(source, archive, _root(archive) or ""), source.name)
-
-
-def read_named(
-    found: Named, storages: Callable[[Tensor], StoredArray], file: str, answers: Answers
-) -> list[StoredLayer | OtherLayer]:
-    """Read the layers that tensors make, `storages` giving the elements of a tensor's storage."""
-    arrays, unread = named_arrays(found, storages, file)
-    return [*read_modules(arrays, answers, found.said), *unread]
-
-
-def named_arrays(
-    found: Named, storages: Callable[[Tensor], StoredArray], file: str
-) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-    """Give the arrays that tensors are, and what is none."""
-    arrays = {
-        name: each.over(storages(each), f"{name} in {file}") if isinstance(each, Tensor) else each.array(f"{name} in {file}")
-        for name, each in found.tensors.items()
-    }
-    return arrays, [OtherLayer(name, kind, warnings=(f"it is not read: {kind}.",)) for name, kind in found.unread.items()]
 
 
 def _find(source: Source, archive: Archive, root: str) -> tuple[Named, Callable[[Tensor], StoredArray]]:
@@ -81,26 +53,22 @@ def _find(source: Source, archive: Archive, root: str) -> tuple[Named, Callable[
 
 
 def _constants(source: Source, archive: Archive, root: str) -> list[StoredLayer | OtherLayer]:
-    """List the weights of a TorchScript archive that has them as constants of its code, where they have no names."""
+    """Return the weights that a TorchScript archive keeps as constants of its code, where they have no names."""
     name = f"{root}constants.pkl"
     if name not in archive:
         return []
-    found = find_tensors(unpickle(archive.read(name, MAX_PICKLE), f"{name} in {source.name}").root, source.name)
-    arrays, _ = named_arrays(found, _storages(archive, root, "constants", source.name), source.name)
-    warning = "constants of its code have no names; where torch.jit.freeze made weights so, save the model as it was before."
+    named = find_tensors(unpickle(archive.read(name, MAX_PICKLE), f"{name} in {source.name}").root, source.name)
+    arrays, _ = named_arrays(named, _storages(archive, root, "constants", source.name), source.name)
+    warning = (
+        "constants of its code have no names; if torch.jit.freeze made weights into constants, save the model before that."
+    )
     return [OtherLayer("constants", stored=MappingProxyType(arrays), warnings=(warning,))] if arrays else []
 
 
 def _root(archive: Archive) -> str | None:
-    """Give the folder of the archive that all lies in, with a slash."""
+    """Return the folder of the archive that holds everything, with a slash."""
     paths = (name.removesuffix(_PICKLE) for name in archive if name.endswith(f"/{_PICKLE}") or name == _PICKLE)
     return next((path for path in paths if path.count("/") <= 1), None)
-
-
-def order_of(archive: Archive, root: str) -> Literal["<", ">"]:
-    """Give the byte order of an archive's storages."""
-    said = archive.read(f"{root}byteorder", 16) if f"{root}byteorder" in archive else b"little"
-    return ">" if said == b"big" else "<"
 
 
 def _storages(archive: Archive, root: str, folder: str, file: str) -> Callable[[Tensor], StoredArray]:

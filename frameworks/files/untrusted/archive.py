@@ -1,4 +1,4 @@
-"""Zip archives of strangers: members found by name, none unpacked to a path, sizes checked before anything is read."""
+"""Zip archives of strangers: members are found by name, never unpacked to a path, and sizes are checked before reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_DIRECTORY = 16 << 20
 _RATIO = 1040
 _HONEST_RATIO = 64
 _MODEST = 16 << 20
-"""No more than `_HONEST_RATIO` do weights shrink; what is smaller than `_MODEST` may, for nothing is lost by it."""
+"""Weights shrink by at most `_HONEST_RATIO`; members smaller than `_MODEST` bytes may shrink by more."""
 
 _BLOCK = 1 << 20
 _LOCAL = struct.Struct("<4s22xHH")
@@ -30,7 +30,7 @@ class Archive:
         source: the archive.
 
     Raises:
-        GatewiseError: for a damaged one.
+        GatewiseError: for a damaged archive.
     """
 
     def __init__(self, source: Source) -> None:
@@ -41,27 +41,27 @@ class Archive:
             with zipfile.ZipFile(_File(source)) as archive:
                 self._members = {member.filename: member for member in archive.infolist()}
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
-            raise damaged(source.name, f"is no whole zip archive: {error}") from error
+            raise damaged(source.name, f"is not a whole zip archive: {error}") from error
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether there is a member of this name."""
+        """Return whether there is a member of this name."""
         return name in self._members
 
     def __iter__(self) -> Iterator[str]:
-        """Give the members' names."""
+        """Iterate over the names of the members."""
         return iter(self._members)
 
     def member(self, name: str) -> Source:
-        """Give the bytes of a member: in place where it is stored as it is, else inflated to a file without a name."""
+        """Return the bytes of a member: in place if it is stored plainly, else inflated to a file without a name."""
         member, packed = self._members[name], self._packed(name)
         if member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size:
             return packed
         if member.compress_type != zipfile.ZIP_DEFLATED or member.file_size > _RATIO * (member.compress_size + 1024):
-            raise damaged(self._source.name, f"packs {name} otherwise than stored or deflated, or lies of its size")
+            raise damaged(self._source.name, f"packs {name} in another way than stored or deflated, or lies about its size")
         return scratch_source(packed.name, lambda out: _inflate(packed, member.file_size, out))
 
     def _packed(self, name: str) -> Source:
-        """Give the bytes of a member as they lie in the archive."""
+        """Return the bytes of a member as they lie in the archive."""
         member = self._members[name]
         signature, name_size, extra_size = _LOCAL.unpack(self._source.read(member.header_offset, _LOCAL.size))
         if signature != b"PK\x03\x04" or member.flag_bits & 1:
@@ -70,20 +70,19 @@ class Archive:
         return self._source.part(start, member.compress_size, f"{name} in {self._source.name}")
 
     def bytes_of(self, name: str) -> StoredArray:
-        """Give the bytes of a member as an array, (byte,), which is inflated only when it is read."""
-        found = self._members[name]
-        if found.compress_type == zipfile.ZIP_STORED:
+        """Return the bytes of a member as an array (byte,), which is inflated only when it is read."""
+        member = self._members[name]
+        if member.compress_type == zipfile.ZIP_STORED:
             source = self.member(name)
             return source.array((source.size,), np.uint8, 0)
-        if found.file_size > _MODEST and found.file_size > _HONEST_RATIO * found.compress_size:
-            raise damaged(f"{name} in {self._source.name}", f"packs {found.file_size} bytes into {found.compress_size}")
+        if member.file_size > _MODEST and member.file_size > _HONEST_RATIO * member.compress_size:
+            raise damaged(f"{name} in {self._source.name}", f"packs {member.file_size} bytes into {member.compress_size}")
         inflated = cache(lambda: self.member(name))
-        return StoredArray((found.file_size,), np.dtype(np.uint8), lambda start, buffer: inflated().read_into(start, buffer))
+        return StoredArray((member.file_size,), np.dtype(np.uint8), lambda start, buffer: inflated().read_into(start, buffer))
 
     def head(self, name: str, most: int) -> bytes:
         """Read the first bytes of a member, without inflating the rest."""
-        found = self._members[name]
-        if found.compress_type == zipfile.ZIP_STORED:
+        if self._members[name].compress_type == zipfile.ZIP_STORED:
             return self.member(name).head(most)
         packed = self._packed(name).head(most)
         try:
@@ -92,7 +91,7 @@ class Archive:
             raise damaged(f"{name} in {self._source.name}", f"cannot be inflated: {error}") from error
 
     def read(self, name: str, most: int) -> bytes:
-        """Read a small member whole."""
+        """Read the whole of a small member."""
         source = self.member(name)
         if source.size > most:
             raise damaged(source.name, f"has {source.size} bytes, more than {most >> 20} MiB")
@@ -100,11 +99,11 @@ class Archive:
 
 
 def _check_directory(source: Source) -> None:
-    """Refuse a directory that would fill the memory: the standard library reads it whole."""
+    """Raise an error for a directory that would fill the memory, because the standard library reads all of it."""
     tail = source.read(max(source.size - 65_557, 0), min(source.size, 65_557))
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
-        raise damaged(source.name, "is no whole zip archive: its end is missing")
+        raise damaged(source.name, "is not a whole zip archive: its end is missing")
     count, size = struct.unpack_from("<HI", tail, at + 10)
     wide = tail.rfind(b"PK\x06\x06", 0, at)
     if wide >= 0 and len(tail) - wide >= 56:
@@ -127,11 +126,11 @@ def _inflate(packed: Source, size: int, out: int) -> None:
     except zlib.error as error:
         raise damaged(packed.name, f"cannot be inflated: {error}") from error
     if done != size:
-        raise damaged(packed.name, f"inflates to another size than the {size} bytes that it says")
+        raise damaged(packed.name, f"does not inflate to the {size} bytes that it states")
 
 
 class _File(io.RawIOBase):
-    """A source as a file object, for the standard library to read a directory from."""
+    """A source as a file object, from which the standard library reads a directory."""
 
     def __init__(self, source: Source) -> None:
         self._source, self._at = source, 0
@@ -152,6 +151,6 @@ class _File(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         left = max(self._source.size - self._at, 0)
         wanted = left if size is None or size < 0 else min(size, left)
-        found = self._source.read(min(self._at, self._source.size), wanted)
+        content = self._source.read(min(self._at, self._source.size), wanted)
         self._at += wanted
-        return found
+        return content

@@ -1,4 +1,4 @@
-"""Arrays that do not lie in a file as they are meant: strided, of half precision, computed; read when asked for."""
+"""Arrays that a file does not hold as they are used: strided, of half precision or computed. They are read on demand."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _LARGEST = 1 << 48
 
 @dataclass(frozen=True, eq=False)
 class WidenedArray(StoredArray):
-    """An array of half precision, given in float32, which holds its values exactly.
+    """An array of half precision, read as float32, which holds its values exactly.
 
     Args:
-        was: what it is in the file: "float16", "bfloat16".
+        was: its dtype in the file: "float16" or "bfloat16".
     """
 
     was: str = ""
 
 
 def check_shape(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse a shape that no array can have, or one that NumPy cannot.
+    """Raise an error for a shape that no array of NumPy can have.
 
     Raises:
         GatewiseError: for negative or absurd sizes.
@@ -38,38 +38,36 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
 
 
 def plain(source: Source, shape: tuple[int, ...], dtype: npt.DTypeLike, start: int) -> StoredArray:
-    """Give an array whose elements lie row by row, of a shape that is still to be trusted.
+    """Return an array whose elements lie row by row, after checking its shape.
 
     Raises:
-        GatewiseError: for one that does not lie within the source.
+        GatewiseError: for an array that does not lie within the source.
     """
     check_shape(source.name, shape)
     return source.array(shape, dtype, start)
 
 
 def strided(storage: StoredArray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], name: str) -> StoredArray:
-    """Give an array of some elements of a storage: in place where they lie row by row.
+    """Return an array of some elements of a storage, in place if they lie row by row.
 
     Args:
         storage: (element,)
         offset: the first element.
         shape: of the array.
         strides: how many elements apart the neighbours along each axis are.
-        name: what messages call it.
+        name: what messages call the array.
 
     Raises:
-        GatewiseError: for elements that the storage does not have, or more of them than it has.
+        GatewiseError: for elements that the storage does not have, or for more elements than it has.
     """
     check_shape(name, shape)
     count, reach = math.prod(shape), sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     if not count:
         return replace(storage, shape=shape)
     if offset < 0 or any(stride < 0 for stride in strides) or offset + reach >= storage.shape[0]:
-        raise damaged(name, f"takes elements from a storage of {storage.shape[0]} that are not there")
+        raise damaged(name, f"takes elements that its storage of {storage.shape[0]} does not have")
     if count > storage.shape[0]:
-        raise damaged(
-            name, f"repeats the elements of a storage of {storage.shape[0]} to {count}, so that .clone() must make it"
-        )
+        raise damaged(name, f"repeats the {storage.shape[0]} elements of a storage to {count}: call .clone() before saving")
     place = storage.start + offset * storage.dtype.itemsize
     if strides == _contiguous(shape) or count == 1:
         return replace(storage, shape=shape, start=place)
@@ -80,29 +78,29 @@ def strided(storage: StoredArray, offset: int, shape: tuple[int, ...], strides: 
         start, stop = first // row, -(-(first + size) // row)
         made = np.empty((stop - start, *shape[1:]), storage.dtype)
         elements.gather(start * strides[0], made, strides)
-        found: Array = made.reshape(-1)[first - start * row :][:size]
-        return found
+        elements_of_rows: Array = made.reshape(-1)
+        return elements_of_rows[first - start * row :][:size]
 
-    found = derived(shape, storage.dtype, fetch)
+    array = derived(shape, storage.dtype, fetch)
     if len(shape) != 2:
-        return found
-    return _StridedMatrix(shape, found.dtype, found.read_into, 0, elements, strides, shape[1])
+        return array
+    return _StridedMatrix(shape, array.dtype, array.read_into, 0, elements, strides, shape[1])
 
 
 @dataclass(frozen=True, eq=False)
 class _Elements:
-    """The elements of a storage from a place on."""
+    """The elements of a storage, starting at an offset."""
 
     storage: StoredArray
     place: int
 
     def gather(self, first: int, made: Array, strides: tuple[int, ...]) -> None:
-        """Fill an array from elements that are so far apart along its axes, in as few readings as skip no more than they take.
+        """Fill an array with elements that lie `strides` apart, in few reads that skip little.
 
         Args:
-            first: the element for the corner of `made`.
+            first: the element for the first corner of `made`.
             made: (...,)
-            strides: of elements, along each axis of `made`.
+            strides: in elements, along each axis of `made`.
         """
         width, kind = self.storage.dtype.itemsize, self.storage.dtype
         span = 1 + sum((size - 1) * stride for size, stride in zip(made.shape, strides, strict=True))
@@ -119,20 +117,20 @@ class _Elements:
 
 
 _SKIPPED = 2
-"""How many times the bytes that are wanted may be read, where that makes one reading of many."""
+"""How many times the wanted bytes may be read if that saves many separate reads."""
 
 
 @dataclass(frozen=True, eq=False)
 class _StridedMatrix(StoredArray):
-    """A matrix whose rows do not lie one after another, from its first row on as far as it is one."""
+    """A matrix whose rows do not lie one after another."""
 
     elements: _Elements | None = None
     strides: tuple[int, ...] = ()
     width: int = 0
 
     def block(self, rows: slice, columns: slice) -> Array:
-        """Read some rows and columns, whichever of them lie together."""
-        if self.elements is None or self.start or self.shape[1:] != (self.width,):  # a part of it, or in another shape
+        """Read some rows and columns."""
+        if self.elements is None or self.start or self.shape[1:] != (self.width,):  # a part of the matrix, or a reshaped one
             return super().block(rows, columns)
         made = empty((rows.stop - rows.start, columns.stop - columns.start), self.dtype)
         self.elements.gather(rows.start * self.strides[0] + columns.start * self.strides[1], made, self.strides)
@@ -144,10 +142,10 @@ def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def widened(array: StoredArray, kind: str) -> StoredArray:
-    """Give an array of half precision in float32.
+    """Return an array of half precision in float32.
 
     Args:
-        array: of float16, or of the bits of bfloat16 as uint16.
+        array: of float16, or of bfloat16's bits as uint16.
         kind: "float16" or "bfloat16".
     """
     width = array.dtype.itemsize
@@ -156,39 +154,39 @@ def widened(array: StoredArray, kind: str) -> StoredArray:
         halves = replace(array, shape=(size,), start=array.start + first * width).read()
         return halves.astype(np.float32) if kind == "float16" else (halves.astype(np.uint32) << 16).view(np.float32)
 
-    found = derived(array.shape, np.float32, fetch)
-    return WidenedArray(found.shape, found.dtype, found.read_into, was=kind)
+    single = derived(array.shape, np.float32, fetch)
+    return WidenedArray(single.shape, single.dtype, single.read_into, was=kind)
 
 
 def in_single(array: StoredArray) -> StoredArray:
-    """Give an array in float32 where it is of float16, else as it is."""
+    """Return a float16 array in float32, and any other array unchanged."""
     return widened(array, "float16") if array.dtype.name == "float16" else array
 
 
 def halves_of(arrays: Iterable[StoredArray]) -> list[str]:
-    """Name the half precisions that arrays are of, or were of in the file."""
+    """Return the half precisions that arrays have in the file."""
     return sorted({"float16", "bfloat16"} & {getattr(array, "was", "") or array.dtype.name for array in arrays})
 
 
 def derived(shape: tuple[int, ...], dtype: npt.DTypeLike, fetch: Callable[[int, int], Array]) -> StoredArray:
-    """Give an array whose elements `fetch(first, count)` gives, row by row."""
+    """Return an array whose elements `fetch(first, count)` returns, row by row."""
     kind = np.dtype(dtype)
 
     def read_into(start: int, buffer: memoryview) -> None:
         first, skipped = divmod(start, kind.itemsize)
         count = -(-(skipped + len(buffer)) // kind.itemsize)
-        found = np.ascontiguousarray(fetch(first, count), kind).view(np.uint8)
-        buffer[:] = found.data[skipped : skipped + len(buffer)]
+        content = np.ascontiguousarray(fetch(first, count), kind).view(np.uint8)
+        buffer[:] = content.data[skipped : skipped + len(buffer)]
 
     return StoredArray(shape, kind, read_into)
 
 
 def first_axis(array: StoredArray, start: int, stop: int) -> StoredArray:
-    """Give rows of an array."""
+    """Return the rows of an array from `start` to `stop`."""
     row = math.prod(array.shape[1:]) * array.dtype.itemsize
     return replace(array, shape=(stop - start, *array.shape[1:]), start=array.start + start * row)
 
 
 def reshaped(array: StoredArray, shape: tuple[int, ...]) -> StoredArray:
-    """Give the same elements in another shape of as many."""
+    """Return the same elements in another shape of the same size."""
     return replace(array, shape=shape)

@@ -1,4 +1,4 @@
-"""What an h5 file holds, without trusting it: a worker process says where things lie, and plain arrays are read in place."""
+"""The contents of an untrusted h5 file: a worker process says where arrays lie, and plain ones are read in place."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from frameworks.files.untrusted.derived_arrays import widened
 from frameworks.files.untrusted.h5_worker import BFLOAT16
 from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source
 
-MAGIC = b"\x89HDF\r\n\x1a\n"
-
 _RATIO = 1040
-"""Bytes that one compressed byte can stand for at most: deflate reaches 1032."""
+"""The most bytes that one compressed byte can stand for: deflate reaches 1032."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +26,9 @@ class H5File:
     """The tree of an h5 file.
 
     Args:
-        groups: the attributes of use of each group, by its path; "" is the root.
+        groups: the attributes that are used of each group, by its path; "" is the root.
         arrays: by their paths.
-        odd: what was left unread, by its path, and why.
+        odd: why an object was not read, by its path.
     """
 
     groups: Mapping[str, Mapping[str, Any]]
@@ -38,10 +36,10 @@ class H5File:
     odd: Mapping[str, str]
 
     def below(self, path: str) -> dict[str, StoredArray]:
-        """Give the arrays below a group, by what follows its path, numbers in their order."""
+        """Return the arrays below a group by their relative paths, sorted by number."""
         start = f"{path}/" if path else ""
-        found = {name[len(start) :]: array for name, array in self.arrays.items() if name.startswith(start)}
-        return dict(sorted(found.items(), key=lambda item: [(part.isdigit(), part.zfill(9)) for part in item[0].split("/")]))
+        arrays = {name[len(start) :]: array for name, array in self.arrays.items() if name.startswith(start)}
+        return dict(sorted(arrays.items(), key=lambda item: [(part.isdigit(), part.zfill(9)) for part in item[0].split("/")]))
 
 
 def read_h5(source: Source) -> H5File:
@@ -52,13 +50,13 @@ def read_h5(source: Source) -> H5File:
         MissingFrameworkError: where h5py is not installed.
     """
     answer = _ask(source)
-    arrays = {_plain(path): _array(source, path, found) for path, found in answer["datasets"].items()}
+    arrays = {_plain(path): _array(source, path, dataset) for path, dataset in answer["datasets"].items()}
     groups = {_plain(path): attributes for path, attributes in answer["groups"].items()}
     return H5File({**{parent: {} for path in arrays for parent in _parents(path)}, **groups}, arrays, answer["odd"])
 
 
 def _plain(path: str) -> str:
-    """Give a path with slashes alone: Keras 2.12 to 2.15 on Windows made one group of several, with backslashes in its name."""
+    """Return a path with slashes only: Keras 2.12 to 2.15 on Windows wrote backslashes into the names of groups."""
     return path.replace("\\", "/")
 
 
@@ -69,21 +67,21 @@ def _parents(path: str) -> Iterator[str]:
         at = path.find("/", at + 1)
 
 
-def _array(source: Source, path: str, found: Mapping[str, Any]) -> StoredArray:
-    if found["dtype"] == BFLOAT16:
-        return widened(_array(source, path, {**found, "dtype": "<u2"}), "bfloat16")
-    shape, dtype = tuple(found["shape"]), np.dtype(found["dtype"])
-    if found["offset"] is not None and math.prod(shape):
-        return source.array(shape, dtype, found["offset"])
+def _array(source: Source, path: str, dataset: Mapping[str, Any]) -> StoredArray:
+    if dataset["dtype"] == BFLOAT16:
+        return widened(_array(source, path, {**dataset, "dtype": "<u2"}), "bfloat16")
+    shape, dtype = tuple(dataset["shape"]), np.dtype(dataset["dtype"])
+    if dataset["offset"] is not None and math.prod(shape):
+        return source.array(shape, dtype, dataset["offset"])
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes > _RATIO * (source.size + 4096):
-        raise damaged(source.name, f"says that its {source.size} bytes hold an array of {nbytes}")
+        raise damaged(source.name, f"claims that its {source.size} bytes hold an array of {nbytes}")
     return StoredArray(shape, dtype, _Copied(source, path, nbytes).read_into)
 
 
 @dataclass(eq=False)
 class _Copied:
-    """An array that lies in pieces or compressed: the worker writes it out plain when it is first read."""
+    """An array in pieces or compressed: the worker writes it out plainly when it is first read."""
 
     source: Source
     path: str

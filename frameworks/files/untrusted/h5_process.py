@@ -1,4 +1,4 @@
-"""The process that parses an h5 file: bounded, asked once, and started ahead of the question where one is expected."""
+"""The process that parses an h5 file: it has limits, answers once, and is started ahead of time if a file needs it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from typing import Any
 from frameworks.files.untrusted.source import Source
 
 SECONDS, MEMORY = 20, 1 << 30
-"""What the process may use: time on the clock and on the processor, and address space. Windows limits the clock's alone."""
+"""The limits of the process: seconds, of clock and processor, and bytes of address space. Windows sets the clock's alone."""
 PASSES_DESCRIPTORS = hasattr(socket, "send_fds")
-"""Whether open files can be handed to a process that runs already; Windows cannot."""
+"""Whether an open file can be handed to a running process; on Windows it cannot."""
 
 _SCRIPT = Path(__file__).with_name("h5_worker.py")
 _ENDINGS = (".keras", ".h5", ".hdf5")
@@ -44,15 +44,15 @@ class Worker:
             )
 
     def ask(self, question: bytes, descriptors: Sequence[int], seconds: float) -> bytes:
-        """Put the question and give the answer, empty where the process died of it.
+        """Ask a question and return the answer, which is empty if the process died.
 
         Args:
-            question: what the worker is to do.
-            descriptors: of the open files that it is about; empty where it names files by their paths.
+            question: the request for the worker.
+            descriptors: of the open files that the question refers to by their order; empty if it names files by path.
             seconds: to wait for the answer.
 
         Raises:
-            TimeoutError: when there is none in time.
+            TimeoutError: when no answer comes in time.
         """
         try:
             with self._question as channel:
@@ -61,7 +61,7 @@ class Worker:
                     channel.sendall(question[sent:])
                 else:
                     channel.write(question)
-        except OSError:  # it is gone already, and its answer says why or is empty
+        except OSError:  # the process has ended already; its answer says why, or is empty
             pass
         try:
             answer, _ = self._process.communicate(timeout=seconds)
@@ -72,9 +72,9 @@ class Worker:
         return bytes(answer)
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """End the process, whatever it is doing."""
         self._question.close()
-        with self._process:  # which waits
+        with self._process:  # waits for the end
             self._process.kill()
 
 
@@ -91,7 +91,7 @@ _waiting: list[Worker] = []
 
 @contextmanager
 def started_for(path: Path) -> Iterator[None]:
-    """Start the process for a file that seems to hold h5, beside whatever else has to be done before it is asked."""
+    """Start the process early for a file that seems to hold h5, so that it starts up while other work goes on."""
     if _waiting or not path.name.endswith(_ENDINGS) or not path.is_file():
         yield
         return
@@ -104,15 +104,15 @@ def started_for(path: Path) -> Iterator[None]:
 
 
 def ask(question: Mapping[str, Any], source: Source, out: int | None = None) -> bytes:
-    """Ask the process that waits, or a new one.
+    """Ask the waiting process, or a new one.
 
     Args:
-        question: what it is to do.
+        question: the request for the worker.
         source: the file.
-        out: the descriptor of the file that it is to write to, where it is to write.
+        out: the descriptor of the file to write to, if it is to write.
 
     Raises:
-        TimeoutError: when there is no answer in time.
+        TimeoutError: when no answer comes in time.
     """
     worker = _waiting.pop() if _waiting else Worker()
     if PASSES_DESCRIPTORS:

@@ -1,8 +1,8 @@
-"""Reading of h5 files with h5py, run as a process of its own: the library can hang or grow on a damaged file.
+"""Reads h5 files with h5py in a process of its own, because the library can hang or grow on a damaged file.
 
-`h5_process` runs this module as a script; it imports nothing of this package. It is given an open descriptor, never the
-user's path; where a process cannot be given one, the path of a copy.
-What is wrong with a file is said in the answer; whatever else ends this process its parent takes for damage.
+`h5_process` runs this module as a script, which imports nothing of this package. It gets an open descriptor, never the user's
+path; where a process cannot be handed one, it gets the path of a copy. The answer says what is wrong with a file; the parent
+treats any other end of this process as damage to the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_OBJECTS, MAX_DEPTH, MAX_TEXT, BLOCK = 200_000, 64, 32 << 20, 4 << 20
-BFLOAT16 = "|V2"  # what Keras's bfloat16 is to HDF5: two bytes of no kind
+BFLOAT16 = "|V2"  # how HDF5 shows Keras's bfloat16: two opaque bytes
 ATTRIBUTES = ("keras_version", "backend", "model_config", "layer_names", "weight_names", "name")
 
 
@@ -26,18 +26,18 @@ class Window:
     """A part of a file as a file object, for h5py to read from."""
 
     def __init__(self, descriptor: int, start: int, size: int) -> None:
-        """Stand at the beginning."""
+        """Start at the beginning."""
         self.descriptor, self.start, self.size, self.at = descriptor, start, size, 0
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer, as far as there are bytes."""
+        """Fill the buffer as far as there are bytes."""
         wanted = min(len(buffer), max(self.size - self.at, 0))
         count = os.preadv(self.descriptor, [memoryview(buffer)[:wanted]], self.start + self.at)
         self.at += count
         return count
 
     def read(self, size: int) -> bytes:
-        """Read bytes, as far as there are any."""
+        """Read up to `size` bytes."""
         buffer = bytearray(size)
         return bytes(buffer[: self.readinto(memoryview(buffer))])
 
@@ -47,11 +47,11 @@ class Window:
         return self.at
 
     def tell(self) -> int:
-        """Give the offset."""
+        """Return the offset."""
         return self.at
 
     def flush(self) -> None:
-        """Do nothing: it is only read."""
+        """Do nothing: the file is only read."""
 
 
 class RefusalError(Exception):
@@ -59,7 +59,7 @@ class RefusalError(Exception):
 
 
 def limit(memory: int, seconds: int) -> bool:
-    """Bound this process, where the system can; return whether its memory is bounded."""
+    """Set the limits of this process if the system can; return whether its memory is limited."""
     try:
         import resource
     except ImportError:  # Windows
@@ -74,8 +74,8 @@ def limit(memory: int, seconds: int) -> bool:
 
 
 def describe(file: Any) -> dict[str, Any]:
-    """Give every group's attributes that are of use, and of every dataset where its elements lie."""
-    found: dict[str, Any] = {"groups": {}, "datasets": {}, "odd": {}}
+    """Return the attributes that are used of every group, and where the elements of every dataset lie."""
+    tree: dict[str, Any] = {"groups": {}, "datasets": {}, "odd": {}}
     text = 0
     for count, (path, thing) in enumerate(walk(file)):
         text += len(path)
@@ -84,20 +84,20 @@ def describe(file: Any) -> dict[str, Any]:
                 f"has more than {MAX_OBJECTS} objects, or more than {MAX_TEXT >> 20} MiB of names and attributes"
             )
         if isinstance(thing, str):
-            found["odd"][path] = thing
+            tree["odd"][path] = thing
         elif hasattr(thing, "shape"):
             try:
-                found["datasets"][path] = dataset(thing)
+                tree["datasets"][path] = dataset(thing)
             except RefusalError as refusal:
-                found["odd"][path] = str(refusal)
+                tree["odd"][path] = str(refusal)
         else:
-            found["groups"][path] = dict(attributes(thing))
-            text += len(repr(found["groups"][path]))
-    return found
+            tree["groups"][path] = dict(attributes(thing))
+            text += len(repr(tree["groups"][path]))
+    return tree
 
 
 def walk(file: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each path with its group or dataset, or with why it is not followed; hard links alone, each group once."""
+    """Yield each path with its group or dataset, or the reason why it is not followed. Each group is visited once."""
     import h5py
 
     seen = set()
@@ -106,7 +106,7 @@ def walk(file: Any) -> Iterator[tuple[str, Any]]:
         path, group, depth = waiting.pop()
         place = h5py.h5o.get_info(group.id).addr
         if place in seen:
-            yield path, "a group that stands elsewhere too"
+            yield path, "a group that has another path too"
             continue
         seen.add(place)
         if depth > MAX_DEPTH:
@@ -124,11 +124,11 @@ def walk(file: Any) -> Iterator[tuple[str, Any]]:
             elif isinstance(thing, h5py.Dataset):
                 yield below, thing
             else:
-                yield below, "neither group nor dataset"
+                yield below, "neither a group nor a dataset"
 
 
 def dataset(thing: Any) -> dict[str, Any]:
-    """Give shape and dtype, and the offset of the elements where they lie as they are."""
+    """Return shape and dtype, and the offset of the elements if they are stored plainly."""
     import h5py
 
     created = thing.id.get_create_plist()
@@ -149,7 +149,7 @@ def dataset(thing: Any) -> dict[str, Any]:
 
 
 def attributes(group: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes of use: texts and lists of texts, those joined that HDF5 made Keras cut into pieces."""
+    """Yield the attributes that are used: texts and lists of texts. Keras splits long ones, and they are joined here."""
     for name in ATTRIBUTES:
         if name in group.attrs:
             yield name, texts(group.attrs[name])
@@ -161,7 +161,7 @@ def attributes(group: Any) -> Iterator[tuple[str, Any]]:
 
 
 def texts(value: Any) -> Any:
-    """Give a text or a list of texts."""
+    """Return a text or a list of texts."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, str):
@@ -170,11 +170,11 @@ def texts(value: Any) -> Any:
 
 
 def copy_out(thing: Any, place: int | str, ratio: int) -> None:
-    """Write a dataset's elements row by row into a file, in blocks."""
+    """Write the elements of a dataset to a file, row by row, in blocks."""
     import numpy as np
 
     if thing.nbytes > ratio * (thing.id.get_storage_size() + 4096):
-        raise RefusalError(f"says that {thing.id.get_storage_size()} bytes hold {thing.nbytes}")
+        raise RefusalError(f"claims that {thing.id.get_storage_size()} bytes hold {thing.nbytes}")
     with open(place, "wb", closefd=isinstance(place, str)) as out:
         if thing.ndim == 0:
             out.write(np.asarray(thing[()]).tobytes())
@@ -206,7 +206,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def receive() -> dict[str, Any]:
-    """Wait for a request and the open files that it is about; return an empty one where the parent has none."""
+    """Wait for a request and its open files; return an empty request if the parent sends none."""
     if not hasattr(socket, "recv_fds"):  # Windows
         asked: dict[str, Any] = json.loads(sys.stdin.buffer.read() or "{}")
         return asked
@@ -218,12 +218,12 @@ def receive() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with suppress(ValueError):  # what is installed must not be hidden by the modules of this folder
+    with suppress(ValueError):  # the modules of this folder must hide no installed package
         sys.path.remove(str(Path(__file__).resolve().parent))
     limited = limit(memory=int(sys.argv[2]), seconds=int(sys.argv[1]))
-    with suppress(ImportError):  # which the answer will tell
+    with suppress(ImportError):  # the answer will say so
         import_module("h5py")
     if request := receive():
         sys.stdout.write(json.dumps({**main(request), "memory_is_limited": limited}))
         sys.stdout.flush()
-    os._exit(0)  # a damaged file can crash the library's own end
+    os._exit(0)  # a damaged file can crash the library while it shuts down

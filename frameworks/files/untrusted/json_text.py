@@ -1,4 +1,4 @@
-"""JSON of strangers: bounded in size and depth, and an object where one is due."""
+"""JSON of strangers: limited in size and depth, and always an object."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def read_json(text: str | bytes, name: str) -> Mapping[str, Any]:
 
     Args:
         text: the JSON.
-        name: what messages call it.
+        name: what messages call the text.
 
     Raises:
-        GatewiseError: for what is no JSON object, or one too large or too deep.
+        GatewiseError: for a text that is not a JSON object, or is too large or too deep.
     """
     if len(text) > MAX_BYTES:
         raise damaged(name, f"has {len(text)} bytes, more than {MAX_BYTES >> 20} MiB")
     try:
-        found = json.loads(text)
+        parsed = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise damaged(name, f"is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise damaged(name, f"is a JSON {type(found).__name__}, not an object")
-    return found
+        raise damaged(name, f"is not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise damaged(name, f"is a JSON {type(parsed).__name__}, not an object")
+    return parsed

@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers: fields of a message where they lie, none copied before it is asked for.
+"""The wire format of protocol buffers: the fields of a message are located, and copied only on demand.
 
 Source: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -18,7 +18,7 @@ _WINDOW = 1 << 16
 
 
 class Bytes:
-    """Bytes of a source, read a window at a time, and the count of fields that were found in them.
+    """The bytes of a source, read a window at a time, and a count of the fields in them.
 
     Args:
         source: the bytes.
@@ -31,13 +31,13 @@ class Bytes:
         self._fields = 0
 
     def byte(self, at: int) -> int:
-        """Give one byte."""
+        """Return one byte."""
         if not self._start <= at < self._start + len(self._window):
             self._start, self._window = at, self.source.read(at, min(_WINDOW, max(self.source.size - at, 1)))
         return self._window[at - self._start]
 
     def varint(self, at: int) -> tuple[int, int]:
-        """Give a number of variable length, and where it ends."""
+        """Return a number of variable length, and where it ends."""
         value = shift = 0
         while shift < 70:
             byte = self.byte(at)
@@ -60,9 +60,9 @@ class Message:
 
     Args:
         bytes: of the whole file.
-        start: the first byte.
-        end: behind the last one.
-        depth: how many messages it lies in.
+        start: the offset of the first byte.
+        end: the offset after the last byte.
+        depth: the number of messages around it.
     """
 
     bytes: Bytes
@@ -71,10 +71,10 @@ class Message:
     depth: int = 0
 
     def fields(self) -> Iterator[tuple[int, int | Message]]:
-        """Yield number and value of each field: an int for one of fixed or variable length, else where it lies.
+        """Yield the number and value of each field: an int if its length is fixed or variable, otherwise its location.
 
         Raises:
-            GatewiseError: for a message that does not hold together.
+            GatewiseError: for a malformed message.
         """
         at = self.start
         while at < self.end:
@@ -82,18 +82,18 @@ class Message:
             tag, at = self.bytes.varint(at)
             value, at = self._value(tag & 7, at)
             if at > self.end:
-                raise damaged(self.bytes.source.name, f"has a field at byte {at} that is longer than what it lies in")
+                raise damaged(self.bytes.source.name, f"has a field at byte {at} that is longer than its message")
             yield tag >> 3, value
 
     def all(self, number: int) -> Iterator[int | Message]:
-        """Yield the values of the fields of one number."""
-        return (value for found, value in self.fields() if found == number)
+        """Yield the values of the fields with one number."""
+        return (value for own, value in self.fields() if own == number)
 
     def text(self) -> str:
-        """Read it as text.
+        """Read the message as text.
 
         Raises:
-            GatewiseError: for what is no text.
+            GatewiseError: for bytes that are not text.
         """
         size = self.end - self.start
         if size > MAX_TEXT:
@@ -101,10 +101,10 @@ class Message:
         try:
             return self.bytes.source.read(self.start, size).decode()
         except UnicodeDecodeError as error:
-            raise damaged(self.bytes.source.name, f"has a name that is no text: {error}") from error
+            raise damaged(self.bytes.source.name, f"has a name that is not text: {error}") from error
 
     def numbers(self) -> Iterator[int]:
-        """Read it as packed numbers of variable length."""
+        """Read the message as packed numbers of variable length."""
         at = self.start
         while at < self.end:
             self.bytes.count()
@@ -112,10 +112,10 @@ class Message:
             yield value
 
     def floats(self) -> list[float]:
-        """Read it as packed floats."""
+        """Read the message as packed floats."""
         size = self.end - self.start
         if size % 4 or size > MAX_TEXT:
-            raise damaged(self.bytes.source.name, f"has {size} bytes where a few floats are due")
+            raise damaged(self.bytes.source.name, f"has {size} bytes where a few floats are expected")
         return list(struct.unpack(f"<{size // 4}f", self.bytes.source.read(self.start, size)))
 
     def _value(self, kind: int, at: int) -> tuple[int | Message, int]:
@@ -125,7 +125,7 @@ class Message:
             size = 8 if kind == 1 else 4
             return int.from_bytes(self.bytes.source.read(at, size), "little"), at + size
         if kind != 2:
-            raise damaged(self.bytes.source.name, f"has a field of a kind that there is not, {kind}, at byte {at}")
+            raise damaged(self.bytes.source.name, f"has a field of the unknown kind {kind} at byte {at}")
         size, at = self.bytes.varint(at)
         if self.depth >= MAX_DEPTH:
             raise damaged(self.bytes.source.name, f"nests messages more than {MAX_DEPTH} deep")
@@ -133,38 +133,38 @@ class Message:
 
 
 def message_of(source: Source) -> Message:
-    """Give a whole source as a message."""
+    """Return a whole source as a message."""
     return Message(Bytes(source), 0, source.size)
 
 
 def signed(value: int) -> int:
-    """Give the number that a variable length stands for: negative ones are stored as 64 bits."""
+    """Return the signed value of a number of variable length: negative ones are stored as 64 bits."""
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
 def as_float(bits: int) -> float:
-    """Give the float that 32 bits stand for."""
-    found: float = struct.unpack("<f", (bits & 0xFFFF_FFFF).to_bytes(4, "little"))[0]
-    return found
+    """Return the float that 32 bits stand for."""
+    value: float = struct.unpack("<f", (bits & 0xFFFF_FFFF).to_bytes(4, "little"))[0]
+    return value
 
 
 def as_message(value: int | Message) -> Message:
-    """Give the value of a field that is a message.
+    """Return the value of a field that must be a message.
 
     Raises:
         GatewiseError: for a number.
     """
     if isinstance(value, Message):
         return value
-    raise damaged("the model", f"has the number {value} where a message is due")
+    raise damaged("the model", f"has the number {value} where a message is expected")
 
 
 def as_number(value: int | Message) -> int:
-    """Give the value of a field that is a number.
+    """Return the value of a field that must be a number.
 
     Raises:
         GatewiseError: for a message.
     """
     if isinstance(value, Message):
-        raise damaged(value.bytes.source.name, "has a message where a number is due")
+        raise damaged(value.bytes.source.name, "has a message where a number is expected")
     return value

@@ -1,4 +1,4 @@
-"""Bytes of an open file, read where they lie. Nothing is mapped: memory stays bounded, and a shrinking file is an error."""
+"""The bytes of an open file, read in place. Nothing is mapped, so memory is bounded and a shrinking file is an error."""
 
 from __future__ import annotations
 
@@ -24,53 +24,53 @@ _LARGE = 1 << 20
 
 
 class Source:
-    """A part of an open file, the whole of it at first.
+    """An open file, or a part of one.
 
     Args:
-        name: what messages call it.
+        name: what messages call the source.
         descriptor: of the open file.
-        start: the first byte of the part.
-        size: bytes in it.
-        owner: keeps the descriptor open as long as it lives; the source itself when None.
+        start: the offset of the first byte of the part.
+        size: in bytes.
+        owner: keeps the descriptor open as long as it lives; None if the source itself does.
 
     Attributes:
-        folder: that the file lies in; None for a part of one.
+        folder: of the file; None for a part of one.
     """
 
     folder: Path | None = None
 
     def __init__(self, name: str, descriptor: int, start: int, size: int, owner: object = None) -> None:
-        """Take over the descriptor unless another owns it."""
+        """Take over the descriptor unless there is an owner."""
         self.name, self.descriptor, self.start, self.size = name, descriptor, start, size
         self._owner = owner
         if owner is None:
             weakref.finalize(self, os.close, descriptor)
 
     def part(self, start: int, size: int, name: str = "") -> Source:
-        """Give a part of it.
+        """Return a part of the source.
 
         Raises:
-            GatewiseError: for a part that does not lie within.
+            GatewiseError: for a part that does not lie within the source.
         """
         if start < 0 or size < 0 or start + size > self.size:
-            raise damaged(self.name, f"lacks {max(start + size - self.size, 0)} of the bytes that it says it has")
+            raise damaged(self.name, f"lacks {max(start + size - self.size, 0)} of the bytes that it claims to have")
         return Source(name or self.name, self.descriptor, self.start + start, size, owner=self)
 
     def read(self, start: int, size: int) -> bytes:
-        """Read bytes, which must all be there."""
+        """Read bytes, all of which must be there."""
         buffer = bytearray(self.part(start, size).size)
         self.read_into(start, memoryview(buffer))
         return bytes(buffer)
 
     def head(self, size: int) -> bytes:
-        """Read the first bytes, fewer where there are fewer."""
+        """Read the first bytes, or fewer if the source is shorter."""
         return self.read(0, min(size, self.size))
 
     def read_into(self, start: int, buffer: memoryview) -> None:
         """Fill a buffer of bytes from `start` on."""
         size, done = len(buffer), 0
         if start < 0 or start + size > self.size:
-            self.part(start, size)  # which says what is missing
+            self.part(start, size)  # raises an error that says what is missing
         while done < size:
             count = _read_at(self.descriptor, buffer[done:] if done else buffer, self.start + start + done)
             if count == 0:
@@ -78,7 +78,7 @@ class Source:
             done += count
 
     def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike, start: int) -> StoredArray:
-        """Give an array whose elements lie row by row from `start` on."""
+        """Return an array whose elements lie row by row from `start` on."""
         stored = StoredArray(shape, np.dtype(dtype), self.read_into, start)
         self.part(start, stored.nbytes)
         return stored
@@ -102,7 +102,7 @@ _read_at: Callable[[int, memoryview, int], int] = (
 
 @dataclass(frozen=True, eq=False)
 class StoredArray:
-    """An array in a file: its shape and dtype are known, its elements are read when asked for.
+    """An array in a file. Its shape and dtype are known; its elements are read on demand.
 
     Args:
         shape: of the array.
@@ -118,21 +118,21 @@ class StoredArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all elements."""
+        """The size of all elements in bytes."""
         count = self.dtype.itemsize
         for size in self.shape:
             count *= size
         return count
 
     def read(self) -> Array:
-        """Read all of it into an array of its own, in the machine's byte order."""
+        """Read the array into memory, in the machine's byte order."""
         array = empty(self.shape, self.dtype)
         if array.nbytes:
             self.read_into(self.start, array.reshape(-1).view(np.uint8).data)
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 
     def block(self, rows: slice, columns: slice) -> Array:
-        """Read some rows and columns of a matrix, both slices with their ends, into an array of its own, as `read` does."""
+        """Read some rows and columns of a matrix; both slices must state their ends. See `read`."""
         width, length = columns.stop - columns.start, self.shape[1]
         if width == length:
             return replace(self, shape=(rows.stop - rows.start, length), start=self.start + rows.start * self._pitch).read()
@@ -145,12 +145,12 @@ class StoredArray:
 
     @property
     def _pitch(self) -> int:
-        """Bytes from one row of a matrix to the next."""
+        """The distance in bytes from one row of a matrix to the next."""
         return self.shape[1] * self.dtype.itemsize
 
 
 def in_memory(array: Array) -> StoredArray:
-    """Give an array that is read already as one in a file."""
+    """Wrap an in-memory array as a stored one."""
     content = array.reshape(-1).view(np.uint8).data
 
     def read_into(start: int, buffer: memoryview) -> None:
@@ -160,7 +160,7 @@ def in_memory(array: Array) -> StoredArray:
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Give an array to be filled; within `recycling`, a large one over memory of one that was let go."""
+    """Return an array to be filled; within `recycling`, a large one reuses memory that was released."""
     kind = np.dtype(dtype)
     nbytes, pool = math.prod(shape) * kind.itemsize, _pools[-1] if _pools else None
     if pool is None or not _LARGE <= nbytes <= pool.size:
@@ -182,7 +182,7 @@ _pools: list[_Pool] = []
 
 @contextmanager
 def recycling(size: int) -> Iterator[None]:
-    """Use the memory of blocks of up to so many bytes again: malloc keeps and scatters it, and new memory costs time."""
+    """Reuse the memory of blocks of up to `size` bytes: malloc would keep and scatter it, and new memory costs time."""
     pool = _Pool(size, [])
     _pools.append(pool)
     try:
@@ -195,7 +195,7 @@ def open_source(path: Path) -> Source:
     """Open a file for reading.
 
     Raises:
-        GatewiseError: for what is no readable file.
+        GatewiseError: for a path that is not a readable file.
     """
     if path.is_dir():
         saved = (path / "saved_model.pb").exists()
@@ -203,7 +203,7 @@ def open_source(path: Path) -> Source:
             str(path),
             must="be a file",
             but="is a TensorFlow SavedModel, a folder" if saved else "is a folder",
-            remedy="Load it where it was made and save it as .keras or .h5." if saved else "Give the checkpoint in it.",
+            remedy="Load it where it was made and save it as .keras or .h5." if saved else "Open the checkpoint in it.",
         )
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -218,7 +218,7 @@ def open_source(path: Path) -> Source:
 
 
 def scratch_source(name: str, fill: Callable[[int], None]) -> Source:
-    """Give a source of its own on disk, under no name, which `fill` writes through the descriptor that it is given."""
+    """Return a source over a file without a name, which `fill` writes through the descriptor that it gets."""
     with tempfile.TemporaryFile() as file:
         fill(file.fileno())
         descriptor = os.dup(file.fileno())
@@ -226,5 +226,5 @@ def scratch_source(name: str, fill: Callable[[int], None]) -> Source:
 
 
 def damaged(name: str, how: str) -> InvalidValueError:
-    """Say that a file does not hold together."""
+    """Return the error for a damaged file."""
     return InvalidValueError.because(name, must="be whole", but=how, remedy="Fetch or copy the file again.")

@@ -1,7 +1,7 @@
-"""A pickle machine of our own that can only build: containers, numbers, text, and records of what would have been called.
+"""A pickle machine that only builds containers, numbers, text, and records of what would have been called.
 
-Nothing is imported or called, whatever a pickle says. A global is its name, a call of one that `calls` does not know is a
-`Record` of the name and the arguments. Source of the opcodes: Lib/pickletools.py of CPython.
+Nothing is imported or called, whatever a pickle says. A global becomes its name; a call that `calls` does not know becomes
+a `Record` of the name and the arguments. Source of the opcodes: Lib/pickletools.py of CPython.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ Call = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Global:
-    """The name of a class or function, which is all that is read of it."""
+    """The name of a class or function, and nothing more of it."""
 
     name: str
 
 
 @dataclass(eq=False)
 class Record:
-    """An object of a class that is not known here.
+    """An object of an unknown class.
 
     Args:
         name: of the class or function that would have made it.
-        args: that it would have been called with.
-        state: what it would have been given then.
-        items: what would have been put into it, as a list or dict is filled.
+        args: of that call.
+        state: what the object would have got afterwards.
+        items: what would have been put into it, as into a list or dict.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Record:
 
 
 class _Mark:
-    """Where a group of objects on the stack begins."""
+    """Marks where a group of objects on the stack begins."""
 
 
 _MARK = _Mark()
@@ -52,13 +52,13 @@ _KEYS = (str, int, float, bytes, bool, type(None))
 
 
 def load(content: bytes, name: str, calls: Mapping[str, Call], persistent: Call) -> tuple[Any, int]:
-    """Read one pickle: the object, and where the pickle ends.
+    """Read one pickle; return the object, and where the pickle ends.
 
     Args:
-        content: bytes that begin with it.
-        name: what messages call it.
-        calls: what stands for a call of a global, by its name; taking the arguments.
-        persistent: what stands for an object that lies elsewhere.
+        content: bytes that begin with the pickle.
+        name: what messages call the pickle.
+        calls: functions that replace calls of globals, by name.
+        persistent: a function that replaces references to objects outside the pickle.
 
     Raises:
         GatewiseError: for a damaged pickle, or one that asks for more than building.
@@ -69,11 +69,11 @@ def load(content: bytes, name: str, calls: Mapping[str, Call], persistent: Call)
     except GatewiseError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, struct.error, OverflowError) as error:
-        raise damaged(name, f"holds a pickle that is no plain data, at byte {machine.at}: {str(error)[:100]}") from error
+        raise damaged(name, f"holds a pickle that is not plain data, at byte {machine.at}: {str(error)[:100]}") from error
 
 
 class _Machine:
-    """A stack, a memory, and where the next opcode is."""
+    """A stack, a memo, and the place of the next opcode."""
 
     def __init__(self, content: bytes, name: str, calls: Mapping[str, Call], persistent: Call) -> None:
         self.content, self.name, self.calls, self.persistent = content, name, calls, persistent
@@ -93,11 +93,11 @@ class _Machine:
         raise ValueError(f"has more than {MAX_OPCODES} steps")
 
     def take(self, size: int) -> bytes:
-        found = self.content[self.at : self.at + size]
-        if len(found) != size:
+        taken = self.content[self.at : self.at + size]
+        if len(taken) != size:
             raise ValueError("ends within its pickle")
         self.at += size
-        return found
+        return taken
 
     def number(self, form: str) -> Any:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
@@ -110,20 +110,20 @@ class _Machine:
         self.stack.append(value)
 
     def group(self) -> list[Any]:
-        """Take everything down to the last mark."""
+        """Remove and return everything above the last mark."""
         for place in range(len(self.stack) - 1, -1, -1):
             if self.stack[place] is _MARK:
-                found = self.stack[place + 1 :]
+                members = self.stack[place + 1 :]
                 del self.stack[place:]
-                return found
+                return members
         raise ValueError("closes a group that it never opened")
 
     def join(self, count: int) -> None:
         if len(self.stack) < count:
-            raise ValueError("takes more than there is")
-        found = tuple(self.stack[-count:])
+            raise ValueError("takes more than the stack holds")
+        members = tuple(self.stack[-count:])
         del self.stack[-count:]
-        self.push(found)
+        self.push(members)
 
     def put(self, place: int) -> None:
         self.memo[place] = self.stack[-1]
@@ -139,7 +139,7 @@ class _Machine:
         target = self.stack[-1]
         items = target.items if isinstance(target, Record) else target
         for key, value in zip(flat[::2], flat[1::2], strict=True):
-            # Hashing a tuple of tuples of strangers may take for ever.
+            # Hashing a stranger's nested tuples may take for ever.
             items[key if isinstance(key, _KEYS) else f"<{type(key).__name__} {len(items)}>"] = value
 
     def build(self) -> None:
@@ -150,10 +150,10 @@ class _Machine:
     def name_global(self, module: Any, attribute: Any) -> None:
         self.push(Global(f"{str(module)[:200]}.{str(attribute)[:200]}"))
 
-    def call(self, found: Any, args: Any) -> None:
+    def call(self, called: Any, args: Any) -> None:
         if not isinstance(args, tuple):
             raise TypeError(f"calls with a {type(args).__name__}")
-        name = found.name if isinstance(found, Global) else f"<{type(found).__name__}>"
+        name = called.name if isinstance(called, Global) else f"<{type(called).__name__}>"
         known = self.calls.get(name)
         self.push(Record(name, args) if known is None else known(*args))
 
@@ -182,8 +182,8 @@ def _string(form: str) -> Call:
     return lambda machine: machine.push(_of_python_2(machine.take(machine.number(form))))
 
 
-def _of_python_2(found: bytes) -> str | bytes:
-    return found.decode() if found.isascii() else found  # one type for both: what can be a name is text
+def _of_python_2(content: bytes) -> str | bytes:
+    return content.decode() if content.isascii() else content  # Python 2 has one type for both; a possible name is text
 
 
 def _long(form: str) -> Call:
@@ -202,7 +202,7 @@ _STEPS: Mapping[int, Call] = {
     ord(code): step
     for code, step in {
         "\x80": lambda machine: machine.take(1),
-        "\x95": lambda machine: machine.take(8),  # a frame, whose size tells nothing that is not seen anyhow
+        "\x95": lambda machine: machine.take(8),  # the size of a frame, which is not needed
         "(": _value(lambda: _MARK),
         "0": lambda machine: machine.stack.pop(),
         "1": lambda machine: machine.group(),

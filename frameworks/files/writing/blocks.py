@@ -14,9 +14,10 @@ import numpy.typing as npt
 from frameworks.copying import fill
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import StoredArray, empty
-from frameworks.layouts import Layout, Stored, axis_sizes
+from frameworks.layouts import Layout, axis_sizes
+from frameworks.stored_parts import Stored
 from frameworks.transpose import copy_arrays
-from frameworks.weights import DirectionWeights
+from frameworks.weights import BIASES, DirectionWeights
 
 Array = npt.NDArray[Any]
 Box = Mapping[str, slice]
@@ -24,8 +25,6 @@ Box = Mapping[str, slice]
 
 BLOCK = 16 << 20
 """Bytes of a block at most, but for single rows that have more."""
-
-_BIASES = ("bias", "recurrent_bias")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +100,7 @@ def cell_tensors(cell: StoredCell, target: Layout) -> dict[str, Tensor]:
     for part, stored in target.parts(cell.spec).items():
         if stored.name in found:
             continue
-        make = _biases if part in _BIASES else _kernel
+        make = _biases if part in BIASES else _kernel
         found[stored.name] = make(cell, target, part, stored)
     return found
 
@@ -110,7 +109,7 @@ def _biases(cell: StoredCell, target: Layout, part: str, stored: Stored) -> Tens
     shape, dtype = stored.shape(axis_sizes(cell.spec, 0)), np.dtype(cell.spec.dtype)
 
     def blocks() -> Iterator[Array]:
-        names = {each.name for name, each in cell.layout.parts(cell.spec).items() if name in _BIASES}
+        names = {name for part in BIASES for name in _names(cell, part)}
         arrays = {name: array.read() for name, array in cell.arrays.items() if name in names}
         views = cell.layout.views(arrays, cell.spec, 0)
         made: Array = np.empty(shape, dtype)
@@ -146,9 +145,9 @@ def _kernel(cell: StoredCell, target: Layout, part: str, stored: Stored) -> Tens
 def _read_gates(cell: StoredCell, part: str, box: Box, wanted: tuple[str, ...]) -> list[Array]:
     """Read (input, hidden) of each wanted gate of a kernel, within the ranges of the box."""
     stored, spec = cell.layout.parts(cell.spec)[part], cell.spec
-    array, gates, sizes = cell.arrays[stored.name], cell.layout.gates[cell.spec.cell], axis_sizes(cell.spec, 0)
-    if stored.refolded:
-        whole = cell.layout.views({stored.name: array.read()}, spec, 0)[part]
+    gates, sizes = cell.layout.gates[cell.spec.cell], axis_sizes(cell.spec, 0)
+    if not stored.is_plain:
+        whole = cell.layout.views({name: cell.arrays[name].read() for name in _names(cell, part)}, spec, 0)[part]
         along = slice(None), *(box.get(axis, slice(None)) for axis in (_rows_of(part), "hidden"))
         return [whole[along][gates.index(gate)] for gate in wanted]
     if "gate" not in box and any(group[-1] in box for group in stored.groups if len(group) == 2):
@@ -157,8 +156,15 @@ def _read_gates(cell: StoredCell, part: str, box: Box, wanted: tuple[str, ...]) 
     if "gate" in box:
         at = gates.index(wanted[0])
         box, gates = {**box, "gate": slice(at, at + 1)}, wanted
+    array = cell.arrays[stored.name]
     found = stored.view(array.block(*(_range(group, sizes, box) for group in stored.groups)), part, _within(sizes, box))
     return [found[gates.index(gate)] for gate in wanted]
+
+
+def _names(cell: StoredCell, part: str) -> tuple[str, ...]:
+    """Return the names of the arrays that hold a part; none where the cell does not have it."""
+    stored = cell.layout.parts(cell.spec).get(part)
+    return tuple(stored.gates_by_array(cell.layout.gates[cell.spec.cell])) if stored else ()
 
 
 def _rows_of(part: str) -> str:

@@ -2,71 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator
 
 from frameworks.counterparts import find_limits
 from frameworks.errors import NoCounterpartError
 from frameworks.files.stored import StoredLayer
-from frameworks.files.untrusted.source import StoredArray
 
 DESCRIPTION = "gatewise"
 """The key of the metadata, and in formats without any the name of the array, that says what the weights mean."""
 
 EMULATED = "emulated"
 """What goes between a layer's name and its arrays where torch.nn's own module of these arrays would compute something else."""
-
-
-@dataclass(frozen=True)
-class Module:
-    """A module of torch.nn beside the recurrent ones, and Keras's layer of the same arrays.
-
-    Args:
-        name: of the class in torch.nn; "" for a layer that torch.nn does not have, whose arrays keep Keras's names.
-        arrays: by Keras's name of each: torch's name, and where each axis there lies in Keras's array, () where it is as it is.
-    """
-
-    name: str
-    arrays: Mapping[str, tuple[str, tuple[int, ...]]]
-
-    def holds(self, stored: Mapping[str, StoredArray]) -> bool:
-        """Tell whether arrays by these names have as many axes as the module's have."""
-        ranks = {name: len(axes) for own, (there, axes) in self.arrays.items() for name in (own, there) if axes}
-        return all(len(array.shape) == ranks[name] for name, array in stored.items() if name in ranks)
-
-
-_NORMALISED = {"gamma": ("weight", ()), "beta": ("bias", ())}
-_SCALED = {"scale": ("scale", ())}
-
-MODULES: Mapping[str, Module] = MappingProxyType(
-    {
-        "Embedding": Module("Embedding", {"embeddings": ("weight", (0, 1))}),
-        "Dense": Module("Linear", {"kernel": ("weight", (1, 0)), "bias": ("bias", ())}),
-        "Conv1D": Module("Conv1d", {"kernel": ("weight", (2, 1, 0)), "bias": ("bias", ())}),
-        "Conv2D": Module("Conv2d", {"kernel": ("weight", (3, 2, 0, 1)), "bias": ("bias", ())}),
-        "LayerNormalization": Module("LayerNorm", _NORMALISED),
-        "BatchNormalization": Module(
-            "BatchNorm1d", {**_NORMALISED, "moving_mean": ("running_mean", ()), "moving_variance": ("running_var", ())}
-        ),
-        "PReLU": Module("PReLU", {"alpha": ("weight", ())}),
-        "Attention": Module("", _SCALED),
-        "AdditiveAttention": Module("", _SCALED),
-    }
-)
-"""By Keras's class."""
-
-_KERAS: Mapping[str, str] = {
-    **{module.name: kind for kind, module in MODULES.items() if module.name},
-    "BatchNorm": "BatchNormalization",
-    "BatchNorm2d": "BatchNormalization",
-    "BatchNorm3d": "BatchNormalization",
-}
-
-
-def keras_kind(kind: str) -> str:
-    """Give Keras's class of a torch.nn module or of its own; "" where it has none that is known here."""
-    return kind if kind in MODULES else _KERAS.get(kind, "")
 
 
 def prefix_of(name: str) -> str:

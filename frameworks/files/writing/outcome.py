@@ -31,18 +31,23 @@ class Written:
         kind: what it was.
         becomes: what it is in the file; "" where it is not in it.
         place: what the names of its arrays begin with in the file.
-        beware: what the file does not hold of it, or what else to know.
+        caveats: what the file does not hold of it, and what else to know.
+
+    Example:
+        >>> written = save_checkpoint("encoder.pt", {"encoder": open_checkpoint("model.npz")["encoder"]})
+        >>> written[0].kind, written[0].becomes, written[0].place
+        ('LSTM', 'nn.LSTM(3, 4)', 'encoder.')
     """
 
     name: str
     kind: str
     becomes: str
     place: str = ""
-    beware: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
 
 def layers_of(given: Mapping[str, Any]) -> list[Layer]:
-    """Give what is to be written, by the names under which it was given; of a checkpoint also the layers beside.
+    """Give what is to be written, by the names under which it was given; of a checkpoint also its other layers.
 
     Raises:
         GatewiseError: for what is no recurrent layer, and for what `adapt` refuses.
@@ -52,8 +57,8 @@ def layers_of(given: Mapping[str, Any]) -> list[Layer]:
             "layers", must="be a mapping from name to layer", but=f"is {type(given).__name__}", remedy="Write {'lstm': layer}."
         )
     whole = isinstance(given, Checkpoint)
-    beside = given.others if isinstance(given, Checkpoint) else {}
-    return [_named(name, layer, whole=whole) for name, layer in (*given.items(), *beside.items())]
+    others = given.others if isinstance(given, Checkpoint) else {}
+    return [_named(name, layer, whole=whole) for name, layer in (*given.items(), *others.items())]
 
 
 def _named(name: str, layer: Any, *, whole: bool) -> Layer:

@@ -43,7 +43,7 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
 
     Args:
         path: of the file.
-        layers: by name: what a checkpoint holds, adapters, or layers that `adapt` takes; a whole `Checkpoint` with all beside.
+        layers: by name: what a checkpoint holds, adapters, or layers that `adapt` takes; a `Checkpoint` with its other layers.
         force: whether a file that is there is replaced.
 
     Returns:
@@ -51,6 +51,11 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
 
     Raises:
         GatewiseError: for a recurrent layer that the format cannot hold, an ending that is no format's, a file that is there.
+
+    Example:
+        >>> written = save_checkpoint("model.safetensors", open_checkpoint("model.npz"))
+        >>> {each.name: each.place for each in written}
+        {'encoder': 'encoder.', 'head': 'head.'}
     """
     target = Path(path)
     ending = next((each for each in WRITERS if target.name.endswith(each)), "")

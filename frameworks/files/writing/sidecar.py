@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import GatewiseError
-from frameworks.files.given_options import KERAS_FLAGS, Answers, check_arguments, options_of
+from frameworks.files.given_options import KERAS_FLAGS, GivenOptions, check_arguments, options_of_layer
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.json_text import read_json
@@ -71,14 +71,14 @@ def _other(layer: OtherLayer, names: Mapping[str, str], kind: str) -> dict[str, 
     }
 
 
-def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: str, answers: Answers) -> list[Layer]:
+def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: str, given: GivenOptions) -> list[Layer]:
     """Read the layers of a file that says what its arrays mean; arrays that it says nothing of come last, under "".
 
     Args:
         text: the JSON.
         arrays: all of the file, by name.
         file: what messages call it.
-        answers: what the user says of the layers, which goes before the file.
+        given: the user's options, which override the file.
 
     Raises:
         GatewiseError: for a description that is none, or is not that of the arrays.
@@ -89,7 +89,7 @@ def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: s
         raise damaged(name, f"has version {said.get('version')!r}, where this gatewise reads {VERSION}")
     left = dict(arrays)
     try:
-        found: list[Layer] = [_read_layer(entry, left, answers) for entry in said["layers"]]
+        found: list[Layer] = [_read_layer(entry, left, given) for entry in said["layers"]]
     except GatewiseError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -99,7 +99,7 @@ def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: s
     return found
 
 
-def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], answers: Answers) -> Layer:
+def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: GivenOptions) -> Layer:
     if "cells" not in entry:
         stored = {str(own): left.pop(there) for own, there in entry["arrays"].items()}
         texts = {name: tuple(map(str, entry[name])) for name in ("wrappers", "warnings")}
@@ -125,7 +125,7 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], answers:
         raise damaged(f"the description of {described.name}", "gives Keras's options to another's layer, or Keras's none")
     if {len(cells) for cells in described.cells} not in ({1}, {2}):
         raise damaged(f"the description of {described.name}", "gives its layers other than one or two directions")
-    return _answered(replace(described, cells=_with_arrays(described, left)), answers.of(described.name))
+    return _answered(replace(described, cells=_with_arrays(described, left)), given.of(described.name))
 
 
 def _place(entry: Mapping[str, Any]) -> str:
@@ -157,18 +157,15 @@ def _answered(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
 
 
 def _answered_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
-    said = {name: value for name, value in given.items() if name in ("batch_first", "dropout", "nonlinearity")}
-    check_arguments(layer.name, said)
-    meant = {**given, **({"activation": said["nonlinearity"]} if "nonlinearity" in said else {})}
-    cells = tuple(
-        tuple(replace(cell, spec=replace(cell.spec, **_meanings(cell.spec, meant))) for cell in row) for row in layer.cells
-    )
-    arguments = {name: value for name, value in said.items() if name != "nonlinearity"}
+    arguments = {name: given[name] for name in options_of_layer(layer) if name in given}
+    check_arguments(layer.name, arguments)
+    meant = {"activation": arguments.pop("nonlinearity")} if "nonlinearity" in arguments else {}
+    cells = tuple(tuple(replace(cell, spec=replace(cell.spec, **meant)) for cell in row) for row in layer.cells)
     return replace(layer, cells=cells, arguments=MappingProxyType({**layer.arguments, **arguments}))
 
 
 def _meanings(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: given[name] for name in options_of(spec.cell) if name in given}
+    return {name: given[name] for name in spec.record.options if name in given}
 
 
 def _with_arrays(layer: StoredLayer, left: dict[str, StoredArray]) -> tuple[tuple[StoredCell, ...], ...]:

@@ -1,7 +1,6 @@
-"""The activations of Keras's layers in torch: the functions that a name, or a caller's own torch function, stands for.
+"""The activations of Keras's layers in torch, by name or as a caller's own torch function.
 
-Names and definitions are those of `frameworks.activations`. They are written so that float64 keeps its precision, gradients
-included.
+Names and definitions are those of `frameworks.activations`. All keep the precision of float64, in gradients too.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ Activation = Callable[[torch.Tensor], torch.Tensor]
 
 
 def _hard_sigmoid(x: torch.Tensor) -> torch.Tensor:
-    # functional.hardsigmoid has a gradient of a float32 sixth, in float64 too.
+    # functional.hardsigmoid rounds its gradient of 1/6 to float32, in float64 too.
     return functional.relu6(x + 3) / 6
 
 
 def _sparsemax(x: torch.Tensor) -> torch.Tensor:
-    """Compute what Keras 3.15 calls sparsemax: its threshold adds up the running sums, where the paper takes the last one."""
+    """Compute what Keras 3.15 calls sparsemax: its threshold adds up all running sums, where the paper takes the last one."""
     ordered = x.sort(dim=-1, descending=True).values
     sums = ordered.cumsum(-1)
     supported = ordered - (sums - 1) / torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device) > 0
@@ -73,20 +72,20 @@ ACTIVATIONS: Mapping[str, Activation] = ByName(
         "thresholded_relu": lambda a: lambda x: functional.threshold(x, a, 0),
     },
 )
-"""By Keras's names and ONNX's families. Not among them: `glu` and `threshold`, which no recurrent layer of Keras runs with."""
+"""By Keras's names and ONNX's families. `glu` and `threshold` are left out: no recurrent layer of Keras runs with them."""
 
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
 
 def name_activation(activation: str | Activation | None, subject: str) -> str | Activation:
-    """Check an activation, and give its name where it is a built-in one.
+    """Check an activation, and return the name of a built-in one or the function itself.
 
     Args:
-        activation: a name, a torch function or module, or None for none at all, which Keras calls linear.
-        subject: what it is the activation of, for messages.
+        activation: a name, a torch function or module, or None for no activation, which Keras calls linear.
+        subject: the argument's name, for messages.
 
     Raises:
-        GatewiseError: for an unknown name, and for a callable that does not make a torch tensor of a torch tensor.
+        GatewiseError: for an unknown name, and for a callable that does not turn a torch tensor into one of the same kind.
     """
     if activation is None:
         return "linear"
@@ -99,31 +98,31 @@ def name_activation(activation: str | Activation | None, subject: str) -> str | 
             subject,
             must=f"be one of {', '.join(ACTIVATIONS)}, or a torch function",
             but=f"is {activation!r}",
-            remedy="Write what it computes as a function of a torch tensor and pass that.",
+            remedy="Write it as a function of a torch tensor and pass that.",
         )
     return name
 
 
 def find_activation(activation: str | Activation) -> Activation:
-    """Give the function of an activation that `name_activation` has checked."""
+    """Return the function of an activation that `name_activation` has checked."""
     return ACTIVATIONS[activation] if isinstance(activation, str) else activation
 
 
 def _require_torch_function(function: Any, subject: str) -> None:
-    """Try a function on a small tensor: one of another framework or of NumPy fails on it, or makes something of its own."""
+    """Try a function on a small tensor: a function of another framework or of NumPy fails on it, or returns another type."""
     probe = torch.zeros(2, 3, requires_grad=True)
     try:
-        found = function(probe)
-    except Exception as error:  # noqa: BLE001  whatever a foreign function raises says the same
-        said = f"raises {type(error).__name__}: {str(error).rstrip('.')}"
+        result = function(probe)
+    except Exception as error:  # noqa: BLE001  whatever a foreign function raises, it is unfit
+        problem = f"raises {type(error).__name__}: {str(error).rstrip('.')}"
     else:
-        if isinstance(found, torch.Tensor) and (found.shape, found.dtype) == (probe.shape, probe.dtype):
+        if isinstance(result, torch.Tensor) and (result.shape, result.dtype) == (probe.shape, probe.dtype):
             return
-        kind = f"{found.dtype} {tuple(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
-        said = f"makes {kind} of {probe.dtype} {tuple(probe.shape)}"
+        kind = f"{result.dtype} {tuple(result.shape)}" if isinstance(result, torch.Tensor) else f"a {type(result).__name__}"
+        problem = f"turns {probe.dtype} {tuple(probe.shape)} into {kind}"
     raise InvalidTypeError.because(
         subject,
-        must="be a built-in activation of Keras, or make a torch tensor of the same shape and dtype of a torch tensor",
-        but=f"is {getattr(function, '__name__', repr(function))}, which {said}",
+        must="be a built-in activation of Keras, or a function from a torch tensor to one of the same shape and dtype",
+        but=f"is {getattr(function, '__name__', repr(function))}, which {problem}",
         remedy="Write it with torch and pass that function.",
     )

@@ -24,6 +24,7 @@ from frameworks.layouts import PYTORCH
 from frameworks.output import RecurrentOutput
 from frameworks.pytorch.adapter import device_notes, read_parameters, write_parameters
 from frameworks.pytorch.gradients import pull_back
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -36,9 +37,9 @@ def adapt(native: Any) -> EmulatedKerasAdapter:
 
 
 class EmulatedKerasAdapter:
-    """A Keras layer written in torch behind the one interface, see `frameworks.adapter.Adapter`."""
+    """A Keras layer written in torch, behind the common interface, see `frameworks.adapter.Adapter`."""
 
-    framework = "pytorch"
+    framework: FrameworkName = "pytorch"
     dropout = 0.0
 
     def __init__(self, native: Any) -> None:
@@ -61,22 +62,22 @@ class EmulatedKerasAdapter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The device, where it is not the CPU, and whether TF32 may round the products there."""
+        """The device, unless it is the CPU, and whether TF32 may round products there."""
         return device_notes(self._device)
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """As Keras: two directions give zeros, one repeats its last valid output unless its flag says otherwise."""
+        """As in Keras: True for two directions; one direction repeats its last valid output, unless its flag is set."""
         return self.spec.bidirectional or self.options.zero_output_for_mask
 
     @property
     def batch_size(self) -> int | None:
-        """The batch size of the stored states of a stateful layer; None where any will do."""
+        """The batch size of a stateful layer's stored states; None if any will do."""
         stored = self.native.stored() if self.options.stateful else None
         return None if stored is None else int(stored[0][0][0].shape[0])
 
     def get_weights(self) -> RecurrentWeights:
-        """Give the weights in canonical form: copies, read-only."""
+        """Return the weights in canonical form, as read-only copies."""
         return copying.get_weights(self)
 
     def set_weights(self, weights: RecurrentWeights) -> None:
@@ -84,7 +85,7 @@ class EmulatedKerasAdapter:
         copying.set_weights(self, weights)
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Give the weights of one direction: views of the parameters on the CPU, copies of them elsewhere."""
+        """Return the weights of one direction: views of parameters on the CPU, copies of others."""
         return read_parameters(self._parameters(layer, direction), self.spec, layer)
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
@@ -92,7 +93,7 @@ class EmulatedKerasAdapter:
         write_parameters(self._parameters(layer, direction), self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
-        """Run the cells in inference, whatever the layer's own flags, see `Adapter.forward`; any mask is taken."""
+        """Run the cells in inference, whatever the layer's own flags, see `Adapter.forward`; every mask is allowed."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
             results = self._run(mask, *map(self._tensor, (inputs, *states)))
@@ -108,13 +109,13 @@ class EmulatedKerasAdapter:
         parameters = [parameter for place in places for _, parameter in self._parameters(*place)]
         given, counted = ([self._tensor(array) for array in each] for each in ((inputs, *states), weights))
         with torch.autocast(self._device.type, enabled=False):
-            found = pull_back(partial(self._run, mask), given, parameters, counted)
-        return arrange([each.cpu().numpy() for each in found], PYTORCH, self.spec)
+            gradients = pull_back(partial(self._run, mask), given, parameters, counted)
+        return arrange([gradient.cpu().numpy() for gradient in gradients], PYTORCH, self.spec)
 
     def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
-        """Call the layer itself, with its own flags, in inference: what a user sees, as NumPy, nested as Keras nests it.
+        """Call the layer itself with its own flags in inference, and return the result as NumPy, nested as Keras nests it.
 
-        A stateful layer starts from `initial_state`, zeros when None, and gets its stored state back afterwards.
+        A stateful layer starts from `initial_state`, from zeros when it is None, and keeps its stored state.
 
         Args:
             inputs: (batch, time, input).
@@ -122,7 +123,7 @@ class EmulatedKerasAdapter:
             mask: (batch, time) bool.
 
         Raises:
-            GatewiseError: for a bare cell, which has no call over time, or for what does not fit.
+            GatewiseError: for a bare cell, which has no call over time, and for arrays that do not fit.
         """
         require_call_over_time(self)
         states, mask = check_call(self.spec, inputs, initial_state, mask)
@@ -131,8 +132,8 @@ class EmulatedKerasAdapter:
 
     @property
     def _device(self) -> torch.device:
-        found: torch.device = next(self.native.parameters()).device
-        return found
+        device: torch.device = next(self.native.parameters()).device
+        return device
 
     @property
     def _readings(self) -> Sequence[Reading]:
@@ -144,7 +145,7 @@ class EmulatedKerasAdapter:
             yield name, getattr(self.native, f"{name}{slot.suffix}")
 
     def _run(self, mask: Mask | None, x: torch.Tensor, *states: torch.Tensor) -> list[torch.Tensor]:
-        """Give the output, (batch, time, direction * hidden), in input time order, and the final states."""
+        """Return the output, (batch, time, direction * hidden), in input time order, and the final states."""
         readings = [replace(reading, zero_output_for_mask=self.zeroes_masked_steps) for reading in self._readings]
         weights = {slot.suffix: self.native.weights(slot) for layer in self._slots for slot in layer}
         starts = [
@@ -160,12 +161,12 @@ class EmulatedKerasAdapter:
 
     def _keras_states(self, states: States) -> list[Any]:
         directions = self.spec.num_directions
-        found: list[Any] = []
+        nested: list[Any] = []
         for side in range(directions):
             for layer in range(self.spec.num_layers):
                 rows = [state[layer * directions + side] for state in states]
-                found += [rows] if self.options.nesting == "cells" else rows
-        return found
+                nested += [rows] if self.options.nesting == "cells" else rows
+        return nested
 
     def _tensor(self, array: Array) -> torch.Tensor:
         return torch.tensor(np.array(array), device=self._device)

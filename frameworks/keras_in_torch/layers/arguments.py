@@ -1,4 +1,4 @@
-"""What is given to Keras's layers in torch: arguments, inputs and states, checked before anything is computed."""
+"""Checks of the arguments, inputs and states of Keras's layers in torch, before anything is computed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from frameworks.cells import CELLS, CellName
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
-from frameworks.spec import CellName
 
 if TYPE_CHECKING:
     from frameworks.keras_in_torch.layers.cells import Cell
@@ -20,7 +20,7 @@ PENALTIES = (
     *(f"{part}_{kind}" for kind in ("regularizer", "constraint") for part in ("kernel", "recurrent", "bias")),
     "activity_regularizer",
 )
-"""Arguments of Keras's that act on training alone, and that torch leaves to the training loop."""
+"""Keras's arguments that act only on training; in torch they belong in the training loop."""
 
 _COMMON: Mapping[str, Any] = MappingProxyType(
     {
@@ -37,15 +37,19 @@ _COMMON: Mapping[str, Any] = MappingProxyType(
         **dict.fromkeys(PENALTIES),
     }
 )
-_GATED: Mapping[str, Any] = MappingProxyType({"recurrent_activation": "sigmoid", "implementation": 2})
-CELL_ARGUMENTS: Mapping[CellName, Mapping[str, Any]] = MappingProxyType(
-    {
-        "rnn": _COMMON,
-        "lstm": MappingProxyType({**_COMMON, **_GATED, "unit_forget_bias": True}),
-        "gru": MappingProxyType({**_COMMON, **_GATED, "reset_after": True}),
-    }
-)
-"""The keyword arguments of each cell of Keras, with Keras's defaults."""
+_OPTIONS: Mapping[str, Any] = MappingProxyType({"recurrent_activation": "sigmoid", "reset_after": True})
+
+
+def _arguments_of(name: str) -> Mapping[str, Any]:
+    cell = CELLS[name]
+    options = {option: default for option, default in _OPTIONS.items() if option in cell.options}
+    gated = {"implementation": 2} if cell.gated else {}
+    forgetting = {"unit_forget_bias": True} if "forget" in cell.gates else {}
+    return MappingProxyType({**_COMMON, **options, **gated, **forgetting})
+
+
+CELL_ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({name: _arguments_of(name) for name in CELLS})
+"""The keyword arguments of each Keras cell, with Keras's defaults."""
 
 
 def complete_arguments(kind: CellName, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,25 +71,25 @@ def complete_arguments(kind: CellName, given: Mapping[str, Any]) -> dict[str, An
             raise InvalidValueError.because(
                 name,
                 must="be None",
-                but=f"is {value!r}: torch leaves it to the training loop",
+                but=f"is {value!r}, which belongs in the training loop in torch",
                 remedy="Add a regulariser's penalty to the loss, and apply a constraint after each optimizer step.",
             )
     return {**known, **given}
 
 
 def check_count(name: str, value: Any) -> None:
-    """Refuse what is no number of units or features."""
+    """Refuse anything but a positive number of units or features."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidValueError.because(name, must="be a whole number from 1", but=f"is {value!r}", remedy="Give a size.")
+        raise InvalidValueError.because(name, must="be a positive whole number", but=f"is {value!r}", remedy="Pass a size.")
 
 
 def check_inputs(inputs: Any, axes: tuple[str, ...], input_size: int | None) -> None:
-    """Refuse inputs of another kind, rank or feature size, and those without a time step.
+    """Refuse inputs of another type, rank or feature size, and inputs without a time step.
 
     Args:
         inputs: a torch tensor with these axes.
-        axes: by name, the input last.
-        input_size: features; None where any will do.
+        axes: names of the axes, the input last.
+        input_size: the number of features; None if any will do.
     """
     if not isinstance(inputs, torch.Tensor):
         raise InvalidTypeError.because(
@@ -99,28 +103,28 @@ def check_inputs(inputs: Any, axes: tuple[str, ...], input_size: int | None) -> 
             "inputs",
             must=f"have shape ({', '.join([*axes[:-1], str(input_size or axes[-1])])})",
             but=f"have {tuple(inputs.shape)}",
-            remedy="Keras's layers take the batch first and the features last.",
+            remedy="Keras's layers have the batch first and the features last.",
         )
     if "time" in axes and inputs.shape[1] == 0:
         raise InvalidValueError.because(
             "inputs",
             must="hold at least one time step",
             but=f"have shape {tuple(inputs.shape)}",
-            remedy="Leave empty sequences out, as Keras asks for too.",
+            remedy="Leave empty sequences out, as in Keras.",
         )
 
 
 def check_states(subject: str, given: Any, cell: Cell, x: Tensor) -> tuple[Tensor, ...]:
-    """Give the states of one cell in the dtype of the arithmetic.
+    """Check the states of one cell, and return them in the dtype of the call.
 
     Args:
-        subject: what they are, for messages.
+        subject: their name, for messages.
         given: h, or a list of the cell's states, each (batch, hidden).
-        cell: whose states they are.
-        x: a tensor of the batch, dtype and device of the call.
+        cell: the cell that they are for.
+        x: a tensor with the batch, dtype and device of the call.
 
     Raises:
-        GatewiseError: for another number of states, another kind or shape.
+        GatewiseError: for another number of states, or a state of another type or shape.
     """
     states = tuple(given) if isinstance(given, (list, tuple)) else (given,)
     names = cell.state_names
@@ -142,20 +146,20 @@ def _check_state(subject: str, state: Any, shape: tuple[int, int]) -> None:
             subject,
             must="be a torch tensor",
             but=f"is a {type(state).__name__}",
-            remedy="Give every state, zeros where a sequence starts afresh.",
+            remedy="Pass every state; pass zeros where a sequence starts anew.",
         )
     if tuple(state.shape) != shape:
         raise InvalidValueError.because(
             subject,
             must=f"have shape (batch, hidden) = {shape}",
             but=f"has {tuple(state.shape)}",
-            remedy="Keras's states have no axis for layers and directions: take one row of torch's h_n.",
+            remedy="Keras's states have no axis for layers and directions: pass one row of torch's h_n.",
         )
 
 
-def wrong_nesting(wanted: str, found: Any) -> GatewiseError:
-    """Say that an initial state is not nested as Keras nests it."""
-    size = f"{len(found)} entries" if isinstance(found, (list, tuple)) else f"one {type(found).__name__}"
+def wrong_nesting(wanted: str, states: Any) -> GatewiseError:
+    """Make the error for an initial state that is not nested as Keras nests it."""
+    observation = f"has {len(states)} entries" if isinstance(states, (list, tuple)) else f"is one {type(states).__name__}"
     return InvalidValueError.because(
-        "initial_state", must=f"be {wanted}", but=f"has {size}", remedy="Nest it as the layer returns its states."
+        "initial_state", must=f"be {wanted}", but=observation, remedy="Nest it as the layer returns its states."
     )

@@ -1,4 +1,4 @@
-"""Calling one of Keras's layers written in torch on NumPy, and leaving it as it was."""
+"""Calls of Keras's layers written in torch, on NumPy arrays, that leave the layer as it was."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from frameworks.adapter import random_call
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +28,7 @@ def call_whole(native: Any, inputs: Array, initial_state: Any, mask: Any, *, tra
 
 @contextmanager
 def _untouched(layer: KerasLayer) -> Iterator[None]:
-    """Give the stored states of a stateful layer back as they were."""
+    """Restore the stored states of a stateful layer afterwards."""
     kept = None if layer.states is None else _cloned(layer.states)
     try:
         yield

@@ -1,11 +1,13 @@
-"""Keras's cells as torch modules, stepped by hand."""
+"""Keras's cells as torch modules: one call is one time step."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from frameworks.cells import CellName
 from frameworks.errors import InvalidValueError
 from frameworks.keras_in_torch.initialisers import check_initialiser
 from frameworks.keras_in_torch.layers.activations import Activation, name_activation
@@ -14,19 +16,18 @@ from frameworks.keras_in_torch.layers.cells import Cell, Tensor
 from frameworks.keras_in_torch.layers.dropout import NO_MASKS, DropoutMasks, draw_masks
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot, Start
 from frameworks.keras_in_torch.layers.steps import make_step, project
-from frameworks.spec import CellName
 
 
 class KerasCell(CellHolder):
-    """One cell of Keras, stepped by hand: `output, states = cell(inputs, states)`.
+    """One Keras cell, called for each time step: `output, states = cell(inputs, states)`.
 
     Args:
-        units: hidden size.
-        activation: a name of Keras's, "keras2_hard_sigmoid", or a torch function; None for none.
-        input_size: features of a time step; learnt from the first call when None.
-        device: of the parameters.
-        arguments: the others of Keras's cell (https://keras.io/api/layers/recurrent_layers/) with Keras's defaults. `dtype` may
-            be a torch dtype, or Keras's name of a policy, such as "mixed_float16". `seed` and `name` have no effect: dropout
+        units: the hidden size.
+        activation: one of Keras's names, "keras2_hard_sigmoid", or a torch function; None for none.
+        input_size: the features of a time step; learnt from the first call when None.
+        device: the device of the parameters.
+        arguments: all others of Keras's cell (https://keras.io/api/layers/recurrent_layers/), with Keras's defaults. `dtype` is
+            a torch dtype or the name of a Keras policy, such as "mixed_float16". `seed` and `name` have no effect: dropout
             draws from torch's global random state. Regularisers and constraints are refused.
 
     Raises:
@@ -44,7 +45,7 @@ class KerasCell(CellHolder):
         device: Any = None,
         **arguments: Any,
     ) -> None:
-        """Make the cell, its kernel when the input size is known."""
+        """Make the cell; its kernel has no shape until the input size is known."""
         given = complete_arguments(self.kind, arguments)
         cell, start = _describe(self.kind, units, activation, given)
         dtype, compute_dtype = _dtypes(given["dtype"])
@@ -63,10 +64,10 @@ class KerasCell(CellHolder):
         Args:
             inputs: (batch, input).
             states: h, or [h, c] of an LSTM, each (batch, hidden).
-            training: whether dropout is drawn; the module's own mode when None. Its masks stay until `reset_dropout_mask`.
+            training: whether dropout is applied; the module's own mode when None. Its masks stay until `reset_dropout_mask`.
 
         Returns:
-            The output, (batch, hidden), and the new states: a list, or h alone where it was given alone.
+            The output, (batch, hidden), and the new states: a list if `states` was one, else h alone.
         """
         x = self.read_inputs(inputs, ("batch", "input"))
         start = check_states("states", states, self.cell, x)
@@ -76,7 +77,7 @@ class KerasCell(CellHolder):
         return stepped[0], list(stepped) if isinstance(states, (list, tuple)) else stepped[0]
 
     def reset_dropout_mask(self) -> None:
-        """Draw new masks at the next step in training."""
+        """Make the next step in training draw new masks."""
         self._masks = None
 
     def _current_masks(self, x: Tensor) -> DropoutMasks:
@@ -90,26 +91,59 @@ class KerasCell(CellHolder):
 
 
 class KerasSimpleRNNCell(KerasCell):
-    """Keras's SimpleRNNCell, see `KerasCell`."""
+    """Keras's SimpleRNNCell, see `KerasCell`.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasSimpleRNNCell
+        >>> cell = KerasSimpleRNNCell(2, activation="relu")
+        >>> output, state = cell(torch.zeros(1, 3), torch.zeros(1, 2))
+        >>> output.tolist()
+        [[0.0, 0.0]]
+    """
 
     kind = "rnn"
 
 
 class KerasLSTMCell(KerasCell):
-    """Keras's LSTMCell, see `KerasCell`."""
+    """Keras's LSTMCell, see `KerasCell`.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasLSTMCell
+        >>> cell = KerasLSTMCell(2, recurrent_activation="hard_sigmoid")
+        >>> output, (h, c) = cell(torch.zeros(1, 3), [torch.zeros(1, 2), torch.ones(1, 2)])
+        >>> torch.equal(output, h), c.shape
+        (True, torch.Size([1, 2]))
+    """
 
     kind = "lstm"
 
 
 class KerasGRUCell(KerasCell):
-    """Keras's GRUCell, see `KerasCell`."""
+    """Keras's GRUCell, see `KerasCell`.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasGRUCell
+        >>> cell = KerasGRUCell(2, reset_after=False)
+        >>> output, state = cell(torch.zeros(1, 3), torch.zeros(1, 2))
+        >>> output.tolist()
+        [[0.0, 0.0]]
+    """
 
     kind = "gru"
 
 
+CELL_MODULES: Mapping[CellName, type[KerasCell]] = {
+    module.kind: module for module in (KerasSimpleRNNCell, KerasLSTMCell, KerasGRUCell)
+}
+"""The module of each cell."""
+
+
 def _describe(kind: CellName, units: int, activation: str | Activation | None, given: dict[str, Any]) -> tuple[Cell, Start]:
     check_count("units", units)
-    # Keras clips a rate without a word.
+    # Keras clips a rate silently.
     rates = {name: min(1.0, max(0.0, float(given[name]))) for name in ("dropout", "recurrent_dropout")}
     cell = Cell(
         name=kind,
@@ -128,13 +162,16 @@ def _describe(kind: CellName, units: int, activation: str | Activation | None, g
 
 
 def _dtypes(dtype: Any) -> tuple[torch.dtype | None, torch.dtype | None]:
-    """Give the dtype of the parameters, and that of the arithmetic where it differs."""
+    """Return the dtype of the parameters, and the dtype of the arithmetic if it is another one."""
     if dtype is None:
         return None, None
     name = str(dtype).removeprefix("mixed_").removeprefix("torch.")
-    found = getattr(torch, name, None)
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+    arithmetic = getattr(torch, name, None)
+    if not isinstance(arithmetic, torch.dtype) or not arithmetic.is_floating_point:
         raise InvalidValueError.because(
-            "dtype", must="be a floating dtype or policy of Keras's", but=f"is {dtype!r}", remedy='Give "float32", for one.'
+            "dtype",
+            must="be a floating-point dtype or a dtype policy of Keras",
+            but=f"is {dtype!r}",
+            remedy='Pass "float32", for example.',
         )
-    return (torch.float32, found) if str(dtype).startswith("mixed_") else (found, None)
+    return (torch.float32, arithmetic) if str(dtype).startswith("mixed_") else (arithmetic, None)

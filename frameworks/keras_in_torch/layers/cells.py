@@ -1,6 +1,6 @@
-"""One cell of Keras in torch: its description and its parameters.
+"""One Keras cell in torch: its description and its parameters.
 
-Parameters are named, shaped and ordered as torch's own cells have them (`frameworks.layouts.PYTORCH`).
+Parameters have the names, shapes and gate order of torch's own cells (`frameworks.layouts.PYTORCH`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import torch
 
+from frameworks.cells import CELLS, CellName
 from frameworks.keras_in_torch.layers.activations import Activation
 from frameworks.layouts import PYTORCH
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
 Tensor = torch.Tensor
 States = tuple[Tensor, ...]
@@ -20,18 +21,19 @@ States = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """What one cell computes, beside its weights; the arguments are Keras's.
+    """What one cell computes, apart from its weights; the arguments are Keras's.
 
     Args:
         name: "lstm", "gru" or "rnn".
-        units: hidden size.
-        activation: of the candidate, in an LSTM also of the cell state on its way out: a name of Keras's, or a torch function.
+        units: the hidden size.
+        activation: of the candidate, and of an LSTM's cell state before the output gate: one of Keras's names, or a torch
+            function.
         recurrent_activation: of the other gates, likewise.
         use_bias: whether the gates have a bias.
-        reset_after: of a GRU: whether the reset gate is applied after the recurrent product.
+        reset_after: whether a GRU applies its reset gate after the recurrent product.
         dropout: the rate on the inputs, in training.
         recurrent_dropout: the rate on the hidden state, in training.
-        implementation: 1 draws a dropout mask a gate, 2 one for all gates; without dropout they are the same.
+        implementation: 1 draws one dropout mask per gate, 2 one for all gates; without dropout there is no difference.
     """
 
     name: CellName
@@ -46,29 +48,29 @@ class Cell:
 
     @property
     def gates(self) -> tuple[str, ...]:
-        """The gates in torch's order, which the parameters have."""
+        """The gates in torch's order, as in the parameters."""
         return PYTORCH.gates[self.name]
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """h, and c where there is one."""
-        return self.spec(1).state_names
+        """The names of the states: h, and c if there is one."""
+        return CELLS[self.name].states
 
     @property
     def trains_two_biases(self) -> bool:
-        """Whether Keras trains a recurrent bias beside the bias."""
-        return self.use_bias and self.name == "gru" and self.reset_after
+        """Whether Keras trains a recurrent bias besides the bias."""
+        return CELLS[self.name].has_two_biases(bias=self.use_bias, reset_after=self.reset_after)
 
     @property
     def fused_mode(self) -> str | None:
-        """The torch operation that computes the whole recurrence; None where there is none."""
-        if self.name == "rnn":
-            return {"tanh": "rnn_tanh", "relu": "rnn_relu"}.get(str(self.activation))
-        plain = (self.activation, self.recurrent_activation, self.reset_after) == ("tanh", "sigmoid", True)
-        return self.name if plain else None
+        """The torch operation that computes the whole recurrence; None if there is none."""
+        record = CELLS[self.name]
+        if self.activation not in record.torch_activations or self.recurrent_activation != "sigmoid" or not self.reset_after:
+            return None
+        return f"{self.name}_{self.activation}" if record.takes_nonlinearity else self.name
 
     def spec(self, input_size: int) -> RecurrentSpec:
-        """Give the sizes and biases as a spec, which the layout tables read."""
+        """Return the sizes and biases as a spec, which the layout tables read."""
         return RecurrentSpec(self.name, input_size, self.units, bias=self.use_bias, reset_after=self.reset_after)
 
     @property
@@ -77,12 +79,12 @@ class Cell:
         return PYTORCH.names(self.spec(1))
 
     def shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
-        """Give the shape of each parameter by its name."""
+        """Return the shape of each parameter by its name."""
         return PYTORCH.shapes(self.spec(input_size), 0)
 
 
 class CellWeights(NamedTuple):
-    """The parameters of one cell, biases None where there are none.
+    """The parameters of one cell; a bias that it lacks is None.
 
     Args:
         weight_ih: (gate * hidden, input).
@@ -97,5 +99,5 @@ class CellWeights(NamedTuple):
     bias_hh: Tensor | None = None
 
     def cast(self, dtype: torch.dtype) -> CellWeights:
-        """Give the same weights in the dtype of the arithmetic."""
+        """Return the same weights in another dtype."""
         return CellWeights(**{name: each.to(dtype) for name, each in self._asdict().items() if each is not None})

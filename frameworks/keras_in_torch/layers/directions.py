@@ -1,4 +1,4 @@
-"""Running the directions of a layer: the cells in turn over the sequence, masked steps left out, fused where torch can."""
+"""Running a layer's directions: cell after cell over the steps that count, with torch's fused operation where it fits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from frameworks.keras_in_torch.layers.sequences import run_fused, run_loop
 
 @dataclass(frozen=True)
 class Reading:
-    """One direction: the cells in turn, and how they read the sequence.
+    """One direction: its cells, and how they read the sequence.
 
     Args:
-        slots: of the cells, each reading the output of the one before.
+        slots: the slots of the cells, each of which reads the output of the one before.
         go_backwards: whether the sequence is read from its end; outputs come in the order of reading.
-        zero_output_for_mask: whether the output of a masked step is zero instead of the last valid one.
-        stacked: whether the cells came as a list, be it of one: then each has a list of states.
+        zero_output_for_mask: whether the output of a masked step is zero instead of the last valid output.
+        stacked: whether the cells were passed as a list, even of length one: then each cell has a list of states.
     """
 
     slots: tuple[Slot, ...]
@@ -32,21 +32,21 @@ class Reading:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """What is computed at each step."""
+        """The cells, in order."""
         return tuple(slot.cell for slot in self.slots)
 
     @property
     def states_taken(self) -> int:
-        """How many entries of an initial state this direction takes: arrays of one cell, or lists of several."""
+        """The number of entries of an initial state for this direction: arrays of one cell, or lists of several."""
         return len(self.slots) if self.stacked else len(self.cells[0].state_names)
 
     def in_reading_order(self, sequence: Tensor) -> Tensor:
-        """Give a sequence, time along axis 1, in the order in which it is read."""
+        """Return a sequence, with time along axis 1, in the order of reading."""
         return sequence.flip(1) if self.go_backwards else sequence
 
 
 Masks = dict[str, DropoutMasks]
-"""The dropout masks of a call, by the suffix of the cell's slot; cells without any are left out."""
+"""The dropout masks of a call, by the suffix of the cell's slot; cells without masks are left out."""
 Finals = tuple[States, ...]
 """The last states of each cell of one direction."""
 Weights = Mapping[str, CellWeights]
@@ -59,9 +59,9 @@ class Sequences:
 
     Args:
         x: (batch, time, input).
-        mask: (batch, time) bool, True where the step counts; None for all.
+        mask: (batch, time) bool, True where the step counts; None if all do.
         dropout: the dropout masks of the call.
-        return_sequences: whether every step's output is asked for, or the last one's.
+        return_sequences: whether the output of every step is wanted, or only the last one's.
     """
 
     x: Tensor
@@ -77,18 +77,18 @@ def run_directions(
 
     Args:
         readings: the directions.
-        weights: of all of their cells.
+        weights: the weights of all their cells.
         starts: the initial states of each direction's cells.
-        given: what is read.
+        given: what the directions read.
 
     Returns:
-        The output of each direction as Keras merges them, or of both, concatenated already, as the only one; and each
-        direction's last states. An output is (batch, time, hidden), or (batch, hidden) of the last step.
+        The outputs and each direction's last states. There is one output per direction, ready to be merged, or a single one in
+        which both are already concatenated. An output is (batch, time, hidden), or (batch, hidden) for the last step.
     """
     if _run_as_one(readings, given):
         return _run_both(readings, weights, starts, given)
-    found = [_run_direction(reading, weights, start, given) for reading, start in zip(readings, starts, strict=True)]
-    outputs, finals = zip(*found, strict=True)
+    results = [_run_direction(reading, weights, start, given) for reading, start in zip(readings, starts, strict=True)]
+    outputs, finals = zip(*results, strict=True)
     if len(outputs) == 2 and given.return_sequences:
         outputs = outputs[0], outputs[1].flip(1)
     return outputs, finals
@@ -99,7 +99,7 @@ def _run_direction(reading: Reading, weights: Weights, start: Finals, given: Seq
     if given.mask is not None:
         mask = reading.in_reading_order(given.mask)
         packing = Packing(mask) if _can_pack(reading, given) else None
-        # What stands at a masked step must not reach a gradient, NaN least of all.
+        # Values at masked steps must not reach a gradient, NaN least of all.
         x = x.masked_fill(~mask.unsqueeze(-1), 0) if packing is None else packing.pack(x)
     finals = []
     for slot, states in zip(reading.slots, start, strict=True):
@@ -137,7 +137,7 @@ def _run_packed(cell: Cell, weights: CellWeights, x: Tensor, states: States, pac
 
 
 def _run_as_one(readings: Sequence[Reading], given: Sequences) -> bool:
-    """Tell whether torch's own bidirectional operation computes both directions."""
+    """Return whether torch's own bidirectional operation computes both directions."""
     slots = [slot for reading in readings for slot in reading.slots]
     if len(readings) != 2 or len(slots) != 2 or given.dropout or readings[0].go_backwards:
         return False
@@ -170,14 +170,14 @@ def _run_both(
 
 
 def _can_pack(reading: Reading, given: Sequences) -> bool:
-    """Tell whether packing may stand for the mask: not where its sizes would have to be known to a compiler."""
+    """Return whether packing can replace the mask; a compiler would have to know the packed sizes, so not under one."""
     if given.mask is None or given.dropout or torch.compiler.is_compiling():
         return False
     return all(cell.fused_mode for cell in reading.cells) and bool(given.mask.any())
 
 
 def _last_output(h: Tensor, mask: Tensor | None, *, zero_output: bool) -> Tensor:
-    """Give the output of the last step read, (batch, hidden): under a mask Keras shows less than the last hidden state."""
+    """Return the output of the last step read, (batch, hidden); under a mask it may be zero instead of the hidden state."""
     if mask is None:
         return h
     visible = mask[:, -1] if zero_output else mask.any(dim=1)

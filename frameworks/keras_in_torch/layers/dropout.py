@@ -1,8 +1,8 @@
-"""Keras's dropout inside a cell: one mask for all time steps, shared by the gates or one each.
+"""Keras's dropout inside a cell: one mask for all time steps, shared by the gates or one per gate.
 
-Source: keras/src/layers/rnn/dropout_rnn_cell.py and the `call` of the cells. Measured there: `dropout` alone draws one mask for
-all gates; `recurrent_dropout`, or `implementation=1`, makes both draw one a gate. A simple RNN has one gate. The hidden state
-is masked, the cell state never is; kept values are divided by 1 - rate.
+Source: keras/src/layers/rnn/dropout_rnn_cell.py and the `call` of the cells. As measured, `dropout` alone draws one mask for
+all gates; with `recurrent_dropout` or `implementation=1` both draw one mask per gate. A simple RNN has one gate. The hidden
+state is masked, the cell state never; values that are kept are divided by 1 - rate.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from frameworks.cells import CELLS
+
 if TYPE_CHECKING:
     from frameworks.keras_in_torch.layers.cells import Cell
 
@@ -20,7 +22,7 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class DropoutMasks:
-    """The masks of one cell in one call; each tuple has none, one for all gates, or one a gate in torch's order.
+    """The masks of one cell in one call; a tuple is empty, or has one mask for all gates, or one per gate in torch's order.
 
     Args:
         inputs: (batch, input) each.
@@ -38,15 +40,16 @@ def draw_masks(cell: Cell, x: Tensor, input_size: int) -> DropoutMasks:
     """Draw the masks of one call in training, from torch's global random state.
 
     Args:
-        cell: whose rates they follow.
-        x: of the batch, dtype and device of the call: (batch, ...).
-        input_size: features that the cell reads.
+        cell: the cell, with its dropout rates.
+        x: (batch, ...), with the dtype and device of the call.
+        input_size: the number of features that the cell reads.
     """
-    per_gate = cell.name != "rnn" and (cell.implementation == 1 or cell.recurrent_dropout > 0)
+    gated = CELLS[cell.name].gated
+    per_gate = gated and (cell.implementation == 1 or cell.recurrent_dropout > 0)
     count = len(cell.gates) if per_gate else 1
 
     def draw(rate: float, size: int) -> tuple[Tensor, ...]:
-        if rate == 0 or (rate == 1 and cell.name != "rnn"):  # of its gated cells Keras drops nothing at a rate of 1
+        if rate == 0 or (rate == 1 and gated):  # of its gated cells Keras drops nothing at a rate of 1
             return ()
         ones = x.new_ones((x.shape[0], size))
         return tuple(torch.nn.functional.dropout(ones, rate, training=True) for _ in range(count))

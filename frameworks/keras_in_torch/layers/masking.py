@@ -1,7 +1,7 @@
-"""Masks anywhere in a sequence: which steps count, what stands in the output where they do not, and packing them.
+"""Masks of any pattern: which steps count, what Keras outputs at the others, and how to pack the steps that count.
 
-Keras's rule (keras/src/backend/*/rnn.py): at a masked step the states stay as they are, and the output is the last valid one,
-zero before the first; or always zero, where `zero_output_for_mask` says so.
+Keras's rule (keras/src/backend/*/rnn.py): at a masked step the states stay as they are. The output repeats the last valid one,
+and is zero before the first; with `zero_output_for_mask` it is always zero.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Tensor = torch.Tensor
 
 
 def read_mask(mask: object, inputs: Tensor) -> Tensor | None:
-    """Give a mask as bool, (batch, time), on the device of the inputs.
+    """Return a mask as bool, (batch, time), on the device of the inputs.
 
     Args:
-        mask: (batch, time), bool or numbers that are 0 and 1; None for all steps.
+        mask: (batch, time), bool or numbers 0 and 1; None if all steps count.
         inputs: (batch, time, ...).
 
     Raises:
-        GatewiseError: for another shape, or what does not tell yes from no.
+        GatewiseError: for another type or shape, or other values.
     """
     if mask is None:
         return None
@@ -37,7 +37,7 @@ def read_mask(mask: object, inputs: Tensor) -> Tensor | None:
             "mask",
             must=f"have shape (batch, time) = {tuple(inputs.shape[:2])}",
             but=f"has {tuple(mask.shape)}",
-            remedy="Give one yes or no a time step.",
+            remedy="Pass one value for each row and time step.",
         )
     if mask.dtype != torch.bool:
         _require_yes_or_no(mask)
@@ -48,19 +48,19 @@ def _require_yes_or_no(mask: Tensor) -> None:
     if mask.is_complex() or (not torch.compiler.is_compiling() and bool(((mask != 0) & (mask != 1)).any())):
         raise InvalidTypeError.because(
             "mask",
-            must="be bool, or numbers that are 0 and 1",
-            but=f"has {mask.dtype} of other values",
+            must="be bool, or contain only 0 and 1",
+            but=f"has other values, of dtype {mask.dtype}",
             remedy="Compare with the padding value, as in `ids != 0`.",
         )
 
 
 def blank(outputs: Tensor, mask: Tensor, *, zero_output: bool) -> Tensor:
-    """Set the outputs to zero where Keras shows nothing.
+    """Set the outputs to zero where Keras's are.
 
     Args:
-        outputs: (batch, time, hidden); at masked steps the last valid one.
+        outputs: (batch, time, hidden), at masked steps the last valid output.
         mask: (batch, time), in the order of reading.
-        zero_output: whether every masked step is zero, or those before the first valid one alone.
+        zero_output: whether every masked step becomes zero, or only those before the first valid one.
     """
     visible = mask if zero_output else mask.cummax(dim=1).values
     return outputs.masked_fill(~visible.unsqueeze(-1), 0)
@@ -70,7 +70,7 @@ def blank(outputs: Tensor, mask: Tensor, *, zero_output: bool) -> Tensor:
 class Packing:
     """The steps of a batch that count, in the order of a `torch.nn.utils.rnn.PackedSequence`.
 
-    Rows without any are left out of the packed batch.
+    Rows without any such step are left out of the packed batch.
 
     Args:
         mask: (batch, time) bool.
@@ -84,46 +84,46 @@ class Packing:
 
     @cached_property
     def rows(self) -> Tensor:
-        """(packed batch,) the rows of the batch, longest first."""
+        """(packed batch,), the rows of the batch, longest first."""
         order = self._lengths.argsort(descending=True, stable=True)
         return order[: int((self._lengths > 0).sum())]
 
     @cached_property
     def _counted(self) -> Tensor:
-        """(packed batch, longest) whether a row has that many steps."""
+        """(packed batch, longest), whether a row has that many steps."""
         lengths = self._lengths[self.rows]
         longest = int(lengths[0]) if len(lengths) else 0
         return torch.arange(longest, device=self.mask.device) < lengths.unsqueeze(1)
 
     @cached_property
     def batch_sizes(self) -> Tensor:
-        """(longest,) the rows that each packed step has, on the CPU as torch asks for."""
+        """(longest,), the number of rows in each packed step, on the CPU as torch requires."""
         return self._counted.sum(dim=0).cpu()
 
     @cached_property
     def _places(self) -> Tensor:
-        """(step,) where each packed step lies in the flattened (batch * time)."""
+        """(step,), the place of each packed step in the flattened (batch * time)."""
         time = self.mask.shape[1]
         valid_first = (~self.mask[self.rows]).to(torch.int8).argsort(dim=1, stable=True)[:, : self._counted.shape[1]]
         return (self.rows.unsqueeze(1) * time + valid_first).t()[self._counted.t()]
 
     def pack(self, x: Tensor) -> Tensor:
-        """Give (step, feature) of (batch, time, feature)."""
+        """Return the steps that count of (batch, time, feature), as (step, feature)."""
         return x.flatten(0, 1)[self._places]
 
     def unpack(self, packed: Tensor, *, zero_output: bool) -> Tensor:
-        """Give (batch, time, feature) of (step, feature), masked steps as Keras shows them."""
+        """Return packed (step, feature) as (batch, time, feature), with masked steps as in Keras."""
         batch, time = self.mask.shape
         shown = self._scatter(packed) if zero_output else self._repeat(packed)
         return shown.view(batch, time, -1)
 
     def _scatter(self, packed: Tensor) -> Tensor:
-        """Give (batch * time, feature), masked steps zero."""
+        """Return (batch * time, feature), with zeros at masked steps."""
         flat = packed.new_zeros((self.mask.numel(), packed.shape[1]))
         return flat.index_copy(0, self._places, packed)
 
     def _repeat(self, packed: Tensor) -> Tensor:
-        """Give (batch * time, feature), masked steps as the last valid one before them, zero before the first."""
+        """Return (batch * time, feature); masked steps repeat the last valid one, and are zero before the first."""
         batch, time = self.mask.shape
         number = self._places.new_zeros(batch * time)
         number[self._places] = torch.arange(len(self._places), device=packed.device)
@@ -133,9 +133,9 @@ class Packing:
         return packed[number[flat.flatten()]].masked_fill_((last_valid < 0).flatten().unsqueeze(-1), 0)
 
     def pack_state(self, state: Tensor) -> Tensor:
-        """Give (..., packed batch, hidden) of (..., batch, hidden)."""
+        """Return the packed rows of (..., batch, hidden), as (..., packed batch, hidden)."""
         return state.index_select(-2, self.rows)
 
     def unpack_state(self, packed: Tensor, before: Tensor) -> Tensor:
-        """Give (..., batch, hidden): packed rows as they are, the others as they were before."""
+        """Return (..., batch, hidden): the packed rows, and for all other rows the state before."""
         return before.index_copy(-2, self.rows, packed)

@@ -1,4 +1,4 @@
-"""ONNX's recurrent nodes in torch: Keras's cells, called as torch's modules are."""
+"""ONNX's recurrent nodes in torch: Keras's cells with the call of torch's modules."""
 
 from __future__ import annotations
 
@@ -10,33 +10,42 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from frameworks.errors import InvalidValueError
 from frameworks.keras_in_torch.layers.arguments import check_states
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 
 Tensor = torch.Tensor
 
 
 class OnnxRecurrent(nn.Module):
-    """One layer as ONNX's LSTM, GRU and RNN nodes compute it, with the call and results of torch's modules.
+    """One layer of an ONNX LSTM, GRU or RNN node, with the call and results of torch's modules.
 
-    It does what torch's modules cannot: other activations, which may differ by direction, a GRU that resets before the product,
-    and a direction that reads the sequence from its end alone. Its output is in the time order of the input always.
+    It computes what torch's modules cannot: other activations, which may differ by direction; a GRU that resets before the
+    product; and a single direction that reads the sequence from its end. Its output is always in the time order of the input.
 
     Attributes:
-        layer: a layer of Keras's that returns whole sequences and states; of its parameters, which have torch's names.
-        batch_first: whether the batch is the first axis of inputs and output, not time.
+        layer: the Keras layer that computes it and owns the parameters, which have torch's names. It returns whole sequences
+            and states.
+        batch_first: whether the batch is the first axis of inputs and output, instead of time.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasGRU, OnnxRecurrent
+        >>> layer = KerasGRU(4, reset_after=False, return_sequences=True, return_state=True)
+        >>> output, h_n = OnnxRecurrent(layer)(torch.zeros(5, 2, 3))
+        >>> output.shape, h_n.shape
+        (torch.Size([5, 2, 4]), torch.Size([1, 2, 4]))
     """
 
     def __init__(self, layer: KerasLayer, *, batch_first: bool = False) -> None:
         """Take over a layer.
 
         Raises:
-            GatewiseError: for one that returns less.
+            GatewiseError: for a layer that returns less than whole sequences and states, or is stateful or stacked.
         """
         options = layer.options
         if not (options.return_sequences and options.return_state and not options.stateful and options.nesting == "layers"):
             raise InvalidValueError.because(
                 "the layer of an OnnxRecurrent",
-                must="be one cell a direction that returns whole sequences and states",
+                must="have one cell per direction, return whole sequences and states, and not be stateful",
                 but=f"has {options}",
                 remedy="Make it with return_sequences=True and return_state=True.",
             )
@@ -44,17 +53,19 @@ class OnnxRecurrent(nn.Module):
         self.layer, self.batch_first = layer, batch_first
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:  # noqa: A002  torch's
-        """Do what a call of torch's module does.
+        """Run the layer as torch's modules run.
 
         Args:
-            input: (time, batch, input), or (batch, time, input) with batch_first; (time, input) without a batch; or packed.
-            hx: h_0, or (h_0, c_0) of an LSTM, each (direction, batch, hidden), or (direction, hidden); zeros when None.
+            input: (time, batch, input); (batch, time, input) with batch_first; (time, input) without a batch; or packed.
+            hx: h_0, or (h_0, c_0) of an LSTM, each (direction, batch, hidden), or (direction, hidden) without a batch; zeros
+                when None.
 
         Returns:
-            The output, (time, batch, direction * hidden), or with the batch first, or packed; and h_n, of an LSTM (h_n, c_n).
+            The output, (time, batch, direction * hidden), or laid out or packed as the input; and h_n, or (h_n, c_n) of an
+            LSTM.
 
         Raises:
-            GatewiseError: for what does not fit the layer.
+            GatewiseError: for arguments that do not fit the layer.
         """
         if isinstance(input, PackedSequence):
             return self._run_packed(input, hx)
@@ -75,7 +86,7 @@ class OnnxRecurrent(nn.Module):
         return packed._replace(data=data), self._as_hx(finals)
 
     def _run(self, x: Tensor, hx: Any, mask: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Give the output and states of (batch, time, input), states (direction, batch, hidden)."""
+        """Run (batch, time, input), and return the output and the states, (direction, batch, hidden)."""
         names, ways = self._names, len(self.layer.readings)
         start = None if hx is None else self._rows(self._states(hx), x)
         output, *finals = self.layer(x, initial_state=start, mask=None if mask is None else mask.to(x.device))
@@ -84,7 +95,7 @@ class OnnxRecurrent(nn.Module):
         return output, tuple(torch.stack(finals[place :: len(names)][:ways]) for place in range(len(names)))
 
     def _rows(self, states: tuple[Any, ...], x: Tensor) -> list[Tensor]:
-        """Give states as Keras's layers take them, forward before backward, h before c."""
+        """Return states as Keras's layers take them, forward before backward, h before c."""
         cells = [reading.cells[0] for reading in self.layer.readings]
         for name, state in zip(self._names, states, strict=True):
             if not isinstance(state, Tensor) or state.ndim != 3 or state.shape[0] != len(cells):
@@ -92,7 +103,7 @@ class OnnxRecurrent(nn.Module):
                     f"{name}_0 of hx",
                     must=f"be a tensor (direction, batch, hidden) of {len(cells)} directions",
                     but=f"is {tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__}",
-                    remedy="Its axes lie as in torch, the batch second always.",
+                    remedy="Its axes are as in torch: the batch is always second.",
                 )
         return [row for way, cell in enumerate(cells) for row in check_states("hx", [state[way] for state in states], cell, x)]
 
@@ -103,7 +114,7 @@ class OnnxRecurrent(nn.Module):
                 "hx",
                 must="be the tensor h_0" if alone else "be the pair (h_0, c_0)",
                 but=f"is a {type(hx).__name__}",
-                remedy="Give the states as the layer returns them.",
+                remedy="Pass the states as the layer returns them.",
             )
         return (hx,) if alone else tuple(hx)
 

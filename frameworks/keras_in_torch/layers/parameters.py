@@ -1,6 +1,6 @@
-"""Parameters of Keras's cells as torch modules keep them: named, shaped and ordered as torch.nn's.
+"""The parameters of Keras's cells in torch modules, with the names, shapes and order of torch.nn's.
 
-Keras learns the input size from the first call. So do these modules: until then the kernel is an UninitializedParameter, unless
+Like Keras, these modules learn the input size from the first call. Until then the kernel is an UninitializedParameter, unless
 `input_size` is given, a state_dict is loaded, or `build` is called.
 """
 
@@ -23,7 +23,7 @@ from frameworks.layouts import KERAS
 
 @dataclass(frozen=True)
 class Start:
-    """The initialisers of a cell: names of Keras's, or functions that fill a torch tensor in place."""
+    """The initialisers of a cell: Keras's names, or functions that fill a torch tensor in place."""
 
     kernel: str | Initialiser
     recurrent: str | Initialiser
@@ -36,9 +36,9 @@ class Slot:
     """Where a module keeps the parameters of one cell.
 
     Args:
-        cell: what they are the parameters of.
-        start: what they start from.
-        suffix: of their names: "", "_l0", "_l1_reverse".
+        cell: the cell that the parameters belong to.
+        start: their initialisers.
+        suffix: the end of their names: "", "_l0", "_l1_reverse".
         reads_inputs: whether the cell reads the module's inputs, whose size may not be known yet.
     """
 
@@ -52,8 +52,8 @@ class CellHolder(nn.Module):
     """A module that keeps the parameters of some cells under torch's names.
 
     Attributes:
-        input_size: features of one time step; None until it is known.
-        compute_dtype: the dtype of the arithmetic; None for that of the parameters.
+        input_size: the features of one time step; None until it is known.
+        compute_dtype: the dtype of the arithmetic; None for the dtype of the parameters.
     """
 
     def __init__(self, slots: Sequence[Slot], compute_dtype: torch.dtype | None = None) -> None:
@@ -71,15 +71,15 @@ class CellHolder(nn.Module):
 
     @property
     def dtypes(self) -> tuple[torch.dtype, torch.dtype]:
-        """The dtype of the parameters and that of the arithmetic."""
+        """The dtype of the parameters and the dtype of the arithmetic."""
         stored: torch.dtype = getattr(self, f"weight_hh{self.slots[0].suffix}").dtype
         return stored, self.compute_dtype or stored
 
     def build(self, input_size: int) -> None:
-        """Make the parameters that were waiting for the input size, unless they are there.
+        """Make the parameters whose shape depends on the input size, if this has not been done.
 
         Args:
-            input_size: features of one time step.
+            input_size: the features of one time step.
         """
         if self.built:
             return
@@ -93,7 +93,7 @@ class CellHolder(nn.Module):
         self.input_size = input_size
 
     def reset_parameters(self) -> None:
-        """Draw every parameter again that has its shape, by its initialiser."""
+        """Redraw every parameter that has its shape, by its initialiser."""
         for slot in self.slots:
             self._draw_kernel(slot)
             _fill_gates(getattr(self, f"weight_hh{slot.suffix}"), slot.start.recurrent, slot.cell)
@@ -101,16 +101,16 @@ class CellHolder(nn.Module):
                 self._draw_biases(slot)
 
     def weights(self, slot: Slot) -> CellWeights:
-        """Give the parameters of one cell, in the dtype of the arithmetic."""
-        found = CellWeights(**{name: getattr(self, f"{name}{slot.suffix}") for name in self._names[slot.suffix]})
-        return found if self.compute_dtype is None else found.cast(self.compute_dtype)
+        """Return the parameters of one cell, in the dtype of the arithmetic."""
+        stored = CellWeights(**{name: getattr(self, f"{name}{slot.suffix}") for name in self._names[slot.suffix]})
+        return stored if self.compute_dtype is None else stored.cast(self.compute_dtype)
 
     def read_inputs(self, inputs: Any, axes: tuple[str, ...]) -> Tensor:
-        """Build where that is still to do, and give the inputs in the dtype of the arithmetic, as Keras casts them.
+        """Build the module if it is not built, and return the inputs in the dtype of the arithmetic, cast as Keras does.
 
         Args:
             inputs: a tensor with these axes.
-            axes: by name, the input last.
+            axes: names of the axes, the input last.
         """
         check_inputs(inputs, axes, self.input_size)
         self.build(inputs.shape[-1])
@@ -118,10 +118,10 @@ class CellHolder(nn.Module):
         return cast
 
     def make_parameters(self, input_size: int | None, dtype: torch.dtype | None, device: Any, *, trainable: bool) -> None:
-        """Make the parameters of every slot, the kernel without a shape where the input size is not known."""
+        """Make the parameters of every slot; the kernel has no shape if the input size is not known."""
         for slot in self.slots:
             for name, shape in slot.cell.shapes(1).items():
-                # Keras trains one bias where torch keeps two: the second one stays zero.
+                # Where Keras trains one bias and torch has two, the second stays zero.
                 trained = trainable and (name != "bias_hh" or slot.cell.trains_two_biases)
                 how: Any = {"device": device, "dtype": dtype}
                 waits: Any = UninitializedParameter(requires_grad=trained, **how)
@@ -137,7 +137,7 @@ class CellHolder(nn.Module):
             _fill_gates(parameter, slot.start.kernel, slot.cell)
 
     def _draw_biases(self, slot: Slot) -> None:
-        """Draw the arrays that Keras draws, whose shapes an initialiser may go by, and lay them where torch keeps them."""
+        """Draw the biases in Keras's shapes, which an initialiser may depend on, and write them where torch keeps them."""
         start, cell = slot.start, slot.cell
         bias, *second = (getattr(self, name + slot.suffix).detach() for name in cell.parameter_names if "bias" in name)
         if cell.trains_two_biases:
@@ -154,28 +154,28 @@ class CellHolder(nn.Module):
             blocks = [before, after]
         for block in blocks:
             fill(block, start.bias)
-        for row in second:  # Keras trains one bias where torch keeps two
+        for row in second:  # which Keras does not have
             fill(row, "zeros")
 
     def adopt(self, suffix: str, other: CellHolder, other_suffix: str) -> None:
-        """Keep the parameters of another module's cell as one's own.
+        """Take over another module's cell parameters.
 
         Args:
-            suffix: of the parameters' names here.
+            suffix: the end of the parameters' names here.
             other: the module that has them.
-            other_suffix: of their names there.
+            other_suffix: the end of their names there.
 
         Raises:
-            GatewiseError: for weights that are no plain parameters: what is computed of others would be lost.
+            GatewiseError: for weights that are not plain parameters, as a parametrisation would be lost.
         """
-        found = dict(other.named_parameters(recurse=False))
+        parameters = dict(other.named_parameters(recurse=False))
         for name in self._names[suffix]:
-            parameter = found.get(f"{name}{other_suffix}")
+            parameter = parameters.get(f"{name}{other_suffix}")
             if parameter is None:
                 raise InvalidValueError.because(
                     f"{name}{other_suffix} of the {type(other).__name__}",
                     must="be a plain parameter",
-                    but="is none: it is parametrised (weight_norm, spectral_norm) or pruned",
+                    but="is parametrised (weight_norm, spectral_norm) or pruned",
                     remedy="Wrap the layer first and parametrise the wrapper, or make it plain with "
                     "torch.nn.utils.parametrize.remove_parametrizations.",
                 )
@@ -200,7 +200,7 @@ class CellHolder(nn.Module):
 
 
 def _fill_gates(tensor: Tensor, initialiser: str | Initialiser, cell: Cell) -> None:
-    """Fill a tensor whose first axis is (gate hidden); what has a name is Keras's, and drawn in Keras's order of the gates."""
+    """Fill a tensor whose first axis is (gate * hidden); one of Keras's named initialisers draws in Keras's gate order."""
     fill(tensor, initialiser)
     if isinstance(initialiser, str):
         blocks = dict(zip(KERAS.gates[cell.name], tensor.detach().clone().chunk(len(cell.gates)), strict=True))

@@ -1,4 +1,4 @@
-"""From a Keras layer to the module that behaves as it does, weights, flags and stored states copied."""
+"""From a Keras layer to the torch module that behaves the same, with its weights, flags and stored states."""
 
 from __future__ import annotations
 
@@ -11,36 +11,34 @@ import numpy as np
 import torch
 from torch import nn
 
+from frameworks.cells import CELLS, cells_by_name
 from frameworks.copying import fill
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+from frameworks.keras.natives import cell_name, cells_of, library_of, require_own_call
 from frameworks.keras.spec import name_or_function, wrappers_of
-from frameworks.keras.structure import cell_name, cells_of, library_of, require_own_call
 from frameworks.keras.tensors import map_nested, to_numpy, view
-from frameworks.keras_in_torch.layers.arguments import PENALTIES
-from frameworks.keras_in_torch.layers.cell_modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
-from frameworks.keras_in_torch.layers.keras_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
+from frameworks.keras_in_torch.layers.arguments import CELL_ARGUMENTS, PENALTIES
+from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
+from frameworks.keras_in_torch.layers.recurrent_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
 from frameworks.keras_in_torch.layers.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
 from frameworks.layouts import KERAS, PYTORCH
-from frameworks.spec import CellName
 
-_CELLS: Mapping[CellName, type[KerasCell]] = {"rnn": KerasSimpleRNNCell, "lstm": KerasLSTMCell, "gru": KerasGRUCell}
-_LAYERS: Mapping[str, type[KerasRNN]] = {"SimpleRNN": KerasSimpleRNN, "LSTM": KerasLSTM, "GRU": KerasGRU}
-_OWN_ARGUMENTS: Mapping[CellName, tuple[str, ...]] = {
-    "rnn": (),
-    "lstm": ("implementation",),
-    "gru": ("implementation", "reset_after"),
+_LAYERS: Mapping[str, type[KerasRNN]] = {
+    CELLS[layer.cell_class.kind].names["keras"]: layer for layer in (KerasSimpleRNN, KerasLSTM, KerasGRU)
 }
+_OWN_ARGUMENTS = ("recurrent_activation", "implementation", "reset_after")
+"""Arguments that some cells have."""
 
 
 def emulate(native: Any) -> nn.Module:
     """Build the torch module that behaves as a Keras object does, in eval mode.
 
     Args:
-        native: what `frameworks.emulate` takes.
+        native: a Keras object, see `frameworks.emulate`.
 
     Raises:
-        GatewiseError: naming what has no emulation.
+        GatewiseError: for what has no emulation, by name.
     """
     return _port(native, library_of(native)).eval()
 
@@ -49,17 +47,17 @@ def _port(native: Any, library: ModuleType) -> nn.Module:
     kinds = library.layers
     if isinstance(native, (list, tuple)):
         return _port_layers(native, library)
-    for kind, port in _PORTS:
-        found = getattr(kinds, kind, None) or getattr(library, kind)
-        if isinstance(native, found):
-            require_own_call(native, library, (kind,))
+    for name, port in _PORTS:
+        kind = getattr(kinds, name, None) or getattr(library, name)
+        if isinstance(native, kind):
+            require_own_call(native, library, (name,))
             return port(native, library)
     return _port_cell(native, library)
 
 
 def _port_layers(layers: Sequence[Any], library: ModuleType) -> nn.Module:
     _require_one_dtype("the layers", layers)
-    # A layer that stands there twice has one set of weights.
+    # A layer that occurs twice has one set of weights.
     ported = {id(layer): _port(layer, library) for layer in layers}
     return KerasSequential([ported[id(layer)] for layer in layers])
 
@@ -72,14 +70,14 @@ def _port_sequential(native: Any, library: ModuleType) -> nn.Module:
     return ported
 
 
-def _require_unrounded(native: Any, found: str, wanted: str) -> None:
+def _require_unrounded(native: Any, input_dtype: str, layer_dtype: str) -> None:
     """Refuse a model whose input has a narrower dtype than its first layer."""
-    if torch.promote_types(getattr(torch, found), getattr(torch, wanted)) != getattr(torch, found):
+    if torch.promote_types(getattr(torch, input_dtype), getattr(torch, layer_dtype)) != getattr(torch, input_dtype):
         raise _refused(
             native,
-            f"have an input of {wanted}, as its layers",
-            f"has one of {found}, which rounds what it is given",
-            "Begin it with keras.Input of that dtype, or pass its layers as a list",
+            f"have an input of {layer_dtype}, as its layers",
+            f"has one of {input_dtype}, which rounds the data",
+            "Begin it with a keras.Input of that dtype, or pass its layers as a list",
         )
 
 
@@ -113,19 +111,19 @@ def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
 
 
 def _stored_states(native: Any) -> Any:
-    # Keras keeps them in its own tracked lists.
+    # Keras keeps them in its own list type.
     as_lists = [list(state) if hasattr(state, "__iter__") and not hasattr(state, "shape") else state for state in native.states]
     return map_nested(lambda variable: torch.from_numpy(np.array(to_numpy(variable))), as_lists)
 
 
 def _port_cell(native: Any, library: ModuleType) -> KerasCell:
-    cell = _CELLS[cell_name(native, library)](**_cell_arguments(native, library))
+    cell = CELL_MODULES[cell_name(native, library)](**_cell_arguments(native, library))
     _copy_weights(native, cell, cell.slots[0])
     return cell
 
 
 def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
-    """Give the constructor's arguments of a built cell; its weights are written next, so they need no random start."""
+    """Return a built cell's constructor arguments; its weights are copied next, so the initialisers are zeros."""
     kind = cell_name(native, library)
     if not native.built or getattr(native, "kernel", None) is None:
         raise InvalidValueError.because(
@@ -135,7 +133,7 @@ def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
             remedy="Call the layer once on data, or layer.build((None, None, input_size)).",
         )
     _warn_of_penalties(native, PENALTIES)
-    gated = {} if kind == "rnn" else {"recurrent_activation": name_or_function(native.recurrent_activation, library)}
+    own = {name: getattr(native, name) for name in _OWN_ARGUMENTS if name in CELL_ARGUMENTS[kind]}
     return {
         "units": int(native.units),
         "activation": name_or_function(native.activation, library),
@@ -147,8 +145,7 @@ def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
         "trainable": bool(native.trainable),
         "kernel_initializer": "zeros",
         "recurrent_initializer": "zeros",
-        **gated,
-        **{name: getattr(native, name) for name in _OWN_ARGUMENTS[kind]},
+        **{name: name_or_function(value, library) if callable(value) else value for name, value in own.items()},
     }
 
 
@@ -156,7 +153,7 @@ def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
     input_size = int(native.kernel.shape[0])
     spec = slot.cell.spec(input_size)
     arrays = {name: view(getattr(native, name)) for name in KERAS.names(spec)}
-    # torch knows NumPy's half precision, but not the bfloat16 that TensorFlow adds to NumPy.
+    # torch accepts NumPy's half precision, but not the bfloat16 that TensorFlow adds to NumPy.
     arrays = {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in arrays.items()}
     source = KERAS.read(arrays, spec, 0)
     for name, shape in slot.cell.shapes(input_size).items():
@@ -167,7 +164,7 @@ def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
 
 
 def _warn_of_penalties(native: Any, names: Sequence[str]) -> None:
-    """Say what acts on training alone and stays behind: torch leaves it to the training loop."""
+    """Warn of what acts only on training and is not carried over: in torch it belongs in the training loop."""
     left = [name for name in names if getattr(native, name, None) is not None]
     if left:
         warnings.warn(
@@ -181,19 +178,19 @@ def _warn_of_penalties(native: Any, names: Sequence[str]) -> None:
 def _dtype_name(layer: Any) -> str:
     weights, arithmetic = str(layer.variable_dtype), str(layer.compute_dtype)
     if weights not in (arithmetic, "float32"):
-        raise _refused(layer, "keep float32 weights beside another arithmetic", f"keeps {weights}", "Cast it as a whole")
+        raise _refused(layer, f"keep float32 weights if it computes in {arithmetic}", f"keeps {weights}", "Cast it as a whole")
     return weights if weights == arithmetic else f"mixed_{arithmetic}"
 
 
 def _require_one_dtype(subject: str, layers: Sequence[Any]) -> None:
-    """Refuse layers and wrappers that cast what others compute."""
-    found = {(str(each.variable_dtype), str(each.compute_dtype)) for layer in layers for each in wrappers_of(layer)}
-    if len(found) > 1:
+    """Refuse layers and wrappers of different dtypes: one would cast what another computes."""
+    dtypes = {(str(each.variable_dtype), str(each.compute_dtype)) for layer in layers for each in wrappers_of(layer)}
+    if len(dtypes) > 1:
         raise InvalidTypeError.because(
             subject,
-            must="have one dtype, wrappers, inner layers and cells",
-            but=f"has {' and '.join(sorted(arithmetic for _, arithmetic in found))}",
-            remedy="Pass the inner layer's dtype to all that is around and beside it: Keras's default is float32.",
+            must="have one dtype in all wrappers, inner layers and cells",
+            but=f"has {' and '.join(sorted(arithmetic for _, arithmetic in dtypes))}",
+            remedy="Pass the inner layer's dtype to all wrappers and the other layers: Keras's default is float32.",
         )
 
 
@@ -210,7 +207,7 @@ def _port_embedding(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG
 
 def _port_dropout(native: Any, library: ModuleType) -> nn.Module:  # noqa: ARG001
     if native.noise_shape is not None:
-        raise _refused(native, "have no noise_shape", f"has {native.noise_shape}", "Write it in torch as a module of your own")
+        raise _refused(native, "have no noise_shape", f"has {native.noise_shape}", "Write it in torch as your own module")
     return KerasDropout(float(native.rate))
 
 
@@ -221,10 +218,7 @@ def _refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:
 _PORTS: tuple[tuple[str, Callable[[Any, ModuleType], nn.Module]], ...] = (
     ("Sequential", _port_sequential),
     ("Bidirectional", _port_bidirectional),
-    ("LSTM", _port_rnn),
-    ("GRU", _port_rnn),
-    ("SimpleRNN", _port_rnn),
-    ("RNN", _port_rnn),
+    *((name, _port_rnn) for name in (*cells_by_name("keras"), "RNN")),
     ("Masking", _port_masking),
     ("Embedding", _port_embedding),
     ("Dropout", _port_dropout),

@@ -1,4 +1,4 @@
-"""Running one cell over a sequence: by torch's fused operation where it computes the same, by a loop elsewhere."""
+"""Running one cell over a sequence, with torch's fused operation or in a loop."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def run_loop(
     """Step through a sequence, with one input projection for all time steps.
 
     Args:
-        cell: what to compute.
+        cell: the cell to run.
         weights: its parameters.
         x: (batch, time, input).
         states: (batch, hidden) each.
-        mask: (batch, time) bool, True where the step counts; a step that does not leaves the states as they are.
+        mask: (batch, time) bool, True where the step counts; any other step leaves the states as they are. None if all count.
         dropout: the masks of this call.
 
     Returns:
@@ -50,18 +50,18 @@ def run_fused(
 
     Args:
         mode: "lstm", "gru", "rnn_tanh" or "rnn_relu".
-        weights: of each direction; the second one reads from the end.
-        x: (batch, time, input), or, with a packing, its packed steps, (step, input).
-        states: (direction, batch, hidden) each, with a packing of its packed rows.
-        packing: of the steps that count; None where all do.
+        weights: the weights of each direction; the second one reads from the end.
+        x: (batch, time, input), or (step, input), the packed steps, with a packing.
+        states: (direction, batch, hidden) each; with a packing only its packed rows.
+        packing: the steps that count; None if all do.
 
     Returns:
-        The output, shaped as x with directions concatenated, and the last states, shaped as `states`.
+        The output, laid out as x with the directions concatenated along the last axis, and the last states, shaped as `states`.
     """
     keeps_out = mode == "lstm" and torch.compiler.is_compiling()
     operation: Any = uncompiled.lstm if keeps_out else getattr(torch, mode)
     flat = [each for one in weights for each in one if each is not None]
-    hx = states if mode == "lstm" else states[0]
+    hx = states if len(states) > 1 else states[0]
     # has_biases, num_layers, dropout, train (cuDNN needs it for a backward pass), bidirectional
     how = (weights[0].bias_ih is not None, 1, 0.0, torch.is_grad_enabled(), len(weights) == 2)
     if packing is None:

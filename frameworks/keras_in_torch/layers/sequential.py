@@ -1,4 +1,4 @@
-"""What stands around recurrent layers in Keras and makes or passes on their masks: Masking, Embedding, Sequential."""
+"""Keras's layers around recurrent ones that make or pass on masks: Masking, Embedding, Dropout, Sequential."""
 
 from __future__ import annotations
 
@@ -9,29 +9,35 @@ import torch
 from torch import nn
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 
 Tensor = torch.Tensor
 
 
 class KerasMasking(nn.Module):
-    """Keras's Masking: a step whose features all equal `mask_value` is masked, and zero.
+    """Keras's Masking: a step whose features all equal `mask_value` is masked and set to zero.
 
     Args:
-        mask_value: of every feature of a step to skip.
+        mask_value: the value of every feature of a step to skip.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasMasking
+        >>> KerasMasking(-1.0).compute_mask(torch.tensor([[[3.0, -1.0], [-1.0, -1.0]]])).tolist()
+        [[True, False]]
     """
 
     def __init__(self, mask_value: float = 0.0) -> None:
-        """Keep the value."""
+        """Store the value."""
         super().__init__()
         self.mask_value = mask_value
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Give (batch, time, feature), masked steps zero."""
+        """Return (batch, time, feature), with zeros at masked steps."""
         return inputs * self.compute_mask(inputs).unsqueeze(-1)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002  Keras's signature
-        """Give (batch, time), True where a step counts."""
+        """Return (batch, time), True where a step counts."""
         return (inputs != self.mask_value).any(dim=-1)
 
     def extra_repr(self) -> str:
@@ -40,58 +46,78 @@ class KerasMasking(nn.Module):
 
 
 class KerasEmbedding(nn.Embedding):
-    """Keras's Embedding: with `mask_zero` the steps whose id is 0 are masked; row 0 is a row like any other, and trained.
+    """Keras's Embedding: with `mask_zero`, steps whose id is 0 are masked; row 0 is trained like any other.
 
     Args:
-        num_embeddings: ids.
-        embedding_dim: features.
+        num_embeddings: the number of ids.
+        embedding_dim: the number of features.
         mask_zero: whether id 0 is padding.
         how: torch's other arguments.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasEmbedding
+        >>> KerasEmbedding(10, 4, mask_zero=True).compute_mask(torch.tensor([[7, 3, 0]])).tolist()
+        [[True, True, False]]
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, mask_zero: bool = False, **how: Any) -> None:
-        """Draw from Keras's distribution, uniform between -0.05 and 0.05, unless weights are given."""
+        """Draw the weights as Keras does, uniformly between -0.05 and 0.05, unless they are given."""
         super().__init__(num_embeddings, embedding_dim, **how)
         self.mask_zero = mask_zero
         if how.get("_weight") is None:
             nn.init.uniform_(self.weight, -0.05, 0.05)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:  # noqa: ARG002  Keras's signature
-        """Give (batch, time), True where an id is not 0; None without `mask_zero`."""
+        """Return (batch, time), True where an id is not 0; None without `mask_zero`."""
         return inputs != 0 if self.mask_zero else None
 
 
 class KerasDropout(nn.Dropout):
-    """Keras's Dropout between layers, which torch's is too: a fresh mask for every time step."""
+    """Keras's Dropout between layers: as in torch a new mask for every time step, and Keras's `training` argument.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasDropout
+        >>> KerasDropout(0.5)(torch.ones(1, 2, 3), training=False).tolist()
+        [[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]
+    """
 
     def forward(self, inputs: Tensor, training: bool | None = None) -> Tensor:  # noqa: FBT001  Keras's
-        """Drop in training: the module's own mode when None."""
+        """Drop values in training; `training=None` means the module's own mode."""
         return nn.functional.dropout(inputs, self.p, self.training if training is None else training)
 
 
 class KerasSequential(nn.Sequential):
-    """Layers called one after the other, each handed the mask that the one before passes on, as in Keras.
+    """Layers called one after the other; each gets the mask that the one before passes on, as in Keras.
 
     Args:
         layers: emulated layers, and torch modules that keep the time axis and so the mask, such as nn.LayerNorm.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasEmbedding, KerasLSTM, KerasSequential
+        >>> model = KerasSequential([KerasEmbedding(10, 4, mask_zero=True), KerasLSTM(2)])
+        >>> model(torch.tensor([[7, 3, 0]])).shape
+        torch.Size([1, 2])
     """
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
-        """Take the layers, of which every one but the last must return one tensor.
+        """Take the layers; all but the last must return one tensor.
 
         Raises:
-            GatewiseError: for none, or for a layer in between that returns states.
+            GatewiseError: for an empty list, or if a layer before the last returns several tensors.
         """
         if not layers:
             raise InvalidValueError.because(
-                "the layers", must="be at least one", but="are none", remedy="Pass the recurrent layers."
+                "the layers", must="be at least one", but="are an empty list", remedy="Pass the recurrent layers."
             )
         for index, layer in enumerate(layers[:-1]):
             if isinstance(layer, KerasLayer) and (layer.return_state or layer.merge_mode is None):
                 raise InvalidTypeError.because(
                     f"layer {index}",
                     must="return one tensor",
-                    but="returns several, of which the next layer would take one",
+                    but="returns several, and the next layer takes only one",
                     remedy="Call the layers one by one.",
                 )
         super().__init__(*layers)
@@ -100,19 +126,22 @@ class KerasSequential(nn.Sequential):
         """Call every layer on what the one before returned.
 
         Args:
-            inputs: of the first layer.
-            mask: (batch, time), of the inputs.
-            training: whether dropout is drawn, in the layers and between them; the module's own mode when None.
+            inputs: the inputs of the first layer.
+            mask: (batch, time), the mask of the inputs.
+            training: whether dropout is applied, in the layers and between them; the module's own mode when None.
+
+        Returns:
+            What the last layer returns.
         """
         return self._run(inputs, mask, training)[0]
 
     def _run(self, inputs: Any, mask: Tensor | None, training: bool | None) -> tuple[Any, Tensor | None]:  # noqa: FBT001
-        """Give what the last layer returns and the mask that it passes on."""
+        """Return what the last layer returns and the mask that it passes on."""
         result = inputs
         for layer in self:
             before = result
             if isinstance(layer, KerasSequential):
-                result, mask = layer._run(result, mask, training)  # noqa: SLF001  one run for both
+                result, mask = layer._run(result, mask, training)  # noqa: SLF001  to get its mask too
             elif isinstance(layer, KerasLayer):
                 result, mask = layer(result, mask=mask, training=training), layer.compute_mask(before, mask)
             elif isinstance(layer, KerasDropout):

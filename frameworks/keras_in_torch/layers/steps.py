@@ -1,7 +1,7 @@
-"""What one time step of a cell of Keras computes, in torch.
+"""One time step of each Keras cell, in torch.
 
-Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`call` of the cells); the GRU that resets before the product is Cho et
-al. 2014, https://arxiv.org/abs/1406.1078.
+Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`call` of the cells); Cho et al. 2014, https://arxiv.org/abs/1406.1078,
+for the GRU that resets before the product.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Te
 from frameworks.keras_in_torch.layers.dropout import DropoutMasks
 
 Step = Callable[[Tensor, States], States]
-"""From the projected input of one time step, (batch, gate * hidden), and the states to the next states, (batch, hidden)."""
+"""Maps the projected input of one time step, (batch, gate * hidden), and the states to the next states, (batch, hidden)."""
 
 
 def project(cell: Cell, weights: CellWeights, x: Tensor, masks: DropoutMasks) -> Tensor:
     """Multiply the inputs of all time steps by the kernel at once.
 
     Args:
-        cell: whose inputs they are.
-        weights: of the cell.
+        cell: the cell that reads the inputs.
+        weights: its weights.
         x: (..., batch, input).
-        masks: on the inputs, one for all time steps.
+        masks: its dropout masks, the same for all time steps.
 
     Returns:
-        (..., batch, gate * hidden), every bias added that can be added before the recurrent product.
+        (..., batch, gate * hidden), with every bias that may be added before the recurrent product.
     """
     bias = weights.bias_ih
     if bias is not None and weights.bias_hh is not None and not cell.trains_two_biases:
@@ -44,9 +44,9 @@ def project(cell: Cell, weights: CellWeights, x: Tensor, masks: DropoutMasks) ->
 
 
 def make_step(cell: Cell, weights: CellWeights, masks: DropoutMasks) -> Step:
-    """Give the function of one time step of a cell."""
+    """Return the function that computes one time step of a cell."""
     act, gate_act = find_activation(cell.activation), find_activation(cell.recurrent_activation)
-    name = "gru, reset before" if cell.name == "gru" and not cell.reset_after else cell.name
+    name = cell.name if cell.reset_after else f"{cell.name}, reset before"
     return _STEPS[name](_Recurrent(weights.weight_hh, weights.bias_hh, masks.recurrent), act, gate_act)
 
 
@@ -56,7 +56,7 @@ class _Recurrent(NamedTuple):
     Args:
         weight: (gate * hidden, hidden).
         bias: (gate * hidden,), which the caller adds, or None.
-        masks: on h, none, one for all of the gates, or one each.
+        masks: on h: empty, one for all gates, or one per gate.
     """
 
     weight: Tensor
@@ -64,11 +64,11 @@ class _Recurrent(NamedTuple):
     masks: tuple[Tensor, ...]
 
     def of_gates(self, first: int, last: int, hidden: int) -> _Recurrent:
-        """Give the product of the gates from `first` up to, not including, `last`."""
+        """Return the product of the gates from `first` to `last`, without `last`."""
         return _Recurrent(self.weight[first * hidden : last * hidden], None, self.masks[first:last])
 
     def __call__(self, added: Tensor, h: Tensor) -> Tensor:
-        """Give (batch, gate * hidden) of (batch, hidden)."""
+        """Add the product of h, (batch, hidden), to `added`; return (batch, gate * hidden)."""
         if len(self.masks) <= 1:
             return torch.addmm(added, _masked(h, self.masks), self.weight.t())
         blocks = self.weight.chunk(len(self.masks))

@@ -1,4 +1,4 @@
-"""What one of Keras's layers written in torch is: its cells as `[layer][direction]`, its spec, and the parts of one without."""
+"""The structure of a Keras layer written in torch: its cells as `[layer][direction]`, its spec, or its parts if it has none."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell
 from frameworks.keras_in_torch.layers.cells import Cell
 from frameworks.keras_in_torch.layers.directions import Reading
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
 from frameworks.keras_in_torch.layers.onnx import OnnxRecurrent
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
 from frameworks.options import KerasOptions
@@ -22,7 +23,7 @@ _DTYPES: dict[torch.dtype, DTypeName] = {torch.float32: "float32", torch.float64
 
 
 def describe(native: Any) -> tuple[Stack, KerasOptions]:
-    """Tell what a layer returns, built or not."""
+    """Describe a layer, built or not: its cells and sizes, and how it is called."""
     holder = require_holder(native)
     slots = arrange_slots(holder)
     cell = slots[0][0].cell
@@ -30,7 +31,7 @@ def describe(native: Any) -> tuple[Stack, KerasOptions]:
 
 
 def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
-    """Yield direction, cell and layer of each part that one spec describes, see `frameworks.registry.parts_of`.
+    """Yield the direction, cell and layer of each part that one spec describes, see `frameworks.registry.parts_of`.
 
     The layers share their parameters with `native`.
     """
@@ -47,10 +48,10 @@ def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def require_holder(native: Any) -> CellHolder:
-    """Refuse another layer of this package, which holds no cells.
+    """Return the module that holds the cells.
 
     Raises:
-        GatewiseError: naming it.
+        GatewiseError: for an emulated layer without cells, such as KerasMasking.
     """
     if isinstance(native, OnnxRecurrent):
         return native.layer
@@ -65,7 +66,7 @@ def require_holder(native: Any) -> CellHolder:
 
 
 def options_of(holder: CellHolder) -> KerasOptions:
-    """Tell how a layer or cell is called and what it returns."""
+    """Return how a layer or cell is called and what it returns."""
     if isinstance(holder, KerasLayer):
         return holder.options
     cell = holder.slots[0].cell
@@ -73,17 +74,17 @@ def options_of(holder: CellHolder) -> KerasOptions:
 
 
 def arrange_slots(holder: CellHolder) -> tuple[tuple[Slot, ...], ...]:
-    """Give the slots as `[layer][direction]`.
+    """Return the slots as `[layer][direction]`.
 
     Raises:
-        GatewiseError: for cells that no one spec describes.
+        GatewiseError: for cells that no single spec describes.
     """
     readings = holder.readings if isinstance(holder, KerasLayer) else (Reading(holder.slots),)
     first = readings[0].cells[0]
     if len({len(reading.slots) for reading in readings}) > 1 or (len(readings) > 1 and len(readings[0].slots) > 1):
         raise InvalidValueError.because(
             "Bidirectional over stacked cells",
-            must="run one cell a direction",
+            must="run one cell per direction",
             but=f"runs {' and '.join(str(len(reading.slots)) for reading in readings)}",
             remedy="Adapt one direction at a time, before they are joined.",
         )
@@ -93,16 +94,16 @@ def arrange_slots(holder: CellHolder) -> tuple[tuple[Slot, ...], ...]:
                 "a cell of the layer",
                 must=f"be of the kind and size of the first, {first.name} of {first.units}",
                 but=f"is {cell.name} of {cell.units}",
-                remedy="No one spec describes such a layer: adapt its parts one at a time.",
+                remedy="No single spec describes such a layer: adapt its parts one at a time.",
             )
     return tuple(zip(*(reading.slots for reading in readings), strict=True))
 
 
 def read_spec(holder: CellHolder, slots: Sequence[Sequence[Slot]]) -> RecurrentSpec:
-    """Read what the cells compute.
+    """Read the spec of the cells.
 
     Raises:
-        GatewiseError: for a layer that is not built, cells that compute differently, or what no spec holds.
+        GatewiseError: for a layer that is not built, for cells that compute differently, and for options that no spec holds.
     """
     if holder.input_size is None:
         raise InvalidValueError.because(
@@ -134,12 +135,7 @@ def _cell_spec(holder: CellHolder, cell: Cell) -> RecurrentSpec:
                 f"the {name} of {type(holder).__name__}",
                 must="be a built-in one",
                 but=f"is {getattr(cell, name)!r}",
-                remedy="A function of your own cannot be computed by the reference: compare it by hand.",
+                remedy="The reference cannot compute your own function: compare the layers by hand.",
             )
-    gate_activation = "sigmoid" if cell.name == "rnn" else str(cell.recurrent_activation)
-    return replace(
-        cell.spec(holder.input_size or 1),
-        dtype=_DTYPES[dtype],
-        activation=str(cell.activation),
-        recurrent_activation=gate_activation,
-    )
+    options: dict[str, Any] = {name: getattr(cell, name) for name in CELLS[cell.name].options}
+    return replace(cell.spec(holder.input_size or 1), dtype=_DTYPES[dtype], **options)

@@ -1,4 +1,4 @@
-"""What becomes of each optimizer that Keras exports: data, and the one place that knows. No framework is needed to read it."""
+"""What `optimizer_like` makes of each optimizer that Keras exports, as data that is read without any framework."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Fate:
     """What `optimizer_like` makes of an optimizer.
 
     Attributes:
-        rule: the class in `frameworks.keras_in_torch.optimizers` that follows it, "module.Class"; None where it is refused.
-        stock: what makes torch's own class of that name exact: the settings that must be off; None where it never is.
+        rule: the class in `frameworks.keras_in_torch.optimizers` that follows its rule, "module.Class"; None if it is refused.
+        stock: the settings that must be off for torch's own class of that name to be exact; None if it never is.
         refused: why it is refused, and what to do instead.
     """
 
@@ -56,4 +56,4 @@ FATES: Mapping[str, Fate] = MappingProxyType(
         "Optimizer": Fate(refused=("it is the base class, without a rule", "Give one of Keras's own optimizers.")),
     }
 )
-"""By the name that keras.optimizers exports."""
+"""By name in keras.optimizers."""

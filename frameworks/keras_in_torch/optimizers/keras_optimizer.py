@@ -1,4 +1,4 @@
-"""The base of torch optimizers that follow a rule of Keras: all that Keras's optimizers share, in one step."""
+"""The base class of torch optimizers that follow Keras's rules: one step with everything that Keras's optimizers share."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _WRAPPING = frozenset(field.name for field in fields(Wrapping))
 
 @dataclass(frozen=True)
 class Pairing:
-    """A parameter and the variable that it stands for.
+    """A torch parameter and the Keras variable that it stands for.
 
     Attributes:
-        parameter: torch's.
-        variable: Keras's; None where there is nothing to carry, so that nobody needs to know.
-        carry: turns an array shaped as the variable into one shaped as the parameter.
-        transposes: whether that reverses the axes.
+        parameter: the torch parameter.
+        variable: the Keras variable; None where there are no slots to carry over, so that it need not be known.
+        carry: a function from an array shaped like the variable to one shaped like the parameter.
+        transposes: whether `carry` reverses the axes.
     """
 
     parameter: nn.Parameter
@@ -39,7 +39,7 @@ class Pairing:
     transposes: bool = False
 
     def carry_back(self, array: Array, result: Array) -> None:
-        """Write an array shaped as the parameter into one shaped as the variable; of a pair of biases each fills its own."""
+        """Write an array shaped like the parameter into one shaped like the variable; each of two biases fills its own part."""
         places = self.carry(np.arange(result.size).reshape(result.shape))
         result.flat[places] = array
 
@@ -47,14 +47,14 @@ class Pairing:
 class KerasOptimizer(torch.optim.Optimizer):
     """A torch optimizer that updates as the Keras optimizer of the same name does.
 
-    It is used as any other of torch's: learning-rate schedulers change `param_groups[...]["lr"]`, `state_dict` holds the slots
-    and the step count. What stands in the way of weight decay is given a parameter group with `weight_decay=None`.
+    It is used like any other torch optimizer: learning-rate schedulers change `param_groups[...]["lr"]`, and `state_dict` holds
+    the slots and the step count. Parameters without weight decay go into a parameter group with `weight_decay=None`.
 
     Attributes:
         SETTINGS: the rule's own settings and their defaults in Keras.
-        SLOTS: what it keeps of each parameter, and the attribute of the Keras optimizer that holds it.
-        wrapping: what is done around the rule.
-        schedule: the learning rate by step, which overrules the groups' before each step; None where the groups' counts.
+        SLOTS: the slots of each parameter, and the attribute of the Keras optimizer that holds each.
+        wrapping: what Keras does around every rule.
+        schedule: the learning rate by step, which replaces the groups' before each step; None to use the groups'.
         arithmetic: whose roundings are followed.
     """
 
@@ -64,11 +64,11 @@ class KerasOptimizer(torch.optim.Optimizer):
     def __init__(
         self, params: ParamsT, *, schedule: Schedule | None = None, arithmetic: Arithmetic = EXACT, **settings: Any
     ) -> None:
-        """Take Keras's settings by Keras's names, the learning rate as `lr`.
+        """Take Keras's settings under Keras's names, except the learning rate, which is `lr`.
 
         Args:
-            params: what to optimize, or groups of it with an `lr`, `weight_decay` or rule's setting of their own.
-            schedule: the learning rate at each step, as Keras's schedules give it.
+            params: the parameters to optimize, or groups with their own `lr`, `weight_decay` or settings of the rule.
+            schedule: the learning rate at each step, as Keras's schedules compute it.
             arithmetic: whose roundings to follow.
             settings: the rule's, `weight_decay`, and those of `Wrapping`.
 
@@ -82,7 +82,7 @@ class KerasOptimizer(torch.optim.Optimizer):
                 f"the settings of {type(self).__name__}",
                 must=f"be among {', '.join(sorted({*defaults, *_WRAPPING}))}",
                 but=f"hold {', '.join(sorted(unknown))}",
-                remedy="Keras's names are used, and `lr` for the learning rate.",
+                remedy="Use Keras's names, and `lr` for the learning rate.",
             )
         self.wrapping = Wrapping(**{name: value for name, value in settings.items() if name in _WRAPPING})
         self.schedule = schedule
@@ -96,15 +96,18 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     @property
     def iterations(self) -> int:
-        """How many steps were made; `gradient_accumulation_steps` of them make one update."""
+        """The number of steps so far; `gradient_accumulation_steps` of them make one update."""
         return int(self.param_groups[0]["iterations"])
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make one step, as Keras's `apply` does; none where no parameter has a gradient, which Keras refuses.
+        """Make one step, as Keras's `apply` does. Without any gradient nothing happens, where Keras raises an error.
 
         Args:
-            closure: computes the loss and its gradients anew.
+            closure: recomputes the loss and its gradients.
+
+        Returns:
+            The closure's result; None without a closure.
         """
         loss = None if closure is None else torch.enable_grad()(closure)()
         batches = [(group, [one for one in group["params"] if one.grad is not None]) for group in self.param_groups]
@@ -119,7 +122,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return loss
 
     def finalize_variable_values(self) -> None:
-        """Give the parameters their moving averages, as Keras's `fit` does after the last epoch."""
+        """Set the parameters to their moving averages, as Keras's `fit` does after the last epoch."""
         if self.wrapping.use_ema:
             self._overwrite()
 
@@ -128,35 +131,35 @@ class KerasOptimizer(torch.optim.Optimizer):
 
         Args:
             group: the group's settings.
-            params: what to change in place, at least one.
-            grads: shaped as they are, and not to be changed.
-            slots: what to change in place too, a list for each name in `SLOTS`; of None where `initial` gave none.
+            params: at least one parameter, changed in place.
+            grads: their gradients, which must not be changed.
+            slots: a list for each name in `SLOTS`, changed in place; its entries are None for a slot that `initial` left out.
             rate: the learning rate.
         """
         raise NotImplementedError
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Give the slots of a parameter before its first update, those that the settings need: zeros."""
+        """Return the slots of a parameter before its first update, those that the settings need, filled with zeros."""
         del group
         return {name: torch.zeros_like(param) for name in self.SLOTS}
 
     def slots(self, group: Group, params: Tensors) -> list[Tensors]:
-        """Give the slots of these parameters, one list for each name in `SLOTS`."""
+        """Return the slots of these parameters, one list for each name in `SLOTS`."""
         for param in params:
             if self.SLOTS.keys().isdisjoint(self.state[param]):
                 self.state[param].update(self.initial(group, param))
         return [[self.state[param].get(name) for param in params] for name in self.SLOTS]
 
     def carried(self, slots: Mapping[str, Array], pairing: Pairing) -> dict[str, Array]:
-        """Give Keras's slots of a variable as this optimizer keeps those of the parameter that stands for it."""
+        """Convert Keras's slots of a variable to this optimizer's slots of the paired parameter."""
         return {name: pairing.carry(slot) for name, slot in slots.items()}
 
     def local_step(self, group: Group) -> int:
-        """Give the number of the update, from 1."""
+        """Return the number of the update, from 1."""
         return int(group["iterations"]) // self.wrapping.steps + 1
 
     def _gradients(self, params: Tensors) -> Tensors | None:
-        """Give the gradients of an update, averaged and clipped; None where this step only adds to the sum of them."""
+        """Return the gradients of an update, averaged and clipped; None if this step only accumulates gradients."""
         grads = [_dense(param) for param in params]
         wrapping = self.wrapping
         if wrapping.loss_scale_factor is not None:
@@ -181,7 +184,7 @@ class KerasOptimizer(torch.optim.Optimizer):
                 group["lr"] = self.schedule(group["iterations"])
             if params:
                 rate = self.arithmetic.rate(group["lr"])
-                slots = self.slots(group, params)  # before weight decay: some begin as the parameter
+                slots = self.slots(group, params)  # before weight decay, as some start from the parameter's value
                 if group["weight_decay"] is not None:
                     torch._foreach_mul_(params, self.arithmetic.kept(rate, group["weight_decay"]))
                 self.update(group, params, mine, slots, rate)

@@ -1,4 +1,4 @@
-"""Which torch parameter stands for which Keras variable, and how an array shaped as the one becomes one shaped as the other."""
+"""Which torch parameter stands for which Keras variable, and how arrays are converted between their shapes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.structure import take_apart
 from frameworks.keras.tensors import to_numpy
 from frameworks.keras_in_torch.optimizers.keras_optimizer import Pairing
-from frameworks.layouts import KERAS, PYTORCH, Stored
-from frameworks.pytorch.structure import CELLS, LAYERS, parameter_name
+from frameworks.layouts import KERAS, PYTORCH
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
+from frameworks.stored_parts import Stored
 
 Array = npt.NDArray[Any]
-_RECURRENT = (*LAYERS, *CELLS)
+_RECURRENT = (*LAYER_CLASSES, *CELL_CLASSES)
 
 
 def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
     """Pair parameters with variables.
 
     Args:
-        parameters: torch parameters, in the order of `variables`; or pairs, also as a mapping: of a Keras variable, or its
-            path, and a parameter, or of a Keras layer and the torch module that stands for it.
-        variables: what the Keras optimizer trains; None if it does not know yet, which leaves plain parameters unpaired.
+        parameters: torch parameters in the order of `variables`; or pairs, as a list or a mapping, of a Keras variable (or its
+            path) and a parameter, or of a Keras layer and the torch module that stands for it.
+        variables: what the Keras optimizer trains; None if it is not built yet, which leaves plain parameters unpaired.
 
     Raises:
         GatewiseError: for what does not pair up, by name.
@@ -37,7 +38,7 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
         raise InvalidValueError.because(
             "the parameters",
             must="be given",
-            but="are none",
+            but="are missing",
             remedy="Pass module.parameters(), or pairs of layers and modules.",
         )
     if all(isinstance(one, nn.Parameter) for one in given):
@@ -47,9 +48,9 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
         return [_pair_variable(*one) for one in zip(variables, given, strict=True)]
     known = {variable.path: variable for variable in variables or ()}
     pairings = [pairing for one in given for pairing in _pair_one(one, known)]
-    found = list({(id(pairing.variable), id(pairing.parameter)): pairing for pairing in pairings}.values())
-    _require_trained(found, variables)
-    paired = {id(pairing.variable) for pairing in found}
+    distinct = list({(id(pairing.variable), id(pairing.parameter)): pairing for pairing in pairings}.values())
+    _require_trained(distinct, variables)
+    paired = {id(pairing.variable) for pairing in distinct}
     missing = [variable.path for variable in variables or () if id(variable) not in paired]
     if missing:
         raise InvalidValueError.because(
@@ -58,11 +59,11 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
             but=f"leave out {', '.join(missing)}",
             remedy="Add a pair for each.",
         )
-    return found
+    return distinct
 
 
 def _require_trained(pairings: list[Pairing], variables: list[Any] | None) -> None:
-    """Refuse what one side would train and the other not, and what one side would train twice."""
+    """Refuse what only one side would train, and what one side would train twice."""
     trained = {id(variable) for variable in variables or ()}
     frozen = [pairing.variable.path for pairing in pairings if variables is not None and id(pairing.variable) not in trained]
     if frozen or not pairings:
@@ -76,7 +77,7 @@ def _require_trained(pairings: list[Pairing], variables: list[Any] | None) -> No
     if count != len(pairings):
         raise InvalidValueError.because(
             "the parameters",
-            must="stand for one variable each",
+            must="each stand for one variable",
             but=f"are {count} for {len(pairings)} variables",
             remedy="Share the same layers on both sides.",
         )
@@ -87,13 +88,13 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
         raise InvalidTypeError.because(
             "parameters",
             must="be torch parameters, or pairs",
-            but="hold a dict, a parameter group, of which Keras has none",
-            remedy="Pass them without groups; for torch's two biases there is freeze_second_bias, which needs none.",
+            but="hold a dict, a parameter group, and Keras has no groups",
+            remedy="Pass them without groups; for torch's two biases use freeze_second_bias, which needs none.",
         )
     if not isinstance(given, tuple) or len(given) != 2:
         raise InvalidTypeError.because(
             "parameters",
-            must="be torch parameters, or pairs of what Keras trains and what torch trains",
+            must="be torch parameters, or pairs of a Keras and a torch object",
             but=f"hold a {type(given).__name__}",
             remedy="Pass module.parameters(), [(variable, parameter), ...] or [(layer, module), ...].",
         )
@@ -108,7 +109,7 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
     elif isinstance(keras_side, str) and keras_side not in known:
         raise InvalidValueError.because(
             "a path among the pairs",
-            must=f"be of a variable that the Keras optimizer trains: {', '.join(known) or 'none, for it has not been built'}",
+            must=f"name a variable that the Keras optimizer trains: {', '.join(known) or 'none, as it has not been built'}",
             but=f"is {keras_side!r}",
             remedy="Use variable.path.",
         )
@@ -117,7 +118,7 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
 
 
 def _pair_of_layer(module: nn.Module, variable: Any, parameter: nn.Parameter) -> Pairing:
-    """Pair by what is known of the module; a matrix of any other, such as a model of several, by shape and values."""
+    """Pair by the kind of module; in any other module, such as a model of several, pair a matrix by shape and values."""
     known = parameter.ndim == 1 or isinstance(module, (nn.Linear, nn.Embedding, nn.Conv1d))
     if parameter.ndim == 2 and not known:
         return _pair_variable(variable, parameter)
@@ -125,7 +126,7 @@ def _pair_of_layer(module: nn.Module, variable: Any, parameter: nn.Parameter) ->
 
 
 def _pair_variable(variable: Any, parameter: nn.Parameter) -> Pairing:
-    """Pair by shape; where shapes do not tell, the one way that turns the variable's values into the parameter's."""
+    """Pair by shape, transposed or not; choose the way that turns the variable's values into the parameter's."""
     shape, other = tuple(variable.shape), tuple(parameter.shape)
     ways = [transposes for transposes, fits in ((False, shape), (True, shape[::-1])) if fits == other]
     if len(shape) != 2:
@@ -135,7 +136,7 @@ def _pair_variable(variable: Any, parameter: nn.Parameter) -> Pairing:
     values = parameter.detach().cpu().numpy()
     right = [way for way in ways if np.allclose(_transposed(to_numpy(variable), way), values)]
     if not right:
-        raise _misfit(variable, "hold the values of its parameter", "holds others, or the same in another gate order")
+        raise _misfit(variable, "hold the values of its parameter", "holds others, or the same ones in another gate order")
     return _checked(variable, parameter, transposes=right[0])
 
 
@@ -151,11 +152,14 @@ def _transposed(array: Array, transposes: bool) -> Array:  # noqa: FBT001 - the 
 
 
 def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
-    """Pair by the layout tables; both of torch's biases stand for Keras's one where it has but one."""
+    """Pair by the layout tables; where Keras has one bias, both of torch's stand for it."""
     spec, other = registry.adapt(keras_layer).spec, registry.adapt(module).spec
     if spec != other:
         raise InvalidValueError.because(
-            "a layer and its module", must="compute the same", but=f"are {spec} and {other}", remedy="Pair what was copied."
+            "a layer and its module",
+            must="compute the same",
+            but=f"are {spec} and {other}",
+            remedy="Pair each layer with the module that has its weights.",
         )
     cells = take_apart(keras_layer).cells
     ours, theirs = KERAS.parts(spec), PYTORCH.parts(spec)
@@ -200,6 +204,6 @@ def _misfit(variable: Any, must: str, but: str) -> GatewiseError:
         f"the variable {variable.path}",
         must=must,
         but=but,
-        remedy="Copy the weights first, give the parameters in the order of Keras's trainable variables, and pair recurrent "
+        remedy="Copy the weights first, pass the parameters in the order of Keras's trainable variables, and pair recurrent "
         "layers as a whole: [(keras_layer, torch_module), ...].",
     )

@@ -1,4 +1,4 @@
-"""From an optimizer of Keras to the torch optimizer that goes on as it would: settings, schedule, slots and step count."""
+"""From a Keras optimizer to the torch optimizer that continues its training: settings, schedule, slots and step count."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STOCK_SLOTS: Mapping[str, str] = {"square_avg": "accumulated_grad", "acc_delta"
 
 
 def optimizer_like(keras_optimizer: Any, parameters: Any) -> torch.optim.Optimizer:
-    """Make the torch optimizer that goes on as a Keras optimizer would, see `frameworks.optimizer_like`."""
+    """Make the torch optimizer that continues as a Keras optimizer would, see `frameworks.optimizer_like`."""
     kind, fate = _fate_of(keras_optimizer)
     variables = list(keras_optimizer._trainable_variables) if keras_optimizer.built else None
     pairings = pair(parameters, variables)
@@ -46,13 +46,13 @@ def optimizer_like(keras_optimizer: Any, parameters: Any) -> torch.optim.Optimiz
 
 
 def schedule_like(keras_schedule: Any, torch_optimizer: torch.optim.Optimizer) -> ScheduleLR:
-    """Make the torch scheduler that sets the learning rates of a Keras schedule, see `frameworks.schedule_like`."""
+    """Make the torch scheduler that follows a Keras schedule, see `frameworks.schedule_like`."""
     if getattr(torch_optimizer, "schedule", None) is not None:
         raise InvalidValueError.because(
             "the optimizer",
             must="leave its learning rate to the scheduler",
-            but="follows a schedule of its own",
-            remedy="It needs no scheduler; or make it from a Keras optimizer with a plain learning rate.",
+            but="already follows a schedule",
+            remedy="Use it without a scheduler, or make it from a Keras optimizer with a constant learning rate.",
         )
     return ScheduleLR(torch_optimizer, schedule_of(keras_schedule, _arithmetic().schedule_dtype))
 
@@ -65,7 +65,7 @@ def _fate_of(optimizer: Any) -> tuple[str, Fate]:
             "the optimizer",
             must=f"be one of Keras 3's own: {', '.join(name for name, one in FATES.items() if one.rule)}",
             but=f"is a {kind.__name__} of {kind.__module__}",
-            remedy="Derive from frameworks.keras_in_torch.optimizers.keras_optimizer.KerasOptimizer, with an `update`.",
+            remedy="Derive from frameworks.keras_in_torch.optimizers.keras_optimizer.KerasOptimizer and write its `update`.",
         )
     if fate.rule is None:
         why, remedy = fate.refused
@@ -79,7 +79,7 @@ def _arithmetic() -> Arithmetic:
 
 
 def _settings(optimizer: Any, rule: type[KerasOptimizer]) -> dict[str, Any]:
-    """Read the optimizer's whole configuration but for the learning rate; what is new to us is refused, not overlooked."""
+    """Read the optimizer's whole configuration except the learning rate; refuse settings that are not known here."""
     config = {name: value for name, value in optimizer.get_config().items() if name not in ("name", "learning_rate")}
     known = {"weight_decay", *rule.SETTINGS, *Wrapping.__dataclass_fields__}
     if config.keys() - known:
@@ -87,7 +87,7 @@ def _settings(optimizer: Any, rule: type[KerasOptimizer]) -> dict[str, Any]:
             f"the settings of keras.optimizers.{rule.__name__}",
             must=f"be among {', '.join(sorted(known))}",
             but=f"hold {', '.join(sorted(config.keys() - known))}",
-            remedy="This version of Keras knows more than is followed here: use one that the constraints pin.",
+            remedy="This version of Keras has settings that are not known here: use the pinned version.",
         )
     return config
 
@@ -102,7 +102,7 @@ def _learning_rate(optimizer: Any, arithmetic: Arithmetic) -> tuple[float, Sched
             "the learning rate",
             must="be a number or one of Keras's schedules",
             but=f"is the function {getattr(rate, '__name__', rate)}",
-            remedy="Make the optimizer with a number, and give torch.optim.lr_scheduler.LambdaLR the function.",
+            remedy="Make the optimizer with a number, and pass the function to torch.optim.lr_scheduler.LambdaLR.",
         )
     return float(to_numpy(rate)), None
 
@@ -113,7 +113,7 @@ def _is_stock(fate: Fate, settings: Mapping[str, Any]) -> bool:
 
 
 def _stock(kind: str, settings: Mapping[str, Any], rate: float, pairings: list[Pairing], source: Any) -> torch.optim.Optimizer:
-    """Make torch's own optimizer of that name, where it follows Keras's rule exactly."""
+    """Make torch's own optimizer of that name; its settings are such that it follows Keras's rule exactly."""
     params = [pairing.parameter for pairing in pairings]
     if kind == "SGD":
         return torch.optim.SGD(params, lr=rate, foreach=True)
@@ -127,7 +127,7 @@ def _stock(kind: str, settings: Mapping[str, Any], rate: float, pairings: list[P
 
 
 def _groups(pairings: list[Pairing], optimizer: Any, weight_decay: float | None) -> list[dict[str, Any]]:
-    """Give a parameter group, and one without weight decay for what Keras leaves it out of."""
+    """Return a parameter group, and a second one for parameters that Keras excludes from weight decay."""
     decayed: list[Any] = []
     spared: list[Any] = []
     excludes = getattr(optimizer, "_exclude_from_weight_decay", None) or getattr(
@@ -139,7 +139,7 @@ def _groups(pairings: list[Pairing], optimizer: Any, weight_decay: float | None)
             continue
         if pairing.variable is None:
             raise _unbuilt("exclude_from_weight_decay")
-        # Keras looks at the backend's own variable where that is TensorFlow's, and names differ.
+        # On TensorFlow Keras matches the name of the backend's variable, which differs from Keras's own.
         variable = pairing.variable.value if hasattr(pairing.variable.value, "assign") else pairing.variable
         (decayed if optimizer._use_weight_decay(variable) else spared).append(pairing.parameter)
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": None}]
@@ -159,8 +159,8 @@ def _carry(source: Any, optimizer: KerasOptimizer, pairings: list[Pairing]) -> N
 
 def _slots(source: Any, attributes: Mapping[str, str], pairing: Pairing) -> dict[str, Any]:
     index = next(at for at, one in enumerate(source._trainable_variables) if one is pairing.variable)
-    found = {name: getattr(source, attribute, None) for name, attribute in attributes.items()}
-    return {name: to_numpy(slots[index]) for name, slots in found.items() if slots}
+    by_name = {name: getattr(source, attribute, None) for name, attribute in attributes.items()}
+    return {name: to_numpy(slots[index]) for name, slots in by_name.items() if slots}
 
 
 def _require_unconstrained(pairings: list[Pairing]) -> None:
@@ -175,14 +175,14 @@ def _require_unconstrained(pairings: list[Pairing]) -> None:
 
 
 def _require_whole(pairings: list[Pairing], kind: str, settings: Mapping[str, Any]) -> None:
-    """Refuse what is split or turned in torch, as biases and windows are, where Keras looks at the variable as a whole."""
+    """Refuse variables that torch splits (biases) or transposes (windows) if the rule looks at the variable as a whole."""
     for pairing in pairings:
         if kind == "Adafactor" and pairing.transposes and pairing.parameter.ndim > 2:
             raise NoCounterpartError.because(
                 f"the variable {pairing.variable.path} under keras.optimizers.Adafactor",
-                must="be a matrix, of which it keeps the means of rows and columns",
-                but=f"has shape {tuple(pairing.variable.shape)}, whose last two axes are others in torch",
-                remedy="Choose an optimizer that goes by element, such as Adam.",
+                must="be a matrix, since Adafactor keeps means over the last two axes",
+                but=f"has shape {tuple(pairing.variable.shape)}, whose last two axes are different ones in torch",
+                remedy="Choose an optimizer that works element by element, such as Adam.",
             )
     shares: dict[int, list[Pairing]] = {}
     for pairing in pairings:
@@ -195,9 +195,10 @@ def _require_whole(pairings: list[Pairing], kind: str, settings: Mapping[str, An
         if kind in ("Adafactor", "Lamb") or settings["clipnorm"] or (settings["global_clipnorm"] and not whole):
             raise NoCounterpartError.because(
                 f"the variable {variable.path} under keras.optimizers.{kind}",
-                must="be one parameter, for its norm or mean counts as a whole",
+                must="be one parameter, since its norm or mean is taken over the whole",
                 but=f"is {len(share)} parameters",
-                remedy="Freeze bias_hh of nn.LSTM and nn.RNN; for nn.GRU choose an optimizer and clipping by element.",
+                remedy="Freeze bias_hh of nn.LSTM and nn.RNN; for nn.GRU choose an optimizer and clipping that work element by "
+                "element.",
             )
 
 
@@ -205,11 +206,11 @@ def _unbuilt(what: str) -> GatewiseError:
     return InvalidValueError.because(
         "the Keras optimizer",
         must=f"be built before {what} can be followed",
-        but="knows no variables yet",
-        remedy="Call optimizer.build(model.trainable_variables), or give pairs of variables and parameters.",
+        but="has no variables yet",
+        remedy="Call optimizer.build(model.trainable_variables), or pass pairs of variables and parameters.",
     )
 
 
 def _tensor_like(array: npt.NDArray[Any], parameter: torch.Tensor) -> torch.Tensor:
-    """Give an array as a tensor of a parameter's dtype and device, with memory of its own."""
+    """Copy an array to a tensor of a parameter's dtype and device."""
     return torch.tensor(np.ascontiguousarray(array), dtype=parameter.dtype, device=parameter.device)

@@ -1,11 +1,11 @@
-"""The roundings that Keras adds to its rules, by backend, so that a rule that follows them is followed to the last bit or so.
+"""The roundings that each Keras backend adds to the rules; with them a rule is followed almost to the last bit.
 
-Keras holds the learning rate in its float type, float32 unless `keras.config.set_floatx` says otherwise, on every backend. Its
-TensorFlow backend also rounds each Python number that a rule casts to the variables' dtype (betas, momentum, weight decay) to
-float32 on the way; its torch backend computes the share that weight decay leaves in the learning rate's dtype.
+On every backend Keras holds the learning rate in its float type, float32 unless `keras.config.set_floatx` changes it. The
+TensorFlow backend also rounds to float32 each Python number that a rule casts to the variables' dtype (betas, momentum, weight
+decay). The torch backend computes the factor of weight decay in the learning rate's dtype.
 
-Not followed: Keras's `maximum`, `minimum`, `where` and `clip` compute float64 in float32 on every backend but TensorFlow. That
-moves clipping by norms, the moving average, Adafactor, Lamb, Ftrl's l1 and ScheduleFreeAdamW's warm-up by some 1e-9 there.
+Not followed: on every backend but TensorFlow, Keras's `maximum`, `minimum`, `where` and `clip` compute float64 in float32. That
+changes clipping by norms, the moving average, Adafactor, Lamb, Ftrl's l1 and ScheduleFreeAdamW's warm-up by about 1e-9.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ Backend = Literal["tensorflow", "torch", "jax"]
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Whose roundings a rule follows: those of a Keras backend, or, by default, none.
+    """The roundings that a rule follows: those of a Keras backend, or none by default.
 
     Attributes:
         backend: the Keras backend, or None for Python's own double precision.
-        floatx: Keras's float type, a name of a torch dtype; it is what Keras holds learning rates in.
+        floatx: Keras's float type, as the name of a torch dtype; Keras holds learning rates in it.
     """
 
     backend: Backend | None = None
     floatx: str = "float64"
 
     def rate(self, learning_rate: float | torch.Tensor) -> float:
-        """Give the learning rate as Keras holds it."""
+        """Return the learning rate as Keras holds it."""
         return _rounded(float(learning_rate), self.floatx)
 
     def cast(self, number: float) -> float:
-        """Give a Python number as `keras.ops.cast` hands it to a rule."""
+        """Return a Python number as a rule gets it from `keras.ops.cast`."""
         return _rounded(number, "float32") if self.backend == "tensorflow" else number
 
     def kept(self, rate: float, weight_decay: float) -> float:
-        """Give the share of a parameter that weight decay leaves of it."""
+        """Return the factor that weight decay multiplies a parameter with."""
         if self.backend == "torch":
             dtype = getattr(torch, self.floatx)
             return float(1 - torch.tensor(weight_decay, dtype=dtype) * torch.tensor(rate, dtype=dtype))
         return 1 - self.cast(weight_decay) * rate
 
     def number(self, value: float, dtype: torch.dtype) -> torch.Tensor:
-        """Give a number to compute with: in the parameters' dtype where Keras's arithmetic is followed, else in float64."""
+        """Return a number to compute with: in the parameters' dtype to follow a Keras backend, else in float64."""
         return torch.tensor(value, dtype=torch.float64 if self.backend is None else dtype)
 
     @property
@@ -61,4 +61,4 @@ def _rounded(number: float, dtype: str) -> float:
 
 
 EXACT = Arithmetic()
-"""No rounding but that of double precision."""
+"""No rounding beyond double precision."""

@@ -1,6 +1,6 @@
-"""The update rules of Keras's optimizers, in torch's foreach kernels; each class is named as Keras names its own.
+"""The update rules of Keras's optimizers, in torch's foreach kernels; each class has the name of Keras's own.
 
-`rate` is the learning rate, m and v are first and second moments, t the number of the update, from 1.
+`rate` is the learning rate, m and v are the first and second moments, t is the number of the update, from 1.
 
 Source: `update_step` of keras/src/optimizers/{sgd,adam,adamw,rmsprop,adagrad,adadelta,adamax,nadam,lion}.py.
 """
@@ -19,13 +19,13 @@ MOMENTS = {"momentum": "_momentums", "velocity": "_velocities"}
 
 
 class SGD(KerasOptimizer):
-    """m = momentum m - rate g; p += m, or p += momentum m - rate g (Nesterov): the velocity holds the rate."""
+    """m = momentum m - rate g; p += m, or p += momentum m - rate g (Nesterov): the velocity includes the rate."""
 
     SETTINGS: ClassVar = {"lr": 0.01, "momentum": 0.0, "nesterov": False}
     SLOTS: ClassVar = {"momentum": "momentums"}
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Give zeros, if there is momentum."""
+        """Return zeros if there is momentum, else no slots."""
         return super().initial(group, param) if group["momentum"] else {}
 
     def update(self, group: Group, params: Tensors, grads: Tensors, slots: list[Tensors], rate: float) -> None:
@@ -45,10 +45,10 @@ class SGD(KerasOptimizer):
 
 
 class Moments(KerasOptimizer):
-    """What the family of Adam shares."""
+    """What the optimizers of Adam's family share."""
 
     def corrections(self, group: Group, dtype: torch.dtype, *names: str) -> list[torch.Tensor]:
-        """Give one less a power of each of these betas, by which a moment is divided."""
+        """Return 1 - beta^t for each of these betas: the bias correction that a moment is divided by."""
         number, cast = self.arithmetic.number, self.arithmetic.cast
         step = number(self.local_step(group), dtype)
         return [1 - number(cast(group[name]), dtype) ** step for name in names]
@@ -61,13 +61,13 @@ class Moments(KerasOptimizer):
 
 
 class Adam(Moments):
-    """p -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon): epsilon beside the uncorrected root."""
+    """p -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon): epsilon is added to the uncorrected root."""
 
     SETTINGS: ClassVar = {"lr": 0.001, **BETAS, "epsilon": 1e-7, "amsgrad": False}
     SLOTS: ClassVar = {**MOMENTS, "velocity_hat": "_velocity_hats"}
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Give zeros, the greatest velocity only where AMSGrad needs it."""
+        """Return zeros; the greatest velocity only for AMSGrad."""
         slots = super().initial(group, param)
         return {name: slot for name, slot in slots.items() if group["amsgrad"] or name != "velocity_hat"}
 
@@ -86,13 +86,13 @@ class Adam(Moments):
 
 
 class AdamW(Adam):
-    """Adam, with weight decay unless told otherwise."""
+    """Adam with weight decay by default."""
 
     SETTINGS: ClassVar = {**Adam.SETTINGS, "weight_decay": 0.004}
 
 
 class Adamax(Moments):
-    """m as Adam's; u = max(beta_2 u, |g|); p -= rate / (1 - beta_1^t) m / (u + epsilon)."""
+    """m as in Adam; u = max(beta_2 u, |g|); p -= rate / (1 - beta_1^t) m / (u + epsilon)."""
 
     SETTINGS: ClassVar = {"lr": 0.001, **BETAS, "epsilon": 1e-7}
     SLOTS: ClassVar = {"momentum": "_m", "norm": "_u"}
@@ -109,16 +109,17 @@ class Adamax(Moments):
 
 
 class RMSprop(KerasOptimizer):
-    """v = rho v + (1 - rho) g g; p -= rate g / sqrt(v + epsilon): epsilon under the root.
+    """v = rho v + (1 - rho) g g; p -= rate g / sqrt(v + epsilon): epsilon is added under the root.
 
-    Centered, v less the square of the mean gradient stands under the root; with momentum, m = momentum m + that increment.
+    If centered, the square of the mean gradient is subtracted from v under the root. With momentum, m = momentum m + that
+    step, and p -= m.
     """
 
     SETTINGS: ClassVar = {"lr": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False}
     SLOTS: ClassVar = {"velocity": "_velocities", "momentum": "_momentums", "average_gradient": "_average_gradients"}
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Give zeros, of those slots that the settings need."""
+        """Return zeros for the slots that the settings need."""
         needed = {"velocity": True, "momentum": group["momentum"], "average_gradient": group["centered"]}
         return {name: slot for name, slot in super().initial(group, param).items() if needed[name]}
 
@@ -147,7 +148,7 @@ class Adagrad(KerasOptimizer):
     SLOTS: ClassVar = {"accumulator": "_accumulators"}
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Give the accumulator its first value."""
+        """Return the accumulator with its initial value."""
         return {"accumulator": torch.full_like(param, self.arithmetic.cast(group["initial_accumulator_value"]))}
 
     def update(self, group: Group, params: Tensors, grads: Tensors, slots: list[Tensors], rate: float) -> None:

@@ -1,7 +1,7 @@
-"""Keras's learning-rate schedules in torch: the rate by step, in the dtype and order of operations in which Keras computes it.
+"""Keras's learning-rate schedules in torch: the rate by step, in Keras's dtype and order of operations.
 
-Equal to Keras's to the last bit, but for the cosines on its TensorFlow backend, where the last place of a float32 is another at
-times, and when a graph that TensorFlow has rewritten, as `fit` runs it, divides by a constant.
+They equal Keras's to the last bit, with two exceptions on its TensorFlow backend: the cosines may differ in the last place of
+a float32, and so may divisions by a constant in the optimised graph that `fit` runs.
 
 Source: `__call__` in keras/src/optimizers/schedules/learning_rate_schedule.py.
 """
@@ -31,7 +31,7 @@ class Schedule:
     Attributes:
         kind: the name of Keras's class.
         settings: its configuration.
-        dtype: what it is computed in.
+        dtype: the dtype that it is computed in.
     """
 
     kind: str
@@ -39,42 +39,42 @@ class Schedule:
     dtype: torch.dtype
 
     def __call__(self, step: int) -> float:
-        """Give the learning rate of a step, from 0."""
+        """Return the learning rate of a step, from 0."""
         return float(_FORMULAS[self.kind](self.settings, step, lambda value: torch.tensor(value, dtype=self.dtype)))
 
 
 class ScheduleLR(LRScheduler):
-    """A schedule of Keras as a torch scheduler, stepped after each step of the optimizer, not after each epoch."""
+    """A Keras schedule as a torch scheduler; call its `step` after each step of the optimizer, not after each epoch."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, schedule: Schedule, last_epoch: int = -1) -> None:
         """Set the rate of the first step.
 
         Args:
-            optimizer: whose learning rates to set, in every group.
+            optimizer: the optimizer whose learning rates are set, in every group.
             schedule: the learning rate by step.
-            last_epoch: the number of the last step made, -1 for none; as torch's schedulers count.
+            last_epoch: the number of the last step, -1 before the first, as torch's schedulers count.
         """
         self.schedule = schedule
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float | Number]:
-        """Give the learning rate of the next step, for each group."""
+        """Return the learning rate of the next step, for each group."""
         return [self.schedule(self.last_epoch)] * len(self.optimizer.param_groups)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what changes as the optimizer steps: the schedule itself is left out."""
+        """Return the scheduler's progress, without the schedule itself."""
         return {name: value for name, value in super().state_dict().items() if name != "schedule"}
 
 
 def schedule_of(keras_schedule: Any, dtype: torch.dtype) -> Schedule:
-    """Take a schedule of Keras over.
+    """Convert a Keras schedule.
 
     Args:
-        keras_schedule: one of Keras's own, not of a class derived from it.
-        dtype: what Keras computes it in.
+        keras_schedule: one of Keras's own classes, not a subclass.
+        dtype: the dtype that Keras computes it in.
 
     Raises:
-        NoCounterpartError: for any other.
+        NoCounterpartError: for any other schedule.
     """
     kind = type(keras_schedule)
     if not kind.__module__.startswith("keras.src.") or kind.__name__ not in _FORMULAS:
@@ -82,7 +82,7 @@ def schedule_of(keras_schedule: Any, dtype: torch.dtype) -> Schedule:
             "the learning-rate schedule",
             must=f"be one of Keras's own: {', '.join(_FORMULAS)}",
             but=f"is a {kind.__name__} of {kind.__module__}",
-            remedy="Write it as a function of the step and give that to torch.optim.lr_scheduler.LambdaLR.",
+            remedy="Write it as a function of the step and pass that to torch.optim.lr_scheduler.LambdaLR.",
         )
     config = keras_schedule.get_config()
     return Schedule(kind.__name__, {name: config[name] for name in config if name != "name"}, dtype)
@@ -104,7 +104,7 @@ def _done(settings: Settings, step: int, cast: Cast) -> Number:
 
 
 def _piecewise(settings: Settings, step: int, cast: Cast) -> Number:
-    # Keras casts each boundary to the step's whole number.
+    # Keras casts each boundary to the integer dtype of the step.
     passed = sum(step > int(boundary) for boundary in settings["boundaries"])
     return cast(settings["values"][passed])
 

@@ -1,4 +1,4 @@
-"""The update rules of Keras's optimizers that have no near relative in torch, or look at a whole parameter; see `rules`.
+"""Update rules of Keras's optimizers that look at a whole parameter, or have no close relative in torch; see `rules`.
 
 Source: `update_step` of keras/src/optimizers/{nadam,adafactor,ftrl,lamb,schedule_free_adamw}.py.
 """
@@ -17,7 +17,7 @@ from frameworks.keras_in_torch.optimizers.wrapping import Tensors
 
 
 class Nadam(Moments):
-    """Adam with Nesterov's momentum, whose beta_1 grows: u(t) = beta_1 (1 - 0.96^t / 2).
+    """Adam with Nesterov momentum and a growing beta_1: u(t) = beta_1 (1 - 0.96^t / 2).
 
     p -= rate (u(t+1) m / (1 - u(1)...u(t+1)) + (1 - u(t)) g / (1 - u(1)...u(t))) / (sqrt(v / (1 - beta_2^t)) + epsilon)
     """
@@ -32,7 +32,7 @@ class Nadam(Moments):
         number, cast = self.arithmetic.number, self.arithmetic.cast
         step, beta_1 = self.local_step(group), number(cast(group["beta_1"]), dtype)
         now, following = (beta_1 * (1 - 0.5 * number(cast(0.96), dtype) ** number(at, dtype)) for at in (step, step + 1))
-        # Keras multiplies the product by numbers that it did not cast.
+        # Keras's running product uses numbers that were not cast.
         grown = group["beta_1"] * (1 - 0.5 * number(0.96, dtype) ** number(step, dtype))
         product = number(group.setdefault("u_product", 1.0), dtype) * grown
         group["u_product"] = product.item()
@@ -40,7 +40,7 @@ class Nadam(Moments):
         torch._foreach_lerp_(m, grads, 1 - cast(group["beta_1"]))
         torch._foreach_mul_(v, cast(group["beta_2"]))
         torch._foreach_addcmul_(v, grads, grads, 1 - cast(group["beta_2"]))
-        # v's correction is taken out of the root, which saves a pass over the parameters.
+        # The correction of v is moved out of the root, which saves a pass over the parameters.
         corrected = -rate * second.sqrt()
         roots = torch._foreach_sqrt(v)
         torch._foreach_add_(roots, (group["epsilon"] * second.sqrt()).item())
@@ -49,7 +49,7 @@ class Nadam(Moments):
 
 
 class Adafactor(KerasOptimizer):
-    """Adam's second moment as the outer product of the means over the last two axes, and a step relative to the parameter."""
+    """Adam's second moment as an outer product of means over the last two axes, and a step relative to the parameter's size."""
 
     SETTINGS: ClassVar = {
         "lr": 0.001,
@@ -57,12 +57,12 @@ class Adafactor(KerasOptimizer):
         "epsilon_1": 1e-30,
         "epsilon_2": 1e-3,
         "clip_threshold": 1.0,
-        "relative_step": True,  # of no effect: the step is at most 1 / sqrt(t) either way
+        "relative_step": True,  # without effect: the step is at most 1 / sqrt(t) either way
     }
     SLOTS: ClassVar = {"r": "_r", "c": "_c", "velocity": "_v"}
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Give zeros: means over the last and the last but one axis, or the whole second moment of a vector."""
+        """Return zeros for the means over the last and the second-last axis; for a vector, for its whole second moment."""
         del group
         if param.ndim < 2:
             return {"velocity": torch.zeros_like(param)}
@@ -81,7 +81,7 @@ class Adafactor(KerasOptimizer):
                 self._move(group, some, list(torch._foreach_div(theirs, roots)), rate)
 
     def _move(self, group: Group, params: Tensors, changes: Tensors, rate: float) -> None:
-        """Bound the changes, and make them as long as the parameters are."""
+        """Clip the changes, scale them by the parameters' root mean square, and apply them."""
         lengths, bounds = _root_mean_squares(params), _root_mean_squares(changes)
         torch._foreach_clamp_min_(lengths, self.arithmetic.cast(group["epsilon_2"]))
         torch._foreach_div_(bounds, group["clip_threshold"])
@@ -92,7 +92,7 @@ class Adafactor(KerasOptimizer):
         torch._foreach_sub_(params, changes)
 
     def carried(self, slots: Mapping[str, Array], pairing: Pairing) -> dict[str, Array]:
-        """Carry the means spread over the whole variable, and take them from the axis where they then lie."""
+        """Broadcast the means over the whole variable, carry that, and read each mean off the axis where it then lies."""
         velocity = slots["velocity"]
         if velocity.ndim < 2:
             return {"velocity": pairing.carry(velocity)}
@@ -103,7 +103,7 @@ class Adafactor(KerasOptimizer):
 
 
 class Ftrl(KerasOptimizer):
-    """Follow the regularised leader: the parameter is computed anew from the sums of gradients and of their squares."""
+    """Follow the regularised leader: each parameter is recomputed from the sums of its gradients and of their squares."""
 
     SETTINGS: ClassVar = {
         "lr": 0.001,
@@ -117,7 +117,7 @@ class Ftrl(KerasOptimizer):
     SLOTS: ClassVar = {"accumulator": "_accumulators", "linear": "_linears"}
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Give the accumulator its first value, and zeros."""
+        """Return the accumulator with its initial value, and zeros."""
         first = self.arithmetic.cast(group["initial_accumulator_value"])
         return {"accumulator": torch.full_like(param, first), "linear": torch.zeros_like(param)}
 
@@ -134,7 +134,7 @@ class Ftrl(KerasOptimizer):
 
 
 class Lamb(Moments):
-    """Adam whose step has the norm of the parameter: p -= rate |p| / |d| d, where d = m' / (sqrt(v') + epsilon)."""
+    """Adam with steps scaled to the parameter's norm: p -= rate |p| / |d| d, where d = m' / (sqrt(v') + epsilon)."""
 
     SETTINGS: ClassVar = {"lr": 0.001, **BETAS, "epsilon": 1e-7}
     SLOTS: ClassVar = MOMENTS
@@ -158,7 +158,7 @@ class ScheduleFreeAdamW(Moments):
     SLOTS: ClassVar = MOMENTS
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Give z, in the slot that Keras calls momentum, the parameter's value."""
+        """Return zeros, and z with the parameter's value in the slot that Keras calls momentum."""
         return {**super().initial(group, param), "momentum": param.detach().clone()}
 
     def update(self, group: Group, params: Tensors, grads: Tensors, slots: list[Tensors], rate: float) -> None:
@@ -174,7 +174,7 @@ class ScheduleFreeAdamW(Moments):
         roots = torch._foreach_div(v, second.item())
         torch._foreach_sqrt_(roots)
         torch._foreach_add_(roots, cast(group["epsilon"]))
-        # Where a variable's value is its own memory, Keras takes the new z for the old one when it recovers x.
+        # Where a variable's value shares its memory, Keras recovers x with the new z, not the old one.
         late = self.arithmetic.backend in ("tensorflow", "torch")
         old = z if late else [one.clone() for one in z]
         torch._foreach_addcdiv_(z, grads, roots, -rate)
@@ -186,7 +186,7 @@ class ScheduleFreeAdamW(Moments):
 
 
 def _factored_roots(grads: Tensors, moments: list[Tensors], beta: float, epsilon: float) -> Tensors:
-    """Update the means over the last and the last but one axis, and give the root of their outer product."""
+    """Update the means over the last and the second-last axis, and return the root of their outer product."""
     rows, columns, _ = moments
     squares = torch._foreach_mul(grads, grads)
     for kept, axis in ((rows, -1), (columns, -2)):
@@ -196,13 +196,13 @@ def _factored_roots(grads: Tensors, moments: list[Tensors], beta: float, epsilon
         torch._foreach_add_(kept, means, alpha=1 - beta)
     shares = [row / row.mean(dim=-1, keepdim=True) for row in rows]
     products = [share.unsqueeze(-1) * column.unsqueeze(-2) for share, column in zip(shares, columns, strict=True)]
-    # The root last: a product of two tiny means is zero in float32, and the change NaN, in Keras too.
+    # The root comes last, as in Keras: a product of two tiny means is zero in float32, and the change NaN.
     torch._foreach_sqrt_(products)
     return products
 
 
 def _whole_roots(grads: Tensors, moments: list[Tensors], beta: float, epsilon: float) -> Tensors:
-    """Update the second moment of a vector, and give its root."""
+    """Update the second moment of a vector, and return its root."""
     *_, velocities = moments
     torch._foreach_mul_(velocities, beta)
     torch._foreach_addcmul_(velocities, grads, grads, 1 - beta)

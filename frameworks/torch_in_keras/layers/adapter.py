@@ -21,6 +21,7 @@ from frameworks.keras.tensors import overwritten, to_numpy, view
 from frameworks.layouts import PYTORCH
 from frameworks.options import BACKWARDS
 from frameworks.output import RecurrentOutput
+from frameworks.rows import FrameworkName
 from frameworks.spec import DTypeName
 from frameworks.torch_in_keras.layers.cells import TorchCell
 from frameworks.torch_in_keras.layers.module import TorchModule
@@ -30,14 +31,14 @@ Array = npt.NDArray[Any]
 
 
 def adapt(native: Any) -> EmulatedAdapter:
-    """Adapt one of this package's layers or cells."""
+    """Adapt one of torch's modules or cells written in Keras."""
     return EmulatedAdapter(native)
 
 
 class EmulatedAdapter:
-    """A recurrent module of torch written in Keras, behind the one interface, see `frameworks.adapter.Adapter`."""
+    """A torch module written in Keras, behind the common interface, see `frameworks.adapter.Adapter`."""
 
-    framework = "keras"
+    framework: FrameworkName = "keras"
     batch_size = None
 
     def __init__(self, native: TorchModule) -> None:
@@ -52,7 +53,7 @@ class EmulatedAdapter:
                 f"proj_size of {name} {native.name!r}",
                 must="be 0",
                 but=f"is {native.proj_size}",
-                remedy="The one interface has no projection: call the layer itself, and hold it against torch's results.",
+                remedy="The common interface has no projection: call the layer itself, and compare with torch's results.",
             )
         if not native.built:
             raise InvalidValueError.because(
@@ -66,7 +67,7 @@ class EmulatedAdapter:
                 f"the directions of {name} {native.name!r}",
                 must="compute alike",
                 but=f"have {' and '.join(f'{spec.activation}, {spec.recurrent_activation}' for spec in native.specs)}",
-                remedy="No one spec describes unlike directions: call the layer itself.",
+                remedy="No single spec describes such directions: call the layer itself.",
             )
         self.native: Any = native
         self.spec = native.spec
@@ -76,21 +77,21 @@ class EmulatedAdapter:
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """As packing does."""
+        """True, as after packing."""
         return True
 
     @property
     def precision(self) -> DTypeName:
-        """The layer's own dtype, but float32 on JAX: there Keras computes tanh in float32, whatever the dtype."""
+        """The layer's own dtype; float32 on JAX, where Keras computes tanh in float32 for every dtype."""
         return "float32" if keras.backend.backend() == "jax" else self.spec.dtype
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That the arithmetic is coarser than the dtype, where it is."""
+        """A note if the arithmetic is coarser than the dtype."""
         return () if self.precision == self.spec.dtype else ("Keras on the jax backend computes tanh of float64 in float32",)
 
     def get_weights(self) -> RecurrentWeights:
-        """Give the weights in canonical form: copies, read-only."""
+        """Return the weights in canonical form, as read-only copies."""
         return copying.get_weights(self)
 
     def set_weights(self, weights: RecurrentWeights) -> None:
@@ -98,7 +99,7 @@ class EmulatedAdapter:
         copying.set_weights(self, weights)
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Give the weights of one direction: views of the variables where their backend shares them, copies elsewhere."""
+        """Return the weights of one direction: views of the variables if the backend shares its memory, else copies."""
         arrays = {name: view(variable) for name, variable in self._variables(layer, direction)}
         return PYTORCH.read(arrays, self.spec, layer)
 
@@ -109,7 +110,7 @@ class EmulatedAdapter:
                 copying.fill({name: array}, PYTORCH, self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
-        """Run the layer in inference, see `Adapter.forward`; a mask must be right padding, each row at least one step."""
+        """Run the layer in inference, see `Adapter.forward`; masks must be right padding with at least one step a row."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         results = self._run(None if mask is None else lengths_of(mask), *map(_to_tensor, (inputs, *states)))
         return RecurrentOutput(*map(to_numpy, results))
@@ -121,21 +122,21 @@ class EmulatedAdapter:
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         weights = check_cotangents(self.spec, inputs, cotangents)
         places = product(range(self.spec.num_layers), range(self.spec.num_directions))
-        found = pull_back(
+        gradients = pull_back(
             partial(self._run, None if mask is None else lengths_of(mask)),
             [_to_tensor(array) for array in (inputs, *states)],
             [variable for place in places for _, variable in self._variables(*place)],
             [_to_tensor(array) for array in weights],
             backend=keras.backend.backend(),
         )
-        return arrange([to_numpy(each) for each in found], PYTORCH, self.spec)
+        return arrange([to_numpy(gradient) for gradient in gradients], PYTORCH, self.spec)
 
     def _variables(self, layer: int, direction: int) -> Iterator[tuple[str, Any]]:
         for name in PYTORCH.names(self.spec):
             yield name, getattr(self.native, name + self.native.suffix(layer, direction))
 
     def _run(self, lengths: Array | None, x: Any, *states: Any) -> tuple[Any, ...]:
-        """Give the output, (batch, time, direction * hidden), and the final states, all of the backend."""
+        """Return the output, (batch, time, direction * hidden), and the final states, as tensors of the backend."""
         run = self._step_through if self.is_cell else self._call
         output, finals = run(x, states, lengths)
         return output, *finals

@@ -1,4 +1,4 @@
-"""What the emulated modules refuse, before anything is computed: as torch does, and in the one form of gatewise's errors."""
+"""Checks of the arguments of emulated modules before anything is computed; they refuse what torch refuses."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.keras.tensors import dtype_of
 
 Axes = Mapping[str, int | None]
-"""Sizes by the names of their axes; None where only a run will know."""
+"""Sizes by the names of their axes; None for a size that is only known in a run."""
 
 
 def check_options(module: Any) -> None:
@@ -23,17 +24,17 @@ def check_options(module: Any) -> None:
         GatewiseError: where torch's constructor raises.
     """
     name = type(module).__name__
-    known = ("tanh", "relu") if module.cell == "rnn" else ("tanh",)
-    if module.nonlinearity not in known:
+    known = CELLS[module.cell].torch_activations
+    if "nonlinearity" in module.arguments and module.nonlinearity not in known:
         raise InvalidValueError.because(
             f"nonlinearity of {name}",
             must=f"be {' or '.join(map(repr, known))}",
             but=f"is {module.nonlinearity!r}",
-            remedy="Choose what torch computes.",
+            remedy="Choose an activation of torch's module.",
         )
     if not isinstance(module.batch_first, bool):
         raise InvalidTypeError.because(
-            f"batch_first of {name}", must="be True or False", but=f"is {module.batch_first!r}", remedy="Give a bool."
+            f"batch_first of {name}", must="be True or False", but=f"is {module.batch_first!r}", remedy="Pass a bool."
         )
     rate = module.dropout
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
@@ -41,7 +42,7 @@ def check_options(module: Any) -> None:
             f"dropout of {name}",
             must="lie between 0 and 1",
             but=f"is {rate!r}",
-            remedy="Give the rate at which outputs between layers become zero in training.",
+            remedy="Pass the rate at which outputs between layers become zero in training.",
         )
     size = module.proj_size
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < module.hidden_size:
@@ -49,9 +50,9 @@ def check_options(module: Any) -> None:
             f"proj_size of {name}",
             must=f"be an int from 0 to {module.hidden_size - 1}, below hidden_size",
             but=f"is {size!r}",
-            remedy="Give 0 for no projection.",
+            remedy="Pass 0 for no projection.",
         )
-    if size and module.cell != "lstm":
+    if size and not CELLS[module.cell].projects:
         raise InvalidValueError.because(
             f"proj_size of {name}", must="be 0", but=f"is {size}", remedy="Only an LSTM projects its hidden state."
         )
@@ -61,7 +62,7 @@ def check_call(module: Any, inputs: Any, hx: Any, lengths: Any, *, states_batch_
     """Refuse the arguments of a layer's call that do not fit it, as far as their shapes and values are known.
 
     Raises:
-        GatewiseError: for another kind, dtype, rank or size, no time step, or lengths that packing cannot mean.
+        GatewiseError: for another type, dtype, rank or size, for inputs without a time step, and for invalid lengths.
     """
     name = type(module).__name__
     batched = len(getattr(inputs, "shape", ())) != 2
@@ -73,7 +74,7 @@ def check_call(module: Any, inputs: Any, hx: Any, lengths: Any, *, states_batch_
             f"inputs of {name}",
             must="hold at least one time step",
             but=f"have {tuple(inputs.shape)}",
-            remedy="Leave empty sequences out.",
+            remedy="Leave out empty sequences.",
         )
     rows = {"layer * direction": module.num_layers * module.spec.num_directions}
     batch = {"batch": sizes["batch"]} if batched else {}
@@ -83,50 +84,50 @@ def check_call(module: Any, inputs: Any, hx: Any, lengths: Any, *, states_batch_
         return
     if not batched:
         raise InvalidValueError.because(
-            "lengths", must="be None without a batch", but="are given", remedy="Cut the inputs instead."
+            "lengths", must="be None without a batch", but="were given", remedy="Cut the inputs instead."
         )
     check_lengths(lengths, sizes["batch"], sizes["time"])
 
 
 def refuse_time_first(module: Any, inputs: Any) -> None:
-    """Refuse a place in a functional Model, where Keras takes the first axis for the batch, to what has time there."""
+    """Refuse a layer with time first in a functional Model, where Keras treats the first axis as the batch."""
     if not module.batch_first or len(getattr(inputs, "shape", ())) == 2:
         raise InvalidValueError.because(
             f"{type(module).__name__} {module.name!r} in a functional Model",
-            must="be given (batch, time, input), with batch_first=True",
-            but="has time as its first axis, along which predict would cut and join batches",
-            remedy="Set its attribute batch_first to True and give it the batch first.",
+            must="get (batch, time, input), with batch_first=True",
+            but="has time as its first axis, along which predict would split and join batches",
+            remedy="Set its attribute batch_first to True and pass the batch first.",
         )
 
 
 def check_array(subject: str, array: Any, axes: Axes) -> None:
-    """Refuse what is no floating-point tensor of this shape, as far as the shape is known.
+    """Refuse anything but a floating-point tensor of this shape, as far as the shape is known.
 
     Args:
-        subject: what it is, for the message.
-        array: a tensor of the backend, a symbolic one of Keras or a NumPy array.
-        axes: what it must have.
+        subject: the array's name, for messages.
+        array: a tensor of the backend, a symbolic Keras tensor, or a NumPy array.
+        axes: the axes it must have.
     """
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
         raise InvalidTypeError.because(
             subject,
             must="be a tensor or an array",
             but=f"is a {type(array).__name__}",
-            remedy="Convert it with numpy.asarray; an LSTM's states are a tuple (h_0, c_0), others' the tensor h_0.",
+            remedy="Convert it with numpy.asarray; an LSTM takes the tuple (h_0, c_0), other layers the tensor h_0.",
         )
     if "float" not in dtype_of(array):
         raise InvalidTypeError.because(
             subject, must="be of a floating-point dtype", but=f"has {dtype_of(array)}", remedy="Cast it first."
         )
-    found = tuple(array.shape)
-    known = zip(found, axes.values(), strict=False)
-    if len(found) != len(axes) or any(one != other for one, other in known if None not in (one, other)):
+    shape = tuple(array.shape)
+    known = zip(shape, axes.values(), strict=False)
+    if len(shape) != len(axes) or any(one != other for one, other in known if None not in (one, other)):
         sizes = ", ".join(name if size is None else str(size) for name, size in axes.items())
         raise InvalidValueError.because(
             subject,
             must=f"have shape ({', '.join(axes)}) = ({sizes})",
-            but=f"has {found}",
-            remedy="Its axes lie as in torch, or, in a functional Model, with the batch first.",
+            but=f"has {shape}",
+            remedy="Its axes are as in torch, or, in a functional Model, with the batch first.",
         )
 
 
@@ -134,37 +135,40 @@ def check_states(subject: str, hx: Any, axes: Mapping[str, Axes]) -> None:
     """Refuse initial states of another number or shape.
 
     Args:
-        subject: whose they are.
+        subject: the layer's name, for messages.
         hx: h_0, or the pair (h_0, c_0) of an LSTM; None for zeros.
-        axes: of each state, by its name.
+        axes: the axes of each state, by its name.
     """
     if hx is None:
         return
     alone = len(axes) == 1
     if isinstance(hx, (tuple, list)) is alone or (not alone and len(hx) != len(axes)):
         wanted = "the tensor h_0" if alone else "the pair (h_0, c_0)"
-        found = f"is a {type(hx).__name__} of {len(hx)}" if isinstance(hx, (tuple, list)) else "is one tensor"
+        observation = f"is a {type(hx).__name__} of {len(hx)}" if isinstance(hx, (tuple, list)) else "is one tensor"
         raise InvalidValueError.because(
-            f"hx of {subject}", must=f"be {wanted}", but=found, remedy="Give the states as the layer returns them."
+            f"hx of {subject}", must=f"be {wanted}", but=observation, remedy="Pass the states as the layer returns them."
         )
     for (name, wanted_axes), state in zip(axes.items(), (hx,) if alone else hx, strict=True):
         check_array(f"{name}_0 of hx", state, wanted_axes)
 
 
 def check_lengths(lengths: Any, batch: int | None, time: int | None) -> None:
-    """Refuse lengths that packing cannot mean; of their values only what is known: nothing inside a graph."""
+    """Refuse lengths of another dtype, shape or range; inside a graph their values are not known, and not checked."""
     if not hasattr(lengths, "dtype") or not dtype_of(lengths).startswith(("int", "uint")):
         kind = f"have {dtype_of(lengths)}" if hasattr(lengths, "dtype") else f"are a {type(lengths).__name__}"
         raise InvalidTypeError.because(
-            "lengths", must="be ints, one a row", but=kind, remedy="Count the steps of each row, or give None for all of them."
+            "lengths",
+            must="be ints, one for each row",
+            but=kind,
+            remedy="Count the steps of each row, or pass None if all count.",
         )
-    found = tuple(lengths.shape)
-    if len(found) != 1 or (None not in (found[0], batch) and found[0] != batch):
+    shape = tuple(lengths.shape)
+    if len(shape) != 1 or (None not in (shape[0], batch) and shape[0] != batch):
         raise InvalidValueError.because(
             "lengths",
             must=f"have shape (batch,) = ({'batch' if batch is None else batch},)",
-            but=f"have {found}",
-            remedy="Give one length for each row, in the order of the rows.",
+            but=f"have {shape}",
+            remedy="Pass one length for each row, in the order of the rows.",
         )
     values = _values(lengths)
     if values is None or not values.size:
@@ -174,13 +178,13 @@ def check_lengths(lengths: Any, batch: int | None, time: int | None) -> None:
         raise InvalidValueError.because(
             "lengths",
             must=f"lie between 1 and the {time or 'number of'} time steps",
-            but=f"reach from {low} to {high}",
+            but=f"range from {low} to {high}",
             remedy="Leave empty rows out, and pad the inputs to the longest row.",
         )
 
 
 def _values(tensor: Any) -> npt.NDArray[Any] | None:
-    """Give the values of a tensor; None inside a graph, where there are none yet: each backend says so in its own way."""
+    """Return the values of a tensor; None inside a graph, where each backend raises another error."""
     try:
         return np.asarray(keras.ops.convert_to_numpy(tensor))
     except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):

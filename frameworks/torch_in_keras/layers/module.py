@@ -1,4 +1,4 @@
-"""What layers and cells share: torch's arguments, and weights named, shaped and initialised as torch's."""
+"""What layers and cells share: torch's arguments, and weights with torch's names, shapes and initial values."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Any
 import keras
 from keras import ops
 
+from frameworks.cells import CellName
 from frameworks.keras.spec import require_stored_dtype
 from frameworks.layouts import PYTORCH
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 from frameworks.torch_in_keras.layers.arguments import check_options
 from frameworks.torch_in_keras.layers.recurrence import Direction
 
 
 class TorchModule(keras.layers.Layer):  # type: ignore[misc]
-    """A recurrent module of torch as a Keras layer.
+    """A recurrent torch module as a Keras layer.
 
     Attributes:
-        arguments: the names of its constructor's arguments, each of them an attribute too.
-        spec: what it computes, less the projection.
+        arguments: the names of its constructor's arguments, each of which is an attribute too.
+        spec: what it computes, without the projection.
         go_backwards: whether its only direction reads the sequence from its end.
     """
 
@@ -39,10 +40,10 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
     go_backwards: bool = False
 
     def __init__(self, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-        """Take the arguments of torch's constructor, and those of Keras's layers: name, dtype, trainable.
+        """Take the arguments of torch's constructor, and Keras's name, dtype and trainable.
 
         Raises:
-            GatewiseError: for what torch refuses, and for half precision.
+            GatewiseError: for arguments that torch refuses, and for half precision.
         """
         super().__init__(**options)
         for name, value in arguments.items():
@@ -67,13 +68,13 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
 
     @property
     def state_sizes(self) -> dict[str, int]:
-        """The width of each state, by its name: h, and c of an LSTM."""
+        """The size of each state, by its name: h, and c of an LSTM."""
         sizes = {"h": self.proj_size or self.hidden_size, "c": self.hidden_size}
         return {name: sizes[name] for name in self.spec.state_names}
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of all weights, by the names that they have here and in torch."""
+        """The shapes of all weights, by their names, which are torch's."""
         return {
             name + self.suffix(layer, direction): shape
             for layer in range(self.num_layers)
@@ -82,14 +83,14 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
         }
 
     def suffix(self, layer: int, direction: int) -> str:
-        """Give what follows the name of a weight."""
-        return f"_l{layer}{'_reverse' * direction}"
+        """Return the suffix of the weights' names."""
+        return f"_l{layer}{'_reverse' if direction else ''}"
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the weights, each uniform within 1 / sqrt(hidden_size) of zero, whatever it is of.
+        """Make all weights, drawn uniformly between -1 / sqrt(hidden_size) and 1 / sqrt(hidden_size).
 
         Args:
-            input_shape: not needed: the sizes are the constructor's.
+            input_shape: not used: the sizes are the constructor's.
         """
         bound = 1 / math.sqrt(self.hidden_size)
         for name, shape in self.weight_shapes.items():
@@ -98,9 +99,9 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
         require_stored_dtype(self, self.weights[0])
 
     def direction(self, layer: int, direction: int) -> Direction:
-        """Give the recurrence of one direction over its weights.
+        """Return the recurrence of one direction with its weights.
 
-        They are read and transposed here, before any loop: what a loop makes of them, TensorFlow keeps for every step.
+        The weights are read and transposed here, before any loop: TensorFlow keeps whatever a loop computes for every step.
         """
         suffix = self.suffix(layer, direction)
         shapes = PYTORCH.shapes(self.spec, layer, self.proj_size)
@@ -115,5 +116,5 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
         return Direction(spec, weights)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), **{name: getattr(self, name) for name in self.arguments}}

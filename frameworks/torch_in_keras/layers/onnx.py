@@ -1,4 +1,4 @@
-"""ONNX's recurrent nodes as Keras layers, called as torch's modules are."""
+"""ONNX's recurrent nodes as Keras layers, with the call of torch's modules."""
 
 from __future__ import annotations
 
@@ -8,19 +8,28 @@ from typing import Any
 
 import keras
 
+from frameworks.cells import CellName
 from frameworks.errors import InvalidValueError
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 from frameworks.torch_in_keras.layers.module import TorchModule
-from frameworks.torch_in_keras.layers.torch_layers import TorchRecurrent
+from frameworks.torch_in_keras.layers.recurrent_layers import TorchRecurrent
 
 
 @keras.saving.register_keras_serializable(package="gatewise")
 class OnnxRecurrent(TorchRecurrent):
-    """One layer as ONNX's LSTM, GRU and RNN nodes compute it, with the call, results and names of weights of torch's modules.
+    """One layer of an ONNX LSTM, GRU or RNN node, with the call, results and weight names of torch's modules.
 
-    It does what torch's modules cannot: other activations, which may differ by direction, a GRU that resets before the product,
-    whose one bias is `bias_ih`, and a direction that reads the sequence from its end alone. Its output is in the time order of
-    the input always.
+    It computes what torch's modules cannot: other activations, which may differ by direction; a GRU that resets before the
+    product, whose only bias is `bias_ih`; and a single direction that reads the sequence from its end. Its output is always in
+    the time order of the input.
+
+    Example:
+        >>> import numpy as np
+        >>> from frameworks.emulation.keras import OnnxRecurrent
+        >>> layer = OnnxRecurrent("gru", 3, 4, reset_after=False)
+        >>> output, h_n = layer(np.zeros((5, 2, 3), "float32"))
+        >>> tuple(output.shape), tuple(h_n.shape)
+        ((5, 2, 4), (1, 2, 4))
     """
 
     def __init__(
@@ -40,27 +49,27 @@ class OnnxRecurrent(TorchRecurrent):
 
         Args:
             cell: "lstm", "gru" or "rnn".
-            input_size: features of one time step.
-            hidden_size: units of one direction.
+            input_size: the features of one time step.
+            hidden_size: the units of one direction.
             bias: whether the gates have a bias.
-            batch_first: whether the batch is the first axis of inputs and output, not time.
+            batch_first: whether the batch is the first axis of inputs and output, instead of time.
             bidirectional: whether a second direction reads the sequence from its end.
-            go_backwards: whether the only direction does.
-            activations: of each direction, `activation` and `recurrent_activation` of its spec; tanh and sigmoid when empty.
-            reset_after: of a GRU: whether the reset gate is applied after the recurrent product.
-            options: of Keras's layers: name, dtype and trainable.
+            go_backwards: whether the only direction reads the sequence from its end.
+            activations: each direction's `activation` and `recurrent_activation`, as in a spec; tanh and sigmoid when empty.
+            reset_after: whether a GRU applies its reset gate after the recurrent product.
+            options: Keras's name, dtype and trainable.
 
         Raises:
-            GatewiseError: for what no spec holds.
+            GatewiseError: for options that no spec holds.
         """
         ways = 2 if bidirectional else 1
         chosen = tuple(dict(each) for each in activations) or ({},) * ways
         if len(chosen) != ways or (bidirectional and go_backwards):
             raise InvalidValueError.because(
                 "the directions of OnnxRecurrent",
-                must="be one, forward or backward, or both, with activations of each",
+                must="be forward, backward or both, with activations for each",
                 but=f"are bidirectional={bidirectional}, go_backwards={go_backwards} and {len(chosen)} pairs of activations",
-                remedy="Give activations one entry a direction.",
+                remedy="Pass one entry of activations for each direction.",
             )
         arguments = {
             "cell": cell,
@@ -83,5 +92,5 @@ class OnnxRecurrent(TorchRecurrent):
         return tuple(replace(self.spec, reset_after=self.reset_after, **chosen) for chosen in self.activations)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "activations": [dict(each) for each in self.activations]}

@@ -1,18 +1,19 @@
-"""Making the Keras layer that behaves as a torch module does."""
+"""From a torch module to the Keras layer that behaves the same, with its weights."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
+from frameworks.cells import CellName
 from frameworks.keras.building import untouched_random
 from frameworks.registry import load
-from frameworks.spec import CellName
 from frameworks.torch_in_keras.layers.cells import TorchCell, TorchGRUCell, TorchLSTMCell, TorchRNNCell
 from frameworks.torch_in_keras.layers.module import TorchModule
-from frameworks.torch_in_keras.layers.torch_layers import TorchGRU, TorchLSTM, TorchRecurrent, TorchRNN
+from frameworks.torch_in_keras.layers.recurrent_layers import TorchGRU, TorchLSTM, TorchRecurrent, TorchRNN
 
-LAYERS: dict[CellName, type[TorchRecurrent]] = {"rnn": TorchRNN, "lstm": TorchLSTM, "gru": TorchGRU}
-CELLS: dict[CellName, type[TorchCell]] = {"rnn": TorchRNNCell, "lstm": TorchLSTMCell, "gru": TorchGRUCell}
+LAYER_CLASSES: dict[CellName, type[TorchRecurrent]] = {kind.cell: kind for kind in (TorchRNN, TorchLSTM, TorchGRU)}
+CELL_CLASSES: dict[CellName, type[TorchCell]] = {kind.cell: kind for kind in (TorchRNNCell, TorchLSTMCell, TorchGRUCell)}
 
 _ARGUMENTS = (
     "input_size",
@@ -28,26 +29,27 @@ _ARGUMENTS = (
 
 
 def emulate(module: Any) -> TorchModule:
-    """Build the layer that is called as the module, returns what it returns and trains as it does, with its weights.
+    """Build the Keras layer with the module's call, results, training behaviour and weights.
 
-    It is built, in the module's dtype, and keeps what the module's parameters say of being trained. Whether it drops outputs
-    between layers is Keras's `training`, not the module's mode: it does so in `fit` and with `training=True`. Weights are exact
-    copies; afterwards neither side sees the other's changes.
+    The layer is built, in the module's dtype, and the same parameters are frozen. Dropout between layers depends on Keras's
+    `training`, not on the module's mode: it acts in `fit` and with `training=True`. Weights are exact copies; later changes of
+    one side do not reach the other.
 
     Args:
         module: nn.RNN, nn.LSTM, nn.GRU, or one of their cells.
 
     Raises:
-        GatewiseError: for another module, half precision, parametrised or shared weights, or a forward of its own.
+        GatewiseError: for another module, half precision, parametrised or shared weights, or an overridden forward.
     """
-    spec, _ = load("pytorch").read_emulated(module)
-    kind: Any = (LAYERS if hasattr(module, "num_layers") else CELLS)[spec.cell]
+    load("pytorch")
+    spec, _ = import_module("frameworks.pytorch.structure").read_emulated(module)
+    kind: Any = (LAYER_CLASSES if hasattr(module, "num_layers") else CELL_CLASSES)[spec.cell]
     arguments = {name: getattr(module, name) for name in _ARGUMENTS if hasattr(module, name)}
     with untouched_random():
         layer: TorchModule = kind(**arguments, dtype=spec.dtype)
         layer.build()
     for name in layer.weight_shapes:
         parameter, variable = getattr(module, name), getattr(layer, name)
-        variable.assign(parameter.detach().cpu().numpy().copy())  # JAX would go on reading the module's own memory
+        variable.assign(parameter.detach().cpu().numpy().copy())  # without a copy, JAX would share the module's memory
         variable.trainable = parameter.requires_grad
     return layer

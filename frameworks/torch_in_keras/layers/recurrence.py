@@ -1,7 +1,7 @@
 """PyTorch's and ONNX's recurrences on `keras.ops`: one step of each cell, and the loop over time.
 
-Products are einsums: Keras's `matmul` computes in float32 on every backend but TensorFlow, also for float64. So does its `tanh`
-on JAX, where nothing replaces it.
+Products are einsums, because Keras's `matmul` computes float64 in float32 on every backend but TensorFlow. So does its `tanh`
+on JAX, which has no replacement here.
 
 Sources: https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html;
 https://onnx.ai/onnx/operators/onnx__{RNN,LSTM,GRU}.html.
@@ -27,27 +27,27 @@ Activation = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """One direction of one layer: what it computes with which weights.
+    """One direction of one layer: what it computes, and its weights.
 
     Args:
-        spec: of the direction.
-        weights: tensors by their names in torch, without layer and direction, each transposed: (input, gate * hidden). Of a GRU
-            that resets before the product, the candidate's part of `weight_hh` is apart, as `weight_hh_candidate`.
+        spec: the spec of the direction.
+        weights: tensors by torch's names, without layer and direction, each transposed: (input, gate * hidden). For a GRU that
+            resets before the product, the candidate's part of `weight_hh` is separate, as `weight_hh_candidate`.
     """
 
     spec: RecurrentSpec
     weights: Mapping[str, Tensor]
 
     def project(self, x: Tensor) -> Tensor:
-        """Give the gates' part of the inputs, (..., input) to (..., gate * hidden)."""
+        """Project inputs, (..., input), to the gates, (..., gate * hidden)."""
         return self._affine(x, "ih")
 
     def step(self, states: States, projected: Tensor) -> States:
-        """Give the states after one time step.
+        """Return the states after one time step.
 
         Args:
             states: h, or h and c, each (batch, hidden); h is (batch, projected) where the layer projects.
-            projected: what `project` makes of the step's input, (batch, gate * hidden).
+            projected: the step's input after `project`, (batch, gate * hidden).
         """
         act, gate_act = _find(self.spec.activation), _find(self.spec.recurrent_activation)
         x = self._split(projected)
@@ -63,13 +63,13 @@ class Direction:
     def run(self, x: Tensor, states: States, lengths: Tensor | None, *, backward: bool) -> tuple[Tensor, States]:
         """Run over all time steps.
 
-        Beyond a row's length the states stay as they are and the output is zero, so that a backward direction starts at the
-        row's last step.
+        Beyond a row's length the states stay as they are and the output is zero, so a backward direction starts at the row's
+        last step.
 
         Args:
             x: (time, batch, input).
             states: as `step` takes them.
-            lengths: (batch,) int32, the steps of each row that count; None for all.
+            lengths: (batch,) int32, the number of steps of each row that count; None if all do.
             backward: whether time is read from its end.
 
         Returns:
@@ -85,7 +85,7 @@ class Direction:
             carry = (time + (-1 if backward else 1), *stepped)
             return carry, carry
 
-        # The time is carried: a scan over two arrays fails on TensorFlow where the number of steps is not known beforehand.
+        # The time is part of the carry: on TensorFlow a scan over two arrays fails if the number of steps is not known yet.
         first = ops.convert_to_tensor(ops.shape(x)[0] - 1 if backward else 0, dtype="int32")
         (_, *finals), (_, output, *_) = ops.scan(advance, (first, *states), self.project(x), reverse=backward)
         return mask_padding(output, lengths), tuple(finals)
@@ -106,11 +106,11 @@ class Direction:
 
 
 def mask_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Put zeros, of no gradient, where a row is over.
+    """Set the steps after the end of each row to zero, so that no gradient reaches them.
 
     Args:
         x: (time, batch, width).
-        lengths: (batch,) int32; None for all steps.
+        lengths: (batch,) int32; None if all steps count.
     """
     if lengths is None:
         return x
@@ -119,12 +119,12 @@ def mask_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def _multiply(x: Tensor, weight: Tensor) -> Tensor:
-    leading = "tb"[-len(x.shape) + 1 :]  # spelt out: the gradient of an ellipsis takes TensorFlow sixteen times as long
+    leading = "tb"[-len(x.shape) + 1 :]  # no ellipsis, whose gradient takes TensorFlow sixteen times as long
     return ops.einsum(f"{leading}i,io->{leading}o", x, weight)
 
 
 def _find(name: str) -> Activation:
-    """Give an activation that keeps the dtype: on JAX Keras computes tanh of float64 in float32."""
+    """Return an activation that keeps the dtype: on JAX, Keras's tanh turns float64 into float32."""
     function = find_activation(name)
     return lambda x: ops.cast(function(x), x.dtype)
 

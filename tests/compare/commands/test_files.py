@@ -101,6 +101,18 @@ def test_what_cannot_be_done_is_said_in_one_sentence_with_status_2(
     assert (file.read_bytes(), [each.name for each in file.parent.iterdir()]) == (content, [file.name])
 
 
+@pytest.mark.parametrize("command", ["inspect", "port", "verify"])
+def test_an_architecture_beside_torch_s_names_is_refused(command: str, file: Path, capsys: Any) -> None:
+    source, out, architecture = (str(file.with_name(name)) for name in ("source.npz", "out.pt", "model.json"))
+    assert main(["port", str(file), source, *RELU]) == main(["port", source, out]) == 0
+    Path(architecture).write_text('{"class_name": "Sequential", "config": []}')
+    arguments = [command, source, *([] if command == "inspect" else [out, *["--force"] * (command == "port")])]
+    assert main(arguments) == 0
+    capsys.readouterr()
+    assert main([*arguments, "--architecture", architecture]) == 2
+    assert "architecture for source.npz must be left out" in capsys.readouterr().err
+
+
 def test_a_layer_without_a_name_is_shown_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 

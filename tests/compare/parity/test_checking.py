@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import pytest
 from compare import assert_parity, check_parity, returns_map
 from compare.parity.calls import draw_calls
 from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, copy_weights, emulate
+from frameworks.files import open_checkpoint, save_checkpoint
+from frameworks.rows import FrameworkName
 
 Array = npt.NDArray[Any]
 
@@ -119,7 +122,7 @@ def test_stacks_cells_and_models_pass(randomise: Callable[..., Any]) -> None:
     [("rnn", False, "keras"), ("lstm", False, "pytorch"), ("lstm", "concat", "keras"), ("gru", "concat", "pytorch")],
 )
 def test_keras_2_passes_against_keras_3_and_torch(
-    cell: str, *, two: bool | str, to: str, randomise: Callable[..., Any]
+    cell: str, *, two: bool | str, to: FrameworkName, randomise: Callable[..., Any]
 ) -> None:
     layer = randomise(keras_layer(cell, library="tf_keras", two=two, return_sequences=True, return_state=True))
     result = check_parity(layer, convert(layer, to=to))
@@ -476,6 +479,49 @@ def test_a_keras_layer_s_own_call_is_held_against_the_other_side(randomise: Call
     assert set(wrong["result[1] of expected's own call, from zeros"].where) == {"batch", "unit"}
 
 
+@pytest.mark.backend
+def test_each_layer_is_taken_apart_once(randomise: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+
+    def count(place: str, name: str) -> None:
+        module = import_module(place)
+        wrapped = getattr(module, name)
+
+        def counted(native: Any) -> Any:
+            looked.append(native)
+            return wrapped(native)
+
+        monkeypatch.setattr(module, name, counted)
+
+    layer = randomise(keras_layer("lstm", return_state=True))
+    module = randomise(torch_module("lstm"))
+    emulated = emulate(layer)
+    count("frameworks.keras.adapter", "take_apart")
+    count("frameworks.keras.structure", "take_apart")
+    count("frameworks.pytorch.adapter", "read_spec")
+    count("frameworks.keras_in_torch.layers.adapter", "arrange_slots")
+    count("frameworks.keras_in_torch.layers.structure", "arrange_slots")
+    for expected, actual in ((layer, emulated), (layer, module), (emulated, module)):
+        looked.clear()
+        assert any(each.kind == "own call" for each in check_parity(expected, actual, gradients=True).comparisons)
+        assert sorted(map(id, looked)) == sorted(map(id, (expected, actual)))
+        returns_map(expected)  # a further look is counted
+        assert len(looked) == 3
+
+
+def test_cells_that_no_one_spec_describes_are_refused_in_a_file_too(tmp_path: Path, refused: Callable[..., Any]) -> None:
+    torch = import_module("torch")
+    save_checkpoint(tmp_path / "a.npz", {"one": torch.nn.LSTM(INPUT, HIDDEN), "other": torch.nn.LSTM(HIDDEN, HIDDEN + 1)})
+    checkpoint = open_checkpoint(tmp_path / "a.npz")
+    one, other = (checkpoint[name] for name in ("one", "other"))
+    unlike = replace(one, cells=(*one.cells, *other.cells))
+    assert adapt(unlike).native is unlike
+    with refused("hidden_size of layer 1", "8", ".emulate"):
+        check_parity(unlike, torch_module("lstm"))
+    alike = replace(one, cells=one.cells)
+    assert adapt(alike).spec == RecurrentSpec("lstm", INPUT, HIDDEN)
+
+
 # Conditioning
 
 
@@ -727,6 +773,12 @@ def test_arguments_that_do_not_fit_are_refused(
 def test_a_keras_call_needs_a_keras_layer(refused: Callable[..., Any]) -> None:
     with refused("keras_call", "neither layer is Keras's"):
         check_parity(torch_module("gru"), torch_module("gru"), keras_call={"mask": RIGHT})
+    # Called as torch's, though it is written in Keras.
+    with refused("keras_call", "neither layer is Keras's"):
+        check_parity(emulate(torch_module("gru"), to="keras"), torch_module("gru"), keras_call={"mask": RIGHT})
+    # Called as Keras's, though it is written in torch.
+    emulated = emulate(keras_layer("gru"))
+    assert check_parity(emulated, emulated, keras_call={"mask": RIGHT})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.parity.difference import Difference, measure
-from compare.parity.verdict import Comparison
+from compare.parity.verdict import Against, Comparison
 
 
 def zeros() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -98,7 +98,7 @@ def test_the_needed_tolerance_is_the_least_that_passes(distance: float, scale: f
     difference = Difference((1,), distance, (0,), scale)
 
     def passes(tolerance: float) -> bool:
-        return Comparison.of("output", difference, None, tolerance, "expected").within
+        return Comparison.of("output", difference, None, tolerance, Against.EXPECTED).within
 
     if not 1e-300 < distance / scale < 1e300:
         return

@@ -12,7 +12,7 @@ import pytest
 
 from compare.parity.difference import Difference, measure
 from compare.parity.tolerance import TOLERANCES, choose_tolerance
-from compare.parity.verdict import Comparison, ParityResult, place_output, place_state
+from compare.parity.verdict import Against, Comparison, ParityResult, place_output, place_state
 from frameworks import RecurrentSpec
 
 NAN = float("nan")
@@ -22,7 +22,7 @@ def comparison(
     max_abs: float, *, allowed: float = 1e-5, kind: str = "result", name: str = "h_n of actual", **rest: Any
 ) -> Comparison:
     where = {"layer": 1, "direction": 0, "batch": 4, "unit": 2}
-    return Comparison(name, (2, 6, 7), max_abs, where, allowed, max_abs, "expected", kind, **rest)
+    return Comparison(name, (2, 6, 7), max_abs, where, allowed, max_abs, Against.EXPECTED, kind, **rest)
 
 
 def result(*comparisons: Comparison, notes: tuple[str, ...] = ()) -> ParityResult:
@@ -41,11 +41,11 @@ def test_a_difference_passes_up_to_what_is_allowed_and_nan_never(max_abs: float,
 
 def test_what_is_allowed_grows_with_the_expected_values() -> None:
     expected = np.array([[[1.0, -200.0]]])
-    one = Comparison.of("c_n", measure(expected, expected + 1e-3), None, 1e-5, "reference")
+    one = Comparison.of("c_n", measure(expected, expected + 1e-3), None, 1e-5, Against.REFERENCE_OF_EXPECTED)
     assert one.allowed == pytest.approx(2e-3)
     assert one.needed == pytest.approx(1e-3 / 200)
     assert one.within
-    small = Comparison.of("h_n", measure(expected / 1e3, expected / 1e3 + 1e-3), None, 1e-5, "reference")
+    small = Comparison.of("h_n", measure(expected / 1e3, expected / 1e3 + 1e-3), None, 1e-5, Against.REFERENCE_OF_EXPECTED)
     assert small.allowed == 1e-5
     assert not small.within
 
@@ -87,9 +87,26 @@ def test_a_comparison_says_what_differs_where_and_how_much() -> None:
 
 
 def test_another_shape_is_told_as_such() -> None:
-    one = Comparison.of("output of actual", Difference((2, 3), math.inf, None, 1.0, (3, 2)), None, 1e-5, "expected")
+    one = Comparison.of("output of actual", Difference((2, 3), math.inf, None, 1.0, (3, 2)), None, 1e-5, Against.EXPECTED)
     assert str(one) == "output of actual has shape (3, 2), but expected has (2, 3)"
     assert not one.within
+
+
+def test_what_an_array_is_held_against_is_data_that_reads_as_text() -> None:
+    text: str = Against.REFERENCE_OF_ACTUAL
+    assert f"{text}" == str(text) == text == "reference of actual"
+    assert Against("expected") is Against.EXPECTED
+    with pytest.raises(ValueError, match="the expected one"):
+        Against("the expected one")
+
+
+def test_an_expression_is_shown_in_place_of_the_map_that_evaluated_it() -> None:
+    one = replace(comparison(0.25), against=Against.RETURNS_MAP, expression="output[:, -1]")
+    assert "against output[:, -1]; allowed" in str(one)
+    (row,) = [line for line in str(result(one)).splitlines() if line.endswith("failed")]
+    assert "output[:, -1]" in row
+    assert "the return-value map" not in str(result(one))
+    assert one.against == Against.RETURNS_MAP  # what a reader of data selects by
 
 
 def test_a_result_tells_its_verdict_its_notes_and_every_comparison() -> None:

@@ -1,4 +1,4 @@
-"""The return-value map, held against what both frameworks return: Keras's own results are the expected values throughout."""
+"""The return-value map agrees with what both frameworks return; Keras's own results are the expected values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Array = npt.NDArray[np.floating]
 
 BATCH, TIME, INPUT, HIDDEN = 2, 3, 5, 4
 MERGE_MODES: tuple[MergeMode | None, ...] = ("concat", "sum", "mul", "ave", None)
-TOLERANCE = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-5  # elsewhere Keras's matmul computes in float32
+TOLERANCE = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-5  # on other backends Keras's matmul computes in float32
 KERAS_LAYERS = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 TORCH_LAYERS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 CHEAP = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros", "dtype": "float64"}
@@ -34,7 +34,7 @@ GATES_FOR_TORCH = {"rnn": (0,), "lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
 
 @dataclass(frozen=True)
 class Case:
-    """A Keras layer to build, and whether Bidirectional is given its backward layer."""
+    """A Keras layer to build, and whether Bidirectional gets an explicit backward layer."""
 
     stack: Stack
     options: KerasOptions
@@ -42,12 +42,12 @@ class Case:
 
 
 def _cases(cell: CellName, nesting: Nesting, num_layers: int, *, bidirectional: bool) -> Iterator[Case]:
-    """All flags that Keras takes for one kind of layer, but for the merge mode."""
+    """Yield all flags that Keras accepts for one kind of layer, without the merge mode."""
     backwards = (False, True) if num_layers == 1 or nesting == "cells" else (False,)
     separate = (False, True) if bidirectional else (False,)
     for sequences, state, go_backwards, own in itertools.product((False, True), (False, True), backwards, separate):
         if bidirectional and go_backwards and not own:
-            continue  # Keras refuses it: its backward layer would be one that runs backwards too
+            continue  # Keras refuses it: both layers would read backwards
         if own and not go_backwards and (nesting, num_layers) != ("layers", 1):
             continue  # to save time
         yield Case(
@@ -56,7 +56,7 @@ def _cases(cell: CellName, nesting: Nesting, num_layers: int, *, bidirectional: 
 
 
 def _with_merge_modes(case: Case, layers: list[Any]) -> Iterator[Case]:
-    """Set each merge mode in the built layer, which Keras reads when called; not all for every stack, to save time."""
+    """Set each merge mode in the built layer, as Keras reads it in the call; to save time, not all for every stack."""
     if not case.stack.bidirectional:
         yield case
         return
@@ -68,7 +68,7 @@ def _with_merge_modes(case: Case, layers: list[Any]) -> Iterator[Case]:
 
 
 def _keras_layers(case: Case) -> list[Any]:
-    """Build the layers that are called one after the other; the last one's flags are those of the case."""
+    """Build the layers that are called one after the other; the last one has the flags of the case."""
     count = case.stack.num_layers if case.options.nesting == "layers" else 1
     lower = replace(case.options, return_sequences=True, return_state=False, merge_mode="concat")
     return [_keras_layer(case, case.options if index == count - 1 else lower) for index in range(count)]
@@ -102,7 +102,7 @@ def _call(layers: list[Any], inputs: Array, **arguments: Any) -> Any:
 
 
 def _built(case: Case) -> list[Any]:
-    """Build the case with random weights, biases too."""
+    """Build the case with random weights, including biases."""
     layers = _keras_layers(case)
     random = np.random.default_rng(0)
     for index, layer in enumerate(layers):
@@ -116,7 +116,7 @@ def _inputs(batch: int = BATCH, time: int = TIME) -> Array:
 
 
 def _keras_cells(layers: list[Any], stack: Stack) -> list[Any]:
-    """List the cells, [layer][direction]."""
+    """Return the cells in the order [layer][direction]."""
     sides = [[layer.forward_layer, layer.backward_layer] if stack.bidirectional else [layer] for layer in layers]
     if hasattr(sides[0][0].cell, "cells"):
         return list(zip(*(side.cell.cells for side in sides[0]), strict=True))
@@ -124,7 +124,7 @@ def _keras_cells(layers: list[Any], stack: Stack) -> list[Any]:
 
 
 def _torch_module(stack: Stack, cells: list[Any]) -> torch.nn.Module:
-    """Copy Keras's weights by hand: gate blocks in torch's order, transposed, one bias as two."""
+    """Copy Keras's weights by hand: gate blocks in torch's order, transposed, and one bias split into two."""
     module: torch.nn.Module = TORCH_LAYERS[stack.cell](
         INPUT, HIDDEN, len(cells), batch_first=True, bidirectional=len(cells[0]) == 2, dtype=torch.float64
     )
@@ -148,7 +148,7 @@ def _torch_module(stack: Stack, cells: list[Any]) -> torch.nn.Module:
 
 
 def _modules(case: Case, layers: list[Any]) -> dict[str, torch.nn.Module]:
-    """Give the names that the map's code reads: rnn, or the two modules of one direction each."""
+    """Return the modules by the names in the map's code: rnn, or one module for each direction."""
     cells = _keras_cells(layers, case.stack)
     if case.options.nesting == "cells" and case.stack.num_layers > 1 and case.stack.bidirectional:
         sides = ([[directions[side]] for directions in cells] for side in (0, 1))
@@ -157,9 +157,9 @@ def _modules(case: Case, layers: list[Any]) -> dict[str, torch.nn.Module]:
 
 
 def _run_code(mapped: ReturnsMap, modules: dict[str, torch.nn.Module], inputs: Array) -> list[torch.Tensor]:
-    """Execute the lines that the map prints, and give output, h_n and, for an LSTM, c_n."""
+    """Execute the lines that the map prints, and return output, h_n and, for an LSTM, c_n."""
     names: dict[str, Any] = {"torch": torch, "x": torch.tensor(inputs), **modules}
-    exec(mapped.code, names)  # noqa: S102  it is what a reader would copy
+    exec(mapped.code, names)  # noqa: S102  the lines that a reader would copy
     return [names[name] for name in ("output", "h_n", "c_n") if name in names]
 
 
@@ -167,14 +167,14 @@ def _numpy(tensor: Any) -> Array:
     return np.asarray(tensor.detach().cpu() if hasattr(tensor, "detach") else tensor)
 
 
-def _off(found: Any, expected: Any) -> float:
-    """Give the largest difference of two equally nested results, relative to max(1, |expected|); they must be nested alike."""
+def _off(actual: Any, expected: Any) -> float:
+    """Return the largest difference of two results relative to max(1, |expected|); both must have the same nesting."""
     if isinstance(expected, (tuple, list)):
-        assert type(found) is type(expected)
-        return max(_off(one, other) for one, other in zip(found, expected, strict=True))
-    found, expected = _numpy(found), _numpy(expected)
-    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
-    return float(np.abs(found - expected).max() / max(1, np.abs(expected).max()))
+        assert type(actual) is type(expected)
+        return max(_off(one, other) for one, other in zip(actual, expected, strict=True))
+    actual, expected = _numpy(actual), _numpy(expected)
+    assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
+    return float(np.abs(actual - expected).max() / max(1, np.abs(expected).max()))
 
 
 def _flat(nested: Any) -> list[Any]:
@@ -219,9 +219,9 @@ def _check_both_ways(case: Case, arrays: list[torch.Tensor], returned: Any) -> N
     back = mapped.to_torch(returned)
     assert set(mapped.missing) == _expected_missing(case.stack, case.options), case
     for name, array in zip(("output", "h_n", "c_n"), arrays, strict=False):
-        found = getattr(back, name)
-        assert (found is None) == (name in mapped.missing), (case, name)
-        assert found is None or _off(found, array) < TOLERANCE, (case, name)
+        actual = getattr(back, name)
+        assert (actual is None) == (name in mapped.missing), (case, name)
+        assert actual is None or _off(actual, array) < TOLERANCE, (case, name)
 
     names = {"torch": torch, **dict(zip(("output", "h_n", "c_n"), arrays, strict=False))}
     for item, leaf in zip(mapped.items, _flat(returned), strict=True):
@@ -285,7 +285,7 @@ def test_a_functional_model_returns_every_layers_states(cell: CellName, *, bidir
 
 @pytest.mark.backend
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["one direction", "two directions"])
-def test_masked_states_are_those_of_packing_where_the_equivalents_fail(*, bidirectional: bool) -> None:
+def test_masked_states_equal_those_of_packing_and_the_equivalents_do_not(*, bidirectional: bool) -> None:
     lengths, inputs = [4, 2, 1], _inputs(3, 4)
     mask = np.arange(4) < np.asarray(lengths)[:, None]
     case = Case(Stack("lstm", HIDDEN, 1, bidirectional), KerasOptions(return_state=True))
@@ -307,7 +307,7 @@ def test_masked_states_are_those_of_packing_where_the_equivalents_fail(*, bidire
 
 
 @pytest.mark.backend
-def test_the_classic_mistakes_are_far_off() -> None:
+def test_the_classic_mistakes_give_large_errors() -> None:
     case = Case(Stack("lstm", HIDDEN, 1, bidirectional=True), KerasOptions(return_state=True))
     layers, inputs = _built(case), _inputs()
     mapped = ReturnsMap(case.stack, case.options)
@@ -365,7 +365,7 @@ print([name for name in ("keras", "tensorflow", "jax") if name in sys.modules])
 
 
 @pytest.mark.parametrize(("cell", "bidirectional"), [("gru", False), ("rnn", True), ("lstm", False)])
-def test_keras_2_s_stacked_cells_return_an_only_state_without_a_list(cell: CellName, *, bidirectional: bool) -> None:
+def test_keras_2_s_stacked_cells_return_a_single_state_without_a_list(cell: CellName, *, bidirectional: bool) -> None:
     k = import_module("tf_keras").layers
     kind = getattr(k, f"{KERAS_LAYERS[cell]}Cell")
     layer = k.RNN([kind(HIDDEN)] if bidirectional else [kind(HIDDEN), kind(HIDDEN)], return_state=True, return_sequences=True)
@@ -378,5 +378,5 @@ def test_keras_2_s_stacked_cells_return_an_only_state_without_a_list(cell: CellN
     assert _off([*mapped.to_keras(output, states)], returned) < 1e-5
     names = {"result": returned}
     for item, leaf in zip(mapped.items, _flat(returned), strict=True):
-        np.testing.assert_array_equal(eval(item.keras, names), leaf)  # noqa: S307  what is printed
+        np.testing.assert_array_equal(eval(item.keras, names), leaf)  # noqa: S307  the printed expression
     assert _off(mapped.to_torch(returned).h_n, states[0] if cell == "lstm" else states) < 1e-5

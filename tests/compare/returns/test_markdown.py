@@ -1,4 +1,4 @@
-"""What a return-value map says, and what it refuses."""
+"""A return-value map prints what it evaluates, and refuses what it cannot map."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_lstm_returns_one_array_more_than_a_gru() -> None:
     assert (gru.call, gru.code, lstm.code) == ("rnn(x)", "output, h_n = rnn(x)", "output, (h_n, c_n) = rnn(x)")
 
 
-def test_expressions_read_as_a_porter_would_write_them() -> None:
+def test_expressions_look_as_a_porter_would_write_them() -> None:
     stack = Stack("lstm", 4, 1, bidirectional=True)
     both = returns_map(stack, KerasOptions(return_state=True, go_backwards=True))
     assert both.call == "rnn(x.flip(1))"
@@ -123,7 +123,7 @@ def test_to_keras_refuses_other_kinds_of_arrays() -> None:
         (([1.0], state), "output must be a NumPy array or a torch tensor, but is a list"),
         ((None, state), "but is a NoneType"),
         ((torch.nn.utils.rnn.pack_sequence([torch.zeros(3, 4)]), torch.zeros(1, 1, 4)), "pad_packed_sequence"),
-        ((output, torch.tensor(state)), "h_n must be of the kind and dtype of output"),
+        ((output, torch.tensor(state)), "h_n must have the type and dtype of output"),
         ((output, state.astype("float32")), "but is a ndarray of float32"),
         ((output, (state,)), "are one tuple"),
         ((output, (state, state)), "be h_n alone"),
@@ -168,16 +168,16 @@ def test_to_torch_refuses_what_these_flags_do_not_return(flags: dict[str, Any], 
         _map_of(**flags).to_torch(zeros(returned))
 
 
-def test_to_torch_refuses_dtypes_that_no_one_call_returns() -> None:
+def test_to_torch_refuses_dtypes_that_no_single_call_returns() -> None:
     output, state = np.zeros((2, 4), "float32"), np.zeros((2, 4))
     with pytest.raises(
-        GatewiseError, match=r"result\[2\] must be of the kind and dtype of result\[0\], .* but is .* of float64"
+        GatewiseError, match=r"result\[2\] must have the type and dtype of result\[0\], .* but is .* of float64"
     ):
         _map_of("lstm", return_state=True).to_torch((output, output, state))
 
 
 @pytest.mark.backend
-def test_to_torch_refuses_what_is_no_number() -> None:
+def test_to_torch_refuses_anything_but_arrays_of_numbers() -> None:
     for wrong in (
         np.zeros((2, 4), dtype=int),
         np.zeros((2, 4), dtype="float16"),
@@ -189,16 +189,16 @@ def test_to_torch_refuses_what_is_no_number() -> None:
             _map_of("gru").to_torch(wrong)
 
 
-def test_what_has_no_map_is_refused_with_a_remedy() -> None:
+def test_a_layer_without_a_map_is_refused_with_a_remedy() -> None:
     stack, options = Stack("gru", 4), KerasOptions()
     for arguments, said in (
         ((torch.nn.GRU(5, 4),), "must be a Keras layer"),
         (
             (stack,),
-            "must be given a Keras layer alone, or a RecurrentSpec and its KerasOptions, but was given a Stack and none",
+            "a Keras layer alone, or with a RecurrentSpec and its KerasOptions, but was called with a Stack and nothing",
         ),
-        ((keras.layers.GRU(4), options), "was given a GRU and a KerasOptions"),
-        ((stack, {}), "was given a Stack and a dict"),
+        ((keras.layers.GRU(4), options), "was called with a GRU and a KerasOptions"),
+        ((stack, {}), "was called with a Stack and a dict"),
         ((keras.layers.GRUCell(4),), r"Wrap it as keras.layers.RNN\(cell\)"),
         ((stack, replace(options, nesting="cell")), r"Wrap it as keras.layers.RNN\(cell\)"),
         ((stack, replace(options, nesting="model")), "must have return_sequences=True and return_state=True"),

@@ -1,4 +1,4 @@
-"""A Keras model and its port trained side by side, and what must not be trained so."""
+"""A Keras model and its port are trained side by side, and what cannot be compared is refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Port(nn.Module):
 
 
 def build(dropout: float = 0.0, **arguments: Any) -> tuple[Any, Port]:
-    """The model and its port, in float64, with equal weights and one trained bias."""
+    """Return the model and its port in float64, with equal weights and one trained bias."""
     dtype = {"dtype": "float64"}
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
@@ -60,7 +60,7 @@ def build(dropout: float = 0.0, **arguments: Any) -> tuple[Any, Port]:
 
 @pytest.fixture
 def eagerly() -> Iterator[None]:
-    """Nothing is compiled, which takes longer than the few steps."""
+    """Run without compiling, which would take longer than the few steps."""
     if keras.backend.backend() != "tensorflow":
         yield
         return
@@ -82,15 +82,15 @@ def loss(**arguments: Any) -> Any:
 
 
 @pytest.mark.backend
-def test_a_port_that_is_right_trains_as_the_model_does() -> None:
+def test_a_right_port_trains_as_the_model_does() -> None:
     model, port = build()
-    found = compare_training(model, port, batch_of, 40, optimizer=keras.optimizers.Adam(0.02), loss=loss())
-    # Elsewhere Keras multiplies matrices in float32.
+    trajectory = compare_training(model, port, batch_of, 40, optimizer=keras.optimizers.Adam(0.02), loss=loss())
+    # On other backends Keras multiplies matrices in float32.
     allowed = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-4
-    assert found.farthest("pytorch").max() < allowed
-    assert found.loss_gap("pytorch").max() < allowed
-    assert found.losses["keras"][-5:].mean() < found.losses["keras"][:5].mean() - 0.05
-    assert set(found.distances["pytorch"]) == {
+    assert trajectory.farthest("pytorch").max() < allowed
+    assert trajectory.loss_gap("pytorch").max() < allowed
+    assert trajectory.losses["keras"][-5:].mean() < trajectory.losses["keras"][:5].mean() - 0.05
+    assert set(trajectory.distances["pytorch"]) == {
         f"{layer.name}.{name}"
         for layer, names in zip(
             [model.layers[0], model.layers[1], model.layers[3]],
@@ -102,11 +102,11 @@ def test_a_port_that_is_right_trains_as_the_model_does() -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_two_biases_trained_show_in_the_bias_first() -> None:
+def test_a_second_trained_bias_shows_first_in_the_distance_of_the_bias() -> None:
     model, port = build()
     port.lstm.bias_hh_l0.requires_grad = True
-    found = compare_training(model, port, batch_of, 10, optimizer=keras.optimizers.SGD(0.1), loss=loss(), every=1)
-    after_one = {name: values[1] for name, values in found.distances["pytorch"].items()}
+    trajectory = compare_training(model, port, batch_of, 10, optimizer=keras.optimizers.SGD(0.1), loss=loss(), every=1)
+    after_one = {name: values[1] for name, values in trajectory.distances["pytorch"].items()}
     lstm = model.layers[1].name
     assert after_one[f"{lstm}.bias"] > 1e-5
     assert after_one[f"{lstm}.recurrent_kernel"] < 1e-16
@@ -118,8 +118,8 @@ def test_the_loss_and_the_parameters_are_those_of_keras_own_fit() -> None:
     own.set_weights(model.get_weights())
     own.compile(keras.optimizers.SGD(0.125), loss())
     first = float(own.evaluate(*batch_of(0), verbose=0))
-    found = compare_training(model, port, batch_of, 3, optimizer=keras.optimizers.SGD(0.125), loss=loss())
-    assert abs(found.losses["pytorch"][0] - first) < 1e-6  # Keras sums it up in float32
+    trajectory = compare_training(model, port, batch_of, 3, optimizer=keras.optimizers.SGD(0.125), loss=loss())
+    assert abs(trajectory.losses["pytorch"][0] - first) < 1e-6  # Keras sums it up in float32
     for step in range(3):
         own.train_on_batch(*batch_of(step))
     for one, other in zip(own.get_weights(), model.get_weights(), strict=True):
@@ -128,7 +128,7 @@ def test_the_loss_and_the_parameters_are_those_of_keras_own_fit() -> None:
 
 @pytest.mark.backend
 @pytest.mark.usefixtures("eagerly")
-def test_an_interrupted_comparison_goes_on_bit_for_bit(tmp_path: Path) -> None:
+def test_an_interrupted_comparison_resumes_bit_for_bit(tmp_path: Path) -> None:
     def run(steps: int, checkpoint: Checkpoint | None) -> Any:
         model, port = build()
         optimizer = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.01, 3, 0.8))
@@ -150,7 +150,7 @@ def refused(message: str, model: Any, port: nn.Module, **arguments: Any) -> None
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_what_cannot_be_trained_alike_is_refused_before_the_first_step() -> None:
+def test_models_that_cannot_be_trained_alike_are_refused_before_the_first_step() -> None:
     model, port = build()
     refused("the loss must be one of", model, port, loss=keras.losses.Poisson(dtype="float64"))
     refused("the loss must compute in the model's dtype, float64, but computes in float32", model, port, loss=loss(dtype=None))
@@ -159,12 +159,12 @@ def test_what_cannot_be_trained_alike_is_refused_before_the_first_step() -> None
     pairs = [(model.layers[0], port.embedding), (model.layers[1], port.lstm)]
     refused("must pair up with every variable", model, port, pairs=pairs)
     refused("be one of|fit its parameter", model, port, pairs=[*pairs, (model.layers[3], nn.Linear(CLASSES, 7))])
-    refused("the training of keras must depend on parameters and batches alone", *build(dropout=0.5))
-    refused("adds 1 losses of its own", *build(kernel_regularizer="l2"))
+    refused("the training of keras must depend only on parameters and batches", *build(dropout=0.5))
+    refused("but adds 1 by regularisers", *build(kernel_regularizer="l2"))
 
 
 def dense_pair(units: int = 3, **arguments: Any) -> tuple[Any, nn.Linear]:
-    """A Dense layer and the Linear that computes the same."""
+    """Return a Dense layer and the Linear that computes the same."""
     layer = keras.layers.Dense(units, dtype="float64", **arguments)
     layer.build((None, 4))
     linear = nn.Linear(4, units).double()
@@ -184,14 +184,14 @@ def mean_squared() -> Any:
 
 
 def distance(model: Any, module: nn.Module, batches: Any) -> float:
-    """How far four steps of training lead apart."""
-    found = compare_training(model, module, batches, 4, optimizer=keras.optimizers.Adam(0.05), loss=mean_squared())
-    return float(max(found.farthest("pytorch").max(), found.loss_gap("pytorch").max()))
+    """Return the largest distance after four steps of training."""
+    trajectory = compare_training(model, module, batches, 4, optimizer=keras.optimizers.Adam(0.05), loss=mean_squared())
+    return float(max(trajectory.farthest("pytorch").max(), trajectory.loss_gap("pytorch").max()))
 
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("kind", [list, tuple, dict])
-def test_several_inputs_are_given_to_the_module_as_to_the_model(kind: Any) -> None:
+def test_the_module_gets_several_inputs_as_the_model_does(kind: Any) -> None:
     class Product(nn.Module):
         def __init__(self, one: nn.Module, other: nn.Module) -> None:
             super().__init__()
@@ -222,7 +222,7 @@ def test_a_layer_that_two_places_share_is_trained_once() -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_layer_that_the_loss_does_not_reach_stays_where_it_is() -> None:
+def test_a_layer_that_the_loss_does_not_reach_stays_unchanged() -> None:
     class Idle(keras.Model):  # type: ignore[misc]
         def __init__(self, used: Any, idle: Any) -> None:
             super().__init__(dtype="float64")
@@ -257,14 +257,14 @@ def test_a_mask_that_reaches_the_loss_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_dropout_of_the_module_is_refused_in_whichever_mode_it_comes() -> None:
+def test_dropout_of_the_module_is_refused_even_in_eval_mode() -> None:
     model, port = build()
     port.dropout.p = 0.5
-    refused("the training of pytorch must depend on parameters and batches alone", model, port.eval())
+    refused("the training of pytorch must depend only on parameters and batches", model, port.eval())
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_what_one_side_alone_would_train_is_refused() -> None:
+def test_a_parameter_that_only_one_side_would_train_is_refused() -> None:
     model, port = build()
     model.layers[1].trainable = False
     refused(r"must stand for variables that the Keras optimizer trains, but stand for .*lstm_cell/kernel", model, port)
@@ -277,10 +277,10 @@ def test_what_one_side_alone_would_train_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_what_is_no_training_at_all_is_refused_with_its_reason() -> None:
+def test_a_wrong_optimizer_loss_or_model_is_refused_with_its_reason() -> None:
     model, port = build()
-    refused("the optimizer must be one of Keras, but is 'adam'", model, port, optimizer="adam")
-    refused("must be one number a batch", model, port, loss=loss(reduction="none"))
+    refused("the optimizer must be a Keras optimizer, but is 'adam'", model, port, optimizer="adam")
+    refused("must be one number per batch", model, port, loss=loss(reduction="none"))
     refused("the Keras model must be built", keras.Sequential([keras.layers.Dense(3)]), port)
 
 

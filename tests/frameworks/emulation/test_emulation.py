@@ -1,4 +1,4 @@
-"""Emulations load the framework that they are written in, and no other."""
+"""Importing an emulation loads the framework that it is written in, and no other."""
 
 from __future__ import annotations
 

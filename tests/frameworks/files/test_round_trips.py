@@ -18,6 +18,7 @@ import pytest
 from compare.checkpoints.verification import verify
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint, save_checkpoint
 from frameworks.files.writing.saving import WRITERS
+from frameworks.rows import FrameworkName
 from tests.frameworks.files.torch.test_files import as_safetensors
 
 KERAS = [f"{library} {kind}" for library in ("keras", "tf_keras") for kind in ("model.keras", "model.h5", "model.weights.h5")]
@@ -144,7 +145,9 @@ def close(found: list[Any], expected: list[Any], name: str) -> None:
     indirect=["file"],
     scope="module",
 )
-def test_the_layers_of_a_file_give_in_either_framework_what_they_gave_where_they_were_made(file: File, to: str) -> None:
+def test_the_layers_of_a_file_give_in_either_framework_what_they_gave_where_they_were_made(
+    file: File, to: FrameworkName
+) -> None:
     import torch
 
     assert set(file.checkpoint) == set(file.expected)  # .safetensors sorts them
@@ -178,7 +181,7 @@ def test_weights_alone_compute_the_same_and_what_they_do_not_say_is_told(file: F
     path = tmp_path / "first.weights.h5"
     told = {each.name: each for each in save_checkpoint(path, file.checkpoint)}
     assert all(found.same for found in verify(file.checkpoint, path))
-    assert all("activation='relu'" in told[name].beware[0] for name in ("relu",) if name in told)
+    assert all("activation='relu'" in told[name].caveats[0] for name in ("relu",) if name in told)
 
 
 @pytest.mark.parametrize("file", BY_KERAS, indirect=True, scope="module")

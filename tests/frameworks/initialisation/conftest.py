@@ -1,4 +1,4 @@
-"""Whether two samples are of one distribution, and whether anybody's random state was touched."""
+"""Checks that two samples have the same distribution, and that no global random state was changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Alike = Callable[[Any, Any], bool]
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Hold two samples against each other as Kolmogorov and Smirnov do, at a thousandth; constant ones by their value."""
+    """Compare two samples by the test of Kolmogorov and Smirnov at a level of 0.001; constant samples by their value."""
     one, other = (np.sort(np.asarray(sample, np.float64).ravel()) for sample in (one, other))
     if one[0] == one[-1] or other[0] == other[-1]:
         return bool(one[0] == one[-1] == other[0] == other[-1])
@@ -33,7 +33,7 @@ def alike() -> Alike:
 
 @pytest.fixture(scope="session")
 def next_numbers() -> Callable[[], list[float]]:
-    """Draw a number from every global generator there is."""
+    """Draw a number from every global generator."""
 
     def draw() -> list[float]:
         import keras

@@ -31,7 +31,7 @@ def keras_arrays(layer: Any) -> list[Any]:
 
 
 def genuine(name: str, input_size: int = INPUT, seed: int = 5) -> list[Any]:
-    """Kernel, recurrent kernel and bias of a new layer of Keras."""
+    """Return the kernel, recurrent kernel and bias of a new Keras layer."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -41,7 +41,7 @@ def genuine(name: str, input_size: int = INPUT, seed: int = 5) -> list[Any]:
 
 
 def orthogonality(recurrent: Any) -> float:
-    """How far the rows of a (hidden, gate * hidden) matrix are from being orthonormal."""
+    """Return how far the rows of a (hidden, gate * hidden) matrix are from orthonormal."""
     return float(np.abs(recurrent @ recurrent.T - np.eye(len(recurrent))).max())
 
 
@@ -50,20 +50,20 @@ def suffixes(module: Any) -> list[str]:
 
 
 def odd_ones(module: Any, name: str, alike: Callable[[Any, Any], bool]) -> set[str]:
-    """The arrays that do not start as those of Keras's layer of this name, by Keras's names."""
-    found = set()
+    """Return Keras's names of the arrays that do not start as in Keras's layer of this name."""
+    different = set()
     for suffix in suffixes(module):
         weight = {stem: getattr(module, stem + suffix, None) for stem in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
         array: dict[str, Any] = {stem: one if one is None else one.detach().double().numpy().T for stem, one in weight.items()}
         kernel, recurrent, bias = genuine(name, len(array["weight_ih"]))
         if not alike(array["weight_ih"], kernel) or abs(np.abs(array["weight_ih"]).max() / np.abs(kernel).max() - 1) > 0.01:
-            found.add("kernel")
+            different.add("kernel")
         if orthogonality(array["weight_hh"]) > 1e-5 or not alike(array["weight_hh"], recurrent):
-            found.add("recurrent_kernel")
+            different.add("recurrent_kernel")
         rows = [array["bias_ih"], array["bias_hh"]]
         if rows[0] is not None and (not np.array_equal(rows if name == "GRU" else rows[0] + rows[1], bias) or rows[1].any()):
-            found.add("bias")
-    return found
+            different.add("bias")
+    return different
 
 
 @pytest.mark.backend
@@ -154,7 +154,7 @@ def test_a_model_is_drawn_whole_and_shared_parameters_once() -> None:
     before = copy.deepcopy(model)
     initialise_like_keras(model, seed=0)
     assert model.out.weight is model.embed.weight
-    assert 0.04 < model.embed.weight.abs().max() < 0.05  # as the embedding that comes first
+    assert 0.04 < model.embed.weight.abs().max() < 0.05  # as for the embedding, which comes first
     changed = {
         name for (name, one), other in zip(model.named_parameters(), before.parameters(), strict=True) if (one != other).any()
     }
@@ -189,7 +189,7 @@ def test_every_floating_dtype_is_drawn_into(dtype: torch.dtype) -> None:
     wide, module = (initialise_like_keras(nn.GRU(5, 6).to(one), seed=0) for one in (torch.float32, dtype))
     for one, other in zip(module.parameters(), wide.parameters(), strict=True):
         assert one.dtype == dtype
-        if dtype != torch.float64:  # which is drawn in float64, and so otherwise
+        if dtype != torch.float64:  # float64 is drawn in float64, which gives other numbers
             assert torch.equal(one.float(), other.to(dtype).float())
     if dtype == torch.float64:
         assert orthogonality(module.weight_hh_l0.detach().numpy().T) < 1e-14
@@ -259,7 +259,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_known_is_refused_by_name_before_the_first_write(case: str, refused: Any) -> None:
+def test_an_unknown_parameter_is_refused_by_name_before_the_first_write(case: str, refused: Any) -> None:
     make, said = REFUSED[case]
     module = make()
     read = module.parameters() if isinstance(module, nn.Module) else []
@@ -283,7 +283,7 @@ def test_a_layer_of_keras_is_refused_here(refused: Any) -> None:
         initialise_like_keras(keras.layers.Dense(2))
 
 
-def test_keras_is_not_loaded_to_draw_as_it_does() -> None:
+def test_drawing_as_keras_does_not_load_keras() -> None:
     text = """
 import json, sys, torch
 from frameworks import freeze_second_bias, initialise_like_keras

@@ -17,25 +17,25 @@ pytestmark = pytest.mark.backend
 
 
 def genuine(name: str, input_size: int = INPUT) -> list[Any]:
-    """Kernel, recurrent kernel and bias as a Keras layer of torch's weights has them: of many new modules of torch."""
+    """Return the kernels, recurrent kernels and biases of many new torch modules, in Keras's layout."""
     import torch
 
     torch.manual_seed(5)
     modules: list[Any] = [getattr(torch.nn, TORCH[name])(input_size, UNITS) for _ in range(SEEDS)]
-    found = []
+    rows = []
     for module in modules:
         kernel, recurrent, one, other = (parameter.detach().numpy() for parameter in module.parameters())
-        found.append((kernel.T, recurrent.T, np.stack([one, other]) if name == "GRU" else one + other))
-    return [np.stack(arrays) for arrays in zip(*found, strict=True)]
+        rows.append((kernel.T, recurrent.T, np.stack([one, other]) if name == "GRU" else one + other))
+    return [np.stack(arrays) for arrays in zip(*rows, strict=True)]
 
 
 def drawn(layer: Any, seeds: int = SEEDS) -> list[Any]:
-    """Every weight of a layer, over many seeds, (seed, ...)."""
-    found = []
+    """Return every weight of a layer over many seeds, (seed, ...)."""
+    rows = []
     for seed in range(seeds):
         initialise_like_pytorch(layer, seed=seed)
-        found.append([np.array(array) for array in layer.get_weights()])
-    return [np.stack(arrays) for arrays in zip(*found, strict=True)]
+        rows.append([np.array(array) for array in layer.get_weights()])
+    return [np.stack(arrays) for arrays in zip(*rows, strict=True)]
 
 
 def built(name: str, **arguments: Any) -> Any:
@@ -46,17 +46,17 @@ def built(name: str, **arguments: Any) -> Any:
     return layer
 
 
-def same(found: Any, wanted: Any, alike: Any) -> bool:
-    return bool(alike(found, wanted) and abs(np.abs(found).max() / np.abs(wanted).max() - 1) < 0.05)
+def same(actual: Any, wanted: Any, alike: Any) -> bool:
+    return bool(alike(actual, wanted) and abs(np.abs(actual).max() / np.abs(wanted).max() - 1) < 0.05)
 
 
 @pytest.mark.parametrize("name", TORCH)
 def test_a_recurrent_layer_starts_as_torch_s_module(name: str, alike: Any) -> None:
     layer = built(name, kernel_initializer="ones", bias_initializer="he_normal")
-    for found, wanted in zip(drawn(layer), genuine(name), strict=True):
-        assert found[0].shape == wanted[0].shape
-        assert same(found, wanted, alike)
-        assert len(np.unique(found)) > 0.9 * found.size  # each number a draw of its own
+    for actual, wanted in zip(drawn(layer), genuine(name), strict=True):
+        assert actual[0].shape == wanted[0].shape
+        assert same(actual, wanted, alike)
+        assert len(np.unique(actual)) > 0.9 * actual.size  # each number is drawn separately
 
 
 def test_the_classic_mistakes_are_told_apart(alike: Any) -> None:
@@ -64,8 +64,8 @@ def test_the_classic_mistakes_are_told_apart(alike: Any) -> None:
     kernel, recurrent, bias = genuine("LSTM")
     bound = UNITS**-0.5
     for wrong in (rng.uniform(-bound, bound, bias.shape), rng.uniform(-2 * bound, 2 * bound, bias.shape), np.zeros(bias.shape)):
-        assert not same(wrong, bias, alike)  # of one bias, of one twice as wide, and Keras's own
-    assert not same(rng.uniform(-(INPUT**-0.5), INPUT**-0.5, kernel.shape), kernel, alike)  # by the inputs, as of a Linear
+        assert not same(wrong, bias, alike)  # one bias, one of twice the range, and Keras's own
+    assert not same(rng.uniform(-(INPUT**-0.5), INPUT**-0.5, kernel.shape), kernel, alike)  # by the input size, as for a Linear
     own = drawn_by_keras()
     assert not same(own[0], kernel, alike)
     assert not same(own[1], recurrent, alike)
@@ -86,7 +86,7 @@ FORMS: dict[str, tuple[Callable[[Any], Any], list[tuple[int, int]]]] = {
     "no bias": (lambda kinds: kinds.SimpleRNN(UNITS, use_bias=False), [ALONE, ALONE]),
     "cell": (lambda kinds: kinds.LSTMCell(UNITS), [ALONE, ALONE, SUM]),
 }
-"""What each weight's reach hangs on: the hidden size, and whether it is the sum of two draws."""
+"""What the range of each weight depends on: the hidden size, and whether it is the sum of two draws."""
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -130,9 +130,9 @@ def test_a_layer_around_them_starts_as_torch_s(name: str, alike: Any) -> None:
     torch.manual_seed(5)
     module = make_torch(torch.nn)
     wanted = [*module.parameters(), *(buffer for buffer in module.buffers() if buffer.ndim)]
-    for found, keras_s, tensor in zip(layer.get_weights(), own, wanted, strict=True):
-        assert alike(found, tensor.detach().numpy())
-        assert alike(keras_s, found) == ("Norm" in name)
+    for actual, keras_s, tensor in zip(layer.get_weights(), own, wanted, strict=True):
+        assert alike(actual, tensor.detach().numpy())
+        assert alike(keras_s, actual) == ("Norm" in name)
 
 
 def test_a_model_is_drawn_whole_frozen_layers_too_and_shared_ones_once() -> None:
@@ -194,12 +194,12 @@ def test_every_floating_dtype_is_drawn_into(dtype: str) -> None:
     for layer in layers:
         layer.build((None, 5))
         initialise_like_pytorch(layer, seed=0)
-    wide, found = (layer.kernel.numpy() if hasattr(layer.kernel, "numpy") else np.array(layer.kernel) for layer in layers)
-    assert str(found.dtype) == dtype.removeprefix("mixed_").replace("16", "32" if "mixed" in dtype else "16")
+    wide, actual = (layer.kernel.numpy() if hasattr(layer.kernel, "numpy") else np.array(layer.kernel) for layer in layers)
+    assert str(actual.dtype) == dtype.removeprefix("mixed_").replace("16", "32" if "mixed" in dtype else "16")
     if dtype == "float64":
-        assert (found != found.astype("float32")).any()
+        assert (actual != actual.astype("float32")).any()
     else:
-        assert np.array_equal(found, wide.astype(found.dtype))
+        assert np.array_equal(actual, wide.astype(actual.dtype))
 
 
 def test_an_emulated_module_of_torch_starts_as_torch_s(alike: Any) -> None:
@@ -258,7 +258,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_known_is_refused_by_name_before_the_first_write(case: str, refused: Any) -> None:
+def test_an_unknown_weight_is_refused_by_name_before_the_first_write(case: str, refused: Any) -> None:
     make, said = REFUSED[case]
     layer = make()
     kept = [np.array(array) for array in layer.get_weights()] if hasattr(layer, "get_weights") else []

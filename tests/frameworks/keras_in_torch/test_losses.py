@@ -1,4 +1,4 @@
-"""Losses in torch that give what Keras's give, gradients included."""
+"""Losses in torch equal Keras's, gradients included."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_gradient_is_that_of_keras(name: str, settings: dict[str, Any]) -> N
     expected, actual = tape.gradient(loss, variable).numpy(), tensor.grad.numpy()
     if name in SPARSE | {"CategoricalCrossentropy"} and not settings.get("from_logits"):
         # Which of all vectors along a ray a probability vector is does not matter, and the backends differ in it.
-        expected, actual = (found - (found * prediction).sum(-1, keepdims=True) for found in (expected, actual))
+        expected, actual = (gradient - (gradient * prediction).sum(-1, keepdims=True) for gradient in (expected, actual))
     np.testing.assert_allclose(actual, expected, rtol=1e-11, atol=1e-14)
 
 
@@ -101,7 +101,7 @@ def test_a_mask_counts_as_the_one_that_a_prediction_carries(name: str, settings:
     assert abs(float(ours(*given)) - expected) > 1e-3
 
 
-def test_torchs_own_loss_of_that_name_is_another_where_classes_lie_along_the_last_axis() -> None:
+def test_torchs_own_loss_of_that_name_differs_if_classes_lie_along_the_last_axis() -> None:
     prediction, target = draw("SparseCategoricalCrossentropy", {"from_logits": True})
     square = torch.tensor(prediction[:, :, :5]), torch.tensor(target % 5)
     ours = loss_like(keras.losses.SparseCategoricalCrossentropy(from_logits=True))(*square)
@@ -118,7 +118,7 @@ def test_a_name_stands_for_keras_defaults(name: str) -> None:
 
 
 class Own(keras.losses.Loss):  # type: ignore[misc]
-    """A loss of a user's."""
+    """A user's own loss."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A stream of gradients that both frameworks are fed: no forward pass, so that only the update rules are compared."""
+"""A stream of gradients for both frameworks, without a forward pass, so that only the update rules are compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ STEPS = 200
 
 @dataclass(frozen=True)
 class Stream:
-    """Starting values and gradients, shaped as Keras's variables; a gradient has a mean, so that training stays in motion."""
+    """Initial values and gradients in the shapes of Keras's variables; gradients have a mean, so that training keeps moving."""
 
     start: list[Array]
     gradients: list[Array]
@@ -26,13 +26,13 @@ class Stream:
         return [keras.Variable(value, dtype=dtype, name=name) for name, value in zip(SHAPES, self.start, strict=True)]
 
     def parameters(self) -> list[Any]:
-        """The kernel transposed, as in nn.Linear."""
+        """Return the parameters, with the kernel transposed as in nn.Linear."""
         import torch
 
         return [torch.nn.Parameter(torch.tensor(value)) for value in map(as_torch, self.start)]
 
     def train_keras(self, optimizer: Any, variables: list[Any], first: int = 0, last: int = STEPS) -> list[Array]:
-        """Apply the gradients from step `first` up to `last`, and give the variables as torch holds parameters."""
+        """Apply the gradients from step `first` up to `last`, and return the variables in torch's layout."""
         import keras
 
         if keras.config.backend() == "tensorflow":
@@ -64,7 +64,7 @@ def _train_in_a_graph(optimizer: Any, variables: list[Any], gradients: list[Arra
 
     constants = [tf.constant(gradient) for gradient in gradients]
     run = tf.function(lambda: tf.while_loop(lambda step: step < len(gradients[0]), body, [0]), autograph=False)
-    # Rewritten graphs round differently: a division by a constant becomes a product, which moves a schedule's last place.
+    # Optimised graphs round differently: a division by a constant becomes a product, which changes a schedule's last place.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
         run()
@@ -73,7 +73,7 @@ def _train_in_a_graph(optimizer: Any, variables: list[Any], gradients: list[Arra
 
 
 def as_torch(value: Array) -> Array:
-    """Transpose what has the kernel's shape."""
+    """Transpose an array of the kernel's shape."""
     return np.ascontiguousarray(value.T) if value.shape == SHAPES["kernel"] else value
 
 

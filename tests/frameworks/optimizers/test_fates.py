@@ -1,4 +1,4 @@
-"""Nothing that Keras exports is overlooked, and what has no counterpart is refused by name."""
+"""Every optimizer that Keras exports is known, and one without a counterpart is refused by name."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Keras's optimizers in torch: the same gradients move the parameters to the same place."""
+"""Keras's optimizers in torch: equal gradients lead to equal parameters."""
 
 import copy
 import io
@@ -12,7 +12,7 @@ from frameworks.keras_in_torch.optimizers.fates import FATES
 
 FOLLOWED = [name for name, fate in FATES.items() if fate.rule]
 SCHEDULE = object()
-"""Stands for a schedule of Keras: none is made before the test that needs it."""
+"""A placeholder for a Keras schedule, which is only made in the test that needs it."""
 
 AROUND: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -44,7 +44,7 @@ def make(name: str, settings: dict[str, Any]) -> Any:
 
 
 def tolerance(name: str, settings: dict[str, Any]) -> float:
-    """1e-12, where Keras computes in float64: its `maximum`, `minimum`, `where` and `clip` are float32 but on TensorFlow."""
+    """1e-12 if Keras computes in float64; its `maximum`, `minimum`, `where` and `clip` are float32 except on TensorFlow."""
     import keras
 
     named = {"clipnorm", "global_clipnorm", "use_ema", "warmup_steps", "l1_regularization_strength"}
@@ -74,7 +74,7 @@ def test_two_hundred_steps_are_those_of_keras(name: str, settings: dict[str, Any
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", FOLLOWED)
-def test_training_goes_on_in_torch(name: str, stream: Any, distance: Any) -> None:
+def test_training_continues_in_torch(name: str, stream: Any, distance: Any) -> None:
     settings = {"gradient_accumulation_steps": 3, "use_ema": True, "learning_rate": SCHEDULE, "weight_decay": 0.1}
     keras_optimizer, variables, parameters = make(name, settings), stream.variables(), stream.parameters()
     halfway = stream.train_keras(keras_optimizer, variables, 0, 20)
@@ -88,7 +88,7 @@ def test_training_goes_on_in_torch(name: str, stream: Any, distance: Any) -> Non
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", ["SGD", "Adadelta"])
-def test_torchs_own_class_goes_on_where_it_is_exact(name: str, stream: Any, distance: Any) -> None:
+def test_torchs_own_class_continues_the_training_if_it_is_exact(name: str, stream: Any, distance: Any) -> None:
     import torch
 
     keras_optimizer, variables, parameters = make(name, {}), stream.variables(), stream.parameters()
@@ -168,7 +168,7 @@ def test_a_changed_learning_rate_is_followed_in_the_velocity(stream: Any, distan
     ],
     ids=label,
 )
-def test_torchs_own_class_with_the_same_settings_goes_elsewhere(
+def test_torchs_own_class_with_the_same_settings_trains_differently(
     name: str, settings: dict[str, Any], stock: dict[str, Any], off: float, stream: Any, distance: Any
 ) -> None:
     import torch
@@ -203,7 +203,7 @@ def test_the_roundings_of_the_other_backend_are_measurably_off(stream: Any, dist
 
 
 @pytest.mark.parametrize("name", FOLLOWED)
-def test_a_state_dict_and_a_copy_go_on_as_the_optimizer_would(name: str, stream: Any) -> None:
+def test_a_state_dict_and_a_copy_continue_as_the_optimizer_would(name: str, stream: Any) -> None:
     import torch
 
     settings = {"use_ema": True, "gradient_accumulation_steps": 2, "weight_decay": 0.1, "learning_rate": SCHEDULE}

@@ -1,4 +1,4 @@
-"""Slots reach the parameters that stand for their variables, in torch's layout."""
+"""Slots are carried over to the paired parameters, in torch's layout."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ UNITS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
 
 
 def twins(kind: str) -> tuple[Any, Any, Any, Any]:
-    """A Keras layer and a torch module of its weights, and another of each to hold gradients."""
+    """Return a Keras layer and a torch module with its weights, and another of each to hold gradients."""
     import keras
     import torch
 
@@ -27,7 +27,7 @@ def twins(kind: str) -> tuple[Any, Any, Any, Any]:
 
 @pytest.mark.backend
 @pytest.mark.parametrize(("kind", "name"), [*((kind, "Adam") for kind in UNITS), ("LSTM", "Adafactor")])
-def test_a_recurrent_layer_trains_on_in_torch(kind: str, name: str, randomise: Any) -> None:
+def test_a_recurrent_layer_continues_training_in_torch(kind: str, name: str, randomise: Any) -> None:
     import keras
     import torch
 
@@ -41,7 +41,7 @@ def test_a_recurrent_layer_trains_on_in_torch(kind: str, name: str, randomise: A
         optimizer.apply(gradients, layer.trainable_variables)
 
     def apply_in_torch(follower: torch.optim.Optimizer, seed: int) -> None:
-        # The layout of gradients is that of weights, and copy_weights knows it.
+        # Gradients have the layout of weights, which copy_weights knows.
         copy_weights(randomise(keras_gradient, seed), torch_gradient)
         for parameter, gradient in zip(module.parameters(), torch_gradient.parameters(), strict=True):
             parameter.grad = gradient.detach().clone() if parameter.requires_grad else None
@@ -61,7 +61,7 @@ def test_a_recurrent_layer_trains_on_in_torch(kind: str, name: str, randomise: A
 
 
 def trained() -> tuple[Any, Any]:
-    """A Dense layer with a square kernel, and an Adam that has worked on it."""
+    """Return a Dense layer with a square kernel, and an Adam that has trained it."""
     import keras
 
     layer = keras.layers.Dense(3, bias_initializer="normal")
@@ -122,11 +122,11 @@ def test_the_kernel_of_a_convolution_is_carried_with_its_axes_in_reverse(sizes: 
     optimizer.apply([keras.ops.convert_to_tensor(rng.normal(size=one.shape)) for one in layer.trainable_variables])
     follower = optimizer_like(optimizer, [(layer, module)])
     np.testing.assert_array_equal(follower.state[module.weight]["momentum"], optimizer._momentums[0].numpy().T)
-    with refused("whose last two axes are others in torch"):
+    with refused("whose last two axes are different ones in torch"):
         optimizer_like(keras.optimizers.Adafactor(), [(layer, module)])
 
 
-def test_what_one_side_trains_twice_or_alone_is_refused_by_name(refused: Any) -> None:
+def test_a_variable_that_one_side_trains_twice_or_alone_is_refused_by_name(refused: Any) -> None:
     layer, optimizer = trained()
     module = linear(layer)
     twice, _ = trained()
@@ -148,8 +148,8 @@ def test_what_does_not_pair_up_is_refused_by_name(refused: Any) -> None:
         (other.parameters(), layer.kernel.path),
         (wide.parameters(), "(5, 3)"),
         ([module.weight], "be as many"),
-        (None, "are none"),
-        ([], "are none"),
+        (None, "are missing"),
+        ([], "are missing"),
         ([(layer, wide)], layer.kernel.path),
         ({layer.kernel.path: module.weight}, f"leave out {layer.bias.path}"),
         ({"elsewhere": module.weight}, "elsewhere"),
@@ -164,7 +164,7 @@ def test_what_does_not_pair_up_is_refused_by_name(refused: Any) -> None:
     ("kind", "name", "settings"),
     [("GRU", "Adafactor", {}), ("GRU", "Adam", {"clipnorm": 1.0}), ("LSTM", "Adam", {"global_clipnorm": 1.0})],
 )
-def test_one_variable_as_two_parameters_is_refused_where_the_whole_of_it_counts(
+def test_one_variable_as_two_parameters_is_refused_if_the_rule_needs_it_whole(
     kind: str, name: str, settings: dict[str, Any], refused: Any
 ) -> None:
     import keras
@@ -185,7 +185,7 @@ def test_one_variable_as_two_parameters_is_refused_where_the_whole_of_it_counts(
     optimizer_like(optimizer, [(layer, module)])
 
 
-def test_gates_in_another_order_are_not_taken_for_a_transposed_kernel(refused: Any) -> None:
+def test_gates_in_another_order_are_not_mistaken_for_a_transposed_kernel(refused: Any) -> None:
     import keras
     import torch
 

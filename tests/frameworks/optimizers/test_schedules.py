@@ -38,14 +38,14 @@ def test_the_learning_rate_of_every_step_is_that_of_keras(name: str, settings: d
         followed.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
-    # A cosine of TensorFlow's is at times another float32 in its last place.
+    # TensorFlow's cosine sometimes differs in the last place of a float32.
     off = 2**-23 * max(expected) if "Cosine" in name and keras.config.backend() == "tensorflow" else 0.0
     np.testing.assert_allclose(followed, expected, rtol=0, atol=off)
     assert [float(np.float32(rate)) for rate in followed] == followed
     assert len(set(followed)) > 2
 
 
-def test_a_scheduler_goes_on_from_its_state_dict() -> None:
+def test_a_scheduler_continues_from_its_state_dict() -> None:
     import keras
     import torch
 
@@ -69,11 +69,11 @@ def test_two_schedules_for_one_optimizer_are_refused(refused: Any) -> None:
 
     schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 7, 0.9)
     optimizer = optimizer_like(keras.optimizers.SGD(schedule), [torch.nn.Parameter(torch.ones(2))])
-    with refused("schedule of its own"):
+    with refused("already follows a schedule"):
         schedule_like(schedule, optimizer)
 
 
-def test_a_schedule_of_somebody_else_is_refused(refused: Any) -> None:
+def test_a_user_s_own_schedule_is_refused(refused: Any) -> None:
     import torch
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=1.0)

@@ -1,4 +1,4 @@
-"""torch's optimizers in Keras: the same gradients move the variables to the same place."""
+"""torch's optimizers in Keras: equal gradients lead to equal variables."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("RMSprop", {"centered": True, "alpha": 0.9}),
 ]
 RATE = 2**-10
-"""Keras holds it in float32: this one is exact there."""
+"""Keras holds the rate in float32; this one is exact there."""
 
 
 @pytest.mark.backend
@@ -38,7 +38,7 @@ def test_two_hundred_steps_are_those_of_torch(name: str, settings: dict[str, Any
 
 
 @pytest.mark.parametrize("name", ["Adam", "RMSprop", "SGD"])
-def test_keras_own_class_with_the_same_settings_goes_elsewhere(name: str, stream: Any, distance: Any) -> None:
+def test_keras_own_class_with_the_same_settings_trains_differently(name: str, stream: Any, distance: Any) -> None:
     import keras
     import torch
 
@@ -55,7 +55,7 @@ def test_keras_own_class_with_the_same_settings_goes_elsewhere(name: str, stream
 
 @pytest.mark.backend
 @pytest.mark.parametrize(("name", "settings"), CASES, ids=str)
-def test_training_goes_on_in_keras(name: str, settings: dict[str, Any], stream: Any, distance: Any) -> None:
+def test_training_continues_in_keras(name: str, settings: dict[str, Any], stream: Any, distance: Any) -> None:
     import torch
 
     variables, parameters = stream.variables(), stream.parameters()
@@ -67,7 +67,7 @@ def test_training_goes_on_in_keras(name: str, settings: dict[str, Any], stream: 
     assert distance(expected, stream.train_keras(ours, variables, 20, 30)) <= 1e-12
 
 
-def test_gates_find_their_places_on_the_way_back(randomise: Any) -> None:
+def test_slots_get_keras_s_gate_order_on_the_way_back(randomise: Any) -> None:
     import keras
     import torch
 
@@ -79,12 +79,12 @@ def test_gates_find_their_places_on_the_way_back(randomise: Any) -> None:
         parameter.grad = parameter.detach().clone()
     theirs.step()
     ours = optimizer_like(theirs, [(layer, module)])
-    # Without betas the first moment is the gradient, here the weight itself, and the copied weights say where it belongs.
+    # Without betas the first moment is the gradient, here the weight itself, so the copied weights are the expected slots.
     for moment, variable in zip(ours.slots[0], layer.trainable_variables, strict=True):
         np.testing.assert_array_equal(moment.numpy(), variable.numpy())
 
 
-def test_it_is_made_anew_from_its_configuration() -> None:
+def test_an_optimizer_can_be_rebuilt_from_its_configuration() -> None:
     import keras
     import torch
 
@@ -95,7 +95,7 @@ def test_it_is_made_anew_from_its_configuration() -> None:
     assert again.get_config()["weight_decay"] == 0.2
 
 
-def test_what_keras_cannot_hold_is_refused(refused: Any) -> None:
+def test_settings_that_keras_cannot_have_are_refused(refused: Any) -> None:
     import torch
 
     parameters = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""What PyTorch has and gatewise does not take: refused by name, with the module left as it was."""
+"""PyTorch modules that gatewise does not support are refused by name, and left as they were."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "kernel with too few rows": (lambda: changed(weight_hh_l0=torch.ones(4, HIDDEN)), ("weight_hh_l0", "(28, 7)", "(4, 7)")),
     "bias as a column": (lambda: changed(bias_ih_l0=torch.ones(28, 1)), ("bias_ih_l0", "(28,)", "(28, 1)")),
     "expanded weight": (lambda: changed(weight_ih_l0=torch.ones(1).expand(28, INPUT)), ("weight_ih_l0", "(0, 0)")),
-    "tied parameters": (tied, ("weight_hh_l1", "shares some with weight_hh_l0")),
+    "tied parameters": (tied, ("weight_hh_l1", "shares memory with weight_hh_l0")),
     "parameters over one memory": (tied_by_data, ("weight_hh_l1", "weight_hh_l0")),
     "nonlinearity that RNNCell cannot call": (lambda: nn.RNNCell(INPUT, HIDDEN, nonlinearity="sigmoid"), ("'sigmoid'",)),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from compare.parity.cases import GRID, Case, draw_weights
 from compare.parity.checking import check_parity
-from compare.parity.verdict import ParityResult
+from compare.parity.verdict import Against, ParityResult
 from compare.report.results import Results, environment, exact, measured
 from frameworks import build, convert
 
@@ -39,9 +39,9 @@ def _run_case(case: Case, seed: int) -> Results:
     expected, actual = (case.origin, "pytorch" if case.origin == "keras" else "keras")
     weights = max(each.max_abs for each in result.comparisons if each.kind == "weights")
     groups = {
-        expected: _needed(result, "reference of expected"),
-        actual: _needed(result, "reference of actual"),
-        "mutual": _needed(result, "expected"),
+        expected: _needed(result, Against.REFERENCE_OF_EXPECTED),
+        actual: _needed(result, Against.REFERENCE_OF_ACTUAL),
+        "mutual": _needed(result, Against.EXPECTED),
         "own call": max((each.needed for each in result.comparisons if each.kind == "own call"), default=0.0),
     }
     return {
@@ -52,6 +52,6 @@ def _run_case(case: Case, seed: int) -> Results:
     }
 
 
-def _needed(result: ParityResult, against: str) -> float:
+def _needed(result: ParityResult, against: Against) -> float:
     found = [each.needed for each in result.comparisons if each.against == against and each.kind == "result"]
     return math.nan if any(map(math.isnan, found)) else max(found)

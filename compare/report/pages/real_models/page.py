@@ -155,4 +155,5 @@ PAGE = Page(
     verdict=_verdict,
     body=_body,
     long=(_PART,),
+    studies=("real_models",),
 )

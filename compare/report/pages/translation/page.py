@@ -266,4 +266,5 @@ PAGE = Page(
     body=_body,
     figures=(Figure(_CURVES, _draw_curves, _TRAININGS), Figure(_MAPS, _draw_maps, _TRAININGS)),
     long=(*_TRAININGS, *_DEFAULTS.values()),
+    studies=("translation", "real_models"),
 )

@@ -7,7 +7,7 @@ from typing import cast
 from compare.report.studies.real_models.recorded import RecordedLayer
 from frameworks.errors import InvalidValueError
 from frameworks.files import StoredLayer
-from frameworks.files.given_options import Answers
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.keras.config import Node
 from frameworks.files.keras.layers import Reading, RowWeights, read_layer
 from frameworks.files.keras.version import Version
@@ -31,7 +31,7 @@ def read_kept(layer: RecordedLayer) -> StoredLayer:
     arrays = {name: in_memory(array) for name, array in layer.weights.items()}
     if layer.origin == "keras":
         node = Node(layer.name, layer.class_name, layer.config, "", "", layer.name, trainable=True, wrappers=(), mask="")
-        return cast("StoredLayer", read_layer(node, RowWeights(arrays), Reading(layer.name, Version("3"), Answers())))
+        return cast("StoredLayer", read_layer(node, RowWeights(arrays), Reading(layer.name, Version("3"), GivenOptions())))
     named = {f"{layer.name}.{name}": array for name, array in arrays.items()}
-    (found,) = read_modules(named, Answers(), {layer.name: layer.config})
+    (found,) = read_modules(named, GivenOptions(), {layer.name: layer.config})
     return cast("StoredLayer", found)

@@ -15,7 +15,8 @@ from compare.report.studies.real_models.replay import Call
 from frameworks.files import StoredLayer
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import in_memory
-from frameworks.layouts import CUDNN, KERAS, PYTORCH, Layout, Stored
+from frameworks.layouts import CUDNN, KERAS, PYTORCH, Layout
+from frameworks.stored_parts import Stored
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,14 @@ import lzma
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from compare.report.studies.data import data_folder
 from compare.report.studies.real_models.recorded import RecordedCase, RecordedLayer, RecordedModel, require_known
-
-if TYPE_CHECKING:
-    from importlib.abc import Traversable
-
-_DATA = files("compare.report.studies.real_models") / "data"
-
 
 _PLAIN_FIELDS = tuple(field.name for field in fields(RecordedModel) if field.name not in ("hard", "layers"))
 
@@ -47,12 +42,12 @@ def load_all() -> tuple[RecordedModel, ...]:
 
 @cache
 def _sources() -> Mapping[str, Any]:
-    models = json.loads((_DATA / "sources.json").read_text(encoding="utf-8"))["models"]
+    models = json.loads((data_folder("real_models") / "sources.json").read_text(encoding="utf-8"))["models"]
     return MappingProxyType({model["name"]: model for model in models})
 
 
 def _model(source: Mapping[str, Any]) -> RecordedModel:
-    arrays = read_arrays(_DATA / source["arrays"])
+    arrays = read_arrays(data_folder("real_models") / source["arrays"])
     return RecordedModel(
         **{name: source[name] for name in _PLAIN_FIELDS if name in source},
         hard=tuple(source["hard"]),
@@ -91,7 +86,7 @@ def _case(source: Mapping[str, Any], place: str, arrays: Mapping[str, Any]) -> R
     )
 
 
-def read_arrays(file: Traversable) -> dict[str, Any]:
+def read_arrays(file: Path) -> dict[str, Any]:
     """Read an archive of arrays, compressed with xz; they are read-only."""
     content = lzma.decompress(file.read_bytes())
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.report.studies.originals import Original
+from frameworks.cells import CellName, cells_by_name
 from frameworks.errors import InvalidValueError
-from frameworks.spec import CellName, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-_CELLS: Mapping[str, CellName] = MappingProxyType({"SimpleRNN": "rnn", "RNN": "rnn", "LSTM": "lstm", "GRU": "gru"})
+_CELLS: Mapping[str, CellName] = MappingProxyType({**cells_by_name("keras"), **cells_by_name("pytorch")})
 
 
 @dataclass(frozen=True, eq=False)

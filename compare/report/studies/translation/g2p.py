@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from compare.report.studies.data import data_folder
 from compare.report.studies.real_models.models import load, read_arrays
 from compare.report.studies.translation.batches import Tokens
 from compare.report.studies.translation.copying import copy_model
 from frameworks.keras.tensors import to_numpy
 from frameworks.registry import owner_name
-
-_DATA = files("compare.report.studies.translation") / "data"
 
 MAX_LENGTH = 20
 """The most phonemes that the package gives a word."""
@@ -26,7 +24,7 @@ MAX_LENGTH = 20
 
 @cache
 def _known() -> Mapping[str, Any]:
-    return MappingProxyType(json.loads((_DATA / "g2p_en.json").read_text(encoding="utf-8")))
+    return MappingProxyType(json.loads((data_folder("translation") / "g2p_en.json").read_text(encoding="utf-8")))
 
 
 def expected() -> dict[str, str]:
@@ -40,7 +38,7 @@ def build_pytorch() -> Any:
 
     from compare.report.studies.translation.pytorch.g2p import Pronouncer
 
-    arrays = read_arrays(_DATA / "g2p_en.npz.xz")
+    arrays = read_arrays(data_folder("translation") / "g2p_en.npz.xz")
     named = {
         "encoder.embedding.weight": arrays["enc_emb"],
         "decoder.embedding.weight": arrays["dec_emb"],

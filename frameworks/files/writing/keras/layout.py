@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from frameworks import kinds
 from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import NoCounterpartError
 from frameworks.files.keras.config import numbered, snake
@@ -21,7 +22,6 @@ from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.derived_arrays import MAX_RANK
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.files.writing.blocks import Tensor, cell_tensors, reshaped, transposed, unchanged
-from frameworks.files.writing.naming import MODULES, keras_kind
 from frameworks.layouts import KERAS
 from frameworks.options import KerasOptions
 
@@ -66,19 +66,27 @@ def as_keras(layer: StoredLayer) -> list[StoredLayer]:
 
 
 def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
-    """Give the arrays of a layer that is not recurrent in Keras's order and by its names; None where they are not known."""
-    kind = keras_kind(layer.kind)
-    if not layer.known or not kind or not layer.stored or not MODULES[kind].holds(layer.stored):
+    """Return the arrays of a layer that is not recurrent in Keras's order and by its names; None where they are not known."""
+    class_name = kinds.keras_kind(layer.kind)
+    own = kinds.KERAS.get(class_name).arrays or ()
+    module = kinds.PYTORCH.meaning(class_name)
+    theirs = module.arrays or () if module else ()
+    without_meaning = {array.name for array in theirs if not array.means}
+    if not layer.known or not own or not layer.stored or not _fit(layer, *own, *(array for array in theirs if array.means)):
         return None
     found: dict[str, Tensor] = {}
-    for name, (there, axes) in MODULES[kind].arrays.items():
-        if kind == "PReLU":
-            found[name] = _slopes(layer, next(iter(layer.stored.values())))
-        elif name in layer.stored:
-            found[name] = unchanged(layer.stored[name])
-        elif there in layer.stored:
-            found[name] = _turned_back(layer.stored[there], axes)
-    return found if len(found) == len([name for name in layer.stored if name != "num_batches_tracked"]) else None
+    for array in own:
+        there = next((each for each in theirs if each.means == array.name and each.name in layer.stored), None)
+        if array.name in layer.stored:
+            found[array.name] = _widened(layer, layer.stored[array.name], array)
+        elif there:
+            found[array.name] = _turned_back(layer, there, array)
+    return found if len(found) == len(layer.stored.keys() - without_meaning) else None
+
+
+def _fit(layer: OtherLayer, *arrays: kinds.Array) -> bool:
+    """Whether the layer's arrays of these names have as many axes."""
+    return all(array.sizes(layer.stored[array.name].shape) is not None for array in arrays if array.name in layer.stored)
 
 
 def config_in_keras(layer: OtherLayer) -> Mapping[str, Any]:
@@ -89,21 +97,23 @@ def config_in_keras(layer: OtherLayer) -> Mapping[str, Any]:
     return said if isinstance(said, Mapping) else {}
 
 
-def _slopes(layer: OtherLayer, array: StoredArray) -> Tensor:
-    """Give the slopes of a PReLU with the axes that it shares them along, which torch's have not."""
-    shared = config_in_keras(layer).get("shared_axes")
+def _turned_back(layer: OtherLayer, there: kinds.Array, own: kinds.Array) -> Tensor:
+    axes = kinds.permutation(there, own)
+    stored = layer.stored[there.name]
+    return transposed(stored, axes) if axes else _widened(layer, stored, own)
+
+
+def _widened(layer: OtherLayer, stored: StoredArray, own: kinds.Array) -> Tensor:
+    """Return an array with the axes of size 1 that Keras's has and torch's has not: those that a PReLU shares slopes along."""
+    if not own.shared or len(stored.shape) != 1:
+        return unchanged(stored)
+    shared = config_in_keras(layer).get(own.shared)
     axes = max((axis for axis in shared if isinstance(axis, int)), default=0) if isinstance(shared, list) else 0
-    if len(array.shape) != 1:
-        return unchanged(array)
-    missing = min(axes, MAX_RANK - 1) - (array.shape == (1,))
-    return reshaped(array, (1,) * missing + array.shape)
+    missing = min(axes, MAX_RANK - 1) - (stored.shape == (1,))
+    return reshaped(stored, (1,) * missing + stored.shape)
 
 
-def _turned_back(array: StoredArray, axes: tuple[int, ...]) -> Tensor:
-    return transposed(array, tuple(axes.index(axis) for axis in range(len(axes)))) if axes else unchanged(array)
-
-
-def variables_beside(layer: OtherLayer) -> dict[str, Mapping[str, Tensor]]:
+def variables_of_other(layer: OtherLayer) -> dict[str, Mapping[str, Tensor]]:
     """Give the variables of a layer that is not recurrent, by where they lie in it; nothing where that is not known."""
     known = keras_arrays(layer)
     if known:
@@ -122,7 +132,7 @@ class Placing:
 
     def __init__(self, layers: list[StoredLayer | OtherLayer]) -> None:
         """See whether all layers that can be written have a place of their own."""
-        places = [layer.place for layer in layers if isinstance(layer, StoredLayer) or variables_beside(layer)]
+        places = [layer.place for layer in layers if isinstance(layer, StoredLayer) or variables_of_other(layer)]
         self._own = all(places) and len(set(places)) == len(places)
         self._counts = Counter[str]()
 
@@ -154,6 +164,12 @@ def class_in_keras(layer: StoredLayer) -> str:
         return "Bidirectional"
     stacked = layer.options is not None and layer.options.nesting == "cells"
     return "RNN" if stacked or layer.class_name == "RNN" else LAYER_NAMES["keras"][layer.cells[0][0].spec.cell]
+
+
+def sums_biases(layer: StoredLayer) -> bool:
+    """Tell whether a layer of torch's has two biases of which Keras keeps the sum alone."""
+    cell = layer.cells[0][0]
+    return layer.origin == "pytorch" and cell.layout.has_two_biases(cell.spec) and not KERAS.has_two_biases(cell.spec)
 
 
 def cell_variables(cell: StoredCell) -> Mapping[str, Tensor]:

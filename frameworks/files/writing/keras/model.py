@@ -11,11 +11,12 @@ import keras
 from frameworks.errors import InvalidValueError
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.writing.keras.layout import as_keras, class_in_keras
+from frameworks.files.writing.keras.layout import as_keras, class_in_keras, sums_biases
 from frameworks.files.writing.keras.other_layers import Rebuilt, Shape, rebuild
-from frameworks.files.writing.naming import keras_kind, plain_name
+from frameworks.files.writing.naming import plain_name
 from frameworks.files.writing.outcome import Layer, Written
 from frameworks.keras.building import untouched_random
+from frameworks.kinds import keras_kind
 from frameworks.registry import quiet_stderr
 
 
@@ -33,7 +34,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
                 native, spec = one.emulate("keras"), one.cells[0][0].spec
                 native.name = plain_name(one.name)
                 built.append((native, [(None, spec.input_size)], spec.dtype))
-                beware = ("its two biases are in the file as their sum",) * _sums_biases(layer)
+                beware = ("its two biases are in the file as their sum",) * sums_biases(layer)
                 written.append(Written(layer.name, layer.class_name, class_in_keras(one), native.name, beware))
         else:
             with untouched_random():
@@ -63,11 +64,6 @@ def _check_names(written: list[Written]) -> None:
                 remedy="Give the layers other names.",
             )
         owners.update({each.place: each.name} if each.becomes else {})
-
-
-def _sums_biases(layer: StoredLayer) -> bool:
-    spec = layer.cells[0][0].spec
-    return layer.origin == "pytorch" and spec.cell != "gru" and spec.bias
 
 
 def _tell(layer: OtherLayer, found: Rebuilt | str) -> Written:

@@ -13,22 +13,8 @@ from frameworks.files.other_layers import OtherLayer, is_plain
 from frameworks.files.untrusted.derived_arrays import MAX_RANK
 from frameworks.files.writing.blocks import Tensor
 from frameworks.files.writing.keras.layout import config_in_keras, keras_arrays
-from frameworks.files.writing.naming import keras_kind
 from frameworks.keras.activations import ADDED
-
-_CONVOLUTION = ("strides", "padding", "data_format", "dilation_rate", "groups", "activation")
-_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
-    "Embedding": ("mask_zero",),
-    "Dense": ("activation",),
-    "Conv1D": _CONVOLUTION,
-    "Conv2D": _CONVOLUTION,
-    "LayerNormalization": ("axis", "epsilon"),
-    "BatchNormalization": ("axis", "momentum", "epsilon"),
-    "PReLU": (),
-    "Attention": ("score_mode", "dropout"),
-    "AdditiveAttention": ("dropout",),
-}
-"""What is taken from a file's config of the layers that are rebuilt: plain values, which nothing can be run by."""
+from frameworks.kinds import ANY_AXES, KERAS, Kind, keras_kind
 
 Shape = tuple[int | None, ...]
 
@@ -54,31 +40,30 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         layer: as a file has it.
         name: that it gets in Keras.
     """
-    found, kind = keras_arrays(layer), keras_kind(layer.kind)
+    found, kind = keras_arrays(layer), KERAS.get(keras_kind(layer.kind))
     if not layer.stored:
         return "it has no arrays"
-    if not found or any(wrapper != "TimeDistributed" for wrapper in layer.wrappers):
+    if not found or any(KERAS.get(wrapper).role != "wrapper" for wrapper in layer.wrappers):
         return "how Keras would build it is not known"
     arrays = {each: _read(tensor) for each, tensor in found.items()}
     main, config = next(iter(arrays.values())), config_in_keras(layer)
-    lost = next((each for each in _ARGUMENTS[kind] if config.get(each) is not None and not is_plain(config[each])), "")
+    said = {option.name: config[option.name] for option in kind.said if config.get(option.name) is not None}
+    lost = next((each for each, value in said.items() if not is_plain(value)), "")
     if lost:
         return f"its {lost} is {str(config[lost])[:100]}, which is no plain value"
-    given = {each: config[each] for each in _ARGUMENTS[kind] if config.get(each) is not None}
     try:
-        arguments = {**_as_keras_3(given), **_sizes(kind, config, arrays)}
-        native = getattr(keras.layers, kind)(**arguments, name=name, dtype=main.dtype.name)
-        reads = _reads(kind, arguments, main)
-        for _ in layer.wrappers:
-            native = keras.layers.TimeDistributed(native, name=name)
-        free = kind in ("Embedding", "Dense") or (kind.endswith("Normalization") and arguments.get("axis", -1) == -1)
-        steps = len(layer.wrappers) or free  # one where it reads any number of axes
+        arguments = {**_as_keras_3(said), **_shown(kind, config, arrays)}
+        native = getattr(keras.layers, kind.name)(**arguments, name=name, dtype=main.dtype.name)
+        reads = _reads(kind, arguments, arrays)
+        for wrapper in layer.wrappers:
+            native = getattr(keras.layers, wrapper)(native, name=name)
+        steps = len(layer.wrappers) or _reads_any_axes(kind, arguments)
         shapes = [(None,) * steps + shape for shape in reads]
         native.build([(None, *shape) for shape in shapes] if len(shapes) > 1 else (None, *shapes[0]))
         native.set_weights(list(arrays.values()))
-    except (ValueError, TypeError) as error:  # what Keras says to arguments or arrays that no layer has
+    except (ValueError, TypeError, AttributeError) as error:  # what Keras says to arguments or arrays that no layer has
         return f"Keras builds no such layer ({str(error).strip().splitlines()[0][:200]})"
-    return Rebuilt(native, shapes, "int32" if kind == "Embedding" else main.dtype.name)
+    return Rebuilt(native, shapes, "int32" if kind.indices else main.dtype.name)
 
 
 def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,36 +75,37 @@ def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**arguments, **changed}
 
 
-def _sizes(kind: str, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(kind: Kind, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that arrays show, by their sizes or by being there."""
+    found: dict[str, Any] = {array.option: array.name in arrays for array in kind.arrays or () if array.option}
+    found |= kind.stated_sizes(kind.sizes({name: array.shape for name, array in arrays.items()}) or {})
+    for array in kind.arrays or ():
+        if array.shared:
+            said = config.get(array.shared)
+            ones = [axis for axis, size in enumerate(arrays[array.name].shape, 1) if size == 1]
+            found[array.shared] = said if isinstance(said, list) and all(axis in ones for axis in said) else ones
+    return found
+
+
+def _reads(kind: Kind, arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> list[Shape]:
+    """Return the shapes that a layer reads, as far as its arrays fix them."""
     main = next(iter(arrays.values()))
-    if kind == "Embedding":
-        return {"input_dim": main.shape[0], "output_dim": main.shape[1]}
-    if kind.endswith("Normalization"):
-        return {"scale": "gamma" in arrays, "center": "beta" in arrays}
-    if kind.endswith("Attention"):
-        return {"use_scale": True}
-    if kind == "PReLU":
-        said, ones = config.get("shared_axes"), [axis for axis, size in enumerate(main.shape, 1) if size == 1]
-        return {"shared_axes": said if isinstance(said, list) and all(axis in ones for axis in said) else ones}
-    sizes = {"use_bias": "bias" in arrays, "units" if kind == "Dense" else "filters": main.shape[-1]}
-    return sizes if kind == "Dense" else {**sizes, "kernel_size": main.shape[:-2]}
+    shared = next((array.shared for array in kind.arrays or () if array.shared), "")
+    if shared:
+        return [tuple(None if axis in arguments[shared] else size for axis, size in enumerate(main.shape, 1))]
+    if kind.has("axis"):
+        return [_along(arguments.get("axis", kind.default("axis")), main)]
+    sizes = kind.sizes({name: array.shape for name, array in arrays.items()}, arguments.get("groups", 1)) or {}
+    reads = [
+        tuple(axis if isinstance(axis, int) else sizes.get(axis) for axis in each if axis != ANY_AXES) for each in kind.reads
+    ]
+    if arguments.get("data_format") == "channels_first":
+        return [(shape[-1], *shape[:-1]) for shape in reads]
+    return reads
 
 
-def _reads(kind: str, arguments: Mapping[str, Any], main: Any) -> list[Shape]:
-    """Give the shapes that a layer reads, as far as its arrays fix them."""
-    if kind == "Embedding":
-        return [()]
-    if kind.endswith("Attention"):
-        return [(None, main.shape[0] if main.shape else 1)] * 2
-    if kind == "PReLU":
-        return [tuple(None if axis in arguments["shared_axes"] else size for axis, size in enumerate(main.shape, 1))]
-    if kind.startswith("Conv"):
-        channels = main.shape[-2] * arguments.get("groups", 1)
-        free = (None,) * (main.ndim - 2)
-        return [(channels, *free) if arguments.get("data_format") == "channels_first" else (*free, channels)]
-    if kind == "Dense":
-        return [(main.shape[0],)]
-    axis = arguments.get("axis", -1)
+def _along(axis: Any, main: Any) -> Shape:
+    """Return the shape that a layer reads whose arrays lie along some of its axes, counted from the batch."""
     axes = [axis] if isinstance(axis, int) else list(axis)
     if len(axes) != main.ndim:
         raise ValueError(f"its arrays have {main.ndim} axes, and it is along {axes}")
@@ -127,7 +113,14 @@ def _reads(kind: str, arguments: Mapping[str, Any], main: Any) -> list[Shape]:
     if rank > MAX_RANK:
         raise ValueError(f"it is along {axes}, and no array has more than {MAX_RANK} axes")
     sizes = dict(zip((axis % rank for axis in axes), main.shape, strict=True))
-    return [tuple(sizes.get(place) for place in range(1, rank))]
+    return tuple(sizes.get(place) for place in range(1, rank))
+
+
+def _reads_any_axes(kind: Kind, arguments: Mapping[str, Any]) -> bool:
+    """Whether it takes any number of axes before those that it reads."""
+    if kind.has("axis"):
+        return bool(arguments.get("axis", -1) == -1)
+    return any(ANY_AXES in axes for axes in kind.reads)
 
 
 def _read(tensor: Tensor) -> Any:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import h5py
 
-from frameworks.files.given_options import KERAS_FLAGS, SPEC_OPTIONS
+from frameworks.cells import OPTIONS
+from frameworks.files.given_options import KERAS_FLAGS
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.writing.blocks import Tensor
@@ -17,10 +18,11 @@ from frameworks.files.writing.keras.layout import (
     cell_places,
     cell_variables,
     class_in_keras,
-    variables_beside,
+    sums_biases,
+    variables_of_other,
 )
-from frameworks.files.writing.naming import keras_kind
 from frameworks.files.writing.outcome import Layer, Written
+from frameworks.kinds import KERAS, keras_kind
 from frameworks.options import KerasOptions
 from frameworks.spec import RecurrentSpec
 
@@ -44,10 +46,10 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
                 groups |= {f"{place}/{way}": ("", cell_variables(cell)) for way, cell in cell_places(one)}
                 written.append(Written(layer.name, layer.class_name, class_in_keras(one), place, tuple(_beware(layer, one))))
         else:
-            found = variables_beside(layer)
-            place = _place_beside(layer, placing) if found else ""
+            found = variables_of_other(layer)
+            place = _place_other(layer, placing) if found else ""
             groups |= {f"{place}/{within}".rstrip("/"): ("" if within else layer.name, each) for within, each in found.items()}
-            written.append(tell_beside(layer, place))
+            written.append(tell_other(layer, place))
     # It is locked already, by us.
     with h5py.File(path, "w", locking=False) as file:
         file.create_group("vars")  # the model's own, none: Keras up to 3.5 asks for it
@@ -60,13 +62,13 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     return written
 
 
-def _place_beside(layer: OtherLayer, placing: Placing) -> str:
+def _place_other(layer: OtherLayer, placing: Placing) -> str:
     if layer.wrappers:
-        return placing.of(layer, layer.wrappers[0], "/layer")
+        return placing.of(layer, layer.wrappers[0], f"/{KERAS.get(layer.wrappers[0]).inner}")
     return placing.of(layer, keras_kind(layer.kind) or layer.kind or "Layer")
 
 
-def tell_beside(layer: OtherLayer, place: str) -> Written:
+def tell_other(layer: OtherLayer, place: str) -> Written:
     """Tell what became of a layer that is not recurrent."""
     if not place:
         why = "it has no arrays" if not layer.stored else "what its arrays mean to Keras is not known"
@@ -91,11 +93,11 @@ def _beware(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
     """Say what the file does not hold of a layer and load_weights thus takes from the model."""
     spec, options = one.cells[0][0].spec, one.options or KerasOptions()
     plain = RecurrentSpec(spec.cell, spec.input_size, spec.hidden_size)
-    told = [(name, getattr(spec, name), getattr(plain, name)) for name in SPEC_OPTIONS]
+    told = [(name, getattr(spec, name), getattr(plain, name)) for name in OPTIONS]
     if layer.origin == "keras":
         told += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
     said = [f"{name}={value!r}" for name, value, default in told if value != default]
     if said:
         yield f"weights alone: the model's own layer has to say {', '.join(said)}"
-    if layer.origin == "pytorch" and spec.cell != "gru" and spec.bias:
+    if sums_biases(layer):
         yield "its two biases are in the file as their sum"

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from frameworks import kinds
 from frameworks.counterparts import LAYER_NAMES, find_limits
 from frameworks.errors import InvalidValueError, NoCounterpartError
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
+from frameworks.files.untrusted.source import StoredArray
 from frameworks.files.writing.blocks import Tensor, cell_tensors, reshaped, transposed, unchanged
-from frameworks.files.writing.naming import DESCRIPTION, EMULATED, MODULES, fits_torch, places, prefix_of
+from frameworks.files.writing.naming import DESCRIPTION, EMULATED, fits_torch, places, prefix_of
 from frameworks.files.writing.outcome import Layer, Written
 from frameworks.files.writing.sidecar import describe
 from frameworks.files.writing.torch.other_layers import beware_of, spell
@@ -42,18 +44,18 @@ def lay_out(layers: list[Layer]) -> Laid:
     """
     tensors: dict[str, Tensor] = {}
     names: dict[str, dict[str, str]] = {}
-    kinds: dict[str, str] = {}
+    classes: dict[str, str] = {}
     written = []
     for layer in layers:
         if isinstance(layer, StoredLayer):
             found = dict(_recurrent(layer))
             written.append(_tell_recurrent(layer))
         else:
-            module, own = _beside(layer)
-            kinds[layer.name] = module or layer.kind
+            module, own = _other(layer)
+            classes[layer.name] = module or layer.kind
             names[layer.name] = {array: f"{prefix_of(layer.name)}{array}" for array in own}
             found = {names[layer.name][array]: tensor for array, tensor in own.items()}
-            written.append(_tell_beside(layer, module))
+            written.append(_tell_other(layer, module))
         for name, tensor in found.items():
             if name in tensors or name == DESCRIPTION:
                 raise InvalidValueError.because(
@@ -63,7 +65,7 @@ def lay_out(layers: list[Layer]) -> Laid:
                     remedy="Give the layers other names.",
                 )
             tensors[name] = tensor
-    return Laid(tensors, describe(layers, names, kinds), written)
+    return Laid(tensors, describe(layers, names, classes), written)
 
 
 def _recurrent(layer: StoredLayer) -> Iterator[tuple[str, Tensor]]:
@@ -72,25 +74,37 @@ def _recurrent(layer: StoredLayer) -> Iterator[tuple[str, Tensor]]:
             yield f"{before}{name}{behind}", tensor
 
 
-def _beside(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
-    """Give the module of torch.nn that a layer is, "" for none, and its arrays by their names there; as they are for none."""
-    module = MODULES.get(layer.kind)
-    known = layer.known and module is not None and set(layer.stored) <= set(module.arrays) and module.holds(layer.stored)
-    if module is None or not known or (layer.kind == "PReLU" and not _is_channelwise(layer)):
+def _other(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
+    """Return the module of torch.nn that a layer is, "" for none, and its arrays by their names there; as they are for none."""
+    module = kinds.PYTORCH.meaning(layer.kind)
+    found = _as_module(layer, module) if module and layer.known else None
+    if module is None or found is None:
         return "", {name: unchanged(array) for name, array in layer.stored.items()}
-    found = {}
-    for name, array in layer.stored.items():
-        there, axes = module.arrays[name]
-        found[there] = transposed(array, axes) if axes else unchanged(array)
-    if layer.kind == "PReLU":
-        (alpha,) = layer.stored.values()
-        found["weight"] = reshaped(alpha, (math.prod(alpha.shape),))
     return module.name, found
 
 
-def _is_channelwise(layer: OtherLayer) -> bool:
-    """Tell whether a PReLU has one slope a channel, its last axis: nn.PReLU holds nothing else."""
-    return all(array.shape[-1:] == (math.prod(array.shape),) for array in layer.stored.values())
+def _as_module(layer: OtherLayer, module: kinds.Kind) -> dict[str, Tensor] | None:
+    """Return the arrays of a layer of Keras's as a module has them; None where it does not hold them."""
+    kind = kinds.KERAS.get(layer.kind)
+    if kind.sizes({name: array.shape for name, array in layer.stored.items()}) is None:
+        return None
+    found: dict[str, Tensor] = {}
+    for name, stored in layer.stored.items():
+        own, there = kind.array(name), module.meaning(name)
+        tensor = _laid(stored, own, there) if own and there else None
+        if there is None or tensor is None:
+            return None
+        found[there.name] = tensor
+    return found
+
+
+def _laid(stored: StoredArray, own: kinds.Array, there: kinds.Array) -> Tensor | None:
+    """Return an array of Keras's with the axes that torch's has; None where torch's does not hold it."""
+    if own.shared:  # nn.PReLU has one slope for each channel, the last axis of Keras's, and nothing else
+        count = math.prod(stored.shape)
+        return reshaped(stored, (count,)) if stored.shape[-1:] == (count,) else None
+    axes = kinds.permutation(own, there)
+    return transposed(stored, axes) if axes else unchanged(stored)
 
 
 def _tell_recurrent(layer: StoredLayer) -> Written:
@@ -122,7 +136,7 @@ def _why_not(layer: StoredLayer) -> str:
     return f"{limit.field}={value!r}: {limit.why}"
 
 
-def _tell_beside(layer: OtherLayer, module: str) -> Written:
+def _tell_other(layer: OtherLayer, module: str) -> Written:
     if module and layer.stored:
         beware = tuple(beware_of(layer, module))
         return Written(layer.name, layer.kind, spell(layer, module), prefix_of(layer.name), beware)

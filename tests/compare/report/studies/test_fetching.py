@@ -48,6 +48,7 @@ def source_archive() -> bytes:
 )
 def original(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Original:
     """An original in an archive that a local index lists."""
+    pytest.importorskip("unearth", reason="`make originals` installs unearth, which fetches archives")
     name, make = request.param
     page = tmp_path / "simple" / "trained"
     page.mkdir(parents=True)

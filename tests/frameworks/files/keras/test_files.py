@@ -9,6 +9,7 @@ import numpy as np
 
 from frameworks import adapt
 from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
+from frameworks.rows import FrameworkName
 
 WHOLE = ["model.h5", "model.keras", "model.weights.h5", "weights_alone.h5"]
 
@@ -142,7 +143,7 @@ def check_conversion(checkpoint: Checkpoint, model: Any, refused: Any) -> None:
     np.testing.assert_allclose(found["output"], expected["output"], rtol=0, atol=1e-5)
 
 
-def check_emulation(checkpoint: Checkpoint, model: Any, to: str) -> None:
+def check_emulation(checkpoint: Checkpoint, model: Any, to: FrameworkName) -> None:
     """The emulation returns what the live layer returns, under a mask with holes."""
     import torch
 

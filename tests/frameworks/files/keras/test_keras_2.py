@@ -10,6 +10,7 @@ import pytest
 
 from frameworks.files import Checkpoint, open_checkpoint
 from frameworks.keras.tensors import to_numpy
+from frameworks.rows import FrameworkName
 
 DATA = Path(__file__).parents[1] / "data" / "keras2"
 MASKED = ["masked_2_12.h5", "masked_2_12.keras", "masked_2_15.keras"]
@@ -45,7 +46,7 @@ def flat(returned: Any) -> Any:
 @pytest.mark.backend
 @CALLS
 @pytest.mark.parametrize("name", MASKED)
-def test_every_layer_gives_under_a_mask_what_it_gave_in_keras_2(name: str, to: str) -> None:
+def test_every_layer_gives_under_a_mask_what_it_gave_in_keras_2(name: str, to: FrameworkName) -> None:
     recorded = results(name[7:11])
     expected = [recorded[f"output_{number}"] for number in range(8)]
     checkpoint = open_checkpoint(DATA / name)
@@ -67,7 +68,7 @@ def stacked(version: str) -> Checkpoint:
 
 @CALLS
 @pytest.mark.parametrize("version", VERSIONS)
-def test_weights_beside_their_architecture_give_what_the_model_gave(version: str, to: str) -> None:
+def test_weights_beside_their_architecture_give_what_the_model_gave(version: str, to: FrameworkName) -> None:
     recorded, checkpoint = results(version), stacked(version)
     x = recorded["x"]
     for layer in checkpoint.values():

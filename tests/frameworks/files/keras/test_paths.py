@@ -114,7 +114,7 @@ def test_torch_s_modules_compute_in_keras_what_they_did(through: str, tmp_path: 
         save_checkpoint(tmp_path / "model.safetensors", checkpoint)
         checkpoint = open_checkpoint(tmp_path / "model.safetensors")
     written = save_checkpoint(tmp_path / "model.keras", checkpoint)
-    assert not [each for each in written if each.name != "rnn" and each.beware]
+    assert not [each for each in written if each.name != "rnn" and each.caveats]
     assumed = {name for name, other in checkpoint.others.items() for each in other.warnings if "assumed" in each}
     assert assumed == (set() if whole else {"ln", "bn", "conv"})
     model = keras.models.load_model(tmp_path / "model.keras")

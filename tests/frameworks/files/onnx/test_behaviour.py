@@ -14,6 +14,7 @@ from compare import check_parity
 from compare.cli import main
 from frameworks import adapt
 from frameworks.files import StoredLayer, open_checkpoint
+from frameworks.rows import FrameworkName
 
 RECORDED = np.load(Path(__file__).parents[1] / "data" / "onnx_nodes.npz")
 NAMES = tuple(dict.fromkeys(name.rpartition("/")[0] for name in RECORDED.files))
@@ -135,7 +136,9 @@ def test_halves_are_said_also_where_the_graph_widens_them(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_one_that_reads_from_the_end_is_no_layer_that_reads_from_the_start(to: str, opened: Any, refused: Any) -> None:
+def test_one_that_reads_from_the_end_is_no_layer_that_reads_from_the_start(
+    to: FrameworkName, opened: Any, refused: Any
+) -> None:
     layer = opened("gru after, back")
     with refused("go_backwards"):
         layer.convert(to)
@@ -145,14 +148,14 @@ def test_one_that_reads_from_the_end_is_no_layer_that_reads_from_the_start(to: s
         adapt_and_convert(emulated, to)
 
 
-def adapt_and_convert(layer: Any, to: str) -> Any:
+def adapt_and_convert(layer: Any, to: FrameworkName) -> Any:
     from frameworks import convert
 
     return convert(adapt(layer), to)
 
 
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_unlike_directions_are_emulated_and_have_no_one_spec(to: str, opened: Any, refused: Any) -> None:
+def test_unlike_directions_are_emulated_and_have_no_one_spec(to: FrameworkName, opened: Any, refused: Any) -> None:
     layer = opened("lstm unlike")
     with refused("activation"):
         _ = layer.spec

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from frameworks.files import Checkpoint, open_checkpoint
+from frameworks.rows import FrameworkName
 
 SIZE, H = 3, 4
 GATES = {"LSTM": "iofc", "GRU": "zrh", "RNN": "i"}
@@ -119,7 +120,9 @@ def test_a_node_computes_what_the_manual_says(tmp_path: Path, kind: str, ways: i
 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_otherwise(tmp_path: Path, to: str) -> None:
+def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_otherwise(
+    tmp_path: Path, to: FrameworkName
+) -> None:
     import torch
 
     arrays, x = weights("LSTM", 2), np.random.default_rng(1).normal(size=(5, 2, SIZE)).astype("float32")
@@ -236,7 +239,7 @@ def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> Non
         ("LSTM", "x W R W", {}, "has shape"),
         ("RNN", "x W R B", {}, "has shape"),
         ("DynamicQuantizeLSTM", "x W R B", {}, "quantised"),
-        ("AttnLSTM", "x W R B", {}, "no operator of ONNX's own"),
+        ("AttnLSTM", "x W R B", {}, "not an operator of ONNX itself"),
     ],
 )
 def test_what_neither_framework_computes_is_refused_by_name(
@@ -256,7 +259,7 @@ def test_peepholes_of_zeros_are_none(tmp_path: Path) -> None:
 
 def test_what_the_file_says_cannot_be_answered_otherwise(tmp_path: Path, refused: Any) -> None:
     content = graph([node("LSTM", "x W R B", "y", "rec")], weights("LSTM"))
-    with refused("rec", "none that such a layer has"):
+    with refused("rec", "not an option of this layer"):
         opened(tmp_path / "a.onnx", content, {"rec": {"batch_first": True}})
 
 
@@ -311,15 +314,15 @@ def test_elements_may_lie_in_a_file_beside_the_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "why"),
     [
-        ("../outside/a.onnx_data", "not followed"),
-        ("..\\outside\\a.onnx_data", "not followed"),
-        ("linked/../../outside/a.onnx_data", "not followed"),
-        ("linked/../a.onnx_data", "not followed"),
-        ("{outside}/a.onnx_data", "not followed"),
-        ("C:/a.onnx_data", "not followed"),
-        ("C:a.onnx_data", "not followed"),
-        ("", "not followed"),
-        (".", "not followed"),
+        ("../outside/a.onnx_data", "not a file in the model's folder, and is not read"),
+        ("..\\outside\\a.onnx_data", "not a file in the model's folder, and is not read"),
+        ("linked/../../outside/a.onnx_data", "not a file in the model's folder, and is not read"),
+        ("linked/../a.onnx_data", "not a file in the model's folder, and is not read"),
+        ("{outside}/a.onnx_data", "not a file in the model's folder, and is not read"),
+        ("C:/a.onnx_data", "not a file in the model's folder, and is not read"),
+        ("C:a.onnx_data", "not a file in the model's folder, and is not read"),
+        ("", "not a file in the model's folder, and is not read"),
+        (".", "not a file in the model's folder, and is not read"),
         ("no", "not there"),
         ("linked", "not there"),
         ("dangling", "not there"),

@@ -192,8 +192,8 @@ def test_nothing_in_a_pickle_is_executed(tmp_path: Path, monkeypatch: pytest.Mon
     [
         (b"\x80\x02" + b"]" * 100 + b"r\xff\xff\xff\xff.", "whole"),
         (b"\x80\x02]q\x00" + b"h\x00h\x00\x86q\x00" * 80 + b".", "nests"),
-        (b"\x80\x02(K\x01K\x02", "no plain data"),
-        (b"\x80\x02.", "no plain data"),
+        (b"\x80\x02(K\x01K\x02", "not plain data"),
+        (b"\x80\x02.", "not plain data"),
         (b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n)R.", "not read"),
         (b"\x80\x02}" + b"]" * (5 << 20), "steps"),
     ],

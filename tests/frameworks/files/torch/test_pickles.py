@@ -15,6 +15,7 @@ from torch import nn
 
 from frameworks import adapt
 from frameworks.files import Checkpoint, open_checkpoint, save_checkpoint
+from frameworks.rows import FrameworkName
 
 
 class Model(nn.Module):
@@ -213,8 +214,8 @@ def test_options_say_what_shapes_do_not_and_may_not_contradict_them(model: Any, 
     for options, said in (
         ({"nonlinearity": "selu"}, "'tanh' or 'relu'"),
         ({"batch_first": 1}, "True or False"),
-        ({"reset_after": False}, "none that such a layer has"),
-        ({"recurrent_activation": "relu"}, "none that such a layer has"),
+        ({"reset_after": False}, "not an option of this layer"),
+        ({"recurrent_activation": "relu"}, "not an option of this layer"),
     ):
         with refused("rnn", said):
             opened(**options)
@@ -240,7 +241,9 @@ def test_options_of_a_file_of_our_own_mean_what_they_mean_of_torch_s(model: Any,
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
 @pytest.mark.parametrize("name", ["rnn", "lstm", "proj", "cell"])
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-def test_an_emulated_layer_is_called_as_torch_s_and_returns_the_same(model: Any, tmp_path: Path, to: str, name: str) -> None:
+def test_an_emulated_layer_is_called_as_torch_s_and_returns_the_same(
+    model: Any, tmp_path: Path, to: FrameworkName, name: str
+) -> None:
     module = nn.LSTM(5, 4, num_layers=2, proj_size=3, bidirectional=True) if name == "proj" else model.get_submodule(name)
     checkpoint = save(nn.ModuleDict({name: module}), tmp_path / "a.pt")
     x = torch.rand((2, 5) if name == "cell" else (2, 6, 5), generator=torch.Generator().manual_seed(0))

@@ -117,7 +117,7 @@ def test_a_pickle_that_does_not_hold_together_is_refused_soon(tmp_path: Path, pi
 
 def test_the_control_is_read(tmp_path: Path, refused: Any) -> None:
     """The tensor that the cases above spoil is there, when it is whole, so that no recurrent layer is what is missed."""
-    with refused("layers of a kind that is not known"):
+    with refused("layers of unknown kind"):
         read(written(tmp_path / "odd.pt", state(tensor(b"K\x04\x85", b"K\x01\x85"))))
 
 
@@ -169,5 +169,5 @@ def test_a_bomb_is_not_inflated(tmp_path: Path, refused: Any) -> None:
 
 def test_a_pickle_that_is_not_torch_s_is_called_one(tmp_path: Path, refused: Any) -> None:
     (tmp_path / "odd.pt").write_bytes(pickle.dumps({"a": np.ones(3)}))
-    with refused("odd.pt", "a pickle", "not torch's"):
+    with refused("odd.pt", "a pickle", "torch did not write"):
         open_checkpoint(tmp_path / "odd.pt")

@@ -144,7 +144,7 @@ def test_arrays_and_arguments_that_no_such_layer_has_are_carried_as_they_are_or_
     for name, (_, shapes, _) in ODD.items():
         told = written[name]
         if not told.becomes:
-            assert told.beware
+            assert told.caveats
         elif ending == ".npz":
             stored = open_checkpoint(tmp_path / "odd.npz").others[name].stored
             assert (

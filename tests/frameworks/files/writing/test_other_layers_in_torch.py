@@ -75,7 +75,7 @@ def test_the_module_that_is_named_computes_what_the_layer_does(written: Any, nam
     ],
 )
 def test_what_the_module_does_not_do_is_said(written: Any, name: str, said: list[str]) -> None:
-    beware = " ".join(written[1][name].beware)
+    beware = " ".join(written[1][name].caveats)
     assert all(each in beware for each in said)
     assert bool(beware) == bool(said)
 

@@ -19,13 +19,13 @@ import pytest
 
 from frameworks import RecurrentSpec, adapt, build
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint, save_checkpoint
-from frameworks.files.given_options import Answers
+from frameworks.files.given_options import GivenOptions
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import StoredArray, in_memory
 from frameworks.files.writing import blocks as tensors
 from frameworks.files.writing.blocks import cell_tensors
-from frameworks.files.writing.naming import MODULES
 from frameworks.files.writing.sidecar import read_described
+from frameworks.kinds import KERAS as KERAS_KINDS
 from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
 from frameworks.options import KerasOptions
 
@@ -50,7 +50,7 @@ def made(name: str, *rows: tuple[RecurrentSpec, ...], layout: Any = KERAS, kind:
 def beside(name: str, kind: str, config: dict[str, Any], *wrappers: str, **shapes: tuple[int, ...]) -> OtherLayer:
     rng = np.random.default_rng(len(name))
     arrays = {each: in_memory(rng.normal(size=shape).astype("float32")) for each, shape in shapes.items()}
-    return OtherLayer(name, kind, MappingProxyType(arrays), config, known=kind in MODULES, wrappers=wrappers)
+    return OtherLayer(name, kind, MappingProxyType(arrays), config, known=bool(KERAS_KINDS.get(kind).arrays), wrappers=wrappers)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     spec = RecurrentSpec("lstm", 3, 4)
     save_checkpoint(path, {name: build("pytorch", spec, seed=seed) for seed, name in enumerate(("one", "two"))})
     return open_checkpoint(path)
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
+def test_that_two_biases_become_their_sum_is_said_of_the_layers_that_have_two(ending: str, tmp_path: Path) -> None:
+    lstm, gru = RecurrentSpec("lstm", 3, 4), RecurrentSpec("gru", 3, 4)
+    layers = {
+        "of torch": build("pytorch", lstm),
+        "without": build("pytorch", replace(lstm, bias=False)),
+        "both kept": build("pytorch", gru),
+        "of Keras": build("keras", lstm),
+    }
+    written = save_checkpoint(tmp_path / f"model{ending}", layers)
+    assert [each.name for each in written if any("their sum" in text for text in each.caveats)] == ["of torch"]
 
 
 def cells_of(layer: StoredLayer) -> list[StoredCell]:
@@ -192,7 +205,7 @@ def test_what_torch_nn_does_not_compute_lies_where_no_module_of_torch_nn_finds_i
     relu = {name.removeprefix("zz."): tensor for name, tensor in state.items() if name.startswith("zz.")}
     with pytest.raises(RuntimeError, match="Missing key"):
         nn.LSTM(5, 4).load_state_dict(relu)
-    assert "relu" in written["zz"].beware[0]
+    assert "relu" in written["zz"].caveats[0]
     assert written["lstm_all"].becomes == "nn.LSTM(5, 4)"
 
 
@@ -238,7 +251,7 @@ def described(checkpoint: Checkpoint, folder: Path) -> tuple[dict[str, StoredArr
 
 def test_the_description_gives_the_layers_back_as_they_were(checkpoint: Checkpoint, tmp_path: Path) -> None:
     arrays, text = described(checkpoint, tmp_path)
-    found = {layer.name: layer for layer in read_described(text, arrays, "file", Answers())}
+    found = {layer.name: layer for layer in read_described(text, arrays, "file", GivenOptions())}
     assert list(found) == [*checkpoint, *checkpoint.others]
     for name, expected in checkpoint.items():
         layer = found[name]
@@ -253,7 +266,7 @@ def test_the_description_gives_the_layers_back_as_they_were(checkpoint: Checkpoi
 
 def test_what_the_user_says_goes_before_the_description(checkpoint: Checkpoint, tmp_path: Path) -> None:
     arrays, text = described(checkpoint, tmp_path)
-    answers = Answers({"zz": {"activation": "tanh", "recurrent_activation": "sigmoid", "return_state": True}})
+    answers = GivenOptions({"zz": {"activation": "tanh", "recurrent_activation": "sigmoid", "return_state": True}})
     layer = next(each for each in read_described(text, arrays, "file", answers) if each.name == "zz")
     assert isinstance(layer, StoredLayer)
     assert layer.options is not None
@@ -281,7 +294,7 @@ def test_a_description_that_is_not_that_of_the_arrays_is_refused(
     said = json.loads(text)
     damage(said)
     with refused():
-        read_described(json.dumps(said), arrays, "file", Answers())
+        read_described(json.dumps(said), arrays, "file", GivenOptions())
 
 
 LAYOUTS = [(KERAS, PYTORCH), (PYTORCH, KERAS), (ONNX, PYTORCH), (ONNX, KERAS), (CUDNN, KERAS), (CUDNN, PYTORCH)]
@@ -413,6 +426,16 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp
     assert path.read_text() == "old"
 
 
+@pytest.mark.parametrize("odd", [{"padding": 3}, {"strides": "x"}, {"groups": 0.5}, {"data_format": 1}, {"activation": 2}])
+def test_an_option_that_keras_cannot_take_is_said_and_breaks_nothing(
+    odd: dict[str, Any], small: Checkpoint, tmp_path: Path
+) -> None:
+    layer = beside("conv", "Conv1D", odd, kernel=(3, 2, 4), bias=(4,))
+    *_, written = save_checkpoint(tmp_path / "model.keras", {"one": small["one"], "conv": layer})
+    assert not written.becomes
+    assert "Keras builds no such layer" in written.caveats[0]
+
+
 def test_two_names_that_keras_would_write_alike_are_refused(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
     dense = beside("dense", "Dense", {}, kernel=(4, 3))
     with refused("the layer a_b of a_b must have a name of its own in the file", "has that of a/b"):
@@ -443,8 +466,8 @@ def test_an_axis_that_no_array_has_is_not_built(axis: int, said: str, small: Che
     tracemalloc.stop()
     assert peak < 50_000_000
     if said:
-        assert "Keras builds no such layer" in written.beware[0]
-        assert said in written.beware[0]
+        assert "Keras builds no such layer" in written.caveats[0]
+        assert said in written.caveats[0]
     else:
         assert written.becomes == "LayerNormalization"
 

@@ -1,4 +1,4 @@
-"""A call of a Keras layer and of the module that emulates it, run alike: what they return, and all gradients."""
+"""The same call of a Keras layer and of the module that emulates it: results and all gradients."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 Array = npt.NDArray[Any]
 
 TORCH_GATES = {"gru": (1, 0, 2)}
-"""Where Keras's gates stand among torch's; the others stand alike."""
+"""The place of each of Keras's gates among torch's; cells that are not listed have the same order."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a layer is called with, in NumPy.
+    """The arguments of a layer's call, in NumPy.
 
     Args:
         inputs: (batch, time, input).
@@ -36,7 +36,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a call.
+    """The outcome of a call.
 
     Args:
         returned: nested as it was returned, in NumPy.
@@ -59,7 +59,7 @@ def leaves_of(nest: Any) -> list[Any]:
 
 
 def mixture(leaves: Sequence[Any], convert: Callable[[Array], Any]) -> Any:
-    """Give a sum over all numbers of all leaves, each with a weight of its own."""
+    """Return a sum over all numbers of all leaves, with a different weight for each."""
     parts = []
     for index, leaf in enumerate(leaves):
         weights = convert(np.random.default_rng(index).normal(size=tuple(leaf.shape)))
@@ -81,8 +81,10 @@ def call_keras(layer: Any, call: Call, *, gradients: bool = True) -> Outcome:
 
     if not gradients:
         return Outcome(map_nested(ops.convert_to_numpy, run()))
-    returned, found = _differentiate(run, read)
-    arrays = [np.zeros(each.shape) if one is None else ops.convert_to_numpy(one) for one, each in zip(found, read, strict=True)]
+    returned, derivatives = _differentiate(run, read)
+    arrays = [
+        np.zeros(each.shape) if one is None else ops.convert_to_numpy(one) for one, each in zip(derivatives, read, strict=True)
+    ]
     return Outcome(map_nested(ops.convert_to_numpy, returned), tuple(arrays))
 
 
@@ -117,12 +119,12 @@ def call_torch(module: Any, call: Call, *, gradients: bool = True) -> Outcome:
     module.zero_grad(set_to_none=True)
     mixture(leaves_of(returned), torch.from_numpy).backward()
     read = [inputs, *([] if states is None else leaves_of(states))]
-    found = [np.zeros(each.shape) if each.grad is None else numpy_of(each.grad) for each in read]
-    return Outcome(outcome.returned, (*found, *keras_gradients(module)))
+    by_inputs = [np.zeros(each.shape) if each.grad is None else numpy_of(each.grad) for each in read]
+    return Outcome(outcome.returned, (*by_inputs, *keras_gradients(module)))
 
 
 def numpy_of(tensor: Any) -> Array:
-    """Give a torch tensor's numbers; NumPy has no bfloat16."""
+    """Convert a torch tensor to NumPy, which has no bfloat16."""
     torch = import_module("torch")
     plain = tensor.detach().float() if tensor.dtype == torch.bfloat16 else tensor.detach()
     array: Array = plain.numpy()
@@ -130,8 +132,8 @@ def numpy_of(tensor: Any) -> Array:
 
 
 def keras_gradients(module: Any) -> list[Array]:
-    """Give the gradients of an emulating module's parameters in the order, layout and gate order of Keras's weights."""
-    found = []
+    """Return the gradients of an emulation's parameters in the order, layout and gate order of Keras's weights."""
+    arrays = []
     for slot in module.slots:
         cell, suffix = slot.cell, slot.suffix
         order = TORCH_GATES.get(cell.name, tuple(range(len(cell.gates))))
@@ -141,23 +143,23 @@ def keras_gradients(module: Any) -> list[Array]:
             gradient = np.zeros(parameter.shape) if parameter.grad is None else numpy_of(parameter.grad)
             return np.concatenate([gradient[gate * units : (gate + 1) * units] for gate in gates])
 
-        found += [blocks("weight_ih").T, blocks("weight_hh").T]
+        arrays += [blocks("weight_ih").T, blocks("weight_hh").T]
         if cell.use_bias and cell.name == "gru" and cell.reset_after:
-            found.append(np.stack([blocks("bias_ih"), blocks("bias_hh")]))
+            arrays.append(np.stack([blocks("bias_ih"), blocks("bias_hh")]))
         elif cell.use_bias:
-            found.append(blocks("bias_ih"))
-    return found
+            arrays.append(blocks("bias_ih"))
+    return arrays
 
 
 def form_of(nest: Any) -> Any:
-    """Give how arrays are nested, with their shapes and dtypes."""
+    """Describe how arrays are nested, with their shapes and dtypes."""
     if isinstance(nest, (list, tuple)):
         return type(nest).__name__, [form_of(entry) for entry in nest]
     return tuple(nest.shape), str(nest.dtype)
 
 
 def error_of(expected: Sequence[Array], actual: Sequence[Array]) -> float:
-    """Give the largest difference, relative to max(1, |expected|): infinite where a number meets NaN."""
+    """Return the largest difference relative to max(1, |expected|); infinite if only one side is NaN."""
     gaps, scale = [0.0], 1.0
     for one, other in zip(expected, actual, strict=True):
         assert one.shape == other.shape
@@ -185,36 +187,36 @@ class Comparison:
 
     @property
     def calm(self) -> bool:
-        """Whether the Keras layer returned numbers below 10, and no gradient but NaN beyond 100: it blows no rounding up."""
+        """Whether Keras's results are below 10 and its gradients below 100 or NaN, so that rounding errors stay small."""
         returned = all(np.abs(leaf).max() < 10 for leaf in leaves_of(self.expected.returned))
         return returned and not any((np.abs(gradient) > 100).any() for gradient in self.expected.gradients)
 
     @property
     def returned_error(self) -> float:
-        """How far what is returned is off."""
+        """The error of the results."""
         leaves = zip(leaves_of(self.expected.returned), leaves_of(self.actual.returned), strict=True)
         return max(error_of([expected], [actual]) for expected, actual in leaves)
 
     @property
     def gradient_error(self) -> float:
-        """How far the gradients are off."""
+        """The error of the gradients."""
         return error_of(self.expected.gradients, self.actual.gradients)
 
     @property
     def passed(self) -> bool:
-        """Whether everything is nested and typed alike, and near enough."""
+        """Whether nesting and dtypes are the same, and the errors within the tolerance."""
         alike = form_of(self.actual.returned) == form_of(self.expected.returned)
         return alike and max(self.returned_error, self.gradient_error) <= self.tolerance
 
     def __str__(self) -> str:
-        """Say what was found."""
+        """Describe the comparison."""
         forms = form_of(self.expected.returned), form_of(self.actual.returned)
         said = "nested alike" if forms[0] == forms[1] else f"{forms[0]} became {forms[1]}"
         return f"{said}; returned {self.returned_error:.1e}, gradients {self.gradient_error:.1e}, to be {self.tolerance:.0e}"
 
 
 def tolerance_of(layer: Any, dtype: str) -> float:
-    """Give DESIGN's tolerance: Keras multiplies matrices in float32 on every backend but TensorFlow."""
+    """Return parity's tolerance; on every backend but TensorFlow, Keras multiplies matrices in float32."""
     exact = import_module("keras").backend.backend() == "tensorflow" or type(layer).__module__.startswith("tf_keras")
     return 1e-12 if dtype == "float64" and exact else 1e-5
 
@@ -234,12 +236,12 @@ class Compared(Protocol):
         gradients: bool = True,
         tolerance: float | None = None,
     ) -> Comparison:
-        """Call both alike."""
+        """Call both with the same arguments."""
 
 
 @pytest.fixture(scope="session")
 def compared() -> Compared:
-    """Call a Keras layer and the module that emulates it alike: all in NumPy, states nested as the layer nests them."""
+    """Call a Keras layer and its emulation with the same NumPy arguments, with states nested as the layer nests them."""
 
     def compare(
         layer: Any, module: Any, inputs: Array, *, gradients: bool = True, tolerance: float | None = None, **how: Any

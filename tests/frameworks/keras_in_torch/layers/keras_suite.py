@@ -1,10 +1,10 @@
-"""Run the tests of recurrent layers that ship inside the keras package, with every layer call sent through `emulate` as well.
+"""Run the tests of recurrent layers that ship inside the keras package, and repeat every layer call on its emulation.
 
     python keras_suite.py RESULTS.json
 
-Calls of a built-in layer that a test makes itself are compared, not those inside another layer, and not symbolic ones. What is
-refused or draws random numbers is counted by its reason. Training runs of Keras's tests are left out: they are graphs, where no
-call has values to compare.
+Compared are the calls that a test itself makes of a built-in layer, but not calls inside another layer or symbolic ones. Calls
+that are refused or that draw random numbers are counted by reason. Training runs of Keras's tests are left out: in their graphs
+no call has values to compare.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from frameworks import GatewiseError, emulate
 
 SUITES = ("simple_rnn", "lstm", "gru", "rnn", "stacked_rnn_cells", "bidirectional", "dropout_rnn_cell")
 TOLERANCES = {"float64": 1e-5, "float32": 1e-5, "float16": 4e-3, "bfloat16": 3e-2}
-"""float64 too: a wrapper without a dtype of its own, and Keras's other backends, compute in float32."""
+"""For float64 too: a wrapper without its own dtype computes in float32, and so do Keras's other backends."""
 
 
 class Watch:
-    """What came of the calls; with `spoil`, of emulations with other weights, which must not agree."""
+    """The outcome of all calls; with `spoil` the emulations get other weights and must not agree."""
 
     def __init__(self, *, spoil: bool = False) -> None:
-        """Begin with nothing."""
+        """Begin without calls."""
         self.spoil = spoil
-        self.found: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.inside = False
 
     def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Give a layer's `__call__` that compares before it returns."""
+        """Return a layer's `__call__` that compares with the emulation before it returns."""
 
         @functools.wraps(call)
         def watched(layer: Any, sequences: Any, *args: Any, **how: Any) -> Any:
@@ -51,7 +51,7 @@ class Watch:
                 return call(layer, sequences, *args, **how)
             self.inside = True
             try:
-                # A stateful layer moves on: what it was is copied first, once it has weights.
+                # A call changes a stateful layer, so the emulation is made before, once the layer has weights.
                 module = self.emulation(layer) if layer.built else None
                 returned = call(layer, sequences, **how)
                 if module is None:
@@ -67,11 +67,11 @@ class Watch:
         return watched
 
     def emulation(self, layer: Any) -> Any:
-        """Give the emulation, or None and count why not."""
+        """Return the emulation; None if it is refused, and count the reason."""
         try:
             module = emulate(layer)
         except GatewiseError as error:
-            self.found["refused"] += 1
+            self.counts["refused"] += 1
             self.reasons[str(error)] += 1
             return None
         for parameter in module.parameters() if self.spoil else ():
@@ -79,29 +79,29 @@ class Watch:
         return module
 
     def compare(self, layer: Any, module: Any, sequences: Any, how: dict[str, Any], returned: Any) -> None:
-        """Call the emulation as the layer was called, and judge."""
+        """Call the emulation as the layer was called, and compare the results."""
         options = module.options
         if how.get("training") and (options.dropout or options.recurrent_dropout):
-            self.found["random"] += 1
+            self.counts["random"] += 1
             return
-        self.found["compared"] += 1
+        self.counts["compared"] += 1
         mask = how.get("mask", backend.get_keras_mask(sequences))
         with torch.no_grad():
-            found = module(
+            actual = module(
                 to_torch(sequences),
                 initial_state=mapped(to_torch, how.get("initial_state")),
                 mask=None if mask is None else to_torch(mask).bool(),
                 training=False,
             )
         expected = mapped(backend.convert_to_numpy, returned)
-        if agree(expected, mapped(lambda tensor: tensor.float().numpy(), found), TOLERANCES[layer.compute_dtype]):
-            self.found["agreed"] += 1
+        if agree(expected, mapped(lambda tensor: tensor.float().numpy(), actual), TOLERANCES[layer.compute_dtype]):
+            self.counts["agreed"] += 1
         else:
             self.wrong.append(f"{layer.get_config()} called with {list(how)}")
 
 
 def is_eager(nest: Any) -> bool:
-    """Tell whether all tensors have values."""
+    """Return whether all tensors have values."""
     return all(
         leaf is None
         or isinstance(leaf, (bool, int, float, str, np.ndarray))
@@ -122,15 +122,15 @@ def to_torch(tensor: Any) -> torch.Tensor:
     return torch.from_numpy(np.array(backend.convert_to_numpy(tensor)))
 
 
-def agree(expected: Any, found: Any, tolerance: float) -> bool:
-    """Tell whether two nests are nested alike and near."""
+def agree(expected: Any, actual: Any, tolerance: float) -> bool:
+    """Return whether two nests have the same nesting and close values."""
     if isinstance(expected, (list, tuple)):
-        alike = type(expected) is type(found) and len(expected) == len(found)
-        return alike and all(agree(one, other, tolerance) for one, other in zip(expected, found, strict=True))
-    if expected.shape != found.shape:
+        alike = type(expected) is type(actual) and len(expected) == len(actual)
+        return alike and all(agree(one, other, tolerance) for one, other in zip(expected, actual, strict=True))
+    if expected.shape != actual.shape:
         return False
     scale = max(1.0, float(np.abs(expected.astype(np.float64)).max(initial=0)))
-    return bool(np.all(np.abs(expected.astype(np.float64) - found) <= tolerance * scale))
+    return bool(np.all(np.abs(expected.astype(np.float64) - actual) <= tolerance * scale))
 
 
 def run(watch: Watch, suites: Sequence[str]) -> dict[str, Any]:
@@ -143,13 +143,13 @@ def run(watch: Watch, suites: Sequence[str]) -> dict[str, Any]:
         patch.setattr(testing.TestCase, "run_layer_test", run_layer_test)
         names = [f"keras.src.layers.rnn.{suite}_test" for suite in suites]
         status = pytest.main(["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--pyargs", *names])
-    return {**watch.found, "reasons": watch.reasons, "wrong": watch.wrong, "status": int(status)}
+    return {**watch.counts, "reasons": watch.reasons, "wrong": watch.wrong, "status": int(status)}
 
 
 def main(results: str) -> None:
-    """Run the tests, and one module of them again with spoilt emulations; write what was found as JSON."""
-    found = {"suite": run(Watch(), SUITES), "control": run(Watch(spoil=True), ["simple_rnn"])}
-    Path(results).write_text(json.dumps(found), encoding="utf-8")
+    """Run the tests, and one module of them again with spoilt emulations; write the results as JSON."""
+    outcome = {"suite": run(Watch(), SUITES), "control": run(Watch(spoil=True), ["simple_rnn"])}
+    Path(results).write_text(json.dumps(outcome), encoding="utf-8")
 
 
 if __name__ == "__main__":

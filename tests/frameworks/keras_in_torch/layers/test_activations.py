@@ -1,4 +1,4 @@
-"""Activations are Keras's to the last digits, gradients included; what is no torch function is refused."""
+"""Activations are Keras's to the last digits, gradients included; functions that torch cannot run are refused."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from frameworks.keras_in_torch.layers import KerasGRU, KerasLSTM
 from frameworks.keras_in_torch.layers.activations import ACTIVATIONS, find_activation, name_activation
 
 GRID = np.vstack([np.random.default_rng(0).normal(0, 4, (40, 5)), [[21.0, -21.0, 25.0, 0.125, -0.125]]])
-"""On both sides of every bend, and on none; far enough out for the short cuts that torch's softplus takes."""
+"""On both sides of every kink, none exactly on one, and far enough out that torch's softplus would approximate."""
 BUILT_IN = sorted(set(ACTIVATIONS) - {"keras2_hard_sigmoid"})
 UNFIT = {"glu", "threshold"}
 ROUNDED = {"tensorflow": {"gelu", "leaky_relu"}, "torch": {"hard_sigmoid", "hard_silu", "softplus"}}
-"""What Keras's backends compute with float32 constants, or cut short, in float64 too."""
+"""Activations that Keras's backends compute with float32 constants, or approximate, in float64 too."""
 
 
 def of_torch(function: Callable[[torch.Tensor], torch.Tensor]) -> tuple[Any, Any]:
-    """Give values and the gradient of their sum of squares."""
+    """Return the values and the gradient of their sum of squares."""
     x = torch.from_numpy(GRID).requires_grad_()
     y = function(x)
     torch.autograd.backward((y * y).sum())
@@ -49,19 +49,19 @@ def of_keras(function: Any) -> tuple[Any, Any]:
 def test_every_activation_is_keras_s_own(name: str) -> None:
     keras = import_module("keras")
     tolerance = 1e-6 if name in ROUNDED[keras.backend.backend()] else 1e-13
-    for expected, found in zip(of_keras(keras.activations.get(name)), of_torch(find_activation(name)), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    for expected, actual in zip(of_keras(keras.activations.get(name)), of_torch(find_activation(name)), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.backend
 def test_no_activation_of_keras_is_left_out() -> None:
     activations = import_module("keras.src.activations")
     assert {function.__name__ for function in activations.ALL_OBJECTS} == {*BUILT_IN, *UNFIT}
-    assert set(ACTIVATIONS) == set(NAMES)  # and the reference has the same
+    assert set(ACTIVATIONS) == set(NAMES)  # and so does the reference
 
 
 @pytest.mark.parametrize("name", sorted(UNFIT))
-def test_what_no_recurrent_layer_can_run_with_is_refused(name: str, refused: Any) -> None:
+def test_an_activation_that_no_recurrent_layer_runs_with_is_refused(name: str, refused: Any) -> None:
     keras = import_module("keras")
     with refused("activation", name):
         KerasLSTM(4, name)
@@ -80,7 +80,7 @@ def test_torch_s_own_functions_would_not_do_in_float64() -> None:
     owns: dict[str, Any] = {"hard_sigmoid": torch.nn.functional.hardsigmoid, "softplus": torch.nn.functional.softplus}
     for name, own in owns.items():
         pairs = zip(of_torch(own), of_torch(ACTIVATIONS[name]), strict=True)
-        assert max(np.abs(found - expected).max() for found, expected in pairs) > 1e-10
+        assert max(np.abs(actual - expected).max() for actual, expected in pairs) > 1e-10
 
 
 @pytest.mark.parametrize(("alias", "name"), [("swish", "silu"), ("hard_swish", "hard_silu"), (None, "linear")])
@@ -113,7 +113,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("name", UNUSABLE)
 @pytest.mark.parametrize("argument", ["activation", "recurrent_activation"])
-def test_a_callable_that_is_no_torch_function_is_refused_when_the_layer_is_made(argument: str, name: str, refused: Any) -> None:
+def test_a_callable_that_torch_cannot_run_is_refused_when_the_layer_is_made(argument: str, name: str, refused: Any) -> None:
     function, said = UNUSABLE[name]
     with refused(argument, said):
         KerasGRU(4, **{argument: function})

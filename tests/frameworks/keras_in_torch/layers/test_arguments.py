@@ -1,4 +1,4 @@
-"""Arguments are Keras's, defaults too; whatever does not fit is refused by name before anything is computed."""
+"""Arguments and defaults are Keras's; whatever does not fit is refused by name before anything is computed."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def defaults_of(function: Callable[..., Any]) -> dict[str, Any]:
 def test_the_cells_take_keras_s_arguments_with_keras_s_defaults(name: str, kind: Any) -> None:
     expected = defaults_of(getattr(import_module("keras").layers, name).__init__)
     assert expected.pop("activation") == "tanh"
-    # Among Keras's **kwargs: of every layer, and implementation of the gated cells.
+    # Keras takes these in **kwargs: those of every layer, and the gated cells' implementation.
     taken = {"name": None, "dtype": None, "trainable": True} | ({} if kind == "rnn" else {"implementation": 2})
-    # Regularisers and constraints are refused: the activity_regularizer is the layers' alone.
+    # Regularisers and constraints are refused; only layers have an activity_regularizer.
     assert {**CELL_ARGUMENTS[kind]} == {**expected, **taken, "activity_regularizer": None}
 
 
@@ -54,10 +54,10 @@ def test_the_layers_take_keras_s_flags_with_keras_s_defaults(name: str) -> None:
     expected = defaults_of(getattr(import_module("keras").layers, name).__init__)
     own = defaults_of(getattr(pytorch, f"Keras{name}").__init__)
     kind: Any = {"SimpleRNN": "rnn"}.get(name, name.lower())
-    found = {**CELL_ARGUMENTS[kind], **own}
-    assert {option: found[option] for option in expected} == expected
-    # The others are among Keras's **kwargs.
-    assert set(found) - set(expected) <= {"zero_output_for_mask", "use_cudnn", "implementation", "name", "dtype", "trainable"}
+    known = {**CELL_ARGUMENTS[kind], **own}
+    assert {option: known[option] for option in expected} == expected
+    # Keras takes the others in **kwargs.
+    assert set(known) - set(expected) <= {"zero_output_for_mask", "use_cudnn", "implementation", "name", "dtype", "trainable"}
 
 
 @pytest.mark.backend
@@ -65,7 +65,7 @@ def test_the_wrappers_take_keras_s_flags_with_keras_s_defaults() -> None:
     layers = import_module("keras").layers
     assert defaults_of(KerasRNN.__init__) == defaults_of(layers.RNN.__init__)
     expected = defaults_of(layers.Bidirectional.__init__)
-    assert expected.pop("weights") is None  # gone from Keras 3: nothing reads it
+    assert expected.pop("weights") is None  # Keras 3 never reads it
     assert defaults_of(KerasBidirectional.__init__) == expected
 
 
@@ -83,7 +83,7 @@ WRONG_ARGUMENTS: dict[str, tuple[Callable[[], object], str]] = {
     "two directions at once": (lambda: KerasBidirectional(KerasBidirectional(KerasLSTM(4))), "KerasBidirectional"),  # type: ignore[arg-type]
     "a custom cell": (lambda: KerasRNN(torch.nn.LSTMCell(2, 4)), "LSTMCell"),  # type: ignore[arg-type]
     "no cell": (lambda: KerasRNN([]), "are 0"),
-    "a cell twice": (lambda: KerasRNN([KerasLSTMCell(4)] * 2), "each its own"),
+    "a cell twice": (lambda: KerasRNN([KerasLSTMCell(4)] * 2), "are 1 in a list of 2"),
     "cells of two dtypes": (lambda: KerasRNN([KerasLSTMCell(4), KerasLSTMCell(4, dtype="float64")]), "dtype"),
     "cells that do not fit": (lambda: KerasRNN([KerasLSTMCell(4), KerasLSTMCell(4, input_size=7)]), "input_size"),
     "directions of two dtypes": (
@@ -99,7 +99,7 @@ WRONG_ARGUMENTS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: KerasBidirectional(KerasGRU(4), backward_layer=KerasGRU(4, go_backwards=True, return_state=True)),
         "return_state",
     ),
-    "no layers": (lambda: KerasSequential([]), "none"),
+    "no layers": (lambda: KerasSequential([]), "an empty list"),
     "states between layers": (lambda: KerasSequential([KerasGRU(4, return_state=True), KerasGRU(3)]), "layer 0"),
     "directions apart between layers": (
         lambda: KerasSequential([KerasBidirectional(KerasGRU(4, return_sequences=True), None), KerasGRU(3)]),
@@ -116,7 +116,7 @@ def test_wrong_arguments_are_refused_by_name(name: str, refused: Any) -> None:
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_regularisers_and_constraints_are_refused_with_where_they_belong(name: str, refused: Any) -> None:
+def test_a_refused_regulariser_or_constraint_says_where_it_belongs(name: str, refused: Any) -> None:
     given: dict[str, Any] = {name: "l2"}
     with refused(name, "training loop", "penalty to the loss"):
         KerasLSTM(4, **given)
@@ -164,7 +164,7 @@ WRONG_CALLS: dict[str, tuple[Callable[[], Any], dict[str, Any], str]] = {
 def test_wrong_calls_are_refused_before_anything_is_computed(name: str, refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     make, how, said = WRONG_CALLS[name]
     layer = make()
-    monkeypatch.setattr("frameworks.keras_in_torch.layers.keras_layer.run_directions", pytest.fail)
+    monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.run_directions", pytest.fail)
     with refused(said):
         layer(**{"inputs": X, **how})
 
@@ -184,8 +184,8 @@ def test_wrong_calls_of_a_cell_are_refused_before_anything_is_computed(
             cell(4)(inputs, states)
 
 
-def test_a_batch_of_no_rows_gives_no_rows_as_in_keras() -> None:
-    """All backends of Keras do so, but for the LSTM on TensorFlow's CPU kernel for biases."""
+def test_an_empty_batch_gives_an_empty_result_as_in_keras() -> None:
+    """All backends of Keras do so, except for the LSTM with biases on TensorFlow's CPU kernel."""
     empty = X[:0]
     none = torch.zeros(0, TIME, dtype=torch.bool)
     for mask in (None, none):
@@ -197,7 +197,7 @@ def test_a_batch_of_no_rows_gives_no_rows_as_in_keras() -> None:
 
 @pytest.mark.backend
 @pytest.mark.parametrize("kind", ["SimpleRNN", "GRU"])
-def test_keras_gives_no_rows_for_no_rows(kind: str) -> None:
+def test_keras_gives_an_empty_result_for_an_empty_batch(kind: str) -> None:
     keras = import_module("keras")
     layer = getattr(keras.layers, kind)(4)
     layer.build((None, TIME, INPUT))

@@ -1,4 +1,4 @@
-"""Keras's cells, stepped by hand, give what Keras's cells give."""
+"""A step of an emulated cell gives what Keras's cell gives."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def test_a_step_is_the_keras_cell_s(name: str, randomise: Any) -> None:
     cell = emulate(randomise(native))
     states = [NUMBERS.normal(size=(BATCH, UNITS)) for _ in range(2 if name == "LSTMCell" else 1)]
     output, after = native(keras.ops.convert_to_tensor(X), [keras.ops.convert_to_tensor(state) for state in states])
-    found, found_after = cell(torch.from_numpy(X), [torch.from_numpy(state) for state in states])
-    assert isinstance(found_after, list)
-    assert len(found_after) == len(after)
+    actual, actual_after = cell(torch.from_numpy(X), [torch.from_numpy(state) for state in states])
+    assert isinstance(actual_after, list)
+    assert len(actual_after) == len(after)
     tolerance = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-6
-    for one, other in zip([output, *after], [found, *found_after], strict=True):
+    for one, other in zip([output, *after], [actual, *actual_after], strict=True):
         np.testing.assert_allclose(other.detach(), keras.ops.convert_to_numpy(one), atol=tolerance)
     wrong, _ = cell(torch.from_numpy(X), [torch.from_numpy(-state) for state in states])
     assert np.abs(wrong.detach().numpy() - keras.ops.convert_to_numpy(output)).max() > 1e-3
 
 
-def test_a_state_given_alone_comes_back_alone() -> None:
+def test_a_state_passed_without_a_list_is_returned_without_one() -> None:
     cell, h, x = KerasGRUCell(UNITS), torch.zeros(BATCH, UNITS), torch.from_numpy(X)
     assert isinstance(cell(x, h)[1], torch.Tensor)
     assert isinstance(cell(x, [h])[1], list)
@@ -60,11 +60,11 @@ def test_a_cell_keeps_its_dropout_masks_until_they_are_reset(cell_class: Any) ->
     torch.testing.assert_close(cell(x, states, training=False)[0], cell.eval()(x, states)[0])
 
 
-def test_a_layer_of_a_cell_steps_it() -> None:
+def test_a_layer_over_a_cell_runs_its_steps() -> None:
     layer = KerasGRU(UNITS, input_size=INPUT, reset_after=False, return_sequences=True)
     cell = KerasGRUCell(UNITS, reset_after=False)
     cell.load_state_dict({name.removesuffix("_l0"): each for name, each in layer.state_dict().items()})
     sequence, h = torch.randn(BATCH, 6, INPUT), torch.zeros(BATCH, UNITS)
     for time, output in enumerate(layer(sequence).unbind(1)):
-        found, h = cell(sequence[:, time], h)
-        torch.testing.assert_close(found, output)
+        actual, h = cell(sequence[:, time], h)
+        torch.testing.assert_close(actual, output)

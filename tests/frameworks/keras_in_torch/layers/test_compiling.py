@@ -1,4 +1,4 @@
-"""Emulated layers go through torch.compile and torch.export, and compute the same there."""
+"""Emulated layers work with torch.compile and torch.export, and compute the same there."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def flat(returned: Any) -> torch.Tensor:
 def gradients(layer: Any, call: Callable[..., Any], mask: torch.Tensor | None) -> list[torch.Tensor]:
     x = X.clone().requires_grad_()
     layer.zero_grad()
-    found = flat(call(x, mask=mask))
-    torch.autograd.backward(found.pow(2).sum())
+    output = flat(call(x, mask=mask))
+    torch.autograd.backward(output.pow(2).sum())
     assert x.grad is not None
-    return [found.detach(), x.grad, *(each.grad.clone() for each in layer.parameters() if each.grad is not None)]
+    return [output.detach(), x.grad, *(each.grad.clone() for each in layer.parameters() if each.grad is not None)]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:torch")  # torch's own of the operations it traces
+@pytest.mark.filterwarnings("ignore::UserWarning:torch")  # torch warns of operations that it traces
 @pytest.mark.parametrize(("name", "mask"), [("fused", None), ("loop", MASK), ("two", MASK), ("last step", MASK)])
-def test_compiled_it_returns_the_same_gradients_included(name: str, mask: torch.Tensor | None) -> None:
+def test_a_compiled_layer_returns_the_same_gradients_included(name: str, mask: torch.Tensor | None) -> None:
     layer = MAKERS[name]()
     expected = gradients(layer, layer, mask)
-    found = gradients(layer, torch.compile(layer, backend="aot_eager", fullgraph=name in {"loop", "last step"}), mask)
-    for one, other in zip(found, expected, strict=True):
+    actual = gradients(layer, torch.compile(layer, backend="aot_eager", fullgraph=name in {"loop", "last step"}), mask)
+    for one, other in zip(actual, expected, strict=True):
         torch.testing.assert_close(one, other)
     wrong = gradients(layer, layer, torch.roll(MASK, 1, 1))
     assert (wrong[0] - expected[0]).abs().max() > 1e-3
@@ -70,7 +70,7 @@ def test_unbuilt_and_stateful_layers_compile() -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")
 @pytest.mark.parametrize(("name", "mask"), [("fused", MASK), ("loop", None), ("two", MASK), ("last step", MASK)])
-def test_exported_it_returns_the_same_for_any_batch(name: str, mask: torch.Tensor | None) -> None:
+def test_an_exported_layer_returns_the_same_for_any_batch(name: str, mask: torch.Tensor | None) -> None:
     layer = MAKERS[name]().eval()
     batch = Dim("batch")
     shapes = {"inputs": {0: batch}, "mask": None if mask is None else {0: batch}}
@@ -82,7 +82,7 @@ def test_exported_it_returns_the_same_for_any_batch(name: str, mask: torch.Tenso
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")
 def test_the_number_of_time_steps_is_fixed_on_export() -> None:
-    with pytest.raises(Exception, match="time"):  # torch's own word on it
+    with pytest.raises(Exception, match="time"):  # torch's own message
         export(KerasGRU(UNITS, input_size=INPUT, reset_after=False), (X,), dynamic_shapes={"inputs": {1: Dim("time")}})
 
 

@@ -1,4 +1,4 @@
-"""Fused or step by step, packed or masked, both directions at once or one by one: the numbers are the same."""
+"""The results are the same fused or step by step, packed or masked, both directions at once or one by one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_fused_operation_and_the_loop_agree_gradients_included(
         return run_fused(mode, *rest)
 
     monkeypatch.setattr(directions, "run_fused", watched)
-    found = run(layer, mask)
+    actual = run(layer, mask)
     assert len(fused) == (
         0 if mask is not None and not mask.any() else {"two": 1, "two apart": 1, "two of two kinds": 2}.get(name, 1)
     )
@@ -62,7 +62,7 @@ def test_the_fused_operation_and_the_loop_agree_gradients_included(
     fused.clear()
     expected = run(layer, mask)
     assert not fused
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(actual, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 
 
@@ -82,7 +82,7 @@ def test_the_loop_runs_where_torch_computes_something_else() -> None:
 @pytest.mark.parametrize(
     "layer", [KerasLSTM(5, input_size=3), KerasGRU(5, input_size=3, reset_after=False)], ids=["fused", "loop"]
 )
-def test_what_stands_at_a_masked_step_changes_nothing(layer: Any) -> None:
+def test_values_at_masked_steps_change_nothing(layer: Any) -> None:
     seen: list[list[torch.Tensor]] = []
     for value in (0.0, 1e30, torch.nan, torch.inf):
         x = X.float().masked_fill(~MASK.unsqueeze(-1), value).requires_grad_()
@@ -91,6 +91,6 @@ def test_what_stands_at_a_masked_step_changes_nothing(layer: Any) -> None:
         assert x.grad is not None
         assert not x.grad[~MASK].any()
         seen.append([x.grad, *(each.grad.clone() for each in layer.parameters() if each.grad is not None)])
-    for found in seen[1:]:
-        for one, other in zip(found, seen[0], strict=True):
+    for actual in seen[1:]:
+        for one, other in zip(actual, seen[0], strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=0)

@@ -1,4 +1,4 @@
-"""Dropout is Keras's: the structure of its masks, and, with the masks fixed from outside, its numbers."""
+"""Dropout is Keras's: the masks have the same structure, and with equal masks the results are equal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def arguments(kind: str, rates: dict[str, float], implementation: int) -> dict[s
 
 
 def make(kind: str, rates: dict[str, Any]) -> Any:
-    """Make a Keras layer, or RNN of its cell where the layer deviates: see the last tests."""
+    """Make a Keras layer, or RNN over its cell where the layer deviates (see the last tests)."""
     layers, flags = import_module("keras").layers, {"return_sequences": True, "return_state": True, "dtype": "float64"}
     if rates.get("implementation") == 1 or 1 in rates.values():
         layer = layers.RNN(getattr(layers, f"{kind}Cell")(UNITS, **rates, dtype="float64"), **flags)
@@ -55,13 +55,13 @@ def make(kind: str, rates: dict[str, Any]) -> Any:
 
 
 def masks_of(cell: Any, inputs: Any, kind: str) -> DropoutMasks:
-    """Draw the masks of a Keras cell as its layer does, which keeps them for its next call, and give them in torch's order."""
+    """Draw the masks of a Keras cell as its layer does, which keeps them for the next call; return them in torch's order."""
     ops = import_module("keras").ops
     state = ops.zeros((BATCH, UNITS), dtype="float64")
     drawn = cell.get_dropout_mask(inputs[:, 0]), cell.get_recurrent_dropout_mask(state)
 
     def in_order(masks: Any, rate: float) -> tuple[torch.Tensor, ...]:
-        if masks is None or (rate == 1 and kind != "SimpleRNN"):  # drawn, and not used
+        if masks is None or (rate == 1 and kind != "SimpleRNN"):  # drawn, but not used
             return ()
         arrays = [
             torch.from_numpy(np.array(ops.convert_to_numpy(mask))) for mask in (masks if isinstance(masks, list) else [masks])
@@ -74,7 +74,7 @@ def masks_of(cell: Any, inputs: Any, kind: str) -> DropoutMasks:
 @pytest.mark.backend
 @pytest.mark.parametrize("rates", RATES, ids=str)
 @pytest.mark.parametrize(("kind", "implementation"), [("SimpleRNN", 2), ("LSTM", 1), ("LSTM", 2), ("GRU", 1), ("GRU", 2)])
-def test_with_the_masks_fixed_the_numbers_are_keras_s(
+def test_with_equal_masks_the_results_are_keras_s(
     kind: str,
     rates: dict[str, float],
     implementation: int,
@@ -90,19 +90,19 @@ def test_with_the_masks_fixed_the_numbers_are_keras_s(
     mask = np.array([[1, 1, 0, 1, 0], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0]], bool)
     for steps in (None, mask):
         fixed = masks_of(native.cell, keras.ops.convert_to_tensor(inputs), kind)
-        # The structure is what the emulation draws: none, one for all gates, or one each.
+        # The emulation draws masks of the same structure: none, one for all gates, or one per gate.
         drawn = draw_masks(module.slots[0].cell, torch.from_numpy(inputs), INPUT)
         assert [len(masks) for masks in (drawn.inputs, drawn.recurrent)] == [len(fixed.inputs), len(fixed.recurrent)]
-        monkeypatch.setattr("frameworks.keras_in_torch.layers.keras_layer.draw_masks", lambda *_, fixed=fixed: fixed)
-        found = compared(native, module, inputs, mask=steps, training=True, gradients=steps is not None)
-        assert found.passed, str(found)
+        monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.draw_masks", lambda *_, fixed=fixed: fixed)
+        comparison = compared(native, module, inputs, mask=steps, training=True, gradients=steps is not None)
+        assert comparison.passed, str(comparison)
     if fixed != NO_MASKS:
-        assert compared(native, module, inputs, gradients=False).passed  # none in inference: negative control
+        assert compared(native, module, inputs, gradients=False).passed  # negative control: none in inference
         masks_of(native.cell, keras.ops.convert_to_tensor(inputs), kind)
         other = replace(
             fixed, inputs=tuple(1 - each for each in fixed.inputs), recurrent=tuple(1 - each for each in fixed.recurrent)
         )
-        monkeypatch.setattr("frameworks.keras_in_torch.layers.keras_layer.draw_masks", lambda *_: other)
+        monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.draw_masks", lambda *_: other)
         assert not compared(native, module, inputs, training=True, gradients=False).passed
 
 
@@ -113,7 +113,7 @@ def drawn_for(kind: str, rates: dict[str, float], implementation: int = 2) -> Dr
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_masks_of_the_gates_are_independent_where_each_has_its_own(kind: str) -> None:
+def test_separate_masks_of_the_gates_are_independent(kind: str) -> None:
     masks = drawn_for(kind, {"dropout": 0.5, "recurrent_dropout": 0.5})
     for each in (masks.inputs, masks.recurrent):
         kept = torch.stack(each) > 0
@@ -133,7 +133,7 @@ def test_rates_are_clipped_as_keras_clips_them() -> None:
 def test_one_mask_holds_for_all_time_steps_and_changes_from_call_to_call(kind: str) -> None:
     torch.manual_seed(0)
     layer: Any = LAYERS[kind](50, "linear", return_sequences=True, dropout=0.5, use_bias=False, recurrent_initializer="zeros")
-    # Without recurrence a step's output tells its input mask: equal steps give equal outputs, unless the mask changes.
+    # Without recurrence, equal steps give equal outputs unless the input mask changes.
     x = torch.randn(6, 1, 7).expand(6, TIME, 7)
     if kind == "SimpleRNN":
         first = layer(x)
@@ -146,7 +146,7 @@ def test_one_mask_holds_for_all_time_steps_and_changes_from_call_to_call(kind: s
 
 
 def test_the_cell_state_is_never_dropped() -> None:
-    """With gates that forget nothing and take nothing in, c stays 1 while h is dropped throughout."""
+    """With an open forget gate and a closed input gate, c stays 1 while h is dropped at every step."""
     layer: Any = KerasLSTM(UNITS, input_size=INPUT, recurrent_dropout=0.9, return_state=True)
     with torch.no_grad():
         for parameter in layer.parameters():
@@ -158,14 +158,14 @@ def test_the_cell_state_is_never_dropped() -> None:
     torch.testing.assert_close(c, ones, rtol=0, atol=0)
 
 
-def test_directions_and_stacked_cells_draw_masks_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_direction_and_stacked_cell_draws_its_own_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[int, DropoutMasks]] = []
 
     def watched(cell: Any, x: torch.Tensor, size: int) -> DropoutMasks:
         drawn.append((size, draw_masks(cell, x, size)))
         return drawn[-1][1]
 
-    monkeypatch.setattr("frameworks.keras_in_torch.layers.keras_layer.draw_masks", watched)
+    monkeypatch.setattr("frameworks.keras_in_torch.layers.call_and_states.draw_masks", watched)
     x = torch.randn(50, TIME, INPUT)
     KerasBidirectional(KerasGRU(UNITS, dropout=0.5))(x)
     KerasRNN([KerasGRUCell(UNITS, dropout=0.5), KerasLSTMCell(UNITS, dropout=0.5)])(x)
@@ -189,7 +189,7 @@ def test_dropout_follows_torch_s_seed_and_its_gradients_are_finite() -> None:
 @pytest.mark.backend
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_keras_s_layer_with_dropout_in_implementation_1_still_fails(kind: str) -> None:
-    """A known deviation: it takes the list of its masks for one mask. Ours draws one a gate, as RNN over that cell does."""
+    """A known deviation: Keras's layer uses its list of masks as one mask. Ours draws one per gate, as RNN over the cell."""
     keras = import_module("keras")
     layer = getattr(keras.layers, kind)(UNITS, dropout=0.5, implementation=1)
     inputs = keras.ops.ones((BATCH, TIME, INPUT))
@@ -202,12 +202,12 @@ def test_keras_s_layer_with_dropout_in_implementation_1_still_fails(kind: str) -
 @pytest.mark.backend
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_a_rate_of_1_still_depends_on_keras_s_backend(kind: str, randomise: Any) -> None:
-    """A known deviation: the cells drop nothing at a rate of 1, but the fast path of the torch backend drops all."""
+    """A known deviation: the cells drop nothing at a rate of 1, but the torch backend's fast path drops everything."""
     keras = import_module("keras")
     layer = getattr(keras.layers, kind)(UNITS, dropout=1.0)
     inputs = np.random.default_rng(0).normal(size=(BATCH, TIME, INPUT)).astype(np.float32)
     layer.build(inputs.shape)
     module = emulate(randomise(layer))
-    found = module(torch.from_numpy(inputs), training=True).detach().numpy()
-    gap = np.abs(found - keras.ops.convert_to_numpy(layer(inputs, training=True))).max()
+    actual = module(torch.from_numpy(inputs), training=True).detach().numpy()
+    gap = np.abs(actual - keras.ops.convert_to_numpy(layer(inputs, training=True))).max()
     assert (gap < 1e-6) == (keras.backend.backend() == "tensorflow")

@@ -1,4 +1,4 @@
-"""Whatever a Keras layer is made of and called with, its emulation returns the same, and has the same gradients."""
+"""For every combination of arguments and calls, an emulation returns what the Keras layer returns, with equal gradients."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORMS = ("layer", "RNN", "stack", "Bidirectional", "Bidirectional of two", "Bidi
 
 @dataclass(frozen=True)
 class Recurrence:
-    """One cell, in Keras's words."""
+    """One cell, by Keras's arguments."""
 
     kind: str
     units: int
@@ -42,7 +42,7 @@ class Recurrence:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What Keras's layer or cell of this kind is made with."""
+        """The constructor arguments of Keras's layer or cell."""
         taken = {
             "SimpleRNN": ("units", "activation", "use_bias"),
             "LSTM": ("units", "activation", "recurrent_activation", "use_bias", "implementation"),
@@ -53,7 +53,7 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class Case:
-    """A layer and a call, as data, so that a failing example can be read and run again."""
+    """A layer and a call as data, so that a failing example can be read and rerun."""
 
     form: str
     cells: tuple[Recurrence, ...]
@@ -74,7 +74,7 @@ class Case:
 
     @property
     def activations(self) -> set[str]:
-        """All that are used."""
+        """All activations of the layer."""
         return {name for cell in (*self.cells, *self.backward) for name in (cell.activation, cell.recurrent_activation)}
 
 
@@ -97,7 +97,7 @@ def recurrences(units: st.SearchStrategy[int]) -> st.SearchStrategy[Recurrence]:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     form = draw(st.sampled_from(FORMS))
-    # Two stacks: Keras's Bidirectional of one layer makes the other one itself, of the same cells.
+    # Two different stacks, since Keras's Bidirectional of one layer makes the other from the same cells.
     stacks = st.lists(recurrences(st.integers(2, 4)), min_size=1, max_size=3)
     one = st.lists(recurrences(st.just(3)), min_size=1, max_size=1)
     cells = tuple(draw(stacks if "stack" in form else one))
@@ -118,7 +118,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def build(case: Case) -> Any:
-    """Make the Keras layer of a case; the wrappers get the dtype too, or they would cast."""
+    """Make the Keras layer of a case; the wrappers get the dtype too, since they would cast otherwise."""
     layers, dtype = import_module("keras").layers, "float64"
 
     def cell(one: Recurrence) -> Any:
@@ -153,7 +153,7 @@ def draw_mask(case: Case, rng: np.random.Generator) -> Array | None:
 
 
 def draw_states(layer: Any, case: Case, rng: np.random.Generator) -> Any:
-    """Draw an initial state, nested as the layer nests its own."""
+    """Draw an initial state, nested as the layer nests its states."""
     directions = [layer.forward_layer, layer.backward_layer] if case.bidirectional else [layer]
 
     def drawn(nest: Any) -> Any:
@@ -167,20 +167,20 @@ def draw_states(layer: Any, case: Case, rng: np.random.Generator) -> Any:
 def run(
     case: Case, compared: Compared, *, spoil: Callable[[Any], None] = lambda module: None, at_masked: float | None = None
 ) -> Comparison:
-    """Compare a case, with weights halved until the layer blows no rounding up, if that helps.
+    """Compare a case; if rounding errors are amplified, halve the weights until they are not.
 
     Args:
-        case: to be run in float64.
+        case: the case, run in float64.
         compared: the fixture.
-        spoil: what to do to the emulation before it is called.
-        at_masked: what stands in the inputs at masked steps; None for numbers like any others.
+        spoil: a function that changes the emulation before the call.
+        at_masked: the value of the inputs at masked steps; None for random numbers.
     """
     rng = np.random.default_rng(case.seed)
     layer = build(case)
     inputs = rng.normal(size=(case.batch, case.time, INPUT))
     layer.build(inputs.shape)
     exact = import_module("keras").backend.backend() == "tensorflow"
-    # Where Keras multiplies in float32, a linear GRU can blow that rounding up to more than the tolerance.
+    # Where Keras multiplies in float32, a linear GRU can amplify that rounding beyond the tolerance.
     layer.set_weights([rng.normal(0, 0.4 if exact else 0.2, array.shape) for array in layer.get_weights()])
     mask = draw_mask(case, rng)
     states = draw_states(layer, case, rng) if case.initial_state else None
@@ -189,22 +189,22 @@ def run(
     for _ in range(5):
         module = emulate(layer)
         spoil(module)
-        found = compared(layer, module, inputs, states=states, mask=mask)
-        if found.calm:
+        comparison = compared(layer, module, inputs, states=states, mask=mask)
+        if comparison.calm:
             break
         layer.set_weights([array / 2 for array in layer.get_weights()])
-    return found
+    return comparison
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """Calls in which the emulation is meant to differ from Keras, and why it does not follow.
+    """Calls in which the emulation intentionally differs from Keras, with the reason.
 
     Args:
         reason: what Keras does.
-        applies: which cases are of this kind.
-        example: one that must deviate: a pass says that Keras has changed.
-        backends: of Keras, on which it is so.
+        applies: whether a case is of this kind.
+        example: a case that must deviate; if it passes, Keras has changed.
+        backends: the Keras backends that deviate.
     """
 
     reason: str
@@ -281,9 +281,9 @@ def deviating(case: Case) -> bool:
 @given(case=cases())
 def test_the_emulation_returns_what_the_layer_returns_gradients_included(case: Case, compared: Compared) -> None:
     assume(not deviating(case))
-    found = run(case, compared)
-    assume(found.calm)  # gates that are exponentials overflow whatever the weights
-    assert found.passed, str(found)
+    comparison = run(case, compared)
+    assume(comparison.calm)  # gates that are exponentials overflow whatever the weights
+    assert comparison.passed, str(comparison)
 
 
 @pytest.mark.backend
@@ -374,7 +374,7 @@ def test_nan_at_masked_steps_reaches_nothing(form: str, cell: Recurrence, compar
     clean, spoilt = run(case, compared), run(case, compared, at_masked=np.nan)
     assert clean.passed
     assert spoilt.returned_error <= spoilt.tolerance
-    for expected, found in zip(clean.actual.gradients, spoilt.actual.gradients, strict=True):
-        np.testing.assert_array_equal(found, expected)
-    # A known deviation: what is masked is multiplied by zero on the way back in Keras, and zero times NaN is NaN.
+    for expected, gradient in zip(clean.actual.gradients, spoilt.actual.gradients, strict=True):
+        np.testing.assert_array_equal(gradient, expected)
+    # A known deviation: Keras multiplies gradients at masked steps by zero, and zero times NaN is NaN.
     assert any(np.isnan(gradient).any() for gradient in spoilt.expected.gradients)

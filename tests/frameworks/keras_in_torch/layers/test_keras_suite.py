@@ -1,4 +1,4 @@
-"""Keras's own tests of its recurrent layers hold for the emulations: every call that they make is made of both."""
+"""Keras's own tests of its recurrent layers hold for the emulations: every call in them is repeated on the emulation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 SCRIPT = Path(__file__).with_name("keras_suite.py")
 ROOT = Path(__file__).parents[4]
 LEAST = 95
-"""Calls that Keras 3.15's tests make of built-in layers, less a few: a version that ships none, or few, is noticed."""
+"""Slightly fewer calls than Keras 3.15's tests make of built-in layers, to notice a version that ships fewer tests."""
 
 
 @pytest.mark.frameworks
@@ -24,13 +24,13 @@ def test_every_call_of_keras_s_own_tests_agrees_or_is_refused_by_name(tmp_path: 
     command = [sys.executable, str(SCRIPT), str(results)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(results.read_text(encoding="utf-8"))
-    suite, control = found["suite"], found["control"]
+    counts = json.loads(results.read_text(encoding="utf-8"))
+    suite, control = counts["suite"], counts["control"]
     assert suite["status"] == 0, done.stdout  # Keras's tests themselves
     assert not suite["wrong"]
     assert suite["agreed"] == suite["compared"] >= LEAST
     for reason in suite["reasons"]:
         assert "a custom cell has no counterpart" in reason or "must have one dtype" in reason, reason
     assert sum(suite["reasons"].values()) == suite["refused"]
-    # Negative control: with other weights in the emulation, the same way of comparing finds it wrong.
+    # Negative control: with other weights in the emulation, the same comparison fails.
     assert len(control["wrong"]) == control["compared"] > 5

@@ -1,4 +1,4 @@
-"""Masks anywhere: read, packed as torch packs, and shown in the output by Keras's rule."""
+"""Masks of any pattern are read, packed as torch packs, and applied to the output by Keras's rule."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def masks(draw: st.DrawFn) -> torch.Tensor:
 
 
 def shown(outputs: torch.Tensor, mask: torch.Tensor, *, zero_output: bool) -> torch.Tensor:
-    """Write out Keras's rule, step by step: (batch, time, feature) of what each step gave."""
+    """Compute Keras's output step by step, (batch, time, feature), from the outputs of all steps."""
     result = torch.zeros_like(outputs)
     for row in range(len(outputs)):
         last = torch.zeros_like(outputs[0, 0])
@@ -33,18 +33,18 @@ def shown(outputs: torch.Tensor, mask: torch.Tensor, *, zero_output: bool) -> to
 
 
 @given(mask=masks(), zero_output=st.booleans())
-def test_packing_and_back_shows_what_keras_shows(mask: torch.Tensor, *, zero_output: bool) -> None:
+def test_packing_and_unpacking_gives_keras_s_output(mask: torch.Tensor, *, zero_output: bool) -> None:
     x = torch.randn(*mask.shape, 3)
     packing = Packing(mask)
     if not mask.any():
-        return  # a loop runs it: there is nothing to pack
+        return  # a loop runs it, as there is nothing to pack
     torch.testing.assert_close(
         packing.unpack(packing.pack(x), zero_output=zero_output), shown(x, mask, zero_output=zero_output), rtol=0, atol=0
     )
 
 
 @given(mask=masks())
-def test_packed_steps_lie_as_torch_packs_them(mask: torch.Tensor) -> None:
+def test_packed_steps_have_torch_s_order(mask: torch.Tensor) -> None:
     rows = mask.any(dim=1)
     if not rows.any():
         return
@@ -55,14 +55,14 @@ def test_packed_steps_lie_as_torch_packs_them(mask: torch.Tensor) -> None:
     expected = pack_padded_sequence(front[rows], mask.sum(1)[rows], batch_first=True, enforce_sorted=False)
     packing = Packing(mask)
     torch.testing.assert_close(packing.batch_sizes, expected.batch_sizes)
-    # Rows of one length may stand in another order: what matters is where each comes from.
+    # Rows of equal length may be in another order; each row is compared with its own.
     assert expected.sorted_indices is not None
-    found = pad_packed_sequence(torch.nn.utils.rnn.PackedSequence(packing.pack(x), packing.batch_sizes), batch_first=True)[0]
-    torch.testing.assert_close(found, front[packing.rows, : found.shape[1]], rtol=0, atol=0)
+    actual = pad_packed_sequence(torch.nn.utils.rnn.PackedSequence(packing.pack(x), packing.batch_sizes), batch_first=True)[0]
+    torch.testing.assert_close(actual, front[packing.rows, : actual.shape[1]], rtol=0, atol=0)
 
 
 @given(mask=masks(), zero_output=st.booleans())
-def test_blank_shows_what_keras_shows(mask: torch.Tensor, *, zero_output: bool) -> None:
+def test_blank_gives_keras_s_output(mask: torch.Tensor, *, zero_output: bool) -> None:
     outputs = torch.randn(*mask.shape, 3)
     carried = outputs.clone()  # at masked steps the last valid state, or the initial one before the first
     for time in range(1, mask.shape[1]):
@@ -84,10 +84,10 @@ def test_states_of_rows_without_steps_stay_as_they_were() -> None:
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float32, torch.float64])
 def test_a_mask_of_zeros_and_ones_is_read_in_any_dtype(dtype: torch.dtype) -> None:
     mask = torch.tensor([[1, 0], [0, 0]], dtype=dtype)
-    found = read_mask(mask, torch.zeros(2, 2, 3))
-    assert found is not None
-    assert found.dtype == torch.bool
-    assert found.tolist() == [[True, False], [False, False]]
+    actual = read_mask(mask, torch.zeros(2, 2, 3))
+    assert actual is not None
+    assert actual.dtype == torch.bool
+    assert actual.tolist() == [[True, False], [False, False]]
     assert read_mask(None, torch.zeros(2, 2, 3)) is None
 
 

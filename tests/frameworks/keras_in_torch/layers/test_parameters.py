@@ -1,4 +1,4 @@
-"""Parameters are torch.nn's by name, shape and order, learn their size as Keras's do, and train as Keras's do."""
+"""Parameters have torch.nn's names, shapes and order; they get their size and train as in Keras."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def make(ours: Any, native: Any, *, two: bool, bias: bool) -> tuple[Any, Any]:
 @pytest.mark.parametrize(("ours", "native"), PAIRS)
 def test_a_state_dict_moves_to_and_from_the_native_module(ours: Any, native: Any, *, two: bool, bias: bool) -> None:
     layer, module = make(ours, native, two=two, bias=bias)
-    layer.load_state_dict(module.state_dict())  # into one that does not know its input size
+    layer.load_state_dict(module.state_dict())  # into a layer that does not know its input size
     output, *states = layer(X)
     expected, final = module(X)
     torch.testing.assert_close(output, expected)
-    found = torch.stack(states[0::2] if ours is KerasLSTM else states)
-    torch.testing.assert_close(found, final[0] if ours is KerasLSTM else final)
+    actual = torch.stack(states[0::2] if ours is KerasLSTM else states)
+    torch.testing.assert_close(actual, final[0] if ours is KerasLSTM else final)
     layer.reset_parameters()
     assert (layer(X)[0] - expected).abs().max() > 1e-3
     assert list(layer.state_dict()) == list(module.state_dict())
@@ -83,7 +83,7 @@ def test_the_input_size_is_learnt_from_the_first_call(name: str) -> None:
     waiting = {key for key, each in layer.named_parameters() if isinstance(each, UninitializedParameter)}
     assert waiting == {"weight_ih_l0"} | ({"weight_ih_l0_reverse"} if name == "two" else set())
     assert not layer.built
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.5)  # holds them before they have a shape
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.5)  # holds the parameters before they have a shape
     layer(X).sum().backward()
     before = deepcopy(layer.state_dict())
     optimizer.step()
@@ -108,7 +108,7 @@ def test_the_input_size_may_be_given_or_built(name: str, refused: Any) -> None:
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_what_is_unbuilt_can_be_copied_pickled_cast_and_shown(name: str) -> None:
+def test_an_unbuilt_layer_can_be_copied_pickled_cast_and_shown(name: str) -> None:
     layer = MAKERS[name]()
     buffer = BytesIO()
     torch.save(layer, buffer)
@@ -124,7 +124,7 @@ def test_what_is_unbuilt_can_be_copied_pickled_cast_and_shown(name: str) -> None
     assert "units=4" in repr(MAKERS[name]())
 
 
-def test_a_copy_has_weights_of_its_own() -> None:
+def test_a_copy_has_its_own_weights() -> None:
     layer = KerasLSTM(UNITS, input_size=INPUT)
     copy = pickle.loads(pickle.dumps(layer))  # noqa: S301  its own
     torch.testing.assert_close(copy(X), layer(X))
@@ -163,13 +163,13 @@ def test_a_first_call_in_inference_mode_leaves_parameters_that_train() -> None:
 def test_the_second_bias_trains_where_keras_has_two(layer: Any, frozen: set[str]) -> None:
     assert {name for name, each in layer.named_parameters() if not each.requires_grad} == frozen
     assert all((getattr(layer, name) == 0).all() for name in frozen)
-    # The GRU that resets before the product has but one, and no native module to share with.
+    # The GRU that resets before the product has only one, and no native module to share it with.
     assert hasattr(layer, "bias_hh_l0") == (layer.slots[0].cell.use_bias and layer.slots[0].cell.reset_after)
     untrained = KerasLSTM(UNITS, input_size=INPUT, trainable=False)
     assert not any(each.requires_grad for each in untrained.parameters())
 
 
-def test_dtype_and_device_are_the_parameters() -> None:
+def test_dtype_and_device_apply_to_the_parameters() -> None:
     layer = KerasGRU(UNITS, input_size=INPUT, dtype="float64", device="meta")
     assert {(each.dtype, each.device.type) for each in layer.parameters()} == {(torch.float64, "meta")}
     mixed = KerasGRU(UNITS, input_size=INPUT, dtype="mixed_bfloat16")

@@ -1,4 +1,4 @@
-"""What Keras object becomes which module: Keras 2's layers, half precision, dtypes, and what is refused."""
+"""Which Keras object becomes which module: Keras 2's layers, half precision, dtypes, and refusals."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def leaves(nest: Any) -> list[Any]:
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "holes"])
 @pytest.mark.parametrize("name", KERAS_2)
-def test_a_layer_of_keras_2_keeps_what_it_meant(name: str, mask: Any, randomise: Any) -> None:
+def test_a_layer_of_keras_2_keeps_keras_2_s_behaviour(name: str, mask: Any, randomise: Any) -> None:
     layer = KERAS_2[name](import_module("tf_keras").layers)
     layer(X)
     module = emulate(randomise(layer))
     expected = layer(X, mask=mask)
-    found = module(torch.from_numpy(X), mask=None if mask is None else torch.from_numpy(mask))
-    for one, other in zip(leaves(expected), leaves(found), strict=True):
+    actual = module(torch.from_numpy(X), mask=None if mask is None else torch.from_numpy(mask))
+    for one, other in zip(leaves(expected), leaves(actual), strict=True):
         np.testing.assert_allclose(other.detach(), one.numpy(), atol=1e-6)
 
 
@@ -53,7 +53,7 @@ def test_keras_3_s_hard_sigmoid_would_be_another_layer(randomise: Any) -> None:
 
 
 HALF = {"mixed_float16": 4e-3, "mixed_bfloat16": 3e-2, "float16": 4e-3, "bfloat16": 3e-2}
-"""What FACTS of both frameworks' own half precision allow: some roundings of values below one."""
+"""A few roundings of values below one, as between the frameworks' own layers in half precision."""
 
 
 @pytest.mark.backend
@@ -72,13 +72,13 @@ def test_half_precision_stays_within_its_rounding(kind: str, policy: str) -> Non
         variable.assign(keras.ops.cast(np.random.default_rng(1).normal(0, 0.4, variable.shape), variable.dtype))
     module = emulate(layer)
     expected = layer(X)
-    found = module(torch.from_numpy(X))
+    actual = module(torch.from_numpy(X))
     gaps = []
-    for one, other in zip(leaves(expected), leaves(found), strict=True):
+    for one, other in zip(leaves(expected), leaves(actual), strict=True):
         assert str(other.dtype) == f"torch.{keras.backend.standardize_dtype(one.dtype)}"
         gaps.append(np.abs(keras.ops.convert_to_numpy(keras.ops.cast(one, "float32")) - other.detach().float().numpy()).max())
     assert max(gaps) < HALF[policy]
-    (found if isinstance(found, torch.Tensor) else found[0]).float().sum().backward()
+    (actual if isinstance(actual, torch.Tensor) else actual[0]).float().sum().backward()
     kept = torch.float32 if policy.startswith("mixed") else getattr(torch, policy)
     assert all(parameter.grad.dtype == kept for parameter in module.parameters() if parameter.grad is not None)
 
@@ -161,7 +161,7 @@ def test_what_has_no_emulation_is_refused_by_name(name: str, refused: Any) -> No
 
 
 @pytest.mark.backend
-def test_a_callable_activation_is_taken_where_it_is_torch_s(refused: Any) -> None:
+def test_a_callable_activation_is_accepted_if_torch_can_run_it(refused: Any) -> None:
     keras = import_module("keras")
     layer = called(keras.layers.LSTM(UNITS, activation=lambda x: keras.ops.tanh(x) * 2, return_sequences=True))
     if keras.backend.backend() == "torch":
@@ -185,13 +185,13 @@ def test_each_keras_object_becomes_the_module_one_writes_by_hand() -> None:
         ),
     ]
     for native, expected in pairs:
-        found = emulate(called(native))
-        assert not found.training
+        module = emulate(called(native))
+        assert not module.training
         expected.build(INPUT)
-        assert found.options == expected.options
-        # KerasBidirectional forces the rule of masked steps as Keras's does.
-        assert [reading.cells for reading in found.readings] == [reading.cells for reading in expected.readings]
-        assert [reading.go_backwards for reading in found.readings] == [reading.go_backwards for reading in expected.readings]
-        assert {name: each.shape for name, each in found.state_dict().items()} == {
+        assert module.options == expected.options
+        # KerasBidirectional overrides the layers' rule for masked steps, as Keras does.
+        assert [reading.cells for reading in module.readings] == [reading.cells for reading in expected.readings]
+        assert [reading.go_backwards for reading in module.readings] == [reading.go_backwards for reading in expected.readings]
+        assert {name: each.shape for name, each in module.state_dict().items()} == {
             name: each.shape for name, each in expected.state_dict().items()
         }

@@ -1,4 +1,4 @@
-"""Models of layers hand their masks on as Keras's do: Masking, Embedding, Dropout, Sequential."""
+"""Models pass on masks as in Keras: Masking, Embedding, Dropout, Sequential."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from frameworks.keras_in_torch.layers import KerasDropout, KerasEmbedding, Keras
 
 IDS = np.array([[1, 2, 0, 3, 0], [0, 0, 0, 0, 0], [4, 5, 6, 1, 2]])
 X = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32) * (IDS > 0)[..., None]
-X[2, 3, 0] = 0  # one feature alone does not mask a step
+X[2, 3, 0] = 0  # a single feature does not mask a step
 
 Model = Callable[[Any], Any]
 MODELS: dict[str, tuple[Model, np.ndarray[Any, Any]]] = {
@@ -69,7 +69,7 @@ def test_a_model_returns_what_keras_s_does(name: str, library: str, randomise: A
 
 
 @pytest.mark.backend
-def test_a_list_of_layers_is_called_as_a_model_and_takes_a_mask(randomise: Any) -> None:
+def test_a_list_of_layers_becomes_a_model_that_takes_a_mask(randomise: Any) -> None:
     keras = import_module("keras")
     layers = [keras.layers.LSTM(4, return_sequences=True), keras.layers.GRU(3, return_sequences=True)]
     mask = IDS > 0
@@ -83,7 +83,7 @@ def test_a_list_of_layers_is_called_as_a_model_and_takes_a_mask(randomise: Any) 
 
 
 @pytest.mark.backend
-def test_a_layer_that_stands_twice_has_one_set_of_weights() -> None:
+def test_a_layer_that_occurs_twice_has_one_set_of_weights() -> None:
     keras = import_module("keras")
     twice, first = keras.layers.GRU(2, return_sequences=True), keras.layers.LSTM(2, return_sequences=True)
     layers = [first, twice, twice]
@@ -95,7 +95,7 @@ def test_a_layer_that_stands_twice_has_one_set_of_weights() -> None:
     assert len(list(module.parameters())) == 8
 
 
-def test_masking_is_by_all_features_and_zeroes_the_step() -> None:
+def test_a_step_is_masked_and_zeroed_if_all_its_features_match() -> None:
     x = torch.tensor([[[0.5, 0.5], [0.5, 1.0], [2.0, 3.0]]])
     masking = KerasMasking(0.5)
     assert masking.compute_mask(x).tolist() == [[False, True, True]]
@@ -116,7 +116,7 @@ def test_an_embedding_masks_id_0_and_trains_its_row() -> None:
     assert embedding.weight.grad[0].all()
 
 
-def test_dropout_between_layers_follows_the_call_before_the_module() -> None:
+def test_the_training_argument_of_dropout_overrides_the_module_s_mode() -> None:
     model = KerasSequential([KerasGRU(4, input_size=2, return_sequences=True), KerasDropout(0.5)])
     x = torch.from_numpy(X) + 1
     zeros = {

@@ -1,4 +1,4 @@
-"""Training an emulation takes the steps that training the Keras layer takes."""
+"""Training an emulation takes the same steps as training the Keras layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ X = NUMBERS.normal(size=(BATCH, TIME, INPUT))
 TARGET = NUMBERS.normal(size=(BATCH, TIME, UNITS))
 MASK = NUMBERS.random((BATCH, TIME)) < 0.7
 STEPS, RATE = 20, 1 / 16
-"""A rate that float32 holds exactly, as which Keras keeps it."""
+"""A rate that is exact in float32, in which Keras keeps it."""
 LAYERS: dict[str, dict[str, Any]] = {
     "SimpleRNN": {},
     "LSTM": {},
@@ -81,7 +81,7 @@ def test_twenty_steps_follow_keras_s(name: str, randomise: Any) -> None:
     trained = emulate(layer)
     assert distance(trained, start) > 1e-2
     assert distance(module, trained) < tolerance
-    if "LSTM" in name:  # with both biases trained, as torch's own layer does, the steps are others
+    if "LSTM" in name:  # torch's own layer trains both biases, so its steps differ
         both = start.requires_grad_()
         train_torch(both)
         assert distance(both, trained) > 1e-3

@@ -1,4 +1,4 @@
-"""What these tests share: torch's module beside the layer that emulates it, one call of both, and their gradients."""
+"""What these tests share: a torch module and the layer that emulates it, one call of both, and their gradients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
 @dataclass(frozen=True)
 class Call:
-    """A module of torch, the layer that emulates it, and the arguments of one call as NumPy."""
+    """A torch module, the layer that emulates it, and the arguments of one call as NumPy."""
 
     module: Any
     layer: Any
@@ -36,12 +36,12 @@ class Call:
 
     @property
     def tolerance(self) -> float:
-        """DESIGN's, but float32's on JAX, where Keras computes tanh in float32."""
+        """Parity's tolerance; that of float32 on JAX, where Keras computes tanh in float32."""
         exact = str(self.inputs.dtype) == "float64" and keras.backend.backend() != "jax"
         return 1e-12 if exact else 1e-5
 
     def torch_results(self, inputs: torch.Tensor, hx: Sequence[torch.Tensor] | None) -> list[torch.Tensor]:
-        """Call torch's module: packed where there are lengths."""
+        """Call torch's module, with a packed sequence if there are lengths."""
         sequence: Any = inputs
         batch_first = self.module.batch_first
         if self.lengths is not None:
@@ -53,22 +53,22 @@ class Call:
         return flat((output, states))
 
     def layer_results(self, layer: Callable[..., Any], inputs: Any, hx: Sequence[Any] | None) -> list[Any]:
-        """Call the layer, or what stands for it."""
+        """Call the layer, or a function in its place."""
         return flat(layer(inputs, None if hx is None else hx[0] if len(hx) == 1 else tuple(hx), lengths=self.lengths))
 
     def expected(self) -> list[Array]:
-        """Give torch's results in inference."""
+        """Return torch's results in inference."""
         with torch.no_grad():
             states = None if self.hx is None else [torch.tensor(state) for state in self.hx]
             results = self.torch_results(torch.tensor(self.inputs), states)
         return [result.numpy() for result in results]
 
-    def found(self) -> list[Array]:
-        """Give the layer's results in inference."""
+    def actual(self) -> list[Array]:
+        """Return the layer's results in inference."""
         return [to_numpy(result) for result in self.layer_results(self.layer, self.inputs, self.hx)]
 
     def expected_gradients(self) -> dict[str, Array]:
-        """Give torch's gradients of the sum of all results, weighted by the cotangents."""
+        """Return torch's gradients of the sum of all results, weighted by the cotangents."""
         leaves = [torch.tensor(array, requires_grad=True) for array in (self.inputs, *(self.hx or ()))]
         results = self.torch_results(leaves[0], leaves[1:] or None)
         loss = sum((result * torch.tensor(weight)).sum() for result, weight in zip(results, self.cotangents, strict=True))
@@ -76,8 +76,8 @@ class Call:
         gradients = torch.autograd.grad(loss, list(named.values()))  # type: ignore[arg-type]
         return {name: gradient.numpy() for name, gradient in zip(named, gradients, strict=True)}
 
-    def found_gradients(self) -> dict[str, Array]:
-        """Give the layer's gradients of the same sum."""
+    def actual_gradients(self) -> dict[str, Array]:
+        """Return the layer's gradients of the same sum."""
         leaves = [self.inputs, *(self.hx or ())]
 
         def loss(layer: Any, tensors: Sequence[Any]) -> Any:
@@ -89,13 +89,13 @@ class Call:
 
 
 def flat(results: Any) -> list[Any]:
-    """Give output, h_n and c_n in one list."""
+    """Return output, h_n and c_n in one list."""
     output, states = results
     return [output, *(states if isinstance(states, (tuple, list)) else (states,))]
 
 
 def gradients_of(layer: Any, arrays: Sequence[Array], loss: Callable[[Any, Sequence[Any]], Any]) -> list[Array]:
-    """Give the gradients of `loss(layer, tensors)` by the arrays and by the layer's trainable variables, on any backend."""
+    """Return the gradients of `loss(layer, tensors)` by the arrays and the layer's trainable variables, on any backend."""
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
     variables = layer.trainable_variables
     if keras.backend.backend() == "tensorflow":
@@ -148,18 +148,18 @@ def draw() -> Callable[..., Call]:
 
 @pytest.fixture(scope="session")
 def close() -> Callable[..., None]:
-    """Hold an array against the expected one: same shape and dtype, and as near as a tolerance allows."""
+    """Require an array to have the expected one's shape, dtype and, within a tolerance, values."""
 
-    def check(found: Array, expected: Array, tolerance: float) -> None:
-        assert found.shape == expected.shape
-        assert found.dtype == expected.dtype
+    def check(actual: Array, expected: Array, tolerance: float) -> None:
+        assert actual.shape == expected.shape
+        assert actual.dtype == expected.dtype
         if expected.size:
-            assert np.abs(found - expected).max() <= tolerance * max(1, np.abs(expected).max())
+            assert np.abs(actual - expected).max() <= tolerance * max(1, np.abs(expected).max())
 
     return check
 
 
 @pytest.fixture(scope="session")
 def gradients() -> Callable[..., list[Array]]:
-    """Give gradients by arrays and by a layer's trainable variables, on any backend."""
+    """Return gradients by arrays and a layer's trainable variables, on any backend."""
     return gradients_of

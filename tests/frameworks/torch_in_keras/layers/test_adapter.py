@@ -1,4 +1,4 @@
-"""The one interface over torch's modules written in Keras."""
+"""Torch's modules written in Keras have the common interface."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from compare import check_parity
 from frameworks import adapt, convert, copy_weights
-from frameworks.adapter import Adapter
+from frameworks.adapter import is_adapter
 from frameworks.keras.tensors import to_numpy
 from frameworks.torch_in_keras.layers import TorchGRU, TorchLSTM, emulate
 
@@ -36,7 +36,7 @@ def test_a_layer_is_described_as_its_module_is(name: str) -> None:
     module = MODULES[name]()
     layer = emulate(module)
     adapter, expected = adapt(layer), adapt(module)
-    assert isinstance(adapter, Adapter)
+    assert is_adapter(adapter)
     assert adapt(adapter) is adapter
     assert adapter.native is layer
     assert adapter.spec == expected.spec
@@ -58,7 +58,7 @@ def test_parity_with_the_module_holds(name: str, snapshot: Callable[[Any], Any])
     assert snapshot(layer) == before
 
 
-def test_parity_shows_exchanged_gates() -> None:
+def test_parity_fails_for_exchanged_gates() -> None:
     module = nn.GRU(3, 5)
     layer = emulate(module)
     layer.weight_hh_l0.assign(np.roll(to_numpy(layer.weight_hh_l0), 5, axis=0))
@@ -90,7 +90,7 @@ def test_a_layer_converts_to_the_module_and_to_kerass_own(name: str) -> None:
     assert check_parity(layer, convert(layer, to="keras"))
 
 
-def test_dropout_goes_with_a_conversion() -> None:
+def test_a_conversion_carries_dropout_over() -> None:
     layer = emulate(nn.LSTM(3, 5, 2, dropout=0.5))
     assert convert(layer, to="pytorch").dropout == 0.5
     assert check_parity(layer, convert(layer, to="pytorch"))
@@ -102,7 +102,7 @@ def test_a_mask_that_packing_cannot_hold_is_refused(refused: Callable[..., Any])
         adapt(emulate(nn.LSTM(3, 5))).forward(np.zeros((2, 3, 3), "float32"), mask=mask)
 
 
-def test_what_the_interface_cannot_hold_is_refused(refused: Callable[..., Any]) -> None:
+def test_a_layer_that_the_interface_cannot_describe_is_refused(refused: Callable[..., Any]) -> None:
     with refused("TorchGRU", "built", "layer.build()"):
         adapt(TorchGRU(3, 5))
     projecting = TorchLSTM(3, 5, proj_size=2)

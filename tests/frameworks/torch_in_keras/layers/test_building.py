@@ -1,4 +1,4 @@
-"""`emulate` gives a built layer with the module's weights to the bit, and takes what the torch adapter takes."""
+"""`emulate` returns a built layer with exactly the module's weights, and accepts what the torch adapter accepts."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_the_modules_mode_does_not_matter() -> None:
     module = nn.LSTM(3, 5, 2, dropout=1.0).train()
     x = np.ones((4, 2, 3), "float32")
     expected, _ = module.eval()(torch.tensor(x))
-    found, _ = emulate(module.train())(x)
-    np.testing.assert_allclose(to_numpy(found), expected.detach().numpy(), atol=1e-6)
+    actual, _ = emulate(module.train())(x)
+    np.testing.assert_allclose(to_numpy(actual), expected.detach().numpy(), atol=1e-6)
 
 
 def test_what_is_frozen_stays_frozen() -> None:
@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_taken_is_refused_by_name(name: str, refused: Callable[..., Any]) -> None:
+def test_an_unsupported_module_is_refused_by_name(name: str, refused: Callable[..., Any]) -> None:
     make, said = REFUSED[name]
     with refused(*said):
         emulate(make())

@@ -1,4 +1,4 @@
-"""torch's cells written in Keras compute one step as torch's do."""
+"""torch's cells written in Keras compute the same step as torch's."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def test_a_step_is_torchs(*, name: str, given: bool, dtype: Any, close: Callable
     given_states = [tuple(states) if lstm else states[0]] if given else []
     with torch.no_grad():
         expected = module(*keras.tree.map_structure(torch.tensor, [x, *given_states]))
-    found = emulate(module)(x, *given_states)
-    assert isinstance(found, tuple) is lstm
+    actual = emulate(module)(x, *given_states)
+    assert isinstance(actual, tuple) is lstm
     exact = dtype is torch.float64 and keras.backend.backend() != "jax"
-    for one, other in zip(found if lstm else (found,), expected if lstm else (expected,), strict=True):
+    for one, other in zip(actual if lstm else (actual,), expected if lstm else (expected,), strict=True):
         close(to_numpy(one), other.numpy(), 1e-12 if exact else 1e-5)
 
 
@@ -51,8 +51,8 @@ def test_a_cell_runs_in_a_functional_model(tmp_path: Any) -> None:
     expected = [to_numpy(one) for one in layer(data[0], tuple(data[1:]))]
     model.save(tmp_path / "model.keras")
     for one in (model, keras.models.load_model(tmp_path / "model.keras")):
-        for found, other in zip(one.predict(data, batch_size=4, verbose=0), expected, strict=True):
-            np.testing.assert_allclose(found, other, atol=1e-6)
+        for actual, other in zip(one.predict(data, batch_size=4, verbose=0), expected, strict=True):
+            np.testing.assert_allclose(actual, other, atol=1e-6)
 
 
 @pytest.mark.parametrize("cls", [TorchRNNCell, TorchLSTMCell, TorchGRUCell])
@@ -63,7 +63,7 @@ def test_a_config_makes_the_same_cell(cls: Any) -> None:
     assert config["bias"] is False
 
 
-def test_a_cell_begins_as_torchs_does() -> None:
+def test_a_cell_starts_from_torchs_distribution() -> None:
     layer = TorchGRUCell(30, 25)
     layer.build()
     assert [(one.name, tuple(one.shape)) for one in layer.weights] == [

@@ -1,4 +1,4 @@
-"""torch's modules written in Keras compute what torch computes: results, states and gradients, whatever the options."""
+"""torch's modules written in Keras have torch's results, states and gradients, whatever the options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from frameworks.torch_in_keras.layers import TorchGRU, TorchLSTM, TorchRNN, emul
 
 pytestmark = [
     pytest.mark.backend,
-    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # torch's own, of its own module
+    pytest.mark.filterwarnings(
+        "ignore:LSTM with projections is not supported with oneDNN"
+    ),  # torch's warning about its own module
 ]
 
 
@@ -54,32 +56,32 @@ def calls(draw: st.DrawFn) -> dict[str, Any]:
 @given(drawn=calls())
 def test_results_are_torchs(drawn: dict[str, Any], draw: Callable[..., Any], close: Callable[..., None]) -> None:
     call = draw(**drawn)
-    for found, expected in zip(call.found(), call.expected(), strict=True):
-        close(found, expected, call.tolerance)
+    for actual, expected in zip(call.actual(), call.expected(), strict=True):
+        close(actual, expected, call.tolerance)
 
 
 @settings(max_examples=12)
 @given(drawn=calls())
 def test_gradients_are_torchs(drawn: dict[str, Any], draw: Callable[..., Any], close: Callable[..., None]) -> None:
     call = draw(**drawn)
-    expected, found = call.expected_gradients(), call.found_gradients()
-    assert set(found) == set(expected)
+    expected, actual = call.expected_gradients(), call.actual_gradients()
+    assert set(actual) == set(expected)
     for name, gradient in expected.items():
-        close(found[name], gradient, call.tolerance)
+        close(actual[name], gradient, call.tolerance)
 
 
 LSTM = {"input_size": 3, "hidden_size": 5, "num_layers": 2, "bidirectional": True, "batch_first": True, "dtype": torch.float64}
 
 
 @pytest.mark.parametrize("other", ["weight_hh_l1_reverse", "bias_hh_l0", "weight_hr_l1"])
-def test_a_weight_that_differs_shows(other: str, draw: Callable[..., Any]) -> None:
+def test_another_weight_changes_the_results(other: str, draw: Callable[..., Any]) -> None:
     call = draw("LSTM", {**LSTM, "proj_size": 4}, batch=3, time=4)
     variable = getattr(call.layer, other)
     variable.assign(to_numpy(variable)[::-1].copy())
-    assert np.abs(call.found()[0] - call.expected()[0]).max() > 1e-3
+    assert np.abs(call.actual()[0] - call.expected()[0]).max() > 1e-3
 
 
-def test_lengths_are_what_packing_means(draw: Callable[..., Any]) -> None:
+def test_lengths_mean_the_same_as_in_packing(draw: Callable[..., Any]) -> None:
     call = draw("LSTM", LSTM, batch=3, time=6)
     output, (h_n, c_n) = call.layer(call.inputs, lengths=[2, 6, 1])
     assert not to_numpy(output)[0, 2:].any()
@@ -95,11 +97,11 @@ def test_nan_in_the_padding_reaches_no_result_and_no_gradient(draw: Callable[...
     call = draw("GRU", LSTM, batch=3, time=6, lengths=True)
     call.lengths[:] = [2, 6, 1]
     call.inputs[0, 2:] = np.nan
-    for found, expected in zip(call.found(), call.expected(), strict=True):
-        close(found, expected, call.tolerance)
-    found, expected = call.found_gradients(), call.expected_gradients()
+    for actual, expected in zip(call.actual(), call.expected(), strict=True):
+        close(actual, expected, call.tolerance)
+    actual, expected = call.actual_gradients(), call.expected_gradients()
     for name, gradient in expected.items():
-        close(found[name], gradient, call.tolerance)
+        close(actual[name], gradient, call.tolerance)
 
 
 @pytest.mark.parametrize("lengths", [[3, 1], (3, 1), np.array([3, 1]), np.array([3, 1], "uint8"), torch.tensor([3, 1])])
@@ -117,29 +119,29 @@ def test_a_sequence_without_a_batch_is_taken_as_torch_takes_it(
     states = tuple(state[:, 0] for state in call.hx)
     with torch.no_grad():
         output, finals = call.module(torch.tensor(x), tuple(map(torch.tensor, states)))
-    found, found_finals = call.layer(x, states)
-    for one, other in zip((found, *found_finals), (output, *finals), strict=True):
+    actual, actual_finals = call.layer(x, states)
+    for one, other in zip((actual, *actual_finals), (output, *finals), strict=True):
         close(to_numpy(one), other.numpy(), call.tolerance)
 
 
 def test_an_empty_batch_gives_empty_results(draw: Callable[..., Any], close: Callable[..., None]) -> None:
     call = draw("LSTM", LSTM, batch=0, time=4)
-    for found, expected in zip(call.found(), call.expected(), strict=True):
-        close(found, expected, call.tolerance)
+    for actual, expected in zip(call.actual(), call.expected(), strict=True):
+        close(actual, expected, call.tolerance)
 
 
-def test_states_come_batch_first_where_it_is_asked(draw: Callable[..., Any]) -> None:
+def test_states_are_batch_first_on_request(draw: Callable[..., Any]) -> None:
     call = draw("LSTM", LSTM, batch=3, time=4, hx=True)
     expected = call.expected()
     turned = tuple(state.swapaxes(0, 1) for state in call.hx)
     output, states = call.layer(call.inputs, turned, states_batch_first=True)
     np.testing.assert_allclose(to_numpy(output), expected[0], atol=call.tolerance)
-    for found, state in zip(states, expected[1:], strict=True):
-        np.testing.assert_allclose(to_numpy(found).swapaxes(0, 1), state, atol=call.tolerance)
+    for actual, state in zip(states, expected[1:], strict=True):
+        np.testing.assert_allclose(to_numpy(actual).swapaxes(0, 1), state, atol=call.tolerance)
 
 
 @pytest.mark.parametrize(("kind", "cls"), [("RNN", TorchRNN), ("LSTM", TorchLSTM), ("GRU", TorchGRU)])
-def test_a_layer_begins_as_torchs_does(kind: str, cls: Any) -> None:
+def test_a_layer_starts_from_torchs_distribution(kind: str, cls: Any) -> None:
     layer = cls(40, 25, 2)
     layer.build()
     module = getattr(torch.nn, kind)(40, 25, 2)
@@ -163,7 +165,7 @@ def test_a_layer_begins_as_torchs_does(kind: str, cls: Any) -> None:
         ("GRU", TorchGRU, (2, 3, 2, False, True, 0.5, True)),
     ],
 )
-def test_arguments_stand_in_torchs_order(kind: str, cls: Any, given: tuple[Any, ...]) -> None:
+def test_arguments_are_in_torchs_order(kind: str, cls: Any, given: tuple[Any, ...]) -> None:
     layer, module = cls(*given), getattr(torch.nn, kind)(*given)
     for name in ("num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size"):
         assert getattr(layer, name) == getattr(module, name)
@@ -176,5 +178,5 @@ def test_float64_does_not_pass_through_kerass_matmul() -> None:
     x = np.random.default_rng(0).standard_normal((3, 2, 50))
     with torch.no_grad():
         expected, _ = module(torch.tensor(x))
-    found, _ = emulate(module)(x)
-    assert np.abs(to_numpy(found) - expected.numpy()).max() < (1e-6 if keras.backend.backend() == "jax" else 1e-14)
+    actual, _ = emulate(module)(x)
+    assert np.abs(to_numpy(actual) - expected.numpy()).max() < (1e-6 if keras.backend.backend() == "jax" else 1e-14)

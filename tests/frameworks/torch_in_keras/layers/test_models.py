@@ -1,4 +1,4 @@
-"""The layers inside Keras's models: functional ones batch first, subclassed ones as torch, saved and loaded elsewhere."""
+"""The layers work in Keras models: batch first in functional ones, as in torch in subclassed ones, saved and loaded again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES: dict[str, Any] = {"input_size": 3, "hidden_size": 5, "bidirectional": Tru
 
 
 def functional(layer: Any, *, states: bool, lengths: bool) -> Any:
-    """Give a Model of a layer over any batch and time, with all its results as outputs."""
+    """Return a Model of a layer over any batch and time, with all its results as outputs."""
     inputs: dict[str, Any] = {"inputs": keras.Input((None, layer.input_size))}
     rows = layer.num_layers * layer.spec.num_directions
     if states:
@@ -33,12 +33,12 @@ def functional(layer: Any, *, states: bool, lengths: bool) -> Any:
         inputs["hx"] = given if len(given) > 1 else given[0]
     if lengths:
         inputs["lengths"] = keras.Input((), dtype="int32")
-    output, found = layer(**inputs)
-    return keras.Model(keras.tree.flatten(list(inputs.values())), [output, *keras.tree.flatten(found)])
+    output, states = layer(**inputs)
+    return keras.Model(keras.tree.flatten(list(inputs.values())), [output, *keras.tree.flatten(states)])
 
 
 def arguments_of(call: Any) -> list[Any]:
-    """Give a call's arguments as the model takes them: states batch first."""
+    """Return a call's arguments for the model, with the states batch first."""
     states = [] if call.hx is None else [state.swapaxes(0, 1) for state in call.hx]
     return [call.inputs, *states, *([] if call.lengths is None else [np.array(call.lengths, "int32")])]
 
@@ -48,15 +48,15 @@ def test_predict_joins_ragged_batches_of_states(kind: str, num_layers: int, draw
     call = draw(kind, {**SIZES, "num_layers": num_layers}, batch=10, time=6, lengths=True, hx=True)
     model = functional(call.layer, states=True, lengths=True)
     assert model.output_shape[1] == (None, 2 * num_layers, 5)
-    found = model.predict(arguments_of(call), batch_size=4, verbose=0)
+    actual = model.predict(arguments_of(call), batch_size=4, verbose=0)
     output, *states = call.expected()
-    np.testing.assert_allclose(found[0], output, atol=1e-6)
-    for one, state in zip(found[1:], states, strict=True):
+    np.testing.assert_allclose(actual[0], output, atol=1e-6)
+    for one, state in zip(actual[1:], states, strict=True):
         assert one.shape == (10, 2 * num_layers, 5)
         np.testing.assert_allclose(one, state.swapaxes(0, 1), atol=1e-6)
 
 
-def test_another_time_runs_through_the_same_model(draw: Callable[..., Any]) -> None:
+def test_the_same_model_runs_any_number_of_time_steps(draw: Callable[..., Any]) -> None:
     call = draw("LSTM", SIZES, batch=2, time=6)
     model = functional(call.layer, states=False, lengths=False)
     for time in (1, 6, 3):
@@ -79,7 +79,7 @@ class Encoder(keras.Model):  # type: ignore[misc]
         return keras.ops.concatenate([h_n[-2], h_n[-1]], axis=-1)
 
 
-def test_a_subclassed_model_sees_torchs_shapes(draw: Callable[..., Any]) -> None:
+def test_a_subclassed_model_gets_torchs_shapes(draw: Callable[..., Any]) -> None:
     call = draw("LSTM", {**SIZES, "batch_first": False}, batch=4, time=6)
     model = Encoder(call.layer)
     model.compile("sgd", "mse")
@@ -152,8 +152,8 @@ import frameworks.emulation.keras
 assert keras.backend.backend() == "torch" or "torch" not in sys.modules
 model = keras.models.load_model(path + "/model.keras")
 data = np.load(path + "/data.npz")
-found = model.predict([data[f"input {index}"] for index in range(4)], batch_size=4, verbose=0)
-for index, one in enumerate(found):
+actual = model.predict([data[f"input {index}"] for index in range(4)], batch_size=4, verbose=0)
+for index, one in enumerate(actual):
     expected = data[f"output {index}"]
     assert one.shape == expected.shape, one.shape
     assert np.abs(one - expected).max() <= 1e-6
@@ -180,19 +180,19 @@ def test_a_saved_model_loads_in_a_fresh_process(tmp_path: Path, draw: Callable[.
     assert done.stdout.strip().endswith("loaded"), done.stderr
 
 
-def test_a_loaded_layer_outside_of_a_model_gives_torchs_shapes(tmp_path: Path, draw: Callable[..., Any]) -> None:
+def test_a_loaded_layer_outside_a_model_has_torchs_shapes(tmp_path: Path, draw: Callable[..., Any]) -> None:
     call = draw("GRU", SIZES, batch=3, time=6)
     functional(call.layer, states=False, lengths=False).save(tmp_path / "model.keras")
     (layer,) = (one for one in keras.models.load_model(tmp_path / "model.keras").layers if isinstance(one, TorchGRU))
-    for found, expected in zip(layer(call.inputs), call.expected(), strict=True):
-        np.testing.assert_allclose(to_numpy(found), expected, atol=1e-6)
+    for actual, expected in zip(layer(call.inputs), call.expected(), strict=True):
+        np.testing.assert_allclose(to_numpy(actual), expected, atol=1e-6)
 
 
 def test_a_layer_in_float64_stays_exact_in_a_model() -> None:
     module = torch.nn.LSTM(3, 5, batch_first=True, dtype=torch.float64)
     inputs = keras.Input((None, 3), dtype="float64")
     x = np.random.default_rng(0).standard_normal((4, 6, 3))
-    found = keras.Model(inputs, emulate(module)(inputs)[0])(x)  # predict would round what it is given
+    actual = keras.Model(inputs, emulate(module)(inputs)[0])(x)  # predict would round what it is given
     with torch.no_grad():
         expected, _ = module(torch.tensor(x))
-    assert np.abs(to_numpy(found) - expected.numpy()).max() < (1e-5 if keras.backend.backend() == "jax" else 1e-12)
+    assert np.abs(to_numpy(actual) - expected.numpy()).max() < (1e-5 if keras.backend.backend() == "jax" else 1e-12)

@@ -1,4 +1,4 @@
-"""What torch refuses is refused before anything is computed, and what packing cannot mean."""
+"""Whatever torch refuses, and lengths that packing refuses, are refused before anything is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training follows torch's: both biases, and dropout between layers."""
+"""Training follows torch's, with both biases and with dropout between layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from frameworks.torch_in_keras.layers import TorchLSTM, TorchRNN, emulate
 
 pytestmark = pytest.mark.backend
 
-RATE = 1 / 16  # held exactly in float32, as which Keras keeps it
+RATE = 1 / 16  # exact in float32, in which Keras keeps it
 
 
 def train_torch(module: Any, x: Any, target: Any) -> None:
@@ -36,8 +36,8 @@ def train_keras(layer: Any, x: Any, target: Any, gradients: Callable[..., Any]) 
         return keras.ops.sum(keras.ops.subtract(called(tensors[0])[0], target) ** 2) / target.size
 
     for _ in range(20):
-        _, *found = gradients(layer, [x], loss)
-        optimizer.apply([keras.ops.convert_to_tensor(one) for one in found], layer.trainable_variables)
+        _, *by_variables = gradients(layer, [x], loss)
+        optimizer.apply([keras.ops.convert_to_tensor(one) for one in by_variables], layer.trainable_variables)
 
 
 def farthest(layer: Any, module: Any) -> float:
@@ -81,7 +81,7 @@ def test_a_frozen_bias_stays_as_it_is(gradients: Callable[..., Any]) -> None:
 
 
 def passing(num_layers: int, dropout: float) -> TorchRNN:
-    """A relu RNN whose every layer hands on what it is given."""
+    """A relu RNN in which every layer passes on its input."""
     layer = TorchRNN(6, 6, num_layers, "relu", bias=False, dropout=dropout)
     layer.build()
     for variable in layer.weights:
@@ -98,7 +98,7 @@ def test_each_output_between_layers_is_dropped_by_itself_and_the_rest_scaled() -
     kept = output != 0
     np.testing.assert_allclose(output[kept], X[kept] / 0.75, rtol=1e-6)
     assert kept.mean() == pytest.approx(0.75, abs=0.03)  # 7,200 draws: five standard deviations are 0.026
-    for axis in range(3):  # no axis shares its mask, as Keras's dropout inside a cell shares it over time
+    for axis in range(3):  # no axis shares a mask, unlike Keras's dropout inside a cell, which shares it over time
         assert not np.array_equal(np.take(kept, 0, axis), np.take(kept, 1, axis))
     assert np.corrcoef(kept[:-1].ravel(), kept[1:].ravel())[0, 1] == pytest.approx(0, abs=0.06)
     np.testing.assert_array_equal(h_n[0], X[-1])  # the state of the first layer is the one before dropout
@@ -129,7 +129,7 @@ def test_everything_may_be_dropped() -> None:
     np.testing.assert_array_equal(h_n[0], X[-1])
 
 
-@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # Keras says so of the first layer, whose output is dropped
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # Keras warns of the first layer, whose output is dropped
 def test_fit_drops_and_predict_does_not() -> None:
     layer = TorchLSTM(2, 3, 2, batch_first=True, dropout=1.0)
     inputs = keras.Input((None, 2))

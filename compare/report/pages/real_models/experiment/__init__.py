@@ -19,6 +19,7 @@ from frameworks.counterparts import require_counterpart
 from frameworks.errors import NoCounterpartError
 from frameworks.files import StoredLayer
 from frameworks.keras.tensors import to_numpy
+from frameworks.rows import FrameworkName
 
 How = Literal["convert", "emulate"]
 
@@ -55,7 +56,7 @@ def port_error(layer: RecordedLayer, stored: StoredLayer) -> float:
     return largest_error(layer.cases, call_ported(stored, getattr(stored, how)(to), how))
 
 
-def other_than(framework: str) -> str:
+def other_than(framework: FrameworkName) -> FrameworkName:
     """Name the framework to which a layer is carried."""
     return "pytorch" if framework == "keras" else "keras"
 

@@ -93,7 +93,8 @@ def commands(model: RecordedModel) -> tuple[str, ...]:
 def succeeds(command: str) -> bool:
     """Run a command line of `gatewise` in the working folder, and tell whether it ends well."""
     _, *arguments = shlex.split(command)
-    run = subprocess.run([sys.executable, "-m", "compare", *arguments], stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+    gatewise = [sys.executable, "-m", "compare", *arguments]
+    run = subprocess.run(gatewise, stdout=subprocess.DEVNULL, check=False)  # noqa: S603  our own command
     return run.returncode == 0
 
 

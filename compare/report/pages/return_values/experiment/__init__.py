@@ -220,7 +220,7 @@ def _run_mistakes() -> Results:
 def _call_keras(spec: RecurrentSpec, x: npt.NDArray[np.floating], **flags: bool) -> list[npt.NDArray[np.floating]]:
     import keras
 
-    kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[spec.cell]
+    kind = getattr(keras.layers, spec.record.names["keras"])
     layer = keras.layers.Bidirectional(kind(spec.hidden_size, **flags))
     layer.build(x.shape)
     adapt(layer).set_weights(draw_weights(spec, seed=3))

@@ -16,7 +16,7 @@ from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
 from compare.parity.gradients import compare_gradients, draw_cotangents
 from compare.parity.tolerance import choose_tolerance
-from compare.parity.verdict import Comparison
+from compare.parity.verdict import Against, Comparison
 from compare.report.results import Results, control, environment, exact, measured
 from frameworks import DirectionWeights, RecurrentSpec, adapt, build, convert, emulate
 from frameworks.adapter import Adapter
@@ -63,7 +63,7 @@ def make_cases() -> tuple[Case, ...]:
             Case(f"{cell}, {dtype}, two layers", replace(plain, num_layers=2)),
             Case(f"{cell}, {dtype}, masked", plain, masked=True),
         ]
-        if cell == "gru":
+        if "reset_after" in plain.record.options:
             cases.append(Case(f"{cell}, {dtype}, reset_after=False, emulated", replace(plain, reset_after=False)))
     return tuple(cases)
 
@@ -91,7 +91,7 @@ def _run_case(case: Case, seed: int) -> Results:
     sides, call = _make_sides(case.spec, seed), _draw_call(case.spec, masked=case.masked)
     tolerance = choose_tolerance(sides, None)
     comparisons = compare_gradients(sides, (sides[0].get_weights(), sides[1].get_weights()), call, tolerance, unsure=False)
-    mutual = [each for each in comparisons if each.against == "expected"]
+    mutual = [each for each in comparisons if each.against == Against.EXPECTED]
     return {
         "verdict": exact("passed" if all(each.verdict == "passed" for each in comparisons) else "failed"),
         "comparisons": exact(len(comparisons)),
@@ -99,8 +99,8 @@ def _run_case(case: Case, seed: int) -> Results:
             name: measured(_needed(each for each in mutual if each.array in arrays), tolerance)
             for name, arrays in COLUMNS.items()
         },
-        "keras against the arbiter": measured(_needed(_against(comparisons, "reference of expected")), tolerance),
-        "pytorch against the arbiter": measured(_needed(_against(comparisons, "reference of actual")), tolerance),
+        "keras against the arbiter": measured(_needed(_against(comparisons, Against.REFERENCE_OF_EXPECTED)), tolerance),
+        "pytorch against the arbiter": measured(_needed(_against(comparisons, Against.REFERENCE_OF_ACTUAL)), tolerance),
     }
 
 
@@ -142,7 +142,7 @@ def _draw_call(spec: RecurrentSpec, *, masked: bool) -> Call:
     return Call("from random states", inputs, states, np.arange(_TIME) < _LENGTHS[:, None] if masked else None)
 
 
-def _against(comparisons: Iterable[Comparison], against: str) -> Iterable[Comparison]:
+def _against(comparisons: Iterable[Comparison], against: Against) -> Iterable[Comparison]:
     return (each for each in comparisons if each.against == against)
 
 

@@ -16,8 +16,9 @@ from compare.report.studies.translation.dictionary import read_sample
 from compare.report.studies.translation.setting import Setting
 from compare.report.studies.translation.training import Side, build_sides
 from frameworks import optimizer_like
+from frameworks.cells import GATES
 from frameworks.reference.forward import run_reference
-from frameworks.spec import GATES, RecurrentSpec
+from frameworks.spec import RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
 Array = np.ndarray[Any, Any]

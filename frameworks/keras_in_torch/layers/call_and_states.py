@@ -1,4 +1,4 @@
-"""What Keras's recurrent layers have in common: a call as Keras's, and states that are kept from call to call."""
+"""What Keras's recurrent layers share: Keras's call, and states that are kept from call to call."""
 
 from __future__ import annotations
 
@@ -28,20 +28,22 @@ _MERGES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
 
 
 class KerasLayer(CellHolder):
-    """What Keras's recurrent layers have in common when called.
+    """A Keras recurrent layer in torch: Keras's call, results and stored states.
 
-    Where torch computes the same it is asked to, masks included: `torch.lstm`, `torch.gru`, `torch.rnn_tanh`, `torch.rnn_relu`
-    over packed steps. Elsewhere the cells are looped over, with one input projection for all time steps.
+    Where torch has an operation that computes the same, the layer uses it: `torch.lstm`, `torch.gru`, `torch.rnn_tanh` or
+    `torch.rnn_relu`, over packed steps if there is a mask. Otherwise it loops over time, with one input projection for all
+    time steps.
 
-    `torch.compile` takes every layer; an LSTM that torch computes itself breaks the graph, as nn.LSTM does. `torch.export`
-    takes every layer, for any batch size and the time steps of the example; a stateful one must have been called before.
+    `torch.compile` accepts every layer; an LSTM that torch computes itself breaks the graph, as nn.LSTM does. `torch.export`
+    accepts every layer, for any batch size and the example's number of time steps; a stateful layer must have been called
+    before.
 
     Attributes:
-        readings: one, or two of a bidirectional layer.
-        return_sequences: whether every time step's output is returned, or the last one's.
+        readings: the directions, one or two.
+        return_sequences: whether the output of every time step is returned, or only the last one's.
         return_state: whether the last states are returned too.
         stateful: whether the states are kept from call to call.
-        merge_mode: how two directions are joined; None returns them apart.
+        merge_mode: how two directions are joined; None returns them separately.
     """
 
     def __init__(
@@ -79,20 +81,20 @@ class KerasLayer(CellHolder):
         )
 
     def forward(self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:  # noqa: FBT001  Keras's
-        """Do what the Keras layer's call does.
+        """Compute what the Keras layer's call computes.
 
         Args:
             inputs: (batch, time, input).
-            initial_state: as the layer returns its states: a list of (batch, hidden), h before c, forward before backward; of
-                stacked cells a list of such lists. None for zeros, or for the stored states of a stateful layer.
-            mask: (batch, time) bool, True where the step counts; None for all.
-            training: whether dropout is drawn; the module's own mode when None.
+            initial_state: as the layer returns its states: a list of (batch, hidden), h before c, forward before backward; for
+                stacked cells a list of such lists. None for zeros, or for a stateful layer's stored states.
+            mask: (batch, time) bool, True where the step counts; None if all do.
+            training: whether dropout is applied; the module's own mode when None.
 
         Returns:
             One tensor, or a tuple of the output and the states, nested as Keras nests them.
 
         Raises:
-            GatewiseError: for what does not fit the layer.
+            GatewiseError: for arguments that do not fit the layer.
         """
         x = self.read_inputs(inputs, ("batch", "time", "input"))
         steps = read_mask(mask, x)
@@ -106,12 +108,12 @@ class KerasLayer(CellHolder):
         return self._returned(self._merge(outputs), finals)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:  # noqa: ARG002  Keras's
-        """Give the mask of what the layer returns: the same one, or none for the last step alone."""
+        """Return the mask of the layer's output: the same mask, or None if only the last step is returned."""
         return mask if self.return_sequences else None
 
     @property
     def states(self) -> Any:
-        """The stored states of a stateful layer, nested as it returns them; None where there are none."""
+        """The stored states of a stateful layer, nested as it returns them; None if there are none."""
         stored = self.stored()
         return None if stored is None else [entry for one in zip(self.readings, stored, strict=True) for entry in _nested(*one)]
 
@@ -123,7 +125,7 @@ class KerasLayer(CellHolder):
                 stored.zero_()
 
     def reset_states(self) -> None:
-        """Do as `reset_state`: Keras has both names."""
+        """Do the same as `reset_state`: Keras has both names."""
         self.reset_state()
 
     def store_states(self, states: Any) -> None:
@@ -145,7 +147,7 @@ class KerasLayer(CellHolder):
         return f"{cells}, return_sequences={self.return_sequences}, return_state={self.return_state}"
 
     def _merge(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Give the output as Keras returns it: one tensor, or both directions' where they are not merged."""
+        """Return the output as Keras does: one tensor, or one per direction if they are not merged."""
         if len(self.readings) == 1 or (len(outputs) == 1 and self.merge_mode == "concat"):
             return outputs
         forward, backward = outputs if len(outputs) == 2 else outputs[0].chunk(2, dim=-1)
@@ -176,7 +178,7 @@ class KerasLayer(CellHolder):
         if initial_state is not None:
             return self._checked_states(initial_state, x)
         if stored is not None:
-            # Copies, since the stored ones are overwritten in place before a backward pass may need them.
+            # Copies, because the stored states are overwritten in place before a backward pass may need them.
             return tuple(tuple(tuple(each.to(x.dtype, copy=True) for each in states) for states in one) for one in stored)
         return tuple(
             tuple(tuple(x.new_zeros((x.shape[0], cell.units)) for _ in cell.state_names) for cell in reading.cells)
@@ -196,7 +198,7 @@ class KerasLayer(CellHolder):
             yield from (f"state_{name}{slot.suffix}" for name in slot.cell.state_names)
 
     def part(self, reading: Reading) -> KerasLayer:
-        """Give a layer of one direction that shares the parameters of its cells, from zeros and without stored states."""
+        """Return a layer of one direction that shares the parameters of its cells and has no stored states."""
         layer = KerasLayer(
             [reading],
             return_sequences=self.return_sequences,
@@ -210,12 +212,12 @@ class KerasLayer(CellHolder):
         return layer.train(self.training)
 
     def forget_states(self) -> None:
-        """Drop the stored states: a stateful layer then begins from zeros, with any batch size."""
+        """Drop the stored states, so that a stateful layer starts from zeros with any batch size."""
         for name in self._state_names():
             self._buffers.pop(name, None)
 
     def stored(self) -> tuple[Finals, ...] | None:
-        """Give the stored states by direction, cell and state, each (batch, hidden); None where there are none."""
+        """Return the stored states by direction, cell and state, each (batch, hidden); None if there are none."""
         if any(getattr(self, name, None) is None for name in self._state_names()):
             return None
         return tuple(
@@ -229,7 +231,7 @@ class KerasLayer(CellHolder):
         flat = [state for one in finals for states in one for state in states]
         for name, state in zip(self._state_names(), flat, strict=True):
             stored = getattr(self, name, None)
-            if stored is None:  # not saved with the weights, as Keras does not either
+            if stored is None:  # like Keras, do not save them with the weights
                 with torch.inference_mode(False):  # noqa: FBT003  or no later call outside of it could overwrite them
                     self.register_buffer(name, state.detach().clone(), persistent=False)
             else:
@@ -241,26 +243,26 @@ _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lamb
 
 
 def _check_batch(stored: tuple[Finals, ...] | None, x: Tensor) -> None:
-    """Refuse a stateful layer another batch size than its stored states', as Keras does, and to be exported without any."""
+    """Refuse another batch size than that of the stored states, as Keras does, and an export without stored states."""
     if stored is None:
         if _is_exporting():
             raise InvalidValueError.because(
                 "a stateful layer",
-                must="hold its states to be exported",
+                must="hold its states before it is exported",
                 but="has not been called yet",
-                remedy="Call it once on a batch of the size to export, then reset_state().",
+                remedy="Call it once on a batch of the size to export, then call reset_state().",
             )
     elif stored[0][0][0].shape[0] != x.shape[0]:
         raise InvalidValueError.because(
             "inputs of a stateful layer",
             must=f"have the batch size of its stored states, {stored[0][0][0].shape[0]}",
             but=f"have {x.shape[0]}",
-            remedy="Give as many rows as in the first call, or make a layer for the other batch size.",
+            remedy="Pass as many rows as in the first call, or make a layer for the other batch size.",
         )
 
 
 def _nested(reading: Reading, finals: Finals) -> list[Any]:
-    """Give the states of one direction as Keras nests them: arrays of one cell, or a list of each of several."""
+    """Return the states of one direction as Keras nests them: the arrays of one cell, or one list per cell of several."""
     return [list(states) for states in finals] if reading.stacked else list(finals[0])
 
 

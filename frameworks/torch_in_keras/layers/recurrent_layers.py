@@ -1,6 +1,6 @@
 """torch's RNN, LSTM and GRU as Keras layers.
 
-Inside a call time is the first axis and batch the second; a state is a list of its rows, one a layer and direction.
+Inside a call, time is the first axis and the batch the second; states are a list with one entry per layer and direction.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ Results = tuple[Tensor, Tensor | States]
 
 
 class TorchRecurrent(TorchModule):
-    """Stacked layers in one or two directions, with the arguments, weights and results of torch's module of that name.
+    """Stacked layers in one or two directions, with the arguments, weights and results of the torch module of that name.
 
-    A call gives `(output, h_n)`, of an LSTM `(output, (h_n, c_n))`, as torch's do: output (time, batch, direction * hidden),
-    or (batch, time, direction * hidden) with batch_first, and states (layer * direction, batch, hidden) either way. In a
-    functional Model, where `predict` joins batches along the first axis, states come and are given as
-    (batch, layer * direction, hidden), as they do wherever `states_batch_first=True` is passed; a layer with batch_first=False
-    is refused there. Dropout between layers acts where Keras's own does: in `fit`, or with `training=True`.
+    A call returns `(output, h_n)`, or `(output, (h_n, c_n))` of an LSTM, as torch does: the output is
+    (time, batch, direction * hidden), or (batch, time, direction * hidden) with batch_first; states are
+    (layer * direction, batch, hidden) either way. With `states_batch_first=True` they are (batch, layer * direction, hidden).
+    A functional Model always has it so, because `predict` joins batches along the first axis, and it refuses layers with
+    batch_first=False. Dropout between layers acts as Keras's own: in `fit`, or with `training=True`.
 
-    Weights are attributes of torch's names and shapes: `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, with a
-    projection `weight_hr_l0`, then those of `_l0_reverse`, `_l1` and so on.
+    Weights are attributes with torch's names and shapes: `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and
+    `weight_hr_l0` of a projection; then those of `_l0_reverse`, `_l1` and so on.
 
-    A model that holds one is saved as any other. A process that loads it must `import frameworks.emulation.keras` before, which
-    registers the classes: outside its own packages Keras looks for no others.
+    A model that holds such a layer is saved like any other. Before another process loads it, that must
+    `import frameworks.emulation.keras`, which registers the classes with Keras.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class TorchRecurrent(TorchModule):
         nonlinearity: str = "tanh",
         **options: Any,
     ) -> None:
-        """Take torch's arguments, and those of Keras's layers: name, dtype (float32 or float64) and trainable.
+        """Take torch's arguments, and Keras's name, dtype (float32 or float64) and trainable.
 
         Raises:
-            GatewiseError: for what torch refuses, and for half precision.
+            GatewiseError: for arguments that torch refuses, and for half precision.
         """
         arguments = {
             "input_size": input_size,
@@ -68,14 +68,16 @@ class TorchRecurrent(TorchModule):
         super().__init__(arguments, options)
         if dropout and num_layers == 1:
             warnings.warn(
-                f"dropout={dropout} acts after all layers but the last, so never with num_layers=1", UserWarning, stacklevel=2
+                f"dropout={dropout} acts after every layer but the last, so it has no effect with num_layers=1",
+                UserWarning,
+                stacklevel=2,
             )
         self.prepare()
 
     def prepare(self) -> None:
-        """Set what Keras is told of the layer."""
+        """Set the attributes that Keras reads."""
         self.seed_generator = keras.random.SeedGenerator() if self.dropout else None
-        # TensorFlow's XLA differentiates no loop without a bound on its steps, and keras.ops.scan gives none.
+        # TensorFlow's XLA cannot differentiate a loop without a bound on its steps, and keras.ops.scan sets none.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def __call__(
@@ -87,11 +89,11 @@ class TorchRecurrent(TorchModule):
         states_batch_first: bool = False,
         **context: Any,
     ) -> Results:
-        """Check the arguments, see `call`; Keras would wrap an error from inside of it in a message of its own."""
+        """Check the arguments, see `call`; Keras would wrap an error raised inside `call` in its own message."""
         if isinstance(lengths, (list, tuple)):
             lengths = np.asarray(lengths)
         if any(keras.backend.is_keras_tensor(tensor) for tensor in keras.tree.flatten((inputs, hx, lengths))):
-            # Keras records the argument, so that the model's later runs repeat it, after loading too.
+            # Keras records the argument, so the model's later runs repeat it, even after loading.
             states_batch_first = True
             refuse_time_first(self, inputs)
         check_call(self, inputs, hx, lengths, states_batch_first=states_batch_first)
@@ -111,14 +113,14 @@ class TorchRecurrent(TorchModule):
         """Run all layers.
 
         Args:
-            inputs: (time, batch, input), or (batch, time, input) with batch_first; (time, input) without a batch.
-                Other floats are cast to the layer's dtype, as by every layer of Keras.
+            inputs: (time, batch, input); (batch, time, input) with batch_first; (time, input) without a batch. Other
+                floating-point dtypes are cast to the layer's, as by every Keras layer.
             hx: h_0, or (h_0, c_0) of an LSTM, each (layer * direction, batch, hidden); zeros when None.
-            lengths: (batch,) ints from 1 to time, the steps of each row that count, as packing means them: the output of
-                later steps is zero, final states are those after the last step that counts, where a backward direction
-                starts. Within a compiled graph, where their values are not known yet, only dtype and shape are checked.
-            training: whether outputs between layers are dropped.
-            states_batch_first: whether states, given and returned, are (batch, layer * direction, hidden).
+            lengths: (batch,) ints from 1 to time, the number of steps of each row that count, as in packing: later outputs are
+                zero, the final states are those after the last step that counts, and a backward direction starts there. In a
+                compiled graph their values are not known, and only dtype and shape are checked.
+            training: whether dropout between layers acts.
+            states_batch_first: whether initial and final states are (batch, layer * direction, hidden).
 
         Returns:
             The output, and h_n, or (h_n, c_n) of an LSTM.
@@ -129,7 +131,7 @@ class TorchRecurrent(TorchModule):
         axis = 1 if states_batch_first else 0
         states = self._initial_states(hx, ops.shape(x)[1], axis)
         lengths = None if lengths is None else ops.cast(lengths, "int32")
-        x = mask_padding(x, lengths)  # packing never reads what lies there: its NaN must reach no gradient
+        x = mask_padding(x, lengths)  # packing never reads the padding, so NaN there must not reach a gradient
         finals: list[States] = []
         for layer in range(self.num_layers):
             if layer and training and self.dropout:
@@ -150,7 +152,7 @@ class TorchRecurrent(TorchModule):
         return ops.concatenate(halves, axis=-1), finals
 
     def _initial_states(self, hx: Tensor | States | None, batch: Any, axis: int) -> list[States]:
-        """Give the states of each layer and direction, each (batch, hidden)."""
+        """Return the states of each layer and direction, each (batch, hidden)."""
         rows = self.num_layers * self.spec.num_directions
         if hx is None:
             zeros = tuple(ops.zeros((batch, size), dtype=self.compute_dtype) for size in self.state_sizes.values())
@@ -167,7 +169,15 @@ class TorchRecurrent(TorchModule):
 
 @keras.saving.register_keras_serializable(package="gatewise")
 class TorchRNN(TorchRecurrent):
-    """`torch.nn.RNN` as a Keras layer, see `TorchRecurrent`."""
+    """`torch.nn.RNN` as a Keras layer, see `TorchRecurrent`.
+
+    Example:
+        >>> import numpy as np
+        >>> from frameworks.emulation.keras import TorchRNN
+        >>> output, h_n = TorchRNN(3, 4, nonlinearity="relu", batch_first=True)(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(output.shape), tuple(h_n.shape)
+        ((2, 5, 4), (1, 2, 4))
+    """
 
     cell = "rnn"
 
@@ -183,7 +193,7 @@ class TorchRNN(TorchRecurrent):
         bidirectional: bool = False,
         **options: Any,
     ) -> None:
-        """Take torch's arguments in torch's order, with `nonlinearity`, "tanh" or "relu", in the fourth place."""
+        """Take torch's arguments in torch's order; `nonlinearity`, "tanh" or "relu", is the fourth."""
         super().__init__(
             input_size,
             hidden_size,
@@ -199,13 +209,29 @@ class TorchRNN(TorchRecurrent):
 
 @keras.saving.register_keras_serializable(package="gatewise")
 class TorchLSTM(TorchRecurrent):
-    """`torch.nn.LSTM` as a Keras layer, see `TorchRecurrent`; proj_size too."""
+    """`torch.nn.LSTM` as a Keras layer, with proj_size, see `TorchRecurrent`.
+
+    Example:
+        >>> import numpy as np
+        >>> from frameworks.emulation.keras import TorchLSTM
+        >>> output, (h_n, c_n) = TorchLSTM(3, 4, num_layers=2, proj_size=2)(np.zeros((5, 1, 3), "float32"))
+        >>> tuple(output.shape), tuple(h_n.shape), tuple(c_n.shape)
+        ((5, 1, 2), (2, 1, 2), (2, 1, 4))
+    """
 
     cell = "lstm"
 
 
 @keras.saving.register_keras_serializable(package="gatewise")
 class TorchGRU(TorchRecurrent):
-    """`torch.nn.GRU` as a Keras layer, see `TorchRecurrent`."""
+    """`torch.nn.GRU` as a Keras layer, see `TorchRecurrent`.
+
+    Example:
+        >>> import numpy as np
+        >>> from frameworks.emulation.keras import TorchGRU
+        >>> output, h_n = TorchGRU(3, 4, bidirectional=True)(np.zeros((5, 1, 3), "float32"))
+        >>> tuple(output.shape), tuple(h_n.shape)
+        ((5, 1, 8), (2, 1, 4))
+    """
 
     cell = "gru"

@@ -1,4 +1,4 @@
-"""Keras's recurrent layers in torch, made with Keras's arguments."""
+"""Keras's recurrent layers in torch, with Keras's arguments."""
 
 from __future__ import annotations
 
@@ -9,25 +9,35 @@ from itertools import pairwise
 from typing import Any
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell, KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
 from frameworks.keras_in_torch.layers.directions import Reading
-from frameworks.keras_in_torch.layers.keras_layer import KerasLayer
 from frameworks.options import KerasOptions, MergeMode
 
 
 class KerasRNN(KerasLayer):
-    """Keras's `RNN` over one cell or a list of cells, which becomes the parameters' owner.
+    """Keras's `RNN` over one cell or a list of cells, whose parameters it takes over.
+
+    Parameters have torch's names, `weight_ih_l0` and so on, with one number per cell.
 
     Args:
-        cell: a KerasCell, or a list of them, each reading the output of the one before.
-        return_sequences: whether every time step's output is returned, or the last one's.
+        cell: a KerasCell, or a list of them, each of which reads the output of the one before.
+        return_sequences: whether the output of every time step is returned, or only the last one's.
         return_state: whether the last states are returned too.
         go_backwards: whether the sequence is read from its end; outputs come in the order of reading.
         stateful: whether the states are kept from call to call, see `reset_state`.
-        unroll: has no effect: a loop is a loop in torch.
-        zero_output_for_mask: whether the output of a masked step is zero instead of the last valid one.
+        unroll: without effect: torch always loops.
+        zero_output_for_mask: whether the output of a masked step is zero instead of the last valid output.
 
-    Parameters are named as torch's: `weight_ih_l0` and so on, one number a cell.
+    Raises:
+        GatewiseError: for cells that do not fit together, or that are not emulated ones.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasGRUCell, KerasLSTMCell, KerasRNN
+        >>> layer = KerasRNN([KerasLSTMCell(4), KerasGRUCell(2)], return_sequences=True)
+        >>> layer(torch.zeros(2, 5, 3)).shape
+        torch.Size([2, 5, 2])
     """
 
     def __init__(
@@ -67,28 +77,31 @@ def _require_cells(cells: Sequence[Any]) -> None:
                 "the cell of a KerasRNN",
                 must="be a KerasLSTMCell, KerasGRUCell or KerasSimpleRNNCell",
                 but=f"is a {type(cell).__name__}",
-                remedy="A custom cell has no emulation: write its step in torch.",
+                remedy="A custom cell cannot be emulated: write its step in torch.",
             )
     if not cells or len({id(cell) for cell in cells}) != len(cells):
         raise InvalidValueError.because(
-            "the cells of a KerasRNN", must="be at least one, each its own", but=f"are {len(cells)}", remedy="Make one a layer."
+            "the cells of a KerasRNN",
+            must="be at least one, and all different objects",
+            but=f"are {len({id(cell) for cell in cells})} in a list of {len(cells)}",
+            remedy="Make a new cell for each layer.",
         )
 
 
 def _require_stackable(below: KerasCell, one: KerasCell) -> None:
-    # torch's float32 LSTM runs with a kernel of another size, and gives nonsense.
-    for name, wanted, found in (("input_size", below.cell.units, one.input_size), ("dtypes", below.dtypes, one.dtypes)):
-        if wanted != found:
+    # torch's float32 LSTM runs with a kernel of another size, and computes nonsense.
+    for name, expected, actual in (("input_size", below.cell.units, one.input_size), ("dtypes", below.dtypes, one.dtypes)):
+        if expected != actual:
             raise InvalidValueError.because(
                 f"{name} of a stacked cell",
-                must=f"be {wanted}, as the cell before gives it",
-                but=f"is {found}",
-                remedy="Leave input_size out, and give all cells one dtype.",
+                must=f"be {expected}, to fit the cell before",
+                but=f"is {actual}",
+                remedy="Leave input_size out, and give all cells the same dtype.",
             )
 
 
 class _OneCellLayer(KerasRNN):
-    """A layer of one cell, whose other arguments are the cell's."""
+    """A layer of one cell; all further arguments are the cell's."""
 
     cell_class: type[KerasCell]
 
@@ -119,36 +132,68 @@ class _OneCellLayer(KerasRNN):
 
 
 class KerasSimpleRNN(_OneCellLayer):
-    """Keras's SimpleRNN in torch: arguments as `KerasRNN` and `KerasCell`, parameters as nn.RNN's."""
+    """Keras's SimpleRNN in torch, with the arguments of `KerasRNN` and `KerasCell` and the parameters of nn.RNN.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasSimpleRNN
+        >>> KerasSimpleRNN(4, activation="softsign")(torch.zeros(2, 5, 3)).shape
+        torch.Size([2, 4])
+    """
 
     cell_class = KerasSimpleRNNCell
 
 
 class KerasLSTM(_OneCellLayer):
-    """Keras's LSTM in torch: arguments as `KerasRNN` and `KerasCell`, parameters as nn.LSTM's."""
+    """Keras's LSTM in torch, with the arguments of `KerasRNN` and `KerasCell` and the parameters of nn.LSTM.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasLSTM
+        >>> layer = KerasLSTM(4, recurrent_activation="hard_sigmoid", return_sequences=True, return_state=True)
+        >>> output, h, c = layer(torch.zeros(2, 5, 3))
+        >>> output.shape, h.shape, c.shape
+        (torch.Size([2, 5, 4]), torch.Size([2, 4]), torch.Size([2, 4]))
+    """
 
     cell_class = KerasLSTMCell
 
 
 class KerasGRU(_OneCellLayer):
-    """Keras's GRU in torch: arguments as `KerasRNN` and `KerasCell`, parameters as nn.GRU's."""
+    """Keras's GRU in torch, with the arguments of `KerasRNN` and `KerasCell` and the parameters of nn.GRU.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasGRU
+        >>> layer = KerasGRU(4, reset_after=False, return_sequences=True, return_state=True)
+        >>> output, h = layer(torch.zeros(2, 5, 3))
+        >>> output.shape, h.shape
+        (torch.Size([2, 5, 4]), torch.Size([2, 4]))
+    """
 
     cell_class = KerasGRUCell
 
 
 class KerasBidirectional(KerasLayer):
-    """Keras's Bidirectional in torch, which becomes the owner of its layers' parameters.
+    """Keras's Bidirectional in torch; it takes over the parameters of its layers.
+
+    Parameters have torch's names, with `_reverse` for the backward direction. As in Keras, masked steps have zeros with
+    `return_sequences=True`, whatever the layers' own flags.
 
     Args:
         layer: the forward layer.
-        merge_mode: "concat", "sum", "mul", "ave", or None for both directions apart.
-        backward_layer: of the other direction; a twin of `layer` with weights of its own when None.
-
-    Parameters are named as torch's, the backward direction's with `_reverse`. As in Keras, masked steps give zeros with
-    `return_sequences=True`, whatever the layers say.
+        merge_mode: "concat", "sum", "mul", "ave", or None to return both directions separately.
+        backward_layer: the layer of the other direction; a twin of `layer` with its own weights when None.
 
     Raises:
-        GatewiseError: for directions that Keras does not join either.
+        GatewiseError: for layers that Keras does not join either.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasBidirectional, KerasLSTM
+        >>> layer = KerasBidirectional(KerasLSTM(4, return_sequences=True), merge_mode="sum")
+        >>> layer(torch.zeros(2, 5, 3)).shape
+        torch.Size([2, 5, 4])
     """
 
     def __init__(
@@ -161,11 +206,11 @@ class KerasBidirectional(KerasLayer):
                     "a layer of KerasBidirectional",
                     must="be a KerasLSTM, KerasGRU, KerasSimpleRNN or KerasRNN",
                     but=f"is a {type(one).__name__}",
-                    remedy="Wrap recurrent layers alone.",
+                    remedy="Wrap recurrent layers only.",
                 )
         other = _backward_twin(layer) if backward_layer is None else backward_layer
         _require_joinable(layer, other)
-        KerasOptions(merge_mode=merge_mode)  # refuses one that Keras does not have
+        KerasOptions(merge_mode=merge_mode)  # refuses a mode that Keras does not have
         readings = []
         for one, end in ((layer, ""), (other, "_reverse")):
             (reading,) = one.readings
@@ -208,5 +253,8 @@ def _require_joinable(forward: KerasRNN, backward: KerasRNN) -> None:
         one, other = getattr(forward, name), getattr(backward, name)
         if one != other and not (name == "input_size" and None in (one, other)):
             raise InvalidValueError.because(
-                f"{name} of the two directions", must="be the same", but=f"is {one} and {other}", remedy="Give both the same."
+                f"{name} of the two directions",
+                must="be the same",
+                but=f"is {one} and {other}",
+                remedy="Make them equal.",
             )

@@ -1,4 +1,4 @@
-"""States are returned, taken and kept from call to call as Keras does."""
+"""States are returned, accepted and kept from call to call as in Keras."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ def keras_layer(name: str, **flags: Any) -> Any:
 
 
 def gap(layer: Any, module: Any, x: Any = X, mask: Any = None, state: Any = None) -> float:
-    """Call both, and say how far what they return, and then store, is apart."""
+    """Call both, and return the largest difference of their results and of the states they then store."""
     ops = import_module("keras").ops
     states = (
         (None, None) if state is None else ([ops.convert_to_tensor(each) for each in state], [*map(torch.from_numpy, state)])
     )
     expected = layer(x, mask=None if mask is None else ops.convert_to_tensor(mask), initial_state=states[0])
-    found = module(torch.from_numpy(x), mask=None if mask is None else torch.from_numpy(mask), initial_state=states[1])
+    actual = module(torch.from_numpy(x), mask=None if mask is None else torch.from_numpy(mask), initial_state=states[1])
     directions = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
     stored = [variable for one in directions for variable in one.states]
-    pairs = zip([expected, *stored], [found, *module.states], strict=True)
+    pairs = zip([expected, *stored], [actual, *module.states], strict=True)
     return max(float(np.abs(ops.convert_to_numpy(one) - other.detach().numpy()).max()) for one, other in pairs)
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional"])
-def test_a_stateful_layer_goes_on_where_it_stopped_as_keras_s_does(name: str, randomise: Any) -> None:
+def test_a_stateful_layer_continues_where_it_stopped_as_in_keras(name: str, randomise: Any) -> None:
     tolerance = 1e-12 if import_module("keras").backend.backend() == "tensorflow" else 1e-5
     layer = keras_layer(name)
     layer(X)
     layer = randomise(layer)
-    layer(X)  # so that there are states to carry over
+    layer(X)  # to have states that can be carried over
     module = emulate(layer)
     for mask in (None, MASK, None):
         assert gap(layer, module, mask=mask) < tolerance
@@ -62,12 +62,12 @@ def test_a_stateful_layer_goes_on_where_it_stopped_as_keras_s_does(name: str, ra
     start = [NUMBERS.normal(size=(BATCH, UNITS)) for _ in module.states]
     assert gap(layer, module, state=start) < tolerance  # and it updates what is stored
     assert gap(layer, module) < tolerance
-    module.reset_states()  # Keras's other name: now they differ
+    module.reset_states()  # Keras's other name; now the states differ
     assert gap(layer, module) > 1e-3
 
 
 @pytest.mark.backend
-def test_an_emulation_is_made_of_a_layer_as_it_is_and_leaves_it_so(snapshot: Any) -> None:
+def test_making_and_changing_an_emulation_leaves_the_layer_unchanged(snapshot: Any) -> None:
     for name in ("LSTM", "Bidirectional"):
         layer = keras_layer(name)
         layer(X)
@@ -80,7 +80,7 @@ def test_an_emulation_is_made_of_a_layer_as_it_is_and_leaves_it_so(snapshot: Any
         assert snapshot(layer) == before
 
 
-def test_two_halves_are_one_whole() -> None:
+def test_two_halves_of_a_sequence_give_the_result_of_the_whole() -> None:
     torch.manual_seed(0)
     x = torch.from_numpy(X)
     whole = KerasLSTM(UNITS, dtype="float64", return_sequences=True)
@@ -91,7 +91,7 @@ def test_two_halves_are_one_whole() -> None:
     assert (parts(x[:, 2:]) - expected[:, 2:]).abs().max() > 1e-3
 
 
-def test_stored_states_are_no_parameters_and_move_with_the_module() -> None:
+def test_stored_states_are_not_parameters_and_move_with_the_module() -> None:
     layer = KerasGRU(UNITS, stateful=True)
     assert layer.states is None
     layer(torch.zeros(BATCH, TIME, INPUT))
@@ -116,13 +116,13 @@ def test_another_batch_is_refused_and_nothing_is_stored(refused: Any) -> None:
         torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
-def test_gradients_end_where_a_call_begins() -> None:
+def test_gradients_stop_at_the_start_of_a_call() -> None:
     layer = KerasGRU(UNITS, stateful=True)
     x = torch.randn(BATCH, TIME, INPUT, requires_grad=True)
     layer(x)
     layer(x.detach()).sum().backward()
     assert x.grad is None
-    (layer(x).sum() + layer(x).sum()).backward()  # what is stored is overwritten, not what a graph needs
+    (layer(x).sum() + layer(x).sum()).backward()  # overwrites the stored states, but nothing that the graph needs
     assert x.grad is not None
 
 
@@ -148,7 +148,7 @@ NESTINGS: dict[str, tuple[Callable[[], Any], list[Any]]] = {
 
 
 @pytest.mark.parametrize("name", NESTINGS)
-def test_states_come_back_nested_as_they_are_given(name: str) -> None:
+def test_states_are_returned_in_the_nesting_in_which_they_are_passed(name: str) -> None:
     def widths(nest: Any) -> Any:
         return [widths(each) for each in nest] if isinstance(nest, list) else nest.shape[-1]
 
@@ -160,10 +160,10 @@ def test_states_come_back_nested_as_they_are_given(name: str) -> None:
     assert widths(again) == expected
     flat = torch.cat([each.flatten() for state in states for each in (state if isinstance(state, list) else [state])])
     other = torch.cat([each.flatten() for state in again for each in (state if isinstance(state, list) else [state])])
-    assert (flat != other).any()  # what is given is taken
+    assert (flat != other).any()  # the initial state has an effect
 
 
-def test_what_a_layer_shows_and_says() -> None:
+def test_a_layer_tells_its_options_and_passes_on_its_mask() -> None:
     layer = KerasBidirectional(KerasLSTM(4, return_sequences=True), "sum")
     assert (layer.options.merge_mode, layer.options.return_sequences, layer.options.nesting) == ("sum", True, "layers")
     assert "units=4" in repr(layer)

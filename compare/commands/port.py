@@ -1,0 +1,33 @@
+"""`gatewise port`: a checkpoint file in another format."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from compare.commands import checkpoint_file
+from compare.commands.printing import print_text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Write the layers of a checkpoint file to another, in the format of its ending; say what became of each."
+    )
+    checkpoint_file.add_arguments(parser)
+    parser.add_argument("out", type=Path, metavar="OUT", help="the other file")
+    parser.add_argument(
+        "--layer", metavar="NAME", action="append", help="this recurrent layer alone; may be given several times"
+    )
+    parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Write the file, print what became of each layer, and return 0."""
+    checkpoint = checkpoint_file.open_given(given)
+    from compare.checkpoints.port_summary import render
+    from frameworks.files import save_checkpoint
+
+    chosen = {name: checkpoint[name] for name in given.layer} if given.layer else checkpoint
+    print_text(render(given.out, save_checkpoint(given.out, chosen, force=given.force), checkpoint))
+    return 0

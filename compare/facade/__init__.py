@@ -1,0 +1,54 @@
+"""`import gatewise`: the public names of `frameworks`, `frameworks.files` and `compare`, each loaded when first used.
+
+Setuptools maps this folder in as the package `gatewise`.
+
+Example:
+    >>> import gatewise
+    >>> gatewise.RecurrentSpec("gru", input_size=3, hidden_size=5).cell
+    'gru'
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .ownership import require_own, started_as_command
+
+if TYPE_CHECKING:
+    from frameworks.files import *  # noqa: F403  each package lists its names once, in `__all__`
+
+    # isort: split
+    from compare import *  # type: ignore[assignment] # noqa: F403  two are called Checkpoint
+    from frameworks import *  # noqa: F403
+    from frameworks import __version__ as __version__
+    from frameworks.files import Checkpoint as Checkpoint
+
+PACKAGES = ("frameworks.files", "frameworks", "compare")
+"""Whose public names are here. Of a name that two of them have, the first one's."""
+
+if not started_as_command():  # which says by itself what is wrong
+    require_own()
+
+
+if not TYPE_CHECKING:  # or a type checker would find any name here
+
+    def __getattr__(name: str) -> object:
+        if name == "__all__":
+            return sorted(_homes())
+        if name not in _homes():
+            raise AttributeError(f"module 'gatewise' has no attribute {name!r}")
+        globals()[name] = getattr(import_module(_homes()[name]), name)
+        return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_homes()})
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """Return the package that each public name is taken from."""
+    names = {name: package for package in reversed(PACKAGES) for name in import_module(package).__all__}
+    return {**names, "__version__": "frameworks"}

@@ -1,0 +1,23 @@
+"""The command `gatewise`, which is also `python -m gatewise`."""
+
+from __future__ import annotations
+
+import sys
+
+from .ownership import find_hidden, find_hiding
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit status, 2 where another package hides one of gatewise's."""
+    if hiding := find_hiding():
+        print(f"gatewise: {hiding}", file=sys.stderr)
+        return 2
+    for hidden in find_hidden():
+        print(f"gatewise: {hidden}", file=sys.stderr)
+    from compare.cli import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Whether `frameworks` and `compare` are gatewise's own, where a user may have files and folders of these names too.
+
+Nothing but the standard library is imported here: what this module looks at may be anybody's.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGES = ("frameworks", "compare")
+_PLACES = Path(__file__).resolve().parents
+HOME = next((folder for folder in _PLACES if (folder / "frameworks" / "spec.py").is_file()), _PLACES[1])
+"""Where gatewise's own packages lie: a clone, or the folder of installed packages."""
+
+
+def require_own() -> None:
+    """Import `frameworks` and `compare`, so that they stay what they are.
+
+    Raises:
+        ImportError: if either is not gatewise's own, with its place and a remedy.
+
+    Warns:
+        UserWarning: for each module of the user's that gatewise's package of the same name hides.
+    """
+    if hiding := find_hiding():
+        raise ImportError(hiding)
+    for package in PACKAGES:
+        __import__(package)
+    for hidden in find_hidden():
+        warnings.warn(hidden, stacklevel=3)
+
+
+def find_hiding() -> str | None:
+    """Name a module that is imported in place of one of gatewise's packages; nothing is imported to find out."""
+    for package in PACKAGES:
+        if not _is_ours(package):
+            place = locate(package)
+            return f"{package} must be gatewise's own package, but is {place or 'not found'}. {_remedy(place)}"
+    return None
+
+
+def find_hidden() -> Iterator[str]:
+    """Name the modules on `sys.path` that gatewise's packages of the same names hide."""
+    for package in filter(_is_ours, PACKAGES):
+        for place in dict.fromkeys(_candidates(package)):
+            yield f"{place} must have a name of its own, but is hidden by gatewise's package {package}. Rename it."
+
+
+def locate(package: str) -> Path | None:
+    """Return the file or folder that importing a package gives, without importing it; None if there is none."""
+    module = sys.modules.get(package)
+    origin = getattr(module, "__file__", None)
+    folders = list(getattr(module, "__path__", ()))
+    if module is None and (spec := find_spec(package)) is not None:
+        origin, folders = spec.origin, list(spec.submodule_search_locations or ())
+    places = [place for place in (origin, *folders) if place is not None]
+    return Path(places[0]) if places else None
+
+
+def started_as_command() -> bool:
+    """Whether this process is the command `gatewise`, or `python -m gatewise` before its module is found."""
+    program = sys.argv[0] if getattr(sys, "argv", None) else ""
+    return Path(program).stem == "gatewise" or (program == "-m" and "gatewise" in sys.orig_argv)
+
+
+def _is_ours(package: str) -> bool:
+    place = locate(package)
+    return place is not None and place.resolve() in (HOME / package, HOME / package / "__init__.py")
+
+
+def _candidates(package: str) -> Iterator[Path]:
+    """Yield the user's modules of that name: a file, a package, or a folder that has Python files."""
+    for entry in map(Path, sys.path):
+        if _has_gatewise(entry):
+            continue
+        folder, file = entry / package, entry / f"{package}.py"
+        if file.is_file():
+            yield file.absolute()
+        if any(next(folder.glob(pattern), None) for pattern in ("*.py", "*/*.py")):
+            yield folder.absolute()
+
+
+def _has_gatewise(folder: Path) -> bool:
+    return (folder / "frameworks" / "spec.py").is_file()
+
+
+def _remedy(place: Path | None) -> str:
+    if place is None:
+        return "Install gatewise again."
+    home = (place.parent if place.name == "__init__.py" else place).resolve().parent
+    if _has_gatewise(home):
+        return f"It belongs to another gatewise, in {home}: install that one, or start Python elsewhere."
+    return "Rename it."

@@ -1,0 +1,113 @@
+"""What each recurrent cell is: one record a cell, which says all that cells differ in beside their equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+CellName = Literal["lstm", "gru", "rnn"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A recurrent cell.
+
+    Args:
+        name: the cell of a spec.
+        names: of the layer in each framework, and of the operator in ONNX. A bare cell's name adds "Cell" to it.
+        gates: in the canonical order.
+        states: of one direction of one layer, in both frameworks' order.
+        options: the fields of a spec in which two such cells may differ.
+        biases_act_apart: whether a recurrent bias acts otherwise than the bias, so that their sum cannot stand for both.
+        torch_activations: the activations of the candidate that torch's own module computes.
+        projects: whether torch's own module can project the hidden state.
+    """
+
+    name: CellName
+    names: Mapping[str, str]
+    gates: tuple[str, ...]
+    states: tuple[str, ...] = ("h",)
+    options: tuple[str, ...] = ("activation", "recurrent_activation")
+    biases_act_apart: bool = False
+    torch_activations: tuple[str, ...] = ()
+    projects: bool = False
+
+    @property
+    def gated(self) -> bool:
+        """Whether there are gates beside the candidate."""
+        return len(self.gates) > 1
+
+    @property
+    def takes_nonlinearity(self) -> bool:
+        """Whether torch's own module lets its user choose the activation."""
+        return len(self.torch_activations) > 1
+
+    def has_two_biases(self, *, bias: bool, reset_after: bool) -> bool:
+        """Tell whether such a cell needs a recurrent bias beside the bias.
+
+        Args:
+            bias: whether it has biases at all.
+            reset_after: whether a reset gate acts after the recurrent product, and so on the recurrent bias too.
+        """
+        return bias and reset_after and self.biases_act_apart
+
+
+CELLS: Mapping[str, Cell] = MappingProxyType(
+    {
+        cell.name: cell
+        for cell in (
+            Cell(
+                name="rnn",
+                names={"keras": "SimpleRNN", "pytorch": "RNN", "onnx": "RNN"},
+                gates=("candidate",),
+                options=("activation",),
+                torch_activations=("tanh", "relu"),
+            ),
+            Cell(
+                name="lstm",
+                names={"keras": "LSTM", "pytorch": "LSTM", "onnx": "LSTM"},
+                gates=("input", "forget", "candidate", "output"),
+                states=("h", "c"),
+                torch_activations=("tanh",),
+                projects=True,
+            ),
+            Cell(
+                name="gru",
+                names={"keras": "GRU", "pytorch": "GRU", "onnx": "GRU"},
+                gates=("update", "reset", "candidate"),
+                options=("activation", "recurrent_activation", "reset_after"),
+                biases_act_apart=True,
+                torch_activations=("tanh",),
+            ),
+        )
+    }
+)
+"""Every cell, by its name."""
+
+GATES: Mapping[str, tuple[str, ...]] = MappingProxyType({name: cell.gates for name, cell in CELLS.items()})
+"""The gates of each cell, in the canonical order."""
+
+OPTIONS: tuple[str, ...] = tuple(dict.fromkeys(option for cell in CELLS.values() for option in cell.options))
+"""The options of any cell."""
+
+
+def cells_by_name(framework: str, suffix: str = "") -> dict[str, CellName]:
+    """Return the cell that each class of a framework computes, by the name of the class.
+
+    Args:
+        framework: "keras" or "pytorch", or "onnx" for its operators.
+        suffix: "Cell" for the bare cells.
+    """
+    return {f"{cell.names[framework]}{suffix}": cell.name for cell in CELLS.values() if framework in cell.names}
+
+
+def cells_with(option: str) -> tuple[CellName, ...]:
+    """Return the cells that have an option."""
+    return tuple(cell.name for cell in CELLS.values() if option in cell.options)
+
+
+def cell_by_gates(count: int) -> Cell | None:
+    """Return the first cell with so many gates; None if there is none."""
+    return next((cell for cell in CELLS.values() if len(cell.gates) == count), None)

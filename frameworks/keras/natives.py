@@ -1,0 +1,93 @@
+"""What a native object of Keras is: its library, its cells, and whether its call is the built-in one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from frameworks.cells import CellName, cells_by_name
+from frameworks.errors import GatewiseError, InvalidTypeError, NoCounterpartError
+
+_CELL_CLASSES = cells_by_name("keras", "Cell")
+
+
+def library_of(native: Any) -> ModuleType:
+    """Return the library, keras or tf_keras, of a layer or of the first of a list of layers."""
+    first = native[0] if isinstance(native, (list, tuple)) else native
+    roots = {base.__module__.partition(".")[0] for base in type(first).__mro__}
+    return sys.modules["tf_keras"] if "tf_keras" in roots else import_module("keras")
+
+
+def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
+    """Return the cells that a layer runs in turn, and whether they were passed as a list, even of length one.
+
+    Raises:
+        GatewiseError: for a custom cell, a layer that overrides the built-in's call, or one that is not batch-major.
+    """
+    if getattr(layer, "time_major", False):
+        raise refused(layer, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
+    stacked = isinstance(layer.cell, library.layers.StackedRNNCells)
+    if stacked:
+        require_own_call(layer.cell, library, ("StackedRNNCells",))
+        if getattr(layer.cell, "reverse_state_order", False):
+            raise refused(
+                layer.cell, "keep states in the order of its cells", "has reverse_state_order=True", "Build it without"
+            )
+    cells = list(layer.cell.cells) if stacked else [layer.cell]
+    if not cells:
+        raise refused(layer, "run at least one cell", "runs none", "Give it the cells")
+    for cell in cells:
+        cell_name(cell, library)
+    require_own_call(layer, library, (*cells_by_name("keras"), "RNN"))
+    return cells, stacked
+
+
+def cell_name(cell: Any, library: ModuleType) -> CellName:
+    """Tell which of the built-in cells this is.
+
+    Raises:
+        GatewiseError: for a custom cell, or one that overrides the built-in's call.
+    """
+    for name, short in _CELL_CLASSES.items():
+        if isinstance(cell, getattr(library.layers, name)):
+            require_own_call(cell, library, (name,))
+            return short
+    raise InvalidTypeError.because(
+        "the layer",
+        must="be SimpleRNN, LSTM, GRU, Bidirectional or RNN over their cells",
+        but=f"is {described(cell)}",
+        remedy="Pass the recurrent layer itself; a custom cell has no counterpart to build.",
+    )
+
+
+def require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> None:
+    """Refuse a subclass of one of these built-in kinds that computes something of its own."""
+    kinds = (getattr(library.layers, name, None) or getattr(library, name) for name in names)
+    kind = next(kind for kind in kinds if isinstance(layer, kind))
+    for method in ("__call__", "call", "inner_loop", "get_initial_state", "_get_noise_shape"):
+        if method in vars(layer) or getattr(type(layer), method, None) is not getattr(kind, method, None):
+            raise refused(layer, f"run {kind.__name__}'s own {method}", "overrides it", f"Pass a plain {kind.__name__}")
+
+
+def unequal(place: str, layer: Any) -> GatewiseError:
+    """Say that a layer or cell does not fit the first of its stack."""
+    return NoCounterpartError.because(
+        f"{place} of the stack",
+        must="have the cell, size and directions of the first",
+        but=f"belongs to {described(layer)}, which does not",
+        remedy="No one torch module holds such a stack: adapt and convert its layers one at a time.",
+    )
+
+
+def described(layer: Any) -> str:
+    """Name the class of a layer, with its units where it has some."""
+    units = getattr(layer, "units", None)
+    return f"{type(layer).__name__}({units})" if isinstance(units, int) else type(layer).__name__
+
+
+def refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:
+    """Say of a layer what it must be and is not."""
+    return InvalidTypeError.because(described(layer), must=must, but=but, remedy=f"{remedy}.")

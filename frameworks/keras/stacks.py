@@ -1,0 +1,131 @@
+"""A Keras object taken apart, and how several that are called one after the other make one stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+from frameworks.errors import NoCounterpartError
+from frameworks.keras.natives import cell_name, described, refused, require_own_call, unequal
+from frameworks.options import KerasOptions
+from frameworks.spec import Stack
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A Keras object taken apart.
+
+    Args:
+        library: the keras or tf_keras that it belongs to.
+        cells: `cells[layer][direction]`, the native cells.
+        layers: the native layers that are called one after the other; empty for a bare cell.
+        options: what the call returns.
+        dropout: the rate of the Dropout layers between layers.
+    """
+
+    library: ModuleType
+    cells: tuple[tuple[Any, ...], ...]
+    layers: tuple[Any, ...]
+    options: KerasOptions
+    dropout: float = 0.0
+
+    @property
+    def stack(self) -> Stack:
+        """What shows before a layer is built."""
+        first = self.cells[0][0]
+        return Stack(cell_name(first, self.library), first.units, len(self.cells), len(self.cells[0]) == 2)
+
+
+def recurrent_among(parts: Sequence[Any], library: ModuleType) -> list[Any]:
+    """Return the recurrent layers of a stack, in which only Dropout may stand beside them.
+
+    Raises:
+        GatewiseError: for another layer, or if none is recurrent.
+    """
+    recurrent = [part for part in parts if not isinstance(part, library.layers.Dropout)]
+    if not recurrent:
+        raise refused(parts, "hold a recurrent layer", "holds none", "Pass the recurrent layers")
+    for part in recurrent:
+        if not isinstance(part, (library.layers.RNN, library.layers.Bidirectional)):
+            raise refused(
+                part,
+                f"be a recurrent layer of {library.__name__} to be part of one stack",
+                f"is a {type(part).__module__}.{type(part).__qualname__}, layer {parts.index(part)} of it",
+                "Pass the recurrent layers alone, as a list",
+            )
+    return recurrent
+
+
+def join(structures: Sequence[Structure], parts: Sequence[Any], library: ModuleType) -> Structure:
+    """Join layers that are called one after the other into one structure.
+
+    Args:
+        structures: of the recurrent layers.
+        parts: the whole stack, with Dropout between all recurrent layers or nowhere.
+        library: of all of them.
+
+    Raises:
+        GatewiseError: naming the layer that cannot be part of one recurrence.
+    """
+    rate = _dropout_between(parts, library)
+    if len(structures) == 1:
+        return replace(structures[0], dropout=rate)
+    for index, structure in enumerate(structures):
+        _require_stackable(index, structure, structures)
+    options = replace(
+        structures[-1].options,
+        stateful=any(structure.options.stateful for structure in structures),
+        dropout=max(structure.options.dropout for structure in structures),
+        recurrent_dropout=max(structure.options.recurrent_dropout for structure in structures),
+        nesting="layers",
+    )
+    cells = tuple(directions for structure in structures for directions in structure.cells)
+    layers = tuple(layer for structure in structures for layer in structure.layers)
+    return Structure(library, cells, layers, options, rate)
+
+
+def _require_stackable(index: int, structure: Structure, structures: Sequence[Structure]) -> None:
+    layer, options, last = structure.layers[0], structure.options, index == len(structures) - 1
+    first = structures[0].stack
+    same = (structure.stack.cell, structure.stack.hidden_size, structure.stack.bidirectional)
+    if same != (first.cell, first.hidden_size, first.bidirectional):
+        raise unequal(f"layer {index} ({layer.name})", layer)
+    problems = {
+        "one cell, not a list of them": options.nesting == "cells" and f"{len(structure.cells)} in a list",
+        "go_backwards=False": options.go_backwards and "go_backwards=True: the next layer reads its reversed output",
+        "return_sequences=True": not last and not options.return_sequences and "return_sequences=False",
+        "merge_mode='concat'": not last
+        and structure.stack.bidirectional
+        and options.merge_mode != "concat"
+        and f"merge_mode={options.merge_mode!r}",
+    }
+    for wanted, found in problems.items():
+        if found:
+            raise NoCounterpartError.because(
+                f"layer {index} ({layer.name}) of the stack",
+                must=f"have {wanted}",
+                but=f"has {found}",
+                remedy="No one torch module runs such a stack: adapt and convert its layers one at a time.",
+            )
+
+
+def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
+    """Return the one rate of the Dropout layers, which must stand between all recurrent layers or nowhere."""
+    kinds = [isinstance(part, library.layers.Dropout) for part in parts]
+    if not any(kinds):
+        return 0.0
+    dropouts = [part for part in parts if isinstance(part, library.layers.Dropout)]
+    for dropout in dropouts:
+        require_own_call(dropout, library, ("Dropout",))
+    alternating = kinds == [index % 2 == 1 for index in range(len(kinds))] and len(kinds) % 2 == 1
+    rates = {dropout.rate for dropout in dropouts}
+    if not alternating or len(rates) != 1 or any(dropout.noise_shape is not None for dropout in dropouts):
+        raise NoCounterpartError.because(
+            "Dropout in a stack",
+            must="stand between all layers, after none, at one rate and without noise_shape, as torch's does",
+            but=f"the stack is {', '.join(described(part) for part in parts)}",
+            remedy="Take the Dropout layers out of the stack and carry them over as layers of their own.",
+        )
+    return float(rates.pop())

@@ -1,0 +1,247 @@
+"""One row per framework: everything that the rest of the project asks of one, as data.
+
+Order counts: on its torch backend a Keras layer is a torch.nn.Module too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
+
+from frameworks.activations import ACTIVATIONS
+from frameworks.cells import CELLS, CellName, cells_by_name, cells_with
+from frameworks.errors import InvalidValueError
+from frameworks.layouts import KERAS, PYTORCH, Layout
+from frameworks.spec import RecurrentSpec
+
+FrameworkName = Literal["keras", "pytorch", "torch"]
+"""What `to` takes: the name of each framework, and its aliases."""
+
+BETWEEN_LAYERS = "dropout between layers"
+"""The one limit that is on no field of a spec or of a call's options."""
+
+_ALL: tuple[CellName, ...] = tuple(cell.name for cell in CELLS.values())
+_CHOOSING = tuple(cell.name for cell in CELLS.values() if cell.takes_nonlinearity)
+_SPEC_DEFAULTS = {each.name: each.default for each in fields(RecurrentSpec) if each.default is not MISSING}
+_MODULE = "copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
+_CALLS: tuple[tuple[str, object, str, str], ...] = (
+    ("go_backwards", False, "the counterpart reads the sequence from its start", _MODULE),
+    ("stateful", False, "the counterpart starts every call from zeros", f"{_MODULE}, and carry the states yourself"),
+    (
+        "merge_mode",
+        "concat",
+        "the counterpart concatenates the directions",
+        f"{_MODULE}, and join its results with .to_keras of that map",
+    ),
+    ("dropout", 0.0, "Keras draws one mask for all time steps inside the cell", "set it to 0 for inference"),
+    ("recurrent_dropout", 0.0, "Keras masks the hidden state inside the cell", "set it to 0 for inference"),
+    (BETWEEN_LAYERS, 0.0, "the counterpart drops nothing between its layers", "set it to 0 for inference"),
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One field that a framework's own layers hold with some values only.
+
+    Args:
+        to: the name of the framework.
+        field: of a spec or of the options of a call.
+        cells: whose layers are limited.
+        held: the values that they hold.
+        why: the reason, for the message of a refusal.
+        remedy: what to do instead.
+    """
+
+    to: str
+    field: str
+    cells: tuple[CellName, ...]
+    held: tuple[object, ...]
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers that one module adapts.
+
+    Args:
+        module: keeps `frameworks.modules.LayerModule`; with flags also `FlaggedModule`.
+        packages: where the classes of the layers are defined.
+        has_flags: whether a call does what Keras's flags say, such as `return_sequences`.
+    """
+
+    module: str
+    packages: tuple[str, ...]
+    has_flags: bool = False
+
+    def include(self, native: Any) -> bool:
+        """Whether the class of an object, or one that it is derived from, is defined in the packages."""
+        places = {base.__module__ for base in type(native).__mro__}
+        return any(f"{place}.".startswith(f"{package}.") for place in places for package in self.packages)
+
+
+@dataclass(frozen=True, eq=False)
+class Framework:
+    """One framework. Whatever its row does not say that its layers hold is refused.
+
+    Args:
+        name: in code and messages.
+        title: in prose.
+        layers: its own; the module also keeps `frameworks.modules.FrameworkModule`.
+        layout: how it stores weights.
+        cells: what it calls its own layer of each cell; a cell that is not here is refused.
+        extra: what to install, an extra of gatewise.
+        holds: the fields of a spec and of a call that its layers hold with any value, and `BETWEEN_LAYERS` if they do that.
+        limits: the fields of a spec that they hold with some values.
+        emulations: the layers that are written in it, by the name of the framework that they behave as; their module has a
+            submodule `porting`, which keeps `frameworks.modules.PortingModule`.
+        builder: the module that builds layers of files in it, see `frameworks.modules.BuilderModule`; empty if there is none.
+        aliases: other names for it.
+    """
+
+    name: str
+    title: str
+    layers: Layers
+    layout: Layout
+    cells: Mapping[CellName, str]
+    extra: str
+    holds: frozenset[str] = frozenset()
+    limits: tuple[Limit, ...] = ()
+    emulations: Mapping[str, Layers] = field(default_factory=lambda: MappingProxyType({}))
+    builder: str = ""
+    aliases: tuple[str, ...] = ()
+
+    def owns(self, native: Any) -> bool:
+        """Whether an object is one of the framework's, or is written in it."""
+        return self.layers.include(native)
+
+    def layers_of(self, native: Any) -> Layers:
+        """Return which of its layers an object belongs to: those that behave as another framework's, or its own."""
+        return next((each for each in self.emulations.values() if each.include(native)), self.layers)
+
+    @cached_property
+    def spec_limits(self) -> tuple[Limit, ...]:
+        """The limits on fields of a spec: those declared, and the default alone of each field that is not declared."""
+        return (*self._cell_limits(), *self.limits, *self._undeclared())
+
+    @cached_property
+    def call_limits(self) -> tuple[Limit, ...]:
+        """What a counterpart would silently do otherwise when called."""
+        instead = "Use frameworks.emulate, which does the same, or " if "keras" in self.emulations else ""
+        return tuple(
+            Limit(self.name, name, _ALL, (held,), why, _sentence(instead + remedy))
+            for name, held, why, remedy in _CALLS
+            if name not in self.holds
+        )
+
+    def _cell_limits(self) -> Iterator[Limit]:
+        if lacking := tuple(cell for cell in _ALL if cell not in self.cells):
+            why = f"{self.title} has no layer of this cell"
+            yield Limit(self.name, "cell", lacking, tuple(self.cells), why, "Keep the layer in its own framework")
+
+    def _undeclared(self) -> Iterator[Limit]:
+        for name, default in _SPEC_DEFAULTS.items():
+            covered = {cell for limit in self.limits if limit.field == name for cell in limit.cells}
+            cells = tuple(cell for cell in _ALL if cell not in covered)
+            if cells and name not in self.holds:
+                why = f"nothing says that {self.title}'s own layers hold another value"
+                yield Limit(self.name, name, cells, (default,), why, "Keep the layer in its own framework")
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+_BY_NAME = tuple(name for name in ACTIVATIONS if name != "keras2_hard_sigmoid")
+_FUNCTION = "Pass a function of your own to Keras's layer and copy the weights with set_weights"
+_EMULATE = "Use frameworks.emulate, which computes it in torch"
+_SIZES = frozenset({"num_layers", "bidirectional", "bias", "dtype"})
+
+FRAMEWORKS: tuple[Framework, ...] = (
+    Framework(
+        name="keras",
+        title="Keras",
+        layers=Layers("frameworks.keras", ("keras", "tf_keras"), has_flags=True),
+        layout=KERAS,
+        cells=MappingProxyType({cell: name for name, cell in cells_by_name("keras").items()}),
+        extra="tensorflow",
+        holds=_SIZES | {"reset_after", BETWEEN_LAYERS},
+        limits=(
+            Limit("keras", "activation", _ALL, _BY_NAME, "Keras 3 has no such activation by name", _FUNCTION),
+            Limit(
+                "keras",
+                "recurrent_activation",
+                cells_with("recurrent_activation"),
+                _BY_NAME,
+                "Keras 3's hard_sigmoid is x / 6 + 0.5 clipped, Keras 2's was 0.2 x + 0.5",
+                _FUNCTION,
+            ),
+        ),
+        emulations=MappingProxyType(
+            {"pytorch": Layers("frameworks.torch_in_keras.layers", ("frameworks.torch_in_keras.layers",))}
+        ),
+        builder="frameworks.files.building.keras",
+    ),
+    Framework(
+        name="pytorch",
+        title="PyTorch",
+        layers=Layers("frameworks.pytorch", ("torch",)),
+        layout=PYTORCH,
+        cells=MappingProxyType({cell: f"nn.{name}" for name, cell in cells_by_name("pytorch").items()}),
+        extra="torch",
+        holds=_SIZES | {BETWEEN_LAYERS},
+        limits=(
+            Limit("pytorch", "activation", _CHOOSING, ("tanh", "relu"), "torch's `nonlinearity` is tanh or relu", _EMULATE),
+            Limit(
+                "pytorch",
+                "activation",
+                tuple(cell.name for cell in CELLS.values() if cell.torch_activations == ("tanh",)),
+                ("tanh",),
+                "torch's cell has no argument for it and computes tanh",
+                _EMULATE,
+            ),
+            Limit(
+                "pytorch",
+                "recurrent_activation",
+                cells_with("recurrent_activation"),
+                ("sigmoid",),
+                "torch's cell has no argument for it and computes the sigmoid",
+                _EMULATE,
+            ),
+            Limit(
+                "pytorch",
+                "reset_after",
+                cells_with("reset_after"),
+                (True,),
+                "nn.GRU applies the reset gate after the recurrent product",
+                f"{_EMULATE}, or train the layer again with reset_after=True",
+            ),
+        ),
+        emulations=MappingProxyType(
+            {"keras": Layers("frameworks.keras_in_torch.layers", ("frameworks.keras_in_torch.layers",), has_flags=True)}
+        ),
+        builder="frameworks.files.building.pytorch",
+        aliases=("torch",),
+    ),
+)
+
+
+def row_of(name: object) -> Framework:
+    """Return the row of a framework by its name or an alias.
+
+    Raises:
+        InvalidValueError: for another name.
+    """
+    for row in FRAMEWORKS:
+        if isinstance(name, str) and name in (row.name, *row.aliases):
+            return row
+    known = " or ".join(repr(row.name) for row in FRAMEWORKS)
+    raise InvalidValueError.because("the framework", must=f"be {known}", but=f"is {name!r}", remedy="Choose one of them.")
+
+
+def owner_of(native: Any) -> Framework | None:
+    """Return the row of the framework that owns an object; None if none does."""
+    return next((row for row in FRAMEWORKS if row.owns(native)), None)

@@ -1,0 +1,280 @@
+"""What the tables say of a kind is what the frameworks' own classes say, in each version that is installed."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frameworks.kinds import ANY_AXES, KERAS, PYTORCH, Array, Dated, Kind, Masks, Option, permutation
+
+SIZES = {"index": 11, "output": 6, "input": 4, "features": 5, "kernel steps": 3, "kernel rows": 2, "kernel columns": 7}
+"""All different, and even for `groups=2`."""
+
+NEEDED: dict[str, Any] = {
+    **dict.fromkeys(("units", "filters", "input_dim", "output_dim"), 3),
+    **dict.fromkeys(("kernel_size", "n", "height", "width", "target_height", "target_width", "output_size", "max_number"), 2),
+    **dict.fromkeys(("num_heads", "key_dim", "head_dim", "num_query_heads", "num_key_value_heads"), 2),
+    **dict.fromkeys(("rate", "stddev", "factor", "scale"), 0.5),
+    **dict.fromkeys(("target_shape", "output_shape"), (3,)),
+    "dims": (1,),
+    "equation": "ab,bc->ac",
+    "activation": "relu",
+}
+"""What constructors ask for."""
+
+
+@pytest.fixture(params=["keras", "tf_keras"])
+def library(request: pytest.FixtureRequest) -> Any:
+    return import_module(request.param)
+
+
+def version_of(library: Any) -> tuple[int, ...]:
+    return tuple(int(part) for part in library.__version__.split(".")[:2])
+
+
+def classes_of(library: Any) -> dict[str, Any]:
+    """Return the layers of a library by the names that its files have for them."""
+    found = [getattr(library.layers, name) for name in dir(library.layers)]
+    return {each.__name__: each for each in found if inspect.isclass(each) and issubclass(each, library.layers.Layer)}
+
+
+def made(kind: Any, **options: Any) -> Any:
+    """Make a layer from what its constructor needs; None where it needs another layer or a file."""
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    needed = {each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
+    if not needed <= NEEDED.keys():
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return kind(**{name: NEEDED[name] for name in needed}, **options)
+        except (ValueError, TypeError, ImportError):
+            return None
+
+
+def test_every_kind_of_keras_has_the_name_of_a_class() -> None:
+    libraries = [import_module(name) for name in ("keras", "tf_keras")]
+    known = {name for library in libraries for name in classes_of(library)} | {"Sequential", "Model", "Functional"}
+    assert set(KERAS.kinds) <= known
+    assert "GroupQueryAttention" not in known  # the control: a public name that no file has
+
+
+def test_every_kind_of_torch_has_the_name_of_a_class() -> None:
+    from torch import nn
+
+    families = {"BatchNorm", "InstanceNorm"}  # of one dimension or more: files do not say
+    assert {kind.name for kind in PYTORCH if not hasattr(nn, kind.name)} == families
+
+
+def wrong_defaults(kind: Kind, constructor: Any, version: tuple[int, ...]) -> Iterator[str]:
+    """Name the options whose default is another in the constructor's signature, or that it lacks."""
+    parameters = inspect.signature(constructor).parameters
+    for option in kind.options:
+        name = option.formerly if option.name not in parameters else option.name
+        if name not in parameters:
+            yield option.name
+        elif not option.sizes or option.default is not None:
+            said, default = parameters[name].default, kind.default(option.name, version)
+            if said != default and (not isinstance(said, tuple) or set(said) != {default}):
+                yield option.name
+
+
+LATER = {"Attention": {"dropout"}, "AdditiveAttention": {"dropout"}}
+"""Options that Keras 3 added, or that Keras 2 takes among its keywords."""
+
+
+def test_defaults_are_those_of_the_constructors_in_each_version_of_keras(library: Any) -> None:
+    version, classes = version_of(library), classes_of(library)
+    wrong = {
+        kind.name: set(wrong_defaults(kind, classes[kind.name].__init__, version)) - LATER.get(kind.name, set())
+        for kind in KERAS
+        if kind.options and kind.name in classes
+    }
+    assert {name: options for name, options in wrong.items() if options} == {}
+
+
+def test_defaults_are_those_of_torch() -> None:
+    from torch import nn
+
+    wrong = {kind.name: set(wrong_defaults(kind, getattr(nn, kind.name), ())) for kind in PYTORCH if hasattr(nn, kind.name)}
+    assert {name: options for name, options in wrong.items() if options} == {}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [Option("epsilon", 1e-5), Option("axis", 1), Option("rms", default=False), Option("epsilon", Dated(1e-3, (((3,), 1e-5),)))],
+)
+def test_a_wrong_default_is_found(option: Option) -> None:
+    import keras
+
+    kind = replace(KERAS.get("LayerNormalization"), options=(option,))
+    assert list(wrong_defaults(kind, keras.layers.LayerNormalization, (3, 15))) == [option.name]
+
+
+def test_a_value_changes_with_the_version() -> None:
+    dated = Dated("first", (((2, 3), "second"), ((3,), "third")))
+    assert [dated.at(version) for version in ((2, 2, 4), (2, 3), (2, 15), (3, 0), (4,))] == [
+        *("first", "second", "second", "third", "third")
+    ]
+
+
+def options_of(kind: Kind) -> dict[str, Any]:
+    """Return options by which a layer gets all arrays of its kind, with the sizes of this module."""
+    switches = {array.option: True for array in kind.arrays or () if array.option}
+    return {**kind.stated_sizes(SIZES), **switches}
+
+
+def built(kind: Kind, library: Any, **options: Any) -> Any:
+    """Build a layer of Keras's on inputs of the sizes of this module."""
+    layer = getattr(library.layers, kind.name)(**{**options_of(kind), **options})
+    reads = kind.reads or (("features",),)
+    shapes = [(2, *(SIZES.get(str(axis), 9) for axis in each if axis != ANY_AXES)) for each in reads]
+    layer.build(shapes if len(shapes) > 1 else shapes[0])
+    return layer
+
+
+def names_of(layer: Any) -> list[str]:
+    return [each.name.rpartition("/")[2].partition(":")[0] for each in layer.weights]  # in the order of files
+
+
+def test_arrays_are_those_of_keras_in_order_and_by_axis(library: Any) -> None:
+    for kind in KERAS:
+        if not kind.arrays:
+            continue
+        layer = built(kind, library)
+        sizes = {**SIZES, "input of a group": SIZES["input"]}
+        expected = [
+            (array.name, tuple(sizes[axis] for axis in array.axes if axis != ANY_AXES), array.trained) for array in kind.arrays
+        ]
+        trained = {id(each) for each in layer.trainable_weights}
+        shapes = [tuple(each.shape) for each in layer.weights]
+        found = list(zip(names_of(layer), shapes, [id(each) in trained for each in layer.weights], strict=True))
+        assert found == expected, kind.name
+
+
+def test_an_array_is_absent_without_its_option(library: Any) -> None:
+    for kind in KERAS:
+        for array in kind.arrays or ():
+            if array.option:
+                off = {array.option: False}
+                expected = [each.name for each in kind.arrays_with({**options_of(kind), **off}) or ()]
+                assert array.name not in expected
+                assert names_of(built(kind, library, **off)) == expected, kind.name
+
+
+def test_arrays_are_those_of_torch_in_order_and_by_axis() -> None:
+    from torch import nn
+
+    sizes = {**SIZES, "input of a group": SIZES["input"]}
+    for kind in PYTORCH:
+        if not kind.arrays or not kind.means or not hasattr(nn, kind.name):
+            continue
+        module = getattr(nn, kind.name)(**kind.stated_sizes(SIZES))
+        expected = [(array.name, tuple(sizes[axis] for axis in array.axes if axis != ANY_AXES)) for array in kind.arrays]
+        assert [(name, tuple(tensor.shape)) for name, tensor in module.state_dict().items()] == expected, kind.name
+        assert {array.name for array in kind.arrays if array.trained} == {name for name, _ in module.named_parameters()}
+
+
+def test_a_convolution_in_groups_reads_more_than_its_kernel_shows() -> None:
+    from torch import nn
+
+    weight = nn.Conv1d(SIZES["input"], SIZES["output"], 3, groups=2).weight
+    sizes = PYTORCH.get("Conv1d").sizes({"weight": tuple(weight.shape)}, groups=2)
+    assert sizes is not None
+    assert sizes["input"] == SIZES["input"]
+    assert sizes["input of a group"] == SIZES["input"] / 2
+
+
+def test_what_a_kind_of_torch_means_in_keras_has_the_same_elements() -> None:
+    import keras
+    from torch import nn
+
+    for kind in PYTORCH:
+        if not kind.means or not hasattr(nn, kind.name):
+            continue
+        partner = KERAS.get(kind.means)
+        state = getattr(nn, kind.name)(**kind.stated_sizes(SIZES)).state_dict()
+        arrays = {each.name: np.asarray(keras.ops.convert_to_numpy(each)) for each in built(partner, keras).weights}
+        assert {array.means for array in kind.arrays or () if array.means} == set(arrays)
+        for array in kind.arrays or ():
+            own = partner.array(array.means)
+            if own is not None:
+                axes = permutation(own, array) or range(arrays[own.name].ndim)
+                assert arrays[own.name].transpose(axes).shape == tuple(state[array.name].shape)
+        assert {option.means for option in kind.options if option.means} <= {option.name for option in partner.options}
+
+
+def wrong_masks(library: Any, rules: dict[str, Masks]) -> set[str]:
+    """Name the layers without a rule of their own for masks whose rule here is not what `supports_masking` says."""
+    plain = library.layers.Layer.compute_mask
+    layers = {name: made(kind) for name, kind in classes_of(library).items() if kind.compute_mask is plain}
+    assert len([layer for layer in layers.values() if layer is not None]) > 60  # most of them can be made
+    return {
+        name
+        for name, layer in layers.items()
+        if layer is not None and bool(layer.supports_masking) != (rules.get(name) is Masks.KEEP)
+    }
+
+
+def test_masks_are_handed_on_by_the_layers_that_keras_says(library: Any) -> None:
+    rules = {kind.name: kind.masks_at(version_of(library)) for kind in KERAS}
+    assert wrong_masks(library, rules) == set()
+    assert wrong_masks(library, {**rules, "Dropout": Masks.DROP, "Conv1D": Masks.KEEP}) == {"Dropout", "Conv1D"}
+
+
+def test_a_layer_with_a_rule_of_its_own_for_masks_hands_them_on_as_listed(library: Any) -> None:
+    kinds, version, tensor = library.layers, version_of(library), np.ones((2, 3, 4), "float32")
+    mask, other = np.array([[True, True, False]] * 2), np.array([[True, False, False]] * 2)
+    for kind in KERAS:
+        rule = kind.masks_at(version)
+        if rule in (Masks.ANY, Masks.ALL):
+            layer = getattr(kinds, kind.name)()
+            both = [as_tensor(library, tensor)] * 2
+            found = layer.compute_mask(both, [None, as_tensor(library, other)])
+            assert (found is not None) == (rule is Masks.ANY), kind.name
+            assert layer.compute_mask(both, [as_tensor(library, mask), as_tensor(library, other)]) is not None
+    assert kinds.Embedding(3, 2).compute_mask(np.ones((2, 3), "int32")) is None
+    assert kinds.Embedding(3, 2, mask_zero=True).compute_mask(as_tensor(library, np.ones((2, 3), "int32"))) is not None
+    for name in ("Attention", "AdditiveAttention"):
+        pair = [as_tensor(library, tensor)] * 2
+        assert KERAS.get(name).masks_at(version) is Masks.KEEP
+        assert getattr(kinds, name)().compute_mask(pair, [as_tensor(library, mask), None]) is not None
+        assert getattr(kinds, name)().compute_mask(pair, [None, as_tensor(library, mask)]) is None
+
+
+def as_tensor(library: Any, array: Any) -> Any:
+    if hasattr(library, "ops"):
+        return library.ops.convert_to_tensor(array)
+    import tensorflow as tf
+
+    return tf.constant(array)
+
+
+def test_arrays_alone_show_a_kind_by_their_names_and_shapes() -> None:
+    def shown(**shapes: tuple[int, ...]) -> list[str]:
+        return [kind.name for kind in PYTORCH.shown_by(shapes)]
+
+    assert shown(weight=(3, 4), bias=(3,)) == ["Linear"]
+    assert shown(weight=(3, 4), bias=(4,)) == []
+    assert shown(weight=(3, 4)) == ["Linear", "Embedding"]
+    assert shown(weight=(3, 4, 5), bias=(3,)) == ["Conv1d"]
+    assert shown(weight=(3, 3, 5), bias=(3,)) == ["Conv1d", "ConvTranspose1d"]
+    assert shown(weight=(4,)) == ["PReLU", "RMSNorm"]
+    assert shown(weight=(1,)) == ["PReLU"]  # as its constructor makes it unasked
+    assert shown(running_mean=(4,), running_var=(4,)) == ["BatchNorm"]
+    assert [kind.name for kind in KERAS.shown_by({"scale": ()})] == []
+    assert [kind.name for kind in KERAS.shown_by({"gamma": (4,)})] == []
+
+
+def test_a_size_is_that_of_the_last_axes_after_any_others() -> None:
+    array = Array("gamma", (ANY_AXES, "features"))
+    assert array.sizes((4,)) == array.sizes((2, 3, 4)) == {"features": 4}
+    assert array.sizes(()) is None
+    assert Array("bias", ("output",)).sizes((2, 3)) is None
