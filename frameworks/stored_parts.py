@@ -111,7 +111,7 @@ class Stored:
     def view(self, array: Array, part: str, sizes: Mapping[str, int]) -> Array:
         """Return the canonical view of `part` in one stored array, gates in the array's order."""
         flat = [axis for group in self.groups for axis in group]
-        split = array.reshape([_size(axis, sizes) for axis in flat], copy=False)
+        split = array.reshape([_size(axis, sizes) for axis in flat])  # axes are only split, which never copies
         if "pair" in flat:
             split = np.moveaxis(split, flat.index("pair"), 0)[_PAIR[part]]
             flat.remove("pair")
@@ -125,7 +125,8 @@ class Stored:
             flat = ["gate", *self.refolded.split()]
             split = split.reshape([sizes[axis] for axis in flat])  # a copy, which no one must take for the array itself
             split.flags.writeable = False
-        return split.transpose([flat.index(axis) for axis in _CANONICAL_AXES[part]])
+        view: Array = split.transpose([flat.index(axis) for axis in _CANONICAL_AXES[part]])
+        return view
 
     def blocks(
         self, arrays: Mapping[str, Array], part: str, sizes: Mapping[str, int], gates: tuple[str, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = ("keras", "tensorflow", "torch", "numpy", "jax", "tf_keras")
@@ -13,8 +14,6 @@ def read_environment() -> dict[str, str]:
     """Return the versions of Python and of the installed packages that matter, the processor and its number of cores."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return versions | {"processor": platform.machine(), "cores": str(os.cpu_count())}

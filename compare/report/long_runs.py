@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -15,13 +14,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 from compare.report.environment import read_environment
 from compare.report.long_parts import Part
 from compare.report.processes import ReportFailedError, settings_of
 from compare.report.results import environment, read_results
 from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.locking import lock
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 StepProgress = Callable[[str, int, int], None]
 """Called with the name of a part, its number of finished steps, and its number of steps."""
@@ -63,7 +66,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Keep other runs out of a folder for as long as this process lives."""
     with (folder / "lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file.fileno(), wait=False)
         except BlockingIOError as error:
             raise InvalidValueError.because(
                 str(folder),

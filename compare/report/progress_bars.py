@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from frameworks.errors import MissingFrameworkError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+    from typing_extensions import Self
 
 _TENTH = 10
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from contextlib import redirect_stdout
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 
@@ -22,3 +25,14 @@ def run_snippet(code: str, names: dict[str, Any] | None = None) -> tuple[str, di
     with redirect_stdout(printed):
         exec(compile(code, "<report>", "exec"), namespace)  # noqa: S102  the code is this project's own
     return printed.getvalue(), namespace
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[None]:
+    """Work in a folder while the body runs, as Python 3.11's `contextlib.chdir`."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

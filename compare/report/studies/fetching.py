@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from importlib import import_module
@@ -11,6 +10,7 @@ from typing import Any
 
 from compare.report.studies.originals import Original, require_archive
 from frameworks.errors import GatewiseError, MissingFrameworkError
+from frameworks.locking import lock
 
 INDEX = "https://pypi.org/simple/"
 
@@ -34,8 +34,8 @@ def fetch(original: Original, folder: Path) -> bool:
             installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two processes that need the same archive, one fetches it
+    with (folder / ".lock").open("w") as file:
+        lock(file.fileno())  # of two processes that need the same archive, one fetches it
         if (folder / original.archive).exists():
             require_archive(original, folder)
             return False

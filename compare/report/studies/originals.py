@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from frameworks.errors import InvalidValueError
@@ -73,8 +74,11 @@ def require_archive(original: Original, folder: Path) -> Path:
             but="is not there",
             remedy=f"Fetch it with `{FETCHING}`.",
         )
+    digest = hashlib.sha256()
     with archive.open("rb") as file:
-        _require_digest(str(archive), hashlib.file_digest(file, "sha256").hexdigest(), original.archive_sha256)
+        for block in iter(partial(file.read, 1 << 20), b""):
+            digest.update(block)
+    _require_digest(str(archive), digest.hexdigest(), original.archive_sha256)
     return archive
 
 

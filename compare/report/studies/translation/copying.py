@@ -6,6 +6,7 @@ in its canonical form with one axis per meaning. Other layers are in Keras's for
 
 from __future__ import annotations
 
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any
 
@@ -31,10 +32,8 @@ def parts(model: Any) -> dict[str, Any]:
     """Return the layers that hold parameters, by their paths, in the order of PATHS."""
     layers = {}
     for path in PATHS:
-        try:
+        with suppress(AttributeError):  # a GRU model has no LSTM
             layers[path] = attrgetter(path)(model)
-        except AttributeError:  # a GRU model has no LSTM
-            continue
     return layers
 
 

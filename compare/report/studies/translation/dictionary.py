@@ -77,4 +77,4 @@ def draw_sample(entries: tuple[Entry, ...]) -> str:
 
 
 def _digest(purpose: str, word: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{purpose}: {word}".encode()).digest())
+    return int.from_bytes(hashlib.sha256(f"{purpose}: {word}".encode()).digest(), "big")

@@ -20,7 +20,7 @@ from compare.report.pages.optimizers.experiment.tex import print_expression, pri
 
 def _orthogonal(matrix: Array) -> Array:
     """Bring the singular values of a matrix close to one, by five Newton-Schulz steps."""
-    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    x: Array = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     x = x / (np.linalg.norm(x) + 1e-7)
     for _ in range(5):
         square = x @ x.T

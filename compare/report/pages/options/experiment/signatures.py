@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import platform
 import re
+import sys
 import typing
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
+
+from frameworks.errors import GatewiseError
 
 REQUIRED = "required"
 """Stands for the default of an argument that has none."""
@@ -29,7 +33,7 @@ def read_options(kind: type, supplied: Collection[str] = ()) -> dict[str, str]:
         if "__init__" not in vars(owner):
             continue
         make: Callable[..., Any] = vars(owner)["__init__"]
-        overloads = typing.get_overloads(make)
+        overloads = _overloads(make)
         parameters = [each for one in overloads or [make] for each in _parameters(one)]
         named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
         shown = {each.name: _default(each) for each in named}
@@ -39,6 +43,17 @@ def read_options(kind: type, supplied: Collection[str] = ()) -> dict[str, str]:
         if overloads or not any(each.kind is each.VAR_KEYWORD for each in parameters):
             break
     return defaults
+
+
+def _overloads(make: Callable[..., Any]) -> Sequence[Callable[..., Any]]:
+    if sys.version_info < (3, 11):
+        raise GatewiseError.because(
+            "the report on options",
+            must="be made with Python 3.11 or later, which keeps the overloads of a constructor",
+            but=f"this is Python {platform.python_version()}",
+            remedy="Run it with a newer Python.",
+        )
+    return typing.get_overloads(make)
 
 
 def _parameters(function: Callable[..., Any]) -> Iterable[inspect.Parameter]:

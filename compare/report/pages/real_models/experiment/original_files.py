@@ -7,13 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import chdir
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compare.report.pages.real_models.experiment import call_own, call_ported, choose, other_than
 from compare.report.results import Results, control, exact, measured
-from compare.report.snippets import run_snippet
+from compare.report.snippets import run_snippet, working_folder
 from compare.report.studies.fetching import fetch
 from compare.report.studies.originals import cache_folder
 from compare.report.studies.real_models.files import lay_out
@@ -52,7 +51,7 @@ def run(progress: Callable[[int, int], None], checkpoint: Checkpoint) -> Results
 
 def run_model(model: RecordedModel, folder: Path) -> Results:
     """Port the layers of a model, whose files are in `folder`."""
-    with chdir(folder):
+    with working_folder(folder):
         return {
             "layers": {layer.name: run_layer(model, layer) for layer in model.layers},
             "commands": {command: exact(succeeds(command)) for command in commands(model)},
