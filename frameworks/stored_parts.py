@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ class Stored:
     added: Mapping[str, float] = field(default_factory=dict)
     negated: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The axes of the array, each with the axes that it fuses."""
         return tuple(tuple(group.strip("()").split()) for group in re.findall(r"\([^)]*\)|\S+", self.axes))
