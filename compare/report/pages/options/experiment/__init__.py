@@ -23,9 +23,12 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "pytorch": ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"),
 }
 CODE = """\
-from frameworks import GatewiseError, convert, emulate
+import keras
+import numpy as np
 from frameworks.emulation.pytorch import KerasLSTM
+from gatewise import GatewiseError, convert, emulate
 
+x = np.random.default_rng(0).normal(size=(3, 4, 5)).astype("float32")     # (batch, time, input)
 options = {"return_sequences": True, "go_backwards": True, "recurrent_activation": "hard_sigmoid"}
 layer = keras.layers.LSTM(4, **options)
 layer.build(x.shape)
@@ -63,10 +66,9 @@ def run_code() -> Results:
     import torch
 
     keras.utils.set_random_seed(0)
-    x = np.random.default_rng(0).normal(size=(3, 4, 5)).astype("float32")
-    _, names = run_snippet(CODE, {"keras": keras, "torch": torch, "x": x})
-    expected = np.asarray(names["layer"](x))
-    given = torch.from_numpy(x)
+    _, names = run_snippet(CODE)
+    expected = np.asarray(names["layer"](names["x"]))
+    given = torch.from_numpy(names["x"])
     errors = {name: measure(expected, names[name](given).detach().numpy()).max_abs for name in ("rnn", "written")}
     refused = exact(names["refusal"])
     return {"code": exact(CODE), "refusal": refused, **{name: measured(error, 1e-5) for name, error in errors.items()}}

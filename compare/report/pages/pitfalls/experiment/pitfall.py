@@ -11,12 +11,12 @@ class Pitfall:
 
     Args:
         name: its identifier in the results.
-        title: what one does.
-        why: what happens then, in a sentence or two.
+        title: the mistake.
+        why: its consequence, in a sentence or two.
         wanted: code that sets `expected`.
         wrong: code that sets `found` as it is often written.
-        right: code that sets `found` as it should be.
-        tolerance: of the right code.
+        right: code that sets `found` correctly.
+        tolerance: the largest error that the correct code may have.
     """
 
     name: str
@@ -49,8 +49,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from frameworks import convert, copy_weights, emulate
 from frameworks.emulation.pytorch import KerasLSTM
+from gatewise import convert, copy_weights, emulate
 
 keras.utils.set_random_seed(0)
 torch.manual_seed(0)

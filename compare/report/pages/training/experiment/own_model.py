@@ -11,7 +11,7 @@ _MODELS = """\
 import keras
 import numpy as np
 import torch
-from frameworks import copy_weights, freeze_second_bias
+from gatewise import copy_weights, freeze_second_bias
 
 keras.utils.set_random_seed(1)
 keras_model = keras.Sequential([keras.Input((5, 3), dtype="float64"), keras.layers.LSTM(4, dtype="float64", unroll=True)])
@@ -33,7 +33,7 @@ def batch_of(step):
     return rng.normal(size=(8, 5, 3)), rng.normal(size=(8, 4))
 """
 _CODE = """\
-from compare import compare_training
+from gatewise import compare_training
 
 course = compare_training(keras_model, module, batch_of, steps=20,          # batch_of(step) returns inputs and targets
                           optimizer=keras.optimizers.Adam(1e-3), loss="mse")
