@@ -25,7 +25,7 @@ from frameworks.errors import InvalidValueError
 Progress = Callable[[str], None]
 RESULTS = "results.json"
 LONG = "long"
-"""The key of the long runs in the results, and, after a dot, the folder in which they keep what is finished."""
+"""The key of the long runs in the results. With a dot in front, the folder of their unfinished work."""
 
 
 def make_report(out: Path, only: str | None, progress: Progress, step_progress: StepProgress | None = None) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _choose(only: str | None) -> Sequence[Page]:
 
 
 def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
-    """Run what the pages need, two processes at a time, and merge the results in the order of the pages."""
+    """Run the experiments of some pages, two processes at a time, and merge the results in the order of the pages."""
     for page in pages:
         require_data(page.studies, f"the page {page.name}")
     needed = list(dict.fromkeys(pair for page in pages for pair in page.experiments))
@@ -149,7 +149,7 @@ def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
             errors.seek(0)
             raise ReportFailedError.because(
                 f"the experiments {', '.join(job.experiments)} on {job.backend}",
-                must="run to their end",
+                must="finish",
                 but=f"ended with exit status {process.returncode}:\n{errors.read()[-4000:]}",
                 remedy="Install what the message names, or report the message.",
             )
@@ -160,7 +160,7 @@ def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> 
     for page in pages:
         path = out / page.file
         if isinstance(page, Page) and not page.covers(results):
-            yield f"{RESULTS} has nothing for {page.file}"
+            yield f"{RESULTS} has no results for {page.file}"
         elif not path.exists():
             yield f"{page.file} is missing"
         elif path.read_text(encoding="utf-8") != _rendered(page, results):
@@ -179,7 +179,7 @@ def _rendered(page: Page | Index, results: Results) -> str | None:
 
 
 def _write(out: Path, results: Mapping[str, Value | Results], pages: Sequence[Page]) -> None:
-    """Write everything beside the old report, then move it into place file by file."""
+    """Write everything to a folder beside the old report, then move it into place file by file."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as folder:
         fresh = Path(folder)

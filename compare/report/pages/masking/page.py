@@ -121,7 +121,7 @@ def _final_state(own: Tree) -> Iterator[str]:
 
 def _quirks(quirks: Tree) -> Iterator[str]:
     yield (
-        "Without `return_sequences` a layer returns the output at the last step. With `zero_output_for_mask=True` that output is zero for a row "
+        "Without `return_sequences` a layer returns the output at the last step. With `zero_output_for_mask=True` this output is zero for a row "
         f"that is padded on the right (largest value: {number(quirks['last, of the padded row'])}; it differs from the last state by "
         f"{number(quirks['last - h, of the padded row'])}). `emulate` does the same, with an error of {number(quirks['last, emulated'])}."
     )

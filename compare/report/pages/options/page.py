@@ -1,4 +1,4 @@
-"""The page on options: every argument of every constructor, and what becomes of it in the other framework."""
+"""The page on options: every argument of every constructor, and its fate in the other framework."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _rows(argument: str, entry: Tree, everyone: Sequence[str]) -> Iterator[Seque
 
 
 def _shown(argument: str, defaults: Sequence[str]) -> str:
-    """Write an argument with its default, or several where constructors differ."""
+    """Write an argument with its default, or with all defaults if constructors differ."""
     if defaults == ["required"]:
         return f"`{argument}`"
     if set(defaults) & set(_DEFAULTS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from compare.report.curve_figure import Curves, draw_attention, draw_curves
@@ -36,9 +37,10 @@ _FILES = {
 }
 
 
-def _own(results: Tree) -> Any:
+def _own(results: Tree) -> Tree:
     """Return the results of this page's experiment."""
-    return results["translation"]["tensorflow"]
+    tree: Tree = results["translation"]["tensorflow"]
+    return tree
 
 
 def _long(results: Tree, dtype: str) -> dict[str, Tree]:
@@ -95,7 +97,7 @@ def _body(results: Tree) -> str:
         *_defaults(results),
         *_translations(results),
         "## A published model",
-        "The encoder and decoder of g2p_en were written in both frameworks, with the arrays that the package ships. Of "
+        "The encoder and decoder of g2p_en were written in both frameworks, with the arrays from the package. Of "
         f"{own['g2p_en']['words'].value} words, Keras pronounces {number(own['g2p_en']['keras'])} differently from the package, and "
         f"PyTorch {number(own['g2p_en']['pytorch'])}.",
         table(
@@ -132,11 +134,9 @@ def _summary(results: Tree) -> Iterator[Sequence[object]]:
     yield "largest difference of the attention maps", *(number(cell_results["attention"]) for cell_results in decoded)
     if len(single) == len(_CELLS):
         yield "steps in float32", *(single[cell]["steps"].value for cell in _CELLS)
-        yield "correct words, held out: Keras", *(_percent(single[cell]["held out"]["keras"]["sequences"]) for cell in _CELLS)
-        yield (
-            "correct words, held out: PyTorch",
-            *(_percent(single[cell]["held out"]["pytorch"]["sequences"]) for cell in _CELLS),
-        )
+        for side in ("keras", "pytorch"):
+            correct = (_percent(single[cell]["held out"][side]["sequences"]) for cell in _CELLS)
+            yield f"correct words: {_SIDES[side]}", *correct
 
 
 def _percent(value: Any) -> str:
@@ -207,7 +207,7 @@ def _defaults(results: Tree) -> Iterator[str]:
     if len(made) < len(_DEFAULTS):
         return
     first = made["none"]
-    yield "## Each framework with its own defaults"
+    yield "## Each framework with its defaults"
     yield (
         f"The setting is: {first['setting'].value}; {first['steps'].value} steps in float32 from {len(first['held out']['loss'].value)} seeds "
         "each. Row *none* is the port with Keras's initialisation, optimizer rule, bias handling, learning rate and dropout. Each of the next "
@@ -226,19 +226,15 @@ def _defaults(results: Tree) -> Iterator[str]:
 
 
 def _default_rows(made: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
-    means = {name: _mean(training["held out"]["loss"].value) for name, training in made.items()}
+    means = {name: fmean(training["held out"]["loss"].value) for name, training in made.items()}
     for name, training in made.items():
         losses, right = training["held out"]["loss"].value, training["held out"]["sequences"].value
         share = (means[name] - means["none"]) / (means["all"] - means["none"])
         by = (_IN_KERAS[name], "") if name in _IN_KERAS else ("PyTorch", name.replace("_", " "))
         yield (
             *(*by, f"{means[name]:.3f}", f"{min(losses):.3f}", f"{max(losses):.3f}"),
-            *("" if name in _IN_KERAS else f"{100 * share:z.0f}%", f"{100 * _mean(right):.1f}%"),
+            *("" if name in _IN_KERAS else f"{100 * share:z.0f}%", f"{100 * fmean(right):.1f}%"),
         )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _translations(results: Tree) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The page on weights: the order of the gates, how to port them, and what each omitted step costs."""
+"""The page on weights: the order of the gates, how to port them, and the error of each mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The original files, laid out as for someone who ports them."""
+"""The original files, written to a folder as a user would have them."""
 
 from __future__ import annotations
 

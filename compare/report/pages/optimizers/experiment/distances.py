@@ -26,7 +26,7 @@ from frameworks.keras_in_torch.optimizers.fates import FATES
 
 EXACTLY = 1e-12
 _COARSE = 1e-7
-"""The limit where Keras computes in float32 whatever the variables are: Adafactor and Lamb, on all backends but TensorFlow."""
+"""The limit for Adafactor and Lamb on backends other than TensorFlow, where Keras computes in float32 in any case."""
 _IN_FLOAT32 = ("Adafactor", "Lamb")
 _SLOTS_FROM = STEPS // 2
 
@@ -116,7 +116,7 @@ def _stock(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Path
 
 
 def _matching(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Any]:
-    """Compute the closest settings from the numbers as Keras's backend holds them."""
+    """Compute the closest settings from the numbers as Keras's backend stores them."""
     import keras
 
     on_tensorflow = keras.config.backend() == "tensorflow"

@@ -216,4 +216,4 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
     }
 )
-"""By their names in keras.optimizers."""
+"""The comparisons by the optimizer's name in keras.optimizers."""

@@ -52,7 +52,7 @@ _AROUND: Mapping[str, tuple[str, str]] = {
     "max": ("\\max(", ")"),
     "min": ("\\min(", ")"),
 }
-"""What is printed around the arguments of a function; any other function is printed by its name."""
+"""The text around the arguments of a function; any other function is printed by its name."""
 
 _SUM, _PRODUCT, _SIGNED, _ATOM = range(4)
 """How tightly a printed expression binds."""

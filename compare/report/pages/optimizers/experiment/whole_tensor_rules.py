@@ -156,7 +156,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
         "ScheduleFreeAdamW": Comparison(
             source="schedule_free_adamw.py",
-            difference="torch has no ScheduleFreeAdamW. In the third line Keras's comments speak of the previous z, but its code, on "
+            difference="torch has no ScheduleFreeAdamW. In the third line Keras's comments mention the previous z, but the code, on "
             "TensorFlow and on torch, reads the new one. So $\\beta_1$ cancels, and $\\theta$ is the mean of all z. "
             "`optimizer_like` follows the code.",
             equations=(
@@ -208,4 +208,4 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
     }
 )
-"""By their names in keras.optimizers."""
+"""The comparisons by the optimizer's name in keras.optimizers."""

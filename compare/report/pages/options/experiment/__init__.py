@@ -45,7 +45,7 @@ written.load_state_dict(rnn.state_dict())
 """
 
 _MAKE_THEIR_CELL = ("LSTM", "GRU", "SimpleRNN")
-"""Keras's layers that make the cell for their base class, RNN."""
+"""The Keras layers that make the cell for their base class, RNN."""
 
 
 def run(progress: Callable[[str], None]) -> Results:

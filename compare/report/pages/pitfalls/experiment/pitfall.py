@@ -1,4 +1,4 @@
-"""A classic mistake as data: three pieces of code, run one after the other as they are printed."""
+"""A classic mistake as data: three pieces of code, run one after the other exactly as printed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Pitfall:
     """One mistake that raises no error.
 
     Args:
-        name: its identifier in the results.
+        name: identifier in the results.
         title: the mistake.
         why: its consequence, in a sentence or two.
         wanted: code that sets `expected`.
@@ -33,7 +33,7 @@ class Group:
     """Mistakes on one topic.
 
     Args:
-        name: its identifier in the results.
+        name: identifier in the results.
         title: the heading of its section.
         pitfalls: the mistakes.
     """

@@ -1,4 +1,4 @@
-"""Mistakes with what a layer returns, and with the axes of its inputs."""
+"""Mistakes with the return values of a layer, and with the axes of its inputs."""
 
 from __future__ import annotations
 

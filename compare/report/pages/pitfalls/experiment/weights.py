@@ -71,7 +71,7 @@ found, _ = rnn(tensor)
     ),
     Pitfall(
         "biases-summed",
-        "The two biases of a GRU added up",
+        "The two biases of a GRU summed",
         "The reset gate scales only one of them, so the candidate needs both. (An LSTM needs only their sum.)",
         "expected = gru(x)\n",
         """\

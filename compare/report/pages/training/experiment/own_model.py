@@ -1,4 +1,4 @@
-"""The code with which readers compare the training of their own model, run on a small one."""
+"""The code for comparing the training of a user's model, run on a small one."""
 
 from __future__ import annotations
 
