@@ -18,7 +18,7 @@ def draw_curves(panels: Sequence[tuple[str, str, Curves]], path: Path) -> None:
     """Draw panels of curves over steps, side by side, and write them as PNG.
 
     Args:
-        panels: for each panel its title, "linear" or "log", and its curves; a log axis leaves zeros out.
+        panels: (title, "linear" or "log", curves) of each panel; a log axis leaves zeros out.
         path: path of the PNG file.
     """
     figure, axes = make_canvas(1, len(panels), (5.2 * len(panels), 3.9))

@@ -1,4 +1,4 @@
-"""Which experiments share a process, so that two processes side by side finish at about the same time."""
+"""The distribution of experiments over two processes, so that both finish at about the same time."""
 
 from __future__ import annotations
 

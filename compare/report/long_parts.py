@@ -15,7 +15,7 @@ class Part:
     """A long experiment with its arguments.
 
     Args:
-        module: its `run(progress, checkpoint, **arguments)` resumes from the checkpoint and returns Results.
+        module: the module whose `run(progress, checkpoint, **arguments)` resumes from the checkpoint and returns Results.
         steps: the number of steps that `progress(done, steps)` counts up to.
         arguments: the arguments, of JSON types.
         backend: Keras's backend.

@@ -1,4 +1,4 @@
-"""The long runs: parts in processes of their own, two at a time, each resuming where it was interrupted."""
+"""The long runs: parts in separate processes, two at a time, each resuming where it was interrupted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run_parts(parts: Mapping[str, Part], folder: Path, progress: StepProgress) -
     Args:
         parts: the parts by name.
         folder: the folder of the checkpoints and finished results, which `forget_parts` removes.
-        progress: called whenever steps have finished.
+        progress: a function called whenever steps have finished.
 
     Raises:
         GatewiseError: if a part fails, or a file in the folder is damaged or comes from other settings; the other parts
@@ -63,7 +63,7 @@ def forget_parts(names: Iterable[str], folder: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder for as long as this process lives."""
+    """Lock a folder against other runs as long as this process lives."""
     with (folder / "lock").open("w") as file:
         try:
             lock(file.fileno(), wait=False)

@@ -85,7 +85,7 @@ class Page:
             self.body(results).strip(),
             "## How to reproduce",
             code("sh", "\n".join(self._commands())),
-            f"Run with {versions(results['environment'])}, on the CPU. Errors are the largest absolute differences unless the page says otherwise.",
+            f"Run with {versions(results['environment'])}, on the CPU. Errors are the largest absolute differences unless stated otherwise.",
             *self._long_runs(results),
         ]
         return "\n\n".join(parts) + "\n"

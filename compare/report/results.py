@@ -1,4 +1,4 @@
-"""The results of a run as a tree of values; the kind of each says how a later run must agree with it."""
+"""The results of a run as a tree of values; the kind of a value determines how closely a later run must agree."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def disagreements(committed: Results, fresh: Results) -> Iterator[str]:
 
 
 def write_results(results: Results, path: Path) -> None:
-    """Write a tree as JSON, in its own order, one line per value."""
+    """Write a tree as JSON in the given order, one line per value."""
     path.write_text(_encode(results) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Run one part of the long runs in a process of its own. Progress goes to stdout, as lines of `done steps`."""
+"""Run one part of the long runs in a separate process. Progress goes to stdout, as lines of `done steps`."""
 
 from __future__ import annotations
 

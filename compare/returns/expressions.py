@@ -1,7 +1,7 @@
 """Keras's results as expressions over PyTorch's `output`, `h_n`, `c_n`, and the reverse.
 
 Both are built from the same pieces: the half of an array that belongs to a direction, the last step of a direction, and
-the table of merges. No combination of flags has its own code.
+the table of merges. No combination of flags has separate code.
 
 Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html, "Outputs".
 """

@@ -19,7 +19,7 @@ Kind = Literal["output", "h", "c"]
 
 @dataclass(frozen=True)
 class Merge:
-    """How `Bidirectional` joins the arrays of its two directions.
+    """A merge of the arrays of two directions in `Bidirectional`.
 
     Args:
         pytorch: the expression over the halves `forward` and `backward`.

@@ -77,7 +77,7 @@ def render(call: KerasCall, code: str, items: Sequence[ReturnedArray], reverse: 
 def _reverse_row(entry: ReadFromKeras) -> tuple[str, ...]:
     if entry.keras is None:
         return _code(entry.pytorch), "", "", entry.missing
-    flags = ", ".join(_code(f"{name}={value!r}") for name, value in entry.changed) or "its own"
+    flags = ", ".join(_code(f"{name}={value!r}") for name, value in entry.changed) or "unchanged"
     return _code(entry.pytorch), _code(entry.keras), flags, entry.missing or entry.caveat
 
 

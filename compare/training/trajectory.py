@@ -21,8 +21,7 @@ class Trajectory:
     Attributes:
         losses: the loss of each side before each step, (step,).
         measured_at: the number of steps before each measurement of the distances, (measurement,); 0 is before the first step.
-        distances: for each side but the first and each parameter the largest absolute difference, (measurement,), from the
-            first side.
+        distances: the largest absolute difference of each parameter from the first side, (measurement,), by side and parameter.
 
     Example:
         >>> import numpy as np

@@ -27,7 +27,7 @@ def fetch(original: Original, folder: Path) -> bool:
         folder: the folder of the archives; created if it is missing.
 
     Returns:
-        Whether the archive had to be fetched.
+        True if the archive had to be fetched.
 
     Raises:
         GatewiseError: if the archive is not the recorded one, if the index does not have it, or if `unearth` is not

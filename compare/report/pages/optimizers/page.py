@@ -118,7 +118,7 @@ def _explain(own: Tree) -> Iterator[str]:
     )
     yield (
         "In the equations $\\theta$ is the parameter, $g$ the gradient and $t$ the number of the step, from 1. An arrow updates a value that is kept "
-        "until the next step; it starts at zero unless the text says otherwise. The equations were run in NumPy as printed. The error beside each "
+        "until the next step; it starts at zero unless stated otherwise. The equations were run in NumPy as printed. The error beside each "
         "is the difference of the framework's optimizer from the equation after a few steps, with numbers large enough to show every term."
     )
     yield (

@@ -43,7 +43,7 @@ def _body(results: Tree) -> str:
 def _explain() -> str:
     return (
         "Each case is a layer with random weights and biases in one framework, and its port to the other. The weights are compared "
-        "first. Then each layer is compared with a float64 NumPy reference of its own weights, the two layers with each other, and "
+        "first. Then each layer is compared with a float64 NumPy reference with the same weights, the two layers with each other, and "
         "the result of the Keras call with the one that the [return-value map](return-values.md) computes from PyTorch's results. Each comparison "
         "is made from zeros and from random initial states. Batch, time, input and hidden size all differ.\n\n"
         "The numbers are the *needed tolerance*: the largest error as a share of max(1, max |expected|). The limit is 1e-5 in float32 "

@@ -62,7 +62,7 @@ def _pieces(pitfall: Tree) -> str:
 PAGE = Page(
     name="pitfalls",
     title="Pitfalls",
-    question="Which mistakes in a port raise no error, what do they look like, and what do they cost?",
+    question="Which mistakes in a port raise no error, what do they look like, and how large are their errors?",
     experiments=(("tensorflow", "pitfalls"),),
     verdict=_verdict,
     body=_body,

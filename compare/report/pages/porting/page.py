@@ -16,7 +16,7 @@ def _verdict(results: Tree) -> str:
     mistakes = [recipe["error of the mistake"] for recipe in recipes]
     return (
         f"{len(mistakes)} recipes were run in both frameworks; the results agree to {worst(recipe['error'] for recipe in recipes)}. The near-miss "
-        f"beside each costs {number(min(mistakes, key=lambda value: value.value))} to {worst(mistakes)}."
+        f"next to each is off by {number(min(mistakes, key=lambda value: value.value))} to {worst(mistakes)}."
     )
 
 

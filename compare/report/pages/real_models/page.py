@@ -135,7 +135,7 @@ def _section(name: str, model: Tree, original: Tree) -> str:
         f"## {name}",
         facts["subject"],
         table(("", ""), rows),
-        *_listed("Difficulty", facts["hard"]),
+        *_listed("Difficulties", facts["hard"]),
         *_listed("Warnings while reading the file", warnings),
         *(f"`convert` refuses it: {refusal}" for refusal in refusals if refusal),
         *(part for layer, result in layers.items() for part in _layer(layer, result, ported.get(layer))),

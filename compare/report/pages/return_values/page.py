@@ -179,9 +179,9 @@ def _map(grids: Sequence[Tree]) -> Iterator[str]:
         "`to_keras` and `to_torch` evaluate exactly these expressions."
     )
     yield (
-        f"Every row was executed for each layer that is written above its table: {full} calls with Keras on torch. Calls take longer on "
+        f"Every row was executed for each layer listed above its table: {full} calls with Keras on torch. Calls take longer on "
         f"TensorFlow, so only the {sum(others)} plain ones were made there (the default merge mode, nothing that goes backwards). Each "
-        "layer was built once, and its flags were set before each call, which is when Keras reads them. The errors are the largest over "
+        "layer was built once, and its flags were set before each call, when Keras reads them. The errors are the largest over "
         "all calls of a row."
     )
     yield from render_map(grids)

@@ -80,7 +80,7 @@ def _body(results: Tree) -> str:
         "[compare/report/studies/translation](../compare/report/studies/translation).",
         *_listings(own["source"]["keras and pytorch"]),
         _NOT_RENAMED,
-        "## What the cell state changes",
+        "## The effect of the cell state",
         "From the GRU (`-`) to the LSTM (`+`). An LSTM returns one more state, and both states have to reach the decoder:",
         *(
             f"{title}:\n\n{code('diff', own['source']['gru and lstm'][name].value)}"
@@ -90,7 +90,7 @@ def _body(results: Tree) -> str:
         code("python", own["snippet"].value),
         "## The same training, step by step",
         *_alike(results),
-        "## What one mistake does to it",
+        "## The effect of each mistake",
         f"Each mistake was made alone, in PyTorch. Its error is the largest parameter difference from the correct port after "
         f"{own['mistaken steps'].value} steps of Adam at 0.001. None of the mistakes raises an exception.",
         table(("mistake", "error"), ((_MISTAKES[name], error) for name, error in own["mistakes"].items())),

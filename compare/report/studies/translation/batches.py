@@ -63,7 +63,7 @@ class Batches:
     """The words to train on, reshuffled in each epoch; an incomplete last batch is left out of its epoch."""
 
     def __init__(self, entries: tuple[Entry, ...], batch_size: int, seed: int = 0) -> None:
-        """Keep the entries that are not held out.
+        """Select the entries that are not held out.
 
         Raises:
             GatewiseError: if the entries do not fill one batch.

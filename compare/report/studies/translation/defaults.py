@@ -1,4 +1,4 @@
-"""How much of the difference each default of a framework makes: trainings in PyTorch with the defaults of either framework.
+"""The effect of each framework default on training: trainings in PyTorch with the defaults of either framework.
 
 With none of PyTorch's defaults the port trains as Keras does, step by step. With all of them it trains like a port that copies
 only the architecture. In this model the defaults differ as follows:

@@ -1,8 +1,8 @@
 """The task: to pronounce English words from their spelling, with the CMU Pronouncing Dictionary.
 
-Only the first pronunciation of each word counts, without its stress marks. Spelling says little about stress, so stress would
-decide more than the phonemes whether a sequence is right. Only words of at most nine letters, and nothing but letters, and at
-most nine phonemes are used. These are four in five, and padding them costs little.
+Only the first pronunciation of each word is used, without stress marks. Spelling determines little of the stress, so stress
+would dominate the sequence accuracy. Only words of at most nine letters (and no other characters) and at most nine phonemes
+are used. These are four in five, and padding them costs little.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where masks come from and where they stop in Keras, two quirks of `zero_output_for_mask`, and NaN at a masked step."""
+"""The sources of masks in Keras and the layers that drop them, two quirks of `zero_output_for_mask`, and NaN in padding."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Setting:
         name: name of the setting.
         keras: code of the Keras optimizer.
         says: the effect of the setting, and the closest counterpart in torch.
-        step: code of a torch step as it is often written; it may read `step`, the number of the step from 0.
+        step: code of a torch step as often written; it may read `step`, the number of the step from 0.
         right: code of a step that follows Keras.
         arguments: arguments of torch.optim.SGD, for `step`.
         right_arguments: arguments of torch.optim.SGD, for `right`.
@@ -71,7 +71,7 @@ SETTINGS = (
     Setting(
         "learning_rate",
         "keras.optimizers.SGD(lr, momentum=0.875)",
-        "Keras's velocity holds the old rate, so a change takes effect slowly. torch's buffer does not, so a change takes effect "
+        "Keras's velocity includes the old rate, so a change takes effect slowly. torch's buffer does not, so a change takes effect "
         f"at once. Here the rate becomes an eighth after {_CHANGE} steps.",
         f"if step == {_CHANGE}:\n    optimizer.param_groups[0]['lr'] = lr / 8\n{_STEP}",
         f"if step == {_CHANGE}:\n    optimizer.param_groups[0]['lr'] = lr / 8\n    for state in optimizer.state.values():\n"
@@ -186,7 +186,7 @@ def _train_ours(setting: Setting) -> Path:
 
 
 def _train(setup: str, step: str, end: str = "") -> Path:
-    """Run the code as it is printed."""
+    """Run the code exactly as printed."""
     import torch
 
     names: dict[str, Any] = {"torch": torch, "parameters": torch_parameters()}

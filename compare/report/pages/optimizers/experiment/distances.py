@@ -1,4 +1,4 @@
-"""How far parameters drift from Keras's: with torch's defaults, with the closest settings, and with `optimizer_like`."""
+"""The distance from Keras's parameters: with torch's defaults, with the closest settings, and with `optimizer_like`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def run_case(name: str, comparison: Comparison, case: Case) -> Results:
 
 
 def tolerance(name: str) -> float:
-    """Return how far `optimizer_like` may be from Keras's."""
+    """Return the largest distance allowed for `optimizer_like`."""
     import keras
 
     return _COARSE if name in _IN_FLOAT32 and keras.config.backend() != "tensorflow" else EXACTLY

@@ -59,7 +59,7 @@ EXPLAINED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """How one framework updates a parameter.
+    """The update rule of one framework.
 
     Args:
         lines: the assignments, in the order of computation.

@@ -79,8 +79,8 @@ def train_torch(
     Args:
         optimizer: a torch optimizer.
         parameters: the parameters to train.
-        step: called with the number of each step, after the gradients have been added as `backward` adds them; it makes the
-            step and sets them to zero. The optimizer's own step when None.
+        step: a function called with the number of each step, after the gradients have been added like in `backward`; it
+            makes the step and sets the gradients to zero. None makes the optimizer's step.
         gradients: the gradients of all steps, for each parameter.
         first: the step to start from.
         last: the step to stop before.
@@ -142,7 +142,7 @@ def _compiled(optimizer: Any, variables: list[Any]) -> Callable[[int, int], None
 
 @contextmanager
 def _as_written(tf: Any) -> Iterator[None]:
-    """Keep TensorFlow from rewriting graphs: turning a division by a constant into a product changes the last digit."""
+    """Stop TensorFlow from rewriting graphs: turning a division by a constant into a product changes the last digit."""
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
         yield

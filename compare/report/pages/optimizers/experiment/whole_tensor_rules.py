@@ -180,7 +180,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             dtype="float32",
             difference="This is the rule for matrices. Keras trains everything else with Adam, including embeddings, which it "
             "recognises by name. torch's Muon refuses anything but matrices. Both orthogonalise by the same five steps, torch in "
-            "bfloat16. torch's equation is the one with `adjust_lr_fn='match_rms_adamw'`; by default its step has another length. "
+            "bfloat16. torch's equation is the one with `adjust_lr_fn='match_rms_adamw'`; by default the step has another length. "
             "The errors are those in float32, since Keras's Muon cannot train float64 variables on TensorFlow.",
             equations=(
                 Equation(

@@ -75,10 +75,10 @@ def run_code() -> Results:
 
 
 def run_framework(trials: Trials, framework: str, kinds: Mapping[str, type]) -> Results:
-    """Try every argument of some classes' constructors, and name the arguments in the table that no constructor takes.
+    """Try every argument of some classes' constructors, and name the arguments in the table that no constructor accepts.
 
     Args:
-        trials: tries the arguments.
+        trials: the trials of the arguments.
         framework: the framework of the classes.
         kinds: the classes by name; their signatures are read.
     """

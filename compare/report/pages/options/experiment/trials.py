@@ -23,7 +23,7 @@ _HOLDS: Mapping[FateName, tuple[bool, bool]] = {
     "emulated": (False, True),
     "refused": (False, False),
 }
-"""Whether `convert` and `emulate` accept an argument of that fate."""
+"""For each fate, whether `convert` and `emulate` accept the argument."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Trials(Protocol):
         """Try the example of an argument's fate, given by its index, on one class."""
 
     def can_be_written(self, name: str, argument: str, index: int) -> bool | None:
-        """Return whether the other framework's emulated layer, constructed directly, accepts it; None if that cannot be tried."""
+        """Return whether the emulated layer, constructed directly, accepts the argument; None if that cannot be tried."""
 
 
 def as_said(fate: FateName, outcome: Outcome) -> bool:

@@ -32,7 +32,7 @@ def run(progress: Callable[[str], None]) -> Results:
 
 
 def run_pitfall(pitfall: Pitfall, names: dict[str, Any]) -> Results:
-    """Run the three pieces of code of a pitfall in order, each as if pasted after the one before.
+    """Run the three pieces of code of a pitfall in order, each as if pasted after the previous one.
 
     Args:
         pitfall: the pitfall with its code.

@@ -12,9 +12,9 @@ class Pitfall:
     Args:
         name: identifier in the results.
         title: the mistake.
-        why: its consequence, in a sentence or two.
+        why: the consequence of the mistake, in a sentence or two.
         wanted: code that sets `expected`.
-        wrong: code that sets `found` as it is often written.
+        wrong: code that sets `found` as often written.
         right: code that sets `found` correctly.
         tolerance: the largest error that the correct code may have.
     """

@@ -133,7 +133,7 @@ found, h_n = rnn(torch.from_numpy(time_major))                  # (time, batch, 
 _ONE_DIRECTION = Recipe(
     "one-direction",
     "One direction at a time",
-    "A bidirectional module consists of two modules of one direction. A model that reads backwards by hand, or has its own "
+    "A bidirectional module consists of two modules of one direction. A model that reads backwards by hand, or has a separate "
     "`backward_layer`, can therefore be ported one half at a time. The backward half reads flipped inputs, and its output is "
     "flipped back.",
     """\

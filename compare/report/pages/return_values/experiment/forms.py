@@ -1,4 +1,4 @@
-"""The ways of writing recurrent layers in Keras that the report maps, as data."""
+"""The forms of recurrent layers in Keras that the report maps, as data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Form:
-    """One way of writing recurrent layers in Keras, apart from the return flags and the merge mode.
+    """One form of recurrent layers in Keras, without the return flags and the merge mode.
 
     Args:
         nesting: "one layer", "stacked cells", or "two layers" called one after the other.

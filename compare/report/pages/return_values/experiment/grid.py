@@ -1,6 +1,6 @@
 """The return-value map, executed: the results of each layer are compared with the map of PyTorch's results, and back.
 
-A layer is built once, and its flags are set before each call, which is when Keras reads them; building one takes as long as
+A layer is built once, and its flags are set before each call, when Keras reads them. Building a layer takes as long as
 thirty calls. On torch every form is called with every setting. On TensorFlow a call outside of a graph takes as long as ten on
 torch, so only the plain forms are called, with the plain settings.
 """

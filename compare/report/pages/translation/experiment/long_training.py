@@ -120,7 +120,7 @@ def _parting(trajectory: Trajectory, name: str) -> int | None:
 
 
 def _same_weights(keras_side: Any, setting: Setting, batch: Batch) -> Results:
-    """Give both sides Keras's trained parameters in float64, where no rounding decides, and compare greedy translations."""
+    """Copy Keras's trained parameters to both sides in float64, where no rounding decides, and compare greedy translations."""
     sides: Any = build_sides(replace(setting, dtype="float64"))
     one, other = sides
     own = one.state()
