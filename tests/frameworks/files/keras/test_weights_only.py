@@ -127,7 +127,7 @@ def test_a_function_of_the_file_s_own_is_asked_for(tmp_path: Path, refused: Any)
     model = {"class_name": "Sequential", "config": {"layers": layers}}
     checkpoint = open_checkpoint(path, architecture=model)
     assert list(checkpoint) == ["two"]
-    assert "Special is not Keras's own" in checkpoint["two"].warnings[0]
+    assert "Special is not a Keras class" in checkpoint["two"].warnings[0]
     assert "'my_own'" in checkpoint.others["rec"].warnings[0]
     with refused("rec", "is a SimpleRNN"):
         _ = checkpoint["rec"]

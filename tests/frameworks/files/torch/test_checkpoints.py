@@ -244,7 +244,7 @@ def test_an_argument_that_keras_has_not_is_named_whatever_its_type(name: str, va
     setattr(module, name, value)
     other = save(nn.ModuleDict({"gru": nn.GRU(2, 3), "own": module}), tmp_path / "a.pt").others["own"]
     assert not other.known
-    assert other.warnings == (f"{name}={value!r}, which Keras's layer of these arrays has not.",)
+    assert other.warnings == (f"{name}={value!r}, which the corresponding Keras layer lacks.",)
 
 
 def test_an_attribute_that_is_a_list_says_what_a_tuple_says(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_an_attribute_that_is_a_list_says_what_a_tuple_says(tmp_path: Path) -> N
     other = save(nn.ModuleDict({"gru": gru, "own": conv}), tmp_path / "a.pt").others["own"]
     assert other.config == {"strides": (2,), "dilation_rate": 1, "groups": 1}
     assert other.warnings[0].startswith("dilation=1 assumed")
-    assert other.warnings[1].startswith("padding=(1,), which Keras")
+    assert other.warnings[1].startswith("padding=(1,), which the corresponding Keras layer lacks")
 
 
 class Renamed(nn.LayerNorm):

@@ -195,7 +195,7 @@ def test_what_only_looks_recurrent_is_listed_with_the_reason_and_all_its_arrays(
     checkpoint = save(odd, tmp_path / "odd.pt")
     assert list(checkpoint) == ["good"]
     assert "h0" in checkpoint["good"].warnings[0]
-    reasons = {"five": "blocks", "short": "bias_hh", "gap": "l1", "ints": "int8", "lone": "either's", "good": ""}
+    reasons = {"five": "blocks", "short": "bias_hh", "gap": "l1", "ints": "int8", "lone": "either", "good": ""}
     assert {name: said in "".join(checkpoint.others[name].warnings) for name, said in reasons.items()} == dict.fromkeys(
         reasons, True
     )
