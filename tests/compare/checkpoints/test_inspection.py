@@ -1,4 +1,4 @@
-"""`gatewise inspect` says what a file holds, and loads no framework for it."""
+"""`gatewise inspect` lists the contents of a file without importing a framework."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SHAPES: dict[str, list[tuple[str, tuple[int, ...]]]] = {
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A file as Keras 2.2 wrote it, whole."""
+    """A whole model as Keras 2.2 wrote it."""
     path = tmp_path / "model.h5"
     with h5py.File(path, "w") as h5:
         h5.attrs["keras_version"] = b"2.2.4"
@@ -75,10 +75,10 @@ def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
     )
     assert row(text, "dense") == "dense Dense kernel (4, 1), bias (1,)"
     assert "- lstm: its hard_sigmoid is Keras 2's" in text
-    assert "- bi: Keras before 2.3 repeated the last output" in text
+    assert "- bi: at masked steps, Bidirectional repeated the last output" in text
 
 
-def test_json_holds_the_same_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_holds_the_same_contents(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", str(file), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [layer["name"] for layer in found["layers"]] == ["lstm", "bi"]
@@ -95,7 +95,7 @@ def test_json_holds_the_same_for_programs(file: Path, capsys: pytest.CaptureFixt
     }
 
 
-def test_options_and_an_architecture_are_taken(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_and_an_architecture_are_accepted(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = [
         "--option",
         "lstm.recurrent_activation=sigmoid",
@@ -118,9 +118,7 @@ def test_options_and_an_architecture_are_taken(file: Path, tmp_path: Path, capsy
     ("arguments", "said"),
     [(["no.h5"], "opened"), (["--option", "lstm.units"], "OPTION=VALUE"), (["--option", "lstm.units=3"], "units")],
 )
-def test_what_is_wrong_is_said_in_one_line(
-    file: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_error_is_one_line(file: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", *([str(file)] if arguments[0].startswith("--") else []), *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("gatewise: ")

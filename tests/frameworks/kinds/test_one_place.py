@@ -1,4 +1,4 @@
-"""A kind of layer is known in its table alone: nothing else names it, and a new record is enough to carry it."""
+"""Only its table names a kind of layer, and a new record is enough to port it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ALLOWED = {
         "chooses the function that emulates a live layer, by its class",
     ),
 }
-"""By module of `frameworks`, the kinds that it may name, and why."""
+"""By module of `frameworks`: the kinds that it may name, and why."""
 
 
 def kinds_named_in(text: str) -> set[str]:
-    """Find the names of kinds among the strings of a module."""
+    """Return the names of kinds among the strings of a module."""
     strings = {
         node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
@@ -44,13 +44,13 @@ def modules() -> Iterator[Path]:
     yield from (path for path in sorted(ROOT.rglob("*.py")) if not path.is_relative_to(ROOT / "kinds"))
 
 
-def test_no_module_but_the_tables_names_a_kind() -> None:
+def test_only_the_tables_name_kinds() -> None:
     found = {path.relative_to(ROOT).as_posix(): kinds_named_in(path.read_text()) for path in modules()}
     assert {path: names for path, names in found.items() if names} == {path: names for path, (names, _) in ALLOWED.items()}
 
 
 @pytest.mark.parametrize("text", ['kind == "Dense"', 'kind in ("Conv1d", "x")', '_RULES = {"Masking": 1}', 'f(kind, "PReLU")'])
-def test_a_module_that_names_a_kind_is_found(text: str) -> None:
+def test_a_module_that_names_a_kind_is_detected(text: str) -> None:
     assert kinds_named_in(text)
     assert not kinds_named_in(f"'''{text}, in words.'''")
 
@@ -99,9 +99,7 @@ def volume() -> Any:
     return model
 
 
-def test_a_kind_that_the_tables_list_goes_to_torch_and_back(
-    volume: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kind_in_the_tables_goes_to_torch_and_back(volume: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
     import torch
     from torch import nn
@@ -132,7 +130,7 @@ def test_a_kind_that_the_tables_list_goes_to_torch_and_back(
     np.testing.assert_allclose(keras.ops.convert_to_numpy(back.get_layer("second")(hidden)), expected, rtol=0, atol=1e-4)
 
 
-def test_a_kind_that_no_table_lists_is_carried_as_it_is(volume: Any, tmp_path: Path) -> None:
+def test_a_kind_in_no_table_is_carried_unchanged(volume: Any, tmp_path: Path) -> None:
     volume.save(tmp_path / "model.keras")
     checkpoint = open_checkpoint(tmp_path / "model.keras")
     assert not any(other.known for other in checkpoint.others.values())

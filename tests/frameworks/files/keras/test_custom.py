@@ -1,4 +1,4 @@
-"""Layers and cells that are not Keras's own, a mask that a caller gives, and what Keras cannot build: said, never guessed."""
+"""Custom layers and cells, a mask passed by the caller, and layers that Keras cannot build are reported, never guessed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def saved(library: str, layer: Any, folder: Path) -> Checkpoint:
 
 
 @LIBRARIES
-def test_a_subclass_of_a_layer_or_cell_is_read_with_a_warning_wherever_it_stands(library: str, tmp_path: Path) -> None:
+def test_a_subclass_of_a_layer_or_cell_is_read_with_a_warning_wherever_it_is_used(library: str, tmp_path: Path) -> None:
     kinds: Any = import_module(library).layers
 
     class Scaled(kinds.GRUCell):  # type: ignore[misc]
@@ -46,7 +46,7 @@ def test_a_subclass_of_a_layer_or_cell_is_read_with_a_warning_wherever_it_stands
 
 
 @LIBRARIES
-def test_a_cell_that_only_looks_like_keras_s_is_no_recurrent_layer(library: str, tmp_path: Path, refused: Any) -> None:
+def test_a_cell_that_only_looks_like_a_keras_cell_is_not_read_as_one(library: str, tmp_path: Path, refused: Any) -> None:
     keras: Any = import_module(library)
 
     class Linear(keras.layers.Layer):  # type: ignore[misc]
@@ -70,7 +70,7 @@ def test_a_cell_that_only_looks_like_keras_s_is_no_recurrent_layer(library: str,
         saved(library, keras.layers.RNN(Linear(4), name="a"), tmp_path)
 
 
-def test_a_mask_that_the_caller_gives_goes_before_the_one_that_comes_with_the_input(tmp_path: Path) -> None:
+def test_a_mask_passed_by_the_caller_overrides_the_mask_of_the_input(tmp_path: Path) -> None:
     keras = import_module("keras")
     words, given = keras.Input((6,)), keras.Input((6,), dtype="bool", name="valid")
     embedded = keras.layers.Embedding(9, 5, mask_zero=True, name="embedding")(words)
@@ -87,7 +87,7 @@ def test_a_mask_that_the_caller_gives_goes_before_the_one_that_comes_with_the_in
 
 
 @LIBRARIES
-def test_a_stateful_layer_is_refused_where_keras_needs_its_batch_and_the_option_builds_it(
+def test_a_stateful_layer_is_refused_if_keras_needs_its_batch_size_and_an_option_builds_it(
     library: str, tmp_path: Path, refused: Any
 ) -> None:
     keras: Any = import_module(library)
@@ -106,7 +106,7 @@ def test_a_stateful_layer_is_refused_where_keras_needs_its_batch_and_the_option_
 
 @pytest.mark.backend
 @LIBRARIES
-def test_a_layer_of_keras_s_given_as_an_activation_is_the_function_that_it_computes(library: str, tmp_path: Path) -> None:
+def test_a_keras_layer_used_as_an_activation_is_read_as_its_function(library: str, tmp_path: Path) -> None:
     if library == "tf_keras" and import_module("keras").backend.backend() != "tensorflow":
         pytest.skip("tf_keras runs on TensorFlow alone")
     kinds: Any = import_module(library).layers
@@ -124,12 +124,12 @@ def test_a_layer_of_keras_s_given_as_an_activation_is_the_function_that_it_compu
             np.testing.assert_allclose(called(found.emulate(to), x, to), expected, atol=2e-6, err_msg=f"{name} in {to}")
 
 
-@pytest.mark.parametrize(("arguments", "said"), [({"max_value": 6.0}, "a layer of class ReLU"), ({"threshold": 0.5}, "a layer ReLU")])
-def test_one_that_computes_more_than_its_name_says_is_asked_for(
-    arguments: Any, said: str, tmp_path: Path, refused: Any
+@pytest.mark.parametrize("arguments", [{"max_value": 6.0}, {"threshold": 0.5}])
+def test_an_activation_that_computes_more_than_its_name_says_must_be_replaced_by_an_option(
+    arguments: Any, tmp_path: Path, refused: Any
 ) -> None:
     kinds = import_module("keras").layers
-    with refused(said, "options"):
+    with refused("a layer of class ReLU", "options"):
         saved("keras", kinds.LSTM(4, activation=kinds.ReLU(**arguments), name="a"), tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""A file that Keras wrote is read as the layers that it was written from, by neither Keras nor TensorFlow."""
+"""A file that Keras wrote is read as the layers that it was written from, without Keras or TensorFlow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def recurrent(model: Any) -> dict[str, Any]:
 
 
 def test_a_file_is_read_as_the_model_that_it_was_written_from(written: Any, refused: Any) -> None:
-    # One test, for the model is traced once for it: that is what takes the time.
+    # One test, because tracing the model is what takes the time.
     for file in WHOLE:
         path = written.folder / file
         if path.exists():
@@ -51,7 +51,7 @@ def test_a_file_is_read_as_the_model_that_it_was_written_from(written: Any, refu
 
 
 def check_lists(checkpoint: Checkpoint, model: Any) -> None:
-    """Every recurrent layer is listed in order, and every other one beside."""
+    """Every recurrent layer is listed in order, and every other layer separately."""
     live = recurrent(model)
     assert list(checkpoint) == list(live)
     beside = [name for name, layer in live_layers(model) if name not in live and type(layer).__name__ != "InputLayer"]
@@ -83,10 +83,10 @@ def assert_same(stored: StoredLayer, native: Any) -> None:
 
 
 def check_others(checkpoint: Checkpoint, model: Any) -> None:
-    """The other layers' arrays are theirs under Keras's names."""
+    """The other layers have their own arrays, under Keras's names."""
     live = dict(live_layers(model))
     for name, other in checkpoint.others.items():
-        if other.kind == "NotEqual":  # Keras 3 writes down the comparison that makes the mask
+        if other.kind == "NotEqual":  # Keras 3 records the comparison that makes the mask
             continue
         layer = getattr(live[name], "layer", live[name])
         assert other.kind == type(layer).__name__
@@ -97,20 +97,20 @@ def check_others(checkpoint: Checkpoint, model: Any) -> None:
 
 
 def check_masks(checkpoint: Checkpoint) -> None:
-    """What masks a layer's input is said; the convolution before the inner model lets no mask through."""
+    """The mask of each layer's input is known; the convolution before the inner model drops the mask."""
     for name, layer in checkpoint.items():
         assert layer.mask == ("" if name.startswith("inner/") else "embedding (mask_zero)")
 
 
 def check_activation(layer: StoredLayer, library: str) -> None:
-    """hard_sigmoid is the one of the Keras that wrote the file."""
+    """hard_sigmoid is that of the Keras that wrote the file."""
     meant = "keras2_hard_sigmoid" if library == "tf_keras" else "hard_sigmoid"
     assert layer.spec.recurrent_activation == meant
     assert any("Keras 2" in warning for warning in layer.warnings) == (library == "tf_keras")
 
 
 def check_bare(written: Any, described: Checkpoint) -> None:
-    """Without the architecture, the same layers are found, and those of tf_keras under their names."""
+    """Without the architecture, the same layers are found; those of tf_keras have their names."""
     checkpoint = open_checkpoint(written.folder / "model.weights.h5")
     assert sorted(map(form, checkpoint.values())) == sorted(map(form, described.values()))
     if written.library == "tf_keras":
@@ -122,7 +122,7 @@ def form(layer: Any) -> str:
 
 
 def check_conversion(checkpoint: Checkpoint, model: Any, refused: Any) -> None:
-    """`convert` gives the framework's own layer, and what it cannot hold, or one spec cannot say, is refused."""
+    """`convert` returns the framework's own layer, and refuses what that or a single spec cannot express."""
     module: Any = checkpoint["lstm_all"].convert("pytorch")
     assert f"{type(module).__module__}.{type(module).__name__}" == "torch.nn.modules.rnn.LSTM"
     np.testing.assert_array_equal(module.weight_ih_l0.detach().numpy(), recurrent(model)["lstm_all"].cell.kernel.numpy().T)

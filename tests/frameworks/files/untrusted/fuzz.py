@@ -45,7 +45,7 @@ ENDINGS = (".npz", ".safetensors", ".weights.h5", ".pt", ".keras")
 
 
 class Server:
-    """A fork of this process that answers as the worker does, one request after the other, and is replaced when it fails."""
+    """A fork of this process that answers requests as the worker does, and is replaced when it fails."""
 
     def __init__(self) -> None:
         self.child = 0
@@ -76,9 +76,9 @@ class Server:
         parent = os.getpid()
         self.child = os.fork()
         if self.child == 0:
-            os.close(self.requests)  # or the end of this process would not be seen here
+            os.close(self.requests)  # otherwise the end of this process would not be noticed here
             os.close(self.answers)
-            h5_worker.limit = lambda memory, seconds: None  # for one process that answers once
+            h5_worker.limit = lambda memory, seconds: None  # the limits are for a process that answers once
             with os.fdopen(request) as lines, os.fdopen(answer, "w") as out:
                 for line in lines:
                     out.write(json.dumps(serve(json.loads(line), parent)) + "\n")
@@ -134,7 +134,7 @@ def mutate(content: bytes, dice: random.Random) -> bytes:
 
 
 def read_all(path: Path, turn: int) -> None:
-    """Read whatever a file holds, and in some turns do with it whatever can be done."""
+    """Read everything in a file, and sometimes do everything that can be done with it."""
     checkpoint = open_checkpoint(path)
     found = describe(checkpoint)
     require_clean(render(found))
@@ -151,14 +151,14 @@ def read_all(path: Path, turn: int) -> None:
 
 
 def require_clean(text: str) -> None:
-    """Refuse what would garble a terminal, or not be printed at all."""
+    """Require that a text can be printed and does not garble a terminal."""
     odd = [character for character in text if not character.isprintable() and character != "\n"]
     if odd:
         raise AssertionError(f"prints {odd[:5]}")
 
 
 def use(checkpoint: Checkpoint, path: Path, turn: int) -> None:
-    """Build every layer, in each framework by each way, and port the file to each format in its turn."""
+    """Build every layer in each framework in every way, and port the file to one of the formats."""
     ending = ENDINGS[turn % len(ENDINGS)]
     for layer in checkpoint.values():
         for to in ("pytorch", "keras"):
@@ -175,7 +175,7 @@ def try_one(content: bytes, ending: str, number: int, dice: random.Random, folde
     """Read one mutation: "read", "refused", or what went wrong."""
     path = folder / f"mutated{ending}"
     path.write_bytes(dice.choice((mutate, lie))(content, dice))
-    began = time.process_time()  # h5 is given up by the clock, see `Server`
+    began = time.process_time()  # h5 has a limit by the clock, see `Server`
     try:
         with np.errstate(all="ignore"):
             read_all(path, number)
@@ -185,14 +185,14 @@ def try_one(content: bytes, ending: str, number: int, dice: random.Random, folde
         with suppress(AssertionError):
             require_clean(str(error))
             found = "refused"
-    except Exception:  # noqa: BLE001  that is what is looked for
+    except Exception:  # noqa: BLE001  these are what the fuzzing looks for
         return traceback.format_exc()
     taken = time.process_time() - began
     return found if taken < 3 * SECONDS else f"took {taken:.0f} s"
 
 
 def warm_up(contents: list[tuple[bytes, str]], folder: Path) -> None:
-    """Do once all that is done with a file, so that what it takes to load is not counted as a mutation's."""
+    """Do everything once, so that loading libraries does not count for a mutation."""
     for turn, (content, ending) in enumerate(contents):
         path = folder / f"whole{ending}"
         path.write_bytes(content)
@@ -200,7 +200,7 @@ def warm_up(contents: list[tuple[bytes, str]], folder: Path) -> None:
 
 
 def main() -> int:
-    """Run until the count or the time is used up; give 1 if anything went wrong."""
+    """Run until the count or the time is used up; return 1 if anything went wrong."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="+", type=Path)
@@ -210,7 +210,7 @@ def main() -> int:
     parser.add_argument("--only", type=int)
     given = parser.parse_args()
     h5._ask = Server().ask
-    warnings.simplefilter("ignore")  # of a library about what a mutation says: the results are what counts
+    warnings.simplefilter("ignore")  # libraries warn of mutations; only results count
     contents = [(file.read_bytes(), file.suffix) for file in given.files]
     counts, wrong = {"read": 0, "refused": 0}, 0
     with tempfile.TemporaryDirectory() as folder:

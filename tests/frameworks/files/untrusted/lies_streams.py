@@ -1,4 +1,4 @@
-"""Lies in pickles and in messages of protobuf: what is read from one byte to the next."""
+"""Lies in pickles and in protobuf messages, which are read byte by byte."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOSTILE: tuple[bytes, ...] = (
 
 
 def lie_of_pickle(content: bytes, dice: random.Random) -> bytes:
-    """Change the opcodes of one of the pickles that a file begins with, and what they carry; what lies around it stays."""
+    """Change opcodes and their arguments in one of the pickles at the start of a file; the rest stays."""
     starts = [0]
     for _ in range(3):
         codes: list[Any] = list(pickletools.genops(content[starts[-1] :]))
@@ -68,7 +68,7 @@ def _lie_of_operand(part: bytes, codes: list[Any], dice: random.Random) -> bytes
 
 
 def lie_of_message(content: bytes, dice: random.Random) -> bytes:
-    """Change a message of protobuf, within whatever message of its fields."""
+    """Change a protobuf message, or a message nested in its fields."""
     fields = _fields(content)
     at = dice.randrange(len(fields))
     number, kind, value = fields[at]

@@ -1,4 +1,4 @@
-"""Arrays that lie in a file otherwise than row by row: NumPy's own views of them, without reading them over and over."""
+"""Arrays that are not stored row by row are read like NumPy's own views, and each element only once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = Any
 
 
 class Bytes:
-    """A storage in memory that counts what is read of it."""
+    """A storage in memory that counts the bytes that are read."""
 
     def __init__(self, elements: Array) -> None:
         self.content, self.read, self.calls = elements.view(np.uint8), 0, 0
@@ -30,7 +30,7 @@ class Bytes:
 
 @st.composite
 def views(draw: Any) -> tuple[Array, int, Array]:
-    """Give elements, an offset, and a view of them that NumPy made by transposing and slicing."""
+    """Return elements, an offset, and a view of them that NumPy made by transposing and slicing."""
     shape = draw(st.lists(st.integers(1, 5), min_size=1, max_size=4))
     elements = np.arange(draw(st.integers(0, 3)) + np.prod(shape) + draw(st.integers(0, 3)), dtype=np.int16)
     offset = draw(st.integers(0, len(elements) - int(np.prod(shape))))
@@ -58,7 +58,7 @@ def test_every_part_of_a_view_is_numpy_s(made: tuple[Array, int, Array], data: s
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(slice(0, 300), slice(0, 7)), (slice(17, 40), slice(0, 200))])
-def test_a_transposed_matrix_is_read_once_in_blocks_of_either_kind(rows: slice, columns: slice) -> None:
+def test_a_transposed_matrix_is_read_once_in_blocks_of_rows_or_columns(rows: slice, columns: slice) -> None:
     elements = np.random.default_rng(0).standard_normal(300 * 200)
     view = elements.reshape(200, 300).T
     storage = Bytes(elements)

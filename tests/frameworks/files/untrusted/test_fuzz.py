@@ -1,4 +1,4 @@
-"""Two thousand damaged files: each is read or refused, none crashes, hangs or fills the memory."""
+"""Two thousand damaged files: each is read or refused, and none crashes, hangs or exhausts memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FUZZ = Path(__file__).with_name("fuzz.py")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Small files, so that a mutation seldom falls into the middle of a kernel."""
+    """Small files, in which a mutation seldom hits the middle of a kernel."""
     import warnings
 
     import keras
@@ -59,7 +59,7 @@ def test_every_mutation_of_a_file_is_read_or_refused(files: list[Path]) -> None:
     assert min(read, refused) > 200
 
 
-def test_an_error_of_another_kind_is_noticed(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_another_kind_is_detected(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.frameworks.files.untrusted import fuzz
 
     def fail(path: Path, turn: int) -> None:
