@@ -1,11 +1,11 @@
 """Atomic replacing of a file: a temporary file beside it is written, and renamed when it is complete.
 
 The temporary file is locked while it is written. One without a lock was left by a killed process, and the next run removes it.
+Where the system has no locks, such a file stays, because it could still be in use.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from frameworks.errors import InvalidValueError
+from frameworks.locking import CAN_LOCK, lock
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
     written = None
     try:
         _remove_leftovers(path)
-        written, descriptor = _begin(path)
+        written, held = _begin(path)
         try:
             yield written
             _require_free(path, force=force)
@@ -39,7 +40,8 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
         finally:
             with suppress(FileNotFoundError):
                 written.unlink()
-            os.close(descriptor)
+            if held is not None:
+                os.close(held)
     except OSError as error:
         if error.filename is not None and str(error.filename) not in (str(path), str(written), str(path.parent)):
             raise  # the error is about another file
@@ -48,18 +50,24 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
         ) from error
 
 
-def _begin(path: Path) -> tuple[Path, int]:
+def _begin(path: Path) -> tuple[Path, int | None]:
+    """Make the file to be written and lock it; return its path and the descriptor that holds the lock."""
     while True:
         written = path.with_name(f".{path.name}.tmp-{secrets.token_hex(4)}{path.suffix}")
         descriptor = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if not CAN_LOCK:
+            os.close(descriptor)  # Windows cannot rename an open file
+            return written, None
         # Until it is locked, another process may take it for a leftover and remove it.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock(descriptor)
         if os.fstat(descriptor).st_nlink:
             return written, descriptor
         os.close(descriptor)
 
 
 def _remove_leftovers(path: Path) -> None:
+    if not CAN_LOCK:
+        return
     start = f".{path.name}.tmp-"
     for each in path.parent.iterdir():
         if not each.name.startswith(start) or not each.is_file() or each.is_symlink():
@@ -67,7 +75,7 @@ def _remove_leftovers(path: Path) -> None:
         with suppress(OSError):  # it is locked, already gone, or another user's
             descriptor = os.open(each, os.O_RDWR)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(descriptor, wait=False)
                 each.unlink()
             finally:
                 os.close(descriptor)
