@@ -28,11 +28,11 @@ def tracked_files() -> set[str]:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
         return {name for name in listed if (ROOT / name).exists()}
     ignored = shutil.ignore_patterns(*UNTRACKED)
-    found = set()
+    paths = set()
     for folder, folders, files in os.walk(ROOT):
         folders[:] = set(folders) - ignored(folder, folders)
-        found |= {(Path(folder) / name).relative_to(ROOT).as_posix() for name in set(files) - ignored(folder, files)}
-    return found
+        paths |= {(Path(folder) / name).relative_to(ROOT).as_posix() for name in set(files) - ignored(folder, files)}
+    return paths
 
 
 def build(hook: str, project: Path, to: Path) -> Path:

@@ -26,8 +26,8 @@ USES_FIXTURE = "def test_it(assert_parity):\n    assert assert_parity.__module__
 
 @pytest.fixture(params=["editable", "installed"])
 def environment(request: pytest.FixtureRequest) -> Environment:
-    found: Environment = request.getfixturevalue(request.param)
-    return found
+    chosen: Environment = request.getfixturevalue(request.param)
+    return chosen
 
 
 def said(run: Run) -> str:

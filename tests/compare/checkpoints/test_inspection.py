@@ -56,8 +56,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def row(text: str, name: str) -> str:
-    (found,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
-    return " ".join(found.split())
+    (row,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return " ".join(row.split())
 
 
 def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
@@ -80,16 +80,16 @@ def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
 
 def test_json_output_holds_the_same_contents(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", str(file), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [layer["name"] for layer in found["layers"]] == ["lstm", "bi"]
-    assert found["layers"][0]["cells"][0]["recurrent_activation"] == "keras2_hard_sigmoid"
-    assert found["layers"][1]["elsewhere"] == {
+    contents = json.loads(capsys.readouterr().out)
+    assert [layer["name"] for layer in contents["layers"]] == ["lstm", "bi"]
+    assert contents["layers"][0]["cells"][0]["recurrent_activation"] == "keras2_hard_sigmoid"
+    assert contents["layers"][1]["elsewhere"] == {
         "framework": "pytorch",
         "by": "convert",
         "layer": "nn.GRU(4, 2, bidirectional=True)",
         "because": [],
     }
-    assert found["others"][1]["arrays"] == {
+    assert contents["others"][1]["arrays"] == {
         "kernel": {"shape": [4, 1], "dtype": "float32"},
         "bias": {"shape": [1], "dtype": "float32"},
     }

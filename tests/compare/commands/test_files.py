@@ -205,32 +205,34 @@ def command(*arguments: object, **how: Any) -> Any:
 
 def test_a_closed_pipe_or_a_full_disk_gives_no_traceback(file: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        found = command("inspect", file, stdout=full, stderr=subprocess.PIPE)
-    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
-    assert "No space left" in found.stderr
+        process = command("inspect", file, stdout=full, stderr=subprocess.PIPE)
+    assert (process.returncode, process.stderr.count("\n")) == (2, 1)
+    assert "No space left" in process.stderr
     reading, writing = os.pipe()
     os.close(reading)
-    found = command("inspect", file, stdout=writing, stderr=subprocess.PIPE)
+    process = command("inspect", file, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
-    assert (found.returncode, found.stderr) == (2, "")
+    assert (process.returncode, process.stderr) == (2, "")
 
 
 def test_a_full_disk_leaves_no_file(file: Path) -> None:
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
-    found = command("port", file, file.with_name("out.npz"), stderr=subprocess.PIPE, preexec_fn=small)
-    assert found.returncode == 2
-    assert "must be writable, but writing it failed" in found.stderr
+    process = command("port", file, file.with_name("out.npz"), stderr=subprocess.PIPE, preexec_fn=small)
+    assert process.returncode == 2
+    assert "must be writable, but writing it failed" in process.stderr
     assert [each.name for each in file.parent.iterdir()] == [file.name]
 
 
 def test_a_name_that_the_terminal_cannot_show_is_escaped(file: Path) -> None:
     out = file.with_name("out.npz")
     save_checkpoint(out, {"größe\x1b[2J": build("pytorch", RecurrentSpec("gru", 3, 4))})
-    found = command("inspect", out, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
-    assert "gr\\xf6\\xdfe\\x1b[2J" in found.stdout
-    assert found.returncode == 0
+    process = command(
+        "inspect", out, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    )
+    assert "gr\\xf6\\xdfe\\x1b[2J" in process.stdout
+    assert process.returncode == 0
 
 
 def test_an_interrupt_is_reported_in_one_line(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

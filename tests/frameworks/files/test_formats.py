@@ -106,8 +106,8 @@ def test_opening_a_file_imports_only_its_own_reader(name: str, files: dict[str, 
         "ONNX": "protobuf",
     }
     own |= {f"frameworks.files.untrusted.{parsers[name]}"} if name in parsers else set()
-    found = imported_by(f"from frameworks.files import open_checkpoint; assert open_checkpoint({str(files[name])!r})")
-    assert found == own
+    imported = imported_by(f"from frameworks.files import open_checkpoint; assert open_checkpoint({str(files[name])!r})")
+    assert imported == own
 
 
 def test_an_unknown_file_imports_no_reader_and_the_error_says_what_it_is(tmp_path: Path, refused: Any) -> None:

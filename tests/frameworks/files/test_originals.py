@@ -38,10 +38,10 @@ FORMATS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a subfolder of files for each model, named after it."""
-    found = tmp_path_factory.mktemp("originals")
+    root = tmp_path_factory.mktemp("originals")
     for model in load_all():
-        lay_out(model, cache_folder(), found / model.name)
-    return found
+        lay_out(model, cache_folder(), root / model.name)
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +87,10 @@ def test_the_layer_is_as_recorded(checkpoints: dict[str, Checkpoint], name: str,
 @pytest.mark.parametrize(("name", "layer"), KEPT)
 def test_the_weights_are_as_recorded_bit_for_bit(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
     stored, kept = in_the_file(checkpoints, name, layer), read_kept(recorded(name, layer))
-    for (_, _, found), (_, _, wanted) in zip(stored.weights, kept.weights, strict=True):
+    for (_, _, actual), (_, _, wanted) in zip(stored.weights, kept.weights, strict=True):
         for gate in wanted.gates:
             for part in _parts(wanted):
-                one, other = (_part(weights, part)[weights.gates.index(gate)] for weights in (found, wanted))
+                one, other = (_part(weights, part)[weights.gates.index(gate)] for weights in (actual, wanted))
                 np.testing.assert_array_equal(one, other, err_msg=f"{part} of {gate}")
 
 
@@ -108,10 +108,10 @@ def _part(weights: Any, part: str) -> Any:
 def test_the_outputs_are_as_recorded_in_either_framework(folder: Path, name: str, layer: str) -> None:
     with working_folder(folder / name):
         _, results = real_models.port_layer(load(name), recorded(name, layer))
-    found = dict(leaves(results))
-    assert found["in its own framework"].value <= TOLERANCE
-    assert found["ported"].value <= TOLERANCE
-    assert len(found["code"].value.splitlines()) == 3
+    by_name = dict(leaves(results))
+    assert by_name["in its own framework"].value <= TOLERANCE
+    assert by_name["ported"].value <= TOLERANCE
+    assert len(by_name["code"].value.splitlines()) == 3
 
 
 @pytest.mark.parametrize(("name", "layer"), LAYERS)

@@ -133,9 +133,9 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return write(request.param, tmp_path_factory.mktemp("written"))
 
 
-def close(found: list[Any], expected: list[Any], name: str) -> None:
-    assert len(found) == len(expected), name
-    for one, other in zip(found, expected, strict=True):
+def close(actual: list[Any], expected: list[Any], name: str) -> None:
+    assert len(actual) == len(expected), name
+    for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-6, err_msg=name)
 
 
@@ -165,10 +165,10 @@ def test_formats_that_hold_everything_return_the_same_layers_again_and_again(fil
     save_checkpoint(path, file.checkpoint)
     save_checkpoint(again, open_checkpoint(path))
     save_checkpoint(back, open_checkpoint(again))
-    for found in map(open_checkpoint, (path, again, back)):
+    for opened in map(open_checkpoint, (path, again, back)):
         for name, layer in file.checkpoint.items():
-            same(found[name], layer)
-        assert {name for name, other in found.others.items() if other.stored} == {
+            same(opened[name], layer)
+        assert {name for name, other in opened.others.items() if other.stored} == {
             name for name, other in file.checkpoint.others.items() if other.stored
         }
 
@@ -176,7 +176,7 @@ def test_formats_that_hold_everything_return_the_same_layers_again_and_again(fil
 def test_a_file_of_weights_computes_the_same_and_its_caveats_name_the_missing_options(file: File, tmp_path: Path) -> None:
     path = tmp_path / "first.weights.h5"
     told = {each.name: each for each in save_checkpoint(path, file.checkpoint)}
-    assert all(found.same for found in verify(file.checkpoint, path))
+    assert all(verdict.same for verdict in verify(file.checkpoint, path))
     assert all("activation='relu'" in told[name].caveats[0] for name in ("relu",) if name in told)
 
 
@@ -185,7 +185,7 @@ def test_a_file_that_keras_writes_holds_the_same_layers_again_and_again(file: Fi
     """Two biases come back as their sum, because .keras holds one."""
     path, again = tmp_path / "first.keras", tmp_path / "again.pt"
     save_checkpoint(path, file.checkpoint)
-    assert all(found.same for found in verify(file.checkpoint, path))
+    assert all(verdict.same for verdict in verify(file.checkpoint, path))
     there = open_checkpoint(path)
     save_checkpoint(again, there)
     for name, layer in there.items():
@@ -195,9 +195,9 @@ def test_a_file_that_keras_writes_holds_the_same_layers_again_and_again(file: Fi
             same(there[name], replace(layer, options=replace(layer.options, bare_states=False)))
 
 
-def same(found: StoredLayer, expected: StoredLayer) -> None:
-    assert found.options == expected.options, expected.name
-    for one, other in zip(found.cells, expected.cells, strict=True):
+def same(actual: StoredLayer, expected: StoredLayer) -> None:
+    assert actual.options == expected.options, expected.name
+    for one, other in zip(actual.cells, expected.cells, strict=True):
         for cell, wanted in zip(one, other, strict=True):
             assert cell.spec == wanted.spec, expected.name
             weights, right = cell.read(), wanted.read().in_order(cell.read().gates)

@@ -46,8 +46,8 @@ def modules() -> Iterator[Path]:
 
 
 def test_only_the_tables_name_kinds() -> None:
-    found = {path.relative_to(ROOT).as_posix(): kinds_named_in(path.read_text()) for path in modules()}
-    assert {path: names for path, names in found.items() if names} == {path: names for path, (names, _) in ALLOWED.items()}
+    named = {path.relative_to(ROOT).as_posix(): kinds_named_in(path.read_text()) for path in modules()}
+    assert {path: names for path, names in named.items() if names} == {path: names for path, (names, _) in ALLOWED.items()}
 
 
 @pytest.mark.parametrize("text", ['kind == "Dense"', 'kind in ("Conv1d", "x")', '_RULES = {"Masking": 1}', 'f(kind, "PReLU")'])
@@ -122,8 +122,8 @@ def test_a_kind_in_the_tables_goes_to_torch_and_back(volume: Any, tmp_path: Path
     modules.load_state_dict(state)
     x = np.random.default_rng(4).normal(size=(2, 6, 7, 8, 2)).astype("float32")
     expected = volume.predict([x, np.zeros((2, 5, 3), "float32")], verbose=0)[0]
-    found = modules["second"](modules["first"](torch.from_numpy(np.moveaxis(x, -1, 1).copy()))).detach().numpy()
-    np.testing.assert_allclose(np.moveaxis(found, 1, -1), expected, rtol=0, atol=1e-4)
+    actual = modules["second"](modules["first"](torch.from_numpy(np.moveaxis(x, -1, 1).copy()))).detach().numpy()
+    np.testing.assert_allclose(np.moveaxis(actual, 1, -1), expected, rtol=0, atol=1e-4)
 
     save_checkpoint(tmp_path / "back.keras", open_checkpoint(tmp_path / "model.pt"))
     back = keras.models.load_model(tmp_path / "back.keras")

@@ -41,8 +41,8 @@ def version_of(library: Any) -> tuple[int, ...]:
 
 def classes_of(library: Any) -> dict[str, Any]:
     """Return the layers of a library by the names that its files have for them."""
-    found = [getattr(library.layers, name) for name in dir(library.layers)]
-    return {each.__name__: each for each in found if inspect.isclass(each) and issubclass(each, library.layers.Layer)}
+    values = [getattr(library.layers, name) for name in dir(library.layers)]
+    return {each.__name__: each for each in values if inspect.isclass(each) and issubclass(each, library.layers.Layer)}
 
 
 def made(kind: Any, **options: Any) -> Any:
@@ -155,8 +155,8 @@ def test_arrays_are_those_of_keras_in_order_and_by_axis(library: Any) -> None:
         ]
         trained = {id(each) for each in layer.trainable_weights}
         shapes = [tuple(each.shape) for each in layer.weights]
-        found = list(zip(names_of(layer), shapes, [id(each) in trained for each in layer.weights], strict=True))
-        assert found == expected, kind.name
+        actual = list(zip(names_of(layer), shapes, [id(each) in trained for each in layer.weights], strict=True))
+        assert actual == expected, kind.name
 
 
 def test_an_array_is_absent_without_its_option(library: Any) -> None:
@@ -237,8 +237,8 @@ def test_a_layer_with_its_own_rule_for_masks_passes_them_on_as_listed(library: A
         if rule in (Masks.ANY, Masks.ALL):
             layer = getattr(kinds, kind.name)()
             both = [as_tensor(library, tensor)] * 2
-            found = layer.compute_mask(both, [None, as_tensor(library, other)])
-            assert (found is not None) == (rule is Masks.ANY), kind.name
+            passed_on = layer.compute_mask(both, [None, as_tensor(library, other)])
+            assert (passed_on is not None) == (rule is Masks.ANY), kind.name
             assert layer.compute_mask(both, [as_tensor(library, mask), as_tensor(library, other)]) is not None
     assert kinds.Embedding(3, 2).compute_mask(np.ones((2, 3), "int32")) is None
     assert kinds.Embedding(3, 2, mask_zero=True).compute_mask(as_tensor(library, np.ones((2, 3), "int32"))) is not None

@@ -134,11 +134,11 @@ def made(arrays: dict[str, Any], extras: str) -> list[Any]:
 
 
 if __name__ == "__main__":
-    found: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for number, (name, case) in enumerate(CASES.items()):
         content, feeds = make(*case, np.random.default_rng(number))
         session = ort.InferenceSession(content)
         results = dict(zip((each.name for each in session.get_outputs()), session.run(None, feeds), strict=True))
-        found |= {f"{name}/{key}": array for key, array in {**feeds, **results}.items()}
-        found[f"{name}/model"] = np.frombuffer(content, np.uint8)
-    np.savez_compressed(Path(__file__).parent / "onnx_nodes.npz", **found)
+        arrays |= {f"{name}/{key}": array for key, array in {**feeds, **results}.items()}
+        arrays[f"{name}/model"] = np.frombuffer(content, np.uint8)
+    np.savez_compressed(Path(__file__).parent / "onnx_nodes.npz", **arrays)

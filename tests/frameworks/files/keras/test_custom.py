@@ -81,9 +81,9 @@ def test_a_mask_passed_by_the_caller_overrides_the_mask_of_the_input(tmp_path: P
     model = keras.Model([words, given], outputs)
     model.save(tmp_path / "model.keras")
     (tmp_path / "model.json").write_text(model.to_json())
-    found = open_checkpoint(tmp_path / "model.keras")
-    assert found["own"].mask.startswith("valid")
-    assert found["automatic"].mask == "embedding (mask_zero)"
+    checkpoint = open_checkpoint(tmp_path / "model.keras")
+    assert checkpoint["own"].mask.startswith("valid")
+    assert checkpoint["automatic"].mask == "embedding (mask_zero)"
 
 
 @LIBRARIES
@@ -94,11 +94,11 @@ def test_a_stateful_layer_is_refused_if_keras_needs_its_batch_size_and_an_option
     layer = keras.layers.LSTM(4, stateful=True, name="a")
     batch = {"batch_shape": (2, 6, 5)} if library == "keras" else {"batch_input_shape": (2, 6, 5)}
     keras.Sequential([keras.layers.InputLayer(**batch), layer]).save(tmp_path / "model.keras")
-    found = open_checkpoint(tmp_path / "model.keras")
+    checkpoint = open_checkpoint(tmp_path / "model.keras")
     with refused("stateful of a", "stateful=False"):
-        found["a"].emulate("keras")
+        checkpoint["a"].emulate("keras")
     with refused("stateful of a"):
-        save_checkpoint(tmp_path / "out.keras", found)
+        save_checkpoint(tmp_path / "out.keras", checkpoint)
     told = open_checkpoint(tmp_path / "model.keras", options={"a": {"stateful": False}})
     x = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
     np.testing.assert_allclose(np.asarray(told["a"].emulate("keras")(x)), np.asarray(layer(x)), atol=1e-6)
@@ -117,11 +117,11 @@ def test_a_keras_layer_used_as_an_activation_is_read_as_its_function(library: st
         (kinds.ReLU(), "relu"),
     ):
         layer = kinds.LSTM(4, activation=given, name="a")
-        found = saved(library, layer, tmp_path)["a"]
-        assert found.spec.activation == name
+        stored = saved(library, layer, tmp_path)["a"]
+        assert stored.spec.activation == name
         expected = np.asarray(layer(x)) if library == "tf_keras" else keras_output(layer, x)
         for to in ("pytorch", "keras"):
-            np.testing.assert_allclose(called(found.emulate(to), x, to), expected, atol=2e-6, err_msg=f"{name} in {to}")
+            np.testing.assert_allclose(called(stored.emulate(to), x, to), expected, atol=2e-6, err_msg=f"{name} in {to}")
 
 
 @pytest.mark.parametrize("arguments", [{"max_value": 6.0}, {"threshold": 0.5}])

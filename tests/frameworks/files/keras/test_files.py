@@ -134,13 +134,13 @@ def check_conversion(checkpoint: Checkpoint, model: Any, refused: Any) -> None:
         with refused(name, ".parts"):
             _ = checkpoint[name].spec
     x = np.random.default_rng(2).normal(size=(3, 6, 5)).astype("float32")
-    expected, found = vars(adapt(recurrent(model)["both"]).forward(x)), vars(checkpoint["both"].forward(x))
+    expected, actual = vars(adapt(recurrent(model)["both"]).forward(x)), vars(checkpoint["both"].forward(x))
     for name in ("output", "h_n"):
-        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(actual[name], expected[name], rtol=0, atol=1e-5)
     mask = np.random.default_rng(3).random((3, 6)) < 0.7
     back = recurrent(model)["aa"]
-    expected, found = (vars(one.forward(x, mask=mask)) for one in (adapt(back), checkpoint["aa"]))
-    np.testing.assert_allclose(found["output"], expected["output"], rtol=0, atol=1e-5)
+    expected, actual = (vars(one.forward(x, mask=mask)) for one in (adapt(back), checkpoint["aa"]))
+    np.testing.assert_allclose(actual["output"], expected["output"], rtol=0, atol=1e-5)
 
 
 def check_emulation(checkpoint: Checkpoint, model: Any, to: FrameworkName) -> None:
@@ -156,9 +156,9 @@ def check_emulation(checkpoint: Checkpoint, model: Any, to: FrameworkName) -> No
         module: Any = checkpoint[name].emulate(to)
         expected = flatten(layer(x, mask=mask))
         given = (torch.from_numpy(x), torch.from_numpy(mask)) if to == "pytorch" else (x, mask)
-        found = flatten(module(given[0], mask=given[1]))
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
+        actual = flatten(module(given[0], mask=given[1]))
+        assert len(actual) == len(expected)
+        for one, other in zip(actual, expected, strict=True):
             np.testing.assert_allclose(to_numpy(one), to_numpy(other), rtol=0, atol=2e-5, err_msg=name)
 
 

@@ -19,8 +19,8 @@ CALLS = pytest.mark.parametrize("to", ["keras", "pytorch"])
 
 
 def results(version: str) -> dict[str, Any]:
-    with np.load(DATA / f"results_{version}.npz") as found:
-        return dict(found)
+    with np.load(DATA / f"results_{version}.npz") as archive:
+        return dict(archive)
 
 
 def call(layer: Any, to: str, x: Any, mask: Any = None) -> list[Any]:
@@ -53,10 +53,10 @@ def test_every_layer_returns_under_a_mask_what_it_returned_in_keras_2(name: str,
     assert list(checkpoint) == list(recorded["names"])
     x, mask = recorded["embedded"], recorded["ids"] != 0
     np.testing.assert_array_equal(checkpoint.others["embedding"].arrays["embeddings"][recorded["ids"]], x)
-    found = [array for layer in checkpoint.values() for array in call(layer.emulate(to), to, x, mask)]
-    for one, other in zip(found, expected, strict=False):
+    actual = [array for layer in checkpoint.values() for array in call(layer.emulate(to), to, x, mask)]
+    for one, other in zip(actual, expected, strict=False):
         np.testing.assert_allclose(one, other, atol=2e-6)
-    assert len(found) == 7
+    assert len(actual) == 7
     dense = checkpoint.others["each"]
     assert (dense.kind, dense.wrappers) == ("Dense", ("TimeDistributed",))
     np.testing.assert_allclose(expected[0] @ dense.arrays["kernel"] + dense.arrays["bias"], expected[7], atol=2e-6)

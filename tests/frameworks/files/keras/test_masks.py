@@ -82,5 +82,5 @@ def test_the_mask_of_a_layer_is_the_one_that_keras_passes_it(library: Any, tmp_p
     model([rng.integers(0, 9, (2, 6)), rng.normal(size=(2, 6, 5)).astype("float32")])
     assert given["after_add"] == given["decoder_masked"] == (library.__name__ == "tf_keras")  # the rules changed
     for file in ("model.keras", "model.h5"):
-        found = {name.rpartition("/")[2]: bool(layer.mask) for name, layer in open_checkpoint(tmp_path / file).items()}
-        assert found == given, file
+        masked = {name.rpartition("/")[2]: bool(layer.mask) for name, layer in open_checkpoint(tmp_path / file).items()}
+        assert masked == given, file

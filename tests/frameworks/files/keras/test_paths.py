@@ -66,9 +66,9 @@ def test_a_selection_of_layers_is_placed_as_a_model_of_its_own(model: Any, tmp_p
 
 def test_layers_with_the_same_name_in_two_models_stay_apart_without_an_architecture(model: Any, tmp_path: Path) -> None:
     model.save_weights(tmp_path / "model.weights.h5")
-    found = open_checkpoint(tmp_path / "model.weights.h5")
-    assert [len(found[name].cells) for name in ("same", "same (2)")] == [1, 1]
-    options: Any = found["stack"].options
+    checkpoint = open_checkpoint(tmp_path / "model.weights.h5")
+    assert [len(checkpoint[name].cells) for name in ("same", "same (2)")] == [1, 1]
+    options: Any = checkpoint["stack"].options
     assert not options.bare_states  # it is Keras 3 that writes names, and that returns the states of cells in lists
 
 
@@ -82,8 +82,8 @@ def test_other_layers_that_keras_rebuilds_compute_what_they_did(model: Any, tmp_
     for name in ("each", "slopes", "normal", "attention", "conv"):
         x: Any = rng.normal(size=(2, 6, 5)).astype("float32")
         x = [x, x[:, ::-1]] if name == "attention" else x
-        expected, found = (np.asarray(keras.ops.convert_to_numpy(each.get_layer(name)(x))) for each in (model, ported))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6, err_msg=name)
+        expected, actual = (np.asarray(keras.ops.convert_to_numpy(each.get_layer(name)(x))) for each in (model, ported))
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("through", ["state", "whole", ".safetensors"])
@@ -121,8 +121,8 @@ def test_torch_modules_compute_in_keras_what_they_did(through: str, tmp_path: Pa
         turned = (0, 2, 1) if name in ("bn", "conv") else (0, 1, 2)
         with torch.no_grad():
             expected = modules[name](torch.from_numpy(x.transpose(turned).copy())).numpy().transpose(turned)
-        found = np.asarray(keras.ops.convert_to_numpy(model.get_layer(name)(x)))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5, err_msg=name)
+        actual = np.asarray(keras.ops.convert_to_numpy(model.get_layer(name)(x)))
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_bfloat16"])
@@ -155,8 +155,8 @@ def test_half_precision_is_returned_exactly_in_float32_with_a_warning(policy: st
 def _config(model: Any) -> dict[str, Any]:
     import json
 
-    found: dict[str, Any] = json.loads(model.to_json())
-    return found
+    architecture: dict[str, Any] = json.loads(model.to_json())
+    return architecture
 
 
 def test_opaque_items_of_two_bytes_are_bfloat16_and_other_opaque_arrays_are_refused(tmp_path: Path, refused: Any) -> None:

@@ -33,9 +33,9 @@ def opened(tmp_path: Path) -> Any:
 
 def fed(name: str) -> tuple[Any, Any, Any]:
     """Return inputs, (time, batch, input), initial states and lengths."""
-    found = {key: RECORDED[f"{name}/{key}"] for key in ("X", "h0", "c0", "lengths") if f"{name}/{key}" in RECORDED}
-    states = [found[key] for key in ("h0", "c0") if key in found]
-    return found["X"], (states[0] if len(states) == 1 else tuple(states) or None), found.get("lengths")
+    recorded = {key: RECORDED[f"{name}/{key}"] for key in ("X", "h0", "c0", "lengths") if f"{name}/{key}" in RECORDED}
+    states = [recorded[key] for key in ("h0", "c0") if key in recorded]
+    return recorded["X"], (states[0] if len(states) == 1 else tuple(states) or None), recorded.get("lengths")
 
 
 def expected(name: str) -> list[Any]:
@@ -48,14 +48,14 @@ def expected(name: str) -> list[Any]:
 def in_numpy(layer: StoredLayer, x: Any, states: Any, lengths: Any) -> list[Any]:
     mask = None if lengths is None else np.arange(len(x)) < lengths[:, None]
     ways = len(layer.cells[0])
-    found = []
+    directions = []
     for way, part in enumerate(layer.parts):
         cut = tuple(one[way : way + 1] for one in states) if isinstance(states, tuple) else states
         start = cut[way : way + 1] if isinstance(cut, np.ndarray) else cut
-        found.append(part.forward(x.swapaxes(0, 1), start, mask))
-    output = np.concatenate([one.output for one in found], axis=-1).swapaxes(0, 1)
-    assert len(found) == ways
-    rows = zip(*([one.h_n, one.c_n] for one in found), strict=True)
+        directions.append(part.forward(x.swapaxes(0, 1), start, mask))
+    output = np.concatenate([one.output for one in directions], axis=-1).swapaxes(0, 1)
+    assert len(directions) == ways
+    rows = zip(*([one.h_n, one.c_n] for one in directions), strict=True)
     return [output, *(np.concatenate(each) for each in rows if each[0] is not None)]
 
 
@@ -81,10 +81,10 @@ def in_keras(layer: Any, x: Any, states: Any, lengths: Any) -> list[Any]:
     return [to_numpy(each) for each in (output, *(finals if isinstance(finals, tuple) else [finals]))]
 
 
-def error(found: list[Any], name: str) -> float:
+def error(actual: list[Any], name: str) -> float:
     wanted = expected(name)
-    assert [each.shape for each in found] == [each.shape for each in wanted]
-    return max(float(np.abs(one - other).max()) for one, other in zip(found, wanted, strict=True))
+    assert [each.shape for each in actual] == [each.shape for each in wanted]
+    return max(float(np.abs(one - other).max()) for one, other in zip(actual, wanted, strict=True))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -20,12 +20,12 @@ ORDER = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}
 
 
 def varint(value: int) -> bytes:
-    found = b""
+    encoded = b""
     value &= (1 << 64) - 1
     while value >= 0x80:
-        found += bytes([value & 0x7F | 0x80])
+        encoded += bytes([value & 0x7F | 0x80])
         value >>= 7
-    return found + bytes([value])
+    return encoded + bytes([value])
 
 
 def one(number: int, value: Any) -> bytes:
@@ -82,8 +82,8 @@ def test_a_node_is_read_as_the_module_with_its_weights(tmp_path: Path, randomise
     (tmp_path / "model.onnx").write_bytes(model(kind, onnx_arrays(module, kind, ways), **attributes))
     stored = open_checkpoint(tmp_path / "model.onnx")["rec"]
     assert stored.spec == adapt(module).spec
-    for (_, _, found), (_, _, wanted) in zip(stored.weights, adapt(module).get_weights(), strict=True):
-        for (part, array), (_, expected) in zip(found.arrays(), wanted.arrays(), strict=True):
+    for (_, _, actual), (_, _, wanted) in zip(stored.weights, adapt(module).get_weights(), strict=True):
+        for (part, array), (_, expected) in zip(actual.arrays(), wanted.arrays(), strict=True):
             np.testing.assert_array_equal(array, expected, err_msg=part)
     x = torch.randn(5, 2, SIZE)
     torch.testing.assert_close(stored.emulate("pytorch")(x)[0], module(x)[0])

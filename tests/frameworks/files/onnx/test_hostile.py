@@ -136,5 +136,5 @@ def test_too_many_numbers_of_variable_length_are_listed_by_name_and_not_read(tmp
 
 def test_a_circular_input_does_not_prevent_reading_the_layer(tmp_path: Path) -> None:
     circle = [node("Identity", "b", "a"), node("Identity", "a", "b")]
-    found = opened(tmp_path / "a.onnx", graph([*circle, node("LSTM", "a W R B", "y", "rec")], weights("LSTM")))
-    assert "reverses" not in " ".join(found["rec"].warnings)
+    checkpoint = opened(tmp_path / "a.onnx", graph([*circle, node("LSTM", "a W R B", "y", "rec")], weights("LSTM")))
+    assert "reverses" not in " ".join(checkpoint["rec"].warnings)

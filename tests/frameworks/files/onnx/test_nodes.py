@@ -18,11 +18,11 @@ GATES = {"LSTM": "iofc", "GRU": "zrh", "RNN": "i"}
 
 def varint(value: int) -> bytes:
     value &= (1 << 64) - 1
-    found = b""
+    encoded = b""
     while value > 127:
         value, low = value >> 7, value & 127
-        found += bytes([low | 128])
-    return found + bytes([value])
+        encoded += bytes([low | 128])
+    return encoded + bytes([value])
 
 
 def field(number: int, value: int | float | str | bytes) -> bytes:  # noqa: PYI041  they are stored differently
@@ -86,7 +86,7 @@ def onnx_run(kind: str, arrays: dict[str, Any], way: int, x: Any, *, before: boo
     def plus(gate: str, one: Any, state: Any) -> Any:
         return one @ w[rows[gate]].T + wb[rows[gate]] + state @ r[rows[gate]].T + rb[rows[gate]]
 
-    h, c, found = np.zeros((x.shape[1], H)), np.zeros((x.shape[1], H)), []
+    h, c, outputs = np.zeros((x.shape[1], H)), np.zeros((x.shape[1], H)), []
     for one in x[:: -1 if way else 1]:
         if kind == "RNN":
             h = np.tanh(plus("i", one, h))
@@ -99,8 +99,8 @@ def onnx_run(kind: str, arrays: dict[str, Any], way: int, x: Any, *, before: boo
             at = rows["h"]
             inner = (reset * h) @ r[at].T + rb[at] if before else reset * (h @ r[at].T + rb[at])
             h = (1 - z) * np.tanh(one @ w[at].T + wb[at] + inner) + z * h
-        found.append(h)
-    return np.stack(found[:: -1 if way else 1])
+        outputs.append(h)
+    return np.stack(outputs[:: -1 if way else 1])
 
 
 @pytest.mark.parametrize("ways", [1, 2])
@@ -133,8 +133,8 @@ def test_a_node_is_called_like_torch_with_the_time_first_unless_the_layout_says_
         inputs = x.swapaxes(0, 1) if layout else x
         with torch.no_grad():
             output, (h_n, _) = layer(torch.tensor(inputs) if to == "pytorch" else inputs)
-        found = np.asarray(output.detach().cpu() if isinstance(output, torch.Tensor) else output)
-        np.testing.assert_allclose(found.swapaxes(0, 1) if layout else found, expected, rtol=0, atol=1e-6)
+        actual = np.asarray(output.detach().cpu() if isinstance(output, torch.Tensor) else output)
+        np.testing.assert_allclose(actual.swapaxes(0, 1) if layout else actual, expected, rtol=0, atol=1e-6)
         assert tuple(h_n.shape) == (2, 2, H)
 
 

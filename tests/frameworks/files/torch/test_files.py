@@ -141,8 +141,8 @@ def test_the_emulation_is_called_like_the_module_and_returns_the_same(model: nn.
     for name, module in (("lstm", model.get_submodule("lstm")), ("proj", projected)):
         expected, (h_n, _) = module(x)
         for to in ("pytorch", "keras"):
-            output, (found, _) = checkpoint[name].emulate(to)(x if to == "pytorch" else x.numpy())
-            for one, other in ((output, expected), (found, h_n)):
+            output, (state, _) = checkpoint[name].emulate(to)(x if to == "pytorch" else x.numpy())
+            for one, other in ((output, expected), (state, h_n)):
                 array = one.detach().numpy() if hasattr(one, "detach") else np.asarray(one)
                 np.testing.assert_allclose(array, other.detach().numpy(), rtol=0, atol=1e-5)
 

@@ -248,9 +248,9 @@ def test_an_emulated_layer_is_called_like_torch_s_and_returns_the_same(
     checkpoint = save(nn.ModuleDict({name: module}), tmp_path / "a.pt")
     x = torch.rand((2, 5) if name == "cell" else (2, 6, 5), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected, found = _flat(module(x)), _flat(checkpoint[name].emulate(to)(x if to == "pytorch" else x.numpy()))
-    assert len(expected) == len(found)
-    for one, other in zip(found, expected, strict=True):
+        expected, actual = _flat(module(x)), _flat(checkpoint[name].emulate(to)(x if to == "pytorch" else x.numpy()))
+    assert len(expected) == len(actual)
+    for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(np.asarray(one), other.numpy(), rtol=0, atol=1e-6)
 
 

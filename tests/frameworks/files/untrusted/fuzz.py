@@ -65,10 +65,10 @@ class Server:
                 self.stop()
                 raise damaged(source.name, "made the h5 library fail or hang")
             text += piece
-        found: dict[str, Any] = json.loads(text)
-        if "refused" in found:
-            raise damaged(source.name, found["refused"])
-        return found
+        answer: dict[str, Any] = json.loads(text)
+        if "refused" in answer:
+            raise damaged(source.name, answer["refused"])
+        return answer
 
     def start(self) -> None:
         """Fork."""
@@ -137,9 +137,9 @@ def mutate(content: bytes, dice: random.Random) -> bytes:
 def read_all(path: Path, turn: int) -> None:
     """Read everything in a file, and sometimes do everything that can be done with it."""
     checkpoint = open_checkpoint(path)
-    found = describe(checkpoint)
-    require_clean(render(found))
-    json.dumps(found)
+    contents = describe(checkpoint)
+    require_clean(render(contents))
+    json.dumps(contents)
     for layer in checkpoint.values():
         for part in layer.parts:
             for _, _, weights in part.weights:
@@ -180,16 +180,16 @@ def try_one(content: bytes, ending: str, number: int, dice: random.Random, folde
     try:
         with np.errstate(all="ignore"):
             read_all(path, number)
-        found = "read"
+        outcome = "read"
     except GatewiseError as error:
-        found = f"prints {str(error)!r}"
+        outcome = f"prints {str(error)!r}"
         with suppress(AssertionError):
             require_clean(str(error))
-            found = "refused"
+            outcome = "refused"
     except Exception:  # noqa: BLE001  these are what the fuzzing looks for
         return traceback.format_exc()
     taken = time.process_time() - began
-    return found if taken < 3 * SECONDS else f"took {taken:.0f} s"
+    return outcome if taken < 3 * SECONDS else f"took {taken:.0f} s"
 
 
 def warm_up(contents: list[tuple[bytes, str]], folder: Path) -> None:
@@ -221,12 +221,14 @@ def main() -> int:
             if time.monotonic() - began > given.seconds:
                 break
             content, ending = contents[number % len(contents)]
-            found = try_one(content, ending, number // len(contents), random.Random(f"{given.seed} {number}"), Path(folder))
-            if found in counts:
-                counts[found] += 1
+            outcome = try_one(content, ending, number // len(contents), random.Random(f"{given.seed} {number}"), Path(folder))
+            if outcome in counts:
+                counts[outcome] += 1
             else:
                 wrong += 1
-                print(f"--seed {given.seed} --only {number} ({given.files[number % len(contents)].name}): {found}", flush=True)
+                print(
+                    f"--seed {given.seed} --only {number} ({given.files[number % len(contents)].name}): {outcome}", flush=True
+                )
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
     print(f"{counts['read']} read, {counts['refused']} refused, {wrong} wrong; {grown} MiB more memory at most")
     return 1 if wrong or grown > 300 else 0

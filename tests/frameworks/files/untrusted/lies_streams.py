@@ -93,13 +93,13 @@ def lie_of_message(content: bytes, dice: random.Random) -> bytes:
         for _ in range(dice.choice((5, 70, 2000))):
             nested = _field(number, 2, nested)
         fields[at] = number, 2, nested
-    found = b"".join(_field(*each) for each in fields)
-    return found if dice.randrange(12) else found + _varint(number << 3 | 2) + _varint(1 << dice.choice((10, 31, 63)))
+    message = b"".join(_field(*each) for each in fields)
+    return message if dice.randrange(12) else message + _varint(number << 3 | 2) + _varint(1 << dice.choice((10, 31, 63)))
 
 
 def _fields(content: bytes) -> list[tuple[int, int, Any]]:
     at = 0
-    found: list[tuple[int, int, Any]] = []
+    fields: list[tuple[int, int, Any]] = []
     while at < len(content):
         key, at = _read_varint(content, at)
         kind = key & 7
@@ -116,8 +116,8 @@ def _fields(content: bytes) -> list[tuple[int, int, Any]]:
             raise ValueError(kind)
         if at > len(content) or key < 8:
             raise ValueError(key)
-        found.append((key >> 3, kind, value))
-    return found
+        fields.append((key >> 3, kind, value))
+    return fields
 
 
 def _field(number: int, kind: int, value: Any) -> bytes:
@@ -137,8 +137,8 @@ def _read_varint(content: bytes, at: int) -> tuple[int, int]:
 
 
 def _varint(value: int) -> bytes:
-    found = bytearray()
+    encoded = bytearray()
     while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*encoded, value])

@@ -45,15 +45,15 @@ def views(draw: Any) -> tuple[Array, int, Array]:
 def test_every_part_of_a_view_is_numpy_s(made: tuple[Array, int, Array], data: st.DataObject) -> None:
     elements, start, view = made
     steps = tuple(step // elements.itemsize for step in view.strides)
-    found = strided(Bytes(elements).array, start, view.shape, steps, "a view")
-    np.testing.assert_array_equal(found.read(), view)
+    array = strided(Bytes(elements).array, start, view.shape, steps, "a view")
+    np.testing.assert_array_equal(array.read(), view)
     first = data.draw(st.integers(0, view.shape[0] - 1))
-    np.testing.assert_array_equal(first_axis(found, first, view.shape[0]).read(), view[first:])
+    np.testing.assert_array_equal(first_axis(array, first, view.shape[0]).read(), view[first:])
     if view.ndim == 2:
         rows, columns = (slice(*sorted(data.draw(st.tuples(*[st.integers(0, size)] * 2)))) for size in view.shape)
         if rows.stop > rows.start and columns.stop > columns.start:
-            np.testing.assert_array_equal(found.block(rows, columns), view[rows, columns])
-            other = reshaped(found, (view.size, 1)).block(slice(0, view.size), slice(0, 1))
+            np.testing.assert_array_equal(array.block(rows, columns), view[rows, columns])
+            other = reshaped(array, (view.size, 1)).block(slice(0, view.size), slice(0, 1))
             np.testing.assert_array_equal(other, view.reshape(-1, 1))
 
 

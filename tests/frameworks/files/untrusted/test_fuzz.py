@@ -22,16 +22,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     import keras
 
     model = keras.Sequential([keras.Input((None, 3)), keras.layers.Bidirectional(keras.layers.LSTM(2)), keras.layers.Dense(1)])
-    found = [tmp_path_factory.mktemp("fuzz") / name for name in ("model.h5", "model.keras", "model.weights.h5")]
+    paths = [tmp_path_factory.mktemp("fuzz") / name for name in ("model.h5", "model.keras", "model.weights.h5")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # h5 is a legacy format
-        model.save(found[0])
-        model.save(found[1])
-        model.save_weights(found[2])
-    described = [found[0].with_name(f"described{ending}") for ending in (".npz", ".safetensors", ".pt")]
+        model.save(paths[0])
+        model.save(paths[1])
+        model.save_weights(paths[2])
+    described = [paths[0].with_name(f"described{ending}") for ending in (".npz", ".safetensors", ".pt")]
     for path in described:
-        save_checkpoint(path, open_checkpoint(found[1]))
-    return [*found, *described, *_torch_files(found[0].parent)]
+        save_checkpoint(path, open_checkpoint(paths[1]))
+    return [*paths, *described, *_torch_files(paths[0].parent)]
 
 
 def _torch_files(folder: Path) -> list[Path]:

@@ -20,15 +20,15 @@ from frameworks.files.untrusted.source import open_source
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """All processes that are started."""
-    found: list[Any] = []
+    processes: list[Any] = []
 
     class Counted(subprocess.Popen):  # type: ignore[type-arg]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            found.append(self)
+            processes.append(self)
 
     monkeypatch.setattr(subprocess, "Popen", Counted)
-    return found
+    return processes
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def weights(tmp_path: Path) -> Path:
 def test_the_process_started_early_is_the_one_that_is_used(weights: Path, started: list[Any]) -> None:
     with h5_process.started_for(weights):
         assert len(started) == 1
-        found = read_h5(open_source(weights))
+        file = read_h5(open_source(weights))
         assert len(started) == 1
-        np.testing.assert_array_equal(found.arrays["plain"].read(), np.arange(6.0))
-        np.testing.assert_array_equal(found.arrays["packed"].read(), np.arange(6.0))
+        np.testing.assert_array_equal(file.arrays["plain"].read(), np.arange(6.0))
+        np.testing.assert_array_equal(file.arrays["packed"].read(), np.arange(6.0))
         assert len(started) == 2  # each answers once
     assert [each.returncode is None for each in started] == [False, False]
 

@@ -27,8 +27,8 @@ def described(folder: Path, change: Any) -> Path:
     said = json.loads(say(layers_of({"gru": gru}), {}, {}))
     change(said["layers"][0])
     save_checkpoint(folder / "whole.npz", {"gru": gru})
-    with np.load(folder / "whole.npz") as found:
-        arrays = dict(found)
+    with np.load(folder / "whole.npz") as archive:
+        arrays = dict(archive)
     arrays["gatewise"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
     np.savez(folder / "lie.npz", **arrays)
     return folder / "lie.npz"
@@ -117,8 +117,8 @@ def test_a_live_module_that_was_saved_is_emulated(tmp_path: Path, randomise: Any
     save_checkpoint(tmp_path / "live.pt", modules)
     x = torch.randn(2, 3)
     for name, layer in open_checkpoint(tmp_path / "live.pt").items():
-        found, expected = layer.emulate("pytorch")(x), modules[name](x)
-        assert torch.equal(found[0], expected[0])
+        actual, expected = layer.emulate("pytorch")(x), modules[name](x)
+        assert torch.equal(actual[0], expected[0])
 
 
 ODD: dict[str, tuple[dict[str, Any], dict[str, tuple[int, ...]], str]] = {

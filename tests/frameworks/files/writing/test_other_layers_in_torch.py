@@ -54,9 +54,9 @@ def test_the_named_module_computes_what_the_layer_does(written: Any, name: str) 
     module.load_state_dict(own, strict=name != "batch")  # Keras counts no batches
     x = np.random.default_rng(1).normal(size=(2, *layer.input.shape[1:])).astype("float32")
     channels_last = name in ("last", "dense")
-    found = module(torch.from_numpy(x if channels_last else x.swapaxes(1, 2))).detach().numpy()
+    actual = module(torch.from_numpy(x if channels_last else x.swapaxes(1, 2))).detach().numpy()
     expected = to_numpy(layer(x))
-    np.testing.assert_allclose(found if channels_last else found.swapaxes(1, 2), expected, atol=2e-6)
+    np.testing.assert_allclose(actual if channels_last else actual.swapaxes(1, 2), expected, atol=2e-6)
     if name in ("batch", "last"):  # the control: torch's own epsilon is different
         plain = type(module)(expected.shape[-1]).eval()
         plain.load_state_dict(own, strict=False)

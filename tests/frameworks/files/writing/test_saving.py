@@ -136,16 +136,16 @@ def reopened(path: Path, given: Mapping[str, StoredLayer]) -> dict[str, StoredLa
     ending = next(each for each in ENDINGS if path.name.endswith(each))
     names = {name: name if name in there else name.replace("/", "_") for name in given}
     options: dict[str | None, dict[str, Any]] = {names[name]: meaning(layer, ending) for name, layer in given.items()}
-    found = open_checkpoint(path, options=options)
-    return {name: found[own] for name, own in names.items()}
+    checkpoint = open_checkpoint(path, options=options)
+    return {name: checkpoint[own] for name, own in names.items()}
 
 
-def assert_same(found: StoredLayer, expected: StoredLayer) -> None:
-    assert found.options is not None
+def assert_same(actual: StoredLayer, expected: StoredLayer) -> None:
+    assert actual.options is not None
     assert expected.options is not None
     # A file of weights counts as Keras 2's, which returns a cell's only state as it is.
-    assert replace(found.options, bare_states=False) == expected.options, expected.name
-    for one, other in zip(cells_of(found), cells_of(expected), strict=True):
+    assert replace(actual.options, bare_states=False) == expected.options, expected.name
+    for one, other in zip(cells_of(actual), cells_of(expected), strict=True):
         assert one.spec == other.spec, expected.name
         weights, wanted = one.read().in_order(PYTORCH.gates[one.spec.cell]), other.read().in_order(PYTORCH.gates[one.spec.cell])
         for part in ("kernel", "recurrent_kernel"):
@@ -163,9 +163,9 @@ def test_every_layer_comes_back_bit_for_bit_through_every_pair_of_formats(
     for second in ENDINGS:
         again = tmp_path / f"second{second}"
         save_checkpoint(again, layers)
-        found = reopened(again, layers)
+        back = reopened(again, layers)
         for name, expected in checkpoint.items():
-            assert_same(found[name], expected)
+            assert_same(back[name], expected)
 
 
 def test_torch_loads_the_pt_file_strictly_and_computes_what_the_layer_did(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -218,15 +218,15 @@ def test_pt_npz_and_safetensors_hold_the_same_arrays(checkpoint: Checkpoint, tmp
     arrays, text = read_npz(tmp_path / "model.npz")
     again, header = read_safetensors(tmp_path / "model.safetensors")
     assert header["__metadata__"]["gatewise"].encode() == text
-    for found in (arrays, again):
-        assert found.keys() == expected.keys()
-        for name, array in found.items():
+    for held in (arrays, again):
+        assert held.keys() == expected.keys()
+        for name, array in held.items():
             np.testing.assert_array_equal(array, expected[name])
 
 
 def read_npz(path: Path) -> tuple[dict[str, Any], bytes]:
-    with np.load(path) as found:
-        arrays = dict(found)
+    with np.load(path) as archive:
+        arrays = dict(archive)
     return arrays, arrays.pop("gatewise").tobytes()
 
 
@@ -251,14 +251,14 @@ def described(checkpoint: Checkpoint, folder: Path) -> tuple[dict[str, StoredArr
 
 def test_the_description_restores_the_layers(checkpoint: Checkpoint, tmp_path: Path) -> None:
     arrays, text = described(checkpoint, tmp_path)
-    found = {layer.name: layer for layer in read_described(text, arrays, "file", GivenOptions())}
-    assert list(found) == [*checkpoint, *checkpoint.others]
+    read = {layer.name: layer for layer in read_described(text, arrays, "file", GivenOptions())}
+    assert list(read) == [*checkpoint, *checkpoint.others]
     for name, expected in checkpoint.items():
-        layer = found[name]
+        layer = read[name]
         assert isinstance(layer, StoredLayer)
         assert_same(layer, expected)
         assert (layer.origin, layer.class_name, layer.mask) == ("keras", expected.class_name, expected.mask)
-    dense = found["each"]
+    dense = read["each"]
     assert isinstance(dense, OtherLayer)
     assert (dense.kind, dense.wrappers) == ("Linear", ("TimeDistributed",))
     np.testing.assert_array_equal(dense.arrays["weight"].T, checkpoint.others["each"].arrays["kernel"])
@@ -315,10 +315,10 @@ def test_arrays_written_in_blocks_or_whole_are_those_of_the_tables(
             name: np.concatenate([block.ravel() for block in tensor.blocks()]).reshape(tensor.shape)
             for name, tensor in cell_tensors(stored, target).items()
         }
-        found = target.read(made, spec, 0)
-        np.testing.assert_array_equal(found.kernel, expected.kernel)
-        np.testing.assert_array_equal(found.recurrent_kernel, expected.recurrent_kernel)
-        np.testing.assert_allclose(np.asarray(found.summed_bias()), np.asarray(expected.summed_bias()), atol=1e-6)
+        actual = target.read(made, spec, 0)
+        np.testing.assert_array_equal(actual.kernel, expected.kernel)
+        np.testing.assert_array_equal(actual.recurrent_kernel, expected.recurrent_kernel)
+        np.testing.assert_allclose(np.asarray(actual.summed_bias()), np.asarray(expected.summed_bias()), atol=1e-6)
 
 
 def test_a_large_matrix_is_transposed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,8 +363,8 @@ def test_keras_loads_the_written_model_with_its_names(tmp_path: Path) -> None:
     model = keras.models.load_model(tmp_path / "model.keras")
     expected = layer.get_weights().layers
     for index in range(2):
-        found = adapt(model.get_layer(f"encoder_rnn_l{index}")).get_weights().layers[0][0]
-        np.testing.assert_array_equal(found.kernel, expected[index][0].in_order(found.gates).kernel)
+        actual = adapt(model.get_layer(f"encoder_rnn_l{index}")).get_weights().layers[0][0]
+        np.testing.assert_array_equal(actual.kernel, expected[index][0].in_order(actual.gates).kernel)
 
 
 def test_live_layers_and_adapters_are_written_like_stored_ones(tmp_path: Path, randomise: Any) -> None:

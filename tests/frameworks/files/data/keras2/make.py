@@ -31,8 +31,8 @@ def masked():
     ]
     outputs = []
     for layer in layers:
-        found = layer(x)
-        outputs += found if isinstance(found, (list, tuple)) else [found]
+        results = layer(x)
+        outputs += results if isinstance(results, (list, tuple)) else [results]
     outputs.append(kinds.TimeDistributed(kinds.Dense(2), name="each")(outputs[0]))
     return keras.Model(ids, [x, *outputs]), [layer.name for layer in layers]
 
