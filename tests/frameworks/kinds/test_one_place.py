@@ -1,4 +1,4 @@
-"""A kind of layer is known in its table alone: nothing else names it, and a new record is enough to carry it."""
+"""Only its table names a kind of layer, and a new record is enough to port it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ ALLOWED = {
         "chooses the function that emulates a live layer, by its class",
     ),
 }
-"""By module of `frameworks`, the kinds that it may name, and why."""
+"""By module of `frameworks`: the kinds that it may name, and why."""
 
 
 def kinds_named_in(text: str) -> set[str]:
-    """Find the names of kinds among the strings of a module."""
+    """Return the names of kinds among the strings of a module."""
     strings = {
         node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
@@ -45,13 +45,13 @@ def modules() -> Iterator[Path]:
     yield from (path for path in sorted(ROOT.rglob("*.py")) if not path.is_relative_to(ROOT / "kinds"))
 
 
-def test_no_module_but_the_tables_names_a_kind() -> None:
-    found = {path.relative_to(ROOT).as_posix(): kinds_named_in(path.read_text()) for path in modules()}
-    assert {path: names for path, names in found.items() if names} == {path: names for path, (names, _) in ALLOWED.items()}
+def test_only_the_tables_name_kinds() -> None:
+    named = {path.relative_to(ROOT).as_posix(): kinds_named_in(path.read_text()) for path in modules()}
+    assert {path: names for path, names in named.items() if names} == {path: names for path, (names, _) in ALLOWED.items()}
 
 
 @pytest.mark.parametrize("text", ['kind == "Dense"', 'kind in ("Conv1d", "x")', '_RULES = {"Masking": 1}', 'f(kind, "PReLU")'])
-def test_a_module_that_names_a_kind_is_found(text: str) -> None:
+def test_a_module_that_names_a_kind_is_detected(text: str) -> None:
     assert kinds_named_in(text)
     assert not kinds_named_in(f"'''{text}, in words.'''")
 
@@ -100,9 +100,7 @@ def volume() -> Any:
     return model
 
 
-def test_a_kind_that_the_tables_list_goes_to_torch_and_back(
-    volume: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kind_in_the_tables_goes_to_torch_and_back(volume: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
     import torch
     from torch import nn
@@ -124,8 +122,8 @@ def test_a_kind_that_the_tables_list_goes_to_torch_and_back(
     modules.load_state_dict(state)
     x = np.random.default_rng(4).normal(size=(2, 6, 7, 8, 2)).astype("float32")
     expected = volume.predict([x, np.zeros((2, 5, 3), "float32")], verbose=0)[0]
-    found = modules["second"](modules["first"](torch.from_numpy(np.moveaxis(x, -1, 1).copy()))).detach().numpy()
-    np.testing.assert_allclose(np.moveaxis(found, 1, -1), expected, rtol=0, atol=1e-4)
+    actual = modules["second"](modules["first"](torch.from_numpy(np.moveaxis(x, -1, 1).copy()))).detach().numpy()
+    np.testing.assert_allclose(np.moveaxis(actual, 1, -1), expected, rtol=0, atol=1e-4)
 
     save_checkpoint(tmp_path / "back.keras", open_checkpoint(tmp_path / "model.pt"))
     back = keras.models.load_model(tmp_path / "back.keras")
@@ -133,7 +131,7 @@ def test_a_kind_that_the_tables_list_goes_to_torch_and_back(
     np.testing.assert_allclose(keras.ops.convert_to_numpy(back.get_layer("second")(hidden)), expected, rtol=0, atol=1e-4)
 
 
-def test_a_kind_that_no_table_lists_is_carried_as_it_is(volume: Any, tmp_path: Path) -> None:
+def test_a_kind_in_no_table_is_carried_unchanged(volume: Any, tmp_path: Path) -> None:
     volume.save(tmp_path / "model.keras")
     checkpoint = open_checkpoint(tmp_path / "model.keras")
     assert not any(other.known for other in checkpoint.others.values())
