@@ -200,5 +200,5 @@ def test_a_model_or_layer_that_is_not_there_is_refused_by_name(refused: Any) -> 
 
 
 def test_a_layer_without_weights_is_read_from_its_file_alone(refused: Any) -> None:
-    with refused("bidirectional", "too large to keep"):
+    with refused("bidirectional", "has none there, because they are too large"):
         read_kept(load("nakdimon").layer("bidirectional"))
