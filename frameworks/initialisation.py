@@ -46,7 +46,7 @@ def initialise_like_keras(torch_module: Any, seed: int | None = None) -> Any:
 
     Example:
         >>> import torch
-        >>> from frameworks import initialise_like_keras
+        >>> from gatewise import initialise_like_keras
         >>> lstm = initialise_like_keras(torch.nn.LSTM(3, 2), seed=0)
         >>> lstm.bias_ih_l0.tolist()
         [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
@@ -81,7 +81,7 @@ def initialise_like_pytorch(keras_layer: Any, seed: int | None = None) -> Any:
 
     Example:
         >>> import keras
-        >>> from frameworks import initialise_like_pytorch
+        >>> from gatewise import initialise_like_pytorch
         >>> dense = keras.layers.Dense(2)
         >>> dense.build((None, 4))
         >>> kernel, bias = initialise_like_pytorch(dense, seed=0).get_weights()

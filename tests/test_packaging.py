@@ -94,7 +94,7 @@ def test_help_loads_nothing_that_it_does_not_print() -> None:
         f"import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    exec({script!r})", whole=True
     )
     ours = {name for name in loaded if name.partition(".")[0] in ("compare", "frameworks")}
-    assert ours == {"compare", "compare.cli", "compare.commands", "frameworks", "frameworks.lazily"}
+    assert ours == {"compare", "compare.cli", "compare.commands", "frameworks", "frameworks.lazy_imports"}
     assert loaded.isdisjoint(HEAVY)
 
 

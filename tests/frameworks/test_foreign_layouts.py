@@ -24,9 +24,9 @@ from frameworks.files.untrusted.source import in_memory
 from frameworks.files.writing.blocks import cell_tensors
 from frameworks.gradients import arrange
 from frameworks.layouts import KERAS, PYTORCH, Layout
+from frameworks.part_layout import Stored
 from frameworks.reference.forward import run_reference
 from frameworks.reference.gradients import run_reference_gradients
-from frameworks.stored_parts import Stored
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]

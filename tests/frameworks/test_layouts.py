@@ -8,8 +8,8 @@ import torch
 
 from frameworks import RecurrentSpec
 from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
+from frameworks.part_layout import Stored
 from frameworks.spec import CellName
-from frameworks.stored_parts import Stored
 
 INPUT, HIDDEN = 5, 7
 SPECS = [

@@ -16,7 +16,7 @@ from frameworks.adapter import Adapter, FlaggedAdapter, is_adapter
 from frameworks.errors import InvalidValueError, NoCounterpartError
 from frameworks.files import open_checkpoint, save_checkpoint
 from frameworks.layouts import Layout
-from frameworks.modules import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, PortingModule
+from frameworks.protocols import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, PortingModule
 from frameworks.registry import has_flags
 from frameworks.rows import FRAMEWORKS, FrameworkName, Layers, owner_of, row_of
 from frameworks.spec import CellName

@@ -31,7 +31,7 @@ WRONG_SPECS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ({"activation": None}, ("activation", "None")),
     ({"recurrent_activation": "Sigmoid"}, ("recurrent_activation", "'Sigmoid'")),
     ({"cell": "rnn", "recurrent_activation": "relu"}, ("recurrent_activation", "'relu'", "lstm and gru", "'rnn'")),
-    ({"reset_after": False}, ("reset_after", "False", "gru alone", "'lstm'")),
+    ({"reset_after": False}, ("reset_after", "False", "gru only", "'lstm'")),
     ({"cell": "gru", "reset_after": 0}, ("reset_after", "0")),
 )
 

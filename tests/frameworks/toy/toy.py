@@ -16,9 +16,9 @@ from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.gradients import RecurrentGradients
 from frameworks.layouts import Layout
 from frameworks.output import RecurrentOutput
+from frameworks.part_layout import Stored
 from frameworks.rows import Framework, Layers
 from frameworks.spec import RecurrentSpec
-from frameworks.stored_parts import Stored
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
