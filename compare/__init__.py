@@ -1,4 +1,4 @@
-"""What "the same" means between frameworks, how it is measured, and how it is told.
+"""What "the same" means between frameworks, how it is measured, and how it is reported.
 
 The public names load their modules when first used, so that importing `compare` imports nothing else.
 """

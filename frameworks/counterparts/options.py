@@ -1,4 +1,4 @@
-"""What becomes of each constructor argument of one framework's recurrent layers in the other framework: data."""
+"""What becomes of each constructor argument of one framework's recurrent layers in the other framework, as data."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ FateName = Literal["native", "emulated", "no effect", "refused"]
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of some values of an argument.
+    """What becomes of certain values of an argument.
 
     Args:
-        name: "native": the other framework's own layers hold it, and `convert` gives them; "emulated": `convert` refuses it and
-            `emulate` does the same as the source; "no effect": what the layer computes does not depend on it; "refused":
-            by both.
-        there: the argument, array or expression that stands for it there, or why there is none, in Markdown.
-        values: which ones, where an argument has several fates.
+        name: "native": `convert` returns the other framework's own layer, which holds it; "emulated": `convert` refuses it, and
+            `emulate` returns a layer that does the same; "no effect": what the layer computes does not depend on it;
+            "refused": both refuse it.
+        there: the argument, array or expression that corresponds to it there, or why there is none, in Markdown.
+        values: which values, for an argument with several fates.
     """
 
     name: FateName
@@ -119,7 +119,7 @@ _PYTORCH: Mapping[str, tuple[Fate, ...]] = {
 OPTIONS: Mapping[str, Mapping[str, tuple[Fate, ...]]] = MappingProxyType(
     {"keras": MappingProxyType(_KERAS), "pytorch": MappingProxyType(_PYTORCH)}
 )
-"""By framework, by argument: what becomes of it. An argument means the same in all of a framework's layers that have it."""
+"""What becomes of each argument, by framework and name. An argument means the same in all of a framework's layers."""
 
 REFUSED_ACTIVATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -127,4 +127,4 @@ REFUSED_ACTIVATIONS: Mapping[str, str] = MappingProxyType(
         "threshold": "takes two more arguments, so that no recurrent layer of Keras runs with it",
     }
 )
-"""Activations of Keras's that no recurrent layer can have, and why."""
+"""Keras's activations that no recurrent layer can have, and why."""
