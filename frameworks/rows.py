@@ -53,6 +53,11 @@ class Limit:
         held: the values that they hold.
         why: the reason, for the message of a refusal.
         remedy: what to do instead.
+
+    Example:
+        >>> from frameworks.counterparts import LIMITS
+        >>> [limit.why for limit in LIMITS if limit.to == "pytorch" and limit.field == "reset_after"]
+        ['nn.GRU applies the reset gate after the recurrent product']
     """
 
     to: str

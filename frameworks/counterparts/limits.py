@@ -34,6 +34,13 @@ def find_limits(
 
     Raises:
         InvalidValueError: for an unknown framework.
+
+    Example:
+        >>> from frameworks.counterparts import find_limits
+        >>> from gatewise import RecurrentSpec
+        >>> spec = RecurrentSpec("gru", input_size=3, hidden_size=4, reset_after=False)
+        >>> [(limit.field, limit.held, value) for limit, value in find_limits(spec, "pytorch")]
+        [('reset_after', (True,), False)]
     """
     row = row_of(to)
     values = {**vars(spec), **({} if options is None else vars(options)), BETWEEN_LAYERS: dropout}
@@ -56,6 +63,14 @@ def require_counterpart(
 
     Raises:
         NoCounterpartError: naming the field, its value, why it cannot be held and what to do instead.
+
+    Example:
+        >>> from frameworks.counterparts import require_counterpart
+        >>> from gatewise import RecurrentSpec
+        >>> require_counterpart(RecurrentSpec("gru", input_size=3, hidden_size=4, reset_after=False), "pytorch")
+        Traceback (most recent call last):
+        ...
+        frameworks.errors.NoCounterpartError: reset_after of the GRU must be True to fit pytorch's own nn.GRU, but is False: ...
     """
     row = row_of(to)
     for limit, value in find_limits(spec, to, options, dropout):

@@ -20,6 +20,13 @@ class Fate:
             "refused": both refuse it.
         there: the argument, array or expression that corresponds to it there, or why there is none, in Markdown.
         values: which values, for an argument with several fates.
+
+    Example:
+        >>> from frameworks.counterparts import OPTIONS
+        >>> for fate in OPTIONS["keras"]["merge_mode"]:
+        ...     print(f"{fate.values}: {fate.name}, {fate.there}")
+        `concat`: native, how torch joins its directions
+        others: emulated, by hand over the two halves of `output`
     """
 
     name: FateName
