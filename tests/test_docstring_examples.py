@@ -55,7 +55,7 @@ def example_of(value: Any) -> str:
 
 
 def failures(text: str, names: dict[str, Any]) -> str:
-    """Run the statements of an example and return what differs from what it prints."""
+    """Run the statements of an example, and return where the output differs from what the example says."""
     output: list[str] = []
     test = doctest.DocTestParser().get_doctest(text, names, "example", None, 0)
     doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).run(test, out=output.append)

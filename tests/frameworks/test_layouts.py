@@ -1,4 +1,4 @@
-"""The tables say what the frameworks' own layers have, and reading by them moves nothing."""
+"""The tables match the frameworks' own layers, and reading by them copies nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parity of gradients passes for what trains alike, and fails for what computes alike but is differentiated otherwise."""
+"""Parity of gradients passes for layers that train alike, and fails for those with equal results but other gradients."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_masked_layers_have_the_same_gradients_each_by_its_own_rule(
 
 
 @pytest.mark.backend
-def test_where_both_show_masked_steps_alike_these_count_too(randomise: Callable[..., Any]) -> None:
+def test_masked_steps_count_where_both_sides_treat_them_alike(randomise: Callable[..., Any]) -> None:
     layer = randomise(keras_layer("SimpleRNN", return_sequences=True))
     other = emulate(layer, to="pytorch")
 
@@ -152,7 +152,9 @@ def test_layers_of_unequal_parts_are_differentiated_part_by_part(randomise: Call
     assert names == {"cell 1: gradient of recurrent_kernel"}
 
 
-def test_a_bias_that_one_side_lacks_is_left_to_its_reference_and_it_is_said(randomise: Callable[..., Any]) -> None:
+def test_a_bias_that_one_side_lacks_is_compared_with_its_reference_only_and_a_note_says_so(
+    randomise: Callable[..., Any],
+) -> None:
     one, other = randomise(torch_module("LSTM", bias=False)), torch_module("LSTM")
     for name, parameter in other.named_parameters():
         parameter.data = getattr(one, name).data.clone() if "weight" in name else parameter.data * 0
@@ -237,7 +239,7 @@ def test_a_cell_that_learns_from_one_step_at_a_time_is_found(
 
 
 def spoilt(native: Any, mistake: Callable[[DirectionWeights], dict[str, Any]]) -> Any:
-    """Give an adapter whose gradients of the weights have a mistake."""
+    """Return an adapter whose gradients with respect to the weights are wrong."""
     kind: Any = type(adapt(native))
 
     class Spoilt(kind):  # type: ignore[misc]
@@ -257,7 +259,7 @@ MISTAKES: dict[str, Callable[[DirectionWeights], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("array", MISTAKES)
-def test_gradients_not_transposed_of_another_gate_or_doubled_are_found(array: str, randomise: Callable[..., Any]) -> None:
+def test_untransposed_exchanged_and_doubled_gradients_are_found(array: str, randomise: Callable[..., Any]) -> None:
     module = randomise(torch_module("LSTM"))
     result = check_parity(module, spoilt(module, MISTAKES[array]), gradients=True)
     assert result.verdict == "failed"

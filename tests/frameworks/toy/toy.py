@@ -1,4 +1,4 @@
-"""A framework that nobody has, and its adapter: what a third framework takes, in the fewest lines.
+"""A made-up framework and its adapter: what a third framework takes, in as few lines as possible.
 
 Its one layer is an LSTM in NumPy that reads time first and keeps its gates in an order of its own.
 """
@@ -50,7 +50,7 @@ TABLE = Layout(
 
 
 class ToyAdapter:
-    """A ToyLSTM behind the one interface."""
+    """The adapter of a ToyLSTM."""
 
     framework: Any = "toy"
     options = None
