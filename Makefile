@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # Written last, so that an interrupted install starts over.
 INSTALLED := $(VENV)/installed
 
-.PHONY: report originals test lint types check bench dist clean
+.PHONY: report originals test lint types check bounds bounds-ci bench dist clean
 
 report: $(INSTALLED)
 	$(BIN)/gatewise report
@@ -32,6 +32,14 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+# The lowest versions that are declared, and newer Pythons: what can be had here. TORCH=any takes torch's CUDA builds too.
+bounds: $(INSTALLED)
+	BOUNDS_TORCH=$(TORCH) $(BIN)/python -m tests.bounds.check
+
+# What of it CI checks.
+bounds-ci: $(INSTALLED)
+	$(BIN)/python -m tests.bounds.check ci
 
 check: lint types test
 	$(BIN)/gatewise report --check

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ class Stored:
     added: Mapping[str, float] = field(default_factory=dict)
     negated: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The axes of the array, each with the axes that it fuses."""
         return tuple(tuple(group.strip("()").split()) for group in re.findall(r"\([^)]*\)|\S+", self.axes))
@@ -111,7 +112,7 @@ class Stored:
     def view(self, array: Array, part: str, sizes: Mapping[str, int]) -> Array:
         """Return the canonical view of `part` in one stored array, with the gates in the array's order."""
         flat = [axis for group in self.groups for axis in group]
-        split = array.reshape([_size(axis, sizes) for axis in flat], copy=False)
+        split = array.reshape([_size(axis, sizes) for axis in flat])  # axes are only split, which never copies
         if "pair" in flat:
             split = np.moveaxis(split, flat.index("pair"), 0)[_PAIR[part]]
             flat.remove("pair")
@@ -125,7 +126,8 @@ class Stored:
             flat = ["gate", *self.refolded.split()]
             split = split.reshape([sizes[axis] for axis in flat])  # a copy: writing to it would not reach the array
             split.flags.writeable = False
-        return split.transpose([flat.index(axis) for axis in _CANONICAL_AXES[part]])
+        view: Array = split.transpose([flat.index(axis) for axis in _CANONICAL_AXES[part]])
+        return view
 
     def blocks(
         self, arrays: Mapping[str, Array], part: str, sizes: Mapping[str, int], gates: tuple[str, ...]

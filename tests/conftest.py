@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,29 @@ import pytest
 from hypothesis import settings
 
 from frameworks import GatewiseError
+from tests.without_frameworks import needs_frameworks
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-frameworks", action="store_true", help="run only the tests that need no framework")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return (config.getoption("--without-frameworks") and needs_frameworks(collection_path)) or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--without-frameworks"):
+        marked = [item for item in items if item.get_closest_marker("frameworks")]
+        config.hook.pytest_deselected(items=marked)
+        items[:] = [item for item in items if item not in marked]
+
 
 # Building a layer takes as long as it takes: no deadline. The same examples in every run, so that a run can be repeated.
 settings.register_profile("gatewise", deadline=None, derandomize=True)

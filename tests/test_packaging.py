@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from collections import Counter
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -17,6 +16,11 @@ import pytest
 import compare
 import frameworks.files
 import gatewise
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

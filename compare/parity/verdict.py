@@ -17,7 +17,7 @@ Where = Mapping[str, int | str]
 Verdict = Literal["passed", "failed", "ill-conditioned"]
 
 
-class Against(str, Enum):  # noqa: UP042  StrEnum came with Python 3.11
+class Against(str, Enum):
     """What an array is compared with."""
 
     EXPECTED = "expected"

@@ -1,4 +1,4 @@
-"""The arrays that a call of either framework returns, however nested, and the largest difference of two such lists."""
+"""The arrays in what a call of either framework returns, and the largest difference between two lists of them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Array = npt.NDArray[np.floating]
 Arrays = Sequence[Array]
 
 
-def distance(expected: Arrays, found: Arrays) -> float:
-    """Give the largest difference of two lists of arrays; infinity where their number or shapes differ."""
-    if len(expected) != len(found):
+def distance(expected: Arrays, actual: Arrays) -> float:
+    """Return the largest difference between two lists of arrays; infinity if their lengths or shapes differ."""
+    if len(expected) != len(actual):
         return float("inf")
-    return max(measure(one, other).max_abs for one, other in zip(expected, found, strict=True))
+    return max(measure(one, other).max_abs for one, other in zip(expected, actual, strict=True))
 
 
 def flat(nested: Any) -> list[Array]:
-    """Give the arrays of nested results of either framework as NumPy."""
+    """Return the arrays in a nested result of either framework, as NumPy arrays."""
     return [np.asarray(leaf.detach().numpy() if hasattr(leaf, "detach") else leaf) for leaf in _leaves(nested)]
 
 

@@ -1,4 +1,4 @@
-"""Making and saving a figure the same way every time, off screen."""
+"""Figures, made and saved off screen in the same way every time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def load_matplotlib() -> None:
     """Import matplotlib, which takes a second.
 
     Raises:
-        MissingFrameworkError: if it is not installed.
+        MissingFrameworkError: if matplotlib is not installed.
     """
     try:
         import_module("matplotlib.figure")
@@ -29,18 +29,18 @@ def load_matplotlib() -> None:
 def make_canvas(
     rows: int, columns: int, size: tuple[float, float], width_ratios: tuple[float, ...] | None = None
 ) -> tuple[Any, Any]:
-    """Give a figure and its axes, (rows, columns), without a window system.
+    """Return a figure and its axes, (rows, columns), without a window system.
 
     Args:
-        rows: of axes.
-        columns: of axes.
-        size: in inches.
-        width_ratios: of the columns; equal when None.
+        rows: number of rows of axes.
+        columns: number of columns of axes.
+        size: of the figure, in inches.
+        width_ratios: relative widths of the columns; equal when None.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # No layout engine: it draws everything several times over.
+    # No layout engine: it would draw everything several times.
     figure = Figure(figsize=size, facecolor="white")
     figure.subplots_adjust(left=0.06, right=0.98, bottom=0.07, top=0.95, wspace=0.16, hspace=0.22)
     FigureCanvasAgg(figure)
@@ -48,5 +48,5 @@ def make_canvas(
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a PNG file that does not change with the moment."""
+    """Write a figure as PNG, without metadata that changes from run to run."""
     figure.savefig(path, dpi=110, metadata={"Software": None})

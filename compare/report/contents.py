@@ -1,4 +1,4 @@
-"""The pages of the report in their order, and their index: a page is a folder in `pages/` and a row here."""
+"""The pages of the report in order, and their index: a page is a folder in `pages/` and a row here."""
 
 from compare.report.index import Index
 from compare.report.page import Page

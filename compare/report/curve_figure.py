@@ -1,4 +1,4 @@
-"""Curves of a training: losses, and how far the parameters of two sides are apart."""
+"""Figures of a training: curves over the steps, and attention maps."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from compare.report.results import Value
 
 _STYLES = ("-", "--", ":", "-.")
 Curves = Mapping[str, Value]
-"""By label: [step, value] pairs."""
+"""[step, value] pairs, by label."""
 
 
 def draw_curves(panels: Sequence[tuple[str, str, Curves]], path: Path) -> None:
-    """Draw panels side by side, each of curves over steps, and write them as PNG.
+    """Draw panels of curves over steps, side by side, and write them as PNG.
 
     Args:
-        panels: a title, "linear" or "log", and the curves; on a log axis what is 0 is left out.
-        path: of the file.
+        panels: for each panel its title, "linear" or "log", and its curves; a log axis leaves zeros out.
+        path: of the PNG file.
     """
     figure, axes = make_canvas(1, len(panels), (5.2 * len(panels), 3.9))
     figure.subplots_adjust(left=0.075, right=0.985, bottom=0.14, top=0.9, wspace=0.24)
@@ -37,20 +37,20 @@ def draw_curves(panels: Sequence[tuple[str, str, Curves]], path: Path) -> None:
 
 
 def draw_attention(maps: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Draw where each step of a decoder looked, for some words, one framework below the other, and write it as PNG.
+    """Draw the attention maps of some words, one row of panels per framework, and write them as PNG.
 
     Args:
-        maps: by word, by framework: "map", (time, source), "sources" and "targets", the labels of both axes.
-        path: of the file.
+        maps: by word and framework: "map", (time, source), with "sources" and "targets", the labels of its axes.
+        path: of the PNG file.
     """
     frameworks = list(next(iter(maps.values())))
     figure, axes = make_canvas(len(frameworks), len(maps), (3.6 * len(maps), 3.5 * len(frameworks)))
     figure.subplots_adjust(left=0.055, right=0.99, bottom=0.06, top=0.93, wspace=0.2, hspace=0.28)
     for column, (word, by_framework) in enumerate(maps.items()):
         for row, framework in enumerate(frameworks):
-            panel, found = axes[row, column], by_framework[framework]
-            panel.imshow(found["map"], cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-            panel.set_xticks(range(len(found["sources"])), found["sources"])
-            panel.set_yticks(range(len(found["targets"])), found["targets"])
+            panel, attention = axes[row, column], by_framework[framework]
+            panel.imshow(attention["map"], cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+            panel.set_xticks(range(len(attention["sources"])), attention["sources"])
+            panel.set_yticks(range(len(attention["targets"])), attention["targets"])
             panel.set_title(f"{word}, {framework}", fontsize=11)
     save(figure, path)

@@ -1,4 +1,4 @@
-"""Curves of a training as a few numbers that a figure is drawn from and results.json can hold."""
+"""Training curves reduced to a few numbers, which results.json can hold and a figure can draw."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _DIGITS = 4
 
 
 def averaged(values: Array, points: int = 60) -> Value:
-    """Give the means of equal stretches of a curve, one value a step, with the steps that the stretches end with.
+    """Average a curve over stretches of equal length, each labelled with its last step.
 
     Args:
         values: (step,)
-        points: how many stretches, where there are as many steps.
+        points: number of stretches, if there are that many steps.
     """
     stretches = np.array_split(np.asarray(values, np.float64), min(points, len(values)))
     ends = np.cumsum([len(stretch) for stretch in stretches])
@@ -27,12 +27,12 @@ def averaged(values: Array, points: int = 60) -> Value:
 
 
 def picked(steps: Array, values: Array, points: int = 60) -> Value:
-    """Give some of the values that were measured after some steps, the first and the last among them.
+    """Keep some of the measurements, always including the first and the last.
 
     Args:
-        steps: (measurement,)
+        steps: (measurement,), after which each was made
         values: (measurement,)
-        points: how many, where there are as many.
+        points: how many to keep, if there are that many.
     """
     places = np.unique(np.linspace(0, len(steps) - 1, min(points, len(steps))).astype(int))
     return environment([[int(steps[place]), rounded(values[place])] for place in places])

@@ -1,4 +1,4 @@
-"""The index of the reports: a verdict a line, and the versions."""
+"""The index of the reports: one verdict per line, and the versions."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ class Index:
         backends = sorted({backend for page in covered for backend, _ in page.experiments}, reverse=True)
         parts = [
             "# Reports",
-            "What is the same between recurrent layers in Keras and PyTorch, what is not, and how to carry it over. The numbers, "
-            "the printed arrays and the maps on these pages were made by running both frameworks; no number is written by hand.",
+            "What recurrent layers in Keras and PyTorch have in common, where they differ, and how to port them. Every number, "
+            "printed array and map on these pages comes from running both frameworks; none is typed by hand.",
             table(("page", "checks", "verdict"), rows),
             f"Run with {versions(results['environment'])}; Keras on {' and '.join(backends)}.",
-            "Everything that the pages say stands as data in [results.json](results.json).",
+            "All measured values are in [results.json](results.json): a tree whose leaves have a kind (exact, control, measured or "
+            "environment) and a value; a measured value also has the largest error allowed.",
             code(
                 "sh",
-                "make report                        # make them again\n.venv/bin/gatewise report --check   # do they still hold?",
+                "make report                        # make all pages again\n"
+                ".venv/bin/gatewise report --check   # check that they still hold",
             ),
         ]
         return "\n\n".join(parts) + "\n"

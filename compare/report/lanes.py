@@ -1,4 +1,4 @@
-"""Which experiments share a process, so that two processes side by side end at about the same time."""
+"""Which experiments share a process, so that two processes side by side finish at about the same time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SECONDS: Mapping[tuple[str, str], float] = MappingProxyType(
     }
 )
 _OTHERS = 2.0
-"""Seconds, roughly: of importing a backend, of the longer experiments, of each of the others. Nothing but the order hangs on
+"""Rough times in seconds: to import a backend, to run each longer experiment, to run any other. Only the order depends on
 them."""
 
 
@@ -35,8 +35,8 @@ class Job:
     """Experiments to run in one process.
 
     Args:
-        backend: Keras's, chosen once a process.
-        experiments: by name, longest first.
+        backend: Keras's backend, chosen once per process.
+        experiments: their names, longest first.
     """
 
     backend: str
@@ -44,13 +44,13 @@ class Job:
 
 
 def share(needed: Iterable[tuple[str, str]]) -> tuple[tuple[Job, ...], ...]:
-    """Deal (backend, experiment) pairs to two lanes, whose jobs run one after the other.
+    """Distribute (backend, experiment) pairs over two lanes, whose jobs run one after the other.
 
-    The experiments of the backend that has most to do are dealt one by one, longest first, to the lane that ends first; those
-    of another stay together, since each process imports its backend anew.
+    The experiments of the busiest backend are dealt one by one, longest first, to the lane that finishes first. Those of any
+    other backend stay together, since each process imports its backend anew.
 
     Returns:
-        The jobs of each lane, at most one a backend; an empty lane is left out.
+        The jobs of each lane, at most one per backend; empty lanes are left out.
     """
     lanes: list[dict[str, Job]] = [{} for _ in range(_LANES)]
     ends = [0.0] * _LANES
@@ -63,7 +63,7 @@ def share(needed: Iterable[tuple[str, str]]) -> tuple[tuple[Job, ...], ...]:
 
 
 def _units(needed: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield what is dealt at once: all of a backend, but one experiment of that which has most to do."""
+    """Yield what is dealt at once: all experiments of a backend together, but those of the busiest backend one by one."""
     by_backend: dict[str, list[str]] = {}
     for backend, name in needed:
         by_backend.setdefault(backend, []).append(name)

@@ -1,4 +1,4 @@
-"""The parts of the long runs, as data: which experiment, with which arguments, and how many steps its bar has."""
+"""The parts of the long runs, as data: each experiment, its arguments, and the number of steps on its progress bar."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Part:
     """A long experiment with its arguments.
 
     Args:
-        module: whose `run(progress, checkpoint, **arguments)` gives Results, and goes on from the checkpoint.
-        steps: how many steps `progress(done, steps)` will tell of.
-        arguments: JSON's types.
-        backend: Keras's.
+        module: its `run(progress, checkpoint, **arguments)` resumes from the checkpoint and returns Results.
+        steps: the number of steps that `progress(done, steps)` counts up to.
+        arguments: of types that JSON has.
+        backend: Keras's backend.
     """
 
     module: str
@@ -28,7 +28,7 @@ class Part:
 
     @property
     def settings(self) -> str:
-        """What its results depend on: what is kept of a run with other settings is not gone on with."""
+        """What the results depend on. Work kept from a run with other settings is not resumed."""
         versions = {name: version for name, version in read_environment().items() if name != "cores"}
         return f"{self.module} {dict(self.arguments)} on {self.backend}, {self.steps} steps, {versions}"
 
@@ -45,7 +45,7 @@ def _defaults(side: str, *own: str) -> Part:
 
 
 _DEFAULTS = ("initialisation", "rule", "bias", "learning_rate", "dropout")
-"""Those of compare.report.studies.translation.defaults, which this module, read by pages, does not import."""
+"""The names in compare.report.studies.translation.defaults; pages read this module, so it must not import a study."""
 
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
@@ -61,4 +61,4 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "real-models": Part("compare.report.pages.real_models.experiment.original_files", 11, {}),
     }
 )
-"""By the name of its results; the longest first, so that two processes side by side end at about the same time."""
+"""By the name of their results; longest first, so that two processes side by side finish at about the same time."""

@@ -1,4 +1,4 @@
-"""Making the reports: experiments run in processes of their own, their results merged, the pages rendered and written."""
+"""Making the reports: run the experiments in processes of their own, merge their results, render and write the pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compare.report.contents import INDEX, PAGES, Index, Page
 from compare.report.environment import read_environment
 from compare.report.lanes import Job, share
 from compare.report.long_parts import PARTS
-from compare.report.long_runs import Told, forget_parts, run_parts
+from compare.report.long_runs import StepProgress, forget_parts, run_parts
 from compare.report.processes import ReportFailedError, settings_of
 from compare.report.results import Results, Value, disagreements, environment, read_results, write_results
 from compare.report.studies.data import require_data
@@ -25,37 +25,37 @@ from frameworks.errors import InvalidValueError
 Progress = Callable[[str], None]
 RESULTS = "results.json"
 LONG = "long"
-"""In the results: what the long runs found. In the folder of the reports, with a dot: where they keep what is finished."""
+"""The key of the long runs in the results, and, after a dot, the folder in which they keep what is finished."""
 
 
-def make_report(out: Path, only: str | None, progress: Progress, told: Told | None = None) -> dict[str, Any]:
+def make_report(out: Path, only: str | None, progress: Progress, step_progress: StepProgress | None = None) -> dict[str, Any]:
     """Run the experiments, and write results, pages and figures.
 
     Args:
-        out: the folder; made if it is not there.
-        only: the name of one page, of which alone the experiments are run; the others' results are kept.
-        progress: is told what is going on.
-        told: runs the long versions too, and is told of their steps; when None, the results of earlier ones are kept.
+        out: the folder of the reports, created if it is missing.
+        only: the name of one page: only its experiments are run, and the other pages' results are kept.
+        progress: called with a line of text whenever something starts.
+        step_progress: called with the steps of the long runs; when None, no long run is made and earlier results are kept.
 
     Returns:
-        All results, those kept included.
+        All results, including those kept.
 
     Raises:
-        GatewiseError: for an unknown page or an experiment that fails; nothing is written then.
+        GatewiseError: if the page is unknown or an experiment fails; nothing is written then.
     """
     pages = _choose(only)
     if out.exists() and not out.is_dir():
-        raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Give another --out.")
+        raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Choose another --out.")
     kept = read_results(out / RESULTS) if (out / RESULTS).exists() else {}
     before = kept.pop(LONG, {})
-    long = {name: found for name, found in before.items() if name in PARTS} if isinstance(before, dict) else {}
+    long = {name: part for name, part in before.items() if name in PARTS} if isinstance(before, dict) else {}
     fresh = _run(pages, progress)
     if only is None:
         kept = {}
     _require_same_versions(kept, fresh)
-    parts = {name: part for name, part in PARTS.items() if told is not None and any(name in page.long for page in pages)}
-    if told is not None and parts:
-        long |= run_parts(parts, out / f".{LONG}", told)
+    parts = {name: part for name, part in PARTS.items() if any(name in page.long for page in pages)} if step_progress else {}
+    if step_progress and parts:
+        long |= run_parts(parts, out / f".{LONG}", step_progress)
     ordered = {name: long[name] for name in PARTS if name in long}
     results: dict[str, Any] = {**kept, **fresh, **({LONG: ordered} if ordered else {})}
     progress("writing pages and figures")
@@ -66,32 +66,32 @@ def make_report(out: Path, only: str | None, progress: Progress, told: Told | No
 
 
 def check_report(out: Path, only: str | None, progress: Progress) -> list[str]:
-    """Tell where the committed report no longer says what a run says; write nothing.
+    """Compare the committed report with a fresh run, and write nothing.
 
     Args:
         out: the folder with the committed report.
         only: the name of one page, or None for all.
-        progress: is told what is going on.
+        progress: called with a line of text whenever something starts.
 
     Returns:
-        A sentence for each disagreement: a page that is not what its results render to, a figure that is missing, a value
-        that a fresh run does not find again.
+        A sentence for each disagreement: a page that is not what its results render to, a missing figure, a value that a
+        fresh run does not reproduce.
 
     Raises:
-        GatewiseError: for an unknown page, results that cannot be read, or an experiment that fails.
+        GatewiseError: if the page is unknown, the results cannot be read, or an experiment fails.
     """
     pages = _choose(only)
     committed = read_results(out / RESULTS)
-    found = list(_stale_pages(out, committed, (*pages, INDEX) if only is None else pages))
+    stale = list(_stale_pages(out, committed, (*pages, INDEX) if only is None else pages))
     fresh = _run(pages, progress)
     names = [name for name in fresh if name != "environment"]
-    return found + sorted(
+    return stale + sorted(
         disagreements({name: committed.get(name, {}) for name in names}, {name: fresh[name] for name in names})
     )
 
 
 def _require_same_versions(kept: Mapping[str, Any], fresh: Mapping[str, Any]) -> None:
-    """Refuse to mix results of two environments under one heading."""
+    """Refuse to mix the results of two environments in one report."""
     before, now = kept.get("environment", fresh["environment"]), fresh["environment"]
     changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
     if changed:
@@ -114,7 +114,7 @@ def _choose(only: str | None) -> Sequence[Page]:
 
 
 def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
-    """Run what the pages need, two processes at a time, and merge what they found in the order of the pages."""
+    """Run what the pages need, two processes at a time, and merge the results in the order of the pages."""
     for page in pages:
         require_data(page.studies, f"the page {page.name}")
     needed = list(dict.fromkeys(pair for page in pages for pair in page.experiments))
@@ -130,10 +130,10 @@ def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
         if any(page.figures for page in pages):
             load_matplotlib()  # while the others work
         ran = {pair: tree for output in outputs for pair, tree in output.items()}
-    found: dict[str, Any] = {"environment": {name: environment(value) for name, value in read_environment().items()}}
+    merged: dict[str, Any] = {"environment": {name: environment(value) for name, value in read_environment().items()}}
     for backend, name in needed:
-        found.setdefault(name, {})[backend] = ran[backend, name]
-    return found
+        merged.setdefault(name, {})[backend] = ran[backend, name]
+    return merged
 
 
 def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
                 f"the experiments {', '.join(job.experiments)} on {job.backend}",
                 must="run to their end",
                 but=f"ended with exit status {process.returncode}:\n{errors.read()[-4000:]}",
-                remedy="Install what the message names, or report it with the message.",
+                remedy="Install what the message names, or report the message.",
             )
     return read_results(path)
 
@@ -171,7 +171,7 @@ def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> 
 
 
 def _rendered(page: Page | Index, results: Results) -> str | None:
-    """Render a page; None where the results hold something else than what it reads."""
+    """Render a page; return None if the results are not what it expects."""
     try:
         return page.render(results)
     except (LookupError, TypeError, ValueError, AttributeError):
@@ -179,7 +179,7 @@ def _rendered(page: Page | Index, results: Results) -> str | None:
 
 
 def _write(out: Path, results: Mapping[str, Value | Results], pages: Sequence[Page]) -> None:
-    """Make everything beside the old report, then put it in place file by file."""
+    """Write everything beside the old report, then move it into place file by file."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as folder:
         fresh = Path(folder)

@@ -1,7 +1,8 @@
-"""What a page is, and the few pieces of Markdown that all of them are made of: results in, text out."""
+"""A page, and the few pieces of Markdown that all pages are made of: results in, text out."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,8 @@ class Figure:
 
     Args:
         file: its name.
-        draw: writes it, from all results, to a path.
-        long: the long runs without which there is nothing to draw.
+        draw: draws it from all results, and writes it to a path.
+        long: the long runs that it is drawn from.
     """
 
     file: str
@@ -29,7 +30,7 @@ class Figure:
     long: tuple[str, ...] = ()
 
     def covers(self, results: Tree) -> bool:
-        """Tell whether the long runs that it shows have been made."""
+        """Return whether the long runs that it is drawn from have been made."""
         return all(name in results.get("long", {}) for name in self.long)
 
 
@@ -39,14 +40,14 @@ class Page:
 
     Args:
         name: what `--only` takes.
-        title: of the page.
-        question: that it answers, in a sentence.
-        experiments: the (Keras backend, experiment) pairs whose results it is rendered from.
-        verdict: gives the answer in a line.
-        body: gives the tables and the code.
-        figures: pictures beside it.
-        long: the parts of `gatewise report --full` whose results it shows where they have been run.
-        studies: whose data it needs, which an installed package does not have.
+        title: the heading.
+        question: what it answers, in a sentence.
+        experiments: the (Keras backend, experiment) pairs whose results it renders.
+        verdict: writes the answer.
+        body: writes the tables and the code.
+        figures: the pictures on it.
+        long: the parts of `gatewise report --full` whose results it shows once they have been run.
+        studies: the studies whose data it needs, which an installed package does not have.
     """
 
     name: str
@@ -61,22 +62,22 @@ class Page:
 
     @property
     def file(self) -> str:
-        """The file's name."""
+        """The name of the file."""
         return f"{self.name}.md"
 
     def covers(self, results: Tree) -> bool:
-        """Tell whether all that the page needs has been run."""
+        """Return whether every experiment that the page needs has been run."""
         return all(backend in results.get(name, {}) for backend, name in self.experiments)
 
     def passed(self, results: Tree) -> bool:
-        """Tell whether every measured error is within what is allowed, and every exact yes is a yes."""
+        """Return whether every measured error is within its limit and no exact value is False."""
         trees: list[Results] = [results[name][backend] for backend, name in self.experiments]
         trees += [results["long"][name] for name in self.long if name in results.get("long", {})]
         return all(all_passed(tree) and all(value.value is not False for _, value in leaves(tree)) for tree in trees)
 
     def render(self, results: Tree) -> str:
         """Render the whole page."""
-        state = "" if self.passed(results) else "FAILED: an error below is larger than what is allowed. "
+        state = "" if self.passed(results) else "FAILED: an error below exceeds its limit. "
         parts = [
             f"# {self.title}",
             self.question,
@@ -84,7 +85,7 @@ class Page:
             self.body(results).strip(),
             "## How to reproduce",
             code("sh", "\n".join(self._commands())),
-            f"Run with {versions(results['environment'])}, on the CPU. Errors are largest absolute differences.",
+            f"Run with {versions(results['environment'])}, on the CPU. Errors are the largest absolute differences unless the page says otherwise.",
             *self._long_runs(results),
         ]
         return "\n\n".join(parts) + "\n"
@@ -93,20 +94,20 @@ class Page:
         yield "make report                        # all pages"
         yield f".venv/bin/gatewise report --only {self.name}"
         if self.long:
-            yield f".venv/bin/gatewise report --only {self.name} --full     # the long runs; may be interrupted"
+            yield f".venv/bin/gatewise report --only {self.name} --full     # the long runs too; can be interrupted and resumed"
 
     def _long_runs(self, results: Tree) -> Iterator[str]:
         made = {versions(results["long"][name]["environment"]) for name in self.long if name in results.get("long", {})}
         if made:
             yield f"The long runs were made by `gatewise report --full` with {'; and with '.join(sorted(made))}."
         if self.long and any(name not in results.get("long", {}) for name in self.long):
-            yield "Not all long runs of this page have been made: `gatewise report --full` makes them."
+            yield "Not all long runs of this page have been made. `gatewise report --full` makes them."
 
 
 def versions(environment: Tree) -> str:
     """Name the versions that results were made with."""
-    found = {name: value.value for name, value in environment.items()}
-    return ", ".join(f"{name} {found[name]}" for name in ("keras", "tensorflow", "torch", "numpy", "python") if name in found)
+    names = ("keras", "tensorflow", "torch", "numpy", "python")
+    return ", ".join(f"{name} {environment[name].value}" for name in names if name in environment)
 
 
 def code(language: str, text: str) -> str:
@@ -115,25 +116,22 @@ def code(language: str, text: str) -> str:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Make a Markdown table, every cell as it is given."""
+    """Make a Markdown table."""
     return tabulate([[cell(each) for each in row] for row in rows], headers=headers, tablefmt="github", disable_numparse=True)
 
 
 def cell(item: object) -> str:
-    """Write a value for a table: an error with two digits, anything else as text, with no pipe that would end the cell."""
+    """Format a cell of a table: an error with two digits, anything else as text with its pipes escaped."""
     return number(item) if isinstance(item, Value) else str(item).replace("|", "\\|")
 
 
 def number(value: Value) -> str:
-    """Write an error: exactly nothing as 0, otherwise two digits; what holds NaN says so."""
+    """Format an error with two digits; exactly zero as 0, anything that is not finite in words."""
     if value.value is None:
         return "NaN or infinite"
     return "0" if value.value == 0 else f"{value.value:.2g}" if value.value >= 1e-3 else f"{value.value:.1e}"
 
 
 def worst(values: Iterable[Value]) -> str:
-    """Write the largest of some errors."""
-    found = list(values)
-    return (
-        "NaN or infinite" if any(value.value is None for value in found) else number(max(found, key=lambda value: value.value))
-    )
+    """Format the largest of some errors."""
+    return number(max(values, key=lambda value: math.inf if value.value is None else value.value))

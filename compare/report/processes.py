@@ -1,4 +1,4 @@
-"""What the processes that run experiments are given, and how it is told when one of them fails."""
+"""The environment of the processes that run experiments, and the error for one that fails."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ class ReportFailedError(GatewiseError, RuntimeError):
 
 
 def settings_of(backend: str) -> dict[str, str]:
-    """Give the environment of an experiment: its backend, the CPU, and this very project, however it was started.
+    """Return the environment variables of an experiment: its backend, the CPU alone, and the path of this very project.
 
-    One thread each: on matrices this small torch's others only wait, spinning, and where the cores are taken that wait is most
-    of the run.
+    One thread each: on matrices this small torch's other threads only spin, and on busy cores that is most of the run.
     """
     root = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,28 +1,29 @@
-"""Showing how far the long runs are: a bar a part on a terminal, a line now and then elsewhere."""
+"""The progress of the long runs: one bar per part on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from frameworks.errors import MissingFrameworkError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+    from typing_extensions import Self
 
 _TENTH = 10
 
 
 class Bars:
-    """A bar for each part that is running or finished, on stderr.
+    """One bar on stderr for each part that is running or finished.
 
     Raises:
         GatewiseError: if rich is not installed.
     """
 
     def __init__(self) -> None:
-        """Load rich, but show nothing yet."""
+        """Load rich; nothing is shown yet."""
         try:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -47,7 +48,7 @@ class Bars:
         self._progress.stop()
 
     def tell(self, name: str, done: int, steps: int) -> None:
-        """Show that a part has finished so many of its steps."""
+        """Show how many of its steps a part has finished."""
         if name not in self._tasks:
             self._tasks[name] = (self._progress.add_task(name, total=steps, completed=done), -1)
         task, tenth = self._tasks[name]

@@ -1,4 +1,4 @@
-"""What a run found, as data: a tree whose leaves are values, each of a kind that says how a later run must agree with it."""
+"""The results of a run as a tree of values; the kind of each says how a later run must agree with it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from frameworks.errors import InvalidValueError
 Kind = Literal["exact", "control", "measured", "environment"]
 
 _CONTROL_SHARE = 0.1
-"""How much the size of a deliberate mistake may change from one machine to another."""
+"""By what share the size of a deliberate mistake may differ from one machine to another."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """One thing that a run found.
+    """One result of a run.
 
     Args:
         kind: "exact" (shapes, names, printed text, verdicts) must be the same in every run; "control" (the size of a deliberate
             mistake) within 10 %; "measured" (an error) on the same side of what is allowed; "environment" (versions, times,
             what a figure is drawn from) may be anything.
-        value: JSON's types only.
-        allowed: of a measured value: the largest that passes.
+        value: of types that JSON has.
+        allowed: the largest measured value that passes; None for other kinds.
     """
 
     kind: Kind
@@ -35,11 +35,11 @@ class Value:
 
     @property
     def passed(self) -> bool:
-        """Whether a measured value is within what is allowed; True for other kinds."""
+        """Whether a measured value is within its limit; True for other kinds."""
         return self.allowed is None or (self.value is not None and self.value <= self.allowed)
 
     def agrees(self, other: Value) -> bool:
-        """Tell whether a later run's value says the same."""
+        """Return whether the value of a later run agrees with this one."""
         if self.kind != other.kind:
             return False
         if self.kind == "exact":
@@ -53,27 +53,27 @@ Results: TypeAlias = Mapping[str, "Value | Results"]
 
 
 def exact(value: Any) -> Value:
-    """Make a value that every run must find again."""
+    """Make a value that every run must reproduce."""
     return Value("exact", value)
 
 
 def control(size: float) -> Value:
-    """Make the size of a deliberate mistake."""
+    """Make a value of the size of a deliberate mistake."""
     return Value("control", float(size))
 
 
 def measured(error: float, allowed: float) -> Value:
-    """Make an error and the largest that passes; NaN and infinity, which JSON cannot hold, become None and never pass."""
+    """Make a value of an error and the largest that passes. NaN and infinity, which JSON lacks, become None and never pass."""
     return Value("measured", float(error) if math.isfinite(error) else None, float(allowed))
 
 
 def environment(value: Any) -> Value:
-    """Make a value that belongs to the machine or the moment."""
+    """Make a value that depends on the machine or the moment."""
     return Value("environment", value)
 
 
 def leaves(results: Results, place: str = "") -> Iterator[tuple[str, Value]]:
-    """Yield every value with its place in the tree, `page/section/name`."""
+    """Yield every value with its path in the tree, `page/section/name`."""
     for name, item in results.items():
         where = f"{place}/{name}" if place else name
         if isinstance(item, Value):
@@ -83,12 +83,12 @@ def leaves(results: Results, place: str = "") -> Iterator[tuple[str, Value]]:
 
 
 def all_passed(results: Results) -> bool:
-    """Tell whether every measured value of the tree is within what is allowed."""
+    """Return whether every measured value of the tree is within its limit."""
     return all(value.passed for _, value in leaves(results))
 
 
 def disagreements(committed: Results, fresh: Results) -> Iterator[str]:
-    """Yield a sentence for each value of which two runs do not say the same."""
+    """Yield a sentence for each value on which two runs disagree."""
     before, after = dict(leaves(committed)), dict(leaves(fresh))
     for place in before.keys() | after.keys():
         one, other = before.get(place), after.get(place)
@@ -99,7 +99,7 @@ def disagreements(committed: Results, fresh: Results) -> Iterator[str]:
 
 
 def write_results(results: Results, path: Path) -> None:
-    """Write a tree as JSON, in the order in which it was made, a line for each value."""
+    """Write a tree as JSON, in its own order, one line per value."""
     path.write_text(_encode(results) + "\n", encoding="utf-8")
 
 
@@ -107,7 +107,7 @@ def read_results(path: Path) -> dict[str, Any]:
     """Read a tree that `write_results` wrote.
 
     Raises:
-        GatewiseError: for a file that is not there or holds something else.
+        GatewiseError: if the file is missing or holds something else.
     """
     try:
         tree: dict[str, Any] = _decode(json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""Running experiments in a process of their own: the Keras backend is chosen once a process. Progress goes to stdout."""
+"""Run experiments in a process of their own, since a process has one Keras backend. Progress goes to stdout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from compare.report.results import write_results
 
 
 def module_of(name: str) -> str:
-    """Return the module of an experiment: a page's own is `PAGE`, a module in the folder of its experiment `PAGE.MODULE`."""
+    """Return the module of an experiment: `PAGE` names a page's own, `PAGE.MODULE` one in the page's experiment folder."""
     page, *module = name.split(".")
     return ".".join(("compare.report.pages", page, "experiment", *module))
 
@@ -24,9 +24,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("names", nargs="+", help="PAGE, or PAGE.MODULE")
     arguments = parser.parse_args()
-    gc.disable()  # a fifth of an import is the search for cycles in what is kept anyway, and a process lasts seconds
+    gc.disable()  # the process lives for seconds, and collecting garbage would be a fifth of its imports
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        # Keras imports TensorFlow in passing where it finds it, when it copies a layer: seconds for nothing.
+        # Keras imports TensorFlow, where it is installed, to copy a layer: seconds for nothing.
         sys.modules["tensorflow"] = None  # type: ignore[assignment]
     results = {}
     for name in arguments.names:
@@ -35,7 +35,7 @@ def main() -> None:
     write_results(results, arguments.out)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Taking TensorFlow and torch down in good order takes two seconds, and everything is written.
+    # Everything is written, and an orderly shutdown of TensorFlow and torch would take two seconds.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Running one part of the long runs in a process of its own. The progress goes to stdout, a line `done steps` at a time."""
+"""Run one part of the long runs in a process of its own. Progress goes to stdout, as lines of `done steps`."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ _INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run a part from where its checkpoint left it, and write its results, whole or not at all."""
+    """Resume a part from its checkpoint, and write its results in one go."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="of the checkpoint and the results")
+    parser.add_argument("--folder", type=Path, required=True, help="the folder of the checkpoint and the results")
     parser.add_argument("--settings", required=True, help="what the results depend on")
-    parser.add_argument("--arguments", type=json.loads, required=True, help="of the experiment, as JSON")
-    parser.add_argument("name", help="of the part")
-    parser.add_argument("module", help="of the experiment")
+    parser.add_argument("--arguments", type=json.loads, required=True, help="the arguments of the experiment, as JSON")
+    parser.add_argument("name", help="the name of the part")
+    parser.add_argument("module", help="the module of the experiment")
     given = parser.parse_args()
     checkpoint = TrainingCheckpoint(given.folder / f"{given.name}.npz", {"settings": given.settings})
     try:
-        found = import_module(given.module).run(_Progress(), checkpoint, **given.arguments)
+        results = import_module(given.module).run(_Progress(), checkpoint, **given.arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
     fresh = given.folder / f"{given.name}.json.new"
-    write_results({"settings": exact(given.settings), "found": found}, fresh)
+    write_results({"settings": exact(given.settings), "results": results}, fresh)
     fresh.replace(given.folder / f"{given.name}.json")
     return 0
 
 
 class _Progress:
-    """Tells of finished steps, a few times a second at most."""
+    """Prints finished steps, a few times a second at most."""
 
-    _told = 0.0
+    _printed_at = 0.0
 
     def __call__(self, done: int, steps: int) -> None:
         now = time.monotonic()
-        if done == steps or now - self._told > 0.2:
+        if done == steps or now - self._printed_at > 0.2:
             print(done, steps, flush=True)
-            self._told = now
+            self._printed_at = now
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""Running the code that a page shows, so that what stands there is what was run."""
+"""Running the code that a page shows, so that the page shows what was run."""
 
 from __future__ import annotations
 
 import io
-from contextlib import redirect_stdout
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 
@@ -12,7 +15,7 @@ def run_snippet(code: str, names: dict[str, Any] | None = None) -> tuple[str, di
 
     Args:
         code: Python source.
-        names: what earlier snippets of the page have left behind.
+        names: the names that earlier snippets of the page have left; a fresh namespace when None.
 
     Returns:
         What it printed, and all names afterwards.
@@ -20,5 +23,16 @@ def run_snippet(code: str, names: dict[str, Any] | None = None) -> tuple[str, di
     namespace: dict[str, Any] = {"__name__": "__snippet__"} if names is None else names
     printed = io.StringIO()
     with redirect_stdout(printed):
-        exec(compile(code, "<report>", "exec"), namespace)  # noqa: S102  the code is this project's own text
+        exec(compile(code, "<report>", "exec"), namespace)  # noqa: S102  the code is this project's own
     return printed.getvalue(), namespace
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[None]:
+    """Work in a folder while the body runs, as Python 3.11's `contextlib.chdir`."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

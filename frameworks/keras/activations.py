@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from frameworks.errors import NoCounterpartError
 from frameworks.families import FAMILIES, ByName, split_name
 
 
@@ -63,3 +64,20 @@ ADDED: Mapping[str, Callable[[Any], Any]] = ByName(
     {"keras2_hard_sigmoid": keras2_hard_sigmoid}, {family: partial(_named, family) for family in FAMILIES}
 )
 """These activations, by their names in `frameworks.activations`."""
+
+
+def find_activation(name: str) -> Callable[[Any], Any]:
+    """Return the function of an activation, by its name in `frameworks.activations`.
+
+    Raises:
+        NoCounterpartError: for an activation that this version of Keras lacks.
+    """
+    function: Callable[[Any], Any] | None = ADDED.get(name) or getattr(keras.activations, name, None)
+    if function is None:
+        raise NoCounterpartError.because(
+            f"the activation {name!r}",
+            must="be one of Keras's",
+            but=f"is missing in Keras {keras.__version__}",
+            remedy="Install a newer Keras.",
+        )
+    return function

@@ -12,6 +12,7 @@ import keras
 
 from frameworks.adapter import Adapter
 from frameworks.counterparts import LAYER_NAMES
+from frameworks.keras.activations import find_activation
 from frameworks.keras.adapter import KerasAdapter
 from frameworks.spec import RecurrentSpec
 
@@ -82,4 +83,6 @@ def _layer(spec: RecurrentSpec, seeds: Any, initializers: dict[str, Any]) -> Any
 
 
 def _arguments(spec: RecurrentSpec) -> dict[str, Any]:
+    for name in (spec.activation, spec.recurrent_activation):
+        find_activation(name)  # or Keras would refuse it in words of its own
     return {"units": spec.hidden_size, "use_bias": spec.bias, "dtype": spec.dtype, **spec.cell_options}

@@ -114,7 +114,7 @@ def _categorical(
 
 
 def _sparse(
-    prediction: Tensor, target: Tensor, *, from_logits: bool, ignore_class: int | None, axis: int
+    prediction: Tensor, target: Tensor, *, from_logits: bool, ignore_class: int | None, axis: int = -1
 ) -> tuple[Tensor, Tensor | None]:
     if target.ndim == prediction.ndim:
         target = target.squeeze(-1)

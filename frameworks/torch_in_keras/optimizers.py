@@ -49,7 +49,7 @@ class _TorchOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         """Make the slots."""
         if not self.built:
             super().build(variables)
-            self.slots = [self.add_optimizer_variables(variables, name) for name in self.SLOTS]
+            self.slots = [[self.add_variable_from_reference(each, name) for each in variables] for name in self.SLOTS]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply the rule to one variable."""

@@ -22,7 +22,7 @@ _NORMALISATION = (
     layers.BatchNormalization,
     layers.LayerNormalization,
     layers.GroupNormalization,
-    layers.RMSNormalization,
+    *((layers.RMSNormalization,) if hasattr(layers, "RMSNormalization") else ()),  # newer than Keras 3.5
 )
 _CONSTANTS = {"gamma": 1, "scale": 1, "moving_variance": 1, "beta": 0, "moving_mean": 0}
 

@@ -107,7 +107,7 @@ def _to_torch(twins: Twins) -> Iterator[Race]:
 
     def overwrite(arrays: dict[str, Array]) -> None:
         for array in arrays.values():
-            np.copyto(array.reshape(-1, copy=False), contiguous[: array.size])
+            np.copyto(array.reshape(-1), contiguous[: array.size])
 
     def copy_kernel() -> None:
         fill(kernel, PYTORCH, source.spec, 0, source.read(0, 0))

@@ -105,8 +105,8 @@ def test_a_file_that_hides_nothing_is_not_reported(pytester: pytest.Pytester) ->
     write(pytester, "compare.py", "raise SystemExit('was run')\n")
     pytester.makeconftest(STUBBED)
     write(pytester, "tests/test_it.py", USES_FIXTURE)
-    # -P: as the command `pytest`, which leaves the working directory off sys.path. Not pytester.run, which puts it there.
-    command = [sys.executable, "-P", "-m", "pytest", "--import-mode=importlib", "-s", "tests"]
+    # The command `pytest` leaves the working directory off sys.path. Not pytester.run, which puts it there.
+    command = [str(Path(sys.executable).with_name("pytest")), "--import-mode=importlib", "-s", "tests"]
     result = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, check=False)
     assert "1 passed" in result.stdout, result.stdout
 

@@ -86,7 +86,7 @@ def _views(draw: st.DrawFn, shape: tuple[int, ...], dtype: str) -> Array:
     sizes = [shape[axis] * abs(steps[axis]) for axis in axes]
     seed = draw(st.integers(0, 2**32 - 1))
     owner = np.frombuffer(bytearray(np.random.default_rng(seed).bytes(math.prod(sizes) * np.dtype(dtype).itemsize)), dtype)
-    turned = owner.reshape(sizes).transpose(np.argsort(axes))
+    turned: Array = owner.reshape(sizes).transpose(np.argsort(axes))
     return turned[tuple(slice(None, None, step) for step in steps)][tuple(map(slice, shape))]
 
 

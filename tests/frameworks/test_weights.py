@@ -122,6 +122,7 @@ def test_an_extra_bias_is_refused(refused: Callable[..., Any]) -> None:
         check_weights(RecurrentWeights(((replace(direction(), bias=None),),)), without)
 
 
+@pytest.mark.frameworks
 @pytest.mark.backend
 @pytest.mark.parametrize("framework", ["keras", "pytorch"])
 def test_a_refused_set_of_weights_leaves_the_layer_as_it_was(
@@ -142,6 +143,7 @@ def test_a_refused_set_of_weights_leaves_the_layer_as_it_was(
     assert snapshot(adapter.native) == before
 
 
+@pytest.mark.frameworks
 @pytest.mark.parametrize("framework", ["keras", "pytorch"])
 @pytest.mark.parametrize("part", ["kernel", "recurrent_kernel"])
 def test_a_missing_kernel_is_refused_before_anything_is_written(

@@ -1,1 +1,1 @@
-"""One folder a page: `experiment.py` computes, `figure.py` draws, `page.py` renders results and imports no experiment."""
+"""One folder per page: `experiment.py` computes, `figure.py` draws, `page.py` renders results and imports no experiment."""

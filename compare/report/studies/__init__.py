@@ -1,1 +1,1 @@
-"""Larger worked comparisons, each a folder."""
+"""Larger comparisons, one folder each."""

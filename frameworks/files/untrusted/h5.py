@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,15 +99,20 @@ class _Copied:
         _ask(self.source, copy=self.path, out=descriptor)
 
 
-def _ask(source: Source, **request: Any) -> dict[str, Any]:
-    descriptors = [source.descriptor, *([request["out"]] if "out" in request else [])]
-    asked = {"start": source.start, "size": source.size, "ratio": _RATIO, **request}
+def _ask(source: Source, out: int | None = None, **request: Any) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = json.loads(h5_process.ask(json.dumps(asked).encode(), descriptors))
+        answer: dict[str, Any] = json.loads(h5_process.ask({"ratio": _RATIO, **request}, source, out))
     except TimeoutError as error:
         raise damaged(source.name, f"was still being read by the h5 library after {h5_process.SECONDS} s") from error
     except ValueError as error:
         raise damaged(source.name, "made the h5 library fail") from error
+    if not answer["memory_is_limited"]:
+        warnings.warn(
+            f"h5 files are parsed without a limit on memory, which this system cannot set; the limit of {h5_process.SECONDS} s"
+            " holds. Open only files that you trust.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     if "missing" in answer:
         raise MissingFrameworkError.because(
             "h5py",

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from frameworks.files.untrusted.source import Source
 
 SECONDS, MEMORY = 20, 1 << 30
-"""The limits of the process: seconds, of the clock and of the processor, and bytes of address space."""
+"""The limits of the process: seconds, of clock and processor, and bytes of address space. Windows sets the clock's alone."""
+PASSES_DESCRIPTORS = hasattr(socket, "send_fds")
+"""Whether an open file can be handed to a running process; on Windows it cannot."""
 
 _SCRIPT = Path(__file__).with_name("h5_worker.py")
 _ENDINGS = (".keras", ".h5", ".hdf5")
+_BLOCK = 4 << 20
 
 
 class Worker:
@@ -22,10 +32,11 @@ class Worker:
 
     def __init__(self) -> None:
         """Start it."""
-        self._question, theirs = socket.socketpair()
+        ours, theirs = _channel()
+        self._question = ours
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  this interpreter on our own script
-                [sys.executable, "-P", str(_SCRIPT), str(SECONDS), str(MEMORY)],
+                [sys.executable, str(_SCRIPT), str(SECONDS), str(MEMORY)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -37,16 +48,19 @@ class Worker:
 
         Args:
             question: the request for the worker.
-            descriptors: of the open files that the question refers to by their order.
+            descriptors: of the open files that the question refers to by their order; empty if it names files by path.
             seconds: to wait for the answer.
 
         Raises:
             TimeoutError: when no answer comes in time.
         """
         try:
-            with self._question:
-                sent = socket.send_fds(self._question, [question], list(descriptors))
-                self._question.sendall(question[sent:])
+            with self._question as channel:
+                if isinstance(channel, socket.socket):
+                    sent = socket.send_fds(channel, [question], list(descriptors))
+                    channel.sendall(question[sent:])
+                else:
+                    channel.write(question)
         except OSError:  # the process has ended already; its answer says why, or is empty
             pass
         try:
@@ -62,6 +76,14 @@ class Worker:
         self._question.close()
         with self._process:  # waits for the end
             self._process.kill()
+
+
+def _channel() -> tuple[socket.socket | io.FileIO, socket.socket | io.FileIO]:
+    """Return our end of a channel to a process, and the end that becomes its standard input."""
+    if PASSES_DESCRIPTORS:
+        return socket.socketpair()
+    reading, writing = os.pipe()
+    return io.FileIO(writing, "w"), io.FileIO(reading)
 
 
 _waiting: list[Worker] = []
@@ -81,7 +103,29 @@ def started_for(path: Path) -> Iterator[None]:
             _waiting.pop().close()
 
 
-def ask(question: bytes, descriptors: Sequence[int]) -> bytes:
-    """Ask the waiting process, or a new one; see `Worker.ask`."""
+def ask(question: Mapping[str, Any], source: Source, out: int | None = None) -> bytes:
+    """Ask the waiting process, or a new one.
+
+    Args:
+        question: the request for the worker.
+        source: the file.
+        out: the descriptor of the file to write to, if it is to write.
+
+    Raises:
+        TimeoutError: when no answer comes in time.
+    """
     worker = _waiting.pop() if _waiting else Worker()
-    return worker.ask(question, descriptors, SECONDS)
+    if PASSES_DESCRIPTORS:
+        asked = {**question, "start": source.start, "size": source.size}
+        return worker.ask(json.dumps(asked).encode(), [source.descriptor, *([] if out is None else [out])], SECONDS)
+    with tempfile.TemporaryDirectory() as folder:
+        copy, written = Path(folder, "file"), Path(folder, "out")
+        with copy.open("wb") as file:
+            for start in range(0, source.size, _BLOCK):
+                file.write(source.read(start, min(_BLOCK, source.size - start)))
+        written.touch()
+        answer = worker.ask(json.dumps({**question, "file": str(copy), "out": str(written)}).encode(), (), SECONDS)
+        if out is not None:
+            with written.open("rb") as file, open(out, "wb", closefd=False) as target:
+                shutil.copyfileobj(file, target)
+    return answer

@@ -1,7 +1,8 @@
 """Reads h5 files with h5py in a process of its own, because the library can hang or grow on a damaged file.
 
-`h5_process` runs this module as a script, which imports nothing of this package. It gets an open descriptor, never a path.
-The answer says what is wrong with a file; the parent treats any other end of this process as damage to the file.
+`h5_process` runs this module as a script, which imports nothing of this package. It gets an open descriptor, never the user's
+path; where a process cannot be handed one, it gets the path of a copy. The answer says what is wrong with a file; the parent
+treats any other end of this process as damage to the file.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 MAX_OBJECTS, MAX_DEPTH, MAX_TEXT, BLOCK = 200_000, 64, 32 << 20, 4 << 20
@@ -56,15 +58,19 @@ class RefusalError(Exception):
     """What is wrong with the file, as the second half of a message."""
 
 
-def limit(memory: int, seconds: int) -> None:
-    """Set the limits of this process if the system can."""
+def limit(memory: int, seconds: int) -> bool:
+    """Set the limits of this process if the system can; return whether its memory is limited."""
     try:
         import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    except ImportError:  # Windows
+        return False
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    except (OSError, ValueError):  # macOS
+        return False
+    return True
 
 
 def describe(file: Any) -> dict[str, Any]:
@@ -163,30 +169,30 @@ def texts(value: Any) -> Any:
     return [texts(item) for item in value.ravel().tolist()] if hasattr(value, "ravel") else []
 
 
-def copy_out(thing: Any, descriptor: int, ratio: int) -> None:
+def copy_out(thing: Any, place: int | str, ratio: int) -> None:
     """Write the elements of a dataset to a file, row by row, in blocks."""
     import numpy as np
 
     if thing.nbytes > ratio * (thing.id.get_storage_size() + 4096):
         raise RefusalError(f"claims that {thing.id.get_storage_size()} bytes hold {thing.nbytes}")
-    with os.fdopen(os.dup(descriptor), "wb") as out:
+    with open(place, "wb", closefd=isinstance(place, str)) as out:
         if thing.ndim == 0:
             out.write(np.asarray(thing[()]).tobytes())
             return
         rows = max(1, BLOCK // max(thing.nbytes // max(thing.shape[0], 1), 1))
-        for start in range(0, thing.shape[0], rows):
-            out.write(np.ascontiguousarray(thing[start : start + rows]).tobytes())
+        starts = range(0, thing.shape[0], rows)
+        out.writelines(np.ascontiguousarray(thing[start : start + rows]).tobytes() for start in starts)
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer one request: `describe`, or `copy` of one dataset to a descriptor."""
+    """Answer one request: `describe`, or `copy` of one dataset to another file."""
     try:
         import h5py
     except ImportError as error:
         return {"missing": str(error)}
-    window = Window(request["file"], request["start"], request["size"])
+    place = request["file"]
     try:
-        with h5py.File(window, "r") as file:
+        with h5py.File(place if isinstance(place, str) else Window(place, request["start"], request["size"]), "r") as file:
             if "copy" not in request:
                 return describe(file)
             thing = file[request["copy"]]
@@ -199,8 +205,12 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         return {"refused": f"cannot be read: {error}"}
 
 
-def receive(channel: socket.socket) -> dict[str, Any]:
+def receive() -> dict[str, Any]:
     """Wait for a request and its open files; return an empty request if the parent sends none."""
+    if not hasattr(socket, "recv_fds"):  # Windows
+        asked: dict[str, Any] = json.loads(sys.stdin.buffer.read() or "{}")
+        return asked
+    channel = socket.socket(fileno=sys.stdin.fileno())
     text, descriptors, *_ = socket.recv_fds(channel, 1 << 16, 2)
     while more := channel.recv(1 << 16):
         text += more
@@ -208,10 +218,12 @@ def receive(channel: socket.socket) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    limit(memory=int(sys.argv[2]), seconds=int(sys.argv[1]))
+    with suppress(ValueError):  # the modules of this folder must hide no installed package
+        sys.path.remove(str(Path(__file__).resolve().parent))
+    limited = limit(memory=int(sys.argv[2]), seconds=int(sys.argv[1]))
     with suppress(ImportError):  # the answer will say so
         import_module("h5py")
-    if request := receive(socket.socket(fileno=sys.stdin.fileno())):
-        sys.stdout.write(json.dumps(main(request)))
+    if request := receive():
+        sys.stdout.write(json.dumps({**main(request), "memory_is_limited": limited}))
         sys.stdout.flush()
     os._exit(0)  # a damaged file can crash the library while it shuts down

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ class Source:
         if start < 0 or start + size > self.size:
             self.part(start, size)  # raises an error that says what is missing
         while done < size:
-            count = os.preadv(self.descriptor, [buffer[done:] if done else buffer], self.start + start + done)
+            count = _read_at(self.descriptor, buffer[done:] if done else buffer, self.start + start + done)
             if count == 0:
                 raise damaged(self.name, "became shorter while it was read")
             done += count
@@ -81,6 +82,22 @@ class Source:
         stored = StoredArray(shape, np.dtype(dtype), self.read_into, start)
         self.part(start, stored.nbytes)
         return stored
+
+
+def _read_by_seeking(descriptor: int, buffer: memoryview, offset: int) -> int:
+    with _seeking:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        content = os.read(descriptor, len(buffer))
+    buffer[: len(content)] = content
+    return len(content)
+
+
+_seeking = threading.Lock()
+_read_at: Callable[[int, memoryview, int], int] = (
+    (lambda descriptor, buffer, offset: os.preadv(descriptor, [buffer], offset))
+    if hasattr(os, "preadv")  # which Windows lacks
+    else _read_by_seeking
+)
 
 
 @dataclass(frozen=True, eq=False)

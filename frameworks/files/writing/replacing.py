@@ -1,11 +1,11 @@
 """A file that appears whole or not at all: it is written beside its place and renamed when it is complete.
 
 While it is written, it is locked. So what a killed process left is known by not being locked, and the next run removes it.
+Where the system has no locks, such a file stays: nothing tells it from one that is still being written.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from frameworks.errors import InvalidValueError
+from frameworks.locking import CAN_LOCK, lock
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
     written = None
     try:
         _remove_left_over(path)
-        written, descriptor = _begin(path)
+        written, held = _begin(path)
         try:
             yield written
             _require_free(path, force=force)
@@ -39,7 +40,8 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
         finally:
             with suppress(FileNotFoundError):
                 written.unlink()
-            os.close(descriptor)
+            if held is not None:
+                os.close(held)
     except OSError as error:
         if error.filename is not None and str(error.filename) not in (str(path), str(written), str(path.parent)):
             raise  # of another file than this one
@@ -48,18 +50,24 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
         ) from error
 
 
-def _begin(path: Path) -> tuple[Path, int]:
+def _begin(path: Path) -> tuple[Path, int | None]:
+    """Make the file to be written and lock it; return its path and the descriptor that holds the lock."""
     while True:
         written = path.with_name(f".{path.name}.tmp-{secrets.token_hex(4)}{path.suffix}")
         descriptor = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if not CAN_LOCK:
+            os.close(descriptor)  # Windows renames no open file
+            return written, None
         # Another process may take it for left over until it is locked.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock(descriptor)
         if os.fstat(descriptor).st_nlink:
             return written, descriptor
         os.close(descriptor)
 
 
 def _remove_left_over(path: Path) -> None:
+    if not CAN_LOCK:
+        return
     start = f".{path.name}.tmp-"
     for each in path.parent.iterdir():
         if not each.name.startswith(start) or not each.is_file() or each.is_symlink():
@@ -67,7 +75,7 @@ def _remove_left_over(path: Path) -> None:
         with suppress(OSError):  # it is locked, already gone, or another user's
             descriptor = os.open(each, os.O_RDWR)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(descriptor, wait=False)
                 each.unlink()
             finally:
                 os.close(descriptor)

@@ -238,10 +238,14 @@ class KerasLayer(CellHolder):
                 stored.copy_(state.detach())
 
 
+# torch 2.5 does not tell an export from a compilation, which needs no states.
+_is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
+
+
 def _check_batch(stored: tuple[Finals, ...] | None, x: Tensor) -> None:
     """Refuse another batch size than that of the stored states, as Keras does, and an export without stored states."""
     if stored is None:
-        if torch.compiler.is_exporting():
+        if _is_exporting():
             raise InvalidValueError.because(
                 "a stateful layer",
                 must="hold its states before it is exported",

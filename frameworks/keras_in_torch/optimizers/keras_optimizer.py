@@ -41,7 +41,7 @@ class Pairing:
     def carry_back(self, array: Array, result: Array) -> None:
         """Write an array shaped like the parameter into one shaped like the variable; each of two biases fills its own part."""
         places = self.carry(np.arange(result.size).reshape(result.shape))
-        result.reshape(-1, copy=False)[places] = array
+        result.flat[places] = array
 
 
 class KerasOptimizer(torch.optim.Optimizer):

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 from keras import ops
 
-from frameworks.keras.activations import ADDED
+from frameworks.keras.activations import find_activation
 from frameworks.layouts import PYTORCH
 from frameworks.spec import RecurrentSpec
 
@@ -126,7 +125,7 @@ def _multiply(x: Tensor, weight: Tensor) -> Tensor:
 
 def _find(name: str) -> Activation:
     """Return an activation that keeps the dtype: on JAX, Keras's tanh turns float64 into float32."""
-    function = ADDED.get(name) or getattr(keras.activations, name)
+    function = find_activation(name)
     return lambda x: ops.cast(function(x), x.dtype)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
-from compare.cases import GRID
+from compare.parity.cases import GRID
 from compare.report.pages.parity.experiment import _run_case
 
 # Without JAX_ENABLE_X64, as by default: with it Keras 3.15 fails by itself on simple RNNs, whose matmul changes the dtype.
@@ -21,7 +21,7 @@ verdicts = [_run_case(case, seed)["verdict"].value for seed, case in enumerate(c
 print(len(verdicts), set(verdicts))
 """
 GRADIENTS = """
-from compare.report.pages.training.gradients import _run_case, make_cases
+from compare.report.pages.training.experiment.gradients import _run_case, make_cases
 
 cases = [case for case in make_cases() if case.spec.dtype == "float32"]
 verdicts = [_run_case(case, seed)["verdict"].value for seed, case in enumerate(cases)]

@@ -122,7 +122,7 @@ def test_a_finished_part_is_not_run_again(tmp_path: Path, parts: dict[str, Part]
 def test_what_a_part_kept_under_other_settings_is_refused(tmp_path: Path, parts: dict[str, Part]) -> None:
     run_parts({"short": parts["short"]}, tmp_path / "kept", lambda *news: None)
     other = Part("counting_steps", 3, {**parts["short"].arguments, "rate": 2})
-    with pytest.raises(GatewiseError, match=r"short\.json must be of .*'rate': 2.*, but is of .* Delete the folder"):
+    with pytest.raises(GatewiseError, match=r"short\.json must come from .*'rate': 2.*, but comes from .* Delete the folder"):
         run_parts({"short": other}, tmp_path / "kept", lambda *news: None)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from compare.report.pages.real_models.experiment import as_stored
 from compare.report.pages.real_models.experiment import original_files as real_models
 from compare.report.results import leaves
+from compare.report.snippets import working_folder
 from compare.report.studies.originals import cache_folder, missing
 from compare.report.studies.real_models.files import lay_out
 from compare.report.studies.real_models.kept import read_kept
@@ -106,7 +106,7 @@ def _part(weights: Any, part: str) -> Any:
 
 @pytest.mark.parametrize(("name", "layer"), LAYERS)
 def test_it_gives_the_recorded_outputs_in_either_framework(folder: Path, name: str, layer: str) -> None:
-    with chdir(folder / name):
+    with working_folder(folder / name):
         _, results = real_models.port_layer(load(name), recorded(name, layer))
     found = dict(leaves(results))
     assert found["in its own framework"].value <= TOLERANCE

@@ -135,8 +135,9 @@ def test_a_subclass_that_leaves_forward_alone_is_accepted() -> None:
 
 
 def test_what_torch_accepts_as_an_int_or_a_bool_is_read_as_one() -> None:
-    cell = nn.GRUCell(np.int64(INPUT), np.int64(HIDDEN))  # type: ignore[arg-type]
-    module = nn.LSTM(INPUT, HIDDEN, num_layers=np.int64(2), bidirectional=1)
+    size: Any = np.int64
+    cell = nn.GRUCell(size(INPUT), size(HIDDEN))
+    module = nn.LSTM(INPUT, HIDDEN, num_layers=size(2), bidirectional=1)
     assert adapt(cell).spec == RecurrentSpec("gru", INPUT, HIDDEN)
     assert adapt(module).spec == RecurrentSpec("lstm", INPUT, HIDDEN, num_layers=2, bidirectional=True)
 

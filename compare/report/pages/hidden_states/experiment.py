@@ -1,4 +1,4 @@
-"""Hidden and cell states over time, of an LSTM and a GRU, in both frameworks."""
+"""The hidden and cell states of an LSTM and a GRU over time, in both frameworks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KERAS_CODE = """\
 runner = keras.layers.RNN(layer.cell, return_sequences=True, return_state=True)   # the same weights, other flags
 states, trace = None, []
 for t in range(x.shape[1]):
-    output, *states = runner(x[:, t : t + 1], initial_state=states)               # h, and c where there is one
+    output, *states = runner(x[:, t : t + 1], initial_state=states)               # h, and c if there is one
     trace.append([keras.ops.convert_to_numpy(state)[0] for state in states])      # each (hidden,)
 """
 
@@ -42,7 +42,7 @@ with torch.no_grad():
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Step both frameworks' layers through the same sequence and keep every state."""
+    """Step the layers of both frameworks through the same sequence, and keep every state."""
     results: dict[str, Any] = {"keras code": exact(KERAS_CODE), "pytorch code": exact(PYTORCH_CODE)}
     x = _signal()
     for cell in _CELLS:
@@ -63,25 +63,25 @@ def _run_cell(cell: CellName, x: Array) -> Results:
         "keras": _trace(KERAS_CODE, {"keras": keras, "layer": layer.native, "x": x}),
         "pytorch": _trace(PYTORCH_CODE, {"torch": torch, "rnn": module.native, "x": x}),
     }
-    # The last traced state and the whole call's final state must be the same, or the picture shows something else.
+    # If the last traced state is not the final state of one whole call, the picture shows something else.
     for framework, adapter in (("keras", layer), ("pytorch", module)):
         _require_final(adapter, x, traces[framework])
-    found: dict[str, Any] = {}
+    states: dict[str, Any] = {}
     for index, state in enumerate(spec.state_names):
         one, other = (traces[framework][:, index] for framework in ("keras", "pytorch"))
         difference = measure(one, other)
-        found[state] = {
+        states[state] = {
             "keras": environment(_rounded(one)),
             "pytorch": environment(_rounded(other)),
             "signed difference": environment((one.astype(np.float64) - other).tolist()),
             "difference": measured(difference.max_abs, TOLERANCES["float32"] * difference.scale),
             "largest": measured(float(np.abs(one).max()), 1.0) if state == "h" else control(float(np.abs(one).max())),
         }
-    return found
+    return states
 
 
 def _trace(code: str, names: dict[str, Any]) -> Array:
-    """Give (time, state, hidden)."""
+    """Run code that steps through a sequence, and return its states: (time, state, hidden)."""
     _, names = run_snippet(code, names)
     return np.array(names["trace"])
 
@@ -93,7 +93,7 @@ def _require_final(adapter: Adapter, x: Array, trace: Array) -> None:
 
 
 def _signal() -> Array:
-    """Give (batch, time, input) with a step, a ramp and an oscillation, for states worth looking at."""
+    """Return a step, a ramp and an oscillation, for states worth looking at: (batch, time, input)."""
     time = np.arange(_TIME)
     columns = (np.where((time > 8) & (time < 20), 1.5, -0.5), np.linspace(-1, 1, _TIME), np.sin(time / 2.5))
     return np.stack(columns, axis=-1)[None].astype("float32")

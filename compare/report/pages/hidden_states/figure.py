@@ -14,12 +14,12 @@ _COLUMNS = (("lstm", "h", "LSTM, hidden state h"), ("lstm", "c", "LSTM, cell sta
 _ROWS = (("keras", "Keras"), ("pytorch", "PyTorch"), ("signed difference", "Keras - PyTorch"))
 
 
-def draw_hidden_states(found: Mapping[str, Any], path: Path) -> None:
+def draw_hidden_states(traces: Mapping[str, Any], path: Path) -> None:
     """Draw nine heat maps, units over time steps, and write them as PNG."""
     figure, axes = make_canvas(len(_ROWS), len(_COLUMNS), (12, 7))
     for column, (cell, state, title) in enumerate(_COLUMNS):
         for row, (key, label) in enumerate(_ROWS):
-            trace = np.array(found[cell][state][key].value).T
+            trace = np.array(traces[cell][state][key].value).T
             reach = float(np.abs(trace).max()) or 1.0
             colours = "PuOr" if key == "signed difference" else "RdBu_r"
             panel = axes[row, column]

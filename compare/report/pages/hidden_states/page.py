@@ -11,50 +11,51 @@ _STATES = (("lstm", "h", "hidden state"), ("lstm", "c", "cell state"), ("gru", "
 _FILE = "hidden-states.png"
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["hidden_states"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    found = _found(results)
-    largest = worst(found[cell][state]["difference"] for cell, state, _ in _STATES)
-    reach = found["lstm"]["c"]["largest"]
+    own = _own(results)
+    largest = worst(own[cell][state]["difference"] for cell, state, _ in _STATES)
+    reach = own["lstm"]["c"]["largest"]
     return (
-        f"The states of both frameworks lie on each other at every time step, at most {largest} apart. The LSTM's cell state, which "
-        f"the GRU does not have, is the only one that leaves the range from -1 to 1 (here up to {number(reach)})."
+        f"The two frameworks' states coincide at every time step; the largest difference is {largest}. Only the LSTM's cell state, "
+        f"which a GRU does not have, leaves the range from -1 to 1 (here it reaches {number(reach)})."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     rows = [
-        (cell.upper(), f"{name} `{state}`", number(found[cell][state]["largest"]), number(found[cell][state]["difference"]))
+        (cell.upper(), f"{name} `{state}`", number(own[cell][state]["largest"]), number(own[cell][state]["difference"]))
         for cell, state, name in _STATES
     ]
     parts = [
         f"![Hidden and cell states over time: Keras, PyTorch, and their difference]({_FILE})",
-        "Each picture has a row for each unit and a column for each time step. Upper row Keras, middle row PyTorch with copied "
-        "weights, lower row their difference, on a scale of its own. The inputs are a step, a ramp and an oscillation.",
+        "Each picture has one row per unit and one column per time step. The upper pictures show Keras, the middle ones PyTorch with "
+        "copied weights, and the lower ones their difference, on a scale of its own. The inputs are a step, a ramp and an oscillation.",
         table(("cell", "state", "largest value", "largest difference"), rows),
-        "Neither framework returns the cell state of every step, only the last one. To see it, step through the sequence and carry "
-        "the state yourself, as was done for the picture:",
+        "Neither framework returns the cell state of every step, only that of the last. To see the others, step through the sequence "
+        "and pass the state on yourself. This is how the pictures were made:",
         "In Keras:",
-        code("python", found["keras code"].value),
+        code("python", own["keras code"].value),
         "In PyTorch:",
-        code("python", found["pytorch code"].value),
+        code("python", own["pytorch code"].value),
     ]
     return "\n\n".join(parts)
 
 
 def _draw(results: Tree, path: Path) -> None:
-    draw_hidden_states(_found(results), path)
+    draw_hidden_states(_own(results), path)
 
 
 PAGE = Page(
     name="hidden-states",
     title="Hidden states over time",
-    question="Do the states of an LSTM and a GRU run the same course in both frameworks, and what does the cell state add?",
+    question="Do the states of an LSTM and a GRU develop alike in both frameworks, and what does the cell state add?",
     experiments=(("tensorflow", "hidden_states"),),
     verdict=_verdict,
     body=_body,

@@ -1,4 +1,4 @@
-"""The picture of masked time steps: what stands in the output, by mask and by way of computing it."""
+"""The picture of masked time steps: the outputs, by mask and by how they are computed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,30 @@ import numpy as np
 from compare.report.canvas import make_canvas, save
 
 _ROWS = ("right padding", "left padding", "holes")
+_TITLES = {
+    "keras": "Keras LSTM",
+    "keras zero_output_for_mask": "Keras LSTM,\nzero_output_for_mask",
+    "keras bidirectional": "Keras Bidirectional",
+    "packed": "nn.LSTM, packed by length",
+    "unpacked": "nn.LSTM, unpacked",
+}
 _STRIP = 0.7
 """The height of the strip that marks masked steps, in units."""
 
 
 def draw_masking(picture: Mapping[str, Any], path: Path) -> None:
-    """Draw a heat map, units over time steps, for each mask and way, and write them as PNG."""
+    """Draw one heat map, units over time steps, for each mask and each way, and write them as PNG."""
     mask = np.array(picture["mask"].value)
-    outputs = {title: np.array(value.value) for title, value in picture["outputs"].items()}
+    outputs = {name: np.array(value.value) for name, value in picture["outputs"].items()}
     figure, axes = make_canvas(len(_ROWS), len(outputs), (15, 7))
     figure.subplots_adjust(left=0.055, right=0.93, top=0.9, wspace=0.1, hspace=0.25)
     reach = max(float(np.abs(output).max()) for output in outputs.values())
-    for column, (title, output) in enumerate(outputs.items()):
+    for column, (name, output) in enumerate(outputs.items()):
         for row, label in enumerate(_ROWS):
             panel = axes[row, column]
             image = _draw_panel(panel, output[row].T, mask[row], reach)
             if row == 0:
-                panel.set_title(title, fontsize=11, pad=8)
+                panel.set_title(_TITLES[name], fontsize=11, pad=8)
             if row == len(_ROWS) - 1:
                 panel.set_xlabel("time step")
             if column == 0:
@@ -37,7 +44,7 @@ def draw_masking(picture: Mapping[str, Any], path: Path) -> None:
 
 
 def _draw_panel(panel: Any, trace: Any, valid: Sequence[bool], reach: float) -> Any:
-    """Draw one trace, (hidden, time), below a strip that is dark where a step is masked; what is exactly zero is hatched."""
+    """Draw one trace, (hidden, time), below a strip that is dark at masked steps; steps of exact zeros are hatched."""
     from matplotlib.patches import Rectangle
 
     image = panel.imshow(trace, aspect="auto", cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")

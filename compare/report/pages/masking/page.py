@@ -1,4 +1,4 @@
-"""The page on masks: what a masked time step outputs, what the final state is, and how torch gives the same."""
+"""The page on masks: the output at a masked time step, the final state, and how to get the same in torch."""
 
 from __future__ import annotations
 
@@ -13,55 +13,73 @@ _FILE = "masking.png"
 _LAYERS = {"one": "LSTM", "both": "Bidirectional(LSTM)"}
 _KINDS = {"right": "right padding", "left": "left padding", "holes": "holes", "empty": "no valid step"}
 _PARTS = ("valid", "masked", "state")
+_WAYS = {"unpacked": "unpacked", "packed": "packed by length", "any mask": "packed for any mask", "emulate": "`emulate`"}
+_SOURCES = {"argument": "the argument", "masking": "`Masking`", "embedding": "`Embedding(mask_zero=True)`"}
+_NAN = {
+    "keras": "Keras `LSTM`",
+    "unpacked": "`nn.LSTM`, unpacked",
+    "any mask": "`nn.LSTM`, packed for any mask",
+    "emulate": "`emulate`, fused",
+    "emulate loop": "`emulate`, a loop over the steps",
+}
+_AT_MASKED_STEPS = (
+    ("a Keras layer", "repeats its last valid output; zeros before the first one"),
+    ("Keras's `Bidirectional`", "outputs zeros"),
+    ("a packed torch module", "outputs zeros"),
+    ("an unpacked torch module", "computes on the padding"),
+)
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["masking"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    found = _found(results)
-    right = worst(value for _, value in leaves(found["differences"]) if value.kind == "measured")
+    own = _own(results)
+    right = worst(value for _, value in leaves(own["differences"]) if value.kind == "measured")
     return (
-        "At a masked step a Keras layer repeats its last valid output, a `Bidirectional` gives zeros, a packed torch module zeros, and "
-        "one that is not packed computes on the padding. The final state is the one after the last valid step in Keras and under "
-        f"packing. Packing alone is right for padding on the right; a recipe for any mask and `emulate` are at most {right} off."
+        "At a masked step a Keras layer repeats its last valid output. No torch module does: it outputs zeros if packed, and computes on "
+        "the padding if not. In Keras and under packing the final state is the state after the last valid step. Packing alone is right "
+        f"only for padding on the right. The recipe for any mask and `emulate` are right for every mask; the largest error is {right}."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
+        table(("", "at a masked step"), _AT_MASKED_STEPS),
         f"![Outputs at masked steps: Keras and torch, by mask]({_FILE})",
-        "Each picture has a row for each unit and a column for each time step; the dark squares above are the masked steps, hatched is "
-        "exactly zero. *Packed by length* hands torch the number of valid steps: it takes the first ones, which are the right ones only "
-        "where the padding is on the right.",
+        "Each picture has one row per unit and one column per time step. The dark squares above it mark the masked steps; outputs of "
+        "exactly zero are hatched. *Packed by length* tells torch only how many steps are valid. Torch takes that many from the start "
+        "of the row, which is right only if the padding is on the right.",
         "## How far torch is from Keras",
         table(
             ("Keras layer", "in torch", "mask", "outputs at valid steps", "at masked steps", "final states"),
-            _rows(found["differences"]),
+            _rows(own["differences"]),
         ),
-        "A row without any valid step is refused by `pack_padded_sequence`; Keras gives zeros for it.",
+        "`pack_padded_sequence` refuses a row without any valid step; Keras outputs zeros for it.",
         "## The code",
-        "Keras, and the names of the rest:",
-        code("python", found["setup"].value),
-        'PyTorch, after `rnn = convert(layer, to="pytorch")` (`both` for two directions), with `x` and `mask` as tensors. For padding on '
-        f"the right; zeros where a Keras layer in one direction repeats, {_size(found, 'one', 'packed by length', 'right', 'masked')} off there:",
-        code("python", found["packed"].value),
-        f"For any mask, {_largest(found, 'any mask')} off:",
-        code("python", found["any mask"].value),
-        f"Or, whatever the layer's options, {_largest(found, 'emulate')} off:",
-        code("python", found["emulated"].value),
+        "In Keras, with everything that the code below uses:",
+        code("python", own["setup"].value),
+        'In PyTorch, after `rnn = convert(layer, to="pytorch")` (or `convert(both, to="pytorch")`), with `x` and `mask` as tensors. For '
+        "padding on the right (at masked steps this outputs zeros where a Keras layer in one direction repeats; the difference there is "
+        f"{_size(own, 'one', 'packed', 'right', 'masked')}):",
+        code("python", own["packed"].value),
+        f"For any mask (largest error {_largest(own, 'any mask')}):",
+        code("python", own["any mask"].value),
+        f"For any mask and any options of the layer (largest error {_largest(own, 'emulate')}):",
+        code("python", own["emulated"].value),
         "## The final state",
-        *_final_state(found),
+        *_final_state(own),
         "## Two quirks of `zero_output_for_mask`, and a defect",
-        *_quirks(found["quirks"]),
+        *_quirks(own["quirks"]),
         "## Where masks come from, and where they stop",
-        *_flow(found["flow"]),
+        *_flow(own["flow"]),
         "## NaN at a masked step",
-        _nan(found["nan"]),
-        "NaN in the padding does not reach Keras's output, but on TensorFlow it reaches every gradient of the weights. Packing never reads "
+        _nan(own["nan"]),
+        "NaN in the padding does not reach Keras's output, but on TensorFlow it reaches the gradients of the weights. Packing never reads "
         "the padding.",
     ]
     return "\n\n".join(parts)
@@ -71,74 +89,81 @@ def _rows(differences: Tree) -> Iterator[Sequence[object]]:
     for directions, ways in differences.items():
         for way, kinds in ways.items():
             for kind, sizes in kinds.items():
-                start = (f"`{_LAYERS[directions]}`", way, _KINDS[kind])
+                start = (f"`{_LAYERS[directions]}`", _WAYS[way], _KINDS[kind])
                 if isinstance(sizes, Value):
                     yield (*start, sizes.value, sizes.value, sizes.value)
                 else:
                     yield (*start, *(sizes.get(part, "") for part in _PARTS))
 
 
-def _size(found: Tree, *place: str) -> str:
-    here = found["differences"]
+def _size(own: Tree, *place: str) -> str:
+    here = own["differences"]
     for name in place:
         here = here[name]
     return number(here)
 
 
-def _largest(found: Tree, way: str) -> str:
-    return worst(value for ways in found["differences"].values() for _, value in leaves(ways[way]))
+def _largest(own: Tree, way: str) -> str:
+    return worst(value for ways in own["differences"].values() for _, value in leaves(ways[way]))
 
 
-def _final_state(found: Tree) -> Iterator[str]:
-    final = found["final state"]
+def _final_state(own: Tree) -> Iterator[str]:
+    final = own["final state"]
     yield (
-        "It is the state after the last valid step, and in one direction with repeated outputs it equals `output[:, -1]` "
-        f"({number(final['output[:, -1] - h'])} off). A row without any valid step keeps its initial state "
-        f"({number(final['state of an empty row - initial state'])} off), while its outputs are zeros ({number(final['output of an empty row'])}): "
-        "there the two differ. Keras's backward direction starts at the last valid step, as a packed one does; unpacked, it starts in the padding."
+        "The final state is the state after the last valid step. In one direction, where the outputs repeat, it equals `output[:, -1]` "
+        f"(difference {number(final['output[:, -1] - h'])}). A row without any valid step is an exception: it keeps its initial state "
+        f"(difference {number(final['state of an empty row - initial state'])}), while its outputs are zeros (largest: {number(final['output of an empty row'])}). "
+        "Keras's backward direction starts at the last valid step, as in a packed torch module. In an unpacked one it starts in the padding."
     )
 
 
 def _quirks(quirks: Tree) -> Iterator[str]:
     yield (
-        "Without `return_sequences` a layer returns the output at the last step, so with `zero_output_for_mask=True` a row that is padded on "
-        f"the right gets zeros ({number(quirks['last, of the padded row'])}), {number(quirks['last - h, of the padded row'])} from its last state. "
-        f"`emulate` follows it, {number(quirks['last, emulated'])} off."
+        "Without `return_sequences` a layer returns the output at the last step. With `zero_output_for_mask=True` that output is zero for a row "
+        f"that is padded on the right (largest value: {number(quirks['last, of the padded row'])}; it differs from the last state by "
+        f"{number(quirks['last - h, of the padded row'])}). `emulate` does the same, with an error of {number(quirks['last, emulated'])}."
     )
     yield code("python", quirks["last code"].value)
-    yield "`Bidirectional` overwrites what its layers say:"
+    yield "`Bidirectional` overwrites this setting of its layers:"
     yield code("python", quirks["forced code"].value)
     yield code("text", quirks["forced printed"].value)
     yield (
-        "With `unroll=True` Keras 3 on TensorFlow zeroes the outputs of a masked backward direction by the mask that was not reversed: "
-        f"{number(quirks['unrolled'])} off the same layer without `unroll`. `emulate` follows the loop."
+        "With `unroll=True` Keras 3 on TensorFlow zeroes the outputs of a masked backward direction by a mask that it forgot to reverse. They "
+        f"differ by {number(quirks['unrolled'])} from those of the same layer without `unroll`. `emulate` does what the layer does without `unroll`."
     )
 
 
 def _flow(flow: Tree) -> Iterator[str]:
     yield code("python", flow["code"].value)
-    rows = [(source, f"`{one['code'].value}`", one["keras"], one["emulated"]) for source, one in flow["sources"].items()]
-    yield table(("source", "Keras", "off the mask as an argument", "`emulate` of the layers"), rows)
-    yield "`emulate([embedding, reader])` and `emulate([keras.layers.Masking(), reader])` hand the mask on; nothing else in torch carries one: pass it."
+    rows = [
+        (_SOURCES[source], f"`{one['code'].value}`", one["keras"], one["emulated"]) for source, one in flow["sources"].items()
+    ]
+    yield table(
+        ("source of the mask", "Keras", "difference from the mask as an argument", "error of `emulate` of the layers"), rows
+    )
+    yield (
+        "`emulate([embedding, reader])` and `emulate([keras.layers.Masking(), reader])` pass the mask on. Nothing else in torch carries a mask "
+        "along, so pass it yourself. What may stand between an Embedding and a recurrent layer (`reader`), and whether the mask survives it:"
+    )
     between = [(f"`{text}`", one["mask"].value, one["error"], one.get("cost", "")) for text, one in flow["between"].items()]
-    yield table(("between the Embedding and the reader", "mask", "off that", "off the mask that was meant"), between)
+    yield table(("between the two", "mask", "error of this statement", "difference from the masked result"), between)
 
 
 def _nan(nan: Tree) -> str:
     return table(
         ("layer", "output", "gradients of the weights"),
-        [(way, one["output"].value, one["weight gradients"].value) for way, one in nan.items()],
+        [(_NAN[way], one["output"].value, one["weight gradients"].value) for way, one in nan.items()],
     )
 
 
 def _draw(results: Tree, path: Path) -> None:
-    draw_masking(_found(results)["picture"], path)
+    draw_masking(_own(results)["picture"], path)
 
 
 PAGE = Page(
     name="masking",
     title="Masking",
-    question="What does a recurrent layer give at a masked time step, and how is the same written in PyTorch?",
+    question="What does a recurrent layer output at a masked time step, and how do I get the same in PyTorch?",
     experiments=(("tensorflow", "masking"),),
     verdict=_verdict,
     body=_body,

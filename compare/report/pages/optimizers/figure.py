@@ -1,4 +1,4 @@
-"""The picture of training apart: how far the parameters are from Keras's, step by step."""
+"""The picture of diverging trainings: the distance of the parameters from Keras's, step by step."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from compare.report.canvas import make_canvas, save
 
 _COLUMNS = 3
 _FLOOR = 1e-17
-"""Where no difference at all is drawn."""
+"""Where a difference of exactly zero is drawn."""
 _WAYS = {
-    "stock": ("torch's class, by default", "#ee6677", "o", 8),
-    "matching": ("torch's class, numbers that match", "#ccbb44", "s", 5),
+    "stock": ("torch's class, defaults", "#ee6677", "o", 8),
+    "matching": ("torch's class, closest settings", "#ccbb44", "s", 5),
     "ours": ("optimizer_like", "#4477aa", "^", 3),
 }
 
@@ -24,9 +24,9 @@ def draw_optimizers(panels: Mapping[str, Mapping[str, Any]], every: int, path: P
     """Draw a panel for each optimizer, distances over steps on a logarithmic axis, and write them as PNG.
 
     Args:
-        panels: of each optimizer and way the distances.
-        every: how many steps lie between two of them.
-        path: of the file.
+        panels: the distances, by optimizer and way.
+        every: the number of steps between two distances.
+        path: of the PNG file.
     """
     rows = -(-len(panels) // _COLUMNS)
     figure, axes = make_canvas(rows, _COLUMNS, (12, 3.4 * rows))

@@ -1,4 +1,4 @@
-"""The page on options: every argument of every constructor, and what becomes of it."""
+"""The page on options: every argument of every constructor, and what becomes of it in the other framework."""
 
 from __future__ import annotations
 
@@ -16,72 +16,76 @@ _GROUPS = {
 }
 _GROUPS_OF_PYTORCH = {"layers": ("LSTM", "GRU", "RNN"), "cells": ("LSTMCell", "GRUCell", "RNNCell")}
 _FATES = ("native", "emulated", "no effect", "refused")
+_DEFAULTS = {"kwargs": "in `**kwargs`"}
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["options"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     counted: Counter[str] = Counter(
         fate["fate"].value
         for framework, _, _ in _FRAMEWORKS
-        for entry in _arguments(found, framework).values()
+        for entry in _arguments(own, framework).values()
         for fate in _fates(entry)
     )
     known, unmapped = (
         [
             (name, argument)
             for framework, name, _ in _FRAMEWORKS
-            for argument, entry in _arguments(found, framework).items()
+            for argument, entry in _arguments(own, framework).items()
             if entry["mapped"].value is held
         ]
         for held in (True, False)
     )
     counts = ", ".join(f"{counted[fate]} {fate.replace('no effect', 'without effect')}" for fate in _FATES)
-    largest = worst(each for value in _errors(found) for each in value)
+    largest = worst(each for value in _errors(own) for each in value)
     warning = "".join(f"`{argument}` of {name} is unmapped. " for name, argument in unmapped)
     return (
-        f"{warning}{len(known)} arguments of {len(_kinds(found, 'keras'))} constructors of Keras and {len(_kinds(found, 'pytorch'))} of "
-        f"PyTorch, all that their signatures have, are mapped: {counts}, some by their values. What `convert` or `emulate` takes is at most "
-        f"{largest} off, half precision aside."
+        f"{warning}{len(known)} of the {len(known) + len(unmapped)} arguments of {len(_kinds(own, 'keras'))} Keras and "
+        f"{len(_kinds(own, 'pytorch'))} PyTorch constructors are mapped. They make {counted.total()} rows, since the fate of some depends on "
+        f"the value: {counts}. Where `convert` or `emulate` accepts an argument the largest error is {largest}, half precision aside."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
-        "*native*: the other framework's own layer holds it, and `convert` gives it. *emulated*: `convert` refuses it by name, and "
-        "`emulate` does the same as the source. *no effect*: what the layer returns does not depend on it. *refused*: by both, by name.",
-        "The arguments are read off the constructors' signatures, those of their base classes and those that they take out of `**kwargs` "
-        "included. One that the table does not know, in a new version, stands here as **unmapped** and fails this page. Each row was tried "
-        "on a layer and on a cell that have the argument: the columns *convert* and *emulate* are the errors of what they make, the column "
-        "*changes* is how much the argument changes in its own framework (empty where shapes or dtypes change).",
+        "*native*: the other framework's own layer has it, and `convert` ports it. *emulated*: `convert` refuses it by name, and `emulate` "
+        "does what the source does. *no effect*: it does not change what the layer returns. *refused*: both refuse it by name.",
+        "The arguments are read from the constructors' signatures, including those of base classes and those taken out of `**kwargs`. An "
+        "argument that the table does not know, in a new version, appears here as **unmapped** and makes `gatewise report --check` fail.",
+        "Each row was tried on a layer and on a cell that have the argument. The columns *convert* and *emulate* show the errors of what "
+        "these make, the column *changes* how much the argument changes the result in its own framework (empty if shapes or dtypes change). "
+        "The last column says whether the emulated layers, such as `KerasLSTM(...)` and `TorchLSTM(...)`, accept the argument when you "
+        "construct them directly.",
     ]
     for framework, name, other in _FRAMEWORKS:
-        parts += [f"## {name}'s arguments, in {other}", _table(found[framework], other)]
+        parts += [f"## {name}'s arguments, in {other}", _table(own[framework], other)]
     parts += [
-        "Where `emulate` makes a layer that is called as torch's, it lies in `frameworks.emulation.keras`; the table itself is "
-        "`frameworks.counterparts.OPTIONS`.",
+        "The layers that `emulate` makes are in `frameworks.emulation.pytorch` and `frameworks.emulation.keras`, by the framework they are "
+        "written in. The table itself is `frameworks.counterparts.OPTIONS`.",
         "## Activations",
-        _activations(found["activations"]),
-        "Each was tried on the gates and the candidate of an LSTM cell. *native* are the places that torch's own layers have it in.",
+        _activations(own["activations"]),
+        "Each was tried on the gates and the candidate of an LSTM cell. *native* lists where torch's own layers use it.",
         "## Dropout inside a cell",
-        _dropout(found["dropout"]),
-        "A linear simple RNN that passes its input, or its state, on as it is shows the masks of `training=True`. torch's `dropout` acts "
-        "between layers and draws another mask at each time step.",
+        _dropout(own["dropout"]),
+        "The masks were read off a linear simple RNN that passes its input, or its state, on unchanged, with `training=True`. torch's own "
+        "`dropout` acts between layers and draws a new mask at each time step.",
         "## The code",
-        code("python", found["code"]["code"].value),
-        f"`convert` says: *{found['code']['refusal'].value}* The two modules are {number(found['code']['rnn'])} and "
-        f"{number(found['code']['written'])} off the layer.",
+        code("python", own["code"]["code"].value),
+        f"`convert` refuses the layer: *{own['code']['refusal'].value}* The errors of the two modules are "
+        f"{number(own['code']['rnn'])} and {number(own['code']['written'])}.",
     ]
     return "\n\n".join(parts)
 
 
-def _arguments(found: Tree, framework: str) -> Tree:
-    tree: Tree = found[framework]["arguments"]
+def _arguments(own: Tree, framework: str) -> Tree:
+    tree: Tree = own[framework]["arguments"]
     return tree
 
 
@@ -89,42 +93,40 @@ def _fates(entry: Tree) -> list[Tree]:
     return list(entry["fates"].values())
 
 
-def _kinds(found: Tree, framework: str) -> set[str]:
-    return {name for entry in _arguments(found, framework).values() for name in entry["defaults"].value}
+def _kinds(own: Tree, framework: str) -> set[str]:
+    return {name for entry in _arguments(own, framework).values() for name in entry["defaults"].value}
 
 
-def _errors(found: Tree) -> Iterator[list[Value]]:
+def _errors(own: Tree) -> Iterator[list[Value]]:
     for framework, _, _ in _FRAMEWORKS:
-        for entry in _arguments(found, framework).values():
+        for entry in _arguments(own, framework).values():
             for fate in _fates(entry):
                 yield [one[way] for one in fate["tried"].values() for way in ("convert", "emulate") if _is_single(one[way])]
-    yield [entry["emulate"] for entry in found["activations"].values() if "emulate" in entry]
+    yield [entry["emulate"] for entry in own["activations"].values() if "emulate" in entry]
 
 
 def _is_single(value: Value) -> bool:
-    """Tell whether a value is an error in float32 or float64."""
+    """Return whether a value is an error in float32 or float64."""
     return value.allowed is not None and value.allowed < 1e-3
 
 
-def _table(found: Tree, other: str) -> str:
-    everyone = _everyone(found)
-    rows = [row for argument, entry in found["arguments"].items() for row in _rows(argument, entry, everyone)]
+def _table(side: Tree, other: str) -> str:
+    everyone = _everyone(side)
+    rows = [row for argument, entry in side["arguments"].items() for row in _rows(argument, entry, everyone)]
     rows += [
-        (f"`{argument}`", "none", "", "**gone**: in the table, but in no signature", *[""] * 5) for argument in found["stale"]
+        (f"`{argument}`", "none", "", "**gone**: in the table, but in no signature", *[""] * 5) for argument in side["stale"]
     ]
-    headers = ("argument", "of", "values", "fate", f"in {other}", "`convert`", "`emulate`", "changes", "written by hand")
+    headers = ("argument", "of", "values", "fate", f"in {other}", "`convert`", "`emulate`", "changes", "constructed directly")
     return table(headers, rows)
 
 
-def _everyone(found: Tree) -> list[str]:
-    return list(dict.fromkeys(name for entry in found["arguments"].values() for name in entry["defaults"].value))
+def _everyone(side: Tree) -> list[str]:
+    return list(dict.fromkeys(name for entry in side["arguments"].values() for name in entry["defaults"].value))
 
 
 def _rows(argument: str, entry: Tree, everyone: Sequence[str]) -> Iterator[Sequence[object]]:
     owners = entry["defaults"].value
-    defaults = " or ".join(dict.fromkeys(owners.values()))
-    shown = f"`{argument}`" if defaults == "required" else f"`{argument}={defaults}`"
-    shown = f"`{argument}`, {defaults}" if "`" in defaults else shown
+    shown = _shown(argument, list(dict.fromkeys(owners.values())))
     if not entry["mapped"].value:
         yield (shown, _names(list(owners), everyone), "any", "**unmapped**", *[""] * 5)
     for fate in _fates(entry):
@@ -140,10 +142,20 @@ def _rows(argument: str, entry: Tree, everyone: Sequence[str]) -> Iterator[Seque
         )
 
 
+def _shown(argument: str, defaults: Sequence[str]) -> str:
+    """Write an argument with its default, or several where constructors differ."""
+    if defaults == ["required"]:
+        return f"`{argument}`"
+    if set(defaults) & set(_DEFAULTS):
+        return f"`{argument}`, {' or '.join(_DEFAULTS.get(default, default) for default in defaults)}"
+    return f"`{argument}={' or '.join(defaults)}`"
+
+
 def _outcome(fate: Tree, way: str) -> str:
     values = [one[way] for one in fate["tried"].values()]
     errors = [value for value in values if value.kind == "measured"]
-    return " ".join(["refused"] * (len(errors) < len(values)) + ([worst(errors)] if errors else []))
+    refused = "refused" if len(errors) < len(values) else ""
+    return " ".join(filter(None, [refused, worst(errors) if errors else ""]))
 
 
 def _effect(fate: Tree) -> str:
@@ -154,12 +166,12 @@ def _effect(fate: Tree) -> str:
 def _written(taken: dict[str, bool], everyone: Sequence[str]) -> str:
     refusing = [name for name, takes in taken.items() if not takes]
     if not taken or not refusing:
-        return "taken" if taken else ""
-    return "refused" if len(refusing) == len(taken) else f"taken, not by {_names(refusing, everyone)}"
+        return "accepted" if taken else ""
+    return "error" if len(refusing) == len(taken) else f"accepted, not by {_names(refusing, everyone)}"
 
 
 def _names(names: Sequence[str], everyone: Sequence[str]) -> str:
-    """Name some classes, by groups where these are whole."""
+    """Name some classes, by their group where all of its members are there."""
     if set(names) == set(everyone):
         return "all"
     left, parts = list(names), []
@@ -171,7 +183,7 @@ def _names(names: Sequence[str], everyone: Sequence[str]) -> str:
     return ", ".join([*parts, *left])
 
 
-def _activations(found: Tree) -> str:
+def _activations(activations: Tree) -> str:
     rows = [
         (
             f"`{name}`",
@@ -182,7 +194,7 @@ def _activations(found: Tree) -> str:
             else entry["fate"].value + (f": {entry['why'].value}" if "why" in entry else ""),
             entry.get("emulate", ""),
         )
-        for name, entry in found.items()
+        for name, entry in activations.items()
     ]
     return table(("activation", "in Keras 3", "native", "fate", "`emulate`"), rows)
 
@@ -194,10 +206,10 @@ def _places(places: Sequence[Sequence[str]]) -> str:
     return "; ".join(f"`{argument}` of {', '.join(kinds)}" for argument, kinds in by_argument.items())
 
 
-def _dropout(found: Tree) -> str:
+def _dropout(dropout: Tree) -> str:
     return table(
         ("argument", "Keras", "`emulate`"),
-        [(f"`{name}`", entry["keras"].value, entry["pytorch"].value) for name, entry in found.items()],
+        [(f"`{name}`", entry["keras"].value, entry["pytorch"].value) for name, entry in dropout.items()],
     )
 
 

@@ -1,4 +1,4 @@
-"""The grid of cases, each carried over to the other framework and compared with where it came from."""
+"""The grid of cases: each layer is ported to the other framework, and the port is compared with the original."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from compare.parity.verdict import Against, ParityResult
 from compare.report.results import Results, environment, exact, measured
 from frameworks import build, convert
 
-_COLUMNS = {
-    "keras": "the Keras layer against the reference",
-    "pytorch": "the PyTorch layer against the reference",
-    "mutual": "one against the other",
-    "own call": "what Keras's own call returns against the map",
-}
+_COLUMNS = ("keras", "pytorch", "mutual", "own call")
+"""What was compared: each layer with the reference, the two with each other, Keras's own call with the return-value map."""
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Compare every case of the grid on the Keras backend of this process."""
+    """Compare every case of the grid on this process's Keras backend."""
     import keras
 
     results = {}

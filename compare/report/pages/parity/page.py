@@ -1,4 +1,4 @@
-"""The page on parity: the grid of cases, Keras on both of its tested backends."""
+"""The page on parity: the grid of cases, with Keras on both of its tested backends."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ print(check_parity(layer, rnn))        # the same as a table
 
 
 def _cases(results: Tree, backend: str) -> Tree:
-    found: Tree = results["parity"][backend]["cases"]
-    return found
+    cases: Tree = results["parity"][backend]["cases"]
+    return cases
 
 
 def _verdict(results: Tree) -> str:
@@ -31,9 +31,9 @@ def _verdict(results: Tree) -> str:
         )
         for backend in _BACKENDS
     ]
-    counted = ", ".join(f"{count} of {total} cases pass on the {backend} backend" for backend, count, total in passed)
+    counted = " ".join(f"On the {backend} backend {count} of {total} cases pass." for backend, count, total in passed)
     compared = sum(case["comparisons"].value for backend in _BACKENDS for case in _cases(results, backend).values())
-    return f"{counted}; {compared} comparisons of weights, outputs, final states and Keras's own returns."
+    return f"{counted} Together they make {compared} comparisons of weights, outputs, final states and what Keras's own calls return."
 
 
 def _body(results: Tree) -> str:
@@ -43,12 +43,13 @@ def _body(results: Tree) -> str:
 
 def _explain() -> str:
     return (
-        "Each case is a layer with random weights and biases in one framework, carried over to the other and compared: the weights "
-        "first, then each layer with a float64 NumPy reference of its own weights, the two with each other, and what Keras's own "
-        "call returns with what the [return-value map](return-values.md) makes of PyTorch's results. Each from zeros and from random "
-        "initial states; batch, time, input and hidden size all differ.\n\n"
-        "The numbers are the *needed tolerance*: the largest error as a share of max(1, max |expected|). Allowed are 1e-5 in float32 "
-        "and 1e-12 in float64; on the torch backend 1e-5 in both, since Keras's own `matmul` works in float32 there, whatever the dtype."
+        "Each case is a layer with random weights and biases in one framework, and its port to the other. The weights are compared "
+        "first. Then each layer is compared with a float64 NumPy reference of its own weights, the two layers with each other, and "
+        "what Keras's own call returns with what the [return-value map](return-values.md) makes of PyTorch's results. Each comparison "
+        "is made from zeros and from random initial states. Batch, time, input and hidden size all differ.\n\n"
+        "The numbers are the *needed tolerance*: the largest error as a share of max(1, max |expected|). The limit is 1e-5 in float32 "
+        "and 1e-12 in float64. On the torch backend it is 1e-5 in both, since Keras's own `matmul` computes in float32 there, "
+        "whatever the dtype."
     )
 
 
@@ -76,7 +77,7 @@ def _backend(results: Tree, backend: str) -> str:
 PAGE = Page(
     name="parity",
     title="Parity",
-    question="Does a layer that was carried over compute the same as the one it came from?",
+    question="Does a ported layer compute the same as the original?",
     experiments=tuple((backend, "parity") for backend in _BACKENDS),
     verdict=_verdict,
     body=_body,

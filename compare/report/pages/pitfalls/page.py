@@ -1,4 +1,4 @@
-"""The page on pitfalls: classic mistakes that raise no error, their size, and the lines that mend them."""
+"""The page on pitfalls: classic mistakes that raise no error, their size, and their fixes."""
 
 from __future__ import annotations
 
@@ -7,50 +7,52 @@ from collections.abc import Iterator
 from compare.report.page import Page, Tree, code, number, table, worst
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["pitfalls"]["tensorflow"]
     return tree
 
 
-def _each(found: Tree) -> Iterator[tuple[str, str, Tree]]:
-    for group, pitfalls in found["groups"].items():
-        for title, pitfall in pitfalls.items():
-            yield group, title, pitfall
+def _each(own: Tree) -> Iterator[tuple[str, Tree]]:
+    """Yield the title of the group and the pitfall."""
+    for group in own["groups"].values():
+        for pitfall in group["pitfalls"].values():
+            yield group["title"].value, pitfall
 
 
 def _verdict(results: Tree) -> str:
-    every = [pitfall for _, _, pitfall in _each(_found(results))]
+    every = [pitfall for _, pitfall in _each(_own(results))]
     wrong = sorted((pitfall["wrong"] for pitfall in every), key=lambda value: value.value)
     return (
-        f"{len(every)} mistakes that raise no error cost between {number(wrong[0])} and {number(wrong[-1])} (half of them more than "
-        f"{number(wrong[len(wrong) // 2 - 1])}); the lines that mend them are at most {worst(pitfall['right'] for pitfall in every)} off."
+        f"Each of these {len(every)} mistakes runs without an error. They cost between {number(wrong[0])} and {number(wrong[-1])}, half of "
+        f"them more than {number(wrong[len(wrong) // 2 - 1])}. With the fix the results agree to {worst(pitfall['right'] for pitfall in every)}."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
-    rows = [(group, title, pitfall["wrong"], pitfall["right"]) for group, title, pitfall in _each(found)]
+    own = _own(results)
+    rows = [(group, pitfall["title"].value, pitfall["wrong"], pitfall["right"]) for group, pitfall in _each(own)]
     parts = [
-        table(("", "mistake", "off by", "mended, off by"), rows),
-        "*Off by* is the largest absolute difference from what the other framework, or Keras itself, gives with the same weights. No shape "
-        "check and no exception tells of any of these. More on weights stands in [weights](weights.md), on results in [return "
-        "values](return-values.md), on masks in [masking](masking.md).",
-        "All of the code below was run as it stands, after",
-        code("python", found["setup"].value),
+        table(("topic", "mistake", "error", "error with the fix"), rows),
+        "An error is the largest absolute difference from what the other framework, or Keras itself, returns with the same weights. None of "
+        "these mistakes raises an exception or a shape mismatch. See also [weights](weights.md), [return values](return-values.md) and "
+        "[masking](masking.md).",
+        "All code below was run as it stands, after this setup:",
+        code("python", own["setup"].value),
     ]
-    for group, pitfalls in found["groups"].items():
-        parts.append(f"## {group}")
-        for title, pitfall in pitfalls.items():
-            parts += [f"### {title[0].upper()}{title[1:]}", pitfall["why"].value, code("python", _pieces(pitfall))]
+    for group in own["groups"].values():
+        parts.append(f"## {group['title'].value}")
+        for pitfall in group["pitfalls"].values():
+            parts += [f"### {pitfall['title'].value}", pitfall["why"].value, code("python", _pieces(pitfall))]
     return "\n\n".join(parts)
 
 
 def _pieces(pitfall: Tree) -> str:
-    """Put the three pieces of code one below the other, each with what came of it."""
+    """Join the three pieces of code, each below a comment with its error."""
     headed = (
         ("wanted", pitfall["wanted code"]),
-        (f"wrong: {number(pitfall['wrong'])} off", pitfall["wrong code"]),
-        (f"right: {number(pitfall['right'])} off", pitfall["right code"]),
+        (f"wrong: error {number(pitfall['wrong'])}", pitfall["wrong code"]),
+        (f"right: error {number(pitfall['right'])}", pitfall["right code"]),
     )
     return "\n".join(f"# {head}\n{text.value}" for head, text in headed)
 

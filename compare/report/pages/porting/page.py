@@ -1,58 +1,60 @@
-"""The page on porting: recipes to copy, each executed, beside the mistake that lies next to it."""
+"""The page on porting: recipes to copy, each executed, with the near-miss that is wrong."""
 
 from __future__ import annotations
 
 from compare.report.page import Page, Tree, code, number, table, worst
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["porting"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    recipes = _found(results)["recipes"].values()
+    recipes = _own(results)["recipes"].values()
     mistakes = [recipe["error of the mistake"] for recipe in recipes]
     return (
-        f"{len(mistakes)} recipes, each run in both frameworks, at most {worst(recipe['error'] for recipe in recipes)} apart; the mistake "
-        f"next to each costs {number(min(mistakes, key=lambda value: value.value))} to {worst(mistakes)}."
+        f"{len(mistakes)} recipes were run in both frameworks; the results agree to {worst(recipe['error'] for recipe in recipes)}. The near-miss "
+        f"beside each costs {number(min(mistakes, key=lambda value: value.value))} to {worst(mistakes)}."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     rows = [
-        (f"[{title}](#{_anchor(title)})", recipe["error"], recipe["mistake"].value, recipe["error of the mistake"])
-        for title, recipe in found["recipes"].items()
+        (_link(recipe["title"].value), recipe["error"], recipe["mistake"].value, recipe["error of the mistake"])
+        for recipe in own["recipes"].values()
     ]
     parts = [
-        table(("recipe", "off by", "mistake", "its error"), rows),
-        "All of the code below was run as it stands, after",
-        code("python", found["setup"].value),
+        table(("recipe", "error", "near-miss", "its error"), rows),
+        "All code below was run as it stands, after this setup:",
+        code("python", own["setup"].value),
     ]
-    for title, recipe in found["recipes"].items():
+    for recipe in own["recipes"].values():
         parts += [
-            f"## {title}",
+            f"## {recipe['title'].value}",
             recipe["note"].value,
             "In Keras:",
             code("python", recipe["keras"].value),
-            f"In PyTorch, {number(recipe['error'])} off:",
+            f"In PyTorch (error {number(recipe['error'])}):",
             code("python", recipe["pytorch"].value),
-            f"The mistake, {number(recipe['error of the mistake'])} off: {recipe['mistake'].value}.",
+            f"The near-miss (error {number(recipe['error of the mistake'])}): {recipe['mistake'].value}.",
             code("python", recipe["mistake code"].value),
         ]
     return "\n\n".join(parts)
 
 
-def _anchor(title: str) -> str:
-    """Give the anchor that a code host makes of a heading."""
-    return "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
+def _link(title: str) -> str:
+    """Link to a section by the anchor that a code host makes of its heading."""
+    anchor = "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
+    return f"[{title}](#{anchor})"
 
 
 PAGE = Page(
     name="porting",
     title="Porting",
-    question="How is a whole piece of a recurrent model carried over, and what goes wrong next to it?",
+    question="How do I port common patterns (encoder states, masked classifiers, streams), and which near-miss is wrong?",
     experiments=(("tensorflow", "porting"),),
     verdict=_verdict,
     body=_body,

@@ -1,1 +1,1 @@
-"""The page on models that strangers trained."""
+"""The page on published models."""

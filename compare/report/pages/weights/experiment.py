@@ -1,4 +1,4 @@
-"""Where the gates lie in both frameworks, the code that carries them over by hand, and what each omitted step costs."""
+"""The order of the gates in both frameworks, the code that ports weights by hand, and what each omitted step costs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Arrays = Mapping[str, Array]
 Mistake = Callable[[Arrays], Arrays]
 
 _INPUT, _HIDDEN, _BATCH, _TIME = 3, 4, 2, 6
-_CELLS: dict[CellName, str] = {"rnn": "SimpleRNN and nn.RNN", "lstm": "LSTM and nn.LSTM", "gru": "GRU and nn.GRU"}
+_CELLS: tuple[CellName, ...] = ("rnn", "lstm", "gru")
 
 LSTM_TO_PYTORCH = """\
 kernel, recurrent_kernel, bias = layer.get_weights()  # (input, 4 * hidden), (hidden, 4 * hidden), (4 * hidden,)
@@ -30,7 +30,7 @@ kernel, recurrent_kernel, bias = layer.get_weights()  # (input, 4 * hidden), (hi
 rnn.load_state_dict({
     "weight_ih_l0": torch.tensor(kernel.T),            # gates in the same order: input, forget, candidate, output
     "weight_hh_l0": torch.tensor(recurrent_kernel.T),
-    "bias_ih_l0": torch.tensor(bias),                  # one bias becomes two, of which the sum counts
+    "bias_ih_l0": torch.tensor(bias),                  # one bias becomes two; only their sum matters
     "bias_hh_l0": torch.zeros(len(bias)),
 })
 """
@@ -55,7 +55,7 @@ kernel, recurrent_kernel, bias = layer.get_weights()  # (input, 3 * hidden), (hi
 rnn.load_state_dict({
     "weight_ih_l0": torch.tensor(swap(kernel).T),
     "weight_hh_l0": torch.tensor(swap(recurrent_kernel).T),
-    "bias_ih_l0": torch.tensor(swap(bias[0])),         # two biases on both sides: the reset gate comes between them
+    "bias_ih_l0": torch.tensor(swap(bias[0])),         # two biases on both sides: the reset gate scales one of them
     "bias_hh_l0": torch.tensor(swap(bias[1])),
 })
 """
@@ -78,14 +78,14 @@ _BY_HAND = {"lstm": (LSTM_TO_PYTORCH, LSTM_TO_KERAS), "gru": (GRU_TO_PYTORCH, GR
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Read the layouts off executed copies, run the code of the page, and break each step of it on purpose."""
+    """Read the layouts off executed copies, run the code of the page, and leave out each of its steps on purpose."""
     results: dict[str, Any] = {"layouts": {}, "by hand": {}, "omitted": {}}
-    for cell, title in _CELLS.items():
-        progress(title)
-        results["layouts"][title] = _read_layouts(cell)
+    for cell in _CELLS:
+        progress(cell.upper())
+        results["layouts"][cell] = _read_layouts(cell)
         if cell in _BY_HAND:
             results["by hand"][cell] = _run_by_hand(cell, *_BY_HAND[cell])
-        results["omitted"][title] = dict(_run_omissions(cell))
+        results["omitted"][cell] = dict(_run_omissions(cell))
     return results
 
 
@@ -102,7 +102,7 @@ def _read_layouts(cell: CellName) -> Results:
     layer = build("keras", spec)
     stamped = np.repeat(np.arange(len(spec.gates), dtype="float32"), _HIDDEN)
     kernel = layer.native.cell.kernel
-    kernel.assign(np.tile(stamped, (_INPUT, 1)))  # every gate's block of Keras's kernel is filled with its number
+    kernel.assign(np.tile(stamped, (_INPUT, 1)))  # each gate's block in Keras's kernel holds the gate's number
     module = build("pytorch", spec)
     copy_weights(layer, module)
     landed = module.native.weight_ih_l0.detach().numpy()[::_HIDDEN, 0]
@@ -118,9 +118,9 @@ def _read_layouts(cell: CellName) -> Results:
     }
 
 
-def _arrays(layout: Layout, spec: RecurrentSpec, found: Mapping[str, tuple[int, ...]]) -> list[list[Any]]:
+def _arrays(layout: Layout, spec: RecurrentSpec, shapes: Mapping[str, tuple[int, ...]]) -> list[list[Any]]:
     stored = {array.name: array.axes for array in layout.parts(spec).values()}
-    return [[name, stored[name], list(shape)] for name, shape in found.items()]
+    return [[name, stored[name], list(shape)] for name, shape in shapes.items()]
 
 
 def _run_by_hand(cell: CellName, to_pytorch: str, to_keras: str) -> Results:
@@ -129,14 +129,14 @@ def _run_by_hand(cell: CellName, to_pytorch: str, to_keras: str) -> Results:
     spec = _spec(cell)
     layer, module = build("keras", spec), build("pytorch", spec)
     names = {"np": np, "torch": torch, "layer": layer.native, "rnn": module.native}
-    found: dict[str, Any] = {"to pytorch": exact(to_pytorch), "to keras": exact(to_keras)}
+    results: dict[str, Any] = {"to pytorch": exact(to_pytorch), "to keras": exact(to_keras)}
     for seed, (direction, code) in enumerate((("to pytorch", to_pytorch), ("to keras", to_keras))):
         (layer if direction == "to pytorch" else module).set_weights(draw_weights(spec, seed))
         run_snippet(code, names)
-        found[f"{direction} error"] = measured(
+        results[f"{direction} error"] = measured(
             _distance(layer.forward(_inputs()), module.forward(_inputs())), TOLERANCES["float32"]
         )
-    return found
+    return results
 
 
 def _distance(one: Any, other: Any) -> float:
@@ -144,7 +144,7 @@ def _distance(one: Any, other: Any) -> float:
 
 
 def _run_omissions(cell: CellName) -> Iterator[tuple[str, Any]]:
-    """Copy right, then once with each step left out, and measure how far the output is off."""
+    """Copy all weights, then once with each step left out, and measure how far off the output is."""
     spec = _spec(cell, bidirectional=True)
     layer, module = build("keras", spec), build("pytorch", spec)
     layer.set_weights(draw_weights(spec, seed=9))
@@ -152,9 +152,9 @@ def _run_omissions(cell: CellName) -> Iterator[tuple[str, Any]]:
     copy_weights(layer, module)
     yield "nothing", measured(_distance(expected, module.forward(_inputs())), TOLERANCES["float32"])
     right = {name: parameter.detach().numpy().copy() for name, parameter in module.native.named_parameters()}
-    for title, mistake in (_MISTAKES | (_GRU_MISTAKES if cell == "gru" else {})).items():
+    for step, mistake in (_MISTAKES | (_GRU_MISTAKES if cell == "gru" else {})).items():
         broken = adapt(_load(module.native, mistake(right)))
-        yield title, control(_distance(expected, broken.forward(_inputs())))
+        yield step, control(_distance(expected, broken.forward(_inputs())))
 
 
 def _load(module: Any, arrays: Mapping[str, Array]) -> Any:
@@ -169,7 +169,7 @@ def _change(names: str, function: Callable[[Array], Array]) -> Mistake:
 
 
 def _swap_first_gates(right: Arrays) -> Arrays:
-    """Leave a GRU's gates as Keras has them: exchanging the first two is its own inverse."""
+    """Leave a GRU's gates in Keras's order: swapping the first two twice changes nothing."""
     blocks = {name: np.split(array, 3) for name, array in right.items()}
     return {name: np.concatenate((second, first, third)) for name, (first, second, third) in blocks.items()}
 
@@ -189,15 +189,16 @@ def _swap_directions(right: Arrays) -> Arrays:
 
 
 _MISTAKES: dict[str, Mistake] = {
-    "the transposition of the kernel (its numbers reshaped)": _change("weight_ih", lambda array: array.T.reshape(array.shape)),
-    "the transposition of the recurrent kernel's blocks": _change(
+    "kernel-transposed": _change("weight_ih", lambda array: array.T.reshape(array.shape)),
+    "recurrent-kernel-transposed": _change(
         "weight_hh", lambda array: np.concatenate([block.T for block in np.split(array, len(array) // array.shape[1])])
     ),
-    "the bias": _change("bias", np.zeros_like),
-    "telling the two directions apart": _swap_directions,
+    "bias-copied": _change("bias", np.zeros_like),
+    "directions-kept-apart": _swap_directions,
 }
+"""By the step that is left out."""
 _GRU_MISTAKES: dict[str, Mistake] = {
-    "the order of the gates": _swap_first_gates,
-    "telling the two biases apart (exchanged)": _swap_biases,
-    "telling the two biases apart (summed into one)": _sum_biases,
+    "gates-reordered": _swap_first_gates,
+    "biases-not-exchanged": _swap_biases,
+    "biases-not-summed": _sum_biases,
 }

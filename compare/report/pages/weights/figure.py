@@ -1,4 +1,4 @@
-"""The picture of gate blocks: an LSTM's and a GRU's kernel as Keras and as PyTorch store them."""
+"""The picture of gate blocks: the kernels of an LSTM and a GRU as Keras and PyTorch store them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _COLOURS = {
     "reset": "#aa3377",
 }
 _INPUTS, _UNITS = 5.0, 4.0
+_CELLS = ("lstm", "gru")
 
 
 def draw_gate_blocks(layouts: Mapping[str, Any], path: Path) -> None:
-    """Draw the kernel of an LSTM above that of a GRU, in Keras's layout beside PyTorch's, and write it as PNG."""
+    """Draw an LSTM's kernel above a GRU's, in Keras's layout beside PyTorch's, and write them as PNG."""
     figure, axes = make_canvas(2, 2, (11, 9), width_ratios=(3, 1.2))
-    shown = [(title, layout) for title, layout in layouts.items() if len(layout["keras gates"].value) > 1]
-    for (title, layout), (left, right) in zip(shown, axes, strict=True):
-        keras_name, _, torch_name = title.partition(" and ")
-        _draw_side_by_side(left, layout["keras gates"].value, f"Keras {keras_name}: kernel")
-        _draw_one_below_the_other(right, layout["pytorch gates as copied"].value, f"PyTorch {torch_name}: weight_ih_l0")
+    for cell, (left, right) in zip(_CELLS, axes, strict=True):
+        layout, name = layouts[cell], cell.upper()
+        _draw_side_by_side(left, layout["keras gates"].value, f"Keras {name}: kernel")
+        _draw_one_below_the_other(right, layout["pytorch gates as copied"].value, f"PyTorch nn.{name}: weight_ih_l0")
     save(figure, path)
 
 

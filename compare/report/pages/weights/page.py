@@ -1,4 +1,4 @@
-"""The page on weights: where the gates lie, how they are carried over, and what each omitted step costs."""
+"""The page on weights: the order of the gates, how to port them, and what each omitted step costs."""
 
 from __future__ import annotations
 
@@ -15,63 +15,76 @@ from frameworks import convert, copy_weights
 
 rnn = convert(layer, to="pytorch")     # builds nn.LSTM, nn.GRU or nn.RNN and copies the weights into it
 layer = convert(rnn, to="keras")       # and back
-copy_weights(layer, my_rnn)            # into a layer of your own; all is checked before the first write
+copy_weights(layer, my_rnn)            # into a layer of your own; everything is checked before the first write
 """
+_LAYERS = {"rnn": "SimpleRNN and nn.RNN", "lstm": "LSTM and nn.LSTM", "gru": "GRU and nn.GRU"}
+_STEPS = {
+    "nothing": "nothing",
+    "kernel-transposed": "transposing the kernel (reshaped instead)",
+    "recurrent-kernel-transposed": "transposing the blocks of the recurrent kernel",
+    "bias-copied": "copying the bias (zeros instead)",
+    "directions-kept-apart": "keeping the two directions apart (exchanged)",
+    "gates-reordered": "reordering the gates",
+    "biases-not-exchanged": "keeping the two biases apart (exchanged)",
+    "biases-not-summed": "keeping the two biases apart (summed into one)",
+}
 
 
-def _found(results: Tree) -> Tree:
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
     tree: Tree = results["weights"]["tensorflow"]
     return tree
 
 
 def _verdict(results: Tree) -> str:
-    omitted = _found(results)["omitted"]
+    omitted = _own(results)["omitted"]
     controls = [value for _, value in leaves(omitted) if value.kind == "control"]
     smallest = min(controls, key=lambda value: value.value)
     right = worst(steps["nothing"] for steps in omitted.values())
     return (
-        "Transpose every kernel; exchange a GRU's first two gates, an LSTM's none; split an LSTM's one bias into two whose sum it is, "
-        f"and keep a GRU's two apart. Done so, the outputs differ by {right}; each omitted step costs between {number(smallest)} and "
-        f"{worst(controls)}, and where the shapes agree, none raises an error."
+        "Transpose every kernel. Swap the first two gates of a GRU; an LSTM's gates keep their order. Split an LSTM's one bias into two "
+        f"that add up to it; keep a GRU's two biases apart. With these steps the outputs agree to {right}. Leave one out and they differ "
+        f"by {number(smallest)} to {worst(controls)}, without an error message whenever the shapes happen to fit."
     )
 
 
 def _body(results: Tree) -> str:
-    found = _found(results)
+    own = _own(results)
     parts = [
-        "## Where the gates lie",
-        _gates(found["layouts"]),
+        "## The order of the gates",
+        _gates(own["layouts"]),
         f"![The gate blocks of an LSTM and a GRU kernel in Keras and in PyTorch]({_FILE})",
-        "Each block of the kernel is one gate's. Keras has the inputs as rows and the gates side by side, PyTorch the gates one below "
-        "the other and the inputs as columns. That this is the order is shown by the outputs: see what it costs to leave it out, below.",
+        "Each block of the kernel belongs to one gate. Keras stores the inputs as rows and the gates side by side; PyTorch stores the "
+        "gates one below the other and the inputs as columns. The table at the end shows what a wrong order does to the outputs.",
         "## The arrays",
-        _arrays(found["layouts"]),
-        "`(gate hidden)` is one axis of gates times units, `from` the unit that a recurrent kernel reads, `pair` the two biases of a "
-        "GRU. With `bidirectional`, PyTorch has each array once more with `_reverse`; higher layers count up `_l1`, `_l2`.",
+        _arrays(own["layouts"]),
+        "`(gate hidden)` is one axis: all units of the first gate, then all units of the next. `from` is the unit that a recurrent "
+        "kernel reads, and `pair` the two biases of a GRU. PyTorch adds the layer to each name, `_l0`, `_l1` and so on, and "
+        "`_reverse` for the backward direction.",
         "## The code",
         code("python", _BY_GATEWISE),
         "By hand, from Keras to PyTorch and back:",
-        *_by_hand(found["by hand"]),
+        *_by_hand(own["by hand"]),
         "## What each omitted step costs",
-        _omitted(found["omitted"]),
-        "One bidirectional layer with random weights and biases, its output and final hidden state against Keras's. An empty cell: the "
-        "step does not apply.",
+        _omitted(own["omitted"]),
+        "The largest difference from Keras in the output and the final hidden state of a bidirectional layer with random weights and "
+        "biases. A cell is empty where the step does not apply.",
     ]
     return "\n\n".join(parts)
 
 
 def _gates(layouts: Tree) -> str:
     rows = [
-        (title, ", ".join(layout["keras gates"].value), ", ".join(layout["pytorch gates as copied"].value))
-        for title, layout in layouts.items()
+        (_LAYERS[cell], ", ".join(layout["keras gates"].value), ", ".join(layout["pytorch gates as copied"].value))
+        for cell, layout in layouts.items()
     ]
     return table(("layer", "gates in Keras", "gates in PyTorch"), rows)
 
 
 def _arrays(layouts: Tree) -> str:
     rows = [
-        (title, framework, f"`{name}`", f"`{axes}`", tuple(shape))
-        for title, layout in layouts.items()
+        (_LAYERS[cell], framework, f"`{name}`", f"`{axes}`", tuple(shape))
+        for cell, layout in layouts.items()
         for framework, key in (("Keras", "keras arrays"), ("PyTorch", "pytorch arrays"))
         for name, axes, shape in layout[key].value
     ]
@@ -82,9 +95,8 @@ def _by_hand(by_hand: Tree) -> list[str]:
     parts = []
     for cell, title in (("lstm", "LSTM"), ("gru", "GRU")):
         one = by_hand[cell]
-        errors = f"{number(one['to pytorch error'])} and {number(one['to keras error'])}"
         parts += [
-            f"{title}, off by {errors} when run:",
+            f"{title} (largest error when run: {number(one['to pytorch error'])} to PyTorch, {number(one['to keras error'])} back):",
             code("python", one["to pytorch"].value),
             code("python", one["to keras"].value),
         ]
@@ -94,18 +106,18 @@ def _by_hand(by_hand: Tree) -> list[str]:
 def _omitted(omitted: Tree) -> str:
     steps = dict.fromkeys(step for column in omitted.values() for step in column)
     nothing: Value | str = ""
-    rows = [(step, *(column.get(step, nothing) for column in omitted.values())) for step in steps]
-    return table(("left out", *omitted), rows)
+    rows = [(_STEPS[step], *(column.get(step, nothing) for column in omitted.values())) for step in steps]
+    return table(("left out", *(_LAYERS[cell] for cell in omitted)), rows)
 
 
 def _draw(results: Tree, path: Path) -> None:
-    draw_gate_blocks(_found(results)["layouts"], path)
+    draw_gate_blocks(_own(results)["layouts"], path)
 
 
 PAGE = Page(
     name="weights",
     title="Weights",
-    question="In which order do the gates lie, what is transposed, and how many biases are there?",
+    question="In which order are the gates stored, what is transposed, and how many biases are there?",
     experiments=(("tensorflow", "weights"),),
     verdict=_verdict,
     body=_body,

@@ -1,1 +1,1 @@
-"""Recurrent layers that strangers trained, with what they gave where they came from."""
+"""Recurrent layers of published models, with the results that they returned in their original programs."""

@@ -1,4 +1,4 @@
-"""The original files as somebody has them who ports them."""
+"""The original files, laid out as for someone who ports them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from compare.report.studies.real_models.recorded import RecordedModel
 
 
 def lay_out(model: RecordedModel, folder: Path, to: Path) -> Path:
-    """Write the model's original file into a folder of its own, and the JSON of its architecture where there is one.
+    """Write a model's original file into a folder of its own, with the JSON of its architecture if there is one.
 
     Args:
-        model: whose file it is.
-        folder: of the archives.
-        to: where to; the files keep the last part of their names.
+        model: the model of the file.
+        folder: the folder of the archives.
+        to: the folder to write to; the files keep their names.
 
     Returns:
         The path of the original file.
 
     Raises:
-        GatewiseError: as `read_original`.
+        GatewiseError: as `read_original` does.
     """
     to.mkdir(parents=True, exist_ok=True)
     path = to / PurePosixPath(model.file).name

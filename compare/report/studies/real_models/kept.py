@@ -1,4 +1,4 @@
-"""The weights that are kept here, as a file would have them."""
+"""The weights that are kept here, read as if from a file."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from frameworks.files.untrusted.source import in_memory
 
 
 def read_kept(layer: RecordedLayer) -> StoredLayer:
-    """Give a layer whose weights are kept here as one from a file.
+    """Return a layer whose weights are kept here as a layer read from a file.
 
     Raises:
-        GatewiseError: for a layer whose weights are not kept.
+        GatewiseError: if the weights are not kept here.
     """
     if not layer.kept:
         raise InvalidValueError.because(
             f"the layer {layer.name}",
-            must="have its weights",
-            but="has none: they are too large to keep here",
-            remedy="Read it from the original file, see compare.report.studies.real_models.files.",
+            must="have its weights here",
+            but="has none, because they are too large to keep",
+            remedy="Read it from the original file: see compare.report.studies.real_models.files.",
         )
     arrays = {name: in_memory(array) for name, array in layer.weights.items()}
     if layer.origin == "keras":
         node = Node(layer.name, layer.class_name, layer.config, "", "", layer.name, trainable=True, wrappers=(), mask="")
         return cast("StoredLayer", read_layer(node, RowWeights(arrays), Reading(layer.name, Version("3"), GivenOptions())))
     named = {f"{layer.name}.{name}": array for name, array in arrays.items()}
-    (found,) = read_modules(named, GivenOptions(), {layer.name: layer.config})
-    return cast("StoredLayer", found)
+    (stored,) = read_modules(named, GivenOptions(), {layer.name: layer.config})
+    return cast("StoredLayer", stored)

@@ -1,6 +1,6 @@
-"""The wrong ports that everyone makes first: the right port of a layer read wrong, or the wrong call of a right one.
+"""The usual wrong ports: a file that is misread, or a right port that is called wrongly.
 
-All of them run. How a file stores weights is a table (`frameworks.layouts`): reading it wrong is reading it by another table.
+None of them raises an error. How a file stores weights is a table (`frameworks.layouts`); misreading means using another table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Mistake:
     """One wrong port.
 
     Args:
-        change: makes the wrong layer of the right one.
+        change: makes the wrong layer from the right one.
         with_states: whether initial states are passed.
         with_mask: whether the mask is passed.
     """
@@ -34,7 +34,7 @@ class Mistake:
     with_mask: bool = True
 
     def applied_to(self, call: Call) -> Call:
-        """Give the call without what this mistake leaves out."""
+        """Return the call without the arguments that this mistake leaves out."""
         return lambda inputs, states, mask: call(inputs, states if self.with_states else None, mask if self.with_mask else None)
 
 
@@ -55,7 +55,7 @@ def _untransposed(layout: Layout) -> Layout:
 
 
 def _as_torch_has_it(stored: StoredLayer) -> StoredLayer:
-    """Make a layer that torch.nn's own can hold: its gates, its reset gate, its direction."""
+    """Force a layer into what torch.nn's own can hold: its activations, reset gate and direction."""
 
     def changed(cell: StoredCell) -> StoredCell:
         after = _reset_after(cell)
@@ -66,7 +66,7 @@ def _as_torch_has_it(stored: StoredLayer) -> StoredLayer:
 
 
 def _reset_after(cell: StoredCell) -> StoredCell:
-    """Make the cell reset after the product, with its one bias and one of zeros."""
+    """Make the cell reset after the product, with its one bias and a second of zeros."""
     if cell.spec.reset_after:
         return cell
     bias = cell.arrays["bias"].read()
@@ -80,16 +80,16 @@ def _hard_sigmoid_of_today(cell: StoredCell) -> StoredCell:
 
 MISTAKES: Mapping[str, Mistake] = MappingProxyType(
     {
-        "recurrent kernel not transposed": Mistake(_of_layout(_untransposed)),
-        "gates left in ONNX's order": Mistake(_of_layout(lambda layout: replace(layout, gates=PYTORCH.gates))),
-        "kernels left in CuDNN's layout": Mistake(
+        "recurrent-kernel-not-transposed": Mistake(_of_layout(_untransposed)),
+        "onnx-gate-order": Mistake(_of_layout(lambda layout: replace(layout, gates=PYTORCH.gates))),
+        "cudnn-layout": Mistake(
             _of_layout(lambda _: replace(CUDNN, kernel=KERAS.kernel, recurrent_kernel=KERAS.recurrent_kernel))
         ),
-        "taken for torch.nn's own layer": Mistake(_as_torch_has_it, with_mask=False),
-        "reset_after=False taken for True": Mistake(_of_cells(_reset_after)),
-        "hard_sigmoid taken for Keras 3's": Mistake(_of_cells(_hard_sigmoid_of_today)),
-        "mask left out": Mistake(with_mask=False),
-        "states not passed on": Mistake(with_states=False),
+        "taken-for-torch-nn": Mistake(_as_torch_has_it, with_mask=False),
+        "reset-after": Mistake(_of_cells(_reset_after)),
+        "keras3-hard-sigmoid": Mistake(_of_cells(_hard_sigmoid_of_today)),
+        "mask-left-out": Mistake(with_mask=False),
+        "states-not-passed-on": Mistake(with_states=False),
     }
 )
-"""By what is wrong; sources.json says which of them a layer is shown with."""
+"""By identifier; sources.json lists the mistakes that are made with each layer."""

@@ -1,7 +1,6 @@
-"""The recorded models: what `data/` holds, read as data.
+"""The recorded models, read from `data/`.
 
-What there is, from where and under which license stands in `data/sources.json`; this module knows
-the form and no model by name.
+`data/sources.json` lists the models, their origins and licenses. This module knows its form, and no model by name.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def load(name: str) -> RecordedModel:
     """Load one model.
 
     Raises:
-        GatewiseError: when there is no model of that name.
+        GatewiseError: if there is no model of that name.
     """
     sources = _sources()
     return _model(sources[require_known(name, sources, "name of a recorded model")])
@@ -87,7 +86,7 @@ def _case(source: Mapping[str, Any], place: str, arrays: Mapping[str, Any]) -> R
 
 
 def read_arrays(file: Path) -> dict[str, Any]:
-    """Read an archive of arrays, compressed with xz; they are read-only."""
+    """Read an archive of arrays that is compressed with xz. The arrays are read-only."""
     content = lzma.decompress(file.read_bytes())
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}

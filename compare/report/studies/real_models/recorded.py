@@ -1,4 +1,4 @@
-"""What was recorded of a model: where it came from, its recurrent layers, and what they gave there."""
+"""What was recorded of a model: its origin, its recurrent layers, and the results that they returned there."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _CELLS: Mapping[str, CellName] = MappingProxyType({**cells_by_name("keras"), **c
 
 @dataclass(frozen=True, eq=False)
 class RecordedCase:
-    """Inputs of a layer and what it gave for them where it came from; None for what was not recorded.
+    """Inputs of a layer and the results that it returned for them in its original program; None for what was not recorded.
 
     Args:
-        name: of the case.
-        rows: what the rows of the batch are: words, domain names.
-        chunks: how many time steps each call got, the states of one call starting the next.
+        name: name of the case.
+        rows: what the rows of the batch are, such as words or domain names.
+        chunks: number of time steps in each call; each call starts from the states of the one before.
         inputs: (batch, time, input).
-        mask: (batch, time), True where the step counts; None for all.
+        mask: (batch, time), True where the step counts; None if all count.
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden); None for zeros.
-        output: what the layer returns first: (batch, time, direction * hidden); (batch, hidden) of a Keras layer with
-            return_sequences=False, (batch, time, hidden) of directions that are added.
+        output: what the layer returns first: (batch, time, direction * hidden); (batch, hidden) from a Keras layer with
+            return_sequences=False; (batch, time, hidden) if the directions are added.
         h_n: (layer * direction, batch, hidden).
         c_n: (layer * direction, batch, hidden).
     """
@@ -51,20 +51,20 @@ class RecordedCase:
 
 @dataclass(frozen=True, eq=False)
 class RecordedLayer:
-    """A trained recurrent layer and what it gave where it came from.
+    """A trained recurrent layer and the results that it returned in its original program.
 
     Args:
-        name: of the layer here.
-        in_file: its name in the original file, as `open_checkpoint` gives it.
-        origin: the framework whose layer it is.
-        class_name: of that layer there.
-        config: the arguments of its constructor, those that are not its defaults; Bidirectional's inner layer as
-            {"class_name", "config"}; `keras2_hard_sigmoid` is what Keras 2 called hard_sigmoid.
-        input_size: features of one time step.
-        note: what of it is otherwise than in its model; empty where nothing is.
-        weights: read-only, by the names of `origin` and in its order: torch's as in its state_dict; Keras's kernel,
-            recurrent_kernel, bias, of both directions as forward/kernel and so on. Empty where they are too large to keep.
-        mistakes: names of the wrong ports that are worth a look, see `mistakes.MISTAKES`.
+        name: name of the layer here.
+        in_file: its name in the original file, as `open_checkpoint` shows it.
+        origin: the framework of the layer.
+        class_name: its class in that framework.
+        config: the arguments of its constructor that are not defaults; Bidirectional's inner layer as {"class_name",
+            "config"}; `keras2_hard_sigmoid` is what Keras 2 called hard_sigmoid.
+        input_size: number of features of a time step.
+        note: how it differs from the layer in its model; empty if it does not.
+        weights: read-only, with the names and the order of `origin`: torch's as in its state_dict; Keras's kernel,
+            recurrent_kernel and bias, for two directions as forward/kernel and so on. Empty if they are too large to keep.
+        mistakes: identifiers of the wrong ports that are shown with it, from `mistakes.MISTAKES`.
         cases: at least one.
     """
 
@@ -81,7 +81,7 @@ class RecordedLayer:
 
     @property
     def kept(self) -> bool:
-        """Whether the weights are here."""
+        """Whether the weights are kept here."""
         return bool(self.weights)
 
     @property
@@ -99,17 +99,17 @@ class RecordedModel(Original):
     """A model whose recurrent layers were recorded, and the file that it came from.
 
     Args:
-        name: of the model here.
-        license: SPDX identifier.
-        license_file: its text, in `data/`.
-        author: as the package names them.
+        name: name of the model here.
+        license: SPDX identifier of its license.
+        license_file: the file in `data/` with the text of the license.
+        author: as the package names its authors.
         homepage: of the package.
-        subject: what the model is for and what of it was recorded, in a sentence.
-        hard: what a port has to mind.
+        subject: what the model is for and what of it was recorded.
+        hard: what makes it hard to port.
         expected_from: what computed the expected results.
         layers: in the order in which the model runs them.
-        architecture: the JSON beside a file of weights, within the package; empty where the file says all.
-        options: of all layers, which neither says.
+        architecture: path within the package of the JSON beside a file of weights; empty if the file needs none.
+        options: options of all layers that neither file states.
     """
 
     name: str
@@ -125,17 +125,17 @@ class RecordedModel(Original):
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def layer(self, name: str) -> RecordedLayer:
-        """Give one layer.
+        """Return one layer.
 
         Raises:
-            GatewiseError: when the model has no layer of that name.
+            GatewiseError: if the model has no layer of that name.
         """
-        found = {layer.name: layer for layer in self.layers}
-        return found[require_known(name, found, f"name of a layer of {self.name}")]
+        layers = {layer.name: layer for layer in self.layers}
+        return layers[require_known(name, layers, f"name of a layer of {self.name}")]
 
 
 def require_known(name: str, known: Mapping[str, Any], subject: str) -> str:
-    """Give the name back, or refuse it."""
+    """Return the name if it is known, and refuse it otherwise."""
     if name not in known:
         raise InvalidValueError.because(
             subject, must=f"be one of {', '.join(known)}", but=f"is {name!r}", remedy="Choose one of them."

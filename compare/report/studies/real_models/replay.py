@@ -1,4 +1,4 @@
-"""Running recorded cases through anything that can be called as a layer, and holding the results against the recorded ones."""
+"""Running recorded cases through anything that is called like a layer, and comparing the results with the recorded ones."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from compare.parity.difference import measure
 from compare.report.studies.real_models.recorded import Array, Mask, RecordedCase
 
 Call = Callable[[Array, "tuple[Array, ...] | None", "Mask | None"], Mapping[str, Any]]
-"""From inputs, initial state and mask, as a RecordedCase has them, to `output` and, where there are any, `h_n` and `c_n`."""
+"""From inputs, initial state and mask, as in a RecordedCase, to `output` and, if there are any, `h_n` and `c_n`."""
 
 TOLERANCE = 2e-5
-"""As a share of max(1, max |expected|): the recorded values are float32, some of them after many steps."""
+"""The largest error that passes, as a share of max(1, max |expected|). Recorded values are float32, some after many steps."""
 
 
 def largest_error(cases: tuple[RecordedCase, ...], call: Call) -> float:
-    """Give the largest error over all that was recorded, as a share of max(1, max |expected|)."""
+    """Return the largest error of all recorded arrays, as a share of max(1, max |expected|)."""
     return max(error for case in cases for error in _errors(case, run_case(case, call)))
 
 
 def run_case(case: RecordedCase, call: Call) -> dict[str, Any]:
-    """Run a case call by call, as it was run where it came from, each call from the states of the one before."""
-    found: Mapping[str, Any] = {}
+    """Run a case call by call, as in the original program; each call starts from the states of the one before."""
+    returned: Mapping[str, Any] = {}
     outputs, states = [], case.initial_state
     for inputs, mask in _parts(case):
-        found = call(inputs, states, mask)
-        outputs.append(found["output"])
-        states = tuple(found[name] for name in ("h_n", "c_n") if found.get(name) is not None)
-    return {**found, "output": np.concatenate(outputs, axis=1)}
+        returned = call(inputs, states, mask)
+        outputs.append(returned["output"])
+        states = tuple(returned[name] for name in ("h_n", "c_n") if returned.get(name) is not None)
+    return {**returned, "output": np.concatenate(outputs, axis=1)}
 
 
 def beginning(case: RecordedCase) -> RecordedCase:
-    """Give a case's first two calls alone, without final states: enough to see a mistake."""
+    """Return only the first two calls of a case, without final states, which is enough to see a mistake."""
     chunks = case.chunks[:2]
     if chunks == case.chunks:
         return case
@@ -53,8 +53,8 @@ def _parts(case: RecordedCase) -> Iterator[tuple[Array, Mask | None]]:
         yield case.inputs[:, start:end], None if case.mask is None else case.mask[:, start:end]
 
 
-def _errors(case: RecordedCase, found: Mapping[str, Any]) -> Iterator[float]:
+def _errors(case: RecordedCase, actual: Mapping[str, Any]) -> Iterator[float]:
     for name in ("output", "h_n", "c_n"):
         expected = getattr(case, name)
         if expected is not None:
-            yield measure(expected, found[name]).needed
+            yield measure(expected, actual[name]).needed

@@ -1,1 +1,1 @@
-"""The model of TensorFlow's translation tutorial in both frameworks; the task is to pronounce what is spelt."""
+"""The model of TensorFlow's translation tutorial in both frameworks; it translates spelling into pronunciation."""

@@ -1,4 +1,4 @@
-"""How good a translator is, computed by neither framework from what either gave."""
+"""The accuracy of a translator, computed in NumPy from the results of either framework."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Logits = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Score:
-    """What a translator does with words that it was not trained on.
+    """How well a translator does on words that it was not trained on.
 
     Args:
         loss: as in training.
-        tokens: token accuracy, the share of the phonemes and ends that are the likeliest after the right ones before them.
-        sequences: sequence accuracy, the share of the words whose greedy translation is right up to its end.
+        tokens: token accuracy, the share of phonemes and ends that are the likeliest ones after the right beginning.
+        sequences: sequence accuracy, the share of words whose greedy translation is right up to its end.
     """
 
     loss: float
@@ -37,11 +37,11 @@ def score(side: Side, batch: Batch) -> Score:
 
 
 def loss(logits: Logits, targets: Tokens) -> float:
-    """Give the cross-entropy of the tokens that count, as a share of all, in float64.
+    """Return the cross-entropy of the tokens that count, averaged over all positions, in float64.
 
     Args:
         logits: (batch, time - 1, vocab).
-        targets: (batch, time), the start first.
+        targets: (batch, time), with the start first.
     """
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=-1, keepdims=True)
@@ -51,24 +51,24 @@ def loss(logits: Logits, targets: Tokens) -> float:
 
 
 def token_accuracy(logits: Logits, targets: Tokens) -> float:
-    """Give the share of the tokens that count whose logit is the largest, arguments as of `loss`."""
+    """Return the share of the tokens that count whose logit is the largest. The arguments are those of `loss`."""
     counts = targets[:, 1:] != PAD
     return float((logits.argmax(axis=-1) == targets[:, 1:])[counts].mean())
 
 
 def sequence_accuracy(translations: Tokens, targets: Tokens) -> float:
-    """Give the share of the rows that are right, to the end.
+    """Return the share of rows that are right up to the end.
 
     Args:
-        translations: (batch, time), without start.
-        targets: (batch, LENGTH), with it.
+        translations: (batch, time), without the start.
+        targets: (batch, LENGTH), with the start.
     """
     padded = np.pad(translations, ((0, 0), (0, LENGTH - 1 - translations.shape[1])), constant_values=PAD)
     return float((padded == targets[:, 1:]).all(axis=1).mean())
 
 
 def margin(side: Side, sources: Tokens, translations: Tokens) -> npt.NDArray[np.floating]:
-    """Give by how much the likeliest token led at the closest step of each greedy translation, (batch,), in logits."""
+    """Return the lead of the likeliest token at the closest step of each greedy translation, in logits: (batch,)."""
     starts = np.full((len(sources), 1), START, np.int32)
     best = np.sort(side.predict((sources, np.concatenate([starts, translations], axis=1))), axis=-1)
     gaps = np.where(translations != PAD, best[..., -1] - best[..., -2], np.inf)

@@ -1,4 +1,4 @@
-"""Words and phonemes as numbers, in batches that depend on nothing but the seed and the number of the step."""
+"""Words and phonemes as numbers, in batches that depend only on the seed and the number of the step."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from frameworks.errors import InvalidValueError
 
 Tokens = npt.NDArray[np.int32]
 Batch = tuple[Tokens, Tokens]
-"""Sources and targets, (batch, LENGTH) each."""
+"""Sources and targets, each (batch, LENGTH)."""
 
 PAD, START, END = 0, 1, 2
 LENGTH = MAX_LENGTH + 2
-"""Of every row: start, the word or its phonemes, end, padding. One length, so that no graph is traced twice."""
+"""The length of every row: start, the word or its phonemes, end, padding. With one length no graph is traced twice."""
 
 PHONEMES = (
     *("AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY", "JH", "K"),
@@ -28,22 +28,22 @@ PHONEMES = (
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Numbers for symbols, after those of padding, start and end."""
+    """Numbers for symbols; the first three are padding, start and end."""
 
     symbols: tuple[str, ...]
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """How many numbers there are, including padding, start and end."""
         return len(self.symbols) + 3
 
     def encode(self, symbols: tuple[str, ...]) -> list[int]:
-        """Give a row of LENGTH numbers."""
+        """Return the row of LENGTH numbers for some symbols."""
         row = [START, *(self.symbols.index(symbol) + 3 for symbol in symbols), END]
         return row + [PAD] * (LENGTH - len(row))
 
     def decode(self, row: Tokens) -> tuple[str, ...]:
-        """Give the symbols of a row up to its end, with or without a start."""
+        """Return the symbols of a row up to its end; the row may begin with the start or not."""
         kept = row[: list(row).index(END)] if END in row else row
         return tuple(self.symbols[number - 3] for number in kept if number > END)
 
@@ -53,17 +53,17 @@ SOUNDS = Vocabulary(PHONEMES)
 
 
 def encode(entries: tuple[Entry, ...]) -> Batch:
-    """Give all entries as one batch."""
+    """Return some entries as one batch."""
     sources = [LETTERS.encode(tuple(entry.word)) for entry in entries]
     targets = [SOUNDS.encode(entry.phonemes) for entry in entries]
     return np.array(sources, np.int32), np.array(targets, np.int32)
 
 
 class Batches:
-    """The words that are trained on, shuffled anew in each epoch; what does not fill a batch is left out of that epoch."""
+    """The words to train on, reshuffled in each epoch; an incomplete last batch is left out of its epoch."""
 
     def __init__(self, entries: tuple[Entry, ...], batch_size: int, seed: int = 0) -> None:
-        """Take those of the entries that are not held out.
+        """Keep the entries that are not held out.
 
         Raises:
             GatewiseError: if they do not fill one batch.
@@ -76,12 +76,12 @@ class Batches:
                 "batch_size",
                 must=f"be at most the number of words, {len(self.sources)}",
                 but=f"is {batch_size}",
-                remedy="Take smaller batches or more words.",
+                remedy="Use smaller batches or more words.",
             )
         self._order = lru_cache(maxsize=1)(self._shuffle)
 
     def batch(self, step: int) -> Batch:
-        """Give the batch of a step, from 0: always the same for the same words, size and seed."""
+        """Return the batch of a step, counted from 0. The same words, size and seed always make the same batch."""
         epoch, place = divmod(step, self.steps_per_epoch)
         rows = self._order(epoch)[place * self.batch_size :][: self.batch_size]
         return self.sources[rows], self.targets[rows]
@@ -91,5 +91,5 @@ class Batches:
 
 
 def held_out(entries: tuple[Entry, ...]) -> Batch:
-    """Give the words that no training sees, as one batch."""
+    """Return the words that no training sees, as one batch."""
     return encode(tuple(entry for entry in entries if entry.held_out))

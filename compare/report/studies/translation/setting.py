@@ -1,4 +1,4 @@
-"""What a training of the translator is made of, but for its data."""
+"""The setting of a translator's training, except for its data."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class Setting:
     Args:
         cell: of encoder and decoder.
         dtype: of all parameters.
-        embedding_dim: of letters and of phonemes.
+        embedding_dim: size of the embeddings of letters and phonemes.
         units: of encoder, decoder and attention.
-        dropout: the rate at which the decoder's embedding is dropped in training; the frameworks draw other numbers.
+        dropout: rate at which the decoder's embedding is dropped in training; the two frameworks draw different numbers.
         optimizer: a class of keras.optimizers.
-        optimizer_config: its arguments, those that are not its defaults.
-        added_up: whether Keras's optimizer gets the gradient of an embedding as one tensor. On TensorFlow there is a row for
-            each token, and Keras's `fit` leaves it so: its Adam then adds up the squares of the rows where on every other
-            backend, and in PyTorch, it squares their sum.
+        optimizer_config: its arguments that are not defaults.
+        added_up: whether Keras's optimizer gets the gradient of an embedding as one tensor. On TensorFlow it has one row per
+            token, and Keras's `fit` leaves it so. Adam then adds up the squares of the rows; on every other backend, and in
+            PyTorch, it squares their sum.
         seed: of the initial parameters and of dropout.
     """
 

@@ -1,4 +1,4 @@
-"""The two sides of a training that is compared: the same parameters, the same rule, the same batches."""
+"""The two sides of a comparison of trainings: the same parameters, the same rule, the same batches."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from frameworks import freeze_second_bias, optimizer_like
 
 
 class Side(training.Side, Protocol):
-    """A model and its optimizer in one framework. What it does depends on its parameters and the batches alone."""
+    """A model and its optimizer in one framework. What it does depends only on its parameters and the batches."""
 
     framework: str
     model: Any
-    """The translator itself."""
+    """The translator."""
     optimizer: Any
 
     def predict(self, batch: Batch) -> Array:
-        """Give the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
+        """Return the logits under teacher forcing, in inference mode: (batch, time - 1, vocab)."""
 
     def translate(self, sources: Tokens) -> tuple[Tokens, Array]:
-        """Give the greedy translation, (batch, time), and its attention, (batch, time, source)."""
+        """Return the greedy translation, (batch, time), and its attention, (batch, time, source)."""
 
 
 def build_sides(setting: Setting) -> tuple[Side, Side]:
-    """Build the translator in Keras and in PyTorch, with Keras's initial parameters and Keras's optimizer in both."""
+    """Build the translator in Keras and in PyTorch, both with Keras's initial parameters and Keras's optimizer rule."""
     import keras
 
     from compare.report.studies.translation.keras import training as in_keras

@@ -52,8 +52,9 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
             written.append(tell_other(layer, place))
     # It is locked already, by us.
     with h5py.File(path, "w", locking=False) as file:
+        file.create_group("vars")  # the model's own, none: Keras up to 3.5 asks for it
         for place, (name, variables) in groups.items():
-            group = file.create_group(f"{place}/vars")
+            group = file.require_group(f"{place}/vars")
             if name:
                 group.attrs["name"] = name
             for number, tensor in enumerate(variables.values()):

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[4]
 DATA = ROOT / "compare" / "report" / "studies" / "real_models" / "data"
 TOLERANCE = 2e-5
 LAYERS = [(model.name, layer.name) for model in load_all() for layer in model.layers if layer.kept]
-OF_THE_FILE = ("gates left in ONNX's order", "kernels left in CuDNN's layout")
+OF_THE_FILE = ("onnx-gate-order", "cudnn-layout")
 """Mistakes about a layout that only the original files have."""
 
 
@@ -55,7 +55,7 @@ def test_the_layer_and_its_port_give_the_recorded_outputs(recorded: RecordedLaye
     assert port_error(recorded, stored) <= TOLERANCE
 
 
-@pytest.mark.parametrize("name", ["recurrent kernel not transposed", "hard_sigmoid taken for Keras 3's"])
+@pytest.mark.parametrize("name", ["recurrent-kernel-not-transposed", "keras3-hard-sigmoid"])
 def test_the_port_of_a_layer_read_wrong_does_not(name: str) -> None:
     layer = load("rnnmorph").layer("LSTM_1_forward")
     assert port_error(layer, MISTAKES[name].change(read_kept(layer))) > 1e-2
@@ -79,7 +79,7 @@ def blocks(layer: StoredLayer, part: str) -> dict[str, Any]:
 @pytest.mark.parametrize("layout", [KERAS, PYTORCH, ONNX], ids=["Keras", "PyTorch", "ONNX"])
 def test_a_recurrent_kernel_not_transposed_has_the_block_of_each_gate_transposed_and_no_more(kind: Any, layout: Layout) -> None:
     right = cell(kind, layout)
-    wrong = MISTAKES["recurrent kernel not transposed"].change(right)
+    wrong = MISTAKES["recurrent-kernel-not-transposed"].change(right)
     for gate, block in blocks(wrong, "recurrent_kernel").items():
         np.testing.assert_array_equal(block, blocks(right, "recurrent_kernel")[gate].T)
         np.testing.assert_array_equal(blocks(wrong, "kernel")[gate], blocks(right, "kernel")[gate])
@@ -94,7 +94,7 @@ def test_a_recurrent_kernel_not_transposed_has_the_block_of_each_gate_transposed
 )
 def test_gates_left_in_onnx_s_order_are_taken_for_one_another(kind: Any, taken: dict[str, str]) -> None:
     right = cell(kind, ONNX)
-    wrong = MISTAKES["gates left in ONNX's order"].change(right)
+    wrong = MISTAKES["onnx-gate-order"].change(right)
     for gate, other in taken.items():
         for part in ("kernel", "recurrent_kernel", "bias"):
             np.testing.assert_array_equal(blocks(wrong, part)[gate], blocks(right, part)[other])
@@ -102,7 +102,7 @@ def test_gates_left_in_onnx_s_order_are_taken_for_one_another(kind: Any, taken: 
 
 def test_kernels_left_in_cudnn_s_layout_are_the_file_s_columns_with_the_biases_right() -> None:
     right = cell("lstm", CUDNN)
-    wrong = MISTAKES["kernels left in CuDNN's layout"].change(right)
+    wrong = MISTAKES["cudnn-layout"].change(right)
     file = right.cells[0][0].arrays["kernel"].read()
     for number, gate in enumerate(("input", "forget", "candidate", "output")):
         np.testing.assert_array_equal(blocks(wrong, "kernel")[gate], file[:, 3 * number : 3 * number + 3])

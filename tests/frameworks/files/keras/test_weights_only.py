@@ -144,6 +144,7 @@ def test_the_architecture_s_own_version_says_what_it_means(tmp_path: Path) -> No
     assert open_checkpoint(path, architecture=new)["rec"].spec.recurrent_activation == "hard_sigmoid"
 
 
+@pytest.mark.frameworks
 def test_a_layer_in_a_file_is_compared_and_copied_as_a_live_one(tmp_path: Path) -> None:
     from compare import check_parity
     from frameworks import copy_weights, emulate

@@ -147,7 +147,7 @@ def test_arrays_of_objects_and_of_text_are_listed_and_not_unpickled(
     arrays: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    np.savez("a.npz", allow_pickle=True, **arrays, evil=np.array([Evil()], dtype=object), by=np.array("someone"))
+    np.savez("a.npz", **arrays, evil=np.array([Evil()], dtype=object), by=np.array("someone"))
     assert_read(Path("a.npz"), arrays)
     others = open_checkpoint("a.npz").others
     assert {name: "not unpickled" in other.warnings[0] for name, other in others.items()} == {"evil": True, "by": True}

@@ -50,11 +50,12 @@ class Server:
     def __init__(self) -> None:
         self.child = 0
 
-    def ask(self, source: Source, **request: Any) -> dict[str, Any]:
+    def ask(self, source: Source, out: int | None = None, **request: Any) -> dict[str, Any]:
         """Answer as `h5._ask` does."""
         if not self.child:
             self.start()
         asked = {"file": source.descriptor, "start": source.start, "size": source.size, "ratio": 1040, **request}
+        asked |= {} if out is None else {"out": out}
         os.write(self.requests, json.dumps(asked).encode() + b"\n")
         text, deadline = b"", time.monotonic() + SECONDS
         while not text.endswith(b"\n"):
@@ -78,7 +79,7 @@ class Server:
         if self.child == 0:
             os.close(self.requests)  # or the end of this process would not be seen here
             os.close(self.answers)
-            h5_worker.limit = lambda memory, seconds: None  # for one process that answers once
+            h5_worker.limit = lambda memory, seconds: True  # for one process that answers once
             with os.fdopen(request) as lines, os.fdopen(answer, "w") as out:
                 for line in lines:
                     out.write(json.dumps(serve(json.loads(line), parent)) + "\n")

@@ -1,4 +1,4 @@
-"""Masked time steps in both frameworks: what stands in the output, what the final state is, and how torch gives the same."""
+"""Masked time steps in both frameworks: the output, the final state, and how to get the same in torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compare.report.snippets import run_snippet
 
 _TOLERANCE = TOLERANCES["float32"]
 KINDS = ("right", "left", "holes", "empty")
-"""The rows of the batch, each with a mask of its kind."""
+"""The kind of mask of each row of the batch."""
 
 SETUP = """\
 import keras
@@ -32,7 +32,7 @@ mask = np.array([[1, 1, 1, 1, 1, 0, 0, 0, 0],                            # paddi
                  [1, 1, 0, 1, 0, 0, 1, 1, 0],                            # holes
                  [0, 0, 0, 0, 0, 0, 0, 0, 0]], dtype=bool)               # no valid step at all
 
-def randomised(layer):                                                   # Keras's own biases are zeros, which hide mistakes
+def randomised(layer):                                                   # biases too: Keras's zeros would hide mistakes
     layer.build(x.shape)
     layer.set_weights([rng.normal(0, 0.6, weight.shape) for weight in layer.weights])
     return layer
@@ -45,7 +45,7 @@ both_output, h_f, c_f, h_b, c_b = both(x, mask=mask)                     # zeros
 """
 
 PACKED = """\
-lengths = mask.sum(dim=1)                                                # the valid steps are the first ones, or this is wrong
+lengths = mask.sum(dim=1)                                                # right only if the valid steps come first
 packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
 output, (h_n, c_n) = rnn(packed)
 output, _ = pad_packed_sequence(output, batch_first=True, total_length=x.shape[1])
@@ -79,26 +79,26 @@ both_output, h_f, c_f, h_b, c_b = emulate(both)(x, mask=mask)
 """
 
 UNPACKED = """\
-output, (h_n, c_n) = rnn(x)                                              # computes on the padding as on anything else
+output, (h_n, c_n) = rnn(x)                                              # computes on the padding too
 """
 
-_WAYS = {"unpacked": UNPACKED, "packed by length": PACKED, "any mask": ANY_MASK}
-"""What a porter may write in torch."""
+_WAYS = {"unpacked": UNPACKED, "packed": PACKED, "any mask": ANY_MASK}
+"""What one may write in torch."""
 _RIGHT = {
     ("unpacked", "one", "right"): ("valid",),
-    ("packed by length", "one", "right"): ("valid", "state"),
-    ("packed by length", "both", "right"): ("valid", "masked", "state"),
+    ("packed", "one", "right"): ("valid", "state"),
+    ("packed", "both", "right"): ("valid", "masked", "state"),
 }
-"""Where the simpler ways agree with Keras; the last two agree everywhere."""
-_NEEDS_A_STEP = "packed by length"
+"""Where the two simpler ways agree with Keras; the others agree everywhere."""
+_NEEDS_A_STEP = "packed"
 """The way that torch refuses for a row without any valid step."""
 
 Parts = tuple[Array, list[Array]]
-"""The output, (batch, time, direction * hidden), and the states in Keras's order, (batch, hidden) each."""
+"""The output, (batch, time, direction * hidden), and the states in Keras's order, each (batch, hidden)."""
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Run every mask through Keras and through each way of writing it in torch."""
+    """Run every mask through Keras and through each way of writing the same in torch."""
     progress("right, left and hole masks")
     _, names = run_snippet(SETUP)
     x, mask = names["x"], names["mask"]
@@ -143,21 +143,21 @@ def _run_ways(names: dict[str, Any], native: Any) -> dict[str, Parts]:
     from frameworks import convert
 
     rnn = convert(native)
-    found = {}
+    parts = {}
     for way, code in _WAYS.items():
         rows = slice(0, 3 if way == _NEEDS_A_STEP else 4)
         _, after = run_snippet(code, {**names, **_tensors(names["x"][rows], names["mask"][rows]), "rnn": rnn})
         states = [state[row] for row in range(len(after["h_n"])) for state in (after["h_n"], after["c_n"])]
-        found[way] = (flat(after["output"])[0], flat(states))
-    return found
+        parts[way] = (flat(after["output"])[0], flat(states))
+    return parts
 
 
 def _compare(way: str, directions: str, expected: Parts, actual: Parts, mask: Array) -> Results:
     """Compare each row of the batch: valid steps, masked steps, and final states."""
-    found: dict[str, Any] = {}
+    errors: dict[str, Any] = {}
     for row, kind in enumerate(KINDS):
         if row == len(actual[0]):
-            found[kind] = exact("refused by torch")
+            errors[kind] = exact("refused by torch")
             continue
         steps = {"valid": mask[row], "masked": ~mask[row]}
         sizes = {
@@ -166,28 +166,28 @@ def _compare(way: str, directions: str, expected: Parts, actual: Parts, mask: Ar
             if counts.any()
         }
         sizes["state"] = max(measure(one[row], other[row]).max_abs for one, other in zip(expected[1], actual[1], strict=True))
-        right = _RIGHT.get((way, directions, kind), ()) if way in ("unpacked", "packed by length") else tuple(sizes)
-        found[kind] = {part: measured(size, _TOLERANCE) if part in right else control(size) for part, size in sizes.items()}
-    return found
+        right = _RIGHT.get((way, directions, kind), ()) if way in ("unpacked", "packed") else tuple(sizes)
+        errors[kind] = {part: measured(size, _TOLERANCE) if part in right else control(size) for part, size in sizes.items()}
+    return errors
 
 
 def _picture(names: dict[str, Any], expected: dict[str, Parts], ways: dict[str, Parts]) -> Results:
-    """Give the outputs of the first three rows, (row, time, hidden), for the figure."""
+    """Return the outputs of the first three rows, (row, time, hidden), for the figure."""
     keras, native = names["keras"], names["layer"]
     zeros = keras.layers.RNN(native.cell, return_sequences=True, zero_output_for_mask=True)(names["x"], mask=names["mask"])
     panels = {
-        "Keras LSTM": expected["one"][0],
-        "Keras LSTM,\nzero_output_for_mask": flat(zeros)[0],
-        "Keras Bidirectional": expected["both"][0],
-        "nn.LSTM, packed by length": ways["packed by length"][0],
-        "nn.LSTM, unpacked": ways["unpacked"][0],
+        "keras": expected["one"][0],
+        "keras zero_output_for_mask": flat(zeros)[0],
+        "keras bidirectional": expected["both"][0],
+        "packed": ways["packed"][0],
+        "unpacked": ways["unpacked"][0],
     }
-    shown = {title: environment(np.round(outputs[:3].astype(float), 4).tolist()) for title, outputs in panels.items()}
+    shown = {name: environment(np.round(outputs[:3].astype(float), 4).tolist()) for name, outputs in panels.items()}
     return {"mask": exact(names["mask"][:3].tolist()), "outputs": shown}
 
 
 def _run_final_state(names: dict[str, Any], expected: Parts) -> Results:
-    """Hold the final state against the last output, and look at a row without any valid step that starts from a state."""
+    """Compare the final state with the last output, and start a row without any valid step from a state."""
     output, (h, _) = expected
     ones = [np.ones((4, 4), "float32")] * 2
     outputs, state, _ = flat(names["layer"](names["x"], mask=names["mask"], initial_state=ones))

@@ -34,20 +34,20 @@ FLOW = """\
 keras.utils.set_random_seed(1)
 ids = np.where(mask, rng.integers(1, 10, mask.shape), 0)                 # 0 is padding
 embedding = keras.layers.Embedding(10, 3, mask_zero=True)
-embedded = embedding(ids)                                                # the mask rides on the tensor
+embedded = embedding(ids)                                                # the mask travels with the tensor
 reader = randomised(keras.layers.SimpleRNN(4, return_sequences=True))
 """
 
 _SOURCES = {
-    "the argument": ("reader(x, mask=mask)", "[reader]", "x"),
-    "Masking": (
+    "argument": ("reader(x, mask=mask)", "[reader]", "x"),
+    "masking": (
         "reader(keras.layers.Masking()(x * mask[..., None]))",
         "[keras.layers.Masking(), reader]",
         "x * mask[..., None]",
     ),
-    "Embedding(mask_zero=True)": ("reader(embedding(ids))", "[embedding, reader]", "ids"),
+    "embedding": ("reader(embedding(ids))", "[embedding, reader]", "ids"),
 }
-"""By source: Keras's call, the layers to emulate, and what they are called on."""
+"""By the source of the mask: the call in Keras, the layers to emulate, and the inputs to call those on."""
 _BETWEEN = (
     "keras.layers.Dense(3)(embedded)",
     "keras.layers.Dropout(0.5)(embedded)",
@@ -67,7 +67,7 @@ def run_quirks(names: dict[str, Any]) -> Results:
     """Show both quirks of `zero_output_for_mask`, and the defect of unrolled backward layers.
 
     Args:
-        names: what the page's setup has left behind.
+        names: the names that the page's setup has left.
     """
     import torch
 
@@ -94,10 +94,10 @@ def run_quirks(names: dict[str, Any]) -> Results:
 
 
 def run_flow(names: dict[str, Any]) -> Results:
-    """Show where a mask comes from, with what emulates it, and what passes it on."""
+    """Show where a mask comes from, what emulates that, and what passes a mask on."""
     _, names = run_snippet(FLOW, dict(names))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras warns of some of the layers that lose a mask
+        warnings.simplefilter("ignore")  # Keras warns of some layers that lose a mask
         sources = {source: _run_source(names, *codes) for source, codes in _SOURCES.items()}
         between = {code: _run_between(names, code) for code in _BETWEEN}
     return {"code": exact(FLOW), "sources": sources, "between": between}
@@ -122,13 +122,13 @@ def _run_source(names: dict[str, Any], call: str, layers: str, inputs: str) -> R
 
 
 def _run_between(names: dict[str, Any], code: str) -> Results:
-    """Tell whether a mask is passed on, by what a recurrent layer makes of the result."""
+    """Find out whether a layer passes a mask on, from what a recurrent layer makes of its result."""
     between, reader = _value(names, code), names["reader"]
-    found, sequence = flat(reader(between)), flat(between)[0]
-    masked = distance(flat(reader(sequence, mask=names["mask"])), found)
+    read, sequence = flat(reader(between)), flat(between)[0]
+    masked = distance(flat(reader(sequence, mask=names["mask"])), read)
     if masked <= _TOLERANCE:
         return {"mask": exact("passed on"), "error": measured(masked, _TOLERANCE)}
-    unmasked = distance(flat(reader(sequence)), found)
+    unmasked = distance(flat(reader(sequence)), read)
     return {"mask": exact("lost"), "error": measured(unmasked, _TOLERANCE), "cost": control(masked)}
 
 
@@ -137,10 +137,10 @@ def _value(names: dict[str, Any], code: str) -> Any:
 
 
 def run_nan(names: dict[str, Any], recipe: str) -> Results:
-    """Put NaN into every masked step, and tell what it reaches: the output, the gradients of the weights.
+    """Put NaN into every masked step, and see whether it reaches the output and the gradients of the weights.
 
     Args:
-        names: what the page's setup has left behind.
+        names: the names that the page's setup has left.
         recipe: the code that defines `run_masked`.
     """
     import torch
@@ -154,22 +154,24 @@ def run_nan(names: dict[str, Any], recipe: str) -> Results:
     rnn, module, looped = convert(names["layer"]), emulate(names["layer"]), emulate(_without_fused(names))
     run_masked = run_snippet(recipe, dict(names))[1]["run_masked"]
     calls: dict[str, tuple[Any, Callable[[], Any]]] = {
-        "nn.LSTM, unpacked": (rnn, lambda: rnn(given)[0]),
-        "nn.LSTM, packed for any mask": (rnn, lambda: run_masked(rnn, given, counts, zero_output=False)[0]),
-        "emulate, fused": (module, lambda: module(given, mask=counts)[0]),
-        "emulate, a loop": (looped, lambda: looped(given, mask=counts)),
+        "unpacked": (rnn, lambda: rnn(given)[0]),
+        "any mask": (rnn, lambda: run_masked(rnn, given, counts, zero_output=False)[0]),
+        "emulate": (module, lambda: module(given, mask=counts)[0]),
+        "emulate loop": (looped, lambda: looped(given, mask=counts)),
     }
-    found: dict[str, Any] = {"Keras LSTM": _reach_in_keras(names["layer"], x, mask)}
+    reached: dict[str, Any] = {"keras": _reach_in_keras(names["layer"], x, mask)}
     for way, (owner, call) in calls.items():
         owner.zero_grad()
         output = call()
         output.sum().backward()
-        found[way] = _reach(flat(output), flat([parameter.grad for parameter in owner.parameters() if parameter.requires_grad]))
-    return found
+        reached[way] = _reach(
+            flat(output), flat([parameter.grad for parameter in owner.parameters() if parameter.requires_grad])
+        )
+    return reached
 
 
 def _without_fused(names: dict[str, Any]) -> Any:
-    """Give a layer that torch has no fused operation for."""
+    """Build a layer for which torch has no fused operation."""
     layer = names["keras"].layers.LSTM(4, recurrent_activation="hard_sigmoid", return_sequences=True)
     layer.build(names["x"].shape)
     layer.set_weights(names["layer"].get_weights())

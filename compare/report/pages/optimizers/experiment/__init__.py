@@ -1,4 +1,4 @@
-"""Every optimizer that Keras ships: both rules as equations, the settings that match, and how far apart each way trains."""
+"""Every optimizer that Keras ships: both rules as equations, the closest settings, and the differences after training."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ COMPARISONS: Mapping[str, Comparison] = {**RULES, **FURTHER_RULES}
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Train with every optimizer, on TensorFlow in all settings, on another backend as they are by default."""
+    """Train with every optimizer: on TensorFlow with all settings, on other backends with the defaults."""
     import keras
 
     if keras.config.backend() != "tensorflow":
-        progress("every optimizer by default")
+        progress("every optimizer with its defaults")
         return {"optimizers": {name: _run_default(name, one) for name, one in COMPARISONS.items() if one.cases}}
-    found = {}
+    optimizers = {}
     for name in FATES:
         if name in COMPARISONS:
             progress(name)
-            found[name] = _run_optimizer(name, COMPARISONS[name])
+            optimizers[name] = _run_optimizer(name, COMPARISONS[name])
     progress("settings around the rules, schedules, the way back")
     return {
         "steps": exact(STEPS),
         "every": exact(EVERY),
         "code": run_code(),
-        "optimizers": found,
+        "optimizers": optimizers,
         "prelude": exact(PRELUDE),
         "around": {setting.name: run_setting(setting) for setting in SETTINGS},
         "schedules": run_schedules(),

@@ -1,4 +1,4 @@
-"""What every Keras optimizer does around its rule, tried on SGD, whose rule both frameworks share: nothing else is off."""
+"""What every Keras optimizer does around its rule, tried on SGD, whose rule the frameworks share: no other error is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from compare.report.results import Results, control, exact, measured
 from frameworks import optimizer_like
 
 _COARSE = 1e-7
-"""Where Keras computes in float32 whatever the variables are, on every backend but TensorFlow."""
+"""The limit where Keras computes in float32 whatever the variables are: on every backend but TensorFlow."""
 _IN_FLOAT32 = ("clipnorm", "global_clipnorm", "use_ema")
 _CHANGE = 100
 _SGD = "optimizer = torch.optim.SGD(parameters, lr=lr{arguments})\n"
@@ -28,19 +28,19 @@ PRELUDE = "lr = 2**-7                     # exactly, in float32 too\n"
 
 @dataclass(frozen=True)
 class Setting:
-    """Something that is set of any Keras optimizer, and how it is written for torch's.
+    """A setting of any Keras optimizer, and how to write it for torch's.
 
     Args:
-        name: of the setting.
-        keras: the Keras optimizer.
-        says: what it does, and what torch's nearest does.
-        step: of torch, as it is often written; it may read `step`, its number from 0.
-        right: a step that does as Keras does.
-        arguments: of torch.optim.SGD for the first of these.
-        right_arguments: for the second.
-        setup: what the second needs before its first step.
-        end: what is done after the last step.
-        matches: whether the right one is exact.
+        name: name of the setting.
+        keras: code of the Keras optimizer.
+        says: what the setting does, and what is closest in torch.
+        step: code of a torch step as it is often written; it may read `step`, the number of the step from 0.
+        right: code of a step that does what Keras does.
+        arguments: of torch.optim.SGD, for `step`.
+        right_arguments: of torch.optim.SGD, for `right`.
+        setup: code that `right` needs before its first step.
+        end: code to run after the last step.
+        matches: whether `right` is exact.
         changes: whether the learning rate becomes an eighth on the way.
     """
 
@@ -61,19 +61,18 @@ SETTINGS = (
     Setting(
         "weight_decay",
         "keras.optimizers.SGD(lr, momentum=0.875, weight_decay=0.125)",
-        "Keras takes $\\eta \\lambda \\theta$ from the parameter before the step, whatever the rule; torch adds $\\lambda "
-        "\\theta$ to the gradient, which then goes through the moments, but in AdamW, Adafactor and Muon.",
+        "Keras subtracts $\\eta \\lambda \\theta$ from the parameter before the step, whatever the rule. torch adds $\\lambda "
+        "\\theta$ to the gradient, so it goes through the moments (except in AdamW, Adafactor and Muon).",
         _STEP,
         f"with torch.no_grad():\n    for parameter in parameters:\n        parameter.mul_(1 - lr * 0.125)\n{_STEP}",
         arguments=", momentum=0.875, weight_decay=0.125",
         right_arguments=", momentum=0.875",
     ),
     Setting(
-        "learning_rate, changed",
+        "learning_rate",
         "keras.optimizers.SGD(lr, momentum=0.875)",
-        "Keras's velocity holds the old rate: a change takes hold slowly. torch's buffer does not: it takes hold at once. "
-        "Here the rate "
-        f"becomes an eighth after {_CHANGE} steps.",
+        "Keras's velocity holds the old rate, so a change takes effect slowly. torch's buffer does not, so a change takes effect "
+        f"at once. Here the rate becomes an eighth after {_CHANGE} steps.",
         f"if step == {_CHANGE}:\n    optimizer.param_groups[0]['lr'] = lr / 8\n{_STEP}",
         f"if step == {_CHANGE}:\n    optimizer.param_groups[0]['lr'] = lr / 8\n    for state in optimizer.state.values():\n"
         f"        state['momentum_buffer'] *= 8                    # old rate / new rate\n{_STEP}",
@@ -84,7 +83,8 @@ SETTINGS = (
     Setting(
         "clipnorm",
         "keras.optimizers.SGD(lr, clipnorm=1.0)",
-        "The norm of each gradient on its own. torch's function takes the norm of all that it is given, and adds 1e-6 to it.",
+        "Keras clips each gradient by its own norm. torch's function takes the norm of all gradients that it is given, and adds "
+        "1e-6 to it.",
         f"torch.nn.utils.clip_grad_norm_(parameters, 1.0)\n{_STEP}",
         f"for parameter in parameters:\n    torch.nn.utils.clip_grad_norm_(parameter, 1.0)\n{_STEP}",
         matches=False,
@@ -92,7 +92,7 @@ SETTINGS = (
     Setting(
         "global_clipnorm",
         "keras.optimizers.SGD(lr, global_clipnorm=1.0)",
-        "The norm of all gradients together, as torch's function, which adds 1e-6 to it.",
+        "Keras clips by the norm of all gradients together. torch's function does the same, but adds 1e-6 to the norm.",
         f"for parameter in parameters:\n    torch.nn.utils.clip_grad_norm_(parameter, 1.0)\n{_STEP}",
         f"torch.nn.utils.clip_grad_norm_(parameters, 1.0)\n{_STEP}",
         matches=False,
@@ -100,14 +100,14 @@ SETTINGS = (
     Setting(
         "clipvalue",
         "keras.optimizers.SGD(lr, clipvalue=0.5)",
-        "Each element, the same in torch.",
+        "Keras clips each element. torch's function does the same.",
         _STEP,
         f"torch.nn.utils.clip_grad_value_(parameters, 0.5)\n{_STEP}",
     ),
     Setting(
         "gradient_accumulation_steps",
         "keras.optimizers.SGD(lr, gradient_accumulation_steps=4)",
-        "One update from the mean of four gradients; in torch `backward` sums them.",
+        "Keras makes one update from the mean of four gradients. In torch `backward` adds them up.",
         "if step % 4 == 3:\n    optimizer.step()\n    optimizer.zero_grad()\n",
         "if step % 4 == 3:\n    for parameter in parameters:\n        parameter.grad /= 4\n"
         "    optimizer.step()\n    optimizer.zero_grad()\n",
@@ -115,8 +115,8 @@ SETTINGS = (
     Setting(
         "use_ema",
         "keras.optimizers.SGD(lr, use_ema=True, ema_momentum=0.875)",
-        "A moving average of the parameters that begins at their values after the first step; `fit` puts it in their place "
-        "at the end.",
+        "Keras keeps a moving average of the parameters, which begins at their values after the first step. At the end `fit` "
+        "replaces the parameters by it.",
         _STEP,
         f"{_STEP}averaged.update_parameters(model)\n",
         setup="from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn\n"
@@ -128,7 +128,7 @@ SETTINGS = (
 
 
 def run_setting(setting: Setting) -> Results:
-    """Train in Keras, and on the same gradients in torch: as often written, as it should be, and with ours."""
+    """Train in Keras, and on the same gradients in torch: as often written, as it should be, and with `optimizer_like`."""
     import keras
 
     expected, ours = _train_keras(setting), _train_ours(setting)
@@ -151,8 +151,8 @@ def _make_keras(setting: Setting) -> Any:
     import keras
 
     names: dict[str, Any] = {"keras": keras}
-    exec(PRELUDE, names)  # noqa: S102  this project's own text
-    return eval(setting.keras, names)  # noqa: S307  as is this
+    exec(PRELUDE, names)  # noqa: S102  this project's own code
+    return eval(setting.keras, names)  # noqa: S307  likewise
 
 
 def _train_keras(setting: Setting) -> Path:
@@ -186,19 +186,19 @@ def _train_ours(setting: Setting) -> Path:
 
 
 def _train(setup: str, step: str, end: str = "") -> Path:
-    """Run code as it is printed."""
+    """Run the code as it is printed."""
     import torch
 
     names: dict[str, Any] = {"torch": torch, "parameters": torch_parameters()}
-    exec(PRELUDE + setup, names)  # noqa: S102  this project's own text
+    exec(PRELUDE + setup, names)  # noqa: S102  this project's own code
     code = compile(step, "<step>", "exec")
 
     def make(number: int) -> None:
         names["step"] = number
-        exec(code, names)  # noqa: S102  as is this
+        exec(code, names)  # noqa: S102  likewise
 
     path = train_torch(names["optimizer"], names["parameters"], make)
-    exec(end, names)  # noqa: S102  and this
+    exec(end, names)  # noqa: S102  likewise
     return [*path, [parameter.detach().numpy() for parameter in names["parameters"]]]
 
 

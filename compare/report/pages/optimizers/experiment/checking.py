@@ -1,4 +1,4 @@
-"""Holding both frameworks' own optimizers against the equations that are printed of them."""
+"""Comparing both frameworks' own optimizers with the equations that are printed for them."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _SETTINGS: Mapping[str, float] = {
     "beta": 0.0625,
     "rms_rate": 0.25,
 }
-"""Of every setting of a rule a number that float32 holds exactly, and large enough that its place in the rule shows."""
+"""For every setting a number that float32 holds exactly, and that is large enough for its place in the rule to matter."""
 _ALLOWED: Mapping[tuple[str, str], float] = {
-    ("Nadam", "keras"): 1e-9,  # 0.96 is float32's on TensorFlow
+    ("Nadam", "keras"): 1e-9,  # 0.96 is a float32 on TensorFlow
     ("Nadam", "torch"): 1e-9,  # the product is kept in float32
     ("Muon", "keras"): 1e-6,  # float32
     ("Muon", "torch"): 2e-4,  # orthogonalises in bfloat16
@@ -53,29 +53,30 @@ _EXACTLY = 1e-12
 
 
 def check_equations(name: str, comparison: Comparison) -> Results:
-    """Run every equation of an optimizer, in float64 NumPy, beside the frameworks' own optimizers.
+    """Run every equation of an optimizer in float64 NumPy, and compare it with the frameworks' own optimizers.
 
     Returns:
-        For each: where it holds, both equations as TeX, and how far the frameworks are from them.
+        For each: when it holds, both equations as TeX, and the frameworks' differences from them.
     """
-    return {equation.where or "the rule": _check(name, comparison, equation) for equation in comparison.equations}
+    return {equation.name: _check(name, comparison, equation) for equation in comparison.equations}
 
 
 def _check(name: str, comparison: Comparison, equation: Equation) -> Results:
-    found: dict[str, Any] = {
+    checked: dict[str, Any] = {
+        "where": exact(equation.where),
         "keras": exact(equation.keras.tex()),
         "remarks": exact(equation.keras.remarks()),
         "keras off": measured(off_keras(name, comparison, equation, equation.keras), _ALLOWED.get((name, "keras"), _EXACTLY)),
     }
     if equation.torch is not None:
         error = off_torch(comparison, equation, equation.torch)
-        found["torch"] = exact(equation.torch.tex())
-        found["torch off"] = measured(error, _ALLOWED.get((name, "torch"), _EXACTLY))
-    return found
+        checked["torch"] = exact(equation.torch.tex())
+        checked["torch off"] = measured(error, _ALLOWED.get((name, "torch"), _EXACTLY))
+    return checked
 
 
 def off_keras(name: str, comparison: Comparison, equation: Equation, rule: Rule) -> float:
-    """Tell how far Keras's own optimizer, in the settings of an equation, is from a rule after some steps."""
+    """Return the difference of Keras's own optimizer, with the settings of an equation, from a rule after some steps."""
     import keras
 
     at, settings = _parameters(equation), _settings(equation.keras)
@@ -88,7 +89,7 @@ def off_keras(name: str, comparison: Comparison, equation: Equation, rule: Rule)
 
 
 def off_torch(comparison: Comparison, equation: Equation, rule: Rule) -> float:
-    """Tell how far torch's own optimizer, in the settings of an equation, is from a rule after some steps."""
+    """Return the difference of torch's own optimizer, with the settings of an equation, from a rule after some steps."""
     import torch
 
     at = _parameters(equation)
@@ -108,7 +109,7 @@ def _settings(rule: Rule) -> dict[str, float]:
 
 
 def _as_torch_takes(settings: Mapping[str, float]) -> dict[str, Any]:
-    """Gather what torch takes as a pair."""
+    """Gather the settings that torch takes as pairs."""
     pairs = {"betas": ("beta_1", "beta_2"), "eps": ("eps_1", "eps_2")}
     given = {pair: tuple(settings[name] for name in names) for pair, names in pairs.items() if names[0] in settings}
     single = {name: value for name, value in settings.items() if not any(name in names for names in pairs.values())}

@@ -1,4 +1,4 @@
-"""The code that a porter writes on both sides, run as it is printed."""
+"""The code that one writes in both frameworks, run as it is printed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TORCH = """\
 import torch
 from frameworks import convert, optimizer_like
 
-rnn = convert(layer)                                             # the weights as they are after ten steps
-optimizer = optimizer_like(model.optimizer, [(layer, rnn)])      # and the optimizer: slots, step count, schedule
+rnn = convert(layer)                                             # the weights after ten steps
+optimizer = optimizer_like(model.optimizer, [(layer, rnn)])      # and the optimizer, with slots, step count and schedule
 for x, wanted in batches[10:]:
     _, h_n = rnn(torch.from_numpy(x))
     torch.nn.functional.mse_loss(h_n[0], torch.from_numpy(wanted)).backward()
@@ -56,7 +56,7 @@ expected = convert(layer)
 
 
 def run_code() -> Results:
-    """Train ten steps in Keras, then ten more in Keras, in torch with ours, and in torch with its own class."""
+    """Train ten steps in Keras, then ten more in Keras, in torch with `optimizer_like`, and in torch with its own class."""
     _, names = run_snippet(KERAS)
     _, ours = run_snippet(TORCH, dict(names))
     _, stock = run_snippet(STOCK, dict(ours))

@@ -1,4 +1,4 @@
-"""An optimizer of Keras beside torch's class of its family, as data: equations, the settings that match, what is tried."""
+"""A Keras optimizer and torch's class of the same family, as data: equations, closest settings, what to try."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ class Equation:
     """The rule of both frameworks under some settings.
 
     Args:
-        keras: Keras's.
-        torch: torch's; None where it has none.
-        where: when it is this one, such as "momentum"; empty for the plain rule.
+        keras: Keras's rule.
+        torch: torch's rule; None if it has none.
+        where: when it holds, in words, such as "with `momentum`"; empty for the plain rule.
         flags: what must be set for it, by the names of both frameworks.
         rank: of the parameters that it is for; None for all.
-        torch_flags: what must be set of torch's for it, besides.
+        torch_flags: what else must be set in torch for it.
+        name: its identifier among the equations of an optimizer.
     """
 
     keras: Rule
@@ -28,6 +29,7 @@ class Equation:
     flags: Mapping[str, Any] = field(default_factory=dict)
     rank: int | None = None
     torch_flags: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "plain"
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class Case:
     """A setting in which both frameworks train.
 
     Args:
-        settings: of the Keras optimizer, all others as they are by default; of torch's too, by the same names.
-        matching: torch's arguments that bring it as near as can be, in terms of Keras's settings; None without a relative.
-        matches: whether that is exact.
+        settings: of the Keras optimizer, and of torch's where it has the same names; all others are defaults.
+        matching: the arguments that bring torch's class as close as possible, in terms of Keras's settings; None if torch has
+            no such class.
+        matches: whether these arguments make it exact.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -50,12 +53,12 @@ class Comparison:
     """An optimizer of Keras.
 
     Args:
-        source: of Keras's rule, in keras/src/optimizers.
-        difference: in a sentence or two.
+        source: the file of Keras's rule, in keras/src/optimizers.
+        difference: what differs in torch, in a few sentences.
         equations: one for each form of the rule.
-        cases: what is tried, the default first; none where our own is refused.
-        torch: the name of torch's class; None where it has none.
-        torch_source: of torch's rule, in torch/optim.
+        cases: what to try, the default first; empty if `optimizer_like` refuses the optimizer.
+        torch: the name of torch's class; None if it has none.
+        torch_source: the file of torch's rule, in torch/optim.
         rounded: the settings that the TensorFlow backend rounds to float32.
         dtype: of the parameters.
     """

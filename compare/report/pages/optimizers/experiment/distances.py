@@ -1,4 +1,4 @@
-"""How far the parameters drift from Keras's: with torch's own class, with the numbers that match, and with ours."""
+"""How far parameters drift from Keras's: with torch's defaults, with the closest settings, and with `optimizer_like`."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from frameworks.keras_in_torch.optimizers.fates import FATES
 
 EXACTLY = 1e-12
 _COARSE = 1e-7
-"""Where Keras computes in float32 whatever the variables are: in Adafactor and Lamb, on every backend but TensorFlow."""
+"""The limit where Keras computes in float32 whatever the variables are: Adafactor and Lamb, on all backends but TensorFlow."""
 _IN_FLOAT32 = ("Adafactor", "Lamb")
 _SLOTS_FROM = STEPS // 2
 
 
 def run_case(name: str, comparison: Comparison, case: Case) -> Results:
-    """Train in Keras, and on the same gradients in torch in every way that there is.
+    """Train in Keras, and on the same gradients in torch in every possible way.
 
     Returns:
-        The settings; the distances after the last step; what they were along the way.
+        The settings, the distances after the last step, and the distances along the way.
     """
     import keras
 
@@ -46,38 +46,38 @@ def run_case(name: str, comparison: Comparison, case: Case) -> Results:
     def follow(first: int) -> None:
         if FATES[name].rule and first in (0, _SLOTS_FROM):
             parameters = torch_parameters([keras.ops.convert_to_numpy(variable) for variable in variables])
-            followers["ours" if first == 0 else "going on"] = optimizer_like(optimizer, parameters), parameters
+            followers["ours" if first == 0 else "resumed"] = optimizer_like(optimizer, parameters), parameters
 
     expected = train_keras(optimizer, variables, follow)
-    found: dict[str, Any] = {"settings": exact(_shown(case.settings))}
+    case_results: dict[str, Any] = {"settings": exact(_shown(case.settings))}
     curves = {}
     for way, (follower, parameters) in followers.items():
-        path = train_torch(follower, parameters, first=_SLOTS_FROM if way == "going on" else 0)
-        found[way] = measured(apart(expected, path), tolerance(name))
-        found[f"{way}, class"] = exact(f"{type(follower).__module__.partition('.')[0]}.{type(follower).__name__}")
+        path = train_torch(follower, parameters, first=_SLOTS_FROM if way == "resumed" else 0)
+        case_results[way] = measured(apart(expected, path), tolerance(name))
+        case_results[f"{way}, class"] = exact(f"{type(follower).__module__.partition('.')[0]}.{type(follower).__name__}")
         curves[way] = path
     if comparison.torch is not None:
         curves |= _stock(comparison, case, optimizer)
-        found["stock"] = control(apart(expected, curves["stock"]))
+        case_results["stock"] = control(apart(expected, curves["stock"]))
         distance = apart(expected, curves["matching"])
-        found["matching settings"] = exact(case.matching)
-        found["matching"] = measured(distance, tolerance(name)) if case.matches else control(distance)
-    ways = {way: curve(expected, path) for way, path in curves.items() if way != "going on"}
-    return {**found, "curves": environment(ways)}
+        case_results["matching settings"] = exact(case.matching)
+        case_results["matching"] = measured(distance, tolerance(name)) if case.matches else control(distance)
+    ways = {way: curve(expected, path) for way, path in curves.items() if way != "resumed"}
+    return {**case_results, "curves": environment(ways)}
 
 
 def tolerance(name: str) -> float:
-    """Give how far ours may be from Keras's."""
+    """Return how far `optimizer_like` may be from Keras's."""
     import keras
 
     return _COARSE if name in _IN_FLOAT32 and keras.config.backend() != "tensorflow" else EXACTLY
 
 
 def read_defaults(name: str, comparison: Comparison) -> Results:
-    """Read what the settings in the equations are by default, off both constructors.
+    """Read the defaults of the settings in the equations from both constructors.
 
     Returns:
-        For each framework: [name in the equations, TeX, name and number by default].
+        For each framework a list of [symbol in TeX, name of the argument, default].
     """
     import keras
     import torch
@@ -85,16 +85,16 @@ def read_defaults(name: str, comparison: Comparison) -> Results:
     sides = {"keras": getattr(keras.optimizers, name)}
     if comparison.torch is not None:
         sides["torch"] = getattr(torch.optim, comparison.torch)
-    found = {}
+    defaults = {}
     for side, constructor in sides.items():
         rules = [getattr(equation, side) for equation in comparison.equations]
         names = dict.fromkeys(one for rule in rules for one in rule.settings)
-        found[side] = exact([[symbol(one), *_default(constructor, one)] for one in names])
-    return found
+        defaults[side] = exact([[symbol(one), *_default(constructor, one)] for one in names])
+    return defaults
 
 
 def _default(constructor: Any, name: str) -> tuple[str, str]:
-    """Give a setting as the constructor names it, and its default."""
+    """Return the constructor's name for a setting, and its default."""
     parameters = signature(constructor).parameters
     if name in parameters:
         return name, repr(parameters[name].default)
@@ -103,7 +103,7 @@ def _default(constructor: Any, name: str) -> tuple[str, str]:
 
 
 def _stock(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Path]:
-    """Train with torch's class, as it is by default and with the numbers that match."""
+    """Train with torch's class: with its defaults, and with the closest settings."""
     import torch
 
     kind = getattr(torch.optim, str(comparison.torch))
@@ -116,13 +116,13 @@ def _stock(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Path
 
 
 def _matching(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Any]:
-    """Work the matching settings out, from the numbers as Keras's backend holds them."""
+    """Compute the closest settings from the numbers as Keras's backend holds them."""
     import keras
 
     on_tensorflow = keras.config.backend() == "tensorflow"
     config = optimizer.get_config()
     config |= {name: float(np.float32(config[name])) for name in comparison.rounded if on_tensorflow}
-    arguments: dict[str, Any] = eval(f"dict({case.matching})", config)  # noqa: S307  this project's own text
+    arguments: dict[str, Any] = eval(f"dict({case.matching})", config)  # noqa: S307  this project's own code
     return arguments
 
 

@@ -1,7 +1,7 @@
-"""Update rules written once: the same lines are run in float64 NumPy and printed as equations, so that they cannot drift apart.
+"""Update rules, written once: the same lines are run in float64 NumPy and printed as equations, so they cannot drift apart.
 
 A line assigns to a name: `m = beta_1 * m + (1 - beta_1) * g`. A name that is read before a line assigns it is kept from step to
-step; `g` is the gradient, `theta` the parameter, `t` the number of the step, from 1; what is left are settings.
+step. `g` is the gradient, `theta` the parameter, and `t` the number of the step, from 1. All other names are settings.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from compare.report.pages.optimizers.experiment.tex import print_expression, pri
 
 
 def _orthogonal(matrix: Array) -> Array:
-    """Bring the singular values of a matrix near one, by five steps of Newton and Schulz."""
-    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    """Bring the singular values of a matrix close to one, by five Newton-Schulz steps."""
+    x: Array = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     x = x / (np.linalg.norm(x) + 1e-7)
     for _ in range(5):
         square = x @ x.T
@@ -43,18 +43,18 @@ FUNCTIONS: Mapping[str, Any] = {
     "longest": lambda value: max(value.shape),
     "orthogonal": _orthogonal,
 }
-"""What a line may call."""
+"""The functions that a line may call."""
 EXPLAINED: Mapping[str, str] = {
     "rowmeans": "the mean of each row",
     "columnmeans": "the mean of each column",
-    "mean": "the mean of all",
-    "rms": "the root of the mean of the squares",
-    "clip": "bounds each element by the second argument and its negative",
+    "mean": "the mean of all elements",
+    "rms": "the root of the mean square",
+    "clip": "each element, limited to the second argument and its negative",
     "longest": "the length of the longer axis",
-    "orthogonal": "X divided by its norm and 1e-7, and five times $X \\leftarrow 3.4445\\, X + (-4.775\\, X X^T + 2.0315\\, "
+    "orthogonal": "$X$ divided by its norm plus 1e-7, and then five times $X \\leftarrow 3.4445\\, X + (-4.775\\, X X^T + 2.0315\\, "
     "(X X^T)^2)\\, X$",
 }
-"""Those whose names do not say it."""
+"""What the functions are whose names do not say it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Rule:
 
     Args:
         lines: in the order in which they are computed.
-        start: what begins elsewhere than at zero: an expression over the settings and `theta`.
+        start: where a kept name starts if not at zero: an expression over the settings and `theta`.
     """
 
     lines: tuple[str, ...]
@@ -73,25 +73,25 @@ class Rule:
         """Apply the rule to one parameter, in float64.
 
         Args:
-            theta: the parameter's first value.
-            gradients: one a step.
-            settings: by the names in the lines, at least.
+            theta: the initial value of the parameter.
+            gradients: one per step.
+            settings: at least those in the lines, by name.
 
         Returns:
             The parameter after the last step.
         """
         names = {**FUNCTIONS, **settings, "theta": theta, **dict.fromkeys(self.kept, np.zeros(()))}
-        names |= {name: eval(first, names) for name, first in self.start.items()}  # noqa: S307  as are these
+        names |= {name: eval(first, names) for name, first in self.start.items()}  # noqa: S307  likewise
         code = compile("\n".join(self.lines), "<rule>", "exec")
         for step, gradient in enumerate(gradients, start=1):
             names |= {"g": gradient, "t": step}
-            exec(code, names)  # noqa: S102  the lines are this project's own text
+            exec(code, names)  # noqa: S102  the lines are this project's own
         result: Array = names["theta"]
         return result
 
     @cached_property
     def kept(self) -> tuple[str, ...]:
-        """The names that are kept from step to step, but for theta."""
+        """The names that are kept from step to step, except theta."""
         return tuple(name for name in self._first_read if name in self._assigned and name != "theta")
 
     @cached_property
@@ -102,14 +102,14 @@ class Rule:
         return tuple(name for name in dict.fromkeys(read) if name not in known)
 
     def tex(self) -> str:
-        """Print the lines as one aligned equation: what is kept changes, the rest is only short for something."""
+        """Print the lines as one aligned equation, with arrows for what is kept and equals signs for abbreviations."""
         rows = [print_line(line, changes={"theta", *self.kept}) for line in self.lines]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def remarks(self) -> list[str]:
-        """Say what the equation leaves open: where things begin, and what its functions are."""
-        starts = [f"${symbol(name)}$ begins at ${print_expression(first)}$" for name, first in self.start.items()]
-        return starts + [f"$\\mathrm{{{name}}}$: {says}" for name, says in EXPLAINED.items() if name in self._first_read]
+        """Say what the equation leaves open: where kept names start, and what its functions are."""
+        starts = [f"${symbol(name)}$ starts at ${print_expression(first)}$" for name, first in self.start.items()]
+        return starts + [f"$\\mathrm{{{name}}}$ is {says}" for name, says in EXPLAINED.items() if name in self._first_read]
 
     @cached_property
     def _assigned(self) -> frozenset[str]:
@@ -119,11 +119,11 @@ class Rule:
     def _first_read(self) -> tuple[str, ...]:
         """Every name that is read before it is assigned."""
         written: set[str] = set()
-        found: dict[str, None] = {}
+        read: dict[str, None] = {}
         for line in self.lines:
-            found |= dict.fromkeys(name for name in _names(line.partition(" = ")[2]) if name not in written)
+            read |= dict.fromkeys(name for name in _names(line.partition(" = ")[2]) if name not in written)
             written.add(line.partition(" = ")[0])
-        return tuple(found)
+        return tuple(read)
 
 
 def _names(expression: str) -> Iterator[str]:

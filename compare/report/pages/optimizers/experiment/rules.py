@@ -1,4 +1,4 @@
-"""The optimizers of Keras that have a class of their family in torch."""
+"""Keras's optimizers that have a class of the same family in torch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ KERAS_ADAM = "theta = theta - learning_rate * (sqrt(1 - beta_2**t) / (1 - beta_1
 _TORCH_ADAM = "theta = theta - (lr / (1 - beta_1**t)) * (m / (sqrt({v}) / sqrt(1 - beta_2**t) + eps))"
 _ADAM = "lr=learning_rate, betas=(beta_1, beta_2), eps=epsilon"
 _EPSILON = (
-    "Keras adds epsilon to the root before that is corrected for its start at zero, torch after: what stands in torch as "
-    "`eps` would have to change from step to step, so that no number matches."
+    "Keras adds epsilon before the bias correction of the root, torch after it. torch's `eps` would have to change at every step "
+    "to compensate, so no fixed value works."
 )
 
 
 def _adam(*before: str, torch_before: tuple[str, ...] = ()) -> tuple[Equation, Equation]:
-    """Give Adam's equations, without and with the greatest second moment, after what comes first."""
+    """Return Adam's equations, plain and with the greatest second moment, after the lines that come first."""
     plain = Equation(
         Rule((*before, MEAN, SQUARE, KERAS_ADAM.format(v="v"))),
         Rule((*torch_before, MEAN, SQUARE, _TORCH_ADAM.format(v="v"))),
@@ -33,6 +33,7 @@ def _adam(*before: str, torch_before: tuple[str, ...] = ()) -> tuple[Equation, E
         Rule((*torch_before, MEAN, SQUARE, _GREATEST, _TORCH_ADAM.format(v="v_max"))),
         "with `amsgrad=True`",
         {"amsgrad": True},
+        name="amsgrad",
     )
     return plain, greatest
 
@@ -59,7 +60,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             torch="SGD",
             torch_source="sgd.py",
             difference="Without momentum there is no difference. With it, Keras's velocity holds the learning rate and "
-            "torch's buffer does not: the two are equal as long as the learning rate stays what it is.",
+            "torch's buffer does not. The two are equal as long as the learning rate does not change.",
             rounded=("momentum",),
             equations=(
                 Equation(Rule(("theta = theta - learning_rate * g",)), Rule(("theta = theta - lr * g",))),
@@ -67,12 +68,14 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
                     Rule(("m = momentum * m - learning_rate * g", "theta = theta + m")),
                     Rule(("b = momentum * b + g", "theta = theta - lr * b")),
                     "with `momentum`",
+                    name="momentum",
                 ),
                 Equation(
                     Rule(("m = momentum * m - learning_rate * g", "theta = theta + momentum * m - learning_rate * g")),
                     Rule(("b = momentum * b + g", "theta = theta - lr * (g + momentum * b)")),
                     "with `momentum` and `nesterov=True`",
                     {"nesterov": True},
+                    name="nesterov",
                 ),
             ),
             cases=(
@@ -97,7 +100,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adamw.py",
             torch="AdamW",
             torch_source="adamw.py",
-            difference=f"As Adam's. {_EPSILON} The weight decay is the same rule with another number by default.",
+            difference=f"The difference is the same as for Adam. {_EPSILON} The weight decay follows the same rule, with another default.",
             equations=_adam(_DECAY, torch_before=(_TORCH_DECAY,))[:1],
             cases=(Case({}, f"{_ADAM}, weight_decay=weight_decay"),),
         ),
@@ -105,8 +108,8 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="rmsprop.py",
             torch="RMSprop",
             torch_source="rmsprop.py",
-            difference="Keras adds epsilon under the root, torch beside it, so that no number matches; and the momentum of "
-            "Keras holds the learning rate, as SGD's does.",
+            difference="Keras adds epsilon under the root, torch outside it, so no fixed value works. And Keras's momentum holds "
+            "the learning rate, as in SGD.",
             equations=(
                 Equation(
                     Rule((_RMSPROP_SQUARE, "theta = theta - learning_rate * (g / sqrt(v + epsilon))")),
@@ -122,6 +125,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
                     ),
                     Rule((_TORCH_RMSPROP_SQUARE, "b = momentum * b + g / (sqrt(v) + eps)", "theta = theta - lr * b")),
                     "with `momentum`",
+                    name="momentum",
                 ),
                 Equation(
                     Rule(
@@ -140,6 +144,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
                     ),
                     "with `centered=True`",
                     {"centered": True},
+                    name="centered",
                 ),
             ),
             cases=(
@@ -152,8 +157,8 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adagrad.py",
             torch="Adagrad",
             torch_source="adagrad.py",
-            difference="Keras adds epsilon under the root, torch beside it. The sum under the root only grows, so that "
-            "torch's may begin at what Keras adds: with `eps=0` the two are the same.",
+            difference="Keras adds epsilon under the root, torch outside it. The sum under the root only grows, so torch's sum can "
+            "start with Keras's epsilon in it. With `eps=0` the two are then the same.",
             rounded=("initial_accumulator_value",),
             equations=(
                 Equation(
@@ -179,7 +184,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adadelta.py",
             torch="Adadelta",
             torch_source="adadelta.py",
-            difference="None but the numbers by default, of which torch's learning rate is a thousand times Keras's.",
+            difference="The rules are the same. Only the defaults differ: torch's learning rate is a thousand times larger.",
             equations=(Equation(_adadelta("learning_rate", "epsilon"), _adadelta("lr", "eps")),),
             cases=(Case({}, "lr=learning_rate, rho=rho, eps=epsilon", matches=True),),
         ),
@@ -187,8 +192,8 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adamax.py",
             torch="Adamax",
             torch_source="adamax.py",
-            difference="Keras adds epsilon to the norm when it divides by it, torch to the gradient's size before it is "
-            "compared with the norm, which then shrinks with the norm: no number matches.",
+            difference="Keras adds epsilon to the norm when it divides by it. torch adds it to |g| inside the maximum, so it decays with "
+            "the norm. No fixed value works.",
             equations=(
                 Equation(
                     Rule(
@@ -211,4 +216,4 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
     }
 )
-"""By the name that keras.optimizers exports."""
+"""By their names in keras.optimizers."""

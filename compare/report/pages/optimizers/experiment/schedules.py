@@ -1,4 +1,4 @@
-"""Keras's learning-rate schedules: the rate of every step, torch's nearest scheduler, and `schedule_like`."""
+"""Keras's learning-rate schedules: the rate of every step, torch's closest scheduler, and `schedule_like`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from frameworks import schedule_like
 _STEPS = 60
 _LOOKED_AT = sorted({*range(0, _STEPS, 3), 10, 11, 25, 26})
 _ALLOWED = 2**-23
-"""A float32 is computed by Keras: its last place, relative to the largest rate."""
+"""The last place of a float32, in which Keras computes the rate, relative to the largest rate."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule and torch's nearest.
+    """A Keras schedule and torch's closest.
 
     Args:
-        keras: the schedule's arguments.
-        torch: the nearest scheduler, over an optimizer with the first rate, its numbers chosen to match.
-        says: what is left.
-        matches: whether nothing is.
+        keras: code of the schedule.
+        torch: code of the closest scheduler, for an optimizer with the first rate; its arguments are chosen to match.
+        says: the difference that remains.
+        matches: whether none remains.
     """
 
     keras: str
     torch: str
-    says: str = "the same"
+    says: str = "none"
     matches: bool = True
 
 
@@ -39,7 +39,7 @@ SCHEDULES = (
     Schedule(
         "PiecewiseConstantDecay([10, 25], [0.01, 0.001, 0.0001])",
         "MultiStepLR(optimizer, milestones=[10, 25], gamma=0.1)",
-        "Keras keeps the old rate at the boundary itself: `milestones=[11, 26]`",
+        "Keras still has the old rate at the boundary itself: use `milestones=[11, 26]`",
         matches=False,
     ),
     Schedule(
@@ -52,7 +52,7 @@ SCHEDULES = (
     Schedule(
         "PolynomialDecay(0.01, decay_steps=23, cycle=True)",
         "PolynomialLR(optimizer, total_iters=23, power=1.0)",
-        "torch's ends at zero, Keras's at 0.0001 by default, and torch's does not begin again",
+        "torch's ends at zero, Keras's by default at 0.0001; torch's does not start again",
         matches=False,
     ),
     Schedule(
@@ -62,13 +62,13 @@ SCHEDULES = (
     Schedule(
         "CosineDecay(0.01, decay_steps=40, alpha=0.1)",
         "CosineAnnealingLR(optimizer, T_max=40, eta_min=0.001)",
-        "Keras's stays at its end after `decay_steps`, torch's rises again",
+        "after `decay_steps` Keras's stays at its end, and torch's rises again",
         matches=False,
     ),
     Schedule(
         "CosineDecay(0.0, decay_steps=30, warmup_target=0.01, warmup_steps=9)",
         "SequentialLR(optimizer, [LinearLR(optimizer, 1e-9, total_iters=9), CosineAnnealingLR(optimizer, T_max=30)], [9])",
-        "as above, and torch's warm-up cannot begin at zero",
+        "the same, and torch's warm-up cannot start at zero",
         matches=False,
     ),
     Schedule(
@@ -78,14 +78,14 @@ SCHEDULES = (
     Schedule(
         "CosineDecayRestarts(0.01, first_decay_steps=11, m_mul=0.5)",
         "CosineAnnealingWarmRestarts(optimizer, T_0=11, T_mult=2)",
-        "torch's begins each time at the first rate",
+        "torch's starts each cycle at the first rate",
         matches=False,
     ),
 )
 
 
 def run_schedules() -> Results:
-    """Hold the rates against Keras's."""
+    """Compare the rates with Keras's."""
     return {f"{index:02}": _run_schedule(schedule) for index, schedule in enumerate(SCHEDULES)}
 
 
@@ -93,11 +93,11 @@ def _run_schedule(schedule: Schedule) -> Results:
     import keras
     import torch
 
-    keras_schedule = eval(f"schedules.{schedule.keras}", {"schedules": keras.optimizers.schedules})  # noqa: S307  own text
+    keras_schedule = eval(f"schedules.{schedule.keras}", {"schedules": keras.optimizers.schedules})  # noqa: S307  own code
     expected = [float(keras.ops.convert_to_numpy(keras_schedule(keras.ops.convert_to_tensor(step)))) for step in _LOOKED_AT]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=max(expected))
     names = {**vars(torch.optim.lr_scheduler), "optimizer": optimizer}
-    stock = _rates(optimizer, eval(schedule.torch, names))  # noqa: S307  own text
+    stock = _rates(optimizer, eval(schedule.torch, names))  # noqa: S307  own code
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=1.0)
     ours = _rates(optimizer, schedule_like(keras_schedule, optimizer))
     distances = [

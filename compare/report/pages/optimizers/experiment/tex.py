@@ -1,4 +1,4 @@
-"""Printing a line of an update rule as TeX, in the small part of it that code hosts and matplotlib both render."""
+"""Printing the lines of an update rule as TeX, in the subset that both code hosts and matplotlib render."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SYMBOLS: Mapping[str, str] = {
     "u_next": "u_{t+1}",
     "product": "\\pi",
 }
-"""How names are printed; any other as it is."""
+"""How names are printed; any other name is printed as it is."""
 
 _AROUND: Mapping[str, tuple[str, str]] = {
     "sqrt": ("\\sqrt{", "}"),
@@ -52,20 +52,20 @@ _AROUND: Mapping[str, tuple[str, str]] = {
     "max": ("\\max(", ")"),
     "min": ("\\min(", ")"),
 }
-"""What stands around the arguments of a function; any other is written by its name."""
+"""What is printed around the arguments of a function; any other function is printed by its name."""
 
 _SUM, _PRODUCT, _SIGNED, _ATOM = range(4)
-"""How tightly a printed expression holds together."""
+"""How tightly a printed expression binds."""
 Printed = tuple[str, int]
 
 
 def symbol(name: str) -> str:
-    """Print a name."""
+    """Print a name as a symbol."""
     return _SYMBOLS.get(name, name)
 
 
 def print_line(line: str, changes: Collection[str]) -> str:
-    """Print an assignment, with an arrow where the name keeps its value from step to step."""
+    """Print an assignment, with an arrow if the name keeps its value from step to step."""
     name, _, expression = line.partition(" = ")
     arrow = "\\leftarrow" if name in changes else "="
     return f"{symbol(name)} &{arrow} {print_expression(expression)}"
@@ -89,7 +89,7 @@ def _print(node: ast.expr) -> Printed:
 
 
 def _held(node: ast.expr, level: int) -> str:
-    """Print what must hold together at least as tightly, in brackets where it does not."""
+    """Print a part that must bind at least this tightly, in brackets if it does not."""
     text, own = _print(node)
     return text if own >= level else f"\\left({text}\\right)"
 

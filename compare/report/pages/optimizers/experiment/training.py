@@ -1,4 +1,4 @@
-"""Training on gradients that are given, without a model: only the update rules are compared."""
+"""Training on given gradients, without a model, so that only the update rules are compared."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ import numpy as np
 from compare.report.arrays import Array, distance
 
 STEPS, EVERY = 200, 20
-"""How many steps are trained, and after how many of them the parameters are looked at."""
+"""The number of steps, and the interval at which the parameters are kept."""
 _SHAPES = {"kernel": (5, 3), "bias": (3,)}
 _RNG = np.random.default_rng(0)
 START: list[Array] = [_RNG.normal(0, 1, shape) for shape in _SHAPES.values()]
 GRADIENTS: list[Array] = [_RNG.normal(0.3, 1, (STEPS, *shape)) for shape in _SHAPES.values()]
-"""(step, *shape); their mean is not zero, so that training stays in motion: near a minimum some rules amplify one rounding."""
+"""(step, *shape). Their mean is not zero, which keeps the parameters moving: near a minimum some rules amplify rounding."""
 
 Path = list[list[Array]]
-"""The parameters every `EVERY` steps, the last of them at the end."""
+"""The parameters after every `EVERY` steps, up to the last step."""
 
 
 def keras_variables(values: Sequence[Array] = START, dtype: str = "float64") -> list[Any]:
-    """Make variables, named as a Dense layer's."""
+    """Make Keras variables, named as in a Dense layer."""
     import keras
 
     return [keras.Variable(value, dtype=dtype, name=name) for name, value in zip(_SHAPES, values, strict=False)]
 
 
 def torch_parameters(values: Sequence[Array] = START, dtype: str = "float64") -> list[Any]:
-    """Make parameters."""
+    """Make torch parameters."""
     import torch
 
     return [torch.nn.Parameter(torch.tensor(value, dtype=getattr(torch, dtype))) for value in values]
 
 
 def train_keras(optimizer: Any, variables: list[Any], change: Callable[[int], None] | None = None, first: int = 0) -> Path:
-    """Apply the gradients from a step on.
+    """Apply the gradients in Keras, from a step on.
 
     Args:
         optimizer: of Keras.
         variables: to train.
-        change: is called before each stretch of steps, with the number of its first.
-        first: step.
+        change: called before every `EVERY` steps with the number of the next one.
+        first: the step to start from.
     """
     from keras import backend, ops
 
@@ -59,7 +59,7 @@ def train_keras(optimizer: Any, variables: list[Any], change: Callable[[int], No
 
 
 def apply_in_keras(optimizer: Any, variables: list[Any], gradients: Sequence[Array]) -> None:
-    """Make one step."""
+    """Make one step in Keras."""
     from keras import ops
 
     given = zip(gradients, variables, strict=True)
@@ -74,16 +74,16 @@ def train_torch(
     first: int = 0,
     last: int = STEPS,
 ) -> Path:
-    """Apply the gradients of some steps.
+    """Apply the gradients of some steps in torch.
 
     Args:
         optimizer: of torch.
         parameters: to train.
-        step: makes a step, given its number, once the gradients have been added as `backward` adds them, and sets them to
-            zero; the optimizer's own when None.
-        gradients: one of each step, for each parameter.
-        first: step.
-        last: step, not made any more.
+        step: called with the number of each step, after the gradients have been added as `backward` adds them; it makes the
+            step and sets them to zero. The optimizer's own step when None.
+        gradients: those of all steps, for each parameter.
+        first: the step to start from.
+        last: the step to stop before.
     """
     path: Path = []
     pairs = list(zip(parameters, torch_parameters(gradients), strict=False))
@@ -101,14 +101,14 @@ def train_torch(
     return path
 
 
-def apart(expected: Path, found: Path) -> float:
-    """Give the distance of the parameters at the end."""
-    return distance(expected[-1], found[-1])
+def apart(expected: Path, actual: Path) -> float:
+    """Return the distance of the parameters at the end."""
+    return distance(expected[-1], actual[-1])
 
 
-def curve(expected: Path, found: Path) -> list[float]:
-    """Give the distance along the way."""
-    return [distance(one, other) for one, other in zip(expected, found, strict=True)]
+def curve(expected: Path, actual: Path) -> list[float]:
+    """Return the distances of the parameters along the way."""
+    return [distance(one, other) for one, other in zip(expected, actual, strict=True)]
 
 
 def _stepping(optimizer: Any, variables: list[Any]) -> Callable[[int, int], None]:
@@ -120,7 +120,7 @@ def _stepping(optimizer: Any, variables: list[Any]) -> Callable[[int, int], None
 
 
 def _compiled(optimizer: Any, variables: list[Any]) -> Callable[[int, int], None]:
-    """Trace a loop once: TensorFlow's eager steps would take ten times as long."""
+    """Trace a loop once, since TensorFlow's eager steps would take ten times as long."""
     import tensorflow as tf
 
     constants = [tf.constant(gradient, variable.dtype) for gradient, variable in zip(GRADIENTS, variables, strict=False)]
@@ -142,7 +142,7 @@ def _compiled(optimizer: Any, variables: list[Any]) -> Callable[[int, int], None
 
 @contextmanager
 def _as_written(tf: Any) -> Iterator[None]:
-    """Keep TensorFlow from rewriting graphs: a division by a constant would become a product, which moves the last place."""
+    """Keep TensorFlow from rewriting graphs: turning a division by a constant into a product changes the last digit."""
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
         yield

@@ -1,4 +1,4 @@
-"""The way back, from torch to Keras, and what is refused."""
+"""The way back, from torch to Keras, and the refusals."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BACK: tuple[str, ...] = (
     "AdamW(parameters, lr=2**-10)",
     "RMSprop(parameters, lr=2**-10, momentum=0.9)",
 )
-"""Optimizers of torch; the rate is held exactly by float32."""
+"""Optimizers of torch; float32 holds their rate exactly."""
 _HALF = STEPS // 2
 
 
 def run_back() -> Results:
-    """Train half of the steps in torch and the other half in Keras, and hold that against all of them in torch."""
+    """Train half of the steps in torch and the other half in Keras, and compare with all of them in torch."""
     return {text: _run_back(text) for text in BACK}
 
 
@@ -38,17 +38,17 @@ def _run_back(text: str) -> Results:
     import torch
 
     parameters = torch_parameters()
-    optimizer = eval(f"torch.optim.{text}", {"torch": torch, "parameters": parameters})  # noqa: S307  own text
+    optimizer = eval(f"torch.optim.{text}", {"torch": torch, "parameters": parameters})  # noqa: S307  own code
     halfway = train_torch(optimizer, parameters, last=_HALF)
     variables = keras_variables(halfway[-1])
     follower = optimizer_like(optimizer, variables)
-    found = train_keras(follower, variables, first=_HALF)
+    resumed = train_keras(follower, variables, first=_HALF)
     expected = train_torch(optimizer, parameters, first=_HALF)
-    return {"class": exact(type(follower).__name__), "going on": measured(apart(expected, found), EXACTLY)}
+    return {"class": exact(type(follower).__name__), "resumed": measured(apart(expected, resumed), EXACTLY)}
 
 
 def run_refusals() -> Results:
-    """Ask for what is refused, and keep what is said."""
+    """Ask for the optimizers that are refused, and keep the messages."""
     return {name: exact(_refusal(name)) for name, fate in FATES.items() if fate.rule is None}
 
 

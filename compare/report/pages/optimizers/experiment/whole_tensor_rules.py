@@ -1,4 +1,4 @@
-"""The optimizers of Keras that look at a whole parameter, or have no class of their family in torch."""
+"""Keras's optimizers that look at a whole parameter, or have no class of the same family in torch."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             source="nadam.py",
             torch="NAdam",
             torch_source="nadam.py",
-            difference="torch slows the growth of the momentum by `momentum_decay`, 0.004 by default, which Keras does not "
-            "have. With 1 the rule is the same; what is left are two numbers in float32: the product, in torch, and 0.96, in "
+            difference="torch slows the growth of the momentum by `momentum_decay`, 0.004 by default, which Keras does not have. With "
+            "`momentum_decay=1` the rules are the same up to two numbers kept in float32: the momentum product in torch, and 0.96 in "
             "Keras on TensorFlow.",
             rounded=("beta_1", "beta_2"),
             equations=(Equation(_nadam("learning_rate", "epsilon", "{t}"), _nadam("lr", "eps", "({t} * momentum_decay)")),),
@@ -47,9 +47,9 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             source="adafactor.py",
             torch="Adafactor",
             torch_source="_adafactor.py",
-            difference="Keras adds its first epsilon to the squares, torch bounds the root of the second moment by it; both "
-            "only matter where a gradient is nearly zero, but torch's, by default the distance of two floating-point numbers "
-            "near one, is the larger by far.",
+            difference="Keras adds its first epsilon to the squares. torch uses it as a lower bound of the second moment's root. Both "
+            "matter only where a gradient is nearly zero. But torch's is by far the larger: its default is the distance between two "
+            "floating-point numbers near one.",
             equations=(
                 Equation(
                     Rule(
@@ -72,6 +72,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
                     ),
                     "for a matrix",
                     rank=2,
+                    name="matrix",
                 ),
                 Equation(
                     Rule(
@@ -92,6 +93,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
                     ),
                     "for a vector",
                     rank=1,
+                    name="vector",
                 ),
             ),
             cases=(
@@ -118,8 +120,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
         "Ftrl": Comparison(
             source="ftrl.py",
-            difference="torch has none. The parameter is computed anew from sums over all steps, so that its first value is "
-            "forgotten.",
+            difference="torch has no Ftrl. The parameter is computed anew from sums over all steps, so its initial value is forgotten.",
             equations=(
                 Equation(
                     Rule(
@@ -139,7 +140,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
         "Lamb": Comparison(
             source="lamb.py",
-            difference="torch has none: Adam whose step is as long as the parameter, where neither is zero.",
+            difference="torch has no Lamb. It is Adam with its step scaled to the length of the parameter, unless either is zero.",
             equations=(
                 Equation(
                     Rule(
@@ -155,9 +156,9 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
         "ScheduleFreeAdamW": Comparison(
             source="schedule_free_adamw.py",
-            difference="torch has none. In the third line Keras's comments say the z of the step before; its code, on "
-            "TensorFlow and on torch, reads the new one, so that $\\beta_1$ cancels: $\\theta$ is the mean of all z. That is "
-            "followed.",
+            difference="torch has no ScheduleFreeAdamW. In the third line Keras's comments speak of the previous z, but its code, on "
+            "TensorFlow and on torch, reads the new one. So $\\beta_1$ cancels, and $\\theta$ is the mean of all z. "
+            "`optimizer_like` follows the code.",
             equations=(
                 Equation(
                     Rule(
@@ -177,10 +178,10 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             torch="Muon",
             torch_source="_muon.py",
             dtype="float32",
-            difference="The rule for matrices; all else, and by their names embeddings, Keras trains with Adam, and torch "
-            "refuses it. Both orthogonalise by the same five steps, torch in bfloat16. torch's equation is that with "
-            "`adjust_lr_fn='match_rms_adamw'`; by default its step is of another length. Tried in float32: Keras's cannot "
-            "train variables of float64 on TensorFlow.",
+            difference="This is the rule for matrices. Keras trains everything else with Adam, including embeddings, which it "
+            "recognises by name. torch's Muon refuses anything but matrices. Both orthogonalise by the same five steps, torch in "
+            "bfloat16. torch's equation is the one with `adjust_lr_fn='match_rms_adamw'`; by default its step has another length. "
+            "The errors are those in float32, since Keras's Muon cannot train float64 variables on TensorFlow.",
             equations=(
                 Equation(
                     Rule(
@@ -199,6 +200,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
                     ),
                     "for a matrix",
                     rank=2,
+                    name="matrix",
                     torch_flags={"adjust_lr_fn": "match_rms_adamw"},
                 ),
             ),
@@ -206,4 +208,4 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
     }
 )
-"""By the name that keras.optimizers exports."""
+"""By their names in keras.optimizers."""

@@ -1,4 +1,4 @@
-"""Every argument of every recurrent layer's constructor, read off its signature, and what becomes of it, executed."""
+"""Every argument of every recurrent layer's constructor, read from its signature and tried in the other framework."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ layer = keras.layers.LSTM(4, **options)
 layer.build(x.shape)
 
 try:
-    convert(layer, to="pytorch")                    # nn.LSTM cannot hold it
+    convert(layer, to="pytorch")                    # nn.LSTM cannot do this
 except GatewiseError as error:
     refusal = str(error)
 
 rnn = emulate(layer, to="pytorch")                  # a module with the layer's weights
 
-written = KerasLSTM(4, **options, input_size=5)     # or written by hand, with Keras's arguments and defaults
+written = KerasLSTM(4, **options, input_size=5)     # or constructed directly, with Keras's arguments
 written.load_state_dict(rnn.state_dict())
 """
 
 _MAKE_THEIR_CELL = ("LSTM", "GRU", "SimpleRNN")
-"""Keras's layers that give their base class, RNN, its cell."""
+"""Keras's layers that make the cell for their base class, RNN."""
 
 
 def run(progress: Callable[[str], None]) -> Results:
     """Try every argument of both frameworks' layers on `convert` and on `emulate`."""
     progress("activations and dropout")
-    found: dict[str, Any] = {"code": run_code(), "activations": run_activations(), "dropout": run_dropout()}
+    results: dict[str, Any] = {"code": run_code(), "activations": run_activations(), "dropout": run_dropout()}
     makers: dict[str, Callable[[], Trials]] = {"keras": KerasTrials, "pytorch": PyTorchTrials}
     for framework, make in makers.items():
         progress(f"the constructors of {framework}")
         trials = make()
-        found[framework] = run_framework(trials, framework, {name: trials.kind(name) for name in CLASSES[framework]})
-    return found
+        results[framework] = run_framework(trials, framework, {name: trials.kind(name) for name in CLASSES[framework]})
+    return results
 
 
 def run_code() -> Results:
-    """Run the example of the page, and hold both modules that it makes against the layer."""
+    """Run the example of the page, and compare both modules that it makes with the layer."""
     import keras
     import torch
 
@@ -73,12 +73,12 @@ def run_code() -> Results:
 
 
 def run_framework(trials: Trials, framework: str, kinds: Mapping[str, type]) -> Results:
-    """Try every argument of some classes' constructors, and name those that the table knows and no constructor takes.
+    """Try every argument of some classes' constructors, and name the arguments in the table that no constructor takes.
 
     Args:
-        trials: of the framework.
-        framework: whose classes they are.
-        kinds: the classes by name, whose signatures are read.
+        trials: tries the arguments.
+        framework: the framework of the classes.
+        kinds: the classes by name; their signatures are read.
     """
     defaults: dict[str, dict[str, str]] = {}
     for name, kind in kinds.items():
@@ -112,15 +112,15 @@ def _try_fate(trials: Trials, argument: str, index: int, fate: Fate, owners: Seq
 
 
 def _choose(owners: Sequence[str], turn: int) -> Iterator[str]:
-    """Give one layer and one cell of those that have an argument, each in its turn."""
+    """Yield one layer and one cell that have an argument, taking turns from argument to argument."""
     for group in ([name for name in owners if name.endswith("Cell") is cell] for cell in (False, True)):
         if group:
             yield group[turn % len(group)]
 
 
 def _described(fate: Fate, outcome: Outcome) -> Results:
-    found: dict[str, Any] = {"as said": exact(as_said(fate.name, outcome)), **outcome.ways}
+    described: dict[str, Any] = {"as said": exact(as_said(fate.name, outcome)), **outcome.ways}
     if outcome.effect is not None:
         silent = outcome.effect <= TOLERANCES["float32"]
-        found["effect"] = measured(outcome.effect, TOLERANCES["float32"]) if silent else control(outcome.effect)
-    return found
+        described["effect"] = measured(outcome.effect, TOLERANCES["float32"]) if silent else control(outcome.effect)
+    return described

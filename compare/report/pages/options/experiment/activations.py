@@ -1,4 +1,4 @@
-"""Every activation of Keras's in a cell of Keras's and in what emulates it; and what dropout inside a cell draws."""
+"""Every activation of Keras in a Keras cell and in its emulation; and what dropout inside a cell draws."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BATCH, _INPUT, _UNITS, _TIME, _RATE = 4, 3, 5, 3, 0.5
 
 
 def run_activations() -> Results:
-    """Step an LSTM's cell with each activation that keras.activations or the emulation has a name for."""
+    """Step an LSTM cell with each activation that keras.activations or the emulation knows by name."""
     from frameworks.keras_in_torch.layers.activations import ACTIVATIONS
 
     functions = keras_activations()
@@ -36,38 +36,38 @@ def run_activations() -> Results:
 
 
 def keras_activations() -> dict[str, Any]:
-    """Give the functions of keras.activations by name."""
+    """Return the functions of keras.activations by name."""
     import keras
 
-    found = vars(keras.activations).items()
-    return {name: one for name, one in found if callable(one) and name not in _NOT_ACTIVATIONS}
+    members = vars(keras.activations).items()
+    return {name: one for name, one in members if callable(one) and name not in _NOT_ACTIVATIONS}
 
 
 def run_activation(name: str, functions: dict[str, Any], cells: dict[str, Any]) -> Results:
-    """Step an LSTM's cell with one activation, of its gates and of its candidate, in both frameworks.
+    """Step an LSTM cell whose gates and candidate have one activation, in both frameworks.
 
     Args:
-        name: of the activation.
-        functions: Keras's, by name.
-        cells: built cells of Keras, by class, which have the activation for as long as they are needed.
+        name: the name of the activation.
+        functions: Keras's activations, by name.
+        cells: built Keras cells, by class, which get the activation for as long as they are used.
     """
     from frameworks.keras_in_torch.layers.activations import ACTIVATIONS
 
     function = functions.get(name, _keras2_hard_sigmoid)
     native = [[place, kind.removesuffix("Cell")] for kind, place in _PLACES if _converts(cells[kind], place, function)]
-    found: dict[str, Any] = {"in Keras": exact("yes" if name in functions else "no"), "native": exact(native)}
+    known: dict[str, Any] = {"in Keras": exact("yes" if name in functions else "no"), "native": exact(native)}
     cell, x, states = cells["LSTMCell"], *_draw()
     with _having(cell, activation=function, recurrent_activation=function):
         if name in REFUSED_ACTIVATIONS:
             refused = _fails(GatewiseError, lambda: emulate(cell)) and _fails(Exception, lambda: cell(x, states))
-            return {**found, "fate": exact("refused"), "why": exact(REFUSED_ACTIVATIONS[name]), "as said": exact(refused)}
+            return {**known, "fate": exact("refused"), "why": exact(REFUSED_ACTIVATIONS[name]), "as said": exact(refused)}
         if name not in ACTIVATIONS and getattr(function, "__name__", name) not in ACTIVATIONS:
-            return {**found, "fate": exact("unmapped"), "mapped": exact(value=False)}
+            return {**known, "fate": exact("unmapped"), "mapped": exact(value=False)}
         expected = flat(cell(x, states))
         emulated = emulate(cell) if name in functions else None
     emulated = _write(cell, name) if emulated is None else emulated
     error = try_out(lambda: flat(emulated(*_to_torch(x, states))), expected)
-    return {**found, "fate": exact("emulated"), "emulate": error}
+    return {**known, "fate": exact("emulated"), "emulate": error}
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _having(cell: Any, **functions: Any) -> Iterator[None]:
 
 
 def make_cells() -> dict[str, Any]:
-    """Give one built cell of each class of Keras's, with random weights."""
+    """Build one cell of each Keras class, with random weights."""
     from keras import layers
 
     cells = {kind: getattr(layers, kind)(_UNITS) for kind, _ in _PLACES}
@@ -107,13 +107,13 @@ def _to_torch(x: Array, states: list[Array]) -> tuple[Any, list[Any]]:
 
 
 def _converts(cell: Any, place: str, function: Any) -> bool:
-    """Tell whether torch's own cell can have an activation in one place."""
+    """Return whether torch's own cell has an activation in one place."""
     with _having(cell, **{place: function}):
         return not _fails(GatewiseError, lambda: convert(cell))
 
 
 def _write(cell: Any, name: str) -> Any:
-    """Write a cell by hand with the weights of one of Keras's, and an activation that Keras 3 does not have."""
+    """Construct a cell with the weights of a Keras cell, and an activation that Keras 3 does not have."""
     from frameworks.keras_in_torch.layers import KerasLSTMCell
 
     written = KerasLSTMCell(_UNITS, name, recurrent_activation=name, input_size=_INPUT)
@@ -136,15 +136,15 @@ def _fails(kind: type[Exception], work: Callable[[], object]) -> bool:
 
 
 def run_dropout() -> Results:
-    """Show what dropout inside a cell draws, by a layer that would pass its input, or its state, on as it is.
+    """Show what dropout inside a cell draws, with a layer that otherwise passes its input, or its state, on unchanged.
 
-    A linear simple RNN with an identity for a kernel returns its input times the mask of each time step; with an identity for a
-    recurrent kernel alone it returns its initial state times the product of the masks so far.
+    A linear simple RNN whose kernel is the identity returns its input times the mask of each time step. If only the recurrent
+    kernel is the identity, it returns its initial state times the product of the masks so far.
     """
     import torch
     from keras import layers
 
-    found = {}
+    results = {}
     for argument, kernel, recurrent in (("dropout", "identity", "zeros"), ("recurrent_dropout", "zeros", "identity")):
         layer = layers.SimpleRNN(
             _UNITS,
@@ -160,24 +160,24 @@ def run_dropout() -> Results:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(1)
             emulated = emulate(layer)(torch.from_numpy(ones), [torch.from_numpy(ones[:, 0])], training=True)
-        found[argument] = {
+        results[argument] = {
             "keras": exact(describe_masks(returned, growing=argument == "recurrent_dropout")),
             "pytorch": exact(describe_masks(flat(emulated)[0], growing=argument == "recurrent_dropout")),
         }
-        found[argument]["the same"] = exact(found[argument]["keras"] == found[argument]["pytorch"])
-    return found
+        results[argument]["the same"] = exact(results[argument]["keras"] == results[argument]["pytorch"])
+    return results
 
 
 def describe_masks(outputs: Array, *, growing: bool) -> str:
-    """Say what the masks of a layer that passes everything on have drawn.
+    """Describe the masks drawn by a layer that otherwise passes its input or state on unchanged.
 
     Args:
-        outputs: (batch, time, hidden).
-        growing: whether each step multiplies what the one before left.
+        outputs: of the layer, (batch, time, hidden).
+        growing: whether each step multiplies the result of the step before.
     """
     powers = np.arange(_TIME) if growing else np.zeros(_TIME)
     masks = outputs * _RATE ** powers[:, None]
     values = ", ".join(f"{value:g}" for value in np.unique(masks))
-    fixed = "the same mask at every time step" if (masks == masks[:, :1]).all() else "another mask at each time step"
-    rows = "another for each row" if (masks[0] != masks[1:]).any() else "the same for all rows"
+    fixed = "the same mask at every time step" if (masks == masks[:, :1]).all() else "a new mask at each time step"
+    rows = "a different one for each row" if (masks[0] != masks[1:]).any() else "the same for all rows"
     return f"factors {values}; {fixed}, {rows}"

@@ -1,4 +1,4 @@
-"""A value to try for every fate of every constructor argument: data for the experiment on options."""
+"""A value to try for every fate of every constructor argument, as data for the experiment on options."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Example:
     """A value of an argument.
 
     Args:
-        arguments: of the constructor; none where the value is its default.
-        beside: arguments without which the value would not show.
+        arguments: of the constructor; empty if the value is the default.
+        beside: other arguments, without which the value would change nothing.
         masked: whether the layer is called with a mask.
-        calls: how often it is called, of which the last one counts.
-        drawn: whether the layer keeps the weights that it starts with, which the argument is about.
+        calls: how often the layer is called; the last call counts.
+        drawn: whether the layer keeps the weights that it starts with, because the argument changes those.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -56,11 +56,11 @@ _PLAIN: Mapping[str, Any] = {
     "autocast": False,
     "name": "renamed",
 }
-"""Values of Keras's arguments that have one fate and need nothing beside them."""
+"""Values of Keras's arguments that have one fate and need no other argument."""
 
 
 def keras_examples() -> dict[str, tuple[Example, ...]]:
-    """Give the examples of Keras's arguments, one for each fate in `frameworks.counterparts.OPTIONS`, in its order."""
+    """Return the examples of Keras's arguments, one for each fate in `frameworks.counterparts.OPTIONS`, in its order."""
     from keras import layers
 
     ones = {"kernel_initializer": "ones"}
@@ -90,7 +90,7 @@ def keras_examples() -> dict[str, tuple[Example, ...]]:
 
 
 def pytorch_examples() -> dict[str, tuple[Example, ...]]:
-    """Give the examples of torch's arguments, as `keras_examples`."""
+    """Return the examples of torch's arguments, as `keras_examples` does."""
     import torch
 
     plain = {

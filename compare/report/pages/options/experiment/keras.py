@@ -1,4 +1,4 @@
-"""Arguments of Keras's layers, tried: the layer's own call against what `convert` and `emulate` make of the layer."""
+"""Trials of Keras's arguments: a layer's own call against what `convert` and `emulate` make of the layer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from frameworks.errors import GatewiseError
 
 _MASK = np.array([[True, True], [True, False], [True, False]])
 _QUICK = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
-"""For weights that are set next: zeros spare the time of drawing them."""
+"""For weights that are set right afterwards: drawing them would take time."""
 
 
 class KerasTrials:
-    """Trials of Keras's arguments. What an argument is held against is called once."""
+    """Trials of Keras's arguments. The layer without an argument is called once for all its examples."""
 
     def __init__(self) -> None:
         """Draw the inputs."""
@@ -30,14 +30,14 @@ class KerasTrials:
         self._without: dict[str, list[Array]] = {}
 
     def kind(self, name: str) -> type:
-        """Give the class of keras.layers."""
+        """Return the class of that name in keras.layers."""
         import keras
 
-        found: type = getattr(keras.layers, name)
-        return found
+        kind: type = getattr(keras.layers, name)
+        return kind
 
     def run(self, name: str, argument: str, index: int) -> Outcome:
-        """Try the example of an argument's fate, by its index, on one class."""
+        """Try the example of an argument's fate, given by its index, on one class."""
         import torch
 
         example = self._examples[argument][index]
@@ -54,7 +54,7 @@ class KerasTrials:
         return Outcome(ways, effect)
 
     def can_be_written(self, name: str, argument: str, index: int) -> bool | None:
-        """Tell whether the torch module that is written by hand takes a value; None where that is an object of Keras's own."""
+        """Return whether the torch module, constructed directly, accepts a value; None if the value is an object of Keras."""
         from frameworks.keras_in_torch import layers as written
 
         arguments = self._examples[argument][index].arguments
@@ -81,7 +81,7 @@ class KerasTrials:
 
 
 def _make(name: str, arguments: Mapping[str, Any], *, drawn: bool) -> Any:
-    """Make and build a layer, its weights the same for the same shapes unless they stay as drawn."""
+    """Make and build a layer. Weights of the same shapes are the same, unless they stay as drawn."""
     from keras import layers
 
     dtype = {"dtype": arguments["dtype"]} if "dtype" in arguments else {}
@@ -108,12 +108,12 @@ _CELLS = ("SimpleRNNCell", "LSTMCell", "GRUCell")
 
 
 def _units(layer: Any) -> int | None:
-    """Give the units of a bare cell."""
+    """Return the units of a bare cell, None for a layer."""
     return int(layer.units) if type(layer).__name__ in _CELLS else None
 
 
 def _call(native: Any, x: Array, example: Example, wrap: Callable[[Array], Any], units: int | None = None) -> list[Array]:
-    """Call a layer or cell of Keras's, or what emulates it, which is called alike."""
+    """Call a Keras layer or cell, or its emulation, which is called in the same way."""
     units = units or _units(native)
     if units is not None:
         return flat(native(wrap(x[:, 0]), [wrap(state) for state in _states(native, x, units)]))
@@ -129,7 +129,7 @@ def _states(native: Any, x: Array, units: int) -> list[Array]:
 
 
 def _call_converted(layer: Any, x: Array, example: Example) -> list[Array]:
-    """Call torch's own layer, and make what Keras would return of what it returns."""
+    """Call torch's own layer, and turn what it returns into what Keras would return."""
     import torch
 
     module = convert(layer)
@@ -138,5 +138,5 @@ def _call_converted(layer: Any, x: Array, example: Example) -> list[Array]:
         states = [torch.from_numpy(state) for state in _states(layer, x, units)]
         h, *rest = flat(module(torch.from_numpy(x[:, 0]), tuple(states) if len(states) > 1 else states[0]))
         return [h, h, *rest]
-    found = adapt(module).forward(x, mask=_MASK if example.masked else None)
-    return flat(returns_map(layer).to_keras(found.output, found.h_n, found.c_n))
+    result = adapt(module).forward(x, mask=_MASK if example.masked else None)
+    return flat(returns_map(layer).to_keras(result.output, result.h_n, result.c_n))

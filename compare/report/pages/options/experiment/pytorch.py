@@ -1,4 +1,4 @@
-"""Arguments of torch's modules, tried: the module's own call against what `convert` and `emulate` make of the module."""
+"""Trials of torch's arguments: a module's own call against what `convert` and `emulate` make of the module."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class PyTorchTrials:
     """Trials of torch's arguments."""
 
     def __init__(self) -> None:
-        """Choose the examples."""
+        """Load the examples."""
         self._examples = pytorch_examples()
 
     def kind(self, name: str) -> type:
-        """Give the class of torch.nn."""
+        """Return the class of that name in torch.nn."""
         import torch
 
-        found: type = getattr(torch.nn, name)
-        return found
+        kind: type = getattr(torch.nn, name)
+        return kind
 
     def run(self, name: str, argument: str, index: int) -> Outcome:
-        """Try the example of an argument's fate, by its index, on one class."""
+        """Try the example of an argument's fate, given by its index, on one class."""
         example = self._examples[argument][index]
         module = self._make(name, example, with_argument=True)
         call = _Call(module, is_cell=name.endswith("Cell"))
@@ -42,7 +42,7 @@ class PyTorchTrials:
         return Outcome(ways, effect_of(_Call(without, is_cell=call.is_cell).own(), expected))
 
     def can_be_written(self, name: str, argument: str, index: int) -> bool | None:
-        """Tell whether the Keras layer that is written by hand takes a value; None where that is an object of torch's own."""
+        """Return whether the Keras layer, constructed directly, accepts a value; None if the value is an object of torch."""
         arguments = self._examples[argument][index].arguments
         kind = getattr(import_module("frameworks.emulation.keras"), f"Torch{name}", None)
         if kind is None or not arguments or not all(isinstance(value, (str, int, float)) for value in arguments.values()):
@@ -64,10 +64,10 @@ class PyTorchTrials:
 
 
 class _Call:
-    """One call of a module, and of what stands for it in Keras, on the same inputs."""
+    """One call of a module, and of its counterparts in Keras, on the same inputs."""
 
     def __init__(self, module: Any, *, is_cell: bool) -> None:
-        """Draw the inputs, in torch's axes."""
+        """Draw the inputs, with torch's order of axes."""
         rng = np.random.default_rng(14)
         self.module, self.is_cell = module, is_cell
         shape = (BATCH, TIME) if getattr(module, "batch_first", False) else (TIME, BATCH)
@@ -76,29 +76,29 @@ class _Call:
         self._states = [rng.normal(size=(BATCH, module.hidden_size)).astype(dtype) for _ in range(2)]
 
     def own(self) -> list[Array]:
-        """Give what the module returns."""
+        """Return what the module returns."""
         import torch
 
         if not self.is_cell:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # oneDNN has no projections, says torch once
+                warnings.simplefilter("ignore")  # torch warns once that oneDNN has no projections
                 return flat(self.module(torch.from_numpy(self._x)))
         states = [torch.from_numpy(state) for state in self._cell_states()]
         return flat(self.module(torch.from_numpy(self._step()), tuple(states) if len(states) > 1 else states[0]))
 
     def converted(self) -> list[Array]:
-        """Give what the Keras layer that `convert` makes returns, in torch's axes."""
+        """Return what the Keras layer made by `convert` returns, with torch's order of axes."""
         layer = convert(self.module, to="keras")
         if self.is_cell:
             return flat(layer(self._step(), self._cell_states())[1])
         turned = not self.module.batch_first
-        found = adapt(layer).forward(self._x.swapaxes(0, 1) if turned else self._x)
-        assert found.output is not None  # noqa: S101  for the type checker
-        output = found.output.swapaxes(0, 1) if turned else found.output
-        return [output, *(state for state in (found.h_n, found.c_n) if state is not None)]
+        result = adapt(layer).forward(self._x.swapaxes(0, 1) if turned else self._x)
+        assert result.output is not None  # noqa: S101  for the type checker
+        output = result.output.swapaxes(0, 1) if turned else result.output
+        return [output, *(state for state in (result.h_n, result.c_n) if state is not None)]
 
     def emulated(self) -> list[Array]:
-        """Give what the Keras layer that `emulate` makes returns."""
+        """Return what the Keras layer made by `emulate` returns."""
         layer = emulate(self.module, to="keras")
         if not self.is_cell:
             return flat(layer(self._x))

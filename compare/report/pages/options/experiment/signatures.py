@@ -1,42 +1,59 @@
-"""Reading off a constructor which arguments it takes, those of its base classes included."""
+"""Reading the arguments of a constructor, including those of its base classes."""
 
 from __future__ import annotations
 
 import inspect
+import platform
 import re
+import sys
 import typing
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from frameworks.errors import GatewiseError
+
 REQUIRED = "required"
-HIDDEN = "in `**kwargs`"
+"""Stands for the default of an argument that has none."""
+HIDDEN = "kwargs"
+"""Stands for the default of an argument that the constructor takes out of its `**kwargs`."""
 
 
 def read_options(kind: type, supplied: Collection[str] = ()) -> dict[str, str]:
-    """Give every argument of a class's constructor with its default as text.
+    """Return every argument of a class's constructor with its default as text.
 
-    Where the constructor hands `**kwargs` on, what it takes out of them by name counts, and the arguments of its base class.
-    Where it is overloaded, as torch's, the overloads are its signatures.
+    If the constructor passes `**kwargs` on, this includes what it takes out of them by name, and the arguments of its base
+    class. If it is overloaded, as torch's are, the overloads are its signatures.
 
     Args:
         kind: a class.
-        supplied: arguments of a base class that the class gives itself.
+        supplied: arguments of a base class that the class itself supplies.
     """
-    found: dict[str, str] = {}
+    defaults: dict[str, str] = {}
     for owner in kind.__mro__:
         if "__init__" not in vars(owner):
             continue
         make: Callable[..., Any] = vars(owner)["__init__"]
-        overloads = typing.get_overloads(make)
+        overloads = _overloads(make)
         parameters = [each for one in overloads or [make] for each in _parameters(one)]
         named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
         shown = {each.name: _default(each) for each in named}
         for name, default in {**shown, **{name: HIDDEN for name in _taken_out(make) if name not in shown}}.items():
-            if name not in supplied and found.get(name, HIDDEN) == HIDDEN:
-                found[name] = default
+            if name not in supplied and defaults.get(name, HIDDEN) == HIDDEN:
+                defaults[name] = default
         if overloads or not any(each.kind is each.VAR_KEYWORD for each in parameters):
             break
-    return found
+    return defaults
+
+
+def _overloads(make: Callable[..., Any]) -> Sequence[Callable[..., Any]]:
+    if sys.version_info < (3, 11):
+        raise GatewiseError.because(
+            "the report on options",
+            must="be made with Python 3.11 or later, which keeps the overloads of a constructor",
+            but=f"this is Python {platform.python_version()}",
+            remedy="Run it with a newer Python.",
+        )
+    return typing.get_overloads(make)
 
 
 def _parameters(function: Callable[..., Any]) -> Iterable[inspect.Parameter]:

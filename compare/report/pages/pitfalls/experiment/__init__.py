@@ -1,4 +1,4 @@
-"""Classic mistakes that raise no error, each with its size and with the line that mends it, executed as printed."""
+"""Classic mistakes that raise no error, each with its size and its fix, executed as printed."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from typing import Any
 
 from compare.report.arrays import distance, flat
 from compare.report.pages.pitfalls.experiment import masks, results, weights
-from compare.report.pages.pitfalls.experiment.pitfall import SETUP, Pitfall
+from compare.report.pages.pitfalls.experiment.pitfall import SETUP, Group, Pitfall
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet
 
-GROUPS: dict[str, tuple[Pitfall, ...]] = {
-    "What a layer returns, and its axes": results.PITFALLS,
-    "Weights, cells and activations": weights.PITFALLS,
-    "Masks": masks.MASKS,
-    "States": masks.STATES,
-    "Modes and dtypes": masks.MODES,
-}
+GROUPS: tuple[Group, ...] = (
+    Group("results", "What a layer returns, and its axes", results.PITFALLS),
+    Group("weights", "Weights, cells and activations", weights.PITFALLS),
+    Group("masks", "Masks", masks.MASKS),
+    Group("states", "States", masks.STATES),
+    Group("modes", "Modes and dtypes", masks.MODES),
+)
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Make every mistake, and mend it."""
+    """Make every mistake, and fix it."""
     _, names = run_snippet(SETUP)
-    found: dict[str, Any] = {}
-    for group, pitfalls in GROUPS.items():
-        progress(group)
-        found[group] = {pitfall.title: run_pitfall(pitfall, names) for pitfall in pitfalls}
-    return {"setup": exact(SETUP), "groups": found}
+    groups: dict[str, Any] = {}
+    for group in GROUPS:
+        progress(group.title)
+        pitfalls = {pitfall.name: run_pitfall(pitfall, names) for pitfall in group.pitfalls}
+        groups[group.name] = {"title": exact(group.title), "pitfalls": pitfalls}
+    return {"setup": exact(SETUP), "groups": groups}
 
 
 def run_pitfall(pitfall: Pitfall, names: dict[str, Any]) -> Results:
-    """Run the three pieces of code of one pitfall in their order, each as if pasted after the one before.
+    """Run the three pieces of code of a pitfall in order, each as if pasted after the one before.
 
     Args:
-        pitfall: with its code.
-        names: what the setup of the page has left behind; the pitfall's own names are its own.
+        pitfall: the pitfall with its code.
+        names: the names that the page's setup has left; the pitfall adds none to them.
     """
     _, own = run_snippet(pitfall.wanted, dict(names))
     sizes = {}
@@ -43,6 +44,7 @@ def run_pitfall(pitfall: Pitfall, names: dict[str, Any]) -> Results:
         _, own = run_snippet(code, own)
         sizes[which] = distance(flat(own["expected"]), flat(own["found"]))
     return {
+        "title": exact(pitfall.title),
         "why": exact(pitfall.why),
         "wanted code": exact(pitfall.wanted),
         "wrong code": exact(pitfall.wrong),

@@ -1,4 +1,4 @@
-"""Mistakes with masks, states, dropout and dtypes."""
+"""Mistakes with masks, states, modes and dtypes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from compare.report.pages.pitfalls.experiment.pitfall import Pitfall
 
 MASKS = (
     Pitfall(
-        "a bidirectional module over padding",
-        "Unpacked, the backward direction starts in the padding, so that it differs at every step.",
+        "bidirectional-unpacked",
+        "A bidirectional module over padding",
+        "Unpacked, the backward direction starts in the padding, so it is wrong at every step.",
         "expected = bidirectional(x, mask=mask)\n",
         "rnn = convert(bidirectional)\n_, (h_n, _) = rnn(tensor)\nfound = torch.cat((h_n[0], h_n[1]), dim=-1)\n",
         """\
@@ -16,8 +17,9 @@ found = torch.cat((h_n[0], h_n[1]), dim=-1)
 """,
     ),
     Pitfall(
+        "last-step-after-packing",
         "`output[:, -1]` after packing",
-        "Keras repeats the last valid output, so its last step is the one; packing leaves zeros there.",
+        "Keras repeats the last valid output, so its last step holds it. After packing, torch has zeros there.",
         "expected = lstm(x, mask=mask)[0][:, -1]\n",
         """\
 output, (h_n, _) = convert(lstm)(pack_padded_sequence(tensor, lengths, batch_first=True, enforce_sorted=False))
@@ -27,8 +29,9 @@ found = output[:, -1]
         "found = h_n[-1]\n",
     ),
     Pitfall(
-        "padding on the left, packed by length",
-        "Packing takes the first steps of a row, which are the padding; what counts is dropped.",
+        "left-padding-packed",
+        "Padding on the left, packed by length",
+        "Packing takes the first steps of a row. Here they are the padding, and the steps that count are dropped.",
         "left = mask[:, ::-1].copy()\nexpected = lstm(x, mask=left)[1]\n",
         """\
 packed = pack_padded_sequence(tensor, torch.from_numpy(left).sum(dim=1), batch_first=True, enforce_sorted=False)
@@ -37,6 +40,7 @@ found = convert(lstm)(packed)[1][0][0]
         "found = emulate(lstm)(tensor, mask=torch.from_numpy(left))[1]\n",
     ),
     Pitfall(
+        "zero-output-for-mask",
         "`zero_output_for_mask=True` without `return_sequences`",
         "Keras returns the output at the last step, which is then zero for every row that is padded on the right.",
         "expected = lstm(x, mask=mask)[1]\n",
@@ -44,8 +48,9 @@ found = convert(lstm)(packed)[1][0][0]
         "last = keras.layers.RNN(lstm.cell)\nfound = last(x, mask=mask)\n",
     ),
     Pitfall(
-        "a computation between an Embedding and its recurrent layer",
-        "The mask rides on the Embedding's tensor, and neither `*` nor `keras.ops` nor a Lambda hands it on.",
+        "mask-lost",
+        "A computation between an Embedding and its recurrent layer",
+        "The mask travels with the Embedding's tensor. `*`, `keras.ops` and Lambda layers do not pass it on.",
         """\
 ids = rng.integers(1, 9, size=(3, 6)) * mask
 embedding = keras.layers.Embedding(9, 4, mask_zero=True, embeddings_initializer="random_normal")
@@ -58,8 +63,9 @@ expected = lstm(keras.ops.multiply(embedding(ids), 9.0), mask=mask)[1]
 
 STATES = (
     Pitfall(
-        "h and c exchanged",
-        "Both frameworks take h first, and both states have one shape.",
+        "states-exchanged",
+        "`h` and `c` exchanged",
+        "Both frameworks take `h` first, and both states have the same shape.",
         """\
 h, c = rng.normal(size=(2, 3, 5)).astype("float32")
 expected = lstm(x, initial_state=[h, c])[0]
@@ -71,8 +77,9 @@ found, _ = rnn(tensor, (c_0, h_0))
         "found, _ = rnn(tensor, (h_0, c_0))\n",
     ),
     Pitfall(
-        "a `stateful` layer ported as it stands",
-        "torch starts every call from zeros; the states are the caller's to keep, and to detach in training.",
+        "stateful",
+        "A `stateful` layer ported as it stands",
+        "torch starts every call from zeros. The caller has to keep the states, and to detach them in training.",
         """\
 keeping = keras.layers.RNN(lstm.cell, return_sequences=True, stateful=True)
 keeping(x[:, :3])
@@ -85,8 +92,9 @@ expected = keeping(x[:, 3:])
 
 MODES = (
     Pitfall(
-        "a module that was not set to `eval()`",
-        "A new torch module is in training mode and drops outputs between its layers; Keras drops them in training alone.",
+        "training-mode",
+        "A module that was not set to `eval()`",
+        "A new torch module is in training mode and drops outputs between its layers. Keras drops them only in training.",
         "expected = stack[1](keras.layers.Dropout(0.5)(stack[0](x)))\n",
         """\
 rnn = nn.LSTM(4, 4, num_layers=2, dropout=0.5, batch_first=True)
@@ -96,8 +104,9 @@ found, _ = rnn(tensor)
         "rnn.eval()\nfound, _ = rnn(tensor)\n",
     ),
     Pitfall(
-        "a wrapper of another dtype than its layer",
-        "`Bidirectional` has a dtype of its own, float32, and casts what its float64 layer is given.",
+        "wrapper-dtype",
+        "A wrapper without the dtype of its layer",
+        "`Bidirectional` has its own dtype, float32 by default, and casts the inputs of its float64 layer to it.",
         """\
 wide = keras.layers.Bidirectional(keras.layers.LSTM(5, dtype="float64"), dtype="float64")
 wide.build(x.shape)

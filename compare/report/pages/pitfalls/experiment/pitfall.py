@@ -1,4 +1,4 @@
-"""A classic mistake as data: three pieces of code that are run one after the other, as they are printed."""
+"""A classic mistake as data: three pieces of code, run one after the other as they are printed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,37 @@ class Pitfall:
     """One mistake that raises no error.
 
     Args:
+        name: its identifier in the results.
         title: what one does.
-        why: what happens, in a sentence.
-        wanted: leaves `expected`.
-        wrong: leaves `found`, as it is often written.
-        right: leaves `found`, as it should be.
-        tolerance: of the right one.
+        why: what happens then, in a sentence or two.
+        wanted: code that sets `expected`.
+        wrong: code that sets `found` as it is often written.
+        right: code that sets `found` as it should be.
+        tolerance: of the right code.
     """
 
+    name: str
     title: str
     why: str
     wanted: str
     wrong: str
     right: str
     tolerance: float = 1e-5
+
+
+@dataclass(frozen=True)
+class Group:
+    """Mistakes on one topic.
+
+    Args:
+        name: its identifier in the results.
+        title: the heading of its section.
+        pitfalls: the mistakes.
+    """
+
+    name: str
+    title: str
+    pitfalls: tuple[Pitfall, ...]
 
 
 SETUP = """\
@@ -41,7 +58,7 @@ rng = np.random.default_rng(5)
 x = rng.normal(size=(3, 6, 4)).astype("float32")                # (batch, time, input)
 tensor = torch.from_numpy(x)
 
-def randomised(layer):                                          # Keras's own biases are zeros, which hide mistakes
+def randomised(layer):                                          # biases too: Keras's zeros would hide mistakes
     layer.build(x.shape)
     layer.set_weights([rng.normal(0, 0.5, weight.shape) for weight in layer.weights])
     return layer

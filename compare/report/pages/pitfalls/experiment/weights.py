@@ -14,8 +14,9 @@ kernel, recurrent_kernel, (bias, recurrent_bias) = (torch.tensor(array) for arra
 
 PITFALLS = (
     Pitfall(
-        "a recurrent kernel that is not transposed",
-        "It is square, so it fits both ways round.",
+        "recurrent-kernel",
+        "A recurrent kernel that is not transposed",
+        "It is square, so it fits either way.",
         "simple = randomised(keras.layers.SimpleRNN(5, return_sequences=True))\nexpected = simple(x)\n",
         """\
 kernel, recurrent_kernel, bias = (torch.tensor(array) for array in simple.get_weights())
@@ -27,8 +28,9 @@ found, _ = rnn(tensor)
         'rnn.load_state_dict({**arrays, "weight_hh_l0": recurrent_kernel.T})\nfound, _ = rnn(tensor)\n',
     ),
     Pitfall(
-        "a kernel put in by `.data`",
-        "nn.LSTM in float32 does not look at the shape again: it reads the memory as if it had the right one.",
+        "kernel-data",
+        "A kernel assigned through `.data`",
+        "nn.LSTM in float32 does not check the shape again. It reads the memory as if the shape were right.",
         "expected = lstm(x)[0]\n",
         f"""\
 {_LSTM}rnn.load_state_dict(convert(lstm).state_dict())
@@ -42,8 +44,9 @@ found, _ = rnn(tensor)
 """,
     ),
     Pitfall(
-        "the gates of a GRU in Keras's order",
-        "Keras has update, reset, candidate; torch has reset, update, candidate. (An LSTM's four are the same in both.)",
+        "gate-order",
+        "The gates of a GRU in Keras's order",
+        "Keras has update, reset, candidate; torch has reset, update, candidate. (An LSTM's gates have the same order in both.)",
         "expected = gru(x)\n",
         f"""\
 {_GRU}
@@ -67,8 +70,9 @@ found, _ = rnn(tensor)
 """,
     ),
     Pitfall(
-        "the two biases of a GRU added up",
-        "The reset gate comes between them, so their sum is not what counts for the candidate. (For an LSTM it is.)",
+        "biases-summed",
+        "The two biases of a GRU added up",
+        "The reset gate scales only one of them, so the candidate needs both. (An LSTM needs only their sum.)",
         "expected = gru(x)\n",
         """\
 rnn = convert(gru)
@@ -80,8 +84,9 @@ found, _ = rnn(tensor)
         "rnn.load_state_dict(right)\nfound, _ = rnn(tensor)\n",
     ),
     Pitfall(
-        "the second bias of an LSTM left as torch drew it",
-        "Keras has one bias, torch two that are added: copying the one leaves random numbers in the other.",
+        "second-bias",
+        "The second bias of an LSTM left as torch drew it",
+        "Keras has one bias, and torch adds two. Copying the one leaves random numbers in the other.",
         "expected = lstm(x)[0]\n",
         f"""\
 {_LSTM}with torch.no_grad():
@@ -93,7 +98,8 @@ found, _ = rnn(tensor)
         "with torch.no_grad():\n    rnn.bias_hh_l0.zero_()\nfound, _ = rnn(tensor)\n",
     ),
     Pitfall(
-        "both biases of an LSTM trained",
+        "both-biases-trained",
+        "Both biases of an LSTM trained",
         "Each gets the whole gradient, so their sum moves twice as far as Keras's one bias. Here: one step of descent.",
         """\
 import tensorflow as tf
@@ -119,8 +125,9 @@ found = rnn.bias_ih_l0 + rnn.bias_hh_l0
 """,
     ),
     Pitfall(
-        "a GRU with `reset_after=False` in nn.GRU",
-        "Its one bias and its kernels fit, but nn.GRU resets after the recurrent product, this GRU before it.",
+        "reset-before",
+        "A GRU with `reset_after=False` in `nn.GRU`",
+        "Its one bias and its kernels fit. But nn.GRU resets after the recurrent product, and this GRU before it.",
         "before = randomised(keras.layers.GRU(5, reset_after=False, return_sequences=True))\nexpected = before(x)\n",
         """\
 rnn = nn.GRU(4, 5, batch_first=True)
@@ -130,15 +137,17 @@ found, _ = rnn(tensor)
         "found = emulate(before)(tensor)\n",
     ),
     Pitfall(
-        "another activation in nn.LSTM",
+        "activation",
+        "Weights of a ReLU LSTM loaded into `nn.LSTM`",
         "torch's LSTM computes tanh, whatever the weights were trained with.",
         'relu = randomised(keras.layers.LSTM(5, activation="relu", return_sequences=True))\nexpected = relu(x)\n',
         "rnn = nn.LSTM(4, 5, batch_first=True)\nrnn.load_state_dict(emulate(relu).state_dict())\nfound, _ = rnn(tensor)\n",
         "found = emulate(relu)(tensor)\n",
     ),
     Pitfall(
-        "`hard_sigmoid` of weights from before Keras 3",
-        "Keras 2 computed 0.2 x + 0.5, clipped; Keras 3 and torch compute x / 6 + 0.5.",
+        "hard-sigmoid",
+        "`hard_sigmoid` with weights from before Keras 3",
+        "Keras 2 computed 0.2 x + 0.5, clipped to [0, 1]. Keras 3 and torch compute x / 6 + 0.5, clipped likewise.",
         """\
 old = keras.layers.LSTM(5, recurrent_activation=lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1), return_sequences=True)
 old.build(x.shape)
@@ -158,8 +167,9 @@ found = rnn(tensor)
 """,
     ),
     Pitfall(
+        "weights-argument",
         "`Bidirectional(weights=...)`",
-        "Keras 3 takes the argument and never reads it: the layer starts from random weights.",
+        "Keras 3 accepts the argument and never reads it: the layer starts from random weights.",
         "expected = bidirectional(x)\n",
         "layer = keras.layers.Bidirectional(keras.layers.LSTM(5), weights=bidirectional.get_weights())\nfound = layer(x)\n",
         "layer.set_weights(bidirectional.get_weights())\nfound = layer(x)\n",

@@ -1,4 +1,4 @@
-"""Recipes to copy, each run in both frameworks, beside the mistake that lies next to it."""
+"""Recipes to copy, each run in both frameworks, with the near-miss that is wrong."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from compare.report.snippets import run_snippet
 def run(progress: Callable[[str], None]) -> Results:
     """Run every recipe."""
     _, names = run_snippet(SETUP)
-    found = {}
+    recipes = {}
     for recipe in RECIPES:
         progress(recipe.title)
-        found[recipe.title] = run_recipe(recipe, names)
-    return {"setup": exact(SETUP), "recipes": found}
+        recipes[recipe.name] = run_recipe(recipe, names)
+    return {"setup": exact(SETUP), "recipes": recipes}
 
 
 def run_recipe(recipe: Recipe, names: dict[str, Any]) -> Results:
     """Run a recipe in Keras, in torch, and with its mistake.
 
     Args:
-        recipe: with its code.
-        names: what the setup of the page has left behind; the recipe's own names are its own.
+        recipe: the recipe with its code.
+        names: the names that the page's setup has left; the recipe adds none to them.
     """
     _, own = run_snippet(recipe.keras, dict(names))
     sizes = {}
@@ -36,6 +36,7 @@ def run_recipe(recipe: Recipe, names: dict[str, Any]) -> Results:
         _, own = run_snippet(code, own)
         sizes[which] = distance(flat(own["expected"]), flat(own["found"]))
     return {
+        "title": exact(recipe.title),
         "note": exact(recipe.note),
         "keras": exact(recipe.keras),
         "pytorch": exact(recipe.pytorch),

@@ -1,4 +1,4 @@
-"""A recipe as data: a piece of a Keras program, the same in torch, and the mistake that lies next to it."""
+"""A recipe as data: a piece of a Keras program, the same in torch, and a near-miss."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ class Recipe:
     """One thing to port.
 
     Args:
-        title: of its section.
-        note: what to know, in a sentence or two.
-        keras: leaves `expected`.
-        pytorch: leaves `found`.
+        name: its identifier in the results.
+        title: the heading of its section.
+        note: what to know, in a few sentences.
+        keras: code that sets `expected`.
+        pytorch: code that sets `found`.
         mistake: what is easily written instead, in words.
-        wrong: leaves `found` too, run after `pytorch`.
+        wrong: code that sets `found` by that mistake, run after `pytorch`.
     """
 
+    name: str
     title: str
     note: str
     keras: str
@@ -42,7 +44,7 @@ ids = np.array([[4, 7, 2, 9, 5, 1, 3, 8],                       # (batch, time),
                 [6, 1, 8, 3, 2, 0, 0, 0],
                 [5, 2, 7, 0, 0, 0, 0, 0]])
 
-def randomised(layer, inputs=x):                                # stands for training: biases that are not zero
+def randomised(layer, inputs=x):                                # instead of training: biases that are not zero
     layer(inputs[:1])
     layer.set_weights([rng.normal(0, 0.5, weight.shape) for weight in layer.weights])
     return layer

@@ -5,9 +5,10 @@ from __future__ import annotations
 from compare.report.pages.porting.experiment.recipe import Recipe
 
 _ENCODER = Recipe(
+    "encoder-states",
     "A bidirectional encoder's states for a decoder",
-    "The decoder is as wide as both directions. Keras returns the states direction by direction, h before c; torch "
-    "stacks them, h apart from c, with the directions on the first axis.",
+    "The decoder has as many units as both directions together. Keras returns the states direction by direction, `h` before "
+    "`c`. torch stacks all `h` in one array and all `c` in another, with the directions on the first axis.",
     """\
 encoder = randomised(keras.layers.Bidirectional(keras.layers.LSTM(6, return_state=True)))
 decoder = keras.layers.LSTM(12, return_sequences=True)
@@ -26,7 +27,7 @@ def join(state):                                                # (direction, ba
 _, (h_n, c_n) = encoder_rnn(torch.from_numpy(x))
 found, _ = decoder_rnn(torch.from_numpy(y), (join(h_n), join(c_n)))
 """,
-    "`reshape`, which mixes rows of the batch",
+    "joining the states by `reshape`, which mixes rows of the batch",
     """\
 def join(state):
     return state.reshape(1, len(x), -1)
@@ -36,9 +37,10 @@ found, _ = decoder_rnn(torch.from_numpy(y), (join(h_n), join(c_n)))
 )
 
 _CLASSIFIER = Recipe(
+    "masked-classifier",
     "A masked bidirectional classifier",
-    "In Keras the Embedding's mask reaches the recurrent layer by itself; in torch it is packing that skips the "
-    "padding, and the last output of both directions is in `h_n`.",
+    "In Keras the Embedding's mask reaches the recurrent layer by itself. In torch, packing skips the padding, and the last "
+    "output of both directions is in `h_n`.",
     """\
 model = keras.Sequential([
     keras.layers.Embedding(10, 4, mask_zero=True),
@@ -58,7 +60,7 @@ class Classifier(nn.Module):
         self.dense = nn.Linear(12, 2)
 
     def forward(self, ids):
-        lengths = (ids != 0).sum(dim=1)                         # padding on the right; for any other mask see masking
+        lengths = (ids != 0).sum(dim=1)                         # padding on the right; for other masks see masking.md
         packed = pack_padded_sequence(self.embedding(ids), lengths.cpu(), batch_first=True, enforce_sorted=False)
         _, (h_n, _) = self.rnn(packed)
         return self.dense(torch.cat((h_n[0], h_n[1]), dim=-1)).softmax(dim=-1)
@@ -72,7 +74,7 @@ copy_weights(recurrent, classifier.rnn)
 
 found = classifier(torch.from_numpy(ids))
 """,
-    "no packing: the padding is read too",
+    "reading the padding too, without packing",
     """\
 _, (h_n, _) = classifier.rnn(classifier.embedding(torch.from_numpy(ids)))
 found = classifier.dense(torch.cat((h_n[0], h_n[1]), dim=-1)).softmax(dim=-1)
@@ -80,10 +82,11 @@ found = classifier.dense(torch.cat((h_n[0], h_n[1]), dim=-1)).softmax(dim=-1)
 )
 
 _STREAMING = Recipe(
-    "A stream in chunks, the state carried over",
-    "`stateful=True` keeps the states from call to call. In torch the caller does, and detaches them, so that a "
-    "training step does not reach back into the chunks before. (`emulate` of the stateful layer keeps them as Keras "
-    "does, with `reset_state()`.)",
+    "stream",
+    "A stream in chunks, keeping the state",
+    "`stateful=True` keeps the states from call to call. In torch the caller keeps them, and detaches them so that a training "
+    "step does not reach back into earlier chunks. (`emulate` of the stateful layer keeps them as Keras does, until "
+    "`reset_state()`.)",
     """\
 layer = randomised(keras.layers.LSTM(6, return_sequences=True))
 streaming = keras.layers.RNN(layer.cell, return_sequences=True, stateful=True)
@@ -100,7 +103,7 @@ for start in range(0, 8, 2):
     chunks.append(output)
 found = torch.cat(chunks, dim=1)
 """,
-    "the state forgotten between chunks",
+    "forgetting the state between chunks",
     """\
 chunks = [rnn(torch.from_numpy(x[:, start : start + 2]))[0] for start in range(0, 8, 2)]
 found = torch.cat(chunks, dim=1)
@@ -108,6 +111,7 @@ found = torch.cat(chunks, dim=1)
 )
 
 _TIME_MAJOR = Recipe(
+    "time-major",
     "Time-major code",
     "torch's modules are time-major unless `batch_first=True`; Keras 3's layers never are (Keras 2 had `time_major`). "
     "States are (layer * direction, batch, hidden) either way.",
@@ -122,15 +126,16 @@ rnn = nn.GRU(4, 6)                                              # batch_first=Fa
 copy_weights(layer, rnn)
 found, h_n = rnn(torch.from_numpy(time_major))                  # (time, batch, hidden), (1, batch, hidden)
 """,
-    "a module from `convert`, which is batch-first, given time-major data",
+    "passing time-major data to a module from `convert`, which is batch-first",
     "found, _ = convert(layer)(torch.from_numpy(time_major))\n",
 )
 
 _ONE_DIRECTION = Recipe(
+    "one-direction",
     "One direction at a time",
-    "The two halves of a bidirectional module are two modules of one direction. So a model that reads backwards by "
-    "hand, or has another `backward_layer`, is carried over half by half; the backward half reads flipped inputs and "
-    "its output is flipped back.",
+    "A bidirectional module consists of two modules of one direction. A model that reads backwards by hand, or has its own "
+    "`backward_layer`, can therefore be ported one half at a time. The backward half reads flipped inputs, and its output is "
+    "flipped back.",
     """\
 forwards = randomised(keras.layers.LSTM(6, return_sequences=True))
 backwards = randomised(keras.layers.LSTM(6, return_sequences=True, go_backwards=True))
@@ -147,7 +152,7 @@ rnn = nn.LSTM(4, 6, bidirectional=True, batch_first=True)
 rnn.load_state_dict({**load_half(forwards, ""), **load_half(backwards, "_reverse")})
 found, _ = rnn(torch.from_numpy(x))
 """,
-    "the halves exchanged",
+    "exchanging the halves",
     """\
 rnn.load_state_dict({**load_half(backwards, ""), **load_half(forwards, "_reverse")})
 found, _ = rnn(torch.from_numpy(x))
@@ -155,10 +160,11 @@ found, _ = rnn(torch.from_numpy(x))
 )
 
 _REPLACING = Recipe(
+    "emulated-to-native",
     "From the emulated layer to the native one",
-    "`emulate` carries a layer over as it is; its parameters have torch's names and shapes. Once nothing in the model "
-    "asks for Keras's behaviour, its state_dict loads into the native module, strictly, and what was called as Keras's "
-    "is called as torch's.",
+    "`emulate` ports a layer as it is, and its parameters have torch's names and shapes. Once nothing in the model needs "
+    "Keras's behaviour any more, its state_dict loads strictly into the native module. From then on the module is called in "
+    "torch's way.",
     """\
 layer = randomised(keras.layers.Bidirectional(keras.layers.LSTM(6, return_sequences=True), merge_mode="sum"))
 expected = layer(x)
@@ -171,14 +177,14 @@ rnn.load_state_dict(emulated.state_dict())
 output, _ = rnn(torch.from_numpy(x))
 found = output[..., :6] + output[..., 6:]                       # what the native module leaves to the caller
 """,
-    "a cell that nn.LSTM does not compute: its weights load all the same",
+    "loading the weights of a `hard_sigmoid` LSTM into `nn.LSTM`, which raises no exception",
     """\
 hard = keras.layers.Bidirectional(keras.layers.LSTM(6, return_sequences=True, recurrent_activation="hard_sigmoid"))
 hard.build(x.shape)
 hard.set_weights(layer.get_weights())
 expected = hard(x)
-rnn.load_state_dict(emulate(hard).state_dict())                 # asks for no more than names and shapes
-found, _ = rnn(torch.from_numpy(x))                             # convert(hard) would have refused it
+rnn.load_state_dict(emulate(hard).state_dict())                 # checks nothing but names and shapes
+found, _ = rnn(torch.from_numpy(x))                             # convert(hard) refuses it
 """,
 )
 

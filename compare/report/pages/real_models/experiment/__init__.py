@@ -1,6 +1,6 @@
-"""Layers that strangers trained, carried over to the other framework: those whose weights are kept here, in every run.
+"""Layers of published models, ported in every run: those whose weights are kept here.
 
-`compare.report.pages.real_models.experiment.original_files` does the same from the original files, with all layers.
+`compare.report.pages.real_models.experiment.original_files` ports all layers, from the original files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ How = Literal["convert", "emulate"]
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Tell where each model is from, and port the layers whose weights are kept here."""
+    """State where each model comes from, and port the layers whose weights are kept here."""
     results: dict[str, Any] = {}
     for model in load_all():
         progress(model.name)
@@ -51,18 +51,18 @@ def _run_layer(layer: RecordedLayer) -> Results:
 
 
 def port_error(layer: RecordedLayer, stored: StoredLayer) -> float:
-    """Give how far the port of a stored layer is from what was recorded."""
+    """Return the largest difference of a stored layer's port from the recorded results."""
     to, (how, _) = other_than(stored.origin), choose(stored)
     return largest_error(layer.cases, call_ported(stored, getattr(stored, how)(to), how))
 
 
 def other_than(framework: FrameworkName) -> FrameworkName:
-    """Name the framework to which a layer is carried."""
+    """Name the framework to which a layer is ported."""
     return "pytorch" if framework == "keras" else "keras"
 
 
 def choose(stored: StoredLayer) -> tuple[How, str]:
-    """Name what carries the layer over, `convert` where it can, and say why `convert` cannot."""
+    """Choose `convert` if it can port the layer, `emulate` otherwise, and say why `convert` refuses."""
     try:
         require_counterpart(stored.spec, other_than(stored.origin), stored.options)
     except NoCounterpartError as refusal:
@@ -71,34 +71,34 @@ def choose(stored: StoredLayer) -> tuple[How, str]:
 
 
 def call_ported(stored: StoredLayer, ported: Any, how: How) -> Call:
-    """Call the port of a layer, and give of a Keras layer what that layer returns."""
+    """Return a call of a layer's port that returns what the layer itself returns."""
     if how == "convert":
         return as_stored(stored, adapt(ported).forward)
     return _call_emulation(ported)
 
 
 def call_own(stored: StoredLayer) -> Call:
-    """Call a layer in its own framework as it is today: a Keras layer with its own flags."""
+    """Return a call of the layer in its own framework's current version; a Keras layer has its own flags."""
     own = stored.emulate(stored.origin)
     return _call_emulation(own) if stored.origin == "keras" else as_stored(stored, adapt(own).forward)
 
 
 def as_stored(stored: StoredLayer, forward: Callable[..., Any]) -> Call:
-    """Give what the stored layer returns of what a `forward` of an adapter gives."""
+    """Turn an adapter's `forward` into a call that returns what the stored layer returns."""
     if stored.options is None:
         return lambda inputs, states, mask: vars(forward(inputs, states, mask))
     mapping = returns_map(stored.spec, stored.options)
-    way = -1 if stored.options.go_backwards else 1  # `forward` gives time steps in their order, Keras as they are read
+    way = -1 if stored.options.go_backwards else 1  # `forward` returns the steps in time order, Keras in reading order
 
     def call(inputs: Any, states: Any, mask: Any) -> dict[str, Any]:
-        found = {name: array for name, array in vars(forward(inputs, states, mask)).items() if array is not None}
-        return {"output": mapping.to_keras(**{**found, "output": found["output"][:, ::way]})}
+        arrays = {name: array for name, array in vars(forward(inputs, states, mask)).items() if array is not None}
+        return {"output": mapping.to_keras(**{**arrays, "output": arrays["output"][:, ::way]})}
 
     return call
 
 
 def _call_emulation(layer: Any) -> Call:
-    """Call a layer of either framework as a Keras layer is called."""
+    """Return a call of a layer of either framework that is called as a Keras layer is."""
     import torch
 
     if not isinstance(layer, torch.nn.Module):

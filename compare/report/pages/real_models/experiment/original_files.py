@@ -1,4 +1,4 @@
-"""Layers that strangers trained, ported from the files that they were shipped in: right, and wrong as everybody does first."""
+"""Layers of published models, ported from the packages' files: correctly, and with the usual mistakes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import chdir
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compare.report.pages.real_models.experiment import call_own, call_ported, choose, other_than
 from compare.report.results import Results, control, exact, measured
-from compare.report.snippets import run_snippet
+from compare.report.snippets import run_snippet, working_folder
 from compare.report.studies.fetching import fetch
 from compare.report.studies.originals import cache_folder
 from compare.report.studies.real_models.files import lay_out
@@ -30,29 +29,29 @@ checkpoint = open_checkpoint({arguments})
 layer = checkpoint["{name}"]
 ported = layer.{how}(to="{to}")
 """
-"""The port: these lines are run, and shown."""
+"""The port, as it is run and shown."""
 
 
 def run(progress: Callable[[int, int], None], checkpoint: Checkpoint) -> Results:  # noqa: ARG001  seconds a model
-    """Fetch the archives, those that are not there yet, and port the files in them. An interrupted run keeps the archives.
+    """Fetch the archives that are missing, and port the files in them. An interrupted run keeps its archives.
 
     Args:
-        progress: is told of models.
-        checkpoint: not needed: fetching is most of the time.
+        progress: called with finished models and all models.
+        checkpoint: not used, since most of the time goes into fetching.
     """
-    models, found = load_all(), {}
+    models, ported = load_all(), {}
     for done, model in enumerate(models, start=1):
         fetch(model, cache_folder())
         with tempfile.TemporaryDirectory() as folder:
             lay_out(model, cache_folder(), Path(folder))
-            found[model.name] = run_model(model, Path(folder))
+            ported[model.name] = run_model(model, Path(folder))
         progress(done, len(models))
-    return {"setup": exact(SETUP), "models": found}
+    return {"setup": exact(SETUP), "models": ported}
 
 
 def run_model(model: RecordedModel, folder: Path) -> Results:
-    """Port the layers of a model whose files lie in a folder."""
-    with chdir(folder):
+    """Port the layers of a model, whose files are in `folder`."""
+    with working_folder(folder):
         return {
             "layers": {layer.name: run_layer(model, layer) for layer in model.layers},
             "commands": {command: exact(succeeds(command)) for command in commands(model)},
@@ -60,13 +59,13 @@ def run_model(model: RecordedModel, folder: Path) -> Results:
 
 
 def run_layer(model: RecordedModel, layer: RecordedLayer) -> Results:
-    """Port a layer whose model's files lie in the working folder, and give the errors of the right port and of wrong ones."""
-    stored, found = port_layer(model, layer)
-    return {**found, "wrong": {name: control(_wrong_port(layer, stored, name)) for name in layer.mistakes}}
+    """Port a layer from the working folder, and return the errors of the right port and of wrong ones."""
+    stored, ported = port_layer(model, layer)
+    return {**ported, "wrong": {name: control(_wrong_port(layer, stored, name)) for name in layer.mistakes}}
 
 
 def port_layer(model: RecordedModel, layer: RecordedLayer) -> tuple[StoredLayer, Results]:
-    """Port a layer whose model's files lie in the working folder, and give it and the errors."""
+    """Port a layer from the working folder, and return the stored layer and the errors."""
     arguments, to = _arguments(model), other_than(layer.origin)
     _, names = run_snippet(f"{SETUP}layer = open_checkpoint({arguments})[{layer.in_file!r}]\n")
     how, refusal = choose(names["layer"])
@@ -77,22 +76,22 @@ def port_layer(model: RecordedModel, layer: RecordedLayer) -> tuple[StoredLayer,
         "code": exact(code),
         "by": exact(how),
         "refused": exact(refusal),
-        "beware": exact(list(stored.warnings)),
+        "warnings": exact(list(stored.warnings)),
         "in its own framework": measured(largest_error(layer.cases, call_own(stored)), TOLERANCE),
         "ported": measured(largest_error(layer.cases, call_ported(stored, names["ported"], how)), TOLERANCE),
     }
 
 
 def commands(model: RecordedModel) -> tuple[str, ...]:
-    """Give the command lines that convert a model's file, and compare the two."""
+    """Return the command lines that port a model's file and verify the result."""
     path = PurePosixPath(model.file)
-    said = [f"--architecture {PurePosixPath(model.architecture).name}"] if model.architecture else []
-    said += [f"--option {name}={value}" for name, value in model.options.items()]
-    return tuple(" ".join(("gatewise", verb, path.name, f"{model.name}.safetensors", *said)) for verb in ("port", "verify"))
+    options = [f"--architecture {PurePosixPath(model.architecture).name}"] if model.architecture else []
+    options += [f"--option {name}={value}" for name, value in model.options.items()]
+    return tuple(" ".join(("gatewise", verb, path.name, f"{model.name}.safetensors", *options)) for verb in ("port", "verify"))
 
 
 def succeeds(command: str) -> bool:
-    """Run a command line of `gatewise` in the working folder, and tell whether it ends well."""
+    """Run a `gatewise` command line in the working folder, and return whether it exits with 0."""
     _, *arguments = shlex.split(command)
     gatewise = [sys.executable, "-m", "compare", *arguments]
     run = subprocess.run(gatewise, stdout=subprocess.DEVNULL, check=False)  # noqa: S603  our own command
@@ -116,7 +115,7 @@ def _written(options: Mapping[str, Any]) -> str:
 
 
 def _wrong_port(layer: RecordedLayer, stored: StoredLayer, name: str) -> float:
-    """Measure a mistake in the other framework."""
+    """Return the error of a port with a mistake."""
     mistake = MISTAKES[name]
     wrong = mistake.change(stored)
     how, _ = choose(wrong)

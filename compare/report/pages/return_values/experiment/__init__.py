@@ -1,4 +1,4 @@
-"""What an LSTM and a GRU return in both frameworks: minimal examples, the tutorial's Encoder, mistakes."""
+"""What an LSTM and a GRU return in both frameworks: minimal examples, the tutorial's Encoder, classic mistakes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ gru = keras.layers.GRU(1, return_sequences=True, return_state=True)
 gru.build(x.shape)
 kernel = [[0.5, -0.4, 0.9]]  # gates: update, reset, candidate
 recurrent_kernel = [[0.3, 0.6, -0.8]]
-bias = [[0.1, 0.2, -0.2], [-0.1, 0.3, 0.4]]  # of the input, of the recurrent product
+bias = [[0.1, 0.2, -0.2], [-0.1, 0.3, 0.4]]  # one for the input, one for the recurrent product
 gru.set_weights([np.array(each) for each in (kernel, recurrent_kernel, bias)])
 
 output, h = gru(x)
@@ -99,7 +99,7 @@ class TorchEncoder(nn.Module):
 
     def forward(self, x, hidden):                                    # (batch, time), (batch, hidden)
         x = self.embedding(x)                                        # (batch, time, embedding)
-        output, h_n = self.gru(x, hidden[None])                      # hidden: a first axis for layer * direction
+        output, h_n = self.gru(x, hidden[None])                      # hidden[None] adds the axis for layer * direction
         return output, h_n[0]                                        # (batch, time, hidden), (batch, hidden)
 """
 
@@ -112,7 +112,7 @@ hidden = np.random.default_rng(2).normal(size=(4, 16)).astype("float32")
 
 keras.utils.set_random_seed(0)
 encoder, twin = Encoder(50, 8, 16), TorchEncoder(50, 8, 16)
-encoder(ids, hidden)                                                 # builds it
+encoder(ids, hidden)                                                 # builds the layers
 twin.embedding.weight.data.copy_(torch.tensor(encoder.embedding.get_weights()[0]))
 copy_weights(encoder.gru, twin.gru)
 
@@ -137,7 +137,7 @@ def run(progress: Callable[[str], None]) -> Results:
 
 def _run_minimal() -> Results:
     _, names = run_snippet(SETUP)
-    found: dict[str, Results] = {}
+    cells: dict[str, Results] = {}
     for cell, keras_code, pytorch_code in (("lstm", KERAS_LSTM, PYTORCH_LSTM), ("gru", KERAS_GRU, PYTORCH_GRU)):
         keras_printed, names = run_snippet(keras_code, names)
         kept: dict[str, npt.NDArray[np.floating]] = {
@@ -146,7 +146,7 @@ def _run_minimal() -> Results:
         pytorch_printed, names = run_snippet(pytorch_code, names)
         rows = {"output": names["output"].numpy(), "h": names["h_n"].numpy()[0]}
         rows |= {"c": names["c_n"].numpy()[0]} if cell == "lstm" else {}
-        found[cell] = {
+        cells[cell] = {
             "keras code": exact(keras_code),
             "keras printed": exact(keras_printed),
             "pytorch code": exact(pytorch_code),
@@ -158,7 +158,7 @@ def _run_minimal() -> Results:
         }
         for name in ("c", "c_n"):
             names.pop(name, None)
-    return {"setup": exact(SETUP), **found}
+    return {"setup": exact(SETUP), **cells}
 
 
 def _numbers(printed: str) -> list[str]:
@@ -183,7 +183,7 @@ def _run_encoder() -> Results:
 
 
 def _run_mistakes() -> Results:
-    """Measure the right expressions and the classic wrong ones on bidirectional layers of the same random weights."""
+    """Measure the right expressions and the classic wrong ones on bidirectional layers with the same random weights."""
     batch, time = 3, 5
     cells: tuple[CellName, ...] = ("lstm", "gru")
     twins: dict[str, RecurrentOutput] = {}

@@ -1,4 +1,4 @@
-"""The ways of writing recurrent layers in Keras of which the report has a return-value map: data, not code."""
+"""The ways of writing recurrent layers in Keras that the report maps, as data."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from frameworks.spec import CellName
 CELLS: dict[CellName, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}
 NESTINGS = ("one layer", "stacked cells", "two layers")
 FLAGS: tuple[tuple[bool, bool], ...] = tuple(product((False, True), (False, True)))
-"""return_sequences and return_state."""
+"""The values of return_sequences and return_state."""
 MERGE_MODES: tuple[MergeMode | None, ...] = ("concat", "sum", "mul", "ave", None)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is set of a layer that is built, between one call and the next."""
+    """What is set on a built layer between one call and the next."""
 
     return_sequences: bool
     return_state: bool
@@ -26,19 +26,19 @@ class Setting:
 
     @property
     def plain(self) -> bool:
-        """Whether nothing but the return flags is set."""
+        """Whether only the return flags are set."""
         return self.merge_mode == "concat"
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way of writing recurrent layers in Keras, but for its return flags and merge mode.
+    """One way of writing recurrent layers in Keras, apart from the return flags and the merge mode.
 
     Args:
         nesting: "one layer", "stacked cells", or "two layers" called one after the other.
-        bidirectional: whether Bidirectional is around it, or around each of the two.
-        go_backwards: whether it, or Bidirectional's forward layer, reads the last time step first.
-        backward_layer: whether Bidirectional is given its backward layer.
+        bidirectional: whether Bidirectional wraps the layer, or each of the two.
+        go_backwards: whether the layer, or Bidirectional's forward layer, reads the last time step first.
+        backward_layer: whether Bidirectional is given its own backward layer.
     """
 
     nesting: str
@@ -48,12 +48,12 @@ class Form:
 
     @property
     def plain(self) -> bool:
-        """Whether it is written as most are."""
+        """Whether this is how most layers are written."""
         return not (self.go_backwards or self.backward_layer)
 
     @property
     def kind(self) -> str:
-        """What it has in common with the forms that return the same arrays."""
+        """The identifier shared by all forms that return the same arrays."""
         if not self.bidirectional:
             return self.nesting
         return {"one layer": "Bidirectional", "two layers": "two Bidirectional layers"}.get(
@@ -61,12 +61,12 @@ class Form:
         )
 
     def code(self, cell: CellName, flags: str = "", merge_mode: str = "") -> str:
-        """Write it in Keras.
+        """Write the form in Keras.
 
         Args:
-            cell: of which cell.
-            flags: what stands where the return flags stand, such as ", return_state=True".
-            merge_mode: what stands where the merge mode stands, such as ", merge_mode=None".
+            cell: the cell of its layers.
+            flags: written in place of the return flags, such as ", return_state=True".
+            merge_mode: written in place of the merge mode, such as ", merge_mode=None".
         """
         last = self._layer(CELLS[cell], flags, merge_mode)
         if self.nesting != "two layers":
@@ -74,7 +74,7 @@ class Form:
         return f"[{self._layer(CELLS[cell], ', return_sequences=True', '')}, {last}]"
 
     def settings(self) -> Iterator[Setting]:
-        """Yield every setting of the return flags and, where there is one, of the merge mode."""
+        """Yield every setting of the return flags and, if there is one, of the merge mode."""
         modes = MERGE_MODES if self.bidirectional else MERGE_MODES[:1]
         yield from (Setting(*flags, mode) for flags in FLAGS for mode in modes)
 
@@ -99,4 +99,4 @@ FORMS: tuple[Form, ...] = tuple(
     for bidirectional, go_backwards, backward_layer in product((False, True), repeat=3)
     if bidirectional or not backward_layer
 )
-"""All of them, also those that Keras or the map refuses."""
+"""All forms, including those that Keras or the map refuses."""

@@ -1,8 +1,8 @@
-"""The return-value map, executed: what each layer returns held against what the map makes of PyTorch's results, and back.
+"""The return-value map, executed: what each layer returns is compared with what the map makes of PyTorch's results, and back.
 
-A layer is built once and its flags are set before each call, which is when Keras reads them: to build one takes as long as
-thirty calls. On torch every form is called with every setting; on TensorFlow, where a call outside of a graph takes as long as
-ten on torch, the plain ones are.
+A layer is built once, and its flags are set before each call, which is when Keras reads them; building one takes as long as
+thirty calls. On torch every form is called with every setting. On TensorFlow a call outside of a graph takes as long as ten on
+torch, so only the plain forms are called, with the plain settings.
 """
 
 from __future__ import annotations
@@ -35,34 +35,34 @@ _INPUT, _BATCH, _TIME = 5, 3, 2
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Call every form that this process's backend runs, with every setting."""
+    """Call every form and setting that this process's backend is meant to run."""
     import keras
     import torch
 
     everything = keras.backend.backend() == "torch"
-    found: dict[str, dict[str, Any]] = {}
+    grid: dict[str, dict[str, Any]] = {}
     for cell, name in CELLS.items():
         progress(f"the map of {name}")
-        kinds = found.setdefault(name, {})
+        kinds = grid.setdefault(name, {})
         for form in FORMS:
             if everything or form.plain:
                 settings = [setting for setting in form.settings() if everything or setting.plain]
                 with torch.no_grad():
                     _run_form(form, cell, settings, kinds.setdefault(form.kind, {"written": {}, "refused": {}, "rows": {}}))
-    return found
+    return grid
 
 
-def _run_form(form: Form, cell: CellName, settings: Sequence[Setting], found: dict[str, dict[str, Any]]) -> None:
-    """Build the layers, or tell who refuses them, and add a call with each setting to the rows of their kind."""
+def _run_form(form: Form, cell: CellName, settings: Sequence[Setting], entry: dict[str, dict[str, Any]]) -> None:
+    """Add a call of a form with each setting to the entry of its kind, or a note of who refuses it."""
     code = form.code(cell)
     try:
         layers = _build(code)
         mapping = returns_map(layers)
     except ValueError as error:
-        message = re.sub(r" \(\w+\)", "", str(error))  # without a layer's name, which counts layers
-        found["refused"][code] = exact({"by": "the map" if isinstance(error, GatewiseError) else "Keras", "because": message})
+        message = re.sub(r" \(\w+\)", "", str(error))  # the layer's name, with its counter, would differ from run to run
+        entry["refused"][code] = exact({"by": "map" if isinstance(error, GatewiseError) else "keras", "because": message})
         return
-    found["written"][form.code(cell, ", FLAGS", ", merge_mode=MODE")] = exact(mapping.code)
+    entry["written"][form.code(cell, ", FLAGS", ", merge_mode=MODE")] = exact(mapping.code)
     x = np.random.default_rng(4).normal(size=(_BATCH, _TIME, _INPUT)).astype("float32")
     arrays = _run_pytorch(mapping, layers, x)
     *lower, last = layers
@@ -73,13 +73,13 @@ def _run_form(form: Form, cell: CellName, settings: Sequence[Setting], found: di
         _set(last, setting)
         row = {"setting": exact(asdict(setting)), "calls": exact(1), **_compare(returns_map(layers), last(given), arrays)}
         name = ", ".join(f"{key}={value!r}" for key, value in asdict(setting).items())
-        found["rows"][name] = _joined(found["rows"][name], row) if name in found["rows"] else row
+        entry["rows"][name] = _joined(entry["rows"][name], row) if name in entry["rows"] else row
 
 
 def _build(code: str) -> list[Any]:
     import keras
 
-    made = eval(code, {"__builtins__": {}}, vars(keras.layers))  # noqa: S307  the code is this project's own text
+    made = eval(code, {"__builtins__": {}}, vars(keras.layers))  # noqa: S307  the code is this project's own
     layers = made if isinstance(made, list) else [made]
     size = _INPUT
     for layer in layers:
@@ -89,17 +89,17 @@ def _build(code: str) -> list[Any]:
 
 
 def _set(layer: Any, setting: Setting) -> None:
-    """Make a layer what it would be had it been built with this setting."""
+    """Turn a built layer into what it would be if it had been built with this setting."""
     directions = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else []
     for part in (layer, *directions):
         part.return_sequences, part.return_state = setting.return_sequences, setting.return_state
     for part in directions:
         layer.merge_mode = setting.merge_mode
-        part.zero_output_for_mask = setting.return_sequences  # as Bidirectional sets it when it is made
+        part.zero_output_for_mask = setting.return_sequences  # as Bidirectional's constructor does
 
 
 def _run_pytorch(mapping: ReturnsMap, layers: list[Any], x: npt.NDArray[np.floating]) -> Arrays:
-    """Give both sides the same weights, execute the lines that the map prints, and give output, h_n and, for an LSTM, c_n."""
+    """Give both sides the same weights and run the lines that the map prints; return output, h_n and, for an LSTM, c_n."""
     import torch
 
     parts: dict[str, Any] = {"rnn": layers}
@@ -117,7 +117,7 @@ def _run_pytorch(mapping: ReturnsMap, layers: list[Any], x: npt.NDArray[np.float
 
 
 def _compare(mapping: ReturnsMap, returned: Any, arrays: Arrays) -> Row:
-    """Give the map, and how far what it makes of either side's results is from the other's."""
+    """Return the map, and the error of what it makes of either side's results."""
     back = mapping.to_torch(returned)
     pairs = [(array, getattr(back, name)) for name, array in arrays.items()]
     way_back = [measure(one, other).max_abs for one, other in pairs if other is not None]
@@ -146,7 +146,7 @@ def _errors(returned: Any, mapped: Any) -> Iterator[float]:
 
 
 def _joined(row: Row, other: Row) -> Row:
-    """Join two calls that differ in what goes backwards alone, of which the map is the same: one row, the larger errors."""
+    """Join two calls that differ only in what goes backwards, and so have the same map, into a row with the larger errors."""
     if any(row[name] != other[name] for name in ("items", "also", "reverse")):
         raise InvalidValueError.because(
             "forms of one kind",

@@ -1,1 +1,1 @@
-"""What training alike takes: gradients, initial weights, biases."""
+"""What it takes to train alike: gradients, initial weights, biases."""

@@ -1,4 +1,4 @@
-"""An LSTM trained in both frameworks by one rule: how far PyTorch's two biases take it away, and what brings it back."""
+"""An LSTM trained in both frameworks by the same rule: what PyTorch's two biases change, and two remedies."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ RULES = {
     "Adam": "keras.optimizers.Adam(0.002)",
 }
 FREEZE = """\
-frameworks.freeze_second_bias(rnn)                     # bias_ih takes the sum; bias_hh is zero and trains no more
+frameworks.freeze_second_bias(rnn)                     # bias_ih takes the sum; bias_hh is zero and no longer trained
 optimizer = frameworks.optimizer_like(keras_optimizer, [(layer, rnn)])
 """
 HALVE = """\
 groups = frameworks.half_rate_for_biases(rnn, lr)      # two parameter groups, the biases at lr / 2
-optimizer = make_optimizer(groups)                     # torch.optim.SGD, or any other class of torch's
+optimizer = make_optimizer(groups)                     # torch.optim.SGD, or any other class of torch
 """
 Distances = list[tuple[float, float]]
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Train 200 steps by each rule: with nothing done, with one bias frozen, with both at half the rate."""
+    """Train 200 steps by each rule: without a remedy, with one bias frozen, and with both at half the rate."""
     rules = {}
     for rule, optimizer in RULES.items():
         progress(f"{STEPS} steps of {rule}")
@@ -66,11 +66,11 @@ def _run_rule(rule: str) -> Results:
 def _rule(text: str) -> Any:
     import keras
 
-    return eval(text, {"keras": keras})  # noqa: S307  the text is RULES'
+    return eval(text, {"keras": keras})  # noqa: S307  the text is one of RULES
 
 
 def _prepare(remedy: str, keras_optimizer: Any, layer: Any, rnn: Any) -> Any:
-    """Make the optimizer that follows Keras's rule, and change the module as the remedy says."""
+    """Make the optimizer that follows Keras's rule, and apply the remedy to the module."""
     import frameworks
 
     if remedy == "nothing":
@@ -84,14 +84,14 @@ def _prepare(remedy: str, keras_optimizer: Any, layer: Any, rnn: Any) -> Any:
 
 
 def _grouped(follower: Any, groups: Any) -> Any:
-    """Make an optimizer of the same class and settings over groups, which `optimizer_like` does not take."""
+    """Make an optimizer of the same class and settings from groups, which `optimizer_like` does not accept."""
     kind = type(follower)
     settings = {name: follower.param_groups[0][name] for name in getattr(kind, "SETTINGS", ())}
     return kind(groups, **settings, **({"arithmetic": follower.arithmetic} if settings else {}))
 
 
 def _data() -> tuple[Any, Any]:
-    """Give inputs and targets, (batch, time, input) and (batch, time, hidden)."""
+    """Draw inputs, (batch, time, input), and targets, (batch, time, hidden)."""
     rng = np.random.default_rng(5)
     return rng.normal(size=(_BATCH, _TIME, _SPEC.input_size)), rng.normal(size=(_BATCH, _TIME, _SPEC.hidden_size))
 
@@ -131,7 +131,7 @@ def _torch_training() -> Callable[[Any, Any], None]:
 
 
 def _distances(expected: Any, module: Any) -> tuple[float, float]:
-    """Give the largest distance of the biases, whose sum counts, and that of all other parameters."""
+    """Return the largest distance of the biases, which act as a sum, and that of all other parameters."""
     one, other = ({name: each.detach() for name, each in rnn.named_parameters()} for rnn in (expected, module))
     biases = [each["bias_ih_l0"] + each["bias_hh_l0"] for each in (one, other)]
     kernels = [float((one[name] - other[name]).abs().max()) for name in one if name.startswith("weight")]

@@ -1,4 +1,4 @@
-"""A small classifier in both frameworks, trained by one rule on the same batches: which word did the sequence begin with?"""
+"""A small classifier, trained in both frameworks by the same rule on the same batches: which word came first?"""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Classifier:
     """Both models, their data and their training.
 
     Args:
-        steps: batches to train on.
-        seeds: how often to train from each start.
+        steps: number of batches to train on.
+        seeds: number of trainings from each start.
     """
 
     KERAS: ClassVar = """\
@@ -47,7 +47,7 @@ model = Model()
         self.first = self.ids[:, :, 0].copy()
 
     def train(self) -> dict[str, list[Losses]]:
-        """Give the loss of each step, by seed, from each start: both frameworks' own, and each as the other's."""
+        """Return the losses, by start, seed and step: each framework starts in its own way and in the other's."""
         train_keras = self._keras_training()
         return {
             "keras": [train_keras(_keras_model(seed)) for seed in self.seeds],
@@ -61,7 +61,7 @@ model = Model()
         }
 
     def _keras_training(self) -> Callable[[Any], Losses]:
-        """Give what trains a model in the one graph that all of them share, which takes longer to build than to run."""
+        """Return a function that trains a model in a graph shared by all of them, since building it takes longer than running it."""
         import keras
         import tensorflow as tf
 
@@ -77,7 +77,7 @@ model = Model()
                 loss = judge(first[index], model(ids[index]))
             variables = model.trainable_variables
             gradients = tape.gradient(loss, [variable.value for variable in variables])
-            # An embedding's has one row a token, which Keras's rules would square one by one.
+            # An embedding's gradient has one row per token, and Keras's rules would square each row.
             optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
             return loss
 

@@ -1,4 +1,4 @@
-"""What Keras's optimizers make of an embedding on TensorFlow, whose gradient comes as one row a token, not added up."""
+"""Keras's optimizers and embeddings on TensorFlow, where the gradient has one row per token, not added up."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ optimizer.apply(gradients, model.trainable_variables)
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Train an embedding by Keras's own training step, and by the same optimizer with the rows of a token added up."""
+    """Train an embedding with Keras's own training step, and with the rows of each token added up first."""
     progress(f"{STEPS} steps of each optimizer")
     followed = [name for name, fate in FATES.items() if fate.rule is not None]
     return {
@@ -43,12 +43,12 @@ def run(progress: Callable[[str], None]) -> Results:
 
 
 def _judged(distance: float) -> Value:
-    """Take what is no rounding for the size of a mistake."""
+    """Treat a distance that is more than rounding as the size of a mistake."""
     return control(distance) if distance > _ROUNDING else measured(distance, _ROUNDING)
 
 
 def _distance(name: str, tokens: list[list[int]]) -> float:
-    """Give how far the two trainings are apart at the end."""
+    """Return the distance between the two trainings at the end."""
     import keras
 
     ends = []
@@ -66,7 +66,7 @@ def _distance(name: str, tokens: list[list[int]]) -> float:
 def _by_itself(model: Any, optimizer: Any, tokens: npt.NDArray[np.int32]) -> None:
     import keras
 
-    # Compiling takes longer than the few steps; the optimizer is given the same rows.
+    # Compiling would take longer than the few steps; the optimizer gets the same rows either way.
     model.compile(optimizer, keras.losses.MeanSquaredError(dtype="float64"), run_eagerly=True)
     for _ in range(STEPS):
         model.train_on_batch(tokens, _targets(tokens))

@@ -1,4 +1,4 @@
-"""The gradients of one scalar in both frameworks, array by array, and what mistakes in them would come to."""
+"""The gradients of one scalar in both frameworks, array by array, and the size of mistakes in them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "inputs": ("inputs",),
     "initial states": ("h_0", "c_0"),
 }
-"""What the gradients are with respect to, and the arrays that it means."""
+"""What the gradients are taken with respect to, and the arrays that belong to it."""
 
 _INPUT, _HIDDEN, _BATCH, _TIME = 3, 7, 4, 5
 _LENGTHS = np.array([_TIME, 2, 4, 1])
@@ -42,8 +42,8 @@ class Case:
     """One layer in both frameworks, differentiated from random states.
 
     Args:
-        name: of the option that it has, for the reader.
-        spec: what it computes.
+        name: of the cell, the dtype and the option, if any.
+        spec: what the layer computes.
         masked: whether the rows end at different steps.
     """
 
@@ -53,7 +53,7 @@ class Case:
 
 
 def make_cases() -> tuple[Case, ...]:
-    """Give every cell in both dtypes with one option at a time."""
+    """Return every cell in both dtypes, with at most one option at a time."""
     cases = []
     for cell, dtype in product(get_args(CellName), get_args(DTypeName)):
         plain = RecurrentSpec(cell, _INPUT, _HIDDEN, dtype=dtype)
@@ -69,20 +69,20 @@ def make_cases() -> tuple[Case, ...]:
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Differentiate every case on the Keras backend of this process, and make the mistakes."""
+    """Differentiate every case on this process's Keras backend, and make the mistakes."""
     import keras
 
-    found = {}
+    results = {}
     for index, case in enumerate(make_cases()):
         if index % 9 == 0:
             progress(case.name)
-        found[case.name] = _run_case(case, index)
+        results[case.name] = _run_case(case, index)
     progress("mistakes")
     mistakes = {cell: _run_mistakes(RecurrentSpec(cell, _INPUT, _HIDDEN, dtype="float64")) for cell in get_args(CellName)}
     return {
         "backend": exact(keras.backend.backend()),
         "versions": environment(keras.__version__),
-        "cases": found,
+        "cases": results,
         "mistakes": mistakes,
     }
 
@@ -94,18 +94,19 @@ def _run_case(case: Case, seed: int) -> Results:
     mutual = [each for each in comparisons if each.against == Against.EXPECTED]
     return {
         "verdict": exact("passed" if all(each.verdict == "passed" for each in comparisons) else "failed"),
+        "dtype": exact(case.spec.dtype),
         "comparisons": exact(len(comparisons)),
         **{
             name: measured(_needed(each for each in mutual if each.array in arrays), tolerance)
             for name, arrays in COLUMNS.items()
         },
-        "keras against the arbiter": measured(_needed(_against(comparisons, Against.REFERENCE_OF_EXPECTED)), tolerance),
-        "pytorch against the arbiter": measured(_needed(_against(comparisons, Against.REFERENCE_OF_ACTUAL)), tolerance),
+        "keras against the reference": measured(_needed(_against(comparisons, Against.REFERENCE_OF_EXPECTED)), tolerance),
+        "pytorch against the reference": measured(_needed(_against(comparisons, Against.REFERENCE_OF_ACTUAL)), tolerance),
     }
 
 
 def _run_mistakes(spec: RecurrentSpec) -> Results:
-    """Give how far off the gradients of Keras's layer are from PyTorch's, as a share, when a mistake is made in one array."""
+    """Return how far the gradients of the two layers differ, as a share, when a mistake is made in one array."""
     sides, call = _make_sides(spec, 0), _draw_call(spec, masked=False)
     cotangents = draw_cotangents(spec, call, alike=True)
     one, other = (call.differentiate(side, cotangents).weights.layers[0][0] for side in sides)
@@ -117,14 +118,13 @@ def _run_mistakes(spec: RecurrentSpec) -> Results:
 
 def _mistakes(weights: DirectionWeights) -> dict[str, tuple[str, Callable[[Array], Array]]]:
     exchanged = [1, 0, *range(2, len(weights.gates))]
-    found: dict[str, tuple[str, Callable[[Array], Array]]] = {
-        "recurrent kernel not transposed": ("recurrent_kernel", lambda array: array.swapaxes(1, 2)),
-        "bias doubled, as both of torch's move it": ("bias", lambda array: 2 * array),
+    mistakes: dict[str, tuple[str, Callable[[Array], Array]]] = {
+        "recurrent-kernel-not-transposed": ("recurrent_kernel", lambda array: array.swapaxes(1, 2)),
+        "bias-doubled": ("bias", lambda array: 2 * array),
     }
     if len(weights.gates) > 1:
-        name = f"{weights.gates[0]} and {weights.gates[1]} gate exchanged"
-        found[name] = ("kernel", lambda array: array[exchanged])
-    return found
+        mistakes["gates-exchanged"] = ("kernel", lambda array: array[exchanged])
+    return mistakes
 
 
 def _make_sides(spec: RecurrentSpec, seed: int) -> tuple[Adapter, Adapter]:

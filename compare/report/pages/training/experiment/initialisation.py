@@ -1,4 +1,4 @@
-"""What each framework's layers start from, measured, and what the difference does to the first hundred steps of training."""
+"""The initial weights of each framework's layers, and what the difference does to the first hundred steps of training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRAWN: dict[str, dict[str, tuple[str, str]]] = {
     "lstm": {
         "kernel": ("Glorot uniform over all gates", "uniform within 1 / sqrt(hidden)"),
         "recurrent_kernel": ("one orthogonal matrix over all gates", "uniform within 1 / sqrt(hidden)"),
-        "bias": ("0, of the forget gate 1", "two, each uniform within 1 / sqrt(hidden), and added"),
+        "bias": ("0, but 1 for the forget gate", "the sum of two, each uniform within 1 / sqrt(hidden)"),
     },
     "gru": {
         "kernel": ("Glorot uniform over all gates", "uniform within 1 / sqrt(hidden)"),
@@ -32,7 +32,7 @@ DRAWN: dict[str, dict[str, tuple[str, str]]] = {
     "rnn": {
         "kernel": ("Glorot uniform", "uniform within 1 / sqrt(hidden)"),
         "recurrent_kernel": ("orthogonal", "uniform within 1 / sqrt(hidden)"),
-        "bias": ("0", "two, each uniform within 1 / sqrt(hidden), and added"),
+        "bias": ("0", "the sum of two, each uniform within 1 / sqrt(hidden)"),
     },
     "dense": {
         "kernel": ("Glorot uniform", "uniform within 1 / sqrt(inputs)"),
@@ -40,19 +40,19 @@ DRAWN: dict[str, dict[str, tuple[str, str]]] = {
     },
     "embedding": {"embeddings": ("uniform within 0.05", "normal, deviation 1")},
 }
-"""What each weight is drawn from: by Keras, by torch. In Keras's layout, which has one bias of an LSTM and of an RNN."""
+"""What Keras and torch draw each weight from. In Keras's layout, where an LSTM and an RNN have one bias."""
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Measure what is drawn, then train from each start."""
-    found: dict[str, Any] = {"weights": {}}
+    """Measure the initial weights, then train from each start."""
+    results: dict[str, Any] = {"weights": {}}
     for layer, weights in DRAWN.items():
-        progress(f"what {layer} starts from")
+        progress(f"the initial weights of {layer}")
         starts = _starts(layer)
-        found["weights"][layer] = {name: _compared(name, drawn, starts) for name, drawn in weights.items()}
+        results["weights"][layer] = {name: _compared(name, drawn, starts) for name, drawn in weights.items()}
     progress(f"{STEPS} steps from {SEEDS} seeds of each start")
-    found["training"] = _train()
-    return found
+    results["training"] = _train()
+    return results
 
 
 def _starts(layer: str) -> dict[str, Weights]:
@@ -77,7 +77,7 @@ def _starts(layer: str) -> dict[str, Weights]:
         made.append((native, module))
     (native, module), (other_native, other_module) = made
     starts = {"keras": _named(native)}
-    # Of other seeds than above: the generators are the same ones.
+    # Other seeds than above, since the generators are the same.
     initialise_like_keras(other_module, seed=8)
     initialise_like_pytorch(other_native, seed=8)
     starts["initialise_like_pytorch"] = _named(other_native)
@@ -114,19 +114,19 @@ def _compared(name: str, drawn: tuple[str, str], starts: dict[str, Weights]) -> 
 
 
 def _statistics(name: str, array: Array) -> dict[str, float]:
-    found = {"min": array.min(), "max": array.max(), "std": array.std()}
+    statistics = {"min": array.min(), "max": array.max(), "std": array.std()}
     if name == "recurrent_kernel":
-        found["orthogonality"] = np.abs(array @ array.T - np.eye(len(array))).max()
-    return {each: float(f"{value:.3g}") for each, value in found.items()}
+        statistics["orthogonality"] = np.abs(array @ array.T - np.eye(len(array))).max()
+    return {each: float(f"{value:.3g}") for each, value in statistics.items()}
 
 
 def _gap(one: Array, other: Array) -> Value:
-    """Give the distance of two samples; what is allowed is passed by one in a thousand pairs of one distribution."""
+    """Return the distance of two samples; of pairs from the same distribution, one in a thousand exceeds the limit."""
     return measured(_distance(one, other), 1.95 * (1 / one.size + 1 / other.size) ** 0.5)
 
 
 def _distance(one: Array, other: Array) -> float:
-    """Give the largest distance of two samples' distribution functions, after Kolmogorov and Smirnov."""
+    """Return the largest distance between the distribution functions of two samples (Kolmogorov and Smirnov)."""
     every = np.concatenate([one.ravel(), other.ravel()])
     shares = [np.searchsorted(np.sort(sample, axis=None), every, side="right") / sample.size for sample in (one, other)]
     return float(np.abs(shares[0] - shares[1]).max())
@@ -142,15 +142,15 @@ def _train() -> Results:
         "code": {"keras": exact(Classifier.KERAS), "pytorch": exact(Classifier.PYTORCH)},
         "loss by step": {start: environment(_course(course)) for start, course in losses.items()},
         "mean loss": {start: environment(round(mean, 3)) for start, mean in means.items()},
-        "pytorch's by keras's": control(means["pytorch"] / means["keras"]),
-        # In shares of the distance between the frameworks' own starts.
+        "loss ratio": control(means["pytorch"] / means["keras"]),
+        # As shares of the distance between the frameworks' own starts.
         "initialise_like_keras": measured(abs(means["initialise_like_keras"] - means["keras"]) / between, 0.5),
         "initialise_like_pytorch": measured(abs(means["initialise_like_pytorch"] - means["pytorch"]) / between, 0.5),
     }
 
 
 def _course(losses: Array) -> dict[str, list[float]]:
-    """Give mean, least and greatest loss at each step of (seed, step)."""
+    """Return the mean, least and greatest loss at each step, from losses (seed, step)."""
     kinds: Sequence[tuple[str, Array]] = (
         ("mean", losses.mean(axis=0)),
         ("least", losses.min(axis=0)),

@@ -1,4 +1,4 @@
-"""The code with which a reader compares the training of a model of theirs, run on a small one."""
+"""The code with which readers compare the training of their own model, run on a small one."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def batch_of(step):
 _CODE = """\
 from compare import compare_training
 
-course = compare_training(keras_model, module, batch_of, steps=20,          # batch_of(step) gives inputs and targets
+course = compare_training(keras_model, module, batch_of, steps=20,          # batch_of(step) returns inputs and targets
                           optimizer=keras.optimizers.Adam(1e-3), loss="mse")
 gap = course.loss_gap("pytorch")             # (step,)
-distances = course.distances["pytorch"]      # by parameter: where, and from which step on, the two part
+distances = course.distances["pytorch"]      # by parameter: where the two diverge, and from which step
 """
 
 

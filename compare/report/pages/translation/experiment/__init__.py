@@ -1,4 +1,4 @@
-"""The translation model in both frameworks: its source line by line, a few steps of training, decoding, and g2p_en's model."""
+"""The translation model in both frameworks: its source, a few steps of training, decoding, and the model of g2p_en."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PRONOUNCED = 4
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Show the models, train both from the same weights, and have them translate."""
+    """Compare the models' sources, train both from the same weights, and have them translate."""
     registry.load("keras")
     entries = dictionary.read_sample()
     trained = {}
@@ -50,7 +50,7 @@ _SNIPPET = """\
 import torch
 from frameworks import copy_weights
 
-def copy_translator(source, target):                            # a Keras model, and its port
+def copy_translator(source, target):                            # a Keras model and its port
     pairs = {"encoder.embedding": "embeddings", "decoder.embedding": "embeddings", "decoder.attention.W1": "kernel",
              "decoder.attention.W2": "kernel", "decoder.attention.V": "kernel", "decoder.fc": "kernel"}
     state = {}
@@ -62,21 +62,21 @@ def copy_translator(source, target):                            # a Keras model,
             state[f"{path}.bias"] = torch.from_numpy(keras.ops.convert_to_numpy(layer.bias).copy())
     missing, unexpected = target.load_state_dict(state, strict=False)
     assert not unexpected and all(".gru." in name for name in missing)
-    copy_weights(source.encoder.gru, target.encoder.gru)        # the gates lie in another order
+    copy_weights(source.encoder.gru, target.encoder.gru)        # the gates have another order
     copy_weights(source.decoder.gru, target.decoder.gru)
 """
 
 
 def _run_snippet() -> str:
-    """Run the code that the page shows, and hold its result against the study's own copy."""
+    """Run the code that the page shows, check its result against the study's own copy, and return it."""
     from compare.report.studies.translation.keras import training as in_keras
     from compare.report.studies.translation.pytorch import training as in_pytorch
 
     model, ported = in_keras.build_model(Setting()), in_pytorch.build_model(Setting())
     _, names = run_snippet(f"import operator\nimport keras\n{_SNIPPET}")
     names["copy_translator"](model, ported)
-    expected, found = parameters(model), parameters(ported)
-    if any((expected[name] != found[name]).any() for name in expected):
+    expected, actual = parameters(model), parameters(ported)
+    if any((expected[name] != actual[name]).any() for name in expected):
         raise AssertionError("the copy that the page shows is wrong")
     return f"import operator\n\nimport keras\n{_SNIPPET}"
 
@@ -116,11 +116,11 @@ def _train(cell: Any, entries: tuple[dictionary.Entry, ...]) -> Results:
 
 def _pronounce() -> Results:
     expected = dict(list(g2p.expected().items())[:: max(1, len(g2p.expected()) // _PRONOUNCED)])
-    found = {"keras": g2p.pronounce(g2p.build_keras(), expected), "pytorch": g2p.pronounce(g2p.build_pytorch(), expected)}
+    said = {"keras": g2p.pronounce(g2p.build_keras(), expected), "pytorch": g2p.pronounce(g2p.build_pytorch(), expected)}
     return {
         "words": exact(len(expected)),
-        **{name: measured(sum(spoken[word] != expected[word] for word in expected), 0) for name, spoken in found.items()},
+        **{name: measured(sum(spoken[word] != expected[word] for word in expected), 0) for name, spoken in said.items()},
         "pronounced": {
-            word: exact([expected[word], found["keras"][word], found["pytorch"][word]]) for word in list(expected)[:8]
+            word: exact([expected[word], said["keras"][word], said["pytorch"][word]]) for word in list(expected)[:8]
         },
     }

@@ -1,4 +1,4 @@
-"""The translation model trained with the defaults of either framework, switched one at a time, from several seeds."""
+"""The translation model trained with either framework's defaults, switched one at a time, from several seeds."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ BATCH_SIZE = 64
 def run(
     progress: Callable[[int, int], None], checkpoint: Checkpoint, *, side: str, own: Sequence[str], steps: int, seeds: int
 ) -> Results:
-    """Train from each seed, and score what comes of it on the words that were held out.
+    """Train from each seed, and score the results on held-out words.
 
     Args:
-        progress: is told of steps.
-        checkpoint: to go on from.
-        side: "pytorch"; "keras" for Keras with the gradients of an embedding added up, "fit" for Keras as its `fit` trains.
-        own: which of compare.report.studies.translation.defaults.DEFAULTS are PyTorch's own.
+        progress: called with finished steps and all steps.
+        checkpoint: where to resume.
+        side: "pytorch"; "keras" for Keras with an embedding's gradients added up; "fit" for Keras as its `fit` trains.
+        own: the compare.report.studies.translation.defaults.DEFAULTS that are PyTorch's own.
         steps: of each training.
-        seeds: how many trainings, on the same batches.
+        seeds: number of trainings, all on the same batches.
     """
     registry.load("keras")
     entries = dictionary.read_sample()

@@ -1,4 +1,4 @@
-"""The translation model trained in both frameworks from the same weights, and in float32 from weights one rounding off too."""
+"""The translation model trained in both frameworks from the same weights; in float32 also from weights one rounding off."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ from compare.training import Checkpoint, Trajectory, train_together
 from frameworks import registry
 
 BATCH_SIZE = 64
-ROUNDED = "one rounding off"
+ROUNDED = "rounded"
+"""The side whose parameters start one rounding off."""
 _RATE = 0.003
-"""In float32, where the model is to learn something in a few minutes."""
+"""The learning rate in float32, where the model should learn something within minutes."""
 _PARTED = 0.01
-"""The share of the loss by which two curves must differ to have parted."""
+"""Two curves have diverged once they differ by this share of the loss."""
 _TINY = 1e-9
-"""What no parameter may be off by in float64 after the training: a thousandth of what a float32 holds."""
+"""The limit for the difference of a parameter after training in float64: a thousandth of float32's precision."""
 _SHOWN = ("gatewise", "keras", "network", "through", "knight", "physics", "machine", "language")
 
 
 def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: Any, dtype: Any, steps: int) -> Results:
-    """Train, and tell how far the two are apart.
+    """Train, and measure how far apart the two sides are.
 
     Args:
-        progress: is told of steps.
-        checkpoint: to go on from.
+        progress: called with finished steps and all steps.
+        checkpoint: where to resume.
         cell: "gru" or "lstm".
-        dtype: in float64 on the sample; in float32 on the whole dictionary, which is fetched, and beside the two sides a second
-            one of Keras, whose parameters are one float32 rounding off.
-        steps: how many.
+        dtype: "float64" trains on the sample. "float32" trains on the whole dictionary, which is fetched, and adds a second
+            Keras side, whose parameters start one float32 rounding off.
+        steps: number of steps.
     """
     registry.load("keras")
     wide = dtype == "float64"
@@ -61,7 +62,7 @@ def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: A
 
 
 def course(trajectory: Trajectory) -> Results:
-    """Give the curves of a training, for a figure."""
+    """Return the curves of a training."""
     others = list(trajectory.distances)
     return {
         "losses": {name: averaged(losses) for name, losses in trajectory.losses.items()},
@@ -71,7 +72,7 @@ def course(trajectory: Trajectory) -> Results:
 
 
 def nearness(trajectory: Trajectory) -> Results:
-    """Give the largest differences of a training in float64."""
+    """Return the largest differences of a training in float64."""
     return {
         "largest loss gap": measured(trajectory.loss_gap("pytorch").max(), _TINY),
         "parameters": {name: measured(values.max(), _TINY) for name, values in trajectory.distances["pytorch"].items()},
@@ -84,12 +85,12 @@ def _fetch_whole() -> tuple[Entry, ...]:
 
 
 def _one_rounding_off(setting: Setting) -> Any:
-    """Build Keras's side with every parameter moved to the next number up or down, by chance."""
+    """Build Keras's side with every parameter moved at random to the next number up or down."""
     side, _ = build_sides(setting)
     rng = np.random.default_rng(setting.seed)
     state = dict(side.state())
     for name, array in state.items():
-        if name.startswith("model/") and array.dtype == setting.dtype:  # a seed of dropout is none
+        if name.startswith("model/") and array.dtype == setting.dtype:  # not the seeds of dropout
             toward = np.where(rng.random(array.shape) < 0.5, -np.inf, np.inf).astype(array.dtype)
             state[name] = np.nextafter(array, toward)
     side.restore(state)
@@ -97,29 +98,29 @@ def _one_rounding_off(setting: Setting) -> Any:
 
 
 def _outcome(sides: Mapping[str, Any], setting: Setting, trajectory: Trajectory, entries: tuple[Entry, ...]) -> Results:
-    """Give where the curves part, and what the trained models make of words that they have not seen."""
+    """Return where the curves diverge, and how the trained models do on words that they have not seen."""
     batch = held_out(entries)
     parted = {name: _parting(trajectory, name) for name in trajectory.distances}
     scores = {name: accuracy.score(side, batch) for name, side in sides.items()}
     return {
         "parted at": {name: environment(step) for name, step in parted.items()},
         "held out": {
-            name: {field: environment(rounded(value)) for field, value in asdict(found).items()}
-            for name, found in scores.items()
+            name: {field: environment(rounded(value)) for field, value in asdict(score).items()}
+            for name, score in scores.items()
         },
         **_same_weights(sides["keras"], setting, batch),
     }
 
 
 def _parting(trajectory: Trajectory, name: str) -> int | None:
-    """Give the first step from which the loss is that of Keras no more; None where it stays so."""
+    """Return the first step at which the loss has diverged from Keras's; None if it never does."""
     first = next(iter(trajectory.losses.values()))
     apart = np.flatnonzero(trajectory.loss_gap(name) > _PARTED * first)
     return int(apart[0]) if len(apart) else None
 
 
 def _same_weights(keras_side: Any, setting: Setting, batch: Batch) -> Results:
-    """Give Keras's trained parameters to both in float64, where no rounding decides, and have them translate greedily."""
+    """Give both sides Keras's trained parameters in float64, where no rounding decides, and compare greedy translations."""
     sides: Any = build_sides(replace(setting, dtype="float64"))
     one, other = sides
     own = one.state()
@@ -145,7 +146,7 @@ def _same_weights(keras_side: Any, setting: Setting, batch: Batch) -> Results:
 
 
 def _map(word: str, row: Tokens, attention: Any) -> Value:
-    """Give where each step looked, without the padding of either axis, and what stands along them."""
+    """Return the attention of each step, without the padding on either axis, and the labels of both axes."""
     targets = [*SOUNDS.decode(row), "end"]
     sources = ["start", *word, "end"]
     kept = np.round(attention[: len(targets), : len(sources)], 3)

@@ -1,4 +1,4 @@
-"""What a port that is nearly right makes of a training: each mistake alone, in PyTorch, against the right one."""
+"""Mistakes in an otherwise right port: each alone, in PyTorch, and what it does to a training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RATE = 1e-3
 
 
 def sizes_of_mistakes(entries: tuple[Entry, ...]) -> Results:
-    """Give, for each mistake, by how much the parameters are off after some steps with Adam."""
+    """Return, for each mistake, the largest error of a parameter after some steps with Adam."""
     import torch
 
     from compare.report.studies.translation.keras.training import build_model as build_keras
@@ -47,14 +47,14 @@ def sizes_of_mistakes(entries: tuple[Entry, ...]) -> Results:
     zeros = handed(lambda states: tuple(torch.zeros_like(state) for state in states))
     sides = {
         "right": _side(source, right),
-        "both biases of the LSTM are trained": _side(source, right, one_bias=False),
-        "torch.optim.Adam with Keras's numbers": _side(source, right, follows=False),
-        "cross_entropy(ignore_index=0) with its own mean": _side(source, own_mean),
-        "the decoder begins with zeros instead of the encoder's states": _side(source, zeros),
-        "the hidden state is handed over as the cell state too": _side(source, handed(lambda states: (states[0], states[0]))),
+        "both-biases-trained": _side(source, right, one_bias=False),
+        "torch-adam": _side(source, right, follows=False),
+        "mean-without-padding": _side(source, own_mean),
+        "decoder-from-zeros": _side(source, zeros),
+        "hidden-as-cell-state": _side(source, handed(lambda states: (states[0], states[0]))),
     }
-    found = train_together(sides, Batches(entries, _BATCH_SIZE).batch, STEPS)
-    return {name: control(found.farthest(name)[-1]) for name in found.distances}
+    trajectory = train_together(sides, Batches(entries, _BATCH_SIZE).batch, STEPS)
+    return {name: control(trajectory.farthest(name)[-1]) for name in trajectory.distances}
 
 
 def _side(source: Any, loss: Callable[..., Any], *, one_bias: bool = True, follows: bool = True) -> Any:

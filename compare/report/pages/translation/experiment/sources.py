@@ -1,4 +1,4 @@
-"""The models' own source, without its docstrings, one version against another, line by line."""
+"""The models' own source without its docstrings, and the difference of two versions, line by line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def code_of(thing: Any) -> list[str]:
-    """Give the lines of a module's classes and functions, or of one of them, without docstrings and signatures' types."""
+    """Return the lines of a class or function, or of all of a module's, without docstrings."""
     text = inspect.getsource(thing)
     tree = ast.parse(text)
     wanted = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
@@ -19,17 +19,18 @@ def code_of(thing: Any) -> list[str]:
     kept: list[str] = []
     for node in wanted:
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-        kept += ["", ""] * bool(kept)
+        if kept:
+            kept += ["", ""]
         kept += [lines[at - 1] for at in range(first, (node.end_lineno or first) + 1) if at not in hidden]
     return _tidied(kept)
 
 
 def difference(one: Any, other: Any) -> str:
-    """Give both versions at once: lines of the first alone begin with "-", those of the second alone with "+".
+    """Return both versions in one text: lines only in the first begin with "-", lines only in the second with "+".
 
     Args:
         one: a module, class or function.
-        other: likewise.
+        other: the same in another version.
     """
     matcher = difflib.SequenceMatcher(None, a := code_of(one), b := code_of(other), autojunk=False)
     lines: list[str] = []
@@ -38,14 +39,14 @@ def difference(one: Any, other: Any) -> str:
             lines += [f"  {line}".rstrip() for line in a[from_a:to_a]]
         else:
             gone, come = (
-                [f"{sign} {line}" for line in found] for sign, found in (("-", a[from_a:to_a]), ("+", b[from_b:to_b]))
+                [f"{sign} {line}" for line in changed] for sign, changed in (("-", a[from_a:to_a]), ("+", b[from_b:to_b]))
             )
             lines += [line for pair in zip(gone, come, strict=True) for line in pair] if len(gone) == len(come) else gone + come
     return "\n".join(lines)
 
 
 def modules_of(name: str) -> tuple[ModuleType, ModuleType]:
-    """Give the modules of a name in the translation study, Keras's and PyTorch's."""
+    """Return the Keras module and the PyTorch module of that name in the translation study."""
     from importlib import import_module
 
     keras, pytorch = (import_module(f"compare.report.studies.translation.{each}.{name}") for each in ("keras", "pytorch"))
@@ -60,5 +61,5 @@ def _docstring(node: ast.AST) -> range:
 
 
 def _tidied(lines: list[str]) -> list[str]:
-    """Leave out the blank line that a docstring stood before."""
+    """Remove the blank lines that followed docstrings."""
     return [line for at, line in enumerate(lines) if line or not at or not lines[at - 1].rstrip().endswith(":")]

@@ -1,1 +1,1 @@
-"""The translation model in Keras 3, for any backend. `attention`, `gru`, `lstm`, `loss` and `translator` need Keras alone."""
+"""The translation model in Keras 3, for any backend. `attention`, `gru`, `lstm`, `loss` and `translator` need only Keras."""

@@ -11,7 +11,7 @@ from keras import layers, ops
 
 
 class BahdanauAttention(layers.Layer):
-    """Weighs the encoder's outputs by how well each goes with the decoder's state."""
+    """Weights the encoder's outputs by how well each matches the decoder's state."""
 
     def __init__(self, units: int) -> None:
         super().__init__()
@@ -24,8 +24,8 @@ class BahdanauAttention(layers.Layer):
 
         Args:
             query: (batch, units), the decoder's hidden state.
-            values: (batch, source, units), the encoder's outputs. Those at padding are read like all others, as in the
-                tutorial: the model has to learn from the padding's own embedding to look away.
+            values: (batch, source, units), the encoder's outputs. As in the tutorial, those at
+                padding are read like all others; the model has to learn to ignore them from the padding's own embedding.
 
         Returns:
             The context, (batch, units), and the attention, (batch, source, 1), which adds up to 1 along `source`.

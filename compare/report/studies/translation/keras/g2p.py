@@ -1,4 +1,4 @@
-"""The model of g2p_en, an encoder and a decoder without attention: all that the decoder knows of the word is one state.
+"""The model of g2p_en, an encoder and a decoder without attention: one state is all that the decoder knows of the word.
 
 Source: `predict` in g2p_en 2.1.0, https://github.com/Kyubyong/g2p, which steps through the two GRUs in NumPy.
 """
@@ -14,7 +14,7 @@ from compare.report.studies.translation.keras.gru import Encoder
 
 
 class Decoder(keras.Model):
-    """Writes the pronunciation, one phoneme a call."""
+    """Writes the pronunciation, one phoneme per call."""
 
     def __init__(self, vocab_size: int, embedding_dim: int, units: int) -> None:
         super().__init__()
@@ -26,8 +26,8 @@ class Decoder(keras.Model):
         """Decode one step.
 
         Args:
-            x: (batch, 1), the phoneme before.
-            hidden: (batch, units), the encoder's last state, or the one returned by the step before.
+            x: (batch, 1), the previous phoneme.
+            hidden: (batch, units), the last state of the encoder, or of the previous step.
 
         Returns:
             The logits of the next phoneme, (batch, vocab), and the hidden state, (batch, units).
@@ -39,7 +39,7 @@ class Decoder(keras.Model):
 
 
 class Pronouncer(keras.Model):
-    """Pronounces words of one length, for padding would be read like letters."""
+    """Pronounces words of one length, since it would read padding like letters."""
 
     def __init__(self, letters: int, phonemes: int, embedding_dim: int, units: int) -> None:
         super().__init__()
@@ -51,9 +51,9 @@ class Pronouncer(keras.Model):
 
         Args:
             source: (batch, source), letters and the end.
-            start: the phoneme that each pronunciation begins with, itself not returned.
-            end: the phoneme that each pronunciation ends with; what comes after it means nothing.
-            max_length: the most phonemes to write.
+            start: the phoneme that each pronunciation begins with; it is not returned.
+            end: the phoneme that each pronunciation ends with; anything after it is meaningless.
+            max_length: the largest number of phonemes to write.
 
         Returns:
             (batch, time).

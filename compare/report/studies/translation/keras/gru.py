@@ -2,8 +2,8 @@
 
 Source: https://github.com/tensorflow/docs, "Neural machine translation with attention", as it was for TensorFlow 2.0 to 2.5.
 
-One line that counts is not the tutorial's: its decoder calls `self.gru(x)`, so that the GRU begins each step at zero and its
-recurrent kernel is never trained (https://github.com/tensorflow/tensorflow/issues/38248); here the state is handed over.
+One important line differs from the tutorial. Its decoder calls `self.gru(x)`, so the GRU starts each step from zero and its
+recurrent kernel is never trained (https://github.com/tensorflow/tensorflow/issues/38248). Here the state is passed on.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Encoder(keras.Model):
 
 
 class Decoder(keras.Model):
-    """Writes the target, one token a call."""
+    """Writes the target, one token per call."""
 
     def __init__(self, vocab_size: int, embedding_dim: int, units: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.embedding = layers.Embedding(vocab_size, embedding_dim)
         self.dropout = layers.Dropout(dropout)
         self.attention = BahdanauAttention(units)
-        # One step a call: nothing to loop over.
+        # One step per call: nothing to loop over.
         self.gru = layers.GRU(units, return_sequences=True, return_state=True, unroll=True)
         self.fc = layers.Dense(vocab_size)
 
@@ -54,8 +54,8 @@ class Decoder(keras.Model):
         """Decode one step.
 
         Args:
-            x: (batch, 1), the token before.
-            hidden: (batch, units), the encoder's last state, or the one returned by the step before.
+            x: (batch, 1), the previous token.
+            hidden: (batch, units), the last state of the encoder, or of the previous step.
             enc_output: (batch, source, units).
 
         Returns:

@@ -1,4 +1,4 @@
-"""The loss of a translation, which leaves padding out."""
+"""The loss of a translation; padding adds nothing to it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from keras import ops
 
 
 def masked_loss(target: Any, logits: Any) -> Any:
-    """Give the cross-entropy of the tokens that count, as a share of all: padding adds nothing, and counts as a position.
+    """Return the cross-entropy averaged over all positions: padding adds nothing to it, but counts as a position.
 
-    The tutorial divides by one position more, that of the start, which no loss is computed for.
+    The tutorial divides by one more position, that of the start, for which there is no loss.
 
-    The tutorial's `SparseCategoricalCrossentropy(from_logits=True, reduction="none")` is an object with a dtype of its own,
-    float32 unless told otherwise, to which it rounds the logits; the function leaves them as they are.
+    The tutorial's `SparseCategoricalCrossentropy(from_logits=True, reduction="none")` is an object with its own dtype, float32
+    by default, to which it rounds the logits. The function does not round them.
 
     Args:
         target: (batch, time), token numbers, 0 for padding.

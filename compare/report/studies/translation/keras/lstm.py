@@ -1,7 +1,7 @@
 """Encoder and decoder of the translation tutorial, with an LSTM: a diff with `gru` shows what the cell state changes.
 
-The encoder returns one array more than a GRU does. Both states are handed to the decoder and from step to step; attention
-looks from the hidden state alone.
+The encoder returns one array more than a GRU does. Both states are passed to the decoder, and from step to step. The
+attention gets only the hidden state.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Encoder(keras.Model):
 
 
 class Decoder(keras.Model):
-    """Writes the target, one token a call."""
+    """Writes the target, one token per call."""
 
     def __init__(self, vocab_size: int, embedding_dim: int, units: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.embedding = layers.Embedding(vocab_size, embedding_dim)
         self.dropout = layers.Dropout(dropout)
         self.attention = BahdanauAttention(units)
-        # One step a call: nothing to loop over.
+        # One step per call: nothing to loop over.
         self.lstm = layers.LSTM(units, return_sequences=True, return_state=True, unroll=True)
         self.fc = layers.Dense(vocab_size)
 
@@ -52,8 +52,8 @@ class Decoder(keras.Model):
         """Decode one step.
 
         Args:
-            x: (batch, 1), the token before.
-            states: hidden and cell state, each (batch, units), the encoder's last, or those returned by the step before.
+            x: (batch, 1), the previous token.
+            states: hidden and cell state, each (batch, units), of the encoder's last step, or of the previous step.
             enc_output: (batch, source, units).
 
         Returns:

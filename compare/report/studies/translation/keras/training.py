@@ -23,10 +23,10 @@ from frameworks.keras.tensors import to_numpy
 
 
 def build_model(setting: Setting) -> Translator:
-    """Build the translator with Keras's own initialisation, the same for the same seed."""
+    """Build the translator with Keras's own initialisation. The same seed makes the same model."""
     cell = import_module(f"compare.report.studies.translation.keras.{setting.cell}")
     with _dtype(setting.dtype), untouched_random():
-        random.seed(setting.seed)  # where every layer of Keras takes its own seed from
+        random.seed(setting.seed)  # every Keras layer takes its own seed from here
         encoder = cell.Encoder(LETTERS.size, setting.embedding_dim, setting.units)
         decoder = cell.Decoder(SOUNDS.size, setting.embedding_dim, setting.units, setting.dropout)
         model = Translator(encoder, decoder)
@@ -35,10 +35,10 @@ def build_model(setting: Setting) -> Translator:
 
 
 class KerasSide(training.KerasSide):
-    """A translator of Keras and its optimizer, see `compare.report.studies.translation.training.Side`."""
+    """A Keras translator and its optimizer: see `compare.report.studies.translation.training.Side`."""
 
     def __init__(self, model: Translator, optimizer: Any, *, added_up: bool = True) -> None:
-        """Take a model that was called once, and an optimizer of its own; `added_up` is the setting's."""
+        """Take a model that was called once before, and its own optimizer; `added_up` is the setting's."""
 
         def loss_of(sources: Any, targets: Any) -> Any:
             return masked_loss(targets[:, 1:], model(sources, targets, training=True))
@@ -46,18 +46,18 @@ class KerasSide(training.KerasSide):
         super().__init__(model, optimizer, loss_of, lambda: copying.parameters(model), added_up=added_up)
 
     def predict(self, batch: Batch) -> Array:
-        """Give the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
+        """Return the logits under teacher forcing, in inference mode: (batch, time - 1, vocab)."""
         return to_numpy(self.model(*batch, training=False))
 
     def translate(self, sources: Tokens) -> tuple[Tokens, Array]:
-        """Give the greedy translation, (batch, time), and its attention, (batch, time, source)."""
+        """Return the greedy translation, (batch, time), and its attention, (batch, time, source)."""
         tokens, attention = self.model.translate(sources, START, END, LENGTH - 1)
         return to_numpy(tokens), to_numpy(attention)
 
 
 @contextmanager
 def _dtype(name: str) -> Iterator[None]:
-    """Let layers that are made meanwhile be of this dtype, as Keras has them take it."""
+    """Give this dtype to all layers that are made within, by Keras's own policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

@@ -1,4 +1,4 @@
-"""Encoder and decoder together: with teacher forcing for training, greedily for translating."""
+"""Encoder and decoder together: teacher forcing for training, greedy decoding for translating."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras import ops
 
 
 class Translator(keras.Model):
-    """Runs the decoder step by step. Its states are passed on as they come, one array or two."""
+    """Runs the decoder step by step. Its states are passed on unchanged, whether one array or two."""
 
     def __init__(self, encoder: keras.Model, decoder: keras.Model) -> None:
         super().__init__()
@@ -17,14 +17,14 @@ class Translator(keras.Model):
         self.decoder = decoder
 
     def call(self, source: Any, target: Any) -> Any:
-        """Give the logits of each token of the target from those before it: teacher forcing.
+        """Predict each token of the target from the tokens before it (teacher forcing).
 
         Args:
             source: (batch, source), token numbers.
-            target: (batch, time), token numbers, that of the start first.
+            target: (batch, time), token numbers, with the start first.
 
         Returns:
-            (batch, time - 1, vocab), for the tokens after the first.
+            The logits of the tokens after the first, (batch, time - 1, vocab).
         """
         enc_output, states = self.encoder(source)
         steps = []
@@ -38,9 +38,9 @@ class Translator(keras.Model):
 
         Args:
             source: (batch, source), token numbers.
-            start: the token that each translation begins with, itself not returned.
-            end: the token that each translation ends with; after it there is padding, 0.
-            max_length: the most tokens to write.
+            start: the token that each translation begins with; it is not returned.
+            end: the token that each translation ends with; padding, 0, follows it.
+            max_length: the largest number of tokens to write.
 
         Returns:
             The tokens, (batch, time), and where each step looked, (batch, time, source).

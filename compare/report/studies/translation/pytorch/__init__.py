@@ -1,1 +1,1 @@
-"""The translation model in PyTorch. `attention`, `gru`, `lstm`, `loss` and `translator` need torch alone."""
+"""The translation model in PyTorch. `attention`, `gru`, `lstm`, `loss` and `translator` need only torch."""

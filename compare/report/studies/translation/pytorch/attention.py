@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class BahdanauAttention(nn.Module):
-    """Weighs the encoder's outputs by how well each goes with the decoder's state."""
+    """Weights the encoder's outputs by how well each matches the decoder's state."""
 
     def __init__(self, units: int) -> None:
         super().__init__()
@@ -23,8 +23,8 @@ class BahdanauAttention(nn.Module):
 
         Args:
             query: (batch, units), the decoder's hidden state.
-            values: (batch, source, units), the encoder's outputs. Those at padding are read like all others, as in the
-                tutorial: the model has to learn from the padding's own embedding to look away.
+            values: (batch, source, units), the encoder's outputs. As in the tutorial, those at
+                padding are read like all others; the model has to learn to ignore them from the padding's own embedding.
 
         Returns:
             The context, (batch, units), and the attention, (batch, source, 1), which adds up to 1 along `source`.

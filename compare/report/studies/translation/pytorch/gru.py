@@ -2,8 +2,8 @@
 
 Source: https://github.com/tensorflow/docs, "Neural machine translation with attention", as it was for TensorFlow 2.0 to 2.5.
 
-One line that counts is not the tutorial's: its decoder calls `self.gru(x)`, so that the GRU begins each step at zero and its
-recurrent kernel is never trained (https://github.com/tensorflow/tensorflow/issues/38248); here the state is handed over.
+One important line differs from the tutorial. Its decoder calls `self.gru(x)`, so the GRU starts each step from zero and its
+recurrent kernel is never trained (https://github.com/tensorflow/tensorflow/issues/38248). Here the state is passed on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Writes the target, one token a call."""
+    """Writes the target, one token per call."""
 
     def __init__(self, vocab_size: int, embedding_dim: int, units: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -51,8 +51,8 @@ class Decoder(nn.Module):
         """Decode one step.
 
         Args:
-            x: (batch, 1), the token before.
-            hidden: (1, batch, units), the encoder's last state, or the one returned by the step before.
+            x: (batch, 1), the previous token.
+            hidden: (1, batch, units), the last state of the encoder, or of the previous step.
             enc_output: (batch, source, units).
 
         Returns:

@@ -1,4 +1,4 @@
-"""The loss of a translation, which leaves padding out."""
+"""The loss of a translation; padding adds nothing to it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch.nn import functional
 
 
 def masked_loss(target: Tensor, logits: Tensor) -> Tensor:
-    """Give the cross-entropy of the tokens that count, as a share of all: padding adds nothing, and counts as a position.
+    """Return the cross-entropy averaged over all positions: padding adds nothing to it, but counts as a position.
 
-    The tutorial divides by one position more, that of the start, which no loss is computed for.
+    The tutorial divides by one more position, that of the start, for which there is no loss.
 
-    `cross_entropy(..., ignore_index=0)` with its own reduction is another loss: it divides by the tokens that count, so that
-    the more padding a batch has, the larger its gradients are.
+    `cross_entropy(..., ignore_index=0)` with its own mean is a different loss. It divides by the number of tokens that count,
+    so the gradients grow with the share of padding in the batch.
 
     Args:
         target: (batch, time), token numbers, 0 for padding.

@@ -19,7 +19,7 @@ from compare.training.states import Array
 
 
 def build_model(setting: Setting) -> Translator:
-    """Build the translator with PyTorch's own initialisation, the same for the same seed."""
+    """Build the translator with PyTorch's own initialisation. The same seed makes the same model."""
     cell = import_module(f"compare.report.studies.translation.pytorch.{setting.cell}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setting.seed)
@@ -29,15 +29,15 @@ def build_model(setting: Setting) -> Translator:
 
 
 def trained(model: nn.Module) -> list[nn.Parameter]:
-    """Give the parameters that an optimizer is to be made of."""
+    """Return the parameters that an optimizer should train."""
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 class PyTorchSide(training.PyTorchSide):
-    """A translator of PyTorch and its optimizer, see `compare.report.studies.translation.training.Side`."""
+    """A PyTorch translator and its optimizer: see `compare.report.studies.translation.training.Side`."""
 
     def __init__(self, model: Translator, optimizer: torch.optim.Optimizer, seed: int = 0) -> None:
-        """Take a model and an optimizer of its parameters; the seed is for dropout."""
+        """Take a model and an optimizer of its parameters; `seed` is that of the dropout."""
 
         def loss_of(sources: Tokens, targets: Tokens) -> torch.Tensor:
             source, target = _tensor(sources), _tensor(targets)
@@ -47,13 +47,13 @@ class PyTorchSide(training.PyTorchSide):
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> Array:
-        """Give the logits under teacher forcing, (batch, time - 1, vocab), in inference."""
+        """Return the logits under teacher forcing, in inference mode: (batch, time - 1, vocab)."""
         sources, targets = map(_tensor, batch)
         logits: Array = self.model.eval()(sources, targets).numpy()
         return logits
 
     def translate(self, sources: Tokens) -> tuple[Tokens, Array]:
-        """Give the greedy translation, (batch, time), and its attention, (batch, time, source)."""
+        """Return the greedy translation, (batch, time), and its attention, (batch, time, source)."""
         model: Any = self.model.eval()
         tokens, attention = model.translate(_tensor(sources), START, END, LENGTH - 1)
         return tokens.numpy().astype(np.int32), attention.numpy()

@@ -239,8 +239,10 @@ def test_masks_that_change_from_step_to_step_are_told_from_those_that_stay() -> 
     rng = np.random.default_rng(0)
     fixed = np.repeat(rng.integers(0, 2, (4, 1, 5)) * 2.0, 3, axis=1)
     fresh = rng.integers(0, 2, (4, 3, 5)) * 2.0
-    assert describe_masks(fixed, growing=False) == "factors 0, 2; the same mask at every time step, another for each row"
-    assert "another mask at each time step" in describe_masks(fresh, growing=False)
+    assert (
+        describe_masks(fixed, growing=False) == "factors 0, 2; the same mask at every time step, a different one for each row"
+    )
+    assert "a new mask at each time step" in describe_masks(fresh, growing=False)
 
 
 # The table

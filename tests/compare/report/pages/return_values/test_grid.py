@@ -67,10 +67,10 @@ def product() -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:
     """Every combination of the options that decide what Keras returns: cell, code, who refuses it, setting."""
     outer = itertools.product(("LSTM", "GRU", "SimpleRNN"), ("one layer", "stacked cells", "two layers"), (False, True))
     for (cell, nesting, backwards), flags in itertools.product(outer, itertools.product((False, True), repeat=2)):
-        stacked = "the map" if nesting == "two layers" and backwards else ""
+        stacked = "map" if nesting == "two layers" and backwards else ""
         yield cell, ONE_DIRECTION[nesting, backwards], stacked, (*flags, "concat")
         for own, mode in itertools.product((False, True), MERGE_MODES):
-            refused = "Keras" if backwards and not own else stacked
+            refused = "keras" if backwards and not own else stacked
             yield cell, TWO_DIRECTIONS[nesting, backwards, own], refused, (*flags, mode)
 
 

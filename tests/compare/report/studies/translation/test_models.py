@@ -197,7 +197,7 @@ def test_copies_go_both_ways_whole_or_not_at_all(refused: Any) -> None:
     with refused("of the target", "shape"):
         copy_model(target, wider)
     assert distance(parameters(wider), before) == 0
-    with refused("not there"):
+    with refused("absent"):
         copy_model(target, build_pytorch(replace(setting, cell="gru")))
 
 
