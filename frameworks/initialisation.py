@@ -105,7 +105,10 @@ def _require(native: Any, framework: str, seed: object) -> None:
     if owner_of(native) is not row_of(framework) or of_keras_2:
         kind = type(native)
         raise InvalidTypeError.because(
-            "what is initialised", must=f"be {wanted}", but=f"is a {kind.__module__}.{kind.__qualname__}", remedy=f"{remedy}."
+            "the object to initialise",
+            must=f"be {wanted}",
+            but=f"is a {kind.__module__}.{kind.__qualname__}",
+            remedy=f"{remedy}.",
         )
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
         raise InvalidValueError.because(

@@ -50,7 +50,7 @@ class Call:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader of the result should know about this call."""
-        turned = "the layer reads backwards: the other side is called as rnn(x.flip(1)) and its output turned back"
+        turned = "the layer reads backwards: the other side is called as rnn(x.flip(1)), and its output is flipped back"
         return (turned,) if self.backwards else ()
 
     def run(self, side: Adapter) -> RecurrentOutput:

@@ -183,17 +183,17 @@ def _call_notes(expected: Adapter, actual: Adapter) -> Iterator[str]:
     yield from _named_differences(expected.spec, actual.spec, ("bias",))
     if expected.options is not None and actual.options is not None:
         for difference in _named_differences(expected.options, actual.options, _CALLS):
-            yield f"the two are called alike here, but {difference}"
+            yield f"both are called in the same way here, although {difference}"
 
 
 def _mask_note(expected: Adapter, actual: Adapter) -> str:
-    shown = {True: "zeros", False: "the last valid output again"}
+    shown = {True: "zeros", False: "the last valid output"}
     one, other = (shown[side.zeroes_masked_steps] for side in (expected, actual))
     if one == other:
-        return f"masked steps are compared too: there both sides show {one}"
+        return f"masked steps are compared too: both sides output {one} there"
     return (
-        "with a mask, the two are compared at the steps that count and in their final states; at masked steps expected shows "
-        f"{one}, actual {other}, and each is held against its own rule"
+        "with a mask, the two are compared at the steps that count and in their final states; at masked steps, expected "
+        f"outputs {one} and actual {other}, and each is compared with the rule of its own framework"
     )
 
 

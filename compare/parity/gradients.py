@@ -27,12 +27,12 @@ from frameworks.weights import PARTS, DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
 
-PART_BY_PART = "gradients are compared part by part, not through the whole"
+PART_BY_PART = "gradients are compared part by part, not for the whole layer"
 
-_NO_BIAS = "where one side has no bias, the gradient of the other's is compared with its reference alone"
+_NO_BIAS = "only one side has a bias, so its gradient is compared with its reference only"
 _NOT_FINITE = (
-    "the inputs are not finite at masked steps: all gradients of weights become NaN where such steps are computed and left out "
-    "afterwards, as Keras does; fill them with zeros"
+    "the inputs are not finite at masked steps: a layer that computes these steps and discards the results, as Keras's do, "
+    "has NaN in all gradients of its weights; fill the masked steps with zeros"
 )
 
 
