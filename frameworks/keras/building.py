@@ -84,5 +84,5 @@ def _layer(spec: RecurrentSpec, seeds: Any, initializers: dict[str, Any]) -> Any
 
 def _arguments(spec: RecurrentSpec) -> dict[str, Any]:
     for name in (spec.activation, spec.recurrent_activation):
-        find_activation(name)  # or Keras would refuse it in words of its own
+        find_activation(name)  # otherwise Keras would refuse it with a message of its own
     return {"units": spec.hidden_size, "use_bias": spec.bias, "dtype": spec.dtype, **spec.cell_options}

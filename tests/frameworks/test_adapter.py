@@ -434,7 +434,7 @@ def check_results(made: Made, states: tuple[Array, ...] | None, mask: Array | No
     turn = -1 if made.case.options and made.case.options.go_backwards else 1
     turned = None if mask is None else mask[:, ::turn]
     expected = run_reference(adapter.get_weights(), spec, made.inputs[:, ::turn], states, turned)
-    # One state alone is taken without a tuple too.
+    # A single state is also accepted without a tuple.
     found = adapter.forward(made.inputs, states[0] if states and len(states) == 1 else states, mask)
     assert found.output is not None
     assert expected.output is not None
@@ -509,7 +509,7 @@ def test_looking_changes_nothing(made: Made, snapshot: Callable[[Any], Any]) -> 
     for result in results:
         for array in (result.output, result.h_n, result.c_n):
             if array is not None and array.flags.writeable:
-                array[...] = np.nan  # what is handed out is nobody else's
+                array[...] = np.nan  # the returned array is shared with nobody
     assert snapshot(made.native) == before
     for array, kept in zip([made.inputs, *made.states], given, strict=True):
         np.testing.assert_array_equal(array, kept)
@@ -708,7 +708,7 @@ def test_arrays_are_accepted_in_any_memory_order(library: str) -> None:
 @pytest.mark.backend
 @pytest.mark.parametrize("library", ["keras", "torch"])
 def test_a_single_reversed_time_step_is_accepted(library: str) -> None:
-    # NumPy calls x[:, ::-1] of one step contiguous, negative stride and all.
+    # NumPy reports x[:, ::-1] of one step as contiguous, despite its negative stride.
     adapter = plain(library)
     x = np.random.default_rng(0).standard_normal((BATCH, 1, INPUT)).astype("f4")
     states = (np.full((2, BATCH, HIDDEN), 0.5, "f4"),) * 2

@@ -251,7 +251,7 @@ def test_the_target_keeps_its_parameters_and_their_flags(randomise: Callable[...
 def test_large_kernels_are_copied_whole() -> None:
     keras = import_module("keras")
     rng = np.random.default_rng(0)
-    size, hidden = 530, 601  # beyond the blocks of a copy, and no multiple of them
+    size, hidden = 530, 601  # larger than the blocks of a copy, and not a multiple of them
     for cell, gates in (("lstm", 4), ("gru", 3)):
         layer = getattr(keras.layers, KERAS[cell])(hidden, kernel_initializer="zeros", recurrent_initializer="zeros")
         layer.build((None, None, size))
@@ -269,7 +269,7 @@ def test_weights_transposed_in_memory_are_read_and_written_correctly(randomise: 
     torch = import_module("torch")
     source, target = randomise(torch_module("lstm"), 1), randomise(torch_module("lstm"), 2)
     for module in (source, target):
-        # As a port by hand leaves it: the right shape, over the memory of Keras's kernel.
+        # As left by a port made by hand: the right shape, in the memory of Keras's kernel.
         module.weight_ih_l0.data = module.weight_ih_l0.data.T.contiguous().T
     kept = numpy_of(source)
     copy_weights(source, target)

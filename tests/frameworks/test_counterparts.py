@@ -96,7 +96,7 @@ def test_a_seed_repeats_the_weights_and_leaves_the_global_state_alone(to: Framew
     for (_, _, a), (_, _, b), (_, _, c) in zip(one, same, other, strict=True):
         assert a.kernel.tobytes() == b.kernel.tobytes() != c.kernel.tobytes()
         assert a.recurrent_kernel.tobytes() == b.recurrent_kernel.tobytes() != c.recurrent_kernel.tobytes()
-    # No two arrays of one layer start alike.
+    # No two arrays of one layer start with equal numbers.
     assert one.layers[0][0].kernel.tobytes() != one.layers[0][1].kernel.tobytes()
 
 
@@ -112,7 +112,7 @@ def test_a_seed_reaches_no_gpu_s_generator(monkeypatch: pytest.MonkeyPatch) -> N
     torch = import_module("torch")
     seeded: list[int] = []
     monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
-    torch.manual_seed(3)  # what would be caught
+    torch.manual_seed(3)  # what the test would catch
     assert seeded == [3]
     build("pytorch", BASE["lstm"], seed=1)
     assert seeded == [3]

@@ -26,7 +26,7 @@ def _inside(array: Array) -> Array:
     return wide[:, array.shape[1] : 2 * array.shape[1]]
 
 
-LARGE = ((521, 613), (2048, 130), (100, 4001))  # above the size where blocks begin, whole blocks and cut ones
+LARGE = ((521, 613), (2048, 130), (100, 4001))  # above the size where copying in blocks begins, with whole and cut blocks
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "rows": lambda array: array,
     "columns": np.asfortranarray,
@@ -128,7 +128,7 @@ def test_a_matrix_is_transposed_within_its_own_memory() -> None:
 
 def _pair(size: int) -> tuple[Any, Any]:
     keras, torch = import_module("keras"), import_module("torch")
-    layer = keras.layers.LSTM(size, recurrent_initializer="glorot_uniform")  # an orthogonal one takes long
+    layer = keras.layers.LSTM(size, recurrent_initializer="glorot_uniform")  # an orthogonal initialisation takes long
     layer.build((None, None, size))
     return layer, torch.nn.LSTM(size, size)
 

@@ -242,7 +242,7 @@ def test_every_classic_mistake_is_caught_and_traced_to_its_weights(
     cell: str, mistake: str, randomise: Callable[..., Any]
 ) -> None:
     if (cell, mistake) == ("rnn", "gates not reordered") or (cell != "gru" and mistake in ("biases swapped", "biases summed")):
-        return  # a simple RNN has one gate, and where only the sum of two biases acts these are no mistakes
+        return  # a simple RNN has one gate, and these are not mistakes where only the sum of two biases acts
     torch = import_module("torch")
     layer = randomise(keras_layer(cell, two="concat", return_sequences=True))
     module = torch_module(cell, bidirectional=True)
@@ -261,7 +261,7 @@ def test_every_classic_mistake_is_caught_and_traced_to_its_weights(
     assert result.cause.name == f"{MISTAKES[mistake]} of layer 0, direction {direction}"
     assert f"cause: the weights differ: {result.cause.name}" in str(result)
     assert result.cause.max_abs > 1e-2
-    # The results differ too: the weights are the cause, not all of it.
+    # The results differ too: the weights are the cause, but not the only difference.
     assert {each.name for each in result.comparisons if each.kind == "result" and not each.within}
 
 
@@ -305,7 +305,7 @@ def test_equal_weights_that_mean_something_else_fail_by_their_results(
     assert result.differences == (note,)
     assert f"failed: {note}" in str(result)
     assert any(each.against == "expected" and not each.within for each in result.comparisons)
-    # Each of the two does compute what its own weights say.
+    # Each of the two computes what its own weights say.
     assert all(each.within for each in result.comparisons if each.against.startswith("reference"))
 
 
@@ -773,10 +773,10 @@ def test_arguments_that_do_not_fit_are_refused(
 def test_a_keras_call_needs_a_keras_layer(refused: Callable[..., Any]) -> None:
     with refused("keras_call", "neither layer is Keras's"):
         check_parity(torch_module("gru"), torch_module("gru"), keras_call={"mask": RIGHT})
-    # Called as torch's, though it is written in Keras.
+    # It is called like torch's layers, although it is written in Keras.
     with refused("keras_call", "neither layer is Keras's"):
         check_parity(emulate(torch_module("gru"), to="keras"), torch_module("gru"), keras_call={"mask": RIGHT})
-    # Called as Keras's, though it is written in torch.
+    # It is called like Keras's layers, although it is written in torch.
     emulated = emulate(keras_layer("gru"))
     assert check_parity(emulated, emulated, keras_call={"mask": RIGHT})
 

@@ -97,7 +97,7 @@ def test_stacks_and_cells_have_the_same_gradients(randomise: Callable[..., Any])
     result = check_parity(stack, convert(stack, to="keras"), X, gradients=True)
     assert result, str(result)
     assert "gradient of kernel of layer 1, direction 1 of actual, from zeros" in {each.name for each in gradients_of(result)}
-    # Of so many the table shows the worst of each array against each.
+    # There are many: the table shows the worst for each array and what it is compared with.
     text = str(result)
     assert len(gradients_of(result)) == 3 * (2 + 4 * 4)
     assert text.count("\ngradient of") == 3 * len({each.array for each in gradients_of(result)})
@@ -131,7 +131,7 @@ def test_masked_steps_count_where_both_sides_treat_them_alike(randomise: Callabl
     repeated, zeroed = (check_parity(layer, side, X, mask=ANY, gradients=True) for side in (other, Zeroing(other)))
     assert repeated, str(repeated)
     assert zeroed, str(zeroed)
-    # The scalar is another one: the numbers differ, so masked steps took part in the first.
+    # The scalar has changed: the numbers differ, so masked steps took part in the first one.
     largest = [max(each.allowed for each in gradients_of(result) if each.array == "inputs") for result in (repeated, zeroed)]
     assert largest[0] != largest[1]
 
@@ -277,7 +277,7 @@ def test_nan_in_a_gradient_is_a_failure_with_its_place(randomise: Callable[..., 
     assert all(np.isnan(each.max_abs) and set(each.where) >= {"gate", "input", "unit"} for each in wrong)
     assert "holds NaN at gate" in str(result)
     assert any("not finite at masked steps" in note for note in result.notes)
-    # Packing never reads what lies there, in either framework.
+    # Packing never reads the inputs there, in either framework.
     assert check_parity(module, emulate(module, to="keras"), inputs, mask=RIGHT, gradients=True)
 
 

@@ -133,7 +133,7 @@ def test_what_the_row_does_not_declare_is_refused_by_name(
     register(monkeypatch, replace(toy.ROW, holds=besides))
     with refused(f"{field} of the ", repr(value), "toy"):
         convert(native, to=TOY)
-    # What refuses it is the silence of the row: one that says so is believed.
+    # It was refused only because the row does not declare it: a row that does is believed.
     cells = {**toy.ROW.cells, "gru": "ToyGRU"} if field == "cell" else toy.ROW.cells
     register(monkeypatch, replace(toy.ROW, holds=besides | {field}, cells=cells))
     source = adapt(native)
