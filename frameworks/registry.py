@@ -159,7 +159,7 @@ def load_porting(owner: Framework, to: Framework) -> PortingModule:
             f"a layer of {owner.title}",
             must=f"be written in {to.title} to be emulated there",
             but=f"only {' and '.join(written)} are",
-            remedy="Use frameworks.convert, which builds the framework's own layer where it can hold this one.",
+            remedy="Use gatewise.convert, which builds the framework's own layer where it can hold this one.",
         )
     for row in (to, owner):
         load(row.name)

@@ -26,7 +26,7 @@ BETWEEN_LAYERS = "dropout between layers"
 _ALL: tuple[CellName, ...] = tuple(cell.name for cell in CELLS.values())
 _CHOOSING = tuple(cell.name for cell in CELLS.values() if cell.takes_nonlinearity)
 _SPEC_DEFAULTS = {each.name: each.default for each in fields(RecurrentSpec) if each.default is not MISSING}
-_MODULE = "copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
+_MODULE = "copy the weights into a module of your own with copy_weights, call it as gatewise.returns_map(layer).call says"
 _CALLS: tuple[tuple[str, object, str, str], ...] = (
     ("go_backwards", False, "the counterpart reads the sequence from its start", _MODULE),
     ("stateful", False, "the counterpart starts every call from zeros", f"{_MODULE}, and carry the states yourself"),
@@ -135,7 +135,7 @@ class Framework:
     @cached_property
     def call_limits(self) -> tuple[Limit, ...]:
         """The options of a call that a counterpart would silently ignore."""
-        instead = "Use frameworks.emulate, which does the same, or " if "keras" in self.emulations else ""
+        instead = "Use gatewise.emulate, which does the same, or " if "keras" in self.emulations else ""
         return tuple(
             Limit(self.name, name, _ALL, (held,), why, _sentence(instead + remedy))
             for name, held, why, remedy in _CALLS
@@ -162,7 +162,7 @@ def _sentence(text: str) -> str:
 
 _BY_NAME = tuple(name for name in ACTIVATIONS if name != "keras2_hard_sigmoid")
 _FUNCTION = "Pass a function of your own to Keras's layer and copy the weights with set_weights"
-_EMULATE = "Use frameworks.emulate, which computes it in torch"
+_EMULATE = "Use gatewise.emulate, which computes it in torch"
 _SIZES = frozenset({"num_layers", "bidirectional", "bias", "dtype"})
 
 FRAMEWORKS: tuple[Framework, ...] = (

@@ -153,7 +153,7 @@ def test_an_emulation_that_does_not_exist_is_refused_and_the_remedy_works(
 ) -> None:
     native = made(origin, randomise)
     titles = {"keras": "Keras", "pytorch": "PyTorch", TOY: "Toy"}
-    with refused(f"a layer of {titles[origin]}", f"written in {titles[other]}", "PyTorch's in Keras", "frameworks.convert"):
+    with refused(f"a layer of {titles[origin]}", f"written in {titles[other]}", "PyTorch's in Keras", "gatewise.convert"):
         emulate(native, to=other)
     assert check_parity(native, convert(native, to=other))
 
