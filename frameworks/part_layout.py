@@ -77,7 +77,7 @@ class Stored:
         spread: where several arrays hold the part, the gates in each of them, in order, by the text that replaces "{}" in its
             name. A recurrent bias may leave out gates whose two biases only act as a sum: it is zero there.
         added: for each gate, the constant that the framework adds to the stored numbers before it computes with them.
-        negated: the gates whose stored numbers are the negatives of those in the equations of `frameworks.weights`.
+        negated: the gates whose stored numbers are the negatives of those in the equations of `frameworks.reference`.
     """
 
     name: str
