@@ -1,4 +1,4 @@
-"""The project file lists what the folders hold."""
+"""The project file lists what the folders contain, and imports load no more than they need."""
 
 import json
 import os
@@ -28,7 +28,7 @@ HEAVY = ("h5py", "jax", "keras", "matplotlib", "numpy", "tensorflow", "tf_keras"
 
 
 def loaded_after(statement: str, *, whole: bool = False) -> set[str]:
-    """Return the modules that a fresh interpreter has loaded after `statement`: their top-level names, or whole ones."""
+    """Return the modules that a fresh interpreter has loaded after `statement`: their top-level or full names."""
     text = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=ROOT)
     return {name if whole else name.partition(".")[0] for name in json.loads(run.stdout)}
@@ -62,7 +62,7 @@ def test_the_command_is_found_by_a_name_that_no_package_of_a_user_has() -> None:
     assert entry.value == "gatewise.__main__:main"
 
 
-def test_one_name_alone_is_public_twice() -> None:
+def test_only_one_name_is_public_twice() -> None:
     names = {package: import_module(package).__all__ for package in gatewise.PACKAGES}
     assert sorted(names) == ["compare", "frameworks", "frameworks.files"]
     twice = [name for name, times in Counter(chain.from_iterable(names.values())).items() if times > 1]
@@ -98,7 +98,7 @@ def test_help_loads_nothing_that_it_does_not_print() -> None:
         f"import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    exec({script!r})", whole=True
     )
     ours = {name for name in loaded if name.partition(".")[0] in ("compare", "frameworks")}
-    assert ours == {"compare", "compare.cli", "compare.commands", "frameworks", "frameworks.lazily"}
+    assert ours == {"compare", "compare.cli", "compare.commands", "frameworks", "frameworks.lazy_imports"}
     assert loaded.isdisjoint(HEAVY)
 
 
@@ -113,7 +113,7 @@ def test_starting_takes_little_more_than_python_itself(statement: str) -> None:
 
 
 def processor_time(statement: str) -> float:
-    """Return the seconds of processor time that a fresh interpreter takes: not those that it waits for a busy machine."""
+    """Return the processor time of a fresh interpreter in seconds, which leaves out waiting on a busy machine."""
     command = [sys.executable, "-c", statement]
     before = os.times()
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=ROOT)

@@ -1,4 +1,4 @@
-"""Frameworks are loaded when they are needed, quietly, and named where they are missing."""
+"""Frameworks are loaded quietly and only when needed, and a missing one is named."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_nothing_heavy_is_loaded_before_it_is_used(arguments: tuple[str, ...]) -
     assert {name.partition(".")[0] for name in json.loads(run.stderr)}.isdisjoint(HEAVY)
 
 
-def test_torch_is_enough_for_torch_and_what_else_is_needed_is_said() -> None:
+def test_torch_layers_need_only_torch_and_a_missing_framework_is_named() -> None:
     text = """
 import json, sys, torch
 from frameworks import convert
@@ -109,12 +109,12 @@ def test_an_unknown_framework_is_refused(name: Any, refused: Callable[..., Any])
         (RecurrentSpec, "the class RecurrentSpec, not an instance"),
     ],
 )
-def test_what_is_no_layer_is_refused(native: Any, said: str, refused: Callable[..., Any]) -> None:
+def test_anything_but_a_layer_is_refused(native: Any, said: str, refused: Callable[..., Any]) -> None:
     with refused("Keras or PyTorch", said):
         adapt(native)
 
 
-def test_build_takes_specs_alone(refused: Callable[..., Any]) -> None:
+def test_build_accepts_only_specs(refused: Callable[..., Any]) -> None:
     with refused("spec", "str"):
         build("pytorch", "lstm")  # type: ignore[arg-type]
 

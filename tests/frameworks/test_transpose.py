@@ -1,4 +1,4 @@
-"""Blocked copies hold what plain ones would, for every way in which two matrices may lie."""
+"""Copies in blocks equal plain copies, for every memory order of the two matrices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _inside(array: Array) -> Array:
     return wide[:, array.shape[1] : 2 * array.shape[1]]
 
 
-LARGE = ((521, 613), (2048, 130), (100, 4001))  # above the size where blocks begin, whole blocks and cut ones
+LARGE = ((521, 613), (2048, 130), (100, 4001))  # above the size where copying in blocks begins, with whole and cut blocks
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "rows": lambda array: array,
     "columns": np.asfortranarray,
@@ -80,7 +80,7 @@ def test_nothing_is_cast_or_broadcast_and_nothing_written_before_all_is_checked(
 
 @st.composite
 def _views(draw: st.DrawFn, shape: tuple[int, ...], dtype: str) -> Array:
-    """Give a random view of that shape: any order of the axes in memory, gaps, either direction; its bits are random."""
+    """Return a random view of that shape: any memory order of the axes, gaps, either direction; its bits are random."""
     axes = draw(st.permutations(range(len(shape))))
     steps = [draw(st.sampled_from([1, 1, 2, -1, -3])) for _ in shape]
     sizes = [shape[axis] * abs(steps[axis]) for axis in axes]
@@ -92,8 +92,8 @@ def _views(draw: st.DrawFn, shape: tuple[int, ...], dtype: str) -> Array:
 
 @settings(max_examples=200)
 @given(data=st.data())
-def test_any_views_of_any_numbers_hold_afterwards_what_a_plain_assignment_gives(data: st.DataObject) -> None:
-    """With blocks of eight, so that a few elements have whole blocks, cut ones and several threads; random bits are NaN too."""
+def test_views_of_any_kind_hold_what_a_plain_assignment_gives(data: st.DataObject) -> None:
+    """With blocks of eight, so that few elements fill whole blocks, cut blocks and several threads; random bits include NaN."""
     pairs, expected = [], []
     for _ in range(data.draw(st.integers(1, 3))):
         shape = data.draw(
@@ -119,7 +119,7 @@ def test_around_the_size_where_blocks_begin_every_element_arrives(size: int) -> 
     np.testing.assert_array_equal(target, source)
 
 
-def test_a_matrix_is_turned_within_its_own_memory() -> None:
+def test_a_matrix_is_transposed_within_its_own_memory() -> None:
     matrix = np.random.default_rng(0).random((600, 600))
     expected = matrix.T.copy()
     copy_arrays([(matrix, matrix.T)])
@@ -128,14 +128,14 @@ def test_a_matrix_is_turned_within_its_own_memory() -> None:
 
 def _pair(size: int) -> tuple[Any, Any]:
     keras, torch = import_module("keras"), import_module("torch")
-    layer = keras.layers.LSTM(size, recurrent_initializer="glorot_uniform")  # an orthogonal one takes long
+    layer = keras.layers.LSTM(size, recurrent_initializer="glorot_uniform")  # an orthogonal initialisation takes long
     layer.build((None, None, size))
     return layer, torch.nn.LSTM(size, size)
 
 
 @pytest.mark.backend
-def test_a_copy_needs_less_than_a_tensor_towards_torch_and_less_than_two_towards_keras() -> None:
-    """As NumPy tells: what a framework allocates itself is in the benchmark."""
+def test_a_copy_needs_less_memory_than_one_tensor_to_torch_and_than_two_to_keras() -> None:
+    """NumPy reports the memory; the benchmark measures what the framework itself allocates."""
     layer, module = _pair(768)
     tensor = 768 * 4 * 768 * 4
     for source, target, most in ((layer, module, 1), (module, layer, 2)):
@@ -150,7 +150,7 @@ def test_a_copy_needs_less_than_a_tensor_towards_torch_and_less_than_two_towards
 
 
 @pytest.mark.backend
-def test_what_keras_was_given_is_its_own_and_is_never_written_again() -> None:
+def test_memory_handed_to_keras_is_never_written_again() -> None:
     keras, torch = import_module("keras"), import_module("torch")
     (first, module), (second, other) = _pair(64), _pair(64)
     copy_weights(module, first)
@@ -172,7 +172,7 @@ def test_what_keras_was_given_is_its_own_and_is_never_written_again() -> None:
 
 
 @pytest.mark.parametrize("library", ["keras", "tf_keras"])
-def test_tensorflow_takes_aligned_memory_and_what_was_read_before_keeps_the_old_numbers(library: str) -> None:
+def test_tensorflow_takes_over_aligned_memory_and_earlier_reads_keep_the_old_numbers(library: str) -> None:
     layers = import_module(library).layers
     layer = layers.GRU(5)
     layer.build((None, None, 3))

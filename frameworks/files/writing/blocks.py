@@ -15,7 +15,7 @@ from frameworks.copying import fill
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import StoredArray, empty
 from frameworks.layouts import Layout, axis_sizes
-from frameworks.stored_parts import Stored
+from frameworks.part_layout import Stored
 from frameworks.transpose import copy_arrays
 from frameworks.weights import BIASES, DirectionWeights
 

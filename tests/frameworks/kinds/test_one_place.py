@@ -23,7 +23,7 @@ ALLOWED = {
     "files/onnx/folding.py": ({"Identity"}, "an operator of ONNX"),
     "files/onnx/graph.py": ({"Identity"}, "an operator of ONNX"),
     "files/onnx/recurrent.py": ({"Identity"}, "an operator of ONNX"),
-    "keras/stacks.py": ({"Dropout"}, "tells what may stand between the live layers of a stack, by their classes"),
+    "keras/stacks.py": ({"Dropout"}, "checks what lies between the live layers of a stack, by their classes"),
     "keras/structure.py": ({"Bidirectional", "Sequential"}, "takes live layers apart, by their classes"),
     "keras_in_torch/layers/porting.py": (
         {"Bidirectional", "Dropout", "Embedding", "Masking", "Sequential"},

@@ -36,7 +36,7 @@ SOME = (WORDS[:30, :7], held_out(ENTRIES)[1][:30, :4])
 
 
 def batch(step: int) -> tuple[Array, Array]:
-    """Give a batch cut short: Keras traces every step of the decoder anew."""
+    """Return a shortened batch, since Keras traces every step of the decoder anew."""
     sources, targets = BATCHES.batch(step)
     return sources[:, :7], targets[:, :4]
 
