@@ -113,7 +113,7 @@ def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> Recu
     if wrong:
         raise NotUnderstoodError("; ".join(wrong))
     if node.attributes.get("hidden_size", hidden) != hidden:
-        raise NotUnderstoodError(f"hidden_size={node.attributes['hidden_size']}, and its weights are {shapes}")
+        raise NotUnderstoodError(f"hidden_size={node.attributes['hidden_size']}, but its weights are {shapes}")
     return spec
 
 
