@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # Written last, so that an interrupted install starts over.
 INSTALLED := $(VENV)/installed
 
-.PHONY: report originals test lint types check bounds bounds-ci bench dist clean
+.PHONY: report originals quick test lint types check bounds bounds-ci bench dist clean
 
 report: $(INSTALLED)
 	$(BIN)/gatewise report
@@ -18,6 +18,10 @@ report: $(INSTALLED)
 originals: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[originals]"
 	$(BIN)/python -m compare.report.studies
+
+# Less than a minute: lint, and the tests that need no framework, which can import none. tests/without_frameworks.py finds them.
+quick: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --without-frameworks
 
 # One thread each: torch's second one spins while it waits, and two workers share two cores.
 test: export OMP_NUM_THREADS := 1

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.frameworks
+
 PACKAGES = ("frameworks", "frameworks.files", "compare", "compare.training")
 
 WITHOUT: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.checkpoints.name_ranges import together
 from compare.cli import main
 from frameworks import RecurrentSpec, build
 from frameworks.files import save_checkpoint
@@ -165,22 +164,6 @@ def test_layers_that_are_numbered_alike_are_one_row(tmp_path: Path, capsys: Any)
         assert len(said.splitlines()) < 20
     assert main(["inspect", str(tmp_path / "model.pt"), "--json"]) == 0
     assert "layers.7.norm1" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("names", "told"),
-    [
-        (["a0", "a1", "a2"], ["a{0-2}"]),
-        (["a0", "a1"], ["a0", "a1"]),
-        (["a0", "a1", "a3"], ["a0", "a1", "a3"]),
-        (["a0.1", "a1.1", "a1.2"], ["a0.1", "a1.1", "a1.2"]),
-        (["b", "", "b"], ["b", "''"]),
-        (["9x1", "10x1", "11x1", "y"], ["{9-11}x1", "y"]),
-        (["a0", "a00", "a1"], ["a0", "a00", "a1"]),
-    ],
-)
-def test_only_whole_ranges_are_told_as_one(names: list[str], told: list[str]) -> None:
-    assert together(names) == told
 
 
 def test_a_port_made_by_hand_is_verified_under_a_name_of_its_own(tmp_path: Path, capsys: Any) -> None:

@@ -15,20 +15,12 @@ from compare.cli import main
 from frameworks import adapt
 from frameworks.files import StoredLayer, open_checkpoint
 from frameworks.rows import FrameworkName
+from tests.frameworks.files.onnx.conftest import RECORDED
 
-RECORDED = np.load(Path(__file__).parents[1] / "data" / "onnx_nodes.npz")
+pytestmark = pytest.mark.frameworks
+
 NAMES = tuple(dict.fromkeys(name.rpartition("/")[0] for name in RECORDED.files))
 TOLERANCE = 2e-6
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Any:
-    def open_one(name: str) -> StoredLayer:
-        path = tmp_path / "model.onnx"
-        path.write_bytes(RECORDED[f"{name}/model"].tobytes())
-        return open_checkpoint(path)["rec"]
-
-    return open_one
 
 
 def fed(name: str) -> tuple[Any, Any, Any]:
@@ -126,15 +118,6 @@ def test_what_torch_s_own_module_would_make_of_the_weights_is_far_off(name: str,
         assert error(in_torch(module, *fed(name)), name) > 1e-2
 
 
-def test_initial_states_that_the_graph_makes_zero_are_none_to_beware_of(opened: Any) -> None:
-    assert not [warning for warning in opened("gru of constants").warnings if "initial" in warning]
-    assert [warning for warning in opened("lstm back").warnings if "initial_h (h0) and initial_c (c0)" in warning]
-
-
-def test_halves_are_said_also_where_the_graph_widens_them(opened: Any) -> None:
-    assert [warning for warning in opened("lstm of halves").warnings if "float16" in warning]
-
-
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
 def test_one_that_reads_from_the_end_is_no_layer_that_reads_from_the_start(
     to: FrameworkName, opened: Any, refused: Any
@@ -223,11 +206,3 @@ def test_it_is_ported_and_verified_and_a_changed_weight_is_found(
     Path(model).write_bytes(content)
     assert main(["verify", model, str(out)]) == 1
     assert "DIFFERS" in capsys.readouterr().out
-
-
-def test_inspecting_tells_what_is_to_know(tmp_path: Path, capsys: Any, opened: Any) -> None:
-    opened("gru after, unlike")
-    assert main(["inspect", str(tmp_path / "model.onnx")]) == 0
-    told = capsys.readouterr().out
-    for text in ("hard_sigmoid(0.3, 0.25)", "leaky_relu(0.125)", "scaled_tanh(1.75, 0.5)", "softsign", "initial_h (h0)"):
-        assert text in told
