@@ -35,6 +35,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return (config.getoption("--without-frameworks") and needs_frameworks(collection_path)) or None
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("this machine has no CUDA device")
+
+
 # Building a layer takes as long as it takes: no deadline. The same examples in every run, so that a run can be repeated.
 settings.register_profile("gatewise", deadline=None, derandomize=True)
 settings.load_profile("gatewise")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.frameworks
+pytestmark = pytest.mark.frameworks  # all but the test of the section, which the others are found by
 
 PACKAGES = ("frameworks", "frameworks.files", "compare", "compare.training")
 
