@@ -30,7 +30,7 @@ def freeze_second_bias(module: Any) -> Any:
 
     Example:
         >>> import torch
-        >>> from frameworks import freeze_second_bias
+        >>> from gatewise import freeze_second_bias
         >>> lstm = freeze_second_bias(torch.nn.LSTM(3, 2))
         >>> lstm.bias_hh_l0.requires_grad, bool(lstm.bias_hh_l0.any())
         (False, False)
@@ -67,7 +67,7 @@ def half_rate_for_biases(module: Any, lr: Any) -> list[dict[str, Any]]:
 
     Example:
         >>> import torch
-        >>> from frameworks import half_rate_for_biases
+        >>> from gatewise import half_rate_for_biases
         >>> optimizer = torch.optim.Adam(half_rate_for_biases(torch.nn.LSTM(3, 2), lr=0.01))
         >>> [(group["lr"], len(group["params"])) for group in optimizer.param_groups]
         [(0.01, 2), (0.005, 2)]

@@ -46,7 +46,7 @@ def initialise_like_keras(torch_module: Any, seed: int | None = None) -> Any:
 
     Example:
         >>> import torch
-        >>> from frameworks import initialise_like_keras
+        >>> from gatewise import initialise_like_keras
         >>> lstm = initialise_like_keras(torch.nn.LSTM(3, 2), seed=0)
         >>> lstm.bias_ih_l0.tolist()
         [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
@@ -81,7 +81,7 @@ def initialise_like_pytorch(keras_layer: Any, seed: int | None = None) -> Any:
 
     Example:
         >>> import keras
-        >>> from frameworks import initialise_like_pytorch
+        >>> from gatewise import initialise_like_pytorch
         >>> dense = keras.layers.Dense(2)
         >>> dense.build((None, 4))
         >>> kernel, bias = initialise_like_pytorch(dense, seed=0).get_weights()
@@ -105,7 +105,10 @@ def _require(native: Any, framework: str, seed: object) -> None:
     if owner_of(native) is not row_of(framework) or of_keras_2:
         kind = type(native)
         raise InvalidTypeError.because(
-            "what is initialised", must=f"be {wanted}", but=f"is a {kind.__module__}.{kind.__qualname__}", remedy=f"{remedy}."
+            "the object to initialise",
+            must=f"be {wanted}",
+            but=f"is a {kind.__module__}.{kind.__qualname__}",
+            remedy=f"{remedy}.",
         )
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
         raise InvalidValueError.because(

@@ -26,7 +26,7 @@ def loss_like(keras_loss: Any) -> Any:
 
     Example:
         >>> import torch
-        >>> from frameworks import loss_like
+        >>> from gatewise import loss_like
         >>> loss = loss_like("mse")
         >>> loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]])).item()
         2.5

@@ -38,7 +38,7 @@ def optimizer_like(optimizer: Any, parameters: Any = None) -> Any:
 
     Example:
         >>> import keras, torch
-        >>> from frameworks import optimizer_like
+        >>> from gatewise import optimizer_like
         >>> module = torch.nn.Linear(3, 2)
         >>> optimizer = optimizer_like(keras.optimizers.Adam(0.01), module.parameters())
         >>> module(torch.ones(1, 3)).sum().backward()
@@ -78,7 +78,7 @@ def schedule_like(keras_schedule: Any, torch_optimizer: Any) -> Any:
 
     Example:
         >>> import keras, torch
-        >>> from frameworks import schedule_like
+        >>> from gatewise import schedule_like
         >>> optimizer = torch.optim.SGD(torch.nn.Linear(3, 2).parameters(), lr=1.0)
         >>> decay = keras.optimizers.schedules.ExponentialDecay(1.0, decay_steps=1, decay_rate=0.5)
         >>> scheduler = schedule_like(decay, optimizer)

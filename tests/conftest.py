@@ -1,4 +1,4 @@
-"""What the tests share: the environment, set before a framework is first imported, and fixtures that build and watch layers."""
+"""What the tests share: the environment, set before any framework is imported, and fixtures that build and watch layers."""
 
 import os
 import re
@@ -57,7 +57,7 @@ Snapshot = Callable[[Any], Any]
 
 @pytest.fixture(scope="session")
 def refused() -> Refused:
-    """Expect a GatewiseError whose message has the one form, and says each of the given texts."""
+    """Expect a GatewiseError whose message has the common form and contains each of the given texts."""
 
     @contextmanager
     def expect(*said: str) -> Iterator[None]:
@@ -73,7 +73,7 @@ def refused() -> Refused:
 
 @pytest.fixture(scope="session")
 def randomise() -> Randomise:
-    """Fill all weights of a native layer, or of a list of them, with random numbers, biases too; gives the layer back."""
+    """Fill all weights of a native layer or list of layers with random numbers, biases included, and return the layer."""
     return _randomise
 
 
@@ -93,7 +93,7 @@ def _randomise(native: Any, seed: int = 0) -> Any:
 
 @pytest.fixture(scope="session")
 def snapshot() -> Snapshot:
-    """Take down everything of a native layer that looking at it must not change, down to the bytes."""
+    """Record everything about a native layer that reading it must not change, down to the bytes."""
     return _snapshot
 
 

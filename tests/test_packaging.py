@@ -1,4 +1,4 @@
-"""The project file lists what the folders hold."""
+"""The project file lists what the folders contain, and imports load no more than they need."""
 
 import json
 import os
@@ -24,7 +24,7 @@ HEAVY = ("h5py", "jax", "keras", "matplotlib", "numpy", "tensorflow", "tf_keras"
 
 
 def loaded_after(statement: str, *, whole: bool = False) -> set[str]:
-    """Return the modules that a fresh interpreter has loaded after `statement`: their top-level names, or whole ones."""
+    """Return the modules that a fresh interpreter has loaded after `statement`: their top-level or full names."""
     text = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=ROOT)
     return {name if whole else name.partition(".")[0] for name in json.loads(run.stdout)}
@@ -72,7 +72,7 @@ def test_help_loads_nothing_that_it_does_not_print() -> None:
         f"import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    exec({script!r})", whole=True
     )
     ours = {name for name in loaded if name.partition(".")[0] in ("compare", "frameworks")}
-    assert ours == {"compare", "compare.cli", "compare.commands", "frameworks", "frameworks.lazily"}
+    assert ours == {"compare", "compare.cli", "compare.commands", "frameworks", "frameworks.lazy_imports"}
     assert loaded.isdisjoint(HEAVY)
 
 
@@ -87,7 +87,7 @@ def test_starting_takes_little_more_than_python_itself(statement: str) -> None:
 
 
 def processor_time(statement: str) -> float:
-    """Return the seconds of processor time that a fresh interpreter takes: not those that it waits for a busy machine."""
+    """Return the processor time of a fresh interpreter in seconds, which leaves out waiting on a busy machine."""
     command = [sys.executable, "-c", statement]
     before = os.times()
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=ROOT)

@@ -17,7 +17,7 @@ else:
     pass
 
 
-def test_one_name_alone_is_public_twice() -> None:
+def test_only_one_name_is_public_twice() -> None:
     names = {package: import_module(package).__all__ for package in gatewise.PACKAGES}
     assert sorted(names) == ["compare", "frameworks", "frameworks.files"]
     twice = [name for name, times in Counter(chain.from_iterable(names.values())).items() if times > 1]

@@ -1,4 +1,4 @@
-"""The house stays as it was built: imports run one way and never in a circle, and what is large has its reason."""
+"""The structure of the project: imports run one way and have no cycles, and every large module or function has a reason."""
 
 from __future__ import annotations
 
@@ -96,6 +96,6 @@ def test_every_long_function_has_its_reason() -> None:
 
 
 @pytest.mark.parametrize("folder", ["compare", "frameworks/files"])
-def test_a_hall_has_at_most_twelve_doors(folder: str) -> None:
+def test_a_large_folder_has_at_most_twelve_entries(folder: str) -> None:
     doors = {path.name for path in (ROOT / folder).iterdir()} - {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
     assert len(doors) <= 12, sorted(doors)

@@ -58,7 +58,7 @@ def render(contents: Mapping[str, Any]) -> str:
         alike.setdefault((" in ".join([other["kind"] or "?", *other["wrappers"]]), _arrays(other)), []).append(other["name"])
     others = [(name, *row) for row, names in alike.items() for name in together(names)]
     if others:
-        text.append(table(("beside", "is", "arrays"), others))
+        text.append(table(("other layer", "is", "arrays"), others))
     warnings = ((each["name"], each["warnings"]) for each in (*contents["layers"], *contents["others"]))
     return "\n\n".join([*text, *caveats(warnings)])
 
@@ -95,7 +95,7 @@ def _counterpart(layer: StoredLayer) -> dict[str, Any]:
     if to == "keras":
         further = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
     arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in further.items() if value != default)]
-    name = f"{LAYER_NAMES[to][spec.cell]}{'Cell' * layer.is_cell}"
+    name = f"{LAYER_NAMES[to][spec.cell]}{'Cell' if layer.is_cell else ''}"
     return {"framework": to, "by": "convert", "layer": f"{name}({', '.join(arguments)})", "because": []}
 
 

@@ -1,4 +1,4 @@
-"""Tables and warnings for a terminal; names in them may come from a stranger's file."""
+"""Tables and warnings for a terminal; names in them may come from an untrusted file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def caveats(warnings: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     """List each warning once with the names of its layers, as one paragraph; return an empty list if there are none.
 
     Args:
-        warnings: by name of the layer.
+        warnings: pairs of a layer's name and its warnings.
     """
     named: dict[str, dict[str, None]] = {}
     for name, said in warnings:
@@ -31,7 +31,7 @@ def caveats(warnings: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     if not named:
         return []
     lines = (f"- {', '.join(map(printable, together(names)))}: {printable(warning)}" for warning, names in named.items())
-    return ["\n".join(["Beware:", *lines])]
+    return ["\n".join(["Caveats:", *lines])]
 
 
 def shown_name(name: str) -> str:

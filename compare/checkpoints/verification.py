@@ -21,7 +21,7 @@ class Verified:
     """The verdict on a layer.
 
     Args:
-        name: of the layer.
+        name: the layer's name.
         same: whether it computes the same in both files.
         detail: the largest error, or what differs.
     """
@@ -73,7 +73,7 @@ def _open(out: Path, pairs: Sequence[tuple[StoredLayer, str]]) -> Mapping[str, S
 
 
 def _with_activations(actual: StoredLayer, expected: StoredLayer) -> StoredLayer:
-    """Give each direction its own expected activations, which the options of a layer cannot do."""
+    """Set the expected activations of each direction; the options of a layer apply to both directions."""
     if len(actual.cells) != len(expected.cells) or len(actual.cells[0]) != len(expected.cells[0]):
         return actual
     names = ("activation", "recurrent_activation")
@@ -97,23 +97,23 @@ def _meaning(layer: StoredLayer) -> dict[str, Any]:
 
 
 def _partners(name: str, layer: StoredLayer, others: Mapping[str, StoredLayer]) -> list[StoredLayer]:
-    """Return what a layer became: the layer of its name, or of its name in Keras, or one for each of its layers."""
+    """Return the partners of a layer: the one with its name, or with its name in Keras, or one for each of its layers."""
     for own in (name, plain_name(name)):
         if own in others:
             return [others[own]]
         several = [others.get(f"{own}_l{index}") for index in range(len(layer.cells))]
         if all(several):
             return [each for each in several if each is not None]
-    return list(others.values()) if not name and len(others) == 1 else []  # it may have been named for its class
+    return list(others.values()) if not name and len(others) == 1 else []  # Keras may have named it after its class
 
 
-def _compare(expected: StoredLayer, actual: Sequence[StoredLayer], beside: Iterable[str]) -> Verified:
+def _compare(expected: StoredLayer, actual: Sequence[StoredLayer], others: Iterable[str]) -> Verified:
     if not actual:
-        there = ", ".join(name or repr(name) for name in beside)
-        return Verified(expected.name, same=False, detail=f"is not there; there are {there}")
+        there = ", ".join(name or repr(name) for name in others)
+        return Verified(expected.name, same=False, detail=f"is missing from the other file, which has {there}")
     cells = [cell for layer in actual for cell in layer.cells]
     if [len(row) for row in cells] != [len(row) for row in expected.cells]:
-        return Verified(expected.name, same=False, detail="has other numbers of layers and directions")
+        return Verified(expected.name, same=False, detail="has different numbers of layers or directions")
     wrong = list(_other_calls(expected, actual[-1]))
     largest = 0.0
     for one, other in _pairs(expected, actual):

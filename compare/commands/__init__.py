@@ -1,4 +1,4 @@
-"""The commands of `gatewise`: one module each, and the line that `gatewise --help` says of it."""
+"""The commands of `gatewise`: one module each, with its line in `gatewise --help`."""
 
 COMMANDS = {
     "report": "run the comparisons and write the Markdown reports",
@@ -6,4 +6,4 @@ COMMANDS = {
     "port": "convert a checkpoint file to another format",
     "verify": "run the recurrent layers of two checkpoint files and compare",
 }
-"""Each name is that of a module here, with `add_arguments(parser)` and `run(given)`, which returns the exit status."""
+"""Each command is a module here with `add_arguments(parser)` and `run(given)`, which returns the exit status."""

@@ -1,4 +1,4 @@
-"""The checkpoint file that `inspect`, `port` and `verify` are given, and the options that go with it."""
+"""The arguments of `inspect`, `port` and `verify` for a checkpoint file and its options."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the file and what is said of it to the arguments of a command."""
+    """Add the arguments for the file, its architecture and its options to a command."""
     command.add_argument("file", type=Path, metavar="FILE", help="a checkpoint: .keras, .h5, ...")
     command.add_argument(
-        "--architecture", type=Path, metavar="FILE", help="the JSON of the architecture beside a file of Keras's weights"
+        "--architecture", type=Path, metavar="FILE", help="the JSON of the architecture for a file of Keras weights"
     )
     command.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="[NAME.]OPTION=VALUE",
-        help="what the file does not say, of one layer or of all; may be given several times",
+        help="an option that the file does not state, for one layer or for all; can be repeated",
     )
 
 
@@ -31,34 +31,34 @@ def open_given(given: argparse.Namespace) -> Any:
         The `frameworks.files.Checkpoint`.
 
     Raises:
-        GatewiseError: for a file that cannot be read, and for options that make no sense.
+        GatewiseError: for a file that cannot be read, and for invalid options.
     """
     from frameworks.files.untrusted.h5_process import started_for
 
-    with started_for(given.file):  # which imports h5py while NumPy is imported here
+    with started_for(given.file):  # imports h5py in its process while this one imports NumPy
         from frameworks.files import open_checkpoint
 
         return open_checkpoint(given.file, architecture=given.architecture, options=_options(given.option))
 
 
 def _options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
-    """Read NAME.OPTION=VALUE, a name being everything up to the last dot before the sign."""
+    """Read [NAME.]OPTION=VALUE. The name is everything up to the last dot before the equals sign."""
     from frameworks.errors import InvalidValueError
 
     options: dict[str | None, dict[str, Any]] = {}
     for text in given:
-        left, sign, value = text.partition("=")
+        left, equals, value = text.partition("=")
         name, _, option = left.rpartition(".")
-        if not sign or not option:
+        if not equals or not option:
             raise InvalidValueError.because(
-                "--option", must="be [NAME.]OPTION=VALUE", but=f"is {text!r}", remedy="For instance lstm.activation=relu."
+                "--option", must="be [NAME.]OPTION=VALUE", but=f"is {text!r}", remedy="An example is lstm.activation=relu."
             )
         options.setdefault(name or None, {})[option] = _value(value)
     return options
 
 
 def _value(text: str) -> Any:
-    """Read True, False, None and numbers as such, anything else as text."""
+    """Read True, False, None and Python literals such as numbers; return anything else as text."""
     try:
         return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
     except (ValueError, SyntaxError):

@@ -10,9 +10,9 @@ from compare.commands.printing import print_text
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.description = "List the layers of a checkpoint file, what they are in the other framework, and what to beware of."
+    parser.description = "List the layers of a checkpoint file, their counterparts in the other framework, and caveats."
     checkpoint_file.add_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -22,6 +22,6 @@ def run(given: argparse.Namespace) -> int:
     checkpoint = checkpoint_file.open_given(given)
     from compare.checkpoints.inspection import describe, render
 
-    found = describe(checkpoint)
-    print_text(json.dumps(found, indent=1) if given.json else render(found))
+    contents = describe(checkpoint)
+    print_text(json.dumps(contents, indent=1) if given.json else render(contents))
     return 0

@@ -1,4 +1,4 @@
-"""`gatewise port`: a checkpoint file in another format."""
+"""`gatewise port`: convert a checkpoint file to another format."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from compare.commands.printing import print_text
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Write the layers of a checkpoint file to another, in the format of its ending; say what became of each."
+        "Write the layers of a checkpoint file to another file, whose ending chooses the format, and list what each became."
     )
     checkpoint_file.add_arguments(parser)
-    parser.add_argument("out", type=Path, metavar="OUT", help="the other file")
-    parser.add_argument(
-        "--layer", metavar="NAME", action="append", help="this recurrent layer alone; may be given several times"
-    )
-    parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the file to write")
+    parser.add_argument("--layer", metavar="NAME", action="append", help="write only this recurrent layer; can be repeated")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
 
 
 def run(given: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Printing what a command found, on any terminal and into any pipe."""
+"""Printing the result of a command to any terminal or pipe."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 
 
 def print_text(text: str) -> None:
-    """Print text that may have characters which the output's encoding lacks.
+    """Print text; characters that the encoding of the output lacks are escaped.
 
     Raises:
         GatewiseError: if it cannot be written.
-        SystemExit: with status 2, without a word, if nobody reads on, as after `head`.
+        SystemExit: with status 2 and no message if the reader of a pipe is gone, as with `head`.
     """
     from frameworks.errors import InvalidValueError
 
@@ -19,9 +19,9 @@ def print_text(text: str) -> None:
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would try once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the interpreter tries again at exit
         if isinstance(error, BrokenPipeError):
             raise SystemExit(2) from error
         raise InvalidValueError.because(
-            "the output", must="be writable", but=f"is not: {error}", remedy="Send it elsewhere."
+            "the output", must="be writable", but=f"writing it failed with: {error}", remedy="Redirect it to another place."
         ) from error

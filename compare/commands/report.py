@@ -1,4 +1,4 @@
-"""`gatewise report`: the Markdown reports, made or checked."""
+"""`gatewise report`: write or check the Markdown reports."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = "Run the comparisons and write the reports."
     parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where to write (default: reports)")
-    parser.add_argument("--only", metavar="PAGE", help="one page, such as return-values")
+    parser.add_argument("--only", metavar="PAGE", help="only this page, such as return-values")
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if the reports in DIR no longer say what a run says"
+        "--check", action="store_true", help="write nothing; fail if the reports in DIR differ from those of a new run"
     )
     parser.add_argument("--full", action="store_true", help="run the long versions too; can be interrupted and resumed")
     parser.set_defaults(refuse=parser.error)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Write or check the reports, and return 1 for a page that fails or is out of date."""
+    """Write or check the reports. Return 1 if a page fails or is out of date."""
     from frameworks.errors import GatewiseError
 
     if given.full and given.check:
@@ -31,7 +31,7 @@ def run(given: argparse.Namespace) -> int:
     try:
         return _check(given.out, given.only) if given.check else _write(given.out, given.only, full=given.full)
     except GatewiseError as error:
-        print(f"gatewise: {error}", file=sys.stderr)  # on several lines where it quotes a process that failed
+        print(f"gatewise: {error}", file=sys.stderr)  # several lines if it quotes a failed process
     except OSError as error:
         print(f"gatewise: {given.out} must be writable, but {error}. Give another --out.", file=sys.stderr)
     return 2
@@ -40,11 +40,11 @@ def run(given: argparse.Namespace) -> int:
 def _check(out: Path, only: str | None) -> int:
     from compare.report.making import check_report
 
-    found = check_report(out, only, _progress())
-    for line in found:
+    differences = check_report(out, only, _progress())
+    for line in differences:
         print(line)
-    print(f"{out}: {'out of date' if found else 'says what a fresh run says'}")
-    return 1 if found else 0
+    print(f"{out}: {'out of date' if differences else 'up to date'}")
+    return 1 if differences else 0
 
 
 def _write(out: Path, only: str | None, *, full: bool) -> int:
@@ -56,7 +56,7 @@ def _write(out: Path, only: str | None, *, full: bool) -> int:
     except KeyboardInterrupt:
         if not full:
             raise
-        print(f"gatewise: interrupted. Finished steps are kept in {out}; the same command goes on from there.", file=sys.stderr)
+        print(f"gatewise: interrupted. Finished steps are kept in {out}; run the same command to resume.", file=sys.stderr)
         return 130
     failed = [page.file for page in PAGES if page.covers(results) and not page.passed(results)]
     print(f"{out}: written in {time.monotonic() - began:.0f} s" + (f"; FAILED: {', '.join(failed)}" if failed else ""))
@@ -75,7 +75,7 @@ def _make(out: Path, only: str | None, *, full: bool) -> dict[str, Any]:
 
 
 def _progress() -> Callable[[str], None]:
-    """Return what prints a line of progress, with the seconds since now."""
+    """Return a function that prints a line of progress, with the seconds since this call."""
     began = time.monotonic()
 
     def say(text: str) -> None:

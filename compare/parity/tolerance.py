@@ -1,4 +1,4 @@
-"""How far apart two results may lie and still count as the same."""
+"""How far apart two results may be and still count as the same."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
 
 TOLERANCES: Mapping[str, float] = MappingProxyType({"float32": 1e-5, "float64": 1e-12})
-"""By dtype; an error passes when it is at most this times max(1, max |expected|)."""
+"""The tolerance for each dtype; an error passes if it is at most this times max(1, max |expected|)."""
 
 
 def choose_tolerance(adapters: Iterable[Adapter], tolerance: float | None) -> float:
     """Return the caller's tolerance, or that of the coarsest arithmetic among the adapters.
 
     Raises:
-        InvalidValueError: for a tolerance that is no positive number.
+        InvalidValueError: for a tolerance that is not a positive number.
     """
     if tolerance is None:
         return max(TOLERANCES[adapter.precision] for adapter in adapters)

@@ -1,4 +1,4 @@
-"""What a parity check found: each comparison, the verdict over all, and how it is told."""
+"""The result of a parity check: each comparison, the verdict over all, and its text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Verdict = Literal["passed", "failed", "ill-conditioned"]
 
 
 class Against(str, Enum):
-    """What an array is held against."""
+    """What an array is compared with."""
 
     EXPECTED = "expected"
     REFERENCE_OF_EXPECTED = "reference of expected"
@@ -30,26 +30,26 @@ class Against(str, Enum):
 
 
 REFERENCES = {"expected": Against.REFERENCE_OF_EXPECTED, "actual": Against.REFERENCE_OF_ACTUAL}
-"""What each side is held against first."""
+"""What each side is compared with first."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One array compared with what it is held against.
+    """The comparison of one array.
 
     Args:
         name: what was compared.
-        shape: its shape.
-        max_abs: the largest absolute difference; NaN where either side holds one.
-        where: its place by axis name; None where the two are equal or their shapes differ.
+        shape: the shape that was expected.
+        max_abs: the largest absolute difference; NaN if either side holds one.
+        where: the place of that difference by axis name; None if the two are equal or their shapes differ.
         allowed: the largest difference that passes.
-        needed: the least tolerance that would have passed.
-        against: what it was held against; `expression` says what the return-value map evaluated.
+        needed: the smallest tolerance that would have passed.
+        against: what the array was compared with.
         kind: "weights", "result", "own call" for what a Keras layer's own call returned, or "gradient".
-        array: "output", "h_n" or "c_n" for a result; what a gradient is with respect to, "inputs", "h_0", "kernel" and so on.
+        array: for a result, "output", "h_n" or "c_n"; for a gradient, what it is with respect to, such as "inputs" or "kernel".
         ill_conditioned: whether the expected layer itself is too far from the reference of its weights for a verdict.
-        other_shape: the shape that was found, where it is another one.
-        expression: over the other side's results, where it was held against the return-value map.
+        other_shape: the actual shape, if it differs.
+        expression: for a comparison with the return-value map, the expression over the other side's results.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Comparison:
 
     @property
     def shown_against(self) -> str:
-        """What it was held against, for the reader."""
+        """What the array was compared with, for the reader."""
         return self.expression or str(self.against)
 
     def __str__(self) -> str:
@@ -116,20 +116,31 @@ class Comparison:
             return f"{self.name} has shape {self.other_shape}, but {self.shown_against} has {self.shape}"
         axes = [] if self.where is None else [f"{axis} {index}" for axis, index in self.where.items()]
         place = f" at {', '.join(axis for axis in axes if axis not in self.name)}" if axes else ""
-        found = "holds NaN" if math.isnan(self.max_abs) else f"is {self.max_abs:.3g} off"
+        error = "holds NaN" if math.isnan(self.max_abs) else f"is {self.max_abs:.3g} off"
         verdict = f"allowed {self.allowed:.3g}, needed tolerance {self.needed:.3g}"
-        return f"{self.name} {found}{place}, against {self.shown_against}; {verdict}"
+        return f"{self.name} {error}{place}, against {self.shown_against}; {verdict}"
 
 
 @dataclass(frozen=True)
 class ParityResult:
-    """All comparisons of a check, weights first.
+    """All comparisons of a check, weights first. It is true if everything passed, and its text is a report.
 
     Args:
-        comparisons: in the order in which they were made.
-        tolerance: what was allowed as a share of max(1, max |expected|).
+        comparisons: the comparisons in the order in which they were made.
+        tolerance: the allowed error as a share of max(1, max |expected|).
         notes: what a reader should know: flags that differ, coarser arithmetic, steps left out.
-        differences: what the two compute differently by their own word, such as another activation; each is a failure.
+        differences: the options in which the two layers differ, such as another activation; each is a failure.
+
+    Example:
+        >>> import torch
+        >>> from gatewise import check_parity
+        >>> layer, other = torch.nn.GRU(3, 4), torch.nn.GRU(3, 4)
+        >>> other.load_state_dict(layer.state_dict())
+        <All keys matched successfully>
+        >>> other.bias_hh_l0.data[0] += 0.5
+        >>> result = check_parity(layer, other)
+        >>> result.passed, result.cause.name, result.cause.where["gate"], round(result.cause.max_abs, 3)
+        (False, 'bias of layer 0, direction 0', 'reset', 0.5)
     """
 
     comparisons: tuple[Comparison, ...]
@@ -152,7 +163,7 @@ class ParityResult:
 
     @property
     def cause(self) -> Comparison | None:
-        """The first weights that differ, which explain every later difference."""
+        """The first weights that differ; they explain every later difference."""
         return next((each for each in self.comparisons if each.kind == "weights" and not each.within), None)
 
     @property
@@ -161,7 +172,7 @@ class ParityResult:
         return max(self.comparisons, key=_needed)
 
     def __bool__(self) -> bool:
-        """Be true where everything passed."""
+        """Whether everything passed."""
         return self.passed
 
     def __str__(self) -> str:
@@ -175,8 +186,8 @@ class ParityResult:
         elif self.verdict == "ill-conditioned":
             lines += [f"{each}" for each in self.comparisons if each.ill_conditioned]
             lines.append(
-                "The expected layer itself is farther from the float64 reference of its own weights than is allowed: its "
-                "states are too large or too chaotic to tell, or it does not compute what its weights say."
+                "The expected layer itself is farther than allowed from the float64 reference of its own weights: its states "
+                "are too large or too chaotic for a verdict, or it does not compute what its weights say."
             )
         if not self.passed:
             lines += [f"failed: {each}" for each in self.comparisons if each.verdict == "failed" and each is not self.cause][:8]
@@ -187,13 +198,11 @@ class ParityResult:
         ]
         table = tabulate(rows, ("what", "against", "shape", "max abs", "allowed", "needed", "verdict"), floatfmt=".2e")
         if any(each.kind == "gradient" for each in self.comparisons):
-            lines.append(
-                "of the gradients the table shows, for each array, the one that is farthest off in all layers and calls"
-            )
+            lines.append("the table shows, for each array, only the gradient with the largest error over all layers and calls")
         return "\n".join([*lines, "", table])
 
     def _shown(self) -> Iterable[Comparison]:
-        """Return the rows of the table: of the gradients of one kind of array, over all layers and calls, the worst."""
+        """Return the rows of the table: everything but gradients, and for each array the worst gradient."""
         rows: dict[object, Comparison] = {}
         for index, each in enumerate(self.comparisons):
             row = (each.array, each.against) if each.kind == "gradient" else index
@@ -203,12 +212,12 @@ class ParityResult:
 
 
 def judge(own: Iterable[Comparison], rest: Iterable[Comparison], *, unsure: bool = False) -> list[Comparison]:
-    """Mark what is ill-conditioned: where the expected layer is too far from its reference, nothing can be said of the rest.
+    """Mark ill-conditioned comparisons: if the expected layer is too far from its reference, the rest has no verdict.
 
     Args:
-        own: the expected layer against the reference of its own weights.
-        rest: what is held against it.
-        unsure: whether nothing can be said for a reason found before.
+        own: the comparisons of the expected layer with the reference of its own weights.
+        rest: all other comparisons.
+        unsure: whether there can be no verdict for a reason found before.
     """
     marked = [replace(each, ill_conditioned=not each.within and (unsure or not math.isnan(each.max_abs))) for each in own]
     unsure = unsure or any(each.ill_conditioned for each in marked)

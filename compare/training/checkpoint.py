@@ -41,7 +41,7 @@ class TrainingCheckpoint:
         GatewiseError: for a path with another ending.
 
     Example:
-        >>> from compare.training import TrainingCheckpoint
+        >>> from gatewise import TrainingCheckpoint
         >>> checkpoint = TrainingCheckpoint("runs/translation.npz", settings={"seed": 0, "batch": 64}, seconds=60)
         >>> checkpoint.before.name
         'translation.before.npz'

@@ -1,4 +1,4 @@
-"""What becomes of each constructor argument of one framework's recurrent layers in the other framework: data."""
+"""What becomes of each constructor argument of one framework's recurrent layers in the other framework, as data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FateName = Literal["native", "emulated", "no effect", "refused"]
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of some values of an argument.
+    """What becomes of certain values of an argument.
 
     Args:
         name: "native": the other framework's own layers have it, and `convert` ports it; "emulated": `convert` refuses it, and
@@ -20,6 +20,13 @@ class Fate:
             refuse it.
         there: its counterpart (an argument, an array or an expression), or why there is none, in Markdown.
         values: the values with this fate, if an argument has several fates.
+
+    Example:
+        >>> from frameworks.counterparts import OPTIONS
+        >>> for fate in OPTIONS["keras"]["merge_mode"]:
+        ...     print(f"{fate.values}: {fate.name}, {fate.there}")
+        `concat`: native, torch's own way of joining directions
+        others: emulated, by hand, from the two halves of `output`
     """
 
     name: FateName

@@ -27,7 +27,7 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
 
     Example:
         >>> import keras, torch
-        >>> from frameworks import emulate
+        >>> from gatewise import emulate
         >>> layer = keras.layers.GRU(4, go_backwards=True)
         >>> layer.build((None, None, 3))
         >>> module = emulate(layer, to="pytorch")

@@ -63,7 +63,7 @@ class GivenOptions:
                     raise InvalidValueError.because(
                         f"the option {name!r} of {layer or 'all layers'}",
                         must=f"be one of {', '.join(KNOWN)}",
-                        but="is none of them",
+                        but="is not",
                         remedy="".join(f"Is it {each!r}? " for each in get_close_matches(str(name), KNOWN, 1))
                         + "Sizes are read from the weights.",
                     )
@@ -84,7 +84,7 @@ class GivenOptions:
                 raise InvalidValueError.because(
                     f"the layer {name!r} of the options",
                     must=f"be one of the recurrent layers {', '.join(layer.name or repr(layer.name) for layer in there)}",
-                    but="is none of them",
+                    but="is not",
                     remedy="Use the names that the checkpoint lists.",
                 )
         for layer in there:

@@ -29,7 +29,7 @@ class OtherLayer:
     """A layer that is not recurrent, or a recurrent one that could not be read as such.
 
     Args:
-        name: of the layer in its model.
+        name: the layer's name in its model.
         kind: the class that the file names, without its package: "Dense", "Embedding"; "" if it names none.
         stored: its arrays, by Keras's names where those are known: kernel, bias, embeddings, gamma, ...
         config: arguments of Keras's constructor that the file states, or torch's defaults where a torch file does not; under

@@ -33,9 +33,9 @@ class StoredCell:
     """One direction of one recurrent layer, as the file stores it.
 
     Args:
-        spec: of this direction alone; its `input_size` is the number of features that this layer reads.
+        spec: the spec of this direction; its `input_size` is the number of features that this layer reads.
         layout: how the file stores the weights.
-        arrays: by their names in the layout, with the shapes that it states.
+        arrays: the arrays by their names in the layout, with the shapes that it states.
         dropout: the rate on the inputs inside the cell, in training.
         recurrent_dropout: the rate on the hidden state, in training.
     """
@@ -60,12 +60,12 @@ class StoredLayer:
     """A recurrent layer in a file. It is an `Adapter` that cannot be written: `copy_weights` and `check_parity` accept it.
 
     Args:
-        name: of the layer in its model; in a nested model, both names joined by a slash.
+        name: the layer's name in its model; in a nested model, both names joined by a slash.
         origin: "keras", or "pytorch" for a layer from a torch or ONNX file.
         class_name: the class that the file names.
         cells: `cells[layer][direction]`.
         options: how Keras calls it and what it returns; None for a layer called as torch's modules are.
-        warnings: what was assumed because the file does not say it, and other caveats.
+        warnings: assumptions about what the file does not state, and other caveats.
         mask: what masks its input, as in "embedding (mask_zero)"; empty if nothing does or the file does not say.
         arguments: those of a torch module's constructor that the spec lacks: `batch_first`, `dropout`, `proj_size`.
         place: where Keras 3 keeps the variables of this layer; empty if unknown.

@@ -1,7 +1,7 @@
-"""The kinds of other layers, those that are not recurrent: one table a framework, one record a kind.
+"""The kinds of other (non-recurrent) layers: one table per framework, one record per kind.
 
-A record says which options and arrays a kind has, with their defaults and axes, and whether it hands masks on. Keras's words
-are the common ones: another framework's table says what each of its kinds, options and arrays means in Keras.
+A record lists the options and arrays of a kind, with their defaults and axes, and says whether it passes masks on. Keras's
+terms are the common ones: the table of another framework says what each of its kinds, options and arrays is in Keras.
 """
 
 from frameworks.kinds.keras import KERAS

@@ -1,7 +1,7 @@
 """Keras's kinds of other layers, and of the wrappers and models around layers.
 
-Source: the constructors in keras/src/layers (Keras 3) and tf_keras/src/layers (Keras 2); of masks, each layer's
-`compute_mask` and `supports_masking`.
+Source: the constructors in keras/src/layers (Keras 3) and tf_keras/src/layers (Keras 2); for masks, each layer's `compute_mask`
+and `supports_masking`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ALL_SINCE_3 = Dated(Masks.ANY, (((3,), Masks.ALL),))
 
 
 def _convolution(name: str, *window: str, data_format: str | Dated | None = None) -> Kind:
-    """Return a convolution over the axes of a window."""
+    """Return the kind of a convolution with a kernel over these axes."""
     return Kind(
         name,
         options=(
@@ -132,7 +132,7 @@ _WITHOUT_ARRAYS = (
     Kind("Masking", options=(Option("mask_value", 0.0),), arrays=(), masks=Masks.MAKE, mask_option="mask_value"),
 )
 
-_WITH_ARRAYS_NOT_KNOWN_HERE = (
+_WITH_UNKNOWN_ARRAYS = (
     *(
         Kind(name, masks=Masks.KEEP)
         for name in (
@@ -143,7 +143,7 @@ _WITH_ARRAYS_NOT_KNOWN_HERE = (
     *(Kind(name, masks=_KEEP_SINCE_3) for name in ("GroupedQueryAttention", "Normalization")),
     Kind("ReversibleEmbedding", options=(Option("mask_zero", default=False),), masks=Masks.MAKE, mask_option="mask_zero"),
 )
-"""Those that draw random numbers keep a seed in files of Keras 3."""
+"""Layers that draw random numbers have a seed in files of Keras 3."""
 
 _AROUND_OTHERS = (
     Kind("InputLayer", arrays=(), masks=Masks.KEEP, role="input"),
@@ -160,4 +160,4 @@ _AROUND_OTHERS = (
     ),
 )
 
-KERAS = Table((*_WITH_ARRAYS, *_WITHOUT_ARRAYS, *_WITH_ARRAYS_NOT_KNOWN_HERE, *_AROUND_OTHERS))
+KERAS = Table((*_WITH_ARRAYS, *_WITHOUT_ARRAYS, *_WITH_UNKNOWN_ARRAYS, *_AROUND_OTHERS))

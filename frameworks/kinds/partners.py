@@ -1,4 +1,4 @@
-"""Which kind of one framework stands for which of another, and how their arrays lie."""
+"""Corresponding kinds of two frameworks, and the order of their arrays' axes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from frameworks.kinds.records import ANY_AXES, Array
 
 
 def keras_kind(name: str) -> str:
-    """Return Keras's class of a kind of either framework; "" where none with known arrays is listed."""
+    """Return the Keras class for a kind of either framework; "" if no kind with known arrays is listed."""
     return name if KERAS.get(name).arrays else PYTORCH.get(name).means
 
 
 def permutation(source: Array, target: Array) -> tuple[int, ...]:
-    """Return where each axis of the target lies in the source; () where the array stays as it is."""
+    """Return the position in the source of each axis of the target; () if the array stays as it is."""
     if ANY_AXES in (*source.axes, *target.axes):
         return ()
     return tuple(source.axes.index(axis) for axis in target.axes)

@@ -1,4 +1,4 @@
-"""torch's kinds of other modules, and what each of their options and arrays means in Keras.
+"""torch's kinds of other modules, and what their options and arrays are in Keras.
 
 Source: the constructors and parameters in torch/nn/modules.
 """
@@ -12,9 +12,9 @@ _BIAS = Array("bias", ("output",), option="bias", means="bias")
 _WITH_BIAS = Option("bias", default=True, means="use_bias")
 _EPSILON = Option("eps", 1e-5, means="epsilon", types=(int, float))
 _AFFINE = (Array("weight", (ANY_AXES, "features"), means="gamma"), Array("bias", (ANY_AXES, "features"), means="beta"))
-"""Without an option of their own: what leaves one of them out depends on the module and its version."""
+"""They have no option, because what leaves one out depends on the module and its version."""
 
-_AVERAGE = "momentum=None is the average of all batches so far, which Keras has not: it trains with its own momentum."
+_AVERAGE = "momentum=None averages all batches so far, which Keras cannot: it trains with its own default momentum."
 
 
 def _convolution(name: str, means: str, *window: str) -> Kind:
@@ -101,7 +101,7 @@ PYTORCH = Table(
         _batch_norm("BatchNorm1d"),
         _batch_norm("BatchNorm2d"),
         _batch_norm("BatchNorm3d"),
-        _batch_norm("BatchNorm", shown_by=("running_mean", "running_var")),  # whichever of the three: arrays do not tell
+        _batch_norm("BatchNorm", shown_by=("running_mean", "running_var")),  # any of the three: the arrays are the same
         Kind(
             "PReLU",
             options=(Option("num_parameters", 1, sizes=("features",)),),

@@ -1,4 +1,4 @@
-"""The kinds of one framework, by name, by Keras's name and by the arrays that a file has."""
+"""The kinds of one framework, found by name, by Keras's name, or by the arrays in a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Table:
     """The kinds of one framework.
 
     Args:
-        kinds: one record each; of several that mean the same in Keras, the one to build comes first.
+        kinds: one record each. If several mean the same in Keras, the one to build comes first.
     """
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
@@ -22,27 +22,27 @@ class Table:
         return iter(self.kinds.values())
 
     def get(self, name: str) -> Kind:
-        """Return a kind by its name; a record that knows nothing for a name that is not listed."""
+        """Return a kind by its name; an empty record for a name that is not listed."""
         return self.kinds.get(name) or Kind(name)
 
     def meaning(self, keras_name: str) -> Kind | None:
-        """Return the kind to build for one of Keras's; None where the framework has none."""
+        """Return the kind to build for a Keras kind; None if the framework has none."""
         return next((kind for kind in self if keras_name and kind.means == keras_name), None)
 
     def shown_by(self, shapes: Mapping[str, tuple[int, ...]]) -> list[Kind]:
-        """Return the kinds that arrays may be of, in a file that names no classes.
+        """Return the kinds that fit a layer's arrays, in a file without class names.
 
-        Names decide first, then shapes. A kind that has these sizes by default goes before all others.
+        Names are compared first, then shapes. Kinds that have these sizes by default exclude all others.
 
         Args:
-            shapes: of a layer's arrays, by their names.
+            shapes: the shapes of the layer's arrays, by name.
         """
         named = [kind for kind in self if kind.shown_by and _names_fit(kind, shapes)]
         if len(named) < 2:
             return named
-        found = [kind for kind in named if _shapes_fit(kind, shapes)]
-        default = [kind for kind in found if _has_default_sizes(kind, shapes)]
-        return default or found
+        fitting = [kind for kind in named if _shapes_fit(kind, shapes)]
+        default = [kind for kind in fitting if _has_default_sizes(kind, shapes)]
+        return default or fitting
 
 
 def _names_fit(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -50,7 +50,7 @@ def _names_fit(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def _shapes_fit(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether sizes agree along axes of one name, and no array has further axes."""
+    """Return whether axes with the same name have the same size, and no array has further axes."""
     plain = all(
         len(shapes[array.name]) == len([axis for axis in array.axes if axis != ANY_AXES])
         for array in kind.arrays or ()

@@ -18,10 +18,11 @@ Draw = Callable[[tuple[int, ...], str, Callable[[], int]], Any]
 """From a shape, a dtype and a function that returns a new seed at each call, to a tensor."""
 
 _CELLS = {getattr(layers, name): CELLS[cell] for name, cell in cells_by_name("keras", "Cell").items()}
-_NORMALISATION = tuple(
-    getattr(layers, name)
-    for name in ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
-    if hasattr(layers, name)  # RMSNormalization is newer than Keras 3.5
+_NORMALISATION = (
+    layers.BatchNormalization,
+    layers.LayerNormalization,
+    layers.GroupNormalization,
+    *((layers.RMSNormalization,) if hasattr(layers, "RMSNormalization") else ()),  # newer than Keras 3.5
 )
 _CONSTANTS = {"gamma": 1, "scale": 1, "moving_variance": 1, "beta": 0, "moving_mean": 0}
 

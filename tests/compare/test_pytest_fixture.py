@@ -1,4 +1,4 @@
-"""The fixture `assert_parity` passes a converted layer and fails a spoilt one."""
+"""The fixture `assert_parity` passes a converted layer and fails a changed one."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.compare.test_pytest_plugin import run
 pytestmark = pytest.mark.frameworks
 
 
-def test_a_converted_layer_passes_and_a_spoilt_one_fails(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_converted_layer_passes_and_a_changed_one_fails(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONPATH", raising=False)  # as a user runs it
     pytester.makepyfile(
         """

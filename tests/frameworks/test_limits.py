@@ -46,5 +46,5 @@ def test_a_value_beyond_a_limit_is_refused_by_name(limit: Any, cell: Any, refuse
     assert [found for found, _ in find_limits(spec, limit.to, options)] == [limit]
 
 
-def test_the_merge_mode_of_one_direction_says_nothing() -> None:
+def test_the_merge_mode_of_a_single_direction_is_ignored() -> None:
     require_counterpart(BASE["gru"], "pytorch", KerasOptions(merge_mode="sum"))

@@ -16,7 +16,7 @@ from tests.frameworks.test_registry import HEAVY, python
 pytestmark = pytest.mark.frameworks
 
 
-def test_torch_is_enough_for_torch_and_what_else_is_needed_is_said() -> None:
+def test_torch_layers_need_only_torch_and_a_missing_framework_is_named() -> None:
     text = """
 import json, sys, torch
 from frameworks import convert
@@ -46,7 +46,7 @@ def test_an_unknown_framework_is_refused(name: Any, refused: Callable[..., Any])
         convert(torch.nn.LSTM(3, 4), to=name)
 
 
-def test_build_takes_specs_alone(refused: Callable[..., Any]) -> None:
+def test_build_accepts_only_specs(refused: Callable[..., Any]) -> None:
     with refused("spec", "str"):
         build("pytorch", "lstm")  # type: ignore[arg-type]
 

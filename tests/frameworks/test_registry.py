@@ -1,4 +1,4 @@
-"""Frameworks are loaded when they are needed, quietly, and named where they are missing."""
+"""Frameworks are loaded quietly and only when needed, and a missing one is named."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ except ImportError as error:
         (RecurrentSpec, "the class RecurrentSpec, not an instance"),
     ],
 )
-def test_what_is_no_layer_is_refused(native: Any, said: str, refused: Callable[..., Any]) -> None:
+def test_anything_but_a_layer_is_refused(native: Any, said: str, refused: Callable[..., Any]) -> None:
     with refused("Keras or PyTorch", said):
         adapt(native)
 

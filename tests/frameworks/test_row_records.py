@@ -34,7 +34,7 @@ def test_a_row_has_a_name_and_gates_for_each_of_its_cells(row: Any) -> None:
 
 def test_a_package_owns_by_its_whole_name() -> None:
     class Native:
-        """Of a package whose name begins with another's."""
+        """A class in a package whose name begins with that of another package."""
 
     for module, owned in (("torch", True), ("torch.nn", True), ("torchvision.ops", False), ("my.torch", False)):
         Native.__module__ = module
@@ -42,7 +42,7 @@ def test_a_package_owns_by_its_whole_name() -> None:
 
 
 class Unwilling:
-    """What has an adapter's methods, and properties that raise."""
+    """An object with an adapter's methods, and with properties that raise."""
 
     get_weights = set_weights = read = write = forward = gradients = lambda self: None
 

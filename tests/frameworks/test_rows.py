@@ -1,4 +1,4 @@
-"""A row says all that is asked of a framework, and the modules that it names provide what they must."""
+"""A row says everything that the project asks of a framework, and the modules that it names provide what they must."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from frameworks import RecurrentSpec, adapt
 from frameworks.adapter import Adapter, FlaggedAdapter
 from frameworks.errors import InvalidValueError, NoCounterpartError
 from frameworks.files import open_checkpoint, save_checkpoint
-from frameworks.modules import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, PortingModule
+from frameworks.protocols import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, PortingModule
 from frameworks.registry import has_flags
 from frameworks.rows import FRAMEWORKS, FrameworkName, owner_of, row_of
 from frameworks.spec import CellName
@@ -26,7 +26,7 @@ INPUT, HIDDEN = 5, 7
 
 
 def named_modules() -> Iterator[tuple[str, type]]:
-    """Yield each module that a row names, with a Protocol that it must keep."""
+    """Yield each module that a row names, with a Protocol that it must implement."""
     for row in FRAMEWORKS:
         yield row.layers.module, FrameworkModule
         for layers in (row.layers, *row.emulations.values()):
@@ -39,7 +39,7 @@ def named_modules() -> Iterator[tuple[str, type]]:
 
 
 def broken(module: Any, protocol: type) -> list[str]:
-    """Name the functions of a Protocol that a module lacks, or that cannot be called as the Protocol calls them."""
+    """Return the functions of a Protocol that a module lacks, or that cannot be called as the Protocol declares."""
     members = {name: member for base in protocol.__mro__ for name, member in vars(base).items()}
     wanted = {name: member for name, member in members.items() if inspect.isfunction(member) and not name.startswith("_")}
     assert wanted
@@ -87,7 +87,7 @@ def test_an_adapter_hands_out_the_gates_in_the_order_of_its_row_s_table(name: Fr
 
 
 def natives() -> dict[str, tuple[Any, str | None, bool]]:
-    """Make layers; with each the framework that owns it, and whether it has flags."""
+    """Make layers, and return each with the framework that owns it and whether it has flags."""
     import keras
     import torch
 
@@ -168,7 +168,7 @@ TAKES_TO: dict[str, tuple[Callable[[Any, Any, Any], object], object]] = {
         "reset_after of the GRU must be True to fit pytorch's own nn.GRU",
     ),
 }
-"""By function: a call of it, given a layer in a file too, and what it gives."""
+"""For each function, a call of it, also on a layer in a file, and the expected result."""
 
 
 def is_public(name: str, member: object) -> bool:
@@ -187,7 +187,7 @@ def public_functions() -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("name", TAKES_TO)
-def test_torch_is_taken_for_pytorch(name: str, tmp_path: Path) -> None:
+def test_torch_means_pytorch(name: str, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "model.npz", {"rnn": gru()})
     stored = open_checkpoint(tmp_path / "model.npz")["rnn"]
     function, (call, expected) = dict(public_functions())[name], TAKES_TO[name]

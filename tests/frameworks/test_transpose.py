@@ -1,4 +1,4 @@
-"""Blocked copies hold what plain ones would, for every way in which two matrices may lie."""
+"""Copies in blocks equal plain copies, for every memory order of the two matrices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _inside(array: Array) -> Array:
     return wide[:, array.shape[1] : 2 * array.shape[1]]
 
 
-LARGE = ((521, 613), (2048, 130), (100, 4001))  # above the size where blocks begin, whole blocks and cut ones
+LARGE = ((521, 613), (2048, 130), (100, 4001))  # above the size where copying in blocks begins, with whole and cut blocks
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "rows": lambda array: array,
     "columns": np.asfortranarray,
@@ -78,7 +78,7 @@ def test_nothing_is_cast_or_broadcast_and_nothing_written_before_all_is_checked(
 
 @st.composite
 def _views(draw: st.DrawFn, shape: tuple[int, ...], dtype: str) -> Array:
-    """Give a random view of that shape: any order of the axes in memory, gaps, either direction; its bits are random."""
+    """Return a random view of that shape: any memory order of the axes, gaps, either direction; its bits are random."""
     axes = draw(st.permutations(range(len(shape))))
     steps = [draw(st.sampled_from([1, 1, 2, -1, -3])) for _ in shape]
     sizes = [shape[axis] * abs(steps[axis]) for axis in axes]
@@ -90,8 +90,8 @@ def _views(draw: st.DrawFn, shape: tuple[int, ...], dtype: str) -> Array:
 
 @settings(max_examples=200)
 @given(data=st.data())
-def test_any_views_of_any_numbers_hold_afterwards_what_a_plain_assignment_gives(data: st.DataObject) -> None:
-    """With blocks of eight, so that a few elements have whole blocks, cut ones and several threads; random bits are NaN too."""
+def test_views_of_any_kind_hold_what_a_plain_assignment_gives(data: st.DataObject) -> None:
+    """With blocks of eight, so that few elements fill whole blocks, cut blocks and several threads; random bits include NaN."""
     pairs, expected = [], []
     for _ in range(data.draw(st.integers(1, 3))):
         shape = data.draw(
@@ -117,7 +117,7 @@ def test_around_the_size_where_blocks_begin_every_element_arrives(size: int) -> 
     np.testing.assert_array_equal(target, source)
 
 
-def test_a_matrix_is_turned_within_its_own_memory() -> None:
+def test_a_matrix_is_transposed_within_its_own_memory() -> None:
     matrix = np.random.default_rng(0).random((600, 600))
     expected = matrix.T.copy()
     copy_arrays([(matrix, matrix.T)])

@@ -14,14 +14,14 @@ from frameworks import copy_weights
 
 def _pair(size: int) -> tuple[Any, Any]:
     keras, torch = import_module("keras"), import_module("torch")
-    layer = keras.layers.LSTM(size, recurrent_initializer="glorot_uniform")  # an orthogonal one takes long
+    layer = keras.layers.LSTM(size, recurrent_initializer="glorot_uniform")  # an orthogonal initialisation takes long
     layer.build((None, None, size))
     return layer, torch.nn.LSTM(size, size)
 
 
 @pytest.mark.backend
-def test_a_copy_needs_less_than_a_tensor_towards_torch_and_less_than_two_towards_keras() -> None:
-    """As NumPy tells: what a framework allocates itself is in the benchmark."""
+def test_a_copy_needs_less_memory_than_one_tensor_to_torch_and_than_two_to_keras() -> None:
+    """NumPy reports the memory; the benchmark measures what the framework itself allocates."""
     layer, module = _pair(768)
     tensor = 768 * 4 * 768 * 4
     for source, target, most in ((layer, module, 1), (module, layer, 2)):
@@ -36,7 +36,7 @@ def test_a_copy_needs_less_than_a_tensor_towards_torch_and_less_than_two_towards
 
 
 @pytest.mark.backend
-def test_what_keras_was_given_is_its_own_and_is_never_written_again() -> None:
+def test_memory_handed_to_keras_is_never_written_again() -> None:
     keras, torch = import_module("keras"), import_module("torch")
     (first, module), (second, other) = _pair(64), _pair(64)
     copy_weights(module, first)
@@ -58,7 +58,7 @@ def test_what_keras_was_given_is_its_own_and_is_never_written_again() -> None:
 
 
 @pytest.mark.parametrize("library", ["keras", "tf_keras"])
-def test_tensorflow_takes_aligned_memory_and_what_was_read_before_keeps_the_old_numbers(library: str) -> None:
+def test_tensorflow_takes_over_aligned_memory_and_earlier_reads_keep_the_old_numbers(library: str) -> None:
     layers = import_module(library).layers
     layer = layers.GRU(5)
     layer.build((None, None, 3))

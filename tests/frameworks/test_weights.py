@@ -1,4 +1,4 @@
-"""Canonical weights: gates by name, biases that act alike, and no wrong array let through."""
+"""Canonical weights: gates by name, biases that act as a sum, and no wrong array accepted."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_weights_that_do_not_fit_are_refused(name: str, refused: Callable[..., A
         check_weights(weights, SPEC)  # type: ignore[arg-type]
 
 
-def test_a_bias_too_many_is_refused(refused: Callable[..., Any]) -> None:
+def test_an_extra_bias_is_refused(refused: Callable[..., Any]) -> None:
     without = RecurrentSpec("gru", INPUT, HIDDEN, bias=False)
     with refused("layer 0, direction 0", "no bias", "has one"):
         check_weights(RecurrentWeights(((direction(),),)), without)

@@ -1,4 +1,4 @@
-"""The archives and environments that these tests share, each made once."""
+"""The archives and environments that these tests share, each built once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.shipping.installing import ROOT, Environment, build, copy_checkout, i
 
 @pytest.fixture(scope="session")
 def above(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder above a clone, which is named gatewise as a clone is."""
+    """The folder above a clone, which has the usual name gatewise."""
     folder = tmp_path_factory.mktemp("above")
     copy_checkout(folder / "gatewise")
     return folder
@@ -22,7 +22,7 @@ def above(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def dist(above: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the archives: what `make dist` built, or a wheel that is built here from a source archive."""
+    """The folder of the archives: those of `make dist`, or a wheel built here from a source archive."""
     if given := os.environ.get("GATEWISE_DIST"):
         return ROOT / given
     folder = tmp_path_factory.mktemp("dist")

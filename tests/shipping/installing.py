@@ -1,4 +1,4 @@
-"""What the tests of installations share: copies of the checkout, archives built from them, and environments of their own."""
+"""Shared by the tests of installations: copies of the checkout, archives built from them, and virtual environments."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ SITE_PACKAGES = [entry for entry in sys.path if Path(entry).name in ("site-packa
 
 
 def copy_checkout(to: Path, without: Iterable[str] = ()) -> Path:
-    """Copy what a clone has, without files and folders of some names."""
+    """Copy the files of a clone, except those with some names."""
     return Path(shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(*UNTRACKED, *without)))
 
 
 def tracked_files() -> set[str]:
-    """Return the files that git keeps; in an unpacked source archive, all of them."""
+    """Return the files that git tracks; in an unpacked source archive, all files."""
     if (ROOT / ".git").exists():
         command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
         return {name for name in listed if (ROOT / name).exists()}
     ignored = shutil.ignore_patterns(*UNTRACKED)
-    found = set()
+    paths = set()
     for folder, folders, files in os.walk(ROOT):
         folders[:] = set(folders) - ignored(folder, folders)
-        found |= {(Path(folder) / name).relative_to(ROOT).as_posix() for name in set(files) - ignored(folder, files)}
-    return found
+        paths |= {(Path(folder) / name).relative_to(ROOT).as_posix() for name in set(files) - ignored(folder, files)}
+    return paths
 
 
 def build(hook: str, project: Path, to: Path) -> Path:
@@ -44,7 +44,7 @@ def build(hook: str, project: Path, to: Path) -> Path:
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment with gatewise, which takes all else from the environment of the tests."""
+    """A virtual environment with gatewise; all other packages come from the environment of the tests."""
 
     path: Path
 
@@ -61,7 +61,7 @@ class Environment:
 
 
 def install(at: Path, *what: str) -> Environment:
-    """Make an environment and have pip install into it, without its dependencies and without an index."""
+    """Create an environment and install into it with pip, without dependencies and without an index."""
     venv.create(at, with_pip=False, symlinks=os.name != "nt")
     environment = Environment(at)
     options = [

@@ -1,4 +1,4 @@
-"""What is shipped: the wheel holds what is imported and no more, the source archive holds everything."""
+"""The wheel holds what is imported and nothing else; the source archive holds everything."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_wheel_has_every_module_once_and_no_data(wheel: zipfile.ZipFile) -> 
     assert sorted(name for name in names if ".dist-info/" not in name) == sorted(map(installed_as, code))
 
 
-def test_the_wheel_is_small_and_carries_its_own_license_alone(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_is_small_and_has_only_its_own_license(wheel: zipfile.ZipFile) -> None:
     assert sum(entry.file_size for entry in wheel.infolist()) < 2_000_000
     assert [name.rpartition("/")[2] for name in wheel.namelist() if "/licenses/" in name] == ["LICENSE"]
 
@@ -64,7 +64,7 @@ def test_the_metadata_are_complete_and_name_no_address(wheel: zipfile.ZipFile) -
     }
 
 
-def test_changelog_and_citation_are_of_this_version() -> None:
+def test_changelog_and_citation_name_this_version() -> None:
     assert re.search(rf"^## \[{re.escape(__version__)}\]", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     citation = (ROOT / "CITATION.cff").read_text()
     assert re.search(rf'^version: "?{re.escape(__version__)}"?$', citation, flags=re.MULTILINE)

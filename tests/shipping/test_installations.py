@@ -1,4 +1,4 @@
-"""gatewise is found wherever Python starts, and a module that hides one of its packages, or that they hide, is named.
+"""gatewise is found wherever Python starts, and an error names a module that hides one of its packages or is hidden by them.
 
 Each test runs a fresh interpreter of an environment in which gatewise is installed: from a wheel, or by `pip install -e`.
 """
@@ -26,8 +26,8 @@ USES_FIXTURE = "def test_it(assert_parity):\n    assert assert_parity.__module__
 
 @pytest.fixture(params=["editable", "installed"])
 def environment(request: pytest.FixtureRequest) -> Environment:
-    found: Environment = request.getfixturevalue(request.param)
-    return found
+    chosen: Environment = request.getfixturevalue(request.param)
+    return chosen
 
 
 def said(run: Run) -> str:
@@ -49,7 +49,7 @@ def run_module(environment: Environment, folder: Path) -> Run:
 
 
 def run_command(environment: Environment, folder: Path) -> Run:
-    """Run the command with the folder on the path: where it is started it does not look for modules."""
+    """Run the command with the folder on the path, because the command does not look for modules in the current folder."""
     return environment.run(*COMMAND, cwd=folder, path=[folder])
 
 
@@ -60,7 +60,7 @@ def run_pytest(environment: Environment, folder: Path) -> Run:
 
 Entry = Callable[[Environment, Path], Run]
 ENTRIES: dict[Entry, int] = {run_import: 1, run_module: 2, run_command: 2, run_pytest: 1}
-"""Each with its exit status where something hides a package."""
+"""Each with its exit status if something hides a package."""
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.__name__)
 
 
@@ -124,13 +124,13 @@ def test_a_folder_that_gatewise_hides_is_named_and_renaming_it_helps(
     assert (run.returncode, "Rename" in said(run)) == (0, False), said(run)
 
 
-def test_a_folder_without_python_files_is_no_offence(environment: Environment, tmp_path: Path) -> None:
+def test_a_folder_without_python_files_is_no_error(environment: Environment, tmp_path: Path) -> None:
     write(tmp_path / "compare" / "table.csv", "1,2\n")
     run = run_import(environment, tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_a_test_that_fails_for_want_of_a_hidden_module_is_told_so(installed: Environment, tmp_path: Path) -> None:
+def test_a_test_that_fails_because_a_module_is_hidden_gets_an_explanation(installed: Environment, tmp_path: Path) -> None:
     folder = write(tmp_path / "compare" / "notes.py").parent
     write(tmp_path / "test_it.py", "import compare.notes\n\ndef test_it():\n    pass\n")
     run = installed.run(*PYTEST, cwd=tmp_path)
@@ -141,7 +141,7 @@ def test_a_test_that_fails_for_want_of_a_hidden_module_is_told_so(installed: Env
     assert installed.run(*PYTEST, cwd=tmp_path).returncode == 0
 
 
-def test_a_gatewise_of_the_users_own_is_named_by_the_plugin_and_not_run(installed: Environment, tmp_path: Path) -> None:
+def test_the_plugin_names_a_users_own_gatewise_and_does_not_run_it(installed: Environment, tmp_path: Path) -> None:
     offender = write(tmp_path / "gatewise.py", "raise SystemExit('was run')\n")
     run = run_pytest(installed, tmp_path)
     assert run.returncode == 1
@@ -149,14 +149,14 @@ def test_a_gatewise_of_the_users_own_is_named_by_the_plugin_and_not_run(installe
     assert "was run" not in said(run)
 
 
-def test_another_clone_in_the_way_is_told_from_a_users_module(installed: Environment, above: Path) -> None:
+def test_another_clone_is_distinguished_from_a_users_module(installed: Environment, above: Path) -> None:
     clone = above / "gatewise"
     run = installed.run(*MODULE, cwd=clone)
     assert run.returncode == 2
     assert f"It belongs to another gatewise, in {clone}: install that one, or start Python elsewhere." in run.stderr
 
 
-def test_an_own_compare_takes_the_place_of_the_command(environment: Environment, tmp_path: Path) -> None:
+def test_a_users_own_compare_replaces_the_command(environment: Environment, tmp_path: Path) -> None:
     write(tmp_path / "compare.py", "print('the own one')\n")
     assert environment.run("python", "-m", "compare", cwd=tmp_path).stdout == "the own one\n"
 

@@ -37,7 +37,7 @@ def torch_arrays(stored: StoredLayer) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     """Yield the name and array of each parameter of the module; one array at a time is read from the file."""
     for layer, cells in enumerate(stored.cells):
         for direction, cell in enumerate(cells):
-            end = "" if stored.is_cell else f"_l{layer}{'_reverse' * direction}"
+            end = "" if stored.is_cell else f"_l{layer}{'_reverse' if direction else ''}"
             for name, array in _arrays(cell):
                 yield f"{name}{end}", array
 

@@ -40,7 +40,7 @@ def _build_own(stored: StoredLayer) -> nn.Module:
         arguments["nonlinearity"] = spec.activation
     if not stored.is_cell:
         arguments |= {"num_layers": len(stored.cells), "bidirectional": len(stored.cells[0]) == 2}
-    kind = getattr(nn, f"{LAYER_NAMES['pytorch'][spec.cell].removeprefix('nn.')}{'Cell' * stored.is_cell}")
+    kind = getattr(nn, f"{LAYER_NAMES['pytorch'][spec.cell].removeprefix('nn.')}{'Cell' if stored.is_cell else ''}")
     module: nn.Module = kind(spec.input_size, spec.hidden_size, bias=spec.bias, dtype=getattr(torch, spec.dtype), **arguments)
     for name, array in torch_arrays(stored):
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What the activations in a Keras config are called in `frameworks.activations`: names, functions, and layers given as one."""
+"""Activations in a Keras config, given as names, functions or layers, and their names in `frameworks.activations`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _ALIASES: Mapping[str, str] = MappingProxyType({"swish": "silu", "hard_swish": "
 
 
 def odd_activation(config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
-    """Name the argument of a cell that is a function without a name here, unless the user said what stands for it."""
+    """Return the argument of a cell whose function gatewise does not know and the user did not replace; "" if there is none."""
     said = [name for name in ("activation", "recurrent_activation") if name in config and name not in given]
     return next((name for name in said if name_of(config[name], version) not in ACTIVATIONS), "")
 
 
 def name_of(value: Any, version: Version) -> str:
-    """Name an activation as `frameworks.activations` does; one that has no name there keeps the file's."""
+    """Return the name of an activation in `frameworks.activations`; one unknown there keeps its name in the file."""
     if value is None:
         return "linear"
     if isinstance(value, Mapping):
@@ -34,17 +34,17 @@ def name_of(value: Any, version: Version) -> str:
 
 
 def words_of(activation: Any) -> str:
-    """Say what an activation is that has no name here: a function or a layer of its own, or a lambda's code."""
+    """Describe an unknown activation: a custom function, a layer, or the code of a lambda."""
     if not isinstance(activation, Mapping):
         return repr(activation)[:100]
     if isinstance(activation.get("config"), str):
-        return f"the file's own function {activation['config'][:100]!r}"
+        return f"the custom function {activation['config'][:100]!r}"
     kind = str(activation.get("class_name", "__lambda__"))
-    return "the code of a lambda, which is not run" if kind == "__lambda__" else f"a layer {kind[:100]}"
+    return "the code of a lambda, which is not run" if kind == "__lambda__" else f"a layer of class {kind[:100]}"
 
 
 def _of_layer(value: Mapping[str, Any]) -> str:
-    """Return the activation that one of Keras's own layers computes; "" for any other, and for one that says no number."""
+    """Return the activation that a Keras layer computes; "" for other layers, and if its parameter is not in the config."""
     config, package = value.get("config"), str(value.get("module") or "keras").partition(".")[0]
     if not isinstance(config, Mapping) or package != "keras" or value.get("registered_name"):
         return ""
@@ -57,6 +57,6 @@ def _of_layer(value: Mapping[str, Any]) -> str:
 
 
 def _is_default(kind: Kind, config: Mapping[str, Any]) -> bool:
-    """Whether all options have their defaults, None standing for none of them."""
+    """Return whether all options have their defaults; None counts as the default if that is zero."""
     pairs = [(config.get(option.name, option.default), option.default) for option in kind.options]
     return all(said == default or (said is None and not default) for said, default in pairs)

@@ -1,4 +1,4 @@
-"""From the config of a Keras cell and the arrays that a file has of it to what the cell computes."""
+"""What a Keras cell computes, from its config and its arrays in a file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ _PLAIN = {**cells_by_name("keras"), **cells_by_name("keras", "Cell")}
 CLASSES: Mapping[str, CellName] = MappingProxyType(
     {**_PLAIN, **{f"CuDNN{name}": cell for name, cell in _PLAIN.items() if CELLS[cell].gated}}
 )
-"""The cell of each of Keras's own layers of one, and of its bare cells."""
+"""The kind of cell in each of Keras's own recurrent layers with a fixed cell, and in each of its cell classes."""
+
+_OTHER_MODEL = "Check that the architecture belongs to this file."
 
 
 def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
-    """Tell whether arrays have the shapes of a cell's kernel, recurrent kernel and, where there is a third, bias."""
+    """Return whether arrays have the shapes of a cell's kernel, recurrent kernel and, if there is a third, bias."""
     if len(arrays) not in (2, 3) or any(len(array.shape) != 2 for array in arrays[:2]) or 0 in arrays[1].shape:
         return False
     (_, columns), (hidden, blocks) = arrays[0].shape, arrays[1].shape
@@ -35,12 +37,17 @@ def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
 
 
 def _biases(cell: Cell, blocks: int) -> list[tuple[int, ...]]:
-    """Give the shapes that a bias may have: Keras's, CuDNN's, and that of a GRU that resets after the product."""
-    return [(blocks,), *[(2 * blocks,)] * cell.gated, *[(2, blocks)] * cell.biases_act_apart]
+    """Return the shapes that a bias may have: Keras's, CuDNN's, and that of a GRU that resets after the product."""
+    shapes: list[tuple[int, ...]] = [(blocks,)]
+    if cell.gated:
+        shapes.append((2 * blocks,))
+    if cell.biases_act_apart:
+        shapes.append((2, blocks))
+    return shapes
 
 
 def is_folded(arrays: Sequence[StoredArray]) -> bool:
-    """Tell whether the arrays of a cell are in CuDNN's layout, as their bias shows."""
+    """Return whether the arrays of a cell are in CuDNN's layout, which the shape of the bias shows."""
     return len(arrays) == 3 and arrays[2].shape == (2 * arrays[1].shape[1],)
 
 
@@ -55,31 +62,31 @@ def read_cell(
     """Read what a cell computes.
 
     Args:
-        name: of the layer, for messages.
-        class_name: "LSTM", "GRUCell", a subclass's name.
-        config: of the layer or the cell.
+        name: the layer's name in messages.
+        class_name: "LSTM", "GRUCell", or the name of a subclass.
+        config: the config of the layer or the cell.
         arrays: kernel, recurrent kernel and bias, if any.
-        version: of the Keras that wrote the file.
-        given: the options that the user gave for the layer.
+        version: the version of Keras that wrote the file.
+        given: the user's options for the layer.
 
     Raises:
-        GatewiseError: for arrays that are no cell's, or not those that the config or the options describe.
+        GatewiseError: for arrays that are not a cell's, or that contradict the config or the options.
     """
     if not is_recurrent(arrays):
-        shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
-        raise _contradiction(name, f"be the weights of a {class_name}", f"are {shapes}", "Is the architecture another model's?")
+        observed = f"have the shapes {', '.join(str(array.shape) for array in arrays)}" if arrays else "are missing"
+        raise _contradiction(name, f"fit a {class_name}", observed, _OTHER_MODEL)
     (inputs, _), (hidden, blocks) = arrays[0].shape, arrays[1].shape
     shown: Any = cell_by_gates(blocks // hidden)
     cell: CellName = CLASSES.get(class_name, shown.name)
     if len(GATES[cell]) * hidden != blocks:
-        raise _contradiction(name, f"be those of a {class_name}", f"are shaped as a {shown.name}'s", "Is it another model's?")
+        raise _contradiction(name, f"fit a {class_name}", f"have the shapes of a {shown.name}'s", _OTHER_MODEL)
     for option, value in (("units", hidden), ("use_bias", len(arrays) == 3)):
         if config.get(option, value) != value:
             raise _contradiction(
                 name,
-                f"have {option}={config[option]!r}, as the file says",
-                f"are shaped for {value!r}",
-                "Is it another model's?",
+                f"fit {option}={config[option]!r}, as the architecture says",
+                f"have the shapes of {option}={value!r}",
+                _OTHER_MODEL,
             )
     layout: Layout = CUDNN if is_folded(arrays) else KERAS
     spec = RecurrentSpec(
@@ -102,15 +109,15 @@ def _dtype(name: str, arrays: Sequence[StoredArray]) -> Any:
     if others or dtype not in ("float32", "float64"):
         raise _contradiction(
             name,
-            "be float32 or float64, or float16 or bfloat16, which float32 holds",
+            "be float64, float32, float16 or bfloat16",
             f"are {', '.join([dtype, *others])}",
-            "Save the model in one of them",
+            "Save the model in one of these.",
         )
     return dtype
 
 
 def policy_of(config: Mapping[str, Any]) -> str:
-    """Name the dtype policy of a cell, "" where its config has none; Keras writes a name alone, or a policy object."""
+    """Return the name of a cell's dtype policy; "" if its config has none. Keras writes a name or a policy object."""
     said = config.get("dtype")
     if isinstance(said, Mapping):
         inner = said.get("config")
@@ -138,7 +145,7 @@ def _reset_after(
         raise _contradiction(
             name,
             f"fit reset_after={bool(said)}",
-            f"have a bias of shape {arrays[2].shape}, which is reset_after={shown}'s",
+            f"have a bias of shape {arrays[2].shape}, which means reset_after={shown}",
             "Leave the option out: the bias shows it.",
         )
     return shown

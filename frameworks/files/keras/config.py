@@ -1,4 +1,4 @@
-"""The architecture that a Keras file describes, of any version: its layers in order, and what masks the input of each."""
+"""The architecture in a file of any version of Keras: its layers in order, with the mask of each one's input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from frameworks.kinds import KERAS
 
 Config = Mapping[str, Any]
 Locate = Callable[[str, str, int], str]
-"""From the place of a model in the file, a class and its number among the model's layers of it, to the layer's place."""
+"""From a model's place in the file, a class and a number among the model's layers of that class: the layer's place."""
 
 MAX_DEPTH = 32
 
@@ -24,15 +24,15 @@ class Node:
     """A layer of the architecture.
 
     Args:
-        name: its own, after those of the models and wrappers that it lies in, with slashes between.
-        class_name: without a package before it.
+        name: the names of the models and wrappers around it, then its own, joined by slashes.
+        class_name: its class, without the package.
         config: the arguments of its constructor.
-        place: of its variables in a file that keeps them by class and number.
-        home: their place in a file that Keras 3 writes of the same model.
-        top: the name of the layer of the outermost model that it lies in, by which older files keep them.
-        trainable: whether all that it lies in is, which the order of weights in older files depends on.
-        wrappers: the classes that run it otherwise than once a call: TimeDistributed.
-        mask: what masks its input; empty where nothing does.
+        place: where its variables are in a file that stores them by class and number.
+        home: where they are in a file that Keras 3 writes of the same model.
+        top: the name of the outermost model's layer that contains it; older files store its variables under this name.
+        trainable: whether it and everything around it are trainable; the order of weights in older files depends on it.
+        wrappers: the classes that run it other than once a call, such as TimeDistributed.
+        mask: where the mask of its input comes from; empty if there is none.
     """
 
     name: str
@@ -47,47 +47,47 @@ class Node:
 
 
 def walk(model: Config, file: str, locate: Locate, *, keras2: bool) -> list[Node]:
-    """Give all layers of a model, those of models within it in their place.
+    """Return all layers of a model in order; a model within it is replaced by its layers.
 
     Args:
-        model: what Keras wrote of it: class_name and config.
-        file: what messages call the file.
-        locate: tells where the file keeps a layer.
-        keras2: whether Keras 2 wrote it, which hands masks on otherwise.
+        model: the serialised model: class_name and config.
+        file: the file's name in messages.
+        locate: locates a layer in the file.
+        keras2: whether Keras 2 wrote it, which passes masks on by other rules.
 
     Raises:
-        GatewiseError: for an architecture that is none.
+        GatewiseError: for an invalid architecture.
     """
     outermost = Node("", class_of(model, file), config_of(model, file), "", "", "", trainable=True, wrappers=(), mask="")
     return list(_walk_model(outermost, _Walk(file, locate, keras2), (), 0))
 
 
 def class_of(entry: Any, file: str) -> str:
-    """Give the class of a serialised layer, without its package."""
+    """Return the class of a serialised layer, without its package."""
     name = entry.get("class_name") if isinstance(entry, Mapping) else None
     if not isinstance(name, str):
-        raise damaged(f"the architecture in {file}", "names no class of a layer")
+        raise damaged(f"the architecture in {file}", "has a layer without a class name")
     return name.rpartition(">")[2]
 
 
 def config_of(entry: Any, file: str) -> Config:
-    """Give the arguments of a serialised layer; the layers of a Sequential that are a bare list, as Keras 2.0 wrote them."""
+    """Return the arguments of a serialised layer. The config of a Sequential from Keras 2.0 is a plain list of its layers."""
     config = entry.get("config") if isinstance(entry, Mapping) else None
     if isinstance(config, list):
         config = {"layers": config}
     if not isinstance(config, Mapping):
-        raise damaged(f"the architecture in {file}", "gives a layer no config")
+        raise damaged(f"the architecture in {file}", "has a layer without a config")
     return config
 
 
 def snake(class_name: str) -> str:
-    """Name a class as Keras names its variables' group."""
+    """Return the name that Keras gives the group of variables of a class."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", class_name)).lower()
 
 
 @dataclass(frozen=True)
 class _Walk:
-    """What is the same for all layers of an architecture."""
+    """What all layers of an architecture share."""
 
     file: str
     locate: Locate
@@ -95,7 +95,7 @@ class _Walk:
 
 
 def numbered(class_name: str, number: int) -> str:
-    """Name the group of variables of the `number`th layer of a class, as Keras does."""
+    """Return the name that Keras gives the group of variables of the `number`th layer of a class."""
     return f"{snake(class_name)}_{number}" if number else snake(class_name)
 
 
@@ -105,7 +105,7 @@ def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> 
         raise damaged(f"the architecture in {walk.file}", f"nests models more than {MAX_DEPTH} deep")
     entries = model.config.get("layers", ())
     if not isinstance(entries, list):
-        raise damaged(f"the architecture in {walk.file}", "has layers that are no list")
+        raise damaged(f"the architecture in {walk.file}", "has layers that are not a list")
     counts, homes = Counter[str](), Counter[str]()
     masks, ports = MaskFlow(inputs, walk.keras2), [name for name, _ in tensors_in(model.config.get("input_layers"))]
     chained: Sequence[str] = inputs
@@ -133,7 +133,7 @@ def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> 
 
 
 def _unwrap(node: Node, walk: _Walk, before: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str] | None]:
-    """Yield a layer, or those of the model that it is; return the masks of a model's outputs, None for one layer."""
+    """Yield a layer, or the layers of a model. Return the masks of a model's outputs, None for a single layer."""
     if depth > MAX_DEPTH:
         raise damaged(f"the architecture in {walk.file}", f"nests layers more than {MAX_DEPTH} deep")
     kind = KERAS.get(node.class_name)

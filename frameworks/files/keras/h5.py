@@ -1,4 +1,4 @@
-"""Keras's h5 files: whole models and weights by layer name, of Keras 2 and later, and .weights.h5, by class and number."""
+"""Keras's h5 files: models and weights stored by layer name (Keras 2 and later), and .weights.h5, by class and number."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Args:
         source: the file.
         given: the user's options.
-        architecture: the JSON beside the file, which overrides the file's own; None to use the file's own.
+        architecture: the JSON that the user gave, which overrides the file's own; None to use the file's own.
 
     Raises:
-        GatewiseError: for a file that is damaged or not Keras's.
+        GatewiseError: for a damaged file, or one that Keras did not write.
     """
     file = read_h5(source)
     root = "model_weights" if "model_weights" in file.groups else ""
@@ -44,13 +44,13 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
         source.name,
         must="hold a Keras model or its weights",
         but="is an h5 file of another kind",
-        remedy="A checkpoint has layer_names, or arrays in groups called vars.",
+        remedy="A checkpoint of Keras has layer_names, or arrays in groups named vars.",
     )
 
 
 def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, given: GivenOptions) -> Layers:
     attributes = {**file.groups[""], **file.groups[root]}
-    version = version_of(architecture)  # which says what the architecture means by its words
+    version = version_of(architecture)  # the meaning of some words in the architecture depends on it
     version = version if version.text else Version(_text(attributes.get("keras_version")))
     reading = Reading(name, version, given)
     if architecture is None and "model_config" in attributes:
@@ -60,29 +60,30 @@ def _read_by_name(file: H5File, root: str, architecture: Config | None, name: st
         return list(read_bare(named, reading))
     return [
         *_read_described(walk(architecture, name, lambda *_: "", keras2=version.is_keras2), named, reading),
-        *_read_further(file, root, named, name),
+        *_read_top_level(file, root, named, name),
     ]
 
 
 def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Layers:
-    found: Layers = []
+    layers: Layers = []
     tops = list(dict.fromkeys(node.top for node in nodes))
     for top in tops:
         within = [node for node in nodes if node.top == top]
         shares = _share_out(within, named.get(top, {}), reading.file)
-        found += [read_layer(node, RowWeights(dict(share)), reading) for node, share in zip(within, shares, strict=True)]
+        layers += [read_layer(node, RowWeights(dict(share)), reading) for node, share in zip(within, shares, strict=True)]
     for name in named:
         if name not in tops and named[name]:
-            found.append(OtherLayer(name, stored=named[name], warnings=("the architecture has no layer of this name.",)))
-    return [layer for layer in found if layer.name and KERAS.get(getattr(layer, "kind", "")).role != "input"]
+            layers.append(OtherLayer(name, stored=named[name], warnings=("the architecture has no layer of this name.",)))
+    return [layer for layer in layers if layer.name and KERAS.get(getattr(layer, "kind", "")).role != "input"]
 
 
-def _read_further(file: H5File, root: str, named: Mapping[str, Any], name: str) -> Layers:
+def _read_top_level(file: H5File, root: str, named: Mapping[str, Any], name: str) -> Layers:
     own = "top_level_model_weights"
     if f"{root}/{own}".strip("/") not in file.groups or own in named:
         return []
     arrays = dict(_weights_of(file, f"{root}/{own}".strip("/"), name))
-    return [OtherLayer("", stored=arrays, warnings=("arrays of the model itself, of no layer.",))] if arrays else []
+    warning = "these arrays belong to the model itself, not to a layer."
+    return [OtherLayer("", stored=arrays, warnings=(warning,))] if arrays else []
 
 
 def _weights_of(file: H5File, group: str, name: str) -> Iterator[tuple[str, StoredArray]]:
@@ -94,7 +95,7 @@ def _weights_of(file: H5File, group: str, name: str) -> Iterator[tuple[str, Stor
 
 
 def _share_out(nodes: Sequence[Node], arrays: Mapping[str, StoredArray], file: str) -> list[list[tuple[str, StoredArray]]]:
-    """Give each layer of a model within the model its arrays: Keras wrote all that are trained before all others."""
+    """Return the arrays of each layer of an inner model. Keras wrote all trainable arrays before all others."""
     if len(nodes) == 1:
         return [list(arrays.items())]
     slots = [(index, slot) for index, node in enumerate(nodes) for slot in _slots(node)]
@@ -108,13 +109,13 @@ def _share_out(nodes: Sequence[Node], arrays: Mapping[str, StoredArray], file: s
     for path, array in arrays.items():
         owners = [index for index, name in enumerate(own) if name in path.split("/")]
         if len(owners) != 1:
-            raise damaged(file, f"has an array {path} that could be of {len(owners)} layers of {nodes[0].top}")
+            raise damaged(file, f"has an array {path} that {len(owners)} layers of {nodes[0].top} could own")
         shares[owners[0]].append((path, array))
     return shares
 
 
 def _slots(node: Node) -> list[bool]:
-    """Give the arrays that a layer's config says it has, in Keras's order: whether each is trained."""
+    """Return whether each array that a layer has by its config is trained, in Keras's order."""
     arrays = KERAS.get(node.class_name).arrays_with(node.config)
     if arrays is not None:
         return [node.trainable and array.trained for array in arrays]

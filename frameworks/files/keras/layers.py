@@ -1,4 +1,4 @@
-"""From a layer of a Keras architecture and the arrays that the file has of it to what the checkpoint lists."""
+"""Reading one layer of a Keras architecture, with its arrays from the file, as a checkpoint lists it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ OLD = "_layer_checkpoint_dependencies"
 
 
 class Weights(Protocol):
-    """The arrays that a file has of one layer, however it keeps them."""
+    """The arrays of one layer in a file, however the file stores them."""
 
     def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:
-        """Give the arrays of the next cell.
+        """Return the arrays of the next cell.
 
         Args:
-            place: of its variables, in files that keep them by attribute.
-            count: how many there are, in files that keep them in a row.
+            place: where its variables are, in files that store them by attribute.
+            count: how many there are, in files that store them in a row.
         """
 
     def all(self) -> Mapping[str, StoredArray]:
-        """Give all arrays, by whatever name the file has for them."""
+        """Return all arrays, under the file's names."""
 
 
 @dataclass
@@ -45,23 +45,23 @@ class RowWeights:
     arrays: Mapping[str, StoredArray]
     taken: int = field(default=0)
 
-    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  they lie in a row
-        """Give the next `count` arrays."""
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  they are in a row
+        """Return the next `count` arrays."""
         begin, self.taken = self.taken, self.taken + count
         return list(self.arrays.values())[begin : self.taken]
 
     def all(self) -> Mapping[str, StoredArray]:
-        """Give all arrays, by the last part of their names."""
+        """Return all arrays, by the last part of their names."""
         return self.arrays
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is the same for all layers of a file.
+    """The context in which the layers of a file are read.
 
     Args:
-        file: what messages call it.
-        version: of the Keras that wrote it.
+        file: its name in messages.
+        version: the version of Keras that wrote it.
         given: the user's options.
     """
 
@@ -72,7 +72,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A cell of the architecture: its class, its config and the attributes that lead to it."""
+    """A cell of the architecture: its class, its config and the path of attributes to it."""
 
     class_name: str
     config: Config
@@ -80,10 +80,10 @@ class _Cell:
 
 
 def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | OtherLayer:
-    """Read one layer: a recurrent one as such, another one, or one that is not understood, as what it is called.
+    """Read one layer: a `StoredLayer` if it is recurrent and understood, otherwise an `OtherLayer` under its class name.
 
     Raises:
-        GatewiseError: for weights that are not those of the layer.
+        GatewiseError: for weights that do not fit the layer.
     """
     own = node.class_name in CLASSES or node.class_name in ("RNN", "Bidirectional")
     if not own and not _looks_recurrent(node.config, tuple(weights.all().values())):
@@ -98,7 +98,7 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
 
 
 def _looks_recurrent(config: Config, arrays: Sequence[StoredArray]) -> bool:
-    """Tell whether a custom layer or cell has the arguments and the arrays of one of Keras's cells."""
+    """Return whether a custom layer or cell has the arguments and the arrays of one of Keras's cells."""
     return "units" in config and "recurrent_initializer" in config and is_recurrent(arrays)
 
 
@@ -106,7 +106,7 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
     directions = list(_directions(node, reading.file))
     flags, described = directions[0][1], [cell for own, _ in directions for cell in own]
     if flags.get("time_major") is True:
-        raise NotUnderstoodError("time_major=True: it reads and returns the time axis first, which no other layer does")
+        raise NotUnderstoodError("time_major=True puts the time axis first in its input and output, which no other layer does")
     given = reading.given.of(node.name)
     columns = [[_read_cell(node, cell, weights, reading, given) for cell in cells] for cells, _ in directions]
     if len({len(column) for column in columns}) != 1:
@@ -114,7 +114,7 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
     cells = tuple(zip(*columns, strict=True))
     used = sum(len(cell.arrays) for column in columns for cell in column)
     if used != len(weights.all()):
-        raise NotUnderstoodError(f"its cells have {used} arrays, and the file {len(weights.all())}")
+        raise NotUnderstoodError(f"its cells have {used} arrays, but the file has {len(weights.all())} for it")
     return StoredLayer(
         name=node.name,
         origin="keras",
@@ -149,7 +149,7 @@ def _cells(class_name: str, config: Config, place: str, file: str) -> Iterator[_
     counts: dict[str, int] = {}
     entries = config_of(cell, file).get("cells")
     if not isinstance(entries, list) or not entries:
-        raise damaged(f"the architecture in {file}", "stacks no cells")
+        raise damaged(f"the architecture in {file}", "has a stack without cells")
     for entry in entries:
         kind = class_of(entry, file)
         number = counts[snake(kind)] = counts.get(snake(kind), -1) + 1
@@ -164,12 +164,12 @@ def _is_stacked(config: Config) -> bool:
 def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, given: Mapping[str, Any]) -> StoredCell:
     arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
     if cell.class_name not in CLASSES and not _looks_recurrent(cell.config, arrays):
-        raise NotUnderstoodError(f"its cell is a {cell.class_name}, which is not Keras's own")
+        raise NotUnderstoodError(f"its cell is of class {cell.class_name}, which is not a Keras class")
     odd = odd_activation(cell.config, reading.version, given)
     if odd:
         raise NotUnderstoodError(
-            f"its {odd} is {words_of(cell.config.get(odd))}, which has no name here; "
-            f"say what stands for it with options={{{node.name!r}: {{{odd!r}: ...}}}}."
+            f"its {odd} is {words_of(cell.config.get(odd))}, which gatewise does not know; "
+            f"name its replacement with options={{{node.name!r}: {{{odd!r}: ...}}}}."
         )
     return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, given)
 
@@ -191,7 +191,7 @@ def _options(
         for rate in ("dropout", "recurrent_dropout")
     }
     if merge and flags.get("return_sequences") is True:
-        said["zero_output_for_mask"] = True  # Bidirectional asks it of the layers that it is given
+        said["zero_output_for_mask"] = True  # Bidirectional sets it on its layers
     chosen = {name: value for name, value in given.items() if name in KERAS_FLAGS}
     return KerasOptions(
         **{**said, **merge, **rates, **chosen},
@@ -201,7 +201,7 @@ def _options(
 
 
 def _as_number(rate: Any) -> float:
-    return rate if isinstance(rate, (int, float)) else 2.0  # what is no rate goes first, to be refused
+    return rate if isinstance(rate, (int, float)) else 2.0  # an invalid rate is the largest, so that it is rejected
 
 
 def _warnings(
@@ -212,26 +212,25 @@ def _warnings(
     custom = {cell.class_name: kind for cell, kind in zip(described, read, strict=True) if cell.class_name not in CLASSES}
     for class_name, kind in custom.items():
         yield (
-            f"{class_name} is not Keras's own: it is read as {kind} by its arguments and weights; what else its code does is "
-            "not in the file."
+            f"{class_name} is not a Keras class. It is read as {kind}, by its arguments and weights; the file does not say "
+            "what else its code does."
         )
     if node.wrappers:
         yield f"{' of '.join(node.wrappers)} runs it once for each step of another axis."
     if "keras2_hard_sigmoid" in (first.spec.activation, first.spec.recurrent_activation):
-        yield (
-            "its hard_sigmoid is Keras 2's, 0.2 x + 0.5 clipped to [0, 1]; Keras 3's is x / 6 + 0.5, up to 0.083 off."
-            + " The file does not say which Keras wrote it: Keras 2 is assumed." * (not reading.version.text)
-        )
+        doubt = "" if reading.version.text else " The file does not say which Keras wrote it: Keras 2 is assumed."
+        yield f"its hard_sigmoid is Keras 2's, 0.2 x + 0.5 clipped to [0, 1]; Keras 3's is x / 6 + 0.5, up to 0.083 off.{doubt}"
     if is_folded(tuple(first.arrays.values())) and not node.class_name.startswith("CuDNN"):
         yield "its weights are in CuDNN's layout, though the architecture does not say so."
     if node.mask and node.class_name == "Bidirectional" and reading.version.is_keras2 and reading.version.numbers < (2, 3):
-        yield "Keras before 2.3 repeated the last output at masked steps of Bidirectional, where later ones give zeros."
+        yield "at masked steps, Bidirectional repeated the last output before Keras 2.3; later versions output zeros."
 
 
 def _halves(cells: tuple[tuple[StoredCell, ...], ...], configs: Sequence[Config]) -> Iterator[str]:
-    """Say what was of half precision: the weights, or with a mixed policy the arithmetic alone."""
+    """Warn of half precision: in the weights, or, with a mixed policy, in the arithmetic."""
     for half in halves_of(array for row in cells for cell in row for array in cell.arrays.values()):
-        yield f"its weights are {half}, given in float32, which holds them exactly; Keras computed in {half}."
+        yield f"its weights are {half}; they are returned in float32, which holds them exactly, but Keras computed in {half}."
     for policy in sorted({policy_of(config) for config in configs}):
         if policy.startswith("mixed_"):
-            yield f"its dtype policy is {policy}: Keras computed in {policy.removeprefix('mixed_')}; it is given in float32."
+            half = policy.removeprefix("mixed_")
+            yield f"its dtype policy is {policy}: Keras computed in {half}, but gatewise computes in float32."

@@ -1,6 +1,6 @@
-"""What masks the input of each layer of an architecture, as Keras hands masks on from layer to layer.
+"""Where the mask of each layer in an architecture comes from: masks as Keras passes them from layer to layer.
 
-What each kind of layer does with masks is in `frameworks.kinds`; here they are followed through a model.
+`frameworks.kinds` says what each kind of layer does with masks; this module follows them through a model.
 
 Source: keras/src/layers/layer.py (`_set_mask_metadata`); of Keras 2, tf_keras/src/engine/base_layer.py.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from frameworks.kinds import KERAS, Kind, Masks
 
 _OWN = re.compile(r"(not_equal|any)(_\d+)?")
-"""The operations by which Embedding and Masking make a mask, which Keras 3 writes down as if the caller had given it."""
+"""The operations that make the masks of Embedding and Masking. Keras 3 records such a mask as if the caller had passed it."""
 
 Tensor = tuple[str, int]
 """A layer's name and which of its outputs."""
@@ -27,10 +27,10 @@ class Call:
     """One call of a layer.
 
     Args:
-        reads: what it reads first.
-        mask: the tensor that it is given as its mask, if any.
-        stated: whether it is given states: Keras 3 then gives a layer no mask but one that is handed to it, though what
-            masks its input goes on to the next layer.
+        reads: the tensors of its first argument.
+        mask: the tensor passed as its mask, if any.
+        stated: whether it is passed states but no mask. In Keras 3, such a layer does not receive its input's mask, although
+            that mask is passed on to the next layer.
     """
 
     reads: tuple[Tensor, ...]
@@ -39,16 +39,16 @@ class Call:
 
 
 def calls_of(entry: Mapping[str, Any]) -> Iterator[Call]:
-    """Yield the calls of a layer, in any version's way of writing them down."""
+    """Yield the calls of a layer, as any version of Keras records them."""
     nodes = entry.get("inbound_nodes")
     for node in nodes if isinstance(nodes, list) else ():
-        if isinstance(node, Mapping):  # Keras 3: args and kwargs, tensors within
+        if isinstance(node, Mapping):  # Keras 3: args and kwargs that contain tensors
             args, said = node.get("args"), node.get("kwargs")
             kwargs = said if isinstance(said, Mapping) else {}
             mask, stated = kwargs.get("mask"), any(tensors_in(kwargs.get("initial_state")))
             reads = tuple(tensors_in(args[:1] if isinstance(args, list) else []))
             yield Call(reads, _first(mask), stated=stated and mask is None)
-        else:  # Keras 2: [name, call, output, kwargs] of each tensor that is read
+        else:  # Keras 2: [name, call, output, kwargs] for each input tensor
             said = _kwargs(node)
             yield Call(tuple(tensors_in(node)), _first(said.get("mask")) if isinstance(said, Mapping) else None)
 
@@ -58,7 +58,7 @@ def _first(value: Any) -> Tensor | None:
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors that a list, nested as it may be, refers to, as Keras of any version writes them."""
+    """Yield the tensors that a nested list refers to, as any version of Keras writes them."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
@@ -73,7 +73,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def _kwargs(node: Any) -> Any:
-    """Give the keywords of a call of Keras 2, which stand behind its first tensor."""
+    """Return the keyword arguments of a call in Keras 2, which follow its first tensor."""
     while isinstance(node, list) and node and isinstance(node[0], list):
         node = node[0]
     return node[3] if isinstance(node, list) and len(node) > 3 else None
@@ -84,8 +84,9 @@ class MaskFlow:
     """The masks within one model.
 
     Args:
-        inputs: of what the model is called with, in order; "" where there is none.
-        keras2: whether Keras 2 wrote it.
+        inputs: the mask of each input of the model, in order; "" for an input without one.
+        keras2: whether Keras 2 wrote the model.
+        after: the masks of each layer's outputs, by the layer's name.
     """
 
     inputs: Sequence[str]
@@ -93,11 +94,11 @@ class MaskFlow:
     after: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def before(self, entry: Mapping[str, Any], name: str, ports: Sequence[str]) -> list[str]:
-        """Give the masks of what a layer reads first; of several calls those of the first one that has any.
+        """Return the masks of a layer's first argument. Of several calls, the first that has a mask counts.
 
         Args:
-            entry: of the layer.
-            name: of it.
+            entry: the serialised layer.
+            name: the layer's name.
             ports: the names of the model's inputs, in order.
         """
         if name in ports:
@@ -106,42 +107,42 @@ class MaskFlow:
         return [next(filter(None, each), "") for each in zip_longest(*calls, fillvalue="")]
 
     def given(self, entry: Mapping[str, Any]) -> bool:
-        """Tell whether a layer is given the mask of what it reads."""
+        """Return whether a layer receives the mask of its input."""
         return not any(call.stated for call in calls_of(entry))
 
     def _call(self, call: Call) -> list[str]:
-        found = [self._of(self.after.get(name, ()), index) for name, index in call.reads]
-        if call.mask is not None and not (any(found[:1]) and _OWN.fullmatch(call.mask[0])):
-            return [f"{call.mask[0]} (given as its mask)", *found[1:]]
-        return found
+        masks = [self._of(self.after.get(name, ()), index) for name, index in call.reads]
+        if call.mask is not None and not (any(masks[:1]) and _OWN.fullmatch(call.mask[0])):
+            return [f"{call.mask[0]} (passed as its mask)", *masks[1:]]
+        return masks
 
     def outputs(self, config: Mapping[str, Any]) -> list[str]:
-        """Give the masks of a model's outputs."""
+        """Return the masks of a model's outputs."""
         if "output_layers" not in config:
             return list(self.after[next(reversed(self.after))][:1]) if self.after else []
         return [self._of(self.after.get(name, ()), index) for name, index in tensors_in(config["output_layers"])]
 
     def pass_on(self, entry: Mapping[str, Any], name: str, config: Mapping[str, Any], before: Sequence[str]) -> Sequence[str]:
-        """Give the masks of a layer's outputs, one layer alone.
+        """Return the masks of the outputs of a layer that is not a model.
 
         Args:
-            entry: of the layer.
-            name: of it, for what says where a mask comes from.
-            config: of the layer.
-            before: the masks of what it reads first.
+            entry: the serialised layer.
+            name: the layer's name, which appears in a mask that it makes.
+            config: the layer's config.
+            before: the masks of its first argument.
         """
         kind = KERAS.get(str(entry.get("class_name")).rpartition(">")[2])
         rule = kind.masks_at((2,) if self.keras2 else (3,))
         first = next(iter(before), "")
         if not self.keras2 and "trainable" not in config and kind.role != "input":
-            return ()  # an operation of Keras 3, whose name may be a layer's
+            return ()  # an operation of Keras 3, which may share its name with a layer
         if rule is Masks.MAKE:
             return _made(kind, name, config)
         if rule in (Masks.ANY, Masks.ALL) and (rule is Masks.ANY or all(before)):
             return (next(filter(None, before), ""),)
         inner = config.get(kind.inner) if rule is Masks.SEQUENCES else None
         flags = inner.get("config", {}) if isinstance(inner, Mapping) else config
-        if isinstance(flags, Mapping) and flags.get("return_sequences") is True:  # of any class, a user's own among them
+        if isinstance(flags, Mapping) and flags.get("return_sequences") is True:  # of any class, custom classes included
             return (first,) * (1 + (rule is Masks.SEQUENCES and config.get("merge_mode", kind.default("merge_mode")) is None))
         return (first,) if rule is Masks.KEEP else ()
 
@@ -151,7 +152,7 @@ class MaskFlow:
 
 
 def _made(kind: Kind, name: str, config: Mapping[str, Any]) -> Sequence[str]:
-    """Return the mask that a layer makes, as its option says."""
+    """Return the mask that a layer makes, according to its option."""
     default = kind.default(kind.mask_option)
     said = config.get(kind.mask_option, default)
     if isinstance(default, bool):

@@ -1,4 +1,4 @@
-"""Layers of a Keras file that are not recurrent: which array is what in those whose kind is known."""
+"""Non-recurrent layers of a Keras file, with their arrays under Keras's names if the kind is known."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from frameworks.kinds import KERAS
 
 
 def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstoodError | None = None) -> OtherLayer:
-    """List a layer with its arrays, under Keras's names where the class is known and has as many.
+    """Return a layer with its arrays, under Keras's names if the class is known and has as many arrays.
 
     Args:
         node: the layer.
-        arrays: in the file's order, by its names for them.
-        why: why a recurrent layer is not listed as one; None for another.
+        arrays: the arrays by their names in the file, in the file's order.
+        why: why a recurrent layer could not be read as one; None for a non-recurrent layer.
     """
     expected = KERAS.get(node.class_name).arrays_with(node.config)
     known = expected is not None and len(expected) == len(arrays) and why is None
     warnings = [] if why is None else [why.warning]
     if expected is not None and not known:
-        warnings.append(f"{node.class_name} has {len(expected)} arrays, and the file {len(arrays)}.")
+        warnings.append(f"{node.class_name} has {len(expected)} arrays, but the file has {len(arrays)}.")
     names = [array.name for array in expected or ()]
     stored = dict(zip(names, arrays.values(), strict=True)) if known else dict(arrays)
     return OtherLayer(

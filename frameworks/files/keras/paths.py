@@ -1,7 +1,7 @@
-"""Keras's variables by class and number, as .keras and .weights.h5 keep them: where a layer's lie, and reading them.
+"""Reading variables stored by class and number, as .keras and .weights.h5 keep them.
 
-Keras keeps all layers of a model in `layers`; Keras 2.12 and 2.13 in a dictionary in which each layer with weights stands
-twice, so that the numbers skip.
+Keras keeps all layers of a model in `layers`. Keras 2.12 and 2.13 keep them in a dictionary that lists each layer with weights
+twice, so that numbers are skipped.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Layers = list[StoredLayer | OtherLayer]
 
 
 def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> Layers:
-    """Read a file whose variables lie by class and number, with its architecture or without."""
+    """Read a file whose variables are stored by class and number, with or without its architecture."""
     if architecture is None or not _lists_layers(architecture):
         return list(read_bare_paths(file, reading))
     nodes = walk(architecture, reading.file, locator(file), keras2=reading.version.is_keras2)
     nodes = [node for node in nodes if KERAS.get(node.class_name).role != "input"]
-    found: Layers = [read_layer(node, PathWeights(file, node.place), reading) for node in nodes]
+    layers: Layers = [read_layer(node, PathWeights(file, node.place), reading) for node in nodes]
     places = [f"{node.place}/" for node in nodes]
     left = {
         path: array
@@ -35,12 +35,12 @@ def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> 
         if not any(path.startswith(place) for place in places) and not path.startswith("optimizer/")
     }
     if left:
-        found.append(OtherLayer("", stored=left, warnings=("arrays of no layer of the architecture.",)))
-    return found
+        layers.append(OtherLayer("", stored=left, warnings=("these arrays belong to no layer of the architecture.",)))
+    return layers
 
 
 def locator(file: H5File) -> Locate:
-    """Give what tells where a file keeps a layer."""
+    """Return the function that locates a layer in a file."""
 
     def locate(parent: str, class_name: str, number: int) -> str:
         place = f"{parent}/" if parent else ""
@@ -52,7 +52,7 @@ def locator(file: H5File) -> Locate:
 
 
 def _ranked(file: H5File, container: str, class_name: str, number: int) -> str:
-    """Give the name of the group that is the `number`th of its class."""
+    """Return the name of the `number`th group of a class."""
     name = snake(class_name)
     there = [
         (int(rest or 0), group)
@@ -70,15 +70,15 @@ def _lists_layers(architecture: Config) -> bool:
 
 @dataclass(frozen=True)
 class PathWeights:
-    """The arrays of a layer by the attributes that lead to them."""
+    """The arrays of a layer, by the path of attributes to each."""
 
     file: H5File
     place: str
 
     def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  the file says how many there are
-        """Give the arrays of the cell at a place of the layer."""
+        """Return the arrays of the cell at a place in the layer."""
         return list(self.file.below(f"{self.place}/{place}/vars").values())
 
     def all(self) -> Mapping[str, StoredArray]:
-        """Give all arrays, by their paths in the layer."""
+        """Return all arrays, by their paths in the layer."""
         return self.file.below(self.place)

@@ -1,6 +1,6 @@
-"""Weights of Keras without an architecture: recurrent layers by the names and shapes of their arrays, the rest by name.
+"""Weights of Keras without an architecture: layers are recognised by the names and shapes of their arrays.
 
-Such files hold neither activations nor flags: the defaults of the Keras that wrote them are assumed, and that is said.
+Such files hold neither activations nor flags. The defaults of the Keras that wrote them are assumed, with a warning.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) 
             owners.setdefault(owner, {})[leaf.partition(":")[0]] = array
         keys = {owner: _split_owner(owner) for owner in owners}
         alone = len({key for key, _ in keys.values()}) == 1
-        found = _Found()
+        layers = _Layers()
         for owner, arrays in owners.items():
             key, direction = keys[owner]
             name = layer if alone else f"{layer}/{key.rpartition('/')[2]}"
-            found.add(key, name, direction, arrays, cell=list(arrays)[:2] == ["kernel", "recurrent_kernel"])
-        yield from found.read(reading)
+            layers.add(key, name, direction, arrays, cell=list(arrays)[:2] == ["kernel", "recurrent_kernel"])
+        yield from layers.read(reading)
 
 
 def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
-    """Read weights by class and number, or by the attributes of a subclassed model."""
+    """Read weights stored by class and number, or by the attributes of a subclassed model."""
     if not reading.version.text and any("name" in group for group in file.groups.values()):
-        reading = replace(reading, version=Version("3"))  # Keras 2 wrote no names of layers into such files
+        reading = replace(reading, version=Version("3"))  # Keras 2 wrote no layer names into such files
     bases: dict[str, dict[str, StoredArray]] = {}
     for path, array in file.below("").items():
         base, _, number = path.rpartition("/vars/")
         if base.partition("/")[0] != "optimizer":
             bases.setdefault(base, {})[number] = array
-    found = _Found()
+    layers = _Layers()
     for base, arrays in bases.items():
         key, direction, cell = _split_base(base)
         named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
-        found.add(key, named or _plain_name(key), direction, arrays, cell=cell, kind=key.rpartition("/")[2])
-    for parts in found.parts.values():
+        layers.add(key, named or _plain_name(key), direction, arrays, cell=cell, kind=key.rpartition("/")[2])
+    for parts in layers.parts.values():
         parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
-    yield from found.read(reading, homes=not any(OLD in key for key in found.parts))
+    yield from layers.read(reading, homes=not any(OLD in key for key in layers.parts))
 
 
 def _in_order(cells: list[Sequence[StoredArray]]) -> list[Sequence[StoredArray]]:
-    """Put stacked cells of several classes, which the file sorts by class, so that each reads what the one before gives."""
+    """Put stacked cells of several classes, which the file sorts by class, in an order in which their sizes fit."""
     if len(cells) > _MOST_PERMUTED or len({_gates(cell) for cell in cells}) < 2:
         return cells
     for order in permutations(range(len(cells))):
@@ -86,7 +86,7 @@ def _gates(cell: Sequence[StoredArray]) -> int:
 
 
 def _split_owner(owner: str) -> tuple[str, str]:
-    """Split what owns weights into the layer and its direction: "bi/forward_gru/gru_cell_1" into "bi" and "forward"."""
+    """Split an owner of weights into layer and direction: "bi/forward_gru/gru_cell_1" into "bi" and "forward"."""
     parts = owner.split("/")
     while len(parts) > 1 and _CELL.fullmatch(parts[-1]):
         parts.pop()
@@ -97,7 +97,7 @@ def _split_owner(owner: str) -> tuple[str, str]:
 
 
 def _split_base(base: str) -> tuple[str, str, bool]:
-    """Split a path of attributes into the layer and its direction, and tell whether a cell lies there."""
+    """Split a path of attributes into layer and direction; return these and whether it is the path of a cell."""
     stacked = re.fullmatch(r"(.*?)/?cell/cells/[^/]+", base)
     key = stacked[1] if stacked else base.removesuffix("/cell")
     cell = bool(stacked) or re.fullmatch(r"(.*[/_])?cell(_\d+)?", base) is not None
@@ -113,7 +113,7 @@ def _plain_name(key: str) -> str:
 
 @dataclass
 class _Parts:
-    """What is found of one layer."""
+    """The arrays of one layer."""
 
     name: str
     kind: str
@@ -121,8 +121,8 @@ class _Parts:
     others: dict[str, StoredArray] = field(default_factory=dict)
 
 
-class _Found:
-    """Layers put together from the cells that are met, by what tells one layer from another."""
+class _Layers:
+    """Layers put together from their cells, by the key that identifies each layer."""
 
     def __init__(self) -> None:
         self.parts: dict[str, _Parts] = {}
@@ -130,23 +130,24 @@ class _Found:
     def add(
         self, key: str, name: str, direction: str, arrays: Mapping[str, StoredArray], *, cell: bool, kind: str = ""
     ) -> None:
-        """Add the arrays that lie in one place, `kind` being what the file calls the class there."""
+        """Add the arrays in one place of the file; `kind` is the class as the file names it there."""
         parts = self.parts.setdefault(key, _Parts(name, kind))
         if cell and is_recurrent(tuple(arrays.values())):
             parts.cells.setdefault(direction, []).append(tuple(arrays.values()))
         else:
-            parts.others.update({f"{direction}{'/' * bool(direction)}{leaf}": a for leaf, a in arrays.items()})
+            prefix = f"{direction}/" if direction else ""
+            parts.others.update({f"{prefix}{leaf}": array for leaf, array in arrays.items()})
 
     def read(self, reading: Reading, *, homes: bool = False) -> Iterator[Layer]:
-        """Give the layers; `homes` where the keys are the places that Keras 3 has for them."""
+        """Yield the layers. With `homes`, the keys are the layers' places in a file of Keras 3."""
         for key, parts in self.parts.items():
             if parts.cells:
-                yield replace(_read_assumed(parts.name, parts.cells, reading), place=key * homes)
+                yield replace(_read_assumed(parts.name, parts.cells, reading), place=key if homes else "")
         for key, parts in self.parts.items():
             if parts.others:
                 kind = _kind(parts.kind, parts.others)
                 other = read_other(_node(parts.name, kind, {"use_bias": len(parts.others) == 2}), parts.others)
-                yield replace(other, place=key * homes)
+                yield replace(other, place=key if homes else "")
 
 
 def _read_assumed(name: str, directions: Mapping[str, Sequence[Sequence[StoredArray]]], reading: Reading) -> Layer:
@@ -165,12 +166,12 @@ def _read_assumed(name: str, directions: Mapping[str, Sequence[Sequence[StoredAr
 
 
 def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str, Any]:
-    """Make up the config of a layer over cells, as far as their shapes tell."""
+    """Return the config of a layer with these cells, as far as their shapes determine it."""
     inner = []
     for arrays in cells:
         hidden, blocks = arrays[1].shape
         cell: Any = cell_by_gates(blocks // hidden)
-        kind = f"{'CuDNN' * is_folded(arrays)}{cell.names['keras']}"
+        kind = f"CuDNN{cell.names['keras']}" if is_folded(arrays) else cell.names["keras"]
         config: dict[str, Any] = {"units": hidden, "use_bias": len(arrays) == 3}
         if blocks != hidden:
             config["recurrent_activation"] = _default_gate(arrays, version)
@@ -181,7 +182,7 @@ def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str
 
 
 def _default_gate(arrays: Sequence[StoredArray], version: Version) -> str:
-    """Give the recurrent activation that a layer had by default in the Keras that wrote the file."""
+    """Return the default recurrent activation of a layer in the version of Keras that wrote the file."""
     old = (0,) < version.numbers < ((2, 2, 4) if version.text.endswith("-tf") else (2, 3))
     return "hard_sigmoid" if old and not is_folded(arrays) else "sigmoid"
 
@@ -194,19 +195,18 @@ def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterat
         assumed["recurrent_activation"] = spec.recurrent_activation
     if "reset_after" in spec.record.options and not spec.bias:
         assumed["reset_after"] = str(spec.reset_after)
-    flags = ["return_sequences", "return_state", "go_backwards", *["merge_mode"] * (len(layer.cells[0]) == 2)]
+    flags = ["return_sequences", "return_state", "go_backwards", *(["merge_mode"] if len(layer.cells[0]) == 2 else [])]
     assumed |= {flag: getattr(options, flag) for flag in flags}
     if len({cell[0].spec.cell for cell in layer.cells}) > 1:
         assumed["the order of its cells"] = [cell[0].spec.cell for cell in layer.cells]
     left = {name: value for name, value in assumed.items() if name not in said}
     if left:
-        doubt = version.text if version.numbers < (2, 4) else ""
-        yield (
-            f"the file holds weights alone: {', '.join(f'{name}={value!r}' for name, value in left.items())} assumed"
-            + f"; in LSTM and GRU keras2_hard_sigmoid was the default before Keras 2.3, and {doubt} wrote it"
-            * bool(doubt and "recurrent_activation" in left)
-            + f". Give the architecture, or options={{{layer.name!r}: {{...}}}}."
-        )
+        doubt = ""
+        if version.text and version.numbers < (2, 4) and "recurrent_activation" in left:
+            doubt = f" Keras {version.text} wrote it: before 2.3, keras2_hard_sigmoid was the default of LSTM and GRU."
+        assumptions = ", ".join(f"{name}={value!r}" for name, value in left.items())
+        remedy = f"Give the architecture, or options={{{layer.name!r}: {{...}}}}."
+        yield f"the file holds only weights; {assumptions} {'is' if len(left) == 1 else 'are'} assumed.{doubt} {remedy}"
 
 
 def _node(name: str, class_name: str, config: Mapping[str, Any]) -> Node:
@@ -214,7 +214,7 @@ def _node(name: str, class_name: str, config: Mapping[str, Any]) -> Node:
 
 
 def _kind(own: str, arrays: Mapping[str, StoredArray]) -> str:
-    """Guess a class from Keras's names of its arrays, or from the name of the class where arrays have numbers."""
+    """Guess a class from Keras's names of its arrays, or from the name of its group if the arrays are numbered."""
     leaves = list(arrays)
     if leaves[0].isdecimal():
         return {snake(kind.name): kind.name for kind in KERAS if kind.arrays}.get(re.sub(r"_\d+$", "", own), "")

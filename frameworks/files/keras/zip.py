@@ -1,4 +1,4 @@
-"""The .keras format of Keras 3 and of Keras 2.12 to 2.15: a zip archive of the architecture and an h5 file of variables."""
+"""The .keras format (Keras 2.12 and later): a zip archive with the architecture and an h5 file of variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Args:
         source: the file.
         given: the user's options.
-        architecture: overrides the file's own; None to use the file's own.
+        architecture: the JSON that the user gave, which overrides the file's own; None to use the file's own.
 
     Raises:
         GatewiseError: for a damaged file.

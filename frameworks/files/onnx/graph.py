@@ -49,12 +49,12 @@ class Node:
 
     Args:
         kind: "LSTM", "MatMul", ...
-        domain: of the operator's definition; "" for ONNX.
-        name: of the node, or of its first output.
+        domain: the domain that defines the operator; "" for ONNX.
+        name: the node's name, or that of its first output.
         inputs: the names of its inputs; "" for one that is left out.
         outputs: the names of its outputs.
-        attributes: by name: ints, floats, texts, lists of these, and messages other than graphs.
-        scope: of its inputs.
+        attributes: its attributes by name: ints, floats, texts, lists of these, and messages other than graphs.
+        scope: the scope of its inputs.
     """
 
     kind: str

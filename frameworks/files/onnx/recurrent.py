@@ -155,12 +155,12 @@ def _warnings(node: Node, arrays: Mapping[str, StoredArray]) -> Iterator[str]:
             f"{name} ({given[name]}{', which is stored in the file' if given[name] in node.scope.arrays else ''})"
             for name in states
         ]
-        yield f"the graph gives it initial states, {' and '.join(places)}: a layer starts from zeros unless it is given them."
+        yield f"the graph passes it initial states, {' and '.join(places)}. Pass them to the layer, or it starts from zeros."
     if _is_reversed(node):
-        yield "the graph reverses its input before it: flip the time steps, and its output, as the graph does."
+        yield "the graph reverses its input first: flip the time steps of its input and output as the graph does."
     if _input(node, "sequence_lens"):
-        yield f"the graph gives it the lengths of the sequences ({_input(node, 'sequence_lens')}): pack or mask them."
+        yield f"the graph passes it the lengths of the sequences ({_input(node, 'sequence_lens')}): pack or mask them."
     for half in halves_of(arrays.values()):
-        yield f"its weights are {half}, given in float32, which holds them exactly."
+        yield f"its weights are {half}; they are returned in float32, which holds them exactly."
     axes = "batch, time, direction, hidden" if node.attributes.get("layout") == 1 else "time, direction, batch, hidden"
-    yield f"its outputs in the graph are ({axes}), where the layer's are joined by direction."
+    yield f"its output in the graph has the axes ({axes}); that of the layer joins the directions along the last axis."

@@ -39,7 +39,7 @@ class Neighbours:
     to its owner, as in a cache that keeps its content elsewhere, and are followed.
 
     Args:
-        folder: of the model; None if there is none.
+        folder: the model's folder; None if there is none.
     """
 
     def __init__(self, folder: Path | None) -> None:

@@ -29,7 +29,7 @@ def read_modules(
     """Yield the modules to which named arrays belong, in order.
 
     Args:
-        arrays: by their names in a state dict.
+        arrays: the arrays by their names in a state dict.
         given: the user's options.
         said: attributes of modules that the file states, by the name of the module.
     """

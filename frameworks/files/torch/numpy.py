@@ -25,8 +25,8 @@ class NumpyArray:
 
     Args:
         content: its bytes; in a pickle for Python 2 a text, each character of which is one byte.
-        dtype: of its elements.
-        shape: of the array.
+        dtype: the dtype of its elements.
+        shape: the array's shape.
         by_columns: whether neighbours along the first axis lie together.
     """
 

@@ -48,7 +48,7 @@ class Storage:
         kind: "Float", "BFloat16", ...; "Untyped" for bytes.
         key: where they lie.
         count: how many there are.
-        offset: of the first one, in a storage that is a view of another.
+        offset: the offset of the first one, in a storage that is a view of another.
     """
 
     kind: str

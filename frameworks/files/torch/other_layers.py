@@ -1,4 +1,4 @@
-"""Modules of torch that are not recurrent, by the names and shapes of their arrays; unlike Keras's, no file names the class."""
+"""Non-recurrent modules of torch, recognised by the names and shapes of their arrays: a state_dict names no classes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _WORDS = {1: "vector", 2: "matrix"}
 
 
 def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, Any] | None = None) -> Iterator[OtherLayer]:
-    """List a module with its arrays under torch's names, and its class as far as they tell; nothing where it has none.
+    """Yield a module with its arrays under torch's names, and its class as far as they show it; nothing without arrays.
 
     Args:
-        name: of the module.
-        arrays: by their names in it.
-        said: what else the file says of it, see `Named`.
+        name: the module's name.
+        arrays: the module's arrays, by their names in it.
+        said: what else the file says about it, see `Named`.
     """
     if not arrays:
         return
@@ -33,13 +33,13 @@ def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, 
     arguments = {option.name: said.get(option.name, option.default) for option in record.said}
     assumed = [f"{argument}={value!r}" for argument, value in arguments.items() if argument not in said]
     if assumed:
-        warnings.append(f"{', '.join(assumed)} assumed, as torch does where nothing is said: the file does not say it.")
+        warnings.append(f"{', '.join(assumed)} assumed, torch's default: the file does not state it.")
     config, unlike = _in_keras(record, arguments)
     warnings += [
         remark for option in record.said for value, remark in option.remarks if _is_same(arguments[option.name], value)
     ]
     if unlike:
-        warnings.append(f"{unlike}, which Keras's layer of these arrays has not.")
+        warnings.append(f"{unlike}, which the corresponding Keras layer lacks.")
     yield OtherLayer(name, kind, MappingProxyType(dict(arrays)), config, known=certain and not unlike, warnings=tuple(warnings))
 
 
@@ -48,7 +48,7 @@ def _is_same(value: Any, other: Any) -> bool:
 
 
 def _in_keras(kind: Kind, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return the arguments in Keras's words, and those that Keras has none for."""
+    """Return the arguments under Keras's names, and those that Keras lacks, as text."""
     config: dict[str, Any] = {}
     unlike = []
     for option in kind.said:
@@ -61,18 +61,18 @@ def _in_keras(kind: Kind, arguments: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 
 def _kind(name: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, list[str], bool]:
-    """Return the class that arrays show, what is uncertain of it, and whether it is taken for certain."""
-    found = PYTORCH.shown_by(shapes)
-    likely = [kind for kind in found if not kind.rare]
+    """Return the class that arrays show, doubts about it, and whether it is considered known."""
+    kinds = PYTORCH.shown_by(shapes)
+    likely = [kind for kind in kinds if not kind.rare]
     hinted = [kind for kind in likely if kind.hint and kind.hint in name.lower()]
-    rank = max(map(len, shapes.values()))
+    single = f"it is a single {_WORDS.get(max(map(len, shapes.values())), 'array')}"
     if len(likely) > 1 and hinted:
-        return hinted[0].name, [f"a {_WORDS.get(rank, 'array')} alone, and taken for an {hinted[0].name}'s by its name."], True
+        return hinted[0].name, [f"{single}, taken to be an {hinted[0].name}'s because of its name."], True
     if len(likely) > 1:
-        return " or ".join(kind.name for kind in likely), [f"a {_WORDS.get(rank, 'array')} alone may be either's."], False
+        return " or ".join(kind.name for kind in likely), [f"{single}, which may belong to either."], False
     if not likely:
         return "", [], False
-    rare = [kind for kind in found if kind.rare]
+    rare = [kind for kind in kinds if kind.rare]
     have = "have" if all(kind.arrays == likely[0].arrays for kind in rare) else "may have"
     doubt = [f"{' and '.join(kind.name for kind in rare)} {have} the same arrays."] if rare else []
     return likely[0].name, doubt, True

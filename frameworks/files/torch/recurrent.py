@@ -24,14 +24,14 @@ class Module:
     """A recurrent module as a file holds it.
 
     Args:
-        name: of the module.
+        name: the module's name.
         cells: its arrays by layer and direction, by torch's names without these two.
         is_cell: whether it is a bare cell.
         own_names: one of the names if they are not torch's.
         parametrised: the name of an array from which a weight must be computed; "" if there is none.
         raw: the names of weights from before weight dropout.
         said: attributes that the file states: `class`, `batch_first`, `mode`, ...
-        beside: the names of its other arrays and modules.
+        others: the names of its other arrays and modules.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Module:
     parametrised: str = ""
     raw: tuple[str, ...] = ()
     said: Mapping[str, Any] = field(default_factory=dict)
-    beside: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
@@ -140,32 +140,34 @@ def _arguments(
 
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:
-    name = f"{spec.record.names['pytorch']}{'Cell' * module.is_cell}"
+    name = f"{spec.record.names['pytorch']}{'Cell' if module.is_cell else ''}"
     said = module.said.get("class", name) if module.said.get("torch") else name
     if said != name and said in {**cells_by_name("pytorch"), **cells_by_name("pytorch", "Cell")}:
-        raise NotUnderstoodError(f"the file calls it a {said}, and its arrays are a {name}'s")
+        raise NotUnderstoodError(f"the file calls it a {said}, but its arrays are those of a {name}")
     return name
 
 
 def _warnings(module: Module, assumed: Mapping[str, Any]) -> Iterator[str]:
     if module.own_names:
-        yield f"its names ({module.own_names}) are not torch's: it is read as torch's by its shapes, gates in torch's order."
+        own = module.own_names
+        yield f"its names ({own}) are not torch's: its arrays are identified by shape, with the gates in torch's order."
     if module.raw:
-        yield f"{', '.join(module.raw)[:200]} from before weight dropout ({module.raw[0]}_raw), as where nothing is dropped."
+        raw = ", ".join(module.raw)[:200]
+        yield f"{raw}: the values before weight dropout ({module.raw[0]}_raw) are used, as in evaluation."
     if not module.said.get("torch", True):
-        yield f"its class is {module.said['class']}: what else its code does is not in the file."
-    beside = [name for name in module.beside if name.removesuffix("_dropped") not in module.raw]
-    if beside:
-        yield f"it also has {', '.join(beside)[:200]}: what its own code does with them is not in the file."
+        yield f"its class is {module.said['class']}: the file does not say what else its code does."
+    others = [name for name in module.others if name.removesuffix("_dropped") not in module.raw]
+    if others:
+        yield f"it also has {', '.join(others)[:200]}: the file does not say what its code does with them."
     for half in halves_of(array for cell in module.cells.values() for array in cell.values()):
-        yield f"its weights are {half}, given in float32, which holds them exactly."
+        yield f"its weights are {half}; they are returned in float32, which holds them exactly."
     if assumed:
         said = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
-        yield f"the file does not say it: {said} assumed. Options can say otherwise."
+        yield f"{said} assumed: the file does not state it. Options can override it."
 
 
 def _place(layer: int, way: int) -> str:
-    return f"l{layer}{'_reverse' * way}"
+    return f"l{layer}{'_reverse' if way else ''}"
 
 
 def _difference(expected: Mapping[str, tuple[int, ...]], actual: Mapping[str, tuple[int, ...]]) -> str:

@@ -60,7 +60,7 @@ class Named:
     """Tensors and attributes by name.
 
     Args:
-        tensors: by their names in a state dict.
+        tensors: the tensors by their names in a state dict.
         said: attributes of modules that were saved whole, by the name of the module. `class` is its class, and `torch` tells
             whether that is one of torch.nn.
         unread: descriptions of what could not be read as a tensor, by name.

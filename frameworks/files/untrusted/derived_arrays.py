@@ -53,7 +53,7 @@ def strided(storage: StoredArray, offset: int, shape: tuple[int, ...], strides: 
     Args:
         storage: (element,)
         offset: the first element.
-        shape: of the array.
+        shape: the array's shape.
         strides: how many elements apart the neighbours along each axis are.
         name: what messages call the array.
 

@@ -59,7 +59,7 @@ class Message:
     """A message, which is a part of the bytes.
 
     Args:
-        bytes: of the whole file.
+        bytes: the bytes of the whole file.
         start: the offset of the first byte.
         end: the offset after the last byte.
         depth: the number of messages around it.

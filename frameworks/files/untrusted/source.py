@@ -28,13 +28,13 @@ class Source:
 
     Args:
         name: what messages call the source.
-        descriptor: of the open file.
+        descriptor: the descriptor of the open file.
         start: the offset of the first byte of the part.
         size: in bytes.
         owner: keeps the descriptor open as long as it lives; None if the source itself does.
 
     Attributes:
-        folder: of the file; None for a part of one.
+        folder: the folder of the file; None for a part of a file.
     """
 
     folder: Path | None = None
@@ -105,8 +105,8 @@ class StoredArray:
     """An array in a file. Its shape and dtype are known; its elements are read on demand.
 
     Args:
-        shape: of the array.
-        dtype: of the array, with the byte order of the file.
+        shape: the array's shape.
+        dtype: the array's dtype, with the byte order of the file.
         read_into: fills a buffer of bytes from an offset on.
         start: the offset of the first element.
     """

@@ -31,8 +31,8 @@ class Record:
     """An object of an unknown class.
 
     Args:
-        name: of the class or function that would have made it.
-        args: of that call.
+        name: the class or function that would have made it.
+        args: the arguments of that call.
         state: what the object would have got afterwards.
         items: what would have been put into it, as into a list or dict.
     """

@@ -1,1 +1,1 @@
-"""Writing checkpoint files: what the formats share, one module a format, and the file that appears whole or not at all."""
+"""Writing checkpoint files: what the formats share, one module per format, and the atomic replacing of a file."""

@@ -1,4 +1,4 @@
-"""Arrays on their way from one file into another: made block by block, so that memory stays small however large they are."""
+"""Arrays copied from one file to another in blocks, so that memory use does not grow with their size."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from frameworks.copying import fill
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import StoredArray, empty
 from frameworks.layouts import Layout, axis_sizes
-from frameworks.stored_parts import Stored
+from frameworks.part_layout import Stored
 from frameworks.transpose import copy_arrays
 from frameworks.weights import BIASES, DirectionWeights
 
 Array = npt.NDArray[Any]
 Box = Mapping[str, slice]
-"""A part of an array: the range of each axis that is not taken whole."""
+"""A part of an array: the range along each axis that is not taken whole."""
 
 BLOCK = 16 << 20
-"""Bytes of a block at most, but for single rows that have more."""
+"""The most bytes in a block, except for a single row that is larger."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,9 @@ class Tensor:
     """An array to be written.
 
     Args:
-        shape: of the array.
-        dtype: of the array, little-endian.
-        blocks: gives its elements in contiguous arrays of whole rows; each time it is called anew.
+        shape: the array's shape.
+        dtype: the array's dtype, little-endian.
+        blocks: yields its elements in contiguous arrays of whole rows, from the start at each call.
     """
 
     shape: tuple[int, ...]
@@ -43,12 +43,12 @@ class Tensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all elements."""
+        """The number of bytes of all elements."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def ahead(blocks: Iterator[Array]) -> Iterator[Array]:
-    """Give the same blocks, each being made by another thread while the one before is written."""
+    """Yield the same blocks; another thread makes each one while the one before is written."""
     with ThreadPoolExecutor(1) as maker:
         coming = maker.submit(next, blocks, None)
         while (block := coming.result()) is not None:
@@ -58,12 +58,12 @@ def ahead(blocks: Iterator[Array]) -> Iterator[Array]:
 
 
 def unchanged(array: StoredArray) -> Tensor:
-    """Give an array as it is."""
+    """Return an array as it is."""
     return reshaped(array, array.shape)
 
 
 def reshaped(array: StoredArray, shape: tuple[int, ...]) -> Tensor:
-    """Give the elements of an array as they lie, under another shape."""
+    """Return the elements of an array in the same order, in another shape."""
 
     def blocks() -> Iterator[Array]:
         rows, *inner = shape or (1,)
@@ -75,7 +75,7 @@ def reshaped(array: StoredArray, shape: tuple[int, ...]) -> Tensor:
 
 
 def transposed(array: StoredArray, axes: tuple[int, ...]) -> Tensor:
-    """Give an array with its axes in another order; a large matrix is read in blocks of columns."""
+    """Return an array with its axes in another order; a large matrix is read in blocks of columns."""
 
     def blocks() -> Iterator[Array]:
         if array.nbytes <= BLOCK or len(axes) != 2:
@@ -93,19 +93,19 @@ def transposed(array: StoredArray, axes: tuple[int, ...]) -> Tensor:
 
 
 def cell_tensors(cell: StoredCell, target: Layout) -> dict[str, Tensor]:
-    """Give the arrays of a cell as another layout has them, by their names there; those of the same layout as they are."""
+    """Return the arrays of a cell in another layout, by their names there; unchanged if the layout is the cell's own."""
     if cell.layout is target:
         return {name: unchanged(array) for name, array in cell.arrays.items()}
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for part, stored in target.parts(cell.spec).items():
-        if stored.name in found:
+        if stored.name in tensors:
             continue
         make = _biases if part in BIASES else _kernel
-        found[stored.name] = make(cell, target, part, stored)
-    return found
+        tensors[stored.name] = make(cell, target, part, stored)
+    return tensors
 
 
-def _biases(cell: StoredCell, target: Layout, part: str, stored: Stored) -> Tensor:  # noqa: ARG001  as _kernel
+def _biases(cell: StoredCell, target: Layout, part: str, stored: Stored) -> Tensor:  # noqa: ARG001  the signature of _kernel
     shape, dtype = stored.shape(axis_sizes(cell.spec, 0)), np.dtype(cell.spec.dtype)
 
     def blocks() -> Iterator[Array]:
@@ -143,7 +143,7 @@ def _kernel(cell: StoredCell, target: Layout, part: str, stored: Stored) -> Tens
 
 
 def _read_gates(cell: StoredCell, part: str, box: Box, wanted: tuple[str, ...]) -> list[Array]:
-    """Read (input, hidden) of each wanted gate of a kernel, within the ranges of the box."""
+    """Read each wanted gate of a kernel, (input, hidden), within the ranges of the box."""
     stored, spec = cell.layout.parts(cell.spec)[part], cell.spec
     gates, sizes = cell.layout.gates[cell.spec.cell], axis_sizes(cell.spec, 0)
     if not stored.is_plain:
@@ -151,18 +151,18 @@ def _read_gates(cell: StoredCell, part: str, box: Box, wanted: tuple[str, ...]) 
         along = slice(None), *(box.get(axis, slice(None)) for axis in (_rows_of(part), "hidden"))
         return [whole[along][gates.index(gate)] for gate in wanted]
     if "gate" not in box and any(group[-1] in box for group in stored.groups if len(group) == 2):
-        # A part of every gate's block is not one range.
+        # The same part of several gates' blocks is not one range.
         return [one for gate in wanted for one in _read_gates(cell, part, {**box, "gate": slice(0, 1)}, (gate,))]
     if "gate" in box:
         at = gates.index(wanted[0])
         box, gates = {**box, "gate": slice(at, at + 1)}, wanted
     array = cell.arrays[stored.name]
-    found = stored.view(array.block(*(_range(group, sizes, box) for group in stored.groups)), part, _within(sizes, box))
-    return [found[gates.index(gate)] for gate in wanted]
+    views = stored.view(array.block(*(_range(group, sizes, box) for group in stored.groups)), part, _within(sizes, box))
+    return [views[gates.index(gate)] for gate in wanted]
 
 
 def _names(cell: StoredCell, part: str) -> tuple[str, ...]:
-    """Return the names of the arrays that hold a part; none where the cell does not have it."""
+    """Return the names of the arrays that hold a part; () if the cell lacks it."""
     stored = cell.layout.parts(cell.spec).get(part)
     return tuple(stored.gates_by_array(cell.layout.gates[cell.spec.cell])) if stored else ()
 
@@ -172,7 +172,7 @@ def _rows_of(part: str) -> str:
 
 
 def _range(group: tuple[str, ...], sizes: Mapping[str, int], box: Box) -> slice:
-    """Give the range along an axis that fuses a gate with another axis, or is one."""
+    """Return the range along a group of axes: a single axis, or a gate fused with another axis."""
     inner = box.get(group[-1], slice(0, sizes[group[-1]]))
     outer = box.get(group[0], slice(0, sizes[group[0]])) if len(group) == 2 else slice(0, 1)
     return slice(outer.start * sizes[group[-1]] + inner.start, (outer.stop - 1) * sizes[group[-1]] + inner.stop)
@@ -183,7 +183,7 @@ def _within(sizes: Mapping[str, int], box: Box) -> dict[str, int]:
 
 
 def _boxes(stored: Stored, sizes: Mapping[str, int], itemsize: int) -> Iterator[Box]:
-    """Cut an array along its first axis: whole where it is small, else no more than one gate at a time where it fuses them."""
+    """Cut an array along its first axis. A small array stays whole; fused gates are cut one at a time."""
     first, row = stored.groups[0], stored.shape(sizes)[1] * itemsize
     if stored.shape(sizes)[0] * row <= BLOCK:
         yield {}
@@ -194,7 +194,7 @@ def _boxes(stored: Stored, sizes: Mapping[str, int], itemsize: int) -> Iterator[
 
 
 def _ranges(count: int, nbytes: int) -> Iterator[slice]:
-    """Cut a count of rows of so many bytes."""
+    """Cut rows of a given number of bytes into ranges of at most `BLOCK`."""
     step = max(BLOCK // nbytes, 1)
     for first in range(0, count, step):
         yield slice(first, min(first + step, count))

@@ -1,4 +1,4 @@
-"""What is to be written of which layer, and what is told of it afterwards."""
+"""Which layers are written, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Layer = StoredLayer | OtherLayer
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a layer.
+    """The outcome of writing a layer.
 
     Args:
-        name: of the layer.
-        kind: what it was.
-        becomes: what it is in the file; "" where it is not in it.
-        place: what the names of its arrays begin with in the file.
-        caveats: what the file does not hold of it, and what else to know.
+        name: the layer's name.
+        kind: its class before.
+        becomes: what it is in the file; "" if the file does not contain it.
+        place: the prefix of its arrays' names in the file.
+        caveats: what the file does not hold, and other remarks.
 
     Example:
         >>> written = save_checkpoint("encoder.pt", {"encoder": open_checkpoint("model.npz")["encoder"]})
@@ -47,10 +47,10 @@ class Written:
 
 
 def layers_of(given: Mapping[str, Any]) -> list[Layer]:
-    """Give what is to be written, by the names under which it was given; of a checkpoint also its other layers.
+    """Return the layers to be written, under the names in the mapping; of a checkpoint also its other layers.
 
     Raises:
-        GatewiseError: for what is no recurrent layer, and for what `adapt` refuses.
+        GatewiseError: for a value that is not a layer, or that `adapt` rejects.
     """
     if not isinstance(given, Mapping):
         raise InvalidTypeError.because(
@@ -63,16 +63,16 @@ def layers_of(given: Mapping[str, Any]) -> list[Layer]:
 
 def _named(name: str, layer: Any, *, whole: bool) -> Layer:
     if isinstance(layer, (StoredLayer, OtherLayer)):
-        # Some layers of a model are a model of their own, in which they have other places.
+        # A selection of layers is written as a model of its own, with other places.
         return replace(layer, name=name, place=layer.place if whole else "")
-    return _held(name, registry.adapt(layer))
+    return _stored_layer(name, registry.adapt(layer))
 
 
-def _held(name: str, adapter: Adapter) -> StoredLayer:
-    """Take a live layer as one whose file is the memory, copied once."""
+def _stored_layer(name: str, adapter: Adapter) -> StoredLayer:
+    """Copy a live layer into a StoredLayer."""
     spec = adapter.spec
     cells = tuple(
-        tuple(_held_cell(adapter, layer, direction) for direction in range(spec.num_directions))
+        tuple(_stored_cell(adapter, layer, direction) for direction in range(spec.num_directions))
         for layer in range(spec.num_layers)
     )
     return StoredLayer(
@@ -91,7 +91,7 @@ def _arguments(adapter: Adapter) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _held_cell(adapter: Adapter, layer: int, direction: int) -> StoredCell:
+def _stored_cell(adapter: Adapter, layer: int, direction: int) -> StoredCell:
     spec = adapter.spec
     one = replace(spec, input_size=spec.layer_input_size(layer), num_layers=1, bidirectional=False)
     arrays = {name: np.empty(shape, spec.dtype) for name, shape in PYTORCH.shapes(one, 0).items()}

@@ -1,7 +1,7 @@
-"""A file that appears whole or not at all: it is written beside its place and renamed when it is complete.
+"""Atomic replacing of a file: a temporary file beside it is written, and renamed when it is complete.
 
-While it is written, it is locked. So what a killed process left is known by not being locked, and the next run removes it.
-Where the system has no locks, such a file stays: nothing tells it from one that is still being written.
+The temporary file is locked while it is written. One without a lock was left by a killed process, and the next run removes it.
+Where the system has no locks, such a file stays, because it could still be in use.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from frameworks.locking import CAN_LOCK, lock
 
 @contextmanager
 def replacing(path: Path, *, force: bool) -> Iterator[Path]:
-    """Give the path of an empty file to be written, which takes the place of `path` unless the body fails.
+    """Yield the path of an empty file to write to. It replaces `path` afterwards, unless the body fails.
 
     Args:
-        path: of the file to be.
-        force: whether a file that is there may be replaced.
+        path: the file to create.
+        force: whether to replace an existing file.
 
     Raises:
-        GatewiseError: for a file that is there without `force`, and for what cannot be written to.
+        GatewiseError: for an existing file without `force`, and for a path that cannot be written to.
     """
     path = path.resolve() if path.is_symlink() else path
     _require_free(path, force=force)
     written = None
     try:
-        _remove_left_over(path)
+        _remove_leftovers(path)
         written, held = _begin(path)
         try:
             yield written
@@ -44,7 +44,7 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
                 os.close(held)
     except OSError as error:
         if error.filename is not None and str(error.filename) not in (str(path), str(written), str(path.parent)):
-            raise  # of another file than this one
+            raise  # the error is about another file
         raise InvalidValueError.because(
             str(path), must="be writable", but=f"writing it failed with: {error}", remedy="Give another path."
         ) from error
@@ -56,16 +56,16 @@ def _begin(path: Path) -> tuple[Path, int | None]:
         written = path.with_name(f".{path.name}.tmp-{secrets.token_hex(4)}{path.suffix}")
         descriptor = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         if not CAN_LOCK:
-            os.close(descriptor)  # Windows renames no open file
+            os.close(descriptor)  # Windows cannot rename an open file
             return written, None
-        # Another process may take it for left over until it is locked.
+        # Until it is locked, another process may take it for a leftover and remove it.
         lock(descriptor)
         if os.fstat(descriptor).st_nlink:
             return written, descriptor
         os.close(descriptor)
 
 
-def _remove_left_over(path: Path) -> None:
+def _remove_leftovers(path: Path) -> None:
     if not CAN_LOCK:
         return
     start = f".{path.name}.tmp-"
@@ -86,5 +86,5 @@ def _require_free(path: Path, *, force: bool) -> None:
         raise InvalidValueError.because(str(path), must="be a file", but="is a folder", remedy="Name a file in it.")
     if path.exists() and not force:
         raise InvalidValueError.because(
-            str(path), must="not be there yet", but="is", remedy="Give another path, or force=True (--force) to replace it."
+            str(path), must="not exist yet", but="does", remedy="Give another path, or force=True (--force) to replace it."
         )

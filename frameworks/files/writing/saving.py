@@ -1,4 +1,4 @@
-"""`save_checkpoint`: the formats that are written, by their endings."""
+"""`save_checkpoint`, which chooses the format by the ending of the path."""
 
 from __future__ import annotations
 
@@ -28,29 +28,32 @@ WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ".keras": (f"{_HERE}.keras.model", "write"),
     }
 )
-"""By ending: the module and its function, which takes a path and the layers."""
+"""By ending: a module and a function in it that takes a path and the layers."""
 
 
 def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, force: bool = False) -> list[Written]:
-    """Write layers to a file, whose format is chosen by its ending: .safetensors, .pt, .pth, .npz, .weights.h5 or .keras.
+    """Write layers to a file. Its ending chooses the format: .safetensors, .pt, .pth, .npz, .weights.h5 or .keras.
 
-    The first four have torch's layout and names, and beside them what the weights mean, so that `open_checkpoint` gives the
-    layers back as they are. What torch.nn computes is named so that its modules load it; what it does not is named otherwise.
-    A .weights.h5 file is what Keras's `load_weights` reads; it holds weights alone. That of a whole checkpoint of a Keras model
-    fits a model of the same architecture, with models and wrappers within it; that of anything else, a model of these layers in
-    this order. A .keras file is one model in which each layer reads an input of its own.
-    The file is complete before it takes the place of one that was there.
+    The first four have torch's layout and names. They also hold a description of the weights, so that `open_checkpoint` returns
+    the same layers. A layer that torch.nn can compute has the names that its module loads; any other layer has different names.
+
+    A .weights.h5 file is for Keras's `load_weights` and holds only weights. If a whole checkpoint of a Keras model is written,
+    the file fits a model of the same architecture, including inner models and wrappers. Otherwise it fits a model with these
+    layers in this order. A .keras file holds one model in which each layer has an input of its own.
+
+    An existing file is replaced only when the new one is complete.
 
     Args:
-        path: of the file.
-        layers: by name: what a checkpoint holds, adapters, or layers that `adapt` takes; a `Checkpoint` with its other layers.
-        force: whether a file that is there is replaced.
+        path: the file to write.
+        layers: layers by name, each from a checkpoint, an adapter, or a layer that `adapt` accepts. A `Checkpoint` is written
+            with its other layers.
+        force: whether to replace an existing file.
 
     Returns:
-        What became of each layer, those that the format cannot hold and that are not recurrent among them.
+        The outcome of each layer, including non-recurrent layers that the format cannot hold.
 
     Raises:
-        GatewiseError: for a recurrent layer that the format cannot hold, an ending that is no format's, a file that is there.
+        GatewiseError: for an unknown ending, a recurrent layer that the format cannot hold, or an existing file (see `force`).
 
     Example:
         >>> written = save_checkpoint("model.safetensors", open_checkpoint("model.npz"))
@@ -71,23 +74,23 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
             write = getattr(import_module(module), function)
     except ImportError as error:
         raise MissingFrameworkError.because(
-            f"what writes {ending}",
+            f"the module that writes {ending}",
             must="be importable",
             but=f"importing it failed with: {error}",
             remedy="Install it with: pip install 'gatewise[files,tensorflow]'.",
         ) from error
-    with replacing(target, force=force) as beside, recycling(BLOCK):
-        written: list[Written] = write(beside, given)
+    with replacing(target, force=force) as temporary, recycling(BLOCK):
+        written: list[Written] = write(temporary, given)
     return written
 
 
 def _require_text(names: Iterable[str]) -> None:
-    """Refuse names that a format would cut short or cannot encode; they may be those of a stranger's file."""
+    """Reject names that a format would truncate or cannot encode. They may come from an untrusted file."""
     for name in names:
         if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
             raise InvalidValueError.because(
                 f"the name {name[:100]!r}",
                 must="be text",
-                but="has a NUL, or half of a character",
+                but="contains a NUL or a lone surrogate",
                 remedy="Give the layer another name, in a mapping from name to layer.",
             )

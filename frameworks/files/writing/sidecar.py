@@ -1,4 +1,4 @@
-"""What weights in torch's layout mean, as JSON beside them: specs, options and kinds of all layers of a file."""
+"""The JSON that describes weights in torch's layout: the spec, options and kind of each layer in a file."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Layer = StoredLayer | OtherLayer
 
 
 def describe(layers: list[Layer], names: Mapping[str, Mapping[str, str]], kinds: Mapping[str, str]) -> str:
-    """Write down what layers are.
+    """Return the JSON that describes layers.
 
     Args:
-        layers: in their order.
-        names: of those that are not recurrent, by layer: the name of each array in the layer, and in the file.
-        kinds: of those likewise, as the file has them.
+        layers: the layers, in order.
+        names: for each non-recurrent layer, its arrays' names in the layer and, as values, in the file.
+        kinds: for each non-recurrent layer, its kind in the file.
     """
     entries = [
         _recurrent(layer) if isinstance(layer, StoredLayer) else _other(layer, names[layer.name], kinds[layer.name])
@@ -72,31 +72,31 @@ def _other(layer: OtherLayer, names: Mapping[str, str], kind: str) -> dict[str, 
 
 
 def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: str, given: GivenOptions) -> list[Layer]:
-    """Read the layers of a file that says what its arrays mean; arrays that it says nothing of come last, under "".
+    """Read the layers of a file that describes its arrays. Arrays that it does not describe come last, under "".
 
     Args:
         text: the JSON.
-        arrays: all of the file, by name.
-        file: what messages call it.
+        arrays: all arrays of the file, by name.
+        file: the file's name in messages.
         given: the user's options, which override the file.
 
     Raises:
-        GatewiseError: for a description that is none, or is not that of the arrays.
+        GatewiseError: for an invalid description, or one that does not fit the arrays.
     """
     name = f"the description in {file}"
     said = read_json(text, name)
     if said.get("version") != VERSION:
-        raise damaged(name, f"has version {said.get('version')!r}, where this gatewise reads {VERSION}")
+        raise damaged(name, f"has version {said.get('version')!r}, but this gatewise reads {VERSION}")
     left = dict(arrays)
     try:
-        found: list[Layer] = [_read_layer(entry, left, given) for entry in said["layers"]]
+        layers: list[Layer] = [_read_layer(entry, left, given) for entry in said["layers"]]
     except GatewiseError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise damaged(name, f"does not describe the arrays: {type(error).__name__} {str(error)[:200]}") from error
     if left:
-        found.append(OtherLayer("", stored=left, warnings=("arrays of no layer.",)))
-    return found
+        layers.append(OtherLayer("", stored=left, warnings=("these arrays belong to no layer.",)))
+    return layers
 
 
 def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: GivenOptions) -> Layer:
@@ -122,14 +122,14 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
     check_arguments(described.name, described.arguments)
     fits = described.options is not None if described.origin == "keras" else described.options in (None, BACKWARDS)
     if not fits:
-        raise damaged(f"the description of {described.name}", "gives Keras's options to another's layer, or Keras's none")
+        raise damaged(f"the description of {described.name}", f"does not have the options of a {described.origin} layer")
     if {len(cells) for cells in described.cells} not in ({1}, {2}):
-        raise damaged(f"the description of {described.name}", "gives its layers other than one or two directions")
-    return _answered(replace(described, cells=_with_arrays(described, left)), given.of(described.name))
+        raise damaged(f"the description of {described.name}", "does not have one direction in every layer, or two")
+    return _override(replace(described, cells=_with_arrays(described, left)), given.of(described.name))
 
 
 def _place(entry: Mapping[str, Any]) -> str:
-    """Give where Keras keeps a layer, which files of earlier versions do not say; of a place that none can be, nothing."""
+    """Return where Keras stores a layer; "" if the place is invalid or missing, as in files of earlier versions."""
     said = entry.get("place")
     known = isinstance(said, str) and re.fullmatch(r"\w+(/\w+)*", said) and "vars" not in said.split("/")
     return said if isinstance(said, str) and known else ""
@@ -141,12 +141,12 @@ def _read_cell(entry: Mapping[str, Any]) -> StoredCell:
     return StoredCell(spec, PYTORCH, {}, rates.dropout, rates.recurrent_dropout)
 
 
-def _answered(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
-    """Put what the user says in place of what the file says."""
+def _override(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
+    """Override what the file says by what the user says."""
     if not given:
         return layer
     if layer.origin == "pytorch":
-        return _answered_module(layer, given)
+        return _override_module(layer, given)
     rates = {name: given[name] for name in ("dropout", "recurrent_dropout") if name in given}
     cells = tuple(
         tuple(replace(cell, spec=replace(cell.spec, **_meanings(cell.spec, given)), **rates) for cell in row)
@@ -156,7 +156,7 @@ def _answered(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
     return replace(layer, cells=cells, options=layer.options and replace(layer.options, **flags))
 
 
-def _answered_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
+def _override_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
     arguments = {name: given[name] for name in options_of_layer(layer) if name in given}
     check_arguments(layer.name, arguments)
     meant = {"activation": arguments.pop("nonlinearity")} if "nonlinearity" in arguments else {}
@@ -169,7 +169,7 @@ def _meanings(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_arrays(layer: StoredLayer, left: dict[str, StoredArray]) -> tuple[tuple[StoredCell, ...], ...]:
-    """Take the arrays of a layer out of those that are left, where they are shaped as its cells say."""
+    """Remove the arrays of a layer from those that are left, check their shapes, and return its cells with them."""
     proj_size = layer.arguments.get("proj_size", 0)
     rows: list[list[StoredCell]] = [[] for _ in layer.cells]
     for index, direction, before, behind in places(layer):
@@ -178,7 +178,8 @@ def _with_arrays(layer: StoredLayer, left: dict[str, StoredArray]) -> tuple[tupl
         for name, shape in PYTORCH.shapes(cell.spec, 0, proj_size).items():
             array = left.pop(f"{before}{name}{behind}")
             if array.shape != shape or array.dtype.name != cell.spec.dtype:
-                raise damaged(f"{before}{name}{behind}", f"is {array.dtype} of shape {array.shape}, not {shape}")
+                expected = f"{cell.spec.dtype} of shape {shape}"
+                raise damaged(f"{before}{name}{behind}", f"is {array.dtype} of shape {array.shape}, not {expected}")
             arrays[name] = array
         rows[index].append(replace(cell, arrays=MappingProxyType(arrays)))
     return tuple(map(tuple, rows))

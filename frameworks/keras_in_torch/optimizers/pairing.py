@@ -15,8 +15,8 @@ from frameworks.keras.structure import take_apart
 from frameworks.keras.tensors import to_numpy
 from frameworks.keras_in_torch.optimizers.keras_optimizer import Pairing
 from frameworks.layouts import KERAS, PYTORCH
+from frameworks.part_layout import Stored
 from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
-from frameworks.stored_parts import Stored
 
 Array = npt.NDArray[Any]
 _RECURRENT = (*LAYER_CLASSES, *CELL_CLASSES)

@@ -1,4 +1,4 @@
-"""`gatewise inspect` says what a file holds, and loads no framework for it."""
+"""`gatewise inspect` lists the contents of a file without importing a framework."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SHAPES: dict[str, list[tuple[str, tuple[int, ...]]]] = {
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A file as Keras 2.2 wrote it, whole."""
+    """A whole model as Keras 2.2 wrote it."""
     path = tmp_path / "model.h5"
     with h5py.File(path, "w") as h5:
         h5.attrs["keras_version"] = b"2.2.4"
@@ -56,8 +56,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def row(text: str, name: str) -> str:
-    (found,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
-    return " ".join(found.split())
+    (row,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return " ".join(row.split())
 
 
 def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
@@ -75,27 +75,27 @@ def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
     )
     assert row(text, "dense") == "dense Dense kernel (4, 1), bias (1,)"
     assert "- lstm: its hard_sigmoid is Keras 2's" in text
-    assert "- bi: Keras before 2.3 repeated the last output" in text
+    assert "- bi: at masked steps, Bidirectional repeated the last output" in text
 
 
-def test_json_holds_the_same_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_holds_the_same_contents(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", str(file), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [layer["name"] for layer in found["layers"]] == ["lstm", "bi"]
-    assert found["layers"][0]["cells"][0]["recurrent_activation"] == "keras2_hard_sigmoid"
-    assert found["layers"][1]["elsewhere"] == {
+    contents = json.loads(capsys.readouterr().out)
+    assert [layer["name"] for layer in contents["layers"]] == ["lstm", "bi"]
+    assert contents["layers"][0]["cells"][0]["recurrent_activation"] == "keras2_hard_sigmoid"
+    assert contents["layers"][1]["elsewhere"] == {
         "framework": "pytorch",
         "by": "convert",
         "layer": "nn.GRU(4, 2, bidirectional=True)",
         "because": [],
     }
-    assert found["others"][1]["arrays"] == {
+    assert contents["others"][1]["arrays"] == {
         "kernel": {"shape": [4, 1], "dtype": "float32"},
         "bias": {"shape": [1], "dtype": "float32"},
     }
 
 
-def test_options_and_an_architecture_are_taken(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_and_an_architecture_are_accepted(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = [
         "--option",
         "lstm.recurrent_activation=sigmoid",
@@ -118,9 +118,7 @@ def test_options_and_an_architecture_are_taken(file: Path, tmp_path: Path, capsy
     ("arguments", "said"),
     [(["no.h5"], "opened"), (["--option", "lstm.units"], "OPTION=VALUE"), (["--option", "lstm.units=3"], "units")],
 )
-def test_what_is_wrong_is_said_in_one_line(
-    file: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_error_is_one_line(file: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", *([str(file)] if arguments[0].startswith("--") else []), *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("gatewise: ")

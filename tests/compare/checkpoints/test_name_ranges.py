@@ -8,7 +8,7 @@ from compare.checkpoints.name_ranges import together
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "collapsed"),
     [
         (["a0", "a1", "a2"], ["a{0-2}"]),
         (["a0", "a1"], ["a0", "a1"]),
@@ -19,5 +19,5 @@ from compare.checkpoints.name_ranges import together
         (["a0", "a00", "a1"], ["a0", "a00", "a1"]),
     ],
 )
-def test_only_whole_ranges_are_told_as_one(names: list[str], told: list[str]) -> None:
-    assert together(names) == told
+def test_only_whole_ranges_are_collapsed(names: list[str], collapsed: list[str]) -> None:
+    assert together(names) == collapsed

@@ -1,4 +1,4 @@
-"""`gatewise port` writes what it says, and `gatewise verify` sees what differs."""
+"""`gatewise port` writes what it lists, and `gatewise verify` detects differences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from frameworks.files import save_checkpoint
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Give a file of a GRU, a stack of LSTMs in two directions and a relu layer."""
+    """Write a file with a GRU, a stack of bidirectional LSTMs and a relu layer."""
     import torch
     from torch import nn
 
@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 RELU = ["--option", "plain.activation=relu"]
 
 
-def test_port_writes_the_file_and_says_what_became_of_each_layer(file: Path, capsys: Any) -> None:
+def test_port_writes_the_file_and_lists_the_outcome_of_each_layer(file: Path, capsys: Any) -> None:
     out = file.with_name("out.npz")
     assert main(["port", str(file), str(out), *RELU]) == 0
     said = capsys.readouterr().out
@@ -46,7 +46,7 @@ def test_port_writes_the_file_and_says_what_became_of_each_layer(file: Path, cap
     assert "stack_l1.weight_hh_l0_reverse" in np.load(out)
 
 
-def test_verify_finds_two_files_the_same_and_one_changed_number(file: Path, capsys: Any) -> None:
+def test_verify_passes_equal_files_and_detects_one_changed_number(file: Path, capsys: Any) -> None:
     import h5py
 
     out = file.with_name("out.weights.h5")
@@ -61,11 +61,11 @@ def test_verify_finds_two_files_the_same_and_one_changed_number(file: Path, caps
     assert main(["verify", str(file), str(out), "--layer", "stack_l0"]) == 0
 
 
-def test_verify_takes_a_layer_that_is_not_there_and_another_activation_for_a_difference(file: Path, capsys: Any) -> None:
+def test_verify_detects_a_missing_layer_and_another_activation(file: Path, capsys: Any) -> None:
     out, whole = file.with_name("one.weights.h5"), file.with_name("whole.keras")
     assert main(["port", str(file), str(out), "--layer", "gru"]) == 0
     assert main(["verify", str(file), str(out)]) == 1
-    assert "is not there" in capsys.readouterr().out
+    assert "is missing from the other file" in capsys.readouterr().out
     assert main(["port", str(file), str(whole), *RELU]) == 0
     assert main(["verify", str(file), str(whole), *RELU]) == 0
     assert main(["verify", str(file), str(whole)]) == 1
@@ -88,7 +88,7 @@ def test_verify_takes_a_layer_that_is_not_there_and_another_activation_for_a_dif
         (["verify", "{file}", "{file}", "--layer", "nope"], "gru, stack_l0"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_sentence_with_status_2(
+def test_an_error_is_one_line_with_status_2(
     file: Path, arguments: list[str], said: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(file.parent)
@@ -101,7 +101,7 @@ def test_what_cannot_be_done_is_said_in_one_sentence_with_status_2(
 
 
 @pytest.mark.parametrize("command", ["inspect", "port", "verify"])
-def test_an_architecture_beside_torch_s_names_is_refused(command: str, file: Path, capsys: Any) -> None:
+def test_an_architecture_for_a_torch_file_is_refused(command: str, file: Path, capsys: Any) -> None:
     source, out, architecture = (str(file.with_name(name)) for name in ("source.npz", "out.pt", "model.json"))
     assert main(["port", str(file), source, *RELU]) == main(["port", source, out]) == 0
     Path(architecture).write_text('{"class_name": "Sequential", "config": []}')
@@ -112,7 +112,7 @@ def test_an_architecture_beside_torch_s_names_is_refused(command: str, file: Pat
     assert "architecture for source.npz must be left out" in capsys.readouterr().err
 
 
-def test_a_layer_without_a_name_is_shown_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_layer_without_a_name_is_shown_in_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 
     source, out = tmp_path / "bare.pt", tmp_path / "out.npz"
@@ -124,7 +124,7 @@ def test_a_layer_without_a_name_is_shown_as_one(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.backend
-def test_names_that_a_framework_does_not_allow_are_ported_and_found_again(tmp_path: Path, capsys: Any) -> None:
+def test_names_that_a_framework_forbids_are_ported_and_verified(tmp_path: Path, capsys: Any) -> None:
     import torch
     from torch import nn
 
@@ -136,7 +136,7 @@ def test_names_that_a_framework_does_not_allow_are_ported_and_found_again(tmp_pa
     assert capsys.readouterr().out.count("All 1 are the same.") == 3
 
 
-def test_a_layer_without_a_name_is_found_where_it_got_one(tmp_path: Path, capsys: Any) -> None:
+def test_a_layer_without_a_name_is_verified_against_its_new_name(tmp_path: Path, capsys: Any) -> None:
     import torch
     from torch import nn
 
@@ -149,7 +149,7 @@ def test_a_layer_without_a_name_is_found_where_it_got_one(tmp_path: Path, capsys
     assert "is not there" not in capsys.readouterr().out
 
 
-def test_layers_that_are_numbered_alike_are_one_row(tmp_path: Path, capsys: Any) -> None:
+def test_layers_with_names_and_places_numbered_alike_share_a_row(tmp_path: Path, capsys: Any) -> None:
     import torch
     from torch import nn
 
@@ -166,7 +166,7 @@ def test_layers_that_are_numbered_alike_are_one_row(tmp_path: Path, capsys: Any)
     assert "layers.7.norm1" in capsys.readouterr().out
 
 
-def test_a_port_made_by_hand_is_verified_under_a_name_of_its_own(tmp_path: Path, capsys: Any) -> None:
+def test_a_port_made_by_hand_is_verified_under_its_own_name(tmp_path: Path, capsys: Any) -> None:
     import torch
     from torch import nn
 
@@ -175,7 +175,7 @@ def test_a_port_made_by_hand_is_verified_under_a_name_of_its_own(tmp_path: Path,
         torch.save(module.state_dict(), tmp_path / f"{name}.pt")
     files = ["verify", str(tmp_path / "model.pt"), str(tmp_path / "mine.pt")]
     assert main(files) == 1
-    assert "is not there; there are encoder" in capsys.readouterr().out
+    assert "is missing from the other file, which has encoder" in capsys.readouterr().out
     assert main([*files, "--layer", "a=encoder"]) == 0
     assert main([*files, "--layer", "b=encoder"]) == 1
     assert main([*files, "--layer", "a=encode"]) == 2
@@ -186,37 +186,39 @@ def command(*arguments: object, **how: Any) -> Any:
     return subprocess.run([sys.executable, "-m", "compare", *map(str, arguments)], check=False, text=True, **how)
 
 
-def test_an_output_that_ends_early_or_is_full_is_no_traceback(file: Path) -> None:
+def test_a_closed_pipe_or_a_full_disk_gives_no_traceback(file: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        found = command("inspect", file, stdout=full, stderr=subprocess.PIPE)
-    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
-    assert "No space left" in found.stderr
+        process = command("inspect", file, stdout=full, stderr=subprocess.PIPE)
+    assert (process.returncode, process.stderr.count("\n")) == (2, 1)
+    assert "No space left" in process.stderr
     reading, writing = os.pipe()
     os.close(reading)
-    found = command("inspect", file, stdout=writing, stderr=subprocess.PIPE)
+    process = command("inspect", file, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
-    assert (found.returncode, found.stderr) == (2, "")
+    assert (process.returncode, process.stderr) == (2, "")
 
 
-def test_a_disk_that_is_full_leaves_no_file(file: Path) -> None:
+def test_a_full_disk_leaves_no_file(file: Path) -> None:
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
-    found = command("port", file, file.with_name("out.npz"), stderr=subprocess.PIPE, preexec_fn=small)
-    assert found.returncode == 2
-    assert "must be writable, but writing it failed" in found.stderr
+    process = command("port", file, file.with_name("out.npz"), stderr=subprocess.PIPE, preexec_fn=small)
+    assert process.returncode == 2
+    assert "must be writable, but writing it failed" in process.stderr
     assert [each.name for each in file.parent.iterdir()] == [file.name]
 
 
-def test_a_name_that_the_terminal_cannot_show_is_shown_in_escapes(file: Path) -> None:
+def test_a_name_that_the_terminal_cannot_show_is_escaped(file: Path) -> None:
     out = file.with_name("out.npz")
     save_checkpoint(out, {"größe\x1b[2J": build("pytorch", RecurrentSpec("gru", 3, 4))})
-    found = command("inspect", out, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
-    assert "gr\\xf6\\xdfe\\x1b[2J" in found.stdout
-    assert found.returncode == 0
+    process = command(
+        "inspect", out, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    )
+    assert "gr\\xf6\\xdfe\\x1b[2J" in process.stdout
+    assert process.returncode == 0
 
 
-def test_an_interrupt_is_told_in_a_line(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_an_interrupt_is_reported_in_one_line(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Models with recurrent layers of every kind and option, of Keras 3 and of tf_keras, and the files that these write."""
+"""Models of Keras 3 and tf_keras with recurrent layers of every kind and option, saved in every format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 
 class Written(NamedTuple):
-    """A live model and the folder with the files that it was saved to."""
+    """A live model and the folder that it was saved to."""
 
     model: Any
     folder: Path
@@ -20,7 +20,7 @@ class Written(NamedTuple):
 
 
 def layers_of_all_kinds(keras: Any) -> list[Any]:
-    """Give layers of every kind and option, for inputs of 5 features."""
+    """Return recurrent layers of every kind and option, for inputs of 5 features."""
     kinds = keras.layers
     cells = [kinds.GRUCell(3), kinds.GRUCell(3)]
     return [
@@ -39,7 +39,7 @@ def layers_of_all_kinds(keras: Any) -> list[Any]:
 
 
 def functional(keras: Any) -> Any:
-    """Build a model of all those, with a mask, a shared layer, a frozen and a nested model, and layers beside."""
+    """Build a model of these layers, with a mask, a shared layer, a frozen and a nested model, and other layers."""
     kinds = keras.layers
     ids = keras.Input((7,), dtype="int32")
     masked = kinds.Embedding(11, 5, mask_zero=True, name="embedding")(ids)
@@ -64,7 +64,7 @@ def functional(keras: Any) -> Any:
 
 
 def save(model: Any, folder: Path, library: str) -> Written:
-    """Write a model to every format that the library has."""
+    """Save a model in every format that the library has."""
     model.save(folder / "model.h5")
     model.save(folder / "model.keras")
     model.save_weights(folder / "model.weights.h5")
@@ -78,9 +78,7 @@ def save(model: Any, folder: Path, library: str) -> Written:
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
     library = request.param
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # both call h5 a legacy format, and Keras 3 warns of the mask that the convolution loses
+        warnings.simplefilter("ignore")  # h5 is a legacy format, and Keras 3 warns that the convolution drops the mask
         model = functional(import_module(library))
         rng = np.random.default_rng(0)
         model.set_weights([rng.uniform(0.1, 0.6, weight.shape) for weight in model.get_weights()])

@@ -1,4 +1,4 @@
-"""The table of formats: each row knows its files, imports its reader for them alone, and its reader keeps the Protocol."""
+"""The table of formats: each row recognises its files, imports only its own reader, and its reader keeps the Protocol."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROWS = {row.name: row for row in FORMATS}
 
 
 def export(arrays: dict[str, Any], path: Path) -> None:
-    """Write what torch.export.save writes of a state dict, by torch/_export/serde/schema.py."""
+    """Write a state dict in the format of torch.export.save, after torch/_export/serde/schema.py."""
     config = {}
     with zipfile.ZipFile(path, "w") as archive:
         for number, (name, array) in enumerate(arrays.items()):
@@ -85,7 +85,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def imported_by(statement: str) -> set[str]:
-    """Return which readers, and which parsers of theirs, a process has imported after a statement."""
+    """Return the readers and parsers that a process has imported after a statement."""
     parsers = ["frameworks.files.untrusted.unpickling", "frameworks.files.untrusted.protobuf"]
     text = f"import sys; {statement}; print(*sys.modules.keys() & set({[*(row.module for row in FORMATS), *parsers]!r}))"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -97,7 +97,7 @@ def test_there_is_a_file_of_every_format() -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_opening_a_file_imports_its_own_reader_alone(name: str, files: dict[str, Path]) -> None:
+def test_opening_a_file_imports_only_its_own_reader(name: str, files: dict[str, Path]) -> None:
     own = {ROWS[name].module, *({ROWS["safetensors"].module} if name == "index of shards" else ())}
     parsers = {
         "PyTorch zip": "unpickling",
@@ -106,11 +106,11 @@ def test_opening_a_file_imports_its_own_reader_alone(name: str, files: dict[str,
         "ONNX": "protobuf",
     }
     own |= {f"frameworks.files.untrusted.{parsers[name]}"} if name in parsers else set()
-    found = imported_by(f"from frameworks.files import open_checkpoint; assert open_checkpoint({str(files[name])!r})")
-    assert found == own
+    imported = imported_by(f"from frameworks.files import open_checkpoint; assert open_checkpoint({str(files[name])!r})")
+    assert imported == own
 
 
-def test_an_unknown_file_imports_no_reader_and_is_told_what_it_is(tmp_path: Path, refused: Any) -> None:
+def test_an_unknown_file_imports_no_reader_and_the_error_says_what_it_is(tmp_path: Path, refused: Any) -> None:
     (tmp_path / "a.h5").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     opened = f"from frameworks.files import open_checkpoint\ntry: open_checkpoint({str(tmp_path / 'a.h5')!r})"
     assert not imported_by(f"{opened}\nexcept ValueError: pass\nelse: raise SystemExit(1)\npass")
@@ -118,7 +118,7 @@ def test_an_unknown_file_imports_no_reader_and_is_told_what_it_is(tmp_path: Path
         open_checkpoint(tmp_path / "a.h5")
 
 
-def test_a_reader_that_is_imported_all_the_same_is_seen() -> None:
+def test_an_unneeded_import_of_a_reader_is_detected() -> None:
     assert imported_by(f"import {ROWS['NumPy'].module}") == {ROWS["NumPy"].module}
 
 
@@ -156,7 +156,7 @@ def test_a_reader_keeps_the_protocol_of_its_row(name: str, files: dict[str, Path
         assert unread == []
 
 
-def test_a_reader_that_departs_from_its_protocol_is_caught() -> None:
+def test_a_reader_that_departs_from_its_protocol_is_detected() -> None:
     def read(_source: Any, _answers: Any) -> list[Any]:
         return []
 
@@ -168,13 +168,13 @@ def test_a_reader_that_departs_from_its_protocol_is_caught() -> None:
 
 
 @pytest.mark.parametrize("name", [row.name for row in FORMATS if not row.takes_architecture])
-def test_an_architecture_is_refused_where_the_format_takes_none(name: str, files: dict[str, Path], refused: Any) -> None:
+def test_an_architecture_is_refused_for_a_format_without_one(name: str, files: dict[str, Path], refused: Any) -> None:
     with refused(f"architecture for {files[name].name} must be left out", name, "Open the file without it"):
         open_checkpoint(files[name], architecture={"class_name": "Sequential", "config": []})
     assert open_checkpoint(files[name]).format == name
 
 
-def test_an_architecture_overrides_that_of_a_file_of_keras(files: dict[str, Path]) -> None:
+def test_an_architecture_overrides_that_of_a_keras_file(files: dict[str, Path]) -> None:
     with zipfile.ZipFile(files["Keras zip"]) as archive:
         architecture = json.loads(archive.read("config.json").replace(b'"return_state": false', b'"return_state": true'))
     for name in ("Keras h5", "Keras zip"):
@@ -184,13 +184,13 @@ def test_an_architecture_overrides_that_of_a_file_of_keras(files: dict[str, Path
         assert all(flags[1])
 
 
-def test_a_large_header_of_safetensors_is_not_taken_for_onnx(tmp_path: Path) -> None:
+def test_a_large_safetensors_header_is_not_taken_for_onnx(tmp_path: Path) -> None:
     arrays = {"rec.weight_ih_l0": (4, 3), "rec.weight_hh_l0": (4, 4)}
     header, end = {}, 0
     for name, sizes in arrays.items():
         header[name] = {"dtype": "F32", "shape": sizes, "data_offsets": [end, end := end + 4 * sizes[0] * sizes[1]]}
     content = (0x120708).to_bytes(8, "little") + json.dumps(header).encode().ljust(0x120708) + bytes(end)
-    assert ROWS["ONNX"].recognises(source_of(tmp_path, content))  # its first bytes are both formats'
+    assert ROWS["ONNX"].recognises(source_of(tmp_path, content))  # its first bytes fit both formats
     assert open_checkpoint(tmp_path / "a").format == "safetensors"
 
 

@@ -1,4 +1,4 @@
-"""The models that strangers shipped, read from their original files: the recorded weights bit for bit, the recorded outputs."""
+"""Published models, read from their original files: weights as recorded, bit for bit, and outputs as recorded."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ FORMATS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files of each model in a folder of its name."""
-    found = tmp_path_factory.mktemp("originals")
+    """A folder with a subfolder of files for each model, named after it."""
+    root = tmp_path_factory.mktemp("originals")
     for model in load_all():
-        lay_out(model, cache_folder(), found / model.name)
-    return found
+        lay_out(model, cache_folder(), root / model.name)
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def in_the_file(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> St
     return checkpoints[name][recorded(name, layer).in_file]
 
 
-def test_every_file_is_recognised_and_has_the_recorded_layers_and_no_other_recurrent_one(
+def test_every_file_is_recognised_and_has_exactly_the_recorded_layers(
     checkpoints: dict[str, Checkpoint],
 ) -> None:
     assert {name: checkpoint.format for name, checkpoint in checkpoints.items()} == FORMATS
@@ -71,7 +71,7 @@ def test_every_file_is_recognised_and_has_the_recorded_layers_and_no_other_recur
 
 
 @pytest.mark.parametrize(("name", "layer"), LAYERS)
-def test_the_layer_is_the_recorded_one(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
+def test_the_layer_is_as_recorded(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
     stored, expected = in_the_file(checkpoints, name, layer), recorded(name, layer)
     assert (stored.spec, stored.origin) == (expected.spec, expected.origin)
     assert (stored.options is None) == (expected.origin == "pytorch")
@@ -85,17 +85,17 @@ def test_the_layer_is_the_recorded_one(checkpoints: dict[str, Checkpoint], name:
 
 
 @pytest.mark.parametrize(("name", "layer"), KEPT)
-def test_its_weights_are_the_recorded_ones_bit_for_bit(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
+def test_the_weights_are_as_recorded_bit_for_bit(checkpoints: dict[str, Checkpoint], name: str, layer: str) -> None:
     stored, kept = in_the_file(checkpoints, name, layer), read_kept(recorded(name, layer))
-    for (_, _, found), (_, _, wanted) in zip(stored.weights, kept.weights, strict=True):
+    for (_, _, actual), (_, _, wanted) in zip(stored.weights, kept.weights, strict=True):
         for gate in wanted.gates:
             for part in _parts(wanted):
-                one, other = (_part(weights, part)[weights.gates.index(gate)] for weights in (found, wanted))
+                one, other = (_part(weights, part)[weights.gates.index(gate)] for weights in (actual, wanted))
                 np.testing.assert_array_equal(one, other, err_msg=f"{part} of {gate}")
 
 
 def _parts(wanted: Any) -> Iterator[str]:
-    """Name what is compared: a bias that is kept as one was added up."""
+    """Name the parts to compare; a single bias is a sum."""
     yield from ("kernel", "recurrent_kernel")
     yield from ("bias", "recurrent_bias") if wanted.recurrent_bias is not None else ("summed_bias",)
 
@@ -105,17 +105,17 @@ def _part(weights: Any, part: str) -> Any:
 
 
 @pytest.mark.parametrize(("name", "layer"), LAYERS)
-def test_it_gives_the_recorded_outputs_in_either_framework(folder: Path, name: str, layer: str) -> None:
+def test_the_outputs_are_as_recorded_in_either_framework(folder: Path, name: str, layer: str) -> None:
     with working_folder(folder / name):
         _, results = real_models.port_layer(load(name), recorded(name, layer))
-    found = dict(leaves(results))
-    assert found["in its own framework"].value <= TOLERANCE
-    assert found["ported"].value <= TOLERANCE
-    assert len(found["code"].value.splitlines()) == 3
+    by_name = dict(leaves(results))
+    assert by_name["in its own framework"].value <= TOLERANCE
+    assert by_name["ported"].value <= TOLERANCE
+    assert len(by_name["code"].value.splitlines()) == 3
 
 
 @pytest.mark.parametrize(("name", "layer"), LAYERS)
-def test_by_neither_framework_it_gives_them_too_and_read_wrong_as_everybody_does_first_it_does_not(
+def test_numpy_returns_the_recorded_outputs_and_the_usual_mistakes_do_not(
     checkpoints: dict[str, Checkpoint], name: str, layer: str
 ) -> None:
     stored, expected = in_the_file(checkpoints, name, layer), recorded(name, layer)
@@ -127,7 +127,7 @@ def test_by_neither_framework_it_gives_them_too_and_read_wrong_as_everybody_does
 
 
 @pytest.mark.parametrize("name", ["rnnmorph", "textgenrnn"])
-def test_the_commands_of_a_page_say_what_the_file_does_not(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_of_a_page_state_the_missing_options(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     port, verify = real_models.commands(load(name))
     monkeypatch.chdir(folder / name)
     assert real_models.succeeds(port)

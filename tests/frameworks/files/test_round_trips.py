@@ -1,4 +1,4 @@
-"""From a file of every format to every format that is written, and back: weights, options and outputs are those of the file.
+"""From a file of every format to every format that is written, and back: weights, options and outputs stay the same.
 
 What the layers gave where they were made was computed by the framework that wrote the file, or recorded there.
 """
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.frameworks  # all but the test that counts the endings 
 KERAS = [f"{library} {kind}" for library in ("keras", "tf_keras") for kind in ("model.keras", "model.h5", "model.weights.h5")]
 TORCH = ["zip.pt", "old.pt", "script.pt", "state.npz", "state.safetensors"]
 AGAIN = {".npz": ".pt", ".pt": ".safetensors", ".safetensors": ".npz"}
-"""The formats that hold all that a file says, and to which of them it is carried on."""
+"""The formats that hold everything about a layer, and the format to which each file is ported next."""
 BY_KERAS = ("keras model.keras", "tf_keras model.h5", "zip.pt", "script.pt")
-"""The files whose layers Keras builds and writes, a second each time: one of each family, the rest hold the same."""
+"""The files that Keras writes again, at a second each: one of each family, because the others hold the same."""
 X = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
 
 
 class File(NamedTuple):
-    """A file as it was opened, and what its layers returned for `X` in the framework that wrote it, flat, by name."""
+    """An open file, and by layer the flat outputs for `X` in the framework that wrote it."""
 
     name: str
     checkpoint: Checkpoint
@@ -75,7 +75,7 @@ def torch_model() -> Any:
 
 @cache
 def keras_model(library: str) -> tuple[Any, dict[str, list[Any]]]:
-    """Build the model of a library once, and what its layers give."""
+    """Build the model of a library and compute the outputs of its layers, once."""
     keras: Any = import_module(library)
     layers, inputs = keras_layers(keras), keras.Input((6, 5))
     model = keras.Model(inputs, [each for layer in layers for each in flat(layer(inputs))])
@@ -135,9 +135,9 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return write(request.param, tmp_path_factory.mktemp("written"))
 
 
-def close(found: list[Any], expected: list[Any], name: str) -> None:
-    assert len(found) == len(expected), name
-    for one, other in zip(found, expected, strict=True):
+def close(actual: list[Any], expected: list[Any], name: str) -> None:
+    assert len(actual) == len(expected), name
+    for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-6, err_msg=name)
 
 
@@ -147,9 +147,7 @@ def close(found: list[Any], expected: list[Any], name: str) -> None:
     indirect=["file"],
     scope="module",
 )
-def test_the_layers_of_a_file_give_in_either_framework_what_they_gave_where_they_were_made(
-    file: File, to: FrameworkName
-) -> None:
+def test_the_layers_of_a_file_return_in_either_framework_what_they_returned_in_their_own(file: File, to: FrameworkName) -> None:
     import torch
 
     assert set(file.checkpoint) == set(file.expected)  # .safetensors sorts them
@@ -159,39 +157,37 @@ def test_the_layers_of_a_file_give_in_either_framework_what_they_gave_where_they
             close([as_array(each) for each in flat(layer.emulate(to)(x))], file.expected[name], name)
 
 
-def test_every_ending_is_among_those_that_are_written_here() -> None:
+def test_every_ending_is_written_here() -> None:
     assert {*AGAIN, ".weights.h5", ".keras"} == {*WRITERS} - {".pth"}
 
 
 @pytest.mark.parametrize("first", AGAIN)
-def test_formats_that_hold_all_give_back_what_the_file_says_and_so_on_from_there(
-    file: File, first: str, tmp_path: Path
-) -> None:
+def test_formats_that_hold_everything_return_the_same_layers_again_and_again(file: File, first: str, tmp_path: Path) -> None:
     path, again, back = tmp_path / f"first{first}", tmp_path / f"again{AGAIN[first]}", tmp_path / f"back{first}"
     save_checkpoint(path, file.checkpoint)
     save_checkpoint(again, open_checkpoint(path))
     save_checkpoint(back, open_checkpoint(again))
-    for found in map(open_checkpoint, (path, again, back)):
+    for opened in map(open_checkpoint, (path, again, back)):
         for name, layer in file.checkpoint.items():
-            same(found[name], layer)
-        assert {name for name, other in found.others.items() if other.stored} == {
+            same(opened[name], layer)
+        assert {name for name, other in opened.others.items() if other.stored} == {
             name for name, other in file.checkpoint.others.items() if other.stored
         }
 
 
-def test_weights_alone_compute_the_same_and_what_they_do_not_say_is_told(file: File, tmp_path: Path) -> None:
+def test_a_file_of_weights_computes_the_same_and_its_caveats_name_the_missing_options(file: File, tmp_path: Path) -> None:
     path = tmp_path / "first.weights.h5"
     told = {each.name: each for each in save_checkpoint(path, file.checkpoint)}
-    assert all(found.same for found in verify(file.checkpoint, path))
+    assert all(verdict.same for verdict in verify(file.checkpoint, path))
     assert all("activation='relu'" in told[name].caveats[0] for name in ("relu",) if name in told)
 
 
 @pytest.mark.parametrize("file", BY_KERAS, indirect=True, scope="module")
-def test_a_file_that_keras_writes_says_the_same_and_so_on_from_there(file: File, tmp_path: Path) -> None:
-    """Two biases come back as their sum: .keras holds one."""
+def test_a_file_that_keras_writes_holds_the_same_layers_again_and_again(file: File, tmp_path: Path) -> None:
+    """Two biases come back as their sum, because .keras holds one."""
     path, again = tmp_path / "first.keras", tmp_path / "again.pt"
     save_checkpoint(path, file.checkpoint)
-    assert all(found.same for found in verify(file.checkpoint, path))
+    assert all(verdict.same for verdict in verify(file.checkpoint, path))
     there = open_checkpoint(path)
     save_checkpoint(again, there)
     for name, layer in there.items():
@@ -201,9 +197,9 @@ def test_a_file_that_keras_writes_says_the_same_and_so_on_from_there(file: File,
             same(there[name], replace(layer, options=replace(layer.options, bare_states=False)))
 
 
-def same(found: StoredLayer, expected: StoredLayer) -> None:
-    assert found.options == expected.options, expected.name
-    for one, other in zip(found.cells, expected.cells, strict=True):
+def same(actual: StoredLayer, expected: StoredLayer) -> None:
+    assert actual.options == expected.options, expected.name
+    for one, other in zip(actual.cells, expected.cells, strict=True):
         for cell, wanted in zip(one, other, strict=True):
             assert cell.spec == wanted.spec, expected.name
             weights, right = cell.read(), wanted.read().in_order(cell.read().gates)
@@ -212,8 +208,8 @@ def same(found: StoredLayer, expected: StoredLayer) -> None:
             np.testing.assert_array_equal(weights.summed_bias(), right.summed_bias())
 
 
-def test_a_swapped_gate_a_dropped_option_and_a_turned_direction_are_seen(tmp_path: Path) -> None:
-    """The control of what the tests above rely on: a port that is a little wrong is not the same."""
+def test_a_swapped_gate_a_lost_option_and_a_reversed_direction_are_detected(tmp_path: Path) -> None:
+    """The control for the tests above: a slightly wrong port is detected."""
     checkpoint = written_by_torch("zip.pt", tmp_path).checkpoint
     layer = checkpoint["both"]
     cells = (layer.cells[0][::-1],)

@@ -55,9 +55,7 @@ def volume() -> Any:
     return model
 
 
-def test_a_kind_that_the_tables_list_goes_to_torch_and_back(
-    volume: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kind_in_the_tables_goes_to_torch_and_back(volume: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
     import torch
     from torch import nn
@@ -79,8 +77,8 @@ def test_a_kind_that_the_tables_list_goes_to_torch_and_back(
     modules.load_state_dict(state)
     x = np.random.default_rng(4).normal(size=(2, 6, 7, 8, 2)).astype("float32")
     expected = volume.predict([x, np.zeros((2, 5, 3), "float32")], verbose=0)[0]
-    found = modules["second"](modules["first"](torch.from_numpy(np.moveaxis(x, -1, 1).copy()))).detach().numpy()
-    np.testing.assert_allclose(np.moveaxis(found, 1, -1), expected, rtol=0, atol=1e-4)
+    actual = modules["second"](modules["first"](torch.from_numpy(np.moveaxis(x, -1, 1).copy()))).detach().numpy()
+    np.testing.assert_allclose(np.moveaxis(actual, 1, -1), expected, rtol=0, atol=1e-4)
 
     save_checkpoint(tmp_path / "back.keras", open_checkpoint(tmp_path / "model.pt"))
     back = keras.models.load_model(tmp_path / "back.keras")
@@ -88,7 +86,7 @@ def test_a_kind_that_the_tables_list_goes_to_torch_and_back(
     np.testing.assert_allclose(keras.ops.convert_to_numpy(back.get_layer("second")(hidden)), expected, rtol=0, atol=1e-4)
 
 
-def test_a_kind_that_no_table_lists_is_carried_as_it_is(volume: Any, tmp_path: Path) -> None:
+def test_a_kind_in_no_table_is_carried_unchanged(volume: Any, tmp_path: Path) -> None:
     volume.save(tmp_path / "model.keras")
     checkpoint = open_checkpoint(tmp_path / "model.keras")
     assert not any(other.known for other in checkpoint.others.values())

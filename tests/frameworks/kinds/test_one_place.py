@@ -1,4 +1,4 @@
-"""A kind of layer is known in its table alone: nothing else names it, and a new record is enough to carry it."""
+"""Only its table names a kind of layer, and a new record is enough to port it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ ALLOWED = {
     "files/onnx/folding.py": ({"Identity"}, "an operator of ONNX"),
     "files/onnx/graph.py": ({"Identity"}, "an operator of ONNX"),
     "files/onnx/recurrent.py": ({"Identity"}, "an operator of ONNX"),
-    "keras/structure.py": ({"Bidirectional", "Dropout", "Sequential"}, "takes live layers apart, by their classes"),
+    "keras/stacks.py": ({"Dropout"}, "checks what lies between the live layers of a stack, by their classes"),
+    "keras/structure.py": ({"Bidirectional", "Sequential"}, "takes live layers apart, by their classes"),
     "keras_in_torch/layers/porting.py": (
         {"Bidirectional", "Dropout", "Embedding", "Masking", "Sequential"},
         "chooses the function that emulates a live layer, by its class",
     ),
 }
-"""By module of `frameworks`, the kinds that it may name, and why."""
+"""By module of `frameworks`: the kinds that it may name, and why."""
 
 
 def kinds_named_in(text: str) -> set[str]:
-    """Find the names of kinds among the strings of a module."""
+    """Return the names of kinds among the strings of a module."""
     strings = {
         node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
@@ -41,12 +42,12 @@ def modules() -> Iterator[Path]:
     yield from (path for path in sorted(ROOT.rglob("*.py")) if not path.is_relative_to(ROOT / "kinds"))
 
 
-def test_no_module_but_the_tables_names_a_kind() -> None:
-    found = {path.relative_to(ROOT).as_posix(): kinds_named_in(path.read_text()) for path in modules()}
-    assert {path: names for path, names in found.items() if names} == {path: names for path, (names, _) in ALLOWED.items()}
+def test_only_the_tables_name_kinds() -> None:
+    named = {path.relative_to(ROOT).as_posix(): kinds_named_in(path.read_text()) for path in modules()}
+    assert {path: names for path, names in named.items() if names} == {path: names for path, (names, _) in ALLOWED.items()}
 
 
 @pytest.mark.parametrize("text", ['kind == "Dense"', 'kind in ("Conv1d", "x")', '_RULES = {"Masking": 1}', 'f(kind, "PReLU")'])
-def test_a_module_that_names_a_kind_is_found(text: str) -> None:
+def test_a_module_that_names_a_kind_is_detected(text: str) -> None:
     assert kinds_named_in(text)
     assert not kinds_named_in(f"'''{text}, in words.'''")

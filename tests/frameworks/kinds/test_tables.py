@@ -1,4 +1,4 @@
-"""What the tables say of a kind is what the frameworks' own classes say, in each version that is installed."""
+"""The tables agree with the frameworks' own classes, in each installed version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from frameworks.kinds import ANY_AXES, KERAS, PYTORCH, Dated, Kind, Masks, Option, permutation
 
 SIZES = {"index": 11, "output": 6, "input": 4, "features": 5, "kernel steps": 3, "kernel rows": 2, "kernel columns": 7}
-"""All different, and even for `groups=2`."""
+"""All different, and even because of `groups=2`."""
 
 NEEDED: dict[str, Any] = {
     **dict.fromkeys(("units", "filters", "input_dim", "output_dim"), 3),
@@ -27,7 +27,7 @@ NEEDED: dict[str, Any] = {
     "equation": "ab,bc->ac",
     "activation": "relu",
 }
-"""What constructors ask for."""
+"""The arguments that constructors require."""
 
 
 @pytest.fixture(params=["keras", "tf_keras"])
@@ -41,12 +41,12 @@ def version_of(library: Any) -> tuple[int, ...]:
 
 def classes_of(library: Any) -> dict[str, Any]:
     """Return the layers of a library by the names that its files have for them."""
-    found = [getattr(library.layers, name) for name in dir(library.layers)]
-    return {each.__name__: each for each in found if inspect.isclass(each) and issubclass(each, library.layers.Layer)}
+    values = [getattr(library.layers, name) for name in dir(library.layers)]
+    return {each.__name__: each for each in values if inspect.isclass(each) and issubclass(each, library.layers.Layer)}
 
 
 def made(kind: Any, **options: Any) -> Any:
-    """Make a layer from what its constructor needs; None where it needs another layer or a file."""
+    """Build a layer from the arguments that it requires; return None if it requires another layer or a file."""
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
     needed = {each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
     if not needed <= NEEDED.keys():
@@ -63,18 +63,18 @@ def test_every_kind_of_keras_has_the_name_of_a_class() -> None:
     libraries = [import_module(name) for name in ("keras", "tf_keras")]
     known = {name for library in libraries for name in classes_of(library)} | {"Sequential", "Model", "Functional"}
     assert set(KERAS.kinds) <= known
-    assert "GroupQueryAttention" not in known  # the control: a public name that no file has
+    assert "GroupQueryAttention" not in known  # the control: a public name that files never have
 
 
 def test_every_kind_of_torch_has_the_name_of_a_class() -> None:
     from torch import nn
 
-    families = {"BatchNorm", "InstanceNorm"}  # of one dimension or more: files do not say
+    families = {"BatchNorm", "InstanceNorm"}  # files do not state the number of dimensions
     assert {kind.name for kind in PYTORCH if not hasattr(nn, kind.name)} == families
 
 
 def wrong_defaults(kind: Kind, constructor: Any, version: tuple[int, ...]) -> Iterator[str]:
-    """Name the options whose default is another in the constructor's signature, or that it lacks."""
+    """Return the options that the constructor lacks or that have another default there."""
     parameters = inspect.signature(constructor).parameters
     for option in kind.options:
         name = option.formerly if option.name not in parameters else option.name
@@ -87,7 +87,7 @@ def wrong_defaults(kind: Kind, constructor: Any, version: tuple[int, ...]) -> It
 
 
 LATER = {"Attention": {"dropout"}, "AdditiveAttention": {"dropout"}}
-"""Options that Keras 3 added, or that Keras 2 takes among its keywords."""
+"""Options that Keras 3 added, or that Keras 2 accepts as keyword arguments."""
 
 
 def test_defaults_are_those_of_the_constructors_in_each_version_of_keras(library: Any) -> None:
@@ -111,7 +111,7 @@ def test_defaults_are_those_of_torch() -> None:
     "option",
     [Option("epsilon", 1e-5), Option("axis", 1), Option("rms", default=False), Option("epsilon", Dated(1e-3, (((3,), 1e-5),)))],
 )
-def test_a_wrong_default_is_found(option: Option) -> None:
+def test_a_wrong_default_is_detected(option: Option) -> None:
     import keras
 
     kind = replace(KERAS.get("LayerNormalization"), options=(option,))
@@ -119,13 +119,13 @@ def test_a_wrong_default_is_found(option: Option) -> None:
 
 
 def options_of(kind: Kind) -> dict[str, Any]:
-    """Return options by which a layer gets all arrays of its kind, with the sizes of this module."""
+    """Return options that give a layer all arrays of its kind, with the sizes in this module."""
     switches = {array.option: True for array in kind.arrays or () if array.option}
     return {**kind.stated_sizes(SIZES), **switches}
 
 
 def built(kind: Kind, library: Any, **options: Any) -> Any:
-    """Build a layer of Keras's on inputs of the sizes of this module."""
+    """Build a Keras layer on inputs with the sizes in this module."""
     layer = getattr(library.layers, kind.name)(**{**options_of(kind), **options})
     reads = kind.reads or (("features",),)
     shapes = [(2, *(SIZES.get(str(axis), 9) for axis in each if axis != ANY_AXES)) for each in reads]
@@ -148,8 +148,8 @@ def test_arrays_are_those_of_keras_in_order_and_by_axis(library: Any) -> None:
         ]
         trained = {id(each) for each in layer.trainable_weights}
         shapes = [tuple(each.shape) for each in layer.weights]
-        found = list(zip(names_of(layer), shapes, [id(each) in trained for each in layer.weights], strict=True))
-        assert found == expected, kind.name
+        actual = list(zip(names_of(layer), shapes, [id(each) in trained for each in layer.weights], strict=True))
+        assert actual == expected, kind.name
 
 
 def test_an_array_is_absent_without_its_option(library: Any) -> None:
@@ -175,7 +175,7 @@ def test_arrays_are_those_of_torch_in_order_and_by_axis() -> None:
         assert {array.name for array in kind.arrays if array.trained} == {name for name, _ in module.named_parameters()}
 
 
-def test_a_convolution_in_groups_reads_more_than_its_kernel_shows() -> None:
+def test_a_grouped_convolution_reads_more_channels_than_its_kernel_shows() -> None:
     from torch import nn
 
     weight = nn.Conv1d(SIZES["input"], SIZES["output"], 3, groups=2).weight
@@ -185,7 +185,7 @@ def test_a_convolution_in_groups_reads_more_than_its_kernel_shows() -> None:
     assert sizes["input of a group"] == SIZES["input"] / 2
 
 
-def test_what_a_kind_of_torch_means_in_keras_has_the_same_elements() -> None:
+def test_a_kind_of_torch_and_its_kind_in_keras_have_the_same_elements() -> None:
     import keras
     from torch import nn
 
@@ -205,7 +205,7 @@ def test_what_a_kind_of_torch_means_in_keras_has_the_same_elements() -> None:
 
 
 def wrong_masks(library: Any, rules: dict[str, Masks]) -> set[str]:
-    """Name the layers without a rule of their own for masks whose rule here is not what `supports_masking` says."""
+    """Return the layers without their own rule for masks whose rule here contradicts `supports_masking`."""
     plain = library.layers.Layer.compute_mask
     layers = {name: made(kind) for name, kind in classes_of(library).items() if kind.compute_mask is plain}
     assert len([layer for layer in layers.values() if layer is not None]) > 60  # most of them can be made
@@ -216,13 +216,13 @@ def wrong_masks(library: Any, rules: dict[str, Masks]) -> set[str]:
     }
 
 
-def test_masks_are_handed_on_by_the_layers_that_keras_says(library: Any) -> None:
+def test_masks_are_passed_on_by_the_same_layers_as_in_keras(library: Any) -> None:
     rules = {kind.name: kind.masks_at(version_of(library)) for kind in KERAS}
     assert wrong_masks(library, rules) == set()
     assert wrong_masks(library, {**rules, "Dropout": Masks.DROP, "Conv1D": Masks.KEEP}) == {"Dropout", "Conv1D"}
 
 
-def test_a_layer_with_a_rule_of_its_own_for_masks_hands_them_on_as_listed(library: Any) -> None:
+def test_a_layer_with_its_own_rule_for_masks_passes_them_on_as_listed(library: Any) -> None:
     kinds, version, tensor = library.layers, version_of(library), np.ones((2, 3, 4), "float32")
     mask, other = np.array([[True, True, False]] * 2), np.array([[True, False, False]] * 2)
     for kind in KERAS:
@@ -230,8 +230,8 @@ def test_a_layer_with_a_rule_of_its_own_for_masks_hands_them_on_as_listed(librar
         if rule in (Masks.ANY, Masks.ALL):
             layer = getattr(kinds, kind.name)()
             both = [as_tensor(library, tensor)] * 2
-            found = layer.compute_mask(both, [None, as_tensor(library, other)])
-            assert (found is not None) == (rule is Masks.ANY), kind.name
+            passed_on = layer.compute_mask(both, [None, as_tensor(library, other)])
+            assert (passed_on is not None) == (rule is Masks.ANY), kind.name
             assert layer.compute_mask(both, [as_tensor(library, mask), as_tensor(library, other)]) is not None
     assert kinds.Embedding(3, 2).compute_mask(np.ones((2, 3), "int32")) is None
     assert kinds.Embedding(3, 2, mask_zero=True).compute_mask(as_tensor(library, np.ones((2, 3), "int32"))) is not None

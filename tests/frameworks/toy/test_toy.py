@@ -1,4 +1,4 @@
-"""A third framework takes a package, a table and a row: what it holds then works, and all else is refused by name."""
+"""A third framework takes a package, a table and a row: what it holds works, and everything else is refused by name."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_layer_is_converted_and_computes_the_same(origin: str, other: Any, ran
 
 @pytest.mark.backend
 @pytest.mark.parametrize(("origin", "other"), PAIRS)
-def test_weights_are_copied_into_a_layer_that_is_there(origin: str, other: str, randomise: Callable[..., Any]) -> None:
+def test_weights_are_copied_into_an_existing_layer(origin: str, other: str, randomise: Callable[..., Any]) -> None:
     source = made(origin, randomise)
     target = made(other, lambda native: randomise(native, seed=2))
     if other == TOY:
@@ -81,7 +81,7 @@ def test_a_table_that_names_the_gates_wrongly_is_caught(other: Any, toy: Any, mo
     assert result.verdict != "passed"
 
 
-def test_a_layer_is_built_of_a_spec_and_is_no_other_framework_s(toy: Any) -> None:
+def test_a_layer_built_from_a_spec_belongs_to_no_other_framework(toy: Any) -> None:
     adapter = build(TOY, RecurrentSpec("lstm", INPUT, HIDDEN), seed=3)
     assert isinstance(adapter.native, toy.ToyLSTM)
     assert [row.name for row in rows.FRAMEWORKS if row.owns(adapter.native)] == [TOY]
@@ -107,12 +107,12 @@ BEYOND: dict[str, tuple[Callable[[], Any], frozenset[str], object]] = {
         0.125,
     ),
 }
-"""By field: a layer with a value that the row does not say to be held, what else it has that must be, and the value."""
+"""For each field: a layer with a value that the row does not declare, what it needs besides, and the value."""
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("field", BEYOND)
-def test_what_the_row_does_not_say_is_refused_by_name(
+def test_what_the_row_does_not_declare_is_refused_by_name(
     field: str, toy: Any, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., Any]
 ) -> None:
     make, besides, value = BEYOND[field]
@@ -120,7 +120,7 @@ def test_what_the_row_does_not_say_is_refused_by_name(
     register(monkeypatch, replace(toy.ROW, holds=besides))
     with refused(f"{field} of the ", repr(value), "toy"):
         convert(native, to=TOY)
-    # What refuses it is the silence of the row: one that says so is believed.
+    # It was refused only because the row does not declare it: a row that does is believed.
     cells = {**toy.ROW.cells, "gru": "ToyGRU"} if field == "cell" else toy.ROW.cells
     register(monkeypatch, replace(toy.ROW, holds=besides | {field}, cells=cells))
     source = adapt(native)
@@ -128,12 +128,12 @@ def test_what_the_row_does_not_say_is_refused_by_name(
 
 
 @pytest.mark.parametrize(("origin", "other"), PAIRS)
-def test_what_nobody_has_written_is_not_emulated_and_the_remedy_works(
+def test_an_emulation_that_does_not_exist_is_refused_and_the_remedy_works(
     origin: str, other: Any, randomise: Callable[..., Any], refused: Callable[..., Any]
 ) -> None:
     native = made(origin, randomise)
     titles = {"keras": "Keras", "pytorch": "PyTorch", TOY: "Toy"}
-    with refused(f"a layer of {titles[origin]}", f"written in {titles[other]}", "PyTorch's in Keras", "frameworks.convert"):
+    with refused(f"a layer of {titles[origin]}", f"written in {titles[other]}", "PyTorch's in Keras", "gatewise.convert"):
         emulate(native, to=other)
     assert check_parity(native, convert(native, to=other))
 
@@ -162,7 +162,9 @@ def test_a_package_that_cannot_be_imported_is_named_with_its_extra(toy: Any, mon
         adapt(toy.ToyLSTM(INPUT, HIDDEN))
 
 
-def test_without_its_row_nothing_knows_it(toy: Any, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., Any]) -> None:
+def test_without_its_row_the_framework_is_unknown(
+    toy: Any, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., Any]
+) -> None:
     monkeypatch.setattr(rows, "FRAMEWORKS", rows.FRAMEWORKS[:2])
     with refused("Keras or PyTorch", "ToyLSTM"):
         adapt(toy.ToyLSTM(INPUT, HIDDEN))

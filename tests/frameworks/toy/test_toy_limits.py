@@ -11,7 +11,7 @@ from frameworks.rows import BETWEEN_LAYERS
 from tests.frameworks.toy.conftest import HIDDEN, INPUT, TOY
 
 
-def test_every_option_of_a_call_that_a_row_is_silent_about_is_a_limit() -> None:
+def test_every_option_of_a_call_that_a_row_does_not_declare_is_a_limit() -> None:
     options = KerasOptions(go_backwards=True, merge_mode=None, stateful=True, dropout=0.5, recurrent_dropout=0.5)
     spec = RecurrentSpec("lstm", INPUT, HIDDEN, bidirectional=True)
     found = [limit.field for limit, _ in find_limits(spec, TOY, options, dropout=0.5)]

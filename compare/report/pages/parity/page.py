@@ -8,8 +8,7 @@ _BACKENDS = ("tensorflow", "torch")
 _COLUMNS = ("keras", "pytorch", "mutual", "own call")
 
 _CODE = """\
-from compare import assert_parity, check_parity
-from frameworks import convert
+from gatewise import assert_parity, check_parity, convert
 
 rnn = convert(layer, to="pytorch")     # layer: your own keras.layers.LSTM, GRU, SimpleRNN, Bidirectional, ...
 assert_parity(layer, rnn)              # an AssertionError says what differs, where, and by how much

@@ -175,7 +175,7 @@ def _map(grids: Sequence[Tree]) -> Iterator[str]:
     yield (
         "`result` is what the Keras call returns. `output`, `h_n` and `c_n` are what the PyTorch layer with `batch_first=True` returns, "
         "called as the lines above each table show. FLAGS stands for `return_sequences` and `return_state`, MODE for the merge mode; "
-        "each row gives their values. `compare.returns_map(layer).to_markdown()` prints the same map for your own layer, and its "
+        "each row gives their values. `gatewise.returns_map(layer).to_markdown()` prints the same map for your own layer, and its "
         "`to_keras` and `to_torch` evaluate exactly these expressions."
     )
     yield (

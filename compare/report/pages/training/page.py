@@ -85,7 +85,7 @@ def _body(results: Tree) -> str:
         _training(starts["training"]),
         code(
             "python",
-            "from frameworks import initialise_like_keras\n\ninitialise_like_keras(module, seed=0)     # in place; a layer or a whole model",
+            "from gatewise import initialise_like_keras\n\ninitialise_like_keras(module, seed=0)     # in place; a layer or a whole model",
         ),
         "## An embedding on TensorFlow",
         *_embeddings(embeddings),

@@ -9,7 +9,7 @@ from typing import Any
 from compare.report.curve_figure import Curves, draw_attention, draw_curves
 from compare.report.page import Figure, Page, Tree, code, number, table, worst
 
-_CURVES, _MAPS = "translation.png", "attention.png"
+_CURVES, _MAPS, _ROUNDED = "translation.png", "attention.png", "rounded"
 _CELLS = ("gru", "lstm")
 _LONG = {dtype: {cell: f"translation-{cell}-{dtype}" for cell in _CELLS} for dtype in ("float64", "float32")}
 _TRAININGS = tuple(name for names in _LONG.values() for name in names.values())
@@ -17,7 +17,6 @@ _DEFAULTS = {
     name: f"defaults-{name}"
     for name in ("fit", "keras", "none", "initialisation", "rule", "bias", "learning_rate", "dropout", "all")
 }
-_ROUNDED = "rounded"
 _SIDES = {"keras": "Keras", "pytorch": "PyTorch", _ROUNDED: "Keras, one rounding off"}
 _MISTAKES = {
     "both-biases-trained": "both biases of the LSTM are trained",

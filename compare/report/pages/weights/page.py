@@ -11,7 +11,7 @@ from compare.report.results import Value, leaves
 _FILE = "gate-blocks.png"
 
 _BY_GATEWISE = """\
-from frameworks import convert, copy_weights
+from gatewise import convert, copy_weights
 
 rnn = convert(layer, to="pytorch")     # builds nn.LSTM, nn.GRU or nn.RNN and copies the weights into it
 layer = convert(rnn, to="keras")       # and back

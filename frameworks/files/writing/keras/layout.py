@@ -1,7 +1,7 @@
-"""Layers as Keras has them: which of Keras's layers each becomes, and where its variables lie in a file.
+"""Layers in Keras's layout: which Keras layers each one becomes, and where its variables are in a file.
 
-Source: keras/src/saving/saving_lib.py (`_save_state`, `_save_container_state`): a model's layers by class and number in its
-list `layers`, variables by number in a group `vars`.
+Source: keras/src/saving/saving_lib.py (`_save_state`, `_save_container_state`). A model's layers are stored by class and number
+in its list `layers`, variables by number in a group `vars`.
 """
 
 from __future__ import annotations
@@ -26,27 +26,30 @@ from frameworks.layouts import KERAS
 from frameworks.options import KerasOptions
 
 _NUMBERED = re.compile(r"((.+/)?vars/)?\d+")
-"""The name of an array that a file keeps by number, in a layer of a class that is not known here."""
+"""The name of an array that a file stores by number, in a layer of an unknown class."""
+
+SUMMED_BIASES = "the file holds its two biases as their sum"
+"""The caveat of a layer for which `sums_biases` holds."""
 
 _WHOLE = KerasOptions(return_sequences=True, return_state=True)
 
 
 def as_keras(layer: StoredLayer) -> list[StoredLayer]:
-    """Give the layers of Keras that a stored one is: several for torch's of several layers.
+    """Return the Keras layers that a stored layer becomes: one per layer of a torch module.
 
     Raises:
-        NoCounterpartError: for what no layer of Keras holds.
+        NoCounterpartError: for a layer that no Keras layer can hold.
     """
     if layer.arguments.get("proj_size"):
         raise NoCounterpartError.because(
             f"proj_size of {layer.name}",
-            must="be 0 to fit Keras's own LSTM",
-            but=f"is {layer.arguments['proj_size']!r}: no layer of Keras projects its hidden state",
+            must="be 0 to fit Keras's LSTM",
+            but=f"is {layer.arguments['proj_size']!r}, and no Keras layer projects its hidden state",
             remedy="Write it in torch's layout.",
         )
     options = layer.options or _WHOLE
     if options.nesting == "cells" or (options.nesting == "layers" and len(layer.cells) == 1):
-        own = layer.class_name if layer.origin == "keras" else ""  # torch's RNN is not Keras's
+        own = layer.class_name if layer.origin == "keras" else ""  # the name RNN means another layer in torch
         return [replace(layer, origin="keras", options=options, class_name=own)]
     last = options if options.nesting == "layers" else _WHOLE
     below = replace(last, return_sequences=True, return_state=options.nesting != "layers")
@@ -66,7 +69,7 @@ def as_keras(layer: StoredLayer) -> list[StoredLayer]:
 
 
 def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
-    """Return the arrays of a layer that is not recurrent in Keras's order and by its names; None where they are not known."""
+    """Return the arrays of a non-recurrent layer in Keras's order and under its names; None if those are not known."""
     class_name = kinds.keras_kind(layer.kind)
     own = kinds.KERAS.get(class_name).arrays or ()
     module = kinds.PYTORCH.meaning(class_name)
@@ -74,37 +77,37 @@ def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
     without_meaning = {array.name for array in theirs if not array.means}
     if not layer.known or not own or not layer.stored or not _fit(layer, *own, *(array for array in theirs if array.means)):
         return None
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for array in own:
         there = next((each for each in theirs if each.means == array.name and each.name in layer.stored), None)
         if array.name in layer.stored:
-            found[array.name] = _widened(layer, layer.stored[array.name], array)
+            tensors[array.name] = _widened(layer, layer.stored[array.name], array)
         elif there:
-            found[array.name] = _turned_back(layer, there, array)
-    return found if len(found) == len(layer.stored.keys() - without_meaning) else None
+            tensors[array.name] = _in_keras_order(layer, there, array)
+    return tensors if len(tensors) == len(layer.stored.keys() - without_meaning) else None
 
 
 def _fit(layer: OtherLayer, *arrays: kinds.Array) -> bool:
-    """Whether the layer's arrays of these names have as many axes."""
+    """Return whether the layer's arrays of these names have the right numbers of axes."""
     return all(array.sizes(layer.stored[array.name].shape) is not None for array in arrays if array.name in layer.stored)
 
 
 def config_in_keras(layer: OtherLayer) -> Mapping[str, Any]:
-    """Give the arguments that a file says Keras's layer has; those that a file in torch's layout keeps of it, too."""
+    """Return the arguments of the Keras layer as the file states them; a file in torch's layout has them under "keras"."""
     said: Any = layer.config
     for key in ("keras", "config") if "keras" in said else ():
         said = said.get(key) if isinstance(said, Mapping) else None
     return said if isinstance(said, Mapping) else {}
 
 
-def _turned_back(layer: OtherLayer, there: kinds.Array, own: kinds.Array) -> Tensor:
+def _in_keras_order(layer: OtherLayer, there: kinds.Array, own: kinds.Array) -> Tensor:
     axes = kinds.permutation(there, own)
     stored = layer.stored[there.name]
     return transposed(stored, axes) if axes else _widened(layer, stored, own)
 
 
 def _widened(layer: OtherLayer, stored: StoredArray, own: kinds.Array) -> Tensor:
-    """Return an array with the axes of size 1 that Keras's has and torch's has not: those that a PReLU shares slopes along."""
+    """Add the axes of size 1, along which Keras's PReLU shares slopes, to an array of torch's."""
     if not own.shared or len(stored.shape) != 1:
         return unchanged(stored)
     shared = config_in_keras(layer).get(own.shared)
@@ -114,30 +117,30 @@ def _widened(layer: OtherLayer, stored: StoredArray, own: kinds.Array) -> Tensor
 
 
 def variables_of_other(layer: OtherLayer) -> dict[str, Mapping[str, Tensor]]:
-    """Give the variables of a layer that is not recurrent, by where they lie in it; nothing where that is not known."""
+    """Return the variables of a non-recurrent layer by their places in it; {} if these are not known."""
     known = keras_arrays(layer)
     if known:
         return {"": known}
     if not layer.place or any(not _NUMBERED.fullmatch(name) for name in layer.stored):
         return {}
     groups: dict[str, dict[str, Tensor]] = {}
-    for name, array in layer.stored.items():  # as Keras wrote them, whatever they mean
+    for name, array in layer.stored.items():  # as Keras wrote them, whatever their meaning
         within, _, number = name.rpartition("/")
         groups.setdefault(within.removesuffix("vars").rstrip("/"), {})[number] = unchanged(array)
     return dict(groups)
 
 
 class Placing:
-    """Where the layers of a model lie: where the model that they are all from has them, or else one after the other."""
+    """The places of a model's layers: those in the model that they all come from, or else one after the other."""
 
     def __init__(self, layers: list[StoredLayer | OtherLayer]) -> None:
-        """See whether all layers that can be written have a place of their own."""
+        """Check whether all layers that can be written have places of their own."""
         places = [layer.place for layer in layers if isinstance(layer, StoredLayer) or variables_of_other(layer)]
         self._own = all(places) and len(set(places)) == len(places)
         self._counts = Counter[str]()
 
     def of(self, layer: StoredLayer | OtherLayer, kind: str, within: str = "") -> str:
-        """Give the place of the next layer, which is of a class, or lies within a layer of it."""
+        """Return the place of the next layer, given its class; or the class of its wrapper, with the path `within` that."""
         if self._own:
             return layer.place
         number = self._counts[snake(kind)]
@@ -146,7 +149,7 @@ class Placing:
 
 
 def cell_places(layer: StoredLayer) -> Iterator[tuple[str, StoredCell]]:
-    """Yield the place of each cell's variables within one layer of Keras, and the cell."""
+    """Yield each cell of a Keras layer, with the place of its variables in the layer."""
     stacked = layer.options is not None and layer.options.nesting == "cells"
     for direction in range(len(layer.cells[0])):
         way = f"{('forward', 'backward')[direction]}_layer/" if len(layer.cells[0]) == 2 else ""
@@ -159,7 +162,7 @@ def cell_places(layer: StoredLayer) -> Iterator[tuple[str, StoredCell]]:
 
 
 def class_in_keras(layer: StoredLayer) -> str:
-    """Give Keras's class of one layer, whatever subclass the file had."""
+    """Return the Keras class of a layer, even if the file had a subclass."""
     if len(layer.cells[0]) == 2:
         return "Bidirectional"
     stacked = layer.options is not None and layer.options.nesting == "cells"
@@ -167,11 +170,11 @@ def class_in_keras(layer: StoredLayer) -> str:
 
 
 def sums_biases(layer: StoredLayer) -> bool:
-    """Tell whether a layer of torch's has two biases of which Keras keeps the sum alone."""
+    """Return whether a torch layer has two biases, of which Keras stores only the sum."""
     cell = layer.cells[0][0]
     return layer.origin == "pytorch" and cell.layout.has_two_biases(cell.spec) and not KERAS.has_two_biases(cell.spec)
 
 
 def cell_variables(cell: StoredCell) -> Mapping[str, Tensor]:
-    """Give a cell's variables in Keras's order."""
+    """Return a cell's variables in Keras's order."""
     return cell_tensors(cell, KERAS)

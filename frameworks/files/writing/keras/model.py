@@ -1,4 +1,4 @@
-"""The .keras format, written by Keras: one model in which each layer reads an input of its own."""
+"""The .keras format, written by Keras: one model in which each layer has an input of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 from frameworks.errors import InvalidValueError
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.writing.keras.layout import as_keras, class_in_keras, sums_biases
+from frameworks.files.writing.keras.layout import SUMMED_BIASES, as_keras, class_in_keras, sums_biases
 from frameworks.files.writing.keras.other_layers import Rebuilt, Shape, rebuild
 from frameworks.files.writing.naming import plain_name
 from frameworks.files.writing.outcome import Layer, Written
@@ -21,10 +21,10 @@ from frameworks.registry import quiet_stderr
 
 
 def write(path: Path, layers: list[Layer]) -> list[Written]:
-    """Build all layers that Keras has, and let Keras save them.
+    """Build all layers that Keras supports, and let Keras save them.
 
     Raises:
-        GatewiseError: for a recurrent layer that Keras has not, or would not build, and for two layers of one name.
+        GatewiseError: for a recurrent layer that Keras lacks or cannot build, and for two layers with the same name.
     """
     built: list[tuple[Any, Sequence[Shape], str]] = []
     written = []
@@ -34,17 +34,17 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
                 native, spec = one.emulate("keras"), one.cells[0][0].spec
                 native.name = plain_name(one.name)
                 built.append((native, [(None, spec.input_size)], spec.dtype))
-                beware = ("its two biases are in the file as their sum",) * sums_biases(layer)
-                written.append(Written(layer.name, layer.class_name, class_in_keras(one), native.name, beware))
+                caveats = (SUMMED_BIASES,) if sums_biases(layer) else ()
+                written.append(Written(layer.name, layer.class_name, class_in_keras(one), native.name, caveats))
         else:
             with untouched_random():
-                found = rebuild(layer, plain_name(layer.name))
-            built += [] if isinstance(found, str) else [found]
-            written.append(_tell(layer, found))
+                rebuilt = rebuild(layer, plain_name(layer.name))
+            built += [] if isinstance(rebuilt, str) else [rebuilt]
+            written.append(_outcome(layer, rebuilt))
     _check_names(written)
     with untouched_random(), quiet_stderr():
         inputs = [
-            # with a dot, as no layer has here: Keras's own names for inputs may be those of layers
+            # the dot keeps it apart from the layers' names, which have none
             [keras.Input(shape, dtype=dtype, name=f"{native.name}.{number}") for number, shape in enumerate(reads)]
             for native, reads, dtype in built
         ]
@@ -60,14 +60,14 @@ def _check_names(written: list[Written]) -> None:
             raise InvalidValueError.because(
                 f"the layer {each.place} of {each.name}",
                 must="have a name of its own in the file",
-                but=f"has that of {owners[each.place]}",
+                but=f"has the name of {owners[each.place]}",
                 remedy="Give the layers other names.",
             )
         owners.update({each.place: each.name} if each.becomes else {})
 
 
-def _tell(layer: OtherLayer, found: Rebuilt | str) -> Written:
-    if isinstance(found, str):
-        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {found}",))
+def _outcome(layer: OtherLayer, rebuilt: Rebuilt | str) -> Written:
+    if isinstance(rebuilt, str):
+        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {rebuilt}",))
     kind = " of ".join([*layer.wrappers, keras_kind(layer.kind)])
-    return Written(layer.name, layer.kind, kind, found.native.name)
+    return Written(layer.name, layer.kind, kind, rebuilt.native.name)

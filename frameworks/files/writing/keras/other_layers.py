@@ -1,4 +1,4 @@
-"""Layers that are not recurrent, rebuilt in Keras from their arrays and the plain values of their config."""
+"""Non-recurrent layers, rebuilt in Keras from their arrays and the plain values of their config."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Rebuilt(NamedTuple):
 
     Args:
         native: the layer.
-        reads: the shape of each of its inputs, without the batch.
-        dtype: of its inputs.
+        reads: the shape of each of its inputs, without the batch axis.
+        dtype: the dtype of its inputs.
     """
 
     native: Any
@@ -34,23 +34,23 @@ class Rebuilt(NamedTuple):
 
 
 def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
-    """Build a layer that is not recurrent, or say why not.
+    """Build a non-recurrent layer, or return the reason why it cannot be built.
 
     Args:
-        layer: as a file has it.
-        name: that it gets in Keras.
+        layer: the layer from a file.
+        name: its name in Keras.
     """
-    found, kind = keras_arrays(layer), KERAS.get(keras_kind(layer.kind))
+    tensors, kind = keras_arrays(layer), KERAS.get(keras_kind(layer.kind))
     if not layer.stored:
         return "it has no arrays"
-    if not found or any(KERAS.get(wrapper).role != "wrapper" for wrapper in layer.wrappers):
-        return "how Keras would build it is not known"
-    arrays = {each: _read(tensor) for each, tensor in found.items()}
+    if not tensors or any(KERAS.get(wrapper).role != "wrapper" for wrapper in layer.wrappers):
+        return "it is not known how to build it in Keras"
+    arrays = {each: _read(tensor) for each, tensor in tensors.items()}
     main, config = next(iter(arrays.values())), config_in_keras(layer)
     said = {option.name: config[option.name] for option in kind.said if config.get(option.name) is not None}
-    lost = next((each for each, value in said.items() if not is_plain(value)), "")
-    if lost:
-        return f"its {lost} is {str(config[lost])[:100]}, which is no plain value"
+    unsupported = next((each for each, value in said.items() if not is_plain(value)), "")
+    if unsupported:
+        return f"its {unsupported} is {str(config[unsupported])[:100]}, which is not a plain value"
     try:
         arguments = {**_as_keras_3(said), **_shown(kind, config, arrays)}
         native = getattr(keras.layers, kind.name)(**arguments, name=name, dtype=main.dtype.name)
@@ -61,13 +61,13 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         shapes = [(None,) * steps + shape for shape in reads]
         native.build([(None, *shape) for shape in shapes] if len(shapes) > 1 else (None, *shapes[0]))
         native.set_weights(list(arrays.values()))
-    except (ValueError, TypeError, AttributeError) as error:  # what Keras says to arguments or arrays that no layer has
-        return f"Keras builds no such layer ({str(error).strip().splitlines()[0][:200]})"
+    except (ValueError, TypeError, AttributeError) as error:  # Keras rejects the arguments or the arrays
+        return f"Keras cannot build it ({str(error).strip().splitlines()[0][:200]})"
     return Rebuilt(native, shapes, "int32" if kind.indices else main.dtype.name)
 
 
 def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Put Keras's function in place of the name of one that is not Keras's own, and an axis in place of a list of one."""
+    """Return arguments that Keras 3 accepts: a function for the name of one that Keras lacks, an axis for a list of one."""
     changed = {each: ADDED.get(value, value) for each, value in arguments.items() if each == "activation"}
     axis = arguments.get("axis")
     if isinstance(axis, (list, tuple)) and len(axis) == 1:
@@ -76,19 +76,19 @@ def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(kind: Kind, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that arrays show, by their sizes or by being there."""
-    found: dict[str, Any] = {array.option: array.name in arrays for array in kind.arrays or () if array.option}
-    found |= kind.stated_sizes(kind.sizes({name: array.shape for name, array in arrays.items()}) or {})
+    """Return the arguments that the sizes or the presence of arrays show."""
+    shown: dict[str, Any] = {array.option: array.name in arrays for array in kind.arrays or () if array.option}
+    shown |= kind.stated_sizes(kind.sizes({name: array.shape for name, array in arrays.items()}) or {})
     for array in kind.arrays or ():
         if array.shared:
             said = config.get(array.shared)
             ones = [axis for axis, size in enumerate(arrays[array.name].shape, 1) if size == 1]
-            found[array.shared] = said if isinstance(said, list) and all(axis in ones for axis in said) else ones
-    return found
+            shown[array.shared] = said if isinstance(said, list) and all(axis in ones for axis in said) else ones
+    return shown
 
 
 def _reads(kind: Kind, arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> list[Shape]:
-    """Return the shapes that a layer reads, as far as its arrays fix them."""
+    """Return the shapes of a layer's inputs, as far as its arrays determine them."""
     main = next(iter(arrays.values()))
     shared = next((array.shared for array in kind.arrays or () if array.shared), "")
     if shared:
@@ -105,19 +105,19 @@ def _reads(kind: Kind, arguments: Mapping[str, Any], arrays: Mapping[str, Any]) 
 
 
 def _along(axis: Any, main: Any) -> Shape:
-    """Return the shape that a layer reads whose arrays lie along some of its axes, counted from the batch."""
+    """Return the shape of a layer's input from the axes, counted from the batch, along which its arrays lie."""
     axes = [axis] if isinstance(axis, int) else list(axis)
     if len(axes) != main.ndim:
-        raise ValueError(f"its arrays have {main.ndim} axes, and it is along {axes}")
+        raise ValueError(f"its arrays have {main.ndim} axes, but its axis is {axes}")
     rank = max(max(axes) + 1, -min(axes) + 1)
     if rank > MAX_RANK:
-        raise ValueError(f"it is along {axes}, and no array has more than {MAX_RANK} axes")
+        raise ValueError(f"its axis is {axes}, but no array has more than {MAX_RANK} axes")
     sizes = dict(zip((axis % rank for axis in axes), main.shape, strict=True))
     return tuple(sizes.get(place) for place in range(1, rank))
 
 
 def _reads_any_axes(kind: Kind, arguments: Mapping[str, Any]) -> bool:
-    """Whether it takes any number of axes before those that it reads."""
+    """Return whether the layer takes any number of axes before those that it reads."""
     if kind.has("axis"):
         return bool(arguments.get("axis", -1) == -1)
     return any(ANY_AXES in axes for axes in kind.reads)

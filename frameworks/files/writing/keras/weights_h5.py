@@ -1,4 +1,4 @@
-"""The .weights.h5 format of Keras 3: what `load_weights` reads into a model of these layers in this order."""
+"""The .weights.h5 format of Keras 3, which `load_weights` reads into a model with the same layers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.writing.blocks import Tensor
 from frameworks.files.writing.keras.layout import (
+    SUMMED_BIASES,
     Placing,
     as_keras,
     cell_places,
@@ -27,14 +28,14 @@ from frameworks.options import KerasOptions
 from frameworks.spec import RecurrentSpec
 
 Groups = dict[str, tuple[str, Mapping[str, Tensor]]]
-"""By place, the name of what lies there and its variables."""
+"""By place: the name of the layer there, and its variables."""
 
 
 def write(path: Path, layers: list[Layer]) -> list[Written]:
     """Write the variables of all layers that Keras has.
 
     Raises:
-        NoCounterpartError: for a recurrent layer that Keras has not.
+        NoCounterpartError: for a recurrent layer that Keras lacks.
     """
     placing, written = Placing(layers), []
     groups: Groups = {}
@@ -44,13 +45,14 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
                 place = placing.of(one, class_in_keras(one))
                 groups[place] = (one.name, {})
                 groups |= {f"{place}/{way}": ("", cell_variables(cell)) for way, cell in cell_places(one)}
-                written.append(Written(layer.name, layer.class_name, class_in_keras(one), place, tuple(_beware(layer, one))))
+                written.append(Written(layer.name, layer.class_name, class_in_keras(one), place, tuple(_caveats(layer, one))))
         else:
-            found = variables_of_other(layer)
-            place = _place_other(layer, placing) if found else ""
-            groups |= {f"{place}/{within}".rstrip("/"): ("" if within else layer.name, each) for within, each in found.items()}
-            written.append(tell_other(layer, place))
-    # It is locked already, by us.
+            by_place = variables_of_other(layer)
+            place = _place_other(layer, placing) if by_place else ""
+            for within, variables in by_place.items():
+                groups[f"{place}/{within}".rstrip("/")] = ("" if within else layer.name, variables)
+            written.append(_outcome(layer, place))
+    # This process has locked it already.
     with h5py.File(path, "w", locking=False) as file:
         file.create_group("vars")  # the model's own, none: Keras up to 3.5 asks for it
         for place, (name, variables) in groups.items():
@@ -68,10 +70,10 @@ def _place_other(layer: OtherLayer, placing: Placing) -> str:
     return placing.of(layer, keras_kind(layer.kind) or layer.kind or "Layer")
 
 
-def tell_other(layer: OtherLayer, place: str) -> Written:
-    """Tell what became of a layer that is not recurrent."""
+def _outcome(layer: OtherLayer, place: str) -> Written:
+    """Return the outcome of a non-recurrent layer."""
     if not place:
-        why = "it has no arrays" if not layer.stored else "what its arrays mean to Keras is not known"
+        why = "it has no arrays" if not layer.stored else "the meaning of its arrays in Keras is not known"
         return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {why}",))
     return Written(layer.name, layer.kind, " of ".join([*layer.wrappers, keras_kind(layer.kind) or layer.kind]), place)
 
@@ -80,7 +82,7 @@ def _write_variable(group: h5py.Group, name: str, tensor: Tensor) -> None:
     variable = group.create_dataset(name, tensor.shape, tensor.dtype)
     done = 0
     for block in tensor.blocks():
-        # Blocks hold whole rows, a block of less being all of an array without rows.
+        # Blocks hold whole rows; a scalar has no rows and is one block.
         if not tensor.shape:
             variable[()] = block.reshape(())
             return
@@ -89,15 +91,15 @@ def _write_variable(group: h5py.Group, name: str, tensor: Tensor) -> None:
         done += len(rows)
 
 
-def _beware(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
-    """Say what the file does not hold of a layer and load_weights thus takes from the model."""
+def _caveats(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
+    """Yield what the file does not hold, so that the model must already have it."""
     spec, options = one.cells[0][0].spec, one.options or KerasOptions()
     plain = RecurrentSpec(spec.cell, spec.input_size, spec.hidden_size)
-    told = [(name, getattr(spec, name), getattr(plain, name)) for name in OPTIONS]
+    stated = [(name, getattr(spec, name), getattr(plain, name)) for name in OPTIONS]
     if layer.origin == "keras":
-        told += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
-    said = [f"{name}={value!r}" for name, value, default in told if value != default]
+        stated += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
+    said = [f"{name}={value!r}" for name, value, default in stated if value != default]
     if said:
-        yield f"weights alone: the model's own layer has to say {', '.join(said)}"
+        yield f"the file holds only weights: build the model's layer with {', '.join(said)}"
     if sums_biases(layer):
-        yield "its two biases are in the file as their sum"
+        yield SUMMED_BIASES

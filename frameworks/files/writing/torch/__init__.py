@@ -1,1 +1,1 @@
-"""Files in torch's layout: what they hold, one module a format."""
+"""Writing files in torch's layout: the layout, and one module per format."""

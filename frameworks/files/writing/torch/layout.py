@@ -1,4 +1,4 @@
-"""Layers as arrays under torch's names, with the description of what they mean."""
+"""Layers as arrays under torch's names, with a description of their meaning."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from frameworks.files.writing.blocks import Tensor, cell_tensors, reshaped, tran
 from frameworks.files.writing.naming import DESCRIPTION, EMULATED, fits_torch, places, prefix_of
 from frameworks.files.writing.outcome import Layer, Written
 from frameworks.files.writing.sidecar import describe
-from frameworks.files.writing.torch.other_layers import beware_of, spell
+from frameworks.files.writing.torch.other_layers import caveats_of, spell
 from frameworks.layouts import PYTORCH
 
 
 @dataclass(frozen=True)
 class Laid:
-    """What a file in torch's layout holds.
+    """The contents of a file in torch's layout.
 
     Args:
-        tensors: by their names.
-        description: JSON of what they mean.
-        written: what became of each layer.
+        tensors: the arrays, by name.
+        description: the JSON that says what they mean.
+        written: the outcome of each layer.
     """
 
     tensors: Mapping[str, Tensor]
@@ -40,7 +40,7 @@ def lay_out(layers: list[Layer]) -> Laid:
     """Name the arrays of all layers as torch does.
 
     Raises:
-        GatewiseError: for two arrays of one name.
+        GatewiseError: for two arrays with the same name.
     """
     tensors: dict[str, Tensor] = {}
     names: dict[str, dict[str, str]] = {}
@@ -48,20 +48,20 @@ def lay_out(layers: list[Layer]) -> Laid:
     written = []
     for layer in layers:
         if isinstance(layer, StoredLayer):
-            found = dict(_recurrent(layer))
-            written.append(_tell_recurrent(layer))
+            named = dict(_recurrent(layer))
+            written.append(_recurrent_outcome(layer))
         else:
             module, own = _other(layer)
             classes[layer.name] = module or layer.kind
             names[layer.name] = {array: f"{prefix_of(layer.name)}{array}" for array in own}
-            found = {names[layer.name][array]: tensor for array, tensor in own.items()}
-            written.append(_tell_other(layer, module))
-        for name, tensor in found.items():
+            named = {names[layer.name][array]: tensor for array, tensor in own.items()}
+            written.append(_other_outcome(layer, module))
+        for name, tensor in named.items():
             if name in tensors or name == DESCRIPTION:
                 raise InvalidValueError.because(
                     f"the array {name} of {layer.name}",
                     must="have a name of its own in the file",
-                    but="has that of another array",
+                    but="has the name of another array",
                     remedy="Give the layers other names.",
                 )
             tensors[name] = tensor
@@ -75,43 +75,43 @@ def _recurrent(layer: StoredLayer) -> Iterator[tuple[str, Tensor]]:
 
 
 def _other(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
-    """Return the module of torch.nn that a layer is, "" for none, and its arrays by their names there; as they are for none."""
+    """Return the torch.nn module for a layer and its arrays as the module has them; "" and unchanged arrays if none fits."""
     module = kinds.PYTORCH.meaning(layer.kind)
-    found = _as_module(layer, module) if module and layer.known else None
-    if module is None or found is None:
+    tensors = _as_module(layer, module) if module and layer.known else None
+    if module is None or tensors is None:
         return "", {name: unchanged(array) for name, array in layer.stored.items()}
-    return module.name, found
+    return module.name, tensors
 
 
 def _as_module(layer: OtherLayer, module: kinds.Kind) -> dict[str, Tensor] | None:
-    """Return the arrays of a layer of Keras's as a module has them; None where it does not hold them."""
+    """Return the arrays of a Keras layer in a module's layout; None if the module cannot hold them."""
     kind = kinds.KERAS.get(layer.kind)
     if kind.sizes({name: array.shape for name, array in layer.stored.items()}) is None:
         return None
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name, stored in layer.stored.items():
         own, there = kind.array(name), module.meaning(name)
         tensor = _laid(stored, own, there) if own and there else None
         if there is None or tensor is None:
             return None
-        found[there.name] = tensor
-    return found
+        tensors[there.name] = tensor
+    return tensors
 
 
 def _laid(stored: StoredArray, own: kinds.Array, there: kinds.Array) -> Tensor | None:
-    """Return an array of Keras's with the axes that torch's has; None where torch's does not hold it."""
-    if own.shared:  # nn.PReLU has one slope for each channel, the last axis of Keras's, and nothing else
+    """Return an array of Keras's with the axes of torch's; None if torch's cannot hold it."""
+    if own.shared:  # nn.PReLU has one slope per channel, the last axis in Keras
         count = math.prod(stored.shape)
         return reshaped(stored, (count,)) if stored.shape[-1:] == (count,) else None
     axes = kinds.permutation(own, there)
     return transposed(stored, axes) if axes else unchanged(stored)
 
 
-def _tell_recurrent(layer: StoredLayer) -> Written:
+def _recurrent_outcome(layer: StoredLayer) -> Written:
     place = next(places(layer))[2]
     if not fits_torch(layer):
-        beware = f"{_why_not(layer)}; so its arrays lie under `{EMULATED}`, where no module of torch.nn finds them"
-        return Written(layer.name, layer.class_name, "weights for .emulate", place, (beware,))
+        caveat = f"{_why_not(layer)}; its arrays are under `{EMULATED}`, so that no torch.nn module loads them"
+        return Written(layer.name, layer.class_name, "weights for .emulate", place, (caveat,))
     first, count, two = layer.cells[0][0].spec, len(layer.cells), len(layer.cells[0]) == 2
     further: dict[str, tuple[Any, Any]] = {
         "num_layers": (count, 1),
@@ -121,11 +121,11 @@ def _tell_recurrent(layer: StoredLayer) -> Written:
         "proj_size": (layer.arguments.get("proj_size", 0), 0),
     }
     arguments = [f"{name}={value!r}" for name, (value, default) in further.items() if value != default]
-    kind = LAYER_NAMES["pytorch"][first.cell] + "Cell" * layer.is_cell
+    kind = LAYER_NAMES["pytorch"][first.cell] + ("Cell" if layer.is_cell else "")
     becomes = f"{kind}({', '.join([str(first.input_size), str(first.hidden_size), *arguments])})"
     calls = find_limits(replace(first, bidirectional=two), "pytorch", layer.options)
-    beware_of = tuple(f"{limit.field}={value!r}: {limit.why}" for limit, value in calls)
-    return Written(layer.name, layer.class_name, becomes, place, beware_of)
+    caveats = tuple(f"{limit.field}={value!r}: {limit.why}" for limit, value in calls)
+    return Written(layer.name, layer.class_name, becomes, place, caveats)
 
 
 def _why_not(layer: StoredLayer) -> str:
@@ -136,10 +136,10 @@ def _why_not(layer: StoredLayer) -> str:
     return f"{limit.field}={value!r}: {limit.why}"
 
 
-def _tell_other(layer: OtherLayer, module: str) -> Written:
+def _other_outcome(layer: OtherLayer, module: str) -> Written:
     if module and layer.stored:
-        beware = tuple(beware_of(layer, module))
-        return Written(layer.name, layer.kind, spell(layer, module), prefix_of(layer.name), beware)
+        caveats = tuple(caveats_of(layer, module))
+        return Written(layer.name, layer.kind, spell(layer, module), prefix_of(layer.name), caveats)
     becomes = "its arrays as they are" if layer.stored else "nothing: it has no arrays"
-    beware = () if layer.known else ("what its arrays mean is not known",)
-    return Written(layer.name, layer.kind or "?", becomes, prefix_of(layer.name), beware)
+    caveats = () if layer.known else ("the meaning of its arrays is not known",)
+    return Written(layer.name, layer.kind or "?", becomes, prefix_of(layer.name), caveats)

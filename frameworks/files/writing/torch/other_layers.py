@@ -1,4 +1,4 @@
-"""How a layer of Keras's that is not recurrent is spelled in torch, and what its module does not do."""
+"""The torch module for a non-recurrent Keras layer, as source code, and where it differs from the layer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from frameworks.kinds import KERAS, PYTORCH, Kind
 
 
 def spell(layer: OtherLayer, module: str) -> str:
-    """Write the call that makes the module.
+    """Return the call that builds the module.
 
     Args:
-        layer: of Keras's, whose arrays are known.
-        module: the name in torch.nn.
+        layer: a Keras layer whose arrays are known.
+        module: the module's name in torch.nn.
     """
     kind = PYTORCH.get(module)
     shapes = {name: array.shape for name, array in layer.stored.items()}
@@ -23,35 +23,36 @@ def spell(layer: OtherLayer, module: str) -> str:
     return f"nn.{module}({', '.join([*map(str, kind.stated_sizes(sizes).values()), *given])})"
 
 
-def beware_of(layer: OtherLayer, module: str) -> Iterator[str]:
-    """Say what the module does otherwise than the layer, or a step of its own does in torch."""
+def caveats_of(layer: OtherLayer, module: str) -> Iterator[str]:
+    """Yield the differences between the module and the layer, and what takes a separate step in torch."""
     config, kind, there = layer.config, KERAS.get(layer.kind), PYTORCH.get(module)
     numbers = [option.means for option in there.said if option.types]
     assumed = [f"{name}={kind.default(name)}" for name in numbers if name not in config]
     if assumed:
-        yield f"the file does not say it: {', '.join(assumed)}, Keras's default, is assumed"
+        yield f"the file does not state it: Keras's default {', '.join(assumed)} is assumed"
     if kind.has("activation") and config.get("activation") not in (None, "linear"):
-        yield f"its activation {config['activation']!r} is a step of its own in torch"
+        yield f"its activation {config['activation']!r} is a separate step in torch"
     if there.normalises:
         axis = config.get("axis", -1)
         if axis not in (-1, [-1]):
-            yield f"it normalises along axis {axis}, and nn.{module} along {there.normalises}"
+            yield f"it normalises along axis {axis}, but nn.{module} along {there.normalises}"
         lacking = [array.name for array in there.arrays or () if _is_lacking(array.means, layer, kind)]
         if lacking:
-            yield f"it has no {' and no '.join(lacking)}: load it with strict=False, which leaves them at one and zero"
+            initial = "which leaves the weight at one and the bias at zero"
+            yield f"it has no {' and no '.join(lacking)}: load it with strict=False, {initial}"
     if kind.has("padding"):
-        yield from _beware_of_padding(config.get("padding", "valid"), is_strided=_is_strided(layer))
+        yield from _padding_caveats(config.get("padding", "valid"), is_strided=_is_strided(layer))
 
 
-def _beware_of_padding(padding: Any, *, is_strided: bool) -> Iterator[str]:
+def _padding_caveats(padding: Any, *, is_strided: bool) -> Iterator[str]:
     if padding == "causal":
-        yield "padding='causal': pad the input before it with (kernel_size - 1) * dilation zeros, as functional.pad does"
+        yield "padding='causal': pad the front of the input with (kernel_size - 1) * dilation zeros, with functional.pad"
     elif padding == "same" and is_strided:
-        yield "padding='same' with strides is not torch's: pad the input as Keras does, more behind than before"
+        yield "padding='same' with strides does not exist in torch: pad the input as Keras does, more at the end"
 
 
 def _arguments(layer: OtherLayer, module: Kind) -> Iterator[tuple[str, Any]]:
-    """Yield the arguments that are not torch's defaults: numbers, then words, then arrays that are left out."""
+    """Yield the arguments that are not torch's defaults: numbers, then words, then flags for missing arrays."""
     kind = KERAS.get(layer.kind)
     for option in module.said:
         if option.types:
@@ -69,7 +70,7 @@ def _arguments(layer: OtherLayer, module: Kind) -> Iterator[tuple[str, Any]]:
 
 
 def _is_lacking(name: str, layer: OtherLayer, kind: Kind) -> bool:
-    """Whether a layer of this kind may have an array that this one has not."""
+    """Return whether an array that a layer of this kind may have is missing from this one."""
     array = kind.array(name)
     return array is not None and bool(array.option) and name not in layer.stored
 
@@ -79,6 +80,6 @@ def _is_strided(layer: OtherLayer) -> bool:
 
 
 def _numbers(value: Any) -> tuple[Any, ...]:
-    """Return the numbers of a file's argument, which may be anything."""
+    """Return the numbers in an argument from a file; () for anything else."""
     items = value if isinstance(value, (list, tuple)) else [value]
     return tuple(items) if all(type(each) in (int, float) for each in items) else ()

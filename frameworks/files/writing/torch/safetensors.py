@@ -1,4 +1,4 @@
-"""The .safetensors format: a header of JSON, then the arrays one after another.
+"""The .safetensors format: a JSON header, then the arrays one after another.
 
 Source: https://github.com/huggingface/safetensors, "Format".
 """
@@ -26,7 +26,7 @@ DTYPES = {
 def write(path: Path, layers: list[Layer]) -> list[Written]:
     """Write layers under torch's names."""
     laid = lay_out(layers)
-    # Wide ones first, so that every array is aligned.
+    # Large items first, so that every array is aligned.
     tensors = dict(sorted(laid.tensors.items(), key=lambda item: -item[1].dtype.itemsize))
     header: dict[str, object] = {"__metadata__": {"format": "pt", DESCRIPTION: laid.description}}
     end = 0
@@ -34,7 +34,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
         begin, end = end, end + tensor.nbytes
         if tensor.dtype.name not in DTYPES:
             raise InvalidTypeError.because(
-                name, must="have a dtype that the format has", but=f"has {tensor.dtype}", remedy="Leave the layer out."
+                name, must="have a dtype of the format", but=f"has {tensor.dtype}", remedy="Leave the layer out."
             )
         header[name] = {"dtype": DTYPES[tensor.dtype.name], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()

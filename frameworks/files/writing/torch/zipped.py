@@ -1,7 +1,8 @@
-"""The zip archives that NumPy and torch keep arrays in, written block by block: .npz, and .pt with a pickle that only names.
+"""The zip archives of NumPy (.npz) and torch (.pt), written block by block.
 
 Source: numpy.lib.format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html; torch/serialization.py
-(`_save`) and torch/_utils.py (`_rebuild_tensor_v2`). The zip format aligns nothing, so torch pads the extra field.
+(`_save`) and torch/_utils.py (`_rebuild_tensor_v2`). Like torch, this module aligns arrays by padding the extra field of each
+member.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ STORAGES: Mapping[str, str] = {
 
 
 def write_npz(path: Path, layers: list[Layer]) -> list[Written]:
-    """Write layers under torch's names, and the description as an array of its UTF-8 bytes."""
+    """Write layers under torch's names, with the description as an array of UTF-8 bytes."""
     laid = lay_out(layers)
     with zipfile.ZipFile(path, "w") as archive:
         text = np.frombuffer(laid.description.encode(), np.uint8)
@@ -50,7 +51,7 @@ def write_npz(path: Path, layers: list[Layer]) -> list[Written]:
 
 
 def write_pt(path: Path, layers: list[Layer]) -> list[Written]:
-    """Write layers as a state_dict, which `torch.load` gives as it is; the description lies beside it in the archive."""
+    """Write layers as a state_dict that `torch.load` returns as it is. The description is another member of the archive."""
     laid = lay_out(layers)
     with zipfile.ZipFile(path, "w") as archive:
         _add(archive, f"{ROOT}/data.pkl", _state_dict(laid.tensors))
@@ -82,7 +83,7 @@ def _npy_head(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
 
 
 def _state_dict(tensors: Mapping[str, Tensor]) -> bytes:
-    """Pickle an OrderedDict of tensors whose elements lie in the archive under their numbers."""
+    """Pickle an OrderedDict of tensors whose elements are members of the archive, named by number."""
     empty_dict = b"ccollections\nOrderedDict\n)R"
     entries = [
         _value(name)
@@ -101,7 +102,7 @@ def _state_dict(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def _value(value: object) -> bytes:
-    """Pickle a text, a number or a tuple of them, without what begins and ends a pickle."""
+    """Pickle a text, a number or a tuple of them, without the opcodes that begin and end a pickle."""
     return pickletools.optimize(pickle.dumps(value, 2))[2:-1]
 
 
@@ -112,6 +113,6 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _storage(name: str, tensor: Tensor) -> str:
     if tensor.dtype.name not in STORAGES:
         raise InvalidTypeError.because(
-            name, must="have a dtype that torch has", but=f"has {tensor.dtype}", remedy="Leave the layer out."
+            name, must="have a dtype of torch's", but=f"has {tensor.dtype}", remedy="Leave the layer out."
         )
     return STORAGES[tensor.dtype.name]

@@ -1,4 +1,4 @@
-"""Make onnx_nodes.npz: small ONNX models, and what onnxruntime makes of them.
+"""Make onnx_nodes.npz: small ONNX models, and the results of onnxruntime.
 
 Needs onnx and onnxruntime, which gatewise does not.
 """
@@ -57,7 +57,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 def make(kind: str, attributes: dict[str, Any], extras: str, rng: np.random.Generator) -> tuple[bytes, dict[str, Any]]:
-    """Give a model and its inputs."""
+    """Return a model and its inputs."""
     ways, rows = 2 if attributes.get("direction") == "bidirectional" else 1, GATES[kind] * HIDDEN
     shapes = {"W": (ways, rows, INPUT), "R": (ways, rows, HIDDEN), "B": (ways, 2 * rows)}
     arrays = {name: rng.normal(0, 0.6, shape).astype("f4") for name, shape in shapes.items()}
@@ -95,7 +95,7 @@ def make(kind: str, attributes: dict[str, Any], extras: str, rng: np.random.Gene
 
 
 def made(arrays: dict[str, Any], extras: str) -> list[Any]:
-    """Give the nodes that make the weights of other arrays, which replace them."""
+    """Return nodes that compute the weights from other arrays, which replace them."""
     nodes: list[Any] = []
     for name in tuple(arrays) if "halves" in extras or "quantised" in extras or "constants" in extras else ():
         whole = arrays.pop(name)
@@ -134,11 +134,11 @@ def made(arrays: dict[str, Any], extras: str) -> list[Any]:
 
 
 if __name__ == "__main__":
-    found: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for number, (name, case) in enumerate(CASES.items()):
         content, feeds = make(*case, np.random.default_rng(number))
         session = ort.InferenceSession(content)
         results = dict(zip((each.name for each in session.get_outputs()), session.run(None, feeds), strict=True))
-        found |= {f"{name}/{key}": array for key, array in {**feeds, **results}.items()}
-        found[f"{name}/model"] = np.frombuffer(content, np.uint8)
-    np.savez_compressed(Path(__file__).parent / "onnx_nodes.npz", **found)
+        arrays |= {f"{name}/{key}": array for key, array in {**feeds, **results}.items()}
+        arrays[f"{name}/model"] = np.frombuffer(content, np.uint8)
+    np.savez_compressed(Path(__file__).parent / "onnx_nodes.npz", **arrays)

@@ -1,4 +1,4 @@
-"""Layers and cells that are not Keras's own, a mask that a caller gives, and what Keras cannot build: said, never guessed."""
+"""Custom layers and cells, a mask passed by the caller, and layers that Keras cannot build are reported, never guessed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def saved(library: str, layer: Any, folder: Path) -> Checkpoint:
 
 
 @LIBRARIES
-def test_a_subclass_of_a_layer_or_cell_is_read_with_a_warning_wherever_it_stands(library: str, tmp_path: Path) -> None:
+def test_a_subclass_of_a_layer_or_cell_is_read_with_a_warning_wherever_it_is_used(library: str, tmp_path: Path) -> None:
     kinds: Any = import_module(library).layers
 
     class Scaled(kinds.GRUCell):  # type: ignore[misc]
@@ -40,13 +40,13 @@ def test_a_subclass_of_a_layer_or_cell_is_read_with_a_warning_wherever_it_stands
         (Mine(4, name="a"), "Mine"),
     ):
         warnings = " ".join(saved(library, layer, tmp_path)["a"].warnings)
-        assert f"{name} is not Keras's own" in warnings
+        assert f"{name} is not a Keras class" in warnings
     plain = saved(library, kinds.Bidirectional(kinds.RNN(kinds.GRUCell(4)), name="a"), tmp_path)
-    assert "not Keras's own" not in " ".join(plain["a"].warnings)
+    assert "not a Keras class" not in " ".join(plain["a"].warnings)
 
 
 @LIBRARIES
-def test_a_cell_that_only_looks_like_keras_s_is_no_recurrent_layer(library: str, tmp_path: Path, refused: Any) -> None:
+def test_a_cell_that_only_looks_like_a_keras_cell_is_not_read_as_one(library: str, tmp_path: Path, refused: Any) -> None:
     keras: Any = import_module(library)
 
     class Linear(keras.layers.Layer):  # type: ignore[misc]
@@ -66,11 +66,11 @@ def test_a_cell_that_only_looks_like_keras_s_is_no_recurrent_layer(library: str,
         def get_config(self) -> Any:
             return {**super().get_config(), "units": self.units}
 
-    with refused("Linear", "not Keras's own"):
+    with refused("Linear", "not a Keras class"):
         saved(library, keras.layers.RNN(Linear(4), name="a"), tmp_path)
 
 
-def test_a_mask_that_the_caller_gives_goes_before_the_one_that_comes_with_the_input(tmp_path: Path) -> None:
+def test_a_mask_passed_by_the_caller_overrides_the_mask_of_the_input(tmp_path: Path) -> None:
     keras = import_module("keras")
     words, given = keras.Input((6,)), keras.Input((6,), dtype="bool", name="valid")
     embedded = keras.layers.Embedding(9, 5, mask_zero=True, name="embedding")(words)
@@ -81,24 +81,24 @@ def test_a_mask_that_the_caller_gives_goes_before_the_one_that_comes_with_the_in
     model = keras.Model([words, given], outputs)
     model.save(tmp_path / "model.keras")
     (tmp_path / "model.json").write_text(model.to_json())
-    found = open_checkpoint(tmp_path / "model.keras")
-    assert found["own"].mask.startswith("valid")
-    assert found["automatic"].mask == "embedding (mask_zero)"
+    checkpoint = open_checkpoint(tmp_path / "model.keras")
+    assert checkpoint["own"].mask.startswith("valid")
+    assert checkpoint["automatic"].mask == "embedding (mask_zero)"
 
 
 @LIBRARIES
-def test_a_stateful_layer_is_refused_where_keras_needs_its_batch_and_the_option_builds_it(
+def test_a_stateful_layer_is_refused_if_keras_needs_its_batch_size_and_an_option_builds_it(
     library: str, tmp_path: Path, refused: Any
 ) -> None:
     keras: Any = import_module(library)
     layer = keras.layers.LSTM(4, stateful=True, name="a")
     batch = {"batch_shape": (2, 6, 5)} if library == "keras" else {"batch_input_shape": (2, 6, 5)}
     keras.Sequential([keras.layers.InputLayer(**batch), layer]).save(tmp_path / "model.keras")
-    found = open_checkpoint(tmp_path / "model.keras")
+    checkpoint = open_checkpoint(tmp_path / "model.keras")
     with refused("stateful of a", "stateful=False"):
-        found["a"].emulate("keras")
+        checkpoint["a"].emulate("keras")
     with refused("stateful of a"):
-        save_checkpoint(tmp_path / "out.keras", found)
+        save_checkpoint(tmp_path / "out.keras", checkpoint)
     told = open_checkpoint(tmp_path / "model.keras", options={"a": {"stateful": False}})
     x = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
     np.testing.assert_allclose(np.asarray(told["a"].emulate("keras")(x)), np.asarray(layer(x)), atol=1e-6)
@@ -106,7 +106,7 @@ def test_a_stateful_layer_is_refused_where_keras_needs_its_batch_and_the_option_
 
 @pytest.mark.backend
 @LIBRARIES
-def test_a_layer_of_keras_s_given_as_an_activation_is_the_function_that_it_computes(library: str, tmp_path: Path) -> None:
+def test_a_keras_layer_used_as_an_activation_is_read_as_its_function(library: str, tmp_path: Path) -> None:
     if library == "tf_keras" and import_module("keras").backend.backend() != "tensorflow":
         pytest.skip("tf_keras runs on TensorFlow alone")
     kinds: Any = import_module(library).layers
@@ -117,19 +117,19 @@ def test_a_layer_of_keras_s_given_as_an_activation_is_the_function_that_it_compu
         (kinds.ReLU(), "relu"),
     ):
         layer = kinds.LSTM(4, activation=given, name="a")
-        found = saved(library, layer, tmp_path)["a"]
-        assert found.spec.activation == name
+        stored = saved(library, layer, tmp_path)["a"]
+        assert stored.spec.activation == name
         expected = np.asarray(layer(x)) if library == "tf_keras" else keras_output(layer, x)
         for to in ("pytorch", "keras"):
-            np.testing.assert_allclose(called(found.emulate(to), x, to), expected, atol=2e-6, err_msg=f"{name} in {to}")
+            np.testing.assert_allclose(called(stored.emulate(to), x, to), expected, atol=2e-6, err_msg=f"{name} in {to}")
 
 
-@pytest.mark.parametrize(("arguments", "said"), [({"max_value": 6.0}, "a layer ReLU"), ({"threshold": 0.5}, "a layer ReLU")])
-def test_one_that_computes_more_than_its_name_says_is_asked_for(
-    arguments: Any, said: str, tmp_path: Path, refused: Any
+@pytest.mark.parametrize("arguments", [{"max_value": 6.0}, {"threshold": 0.5}])
+def test_an_activation_that_computes_more_than_its_name_says_must_be_replaced_by_an_option(
+    arguments: Any, tmp_path: Path, refused: Any
 ) -> None:
     kinds = import_module("keras").layers
-    with refused(said, "options"):
+    with refused("a layer of class ReLU", "options"):
         saved("keras", kinds.LSTM(4, activation=kinds.ReLU(**arguments), name="a"), tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""A file that Keras wrote is read as the layers that it was written from, by neither Keras nor TensorFlow."""
+"""A file that Keras wrote is read as the layers that it was written from, without Keras or TensorFlow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def recurrent(model: Any) -> dict[str, Any]:
 
 
 def test_a_file_is_read_as_the_model_that_it_was_written_from(written: Any, refused: Any) -> None:
-    # One test, for the model is traced once for it: that is what takes the time.
+    # One test, because tracing the model is what takes the time.
     for file in WHOLE:
         path = written.folder / file
         if path.exists():
@@ -51,7 +51,7 @@ def test_a_file_is_read_as_the_model_that_it_was_written_from(written: Any, refu
 
 
 def check_lists(checkpoint: Checkpoint, model: Any) -> None:
-    """Every recurrent layer is listed in order, and every other one beside."""
+    """Every recurrent layer is listed in order, and every other layer separately."""
     live = recurrent(model)
     assert list(checkpoint) == list(live)
     beside = [name for name, layer in live_layers(model) if name not in live and type(layer).__name__ != "InputLayer"]
@@ -83,10 +83,10 @@ def assert_same(stored: StoredLayer, native: Any) -> None:
 
 
 def check_others(checkpoint: Checkpoint, model: Any) -> None:
-    """The other layers' arrays are theirs under Keras's names."""
+    """The other layers have their own arrays, under Keras's names."""
     live = dict(live_layers(model))
     for name, other in checkpoint.others.items():
-        if other.kind == "NotEqual":  # Keras 3 writes down the comparison that makes the mask
+        if other.kind == "NotEqual":  # Keras 3 records the comparison that makes the mask
             continue
         layer = getattr(live[name], "layer", live[name])
         assert other.kind == type(layer).__name__
@@ -97,20 +97,20 @@ def check_others(checkpoint: Checkpoint, model: Any) -> None:
 
 
 def check_masks(checkpoint: Checkpoint) -> None:
-    """What masks a layer's input is said; the convolution before the inner model lets no mask through."""
+    """The mask of each layer's input is known; the convolution before the inner model drops the mask."""
     for name, layer in checkpoint.items():
         assert layer.mask == ("" if name.startswith("inner/") else "embedding (mask_zero)")
 
 
 def check_activation(layer: StoredLayer, library: str) -> None:
-    """hard_sigmoid is the one of the Keras that wrote the file."""
+    """hard_sigmoid is that of the Keras that wrote the file."""
     meant = "keras2_hard_sigmoid" if library == "tf_keras" else "hard_sigmoid"
     assert layer.spec.recurrent_activation == meant
     assert any("Keras 2" in warning for warning in layer.warnings) == (library == "tf_keras")
 
 
 def check_bare(written: Any, described: Checkpoint) -> None:
-    """Without the architecture, the same layers are found, and those of tf_keras under their names."""
+    """Without the architecture, the same layers are found; those of tf_keras have their names."""
     checkpoint = open_checkpoint(written.folder / "model.weights.h5")
     assert sorted(map(form, checkpoint.values())) == sorted(map(form, described.values()))
     if written.library == "tf_keras":
@@ -122,7 +122,7 @@ def form(layer: Any) -> str:
 
 
 def check_conversion(checkpoint: Checkpoint, model: Any, refused: Any) -> None:
-    """`convert` gives the framework's own layer, and what it cannot hold, or one spec cannot say, is refused."""
+    """`convert` returns the framework's own layer, and refuses what that or a single spec cannot express."""
     module: Any = checkpoint["lstm_all"].convert("pytorch")
     assert f"{type(module).__module__}.{type(module).__name__}" == "torch.nn.modules.rnn.LSTM"
     np.testing.assert_array_equal(module.weight_ih_l0.detach().numpy(), recurrent(model)["lstm_all"].cell.kernel.numpy().T)
@@ -134,13 +134,13 @@ def check_conversion(checkpoint: Checkpoint, model: Any, refused: Any) -> None:
         with refused(name, ".parts"):
             _ = checkpoint[name].spec
     x = np.random.default_rng(2).normal(size=(3, 6, 5)).astype("float32")
-    expected, found = vars(adapt(recurrent(model)["both"]).forward(x)), vars(checkpoint["both"].forward(x))
+    expected, actual = vars(adapt(recurrent(model)["both"]).forward(x)), vars(checkpoint["both"].forward(x))
     for name in ("output", "h_n"):
-        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(actual[name], expected[name], rtol=0, atol=1e-5)
     mask = np.random.default_rng(3).random((3, 6)) < 0.7
     back = recurrent(model)["aa"]
-    expected, found = (vars(one.forward(x, mask=mask)) for one in (adapt(back), checkpoint["aa"]))
-    np.testing.assert_allclose(found["output"], expected["output"], rtol=0, atol=1e-5)
+    expected, actual = (vars(one.forward(x, mask=mask)) for one in (adapt(back), checkpoint["aa"]))
+    np.testing.assert_allclose(actual["output"], expected["output"], rtol=0, atol=1e-5)
 
 
 def check_emulation(checkpoint: Checkpoint, model: Any, to: FrameworkName) -> None:
@@ -156,9 +156,9 @@ def check_emulation(checkpoint: Checkpoint, model: Any, to: FrameworkName) -> No
         module: Any = checkpoint[name].emulate(to)
         expected = flatten(layer(x, mask=mask))
         given = (torch.from_numpy(x), torch.from_numpy(mask)) if to == "pytorch" else (x, mask)
-        found = flatten(module(given[0], mask=given[1]))
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
+        actual = flatten(module(given[0], mask=given[1]))
+        assert len(actual) == len(expected)
+        for one, other in zip(actual, expected, strict=True):
             np.testing.assert_allclose(to_numpy(one), to_numpy(other), rtol=0, atol=2e-5, err_msg=name)
 
 

@@ -1,4 +1,4 @@
-"""Files that Keras 2.12 and 2.15 wrote behave, read without them and rebuilt in either framework, as their layers did there."""
+"""Files of Keras 2.12 and 2.15, read without Keras and rebuilt in either framework, compute what they did in Keras 2."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CALLS = pytest.mark.parametrize("to", ["keras", "pytorch"])
 
 
 def results(version: str) -> dict[str, Any]:
-    with np.load(DATA / f"results_{version}.npz") as found:
-        return dict(found)
+    with np.load(DATA / f"results_{version}.npz") as archive:
+        return dict(archive)
 
 
 def call(layer: Any, to: str, x: Any, mask: Any = None) -> list[Any]:
-    """Call a layer of a framework and give what it returns, nested as it may be, as flat arrays."""
+    """Call a layer of a framework and return its results, nested or not, as flat arrays."""
     import torch
 
     if to == "keras":
@@ -46,17 +46,17 @@ def flat(returned: Any) -> Any:
 @pytest.mark.backend
 @CALLS
 @pytest.mark.parametrize("name", MASKED)
-def test_every_layer_gives_under_a_mask_what_it_gave_in_keras_2(name: str, to: FrameworkName) -> None:
+def test_every_layer_returns_under_a_mask_what_it_returned_in_keras_2(name: str, to: FrameworkName) -> None:
     recorded = results(name[7:11])
     expected = [recorded[f"output_{number}"] for number in range(8)]
     checkpoint = open_checkpoint(DATA / name)
     assert list(checkpoint) == list(recorded["names"])
     x, mask = recorded["embedded"], recorded["ids"] != 0
     np.testing.assert_array_equal(checkpoint.others["embedding"].arrays["embeddings"][recorded["ids"]], x)
-    found = [array for layer in checkpoint.values() for array in call(layer.emulate(to), to, x, mask)]
-    for one, other in zip(found, expected, strict=False):
+    actual = [array for layer in checkpoint.values() for array in call(layer.emulate(to), to, x, mask)]
+    for one, other in zip(actual, expected, strict=False):
         np.testing.assert_allclose(one, other, atol=2e-6)
-    assert len(found) == 7
+    assert len(actual) == 7
     dense = checkpoint.others["each"]
     assert (dense.kind, dense.wrappers) == ("Dense", ("TimeDistributed",))
     np.testing.assert_allclose(expected[0] @ dense.arrays["kernel"] + dense.arrays["bias"], expected[7], atol=2e-6)
@@ -68,7 +68,7 @@ def stacked(version: str) -> Checkpoint:
 
 @CALLS
 @pytest.mark.parametrize("version", VERSIONS)
-def test_weights_beside_their_architecture_give_what_the_model_gave(version: str, to: FrameworkName) -> None:
+def test_weights_with_their_architecture_return_what_the_model_returned(version: str, to: FrameworkName) -> None:
     recorded, checkpoint = results(version), stacked(version)
     x = recorded["x"]
     for layer in checkpoint.values():
@@ -78,8 +78,8 @@ def test_weights_beside_their_architecture_give_what_the_model_gave(version: str
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_hard_sigmoid_of_keras_3_and_that_which_weights_alone_do_not_say_are_wrong(version: str) -> None:
-    """The control: the same weights with another activation are far off, and what is assumed is said."""
+def test_the_hard_sigmoid_of_keras_3_and_the_assumed_sigmoid_are_wrong(version: str) -> None:
+    """The control: the same weights with another activation are far off, and the assumption is a warning."""
     recorded, right = results(version), stacked(version)
     path = DATA / f"stacked_{version}_weights.h5"
     bare = open_checkpoint(path)

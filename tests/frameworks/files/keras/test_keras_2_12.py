@@ -1,4 +1,4 @@
-"""Keras 2.12 and 2.13 number the variables of a .keras file otherwise, and on Windows with another sign between the groups."""
+"""Keras 2.12 and 2.13 number the groups of a .keras file differently, and on Windows separate them by another character."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `mask` says of a layer is whether Keras gives that layer a mask, by the rules of the Keras that wrote the file."""
+"""`mask` of a layer is empty unless Keras passes it a mask, by the rules of the Keras that wrote the file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from frameworks.files import open_checkpoint
 
 
 def composed(keras: Any, given: dict[str, bool]) -> Any:
-    """Build a model whose recurrent layers stand behind what hands masks on, stops them or makes them.
+    """Build a model whose recurrent layers follow layers that pass masks on, drop them or make them.
 
     Args:
         keras: the library.
-        given: gets, when the model is called, whether each recurrent layer was given a mask.
+        given: receives, when the model is called, whether each recurrent layer was passed a mask.
     """
     kinds = keras.layers
     noting = _noting(kinds.SimpleRNN, given)
@@ -53,25 +53,25 @@ def composed(keras: Any, given: dict[str, bool]) -> Any:
 
 
 def _noting(kind: Any, given: dict[str, bool]) -> Any:
-    """Give a layer's class with a `call` that notes whether it is given a mask, under the class's own name."""
+    """Return a layer's class with a `call` that records whether it receives a mask, under the class's own name."""
     call = kind.call
 
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         given[self.name] = signature(call).bind(self, *args, **kwargs).arguments.get("mask") is not None
         return call(self, *args, **kwargs)
 
-    noted.__signature__ = signature(call)  # type: ignore[attr-defined] # Keras asks it whether there is a mask
+    noted.__signature__ = signature(call)  # type: ignore[attr-defined] # Keras looks for the argument mask in it
     return type(kind.__name__, (kind,), {"call": noted, "__module__": kind.__module__})
 
 
 @pytest.fixture(params=["keras", "tf_keras"])
 def library(request: pytest.FixtureRequest) -> Iterator[Any]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of h5 being legacy, and of the masks that are lost
+        warnings.simplefilter("ignore")  # h5 is a legacy format, and masks are dropped
         yield import_module(request.param)
 
 
-def test_the_mask_of_a_layer_is_the_one_that_keras_gives_it(library: Any, tmp_path: Path) -> None:
+def test_the_mask_of_a_layer_is_the_one_that_keras_passes_it(library: Any, tmp_path: Path) -> None:
     given: dict[str, bool] = {}
     model = composed(library, given)
     model.save(tmp_path / "model.keras")
@@ -80,7 +80,7 @@ def test_the_mask_of_a_layer_is_the_one_that_keras_gives_it(library: Any, tmp_pa
     rng = np.random.default_rng(0)
     model.run_eagerly = True
     model([rng.integers(0, 9, (2, 6)), rng.normal(size=(2, 6, 5)).astype("float32")])
-    assert given["after_add"] == given["decoder_masked"] == (library.__name__ == "tf_keras")  # the rules did change
+    assert given["after_add"] == given["decoder_masked"] == (library.__name__ == "tf_keras")  # the rules changed
     for file in ("model.keras", "model.h5"):
-        found = {name.rpartition("/")[2]: bool(layer.mask) for name, layer in open_checkpoint(tmp_path / file).items()}
-        assert found == given, file
+        masked = {name.rpartition("/")[2]: bool(layer.mask) for name, layer in open_checkpoint(tmp_path / file).items()}
+        assert masked == given, file

@@ -11,7 +11,7 @@ import numpy as np
 from frameworks.files import open_checkpoint
 
 
-def test_two_bytes_of_no_kind_are_bfloat16_and_other_opaque_arrays_are_not_read(tmp_path: Path, refused: Any) -> None:
+def test_opaque_items_of_two_bytes_are_bfloat16_and_other_opaque_arrays_are_refused(tmp_path: Path, refused: Any) -> None:
     path = tmp_path / "w.weights.h5"
     with h5py.File(path, "w") as file:
         for number, shape in enumerate(((5, 16), (4, 16), (16,))):

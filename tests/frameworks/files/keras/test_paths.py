@@ -1,4 +1,4 @@
-"""Weights written from a file of Keras load into the model that the file is of, and layers beside compute what they did."""
+"""Weights ported from a Keras file load into its model, and other layers compute what they did."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from frameworks.files import open_checkpoint, save_checkpoint
 
 
 def nested() -> Any:
-    """Build models within models, two layers of the same class and name in each, wrappers, and layers not known here."""
+    """Build models within models, each with two layers of the same class and name, wrappers, and layers of unknown kinds."""
     import keras
 
     kinds = keras.layers
@@ -42,9 +42,7 @@ def model() -> Any:
 
 
 @pytest.mark.parametrize("through", ["", ".safetensors", ".weights.h5"])
-def test_keras_loads_the_weights_of_a_whole_model_into_it_models_within_it_too(
-    model: Any, tmp_path: Path, through: str
-) -> None:
+def test_keras_loads_the_weights_of_a_whole_model_including_inner_models(model: Any, tmp_path: Path, through: str) -> None:
     model.save(tmp_path / "model.keras")
     checkpoint = open_checkpoint(tmp_path / "model.keras")
     if through:
@@ -57,7 +55,7 @@ def test_keras_loads_the_weights_of_a_whole_model_into_it_models_within_it_too(
         np.testing.assert_array_equal(one, other)
 
 
-def test_some_layers_of_a_model_are_placed_as_a_model_of_their_own(model: Any, tmp_path: Path) -> None:
+def test_a_selection_of_layers_is_placed_as_a_model_of_its_own(model: Any, tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     layer = open_checkpoint(tmp_path / "model.keras")["second/same"]
     assert layer.place == "layers/sequential/layers/lstm"
@@ -65,15 +63,15 @@ def test_some_layers_of_a_model_are_placed_as_a_model_of_their_own(model: Any, t
     assert written.place == "layers/lstm"
 
 
-def test_layers_of_one_name_in_two_models_are_two_layers_without_an_architecture(model: Any, tmp_path: Path) -> None:
+def test_layers_with_the_same_name_in_two_models_stay_apart_without_an_architecture(model: Any, tmp_path: Path) -> None:
     model.save_weights(tmp_path / "model.weights.h5")
-    found = open_checkpoint(tmp_path / "model.weights.h5")
-    assert [len(found[name].cells) for name in ("same", "same (2)")] == [1, 1]
-    options: Any = found["stack"].options
+    checkpoint = open_checkpoint(tmp_path / "model.weights.h5")
+    assert [len(checkpoint[name].cells) for name in ("same", "same (2)")] == [1, 1]
+    options: Any = checkpoint["stack"].options
     assert not options.bare_states  # it is Keras 3 that writes names, and that returns the states of cells in lists
 
 
-def test_layers_beside_that_keras_rebuilds_compute_what_they_did(model: Any, tmp_path: Path) -> None:
+def test_other_layers_that_keras_rebuilds_compute_what_they_did(model: Any, tmp_path: Path) -> None:
     import keras
 
     model.save(tmp_path / "model.keras")
@@ -83,12 +81,12 @@ def test_layers_beside_that_keras_rebuilds_compute_what_they_did(model: Any, tmp
     for name in ("each", "slopes", "normal", "attention", "conv"):
         x: Any = rng.normal(size=(2, 6, 5)).astype("float32")
         x = [x, x[:, ::-1]] if name == "attention" else x
-        expected, found = (np.asarray(keras.ops.convert_to_numpy(each.get_layer(name)(x))) for each in (model, ported))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6, err_msg=name)
+        expected, actual = (np.asarray(keras.ops.convert_to_numpy(each.get_layer(name)(x))) for each in (model, ported))
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("through", ["state", "whole", ".safetensors"])
-def test_torch_s_modules_compute_in_keras_what_they_did(through: str, tmp_path: Path) -> None:
+def test_torch_modules_compute_in_keras_what_they_did(through: str, tmp_path: Path) -> None:
     import keras
     import torch
     from torch import nn
@@ -122,12 +120,12 @@ def test_torch_s_modules_compute_in_keras_what_they_did(through: str, tmp_path: 
         turned = (0, 2, 1) if name in ("bn", "conv") else (0, 1, 2)
         with torch.no_grad():
             expected = modules[name](torch.from_numpy(x.transpose(turned).copy())).numpy().transpose(turned)
-        found = np.asarray(keras.ops.convert_to_numpy(model.get_layer(name)(x)))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5, err_msg=name)
+        actual = np.asarray(keras.ops.convert_to_numpy(model.get_layer(name)(x)))
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_bfloat16"])
-def test_halves_are_given_in_float32_exactly_and_said(policy: str, tmp_path: Path) -> None:
+def test_half_precision_is_returned_exactly_in_float32_with_a_warning(policy: str, tmp_path: Path) -> None:
     import keras
     import ml_dtypes
 
@@ -156,5 +154,5 @@ def test_halves_are_given_in_float32_exactly_and_said(policy: str, tmp_path: Pat
 def _config(model: Any) -> dict[str, Any]:
     import json
 
-    found: dict[str, Any] = json.loads(model.to_json())
-    return found
+    architecture: dict[str, Any] = json.loads(model.to_json())
+    return architecture

@@ -1,4 +1,4 @@
-"""Weights without an architecture: what their names and shapes tell, what is assumed, and what the user says instead."""
+"""Weights without an architecture: what names and shapes show, what is assumed, and what the user can override."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def arrays_of(gates: int, bias: tuple[int, ...] | None, inputs: int = 3) -> dict
 
 
 def write(path: Path, layers: dict[str, dict[str, Any]], version: str) -> Path:
-    """Write weights as Keras 2 did, the names of the weights in an attribute in their order."""
+    """Write weights as Keras 2 did, with an attribute that lists the names of the weights in order."""
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [name.encode() for name in layers]
         file.attrs["keras_version"] = version.encode()
@@ -47,7 +47,7 @@ def write(path: Path, layers: dict[str, dict[str, Any]], version: str) -> Path:
         (4, None, "lstm", True),
     ],
 )
-def test_the_cell_is_known_by_its_shapes(tmp_path: Path, gates: int, bias: Any, cell: str, reset_after: Any) -> None:
+def test_the_cell_is_recognised_by_its_shapes(tmp_path: Path, gates: int, bias: Any, cell: str, reset_after: Any) -> None:
     layer = open_checkpoint(write(tmp_path / "w.h5", {"rec": arrays_of(gates, bias)}, "2.2.4"))["rec"]
     spec = layer.spec
     assert (spec.cell, spec.input_size, spec.hidden_size, spec.bias) == (cell, 3, H, bias is not None)
@@ -64,7 +64,7 @@ def test_the_cell_is_known_by_its_shapes(tmp_path: Path, gates: int, bias: Any, 
         ("3.5.0", "sigmoid"),
     ],
 )
-def test_the_default_of_the_version_is_assumed_and_said(tmp_path: Path, version: str, gate: str) -> None:
+def test_the_default_of_the_version_is_assumed_with_a_warning(tmp_path: Path, version: str, gate: str) -> None:
     path = write(tmp_path / "w.h5", {"rec": arrays_of(4, (4 * H,))}, version)
     layer = open_checkpoint(path)["rec"]
     assert layer.spec.recurrent_activation == gate
@@ -72,13 +72,13 @@ def test_the_default_of_the_version_is_assumed_and_said(tmp_path: Path, version:
     assert "return_sequences=False" in layer.warnings[0]
 
 
-def test_cudnn_weights_are_no_question_of_activations(tmp_path: Path) -> None:
+def test_cudnn_weights_leave_no_doubt_about_activations(tmp_path: Path) -> None:
     layer = open_checkpoint(write(tmp_path / "w.h5", {"rec": arrays_of(4, (8 * H,))}, "2.1.5"))["rec"]
     assert (layer.spec.activation, layer.spec.recurrent_activation) == ("tanh", "sigmoid")
     assert "activation" not in layer.warnings[0]
 
 
-def test_what_the_user_says_is_not_assumed(tmp_path: Path) -> None:
+def test_what_the_user_says_is_not_listed_as_assumed(tmp_path: Path) -> None:
     path = write(tmp_path / "w.h5", {"one": arrays_of(4, (4 * H,)), "two": arrays_of(1, (H,))}, "2.3.0")
     said: Any = {None: {"return_sequences": True, "recurrent_activation": "relu"}, "two": {"activation": "relu"}}
     checkpoint = open_checkpoint(path, options=said)
@@ -103,13 +103,13 @@ def test_what_the_user_says_is_not_assumed(tmp_path: Path) -> None:
         ({"rec": "relu"}, "mapping"),
     ],
 )
-def test_options_that_cannot_be_are_refused(tmp_path: Path, options: Any, said: str, refused: Any) -> None:
+def test_impossible_options_are_refused(tmp_path: Path, options: Any, said: str, refused: Any) -> None:
     path = write(tmp_path / "w.h5", {"rec": arrays_of(3, (2, 3 * H))}, "2.3.0")
     with refused(said):
         open_checkpoint(path, options=options)
 
 
-def test_an_architecture_that_is_another_model_s_is_refused(tmp_path: Path, refused: Any) -> None:
+def test_the_architecture_of_another_model_is_refused(tmp_path: Path, refused: Any) -> None:
     path = write(tmp_path / "w.h5", {"rec": arrays_of(4, (4 * H,))}, "2.2.4")
     layer = {"class_name": "LSTM", "config": {"name": "rec", "units": 5}}
     with refused("rec", "units=5"):
@@ -118,7 +118,7 @@ def test_an_architecture_that_is_another_model_s_is_refused(tmp_path: Path, refu
     assert open_checkpoint(path, architecture={"class_name": "Sequential", "config": [layer]})["rec"].spec.hidden_size == H
 
 
-def test_a_function_of_the_file_s_own_is_asked_for(tmp_path: Path, refused: Any) -> None:
+def test_a_custom_function_must_be_replaced_by_an_option(tmp_path: Path, refused: Any) -> None:
     path = write(tmp_path / "w.h5", {"rec": arrays_of(1, (H,)), "two": arrays_of(1, (H,))}, "2.2.4")
     layers = [
         {"class_name": "SimpleRNN", "config": {"name": "rec", "units": H, "activation": "my_own"}},
@@ -127,7 +127,7 @@ def test_a_function_of_the_file_s_own_is_asked_for(tmp_path: Path, refused: Any)
     model = {"class_name": "Sequential", "config": {"layers": layers}}
     checkpoint = open_checkpoint(path, architecture=model)
     assert list(checkpoint) == ["two"]
-    assert "Special is not Keras's own" in checkpoint["two"].warnings[0]
+    assert "Special is not a Keras class" in checkpoint["two"].warnings[0]
     assert "'my_own'" in checkpoint.others["rec"].warnings[0]
     with refused("rec", "is a SimpleRNN"):
         _ = checkpoint["rec"]
@@ -135,7 +135,7 @@ def test_a_function_of_the_file_s_own_is_asked_for(tmp_path: Path, refused: Any)
     assert said["rec"].spec.activation == "relu"
 
 
-def test_the_architecture_s_own_version_says_what_it_means(tmp_path: Path) -> None:
+def test_the_version_in_the_architecture_decides_what_it_means(tmp_path: Path) -> None:
     path = write(tmp_path / "w.h5", {"rec": arrays_of(4, (4 * H,))}, "2.1.4")
     layer = {"class_name": "LSTM", "config": {"name": "rec", "units": H, "recurrent_activation": "hard_sigmoid"}}
     old: Any = {"class_name": "Sequential", "config": {"layers": [layer]}}

@@ -13,7 +13,7 @@ from tests.frameworks.files.keras.test_weights_only import H, arrays_of, write
 pytestmark = pytest.mark.frameworks
 
 
-def test_a_layer_in_a_file_is_compared_and_copied_as_a_live_one(tmp_path: Path) -> None:
+def test_a_layer_in_a_file_is_compared_and_copied_like_a_live_one(tmp_path: Path) -> None:
     from compare import check_parity
     from frameworks import copy_weights, emulate
 

@@ -1,4 +1,4 @@
-"""The nodes that onnxruntime ran, and what it gave; data/README.md says how that was recorded."""
+"""The nodes that onnxruntime ran, and what it returned; data/README.md says how that was recorded."""
 
 from __future__ import annotations
 

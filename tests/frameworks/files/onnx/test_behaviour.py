@@ -1,4 +1,4 @@
-"""Nodes of ONNX behave in NumPy and in both frameworks as onnxruntime runs them; data/README.md says how that was recorded."""
+"""ONNX nodes compute in NumPy and in both frameworks what onnxruntime computes; data/README.md says how that was recorded."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ TOLERANCE = 2e-6
 
 
 def fed(name: str) -> tuple[Any, Any, Any]:
-    """Give inputs, (time, batch, input), initial states and lengths."""
-    found = {key: RECORDED[f"{name}/{key}"] for key in ("X", "h0", "c0", "lengths") if f"{name}/{key}" in RECORDED}
-    states = [found[key] for key in ("h0", "c0") if key in found]
-    return found["X"], (states[0] if len(states) == 1 else tuple(states) or None), found.get("lengths")
+    """Return inputs, (time, batch, input), initial states and lengths."""
+    recorded = {key: RECORDED[f"{name}/{key}"] for key in ("X", "h0", "c0", "lengths") if f"{name}/{key}" in RECORDED}
+    states = [recorded[key] for key in ("h0", "c0") if key in recorded]
+    return recorded["X"], (states[0] if len(states) == 1 else tuple(states) or None), recorded.get("lengths")
 
 
 def expected(name: str) -> list[Any]:
-    """Give output, (time, batch, direction * hidden), and states."""
+    """Return output, (time, batch, direction * hidden), and states."""
     y = RECORDED[f"{name}/Y"]
     output = y.transpose(0, 2, 1, 3).reshape(y.shape[0], y.shape[2], -1)
     return [output, *(RECORDED[f"{name}/{key}"] for key in ("Y_h", "Y_c") if f"{name}/{key}" in RECORDED)]
@@ -40,14 +40,14 @@ def expected(name: str) -> list[Any]:
 def in_numpy(layer: StoredLayer, x: Any, states: Any, lengths: Any) -> list[Any]:
     mask = None if lengths is None else np.arange(len(x)) < lengths[:, None]
     ways = len(layer.cells[0])
-    found = []
+    directions = []
     for way, part in enumerate(layer.parts):
         cut = tuple(one[way : way + 1] for one in states) if isinstance(states, tuple) else states
         start = cut[way : way + 1] if isinstance(cut, np.ndarray) else cut
-        found.append(part.forward(x.swapaxes(0, 1), start, mask))
-    output = np.concatenate([one.output for one in found], axis=-1).swapaxes(0, 1)
-    assert len(found) == ways
-    rows = zip(*([one.h_n, one.c_n] for one in found), strict=True)
+        directions.append(part.forward(x.swapaxes(0, 1), start, mask))
+    output = np.concatenate([one.output for one in directions], axis=-1).swapaxes(0, 1)
+    assert len(directions) == ways
+    rows = zip(*([one.h_n, one.c_n] for one in directions), strict=True)
     return [output, *(np.concatenate(each) for each in rows if each[0] is not None)]
 
 
@@ -73,10 +73,10 @@ def in_keras(layer: Any, x: Any, states: Any, lengths: Any) -> list[Any]:
     return [to_numpy(each) for each in (output, *(finals if isinstance(finals, tuple) else [finals]))]
 
 
-def error(found: list[Any], name: str) -> float:
+def error(actual: list[Any], name: str) -> float:
     wanted = expected(name)
-    assert [each.shape for each in found] == [each.shape for each in wanted]
-    return max(float(np.abs(one - other).max()) for one, other in zip(found, wanted, strict=True))
+    assert [each.shape for each in actual] == [each.shape for each in wanted]
+    return max(float(np.abs(one - other).max()) for one, other in zip(actual, wanted, strict=True))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,12 +88,12 @@ def test_a_node_computes_what_onnxruntime_does_in_numpy_and_in_torch(name: str, 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("gru", "lstm back", "lstm unlike", "rnn"))])
-def test_and_in_keras(name: str, opened: Any) -> None:
+def test_a_node_computes_what_onnxruntime_does_in_keras(name: str, opened: Any) -> None:
     assert error(in_keras(opened(name).emulate("keras"), *fed(name)), name) < TOLERANCE
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("lstm of", "lstm deq"))])
-def test_what_torch_s_own_module_would_make_of_the_weights_is_far_off(name: str, opened: Any) -> None:
+def test_the_torch_module_with_the_same_weights_is_far_off(name: str, opened: Any) -> None:
     layer = opened(name)
     plain = {"activation": "tanh", "recurrent_activation": "sigmoid"}
     cells = tuple(replace(cell, spec=replace(cell.spec, **plain)) for cell in layer.cells[0])
@@ -119,9 +119,7 @@ def test_what_torch_s_own_module_would_make_of_the_weights_is_far_off(name: str,
 
 
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_one_that_reads_from_the_end_is_no_layer_that_reads_from_the_start(
-    to: FrameworkName, opened: Any, refused: Any
-) -> None:
+def test_a_reversed_node_is_emulated_and_never_converted(to: FrameworkName, opened: Any, refused: Any) -> None:
     layer = opened("gru after, back")
     with refused("go_backwards"):
         layer.convert(to)
@@ -138,7 +136,7 @@ def adapt_and_convert(layer: Any, to: FrameworkName) -> Any:
 
 
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_unlike_directions_are_emulated_and_have_no_one_spec(to: FrameworkName, opened: Any, refused: Any) -> None:
+def test_unlike_directions_are_emulated_and_have_no_single_spec(to: FrameworkName, opened: Any, refused: Any) -> None:
     layer = opened("lstm unlike")
     with refused("activation"):
         _ = layer.spec
@@ -146,7 +144,7 @@ def test_unlike_directions_are_emulated_and_have_no_one_spec(to: FrameworkName, 
         adapt(layer.emulate(to))
 
 
-def test_torch_s_calls_are_all_taken(opened: Any) -> None:
+def test_all_forms_of_torch_calls_are_accepted(opened: Any) -> None:
     import torch
     from torch.nn.utils.rnn import pack_padded_sequence
 
@@ -173,7 +171,7 @@ def test_states_that_do_not_fit_are_refused(wrong: str, opened: Any, refused: An
 
 
 @pytest.mark.backend
-def test_a_model_that_holds_one_in_keras_is_saved_and_loaded(tmp_path: Path, opened: Any) -> None:
+def test_a_keras_model_with_an_emulated_node_is_saved_and_loaded(tmp_path: Path, opened: Any) -> None:
     import keras
 
     from frameworks.keras.tensors import to_numpy
@@ -188,7 +186,7 @@ def test_a_model_that_holds_one_in_keras_is_saved_and_loaded(tmp_path: Path, ope
 
 @pytest.mark.parametrize("end", ["safetensors", "pt", "npz", "weights.h5", "keras"])
 @pytest.mark.parametrize("name", ["gru after, unlike", "gru before, back, no bias", "lstm of halves"])
-def test_it_is_ported_and_verified_and_a_changed_weight_is_found(
+def test_a_node_is_ported_and_verified_and_a_changed_weight_is_detected(
     tmp_path: Path, name: str, end: str, capsys: Any, opened: Any
 ) -> None:
     opened(name)

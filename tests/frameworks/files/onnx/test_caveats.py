@@ -8,16 +8,16 @@ from typing import Any
 from compare.cli import main
 
 
-def test_initial_states_that_the_graph_makes_zero_are_none_to_beware_of(opened: Any) -> None:
+def test_initial_states_of_zero_in_the_graph_give_no_warning(opened: Any) -> None:
     assert not [warning for warning in opened("gru of constants").warnings if "initial" in warning]
     assert [warning for warning in opened("lstm back").warnings if "initial_h (h0) and initial_c (c0)" in warning]
 
 
-def test_halves_are_said_also_where_the_graph_widens_them(opened: Any) -> None:
+def test_half_precision_is_reported_even_if_the_graph_widens_it(opened: Any) -> None:
     assert [warning for warning in opened("lstm of halves").warnings if "float16" in warning]
 
 
-def test_inspecting_tells_what_is_to_know(tmp_path: Path, capsys: Any, opened: Any) -> None:
+def test_inspect_lists_the_caveats(tmp_path: Path, capsys: Any, opened: Any) -> None:
     opened("gru after, unlike")
     assert main(["inspect", str(tmp_path / "model.onnx")]) == 0
     told = capsys.readouterr().out

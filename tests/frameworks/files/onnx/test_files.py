@@ -1,4 +1,4 @@
-"""Recurrent nodes of ONNX files, which are written here byte by byte, give what torch gives with the same weights."""
+"""Recurrent nodes of ONNX files, written here byte by byte, compute what torch computes with the same weights."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from frameworks.files import open_checkpoint
 
 SIZE, H = 3, 4
 ORDER = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}
-"""Which of torch's gates each of ONNX's is: input, output, forget, candidate; update, reset, candidate."""
+"""The position in torch of each ONNX gate: input, output, forget, candidate; update, reset, candidate."""
 
 
 def varint(value: int) -> bytes:
-    found = b""
+    encoded = b""
     value &= (1 << 64) - 1
     while value >= 0x80:
-        found += bytes([value & 0x7F | 0x80])
+        encoded += bytes([value & 0x7F | 0x80])
         value >>= 7
-    return found + bytes([value])
+    return encoded + bytes([value])
 
 
 def one(number: int, value: Any) -> bytes:
@@ -59,7 +59,7 @@ def model(kind: str, arrays: dict[str, Any], inputs: tuple[str, ...] = ("x", "W"
 
 
 def onnx_arrays(module: Any, kind: str, ways: int) -> dict[str, Any]:
-    """Put a torch module's weights as ONNX has them: directions along the first axis, the two biases in a row."""
+    """Return a torch module's weights in ONNX's layout: directions along the first axis, the two biases concatenated."""
 
     def regated(name: str, way: int) -> Any:
         blocks = np.split(getattr(module, f"{name}_l0{'_reverse' * way}").detach().numpy(), len(ORDER[kind]))
@@ -74,7 +74,7 @@ def onnx_arrays(module: Any, kind: str, ways: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("ways", [1, 2])
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
-def test_a_node_is_the_module_with_its_weights(tmp_path: Path, randomise: Any, kind: str, ways: int) -> None:
+def test_a_node_is_read_as_the_module_with_its_weights(tmp_path: Path, randomise: Any, kind: str, ways: int) -> None:
     module = randomise(getattr(nn, kind)(SIZE, H, bidirectional=ways == 2))
     attributes: dict[str, Any] = {"hidden_size": H, "direction": "bidirectional" if ways == 2 else "forward"}
     if kind == "GRU":
@@ -82,14 +82,14 @@ def test_a_node_is_the_module_with_its_weights(tmp_path: Path, randomise: Any, k
     (tmp_path / "model.onnx").write_bytes(model(kind, onnx_arrays(module, kind, ways), **attributes))
     stored = open_checkpoint(tmp_path / "model.onnx")["rec"]
     assert stored.spec == adapt(module).spec
-    for (_, _, found), (_, _, wanted) in zip(stored.weights, adapt(module).get_weights(), strict=True):
-        for (part, array), (_, expected) in zip(found.arrays(), wanted.arrays(), strict=True):
+    for (_, _, actual), (_, _, wanted) in zip(stored.weights, adapt(module).get_weights(), strict=True):
+        for (part, array), (_, expected) in zip(actual.arrays(), wanted.arrays(), strict=True):
             np.testing.assert_array_equal(array, expected, err_msg=part)
     x = torch.randn(5, 2, SIZE)
     torch.testing.assert_close(stored.emulate("pytorch")(x)[0], module(x)[0])
 
 
-def test_a_gru_that_resets_before_the_product_has_the_sum_of_its_biases_and_is_keras_s(tmp_path: Path, refused: Any) -> None:
+def test_a_gru_that_resets_before_the_product_sums_its_biases_and_becomes_a_keras_layer(tmp_path: Path, refused: Any) -> None:
     rng = np.random.default_rng(0)
     shapes = {"W": (1, 3 * H, SIZE), "R": (1, 3 * H, H), "B": (1, 6 * H)}
     arrays = {name: rng.normal(size=shape).astype("float32") for name, shape in shapes.items()}
@@ -121,7 +121,7 @@ W, R, B = np.ones((1, 16, SIZE)), np.ones((1, 16, H)), np.ones((1, 32))
         ("LSTM", {"activations": ["Tanh"]}, ("x", "W", "R", "B"), "too few"),
     ],
 )
-def test_what_neither_framework_has_is_refused_by_name(
+def test_features_that_neither_framework_has_are_refused_by_name(
     tmp_path: Path, kind: str, attributes: Any, inputs: Any, said: str, refused: Any
 ) -> None:
     (tmp_path / "model.onnx").write_bytes(model(kind, {"W": W, "R": R, "B": B}, inputs, **attributes))
@@ -129,12 +129,12 @@ def test_what_neither_framework_has_is_refused_by_name(
         open_checkpoint(tmp_path / "model.onnx")
 
 
-def test_initial_states_of_the_graph_are_said_and_shapes_that_lie_refused(tmp_path: Path, refused: Any) -> None:
+def test_initial_states_of_the_graph_are_reported_and_false_shapes_refused(tmp_path: Path, refused: Any) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(model("LSTM", {"W": W, "R": R, "B": B}, ("x", "W", "R", "B", "", "h", "c")))
     assert "initial states" in open_checkpoint(path)["rec"].warnings[0]
     content = bytearray(path.read_bytes())
-    fixed = content.replace(one(1, 16) + one(1, H), bytes([1 << 3 | 5]) + bytes(3))  # a size as a number of a fixed width
+    fixed = content.replace(one(1, 16) + one(1, H), bytes([1 << 3 | 5]) + bytes(3))  # a size as a fixed-width number
     path.write_bytes(fixed)
     with refused("model.onnx"):
         open_checkpoint(path)
@@ -154,7 +154,7 @@ def whole(name: str, number: int) -> bytes:
     return one(5, one(1, 1) + one(2, 7) + one(8, name) + one(9, struct.pack("<q", number)))
 
 
-def test_weights_that_the_graph_cuts_and_joins_are_put_together(tmp_path: Path, randomise: Any) -> None:
+def test_weights_that_the_graph_slices_and_concatenates_are_assembled(tmp_path: Path, randomise: Any) -> None:
     module = randomise(nn.RNN(SIZE, H))
     arrays = onnx_arrays(module, "RNN", 1)
     moved = {"flat": arrays["W"][0], "R": arrays["R"], "B": arrays["B"]}

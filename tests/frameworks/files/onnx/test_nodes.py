@@ -1,4 +1,4 @@
-"""ONNX models, written here field by field: what of a recurrent node is read, and what is refused and why."""
+"""ONNX models, written here field by field: what is read of a recurrent node, and what is refused and why."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ GATES = {"LSTM": "iofc", "GRU": "zrh", "RNN": "i"}
 
 def varint(value: int) -> bytes:
     value &= (1 << 64) - 1
-    found = b""
+    encoded = b""
     while value > 127:
         value, low = value >> 7, value & 127
-        found += bytes([low | 128])
-    return found + bytes([value])
+        encoded += bytes([low | 128])
+    return encoded + bytes([value])
 
 
-def field(number: int, value: int | float | str | bytes) -> bytes:  # noqa: PYI041  they are stored otherwise
+def field(number: int, value: int | float | str | bytes) -> bytes:  # noqa: PYI041  they are stored differently
     if isinstance(value, float):
         return varint(number << 3 | 5) + struct.pack("<f", value)
     if isinstance(value, int):
@@ -85,7 +85,7 @@ def onnx_run(kind: str, arrays: dict[str, Any], way: int, x: Any, *, before: boo
     def plus(gate: str, one: Any, state: Any) -> Any:
         return one @ w[rows[gate]].T + wb[rows[gate]] + state @ r[rows[gate]].T + rb[rows[gate]]
 
-    h, c, found = np.zeros((x.shape[1], H)), np.zeros((x.shape[1], H)), []
+    h, c, outputs = np.zeros((x.shape[1], H)), np.zeros((x.shape[1], H)), []
     for one in x[:: -1 if way else 1]:
         if kind == "RNN":
             h = np.tanh(plus("i", one, h))
@@ -98,13 +98,13 @@ def onnx_run(kind: str, arrays: dict[str, Any], way: int, x: Any, *, before: boo
             at = rows["h"]
             inner = (reset * h) @ r[at].T + rb[at] if before else reset * (h @ r[at].T + rb[at])
             h = (1 - z) * np.tanh(one @ w[at].T + wb[at] + inner) + z * h
-        found.append(h)
-    return np.stack(found[:: -1 if way else 1])
+        outputs.append(h)
+    return np.stack(outputs[:: -1 if way else 1])
 
 
 @pytest.mark.parametrize("ways", [1, 2])
 @pytest.mark.parametrize(("kind", "before"), [("LSTM", False), ("GRU", False), ("GRU", True), ("RNN", False)])
-def test_a_node_computes_what_the_manual_says(tmp_path: Path, kind: str, ways: int, *, before: bool) -> None:
+def test_a_node_computes_the_equations_of_the_manual(tmp_path: Path, kind: str, ways: int, *, before: bool) -> None:
     arrays = weights(kind, ways)
     said: dict[str, Any] = {"hidden_size": H, "direction": "bidirectional" if ways == 2 else "forward"}
     if kind == "GRU" and not before:
@@ -117,7 +117,7 @@ def test_a_node_computes_what_the_manual_says(tmp_path: Path, kind: str, ways: i
     np.testing.assert_allclose(output.swapaxes(0, 1), expected, rtol=0, atol=1e-6)
 
 
-def test_activations_are_named_by_their_numbers(tmp_path: Path) -> None:
+def test_activations_are_named_with_their_parameters(tmp_path: Path) -> None:
     said = {"activations": ["HardSigmoid", "Elu", "Elu"], "activation_alpha": [0.2, 1.0, 1.0], "activation_beta": [0.5]}
     content = graph([node("LSTM", "x W R B", "y", "rec", **said)], weights("LSTM"))
     spec = opened(tmp_path / "a.onnx", content)["rec"].spec
@@ -136,7 +136,7 @@ def test_weights_may_be_constants_renamed_half_packed_or_in_a_branch(tmp_path: P
     np.testing.assert_array_equal(layer.cells[0][0].arrays["W"].read(), weights("GRU")["W"][0])
 
 
-def test_what_is_beside_is_listed_and_recurrent_names_are_recognised(tmp_path: Path) -> None:
+def test_other_arrays_are_listed_and_recurrent_names_recognised(tmp_path: Path) -> None:
     beside = {
         "fc.weight": np.ones((2, 3), "f4"),
         "fc.bias": np.ones(2, "f4"),
@@ -154,7 +154,7 @@ def test_what_is_beside_is_listed_and_recurrent_names_are_recognised(tmp_path: P
     assert list(checkpoint.others[""].stored) == ["q"]
 
 
-def test_weights_that_the_graph_cuts_and_joins_are_put_together(tmp_path: Path) -> None:
+def test_weights_that_the_graph_slices_and_concatenates_are_assembled(tmp_path: Path) -> None:
     arrays = weights("LSTM")
     torch_s = {"cell.weight_ih": np.concatenate([arrays["W"][0][2 * H :], arrays["W"][0][: 2 * H]])}
     numbers = {"0": np.array([0]), "half": np.array([2 * H]), "end": np.array([99])}
@@ -171,7 +171,7 @@ def test_weights_that_the_graph_cuts_and_joins_are_put_together(tmp_path: Path) 
     np.testing.assert_array_equal(checkpoint["rec"].cells[0][0].arrays["W"].read(), arrays["W"][0])
 
 
-def test_joining_without_end_is_given_up(tmp_path: Path, refused: Any) -> None:
+def test_endless_concatenation_is_given_up(tmp_path: Path, refused: Any) -> None:
     import time
 
     for start in (np.zeros((1, 0), "f4"), np.zeros((1, 8), "f4")):
@@ -184,7 +184,7 @@ def test_joining_without_end_is_given_up(tmp_path: Path, refused: Any) -> None:
         assert time.process_time() - began < 2
 
 
-def test_states_and_lengths_that_the_graph_gives_are_said(tmp_path: Path) -> None:
+def test_states_and_lengths_from_the_graph_are_reported(tmp_path: Path) -> None:
     content = graph([node("LSTM", "x W R B lengths h0 c0", "y", "rec")], weights("LSTM"))
     said = " ".join(opened(tmp_path / "a.onnx", content)["rec"].warnings)
     assert "initial_h (h0) and initial_c (c0)" in said
@@ -224,12 +224,12 @@ def test_what_neither_framework_computes_is_refused_by_name(
         opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM") | peepholes) + field(5, far))
 
 
-def test_peepholes_of_zeros_are_none(tmp_path: Path) -> None:
+def test_peepholes_of_zeros_are_ignored(tmp_path: Path) -> None:
     arrays = weights("LSTM") | {"P": np.zeros((1, 3 * H), "float32")}
     assert "rec" in opened(tmp_path / "a.onnx", graph([node("LSTM", "x W R B    P", "y", "rec")], arrays))
 
 
-def test_what_the_file_says_cannot_be_answered_otherwise(tmp_path: Path, refused: Any) -> None:
+def test_options_cannot_contradict_the_file(tmp_path: Path, refused: Any) -> None:
     content = graph([node("LSTM", "x W R B", "y", "rec")], weights("LSTM"))
     with refused("rec", "not an option of this layer"):
         opened(tmp_path / "a.onnx", content, {"rec": {"batch_first": True}})
@@ -257,7 +257,7 @@ def long_name() -> bytes:
 @pytest.mark.parametrize(
     "content", [deep, lying, short, long_name, lambda: b"\xff" * 12, lambda: b"\x0a\xff\x01", lambda: b"\x0b"]
 )
-def test_a_model_that_does_not_hold_together_is_refused(tmp_path: Path, content: Any, refused: Any) -> None:
+def test_an_inconsistent_model_is_refused(tmp_path: Path, content: Any, refused: Any) -> None:
     with refused("a.onnx"):
         opened(tmp_path / "a.onnx", content())
 
@@ -269,7 +269,7 @@ def elsewhere(name: str, array: Any, location: str, start: int, **other: str) ->
 
 
 def beside(folder: Path, location: str, **other: str) -> bytes:
-    """Write the weights into a file and give the graph that refers to them under a name."""
+    """Write the weights to a file, and return a graph that refers to the file by a name."""
     arrays = weights("LSTM")
     (folder / "a.onnx_data").write_bytes(b"".join(array.tobytes() for array in arrays.values()))
     places = np.cumsum([0, *(array.nbytes for array in arrays.values())]).tolist()
@@ -277,7 +277,7 @@ def beside(folder: Path, location: str, **other: str) -> bytes:
     return graph([node("LSTM", "x W R B", "y", "rec")], {}) + fields(5, tensors)
 
 
-def test_elements_may_lie_in_a_file_beside_the_model(tmp_path: Path) -> None:
+def test_elements_may_be_in_a_file_next_to_the_model(tmp_path: Path) -> None:
     layer = opened(tmp_path / "a.onnx", beside(tmp_path, "a.onnx_data"))["rec"]
     for name, array in weights("LSTM").items():
         np.testing.assert_array_equal(layer.cells[0][0].arrays[name].read(), array[0])
@@ -303,7 +303,7 @@ def test_elements_may_lie_in_a_file_beside_the_model(tmp_path: Path) -> None:
         ("a\0b", "not there"),
     ],
 )
-def test_no_name_in_a_model_leads_out_of_its_folder(tmp_path: Path, location: str, why: str, refused: Any) -> None:
+def test_no_file_name_in_a_model_leads_out_of_its_folder(tmp_path: Path, location: str, why: str, refused: Any) -> None:
     folder, outside = folders(tmp_path)
     content = beside(outside, location.format(outside=outside))
     with refused("a.onnx", "its elements lie in", why):
@@ -311,7 +311,7 @@ def test_no_name_in_a_model_leads_out_of_its_folder(tmp_path: Path, location: st
 
 
 @pytest.mark.parametrize("location", ["link", "./link", "linked/a.onnx_data", "linked\\a.onnx_data"])
-def test_links_in_the_folder_are_its_owner_s_and_are_followed(tmp_path: Path, location: str) -> None:
+def test_links_in_the_folder_are_followed(tmp_path: Path, location: str) -> None:
     folder, outside = folders(tmp_path)
     content = beside(outside, location)
     layer = opened(folder / "a.onnx", content)["rec"]
@@ -319,7 +319,7 @@ def test_links_in_the_folder_are_its_owner_s_and_are_followed(tmp_path: Path, lo
         np.testing.assert_array_equal(layer.cells[0][0].arrays[name].read(), array[0])
 
 
-def test_a_model_that_is_a_link_has_its_data_beside_the_link(tmp_path: Path, refused: Any) -> None:
+def test_the_data_of_a_linked_model_are_next_to_the_link(tmp_path: Path, refused: Any) -> None:
     folder, blobs = folders(tmp_path)
     content = beside(blobs, "link")
     with refused("a.onnx", "its elements lie in", "not there"):
@@ -329,7 +329,7 @@ def test_a_model_that_is_a_link_has_its_data_beside_the_link(tmp_path: Path, ref
 
 
 def folders(path: Path) -> tuple[Path, Path]:
-    """Make a folder for a model, and another one, which links in the first lead to."""
+    """Make a folder for a model, with links into another folder."""
     folder, outside = path / "inside", path / "outside"
     folder.mkdir()
     outside.mkdir()
@@ -340,17 +340,17 @@ def folders(path: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("other", [{"offset": "90000"}, {"length": "5"}, {"offset": "-1"}, {"offset": "9" * 30}])
-def test_places_in_the_other_file_that_are_none_are_refused(tmp_path: Path, other: Any, refused: Any) -> None:
+def test_invalid_places_in_the_other_file_are_refused(tmp_path: Path, other: Any, refused: Any) -> None:
     with refused("a.onnx"):
         opened(tmp_path / "a.onnx", beside(tmp_path, "a.onnx_data", **other))
 
 
-def test_two_nodes_of_one_name_or_none_are_two_layers(tmp_path: Path) -> None:
+def test_two_nodes_with_the_same_name_or_none_are_two_layers(tmp_path: Path) -> None:
     nodes = [node("LSTM", "x W R B", "y", "rec"), node("LSTM", "y W R B", "z", "rec"), node("LSTM", "z W R", "u")]
     assert list(opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM")))) == ["rec", "rec (2)", "u"]
 
 
-def test_what_a_graph_turns_around_or_writes_out_is_said(tmp_path: Path, refused: Any) -> None:
+def test_reversals_and_exports_in_a_graph_are_reported(tmp_path: Path, refused: Any) -> None:
     nodes = [
         node("ReverseSequence", "x l", "back"),
         node("Transpose", "back", "turned"),
@@ -365,12 +365,12 @@ def test_what_a_graph_turns_around_or_writes_out_is_said(tmp_path: Path, refused
         )
 
 
-def test_attributes_that_are_no_text_are_no_reason_to_refuse_a_model(tmp_path: Path) -> None:
+def test_attributes_that_are_not_text_do_not_make_a_model_unreadable(tmp_path: Path) -> None:
     nodes = [node("Own", "x", "z", blob=(4, b"\xff\xfe")), node("LSTM", "x W R B", "y", "rec")]
     assert list(opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM")))) == ["rec"]
 
 
-def test_functions_that_call_themselves_are_given_up(tmp_path: Path, refused: Any) -> None:
+def test_recursive_functions_are_given_up(tmp_path: Path, refused: Any) -> None:
     calls = fields(7, [node("F", "x", "y"), node("F", "x", "y")])
     content = graph([node("F", "x", "y")], {})
     (tmp_path / "a.onnx").write_bytes(field(1, 8) + field(7, content) + field(25, field(1, "F") + calls))

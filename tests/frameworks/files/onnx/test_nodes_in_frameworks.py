@@ -16,7 +16,7 @@ pytestmark = pytest.mark.frameworks
 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_otherwise(
+def test_a_node_is_called_like_torch_with_the_time_first_unless_the_layout_says_otherwise(
     tmp_path: Path, to: FrameworkName
 ) -> None:
     import torch
@@ -29,12 +29,12 @@ def test_it_is_called_as_torch_s_with_the_time_first_unless_the_layout_says_othe
         inputs = x.swapaxes(0, 1) if layout else x
         with torch.no_grad():
             output, (h_n, _) = layer(torch.tensor(inputs) if to == "pytorch" else inputs)
-        found = np.asarray(output.detach().cpu() if isinstance(output, torch.Tensor) else output)
-        np.testing.assert_allclose(found.swapaxes(0, 1) if layout else found, expected, rtol=0, atol=1e-6)
+        actual = np.asarray(output.detach().cpu() if isinstance(output, torch.Tensor) else output)
+        np.testing.assert_allclose(actual.swapaxes(0, 1) if layout else actual, expected, rtol=0, atol=1e-6)
         assert tuple(h_n.shape) == (2, 2, H)
 
 
-def test_one_that_resets_before_the_product_is_keras_s_and_not_torch_s(tmp_path: Path, refused: Any) -> None:
+def test_a_gru_that_resets_before_the_product_becomes_a_keras_layer_and_not_a_torch_one(tmp_path: Path, refused: Any) -> None:
     layer = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B", "y", "rec")], weights("GRU")))["rec"]
     with refused("reset_after"):
         layer.convert("pytorch")

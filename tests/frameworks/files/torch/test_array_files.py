@@ -1,4 +1,4 @@
-"""safetensors and npz: the arrays of the file in place, by the rules of the format, and nothing that only looks like it."""
+"""safetensors and npz: arrays are read in place, by the rules of the format, and malformed files are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def arrays() -> dict[str, Any]:
 
 
 def safetensors(path: Path, header: dict[str, Any], data: bytes) -> Path:
-    """Write a file by the format's own description."""
+    """Write a file according to the description of the format."""
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
@@ -46,11 +46,11 @@ def assert_read(path: Path, arrays: dict[str, Any]) -> None:
         np.testing.assert_array_equal(array.read(), arrays[f"rnn.{name}_l0"], err_msg=name)
 
 
-def test_a_safetensors_file_is_read_where_its_arrays_lie(arrays: Any, tmp_path: Path) -> None:
+def test_the_arrays_of_a_safetensors_file_are_read_in_place(arrays: Any, tmp_path: Path) -> None:
     assert_read(safetensors(tmp_path / "a.safetensors", *described(arrays)), arrays)
 
 
-def test_bfloat16_is_given_in_float32(arrays: Any, tmp_path: Path) -> None:
+def test_bfloat16_is_returned_in_float32(arrays: Any, tmp_path: Path) -> None:
     halves = {name: (array.view(np.uint32) >> 16).astype("<u2") for name, array in arrays.items()}
     cut = {name: (half.astype(np.uint32) << 16).view(np.float32) for name, half in halves.items()}
     path = safetensors(tmp_path / "a.safetensors", *described(halves, "BF16"))
@@ -88,14 +88,14 @@ def odd(header: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [overlap, gap, beyond, larger, negative, huge, odd])
-def test_a_header_that_is_not_that_of_the_data_is_refused(arrays: Any, tmp_path: Path, change: Any, refused: Any) -> None:
+def test_a_header_that_does_not_fit_the_data_is_refused(arrays: Any, tmp_path: Path, change: Any, refused: Any) -> None:
     header, data = described(arrays)
     change(header)
     with refused("a.safetensors"):
         open_checkpoint(safetensors(tmp_path / "a.safetensors", header, data))
 
 
-def test_a_header_that_is_cut_too_large_or_too_deep_is_refused(arrays: Any, tmp_path: Path, refused: Any) -> None:
+def test_a_truncated_too_large_or_too_deep_header_is_refused(arrays: Any, tmp_path: Path, refused: Any) -> None:
     path = safetensors(tmp_path / "a.safetensors", *described(arrays))
     content = path.read_bytes()
     for damaged in (
@@ -110,7 +110,7 @@ def test_a_header_that_is_cut_too_large_or_too_deep_is_refused(arrays: Any, tmp_
             open_checkpoint(path)
 
 
-def test_a_dtype_that_numpy_does_not_have_is_listed_and_not_read(arrays: Any, tmp_path: Path) -> None:
+def test_a_dtype_that_numpy_lacks_is_listed_and_not_read(arrays: Any, tmp_path: Path) -> None:
     header, data = described(arrays)
     header["scale"] = {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [len(data), len(data) + 4]}
     checkpoint = open_checkpoint(safetensors(tmp_path / "a.safetensors", header, data + b"abcd"))
@@ -119,12 +119,12 @@ def test_a_dtype_that_numpy_does_not_have_is_listed_and_not_read(arrays: Any, tm
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_an_npz_archive_is_read_however_it_is_packed_and_laid_out(arrays: Any, tmp_path: Path, write: Any, order: Any) -> None:
+def test_an_npz_archive_is_read_with_any_compression_and_order(arrays: Any, tmp_path: Path, write: Any, order: Any) -> None:
     write(tmp_path / "a.npz", **{name: np.asarray(array, order=order).astype(">f4") for name, array in arrays.items()})
     assert_read(tmp_path / "a.npz", arrays)
 
 
-def test_names_of_their_own_are_read_by_shapes_and_that_is_said(arrays: Any, tmp_path: Path) -> None:
+def test_arrays_with_other_names_are_recognised_by_their_shapes_with_a_warning(arrays: Any, tmp_path: Path) -> None:
     own = {name.replace("rnn.weight", "enc_w").replace("rnn.bias", "enc_b")[:-3]: array for name, array in arrays.items()}
     np.savez(tmp_path / "a.npz", **own, enc_emb=np.ones((5, 3)), enc_extra_w_hh=np.ones((5, 3)))
     checkpoint = open_checkpoint(tmp_path / "a.npz")
@@ -143,7 +143,7 @@ class Evil:
         return os.system, ("touch executed",)
 
 
-def test_arrays_of_objects_and_of_text_are_listed_and_not_unpickled(
+def test_arrays_of_objects_and_text_are_listed_and_not_unpickled(
     arrays: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -157,7 +157,7 @@ def test_arrays_of_objects_and_of_text_are_listed_and_not_unpickled(
 @pytest.mark.parametrize(
     "header", ["{'descr': '<f4', 'fortran_order': False, 'shape': (99,)}", "{'descr': '<f4'", "[" * 3000, "{'descr': 'V8'}", ""]
 )
-def test_an_array_whose_header_lies_is_refused(tmp_path: Path, header: str, refused: Any) -> None:
+def test_an_array_with_a_false_header_is_refused(tmp_path: Path, header: str, refused: Any) -> None:
     import zipfile
 
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
@@ -166,7 +166,7 @@ def test_an_array_whose_header_lies_is_refused(tmp_path: Path, header: str, refu
         open_checkpoint(tmp_path / "a.npz")
 
 
-def test_a_bomb_is_not_inflated(tmp_path: Path, refused: Any) -> None:
+def test_a_zip_bomb_is_not_inflated(tmp_path: Path, refused: Any) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros(8 << 20, "float32"))
     assert (tmp_path / "a.npz").stat().st_size < 1 << 16
     with refused("x.npy", "packs"):

@@ -1,4 +1,4 @@
-"""What people keep in torch's files beside and around the weights neither hides the weights nor passes for some."""
+"""Other objects in torch's files neither hide the weights nor are taken for weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from frameworks.files import Checkpoint, open_checkpoint, save_checkpoint
 
 
 class Model(nn.Module):
-    """A recurrent module, and others whose arguments no weight shows."""
+    """A recurrent module, and others with arguments that no weight shows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def assert_lstm(checkpoint: Checkpoint, module: nn.Module, name: str = "lstm") -
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_objects_of_a_training_script_hide_no_weights_and_are_no_noise(model: Any, tmp_path: Path, *, old: bool) -> None:
+def test_objects_of_a_training_script_hide_no_weights_and_are_not_listed(model: Any, tmp_path: Path, *, old: bool) -> None:
     state = {
         "args": argparse.Namespace(lr=np.float64(0.1), device=torch.device("cpu"), tags={"a"}),
         "best": np.float32(1),
@@ -74,13 +74,11 @@ def test_objects_of_a_training_script_hide_no_weights_and_are_no_noise(model: An
     assert checkpoint.others["optimizer"].kind == "the state of an optimizer"
     np.testing.assert_array_equal(checkpoint.others[""].arrays["mean"], state["mean"])
     assert {name for name, other in checkpoint.others.items() if not other.stored} == {"optimizer"}
-    assert len(checkpoint.others) == 2 + 5  # the modules beside the lstm
+    assert len(checkpoint.others) == 2 + 5  # the modules other than the lstm
 
 
 @pytest.mark.parametrize("protocol", [2, 5])
-def test_weights_that_are_numpy_s_are_read_whatever_their_order_and_endianness(
-    model: Any, tmp_path: Path, protocol: int
-) -> None:
+def test_numpy_weights_are_read_in_any_order_and_endianness(model: Any, tmp_path: Path, protocol: int) -> None:
     state: dict[str, Any] = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     state["lstm.weight_ih_l0"] = np.asfortranarray(state["lstm.weight_ih_l0"])
     state["lstm.weight_hh_l0"] = state["lstm.weight_hh_l0"].astype(">f4")
@@ -90,7 +88,7 @@ def test_weights_that_are_numpy_s_are_read_whatever_their_order_and_endianness(
     assert "not read" in checkpoint.others["words"].warnings[0]
 
 
-def test_a_numpy_array_that_lies_of_its_shape_is_refused(tmp_path: Path, refused: Any) -> None:
+def test_a_numpy_array_with_a_false_shape_is_refused(tmp_path: Path, refused: Any) -> None:
     torch.save({"weight": np.ones((3, 5), "f4")}, tmp_path / "a.pt")
     with zipfile.ZipFile(tmp_path / "a.pt") as old, zipfile.ZipFile(tmp_path / "lie.pt", "w") as new:
         for name in old.namelist():
@@ -99,17 +97,17 @@ def test_a_numpy_array_that_lies_of_its_shape_is_refused(tmp_path: Path, refused
         open_checkpoint(tmp_path / "lie.pt")
 
 
-def test_bytes_that_are_text_but_no_bytes_are_refused_when_read(tmp_path: Path, refused: Any) -> None:
+def test_text_in_place_of_bytes_is_refused_when_read(tmp_path: Path, refused: Any) -> None:
     torch.save({"weight_ih_l0": np.ones((6, 3), "f4"), "weight_hh_l0": np.ones((6, 2), "f4")}, tmp_path / "a.pt")
     assert open_checkpoint(tmp_path / "a.pt")[""].weights.layers
     with zipfile.ZipFile(tmp_path / "a.pt") as old, zipfile.ZipFile(tmp_path / "lie.pt", "w") as new:
-        for name in old.namelist():  # one character in the place of another of as many bytes
+        for name in old.namelist():  # one character in place of another with as many bytes
             new.writestr(name, old.read(name).replace("\u0080".encode(), "\u07ff".encode()))
     with refused("lie.pt", "character"):
         _ = open_checkpoint(tmp_path / "lie.pt")[""].weights
 
 
-def test_tensors_that_are_not_plain_are_listed_each_with_its_reason(model: Any, tmp_path: Path) -> None:
+def test_special_tensors_are_listed_each_with_its_reason(model: Any, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # quantised tensors are deprecated
         quantised = torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)
@@ -141,21 +139,19 @@ def test_quantised_recurrent_modules_are_refused_by_name(tmp_path: Path, refused
 @pytest.mark.parametrize(
     "prefix", ["_orig_mod.module.", "module._orig_mod.", "module.module.", "_fsdp_wrapped_module._checkpoint_wrapped_module."]
 )
-def test_what_wrapping_puts_into_names_is_no_part_of_them(model: Any, tmp_path: Path, prefix: str) -> None:
+def test_prefixes_of_wrappers_are_removed_from_names(model: Any, tmp_path: Path, prefix: str) -> None:
     state = {f"{prefix}{name}": tensor for name, tensor in model.state_dict().items()}
     assert_lstm(save({"state_dict": state}, tmp_path / "a.pt"), model.lstm)
 
 
-def test_names_that_would_be_one_without_it_keep_it(tmp_path: Path) -> None:
+def test_prefixes_that_tell_names_apart_are_kept(tmp_path: Path) -> None:
     state = {f"{name}.{key}": tensor for name in ("a", "a._orig_mod") for key, tensor in nn.GRU(2, 3).state_dict().items()}
     assert list(save(state, tmp_path / "a.pt")) == ["a", "a._orig_mod"]
 
 
 @pytest.mark.parametrize(("around", "stale"), [("lstm.", True), ("", False), ("", True)])
-def test_weight_dropout_keeps_its_weight_beside_the_dropped_one(
-    randomise: Any, tmp_path: Path, around: str, *, stale: bool
-) -> None:
-    """As in AWD-LSTM: `_raw` in the module or in the one around it, what was dropped in training beside it or not."""
+def test_the_raw_weight_of_weight_dropout_is_read(randomise: Any, tmp_path: Path, around: str, *, stale: bool) -> None:
+    """As in AWD-LSTM: `_raw` is in the module or in its parent, with or without the dropped weight."""
     lstm = randomise(nn.LSTM(3, 4))
     state = {f"lstm.module.{name}": tensor for name, tensor in lstm.state_dict().items()}
     raw = state.pop("lstm.module.weight_hh_l0")
@@ -171,7 +167,7 @@ def test_weight_dropout_keeps_its_weight_beside_the_dropped_one(
     assert_lstm(open_checkpoint(tmp_path / "b.pt"), lstm, "lstm.module")
 
 
-def test_a_cell_with_modules_of_its_own_is_not_passed_off_as_torch_s(tmp_path: Path) -> None:
+def test_a_cell_with_modules_of_its_own_is_not_taken_for_torch_s(tmp_path: Path) -> None:
     plain = nn.ModuleDict({"cell": nn.LSTMCell(3, 4)})
     assert save(plain.state_dict(), tmp_path / "a.pt")["cell"].warnings == ()
     plain["cell"].add_module("layernorm_h", nn.LayerNorm(16))
@@ -197,7 +193,7 @@ def test_a_parameter_that_is_missing_is_named(tmp_path: Path, refused: Any, name
         open_checkpoint(tmp_path / "a.pt")
 
 
-def test_modules_that_were_saved_whole_say_what_their_arrays_do_not(model: Any, tmp_path: Path) -> None:
+def test_modules_that_were_saved_whole_state_their_arguments(model: Any, tmp_path: Path) -> None:
     whole, state = save(model, tmp_path / "a.pt").others, save(model.state_dict(), tmp_path / "b.pt").others
     assert (whole["norm"].config, state["norm"].config) == ({"epsilon": 1e-2}, {"epsilon": 1e-5})
     assert whole["batch"].config == {"epsilon": 1e-3, "momentum": 0.75}
@@ -216,10 +212,10 @@ def test_modules_that_were_saved_whole_say_what_their_arrays_do_not(model: Any, 
         (nn.Conv1d(4, 2, 3, padding="valid"), {"strides": (1,), "dilation_rate": (1,), "groups": 1}, ""),
         (nn.Conv1d(4, 2, 3, padding="same"), {"strides": (1,), "padding": "same", "dilation_rate": (1,), "groups": 1}, ""),
         (nn.Conv1d(4, 2, 3, groups=2), {"strides": (1,), "dilation_rate": (1,), "groups": 2}, ""),
-        (nn.BatchNorm1d(4, momentum=None), {"epsilon": 1e-5}, "momentum=None is the average of all batches"),
+        (nn.BatchNorm1d(4, momentum=None), {"epsilon": 1e-5}, "momentum=None averages all batches"),
     ],
 )
-def test_an_argument_that_keras_has_too_is_carried_over(
+def test_an_argument_that_keras_also_has_is_carried_over(
     module: nn.Module, config: dict[str, Any], warning: str, tmp_path: Path
 ) -> None:
     other = save(nn.ModuleDict({"gru": nn.GRU(2, 3), "own": module}), tmp_path / "a.pt").others["own"]
@@ -239,44 +235,44 @@ def test_an_argument_that_keras_has_too_is_carried_over(
         ("eps", (1, 2)),
     ],
 )
-def test_an_argument_that_keras_has_not_is_named_whatever_its_type(name: str, value: Any, tmp_path: Path) -> None:
+def test_an_argument_that_keras_lacks_is_named_whatever_its_type(name: str, value: Any, tmp_path: Path) -> None:
     module: Any = nn.BatchNorm1d(4) if name in ("momentum", "eps") else nn.Conv1d(4, 2, 3)
     setattr(module, name, value)
     other = save(nn.ModuleDict({"gru": nn.GRU(2, 3), "own": module}), tmp_path / "a.pt").others["own"]
     assert not other.known
-    assert other.warnings == (f"{name}={value!r}, which Keras's layer of these arrays has not.",)
+    assert other.warnings == (f"{name}={value!r}, which the corresponding Keras layer lacks.",)
 
 
-def test_an_attribute_that_is_a_list_says_what_a_tuple_says(tmp_path: Path) -> None:
+def test_an_attribute_that_is_a_list_counts_as_a_tuple(tmp_path: Path) -> None:
     conv: Any = nn.Conv1d(4, 2, 3)
     conv.stride, conv.padding = [2], [1]
-    conv.dilation = [1.5]  # no whole numbers: as if it were not said
+    conv.dilation = [1.5]  # not whole numbers: ignored
     gru: Any = nn.GRU(2, 3)
     gru.mode = ["GRU"]
     other = save(nn.ModuleDict({"gru": gru, "own": conv}), tmp_path / "a.pt").others["own"]
     assert other.config == {"strides": (2,), "dilation_rate": 1, "groups": 1}
     assert other.warnings[0].startswith("dilation=1 assumed")
-    assert other.warnings[1].startswith("padding=(1,), which Keras")
+    assert other.warnings[1].startswith("padding=(1,), which the corresponding Keras layer lacks")
 
 
 class Renamed(nn.LayerNorm):
-    """A class that is not torch's, under a name that is."""
+    """A class with the name of a torch class."""
 
 
 Renamed.__name__ = Renamed.__qualname__ = "Linear"
 Linear = Renamed
 
 
-def test_a_class_that_only_has_the_name_of_torch_s_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_a_class_with_the_name_of_a_torch_class_is_not_taken_for_it(tmp_path: Path) -> None:
     checkpoint = save(nn.ModuleDict({"gru": nn.GRU(2, 3), "own": Linear(4)}), tmp_path / "a.pt")
     assert checkpoint.others["own"].kind == "LayerNorm"
 
 
-Pickler: Any = pickle._Pickler  # the one that is written in Python
+Pickler: Any = pickle._Pickler  # the implementation in Python
 
 
 class Python2(Pickler):  # type: ignore[misc]
-    """Writes text as Python 2 did its strings."""
+    """Writes text as Python 2 wrote its strings."""
 
     dispatch: ClassVar[dict[Any, Any]] = dict(Pickler.dispatch)
 
@@ -299,7 +295,7 @@ def test_a_file_of_python_2_is_read(model: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def shards(model: Any, tmp_path: Path) -> Path:
-    """Give the index of a state dict in two files, the second layer of the lstm in the second."""
+    """Write a state dict to two shards, the second layer of the lstm to the second, and return the path of the index."""
     parts: dict[str, dict[str, Any]] = {"m-00001-of-00002.bin": {}, "m-00002-of-00002.bin": {}}
     for name, tensor in model.state_dict().items():
         parts[f"m-0000{2 if '_l1' in name else 1}-of-00002.bin"][name] = tensor
@@ -310,18 +306,18 @@ def shards(model: Any, tmp_path: Path) -> Path:
     return tmp_path / "m.bin.index.json"
 
 
-def test_shards_are_read_by_their_index_and_one_alone_is_said_to_be_one(model: Any, shards: Path, refused: Any) -> None:
+def test_shards_are_read_by_their_index_and_a_single_shard_gives_a_warning(model: Any, shards: Path, refused: Any) -> None:
     assert_lstm(open_checkpoint(shards), model.lstm)
     assert len(open_checkpoint(shards).others) == 5
     first = open_checkpoint(shards.with_name("m-00001-of-00002.bin"))
-    assert first["lstm"].spec.num_layers == 1  # which nothing in it shows to be half of it
+    assert first["lstm"].spec.num_layers == 1  # nothing shows that this is half of it
     assert "one of 2" in first["lstm"].warnings[-1]
     with refused("one of 2", "lacks l0"):
         open_checkpoint(shards.with_name("m-00002-of-00002.bin"))
 
 
 @pytest.mark.parametrize("file", ["../m-00001-of-00002.bin", "/etc/hostname", "", "..", "missing.bin"])
-def test_an_index_names_files_beside_it_and_no_others(shards: Path, file: str, refused: Any) -> None:
+def test_an_index_names_only_files_next_to_it(shards: Path, file: str, refused: Any) -> None:
     inner = shards.parent / "inner"
     inner.mkdir()
     index = json.loads(shards.read_text())
@@ -339,7 +335,7 @@ def test_an_array_is_taken_from_the_file_that_the_index_names(model: Any, shards
     assert_lstm(open_checkpoint(shards), model.lstm)
 
 
-def test_an_index_that_promises_what_its_files_do_not_have_is_refused(shards: Path, refused: Any) -> None:
+def test_an_index_of_arrays_that_its_files_lack_is_refused(shards: Path, refused: Any) -> None:
     index = json.loads(shards.read_text())
     index["weight_map"]["more.weight"] = "m-00001-of-00002.bin"
     shards.write_text(json.dumps(index))
@@ -356,7 +352,7 @@ def exported(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_what_torch_exported_is_read(model: Any, exported: Path, tmp_path: Path) -> None:
+def test_an_exported_program_is_read(model: Any, exported: Path, tmp_path: Path) -> None:
     assert_lstm(open_checkpoint(exported), model.lstm)
     assert len(open_checkpoint(exported).others) == 5
     torch.save(model.state_dict(), tmp_path / "state.pt")
@@ -377,7 +373,7 @@ def test_what_torch_exported_is_read(model: Any, exported: Path, tmp_path: Path)
         (b'"config"', b'"konfig"'),
     ],
 )
-def test_an_export_that_lies_of_its_weights_is_refused(
+def test_an_export_with_false_weights_is_refused(
     exported: Path, tmp_path: Path, refused: Any, said: bytes, instead: bytes
 ) -> None:
     with zipfile.ZipFile(exported) as old, zipfile.ZipFile(tmp_path / "lie.pt2", "w") as new:
@@ -389,7 +385,7 @@ def test_an_export_that_lies_of_its_weights_is_refused(
         open_checkpoint(tmp_path / "lie.pt2")
 
 
-def test_a_frozen_script_is_refused_by_what_froze_it(model: Any, tmp_path: Path, refused: Any) -> None:
+def test_a_frozen_script_is_refused_and_the_error_names_the_freezing(model: Any, tmp_path: Path, refused: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
         torch.jit.freeze(torch.jit.script(nn.Sequential(model.lstm).eval())).save(str(tmp_path / "a.pt"))

@@ -1,4 +1,4 @@
-"""A file that torch wrote, in any of its formats, is read as the modules that it was written from, without torch."""
+"""A file that torch wrote, in any format, is read as the modules that it was written from, without torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from frameworks.files import Checkpoint, open_checkpoint
 
 
 class Model(nn.Module):
-    """Recurrent modules of every kind and option, and others beside."""
+    """Recurrent modules of every kind and option, and other modules."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def as_safetensors(model: nn.Module, path: Path) -> None:
 
 
 def trained(model: nn.Module) -> Any:
-    """Give a checkpoint as training scripts write it, the optimizer beside the state_dict."""
+    """Return a checkpoint as training scripts write it, with the state of the optimizer."""
     optimizer = torch.optim.Adam(model.parameters())
     model(torch.zeros((1, 2), dtype=torch.int64)).sum().backward()
     optimizer.step()
@@ -122,7 +122,7 @@ def test_every_module_is_listed_with_its_weights_bit_for_bit(opened: Checkpoint,
                 np.testing.assert_array_equal(array, wanted, err_msg=f"{name} {part}")
 
 
-def test_the_others_are_listed_by_their_kinds(opened: Checkpoint, model: nn.Module) -> None:
+def test_other_modules_are_listed_with_their_kinds(opened: Checkpoint, model: nn.Module) -> None:
     said = {"norm": "BatchNorm1d"} if opened.path.name in ("whole.pt", "script.pt") else {}
     assert {name: other.kind for name, other in opened.others.items() if "optimizer" not in name} == KINDS | said
     for name in KINDS:
@@ -133,7 +133,7 @@ def test_the_others_are_listed_by_their_kinds(opened: Checkpoint, model: nn.Modu
 
 @pytest.mark.backend
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-def test_the_emulation_is_called_as_the_module_and_returns_what_it_returns(model: nn.Module, tmp_path: Path) -> None:
+def test_the_emulation_is_called_like_the_module_and_returns_the_same(model: nn.Module, tmp_path: Path) -> None:
     projected = nn.LSTM(5, 4, num_layers=2, proj_size=3, bidirectional=True)
     torch.save({**model.state_dict(), **{f"proj.{k}": v for k, v in projected.state_dict().items()}}, tmp_path / "model.pt")
     checkpoint = open_checkpoint(tmp_path / "model.pt")
@@ -141,13 +141,13 @@ def test_the_emulation_is_called_as_the_module_and_returns_what_it_returns(model
     for name, module in (("lstm", model.get_submodule("lstm")), ("proj", projected)):
         expected, (h_n, _) = module(x)
         for to in ("pytorch", "keras"):
-            output, (found, _) = checkpoint[name].emulate(to)(x if to == "pytorch" else x.numpy())
-            for one, other in ((output, expected), (found, h_n)):
+            output, (state, _) = checkpoint[name].emulate(to)(x if to == "pytorch" else x.numpy())
+            for one, other in ((output, expected), (state, h_n)):
                 array = one.detach().numpy() if hasattr(one, "detach") else np.asarray(one)
                 np.testing.assert_allclose(array, other.detach().numpy(), rtol=0, atol=1e-5)
 
 
-def test_a_layer_is_converted_to_keras_s_own_and_a_projection_is_refused(tmp_path: Path, refused: Any) -> None:
+def test_a_layer_is_converted_to_a_keras_layer_and_a_projection_is_refused(tmp_path: Path, refused: Any) -> None:
     torch.save(nn.ModuleDict({"gru": nn.GRU(3, 2), "proj": nn.LSTM(3, 4, proj_size=2)}).state_dict(), tmp_path / "model.pt")
     checkpoint = open_checkpoint(tmp_path / "model.pt")
     layer = checkpoint["gru"].convert("keras")
@@ -157,7 +157,7 @@ def test_a_layer_is_converted_to_keras_s_own_and_a_projection_is_refused(tmp_pat
         checkpoint["proj"].convert("keras")
 
 
-def test_what_the_file_does_not_say_is_said_to_be_assumed(model: nn.Module, tmp_path: Path) -> None:
+def test_what_the_file_does_not_state_is_reported_as_assumed(model: nn.Module, tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "model.pt")
     checkpoint = open_checkpoint(tmp_path / "model.pt", options={"rnn": {"nonlinearity": "relu", "batch_first": True}})
     assert "batch_first=False assumed" in checkpoint["lstm"].warnings[0]
@@ -198,7 +198,7 @@ def test_nothing_in_a_pickle_is_executed(tmp_path: Path, monkeypatch: pytest.Mon
         (b"\x80\x02}" + b"]" * (5 << 20), "steps"),
     ],
 )
-def test_a_pickle_that_is_no_plain_data_is_refused(tmp_path: Path, pickled: bytes, said: str, refused: Any) -> None:
+def test_a_pickle_of_anything_but_plain_data_is_refused(tmp_path: Path, pickled: bytes, said: str, refused: Any) -> None:
     with zipfile.ZipFile(tmp_path / "odd.pt", "w") as archive:
         archive.writestr("archive/data.pkl", pickled)
     with refused("odd.pt", *([] if said == "whole" else [said])):

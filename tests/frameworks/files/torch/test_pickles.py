@@ -1,4 +1,4 @@
-"""What torch saved, however people nest, cut, narrow and script it, is read as what torch itself loads, without torch."""
+"""Nested, sliced, half-precision and scripted saves of torch are read, without torch, as torch itself loads them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from frameworks.rows import FrameworkName
 
 
 class Model(nn.Module):
-    """Recurrent modules of every kind, under names of their own."""
+    """Recurrent modules of every kind, with names of their own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def assert_equal(checkpoint: Checkpoint, model: Any, prefix: str = "") -> None:
 
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("key", ["state_dict", "module"])
-def test_a_nested_state_dict_loses_the_key_above_it(model: Any, tmp_path: Path, key: str, *, old: bool) -> None:
+def test_the_key_around_a_nested_state_dict_is_removed(model: Any, tmp_path: Path, key: str, *, old: bool) -> None:
     optimizer = torch.optim.Adam(model.parameters())
     model.fc(torch.ones(4)).sum().backward()
     optimizer.step()
@@ -76,7 +76,7 @@ def test_a_nested_state_dict_loses_the_key_above_it(model: Any, tmp_path: Path, 
     assert "weight" in checkpoint.others["fc"].arrays
 
 
-def test_two_state_dicts_of_one_file_are_told_apart(model: Any, randomise: Any, tmp_path: Path) -> None:
+def test_two_state_dicts_in_one_file_stay_apart(model: Any, randomise: Any, tmp_path: Path) -> None:
     other = randomise(Model(), 1)
     checkpoint = save({"model": model.state_dict(), "ema": other.state_dict()}, tmp_path / "a.pt")
     assert_equal(checkpoint, model)
@@ -95,17 +95,17 @@ def test_a_module_that_was_saved_whole_is_read_without_its_class(model: Any, tmp
     assert rnn.warnings == lstm.warnings == ()
 
 
-def test_a_scripted_module_has_its_parameters_once(model: Any, tmp_path: Path) -> None:
+def test_a_scripted_module_lists_its_parameters_once(model: Any, tmp_path: Path) -> None:
     checkpoint = script(model, tmp_path / "script.pt")
     assert list(checkpoint) == list(RECURRENT)
     assert_equal(checkpoint, model)
     assert list(checkpoint.others) == ["fc"]
-    assert checkpoint["rnn"].spec.activation == "relu"  # by the module's mode
+    assert checkpoint["rnn"].spec.activation == "relu"  # from the module's mode
     assert "batch_first=False assumed" in checkpoint["rnn"].warnings[0]
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_shared_cut_and_turned_tensors_are_what_they_show(randomise: Any, tmp_path: Path, *, old: bool) -> None:
+def test_shared_sliced_and_transposed_tensors_are_read_as_they_appear(randomise: Any, tmp_path: Path, *, old: bool) -> None:
     lstm = randomise(nn.LSTM(3, 2))
     state = dict(lstm.state_dict())
     state["weight_ih_l0"] = state["weight_ih_l0"].t().contiguous().t()
@@ -124,7 +124,7 @@ def test_shared_cut_and_turned_tensors_are_what_they_show(randomise: Any, tmp_pa
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_halves_are_given_in_float32_which_holds_them_and_that_is_said(randomise: Any, tmp_path: Path, dtype: Any) -> None:
+def test_half_precision_is_returned_exactly_in_float32_with_a_warning(randomise: Any, tmp_path: Path, dtype: Any) -> None:
     gru = randomise(nn.GRU(3, 2)).to(dtype)
     stored = save(gru.state_dict(), tmp_path / "half.pt")[""]
     assert stored.spec.dtype == "float32"
@@ -144,7 +144,7 @@ def test_a_big_endian_file_is_read_as_such(randomise: Any, tmp_path: Path) -> No
     np.testing.assert_array_equal(stored.arrays["weight_ih"].read(), gru.weight_ih_l0.detach().numpy())
 
 
-def test_weights_are_read_where_torch_put_them_and_a_packed_archive_only_when_asked(
+def test_weights_are_read_in_place_and_a_compressed_archive_only_on_demand(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.save(model.state_dict(), tmp_path / "plain.pt")
@@ -176,7 +176,7 @@ def test_parametrised_weights_are_refused_by_name_with_the_remedy(tmp_path: Path
         save(old, tmp_path / "old.pt")
 
 
-def test_what_only_looks_recurrent_is_listed_with_the_reason_and_all_its_arrays(tmp_path: Path) -> None:
+def test_modules_that_only_look_recurrent_are_listed_with_the_reason_and_all_arrays(tmp_path: Path) -> None:
     odd = {
         "good.weight_ih_l0": torch.ones(8, 3),
         "good.weight_hh_l0": torch.ones(8, 2),
@@ -195,14 +195,14 @@ def test_what_only_looks_recurrent_is_listed_with_the_reason_and_all_its_arrays(
     checkpoint = save(odd, tmp_path / "odd.pt")
     assert list(checkpoint) == ["good"]
     assert "h0" in checkpoint["good"].warnings[0]
-    reasons = {"five": "blocks", "short": "bias_hh", "gap": "l1", "ints": "int8", "lone": "either's", "good": ""}
+    reasons = {"five": "blocks", "short": "bias_hh", "gap": "l1", "ints": "int8", "lone": "either", "good": ""}
     assert {name: said in "".join(checkpoint.others[name].warnings) for name, said in reasons.items()} == dict.fromkeys(
         reasons, True
     )
     assert sum(len(other.stored) for other in checkpoint.others.values()) == len(odd) - 2
 
 
-def test_options_say_what_shapes_do_not_and_may_not_contradict_them(model: Any, tmp_path: Path, refused: Any) -> None:
+def test_options_add_to_shapes_and_cannot_contradict_them(model: Any, tmp_path: Path, refused: Any) -> None:
     torch.save(model.state_dict(), tmp_path / "a.pt")
 
     def opened(**options: Any) -> Checkpoint:
@@ -223,7 +223,7 @@ def test_options_say_what_shapes_do_not_and_may_not_contradict_them(model: Any, 
         open_checkpoint(tmp_path / "a.pt", options={"lstm": {"nonlinearity": "relu"}})
 
 
-def test_options_of_a_file_of_our_own_mean_what_they_mean_of_torch_s(model: Any, tmp_path: Path, refused: Any) -> None:
+def test_options_mean_the_same_for_our_own_files_as_for_torch_s(model: Any, tmp_path: Path, refused: Any) -> None:
     torch.save(model.state_dict(), tmp_path / "a.pt")
     save_checkpoint(tmp_path / "own.npz", open_checkpoint(tmp_path / "a.pt"))
     said: Any = {"lstm": {"dropout": 0.5, "batch_first": True}, "rnn": {"nonlinearity": "relu"}}
@@ -241,16 +241,16 @@ def test_options_of_a_file_of_our_own_mean_what_they_mean_of_torch_s(model: Any,
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
 @pytest.mark.parametrize("name", ["rnn", "lstm", "proj", "cell"])
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-def test_an_emulated_layer_is_called_as_torch_s_and_returns_the_same(
+def test_an_emulated_layer_is_called_like_torch_s_and_returns_the_same(
     model: Any, tmp_path: Path, to: FrameworkName, name: str
 ) -> None:
     module = nn.LSTM(5, 4, num_layers=2, proj_size=3, bidirectional=True) if name == "proj" else model.get_submodule(name)
     checkpoint = save(nn.ModuleDict({name: module}), tmp_path / "a.pt")
     x = torch.rand((2, 5) if name == "cell" else (2, 6, 5), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected, found = _flat(module(x)), _flat(checkpoint[name].emulate(to)(x if to == "pytorch" else x.numpy()))
-    assert len(expected) == len(found)
-    for one, other in zip(found, expected, strict=True):
+        expected, actual = _flat(module(x)), _flat(checkpoint[name].emulate(to)(x if to == "pytorch" else x.numpy()))
+    assert len(expected) == len(actual)
+    for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(np.asarray(one), other.numpy(), rtol=0, atol=1e-6)
 
 

@@ -45,7 +45,7 @@ ENDINGS = (".npz", ".safetensors", ".weights.h5", ".pt", ".keras")
 
 
 class Server:
-    """A fork of this process that answers as the worker does, one request after the other, and is replaced when it fails."""
+    """A fork of this process that answers requests as the worker does, and is replaced when it fails."""
 
     def __init__(self) -> None:
         self.child = 0
@@ -65,10 +65,10 @@ class Server:
                 self.stop()
                 raise damaged(source.name, "made the h5 library fail or hang")
             text += piece
-        found: dict[str, Any] = json.loads(text)
-        if "refused" in found:
-            raise damaged(source.name, found["refused"])
-        return found
+        answer: dict[str, Any] = json.loads(text)
+        if "refused" in answer:
+            raise damaged(source.name, answer["refused"])
+        return answer
 
     def start(self) -> None:
         """Fork."""
@@ -77,9 +77,9 @@ class Server:
         parent = os.getpid()
         self.child = os.fork()
         if self.child == 0:
-            os.close(self.requests)  # or the end of this process would not be seen here
+            os.close(self.requests)  # otherwise the end of this process would not be noticed here
             os.close(self.answers)
-            h5_worker.limit = lambda memory, seconds: True  # for one process that answers once
+            h5_worker.limit = lambda memory, seconds: True  # the limits are for a process that answers once
             with os.fdopen(request) as lines, os.fdopen(answer, "w") as out:
                 for line in lines:
                     out.write(json.dumps(serve(json.loads(line), parent)) + "\n")
@@ -135,11 +135,11 @@ def mutate(content: bytes, dice: random.Random) -> bytes:
 
 
 def read_all(path: Path, turn: int) -> None:
-    """Read whatever a file holds, and in some turns do with it whatever can be done."""
+    """Read everything in a file, and sometimes do everything that can be done with it."""
     checkpoint = open_checkpoint(path)
-    found = describe(checkpoint)
-    require_clean(render(found))
-    json.dumps(found)
+    contents = describe(checkpoint)
+    require_clean(render(contents))
+    json.dumps(contents)
     for layer in checkpoint.values():
         for part in layer.parts:
             for _, _, weights in part.weights:
@@ -152,14 +152,14 @@ def read_all(path: Path, turn: int) -> None:
 
 
 def require_clean(text: str) -> None:
-    """Refuse what would garble a terminal, or not be printed at all."""
+    """Require that a text can be printed and does not garble a terminal."""
     odd = [character for character in text if not character.isprintable() and character != "\n"]
     if odd:
         raise AssertionError(f"prints {odd[:5]}")
 
 
 def use(checkpoint: Checkpoint, path: Path, turn: int) -> None:
-    """Build every layer, in each framework by each way, and port the file to each format in its turn."""
+    """Build every layer in each framework in every way, and port the file to one of the formats."""
     ending = ENDINGS[turn % len(ENDINGS)]
     for layer in checkpoint.values():
         for to in ("pytorch", "keras"):
@@ -176,24 +176,24 @@ def try_one(content: bytes, ending: str, number: int, dice: random.Random, folde
     """Read one mutation: "read", "refused", or what went wrong."""
     path = folder / f"mutated{ending}"
     path.write_bytes(dice.choice((mutate, lie))(content, dice))
-    began = time.process_time()  # h5 is given up by the clock, see `Server`
+    began = time.process_time()  # h5 has a limit by the clock, see `Server`
     try:
         with np.errstate(all="ignore"):
             read_all(path, number)
-        found = "read"
+        outcome = "read"
     except GatewiseError as error:
-        found = f"prints {str(error)!r}"
+        outcome = f"prints {str(error)!r}"
         with suppress(AssertionError):
             require_clean(str(error))
-            found = "refused"
-    except Exception:  # noqa: BLE001  that is what is looked for
+            outcome = "refused"
+    except Exception:  # noqa: BLE001  these are what the fuzzing looks for
         return traceback.format_exc()
     taken = time.process_time() - began
-    return found if taken < 3 * SECONDS else f"took {taken:.0f} s"
+    return outcome if taken < 3 * SECONDS else f"took {taken:.0f} s"
 
 
 def warm_up(contents: list[tuple[bytes, str]], folder: Path) -> None:
-    """Do once all that is done with a file, so that what it takes to load is not counted as a mutation's."""
+    """Do everything once, so that loading libraries does not count for a mutation."""
     for turn, (content, ending) in enumerate(contents):
         path = folder / f"whole{ending}"
         path.write_bytes(content)
@@ -201,7 +201,7 @@ def warm_up(contents: list[tuple[bytes, str]], folder: Path) -> None:
 
 
 def main() -> int:
-    """Run until the count or the time is used up; give 1 if anything went wrong."""
+    """Run until the count or the time is used up; return 1 if anything went wrong."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="+", type=Path)
@@ -211,7 +211,7 @@ def main() -> int:
     parser.add_argument("--only", type=int)
     given = parser.parse_args()
     h5._ask = Server().ask
-    warnings.simplefilter("ignore")  # of a library about what a mutation says: the results are what counts
+    warnings.simplefilter("ignore")  # libraries warn of mutations; only results count
     contents = [(file.read_bytes(), file.suffix) for file in given.files]
     counts, wrong = {"read": 0, "refused": 0}, 0
     with tempfile.TemporaryDirectory() as folder:
@@ -221,12 +221,14 @@ def main() -> int:
             if time.monotonic() - began > given.seconds:
                 break
             content, ending = contents[number % len(contents)]
-            found = try_one(content, ending, number // len(contents), random.Random(f"{given.seed} {number}"), Path(folder))
-            if found in counts:
-                counts[found] += 1
+            outcome = try_one(content, ending, number // len(contents), random.Random(f"{given.seed} {number}"), Path(folder))
+            if outcome in counts:
+                counts[outcome] += 1
             else:
                 wrong += 1
-                print(f"--seed {given.seed} --only {number} ({given.files[number % len(contents)].name}): {found}", flush=True)
+                print(
+                    f"--seed {given.seed} --only {number} ({given.files[number % len(contents)].name}): {outcome}", flush=True
+                )
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
     print(f"{counts['read']} read, {counts['refused']} refused, {wrong} wrong; {grown} MiB more memory at most")
     return 1 if wrong or grown > 300 else 0

@@ -1,4 +1,4 @@
-"""Mutations that know the formats: what a file says of itself is made a lie, and it stays a file of that format.
+"""Mutations that know the formats: a file makes a false statement about itself and remains a file of its format.
 
 `lie(content, dice)` finds out what the content is: an archive's members, a text of JSON in an h5 attribute or a description
 in the metadata are lied about in their turn.
@@ -21,10 +21,10 @@ from tests.frameworks.files.untrusted.lies_streams import lie_of_message, lie_of
 
 
 def lie(content: bytes, dice: random.Random) -> bytes:
-    """Change what a file of whatever format says; one of no known format comes back as it is."""
+    """Change a statement in a file of any known format; return any other file unchanged."""
     for magic, change in FORMATS.items():
         if content.startswith(magic):
-            with suppress(Exception):  # what was changed before may be no longer readable
+            with suppress(Exception):  # an earlier change may have made it unreadable
                 return change(content, dice)
             return content
     kinds = (lie_of_json, lie_of_header) if content[8:9] == b"{" else (lie_of_json, lie_of_message)
@@ -35,7 +35,7 @@ def lie(content: bytes, dice: random.Random) -> bytes:
 
 
 def lie_of_archive(content: bytes, dice: random.Random) -> bytes:
-    """Change a zip archive: what is in a member, the members' names, or what the directory says of them."""
+    """Change a zip archive: the content of a member, the names of members, or their entries in the directory."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
     packing = dice.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
@@ -66,7 +66,7 @@ def lie_of_archive(content: bytes, dice: random.Random) -> bytes:
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of duplicate names
+        warnings.simplefilter("ignore")  # for duplicate names
         archive.writestr(name, data)
 
 

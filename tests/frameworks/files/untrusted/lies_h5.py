@@ -1,4 +1,4 @@
-"""Lies in h5 files, told by the library: links, storage elsewhere, shapes, dtypes, filters, attributes."""
+"""Lies in h5 files, made with the library: links, external storage, shapes, dtypes, filters, attributes."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def lie_of_header(content: bytes, dice: random.Random) -> bytes:
 
 
 def _shift(header: dict[str, Any], dice: random.Random) -> None:
-    """Let arrays overlap, leave gaps, end before they begin, change places."""
+    """Make arrays overlap, leave gaps, end before they begin, or change places."""
     entries = [entry for name, entry in header.items() if name != "__metadata__"]
     one, other = dice.choice(entries), dice.choice(entries)
     kind = dice.randrange(4)

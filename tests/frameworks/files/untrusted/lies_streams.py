@@ -1,4 +1,4 @@
-"""Lies in pickles and in messages of protobuf: what is read from one byte to the next."""
+"""Lies in pickles and in protobuf messages, which are read byte by byte."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOSTILE: tuple[bytes, ...] = (
 
 
 def lie_of_pickle(content: bytes, dice: random.Random) -> bytes:
-    """Change the opcodes of one of the pickles that a file begins with, and what they carry; what lies around it stays."""
+    """Change opcodes and their arguments in one of the pickles at the start of a file; the rest stays."""
     starts = [0]
     for _ in range(3):
         codes: list[Any] = list(pickletools.genops(content[starts[-1] :]))
@@ -68,7 +68,7 @@ def _lie_of_operand(part: bytes, codes: list[Any], dice: random.Random) -> bytes
 
 
 def lie_of_message(content: bytes, dice: random.Random) -> bytes:
-    """Change a message of protobuf, within whatever message of its fields."""
+    """Change a protobuf message, or a message nested in its fields."""
     fields = _fields(content)
     at = dice.randrange(len(fields))
     number, kind, value = fields[at]
@@ -93,13 +93,13 @@ def lie_of_message(content: bytes, dice: random.Random) -> bytes:
         for _ in range(dice.choice((5, 70, 2000))):
             nested = _field(number, 2, nested)
         fields[at] = number, 2, nested
-    found = b"".join(_field(*each) for each in fields)
-    return found if dice.randrange(12) else found + _varint(number << 3 | 2) + _varint(1 << dice.choice((10, 31, 63)))
+    message = b"".join(_field(*each) for each in fields)
+    return message if dice.randrange(12) else message + _varint(number << 3 | 2) + _varint(1 << dice.choice((10, 31, 63)))
 
 
 def _fields(content: bytes) -> list[tuple[int, int, Any]]:
     at = 0
-    found: list[tuple[int, int, Any]] = []
+    fields: list[tuple[int, int, Any]] = []
     while at < len(content):
         key, at = _read_varint(content, at)
         kind = key & 7
@@ -116,8 +116,8 @@ def _fields(content: bytes) -> list[tuple[int, int, Any]]:
             raise ValueError(kind)
         if at > len(content) or key < 8:
             raise ValueError(key)
-        found.append((key >> 3, kind, value))
-    return found
+        fields.append((key >> 3, kind, value))
+    return fields
 
 
 def _field(number: int, kind: int, value: Any) -> bytes:
@@ -137,8 +137,8 @@ def _read_varint(content: bytes, at: int) -> tuple[int, int]:
 
 
 def _varint(value: int) -> bytes:
-    found = bytearray()
+    encoded = bytearray()
     while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*encoded, value])

@@ -1,4 +1,4 @@
-"""Two thousand damaged files: each is read or refused, none crashes, hangs or fills the memory."""
+"""Two thousand damaged files: each is read or refused, and none crashes, hangs or exhausts memory."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ FUZZ = Path(__file__).with_name("fuzz.py")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Small files, so that a mutation seldom falls into the middle of a kernel."""
+    """Small files, in which a mutation seldom hits the middle of a kernel."""
     import warnings
 
     import keras
 
     model = keras.Sequential([keras.Input((None, 3)), keras.layers.Bidirectional(keras.layers.LSTM(2)), keras.layers.Dense(1)])
-    found = [tmp_path_factory.mktemp("fuzz") / name for name in ("model.h5", "model.keras", "model.weights.h5")]
+    paths = [tmp_path_factory.mktemp("fuzz") / name for name in ("model.h5", "model.keras", "model.weights.h5")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # h5 is a legacy format
-        model.save(found[0])
-        model.save(found[1])
-        model.save_weights(found[2])
-    described = [found[0].with_name(f"described{ending}") for ending in (".npz", ".safetensors", ".pt")]
+        model.save(paths[0])
+        model.save(paths[1])
+        model.save_weights(paths[2])
+    described = [paths[0].with_name(f"described{ending}") for ending in (".npz", ".safetensors", ".pt")]
     for path in described:
-        save_checkpoint(path, open_checkpoint(found[1]))
-    return [*found, *described, *_torch_files(found[0].parent)]
+        save_checkpoint(path, open_checkpoint(paths[1]))
+    return [*paths, *described, *_torch_files(paths[0].parent)]
 
 
 def _torch_files(folder: Path) -> list[Path]:
@@ -59,7 +59,7 @@ def test_every_mutation_of_a_file_is_read_or_refused(files: list[Path]) -> None:
     assert min(read, refused) > 200
 
 
-def test_an_error_of_another_kind_is_noticed(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_another_kind_is_detected(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.frameworks.files.untrusted import fuzz
 
     def fail(path: Path, turn: int) -> None:

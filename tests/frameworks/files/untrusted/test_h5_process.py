@@ -1,4 +1,4 @@
-"""The process that parses h5: started ahead where a file seems to hold h5, used once, and never left behind."""
+"""The process that parses h5: started early if a file seems to hold h5, used once, and never left behind."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from frameworks.files.untrusted.source import open_source
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """All processes that are started."""
-    found: list[Any] = []
+    processes: list[Any] = []
 
     class Counted(subprocess.Popen):  # type: ignore[type-arg]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            found.append(self)
+            processes.append(self)
 
     monkeypatch.setattr(subprocess, "Popen", Counted)
-    return found
+    return processes
 
 
 @pytest.fixture
@@ -41,19 +41,19 @@ def weights(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_process_started_ahead_is_the_one_that_is_asked(weights: Path, started: list[Any]) -> None:
+def test_the_process_started_early_is_the_one_that_is_used(weights: Path, started: list[Any]) -> None:
     with h5_process.started_for(weights):
         assert len(started) == 1
-        found = read_h5(open_source(weights))
+        file = read_h5(open_source(weights))
         assert len(started) == 1
-        np.testing.assert_array_equal(found.arrays["plain"].read(), np.arange(6.0))
-        np.testing.assert_array_equal(found.arrays["packed"].read(), np.arange(6.0))
+        np.testing.assert_array_equal(file.arrays["plain"].read(), np.arange(6.0))
+        np.testing.assert_array_equal(file.arrays["packed"].read(), np.arange(6.0))
         assert len(started) == 2  # each answers once
     assert [each.returncode is None for each in started] == [False, False]
 
 
 @pytest.mark.parametrize("name", ["model.pt", "absent.h5"])
-def test_none_is_started_for_a_file_that_will_not_need_it(tmp_path: Path, name: str, started: list[Any]) -> None:
+def test_no_process_is_started_for_a_file_that_does_not_need_it(tmp_path: Path, name: str, started: list[Any]) -> None:
     if name == "model.pt":
         (tmp_path / name).write_bytes(b"no checkpoint")
     with pytest.raises(GatewiseError):
@@ -61,7 +61,7 @@ def test_none_is_started_for_a_file_that_will_not_need_it(tmp_path: Path, name: 
     assert not started
 
 
-def test_one_that_was_not_asked_ends_with_what_it_was_started_for(tmp_path: Path, started: list[Any]) -> None:
+def test_an_unused_process_ends_with_the_block_that_started_it(tmp_path: Path, started: list[Any]) -> None:
     path = tmp_path / "not_really.h5"
     path.write_bytes(b"no checkpoint")
     with pytest.raises(GatewiseError, match="known format"):
@@ -70,7 +70,7 @@ def test_one_that_was_not_asked_ends_with_what_it_was_started_for(tmp_path: Path
     assert not h5_process._waiting
 
 
-def test_it_ends_by_itself_when_its_parent_is_gone(started: list[Any]) -> None:
+def test_the_process_ends_when_its_parent_is_gone(started: list[Any]) -> None:
     worker = h5_process.Worker()
     worker._question.close()
     assert started[0].wait(timeout=30) == 0

@@ -1,4 +1,4 @@
-"""Files of strangers: whatever is wrong with one ends in one clear error in bounded time, and nothing is followed."""
+"""Untrusted files: any fault ends in one clear error in bounded time, and no link is followed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 def rewrite(path: Path, change: Editing, **storage: Any) -> Path:
-    """Write the weights of an LSTM, then let `change` edit the group that holds them."""
+    """Write the weights of an LSTM, then let `change` edit their group."""
     rng = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [b"lstm"]
@@ -37,7 +37,7 @@ def rewrite(path: Path, change: Editing, **storage: Any) -> Path:
     return path
 
 
-def test_arrays_in_chunks_and_compressed_are_the_same(weights: Path, tmp_path: Path) -> None:
+def test_chunked_and_compressed_arrays_are_the_same(weights: Path, tmp_path: Path) -> None:
     packed = rewrite(tmp_path / "packed.h5", lambda group: None, chunks=True, compression="gzip", shuffle=True)
     one, other = (open_checkpoint(path)["lstm"].weights for path in (weights, packed))
     for (_, _, a), (_, _, b) in zip(one, other, strict=True):
@@ -45,7 +45,7 @@ def test_arrays_in_chunks_and_compressed_are_the_same(weights: Path, tmp_path: P
         np.testing.assert_array_equal(a.bias, b.bias)
 
 
-def test_a_file_behind_a_user_block_is_read_in_place(weights: Path, tmp_path: Path) -> None:
+def test_a_file_after_a_user_block_is_read_in_place(weights: Path, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "block.h5", "w", userblock_size=512) as file, h5py.File(weights) as source:
         file.attrs["layer_names"] = [b"lstm"]
         source.copy("lstm", file)
@@ -82,7 +82,7 @@ def test_no_link_and_no_other_file_is_followed(tmp_path: Path, change: Editing, 
         open_checkpoint(path)
 
 
-def test_a_circle_of_groups_ends(tmp_path: Path) -> None:
+def test_a_circle_of_groups_does_not_hang(tmp_path: Path) -> None:
     def circle(group: Any) -> None:
         group["again"] = group.parent
 
@@ -100,7 +100,7 @@ def deep(group: Any) -> None:
 
 
 @pytest.mark.parametrize(("change", "said"), [(huge, "hold an array of"), (deep, "64 deep")])
-def test_sizes_that_lie_and_endless_nesting_are_refused(tmp_path: Path, change: Editing, said: str, refused: Any) -> None:
+def test_false_sizes_and_endless_nesting_are_refused(tmp_path: Path, change: Editing, said: str, refused: Any) -> None:
     path = rewrite(tmp_path / "lie.h5", change)
     with refused(said):
         _ = open_checkpoint(path)["lstm"].weights
@@ -117,7 +117,7 @@ def test_a_file_that_keeps_the_library_busy_is_given_up(tmp_path: Path, monkeypa
         open_checkpoint(path)
 
 
-def test_every_truncation_is_refused_or_read_right(weights: Path, tmp_path: Path, refused: Any) -> None:
+def test_every_truncation_is_refused_or_read_correctly(weights: Path, tmp_path: Path, refused: Any) -> None:
     content = weights.read_bytes()
     for size in (0, 1, 8, 100, 600, len(content) // 2, len(content) - 1):
         path = tmp_path / "cut.h5"
@@ -150,7 +150,7 @@ def repack(source: Path, target: Path, change: Editing, compression: int = zipfi
     return target
 
 
-def test_a_packed_archive_gives_the_same(keras_file: Path, tmp_path: Path) -> None:
+def test_a_compressed_archive_is_read_the_same(keras_file: Path, tmp_path: Path) -> None:
     packed = repack(keras_file, tmp_path / "packed.keras", lambda _, content: content, zipfile.ZIP_DEFLATED)
     one, other = (open_checkpoint(path)["shared"].weights.layers[0][0] for path in (keras_file, packed))
     np.testing.assert_array_equal(one.recurrent_kernel, other.recurrent_kernel)
@@ -164,7 +164,7 @@ def test_an_archive_that_lacks_a_part_is_refused(keras_file: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"class_name": "Sequential", "config": {"layers": {}}}', '{"a":' * 5000, "\xff"])
-def test_an_architecture_that_is_none_is_refused(keras_file: Path, tmp_path: Path, text: str, refused: Any) -> None:
+def test_an_invalid_architecture_is_refused(keras_file: Path, tmp_path: Path, text: str, refused: Any) -> None:
     path = repack(
         keras_file, tmp_path / "odd.keras", lambda own, content: text.encode("latin1") if own == "config.json" else content
     )
@@ -172,7 +172,7 @@ def test_an_architecture_that_is_none_is_refused(keras_file: Path, tmp_path: Pat
         open_checkpoint(path)
 
 
-def test_models_within_models_without_end_are_refused(refused: Any) -> None:
+def test_endlessly_nested_models_are_refused(refused: Any) -> None:
     from frameworks.files.keras.config import walk
 
     model: dict[str, Any] = {"class_name": "Sequential", "config": {"name": "m", "layers": []}}
@@ -182,7 +182,7 @@ def test_models_within_models_without_end_are_refused(refused: Any) -> None:
         walk(model, "file", lambda *_: "", keras2=False)
 
 
-def test_zip_sizes_that_lie_are_refused(keras_file: Path, tmp_path: Path, refused: Any) -> None:
+def test_false_sizes_in_a_zip_are_refused(keras_file: Path, tmp_path: Path, refused: Any) -> None:
     packed = repack(keras_file, tmp_path / "packed.keras", lambda _, content: content, zipfile.ZIP_DEFLATED)
     content = bytearray(packed.read_bytes())
     place = content.rindex(b"PK\x01\x02", 0, content.rindex(b"model.weights.h5"))
@@ -193,7 +193,7 @@ def test_zip_sizes_that_lie_are_refused(keras_file: Path, tmp_path: Path, refuse
             open_checkpoint(packed)
 
 
-def test_what_is_no_checkpoint_is_named(tmp_path: Path, refused: Any) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused_by_name(tmp_path: Path, refused: Any) -> None:
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"x")
     (tmp_path / "text.h5").write_text("hello world")
@@ -228,7 +228,7 @@ STRANGERS = {
 
 
 @pytest.mark.parametrize("name", STRANGERS)
-def test_what_is_often_taken_for_a_checkpoint_is_called_what_it_is(name: str, tmp_path: Path, refused: Any) -> None:
+def test_a_file_often_mistaken_for_a_checkpoint_is_identified_in_the_error(name: str, tmp_path: Path, refused: Any) -> None:
     content, said = STRANGERS[name]
     (tmp_path / name).write_bytes(content)
     with refused(name, said):

@@ -1,4 +1,4 @@
-"""Lies in files that otherwise hold together, most of them found by fuzz.py: refused, or carried as what they are."""
+"""Lies in otherwise consistent files, most of them found by fuzz.py: refused, or carried unchanged."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ NAMES = ["a\nb", "\x1b[2J\x1b]0;owned\x07", "\u202eabc", "\ud800", "\x00", "..",
 
 
 def described(folder: Path, change: Any) -> Path:
-    """Write a GRU of torch's with a description that says something else of it."""
+    """Write a torch GRU with a false description."""
     gru = build("pytorch", RecurrentSpec("gru", 3, 4), seed=1)
     said = json.loads(say(layers_of({"gru": gru}), {}, {}))
     change(said["layers"][0])
     save_checkpoint(folder / "whole.npz", {"gru": gru})
-    with np.load(folder / "whole.npz") as found:
-        arrays = dict(found)
+    with np.load(folder / "whole.npz") as archive:
+        arrays = dict(archive)
     arrays["gatewise"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
     np.savez(folder / "lie.npz", **arrays)
     return folder / "lie.npz"
@@ -60,13 +60,13 @@ def test_the_control_is_read_and_built(tmp_path: Path) -> None:
         {"mask": None, "cells": [[]]},
     ],
 )
-def test_a_description_that_lies_is_refused(tmp_path: Path, lie: Any, refused: Any) -> None:
+def test_a_false_description_is_refused(tmp_path: Path, lie: Any, refused: Any) -> None:
     path = described(tmp_path, lambda said: said.update(lie))
     with refused("lie.npz" if "name" in lie else ""):
         open_checkpoint(path)
 
 
-def test_no_class_is_chosen_by_what_the_file_calls_it(tmp_path: Path) -> None:
+def test_the_name_in_a_file_chooses_no_class(tmp_path: Path) -> None:
     import torch
 
     layer = open_checkpoint(described(tmp_path, lambda said: said.update(class_name="Sequential")))["gru"]
@@ -74,7 +74,7 @@ def test_no_class_is_chosen_by_what_the_file_calls_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_printed_of_a_name_acts_on_no_terminal(name: str) -> None:
+def test_a_printed_name_cannot_control_a_terminal(name: str) -> None:
     gru = build("pytorch", RecurrentSpec("gru", 3, 4), seed=1)
     beside = OtherLayer(name, name, MappingProxyType({name: in_memory(np.ones(2, "f4"))}), warnings=(name,))
     checkpoint = Checkpoint(Path(name), name, [*layers_of({name: gru}), beside])
@@ -90,7 +90,7 @@ def test_what_is_printed_of_a_name_acts_on_no_terminal(name: str) -> None:
 
 
 @pytest.mark.parametrize("ending", [".npz", ".pt", ".safetensors", ".weights.h5"])
-def test_names_come_back_as_they_are_or_are_refused(ending: str, tmp_path: Path, refused: Any) -> None:
+def test_names_come_back_unchanged_or_are_refused(ending: str, tmp_path: Path, refused: Any) -> None:
     gru = build("pytorch", RecurrentSpec("gru", 3, 4), seed=1)
     for number, name in enumerate(NAMES):
         path = tmp_path / f"{number}{ending}"
@@ -113,8 +113,8 @@ def test_a_live_module_that_was_saved_is_emulated(tmp_path: Path, randomise: Any
     save_checkpoint(tmp_path / "live.pt", modules)
     x = torch.randn(2, 3)
     for name, layer in open_checkpoint(tmp_path / "live.pt").items():
-        found, expected = layer.emulate("pytorch")(x), modules[name](x)
-        assert torch.equal(found[0], expected[0])
+        actual, expected = layer.emulate("pytorch")(x), modules[name](x)
+        assert torch.equal(actual[0], expected[0])
 
 
 ODD: dict[str, tuple[dict[str, Any], dict[str, tuple[int, ...]], str]] = {
@@ -128,7 +128,7 @@ ODD: dict[str, tuple[dict[str, Any], dict[str, tuple[int, ...]], str]] = {
 
 
 @pytest.mark.parametrize("ending", [".npz", ".weights.h5", ".keras"])
-def test_arrays_and_arguments_that_no_such_layer_has_are_carried_as_they_are_or_said_to_be_left_out(
+def test_arrays_and_arguments_that_do_not_fit_the_kind_are_carried_unchanged_or_reported_as_left_out(
     ending: str, tmp_path: Path
 ) -> None:
     others = []

@@ -33,9 +33,9 @@ def run(text: str, folder: Path, *arguments: Path, hiding: str = HIDING) -> str:
     (folder / "hiding" / "sitecustomize.py").write_text(hiding)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(folder / "hiding"), str(ROOT)))}
     command = [sys.executable, "-W", "always::RuntimeWarning", "-c", text, *map(str, arguments)]
-    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert not found.returncode, found.stderr
-    return found.stdout + found.stderr
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert not run.returncode, run.stderr
+    return run.stdout + run.stderr
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_a_file_is_ported_and_the_missing_limit_is_named(file: Path, kernel: np.
     said = run(PORTING, file.parent, file, written, hiding=hiding)
     assert (LACKING in said) == bool(hiding)
     assert {each.name for each in file.parent.iterdir()} == {"hiding", file.name, written.name}
-    ((_, _, found),) = open_checkpoint(written)["gru"].weights
-    gates = found.in_order(("update", "reset", "candidate")).kernel
+    ((_, _, weights),) = open_checkpoint(written)["gru"].weights
+    gates = weights.in_order(("update", "reset", "candidate")).kernel
     np.testing.assert_array_equal(np.concatenate(gates, axis=-1), kernel)
 
 

@@ -20,7 +20,7 @@ CELLS = [(*layouts, cell) for layouts in LAYOUTS for cell in ("lstm", "gru", "rn
 
 
 @pytest.mark.parametrize(("source", "target", "cell"), CELLS)
-def test_in_blocks_as_whole_the_arrays_are_those_that_the_tables_say(
+def test_arrays_written_in_blocks_or_whole_are_those_of_the_tables(
     source: Any, target: Any, cell: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, rng = RecurrentSpec(cell, 5, 7), np.random.default_rng(4)
@@ -33,10 +33,10 @@ def test_in_blocks_as_whole_the_arrays_are_those_that_the_tables_say(
             name: np.concatenate([block.ravel() for block in tensor.blocks()]).reshape(tensor.shape)
             for name, tensor in cell_tensors(stored, target).items()
         }
-        found = target.read(made, spec, 0)
-        np.testing.assert_array_equal(found.kernel, expected.kernel)
-        np.testing.assert_array_equal(found.recurrent_kernel, expected.recurrent_kernel)
-        np.testing.assert_allclose(np.asarray(found.summed_bias()), np.asarray(expected.summed_bias()), atol=1e-6)
+        actual = target.read(made, spec, 0)
+        np.testing.assert_array_equal(actual.kernel, expected.kernel)
+        np.testing.assert_array_equal(actual.recurrent_kernel, expected.recurrent_kernel)
+        np.testing.assert_allclose(np.asarray(actual.summed_bias()), np.asarray(expected.summed_bias()), atol=1e-6)
 
 
 def test_a_large_matrix_is_transposed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

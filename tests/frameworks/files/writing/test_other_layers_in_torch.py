@@ -1,4 +1,4 @@
-"""What `save_checkpoint` says of the layers beside recurrent ones: the modules that it names compute what Keras's layers do."""
+"""Other layers in `save_checkpoint`: the torch modules that it names compute what the Keras layers do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.backend
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Written], dict[str, Any]]:
-    """Give a model, what became of its layers by name, and the state dict that was written."""
+    """Return a model, the outcome of each layer by name, and the state dict that was written."""
     import keras
 
     kinds, folder = keras.layers, tmp_path_factory.mktemp("beside")
@@ -44,20 +44,20 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Wr
 
 
 @pytest.mark.parametrize("name", ["dilated", "same", "batch", "last", "dense"])
-def test_the_module_that_is_named_computes_what_the_layer_does(written: Any, name: str) -> None:
+def test_the_named_module_computes_what_the_layer_does(written: Any, name: str) -> None:
     from frameworks.keras.tensors import to_numpy
 
     model, told, state = written
     layer = model.get_layer(name)
-    module = eval(told[name].becomes, {"nn": nn}).eval()  # noqa: S307  our own text, whose promise is that it can be run
+    module = eval(told[name].becomes, {"nn": nn}).eval()  # noqa: S307  our own text, which promises to run
     own = {key.removeprefix(f"{name}."): tensor for key, tensor in state.items() if key.startswith(f"{name}.")}
     module.load_state_dict(own, strict=name != "batch")  # Keras counts no batches
     x = np.random.default_rng(1).normal(size=(2, *layer.input.shape[1:])).astype("float32")
     channels_last = name in ("last", "dense")
-    found = module(torch.from_numpy(x if channels_last else x.swapaxes(1, 2))).detach().numpy()
+    actual = module(torch.from_numpy(x if channels_last else x.swapaxes(1, 2))).detach().numpy()
     expected = to_numpy(layer(x))
-    np.testing.assert_allclose(found if channels_last else found.swapaxes(1, 2), expected, atol=2e-6)
-    if name in ("batch", "last"):  # the control: torch's own epsilon is another
+    np.testing.assert_allclose(actual if channels_last else actual.swapaxes(1, 2), expected, atol=2e-6)
+    if name in ("batch", "last"):  # the control: torch's own epsilon is different
         plain = type(module)(expected.shape[-1]).eval()
         plain.load_state_dict(own, strict=False)
         x = 0.01 * x
@@ -68,24 +68,24 @@ def test_the_module_that_is_named_computes_what_the_layer_does(written: Any, nam
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("causal", ["pad the input before it", "'relu' is a step of its own"]),
+        ("causal", ["pad the front of the input", "'relu' is a separate step"]),
         ("unscaled", ["no weight", "strict=False"]),
         ("time", ["along axis", "the last axis"]),
         ("same", []),
     ],
 )
-def test_what_the_module_does_not_do_is_said(written: Any, name: str, said: list[str]) -> None:
-    beware = " ".join(written[1][name].caveats)
-    assert all(each in beware for each in said)
-    assert bool(beware) == bool(said)
+def test_differences_between_module_and_layer_are_caveats(written: Any, name: str, said: list[str]) -> None:
+    caveats = " ".join(written[1][name].caveats)
+    assert all(each in caveats for each in said)
+    assert bool(caveats) == bool(said)
 
 
-def test_a_layer_without_arrays_is_said_to_be_a_step_and_no_module_in_the_file(written: Any) -> None:
+def test_a_layer_without_arrays_is_reported_as_absent_from_the_file(written: Any) -> None:
     assert written[1]["bare"].becomes == "nothing: it has no arrays"
 
 
 @pytest.mark.parametrize("odd", [{"a": 1}, [[1], 2], "2", None, [1, None]])
-def test_an_argument_that_is_no_number_breaks_nothing(odd: Any) -> None:
+def test_an_argument_that_is_not_a_number_breaks_nothing(odd: Any) -> None:
     from frameworks.files.untrusted.source import in_memory
 
     stored = {"kernel": in_memory(np.ones((3, 4, 5), "f4"))}

@@ -1,4 +1,4 @@
-"""A file that is written holds what it was given, in the layout of the framework that reads it, whole or not at all."""
+"""A written file holds the given layers in the layout of the framework that reads it, and appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.frameworks.files.writing.conftest import beside
 pytestmark = pytest.mark.frameworks
 
 ENDINGS = (".safetensors", ".pt", ".npz", ".weights.h5", ".keras")
-"""Those that are read back here; the others are held against their frameworks' own readers."""
+"""The formats that are read back here; the others are checked with their frameworks' own readers."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 
 @pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
-def test_that_two_biases_become_their_sum_is_said_of_the_layers_that_have_two(ending: str, tmp_path: Path) -> None:
+def test_the_sum_of_two_biases_is_a_caveat_of_the_layers_that_have_two(ending: str, tmp_path: Path) -> None:
     lstm, gru = RecurrentSpec("lstm", 3, 4), RecurrentSpec("gru", 3, 4)
     layers = {
         "of torch": build("pytorch", lstm),
@@ -55,7 +55,7 @@ def cells_of(layer: StoredLayer) -> list[StoredCell]:
 
 
 def meaning(layer: StoredLayer, ending: str) -> dict[str, Any]:
-    """Give what a file that holds weights alone does not say."""
+    """Return what a file of weights does not state."""
     if ending != ".weights.h5":
         return {}
     spec = layer.cells[0][0].spec
@@ -70,21 +70,21 @@ def meaning(layer: StoredLayer, ending: str) -> dict[str, Any]:
 
 
 def reopened(path: Path, given: Mapping[str, StoredLayer]) -> dict[str, StoredLayer]:
-    """Open a file and give its layers by the names that they had, though Keras has no slash in them."""
+    """Open a file and return its layers by their original names, although Keras allows no slash in them."""
     there = open_checkpoint(path)
     ending = next(each for each in ENDINGS if path.name.endswith(each))
     names = {name: name if name in there else name.replace("/", "_") for name in given}
     options: dict[str | None, dict[str, Any]] = {names[name]: meaning(layer, ending) for name, layer in given.items()}
-    found = open_checkpoint(path, options=options)
-    return {name: found[own] for name, own in names.items()}
+    checkpoint = open_checkpoint(path, options=options)
+    return {name: checkpoint[own] for name, own in names.items()}
 
 
-def assert_same(found: StoredLayer, expected: StoredLayer) -> None:
-    assert found.options is not None
+def assert_same(actual: StoredLayer, expected: StoredLayer) -> None:
+    assert actual.options is not None
     assert expected.options is not None
-    # Bare weights are taken for Keras 2's, which returns a cell's only state as it is.
-    assert replace(found.options, bare_states=False) == expected.options, expected.name
-    for one, other in zip(cells_of(found), cells_of(expected), strict=True):
+    # A file of weights counts as Keras 2's, which returns a cell's only state as it is.
+    assert replace(actual.options, bare_states=False) == expected.options, expected.name
+    for one, other in zip(cells_of(actual), cells_of(expected), strict=True):
         assert one.spec == other.spec, expected.name
         weights, wanted = one.read().in_order(PYTORCH.gates[one.spec.cell]), other.read().in_order(PYTORCH.gates[one.spec.cell])
         for part in ("kernel", "recurrent_kernel"):
@@ -102,9 +102,9 @@ def test_every_layer_comes_back_bit_for_bit_through_every_pair_of_formats(
     for second in ENDINGS:
         again = tmp_path / f"second{second}"
         save_checkpoint(again, layers)
-        found = reopened(again, layers)
+        back = reopened(again, layers)
         for name, expected in checkpoint.items():
-            assert_same(found[name], expected)
+            assert_same(back[name], expected)
 
 
 def test_torch_loads_the_pt_file_strictly_and_computes_what_the_layer_did(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_torch_loads_the_pt_file_strictly_and_computes_what_the_layer_did(checkp
     np.testing.assert_allclose(emulated(torch.from_numpy(x)).detach().numpy(), expected, rtol=2e-5, atol=1e-5)
 
 
-def test_what_torch_nn_does_not_compute_lies_where_no_module_of_torch_nn_finds_it(
+def test_layers_that_torch_nn_cannot_compute_have_names_that_no_torch_nn_module_loads(
     checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     import torch
@@ -157,15 +157,15 @@ def test_pt_npz_and_safetensors_hold_the_same_arrays(checkpoint: Checkpoint, tmp
     arrays, text = read_npz(tmp_path / "model.npz")
     again, header = read_safetensors(tmp_path / "model.safetensors")
     assert header["__metadata__"]["gatewise"].encode() == text
-    for found in (arrays, again):
-        assert found.keys() == expected.keys()
-        for name, array in found.items():
+    for held in (arrays, again):
+        assert held.keys() == expected.keys()
+        for name, array in held.items():
             np.testing.assert_array_equal(array, expected[name])
 
 
 def read_npz(path: Path) -> tuple[dict[str, Any], bytes]:
-    with np.load(path) as found:
-        arrays = dict(found)
+    with np.load(path) as archive:
+        arrays = dict(archive)
     return arrays, arrays.pop("gatewise").tobytes()
 
 
@@ -182,7 +182,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return arrays, header
 
 
-def test_keras_loads_the_weights_into_its_own_model_of_these_layers(tmp_path: Path, randomise: Any) -> None:
+def test_keras_loads_the_weights_into_a_model_of_these_layers(tmp_path: Path, randomise: Any) -> None:
     import keras
     import torch
     from torch import nn
@@ -208,7 +208,7 @@ def test_keras_loads_the_weights_into_its_own_model_of_these_layers(tmp_path: Pa
     np.testing.assert_allclose(np.asarray(model.predict(x, verbose=0)), expected, atol=1e-5)
 
 
-def test_keras_loads_the_model_that_was_written_by_name(tmp_path: Path) -> None:
+def test_keras_loads_the_written_model_with_its_names(tmp_path: Path) -> None:
     import keras
 
     layer = build("pytorch", RecurrentSpec("gru", 5, 4, num_layers=2), seed=1)
@@ -216,11 +216,11 @@ def test_keras_loads_the_model_that_was_written_by_name(tmp_path: Path) -> None:
     model = keras.models.load_model(tmp_path / "model.keras")
     expected = layer.get_weights().layers
     for index in range(2):
-        found = adapt(model.get_layer(f"encoder_rnn_l{index}")).get_weights().layers[0][0]
-        np.testing.assert_array_equal(found.kernel, expected[index][0].in_order(found.gates).kernel)
+        actual = adapt(model.get_layer(f"encoder_rnn_l{index}")).get_weights().layers[0][0]
+        np.testing.assert_array_equal(actual.kernel, expected[index][0].in_order(actual.gates).kernel)
 
 
-def test_live_layers_and_adapters_are_taken_as_stored_ones_are(tmp_path: Path, randomise: Any) -> None:
+def test_live_layers_and_adapters_are_written_like_stored_ones(tmp_path: Path, randomise: Any) -> None:
     import torch
     from torch import nn
 
@@ -265,7 +265,7 @@ def test_a_path_that_cannot_be_written_is_refused_by_name(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["folder.pt", "there.pt"]
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
+def test_a_failure_leaves_the_old_file_and_nothing_else(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
     path = tmp_path / "model.pt"
     path.write_text("old")
     odd = OtherLayer("odd", stored={"array": in_memory(np.zeros(3, "complex64"))})
@@ -280,18 +280,18 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(small: Checkpoint, tmp
 
 
 @pytest.mark.parametrize("odd", [{"padding": 3}, {"strides": "x"}, {"groups": 0.5}, {"data_format": 1}, {"activation": 2}])
-def test_an_option_that_keras_cannot_take_is_said_and_breaks_nothing(
+def test_an_option_that_keras_rejects_is_reported_and_breaks_nothing(
     odd: dict[str, Any], small: Checkpoint, tmp_path: Path
 ) -> None:
     layer = beside("conv", "Conv1D", odd, kernel=(3, 2, 4), bias=(4,))
     *_, written = save_checkpoint(tmp_path / "model.keras", {"one": small["one"], "conv": layer})
     assert not written.becomes
-    assert "Keras builds no such layer" in written.caveats[0]
+    assert "Keras cannot build it" in written.caveats[0]
 
 
-def test_two_names_that_keras_would_write_alike_are_refused(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
+def test_two_names_that_become_one_in_keras_are_refused(small: Checkpoint, tmp_path: Path, refused: Any) -> None:
     dense = beside("dense", "Dense", {}, kernel=(4, 3))
-    with refused("the layer a_b of a_b must have a name of its own in the file", "has that of a/b"):
+    with refused("the layer a_b of a_b must have a name of its own in the file", "has the name of a/b"):
         save_checkpoint(tmp_path / "model.keras", {"a/b": small["one"], "a_b": small["two"]})
     with refused("the layer a_b of a.b must"):
         save_checkpoint(tmp_path / "model.keras", {"a_b": small["one"], "a.b": dense})
@@ -301,10 +301,10 @@ def test_two_names_that_keras_would_write_alike_are_refused(small: Checkpoint, t
     assert [each.place for each in written] == ["", "b_a", "a_b", ""]
 
 
-def test_a_layer_may_have_the_name_that_keras_gives_to_inputs(small: Checkpoint, tmp_path: Path) -> None:
+def test_a_layer_may_have_a_name_that_keras_gives_to_inputs(small: Checkpoint, tmp_path: Path) -> None:
     import keras
 
-    keras.backend.clear_session()  # which counts the names of inputs from the start
+    keras.backend.clear_session()  # restarts the numbers in the names of inputs
     save_checkpoint(tmp_path / "model.keras", {"input_layer": small["one"]})
     assert "input_layer" in open_checkpoint(tmp_path / "model.keras")
     assert keras.models.load_model(tmp_path / "model.keras").get_layer("input_layer").units == 4
@@ -319,7 +319,7 @@ def test_an_axis_that_no_array_has_is_not_built(axis: int, said: str, small: Che
     tracemalloc.stop()
     assert peak < 50_000_000
     if said:
-        assert "Keras builds no such layer" in written.caveats[0]
+        assert "Keras cannot build it" in written.caveats[0]
         assert said in written.caveats[0]
     else:
         assert written.becomes == "LayerNormalization"
@@ -353,7 +353,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
-def test_a_killed_writer_leaves_the_old_file_and_the_next_run_removes_its_left_over_but_no_living_one_s(
+def test_a_killed_writer_leaves_the_old_file_and_the_next_run_removes_only_its_leftover(
     small: Checkpoint, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.pt"

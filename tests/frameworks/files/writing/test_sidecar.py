@@ -22,22 +22,22 @@ def described(checkpoint: Checkpoint, folder: Path) -> tuple[dict[str, StoredArr
     return {name: in_memory(array) for name, array in arrays.items()}, text
 
 
-def test_the_description_gives_the_layers_back_as_they_were(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_the_description_restores_the_layers(checkpoint: Checkpoint, tmp_path: Path) -> None:
     arrays, text = described(checkpoint, tmp_path)
-    found = {layer.name: layer for layer in read_described(text, arrays, "file", GivenOptions())}
-    assert list(found) == [*checkpoint, *checkpoint.others]
+    read = {layer.name: layer for layer in read_described(text, arrays, "file", GivenOptions())}
+    assert list(read) == [*checkpoint, *checkpoint.others]
     for name, expected in checkpoint.items():
-        layer = found[name]
+        layer = read[name]
         assert isinstance(layer, StoredLayer)
         assert_same(layer, expected)
         assert (layer.origin, layer.class_name, layer.mask) == ("keras", expected.class_name, expected.mask)
-    dense = found["each"]
+    dense = read["each"]
     assert isinstance(dense, OtherLayer)
     assert (dense.kind, dense.wrappers) == ("Linear", ("TimeDistributed",))
     np.testing.assert_array_equal(dense.arrays["weight"].T, checkpoint.others["each"].arrays["kernel"])
 
 
-def test_what_the_user_says_goes_before_the_description(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_options_override_the_description(checkpoint: Checkpoint, tmp_path: Path) -> None:
     arrays, text = described(checkpoint, tmp_path)
     answers = GivenOptions({"zz": {"activation": "tanh", "recurrent_activation": "sigmoid", "return_state": True}})
     layer = next(each for each in read_described(text, arrays, "file", answers) if each.name == "zz")
@@ -60,7 +60,7 @@ def test_what_the_user_says_goes_before_the_description(checkpoint: Checkpoint, 
         lambda said: said["layers"].append(said["layers"][-1]),
     ],
 )
-def test_a_description_that_is_not_that_of_the_arrays_is_refused(
+def test_a_description_that_does_not_fit_the_arrays_is_refused(
     checkpoint: Checkpoint, tmp_path: Path, damage: Any, refused: Any
 ) -> None:
     arrays, text = described(checkpoint, tmp_path)

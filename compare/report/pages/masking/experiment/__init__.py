@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from frameworks import convert, emulate
+from gatewise import convert, emulate
 
 rng = np.random.default_rng(8)
 x = rng.normal(size=(4, 9, 3)).astype("float32")                         # (batch, time, input)

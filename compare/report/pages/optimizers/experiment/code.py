@@ -25,7 +25,7 @@ for x, wanted in batches[:10]:
 
 TORCH = """\
 import torch
-from frameworks import convert, optimizer_like
+from gatewise import convert, optimizer_like
 
 rnn = convert(layer)                                             # the weights after ten steps
 optimizer = optimizer_like(model.optimizer, [(layer, rnn)])      # and the optimizer, with slots, step count and schedule

@@ -23,8 +23,8 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "pytorch": ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"),
 }
 CODE = """\
-from frameworks import GatewiseError, convert, emulate
 from frameworks.emulation.pytorch import KerasLSTM
+from gatewise import GatewiseError, convert, emulate
 
 options = {"return_sequences": True, "go_backwards": True, "recurrent_activation": "hard_sigmoid"}
 layer = keras.layers.LSTM(4, **options)

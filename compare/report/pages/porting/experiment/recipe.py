@@ -34,7 +34,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from frameworks import convert, copy_weights, emulate
+from gatewise import convert, copy_weights, emulate
 
 keras.utils.set_random_seed(0)
 rng = np.random.default_rng(6)

@@ -23,7 +23,7 @@ from compare.report.studies.real_models.replay import TOLERANCE, beginning, larg
 from compare.training import Checkpoint
 from frameworks.files import StoredLayer
 
-SETUP = "from frameworks.files import open_checkpoint\n"
+SETUP = "from gatewise import open_checkpoint\n"
 LINES = """\
 checkpoint = open_checkpoint({arguments})
 layer = checkpoint["{name}"]

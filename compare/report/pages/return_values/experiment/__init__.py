@@ -20,7 +20,7 @@ SETUP = """\
 import keras
 import numpy as np
 import torch
-from frameworks import convert
+from gatewise import convert
 
 np.set_printoptions(precision=4, floatmode="fixed")
 x = np.array([0.1, 0.2, 0.3], dtype="float32").reshape(1, 3, 1)  # (batch, time, input)
@@ -105,7 +105,7 @@ class TorchEncoder(nn.Module):
 
 COPY_ENCODER = """\
 import numpy as np
-from frameworks import copy_weights
+from gatewise import copy_weights
 
 ids = np.random.default_rng(1).integers(0, 50, size=(4, 7))          # (batch, time)
 hidden = np.random.default_rng(2).normal(size=(4, 16)).astype("float32")

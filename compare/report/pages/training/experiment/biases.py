@@ -23,11 +23,15 @@ RULES = {
     "Adam": "keras.optimizers.Adam(0.002)",
 }
 FREEZE = """\
-frameworks.freeze_second_bias(rnn)                     # bias_ih takes the sum; bias_hh is zero and no longer trained
-optimizer = frameworks.optimizer_like(keras_optimizer, [(layer, rnn)])
+from gatewise import freeze_second_bias, optimizer_like
+
+freeze_second_bias(rnn)                                # bias_ih takes the sum; bias_hh is zero and no longer trained
+optimizer = optimizer_like(keras_optimizer, [(layer, rnn)])
 """
 HALVE = """\
-groups = frameworks.half_rate_for_biases(rnn, lr)      # two parameter groups, the biases at lr / 2
+from gatewise import half_rate_for_biases
+
+groups = half_rate_for_biases(rnn, lr)                 # two parameter groups, the biases at lr / 2
 optimizer = make_optimizer(groups)                     # torch.optim.SGD, or any other class of torch
 """
 Distances = list[tuple[float, float]]
@@ -71,11 +75,9 @@ def _rule(text: str) -> Any:
 
 def _prepare(remedy: str, keras_optimizer: Any, layer: Any, rnn: Any) -> Any:
     """Make the optimizer that follows Keras's rule, and apply the remedy to the module."""
-    import frameworks
-
     if remedy == "nothing":
         return optimizer_like(keras_optimizer, [(layer, rnn)])
-    given: dict[str, Any] = {"frameworks": frameworks, "keras_optimizer": keras_optimizer, "layer": layer, "rnn": rnn}
+    given: dict[str, Any] = {"keras_optimizer": keras_optimizer, "layer": layer, "rnn": rnn}
     if remedy == "freeze_second_bias":
         return run_snippet(FREEZE, given)[1]["optimizer"]
     follower = optimizer_like(keras_optimizer, [(layer, rnn)])

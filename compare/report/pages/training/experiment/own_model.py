@@ -33,7 +33,7 @@ def batch_of(step):
     return rng.normal(size=(8, 5, 3)), rng.normal(size=(8, 4))
 """
 _CODE = """\
-from compare import compare_training
+from gatewise import compare_training
 
 course = compare_training(keras_model, module, batch_of, steps=20,          # batch_of(step) returns inputs and targets
                           optimizer=keras.optimizers.Adam(1e-3), loss="mse")

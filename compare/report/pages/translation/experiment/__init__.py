@@ -48,7 +48,7 @@ def run(progress: Callable[[str], None]) -> Results:
 
 _SNIPPET = """\
 import torch
-from frameworks import copy_weights
+from gatewise import copy_weights
 
 def copy_translator(source, target):                            # a Keras model and its port
     pairs = {"encoder.embedding": "embeddings", "decoder.embedding": "embeddings", "decoder.attention.W1": "kernel",

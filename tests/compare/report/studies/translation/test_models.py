@@ -36,7 +36,7 @@ SOME = (WORDS[:30, :7], held_out(ENTRIES)[1][:30, :4])
 
 
 def batch(step: int) -> tuple[Array, Array]:
-    """Give a batch cut short: Keras traces every step of the decoder anew."""
+    """Return a shortened batch, since Keras traces every step of the decoder anew."""
     sources, targets = BATCHES.batch(step)
     return sources[:, :7], targets[:, :4]
 
@@ -197,7 +197,7 @@ def test_copies_go_both_ways_whole_or_not_at_all(refused: Any) -> None:
     with refused("of the target", "shape"):
         copy_model(target, wider)
     assert distance(parameters(wider), before) == 0
-    with refused("not there"):
+    with refused("absent"):
         copy_model(target, build_pytorch(replace(setting, cell="gru")))
 
 

@@ -1,4 +1,4 @@
-"""Write the files beside this one with the Keras 2 of an environment of its own, and what its layers gave.
+"""Write the files in this folder with Keras 2 in its own environment, and record what its layers return.
 
 python3.11 -m venv keras2 && keras2/bin/pip install "tensorflow-cpu==2.12.*" "numpy<2"
 keras2/bin/python make.py          and the same with 2.15
@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 
 
 def masked():
-    """Layers that read a mask, of every kind, each with an activation or a flag that a port gets wrong."""
+    """Masked layers of every kind, each with an activation or a flag that ports often get wrong."""
     kinds = keras.layers
     ids = keras.Input((6,), dtype="int32", name="ids")
     x = kinds.Embedding(9, 3, mask_zero=True, name="embedding")(ids)
@@ -31,14 +31,14 @@ def masked():
     ]
     outputs = []
     for layer in layers:
-        found = layer(x)
-        outputs += found if isinstance(found, (list, tuple)) else [found]
+        results = layer(x)
+        outputs += results if isinstance(results, (list, tuple)) else [results]
     outputs.append(kinds.TimeDistributed(kinds.Dense(2), name="each")(outputs[0]))
     return keras.Model(ids, [x, *outputs]), [layer.name for layer in layers]
 
 
 def stacked():
-    """A Sequential of layers whose weights lie in a file without the architecture."""
+    """A Sequential model whose weights are saved without the architecture."""
     kinds = keras.layers
     return keras.Sequential(
         [
@@ -52,7 +52,7 @@ def stacked():
 
 
 def main():
-    """Write all."""
+    """Write all files."""
     rng = np.random.default_rng(int(VERSION[-2:]))
     functional, names = masked()
     sequential = stacked()

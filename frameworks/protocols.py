@@ -1,4 +1,4 @@
-"""What the modules that a framework's row names must provide: written Protocols, which a contract test holds over every row."""
+"""What the modules named in a framework's row must provide, as Protocols; a contract test checks every row."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from frameworks.options import KerasOptions
 from frameworks.spec import RecurrentSpec, Stack
 
 Part = tuple[str, str, Any]
-"""The direction and the cell of a part of a layer, each "" where there is only one, and the part, which `adapt` takes."""
+"""The direction and the cell of one part of a layer, "" where there is only one, and the part itself, which `adapt` accepts."""
 
 
 class LayerModule(Protocol):
-    """A module over the layers of a row, its own or an emulation's."""
+    """A module that adapts layers: a framework's own, or emulated ones."""
 
     def adapt(self, native: Any) -> Adapter:
         """Adapt a layer, see `frameworks.adapt`."""
 
 
 class FlaggedModule(LayerModule, Protocol):
-    """A module over layers whose call does what Keras's flags say."""
+    """A module for layers whose call follows Keras's flags."""
 
     def describe(self, native: Any) -> tuple[Stack, KerasOptions]:
         """Return the sizes and the options of a layer, built or not."""
@@ -40,18 +40,18 @@ class FrameworkModule(LayerModule, Protocol):
         """Build a layer with the framework's default initialisation, the same for the same seed."""
 
     def build_like(self, source: Adapter) -> Any:
-        """Build the native layer into which `convert` copies the weights of another, with what the row says it holds."""
+        """Build the native layer that `convert` copies the weights of `source` into."""
 
 
 class PortingModule(Protocol):
     """The submodule `porting` of an emulation."""
 
     def emulate(self, native: Any) -> Any:
-        """Build the layer that behaves as a layer of the other framework, see `frameworks.emulate`."""
+        """Build the layer that behaves like a layer of the other framework, see `frameworks.emulate`."""
 
 
 class BuilderModule(Protocol):
     """The module that builds layers of files in a framework."""
 
     def emulate(self, stored: Any) -> Any:
-        """Build the layer that behaves as a stored one, see `frameworks.files.stored.StoredLayer.emulate`."""
+        """Build the layer that behaves like a stored one, see `frameworks.files.stored.StoredLayer.emulate`."""
