@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from frameworks import GatewiseError
-from tests.without_frameworks import needs_frameworks
+from tests.without_frameworks import FRAMEWORKS, needs_frameworks
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,15 +26,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-frameworks", action="store_true", help="run only the tests that need no framework")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--without-frameworks"):
+        sys.modules.update(dict.fromkeys(FRAMEWORKS))  # type: ignore[arg-type]  # with None, an import of it fails
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     return (config.getoption("--without-frameworks") and needs_frameworks(collection_path)) or None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--without-frameworks"):
-        marked = [item for item in items if item.get_closest_marker("frameworks")]
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("this machine has no CUDA device")
 
 
 # Building a layer takes as long as it takes: no deadline. The same examples in every run, so that a run can be repeated.

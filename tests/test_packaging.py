@@ -4,16 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
-from importlib import import_module
 from importlib.metadata import entry_points
-from itertools import chain
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-import compare
 import frameworks.files
 import gatewise
 
@@ -60,28 +56,6 @@ def test_pytest_loads_the_plugin_by_a_name_of_its_own() -> None:
 def test_the_command_is_found_by_a_name_that_no_package_of_a_user_has() -> None:
     (entry,) = [entry for entry in entry_points(group="console_scripts") if entry.name == "gatewise"]
     assert entry.value == "gatewise.__main__:main"
-
-
-def test_only_one_name_is_public_twice() -> None:
-    names = {package: import_module(package).__all__ for package in gatewise.PACKAGES}
-    assert sorted(names) == ["compare", "frameworks", "frameworks.files"]
-    twice = [name for name, times in Counter(chain.from_iterable(names.values())).items() if times > 1]
-    assert twice == ["Checkpoint"]
-    assert gatewise.Checkpoint is frameworks.files.Checkpoint
-    assert gatewise.TrainingCheckpoint is compare.TrainingCheckpoint is compare.Checkpoint
-
-
-def test_gatewise_has_every_public_name_and_no_other() -> None:
-    public = {name for package in gatewise.PACKAGES for name in import_module(package).__all__}
-    starred: dict[str, object] = {}
-    exec("from gatewise import *", starred)  # noqa: S102  as users write it
-    assert starred.keys() - {"__builtins__"} == public | {"__version__"}
-    assert public <= set(dir(gatewise))
-    for name in public - {"Checkpoint"}:
-        homes = [import_module(package) for package in gatewise.PACKAGES if name in import_module(package).__all__]
-        assert getattr(gatewise, name) is getattr(homes[0], name)
-    with pytest.raises(AttributeError, match="module 'gatewise' has no attribute 'convrt'"):
-        gatewise.convrt  # type: ignore[attr-defined] # noqa: B018
 
 
 def test_the_version_is_one() -> None:

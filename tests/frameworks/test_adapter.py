@@ -578,10 +578,9 @@ def test_a_graph_recorded_before_a_write_is_invalidated() -> None:
         loss.backward()
 
 
+@pytest.mark.gpu
 def test_on_a_gpu_layers_stay_there(randomise: Callable[..., Any], snapshot: Callable[[Any], Any]) -> None:
     torch = import_module("torch")
-    if not torch.cuda.is_available():
-        pytest.skip("this machine has no CUDA device")
     for make in (torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU):
         module = randomise(make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64).cuda()).eval()
         host = make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64)

@@ -17,6 +17,8 @@ from compare import check_parity
 from frameworks import RecurrentSpec, adapt, build, convert, copy_weights
 from frameworks.rows import FrameworkName
 
+pytestmark = pytest.mark.frameworks
+
 Array = npt.NDArray[Any]
 
 BATCH, TIME, INPUT, HIDDEN = 6, 5, 9, 7

@@ -19,6 +19,8 @@ from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, co
 from frameworks.files import open_checkpoint, save_checkpoint
 from frameworks.rows import FrameworkName
 
+pytestmark = pytest.mark.frameworks
+
 Array = npt.NDArray[Any]
 
 BATCH, TIME, INPUT, HIDDEN = 6, 5, 9, 7

@@ -19,6 +19,8 @@ from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, co
 from frameworks.gradients import RecurrentGradients
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
+pytestmark = pytest.mark.frameworks
+
 Array = npt.NDArray[Any]
 
 BATCH, TIME, INPUT, HIDDEN = 4, 5, 3, 6

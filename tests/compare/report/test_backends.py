@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.frameworks
+
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 from compare.parity.cases import GRID

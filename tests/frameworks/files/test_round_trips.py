@@ -21,6 +21,8 @@ from frameworks.files.writing.saving import WRITERS
 from frameworks.rows import FrameworkName
 from tests.frameworks.files.torch.test_files import as_safetensors
 
+pytestmark = pytest.mark.frameworks  # all but the test that counts the endings of the others
+
 KERAS = [f"{library} {kind}" for library in ("keras", "tf_keras") for kind in ("model.keras", "model.h5", "model.weights.h5")]
 TORCH = ["zip.pt", "old.pt", "script.pt", "state.npz", "state.safetensors"]
 AGAIN = {".npz": ".pt", ".pt": ".safetensors", ".safetensors": ".npz"}

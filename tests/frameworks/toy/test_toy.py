@@ -13,16 +13,16 @@ import numpy.typing as npt
 import pytest
 
 from compare import check_parity
-from frameworks import KerasOptions, RecurrentSpec, adapt, build, convert, copy_weights, emulate, rows
-from frameworks.counterparts import find_limits, require_counterpart
+from frameworks import RecurrentSpec, adapt, build, convert, copy_weights, emulate, rows
+from frameworks.counterparts import require_counterpart
 from frameworks.errors import MissingFrameworkError, NoCounterpartError
 from frameworks.files import open_checkpoint, save_checkpoint
 from frameworks.rows import BETWEEN_LAYERS
+from tests.frameworks.toy.conftest import HIDDEN, INPUT, TOY, register
 
 Array = npt.NDArray[Any]
 
-INPUT, HIDDEN, BATCH, TIME = 5, 7, 3, 4
-TOY: Any = "toy"
+BATCH, TIME = 3, 4
 
 
 def _keras(kind: str = "LSTM", batch: int | None = None, mode: str | None = None, **options: Any) -> Any:
@@ -37,19 +37,6 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "keras": _keras,
     "pytorch": lambda: import_module("torch").nn.LSTM(INPUT, HIDDEN),
 }
-
-
-@pytest.fixture(autouse=True)
-def toy(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Register the toy framework, and return its package."""
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    package: Any = import_module("toy")
-    register(monkeypatch, package.ROW)
-    return package
-
-
-def register(monkeypatch: pytest.MonkeyPatch, row: Any) -> None:
-    monkeypatch.setattr(rows, "FRAMEWORKS", (*rows.FRAMEWORKS[:2], row))
 
 
 def made(name: str, randomise: Callable[..., Any]) -> Any:
@@ -140,13 +127,6 @@ def test_what_the_row_does_not_declare_is_refused_by_name(
     require_counterpart(source.spec, TOY, source.options, source.dropout)
 
 
-def test_every_option_of_a_call_that_a_row_does_not_declare_is_a_limit() -> None:
-    options = KerasOptions(go_backwards=True, merge_mode=None, stateful=True, dropout=0.5, recurrent_dropout=0.5)
-    spec = RecurrentSpec("lstm", INPUT, HIDDEN, bidirectional=True)
-    found = [limit.field for limit, _ in find_limits(spec, TOY, options, dropout=0.5)]
-    assert found == ["bidirectional", "go_backwards", "stateful", "merge_mode", "dropout", "recurrent_dropout", BETWEEN_LAYERS]
-
-
 @pytest.mark.parametrize(("origin", "other"), PAIRS)
 def test_an_emulation_that_does_not_exist_is_refused_and_the_remedy_works(
     origin: str, other: Any, randomise: Callable[..., Any], refused: Callable[..., Any]
@@ -171,13 +151,6 @@ def test_a_layer_in_a_file_is_not_emulated_there_and_the_remedy_works(tmp_path: 
 def test_its_own_layer_needs_no_emulation(toy: Any, refused: Callable[..., Any]) -> None:
     with refused("another framework than 'toy'", "the same"):
         emulate(toy.ToyLSTM(INPUT, HIDDEN), to=TOY)
-
-
-def test_messages_that_name_every_framework_name_it(refused: Callable[..., Any]) -> None:
-    with refused("'keras' or 'pytorch' or 'toy'", "'jax'"):
-        build("jax", RecurrentSpec("lstm", INPUT, HIDDEN))  # type: ignore[arg-type]
-    with refused("Keras or PyTorch or Toy", "int"):
-        adapt(3)
 
 
 def test_a_package_that_cannot_be_imported_is_named_with_its_extra(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,16 +20,19 @@ from compare.report.pages.pitfalls.experiment.pitfall import SETUP
 from compare.report.pages.porting import experiment as porting
 from compare.report.pages.porting.experiment.recipe import SETUP as RECIPE_SETUP
 from compare.report.pages.porting.experiment.recipes import RECIPES
-from compare.report.results import environment, leaves, measured
-from compare.report.run_experiments import module_of
+from compare.report.results import environment, leaves, measured, read_results
 from compare.report.snippets import run_snippet
 
 NAMES = ("masking", "pitfalls", "porting")
 
 
+REPORTS = Path(__file__).parents[4] / "reports"
+
+
 @cache
 def run(name: str) -> Any:
-    return import_module(module_of(name)).run(lambda text: None)
+    """Return what a run found: the committed results, which `gatewise report --check` finds again."""
+    return read_results(REPORTS / "results.json")[name]["tensorflow"]
 
 
 def results_of(name: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from frameworks.files import Checkpoint, open_checkpoint
-from frameworks.rows import FrameworkName
 
 SIZE, H = 3, 4
 GATES = {"LSTM": "iofc", "GRU": "zrh", "RNN": "i"}
@@ -116,33 +115,6 @@ def test_a_node_computes_the_equations_of_the_manual(tmp_path: Path, kind: str, 
     expected = np.concatenate([onnx_run(kind, arrays, way, x, before=before) for way in range(ways)], axis=-1)
     output = np.asarray(layer.forward(x.swapaxes(0, 1)).output)
     np.testing.assert_allclose(output.swapaxes(0, 1), expected, rtol=0, atol=1e-6)
-
-
-@pytest.mark.backend
-@pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_a_node_is_called_like_torch_with_the_time_first_unless_the_layout_says_otherwise(
-    tmp_path: Path, to: FrameworkName
-) -> None:
-    import torch
-
-    arrays, x = weights("LSTM", 2), np.random.default_rng(1).normal(size=(5, 2, SIZE)).astype("float32")
-    expected = np.concatenate([onnx_run("LSTM", arrays, way, x) for way in range(2)], axis=-1)
-    for layout in (0, 1):
-        content = graph([node("LSTM", "x W R B", "y", "rec", direction="bidirectional", layout=layout)], arrays)
-        layer = opened(tmp_path / "a.onnx", content)["rec"].emulate(to)
-        inputs = x.swapaxes(0, 1) if layout else x
-        with torch.no_grad():
-            output, (h_n, _) = layer(torch.tensor(inputs) if to == "pytorch" else inputs)
-        actual = np.asarray(output.detach().cpu() if isinstance(output, torch.Tensor) else output)
-        np.testing.assert_allclose(actual.swapaxes(0, 1) if layout else actual, expected, rtol=0, atol=1e-6)
-        assert tuple(h_n.shape) == (2, 2, H)
-
-
-def test_a_gru_that_resets_before_the_product_becomes_a_keras_layer_and_not_a_torch_one(tmp_path: Path, refused: Any) -> None:
-    layer = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B", "y", "rec")], weights("GRU")))["rec"]
-    with refused("reset_after"):
-        layer.convert("pytorch")
-    assert layer.convert("keras").reset_after is False
 
 
 def test_activations_are_named_with_their_parameters(tmp_path: Path) -> None:
