@@ -1,4 +1,4 @@
-"""The arrays in what a call of either framework returns, and the largest difference between two lists of them."""
+"""The arrays in the result of a call of either framework, and the largest difference between two lists of arrays."""
 
 from __future__ import annotations
 

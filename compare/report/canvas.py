@@ -34,7 +34,7 @@ def make_canvas(
     Args:
         rows: number of rows of axes.
         columns: number of columns of axes.
-        size: of the figure, in inches.
+        size: width and height of the figure, in inches.
         width_ratios: relative widths of the columns; equal when None.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -18,8 +18,8 @@ def draw_curves(panels: Sequence[tuple[str, str, Curves]], path: Path) -> None:
     """Draw panels of curves over steps, side by side, and write them as PNG.
 
     Args:
-        panels: for each panel its title, "linear" or "log", and its curves; a log axis leaves zeros out.
-        path: of the PNG file.
+        panels: (title, "linear" or "log", curves) of each panel; a log axis leaves zeros out.
+        path: path of the PNG file.
     """
     figure, axes = make_canvas(1, len(panels), (5.2 * len(panels), 3.9))
     figure.subplots_adjust(left=0.075, right=0.985, bottom=0.14, top=0.9, wspace=0.24)
@@ -40,8 +40,8 @@ def draw_attention(maps: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     """Draw the attention maps of some words, one row of panels per framework, and write them as PNG.
 
     Args:
-        maps: by word and framework: "map", (time, source), with "sources" and "targets", the labels of its axes.
-        path: of the PNG file.
+        maps: the maps by word and framework: "map", (time, source), with "sources" and "targets", the labels of its axes.
+        path: path of the PNG file.
     """
     frameworks = list(next(iter(maps.values())))
     figure, axes = make_canvas(len(frameworks), len(maps), (3.6 * len(maps), 3.5 * len(frameworks)))

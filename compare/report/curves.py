@@ -18,7 +18,7 @@ def averaged(values: Array, points: int = 60) -> Value:
     """Average a curve over stretches of equal length, each labelled with its last step.
 
     Args:
-        values: (step,)
+        values: (step,).
         points: number of stretches, if there are that many steps.
     """
     stretches = np.array_split(np.asarray(values, np.float64), min(points, len(values)))
@@ -30,9 +30,9 @@ def picked(steps: Array, values: Array, points: int = 60) -> Value:
     """Keep some of the measurements, always including the first and the last.
 
     Args:
-        steps: (measurement,), after which each was made
-        values: (measurement,)
-        points: how many to keep, if there are that many.
+        steps: (measurement,), the step after which each was made.
+        values: (measurement,).
+        points: number of measurements to keep, if there are that many.
     """
     places = np.unique(np.linspace(0, len(steps) - 1, min(points, len(steps))).astype(int))
     return environment([[int(steps[place]), rounded(values[place])] for place in places])

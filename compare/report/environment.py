@@ -11,7 +11,7 @@ PACKAGES = ("keras", "tensorflow", "torch", "numpy", "jax", "tf_keras")
 
 
 def read_environment() -> dict[str, str]:
-    """Return the versions of Python and of the installed packages that matter, the processor and its number of cores."""
+    """Return the versions of Python and of the relevant packages, the processor and the number of cores."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):

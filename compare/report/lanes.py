@@ -1,4 +1,4 @@
-"""Which experiments share a process, so that two processes side by side finish at about the same time."""
+"""The distribution of experiments over two processes, so that both finish at about the same time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Job:
 
     Args:
         backend: Keras's backend, chosen once per process.
-        experiments: their names, longest first.
+        experiments: the names of the experiments, longest first.
     """
 
     backend: str
@@ -63,7 +63,7 @@ def share(needed: Iterable[tuple[str, str]]) -> tuple[tuple[Job, ...], ...]:
 
 
 def _units(needed: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield what is dealt at once: all experiments of a backend together, but those of the busiest backend one by one."""
+    """Yield the groups to deal: the experiments of the busiest backend one by one, those of every other backend together."""
     by_backend: dict[str, list[str]] = {}
     for backend, name in needed:
         by_backend.setdefault(backend, []).append(name)

@@ -15,9 +15,9 @@ class Part:
     """A long experiment with its arguments.
 
     Args:
-        module: its `run(progress, checkpoint, **arguments)` resumes from the checkpoint and returns Results.
+        module: the module whose `run(progress, checkpoint, **arguments)` resumes from the checkpoint and returns Results.
         steps: the number of steps that `progress(done, steps)` counts up to.
-        arguments: of types that JSON has.
+        arguments: the arguments, of JSON types.
         backend: Keras's backend.
     """
 
@@ -28,7 +28,7 @@ class Part:
 
     @property
     def settings(self) -> str:
-        """What the results depend on. Work kept from a run with other settings is not resumed."""
+        """Everything that the results depend on. An unfinished run with other settings is not resumed."""
         versions = {name: version for name, version in read_environment().items() if name != "cores"}
         return f"{self.module} {dict(self.arguments)} on {self.backend}, {self.steps} steps, {versions}"
 
@@ -61,4 +61,4 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "real-models": Part("compare.report.pages.real_models.experiment.original_files", 11, {}),
     }
 )
-"""By the name of their results; longest first, so that two processes side by side finish at about the same time."""
+"""The parts by the name of their results, longest first, so that two processes side by side finish at about the same time."""

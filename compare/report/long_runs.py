@@ -1,4 +1,4 @@
-"""The long runs: parts in processes of their own, two at a time, each resuming where it was interrupted."""
+"""The long runs: parts in separate processes, two at a time, each resuming where it was interrupted."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def run_parts(parts: Mapping[str, Part], folder: Path, progress: StepProgress) -
     """Run the parts that no earlier, interrupted run has finished, and return the results of all.
 
     Args:
-        parts: by name.
-        folder: where checkpoints and finished results are kept until `forget_parts` removes them.
-        progress: called whenever steps have finished.
+        parts: the parts by name.
+        folder: the folder of the checkpoints and finished results, which `forget_parts` removes.
+        progress: a function called whenever steps have finished.
 
     Raises:
-        GatewiseError: if a part fails, or a file in the folder is damaged or comes from other settings; the other parts run to
-            their end first. If another run is using the folder; nothing runs then.
+        GatewiseError: if a part fails, or a file in the folder is damaged or comes from other settings; the other parts
+            finish first. If another run is using the folder; nothing runs then.
         KeyboardInterrupt: when interrupted, after every part has written its checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def run_parts(parts: Mapping[str, Part], folder: Path, progress: StepProgress) -
 
 
 def forget_parts(names: Iterable[str], folder: Path) -> None:
-    """Remove what is kept of some parts, and the folder once no part is left in it."""
+    """Remove the files of some parts, and the folder once no part is left in it."""
     for name in names:
         for path in folder.glob(f"{name}.*"):
             path.unlink()
@@ -63,7 +63,7 @@ def forget_parts(names: Iterable[str], folder: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder for as long as this process lives."""
+    """Lock a folder against other runs as long as this process lives."""
     with (folder / "lock").open("w") as file:
         try:
             lock(file.fileno(), wait=False)
@@ -141,7 +141,7 @@ class _Lanes:
                 errors.seek(0)
                 raise ReportFailedError.because(
                     f"the long run {name}",
-                    must="run to its end",
+                    must="finish",
                     but=f"ended with exit status {process.returncode}:\n{errors.read()[-4000:]}",
                     remedy="Fix what the message names and run `gatewise report --full` again: finished steps are kept.",
                 )

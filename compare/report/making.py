@@ -1,4 +1,4 @@
-"""Making the reports: run the experiments in processes of their own, merge their results, render and write the pages."""
+"""Making the reports: run the experiments in separate processes, merge their results, render and write the pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from frameworks.errors import InvalidValueError
 Progress = Callable[[str], None]
 RESULTS = "results.json"
 LONG = "long"
-"""The key of the long runs in the results, and, after a dot, the folder in which they keep what is finished."""
+"""The key of the long runs in the results. With a dot in front, the folder of their unfinished work."""
 
 
 def make_report(out: Path, only: str | None, progress: Progress, step_progress: StepProgress | None = None) -> dict[str, Any]:
@@ -34,11 +34,11 @@ def make_report(out: Path, only: str | None, progress: Progress, step_progress: 
     Args:
         out: the folder of the reports, created if it is missing.
         only: the name of one page: only its experiments are run, and the other pages' results are kept.
-        progress: called with a line of text whenever something starts.
-        step_progress: called with the steps of the long runs; when None, no long run is made and earlier results are kept.
+        progress: a function called with a line of text whenever something starts.
+        step_progress: a function called with the steps of the long runs; None makes no long run and keeps earlier results.
 
     Returns:
-        All results, including those kept.
+        All results, including earlier ones that were kept.
 
     Raises:
         GatewiseError: if the page is unknown or an experiment fails; nothing is written then.
@@ -71,10 +71,10 @@ def check_report(out: Path, only: str | None, progress: Progress) -> list[str]:
     Args:
         out: the folder with the committed report.
         only: the name of one page, or None for all.
-        progress: called with a line of text whenever something starts.
+        progress: a function called with a line of text whenever something starts.
 
     Returns:
-        A sentence for each disagreement: a page that is not what its results render to, a missing figure, a value that a
+        A sentence for each disagreement: a page that differs from its rendered results, a missing figure, a value that a
         fresh run does not reproduce.
 
     Raises:
@@ -91,7 +91,7 @@ def check_report(out: Path, only: str | None, progress: Progress) -> list[str]:
 
 
 def _require_same_versions(kept: Mapping[str, Any], fresh: Mapping[str, Any]) -> None:
-    """Refuse to mix the results of two environments in one report."""
+    """Require results of one environment."""
     before, now = kept.get("environment", fresh["environment"]), fresh["environment"]
     changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
     if changed:
@@ -114,7 +114,7 @@ def _choose(only: str | None) -> Sequence[Page]:
 
 
 def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
-    """Run what the pages need, two processes at a time, and merge the results in the order of the pages."""
+    """Run the experiments of some pages, two processes at a time, and merge the results in the order of the pages."""
     for page in pages:
         require_data(page.studies, f"the page {page.name}")
     needed = list(dict.fromkeys(pair for page in pages for pair in page.experiments))
@@ -149,7 +149,7 @@ def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
             errors.seek(0)
             raise ReportFailedError.because(
                 f"the experiments {', '.join(job.experiments)} on {job.backend}",
-                must="run to their end",
+                must="finish",
                 but=f"ended with exit status {process.returncode}:\n{errors.read()[-4000:]}",
                 remedy="Install what the message names, or report the message.",
             )
@@ -160,11 +160,11 @@ def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> 
     for page in pages:
         path = out / page.file
         if isinstance(page, Page) and not page.covers(results):
-            yield f"{RESULTS} has nothing for {page.file}"
+            yield f"{RESULTS} has no results for {page.file}"
         elif not path.exists():
             yield f"{page.file} is missing"
         elif path.read_text(encoding="utf-8") != _rendered(page, results):
-            yield f"{page.file} is not what {RESULTS} renders to"
+            yield f"{page.file} differs from its rendered {RESULTS}"
         for figure in page.figures:
             if figure.covers(results) and not (out / figure.file).exists():
                 yield f"{figure.file}, a figure of {page.file}, is missing"
@@ -179,7 +179,7 @@ def _rendered(page: Page | Index, results: Results) -> str | None:
 
 
 def _write(out: Path, results: Mapping[str, Value | Results], pages: Sequence[Page]) -> None:
-    """Write everything beside the old report, then move it into place file by file."""
+    """Write everything to a folder beside the old report, then move it into place file by file."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as folder:
         fresh = Path(folder)

@@ -1,4 +1,4 @@
-"""A page, and the few pieces of Markdown that all pages are made of: results in, text out."""
+"""A page, and the pieces of Markdown that all pages use: results in, text out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Figure:
     """A picture beside a page.
 
     Args:
-        file: its name.
-        draw: draws it from all results, and writes it to a path.
-        long: the long runs that it is drawn from.
+        file: name of the PNG file.
+        draw: a function that draws the picture from all results and writes it to a path.
+        long: the long runs that the picture shows.
     """
 
     file: str
@@ -30,7 +30,7 @@ class Figure:
     long: tuple[str, ...] = ()
 
     def covers(self, results: Tree) -> bool:
-        """Return whether the long runs that it is drawn from have been made."""
+        """Return whether the long runs that the picture shows have been made."""
         return all(name in results.get("long", {}) for name in self.long)
 
 
@@ -39,15 +39,15 @@ class Page:
     """One question and its answer.
 
     Args:
-        name: what `--only` takes.
+        name: the name for `--only`.
         title: the heading.
-        question: what it answers, in a sentence.
-        experiments: the (Keras backend, experiment) pairs whose results it renders.
-        verdict: writes the answer.
-        body: writes the tables and the code.
+        question: the question that the page answers.
+        experiments: the (Keras backend, experiment) pairs whose results the page renders.
+        verdict: a function that writes the answer.
+        body: a function that writes the tables and the code.
         figures: the pictures on it.
-        long: the parts of `gatewise report --full` whose results it shows once they have been run.
-        studies: the studies whose data it needs, which an installed package does not have.
+        long: the parts of `gatewise report --full` whose results the page shows once they have been run.
+        studies: the studies whose data the page needs; an installed package does not have them.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Page:
             self.body(results).strip(),
             "## How to reproduce",
             code("sh", "\n".join(self._commands())),
-            f"Run with {versions(results['environment'])}, on the CPU. Errors are the largest absolute differences unless the page says otherwise.",
+            f"Run with {versions(results['environment'])}, on the CPU. Errors are the largest absolute differences unless stated otherwise.",
             *self._long_runs(results),
         ]
         return "\n\n".join(parts) + "\n"
@@ -121,7 +121,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def cell(item: object) -> str:
-    """Format a cell of a table: an error with two digits, anything else as text with its pipes escaped."""
+    """Format a cell of a table: an error with two digits, anything else as text with escaped pipes."""
     return number(item) if isinstance(item, Value) else str(item).replace("|", "\\|")
 
 

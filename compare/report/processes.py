@@ -9,7 +9,7 @@ from frameworks.errors import GatewiseError
 
 
 class ReportFailedError(GatewiseError, RuntimeError):
-    """An experiment that did not run to its end."""
+    """An experiment that did not finish."""
 
 
 def settings_of(backend: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ class Bars:
         self._progress.stop()
 
     def tell(self, name: str, done: int, steps: int) -> None:
-        """Show how many of its steps a part has finished."""
+        """Show the number of finished steps of a part."""
         if name not in self._tasks:
             self._tasks[name] = (self._progress.add_task(name, total=steps, completed=done), -1)
         task, tenth = self._tasks[name]

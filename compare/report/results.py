@@ -1,4 +1,4 @@
-"""The results of a run as a tree of values; the kind of each says how a later run must agree with it."""
+"""The results of a run as a tree of values; the kind of a value determines how closely a later run must agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from frameworks.errors import InvalidValueError
 Kind = Literal["exact", "control", "measured", "environment"]
 
 _CONTROL_SHARE = 0.1
-"""By what share the size of a deliberate mistake may differ from one machine to another."""
+"""The relative difference allowed between two machines in the size of a deliberate mistake."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Value:
 
     Args:
         kind: "exact" (shapes, names, printed text, verdicts) must be the same in every run; "control" (the size of a deliberate
-            mistake) within 10 %; "measured" (an error) on the same side of what is allowed; "environment" (versions, times,
-            what a figure is drawn from) may be anything.
-        value: of types that JSON has.
+            mistake) within 10%; "measured" (an error) on the same side of what is allowed; "environment" (versions, times,
+            the data of a figure) may be anything.
+        value: the value, of JSON types.
         allowed: the largest measured value that passes; None for other kinds.
     """
 
@@ -99,7 +99,7 @@ def disagreements(committed: Results, fresh: Results) -> Iterator[str]:
 
 
 def write_results(results: Results, path: Path) -> None:
-    """Write a tree as JSON, in its own order, one line per value."""
+    """Write a tree as JSON in the given order, one line per value."""
     path.write_text(_encode(results) + "\n", encoding="utf-8")
 
 
@@ -107,7 +107,7 @@ def read_results(path: Path) -> dict[str, Any]:
     """Read a tree that `write_results` wrote.
 
     Raises:
-        GatewiseError: if the file is missing or holds something else.
+        GatewiseError: if the file is missing or is not such a tree.
     """
     try:
         tree: dict[str, Any] = _decode(json.loads(path.read_text(encoding="utf-8")))

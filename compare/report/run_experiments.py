@@ -1,4 +1,4 @@
-"""Run experiments in a process of their own, since a process has one Keras backend. Progress goes to stdout."""
+"""Run experiments in a separate process, since a process has one Keras backend. Progress goes to stdout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     gc.disable()  # the process lives for seconds, and collecting garbage would be a fifth of its imports
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        # Keras imports TensorFlow, where it is installed, to copy a layer: seconds for nothing.
+        # Keras imports an installed TensorFlow to copy a layer, which takes seconds and is not needed here.
         sys.modules["tensorflow"] = None  # type: ignore[assignment]
     results = {}
     for name in arguments.names:

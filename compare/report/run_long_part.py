@@ -1,4 +1,4 @@
-"""Run one part of the long runs in a process of its own. Progress goes to stdout, as lines of `done steps`."""
+"""Run one part of the long runs in a separate process. Progress goes to stdout, as lines of `done steps`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main() -> int:
     """Resume a part from its checkpoint, and write its results in one go."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="the folder of the checkpoint and the results")
-    parser.add_argument("--settings", required=True, help="what the results depend on")
+    parser.add_argument("--settings", required=True, help="everything that the results depend on")
     parser.add_argument("--arguments", type=json.loads, required=True, help="the arguments of the experiment, as JSON")
     parser.add_argument("name", help="the name of the part")
     parser.add_argument("module", help="the module of the experiment")
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 class _Progress:
-    """Prints finished steps, a few times a second at most."""
+    """A printer of finished steps, a few times per second at most."""
 
     _printed_at = 0.0
 

@@ -15,10 +15,10 @@ def run_snippet(code: str, names: dict[str, Any] | None = None) -> tuple[str, di
 
     Args:
         code: Python source.
-        names: the names that earlier snippets of the page have left; a fresh namespace when None.
+        names: the names defined by earlier snippets of the page; a fresh namespace when None.
 
     Returns:
-        What it printed, and all names afterwards.
+        The printed text, and all names afterwards.
     """
     namespace: dict[str, Any] = {"__name__": "__snippet__"} if names is None else names
     printed = io.StringIO()

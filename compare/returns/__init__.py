@@ -1,1 +1,1 @@
-"""What a Keras layer returns, as expressions over PyTorch's `(output, h_n, c_n)`, and the other way round."""
+"""The return values of a Keras layer as expressions over PyTorch's `(output, h_n, c_n)`, and the reverse."""

@@ -17,7 +17,7 @@ from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 
 Array = npt.NDArray[np.floating]
 Tensor = Any
-"""A NumPy array or a torch tensor, for which there is no better type without importing torch."""
+"""A NumPy array or a torch tensor; a precise type would need torch."""
 Returned = Any
 """One array, or a tuple of arrays and of lists of arrays, as Keras nests them."""
 Namespace = Any
@@ -27,12 +27,12 @@ NUMPY_AS_KERAS = SimpleNamespace(ops=np)
 
 
 def evaluate(expression: str, names: Mapping[str, Tensor]) -> Tensor:
-    """Evaluate one expression of a map; it sees only the given names."""
-    return eval(expression, {"__builtins__": {}}, dict(names))  # noqa: S307  this package's own text and integers
+    """Evaluate one expression of a map with only the given names."""
+    return eval(expression, {"__builtins__": {}}, dict(names))  # noqa: S307  text and integers of this package
 
 
 def torch_or_stand_in(arrays: Mapping[str, Tensor]) -> Namespace:
-    """Return what `torch` stands for in an expression: torch for tensors, a stand-in with NumPy's functions for NumPy arrays.
+    """Return the `torch` of an expression: torch for tensors, a stand-in with NumPy's functions for NumPy arrays.
 
     Raises:
         GatewiseError: for anything else, for both kinds together, and for different dtypes.
@@ -45,14 +45,14 @@ def torch_or_stand_in(arrays: Mapping[str, Tensor]) -> Namespace:
                 name,
                 must="be a NumPy array or a torch tensor",
                 but=f"is a {type(array).__name__}",
-                remedy="Pass what rnn(x) returned; unpack a PackedSequence with pad_packed_sequence(batch_first=True).",
+                remedy="Pass the results of rnn(x); unpack a PackedSequence with pad_packed_sequence(batch_first=True).",
             )
     check_alike(arrays)
     return _NUMPY_AS_TORCH if isinstance(next(iter(arrays.values())), np.ndarray) else torch
 
 
 def check_alike(arrays: Mapping[str, Tensor]) -> None:
-    """Refuse NumPy arrays together with tensors, and different dtypes: no single call returns that.
+    """Require arrays of one type and dtype, as a single call returns them.
 
     Raises:
         GatewiseError: naming the first array that differs from the first of all.
@@ -64,7 +64,7 @@ def check_alike(arrays: Mapping[str, Tensor]) -> None:
                 name,
                 must=f"have the type and dtype of {first_name}, {_kind(first)}",
                 but=f"is {_kind(array)}",
-                remedy="Pass what one call returned.",
+                remedy="Pass the results of one call.",
             )
 
 
@@ -73,12 +73,12 @@ def _kind(array: Tensor) -> str:
 
 
 def check_shapes(arrays: Iterable[tuple[str, tuple[str, ...], Tensor]], known: Mapping[str, int], *, remedy: str) -> None:
-    """Refuse arrays that do not have the named axes, or that disagree in the size of an axis.
+    """Require arrays with the named axes and consistent sizes.
 
     Args:
         arrays: the name, axes and array of each.
-        known: fixed sizes by axis; the size of any other axis is the first one seen.
-        remedy: the last sentence of an error.
+        known: fixed sizes by axis; the size of any other axis is set by the first array that has it.
+        remedy: the remedy, for the message.
 
     Raises:
         GatewiseError: naming the first array that does not fit.
@@ -96,7 +96,7 @@ def as_numpy(name: str, array: Tensor) -> Array:
     """Convert a tensor of any Keras backend to a NumPy array, which may share its memory.
 
     Raises:
-        GatewiseError: for anything but float32 and float64 numbers, and for a symbolic tensor.
+        GatewiseError: for a dtype other than float32 and float64, and for a symbolic tensor.
     """
     if isinstance(array, (tuple, list)):
         raise _no_array(name, array)
@@ -114,7 +114,7 @@ def _no_array(name: str, array: Tensor) -> GatewiseError:
         name,
         must="be an array of float32 or float64 numbers",
         but=f"is a {type(array).__name__}" + (f" of {array.dtype}" if hasattr(array, "dtype") else ""),
-        remedy="Pass what the layer returned for NumPy arrays or tensors.",
+        remedy="Pass the results of the layer for NumPy arrays or tensors.",
     )
 
 
@@ -132,7 +132,7 @@ def states_by_name(h_n: Tensor, c_n: Tensor | None, *, has_cell_state: bool) -> 
             "the states",
             must="be h_n and c_n, since an LSTM has both" if has_cell_state else "be h_n alone, since only an LSTM has a c_n",
             but=f"are {len(given)} arrays" if len(given) != 1 else f"are one {type(h_n).__name__}",
-            remedy="Pass what rnn(x) returned: to_keras(*rnn(x)).",
+            remedy="Pass the results of rnn(x): to_keras(*rnn(x)).",
         )
     return dict(zip(names, given, strict=True))
 
@@ -141,7 +141,7 @@ def parts_of(name: str, returned: Returned, count: int) -> list[Returned]:
     """Split a returned tuple or list into its parts.
 
     Raises:
-        GatewiseError: for anything else, and for another number of parts.
+        GatewiseError: for anything else, and for a wrong number of parts.
     """
     if not isinstance(returned, (tuple, list)) or len(returned) != count:
         is_nested = isinstance(returned, (tuple, list))

@@ -1,7 +1,7 @@
 """Keras's results as expressions over PyTorch's `output`, `h_n`, `c_n`, and the reverse.
 
-Both are built from the same pieces: one direction's half of an array, the step at which a direction has read everything, and
-the table of merges. No combination of flags has its own code.
+Both are built from the same pieces: the half of an array that belongs to a direction, the last step of a direction, and
+the table of merges. No combination of flags has separate code.
 
 Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html, "Outputs".
 """
@@ -18,7 +18,7 @@ WITHOUT_PACKING = "only without packing and without a mask"
 WITHOUT_MASK = "only without a mask"
 
 _END = ("-1", "0")
-"""The time step of `output` at which each direction has read everything."""
+"""The time step of `output` at which each direction ends."""
 
 _HELPFUL_FLAGS: tuple[tuple[str, object], ...] = (("return_state", True), ("return_sequences", True), ("merge_mode", "concat"))
 _LEAST_CHANGES = tuple(chain.from_iterable(combinations(_HELPFUL_FLAGS, count) for count in range(len(_HELPFUL_FLAGS) + 1)))
@@ -37,8 +37,8 @@ class ReturnedArray:
     """One array that Keras returns.
 
     Args:
-        keras: its place in the `result` of the call.
-        meaning: what it holds, in words.
+        keras: place of the array in the `result` of the call.
+        meaning: meaning of the array, in words.
         shape: the names of its axes.
         pytorch: the same array as an expression over `output`, `h_n`, `c_n`.
         equivalents: other expressions for the same values, with their caveats.
@@ -53,11 +53,11 @@ class ReturnedArray:
 
 @dataclass(frozen=True)
 class ReadFromKeras:
-    """One of PyTorch's `output`, `h_n`, `c_n`, as an expression over what Keras returns.
+    """One of PyTorch's `output`, `h_n`, `c_n`, as an expression over the results of Keras.
 
     Args:
         pytorch: "output", "h_n" or "c_n".
-        keras: the expression over `result`, in `keras.ops`; None if Keras does not return it with any flags.
+        keras: the expression over `result`, in `keras.ops`; None if Keras never returns the array, whatever the flags.
         flags: the flags of the call that the expression needs: the layer's own, or with as few changes as possible.
         changed: the flags that differ from the layer's own.
         caveat: the only calls for which the expression holds; empty if it always holds.
@@ -81,7 +81,7 @@ def returned_arrays(call: KerasCall) -> tuple[ReturnedArray, ...]:
 
 
 def read_from_keras(call: KerasCall, name: str) -> ReadFromKeras:
-    """Express `output`, `h_n` or `c_n` over what the call returns, or what it returns with as few flags changed as possible."""
+    """Express `output`, `h_n` or `c_n` over the results of the call, with as few changed flags as possible."""
     missing = "" if _over_keras(call, name) else _why_missing(call, name)
     for changes in _LEAST_CHANGES:
         changed_call = replace(call, options=replace(call.options, **dict(changes)))  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ def _whole_output(call: KerasCall) -> Expression | None:
 
 
 def _row(call: KerasCall, state: Slot) -> Expression | None:
-    """Express one row of h_n or c_n: as its own array if that is returned, else as the end of the output."""
+    """Express one row of h_n or c_n: as a returned state if there is one, else as the end of the output."""
     if state in call.names:
         return Expression(call.names[state])
     if state.kind == "c" or state.layer != call.top or not call.keeps_directions or state.direction is None:

@@ -1,4 +1,4 @@
-"""What one call of a Keras recurrent layer returns: the arrays, their nesting, axes and meaning.
+"""The results of one call of a Keras recurrent layer: the arrays, their nesting, axes and meaning.
 
 Sources: keras/src/layers/rnn/{rnn,stacked_rnn_cells,bidirectional}.py (`call`).
 """
@@ -19,11 +19,11 @@ Kind = Literal["output", "h", "c"]
 
 @dataclass(frozen=True)
 class Merge:
-    """How `Bidirectional` joins the arrays of its two directions.
+    """A merge of the arrays of two directions in `Bidirectional`.
 
     Args:
         pytorch: the expression over the halves `forward` and `backward`.
-        words: what happens to the two, in words.
+        words: the operation in words.
         axis: the last axis of the result.
     """
 
@@ -44,7 +44,7 @@ MERGES: Mapping[str, Merge] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Slot:
-    """What one returned array holds.
+    """The content of one returned array.
 
     Args:
         kind: an output, a hidden state or a cell state.
@@ -59,7 +59,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class KerasCall:
-    """A layer as Keras calls it."""
+    """A layer with the options of its call in Keras."""
 
     stack: Stack | RecurrentSpec
     options: KerasOptions
@@ -71,24 +71,24 @@ class KerasCall:
 
     @property
     def merge(self) -> Merge | None:
-        """How the directions' outputs are joined; None if each is returned as it is."""
+        """The merge of the directions' outputs; None if they are returned separately."""
         mode = self.options.merge_mode if self.stack.bidirectional else None
         return None if mode is None else MERGES[mode]
 
     @property
     def flags(self) -> dict[str, object]:
-        """The flags that decide what is returned."""
+        """The flags that determine the results."""
         names = ("return_sequences", "return_state", *(("merge_mode",) if self.stack.bidirectional else ()))
         return {name: getattr(self.options, name) for name in names}
 
     @property
     def keeps_directions(self) -> bool:
-        """Whether each direction's output can be recovered from what is returned."""
+        """Whether the output of each direction can be recovered from the results."""
         return self.merge is None or self.merge is MERGES["concat"]
 
     @property
     def entries(self) -> tuple[Slot | tuple[Slot, ...], ...]:
-        """What is returned, in order: arrays, and lists of arrays for cells."""
+        """The results in order: arrays, and lists of arrays for cells."""
         directions = range(self.stack.num_directions)
         outputs = tuple(Slot("output", self.top, side) for side in ((None,) if self.merge else directions))
         return (*outputs, *self._states()) if self.options.return_state else outputs
@@ -115,7 +115,7 @@ class KerasCall:
         return names
 
     def meaning(self, slot: Slot) -> str:
-        """Describe in words what a returned array holds."""
+        """Describe a returned array in words."""
         apart = self.stack.bidirectional and slot.direction is not None
         of_side = f" of the {'backward' if slot.direction else 'forward'} direction" if apart else ""
         if slot.kind != "output":

@@ -1,6 +1,6 @@
-"""The return-value map: what a Keras layer returns, expressed over PyTorch's `output`, `h_n`, `c_n`, and the other way round.
+"""The return-value map: the results of a Keras layer, expressed over PyTorch's `output`, `h_n`, `c_n`, and the reverse.
 
-The expressions that are printed are the ones that are evaluated: text, made once in `compare.returns.expressions`.
+The printed expressions are also the evaluated ones: text, made once in `compare.returns.expressions`.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _STACKED = "{name} = torch.stack((forward_state{index}, backward_state{index}), 
 
 
 def returns_map(layer: object, options: KerasOptions | None = None) -> ReturnsMap:
-    """Map what a Keras layer returns to what the PyTorch layer returns.
+    """Map the results of a Keras layer to those of the PyTorch layer.
 
     Args:
-        layer: a Keras layer, or a list or Sequential of them, built or not; or a spec, together with its options.
-        options: how Keras calls the layer of that spec; only with a spec.
+        layer: a Keras layer, or a list or Sequential of Keras layers, built or not; or a spec, together with options.
+        options: the options of the Keras layer; only with a spec.
 
     Returns:
         The map. `to_markdown` prints it; `to_keras` and `to_torch` evaluate it.
 
     Raises:
-        GatewiseError: for anything else, and for a layer that no call of a PyTorch layer matches.
+        GatewiseError: for anything else, and for a layer without an equivalent call of a PyTorch layer.
 
     Example:
         >>> import keras
@@ -75,14 +75,14 @@ def returns_map(layer: object, options: KerasOptions | None = None) -> ReturnsMa
 
 @dataclass(frozen=True)
 class ReturnsMap:
-    """What a Keras layer returns with its flags, and PyTorch's `output`, `h_n`, `c_n`, each expressed over the other.
+    """The results of a Keras layer with its flags, and PyTorch's `output`, `h_n`, `c_n`, each expressed over the other.
 
     Args:
-        stack: the layer's cell and sizes.
-        options: how Keras calls it.
+        stack: the spec of the layer.
+        options: the options of the Keras layer.
 
     Raises:
-        GatewiseError: for a layer that no call of a PyTorch layer matches.
+        GatewiseError: for a layer without an equivalent call of a PyTorch layer.
 
     Example:
         >>> import torch
@@ -99,7 +99,7 @@ class ReturnsMap:
     options: KerasOptions
 
     def __post_init__(self) -> None:
-        """Refuse layers that have no map."""
+        """Require a layer that has a map."""
         _check_mappable(self.stack, self.options)
 
     @cached_property
@@ -137,11 +137,11 @@ class ReturnsMap:
 
     @cached_property
     def missing(self) -> dict[str, str]:
-        """Those of PyTorch's arrays that the layer's own flags do not determine, and why."""
+        """The arrays of PyTorch that the layer's flags do not determine, with the reasons."""
         return {entry.pytorch: entry.missing for entry in self.reverse if entry.missing}
 
     def to_keras(self, output: Tensor, h_n: Tensor, c_n: Tensor | None = None) -> Returned:
-        """Compute what Keras would return from what PyTorch returned, by the expressions of `items`.
+        """Compute the results of Keras from those of PyTorch, with the expressions of `items`.
 
         Args:
             output: (batch, time, direction * hidden).
@@ -152,25 +152,25 @@ class ReturnsMap:
             One array, or a tuple of arrays and lists of arrays, nested as in Keras: NumPy for NumPy, torch for torch.
 
         Raises:
-            GatewiseError: for arrays that this layer's counterpart does not return.
+            GatewiseError: for arrays that the PyTorch layer does not return.
         """
         arrays = {"output": output, **states_by_name(h_n, c_n, has_cell_state=self.stack.has_cell_state)}
         torch = torch_or_stand_in(arrays)
         named = [(name, axes, arrays[name]) for name, axes in self._axes.items()]
-        check_shapes(named, self._sizes, remedy="Pass what the layer with batch_first=True returned.")
+        check_shapes(named, self._sizes, remedy="Pass the results of the layer with batch_first=True.")
         values = iter([evaluate(item.pytorch, {**arrays, "torch": torch}) for item in self.items])
         entries = self._keras_call.entries
         nested = [next(values) if isinstance(entry, Slot) else [next(values) for _ in entry] for entry in entries]
         return nested[0] if len(nested) == 1 else tuple(nested)
 
     def to_torch(self, returned: Returned) -> RecurrentOutput:
-        """Compute what PyTorch would return from what Keras returned with the layer's own flags, as `reverse` says.
+        """Compute the results of PyTorch from those of Keras with the layer's flags, with the expressions of `reverse`.
 
         Args:
             returned: one tensor of any Keras backend or NumPy array, or a tuple or list of them, nested as in Keras.
 
         Returns:
-            The arrays of `code`, with `output` in the time order of that call; None for those in `missing`. They may share
+            The arrays of `code`, with `output` in the time order of that call; None for arrays in `missing`. They may share
             memory with `returned`.
 
         Raises:
@@ -180,13 +180,13 @@ class ReturnsMap:
         names = {"result": result, "keras": NUMPY_AS_KERAS}
         checked = [(item.keras, item.shape, evaluate(item.keras, names)) for item in self.items]
         check_alike({name: array for name, _, array in checked})
-        check_shapes(checked, self._sizes, remedy="Pass what the layer with these flags returned.")
+        check_shapes(checked, self._sizes, remedy="Pass the results of the layer with these flags.")
         known = [entry for entry in self.reverse if entry.keras and not entry.missing]
         arrays = {entry.pytorch: evaluate(entry.keras or "", names) for entry in known}
         return RecurrentOutput(output=arrays.get("output"), h_n=arrays.get("h_n"), c_n=arrays.get("c_n"))
 
     def to_markdown(self) -> str:
-        """Render the map: the call, a table of what Keras returns, a table of the way back, and notes."""
+        """Render the map: the call, a table of Keras's results, a table of PyTorch's results, and notes."""
         return render(self._keras_call, self.code, self.items, self.reverse)
 
     @cached_property
@@ -241,5 +241,5 @@ def _check_mappable(stack: Stack | RecurrentSpec, options: KerasOptions) -> None
             "a stack of layers",
             must="have go_backwards=False",
             but="has go_backwards=True: in Keras each layer then reads the reversed output of the one below",
-            remedy="Map each layer separately, or use RNN over a list of cells, which is reversed as a whole.",
+            remedy="Map each layer separately, or use RNN with a list of cells, which is reversed as a whole.",
         )

@@ -1,4 +1,4 @@
-"""A return-value map as Markdown without headings, to fit into any page."""
+"""A return-value map as Markdown without headings, for any page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOTES = (
     ),
     _Note(
         lambda call: call.options.stateful,
-        "`stateful=True` starts from the states that the last call ended in: in PyTorch, keep them and pass them on.",
+        "`stateful=True` starts from the final states of the last call. In PyTorch, keep them and pass them on.",
     ),
     _Note(
         lambda call: _one_direction(call) and call.options.return_sequences and not call.options.zero_output_for_mask,
@@ -50,8 +50,8 @@ def render(call: KerasCall, code: str, items: Sequence[ReturnedArray], reverse: 
     Args:
         call: the Keras call.
         code: the lines that call PyTorch.
-        items: what Keras returns.
-        reverse: what PyTorch returns.
+        items: the arrays that Keras returns.
+        reverse: the arrays that PyTorch returns.
 
     Returns:
         Markdown that ends in a line break.
@@ -68,7 +68,7 @@ def render(call: KerasCall, code: str, items: Sequence[ReturnedArray], reverse: 
     blocks = [
         f"In PyTorch, with `batch_first=True`:\n\n```python\n{code}\n```",
         f"What Keras returns:\n\n{forward}",
-        f"The other way round:\n\n{back}",
+        f"The reverse:\n\n{back}",
         *(["\n".join(f"* {sentence}" for sentence in notes)] if notes else []),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -77,7 +77,7 @@ def render(call: KerasCall, code: str, items: Sequence[ReturnedArray], reverse: 
 def _reverse_row(entry: ReadFromKeras) -> tuple[str, ...]:
     if entry.keras is None:
         return _code(entry.pytorch), "", "", entry.missing
-    flags = ", ".join(_code(f"{name}={value!r}") for name, value in entry.changed) or "its own"
+    flags = ", ".join(_code(f"{name}={value!r}") for name, value in entry.changed) or "unchanged"
     return _code(entry.pytorch), _code(entry.keras), flags, entry.missing or entry.caveat
 
 

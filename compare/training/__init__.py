@@ -1,4 +1,4 @@
-"""Training the same model in two frameworks side by side, and measuring how far their parameters move apart."""
+"""Training the same model in two frameworks side by side, and measuring the distance of their parameters."""
 
 from compare.training.checkpoint import TrainingCheckpoint
 from compare.training.comparing import compare_training
@@ -6,7 +6,7 @@ from compare.training.together import Side, TrainingStoppedError, train_together
 from compare.training.trajectory import Trajectory
 
 Checkpoint = TrainingCheckpoint
-"""The name that it has only here: `gatewise.Checkpoint` is a file's."""
+"""A name that exists only here: `gatewise.Checkpoint` is a file of weights."""
 
 __all__ = [
     "Checkpoint",

@@ -1,4 +1,4 @@
-"""The file that a long training resumes from: written atomically, and checked before anything in it is used."""
+"""The file that a long training resumes from: written atomically, and checked before use."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class DamagedCheckpointError(GatewiseError, ValueError):
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """Where a training saves what it needs to resume.
+    """The checkpoint of a training.
 
-    The previous state is kept beside the latest, so that a damaged file costs only the steps between them.
+    The previous state is stored beside the latest, so that a damaged file costs only the steps between the two.
 
     Args:
         path: the file, ending in .npz; its folder is created when something is written.
-        settings: whatever the training depends on besides its sides, as JSON types; a checkpoint of other settings is refused.
+        settings: everything else that the training depends on, as JSON types; a checkpoint with other settings is refused.
         seconds: the time to train between two savings.
 
     Raises:
-        GatewiseError: for a path with another ending.
+        GatewiseError: for a path that does not end in .npz.
 
     Example:
         >>> from gatewise import TrainingCheckpoint
@@ -52,7 +52,7 @@ class TrainingCheckpoint:
     seconds: float = 20.0
 
     def __post_init__(self) -> None:
-        """Refuse another ending: the checkpoint's further files are named by replacing it."""
+        """Require the ending: the names of further files replace it."""
         if Path(self.path).suffix != ".npz":
             raise InvalidValueError.because(
                 "the path of a checkpoint", must="end in .npz", but=f"is {self.path}", remedy="Add the ending."
@@ -68,7 +68,7 @@ class TrainingCheckpoint:
         """Write the arrays to a new file, rename the current checkpoint to `before`, and the new file to `path`.
 
         Args:
-            arrays: the arrays by name, of NumPy's own dtypes.
+            arrays: the arrays by name, with NumPy's dtypes.
             sides: the names of the sides.
         """
         # The process's number keeps two processes with the same checkpoint from writing the same file.
@@ -81,7 +81,7 @@ class TrainingCheckpoint:
         """Write arrays to a separate file beside the checkpoint, and return its path.
 
         Args:
-            kind: the end of its name, before .npz.
+            kind: the end of the file's name, before .npz.
             arrays: the arrays by name.
         """
         path = self.path.with_suffix(f".{kind}.npz")
@@ -93,13 +93,13 @@ class TrainingCheckpoint:
         return path
 
     def load(self, sides: Iterable[str]) -> dict[str, Array] | None:
-        """Read the arrays of the last saving; None if nothing has been saved yet.
+        """Return the arrays of the last saving, or None before the first.
 
         Args:
             sides: the names of the sides.
 
         Raises:
-            GatewiseError: for a file that is damaged, or was written under other settings.
+            GatewiseError: for a file that is damaged, or was written with other settings.
         """
         path = self.path if self.path.exists() else self.before
         if not path.exists():
@@ -110,7 +110,7 @@ class TrainingCheckpoint:
             raise InvalidValueError.because(
                 f"the checkpoint {path}",
                 must=f"come from a training with {expected}",
-                but=f"comes from one with {stored}",
+                but=f"comes from a training with {stored}",
                 remedy="Delete it to start anew, or train with its settings.",
             )
         return arrays

@@ -1,4 +1,4 @@
-"""Training a Keras model and its PyTorch port on the same batches with the same rule, and recording how far they move apart."""
+"""Training a Keras model and its PyTorch port on the same batches with the same rule, and recording their distance."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ def compare_training(  # noqa: PLR0913  all but four by name
 ) -> Trajectory:
     """Train a Keras model and its port side by side, with the same batches, loss and update rule.
 
-    Both are trained in place, and nothing is made equal first: copy the weights before, and freeze torch's second biases, or
-    the distances will show the difference. The rows of an embedding's gradient are added up before Keras's optimizer gets them;
-    Keras's `fit` on TensorFlow does not do that.
+    Both are trained in place, and the call does not make them equal first. Copy the weights before, and freeze torch's second
+    biases; otherwise the distances show the difference. The rows of an embedding's gradient are summed before Keras's
+    optimizer gets them. Keras's `fit` on TensorFlow does not sum them.
 
     Args:
         keras_model: a built model, on Keras's TensorFlow or torch backend.
-        module: a torch.nn.Module that is called as the model is.
+        module: a torch.nn.Module that is called like the model.
         batch_of: a function from a step, counted from 0, to its inputs and targets as NumPy, always the same for the same step.
             Several inputs are a list, tuple or dict, and the module gets the same.
         steps: the number of steps.
-        optimizer: a Keras optimizer; the module gets `optimizer_like` of it.
-        loss: a Keras loss or its name; the module gets `loss_like` of it. A loss object for a float64 model needs
+        optimizer: a Keras optimizer; the module gets its `optimizer_like`.
+        loss: a Keras loss or its name; the module gets its `loss_like`. A loss object for a float64 model needs
             dtype="float64".
-        pairs: the Keras layers with parameters, each with the torch module that stands for it. When None, the layers and the
+        pairs: the Keras layers with parameters, each with its torch module. When None, the layers and the
             modules with parameters are paired in the order in which they were added.
         every: the number of steps between two measurements of the distances.
-        checkpoint: the file to resume from and to save to, see `compare.training.train_together`.
-        progress: called after each step with the number of finished steps and of all steps.
+        checkpoint: the checkpoint to resume from and to save to, see `compare.training.train_together`.
+        progress: a function called after each step with the numbers of finished steps and of all steps.
 
     Returns:
         The losses of "keras" and "pytorch", and the distances of each parameter, `LAYER.NAME`. An LSTM's biases are compared as
@@ -113,7 +113,7 @@ def compare_training(  # noqa: PLR0913  all but four by name
 
 
 def _loss_object(loss: Any, model: Any) -> Any:
-    """Return the loss as an object; refuse one that does not compute in the model's dtype."""
+    """Return the loss as an object; require it to compute in the model's dtype."""
     from frameworks.keras_in_torch.losses import named_loss
 
     if not model.weights:
@@ -139,7 +139,7 @@ def _loss_object(loss: Any, model: Any) -> Any:
 
 
 def _follow(optimizer: Any, model: Any, module: Any, pairs: Sequence[tuple[Any, Any]]) -> Any:
-    """Make the module's optimizer; refuse trainable parameters that it would not train."""
+    """Make the module's optimizer; require it to train all trainable parameters."""
     import keras
 
     if not isinstance(optimizer, keras.optimizers.Optimizer):
@@ -206,13 +206,13 @@ def _torch_leaves(module: Any) -> Iterator[Any]:
 
 
 def _names(pairs: Sequence[tuple[Any, Any]]) -> list[str]:
-    """Name each pair after its Keras layer, with a number if several layers have the same name."""
+    """Name each pair after the Keras layer, with a number if several layers have the same name."""
     names = [layer.name for layer, _ in pairs]
     return [name if names.count(name) == 1 else f"{name} ({names[:at].count(name)})" for at, name in enumerate(names)]
 
 
 def _require_determined(name: str, side: Any, batch: Batch) -> None:
-    """Refuse a model that draws random numbers in training: its loss on one batch must be the same twice."""
+    """Require a model that draws no random numbers in training: its loss on one batch must be the same twice."""
     import torch
 
     from frameworks.keras.tensors import to_numpy
@@ -225,7 +225,7 @@ def _require_determined(name: str, side: Any, batch: Batch) -> None:
         raise NoCounterpartError.because(
             f"the training of {name}",
             must="depend only on parameters and batches",
-            but=f"gives a loss of {losses[0]} and then {losses[1]} on the same batch",
+            but=f"returns a loss of {losses[0]} and then {losses[1]} on the same batch",
             remedy="Set the dropout rates to 0 for the comparison: the frameworks draw different random numbers.",
         )
 
@@ -234,7 +234,7 @@ def _require_no_mask(prediction: Any) -> None:
     if getattr(prediction, "_keras_mask", None) is not None:
         raise NoCounterpartError.because(
             "the Keras model",
-            must="return a prediction in which every time step counts in the loss",
+            must="return a prediction without a mask, so that the loss includes every time step",
             but="passes on a mask from an Embedding with mask_zero or a Masking layer, which the module does not have",
             remedy="Train both with compare.training.train_together, and pass the mask to torch's loss: "
             "loss_like(loss)(prediction, target, mask=mask).",
@@ -245,7 +245,7 @@ def _require_no_further_losses(model: Any) -> None:
     if model.losses:
         raise NoCounterpartError.because(
             "the Keras model",
-            must="have no loss besides this one",
-            but=f"adds {len(model.losses)} by regularisers or add_loss",
+            must="have no loss other than the given one",
+            but=f"adds {len(model.losses)} with regularisers or add_loss",
             remedy="Leave them out for the comparison; in torch they belong in the training loop.",
         )

@@ -27,19 +27,19 @@ class KerasSide:
         *,
         added_up: bool = True,
     ) -> None:
-        """Take a built model and its own optimizer.
+        """Wrap a built model and its optimizer.
 
         Args:
             model: a built Keras model or layer.
-            optimizer: a Keras optimizer; built here if it is not.
+            optimizer: a Keras optimizer; built here if necessary.
             loss_of: a function from a batch's arrays to the scalar loss, in training mode.
             parameters: a function that returns the parameters under the names and in the shapes that all sides share.
             added_up: whether the optimizer gets the gradient of an embedding as one tensor. On TensorFlow the gradient has one
-                row per token, and Keras's `fit` leaves it so: Adam then adds up the squares of the rows, where on every other
+                row per token, and Keras's `fit` does not sum them: Adam then sums the squares of the rows. On every other
                 backend, and in PyTorch, it squares their sum.
 
         Raises:
-            GatewiseError: on another backend than TensorFlow's or torch's.
+            GatewiseError: on a backend other than TensorFlow or torch.
         """
         self.model, self.optimizer, self.loss_of, self._parameters = model, optimizer, loss_of, parameters
         if not optimizer.built:
@@ -63,11 +63,11 @@ class KerasSide:
         return self._parameters()
 
     def state(self) -> dict[str, Array]:
-        """Return everything that another side built the same way needs to continue exactly."""
+        """Return the complete state, so that a side built the same way can continue exactly."""
         return {name: np.array(to_numpy(variable)) for name, variable in self._variables().items()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Restore a state, to continue from where it was taken.
+        """Restore a state, to continue from there.
 
         Raises:
             GatewiseError: for the state of another side; nothing is written then.
@@ -77,7 +77,7 @@ class KerasSide:
             variable.assign(state[name])
 
     def _variables(self) -> dict[str, Any]:
-        # By position, because Keras's names depend on what else the process has built.
+        # By position, because Keras's names depend on the other layers that the process has built.
         kinds = {"model": self.model.variables, "optimizer": self.optimizer.variables}
         return {f"{kind}/{index}": variable for kind, some in kinds.items() for index, variable in enumerate(some)}
 
@@ -92,7 +92,7 @@ def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, a
         with tf.GradientTape() as tape:
             loss = loss_of(*batch)
         gradients = tape.gradient(loss, variables)
-        if added_up:  # an embedding's has one row per token
+        if added_up:  # the gradient of an embedding has one row per token
             gradients = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
         optimizer.apply(gradients, variables)
         return loss
@@ -104,7 +104,7 @@ def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, a
 def _autograd_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, added_up: bool) -> Callable[..., Any]:
     import torch
 
-    del added_up  # it always is
+    del added_up  # always true here
     variables = model.trainable_variables
 
     def step(*batch: Any) -> Any:

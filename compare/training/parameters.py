@@ -1,4 +1,4 @@
-"""Reading a layer's parameters in one form for both frameworks: canonical for recurrent layers, Keras's for others."""
+"""Reading the parameters of a layer in one format for both frameworks: canonical for recurrent layers, Keras's for others."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ STORED: Mapping[str, Stored] = MappingProxyType(
         "pytorch BatchNorm1d": _SCALED_IN_TORCH,
     }
 )
-"""The arrays of each kind of layer: each one's attribute, and whether its axes are reversed there."""
+"""The arrays of each kind of layer: attribute of the array, and whether its axes are reversed there."""
 
 
 def reader(layers: Iterable[tuple[str, Any]]) -> Callable[[], dict[str, Array]]:
     """Return a function that reads the current parameters of named layers.
 
     Args:
-        layers: name and layer, of either framework: recurrent layers that `adapt` takes, and the kinds in STORED.
+        layers: pairs of a name and a layer of either framework: recurrent layers that `adapt` accepts, and the kinds in STORED.
 
     Raises:
         GatewiseError: for any other layer.
@@ -69,12 +69,12 @@ def _reading(layer: Any) -> Callable[[], Iterator[tuple[str, Array]]]:
 
 
 def kind_of(layer: Any) -> str:
-    """Name the framework and class of a layer, as STORED does."""
+    """Return the key of a layer's kind in STORED: framework and class."""
     return f"{registry.owner_name(layer)} {type(layer).__name__}"
 
 
 def is_stored(layer: Any) -> bool:
-    """Return whether STORED knows the arrays of this kind of layer."""
+    """Return whether STORED lists this kind of layer."""
     return kind_of(layer) in STORED
 
 

@@ -25,14 +25,14 @@ class PyTorchSide:
         parameters: Callable[[], Mapping[str, Array]],
         seed: int = 0,
     ) -> None:
-        """Take a module and the optimizer of its parameters.
+        """Wrap a module and the optimizer of its parameters.
 
         Args:
             model: a module, in the dtype to train in.
             optimizer: a torch.optim.Optimizer.
             loss_of: a function from a batch's arrays to the scalar loss.
             parameters: a function that returns the parameters under the names and in the shapes that all sides share.
-            seed: seeds what is drawn in a step, such as dropout, so that the same step always draws the same.
+            seed: the seed of random numbers such as dropout; the same step always draws the same numbers.
         """
         self.model, self.optimizer, self.loss_of, self._parameters = model, optimizer, loss_of, parameters
         self.seed, self.steps = seed, 0
@@ -42,7 +42,7 @@ class PyTorchSide:
         self.model.train()
         self.optimizer.zero_grad()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed((self.seed << 32) + self.steps)  # a step draws the same, whatever was drawn before it
+            torch.manual_seed((self.seed << 32) + self.steps)  # a step draws the same numbers, whatever was drawn before
             loss = self.loss_of(*batch)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -54,7 +54,7 @@ class PyTorchSide:
         return self._parameters()
 
     def state(self) -> dict[str, Array]:
-        """Return everything that another side built the same way needs to continue exactly."""
+        """Return the complete state, so that a side built the same way can continue exactly."""
         model = {f"model/{name}": tensor.cpu().numpy().copy() for name, tensor in self.model.state_dict().items()}
         optimizer = self.optimizer.state_dict()
         slots = {
@@ -71,14 +71,14 @@ class PyTorchSide:
         return {**model, **slots, **numbers, "steps": np.array(self.steps)}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Restore a state, to continue from where it was taken.
+        """Restore a state, to continue from there.
 
         Raises:
             GatewiseError: for the state of another side; nothing is written then.
         """
         slots = {name: array for name, array in state.items() if name.startswith("slot/")}
         own = {name: array for name, array in self.state().items() if not name.startswith("slot/")}
-        require_same(state, own | slots)  # this optimizer may not have made its slots yet
+        require_same(state, own | slots)  # this optimizer may not have made the slots yet
         self.model.load_state_dict(
             {name.partition("/")[2]: torch.tensor(array) for name, array in state.items() if name.startswith("model/")}
         )

@@ -1,4 +1,4 @@
-"""A check that named arrays can replace others: when a training is resumed, or a model is copied."""
+"""A check that named arrays can replace others, for resuming a training or copying a model."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def require_same(
     arrays: Mapping[str, Array],
     expected: Mapping[str, Array],
     subject: str = "the state",
-    remedy: str = "Restore it into a side built like the one it was taken from.",
+    remedy: str = "Restore it into a side built like the original one.",
 ) -> None:
     """Require matching names, shapes and dtypes.
 
     Args:
         arrays: the arrays to check, by name.
         expected: the arrays that they must match, by name.
-        subject: what holds the arrays, for the message.
-        remedy: what to do, for the message.
+        subject: the owner of the arrays, for the message.
+        remedy: the remedy, for the message.
 
     Raises:
         GatewiseError: naming the first array that differs.

@@ -1,4 +1,4 @@
-"""Training several sides on the same batches with measurements on the way; it can be interrupted and resumed."""
+"""Training several sides on the same batches with regular measurements; it can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Side(Protocol):
         """Return every parameter under a name and in a shape that all sides share; views are fine."""
 
     def state(self) -> Mapping[str, Array]:
-        """Return everything needed to continue: parameters, the optimizer's slots, the step count."""
+        """Return the complete state: parameters, the optimizer's slots, the step count."""
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Restore a state."""
@@ -61,22 +61,22 @@ def train_together(
     checkpoint: TrainingCheckpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectory:
-    """Train all sides on the same batches, and record their losses and how far they are apart.
+    """Train all sides on the same batches, and record their losses and distances.
 
     Args:
         sides: the sides by name; all others are compared with the first.
         batch_of: a function from a step, counted from 0, to its batch, always the same for the same step.
-        steps: the number of steps in all, including those of the checkpoint.
+        steps: the total number of steps, including those of the checkpoint.
         every: the number of steps between two measurements of the distances.
         checkpoint: the file to resume from if it exists. It is written from time to time, at the end, and on an interruption
             (SIGINT, SIGTERM) once the current step is finished.
-        progress: called after each step with the number of finished steps and of all steps.
+        progress: a function called after each step with the numbers of finished steps and of all steps.
 
     Returns:
         The losses of each side, and the distances of the others from the first.
 
     Raises:
-        GatewiseError: before the first step, for parameters that do not pair up, and for a checkpoint that is damaged or of
+        GatewiseError: before the first step, for parameters that do not pair up, and for a checkpoint that is damaged or from
             another training; for a loss that is not finite, with all losses so far in the error and beside the checkpoint.
         KeyboardInterrupt: when interrupted, once the checkpoint is written.
 
@@ -135,7 +135,7 @@ def train_together(
 
 
 def _begin(sides: Mapping[str, Side], checkpoint: TrainingCheckpoint | None, steps: int) -> tuple[Recording, int]:
-    """Restore the checkpoint into every side; return its recording and its number of steps."""
+    """Restore the checkpoint into every side; return the recording and the number of steps."""
     if checkpoint is not None and not isinstance(checkpoint, TrainingCheckpoint):
         raise InvalidTypeError.because(
             "checkpoint",
@@ -149,7 +149,7 @@ def _begin(sides: Mapping[str, Side], checkpoint: TrainingCheckpoint | None, ste
         if begun.steps > steps:
             raise InvalidValueError.because(
                 f"the checkpoint {checkpoint.path}",
-                must=f"have at most the {steps} steps asked for",
+                must=f"have at most the requested {steps} steps",
                 but=f"has {begun.steps}",
                 remedy="Ask for at least as many, or delete it to start anew.",
             )
@@ -221,7 +221,7 @@ def _save(checkpoint: TrainingCheckpoint | None, sides: Mapping[str, Side], reco
 
 @contextmanager
 def _interruptions() -> Iterator[list[int]]:
-    """Collect the signals that would end the process, to finish the step first; only the main thread can do that."""
+    """Collect the signals that would end the process, to finish the step first; only the main thread can collect them."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught

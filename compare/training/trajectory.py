@@ -19,10 +19,9 @@ class Trajectory:
     """The course of a training.
 
     Attributes:
-        losses: for each side, (step,), the loss before each step.
-        measured_at: (measurement,), the number of steps after which the distances were measured; 0 is before the first.
-        distances: for each side but the first and each parameter, (measurement,), the largest absolute difference from the
-            first side.
+        losses: the loss of each side before each step, (step,).
+        measured_at: the number of steps before each measurement of the distances, (measurement,); 0 is before the first step.
+        distances: the largest absolute difference of each parameter from the first side, (measurement,), by side and parameter.
 
     Example:
         >>> import numpy as np
@@ -62,7 +61,7 @@ class Recording:
         """Begin, or continue.
 
         Args:
-            sides: their names; all others are compared with the first.
+            sides: the names of the sides; all others are compared with the first.
             begun: the trajectory to continue.
         """
         self._first, *self._others = sides
@@ -80,7 +79,7 @@ class Recording:
             self._losses[name].append(loss)
 
     def add_distances(self, step: int, parameters: Mapping[str, Mapping[str, Array]]) -> None:
-        """Measure how far each side's parameters are from the first side's, unless that has been done after this step."""
+        """Measure the distance of each side's parameters from the first side's, at most once per step."""
         if self._measured_at and self._measured_at[-1] == step:
             return
         self._measured_at.append(step)
@@ -90,7 +89,7 @@ class Recording:
                 self._distances[other].setdefault(name, []).append(distance)
 
     def trajectory(self) -> Trajectory:
-        """Return what has been recorded so far."""
+        """Return the record so far."""
         return Trajectory(
             losses={name: np.array(values, np.float64) for name, values in self._losses.items()},
             measured_at=np.array(self._measured_at, np.int64),

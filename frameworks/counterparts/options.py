@@ -1,4 +1,4 @@
-"""What becomes of each constructor argument of one framework's recurrent layers in the other framework, as data."""
+"""The fate of each constructor argument of one framework's recurrent layers in the other framework, as data."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ FateName = Literal["native", "emulated", "no effect", "refused"]
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of certain values of an argument.
+    """The fate of some values of an argument.
 
     Args:
-        name: "native": the other framework's own layers have it, and `convert` ports it; "emulated": `convert` refuses it, and
-            `emulate` does what the source does; "no effect": it does not change what the layer computes; "refused": both
-            refuse it.
-        there: its counterpart (an argument, an array or an expression), or why there is none, in Markdown.
+        name: "native": the other framework's layers have an equivalent, and `convert` ports it; "emulated": `convert` refuses
+            it, and `emulate` computes what the source computes; "no effect": it does not change what the layer computes in
+            inference; "refused": both refuse it.
+        there: the counterpart (an argument, an array or an expression), or why it is missing, in Markdown.
         values: the values with this fate, if an argument has several fates.
 
     Example:
         >>> from frameworks.counterparts import OPTIONS
         >>> for fate in OPTIONS["keras"]["merge_mode"]:
         ...     print(f"{fate.values}: {fate.name}, {fate.there}")
-        `concat`: native, torch's own way of joining directions
+        `concat`: native, torch always concatenates the directions
         others: emulated, by hand, from the two halves of `output`
     """
 
@@ -61,19 +61,21 @@ _KERAS: Mapping[str, tuple[Fate, ...]] = {
     "recurrent_constraint": (Fate("no effect", _CONSTRAINT),),
     "bias_constraint": (Fate("no effect", _CONSTRAINT),),
     "dropout": (Fate("emulated", "in training, one mask for all time steps; torch's `dropout` acts between layers"),),
-    "recurrent_dropout": (Fate("emulated", "in training, one mask on the hidden state for all time steps; torch has none"),),
+    "recurrent_dropout": (
+        Fate("emulated", "in training, one mask on the hidden state for all time steps; torch has no equivalent"),
+    ),
     "seed": (Fate("no effect", "seeds dropout in training; the two frameworks draw different numbers from the same seed"),),
     "return_sequences": (Fate("native", "`output`, or `h_n[-1]` without it; see [return values](return-values.md)"),),
     "return_state": (Fate("native", "`h_n`, `c_n`; see [return values](return-values.md)"),),
     "go_backwards": (Fate("emulated", "by hand: `rnn(x.flip(1))`"),),
     "stateful": (Fate("emulated", "by hand: pass on the states of the last call, detached; see [porting](porting.md)"),),
-    "unroll": (Fate("no effect", "torch has no such choice"),),
-    "use_cudnn": (Fate("no effect", "torch chooses its kernel itself"),),
+    "unroll": (Fate("no effect", "torch has no such option"),),
+    "use_cudnn": (Fate("no effect", "torch chooses the kernel automatically"),),
     "implementation": (Fate("no effect", "except on dropout in training: 1 draws one mask per gate, and so does `emulate`"),),
     "zero_output_for_mask": (Fate("native", "packing, which outputs zeros; see [masking](masking.md)"),),
     "reset_after": (
         Fate("native", "computed by nn.GRU", "`True`"),
-        Fate("emulated", "nn.GRU always resets after the recurrent product", "`False`"),
+        Fate("emulated", "nn.GRU always applies the reset gate after the recurrent product", "`False`"),
     ),
     "cell": (
         Fate("native", "nn.RNN, nn.LSTM or nn.GRU with one layer", "a built-in cell"),
@@ -88,7 +90,7 @@ _KERAS: Mapping[str, tuple[Fate, ...]] = {
     ),
     "layer": (Fate("native", "`bidirectional=True`"),),
     "merge_mode": (
-        Fate("native", "torch's own way of joining directions", "`concat`"),
+        Fate("native", "torch always concatenates the directions", "`concat`"),
         Fate("emulated", "by hand, from the two halves of `output`", "others"),
     ),
     "backward_layer": (
@@ -112,21 +114,21 @@ _HALF = Fate("refused", "cast the module to float32 first", "half precision")
 _PYTORCH: Mapping[str, tuple[Fate, ...]] = {
     "input_size": (Fate("native", "learnt from the first inputs, or set by `layer.build((None, None, input_size))`"),),
     "hidden_size": (Fate("native", "`units`"),),
-    "num_layers": (Fate("native", "one layer for each, in a functional Model"),),
+    "num_layers": (Fate("native", "one Keras layer per layer, in a functional Model"),),
     "nonlinearity": (Fate("native", "`activation`"),),
     "bias": (Fate("native", "`use_bias`; an LSTM's or simple RNN's two biases are added up, `emulate` keeps both"),),
     "batch_first": (Fate("native", "Keras's layers are always batch-first: transpose inputs and outputs"),),
     "dropout": (Fate("native", "`Dropout` between layers, in training"),),
     "bidirectional": (Fate("native", "`Bidirectional`"),),
     "proj_size": (Fate("emulated", "Keras has no argument for it"),),
-    "device": (Fate("no effect", "Keras places its layers itself; see `keras.device`"),),
+    "device": (Fate("no effect", "Keras places its layers automatically; see `keras.device`"),),
     "dtype": (Fate("native", "`dtype`", "`float32`, `float64`"), _HALF),
 }
 
 OPTIONS: Mapping[str, Mapping[str, tuple[Fate, ...]]] = MappingProxyType(
     {"keras": MappingProxyType(_KERAS), "pytorch": MappingProxyType(_PYTORCH)}
 )
-"""What becomes of each argument, by framework. An argument means the same in all of a framework's layers that have it."""
+"""The fates of each argument, by framework. An argument means the same in all layers of a framework that have it."""
 
 REFUSED_ACTIVATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -134,4 +136,4 @@ REFUSED_ACTIVATIONS: Mapping[str, str] = MappingProxyType(
         "threshold": "needs two more arguments, so no recurrent layer of Keras runs with it",
     }
 )
-"""Keras's activations that no recurrent layer can have, and why."""
+"""The Keras activations that no recurrent layer can use, and the reasons."""

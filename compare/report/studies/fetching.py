@@ -20,17 +20,17 @@ class FetchingError(GatewiseError, OSError):
 
 
 def fetch(original: Original, folder: Path) -> bool:
-    """Fetch the archive of a file into a folder, unless it is there. The index is PIP_INDEX_URL, or PyPI.
+    """Fetch the archive of a file into a folder, unless it is already there. The index is PIP_INDEX_URL, or PyPI.
 
     Args:
         original: the file.
-        folder: created if it is missing.
+        folder: the folder of the archives; created if it is missing.
 
     Returns:
-        Whether the archive had to be fetched.
+        True if the archive had to be fetched.
 
     Raises:
-        GatewiseError: if the archive is not the one that was recorded, if the index does not have it, or if `unearth` is not
+        GatewiseError: if the archive is not the recorded one, if the index does not have it, or if `unearth` is not
             installed.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ class Original:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the archives: the one that the environment names, or the user's cache."""
+    """Return the folder of the archives: the one named in the environment, or the user's cache."""
     given = os.environ.get(FOLDER)
     if given:
         return Path(given)
@@ -64,14 +64,14 @@ def require_archive(original: Original, folder: Path) -> Path:
     """Return the path of the archive in the folder.
 
     Raises:
-        GatewiseError: if the archive is missing, or is not the one that was recorded.
+        GatewiseError: if the archive is missing, or is not the recorded one.
     """
     archive = folder / original.archive
     if not archive.is_file():
         raise InvalidValueError.because(
             str(archive),
             must=f"be the archive of {original.package} {original.version}",
-            but="is not there",
+            but="is missing",
             remedy=f"Fetch it with `{FETCHING}`.",
         )
     digest = hashlib.sha256()
@@ -86,7 +86,7 @@ def read_original(original: Original, folder: Path) -> bytes:
     """Read the file from its archive in the folder.
 
     Raises:
-        GatewiseError: if the archive is missing, or the archive or the file is not the one that was recorded.
+        GatewiseError: if the archive is missing, or the archive or the file is not the recorded one.
     """
     archive = require_archive(original, folder)
     content = read_file(archive, original.file)
@@ -95,7 +95,7 @@ def read_original(original: Original, folder: Path) -> bytes:
 
 
 def read_file(archive: Path, file: str) -> bytes:
-    """Read one file from a wheel, or from the release's folder in a source archive; return b"" if it is not there."""
+    """Read one file from a wheel, or from the release's folder in a source archive; return b"" if it is missing."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             return wheel.read(file) if file in wheel.namelist() else b""

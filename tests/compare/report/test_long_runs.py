@@ -140,7 +140,7 @@ def test_damaged_results_of_a_part_are_named_and_cost_no_step(tmp_path: Path, pa
 
 def test_a_part_that_fails_is_told_with_its_message_and_the_other_is_finished(tmp_path: Path, parts: dict[str, Part]) -> None:
     failing = Part("counting_steps", 3, {**parts["short"].arguments, "rate": 0})
-    with pytest.raises(GatewiseError, match=r"the long run short must run to its end, but ended(?s:.)*ValueError: no rate"):
+    with pytest.raises(GatewiseError, match=r"the long run short must finish, but ended(?s:.)*ValueError: no rate"):
         run_parts({"short": failing, "long": parts["long"]}, tmp_path / "kept", lambda *news: None)
     assert (tmp_path / "kept" / "long.json").exists()
 

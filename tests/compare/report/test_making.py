@@ -51,7 +51,7 @@ def test_check_writes_nothing(committed: Path) -> None:
 def test_a_page_that_was_edited_by_hand_is_named(committed: Path, name: str) -> None:
     with (committed / name).open("a") as page:
         page.write("\n")
-    assert check(committed) == [f"{name} is not what results.json renders to"]
+    assert check(committed) == [f"{name} differs from its rendered results.json"]
 
 
 def test_a_page_or_figure_that_is_gone_is_named(committed: Path) -> None:
@@ -177,4 +177,4 @@ def test_a_damaged_value_is_a_page_that_is_out_of_date(committed: Path) -> None:
     results = read_results(committed / report.RESULTS)
     results["weights"]["tensorflow"]["omitted"] = exact(3)
     write_results(results, committed / report.RESULTS)
-    assert "weights.md is not what results.json renders to" in check(committed)
+    assert "weights.md differs from its rendered results.json" in check(committed)

@@ -93,7 +93,7 @@ def _require_final(adapter: Adapter, x: Array, trace: Array) -> None:
 
 
 def _signal() -> Array:
-    """Return a step, a ramp and an oscillation, for states worth looking at: (batch, time, input)."""
+    """Return a step, a ramp and an oscillation, which move the states visibly: (batch, time, input)."""
     time = np.arange(_TIME)
     columns = (np.where((time > 8) & (time < 20), 1.5, -0.5), np.linspace(-1, 1, _TIME), np.sin(time / 2.5))
     return np.stack(columns, axis=-1)[None].astype("float32")

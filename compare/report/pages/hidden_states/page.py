@@ -36,7 +36,7 @@ def _body(results: Tree) -> str:
     parts = [
         f"![Hidden and cell states over time: Keras, PyTorch, and their difference]({_FILE})",
         "Each picture has one row per unit and one column per time step. The upper pictures show Keras, the middle ones PyTorch with "
-        "copied weights, and the lower ones their difference, on a scale of its own. The inputs are a step, a ramp and an oscillation.",
+        "copied weights, and the lower ones their difference, on a separate scale. The inputs are a step, a ramp and an oscillation.",
         table(("cell", "state", "largest value", "largest difference"), rows),
         "Neither framework returns the cell state of every step, only that of the last. To see the others, step through the sequence "
         "and pass the state on yourself. This is how the pictures were made:",

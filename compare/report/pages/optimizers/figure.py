@@ -12,7 +12,7 @@ from compare.report.canvas import make_canvas, save
 
 _COLUMNS = 3
 _FLOOR = 1e-17
-"""Where a difference of exactly zero is drawn."""
+"""The height at which a difference of exactly zero is drawn."""
 _WAYS = {
     "stock": ("torch's class, defaults", "#ee6677", "o", 8),
     "matching": ("torch's class, closest settings", "#ccbb44", "s", 5),
@@ -26,7 +26,7 @@ def draw_optimizers(panels: Mapping[str, Mapping[str, Any]], every: int, path: P
     Args:
         panels: the distances, by optimizer and way.
         every: the number of steps between two distances.
-        path: of the PNG file.
+        path: path of the PNG file.
     """
     rows = -(-len(panels) // _COLUMNS)
     figure, axes = make_canvas(rows, _COLUMNS, (12, 3.4 * rows))

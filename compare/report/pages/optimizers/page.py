@@ -11,7 +11,7 @@ from compare.report.pages.optimizers.figure import draw_optimizers
 _FILE = "optimizers.png"
 _DRAWN = ("Adam", "RMSprop", "Adamax", "Nadam", "Adagrad", "Adafactor")
 _FATES = {
-    "torch's own": "torch's own class{unless}",
+    "torch's own": "torch's class{unless}",
     "followed": "a class that follows Keras's rule",
     "refused": "[refused](#refused)",
 }
@@ -107,32 +107,32 @@ def _explain(own: Tree) -> Iterator[str]:
     yield (
         f"Each optimizer gets the same {own['steps'].value} gradients in both frameworks, in float64, for a matrix and a vector. Their mean is not zero, "
         "which keeps the parameters moving. The columns show the largest difference of a parameter from Keras's at the end. *torch's defaults*: "
-        "torch's class with nothing set, so usually with another learning rate. *closest settings*: torch's class with the settings in the section "
-        "of the optimizer, as Keras's backend holds them. *resumed half-way*: half of the steps in Keras; then `optimizer_like` takes over slots and "
+        "torch's class with its defaults, so usually with another learning rate. *closest settings*: torch's class with the settings in the section "
+        "of the optimizer, as Keras's backend stores them. *resumed half-way*: half of the steps in Keras; then `optimizer_like` restores the slots and the "
         "step count for the other half."
     )
     yield (
-        "Keras holds the learning rate in float32, even in float64 training. On TensorFlow it also rounds the betas, momentum and weight decay to "
+        "Keras stores the learning rate in float32, even in float64 training. On TensorFlow it also rounds the betas, momentum and weight decay to "
         "float32 wherever a rule casts them; on torch it rounds the factor by which weight decay shrinks a parameter. `optimizer_like` does the same. torch's classes "
         "do not, which is why *closest settings* differs between the backends. In float32 training none of this can be seen."
     )
     yield (
         "In the equations $\\theta$ is the parameter, $g$ the gradient and $t$ the number of the step, from 1. An arrow updates a value that is kept "
-        "until the next step; it starts at zero unless the text says otherwise. The equations were run in NumPy as printed. The error beside each "
-        "is the difference of the framework's own optimizer from it after a few steps, with numbers large enough for the place of each to matter."
+        "until the next step; it starts at zero unless stated otherwise. The equations were run in NumPy as printed. The error beside each "
+        "is the difference of the framework's optimizer from the equation after a few steps, with numbers large enough to show every term."
     )
     yield (
-        "One difference is not in the rules: on TensorFlow, Keras's `fit` does not add up the gradient of an embedding before the optimizer squares it "
+        "One difference is not in the rules: on TensorFlow, Keras's `fit` does not sum the gradient of an embedding before the optimizer squares it "
         "([training](training.md#an-embedding-on-tensorflow))."
     )
 
 
 def _code(snippets: Tree) -> Iterator[str]:
-    yield "In Keras, the first half of a training:"
+    yield "The first half of a training, in Keras:"
     yield code("python", snippets["keras"].value)
-    yield f"In PyTorch, the second half (error {number(snippets['ours off'])}):"
+    yield f"The second half, in PyTorch (error {number(snippets['ours off'])}):"
     yield code("python", snippets["torch"].value)
-    yield f"What one would write without `optimizer_like` (error {number(snippets['stock off'])}):"
+    yield f"Typical code without `optimizer_like` (error {number(snippets['stock off'])}):"
     yield code("python", snippets["stock"].value)
 
 
@@ -176,16 +176,16 @@ def _tried(cases: Tree) -> str:
 def _around(own: Tree) -> Iterator[str]:
     yield (
         "These settings belong to every Keras optimizer, whatever its rule. They were tried on SGD, whose rule both frameworks share, so any error "
-        "comes from the setting. `parameters` and `loss` are your own, and:"
+        "comes from the setting. `parameters` and `loss` are yours, and:"
     )
     yield code("python", own["prelude"].value)
     rows = [(f"`{name}`", one["wrong"], one["right"], one["ours"]) for name, one in own["around"].items()]
-    yield table(("setting", "as often written", "as it should be", "`optimizer_like`"), rows)
+    yield table(("setting", "as often written", "correct", "`optimizer_like`"), rows)
     for name, one in own["around"].items():
         yield f"### `{name}`"
         yield f"{one['says'].value} For `{one['keras'].value}`, as often written (error {number(one['wrong'])}):"
         yield code("python", one["wrong code"].value)
-        yield f"As it should be (error {number(one['right'])}):"
+        yield f"Correct (error {number(one['right'])}):"
         yield code("python", one["right code"].value)
 
 
@@ -203,7 +203,7 @@ def _schedules(schedules: Tree) -> Iterator[str]:
 
 def _back(back: Tree) -> Iterator[str]:
     yield (
-        "`optimizer_like` of a torch optimizer is a Keras optimizer with torch's rule. Here it takes over slots and step count after half of the steps "
+        "`optimizer_like` of a torch optimizer is a Keras optimizer with torch's rule. Here it restores the slots and the step count after half of the steps "
         "in torch, and makes the other half in Keras. The error is the difference from making all steps in torch:"
     )
     yield table(

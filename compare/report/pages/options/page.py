@@ -1,4 +1,4 @@
-"""The page on options: every argument of every constructor, and what becomes of it in the other framework."""
+"""The page on options: every argument of every constructor, and its fate in the other framework."""
 
 from __future__ import annotations
 
@@ -42,44 +42,47 @@ def _verdict(results: Tree) -> str:
         ]
         for held in (True, False)
     )
+    share = f"{len(known)} of the {len(known) + len(unmapped)}" if unmapped else f"All {len(known)}"
     counts = ", ".join(f"{counted[fate]} {fate.replace('no effect', 'without effect')}" for fate in _FATES)
     largest = worst(each for value in _errors(own) for each in value)
     warning = "".join(f"`{argument}` of {name} is unmapped. " for name, argument in unmapped)
     return (
-        f"{warning}{len(known)} of the {len(known) + len(unmapped)} arguments of {len(_kinds(own, 'keras'))} Keras and "
-        f"{len(_kinds(own, 'pytorch'))} PyTorch constructors are mapped. They make {counted.total()} rows, since the fate of some depends on "
-        f"the value: {counts}. Where `convert` or `emulate` accepts an argument the largest error is {largest}, half precision aside."
+        f"{warning}{share} arguments of {len(_kinds(own, 'keras'))} Keras and {len(_kinds(own, 'pytorch'))} PyTorch constructors are mapped. "
+        f"They make {counted.total()} rows, since the fate of some depends on the value: {counts}. Excluding half precision, the largest error "
+        f"is {largest} where `convert` or `emulate` accepts an argument."
     )
 
 
 def _body(results: Tree) -> str:
     own = _own(results)
     parts = [
-        "*native*: the other framework's own layer has it, and `convert` ports it. *emulated*: `convert` refuses it by name, and `emulate` "
-        "does what the source does. *no effect*: it does not change what the layer returns. *refused*: both refuse it by name.",
-        "The arguments are read from the constructors' signatures, including those of base classes and those taken out of `**kwargs`. An "
-        "argument that the table does not know, in a new version, appears here as **unmapped** and makes `gatewise report --check` fail.",
-        "Each row was tried on a layer and on a cell that have the argument. The columns *convert* and *emulate* show the errors of what "
-        "these make, the column *changes* how much the argument changes the result in its own framework (empty if shapes or dtypes change). "
-        "The last column says whether the emulated layers, such as `KerasLSTM(...)` and `TorchLSTM(...)`, accept the argument when you "
-        "construct them directly.",
+        "*native*: the other framework's layer has an equivalent, and `convert` ports it. *emulated*: `convert` raises an error naming the "
+        "argument, and `emulate` computes what the source computes. *no effect*: it does not change what the layer returns in inference "
+        "(seeds, regularizers and `implementation` change training). *refused*: both raise an error naming the argument.",
+        "The arguments are read from the constructors' signatures, including those of base classes and those popped from `**kwargs`. An "
+        "argument of a new version that the table does not list appears here as **unmapped** and makes `gatewise report --check` fail.",
+        "Each row was tried on a layer and on a cell that have the argument. The columns *convert* and *emulate* show the errors of the "
+        "ported layers. The column *changes* shows how much the argument changes the result in the source framework (empty if shapes or "
+        "dtypes change). The last column shows whether the emulated layers, such as `KerasLSTM(...)` and `TorchLSTM(...)`, accept the "
+        "argument when you construct them directly.",
     ]
     for framework, name, other in _FRAMEWORKS:
         parts += [f"## {name}'s arguments, in {other}", _table(own[framework], other)]
     parts += [
-        "The layers that `emulate` makes are in `frameworks.emulation.pytorch` and `frameworks.emulation.keras`, by the framework they are "
-        "written in. The table itself is `frameworks.counterparts.OPTIONS`.",
+        "The emulated layers are in `frameworks.emulation.pytorch` (Keras layers written in PyTorch) and `frameworks.emulation.keras` (PyTorch "
+        "layers written in Keras). The table itself is `frameworks.counterparts.OPTIONS`.",
         "## Activations",
         _activations(own["activations"]),
-        "Each was tried on the gates and the candidate of an LSTM cell. *native* lists where torch's own layers use it.",
+        "Each was tried on the gates and the candidate of an LSTM cell. *fate* is for an LSTM cell that uses the activation everywhere; "
+        "*native* lists the places where torch's layers have it anyway.",
         "## Dropout inside a cell",
         _dropout(own["dropout"]),
-        "The masks were read off a linear simple RNN that passes its input, or its state, on unchanged, with `training=True`. torch's own "
-        "`dropout` acts between layers and draws a new mask at each time step.",
+        "The masks were read off a linear simple RNN that passes its input, or its state, on unchanged, with `training=True`. The `dropout` "
+        "of torch's layers acts between layers and draws a new mask at each time step.",
         "## The code",
         code("python", own["code"]["code"].value),
         f"`convert` refuses the layer: *{own['code']['refusal'].value}* The errors of the two modules are "
-        f"{number(own['code']['rnn'])} and {number(own['code']['written'])}.",
+        f"{number(own['code']['rnn'])} (`rnn`) and {number(own['code']['written'])} (`written`).",
     ]
     return "\n\n".join(parts)
 
@@ -143,7 +146,7 @@ def _rows(argument: str, entry: Tree, everyone: Sequence[str]) -> Iterator[Seque
 
 
 def _shown(argument: str, defaults: Sequence[str]) -> str:
-    """Write an argument with its default, or several where constructors differ."""
+    """Write an argument with its default, or with all defaults if constructors differ."""
     if defaults == ["required"]:
         return f"`{argument}`"
     if set(defaults) & set(_DEFAULTS):
@@ -167,11 +170,11 @@ def _written(taken: dict[str, bool], everyone: Sequence[str]) -> str:
     refusing = [name for name, takes in taken.items() if not takes]
     if not taken or not refusing:
         return "accepted" if taken else ""
-    return "error" if len(refusing) == len(taken) else f"accepted, not by {_names(refusing, everyone)}"
+    return "error" if len(refusing) == len(taken) else f"accepted, except by {_names(refusing, everyone)}"
 
 
 def _names(names: Sequence[str], everyone: Sequence[str]) -> str:
-    """Name some classes, by their group where all of its members are there."""
+    """Name some classes; a complete group is named by the group."""
     if set(names) == set(everyone):
         return "all"
     left, parts = list(names), []

@@ -12,7 +12,7 @@ from compare.report.results import Results, environment, exact, measured
 from frameworks import build, convert
 
 _COLUMNS = ("keras", "pytorch", "mutual", "own call")
-"""What was compared: each layer with the reference, the two with each other, Keras's own call with the return-value map."""
+"""The comparisons: each layer with the reference, the two with each other, the Keras call with the return-value map."""
 
 
 def run(progress: Callable[[str], None]) -> Results:

@@ -11,7 +11,7 @@ _CODE = """\
 from gatewise import assert_parity, check_parity, convert
 
 rnn = convert(layer, to="pytorch")     # layer: your own keras.layers.LSTM, GRU, SimpleRNN, Bidirectional, ...
-assert_parity(layer, rnn)              # an AssertionError says what differs, where, and by how much
+assert_parity(layer, rnn)              # an AssertionError names what differs, where, and by how much
 print(check_parity(layer, rnn))        # the same as a table
 """
 
@@ -32,7 +32,7 @@ def _verdict(results: Tree) -> str:
     ]
     counted = " ".join(f"On the {backend} backend {count} of {total} cases pass." for backend, count, total in passed)
     compared = sum(case["comparisons"].value for backend in _BACKENDS for case in _cases(results, backend).values())
-    return f"{counted} Together they make {compared} comparisons of weights, outputs, final states and what Keras's own calls return."
+    return f"{counted} Together they make {compared} comparisons of weights, outputs, final states and results of Keras calls."
 
 
 def _body(results: Tree) -> str:
@@ -43,11 +43,11 @@ def _body(results: Tree) -> str:
 def _explain() -> str:
     return (
         "Each case is a layer with random weights and biases in one framework, and its port to the other. The weights are compared "
-        "first. Then each layer is compared with a float64 NumPy reference of its own weights, the two layers with each other, and "
-        "what Keras's own call returns with what the [return-value map](return-values.md) makes of PyTorch's results. Each comparison "
+        "first. Then each layer is compared with a float64 NumPy reference with the same weights, the two layers with each other, and "
+        "the result of the Keras call with the one that the [return-value map](return-values.md) computes from PyTorch's results. Each comparison "
         "is made from zeros and from random initial states. Batch, time, input and hidden size all differ.\n\n"
         "The numbers are the *needed tolerance*: the largest error as a share of max(1, max |expected|). The limit is 1e-5 in float32 "
-        "and 1e-12 in float64. On the torch backend it is 1e-5 in both, since Keras's own `matmul` computes in float32 there, "
+        "and 1e-12 in float64. On the torch backend it is 1e-5 in both, since `keras.ops.matmul` computes in float32 there, "
         "whatever the dtype."
     )
 
@@ -68,7 +68,7 @@ def _backend(results: Tree, backend: str) -> str:
         "Keras to reference",
         "PyTorch to reference",
         "Keras to PyTorch",
-        "Keras's own call",
+        "Keras call",
     )
     return f"## Keras on {backend}\n\n{table(headers, rows)}"
 

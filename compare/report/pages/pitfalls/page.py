@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 
 from compare.report.page import Page, Tree, code, number, table, worst
 
@@ -24,8 +25,9 @@ def _verdict(results: Tree) -> str:
     every = [pitfall for _, pitfall in _each(_own(results))]
     wrong = sorted((pitfall["wrong"] for pitfall in every), key=lambda value: value.value)
     return (
-        f"Each of these {len(every)} mistakes runs without an error. They cost between {number(wrong[0])} and {number(wrong[-1])}, half of "
-        f"them more than {number(wrong[len(wrong) // 2 - 1])}. With the fix the results agree to {worst(pitfall['right'] for pitfall in every)}."
+        f"None of these {len(every)} mistakes raises an error. The results are off by {number(wrong[0])} to {number(wrong[-1])}, with a "
+        f"median of {median(value.value for value in wrong):.2g}. With the fix the results agree to "
+        f"{worst(pitfall['right'] for pitfall in every)}."
     )
 
 
@@ -37,7 +39,7 @@ def _body(results: Tree) -> str:
         "An error is the largest absolute difference from what the other framework, or Keras itself, returns with the same weights. None of "
         "these mistakes raises an exception or a shape mismatch. See also [weights](weights.md), [return values](return-values.md) and "
         "[masking](masking.md).",
-        "All code below was run as it stands, after this setup:",
+        "All code below was run exactly as shown, after this setup:",
         code("python", own["setup"].value),
     ]
     for group in own["groups"].values():
@@ -60,7 +62,7 @@ def _pieces(pitfall: Tree) -> str:
 PAGE = Page(
     name="pitfalls",
     title="Pitfalls",
-    question="Which mistakes in a port raise no error, what do they look like, and what do they cost?",
+    question="Which mistakes in a port raise no error, what do they look like, and how large are their errors?",
     experiments=(("tensorflow", "pitfalls"),),
     verdict=_verdict,
     body=_body,

@@ -16,7 +16,7 @@ def _verdict(results: Tree) -> str:
     mistakes = [recipe["error of the mistake"] for recipe in recipes]
     return (
         f"{len(mistakes)} recipes were run in both frameworks; the results agree to {worst(recipe['error'] for recipe in recipes)}. The near-miss "
-        f"beside each costs {number(min(mistakes, key=lambda value: value.value))} to {worst(mistakes)}."
+        f"next to each is off by {number(min(mistakes, key=lambda value: value.value))} to {worst(mistakes)}."
     )
 
 
@@ -28,7 +28,7 @@ def _body(results: Tree) -> str:
     ]
     parts = [
         table(("recipe", "error", "near-miss", "its error"), rows),
-        "All code below was run as it stands, after this setup:",
+        "All code below was run exactly as shown, after this setup:",
         code("python", own["setup"].value),
     ]
     for recipe in own["recipes"].values():
@@ -46,7 +46,7 @@ def _body(results: Tree) -> str:
 
 
 def _link(title: str) -> str:
-    """Link to a section by the anchor that a code host makes of its heading."""
+    """Link to a section by the anchor that a code host derives from its heading."""
     anchor = "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
     return f"[{title}](#{anchor})"
 

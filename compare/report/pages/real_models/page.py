@@ -16,7 +16,7 @@ _MISTAKES = {
     "recurrent-kernel-not-transposed": "recurrent kernel not transposed",
     "onnx-gate-order": "gates left in ONNX's order",
     "cudnn-layout": "kernels left in CuDNN's layout",
-    "taken-for-torch-nn": "treated as torch.nn's own layer",
+    "taken-for-torch-nn": "treated as a layer of torch.nn",
     "reset-after": "`reset_after=False` read as `True`",
     "keras3-hard-sigmoid": "Keras 2's `hard_sigmoid` read as Keras 3's",
     "mask-left-out": "mask left out",
@@ -46,7 +46,7 @@ def _layers(results: Tree) -> Iterator[tuple[str, str, Tree]]:
 def _verdict(results: Tree) -> str:
     every = [result for _, _, result in _layers(results)]
     ported, kept = ([result[name] for result in every if name in result] for name in ("ported", "kept weights"))
-    again = f"The weights of {len(kept)} of the layers are kept here and ported in every report; their largest error is {worst(kept)}."
+    again = f"{len(kept)} of the layers have their weights in this repository and are ported in every report; their largest error is {worst(kept)}."
     if not ported:
         return f"The original files have not been read, which takes a long run. {again}"
     return (
@@ -68,9 +68,9 @@ def _body(results: Tree) -> str:
         "smallest error of a wrong port",
     )
     intro = (
-        "Errors are shares of max(1, max |expected|). The expected values were recorded with code that is not this project's; the section of "
-        "each model says which. *Before the port*: the layer from the file in its own framework, in the current version. *By*: `convert`, "
-        "which makes the other framework's own layer, wherever that can hold the layer; `emulate` where `convert` refuses. The wrong ports "
+        "Errors are shares of max(1, max |expected|). The expected values were recorded with other code than this project's; the section of "
+        "each model names it. *Before the port*: the layer from the file in the current version of its framework. *By*: `convert`, "
+        "which makes a layer of the other framework, if that framework has an equivalent; `emulate` if `convert` refuses. The wrong ports "
         "all run without an exception; each section names them."
     )
     files = f"To get the files from the published packages:\n\n{code('sh', _FILES)}"
@@ -81,7 +81,7 @@ def _body(results: Tree) -> str:
 def _setup(results: Tree) -> Iterator[str]:
     made = results.get("long", {}).get(_PART)
     if made:
-        yield "The three lines of each port, and the commands, were run as they stand in the folder of the file, after this line:"
+        yield "The three lines of each port, and the commands, were run exactly as shown in the folder of the file, after this line:"
         yield code("python", made["setup"].value)
 
 
@@ -112,7 +112,7 @@ def _direction(result: Tree) -> str:
 
 
 def _constructor(class_name: str, config: dict[str, Any]) -> str:
-    """Write the call of the constructor, as in the layer's own framework."""
+    """Write the call of the constructor in the layer's framework."""
     inner = [_constructor(**config["layer"])] if "layer" in config else []
     arguments = [f"{name}={value!r}" for name, value in config.items() if name != "layer"]
     return f"{class_name}({', '.join(inner + arguments)})"
@@ -135,7 +135,7 @@ def _section(name: str, model: Tree, original: Tree) -> str:
         f"## {name}",
         facts["subject"],
         table(("", ""), rows),
-        *_listed("What is hard about it", facts["hard"]),
+        *_listed("Difficulties", facts["hard"]),
         *_listed("Warnings while reading the file", warnings),
         *(f"`convert` refuses it: {refusal}" for refusal in refusals if refusal),
         *(part for layer, result in layers.items() for part in _layer(layer, result, ported.get(layer))),

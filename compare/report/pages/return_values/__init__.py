@@ -1,1 +1,1 @@
-"""The page on what Keras returns, in PyTorch's terms."""
+"""The page on return values: Keras's results expressed over PyTorch's."""

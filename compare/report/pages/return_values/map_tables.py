@@ -72,7 +72,7 @@ def _link(cells: Sequence[str], kind: str) -> str:
 
 
 def _alike(grid: Tree) -> list[list[str]]:
-    """Group the cells whose maps have the same expressions throughout."""
+    """Group the cells whose maps have the same expressions everywhere."""
     groups: dict[str, list[str]] = {}
     for name, kinds in grid.items():
         maps = [(row["items"].value, row["reverse"].value) for entry in kinds.values() for row in entry["rows"].values()]
@@ -81,7 +81,7 @@ def _alike(grid: Tree) -> list[list[str]]:
 
 
 def _written(written: Mapping[str, Value]) -> str:
-    """Write the Keras layers as comments above the lines that call PyTorch; layers that are called alike share them."""
+    """Write the Keras layers as comments above the lines that call PyTorch; layers with the same call share them."""
     by_lines: dict[str, list[str]] = {}
     for keras, lines in written.items():
         by_lines.setdefault(lines.value, []).append(f"# {keras}")
@@ -94,10 +94,10 @@ def _refusals(refused: Mapping[str, Value]) -> Iterator[str]:
 
 
 def _forward(calls: Mapping[str, Sequence[Tree]]) -> str:
-    """Tabulate what Keras returns, one row per setting.
+    """Tabulate the results of Keras, one row per setting.
 
     Args:
-        calls: by setting, the rows of each cell and backend; the first is shown, with the largest error of all.
+        calls: the rows of each cell and backend, by setting; the first is shown, with the largest error of all.
     """
     rows = [
         (*_setting(alike[:1]), _returned(alike[0]), sum(row["calls"].value for row in alike), worst_error(alike, _ERRORS[:1]))
@@ -107,7 +107,7 @@ def _forward(calls: Mapping[str, Sequence[Tree]]) -> str:
 
 
 def _reverse(calls: Mapping[str, Sequence[Tree]]) -> str:
-    """Tabulate what PyTorch returns; merge modes from which it is read in the same way share a row."""
+    """Tabulate the results of PyTorch; merge modes with the same expressions share a row."""
     shared: dict[tuple[str, ...], list[Sequence[Tree]]] = {}
     for alike in calls.values():
         read = "<br>".join(_read(alike[0]["reverse"].value))
@@ -138,7 +138,7 @@ def _returned(row: Tree) -> str:
 
 
 def _read(reverse: Sequence[tuple[str, str | None, list[str], str]]) -> Iterator[str]:
-    """Write how each of PyTorch's arrays is read; those that cannot be, for the same reason, together."""
+    """Write the expression of each of PyTorch's arrays; arrays missing for the same reason are joined."""
     lost: dict[str, list[str]] = {}
     for name, keras, changed, missing in reverse:
         if keras is None:

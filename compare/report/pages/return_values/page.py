@@ -167,7 +167,7 @@ def _mistakes(mistakes: Tree) -> str:
             number(wrong["the backward h taken for c"]),
         ),
     ]
-    return table(("wanted", "right", "error", "mistake", "its error"), rows)
+    return table(("wanted", "correct", "error", "mistake", "error of the mistake"), rows)
 
 
 def _map(grids: Sequence[Tree]) -> Iterator[str]:
@@ -175,20 +175,20 @@ def _map(grids: Sequence[Tree]) -> Iterator[str]:
     yield (
         "`result` is what the Keras call returns. `output`, `h_n` and `c_n` are what the PyTorch layer with `batch_first=True` returns, "
         "called as the lines above each table show. FLAGS stands for `return_sequences` and `return_state`, MODE for the merge mode; "
-        "each row gives their values. `gatewise.returns_map(layer).to_markdown()` prints the same map for your own layer, and its "
+        "each row gives their values. `gatewise.returns_map(layer).to_markdown()` prints the same map for your layer, and its "
         "`to_keras` and `to_torch` evaluate exactly these expressions."
     )
     yield (
-        f"Every row was executed for each layer that is written above its table: {full} calls with Keras on torch. Calls take longer on "
+        f"Every row was executed for each layer listed above its table: {full} calls with Keras on torch. Calls take longer on "
         f"TensorFlow, so only the {sum(others)} plain ones were made there (the default merge mode, nothing that goes backwards). Each "
-        "layer was built once, and its flags were set before each call, which is when Keras reads them. The errors are the largest over "
+        "layer was built once, and its flags were set before each call, when Keras reads them. The errors are the largest over "
         "all calls of a row."
     )
     yield from render_map(grids)
     yield (
-        "The tables of what PyTorch returns have an error where the call's own flags determine any of it. An expression with other flags is "
-        "the one in the row with those flags. Some expressions have equivalents that hold under a condition; the map prefers `h_n`, "
-        "which is also right under packing:"
+        "The tables of what PyTorch returns show an error if the flags of the call determine any of the arrays. An expression with other flags is "
+        "the one in the row with those flags. Some expressions have equivalents that hold under a condition. The map prefers `h_n`, "
+        "which is also correct under packing:"
     )
     yield "\n".join(f"* {caveat}: {', '.join(f'`{text}`' for text in texts)}" for caveat, texts in _equivalents(grids).items())
 

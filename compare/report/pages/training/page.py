@@ -16,8 +16,8 @@ _REMEDIES = {
     "half_rate_for_biases": "`half_rate_for_biases`",
 }
 _STARTS = {
-    "keras": "Keras's own",
-    "pytorch": "PyTorch's own",
+    "keras": "Keras's default",
+    "pytorch": "PyTorch's default",
     "initialise_like_keras": "PyTorch, initialise_like_keras",
     "initialise_like_pytorch": "Keras, initialise_like_pytorch",
 }
@@ -46,7 +46,7 @@ def _verdict(results: Tree) -> str:
         f"The gradients are the same: in float64 the largest difference is {exact}. Trainings diverge for other reasons. PyTorch trains two "
         f"biases where Keras trains one; after {biases['steps'].value[-1]} steps that makes a difference of {number(untouched)}, or of "
         f"{remedied} with either remedy. PyTorch starts from other weights; over the first {starts['steps'].value} steps of a small task its mean loss is "
-        f"{number(starts[_RATIO])} times Keras's. Its optimizers follow other rules. And Keras on TensorFlow does not add up an embedding's "
+        f"{number(starts[_RATIO])} times Keras's. Its optimizers follow other rules. And Keras on TensorFlow does not sum an embedding's "
         f"gradient before squaring it; after {embedding['steps'].value} steps of Adam that makes a difference of "
         f"{number(embedding['optimizers']['Adam']['a token twice'])}."
     )
@@ -66,8 +66,8 @@ def _body(results: Tree) -> str:
         *_gradients(results["training.gradients"]),
         "## Two biases, one bias",
         "nn.LSTM and nn.RNN add two biases where Keras has one. Both get the whole gradient, so their sum moves twice as far, under Adam "
-        "as well as under SGD. nn.GRU has two biases, as Keras's GRU has, and needs no remedy. The table shows how far an LSTM is from "
-        f"Keras's after {biases['steps'].value[-1]} steps in float64 by the rule of Keras's optimizer:",
+        "as well as under SGD. nn.GRU has two biases, like Keras's GRU, and needs no remedy. The table shows how far an LSTM is from "
+        f"Keras's after {biases['steps'].value[-1]} steps in float64 with the rule of Keras's optimizer:",
         table(("optimizer", "remedy", "difference of the bias", "of all other parameters"), _bias_rows(biases)),
         "Either freeze the second bias:",
         code("python", biases["code"]["freeze_second_bias"].value),
@@ -90,7 +90,7 @@ def _body(results: Tree) -> str:
         "## An embedding on TensorFlow",
         *_embeddings(embeddings),
         "## Optimizers",
-        "The page on [optimizers](optimizers.md) has every optimizer of Keras, its rule and torch's, and what `optimizer_like` makes of it. "
+        "The page on [optimizers](optimizers.md) describes every Keras optimizer, its rule and torch's, and its port by `optimizer_like`. "
         "The page on [translation](translation.md) trains a whole model in both frameworks.",
         "## Your own model",
         "Train it and its port on the same batches, with the same loss and the same rule:",
@@ -106,7 +106,7 @@ def _gradients(backends: Tree) -> Iterator[str]:
     yield (
         "Each framework differentiates one scalar, a weighted sum of all outputs and final states, with respect to every weight, gate by gate, "
         "the inputs and the initial states. The first columns show the largest difference between Keras on TensorFlow and PyTorch, as a share "
-        "of max(1, the largest gradient). The next shows the largest difference of either from a float64 NumPy reference with its cases "
+        "of max(1, the largest gradient). The next shows the largest difference of either from a float64 NumPy reference with handwritten "
         "backpropagation. The last shows all of this with Keras on its torch backend, which multiplies matrices in float32."
     )
     yield table(
@@ -120,7 +120,7 @@ def _gradients(backends: Tree) -> Iterator[str]:
             for name, one in cases.items()
         ),
     )
-    yield "In a test of your cases:"
+    yield "In a test of your own:"
     yield code("python", "assert_parity(layer, rnn, gradients=True)")
     yield "A mistake in one array makes an error as large as the gradients:"
     yield table(
@@ -154,7 +154,7 @@ def _training(training: Tree) -> str:
     shown = "; ".join(f"{title}: {means[start].value}" for start, title in _STARTS.items())
     return (
         f"We trained the first {training['steps'].value} steps of a small task (which word came first in the sequence?) from each start, with the "
-        f"same rule, a single bias and {training['seeds'].value} seeds. The mean losses are: {shown}. Of the distance between the frameworks' own "
+        f"same rule, a single bias and {training['seeds'].value} seeds. The mean losses are: {shown}. Of the distance between the frameworks' default "
         f"starts, `initialise_like_keras` leaves a share of {number(training['initialise_like_keras'])} and `initialise_like_pytorch` "
         f"{number(training['initialise_like_pytorch'])}."
     )
@@ -163,16 +163,16 @@ def _training(training: Tree) -> str:
 def _embeddings(embeddings: Tree) -> Iterator[str]:
     yield (
         "TensorFlow returns an embedding's gradient as one row per token (`IndexedSlices`), so a token that occurs twice in a batch has two rows. "
-        "Keras's own `fit` passes them on to the optimizer as they are, and a rule that squares the gradient squares each row by itself. That "
-        "is not the rule as written, not what Keras does on its other backends, and not what any torch optimizer does. `optimizer_like` follows "
+        "Keras's `fit` passes the rows to the optimizer unsummed, and a rule that squares the gradient squares each row separately. That "
+        "deviates from the documented rule, from Keras on its other backends, and from every torch optimizer. `optimizer_like` follows "
         f"the rule. The table compares an embedding after {embeddings['steps'].value} steps of `train_on_batch`, at a learning rate of "
-        f"{embeddings['rate'].value}, with the same after adding up the rows:"
+        f"{embeddings['rate'].value}, with the same training after summing the rows:"
     )
     yield table(
         ("optimizer", "a token twice in a batch", "each token once"),
         ((name, one["a token twice"], one["each token once"]) for name, one in embeddings["optimizers"].items()),
     )
-    yield "To train by the rule in Keras too, add up the rows in a training step of your own:"
+    yield "To follow the rule in Keras too, sum the rows in a custom training step:"
     yield code("python", embeddings["remedy"].value)
 
 

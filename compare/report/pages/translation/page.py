@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from compare.report.curve_figure import Curves, draw_attention, draw_curves
 from compare.report.page import Figure, Page, Tree, code, number, table, worst
 
-_CURVES, _MAPS, _ROUNDED = "translation.png", "attention.png", "rounded"
+_CURVES, _MAPS = "translation.png", "attention.png"
 _CELLS = ("gru", "lstm")
 _LONG = {dtype: {cell: f"translation-{cell}-{dtype}" for cell in _CELLS} for dtype in ("float64", "float32")}
 _TRAININGS = tuple(name for names in _LONG.values() for name in names.values())
@@ -17,11 +18,13 @@ _DEFAULTS = {
     name: f"defaults-{name}"
     for name in ("fit", "keras", "none", "initialisation", "rule", "bias", "learning_rate", "dropout", "all")
 }
-_SIDES = {"keras": "Keras", "pytorch": "PyTorch", _ROUNDED: "Keras, one rounding off"}
+_IN_KERAS = {"keras": "Keras, summed gradients", "fit": "Keras, `fit`"}
+_ROUNDED = "rounded"
+_SIDES = {"keras": "Keras", "pytorch": "PyTorch", _ROUNDED: "Keras, perturbed by one ulp"}
 _MISTAKES = {
     "both-biases-trained": "both biases of the LSTM are trained",
     "torch-adam": "`torch.optim.Adam` with Keras's settings",
-    "mean-without-padding": "`cross_entropy(ignore_index=0)` with its own mean",
+    "mean-without-padding": "`cross_entropy(ignore_index=0)`, averaging over non-padding tokens only",
     "decoder-from-zeros": "the decoder starts from zeros, not from the encoder's states",
     "hidden-as-cell-state": "the hidden state is also passed on as the cell state",
 }
@@ -56,10 +59,12 @@ def _verdict(results: Tree) -> str:
     far = worst(value for training in trainings.values() for value in training["parameters"].values())
     steps = min(training["steps"].value for training in trainings.values())
     spoken = _own(results)["g2p_en"]
+    words = spoken["words"].value
+    alike = " and ".join(f"{words - spoken[name].value:.0f} in {_SIDES[name]}" for name in ("keras", "pytorch"))
     return (
-        f"From the same weights, on the same batches and by the same rule, the two train alike. After {steps} steps in float64 no parameter "
-        f"differs by more than {far}, with a GRU or an LSTM. Greedy decoding with the same weights yields the same phonemes. The model of "
-        f"g2p_en pronounces {spoken['words'].value} of {spoken['words'].value} words as the package does, in both frameworks."
+        f"Given the same weights, batches and update rule, the two train identically. After {steps} steps in float64 no parameter "
+        f"differs by more than {far}, with a GRU or an LSTM. Greedy decoding with the same weights yields the same phonemes. Of {words} "
+        f"words, the model of g2p_en pronounces {alike} as the package does."
     )
 
 
@@ -75,7 +80,7 @@ def _body(results: Tree) -> str:
         "[compare/report/studies/translation](../compare/report/studies/translation).",
         *_listings(own["source"]["keras and pytorch"]),
         _NOT_RENAMED,
-        "## What the cell state changes",
+        "## The effect of the cell state",
         "From the GRU (`-`) to the LSTM (`+`). An LSTM returns one more state, and both states have to reach the decoder:",
         *(
             f"{title}:\n\n{code('diff', own['source']['gru and lstm'][name].value)}"
@@ -85,14 +90,14 @@ def _body(results: Tree) -> str:
         code("python", own["snippet"].value),
         "## The same training, step by step",
         *_alike(results),
-        "## What one mistake does to it",
-        f"Each mistake was made alone, in PyTorch. Its error is the largest distance of a parameter from the right port after "
+        "## The effect of each mistake",
+        f"Each mistake was made alone, in PyTorch. Its error is the largest parameter difference from the correct port after "
         f"{own['mistaken steps'].value} steps of Adam at 0.001. None of the mistakes raises an exception.",
         table(("mistake", "error"), ((_MISTAKES[name], error) for name, error in own["mistakes"].items())),
         *_defaults(results),
         *_translations(results),
         "## A published model",
-        "The encoder and decoder of g2p_en were written in both frameworks, with the arrays that the package ships. Of "
+        "The encoder and decoder of g2p_en were written in both frameworks, with the arrays from the package. Of "
         f"{own['g2p_en']['words'].value} words, Keras pronounces {number(own['g2p_en']['keras'])} differently from the package, and "
         f"PyTorch {number(own['g2p_en']['pytorch'])}.",
         table(
@@ -108,9 +113,9 @@ Most changes are renamings. These are not:
 
 * PyTorch's recurrent and linear layers need the size of their input. For the decoder's GRU that is context and embedding together.
 * PyTorch's GRU has no return flags, and needs `batch_first=True`.
-* PyTorch's state has an axis for layers and directions, which the attention must not see: `hidden[-1]`.
-* `cross_entropy` expects the vocabulary on the second axis, `logits.transpose(1, 2)`, and returns a mean without `reduction="none"`.
-* Token numbers are int32 in Keras and int64, its default, in PyTorch.
+* PyTorch's state has an axis for layers and directions, which has to be removed before the attention: `hidden[-1]`.
+* `cross_entropy` expects the vocabulary on the second axis, `logits.transpose(1, 2)`, and returns a mean unless you pass `reduction="none"`.
+* Token ids are int32 in Keras and int64 (the default) in PyTorch.
 * `@torch.no_grad()` keeps PyTorch from recording gradients while it translates.
 * `unroll=True` only makes Keras faster."""
 
@@ -118,7 +123,7 @@ Most changes are renamings. These are not:
 def _summary(results: Tree) -> Iterator[Sequence[object]]:
     trainings, single = _trainings(results), _long(results, "float32")
     yield "steps in float64", *(trainings[cell]["steps"].value for cell in _CELLS)
-    yield "largest distance of a parameter", *(worst(trainings[cell]["parameters"].values()) for cell in _CELLS)
+    yield "largest parameter difference", *(worst(trainings[cell]["parameters"].values()) for cell in _CELLS)
     yield "largest difference of the losses", *(number(trainings[cell]["largest loss gap"]) for cell in _CELLS)
     decoded = [single.get(cell, _own(results)["trained"][cell]) for cell in _CELLS]
     yield (
@@ -129,12 +134,13 @@ def _summary(results: Tree) -> Iterator[Sequence[object]]:
     yield "largest difference of the attention maps", *(number(cell_results["attention"]) for cell_results in decoded)
     if len(single) == len(_CELLS):
         yield "steps in float32", *(single[cell]["steps"].value for cell in _CELLS)
-        yield "words right, held out: Keras", *(_percent(single[cell]["held out"]["keras"]["sequences"]) for cell in _CELLS)
-        yield "words right, held out: PyTorch", *(_percent(single[cell]["held out"]["pytorch"]["sequences"]) for cell in _CELLS)
+        for side in ("keras", "pytorch"):
+            correct = (_percent(single[cell]["held out"][side]["sequences"]) for cell in _CELLS)
+            yield f"correct words: {_SIDES[side]}", *correct
 
 
 def _percent(value: Any) -> str:
-    return f"{100 * value.value:.1f} %"
+    return f"{100 * value.value:.1f}%"
 
 
 def _listings(sources: Tree) -> Iterator[str]:
@@ -146,8 +152,8 @@ def _listings(sources: Tree) -> Iterator[str]:
 def _alike(results: Tree) -> Iterator[str]:
     trainings = _trainings(results)
     yield (
-        "PyTorch starts from Keras's parameters and gets the same batches. Keras trains with Adam, PyTorch with `optimizer_like` of it, and the "
-        "LSTM's second bias is frozen at zero. The table shows the largest distance of each parameter at any measured step, in float64:"
+        "PyTorch starts from Keras's parameters and gets the same batches. Keras trains with Adam, PyTorch with `optimizer_like(adam)`, and the "
+        "LSTM's second bias is frozen at zero. The table shows the largest difference of each parameter at any measured step, in float64:"
     )
     named = {
         cell: {name.replace(f".{cell}.", ".*."): far for name, far in trainings[cell]["parameters"].items()} for cell in _CELLS
@@ -157,20 +163,20 @@ def _alike(results: Tree) -> Iterator[str]:
     yield table(("parameter", *(f"{cell.upper()}, {trainings[cell]['steps'].value} steps" for cell in _CELLS)), rows)
     yield (
         "The bias of `V` has no effect: softmax ignores a constant added to all scores. Its gradient is therefore only rounding, which Adam "
-        "blows up to full steps."
+        "amplifies to full steps."
     )
     single = _long(results, "float32")
     if single:
         yield f"![Losses and distances of the trainings]({_CURVES})"
         yield (
-            "In float32 every step rounds, and training amplifies tiny differences. The control is a second Keras training whose parameters "
-            "start one rounding up or down. A port cannot be expected to agree with Keras better than Keras agrees with itself. "
+            "In float32 every step rounds, and training amplifies tiny differences. The control is a second Keras training whose initial "
+            "parameters are perturbed by one ulp. A port cannot be expected to agree with Keras better than Keras agrees with itself. "
             + " ".join(_parted(cell, training) for cell, training in single.items())
         )
-        yield table(("model", "side", "loss", "tokens right", "words right"), _scores(single))
+        yield table(("model", "side", "loss", "correct tokens", "correct words"), _scores(single))
         yield (
-            "The scores are for words that were held out of the training. A *token* is right if the model predicts the next phoneme, or the end, after "
-            "the right ones. A *word* is right if all of its greedy translation is."
+            "The scores are for words that were held out of the training. A *token* is correct if the model predicts the next phoneme, or the "
+            "end, after the correct ones. A *word* is correct if its whole greedy translation is."
         )
 
 
@@ -181,7 +187,7 @@ def _parted(cell: str, training: Tree) -> str:
 
 
 def _when(step: int | None) -> str:
-    return "never differ by 1 %" if step is None else f"first differ by 1 % at step {step}"
+    return "never differ by 1%" if step is None else f"first differ by 1% at step {step}"
 
 
 def _scores(single: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
@@ -201,40 +207,34 @@ def _defaults(results: Tree) -> Iterator[str]:
     if len(made) < len(_DEFAULTS):
         return
     first = made["none"]
-    yield "## Each framework with its own defaults"
+    yield "## Each framework with its defaults"
     yield (
         f"The setting is: {first['setting'].value}; {first['steps'].value} steps in float32 from {len(first['held out']['loss'].value)} seeds "
-        "each. Row *none* is the port with Keras's initialisation, optimizer rule, bias handling, learning rate and dropout. Each further row "
-        "hands one of these back to PyTorch's default. Row *all* hands back everything, as a port does that copies only the architecture. The "
-        "*share* is a row's part of the way from *none* to *all*, in the mean loss on held-out words. The first two rows are Keras itself: as "
-        "`fit` trains, which does not add up an embedding's gradient ([training](training.md#an-embedding-on-tensorflow)), and by the rule."
+        "each. Row *none* is the port with Keras's initialisation, optimizer rule, bias handling, learning rate and dropout. Each of the next "
+        "rows switches one of these to PyTorch's default. Row *all* switches everything, like a port that copies only the architecture. The "
+        "*share* is a row's part of the way from *none* to *all*, in the mean loss on held-out words. The first two rows are Keras itself: "
+        "trained with `fit`, which does not sum an embedding's gradient ([training](training.md#an-embedding-on-tensorflow)), and trained "
+        "with the summed gradient."
     )
-    yield table(
-        ("trained in", "PyTorch's default", "held-out loss, mean", "from", "to", "share", "words right"), _default_rows(made)
-    )
+    headers = ("framework", "PyTorch's default", "held-out loss, mean", "min", "max", "share", "correct words")
+    yield table(headers, _default_rows(made))
     yield (
-        "A share that is smaller than the spread between the seeds of a row means nothing. *rule*: Adam's epsilon has another place and "
-        "another size. *learning rate*: Adam's default is the same in both. *dropout*: the layer argument of that name drops inputs in Keras, "
-        "and does nothing in a single layer of PyTorch."
+        "A share that is smaller than the spread between the seeds of a row is not significant. *rule*: Adam adds epsilon before the bias "
+        "correction in Keras and after it in PyTorch, and its default is 1e-7 in Keras and 1e-8 in PyTorch. *learning rate*: Adam's default is "
+        "the same in both. *dropout*: the layer argument of that name drops inputs in Keras, and does nothing in a single layer of PyTorch."
     )
 
 
 def _default_rows(made: Mapping[str, Tree]) -> Iterator[Sequence[object]]:
-    means = {name: _mean(training["held out"]["loss"].value) for name, training in made.items()}
+    means = {name: fmean(training["held out"]["loss"].value) for name, training in made.items()}
     for name, training in made.items():
         losses, right = training["held out"]["loss"].value, training["held out"]["sequences"].value
         share = (means[name] - means["none"]) / (means["all"] - means["none"])
-        by = {"keras": ("Keras, by the rule", ""), "fit": ("Keras, as `fit`", "")}.get(
-            name, ("PyTorch", name.replace("_", " "))
-        )
+        by = (_IN_KERAS[name], "") if name in _IN_KERAS else ("PyTorch", name.replace("_", " "))
         yield (
             *(*by, f"{means[name]:.3f}", f"{min(losses):.3f}", f"{max(losses):.3f}"),
-            *("" if name in ("keras", "fit") else f"{100 * share:z.0f} %", f"{100 * _mean(right):.1f} %"),
+            *("" if name in _IN_KERAS else f"{100 * share:z.0f}%", f"{100 * fmean(right):.1f}%"),
         )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _translations(results: Tree) -> Iterator[str]:
@@ -254,7 +254,7 @@ def _translations(results: Tree) -> Iterator[str]:
             for word in first["pronounced"]
         ),
     )
-    yield f"Where each step of the decoder looked (largest difference {number(first['attention'])}):"
+    yield f"Attention of each decoder step (largest difference {number(first['attention'])}):"
     yield f"![Attention maps in Keras and in PyTorch]({_MAPS})"
 
 

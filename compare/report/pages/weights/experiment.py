@@ -1,4 +1,4 @@
-"""The order of the gates in both frameworks, the code that ports weights by hand, and what each omitted step costs."""
+"""The order of the gates in both frameworks, the code that ports weights by hand, and the error of each mistake."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _BY_HAND = {"lstm": (LSTM_TO_PYTORCH, LSTM_TO_KERAS), "gru": (GRU_TO_PYTORCH, GR
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Read the layouts off executed copies, run the code of the page, and leave out each of its steps on purpose."""
+    """Read the layouts from executed copies, run the code of the page, and leave out each of its steps on purpose."""
     results: dict[str, Any] = {"layouts": {}, "by hand": {}, "omitted": {}}
     for cell in _CELLS:
         progress(cell.upper())
@@ -144,7 +144,7 @@ def _distance(one: Any, other: Any) -> float:
 
 
 def _run_omissions(cell: CellName) -> Iterator[tuple[str, Any]]:
-    """Copy all weights, then once with each step left out, and measure how far off the output is."""
+    """Copy all weights, then once with each step left out, and measure the error of the output."""
     spec = _spec(cell, bidirectional=True)
     layer, module = build("keras", spec), build("pytorch", spec)
     layer.set_weights(draw_weights(spec, seed=9))
@@ -196,7 +196,7 @@ _MISTAKES: dict[str, Mistake] = {
     "bias-copied": _change("bias", np.zeros_like),
     "directions-kept-apart": _swap_directions,
 }
-"""By the step that is left out."""
+"""The mistakes by the step that they leave out."""
 _GRU_MISTAKES: dict[str, Mistake] = {
     "gates-reordered": _swap_first_gates,
     "biases-not-exchanged": _swap_biases,

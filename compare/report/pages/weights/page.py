@@ -1,4 +1,4 @@
-"""The page on weights: the order of the gates, how to port them, and what each omitted step costs."""
+"""The page on weights: the order of the gates, how to port them, and the error of each mistake."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ copy_weights(layer, my_rnn)            # into a layer of your own; everything is
 """
 _LAYERS = {"rnn": "SimpleRNN and nn.RNN", "lstm": "LSTM and nn.LSTM", "gru": "GRU and nn.GRU"}
 _STEPS = {
-    "nothing": "nothing",
-    "kernel-transposed": "transposing the kernel (reshaped instead)",
-    "recurrent-kernel-transposed": "transposing the blocks of the recurrent kernel",
-    "bias-copied": "copying the bias (zeros instead)",
-    "directions-kept-apart": "keeping the two directions apart (exchanged)",
-    "gates-reordered": "reordering the gates",
-    "biases-not-exchanged": "keeping the two biases apart (exchanged)",
-    "biases-not-summed": "keeping the two biases apart (summed into one)",
+    "nothing": "none",
+    "kernel-transposed": "kernel reshaped, not transposed",
+    "recurrent-kernel-transposed": "blocks of the recurrent kernel not transposed",
+    "bias-copied": "biases left at zero",
+    "directions-kept-apart": "directions exchanged",
+    "gates-reordered": "gates left in Keras's order",
+    "biases-not-exchanged": "the two biases exchanged",
+    "biases-not-summed": "the two biases summed into one",
 }
 
 
@@ -42,8 +42,9 @@ def _verdict(results: Tree) -> str:
     smallest = min(controls, key=lambda value: value.value)
     right = worst(steps["nothing"] for steps in omitted.values())
     return (
-        "Transpose every kernel. Swap the first two gates of a GRU; an LSTM's gates keep their order. Split an LSTM's one bias into two "
-        f"that add up to it; keep a GRU's two biases apart. With these steps the outputs agree to {right}. Leave one out and they differ "
+        "Transpose every kernel. Swap the first two gates of a GRU; an LSTM's gates keep their order. Split the one bias of an LSTM or a "
+        "SimpleRNN into two that add up to it; keep the two biases of a GRU apart. (A GRU with `reset_after=False` has only one bias, and "
+        f"`nn.GRU` does not compute it: use `emulate`.) With these steps the outputs agree to {right}. Leave one out and they differ "
         f"by {number(smallest)} to {worst(controls)}, without an error message whenever the shapes happen to fit."
     )
 
@@ -58,17 +59,16 @@ def _body(results: Tree) -> str:
         "gates one below the other and the inputs as columns. The table at the end shows what a wrong order does to the outputs.",
         "## The arrays",
         _arrays(own["layouts"]),
-        "`(gate hidden)` is one axis: all units of the first gate, then all units of the next. `from` is the unit that a recurrent "
-        "kernel reads, and `pair` the two biases of a GRU. PyTorch adds the layer to each name, `_l0`, `_l1` and so on, and "
-        "`_reverse` for the backward direction.",
+        "`(gate hidden)` is one axis: all units of the first gate, then all units of the next. `from` is the previous hidden unit, and "
+        "`pair` the two biases of a GRU. PyTorch adds the layer to each name, `_l0`, `_l1` and so on, and `_reverse` for the backward "
+        "direction.",
         "## The code",
         code("python", _BY_GATEWISE),
-        "By hand, from Keras to PyTorch and back:",
         *_by_hand(own["by hand"]),
-        "## What each omitted step costs",
+        "## What each mistake costs",
         _omitted(own["omitted"]),
-        "The largest difference from Keras in the output and the final hidden state of a bidirectional layer with random weights and "
-        "biases. A cell is empty where the step does not apply.",
+        "Each number is the largest difference from Keras in the output and the final hidden state of a bidirectional layer with random "
+        "weights and biases. A cell is empty where the mistake does not apply.",
     ]
     return "\n\n".join(parts)
 
@@ -96,8 +96,10 @@ def _by_hand(by_hand: Tree) -> list[str]:
     for cell, title in (("lstm", "LSTM"), ("gru", "GRU")):
         one = by_hand[cell]
         parts += [
-            f"{title} (largest error when run: {number(one['to pytorch error'])} to PyTorch, {number(one['to keras error'])} back):",
+            f"### {title} by hand",
+            f"From Keras to PyTorch (largest error {number(one['to pytorch error'])}):",
             code("python", one["to pytorch"].value),
+            f"From PyTorch to Keras (largest error {number(one['to keras error'])}):",
             code("python", one["to keras"].value),
         ]
     return parts
@@ -107,7 +109,7 @@ def _omitted(omitted: Tree) -> str:
     steps = dict.fromkeys(step for column in omitted.values() for step in column)
     nothing: Value | str = ""
     rows = [(_STEPS[step], *(column.get(step, nothing) for column in omitted.values())) for step in steps]
-    return table(("left out", *(_LAYERS[cell] for cell in omitted)), rows)
+    return table(("mistake", *(_LAYERS[cell] for cell in omitted)), rows)
 
 
 def _draw(results: Tree, path: Path) -> None:

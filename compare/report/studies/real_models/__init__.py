@@ -1,1 +1,1 @@
-"""Recurrent layers of published models, with the results that they returned in their original programs."""
+"""Recurrent layers of published models, with the results recorded in their original programs."""

@@ -1,4 +1,4 @@
-"""The original files, laid out as for someone who ports them."""
+"""The original files, written to a folder as a user would have them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compare.report.studies.real_models.recorded import RecordedModel
 
 
 def lay_out(model: RecordedModel, folder: Path, to: Path) -> Path:
-    """Write a model's original file into a folder of its own, with the JSON of its architecture if there is one.
+    """Write a model's original file into a separate folder, with the JSON of its architecture if there is one.
 
     Args:
         model: the model of the file.

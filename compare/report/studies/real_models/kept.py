@@ -1,4 +1,4 @@
-"""The weights that are kept here, read as if from a file."""
+"""The weights in this repository, read as if from a file."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from frameworks.files.untrusted.source import in_memory
 
 
 def read_kept(layer: RecordedLayer) -> StoredLayer:
-    """Return a layer whose weights are kept here as a layer read from a file.
+    """Return a layer whose weights are in this repository as a layer read from a file.
 
     Raises:
-        GatewiseError: if the weights are not kept here.
+        GatewiseError: if the weights are not in this repository.
     """
     if not layer.kept:
         raise InvalidValueError.because(
             f"the layer {layer.name}",
-            must="have its weights here",
-            but="has none, because they are too large to keep",
+            must="have its weights in this repository",
+            but="has none there, because they are too large",
             remedy="Read it from the original file: see compare.report.studies.real_models.files.",
         )
     arrays = {name: in_memory(array) for name, array in layer.weights.items()}

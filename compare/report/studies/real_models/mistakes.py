@@ -1,6 +1,6 @@
-"""The usual wrong ports: a file that is misread, or a right port that is called wrongly.
+"""The usual wrong ports: a file that is misread, or a correct port that is called wrongly.
 
-None of them raises an error. How a file stores weights is a table (`frameworks.layouts`); misreading means using another table.
+None of them raises an error. The layout of a file is a table (`frameworks.layouts`); misreading is using another table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Mistake:
     """One wrong port.
 
     Args:
-        change: makes the wrong layer from the right one.
+        change: a function that makes the wrong layer from the correct one.
         with_states: whether initial states are passed.
         with_mask: whether the mask is passed.
     """
@@ -55,7 +55,7 @@ def _untransposed(layout: Layout) -> Layout:
 
 
 def _as_torch_has_it(stored: StoredLayer) -> StoredLayer:
-    """Force a layer into what torch.nn's own can hold: its activations, reset gate and direction."""
+    """Force a layer into the options of torch.nn: its activations, reset gate and direction."""
 
     def changed(cell: StoredCell) -> StoredCell:
         after = _reset_after(cell)
@@ -66,7 +66,7 @@ def _as_torch_has_it(stored: StoredLayer) -> StoredLayer:
 
 
 def _reset_after(cell: StoredCell) -> StoredCell:
-    """Make the cell reset after the product, with its one bias and a second of zeros."""
+    """Make the cell apply the reset gate after the product, with its one bias and a second one of zeros."""
     if cell.spec.reset_after:
         return cell
     bias = cell.arrays["bias"].read()
@@ -92,4 +92,4 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
         "states-not-passed-on": Mistake(with_states=False),
     }
 )
-"""By identifier; sources.json lists the mistakes that are made with each layer."""
+"""The mistakes by identifier; sources.json lists those of each layer."""

@@ -1,6 +1,6 @@
 """The recorded models, read from `data/`.
 
-`data/sources.json` lists the models, their origins and licenses. This module knows its form, and no model by name.
+`data/sources.json` lists the models, their origins and licenses. This module knows its format, and no model by name.
 """
 
 from __future__ import annotations

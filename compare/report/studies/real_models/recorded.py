@@ -1,4 +1,4 @@
-"""What was recorded of a model: its origin, its recurrent layers, and the results that they returned there."""
+"""The record of a model: its origin, its recurrent layers, and their results in the original program."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _CELLS: Mapping[str, CellName] = MappingProxyType({**cells_by_name("keras"), **c
 
 @dataclass(frozen=True, eq=False)
 class RecordedCase:
-    """Inputs of a layer and the results that it returned for them in its original program; None for what was not recorded.
+    """Inputs of a layer and its results for them in the original program; None for results that were not recorded.
 
     Args:
         name: name of the case.
-        rows: what the rows of the batch are, such as words or domain names.
+        rows: the meaning of the rows of the batch, such as words or domain names.
         chunks: number of time steps in each call; each call starts from the states of the one before.
         inputs: (batch, time, input).
-        mask: (batch, time), True where the step counts; None if all count.
+        mask: (batch, time), True at valid steps; None if all are valid.
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden); None for zeros.
-        output: what the layer returns first: (batch, time, direction * hidden); (batch, hidden) from a Keras layer with
+        output: the first result of the layer: (batch, time, direction * hidden); (batch, hidden) from a Keras layer with
             return_sequences=False; (batch, time, hidden) if the directions are added.
         h_n: (layer * direction, batch, hidden).
         c_n: (layer * direction, batch, hidden).
@@ -51,21 +51,21 @@ class RecordedCase:
 
 @dataclass(frozen=True, eq=False)
 class RecordedLayer:
-    """A trained recurrent layer and the results that it returned in its original program.
+    """A trained recurrent layer and its results in the original program.
 
     Args:
-        name: name of the layer here.
-        in_file: its name in the original file, as `open_checkpoint` shows it.
+        name: name of the layer in this study.
+        in_file: name of the layer in the original file, as `open_checkpoint` shows it.
         origin: the framework of the layer.
-        class_name: its class in that framework.
+        class_name: class of the layer in that framework.
         config: the arguments of its constructor that are not defaults; Bidirectional's inner layer as {"class_name",
-            "config"}; `keras2_hard_sigmoid` is what Keras 2 called hard_sigmoid.
+            "config"}; `keras2_hard_sigmoid` is the hard_sigmoid of Keras 2.
         input_size: number of features of a time step.
-        note: how it differs from the layer in its model; empty if it does not.
+        note: the difference from the layer in the model; empty if there is none.
         weights: read-only, with the names and the order of `origin`: torch's as in its state_dict; Keras's kernel,
-            recurrent_kernel and bias, for two directions as forward/kernel and so on. Empty if they are too large to keep.
+            recurrent_kernel and bias, for two directions as forward/kernel and so on. Empty if they are too large to store.
         mistakes: identifiers of the wrong ports that are shown with it, from `mistakes.MISTAKES`.
-        cases: at least one.
+        cases: the recorded cases, at least one.
     """
 
     name: str
@@ -81,12 +81,12 @@ class RecordedLayer:
 
     @property
     def kept(self) -> bool:
-        """Whether the weights are kept here."""
+        """Whether the weights are in this repository."""
         return bool(self.weights)
 
     @property
     def spec(self) -> RecurrentSpec:
-        """What the layer computes, in no framework's terms."""
+        """The spec of the layer."""
         inner = self.config.get("layer", {"class_name": self.class_name, "config": self.config})
         given: dict[str, Any] = {"bidirectional": "layer" in self.config, **inner["config"]}
         known = {name: given[name] for name in (each.name for each in fields(RecurrentSpec)) if name in given}
@@ -96,18 +96,18 @@ class RecordedLayer:
 
 @dataclass(frozen=True, eq=False)
 class RecordedModel(Original):
-    """A model whose recurrent layers were recorded, and the file that it came from.
+    """A model whose recurrent layers were recorded, and its original file.
 
     Args:
-        name: name of the model here.
+        name: name of the model in this study.
         license: SPDX identifier of its license.
         license_file: the file in `data/` with the text of the license.
-        author: as the package names its authors.
-        homepage: of the package.
-        subject: what the model is for and what of it was recorded.
-        hard: what makes it hard to port.
-        expected_from: what computed the expected results.
-        layers: in the order in which the model runs them.
+        author: the authors named in the package.
+        homepage: homepage of the package.
+        subject: the purpose of the model, and the recorded part.
+        hard: the difficulty of the port.
+        expected_from: the code that computed the expected results.
+        layers: the layers, in the order in which the model runs them.
         architecture: path within the package of the JSON beside a file of weights; empty if the file needs none.
         options: options of all layers that neither file states.
     """
@@ -135,7 +135,7 @@ class RecordedModel(Original):
 
 
 def require_known(name: str, known: Mapping[str, Any], subject: str) -> str:
-    """Return the name if it is known, and refuse it otherwise."""
+    """Return a known name; refuse an unknown one."""
     if name not in known:
         raise InvalidValueError.because(
             subject, must=f"be one of {', '.join(known)}", but=f"is {name!r}", remedy="Choose one of them."

@@ -1,4 +1,4 @@
-"""Running recorded cases through anything that is called like a layer, and comparing the results with the recorded ones."""
+"""Running recorded cases through a call like that of a layer, and comparing the results with the recorded ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compare.parity.difference import measure
 from compare.report.studies.real_models.recorded import Array, Mask, RecordedCase
 
 Call = Callable[[Array, "tuple[Array, ...] | None", "Mask | None"], Mapping[str, Any]]
-"""From inputs, initial state and mask, as in a RecordedCase, to `output` and, if there are any, `h_n` and `c_n`."""
+"""A function from inputs, initial state and mask, as in a RecordedCase, to `output` and, if recorded, `h_n` and `c_n`."""
 
 TOLERANCE = 2e-5
 """The largest error that passes, as a share of max(1, max |expected|). Recorded values are float32, some after many steps."""
@@ -35,7 +35,7 @@ def run_case(case: RecordedCase, call: Call) -> dict[str, Any]:
 
 
 def beginning(case: RecordedCase) -> RecordedCase:
-    """Return only the first two calls of a case, without final states, which is enough to see a mistake."""
+    """Return only the first two calls of a case, without final states: enough to show a mistake."""
     chunks = case.chunks[:2]
     if chunks == case.chunks:
         return case

@@ -15,12 +15,12 @@ Logits = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Score:
-    """How well a translator does on words that it was not trained on.
+    """The scores of a translator on held-out words.
 
     Args:
-        loss: as in training.
-        tokens: token accuracy, the share of phonemes and ends that are the likeliest ones after the right beginning.
-        sequences: sequence accuracy, the share of words whose greedy translation is right up to its end.
+        loss: the loss, as in training.
+        tokens: token accuracy, the share of phonemes and ends that are the likeliest ones after the correct beginning.
+        sequences: sequence accuracy, the share of words whose whole greedy translation is correct.
     """
 
     loss: float
@@ -37,11 +37,11 @@ def score(side: Side, batch: Batch) -> Score:
 
 
 def loss(logits: Logits, targets: Tokens) -> float:
-    """Return the cross-entropy of the tokens that count, averaged over all positions, in float64.
+    """Return the cross-entropy of all tokens other than padding, averaged over all positions, in float64.
 
     Args:
         logits: (batch, time - 1, vocab).
-        targets: (batch, time), with the start first.
+        targets: (batch, time), beginning with the start token.
     """
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=-1, keepdims=True)
@@ -51,16 +51,16 @@ def loss(logits: Logits, targets: Tokens) -> float:
 
 
 def token_accuracy(logits: Logits, targets: Tokens) -> float:
-    """Return the share of the tokens that count whose logit is the largest. The arguments are those of `loss`."""
+    """Return the share of tokens other than padding with the largest logit. The arguments are those of `loss`."""
     counts = targets[:, 1:] != PAD
     return float((logits.argmax(axis=-1) == targets[:, 1:])[counts].mean())
 
 
 def sequence_accuracy(translations: Tokens, targets: Tokens) -> float:
-    """Return the share of rows that are right up to the end.
+    """Return the share of rows that are correct up to the end.
 
     Args:
-        translations: (batch, time), without the start.
+        translations: (batch, time), without the start token.
         targets: (batch, LENGTH), with the start.
     """
     padded = np.pad(translations, ((0, 0), (0, LENGTH - 1 - translations.shape[1])), constant_values=PAD)

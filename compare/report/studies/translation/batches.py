@@ -28,13 +28,13 @@ PHONEMES = (
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Numbers for symbols; the first three are padding, start and end."""
+    """A numbering of symbols; the first three are padding, start and end."""
 
     symbols: tuple[str, ...]
 
     @property
     def size(self) -> int:
-        """How many numbers there are, including padding, start and end."""
+        """The number of ids, including padding, start and end."""
         return len(self.symbols) + 3
 
     def encode(self, symbols: tuple[str, ...]) -> list[int]:
@@ -43,7 +43,7 @@ class Vocabulary:
         return row + [PAD] * (LENGTH - len(row))
 
     def decode(self, row: Tokens) -> tuple[str, ...]:
-        """Return the symbols of a row up to its end; the row may begin with the start or not."""
+        """Return the symbols of a row up to its end, with or without the start token."""
         kept = row[: list(row).index(END)] if END in row else row
         return tuple(self.symbols[number - 3] for number in kept if number > END)
 
@@ -63,10 +63,10 @@ class Batches:
     """The words to train on, reshuffled in each epoch; an incomplete last batch is left out of its epoch."""
 
     def __init__(self, entries: tuple[Entry, ...], batch_size: int, seed: int = 0) -> None:
-        """Keep the entries that are not held out.
+        """Select the entries that are not held out.
 
         Raises:
-            GatewiseError: if they do not fill one batch.
+            GatewiseError: if the entries do not fill one batch.
         """
         self.sources, self.targets = encode(tuple(entry for entry in entries if not entry.held_out))
         self.batch_size, self.seed = batch_size, seed
@@ -91,5 +91,5 @@ class Batches:
 
 
 def held_out(entries: tuple[Entry, ...]) -> Batch:
-    """Return the words that no training sees, as one batch."""
+    """Return the held-out words as one batch."""
     return encode(tuple(entry for entry in entries if entry.held_out))

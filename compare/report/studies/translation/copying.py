@@ -1,7 +1,7 @@
-"""The parameters of a translator in one form for both frameworks, and copies from one framework to the other.
+"""The parameters of a translator in one format for both frameworks, and copies from one framework to the other.
 
 The parts of both models have the same names, so one list of paths serves both. `frameworks` reads and writes recurrent layers,
-in its canonical form with one axis per meaning. Other layers are in Keras's form: a kernel is (input, output).
+in the canonical format with one axis per meaning. Other layers use Keras's format: a kernel is (input, output).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATHS = (
     *("decoder.embedding", "decoder.attention.W1", "decoder.attention.W2", "decoder.attention.V"),
     *("decoder.gru", "decoder.lstm", "decoder.fc"),
 )
-"""The paths of all parts that a translator may have."""
+"""The paths of all possible parts of a translator."""
 
 
 def parts(model: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def parts(model: Any) -> dict[str, Any]:
 
 
 def parameters(model: Any) -> dict[str, Array]:
-    """Return copies of all parameters, by path and name; PyTorch's two biases of an LSTM are added up."""
+    """Return copies of all parameters, by path and name; the two biases of an LSTM in PyTorch are summed."""
     return reader(parts(model).items())()
 
 

@@ -1,19 +1,19 @@
-"""How much of the difference each default of a framework makes: trainings in PyTorch, with Keras's defaults or its own.
+"""The effect of each framework default on training: trainings in PyTorch with the defaults of either framework.
 
-With none of its own defaults PyTorch trains as Keras does, step by step. With all of them it trains like a port that copies the
-model and leaves the rest to the framework. In this model the defaults differ as follows:
+With none of PyTorch's defaults the port trains as Keras does, step by step. With all of them it trains like a port that copies
+only the architecture. In this model the defaults differ as follows:
 
 * initialisation: Keras draws kernels from Glorot's uniform distribution, recurrent kernels as orthogonal matrices, and
   embeddings uniformly within 0.05; biases are 0, and an LSTM's forget bias is 1. PyTorch draws all weights and biases of
-  recurrent layers and Linear uniformly within one over the root of the size, and embeddings from a standard normal
-  distribution.
-* rule: the formula of the optimizer's class and its constants. For Adam these are the place of epsilon (outside the bias
-  correction in Keras) and its size, 1e-7 in Keras and 1e-8 in PyTorch.
+  recurrent layers uniformly within 1 / sqrt(hidden size), those of Linear within 1 / sqrt(input size), and embeddings from a
+  standard normal distribution.
+* rule: the formula of the optimizer's class and its constants. For Adam these are where epsilon is added (before the bias
+  correction in Keras, after it in PyTorch) and its default (1e-7 and 1e-8).
 * bias: nn.LSTM trains two biases, whose sum moves twice as far. A GRU has two in either framework.
 * learning_rate: the default of the optimizer's class. It is the same for Adam, and ten times larger in PyTorch for RMSprop.
 * dropout: the same word means two things. `keras.layers.GRU(units, dropout=rate)` drops inputs; `nn.GRU(..., dropout=rate)`
-  drops what goes from one layer to the next, so it does nothing in a single layer. With Keras's, the decoder's embedding is
-  dropped.
+  drops the outputs between two layers, so it does nothing in a single layer. With Keras's default, elements of the
+  decoder's embedding are dropped.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from frameworks import freeze_second_bias, optimizer_like
 from frameworks.errors import InvalidValueError
 
 DEFAULTS = ("initialisation", "rule", "bias", "learning_rate", "dropout")
-"""The defaults that may be PyTorch's own."""
+"""The defaults that a training can switch to PyTorch's."""
 
 _IN_TORCH = {"Nadam": "NAdam"}
-"""Classes that have another name in torch.optim."""
+"""The names in torch.optim of Keras's optimizers, where they differ."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training went.
+    """The outcome of a training.
 
     Args:
-        own: the defaults that were PyTorch's own.
-        losses: before each step, on its batch.
-        score: after the last step, on held-out words.
+        own: the defaults that were PyTorch's.
+        losses: the loss on each step's batch, before the step.
+        score: the score on held-out words after the last step.
     """
 
     own: tuple[str, ...]
@@ -55,7 +55,7 @@ class Outcome:
 
 
 def one_at_a_time() -> tuple[tuple[str, ...], ...]:
-    """Return the defaults to switch in each training: none, each alone, all but each, all."""
+    """Return the defaults to switch in each training: none, one at a time, all except one at a time, all."""
     alone = tuple((name,) for name in DEFAULTS)
     without = tuple(tuple(other for other in DEFAULTS if other != name) for name in DEFAULTS)
     return ((), *alone, *without, DEFAULTS)
@@ -69,7 +69,7 @@ def run(
     steps: int = 1000,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
-    """Train in PyTorch with the named defaults its own, and score the result. A setting always has the same batches.
+    """Train in PyTorch with PyTorch's values of the named defaults, and score the result. Equal settings get equal batches.
 
     Raises:
         GatewiseError: if a name is not in DEFAULTS, or PyTorch lacks the optimizer.
@@ -84,7 +84,7 @@ def run(
 
 
 def build_side(setting: Setting, own: Iterable[str]) -> Side:
-    """Build a side in PyTorch with Keras's defaults, except for those that are named."""
+    """Build a side in PyTorch with PyTorch's values of the named defaults, and Keras's of all others."""
     from compare.report.studies.translation.keras import training as in_keras
     from compare.report.studies.translation.pytorch import training as in_pytorch
 
@@ -135,5 +135,5 @@ def _require_known(names: set[str]) -> None:
             "a default",
             must=f"be one of {', '.join(DEFAULTS)}",
             but=f"is {min(unknown)!r}",
-            remedy="Name the defaults that should be PyTorch's own.",
+            remedy="Name the defaults to switch to PyTorch's.",
         )

@@ -1,8 +1,8 @@
 """The task: to pronounce English words from their spelling, with the CMU Pronouncing Dictionary.
 
-Only the first pronunciation of each word counts, without its stress marks. Spelling says little about stress, so stress would
-decide more than the phonemes whether a sequence is right. Only words of at most nine letters, and nothing but letters, and at
-most nine phonemes are used. These are four in five, and padding them costs little.
+Only the first pronunciation of each word is used, without stress marks. Spelling determines little of the stress, so stress
+would dominate the sequence accuracy. Only words of at most nine letters (and no other characters) and at most nine phonemes
+are used. These are four in five, and padding them costs little.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ ORIGINAL = Original(
 
 @dataclass(frozen=True, order=True)
 class Entry:
-    """A word and how it is pronounced."""
+    """A word and its pronunciation."""
 
     word: str
     phonemes: tuple[str, ...]
 
     @property
     def held_out(self) -> bool:
-        """Whether no training may see the word. This does not depend on which other words there are."""
+        """Whether the word is held out of training. This does not depend on the other words."""
         return _digest("held out", self.word) % HELD_OUT == 0
 
 
 def read_sample() -> tuple[Entry, ...]:
-    """Read the sample that is kept here, in alphabetical order."""
+    """Read the sample in this repository, in alphabetical order."""
     return parse(lzma.decompress((data_folder("translation") / "cmudict-sample.txt.xz").read_bytes()).decode())
 
 
@@ -55,13 +55,13 @@ def read_whole(folder: Path) -> tuple[Entry, ...]:
     """Read the whole dictionary from the archive in `folder`, in alphabetical order.
 
     Raises:
-        GatewiseError: if the archive is missing, with how to fetch it, or holds another file.
+        GatewiseError: if the archive is missing (the message names the command that fetches it) or holds another file.
     """
     return parse(read_original(ORIGINAL, folder).decode())
 
 
 def parse(text: str) -> tuple[Entry, ...]:
-    """Read the words that count from a text in the dictionary's format, in alphabetical order."""
+    """Read the usable words from a text in the dictionary's format, in alphabetical order."""
     entries: dict[str, Entry] = {}
     for line in text.splitlines():
         word, *phonemes = line.partition("#")[0].split()
@@ -71,7 +71,7 @@ def parse(text: str) -> tuple[Entry, ...]:
 
 
 def draw_sample(entries: tuple[Entry, ...]) -> str:
-    """Draw the sample from the whole dictionary, by the words' hashes, and return it in the dictionary's format."""
+    """Draw the sample from the whole dictionary by hashes of the words, and return it in the dictionary's format."""
     drawn = sorted(entries, key=lambda entry: _digest("sample", entry.word))[:SAMPLE_SIZE]
     return "".join(f"{entry.word} {' '.join(entry.phonemes)}\n" for entry in sorted(drawn))
 

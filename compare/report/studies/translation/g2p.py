@@ -1,4 +1,4 @@
-"""The model that the package g2p_en ships, in both frameworks, with the pronunciations of the package itself."""
+"""The model of the package g2p_en in both frameworks, with the pronunciations of the package itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _known() -> Mapping[str, Any]:
 
 
 def expected() -> dict[str, str]:
-    """Return words and their pronunciations, recorded from the package's own code."""
+    """Return words and their pronunciations, recorded from the package's code."""
     return dict(_known()["expected"])
 
 
@@ -68,7 +68,7 @@ def pronounce(model: Any, words: Iterable[str]) -> dict[str, str]:
 
     Args:
         model: a model of either framework, as built here.
-        words: in lower case; anything but a letter is read as unknown.
+        words: the words in lower case; anything but a letter is read as unknown.
     """
     letters, phonemes = _known()["graphemes"], _known()["phonemes"]
     numbers = {letter: number for number, letter in enumerate(letters)}
@@ -83,7 +83,7 @@ def pronounce(model: Any, words: Iterable[str]) -> dict[str, str]:
 
 
 def _tokens(model: Any, rows: list[list[int]]) -> Any:
-    """Return token numbers in the form that the model's framework expects."""
+    """Return token ids in the form that the model's framework expects."""
     if owner_name(model) == "keras":
         return np.array(rows, np.int32)
     import torch

@@ -8,20 +8,20 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Setting:
-    """A model and how it is trained.
+    """A model and the settings of its training.
 
     Args:
-        cell: of encoder and decoder.
-        dtype: of all parameters.
+        cell: cell of encoder and decoder.
+        dtype: dtype of all parameters.
         embedding_dim: size of the embeddings of letters and phonemes.
-        units: of encoder, decoder and attention.
+        units: units of encoder, decoder and attention.
         dropout: rate at which the decoder's embedding is dropped in training; the two frameworks draw different numbers.
         optimizer: a class of keras.optimizers.
-        optimizer_config: its arguments that are not defaults.
+        optimizer_config: arguments of the optimizer that are not defaults.
         added_up: whether Keras's optimizer gets the gradient of an embedding as one tensor. On TensorFlow it has one row per
-            token, and Keras's `fit` leaves it so. Adam then adds up the squares of the rows; on every other backend, and in
+            token, and Keras's `fit` does not sum them. Adam then sums the squares of the rows; on every other backend, and in
             PyTorch, it squares their sum.
-        seed: of the initial parameters and of dropout.
+        seed: seed of the initial parameters and of dropout.
     """
 
     cell: Literal["gru", "lstm"] = "gru"

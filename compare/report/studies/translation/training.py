@@ -13,7 +13,7 @@ from frameworks import freeze_second_bias, optimizer_like
 
 
 class Side(training.Side, Protocol):
-    """A model and its optimizer in one framework. What it does depends only on its parameters and the batches."""
+    """A model and its optimizer in one framework. Its steps depend only on the parameters and the batches."""
 
     framework: str
     model: Any

@@ -45,7 +45,7 @@ both_output, h_f, c_f, h_b, c_b = both(x, mask=mask)                     # zeros
 """
 
 PACKED = """\
-lengths = mask.sum(dim=1)                                                # right only if the valid steps come first
+lengths = mask.sum(dim=1)                                                # correct only if the valid steps come first
 packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
 output, (h_n, c_n) = rnn(packed)
 output, _ = pad_packed_sequence(output, batch_first=True, total_length=x.shape[1])
@@ -83,13 +83,13 @@ output, (h_n, c_n) = rnn(x)                                              # compu
 """
 
 _WAYS = {"unpacked": UNPACKED, "packed": PACKED, "any mask": ANY_MASK}
-"""What one may write in torch."""
+"""The code in torch, by way."""
 _RIGHT = {
     ("unpacked", "one", "right"): ("valid",),
     ("packed", "one", "right"): ("valid", "state"),
     ("packed", "both", "right"): ("valid", "masked", "state"),
 }
-"""Where the two simpler ways agree with Keras; the others agree everywhere."""
+"""The parts in which the two simpler ways agree with Keras; the other ways agree everywhere."""
 _NEEDS_A_STEP = "packed"
 """The way that torch refuses for a row without any valid step."""
 

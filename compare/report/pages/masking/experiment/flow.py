@@ -1,4 +1,4 @@
-"""Where masks come from and where they stop in Keras, two quirks of `zero_output_for_mask`, and NaN at a masked step."""
+"""The sources of masks in Keras and the layers that drop them, two quirks of `zero_output_for_mask`, and NaN in padding."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SOURCES = {
     ),
     "embedding": ("reader(embedding(ids))", "[embedding, reader]", "ids"),
 }
-"""By the source of the mask: the call in Keras, the layers to emulate, and the inputs to call those on."""
+"""For each source of the mask: the call in Keras, the layers to emulate, and the inputs of the emulated layers."""
 _BETWEEN = (
     "keras.layers.Dense(3)(embedded)",
     "keras.layers.Dropout(0.5)(embedded)",
@@ -60,14 +60,14 @@ _BETWEEN = (
     "keras.ops.multiply(embedded, 2.0)",
     "embedded * 2.0",
 )
-"""What may stand between an Embedding and a recurrent layer."""
+"""Computations between an Embedding and a recurrent layer."""
 
 
 def run_quirks(names: dict[str, Any]) -> Results:
     """Show both quirks of `zero_output_for_mask`, and the defect of unrolled backward layers.
 
     Args:
-        names: the names that the page's setup has left.
+        names: the names defined by the page's setup.
     """
     import torch
 
@@ -94,10 +94,10 @@ def run_quirks(names: dict[str, Any]) -> Results:
 
 
 def run_flow(names: dict[str, Any]) -> Results:
-    """Show where a mask comes from, what emulates that, and what passes a mask on."""
+    """Show the sources of a mask, their emulation, and the layers that pass a mask on."""
     _, names = run_snippet(FLOW, dict(names))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras warns of some layers that lose a mask
+        warnings.simplefilter("ignore")  # Keras warns about some layers that lose a mask
         sources = {source: _run_source(names, *codes) for source, codes in _SOURCES.items()}
         between = {code: _run_between(names, code) for code in _BETWEEN}
     return {"code": exact(FLOW), "sources": sources, "between": between}
@@ -122,7 +122,7 @@ def _run_source(names: dict[str, Any], call: str, layers: str, inputs: str) -> R
 
 
 def _run_between(names: dict[str, Any], code: str) -> Results:
-    """Find out whether a layer passes a mask on, from what a recurrent layer makes of its result."""
+    """Find out whether a layer passes a mask on, from the outputs of a recurrent layer after it."""
     between, reader = _value(names, code), names["reader"]
     read, sequence = flat(reader(between)), flat(between)[0]
     masked = distance(flat(reader(sequence, mask=names["mask"])), read)
@@ -140,7 +140,7 @@ def run_nan(names: dict[str, Any], recipe: str) -> Results:
     """Put NaN into every masked step, and see whether it reaches the output and the gradients of the weights.
 
     Args:
-        names: the names that the page's setup has left.
+        names: the names defined by the page's setup.
         recipe: the code that defines `run_masked`.
     """
     import torch

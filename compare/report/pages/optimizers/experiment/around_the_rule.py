@@ -1,4 +1,4 @@
-"""What every Keras optimizer does around its rule, tried on SGD, whose rule the frameworks share: no other error is left."""
+"""The settings of every Keras optimizer around its rule, tried on SGD, whose rule is the same in both frameworks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from compare.report.results import Results, control, exact, measured
 from frameworks import optimizer_like
 
 _COARSE = 1e-7
-"""The limit where Keras computes in float32 whatever the variables are: on every backend but TensorFlow."""
+"""The limit on backends other than TensorFlow, where Keras computes in float32 whatever the dtype of the variables."""
 _IN_FLOAT32 = ("clipnorm", "global_clipnorm", "use_ema")
 _CHANGE = 100
 _SGD = "optimizer = torch.optim.SGD(parameters, lr=lr{arguments})\n"
@@ -28,20 +28,20 @@ PRELUDE = "lr = 2**-7                     # exactly, in float32 too\n"
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of any Keras optimizer, and how to write it for torch's.
+    """A setting of any Keras optimizer, and its code for torch's.
 
     Args:
         name: name of the setting.
         keras: code of the Keras optimizer.
-        says: what the setting does, and what is closest in torch.
-        step: code of a torch step as it is often written; it may read `step`, the number of the step from 0.
-        right: code of a step that does what Keras does.
-        arguments: of torch.optim.SGD, for `step`.
-        right_arguments: of torch.optim.SGD, for `right`.
+        says: the effect of the setting, and the closest counterpart in torch.
+        step: code of a torch step as often written; it may read `step`, the number of the step from 0.
+        right: code of a step that follows Keras.
+        arguments: arguments of torch.optim.SGD, for `step`.
+        right_arguments: arguments of torch.optim.SGD, for `right`.
         setup: code that `right` needs before its first step.
         end: code to run after the last step.
         matches: whether `right` is exact.
-        changes: whether the learning rate becomes an eighth on the way.
+        changes: whether the learning rate drops to an eighth during the training.
     """
 
     name: str
@@ -71,7 +71,7 @@ SETTINGS = (
     Setting(
         "learning_rate",
         "keras.optimizers.SGD(lr, momentum=0.875)",
-        "Keras's velocity holds the old rate, so a change takes effect slowly. torch's buffer does not, so a change takes effect "
+        "Keras's velocity includes the old rate, so a change takes effect slowly. torch's buffer does not, so a change takes effect "
         f"at once. Here the rate becomes an eighth after {_CHANGE} steps.",
         f"if step == {_CHANGE}:\n    optimizer.param_groups[0]['lr'] = lr / 8\n{_STEP}",
         f"if step == {_CHANGE}:\n    optimizer.param_groups[0]['lr'] = lr / 8\n    for state in optimizer.state.values():\n"
@@ -83,7 +83,7 @@ SETTINGS = (
     Setting(
         "clipnorm",
         "keras.optimizers.SGD(lr, clipnorm=1.0)",
-        "Keras clips each gradient by its own norm. torch's function takes the norm of all gradients that it is given, and adds "
+        "Keras clips each gradient by its own norm. torch's function computes the norm of all gradients together, and adds "
         "1e-6 to it.",
         f"torch.nn.utils.clip_grad_norm_(parameters, 1.0)\n{_STEP}",
         f"for parameter in parameters:\n    torch.nn.utils.clip_grad_norm_(parameter, 1.0)\n{_STEP}",
@@ -92,7 +92,7 @@ SETTINGS = (
     Setting(
         "global_clipnorm",
         "keras.optimizers.SGD(lr, global_clipnorm=1.0)",
-        "Keras clips by the norm of all gradients together. torch's function does the same, but adds 1e-6 to the norm.",
+        "Keras clips by the norm of all gradients together. torch's function does so too, but adds 1e-6 to the norm.",
         f"for parameter in parameters:\n    torch.nn.utils.clip_grad_norm_(parameter, 1.0)\n{_STEP}",
         f"torch.nn.utils.clip_grad_norm_(parameters, 1.0)\n{_STEP}",
         matches=False,
@@ -107,7 +107,7 @@ SETTINGS = (
     Setting(
         "gradient_accumulation_steps",
         "keras.optimizers.SGD(lr, gradient_accumulation_steps=4)",
-        "Keras makes one update from the mean of four gradients. In torch `backward` adds them up.",
+        "Keras makes one update from the mean of four gradients. In torch `backward` sums them.",
         "if step % 4 == 3:\n    optimizer.step()\n    optimizer.zero_grad()\n",
         "if step % 4 == 3:\n    for parameter in parameters:\n        parameter.grad /= 4\n"
         "    optimizer.step()\n    optimizer.zero_grad()\n",
@@ -128,7 +128,7 @@ SETTINGS = (
 
 
 def run_setting(setting: Setting) -> Results:
-    """Train in Keras, and on the same gradients in torch: as often written, as it should be, and with `optimizer_like`."""
+    """Train in Keras, and on the same gradients in torch: as often written, correctly, and with `optimizer_like`."""
     import keras
 
     expected, ours = _train_keras(setting), _train_ours(setting)
@@ -186,7 +186,7 @@ def _train_ours(setting: Setting) -> Path:
 
 
 def _train(setup: str, step: str, end: str = "") -> Path:
-    """Run the code as it is printed."""
+    """Run the code exactly as printed."""
     import torch
 
     names: dict[str, Any] = {"torch": torch, "parameters": torch_parameters()}

@@ -1,4 +1,4 @@
-"""Comparing both frameworks' own optimizers with the equations that are printed for them."""
+"""Comparing the optimizers of both frameworks with the equations printed for them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SETTINGS: Mapping[str, float] = {
     "beta": 0.0625,
     "rms_rate": 0.25,
 }
-"""For every setting a number that float32 holds exactly, and that is large enough for its place in the rule to matter."""
+"""A number for every setting: exact in float32, and large enough to show where the rule uses it."""
 _ALLOWED: Mapping[tuple[str, str], float] = {
     ("Nadam", "keras"): 1e-9,  # 0.96 is a float32 on TensorFlow
     ("Nadam", "torch"): 1e-9,  # the product is kept in float32
@@ -53,10 +53,10 @@ _EXACTLY = 1e-12
 
 
 def check_equations(name: str, comparison: Comparison) -> Results:
-    """Run every equation of an optimizer in float64 NumPy, and compare it with the frameworks' own optimizers.
+    """Run every equation of an optimizer in float64 NumPy, and compare it with the optimizers of both frameworks.
 
     Returns:
-        For each: when it holds, both equations as TeX, and the frameworks' differences from them.
+        For each equation: its condition, the TeX of both rules, and the difference of each framework from its rule.
     """
     return {equation.name: _check(name, comparison, equation) for equation in comparison.equations}
 
@@ -76,7 +76,7 @@ def _check(name: str, comparison: Comparison, equation: Equation) -> Results:
 
 
 def off_keras(name: str, comparison: Comparison, equation: Equation, rule: Rule) -> float:
-    """Return the difference of Keras's own optimizer, with the settings of an equation, from a rule after some steps."""
+    """Return the difference of Keras's optimizer, with the settings of an equation, from a rule after some steps."""
     import keras
 
     at, settings = _parameters(equation), _settings(equation.keras)
@@ -89,7 +89,7 @@ def off_keras(name: str, comparison: Comparison, equation: Equation, rule: Rule)
 
 
 def off_torch(comparison: Comparison, equation: Equation, rule: Rule) -> float:
-    """Return the difference of torch's own optimizer, with the settings of an equation, from a rule after some steps."""
+    """Return the difference of torch's optimizer, with the settings of an equation, from a rule after some steps."""
     import torch
 
     at = _parameters(equation)
@@ -109,7 +109,7 @@ def _settings(rule: Rule) -> dict[str, float]:
 
 
 def _as_torch_takes(settings: Mapping[str, float]) -> dict[str, Any]:
-    """Gather the settings that torch takes as pairs."""
+    """Gather the settings that torch accepts as pairs."""
     pairs = {"betas": ("beta_1", "beta_2"), "eps": ("eps_1", "eps_2")}
     given = {pair: tuple(settings[name] for name in names) for pair, names in pairs.items() if names[0] in settings}
     single = {name: value for name, value in settings.items() if not any(name in names for names in pairs.values())}

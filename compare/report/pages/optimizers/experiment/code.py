@@ -1,4 +1,4 @@
-"""The code that one writes in both frameworks, run as it is printed."""
+"""Example code for both frameworks, run exactly as printed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ expected = convert(layer)
 
 
 def run_code() -> Results:
-    """Train ten steps in Keras, then ten more in Keras, in torch with `optimizer_like`, and in torch with its own class."""
+    """Train ten steps in Keras, then ten more in Keras, in torch with `optimizer_like`, and in torch with torch's class."""
     _, names = run_snippet(KERAS)
     _, ours = run_snippet(TORCH, dict(names))
     _, stock = run_snippet(STOCK, dict(ours))

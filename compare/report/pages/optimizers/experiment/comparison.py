@@ -1,4 +1,4 @@
-"""A Keras optimizer and torch's class of the same family, as data: equations, closest settings, what to try."""
+"""A Keras optimizer and torch's class of the same family, as data: equations, closest settings, cases to try."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Equation:
 
     Args:
         keras: Keras's rule.
-        torch: torch's rule; None if it has none.
-        where: when it holds, in words, such as "with `momentum`"; empty for the plain rule.
-        flags: what must be set for it, by the names of both frameworks.
-        rank: of the parameters that it is for; None for all.
-        torch_flags: what else must be set in torch for it.
-        name: its identifier among the equations of an optimizer.
+        torch: torch's rule, or None.
+        where: the condition of the rule in words, such as "with `momentum`"; empty for the plain rule.
+        flags: the settings that select the rule, by their names in both frameworks.
+        rank: rank of the parameters that follow the rule; None for all.
+        torch_flags: further settings that select the rule in torch.
+        name: identifier among the equations of an optimizer.
     """
 
     keras: Rule
@@ -37,10 +37,10 @@ class Case:
     """A setting in which both frameworks train.
 
     Args:
-        settings: of the Keras optimizer, and of torch's where it has the same names; all others are defaults.
+        settings: settings of the Keras optimizer, and of torch's if the names are the same; all others are defaults.
         matching: the arguments that bring torch's class as close as possible, in terms of Keras's settings; None if torch has
             no such class.
-        matches: whether these arguments make it exact.
+        matches: whether these arguments make torch's class exact.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -54,13 +54,13 @@ class Comparison:
 
     Args:
         source: the file of Keras's rule, in keras/src/optimizers.
-        difference: what differs in torch, in a few sentences.
+        difference: the difference in torch, in a few sentences.
         equations: one for each form of the rule.
-        cases: what to try, the default first; empty if `optimizer_like` refuses the optimizer.
-        torch: the name of torch's class; None if it has none.
+        cases: the cases to try, the default first; empty if `optimizer_like` refuses the optimizer.
+        torch: the name of torch's class, or None.
         torch_source: the file of torch's rule, in torch/optim.
         rounded: the settings that the TensorFlow backend rounds to float32.
-        dtype: of the parameters.
+        dtype: dtype of the parameters.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""How far parameters drift from Keras's: with torch's defaults, with the closest settings, and with `optimizer_like`."""
+"""The distance from Keras's parameters: with torch's defaults, with the closest settings, and with `optimizer_like`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from frameworks.keras_in_torch.optimizers.fates import FATES
 
 EXACTLY = 1e-12
 _COARSE = 1e-7
-"""The limit where Keras computes in float32 whatever the variables are: Adafactor and Lamb, on all backends but TensorFlow."""
+"""The limit for Adafactor and Lamb on backends other than TensorFlow, where Keras computes in float32 in any case."""
 _IN_FLOAT32 = ("Adafactor", "Lamb")
 _SLOTS_FROM = STEPS // 2
 
@@ -67,7 +67,7 @@ def run_case(name: str, comparison: Comparison, case: Case) -> Results:
 
 
 def tolerance(name: str) -> float:
-    """Return how far `optimizer_like` may be from Keras's."""
+    """Return the largest distance allowed for `optimizer_like`."""
     import keras
 
     return _COARSE if name in _IN_FLOAT32 and keras.config.backend() != "tensorflow" else EXACTLY
@@ -116,7 +116,7 @@ def _stock(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Path
 
 
 def _matching(comparison: Comparison, case: Case, optimizer: Any) -> dict[str, Any]:
-    """Compute the closest settings from the numbers as Keras's backend holds them."""
+    """Compute the closest settings from the numbers as Keras's backend stores them."""
     import keras
 
     on_tensorflow = keras.config.backend() == "tensorflow"

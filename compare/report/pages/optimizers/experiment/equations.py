@@ -1,4 +1,4 @@
-"""Update rules, written once: the same lines are run in float64 NumPy and printed as equations, so they cannot drift apart.
+"""Update rules, written once: the same lines are run in float64 NumPy and printed as equations, so both always agree.
 
 A line assigns to a name: `m = beta_1 * m + (1 - beta_1) * g`. A name that is read before a line assigns it is kept from step to
 step. `g` is the gradient, `theta` the parameter, and `t` the number of the step, from 1. All other names are settings.
@@ -54,16 +54,16 @@ EXPLAINED: Mapping[str, str] = {
     "orthogonal": "$X$ divided by its norm plus 1e-7, and then five times $X \\leftarrow 3.4445\\, X + (-4.775\\, X X^T + 2.0315\\, "
     "(X X^T)^2)\\, X$",
 }
-"""What the functions are whose names do not say it."""
+"""Definitions of the functions whose names do not explain them."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How one framework updates a parameter.
+    """The update rule of one framework.
 
     Args:
-        lines: in the order in which they are computed.
-        start: where a kept name starts if not at zero: an expression over the settings and `theta`.
+        lines: the assignments, in the order of computation.
+        start: initial values of kept names, other than zero, as expressions over the settings and `theta`.
     """
 
     lines: tuple[str, ...]
@@ -75,7 +75,7 @@ class Rule:
         Args:
             theta: the initial value of the parameter.
             gradients: one per step.
-            settings: at least those in the lines, by name.
+            settings: the settings by name, at least those in the lines.
 
         Returns:
             The parameter after the last step.
@@ -102,12 +102,12 @@ class Rule:
         return tuple(name for name in dict.fromkeys(read) if name not in known)
 
     def tex(self) -> str:
-        """Print the lines as one aligned equation, with arrows for what is kept and equals signs for abbreviations."""
+        """Print the lines as one aligned equation, with arrows for kept names and equals signs for abbreviations."""
         rows = [print_line(line, changes={"theta", *self.kept}) for line in self.lines]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def remarks(self) -> list[str]:
-        """Say what the equation leaves open: where kept names start, and what its functions are."""
+        """Explain the equation: the initial values of kept names, and its functions."""
         starts = [f"${symbol(name)}$ starts at ${print_expression(first)}$" for name, first in self.start.items()]
         return starts + [f"$\\mathrm{{{name}}}$ is {says}" for name, says in EXPLAINED.items() if name in self._first_read]
 

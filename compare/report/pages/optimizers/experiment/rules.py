@@ -59,8 +59,8 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="sgd.py",
             torch="SGD",
             torch_source="sgd.py",
-            difference="Without momentum there is no difference. With it, Keras's velocity holds the learning rate and "
-            "torch's buffer does not. The two are equal as long as the learning rate does not change.",
+            difference="Without momentum there is no difference. With momentum, Keras's velocity includes the learning rate and "
+            "torch's buffer does not. The two are equal as long as the learning rate is constant.",
             rounded=("momentum",),
             equations=(
                 Equation(Rule(("theta = theta - learning_rate * g",)), Rule(("theta = theta - lr * g",))),
@@ -108,7 +108,7 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
             source="rmsprop.py",
             torch="RMSprop",
             torch_source="rmsprop.py",
-            difference="Keras adds epsilon under the root, torch outside it, so no fixed value works. And Keras's momentum holds "
+            difference="Keras adds epsilon under the root, torch outside it, so no fixed value works. And Keras's momentum includes "
             "the learning rate, as in SGD.",
             equations=(
                 Equation(
@@ -216,4 +216,4 @@ RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
     }
 )
-"""By their names in keras.optimizers."""
+"""The comparisons by the optimizer's name in keras.optimizers."""

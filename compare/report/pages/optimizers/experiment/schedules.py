@@ -11,7 +11,7 @@ from frameworks import schedule_like
 _STEPS = 60
 _LOOKED_AT = sorted({*range(0, _STEPS, 3), 10, 11, 25, 26})
 _ALLOWED = 2**-23
-"""The last place of a float32, in which Keras computes the rate, relative to the largest rate."""
+"""The limit: one ulp of float32, in which Keras computes the rate, relative to the largest rate."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Schedule:
         keras: code of the schedule.
         torch: code of the closest scheduler, for an optimizer with the first rate; its arguments are chosen to match.
         says: the difference that remains.
-        matches: whether none remains.
+        matches: whether no difference remains.
     """
 
     keras: str

@@ -43,7 +43,7 @@ _SYMBOLS: Mapping[str, str] = {
     "u_next": "u_{t+1}",
     "product": "\\pi",
 }
-"""How names are printed; any other name is printed as it is."""
+"""The TeX of names; any other name is printed unchanged."""
 
 _AROUND: Mapping[str, tuple[str, str]] = {
     "sqrt": ("\\sqrt{", "}"),
@@ -52,10 +52,10 @@ _AROUND: Mapping[str, tuple[str, str]] = {
     "max": ("\\max(", ")"),
     "min": ("\\min(", ")"),
 }
-"""What is printed around the arguments of a function; any other function is printed by its name."""
+"""The text around the arguments of a function; any other function is printed by its name."""
 
 _SUM, _PRODUCT, _SIGNED, _ATOM = range(4)
-"""How tightly a printed expression binds."""
+"""The precedence of a printed expression."""
 Printed = tuple[str, int]
 
 
@@ -89,7 +89,7 @@ def _print(node: ast.expr) -> Printed:
 
 
 def _held(node: ast.expr, level: int) -> str:
-    """Print a part that must bind at least this tightly, in brackets if it does not."""
+    """Print a part, in brackets if its precedence is too low."""
     text, own = _print(node)
     return text if own >= level else f"\\left({text}\\right)"
 

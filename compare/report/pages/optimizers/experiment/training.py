@@ -40,9 +40,9 @@ def train_keras(optimizer: Any, variables: list[Any], change: Callable[[int], No
     """Apply the gradients in Keras, from a step on.
 
     Args:
-        optimizer: of Keras.
-        variables: to train.
-        change: called before every `EVERY` steps with the number of the next one.
+        optimizer: a Keras optimizer.
+        variables: the variables to train.
+        change: a function called before every `EVERY` steps with the number of the next step.
         first: the step to start from.
     """
     from keras import backend, ops
@@ -77,11 +77,11 @@ def train_torch(
     """Apply the gradients of some steps in torch.
 
     Args:
-        optimizer: of torch.
-        parameters: to train.
-        step: called with the number of each step, after the gradients have been added as `backward` adds them; it makes the
-            step and sets them to zero. The optimizer's own step when None.
-        gradients: those of all steps, for each parameter.
+        optimizer: a torch optimizer.
+        parameters: the parameters to train.
+        step: a function called with the number of each step, after the gradients have been added like in `backward`; it
+            makes the step and sets the gradients to zero. None makes the optimizer's step.
+        gradients: the gradients of all steps, for each parameter.
         first: the step to start from.
         last: the step to stop before.
     """
@@ -142,7 +142,7 @@ def _compiled(optimizer: Any, variables: list[Any]) -> Callable[[int, int], None
 
 @contextmanager
 def _as_written(tf: Any) -> Iterator[None]:
-    """Keep TensorFlow from rewriting graphs: turning a division by a constant into a product changes the last digit."""
+    """Stop TensorFlow from rewriting graphs: turning a division by a constant into a product changes the last digit."""
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
         yield

@@ -156,7 +156,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
         "ScheduleFreeAdamW": Comparison(
             source="schedule_free_adamw.py",
-            difference="torch has no ScheduleFreeAdamW. In the third line Keras's comments speak of the previous z, but its code, on "
+            difference="torch has no ScheduleFreeAdamW. In the third line Keras's comments mention the previous z, but the code, on "
             "TensorFlow and on torch, reads the new one. So $\\beta_1$ cancels, and $\\theta$ is the mean of all z. "
             "`optimizer_like` follows the code.",
             equations=(
@@ -180,7 +180,7 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
             dtype="float32",
             difference="This is the rule for matrices. Keras trains everything else with Adam, including embeddings, which it "
             "recognises by name. torch's Muon refuses anything but matrices. Both orthogonalise by the same five steps, torch in "
-            "bfloat16. torch's equation is the one with `adjust_lr_fn='match_rms_adamw'`; by default its step has another length. "
+            "bfloat16. torch's equation is the one with `adjust_lr_fn='match_rms_adamw'`; by default the step has another length. "
             "The errors are those in float32, since Keras's Muon cannot train float64 variables on TensorFlow.",
             equations=(
                 Equation(
@@ -208,4 +208,4 @@ FURTHER_RULES: Mapping[str, Comparison] = MappingProxyType(
         ),
     }
 )
-"""By their names in keras.optimizers."""
+"""The comparisons by the optimizer's name in keras.optimizers."""

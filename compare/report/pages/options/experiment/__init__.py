@@ -23,9 +23,12 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "pytorch": ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"),
 }
 CODE = """\
+import keras
+import numpy as np
 from frameworks.emulation.pytorch import KerasLSTM
 from gatewise import GatewiseError, convert, emulate
 
+x = np.random.default_rng(0).normal(size=(3, 4, 5)).astype("float32")     # (batch, time, input)
 options = {"return_sequences": True, "go_backwards": True, "recurrent_activation": "hard_sigmoid"}
 layer = keras.layers.LSTM(4, **options)
 layer.build(x.shape)
@@ -42,7 +45,7 @@ written.load_state_dict(rnn.state_dict())
 """
 
 _MAKE_THEIR_CELL = ("LSTM", "GRU", "SimpleRNN")
-"""Keras's layers that make the cell for their base class, RNN."""
+"""The Keras layers that make the cell for their base class, RNN."""
 
 
 def run(progress: Callable[[str], None]) -> Results:
@@ -63,20 +66,19 @@ def run_code() -> Results:
     import torch
 
     keras.utils.set_random_seed(0)
-    x = np.random.default_rng(0).normal(size=(3, 4, 5)).astype("float32")
-    _, names = run_snippet(CODE, {"keras": keras, "torch": torch, "x": x})
-    expected = np.asarray(names["layer"](x))
-    given = torch.from_numpy(x)
+    _, names = run_snippet(CODE)
+    expected = np.asarray(names["layer"](names["x"]))
+    given = torch.from_numpy(names["x"])
     errors = {name: measure(expected, names[name](given).detach().numpy()).max_abs for name in ("rnn", "written")}
     refused = exact(names["refusal"])
     return {"code": exact(CODE), "refusal": refused, **{name: measured(error, 1e-5) for name, error in errors.items()}}
 
 
 def run_framework(trials: Trials, framework: str, kinds: Mapping[str, type]) -> Results:
-    """Try every argument of some classes' constructors, and name the arguments in the table that no constructor takes.
+    """Try every argument of some classes' constructors, and name the arguments in the table that no constructor accepts.
 
     Args:
-        trials: tries the arguments.
+        trials: the trials of the arguments.
         framework: the framework of the classes.
         kinds: the classes by name; their signatures are read.
     """

@@ -1,4 +1,4 @@
-"""Every activation of Keras in a Keras cell and in its emulation; and what dropout inside a cell draws."""
+"""Every Keras activation in a Keras cell and in the emulated cell, and the masks of dropout inside a cell."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run_activation(name: str, functions: dict[str, Any], cells: dict[str, Any]) 
 
     Args:
         name: the name of the activation.
-        functions: Keras's activations, by name.
+        functions: the Keras activations by name.
         cells: built Keras cells, by class, which get the activation for as long as they are used.
     """
     from frameworks.keras_in_torch.layers.activations import ACTIVATIONS
@@ -107,7 +107,7 @@ def _to_torch(x: Array, states: list[Array]) -> tuple[Any, list[Any]]:
 
 
 def _converts(cell: Any, place: str, function: Any) -> bool:
-    """Return whether torch's own cell has an activation in one place."""
+    """Return whether torch's cell has an activation in one place."""
     with _having(cell, **{place: function}):
         return not _fails(GatewiseError, lambda: convert(cell))
 
@@ -136,7 +136,7 @@ def _fails(kind: type[Exception], work: Callable[[], object]) -> bool:
 
 
 def run_dropout() -> Results:
-    """Show what dropout inside a cell draws, with a layer that otherwise passes its input, or its state, on unchanged.
+    """Show the masks of dropout inside a cell, with a layer that otherwise passes its input, or its state, on unchanged.
 
     A linear simple RNN whose kernel is the identity returns its input times the mask of each time step. If only the recurrent
     kernel is the identity, it returns its initial state times the product of the masks so far.
@@ -172,7 +172,7 @@ def describe_masks(outputs: Array, *, growing: bool) -> str:
     """Describe the masks drawn by a layer that otherwise passes its input or state on unchanged.
 
     Args:
-        outputs: of the layer, (batch, time, hidden).
+        outputs: (batch, time, hidden), the outputs of the layer.
         growing: whether each step multiplies the result of the step before.
     """
     powers = np.arange(_TIME) if growing else np.zeros(_TIME)

@@ -16,11 +16,11 @@ class Example:
     """A value of an argument.
 
     Args:
-        arguments: of the constructor; empty if the value is the default.
+        arguments: arguments of the constructor; empty if the value is the default.
         beside: other arguments, without which the value would change nothing.
         masked: whether the layer is called with a mask.
-        calls: how often the layer is called; the last call counts.
-        drawn: whether the layer keeps the weights that it starts with, because the argument changes those.
+        calls: number of calls of the layer; the last call is compared.
+        drawn: whether the layer keeps its initial weights, because the argument changes them.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -56,11 +56,11 @@ _PLAIN: Mapping[str, Any] = {
     "autocast": False,
     "name": "renamed",
 }
-"""Values of Keras's arguments that have one fate and need no other argument."""
+"""Values of the Keras arguments that have one fate and need no other argument."""
 
 
 def keras_examples() -> dict[str, tuple[Example, ...]]:
-    """Return the examples of Keras's arguments, one for each fate in `frameworks.counterparts.OPTIONS`, in its order."""
+    """Return examples of the Keras arguments: one per fate in `frameworks.counterparts.OPTIONS`, in the same order."""
     from keras import layers
 
     ones = {"kernel_initializer": "ones"}
@@ -90,7 +90,7 @@ def keras_examples() -> dict[str, tuple[Example, ...]]:
 
 
 def pytorch_examples() -> dict[str, tuple[Example, ...]]:
-    """Return the examples of torch's arguments, as `keras_examples` does."""
+    """Return examples of torch's arguments: one per fate, in the same order."""
     import torch
 
     plain = {

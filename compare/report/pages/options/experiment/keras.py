@@ -1,4 +1,4 @@
-"""Trials of Keras's arguments: a layer's own call against what `convert` and `emulate` make of the layer."""
+"""Trials of Keras arguments: a layer compared with its converted and emulated counterparts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from frameworks.errors import GatewiseError
 
 _MASK = np.array([[True, True], [True, False], [True, False]])
 _QUICK = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
-"""For weights that are set right afterwards: drawing them would take time."""
+"""Fast initialisers, for weights that are overwritten right afterwards."""
 
 
 class KerasTrials:
-    """Trials of Keras's arguments. The layer without an argument is called once for all its examples."""
+    """Trials of Keras arguments. The layer without an argument is called only once for all examples."""
 
     def __init__(self) -> None:
         """Draw the inputs."""
@@ -30,7 +30,7 @@ class KerasTrials:
         self._without: dict[str, list[Array]] = {}
 
     def kind(self, name: str) -> type:
-        """Return the class of that name in keras.layers."""
+        """Return a class of keras.layers by name."""
         import keras
 
         kind: type = getattr(keras.layers, name)
@@ -81,7 +81,7 @@ class KerasTrials:
 
 
 def _make(name: str, arguments: Mapping[str, Any], *, drawn: bool) -> Any:
-    """Make and build a layer. Weights of the same shapes are the same, unless they stay as drawn."""
+    """Make and build a layer. Weights of equal shapes are equal, unless the layer keeps its initial ones."""
     from keras import layers
 
     dtype = {"dtype": arguments["dtype"]} if "dtype" in arguments else {}
@@ -93,7 +93,7 @@ def _make(name: str, arguments: Mapping[str, Any], *, drawn: bool) -> Any:
     elif name == "Bidirectional":
         owned = {"layer": layers.LSTM(**owned, **dtype)}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras would rather have an Input than input_shape
+        warnings.simplefilter("ignore")  # Keras prefers an Input to input_shape
         layer = getattr(layers, name)(**{**owned, **arguments})
     if name == "StackedRNNCells":
         layer = layers.RNN(layer, **dtype)
@@ -129,7 +129,7 @@ def _states(native: Any, x: Array, units: int) -> list[Array]:
 
 
 def _call_converted(layer: Any, x: Array, example: Example) -> list[Array]:
-    """Call torch's own layer, and turn what it returns into what Keras would return."""
+    """Call the converted torch module, and map its results to those of Keras."""
     import torch
 
     module = convert(layer)

@@ -1,4 +1,4 @@
-"""Trials of torch's arguments: a module's own call against what `convert` and `emulate` make of the module."""
+"""Trials of torch arguments: a module compared with its converted and emulated counterparts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from frameworks.errors import GatewiseError
 
 
 class PyTorchTrials:
-    """Trials of torch's arguments."""
+    """Trials of torch arguments."""
 
     def __init__(self) -> None:
         """Load the examples."""
         self._examples = pytorch_examples()
 
     def kind(self, name: str) -> type:
-        """Return the class of that name in torch.nn."""
+        """Return a class of torch.nn by name."""
         import torch
 
         kind: type = getattr(torch.nn, name)
@@ -76,7 +76,7 @@ class _Call:
         self._states = [rng.normal(size=(BATCH, module.hidden_size)).astype(dtype) for _ in range(2)]
 
     def own(self) -> list[Array]:
-        """Return what the module returns."""
+        """Return the results of the module."""
         import torch
 
         if not self.is_cell:
@@ -87,7 +87,7 @@ class _Call:
         return flat(self.module(torch.from_numpy(self._step()), tuple(states) if len(states) > 1 else states[0]))
 
     def converted(self) -> list[Array]:
-        """Return what the Keras layer made by `convert` returns, with torch's order of axes."""
+        """Return the results of the Keras layer made by `convert`, with torch's order of axes."""
         layer = convert(self.module, to="keras")
         if self.is_cell:
             return flat(layer(self._step(), self._cell_states())[1])
@@ -98,7 +98,7 @@ class _Call:
         return [output, *(state for state in (result.h_n, result.c_n) if state is not None)]
 
     def emulated(self) -> list[Array]:
-        """Return what the Keras layer made by `emulate` returns."""
+        """Return the results of the Keras layer made by `emulate`."""
         layer = emulate(self.module, to="keras")
         if not self.is_cell:
             return flat(layer(self._x))

@@ -13,16 +13,16 @@ from typing import Any
 from frameworks.errors import GatewiseError
 
 REQUIRED = "required"
-"""Stands for the default of an argument that has none."""
+"""The marker of an argument without a default."""
 HIDDEN = "kwargs"
-"""Stands for the default of an argument that the constructor takes out of its `**kwargs`."""
+"""The marker of an argument that the constructor pops from `**kwargs`."""
 
 
 def read_options(kind: type, supplied: Collection[str] = ()) -> dict[str, str]:
     """Return every argument of a class's constructor with its default as text.
 
-    If the constructor passes `**kwargs` on, this includes what it takes out of them by name, and the arguments of its base
-    class. If it is overloaded, as torch's are, the overloads are its signatures.
+    If the constructor passes `**kwargs` on, the result includes the arguments popped from `**kwargs` and those of the base
+    class. If the constructor is overloaded, as torch's are, the overloads are its signatures.
 
     Args:
         kind: a class.

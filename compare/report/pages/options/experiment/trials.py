@@ -1,4 +1,4 @@
-"""The outcome of trying an argument on `convert` and on `emulate`, and whether it is what the table says."""
+"""The outcome of trying an argument on `convert` and on `emulate`, and whether it agrees with the table."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from frameworks.errors import GatewiseError
 
 REFUSED = "refused"
 _HALF = 5e-3
-"""The limit in half precision: five of float16's steps between 1 and 2."""
+"""The limit in half precision: five ulps of float16 between 1 and 2."""
 _HOLDS: Mapping[FateName, tuple[bool, bool]] = {
     "native": (True, True),
     "no effect": (True, True),
     "emulated": (False, True),
     "refused": (False, False),
 }
-"""Whether `convert` and `emulate` accept an argument of that fate."""
+"""For each fate, whether `convert` and `emulate` accept the argument."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Outcome:
     """The outcome of trying one argument.
 
     Args:
-        ways: for "convert" and "emulate" an error, or "refused".
-        effect: how much the argument changes in its own framework; None if that cannot be compared.
+        ways: an error, or "refused", for "convert" and "emulate".
+        effect: the change of the results in the source framework; None if they cannot be compared.
     """
 
     ways: Mapping[str, Value]
@@ -40,20 +40,20 @@ class Outcome:
 
 
 class Trials(Protocol):
-    """Trials of one framework's arguments."""
+    """Trials of the arguments of one framework."""
 
     def kind(self, name: str) -> type:
-        """Return the class of that name."""
+        """Return a class by name."""
 
     def run(self, name: str, argument: str, index: int) -> Outcome:
         """Try the example of an argument's fate, given by its index, on one class."""
 
     def can_be_written(self, name: str, argument: str, index: int) -> bool | None:
-        """Return whether the other framework's emulated layer, constructed directly, accepts it; None if that cannot be tried."""
+        """Return whether the emulated layer, constructed directly, accepts the argument; None if that cannot be tried."""
 
 
 def as_said(fate: FateName, outcome: Outcome) -> bool:
-    """Return whether the outcome is what the table says."""
+    """Return whether the outcome agrees with the table."""
     held = tuple(outcome.ways[way].kind == "measured" and outcome.ways[way].passed for way in ("convert", "emulate"))
     silent = outcome.effect is None or outcome.effect <= TOLERANCES["float32"]
     return held == _HOLDS[fate] and (silent or fate != "no effect")
@@ -63,12 +63,12 @@ def try_out(work: Callable[[], Arrays], expected: Arrays) -> Value:
     """Measure the largest error of some arrays; "refused" if making them is refused.
 
     Args:
-        work: makes the arrays.
-        expected: what they should be.
+        work: a function that makes the arrays.
+        expected: the expected arrays.
     """
     try:
         with warnings.catch_warnings():
-            # emulate warns of what it leaves to the training loop; the table says so too
+            # emulate warns about arguments that it leaves to the training loop; the table lists them too
             warnings.simplefilter("ignore", UserWarning)
             actual = work()
     except GatewiseError:

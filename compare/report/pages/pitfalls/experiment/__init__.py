@@ -12,7 +12,7 @@ from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet
 
 GROUPS: tuple[Group, ...] = (
-    Group("results", "What a layer returns, and its axes", results.PITFALLS),
+    Group("results", "Return values and axes", results.PITFALLS),
     Group("weights", "Weights, cells and activations", weights.PITFALLS),
     Group("masks", "Masks", masks.MASKS),
     Group("states", "States", masks.STATES),
@@ -32,11 +32,11 @@ def run(progress: Callable[[str], None]) -> Results:
 
 
 def run_pitfall(pitfall: Pitfall, names: dict[str, Any]) -> Results:
-    """Run the three pieces of code of a pitfall in order, each as if pasted after the one before.
+    """Run the three pieces of code of a pitfall in order, each as if pasted after the previous one.
 
     Args:
         pitfall: the pitfall with its code.
-        names: the names that the page's setup has left; the pitfall adds none to them.
+        names: the names defined by the page's setup; the pitfall adds none to them.
     """
     _, own = run_snippet(pitfall.wanted, dict(names))
     sizes = {}

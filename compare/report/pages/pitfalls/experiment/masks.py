@@ -19,7 +19,7 @@ found = torch.cat((h_n[0], h_n[1]), dim=-1)
     Pitfall(
         "last-step-after-packing",
         "`output[:, -1]` after packing",
-        "Keras repeats the last valid output, so its last step holds it. After packing, torch has zeros there.",
+        "Keras repeats the last valid output, so `output[:, -1]` is correct in Keras. After packing it is zero in torch.",
         "expected = lstm(x, mask=mask)[0][:, -1]\n",
         """\
 output, (h_n, _) = convert(lstm)(pack_padded_sequence(tensor, lengths, batch_first=True, enforce_sorted=False))
@@ -31,7 +31,7 @@ found = output[:, -1]
     Pitfall(
         "left-padding-packed",
         "Padding on the left, packed by length",
-        "Packing takes the first steps of a row. Here they are the padding, and the steps that count are dropped.",
+        "Packing keeps the first n steps of a row. With left padding these include the padding, and valid steps at the end are dropped.",
         "left = mask[:, ::-1].copy()\nexpected = lstm(x, mask=left)[1]\n",
         """\
 packed = pack_padded_sequence(tensor, torch.from_numpy(left).sum(dim=1), batch_first=True, enforce_sorted=False)
@@ -65,7 +65,7 @@ STATES = (
     Pitfall(
         "states-exchanged",
         "`h` and `c` exchanged",
-        "Both frameworks take `h` first, and both states have the same shape.",
+        "Both expect `h` first. Both states have the same shape, so swapping them goes unnoticed.",
         """\
 h, c = rng.normal(size=(2, 3, 5)).astype("float32")
 expected = lstm(x, initial_state=[h, c])[0]
@@ -78,7 +78,7 @@ found, _ = rnn(tensor, (c_0, h_0))
     ),
     Pitfall(
         "stateful",
-        "A `stateful` layer ported as it stands",
+        "A `stateful` layer ported without its states",
         "torch starts every call from zeros. The caller has to keep the states, and to detach them in training.",
         """\
 keeping = keras.layers.RNN(lstm.cell, return_sequences=True, stateful=True)
@@ -105,8 +105,9 @@ found, _ = rnn(tensor)
     ),
     Pitfall(
         "wrapper-dtype",
-        "A wrapper without the dtype of its layer",
-        "`Bidirectional` has its own dtype, float32 by default, and casts the inputs of its float64 layer to it.",
+        "A `Bidirectional` without its layer's dtype",
+        "`Bidirectional` has a dtype of its own, float32 by default, and casts the inputs of its float64 layer to it. The float64 result "
+        "is only accurate to float32.",
         """\
 wide = keras.layers.Bidirectional(keras.layers.LSTM(5, dtype="float64"), dtype="float64")
 wide.build(x.shape)

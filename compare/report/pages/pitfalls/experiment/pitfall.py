@@ -1,4 +1,4 @@
-"""A classic mistake as data: three pieces of code, run one after the other as they are printed."""
+"""A classic mistake as data: three pieces of code, run one after the other exactly as printed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class Pitfall:
     """One mistake that raises no error.
 
     Args:
-        name: its identifier in the results.
-        title: what one does.
-        why: what happens then, in a sentence or two.
+        name: identifier in the results.
+        title: the mistake.
+        why: the consequence of the mistake, in a sentence or two.
         wanted: code that sets `expected`.
-        wrong: code that sets `found` as it is often written.
-        right: code that sets `found` as it should be.
-        tolerance: of the right code.
+        wrong: code that sets `found` as often written.
+        right: code that sets `found` correctly.
+        tolerance: the largest error that the correct code may have.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Group:
     """Mistakes on one topic.
 
     Args:
-        name: its identifier in the results.
+        name: identifier in the results.
         title: the heading of its section.
         pitfalls: the mistakes.
     """

@@ -1,4 +1,4 @@
-"""Mistakes with what a layer returns, and with the axes of its inputs."""
+"""Mistakes with the return values of a layer, and with the axes of its inputs."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ PITFALLS = (
     Pitfall(
         "batch-first",
         "`nn.LSTM` without `batch_first=True`",
-        "torch then takes the batch for time and time for the batch, and the shapes still fit.",
+        "torch then treats the batch axis as time and vice versa, and the shapes still fit.",
         "expected = lstm(x)[0]\n",
         "rnn = nn.LSTM(4, 5)\ncopy_weights(lstm, rnn)\nfound, _ = rnn(tensor)\n",
         "rnn = nn.LSTM(4, 5, batch_first=True)\ncopy_weights(lstm, rnn)\nfound, _ = rnn(tensor)\n",
     ),
     Pitfall(
         "time-axis-missing",
-        "One time step without its axis",
-        "torch takes two axes for a single sequence without a batch, so the rows become its time steps. Keras refuses them.",
+        "A single time step without a time axis",
+        "torch treats a 2-D input as one unbatched sequence, so the rows become time steps. Keras refuses it.",
         "expected = lstm(x[:, :1])[0][:, 0]\n",
         "rnn = convert(lstm)\nfound, _ = rnn(tensor[:, 0])\n",
         "found = rnn(tensor[:, :1])[0][:, 0]\n",

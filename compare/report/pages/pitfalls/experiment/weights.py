@@ -30,7 +30,7 @@ found, _ = rnn(tensor)
     Pitfall(
         "kernel-data",
         "A kernel assigned through `.data`",
-        "nn.LSTM in float32 does not check the shape again. It reads the memory as if the shape were right.",
+        "`nn.LSTM` in float32 does not check the shape again. It reads the memory as if the shape were correct.",
         "expected = lstm(x)[0]\n",
         f"""\
 {_LSTM}rnn.load_state_dict(convert(lstm).state_dict())
@@ -71,7 +71,7 @@ found, _ = rnn(tensor)
     ),
     Pitfall(
         "biases-summed",
-        "The two biases of a GRU added up",
+        "The two biases of a GRU summed",
         "The reset gate scales only one of them, so the candidate needs both. (An LSTM needs only their sum.)",
         "expected = gru(x)\n",
         """\
@@ -85,8 +85,8 @@ found, _ = rnn(tensor)
     ),
     Pitfall(
         "second-bias",
-        "The second bias of an LSTM left as torch drew it",
-        "Keras has one bias, and torch adds two. Copying the one leaves random numbers in the other.",
+        "The second bias of an LSTM left at its random initial value",
+        "Keras has one bias, and torch adds two. Copying it into one leaves the other random.",
         "expected = lstm(x)[0]\n",
         f"""\
 {_LSTM}with torch.no_grad():
@@ -99,7 +99,7 @@ found, _ = rnn(tensor)
     ),
     Pitfall(
         "both-biases-trained",
-        "Both biases of an LSTM trained",
+        "Training both biases of an LSTM",
         "Each gets the whole gradient, so their sum moves twice as far as Keras's one bias. Here: one step of descent.",
         """\
 import tensorflow as tf
@@ -127,7 +127,7 @@ found = rnn.bias_ih_l0 + rnn.bias_hh_l0
     Pitfall(
         "reset-before",
         "A GRU with `reset_after=False` in `nn.GRU`",
-        "Its one bias and its kernels fit. But nn.GRU resets after the recurrent product, and this GRU before it.",
+        "All its arrays fit. But `nn.GRU` applies the reset gate after the recurrent product, and this GRU before it.",
         "before = randomised(keras.layers.GRU(5, reset_after=False, return_sequences=True))\nexpected = before(x)\n",
         """\
 rnn = nn.GRU(4, 5, batch_first=True)
@@ -151,7 +151,7 @@ found, _ = rnn(tensor)
         """\
 old = keras.layers.LSTM(5, recurrent_activation=lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1), return_sequences=True)
 old.build(x.shape)
-old.set_weights(lstm.get_weights())                 # as Keras 2 had it
+old.set_weights(lstm.get_weights())                 # as saved by Keras 2
 expected = old(x)
 """,
         """\

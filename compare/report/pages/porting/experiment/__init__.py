@@ -28,7 +28,7 @@ def run_recipe(recipe: Recipe, names: dict[str, Any]) -> Results:
 
     Args:
         recipe: the recipe with its code.
-        names: the names that the page's setup has left; the recipe adds none to them.
+        names: the names defined by the page's setup; the recipe adds none to them.
     """
     _, own = run_snippet(recipe.keras, dict(names))
     sizes = {}

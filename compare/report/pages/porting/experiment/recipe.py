@@ -10,12 +10,12 @@ class Recipe:
     """One thing to port.
 
     Args:
-        name: its identifier in the results.
+        name: identifier in the results.
         title: the heading of its section.
-        note: what to know, in a few sentences.
+        note: an explanation, in a few sentences.
         keras: code that sets `expected`.
         pytorch: code that sets `found`.
-        mistake: what is easily written instead, in words.
+        mistake: the usual mistake, in words.
         wrong: code that sets `found` by that mistake, run after `pytorch`.
     """
 
@@ -39,7 +39,7 @@ from gatewise import convert, copy_weights, emulate
 keras.utils.set_random_seed(0)
 rng = np.random.default_rng(6)
 x = rng.normal(size=(3, 8, 4)).astype("float32")                # (batch, time, input)
-y = rng.normal(size=(3, 5, 4)).astype("float32")                # what a decoder reads
+y = rng.normal(size=(3, 5, 4)).astype("float32")                # the input of a decoder
 ids = np.array([[4, 7, 2, 9, 5, 1, 3, 8],                       # (batch, time), 0 is padding
                 [6, 1, 8, 3, 2, 0, 0, 0],
                 [5, 2, 7, 0, 0, 0, 0, 0]])

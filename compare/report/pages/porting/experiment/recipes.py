@@ -39,7 +39,7 @@ found, _ = decoder_rnn(torch.from_numpy(y), (join(h_n), join(c_n)))
 _CLASSIFIER = Recipe(
     "masked-classifier",
     "A masked bidirectional classifier",
-    "In Keras the Embedding's mask reaches the recurrent layer by itself. In torch, packing skips the padding, and the last "
+    "In Keras the Embedding's mask reaches the recurrent layer automatically. In torch, packing skips the padding, and the last "
     "output of both directions is in `h_n`.",
     """\
 model = keras.Sequential([
@@ -133,7 +133,7 @@ found, h_n = rnn(torch.from_numpy(time_major))                  # (time, batch, 
 _ONE_DIRECTION = Recipe(
     "one-direction",
     "One direction at a time",
-    "A bidirectional module consists of two modules of one direction. A model that reads backwards by hand, or has its own "
+    "A bidirectional module consists of two modules of one direction. A model that reads backwards by hand, or has a separate "
     "`backward_layer`, can therefore be ported one half at a time. The backward half reads flipped inputs, and its output is "
     "flipped back.",
     """\
@@ -162,7 +162,7 @@ found, _ = rnn(torch.from_numpy(x))
 _REPLACING = Recipe(
     "emulated-to-native",
     "From the emulated layer to the native one",
-    "`emulate` ports a layer as it is, and its parameters have torch's names and shapes. Once nothing in the model needs "
+    "`emulate` ports a layer as is, and the parameters have torch's names and shapes. Once nothing in the model needs "
     "Keras's behaviour any more, its state_dict loads strictly into the native module. From then on the module is called in "
     "torch's way.",
     """\
@@ -175,7 +175,7 @@ rnn = nn.LSTM(4, 6, bidirectional=True, batch_first=True)
 rnn.load_state_dict(emulated.state_dict())
 
 output, _ = rnn(torch.from_numpy(x))
-found = output[..., :6] + output[..., 6:]                       # what the native module leaves to the caller
+found = output[..., :6] + output[..., 6:]                       # the native module leaves this to the caller
 """,
     "loading the weights of a `hard_sigmoid` LSTM into `nn.LSTM`, which raises no exception",
     """\

@@ -1,4 +1,4 @@
-"""Layers of published models, ported in every run: those whose weights are kept here.
+"""Layers of published models, ported in every run: those with weights in this repository.
 
 `compare.report.pages.real_models.experiment.original_files` ports all layers, from the original files.
 """
@@ -25,7 +25,7 @@ How = Literal["convert", "emulate"]
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """State where each model comes from, and port the layers whose weights are kept here."""
+    """Return the origin of each model, and port the layers whose weights are in this repository."""
     results: dict[str, Any] = {}
     for model in load_all():
         progress(model.name)
@@ -62,7 +62,7 @@ def other_than(framework: FrameworkName) -> FrameworkName:
 
 
 def choose(stored: StoredLayer) -> tuple[How, str]:
-    """Choose `convert` if it can port the layer, `emulate` otherwise, and say why `convert` refuses."""
+    """Choose `convert` if it can port the layer, `emulate` otherwise, with the reason why `convert` refuses."""
     try:
         require_counterpart(stored.spec, other_than(stored.origin), stored.options)
     except NoCounterpartError as refusal:
@@ -71,20 +71,20 @@ def choose(stored: StoredLayer) -> tuple[How, str]:
 
 
 def call_ported(stored: StoredLayer, ported: Any, how: How) -> Call:
-    """Return a call of a layer's port that returns what the layer itself returns."""
+    """Return a call of a layer's port with the same results as the layer itself."""
     if how == "convert":
         return as_stored(stored, adapt(ported).forward)
     return _call_emulation(ported)
 
 
 def call_own(stored: StoredLayer) -> Call:
-    """Return a call of the layer in its own framework's current version; a Keras layer has its own flags."""
+    """Return a call of the layer in the current version of its framework; a Keras layer keeps its flags."""
     own = stored.emulate(stored.origin)
     return _call_emulation(own) if stored.origin == "keras" else as_stored(stored, adapt(own).forward)
 
 
 def as_stored(stored: StoredLayer, forward: Callable[..., Any]) -> Call:
-    """Turn an adapter's `forward` into a call that returns what the stored layer returns."""
+    """Turn an adapter's `forward` into a call with the same results as the stored layer."""
     if stored.options is None:
         return lambda inputs, states, mask: vars(forward(inputs, states, mask))
     mapping = returns_map(stored.spec, stored.options)
@@ -98,7 +98,7 @@ def as_stored(stored: StoredLayer, forward: Callable[..., Any]) -> Call:
 
 
 def _call_emulation(layer: Any) -> Call:
-    """Return a call of a layer of either framework that is called as a Keras layer is."""
+    """Return a call of a layer of either framework that is called like a Keras layer."""
     import torch
 
     if not isinstance(layer, torch.nn.Module):

@@ -29,14 +29,14 @@ checkpoint = open_checkpoint({arguments})
 layer = checkpoint["{name}"]
 ported = layer.{how}(to="{to}")
 """
-"""The port, as it is run and shown."""
+"""The port, run and shown."""
 
 
 def run(progress: Callable[[int, int], None], checkpoint: Checkpoint) -> Results:  # noqa: ARG001  seconds a model
     """Fetch the archives that are missing, and port the files in them. An interrupted run keeps its archives.
 
     Args:
-        progress: called with finished models and all models.
+        progress: a function called with the numbers of finished models and of all models.
         checkpoint: not used, since most of the time goes into fetching.
     """
     models, ported = load_all(), {}
@@ -59,7 +59,7 @@ def run_model(model: RecordedModel, folder: Path) -> Results:
 
 
 def run_layer(model: RecordedModel, layer: RecordedLayer) -> Results:
-    """Port a layer from the working folder, and return the errors of the right port and of wrong ones."""
+    """Port a layer from the working folder, and return the errors of the correct port and of wrong ones."""
     stored, ported = port_layer(model, layer)
     return {**ported, "wrong": {name: control(_wrong_port(layer, stored, name)) for name in layer.mistakes}}
 

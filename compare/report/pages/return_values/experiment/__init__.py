@@ -1,4 +1,4 @@
-"""What an LSTM and a GRU return in both frameworks: minimal examples, the tutorial's Encoder, classic mistakes."""
+"""The return values of an LSTM and a GRU in both frameworks: minimal examples, the tutorial's Encoder, classic mistakes."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def _run_encoder() -> Results:
 
 
 def _run_mistakes() -> Results:
-    """Measure the right expressions and the classic wrong ones on bidirectional layers with the same random weights."""
+    """Measure the correct expressions and the classic wrong ones on bidirectional layers with the same random weights."""
     batch, time = 3, 5
     cells: tuple[CellName, ...] = ("lstm", "gru")
     twins: dict[str, RecurrentOutput] = {}

@@ -1,4 +1,4 @@
-"""The ways of writing recurrent layers in Keras that the report maps, as data."""
+"""The forms of recurrent layers in Keras that the report maps, as data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MERGE_MODES: tuple[MergeMode | None, ...] = ("concat", "sum", "mul", "ave", None
 
 @dataclass(frozen=True)
 class Setting:
-    """What is set on a built layer between one call and the next."""
+    """The flags to set on a built layer between two calls."""
 
     return_sequences: bool
     return_state: bool
@@ -32,13 +32,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Form:
-    """One way of writing recurrent layers in Keras, apart from the return flags and the merge mode.
+    """One form of recurrent layers in Keras, without the return flags and the merge mode.
 
     Args:
         nesting: "one layer", "stacked cells", or "two layers" called one after the other.
         bidirectional: whether Bidirectional wraps the layer, or each of the two.
         go_backwards: whether the layer, or Bidirectional's forward layer, reads the last time step first.
-        backward_layer: whether Bidirectional is given its own backward layer.
+        backward_layer: whether Bidirectional gets a separate backward layer.
     """
 
     nesting: str
@@ -48,7 +48,7 @@ class Form:
 
     @property
     def plain(self) -> bool:
-        """Whether this is how most layers are written."""
+        """Whether the form is a common one."""
         return not (self.go_backwards or self.backward_layer)
 
     @property
@@ -65,8 +65,8 @@ class Form:
 
         Args:
             cell: the cell of its layers.
-            flags: written in place of the return flags, such as ", return_state=True".
-            merge_mode: written in place of the merge mode, such as ", merge_mode=None".
+            flags: the text for the return flags, such as ", return_state=True".
+            merge_mode: the text for the merge mode, such as ", merge_mode=None".
         """
         last = self._layer(CELLS[cell], flags, merge_mode)
         if self.nesting != "two layers":

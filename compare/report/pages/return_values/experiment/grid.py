@@ -1,6 +1,6 @@
-"""The return-value map, executed: what each layer returns is compared with what the map makes of PyTorch's results, and back.
+"""The return-value map, executed: the results of each layer are compared with the map of PyTorch's results, and back.
 
-A layer is built once, and its flags are set before each call, which is when Keras reads them; building one takes as long as
+A layer is built once, and its flags are set before each call, when Keras reads them. Building a layer takes as long as
 thirty calls. On torch every form is called with every setting. On TensorFlow a call outside of a graph takes as long as ten on
 torch, so only the plain forms are called, with the plain settings.
 """
@@ -35,7 +35,7 @@ _INPUT, _BATCH, _TIME = 5, 3, 2
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Call every form and setting that this process's backend is meant to run."""
+    """Call every form and setting that belongs to this process's backend."""
     import keras
     import torch
 
@@ -53,7 +53,7 @@ def run(progress: Callable[[str], None]) -> Results:
 
 
 def _run_form(form: Form, cell: CellName, settings: Sequence[Setting], entry: dict[str, dict[str, Any]]) -> None:
-    """Add a call of a form with each setting to the entry of its kind, or a note of who refuses it."""
+    """Add a call of a form with each setting to the entry of its kind, or a note on who refuses it."""
     code = form.code(cell)
     try:
         layers = _build(code)
@@ -89,7 +89,7 @@ def _build(code: str) -> list[Any]:
 
 
 def _set(layer: Any, setting: Setting) -> None:
-    """Turn a built layer into what it would be if it had been built with this setting."""
+    """Change a built layer as if it had been built with this setting."""
     directions = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else []
     for part in (layer, *directions):
         part.return_sequences, part.return_state = setting.return_sequences, setting.return_state
@@ -99,7 +99,7 @@ def _set(layer: Any, setting: Setting) -> None:
 
 
 def _run_pytorch(mapping: ReturnsMap, layers: list[Any], x: npt.NDArray[np.floating]) -> Arrays:
-    """Give both sides the same weights and run the lines that the map prints; return output, h_n and, for an LSTM, c_n."""
+    """Copy the weights and run the lines that the map prints; return output, h_n and, for an LSTM, c_n."""
     import torch
 
     parts: dict[str, Any] = {"rnn": layers}
@@ -117,7 +117,7 @@ def _run_pytorch(mapping: ReturnsMap, layers: list[Any], x: npt.NDArray[np.float
 
 
 def _compare(mapping: ReturnsMap, returned: Any, arrays: Arrays) -> Row:
-    """Return the map, and the error of what it makes of either side's results."""
+    """Return the map, and its errors in both directions."""
     back = mapping.to_torch(returned)
     pairs = [(array, getattr(back, name)) for name, array in arrays.items()]
     way_back = [measure(one, other).max_abs for one, other in pairs if other is not None]
@@ -146,7 +146,7 @@ def _errors(returned: Any, mapped: Any) -> Iterator[float]:
 
 
 def _joined(row: Row, other: Row) -> Row:
-    """Join two calls that differ only in what goes backwards, and so have the same map, into a row with the larger errors."""
+    """Join two calls with the same map, which differ only in the directions, into a row with the larger errors."""
     if any(row[name] != other[name] for name in ("items", "also", "reverse")):
         raise InvalidValueError.because(
             "forms of one kind",

@@ -1,1 +1,1 @@
-"""What it takes to train alike: gradients, initial weights, biases."""
+"""The conditions for identical training: gradients, initial weights, biases, embeddings."""

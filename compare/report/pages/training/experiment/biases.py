@@ -1,4 +1,4 @@
-"""An LSTM trained in both frameworks by the same rule: what PyTorch's two biases change, and two remedies."""
+"""An LSTM trained in both frameworks with the same rule: the effect of PyTorch's two biases, and two remedies."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ RULES = {
 FREEZE = """\
 from gatewise import freeze_second_bias, optimizer_like
 
-freeze_second_bias(rnn)                                # bias_ih takes the sum; bias_hh is zero and no longer trained
+freeze_second_bias(rnn)                     # bias_ih becomes the sum; bias_hh is zero and no longer trained
 optimizer = optimizer_like(keras_optimizer, [(layer, rnn)])
 """
 HALVE = """\
 from gatewise import half_rate_for_biases
 
-groups = half_rate_for_biases(rnn, lr)                 # two parameter groups, the biases at lr / 2
-optimizer = make_optimizer(groups)                     # torch.optim.SGD, or any other class of torch
+groups = half_rate_for_biases(rnn, lr)      # two parameter groups, the biases at lr / 2
+optimizer = make_optimizer(groups)          # torch.optim.SGD, or any other class of torch
 """
 Distances = list[tuple[float, float]]
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Train 200 steps by each rule: without a remedy, with one bias frozen, and with both at half the rate."""
+    """Train 200 steps with each rule: without a remedy, with one bias frozen, and with both at half the rate."""
     rules = {}
     for rule, optimizer in RULES.items():
         progress(f"{STEPS} steps of {rule}")
@@ -133,7 +133,7 @@ def _torch_training() -> Callable[[Any, Any], None]:
 
 
 def _distances(expected: Any, module: Any) -> tuple[float, float]:
-    """Return the largest distance of the biases, which act as a sum, and that of all other parameters."""
+    """Return the largest distance of the summed biases, and the largest distance of all other parameters."""
     one, other = ({name: each.detach() for name, each in rnn.named_parameters()} for rnn in (expected, module))
     biases = [each["bias_ih_l0"] + each["bias_hh_l0"] for each in (one, other)]
     kernels = [float((one[name] - other[name]).abs().max()) for name in one if name.startswith("weight")]

@@ -1,4 +1,4 @@
-"""A small classifier, trained in both frameworks by the same rule on the same batches: which word came first?"""
+"""A small classifier, trained in both frameworks with the same rule on the same batches: which word came first?"""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ model = Model()
         self.first = self.ids[:, :, 0].copy()
 
     def train(self) -> dict[str, list[Losses]]:
-        """Return the losses, by start, seed and step: each framework starts in its own way and in the other's."""
+        """Return the losses, by start, seed and step: each framework starts from its default and from the other's."""
         train_keras = self._keras_training()
         return {
             "keras": [train_keras(_keras_model(seed)) for seed in self.seeds],

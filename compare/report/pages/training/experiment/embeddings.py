@@ -1,4 +1,4 @@
-"""Keras's optimizers and embeddings on TensorFlow, where the gradient has one row per token, not added up."""
+"""Keras's optimizers and embeddings on TensorFlow, where the gradient has one unsummed row per token."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ REMEDY = """\
 with tf.GradientTape() as tape:
     loss = loss_of(model(x, training=True), y)
 gradients = tape.gradient(loss, model.trainable_variables)
-gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]      # adds up the rows of a token
+gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]      # sums the rows of a token
 optimizer.apply(gradients, model.trainable_variables)
 """
 
 
 def run(progress: Callable[[str], None]) -> Results:
-    """Train an embedding with Keras's own training step, and with the rows of each token added up first."""
+    """Train an embedding with Keras's training step, and with the rows of each token summed first."""
     progress(f"{STEPS} steps of each optimizer")
     followed = [name for name, fate in FATES.items() if fate.rule is not None]
     return {
@@ -43,7 +43,7 @@ def run(progress: Callable[[str], None]) -> Results:
 
 
 def _judged(distance: float) -> Value:
-    """Treat a distance that is more than rounding as the size of a mistake."""
+    """Treat a distance larger than rounding as the size of a mistake."""
     return control(distance) if distance > _ROUNDING else measured(distance, _ROUNDING)
 
 

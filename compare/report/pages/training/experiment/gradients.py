@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "inputs": ("inputs",),
     "initial states": ("h_0", "c_0"),
 }
-"""What the gradients are taken with respect to, and the arrays that belong to it."""
+"""The groups of variables to differentiate for, and their arrays."""
 
 _INPUT, _HIDDEN, _BATCH, _TIME = 3, 7, 4, 5
 _LENGTHS = np.array([_TIME, 2, 4, 1])
@@ -42,8 +42,8 @@ class Case:
     """One layer in both frameworks, differentiated from random states.
 
     Args:
-        name: of the cell, the dtype and the option, if any.
-        spec: what the layer computes.
+        name: the cell, the dtype and the option, if any.
+        spec: the spec of the layer.
         masked: whether the rows end at different steps.
     """
 
@@ -106,7 +106,7 @@ def _run_case(case: Case, seed: int) -> Results:
 
 
 def _run_mistakes(spec: RecurrentSpec) -> Results:
-    """Return how far the gradients of the two layers differ, as a share, when a mistake is made in one array."""
+    """Return the relative difference of the two layers' gradients after a mistake in one array."""
     sides, call = _make_sides(spec, 0), _draw_call(spec, masked=False)
     cotangents = draw_cotangents(spec, call, alike=True)
     one, other = (call.differentiate(side, cotangents).weights.layers[0][0] for side in sides)

@@ -1,4 +1,4 @@
-"""The initial weights of each framework's layers, and what the difference does to the first hundred steps of training."""
+"""The initial weights of each framework's layers, and the effect of the difference on the first hundred training steps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DRAWN: dict[str, dict[str, tuple[str, str]]] = {
     },
     "embedding": {"embeddings": ("uniform within 0.05", "normal, deviation 1")},
 }
-"""What Keras and torch draw each weight from. In Keras's layout, where an LSTM and an RNN have one bias."""
+"""The distribution of each weight in Keras and torch, in Keras's layout, where an LSTM and an RNN have one bias."""
 
 
 def run(progress: Callable[[str], None]) -> Results:
@@ -56,7 +56,7 @@ def run(progress: Callable[[str], None]) -> Results:
 
 
 def _starts(layer: str) -> dict[str, Weights]:
-    """Draw a layer's weights in each of the four ways, all in Keras's layout."""
+    """Draw the weights of a layer in each of the four ways, all in Keras's layout."""
     import keras
     import torch
 

@@ -1,4 +1,4 @@
-"""The code with which readers compare the training of their own model, run on a small one."""
+"""The code for comparing the training of a user's model, run on a small one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MODELS = """\
 import keras
 import numpy as np
 import torch
-from frameworks import copy_weights, freeze_second_bias
+from gatewise import copy_weights, freeze_second_bias
 
 keras.utils.set_random_seed(1)
 keras_model = keras.Sequential([keras.Input((5, 3), dtype="float64"), keras.layers.LSTM(4, dtype="float64", unroll=True)])

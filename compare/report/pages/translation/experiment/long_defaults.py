@@ -28,11 +28,11 @@ def run(
     """Train from each seed, and score the results on held-out words.
 
     Args:
-        progress: called with finished steps and all steps.
-        checkpoint: where to resume.
-        side: "pytorch"; "keras" for Keras with an embedding's gradients added up; "fit" for Keras as its `fit` trains.
-        own: the compare.report.studies.translation.defaults.DEFAULTS that are PyTorch's own.
-        steps: of each training.
+        progress: a function called with the numbers of finished steps and of all steps.
+        checkpoint: the checkpoint to resume from.
+        side: "pytorch"; "keras" for Keras with summed gradients of an embedding; "fit" for Keras as its `fit` trains.
+        own: the names in compare.report.studies.translation.defaults.DEFAULTS to switch to PyTorch's.
+        steps: number of steps of each training.
         seeds: number of trainings, all on the same batches.
     """
     registry.load("keras")

@@ -1,4 +1,4 @@
-"""The translation model trained in both frameworks from the same weights; in float32 also from weights one rounding off."""
+"""The translation model trained in both frameworks from the same weights, in float32 also from weights perturbed by one ulp."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from frameworks import registry
 
 BATCH_SIZE = 64
 ROUNDED = "rounded"
-"""The side whose parameters start one rounding off."""
+"""The side whose initial parameters are perturbed by one ulp."""
 _RATE = 0.003
-"""The learning rate in float32, where the model should learn something within minutes."""
+"""The learning rate in float32, chosen so that the model learns something within minutes."""
 _PARTED = 0.01
-"""Two curves have diverged once they differ by this share of the loss."""
+"""The share of the loss by which two curves differ once they have diverged."""
 _TINY = 1e-9
 """The limit for the difference of a parameter after training in float64: a thousandth of float32's precision."""
 _SHOWN = ("gatewise", "keras", "network", "through", "knight", "physics", "machine", "language")
 
 
 def run(progress: Callable[[int, int], None], checkpoint: Checkpoint, *, cell: Any, dtype: Any, steps: int) -> Results:
-    """Train, and measure how far apart the two sides are.
+    """Train, and measure the distance between the two sides.
 
     Args:
-        progress: called with finished steps and all steps.
-        checkpoint: where to resume.
+        progress: a function called with the numbers of finished steps and of all steps.
+        checkpoint: the checkpoint to resume from.
         cell: "gru" or "lstm".
         dtype: "float64" trains on the sample. "float32" trains on the whole dictionary, which is fetched, and adds a second
-            Keras side, whose parameters start one float32 rounding off.
+            Keras side, whose initial parameters are perturbed by one ulp of float32.
         steps: number of steps.
     """
     registry.load("keras")
@@ -98,7 +98,7 @@ def _one_rounding_off(setting: Setting) -> Any:
 
 
 def _outcome(sides: Mapping[str, Any], setting: Setting, trajectory: Trajectory, entries: tuple[Entry, ...]) -> Results:
-    """Return where the curves diverge, and how the trained models do on words that they have not seen."""
+    """Return the steps at which the curves diverge, and the scores of the trained models on unseen words."""
     batch = held_out(entries)
     parted = {name: _parting(trajectory, name) for name in trajectory.distances}
     scores = {name: accuracy.score(side, batch) for name, side in sides.items()}
@@ -120,7 +120,7 @@ def _parting(trajectory: Trajectory, name: str) -> int | None:
 
 
 def _same_weights(keras_side: Any, setting: Setting, batch: Batch) -> Results:
-    """Give both sides Keras's trained parameters in float64, where no rounding decides, and compare greedy translations."""
+    """Copy Keras's trained parameters to both sides in float64, where no rounding decides, and compare greedy translations."""
     sides: Any = build_sides(replace(setting, dtype="float64"))
     one, other = sides
     own = one.state()

@@ -1,4 +1,4 @@
-"""Mistakes in an otherwise right port: each alone, in PyTorch, and what it does to a training."""
+"""Mistakes in an otherwise correct port: each alone, in PyTorch, and its effect on a training."""
 
 from __future__ import annotations
 

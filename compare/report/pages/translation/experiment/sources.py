@@ -1,4 +1,4 @@
-"""The models' own source without its docstrings, and the difference of two versions, line by line."""
+"""The source of the models without docstrings, and the difference of two versions, line by line."""
 
 from __future__ import annotations
 

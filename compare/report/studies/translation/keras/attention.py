@@ -1,4 +1,4 @@
-"""Additive attention: where in the source each step of the decoder looks.
+"""Additive attention: the weight of each source step in each step of the decoder.
 
 Source: Bahdanau et al. 2014, https://arxiv.org/abs/1409.0473, section 3.1 and appendix A.1.2.
 """

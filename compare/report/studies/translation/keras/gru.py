@@ -28,7 +28,7 @@ class Encoder(keras.Model):
         """Encode.
 
         Args:
-            x: (batch, source), token numbers.
+            x: (batch, source), token ids.
 
         Returns:
             The output at every step, (batch, source, units), and the last hidden state, (batch, units).
@@ -59,7 +59,7 @@ class Decoder(keras.Model):
             enc_output: (batch, source, units).
 
         Returns:
-            The logits of the next token, (batch, vocab), the hidden state, (batch, units), and where the step looked,
+            The logits of the next token, (batch, vocab), the hidden state, (batch, units), and the attention of the step,
             (batch, source, 1).
         """
         context, attention = self.attention(hidden, enc_output)

@@ -13,11 +13,11 @@ def masked_loss(target: Any, logits: Any) -> Any:
 
     The tutorial divides by one more position, that of the start, for which there is no loss.
 
-    The tutorial's `SparseCategoricalCrossentropy(from_logits=True, reduction="none")` is an object with its own dtype, float32
-    by default, to which it rounds the logits. The function does not round them.
+    The tutorial's `SparseCategoricalCrossentropy(from_logits=True, reduction="none")` is an object with a dtype, float32 by
+    default, to which it rounds the logits. The function does not round them.
 
     Args:
-        target: (batch, time), token numbers, 0 for padding.
+        target: (batch, time), token ids, 0 for padding.
         logits: (batch, time, vocab).
     """
     loss = keras.losses.sparse_categorical_crossentropy(target, logits, from_logits=True)

@@ -26,7 +26,7 @@ class Encoder(keras.Model):
         """Encode.
 
         Args:
-            x: (batch, source), token numbers.
+            x: (batch, source), token ids.
 
         Returns:
             The output at every step, (batch, source, units), and the last hidden and cell state, each (batch, units).
@@ -57,8 +57,8 @@ class Decoder(keras.Model):
             enc_output: (batch, source, units).
 
         Returns:
-            The logits of the next token, (batch, vocab), hidden and cell state, each (batch, units), and where the step
-            looked, (batch, source, 1).
+            The logits of the next token, (batch, vocab), hidden and cell state, each (batch, units), and the attention of
+            the step, (batch, source, 1).
         """
         hidden, cell = states
         context, attention = self.attention(hidden, enc_output)

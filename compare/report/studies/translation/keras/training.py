@@ -23,10 +23,10 @@ from frameworks.keras.tensors import to_numpy
 
 
 def build_model(setting: Setting) -> Translator:
-    """Build the translator with Keras's own initialisation. The same seed makes the same model."""
+    """Build the translator with Keras's initialisation. The same seed makes the same model."""
     cell = import_module(f"compare.report.studies.translation.keras.{setting.cell}")
     with _dtype(setting.dtype), untouched_random():
-        random.seed(setting.seed)  # every Keras layer takes its own seed from here
+        random.seed(setting.seed)  # every Keras layer derives its seed from here
         encoder = cell.Encoder(LETTERS.size, setting.embedding_dim, setting.units)
         decoder = cell.Decoder(SOUNDS.size, setting.embedding_dim, setting.units, setting.dropout)
         model = Translator(encoder, decoder)
@@ -38,7 +38,7 @@ class KerasSide(training.KerasSide):
     """A Keras translator and its optimizer: see `compare.report.studies.translation.training.Side`."""
 
     def __init__(self, model: Translator, optimizer: Any, *, added_up: bool = True) -> None:
-        """Take a model that was called once before, and its own optimizer; `added_up` is the setting's."""
+        """Wrap a model that was called before, and its optimizer; `added_up` is the setting's."""
 
         def loss_of(sources: Any, targets: Any) -> Any:
             return masked_loss(targets[:, 1:], model(sources, targets, training=True))
@@ -57,7 +57,7 @@ class KerasSide(training.KerasSide):
 
 @contextmanager
 def _dtype(name: str) -> Iterator[None]:
-    """Give this dtype to all layers that are made within, by Keras's own policy."""
+    """Set the dtype policy of all layers made within the block."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

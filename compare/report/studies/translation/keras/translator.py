@@ -20,8 +20,8 @@ class Translator(keras.Model):
         """Predict each token of the target from the tokens before it (teacher forcing).
 
         Args:
-            source: (batch, source), token numbers.
-            target: (batch, time), token numbers, with the start first.
+            source: (batch, source), token ids.
+            target: (batch, time), token ids, beginning with the start token.
 
         Returns:
             The logits of the tokens after the first, (batch, time - 1, vocab).
@@ -34,16 +34,16 @@ class Translator(keras.Model):
         return ops.stack(steps, axis=1)
 
     def translate(self, source: Any, start: int, end: int, max_length: int) -> tuple[Any, Any]:
-        """Take the likeliest token at each step, until every row has ended.
+        """Choose the likeliest token at each step, until every row has ended.
 
         Args:
-            source: (batch, source), token numbers.
+            source: (batch, source), token ids.
             start: the token that each translation begins with; it is not returned.
             end: the token that each translation ends with; padding, 0, follows it.
             max_length: the largest number of tokens to write.
 
         Returns:
-            The tokens, (batch, time), and where each step looked, (batch, time, source).
+            The tokens, (batch, time), and the attention of each step, (batch, time, source).
         """
         enc_output, states = self.encoder(source)
         x = ops.full((source.shape[0], 1), start, dtype="int32")

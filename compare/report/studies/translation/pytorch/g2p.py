@@ -1,4 +1,4 @@
-"""The model of g2p_en, an encoder and a decoder without attention: one state is all that the decoder knows of the word.
+"""The model of g2p_en, an encoder and a decoder without attention: the decoder gets only one state from the encoder.
 
 Source: `predict` in g2p_en 2.1.0, https://github.com/Kyubyong/g2p, which steps through the two GRUs in NumPy.
 """
@@ -46,7 +46,7 @@ class Pronouncer(nn.Module):
 
     @torch.no_grad()
     def pronounce(self, source: Tensor, start: int, end: int, max_length: int) -> Tensor:
-        """Take the likeliest phoneme at each step, until every row has ended.
+        """Choose the likeliest phoneme at each step, until every row has ended.
 
         Args:
             source: (batch, source), letters and the end.

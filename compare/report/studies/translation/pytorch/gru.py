@@ -26,7 +26,7 @@ class Encoder(nn.Module):
         """Encode.
 
         Args:
-            x: (batch, source), token numbers.
+            x: (batch, source), token ids.
 
         Returns:
             The output at every step, (batch, source, units), and the last hidden state, (1, batch, units).
@@ -56,7 +56,7 @@ class Decoder(nn.Module):
             enc_output: (batch, source, units).
 
         Returns:
-            The logits of the next token, (batch, vocab), the hidden state, (1, batch, units), and where the step looked,
+            The logits of the next token, (batch, vocab), the hidden state, (1, batch, units), and the attention of the step,
             (batch, source, 1).
         """
         context, attention = self.attention(hidden[-1], enc_output)

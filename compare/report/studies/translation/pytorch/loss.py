@@ -12,11 +12,11 @@ def masked_loss(target: Tensor, logits: Tensor) -> Tensor:
 
     The tutorial divides by one more position, that of the start, for which there is no loss.
 
-    `cross_entropy(..., ignore_index=0)` with its own mean is a different loss. It divides by the number of tokens that count,
-    so the gradients grow with the share of padding in the batch.
+    `cross_entropy(..., ignore_index=0)` with its default mean is a different loss. It divides by the number of non-padding
+    tokens, so the gradients grow with the share of padding in the batch.
 
     Args:
-        target: (batch, time), token numbers, 0 for padding.
+        target: (batch, time), token ids, 0 for padding.
         logits: (batch, time, vocab).
     """
     loss = functional.cross_entropy(logits.transpose(1, 2), target, reduction="none")

@@ -24,7 +24,7 @@ class Encoder(nn.Module):
         """Encode.
 
         Args:
-            x: (batch, source), token numbers.
+            x: (batch, source), token ids.
 
         Returns:
             The output at every step, (batch, source, units), and the last hidden and cell state, each (1, batch, units).
@@ -56,8 +56,8 @@ class Decoder(nn.Module):
             enc_output: (batch, source, units).
 
         Returns:
-            The logits of the next token, (batch, vocab), hidden and cell state, each (1, batch, units), and where the step
-            looked, (batch, source, 1).
+            The logits of the next token, (batch, vocab), hidden and cell state, each (1, batch, units), and the attention of
+            the step, (batch, source, 1).
         """
         hidden, cell = states
         context, attention = self.attention(hidden[-1], enc_output)

@@ -19,7 +19,7 @@ from compare.training.states import Array
 
 
 def build_model(setting: Setting) -> Translator:
-    """Build the translator with PyTorch's own initialisation. The same seed makes the same model."""
+    """Build the translator with PyTorch's initialisation. The same seed makes the same model."""
     cell = import_module(f"compare.report.studies.translation.pytorch.{setting.cell}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setting.seed)
@@ -37,7 +37,7 @@ class PyTorchSide(training.PyTorchSide):
     """A PyTorch translator and its optimizer: see `compare.report.studies.translation.training.Side`."""
 
     def __init__(self, model: Translator, optimizer: torch.optim.Optimizer, seed: int = 0) -> None:
-        """Take a model and an optimizer of its parameters; `seed` is that of the dropout."""
+        """Wrap a model and an optimizer of its parameters; `seed` is the seed of dropout."""
 
         def loss_of(sources: Tokens, targets: Tokens) -> torch.Tensor:
             source, target = _tensor(sources), _tensor(targets)
