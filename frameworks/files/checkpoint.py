@@ -17,7 +17,7 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5_process import started_for
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
-from frameworks.files.untrusted.source import damaged, open_source
+from frameworks.files.untrusted.source import open_source
 
 _SHARD = re.compile(r".+-\d{5}-of-(\d{5})\.\w+")
 
@@ -171,7 +171,12 @@ def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str
         return given
     source = open_source(Path(given))
     if source.size > MAX_BYTES:
-        raise damaged(source.name, f"has {source.size} bytes, more than an architecture can have")
+        raise InvalidValueError.because(
+            source.name,
+            must="be the JSON of an architecture",
+            but=f"has {source.size} bytes, more than {MAX_BYTES >> 20} MiB",
+            remedy="Pass the text that Keras's model.to_json() returns.",
+        )
     return read_json(source.read(0, source.size), source.name)
 
 

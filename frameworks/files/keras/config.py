@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from frameworks.files.keras.masks import MaskFlow, tensors_in
-from frameworks.files.untrusted.source import damaged
+from frameworks.files.untrusted.source import damaged, unsupported
 from frameworks.kinds import KERAS
 
 Config = Mapping[str, Any]
@@ -102,7 +102,7 @@ def numbered(class_name: str, number: int) -> str:
 def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str]]:
     """Yield the layers of a model, and return the masks of its outputs."""
     if depth > MAX_DEPTH:
-        raise damaged(f"the architecture in {walk.file}", f"nests models more than {MAX_DEPTH} deep")
+        raise unsupported(f"the architecture in {walk.file}", f"nests models more than {MAX_DEPTH} deep")
     entries = model.config.get("layers", ())
     if not isinstance(entries, list):
         raise damaged(f"the architecture in {walk.file}", "has layers that are not a list")
@@ -135,7 +135,7 @@ def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> 
 def _unwrap(node: Node, walk: _Walk, before: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str] | None]:
     """Yield a layer, or the layers of a model. Return the masks of a model's outputs, None for a single layer."""
     if depth > MAX_DEPTH:
-        raise damaged(f"the architecture in {walk.file}", f"nests layers more than {MAX_DEPTH} deep")
+        raise unsupported(f"the architecture in {walk.file}", f"nests layers more than {MAX_DEPTH} deep")
     kind = KERAS.get(node.class_name)
     if kind.role == "wrapper":
         inner = node.config.get(kind.inner)

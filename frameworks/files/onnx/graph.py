@@ -14,7 +14,7 @@ import numpy as np
 
 from frameworks.files.onnx.tensor import Neighbours, read_tensor
 from frameworks.files.untrusted.protobuf import Message, as_float, as_message, as_number, message_of, signed
-from frameworks.files.untrusted.source import Source, StoredArray, damaged, in_memory
+from frameworks.files.untrusted.source import Source, StoredArray, in_memory, unsupported
 
 MAX_DEPTH = 24
 _CONSTANTS: Mapping[str, tuple[type, str]] = {
@@ -121,7 +121,7 @@ class _Reader:
         for value in nodes:
             node = as_message(value)
             if depth > MAX_DEPTH:
-                raise damaged(node.bytes.source.name, f"nests graphs and functions more than {MAX_DEPTH} deep")
+                raise unsupported(node.bytes.source.name, f"nests graphs and functions more than {MAX_DEPTH} deep")
             self._read_node(node, scope, depth, given)
 
     def _keep(self, tensor: Message, name: str, scope: Scope) -> None:

@@ -20,7 +20,7 @@ from frameworks.files.torch.state_dict import order_of, read_named
 from frameworks.files.torch.tree import Named
 from frameworks.files.untrusted.archive import Archive
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
-from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, unsupported
 
 _CONFIG = re.compile(r"(.*/|)data/(weights|constants)/([^/]+)_\2_config\.json", re.DOTALL)
 _WITHIN = re.compile(r"(?:.*/|)(?:serialized_state_dict|data/weights/[^/]+)\.pt", re.DOTALL)
@@ -71,6 +71,6 @@ def _tensors(archive: Archive, config: str, file: str) -> Iterator[tuple[str, Te
     except GatewiseError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise damaged(
-            file, f"describes its weights in {config[:100]} in another way than torch does: {str(error)[:100]}"
+        raise unsupported(
+            file, f"describes its weights in {config[:100]} in an unknown way: {type(error).__name__} {str(error)[:100]}"
         ) from error

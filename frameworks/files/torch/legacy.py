@@ -20,7 +20,7 @@ from frameworks.files.torch.objects import Pickled, Storage, Tensor, elements_of
 from frameworks.files.torch.state_dict import MAX_PICKLE, named_arrays, read_named
 from frameworks.files.torch.tree import Named, find_tensors
 from frameworks.files.untrusted.derived_arrays import check_shape
-from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, unsupported
 
 _VERSION = 1001
 
@@ -59,7 +59,7 @@ def _pickles(source: Source) -> list[Pickled]:
         except InvalidValueError:
             if len(content) == source.size:
                 raise
-    raise damaged(source.name, f"has pickles of more than {MAX_PICKLE >> 20} MiB before its storages")
+    raise unsupported(source.name, f"has pickles of more than {MAX_PICKLE >> 20} MiB before its storages")
 
 
 def _read_pickles(content: bytes, name: str) -> list[Pickled]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from frameworks.files.untrusted.derived_arrays import MAX_RANK, strided, widened
-from frameworks.files.untrusted.source import StoredArray, damaged
+from frameworks.files.untrusted.source import StoredArray, damaged, unsupported
 from frameworks.files.untrusted.unpickling import Global, Record, load
 
 _DTYPES: Mapping[str, str] = MappingProxyType(
@@ -120,8 +120,10 @@ def _storage(identity: Any, name: str) -> Storage:
         raise damaged(name, "refers to something that is not a storage")
     _, kind, key, _, count, *view = identity
     short = kind.name.rpartition(".")[2].removesuffix("Storage") if isinstance(kind, Global) else ""
-    if (short not in _DTYPES and short != "Untyped") or not isinstance(key, str) or not _is_size(count):
-        raise damaged(name, f"has a storage of the unknown kind {short or repr(short)}")
+    if short not in _DTYPES and short != "Untyped":
+        raise unsupported(name, f"has a storage of the unknown kind {short or repr(short)}")
+    if not isinstance(key, str) or not _is_size(count):
+        raise damaged(name, "has a storage without a key or a size")
     offset = view[0][1] if view and isinstance(view[0], tuple) and len(view[0]) == 3 else 0
     if not _is_size(offset):
         raise damaged(name, "has a view of a storage without an offset")

@@ -11,7 +11,7 @@ from typing import Any
 from frameworks.files.other_layers import is_plain
 from frameworks.files.torch.numpy import NumpyArray, numpy_array
 from frameworks.files.torch.objects import Objects, Tensor
-from frameworks.files.untrusted.source import damaged
+from frameworks.files.untrusted.source import unsupported
 from frameworks.files.untrusted.unpickling import Record
 
 MAX_DEPTH = 64
@@ -109,7 +109,7 @@ def find_tensors(root: Objects, file: str) -> Named:
         if named is not None:
             named.unread |= walk.optimizers
             return named
-    raise damaged(file, "has two tensors of one name")
+    raise unsupported(file, "has two tensors that would have the same name in a state dict")
 
 
 def _join(groups: list[tuple[tuple[str, ...], Named]], keep: Callable[[str], bool]) -> Named | None:
@@ -200,7 +200,7 @@ class _Walk:
         items: Mapping[Any, Objects] = inside if isinstance(inside, Mapping) else dict(enumerate(inside))
         self._count += 1 + len(items)
         if depth > MAX_DEPTH or self._count > MAX_OBJECTS:
-            raise damaged(self._file, f"nests objects more than {MAX_DEPTH} deep, or holds more than {MAX_OBJECTS}")
+            raise unsupported(self._file, f"nests objects more than {MAX_DEPTH} deep, or holds more than {MAX_OBJECTS}")
         for key, item in items.items():
             array = numpy_array(item) if isinstance(item, Record) else None
             yield str(key)[:MAX_NAME], item if array is None else array

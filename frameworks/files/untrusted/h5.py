@@ -15,7 +15,7 @@ from frameworks.errors import MissingFrameworkError
 from frameworks.files.untrusted import h5_process
 from frameworks.files.untrusted.derived_arrays import widened
 from frameworks.files.untrusted.h5_worker import BFLOAT16
-from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source, unsupported
 
 _RATIO = 1040
 """The most bytes that one compressed byte can stand for: deflate reaches 1032."""
@@ -121,5 +121,7 @@ def _ask(source: Source, out: int | None = None, **request: Any) -> dict[str, An
             remedy="Install it with: pip install 'gatewise[files]'.",
         )
     if "refused" in answer:
-        raise damaged(source.name, answer["refused"])
+        raise unsupported(source.name, answer["refused"])
+    if "damaged" in answer:
+        raise damaged(source.name, answer["damaged"])
     return answer

@@ -202,7 +202,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     except RefusalError as refusal:
         return {"refused": str(refusal)}
     except Exception as error:  # noqa: BLE001  whatever a damaged file makes the library raise
-        return {"refused": f"cannot be read: {error}"}
+        return {"damaged": f"cannot be read: {error}"}
 
 
 def receive() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from frameworks.files.untrusted.source import Source, damaged
+from frameworks.files.untrusted.source import Source, damaged, unsupported
 
 MAX_DEPTH = 32
 MAX_FIELDS = 1_000_000
@@ -51,7 +51,7 @@ class Bytes:
         """Count a field."""
         self._fields += 1
         if self._fields > MAX_FIELDS:
-            raise damaged(self.source.name, f"has more than {MAX_FIELDS} fields")
+            raise unsupported(self.source.name, f"has more than {MAX_FIELDS} fields")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Message:
         """
         size = self.end - self.start
         if size > MAX_TEXT:
-            raise damaged(self.bytes.source.name, f"has a name of {size} bytes")
+            raise unsupported(self.bytes.source.name, f"has a name of {size} bytes, more than {MAX_TEXT}")
         try:
             return self.bytes.source.read(self.start, size).decode()
         except UnicodeDecodeError as error:
@@ -128,7 +128,7 @@ class Message:
             raise damaged(self.bytes.source.name, f"has a field of the unknown kind {kind} at byte {at}")
         size, at = self.bytes.varint(at)
         if self.depth >= MAX_DEPTH:
-            raise damaged(self.bytes.source.name, f"nests messages more than {MAX_DEPTH} deep")
+            raise unsupported(self.bytes.source.name, f"nests messages more than {MAX_DEPTH} deep")
         return Message(self.bytes, at, at + size, self.depth + 1), at + size
 
 

@@ -226,5 +226,15 @@ def scratch_source(name: str, fill: Callable[[int], None]) -> Source:
 
 
 def damaged(name: str, how: str) -> InvalidValueError:
-    """Return the error for a damaged file."""
+    """Return the error for a file whose bytes are missing or contradict each other."""
     return InvalidValueError.because(name, must="be whole", but=how, remedy="Fetch or copy the file again.")
+
+
+def unsupported(name: str, how: str) -> InvalidValueError:
+    """Return the error for a file that may be whole, but has an unknown form or exceeds a limit."""
+    return InvalidValueError.because(
+        name,
+        must="have a form and size that gatewise reads",
+        but=how,
+        remedy="If you trust it, load it with the program that wrote it, and save only the weights.",
+    )

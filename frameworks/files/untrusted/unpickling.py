@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from frameworks.errors import GatewiseError
-from frameworks.files.untrusted.source import damaged
+from frameworks.files.untrusted.source import damaged, unsupported
 
 MAX_OPCODES = 2_000_000
 
@@ -90,7 +90,7 @@ class _Machine:
             if step is None:
                 raise ValueError(f"asks for {bytes([opcode])!r}, which no checkpoint needs, at byte {self.at - 1}")
             step(self)
-        raise ValueError(f"has more than {MAX_OPCODES} steps")
+        raise unsupported(self.name, f"holds a pickle of more than {MAX_OPCODES} steps")
 
     def take(self, size: int) -> bytes:
         taken = self.content[self.at : self.at + size]

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.errors import GatewiseError
+from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.files.given_options import KERAS_FLAGS, GivenOptions, check_arguments, options_of_layer
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
@@ -86,7 +86,12 @@ def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: s
     name = f"the description in {file}"
     said = read_json(text, name)
     if said.get("version") != VERSION:
-        raise damaged(name, f"has version {said.get('version')!r}, but this gatewise reads {VERSION}")
+        raise InvalidValueError.because(
+            name,
+            must=f"have version {VERSION}",
+            but=f"has version {str(said.get('version'))[:100]}",
+            remedy="Read the file with the version of gatewise that wrote it.",
+        )
     left = dict(arrays)
     try:
         layers: list[Layer] = [_read_layer(entry, left, given) for entry in said["layers"]]
