@@ -30,13 +30,16 @@ def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, 
     else:
         kind, warnings, certain = _kind(name, {leaf: array.shape for leaf, array in arrays.items()})
     record = PYTORCH.get(kind)
-    arguments = {option.name: said.get(option.name, option.default) for option in record.said}
+    arguments = {option.name: said.get(option.name, option.default) for option in record.stored_options}
     assumed = [f"{argument}={value!r}" for argument, value in arguments.items() if argument not in said]
     if assumed:
         warnings.append(f"{', '.join(assumed)} assumed, torch's default: the file does not state it.")
     config, unlike = _in_keras(record, arguments)
     warnings += [
-        remark for option in record.said for value, remark in option.remarks if _is_same(arguments[option.name], value)
+        remark
+        for option in record.stored_options
+        for value, remark in option.remarks
+        if _is_same(arguments[option.name], value)
     ]
     if unlike:
         warnings.append(f"{unlike}, which the corresponding Keras layer lacks.")
@@ -51,7 +54,7 @@ def _in_keras(kind: Kind, arguments: Mapping[str, Any]) -> tuple[dict[str, Any],
     """Return the arguments under Keras's names, and those that Keras lacks, as text."""
     config: dict[str, Any] = {}
     unlike = []
-    for option in kind.said:
+    for option in kind.stored_options:
         value = arguments[option.name]
         if option.carries(value):
             config[option.means] = 1 - value if option.complement else value

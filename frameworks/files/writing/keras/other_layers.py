@@ -47,7 +47,7 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         return "it is not known how to build it in Keras"
     arrays = {each: _read(tensor) for each, tensor in tensors.items()}
     main, config = next(iter(arrays.values())), config_in_keras(layer)
-    said = {option.name: config[option.name] for option in kind.said if config.get(option.name) is not None}
+    said = {option.name: config[option.name] for option in kind.stored_options if config.get(option.name) is not None}
     unsupported = next((each for each, value in said.items() if not is_plain(value)), "")
     if unsupported:
         return f"its {unsupported} is {str(config[unsupported])[:100]}, which is not a plain value"

@@ -26,7 +26,7 @@ def spell(layer: OtherLayer, module: str) -> str:
 def caveats_of(layer: OtherLayer, module: str) -> Iterator[str]:
     """Yield the differences between the module and the layer, and what takes a separate step in torch."""
     config, kind, there = layer.config, KERAS.get(layer.kind), PYTORCH.get(module)
-    numbers = [option.means for option in there.said if option.types]
+    numbers = [option.means for option in there.stored_options if option.types]
     assumed = [f"{name}={kind.default(name)}" for name in numbers if name not in config]
     if assumed:
         yield f"the file does not state it: Keras's default {', '.join(assumed)} is assumed"
@@ -54,13 +54,13 @@ def _padding_caveats(padding: Any, *, is_strided: bool) -> Iterator[str]:
 def _arguments(layer: OtherLayer, module: Kind) -> Iterator[tuple[str, Any]]:
     """Yield the arguments that are not torch's defaults: numbers, then words, then flags for missing arrays."""
     kind = KERAS.get(layer.kind)
-    for option in module.said:
+    for option in module.stored_options:
         if option.types:
             numbers = _numbers(layer.config.get(option.means, kind.default(option.means)))
             numbers = tuple(round(1 - each, 12) for each in numbers) if option.complement else numbers
             if set(numbers) - {option.default}:
                 yield option.name, numbers[0] if len(set(numbers)) == 1 else numbers
-    for option in module.said:
+    for option in module.stored_options:
         said = layer.config.get(option.means)
         if option.words and isinstance(said, str) and said in option.words and not _is_strided(layer):
             yield option.name, said
