@@ -137,9 +137,11 @@ def _flags(layer: Mapping[str, Any]) -> list[str]:
         return [f"{name}={value!r}" for name, value in layer["arguments"].items()]
     plain, options = KerasOptions(), layer["options"]
     two = layer["num_directions"] == 2  # two directions always output zeros at masked steps
-    shown = [name for name in _FLAGS if options[name] != getattr(plain, name) and not (two and name == "zero_output_for_mask")]
-    said = [name if options[name] is True else f"{name}={options[name]}" for name in shown]
-    return [*said, *([f"merge_mode={options['merge_mode']}"] if two else [])]
+    unusual = [
+        name for name in _FLAGS if options[name] != getattr(plain, name) and not (two and name == "zero_output_for_mask")
+    ]
+    shown = [name if options[name] is True else f"{name}={options[name]}" for name in unusual]
+    return [*shown, *([f"merge_mode={options['merge_mode']}"] if two else [])]
 
 
 def _elsewhere(there: Mapping[str, Any]) -> str:

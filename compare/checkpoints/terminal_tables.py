@@ -25,8 +25,8 @@ def caveats(warnings: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
         warnings: pairs of a layer's name and its warnings.
     """
     named: dict[str, dict[str, None]] = {}
-    for name, said in warnings:
-        for warning in said:
+    for name, each in warnings:
+        for warning in each:
             named.setdefault(warning, {})[name] = None
     if not named:
         return []

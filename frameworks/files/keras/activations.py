@@ -15,8 +15,8 @@ _ALIASES: Mapping[str, str] = MappingProxyType({"swish": "silu", "hard_swish": "
 
 def odd_activation(config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
     """Return the argument of a cell whose function gatewise does not know and the user did not replace; "" if there is none."""
-    said = [name for name in ("activation", "recurrent_activation") if name in config and name not in given]
-    return next((name for name in said if name_of(config[name], version) not in ACTIVATIONS), "")
+    stated = [name for name in ("activation", "recurrent_activation") if name in config and name not in given]
+    return next((name for name in stated if name_of(config[name], version) not in ACTIVATIONS), "")
 
 
 def name_of(value: Any, version: Version) -> str:
@@ -59,4 +59,4 @@ def _of_layer(value: Mapping[str, Any]) -> str:
 def _is_default(kind: Kind, config: Mapping[str, Any]) -> bool:
     """Return whether all options have their defaults; None counts as the default if that is zero."""
     pairs = [(config.get(option.name, option.default), option.default) for option in kind.options]
-    return all(said == default or (said is None and not default) for said, default in pairs)
+    return all(value == default or (value is None and not default) for value, default in pairs)

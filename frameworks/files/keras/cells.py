@@ -118,11 +118,11 @@ def _dtype(name: str, arrays: Sequence[StoredArray]) -> Any:
 
 def policy_of(config: Mapping[str, Any]) -> str:
     """Return the name of a cell's dtype policy; "" if its config has none. Keras writes a name or a policy object."""
-    said = config.get("dtype")
-    if isinstance(said, Mapping):
-        inner = said.get("config")
-        said = inner.get("name") if isinstance(inner, Mapping) else None
-    return said if isinstance(said, str) else ""
+    policy = config.get("dtype")
+    if isinstance(policy, Mapping):
+        inner = policy.get("config")
+        policy = inner.get("name") if isinstance(inner, Mapping) else None
+    return policy if isinstance(policy, str) else ""
 
 
 def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
@@ -137,14 +137,14 @@ def _reset_after(
 ) -> bool:
     if "reset_after" not in CELLS[cell].options:
         return True
-    said = given.get("reset_after", config.get("reset_after"))
+    stated = given.get("reset_after", config.get("reset_after"))
     if len(arrays) == 2:
-        return bool(said)
+        return bool(stated)
     shown = is_folded(arrays) or len(arrays[2].shape) == 2
-    if said is not None and bool(said) != shown:
+    if stated is not None and bool(stated) != shown:
         raise _contradiction(
             name,
-            f"fit reset_after={bool(said)}",
+            f"fit reset_after={bool(stated)}",
             f"have a bias of shape {arrays[2].shape}, which means reset_after={shown}",
             "Leave the option out: the bias shows it.",
         )

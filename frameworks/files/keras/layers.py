@@ -87,9 +87,9 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
     """
     own = node.class_name in CLASSES or node.class_name in ("RNN", "Bidirectional")
     if not own and not _looks_recurrent(node.config, tuple(weights.all().values())):
-        said = node.config.get("activation")
-        if reading.version.is_keras2 and isinstance(said, str) and said in KERAS2_NAMES:
-            node = replace(node, config={**node.config, "activation": KERAS2_NAMES[said]})
+        activation = node.config.get("activation")
+        if reading.version.is_keras2 and isinstance(activation, str) and activation in KERAS2_NAMES:
+            node = replace(node, config={**node.config, "activation": KERAS2_NAMES[activation]})
         return read_other(node, weights.all())
     try:
         return _read_recurrent(node, weights, reading)
@@ -184,17 +184,17 @@ def _options(
     version: Version,
 ) -> KerasOptions:
     first = cells[0][0].spec
-    said = {name: flags[name] for name in KERAS_FLAGS if name in flags and "dropout" not in name}
+    stated = {name: flags[name] for name in KERAS_FLAGS if name in flags and "dropout" not in name}
     merge = {"merge_mode": node.config.get("merge_mode", "concat")} if node.class_name == "Bidirectional" else {}
     rates = {
         rate: max((getattr(cell, rate) for layer in cells for cell in layer), key=_as_number)
         for rate in ("dropout", "recurrent_dropout")
     }
     if merge and flags.get("return_sequences") is True:
-        said["zero_output_for_mask"] = True  # Bidirectional sets it on its layers
+        stated["zero_output_for_mask"] = True  # Bidirectional sets it on its layers
     chosen = {name: value for name, value in given.items() if name in KERAS_FLAGS}
     return KerasOptions(
-        **{**said, **merge, **rates, **chosen},
+        **{**stated, **merge, **rates, **chosen},
         nesting="cells" if stacked else "layers",
         bare_states=stacked and version.is_keras2 and len(first.state_names) == 1,
     )

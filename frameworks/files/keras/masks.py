@@ -29,13 +29,13 @@ class Call:
     Args:
         reads: the tensors of its first argument.
         mask: the tensor passed as its mask, if any.
-        stated: whether it is passed states but no mask. In Keras 3, such a layer does not receive its input's mask, although
-            that mask is passed on to the next layer.
+        only_states: whether states are passed to it, but no mask. In Keras 3, such a layer does not receive the mask of its
+            input; the next layer does.
     """
 
     reads: tuple[Tensor, ...]
     mask: Tensor | None = None
-    stated: bool = False
+    only_states: bool = False
 
 
 def calls_of(entry: Mapping[str, Any]) -> Iterator[Call]:
@@ -43,14 +43,14 @@ def calls_of(entry: Mapping[str, Any]) -> Iterator[Call]:
     nodes = entry.get("inbound_nodes")
     for node in nodes if isinstance(nodes, list) else ():
         if isinstance(node, Mapping):  # Keras 3: args and kwargs that contain tensors
-            args, said = node.get("args"), node.get("kwargs")
-            kwargs = said if isinstance(said, Mapping) else {}
-            mask, stated = kwargs.get("mask"), any(tensors_in(kwargs.get("initial_state")))
+            args, named = node.get("args"), node.get("kwargs")
+            kwargs = named if isinstance(named, Mapping) else {}
+            mask, with_states = kwargs.get("mask"), any(tensors_in(kwargs.get("initial_state")))
             reads = tuple(tensors_in(args[:1] if isinstance(args, list) else []))
-            yield Call(reads, _first(mask), stated=stated and mask is None)
+            yield Call(reads, _first(mask), only_states=with_states and mask is None)
         else:  # Keras 2: [name, call, output, kwargs] for each input tensor
-            said = _kwargs(node)
-            yield Call(tuple(tensors_in(node)), _first(said.get("mask")) if isinstance(said, Mapping) else None)
+            kwargs = _kwargs(node)
+            yield Call(tuple(tensors_in(node)), _first(kwargs.get("mask")) if isinstance(kwargs, Mapping) else None)
 
 
 def _first(value: Any) -> Tensor | None:
@@ -108,7 +108,7 @@ class MaskFlow:
 
     def given(self, entry: Mapping[str, Any]) -> bool:
         """Return whether a layer receives the mask of its input."""
-        return not any(call.stated for call in calls_of(entry))
+        return not any(call.only_states for call in calls_of(entry))
 
     def _call(self, call: Call) -> list[str]:
         masks = [self._of(self.after.get(name, ()), index) for name, index in call.reads]
@@ -154,7 +154,7 @@ class MaskFlow:
 def _made(kind: Kind, name: str, config: Mapping[str, Any]) -> Sequence[str]:
     """Return the mask that a layer makes, according to its option."""
     default = kind.default(kind.mask_option)
-    said = config.get(kind.mask_option, default)
+    value = config.get(kind.mask_option, default)
     if isinstance(default, bool):
-        return (f"{name} ({kind.mask_option})",) if said is True else ()
-    return (f"{name} ({kind.name} of {said!r})",)
+        return (f"{name} ({kind.mask_option})",) if value is True else ()
+    return (f"{name} ({kind.name} of {value!r})",)

@@ -29,7 +29,7 @@ def version_of(architecture: Mapping[str, Any] | None) -> Version:
     """Return the version that wrote an architecture. Keras 2 states it; Keras 3 is recognised by the module of each class."""
     if architecture is None:
         return Version("")
-    said = architecture.get("keras_version")
-    if isinstance(said, str):
-        return Version(said)
+    stated = architecture.get("keras_version")
+    if isinstance(stated, str):
+        return Version(stated)
     return Version("3" if "module" in architecture else "")

@@ -187,7 +187,7 @@ def _default_gate(arrays: Sequence[StoredArray], version: Version) -> str:
     return "hard_sigmoid" if old and not is_folded(arrays) else "sigmoid"
 
 
-def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterator[str]:
+def _assumptions(layer: StoredLayer, stated: set[str], version: Version) -> Iterator[str]:
     spec, options = layer.cells[0][0].spec, layer.options
     folded = is_folded(tuple(layer.cells[0][0].arrays.values()))
     assumed: dict[str, Any] = {} if folded else {"activation": spec.activation}
@@ -199,7 +199,7 @@ def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterat
     assumed |= {flag: getattr(options, flag) for flag in flags}
     if len({cell[0].spec.cell for cell in layer.cells}) > 1:
         assumed["the order of its cells"] = [cell[0].spec.cell for cell in layer.cells]
-    left = {name: value for name, value in assumed.items() if name not in said}
+    left = {name: value for name, value in assumed.items() if name not in stated}
     if left:
         doubt = ""
         if version.text and version.numbers < (2, 4) and "recurrent_activation" in left:

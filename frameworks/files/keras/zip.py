@@ -30,8 +30,8 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     for name in (CONFIG, METADATA, VARIABLES):
         if name not in archive:
             raise damaged(source.name, f"has no {name} in it")
-    said = read_json(archive.read(METADATA, MAX_BYTES), f"{METADATA} in {source.name}").get("keras_version")
-    version = Version(said if isinstance(said, str) else "")
+    version_text = read_json(archive.read(METADATA, MAX_BYTES), f"{METADATA} in {source.name}").get("keras_version")
+    version = Version(version_text if isinstance(version_text, str) else "")
     if architecture is None:
         architecture = read_json(archive.read(CONFIG, MAX_BYTES), f"{CONFIG} in {source.name}")
     elif version_of(architecture).text:

@@ -63,16 +63,16 @@ def _ways(node: Node) -> int:
 
 
 def _require_held(node: Node) -> None:
-    said = node.attributes
+    attributes = node.attributes
     if node.kind == QUANTISED:
         raise NotUnderstoodError("its weights are whole numbers: use the model from before it was quantised")
     if node.kind not in KINDS or node.domain not in ("", "ai.onnx"):
         raise NotUnderstoodError(f"{node.kind} is not an operator of ONNX itself, but of {node.domain or 'the model'!r}")
-    if said.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list cannot be hashed
-        raise NotUnderstoodError(f"its direction is {str(said['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
+    if attributes.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list cannot be hashed
+        raise NotUnderstoodError(f"its direction is {str(attributes['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
     for name, remedy in _UNHELD.items():
-        if said.get(name):
-            raise NotUnderstoodError(f"{name}={said[name]}: {remedy}, which no layer of either framework does")
+        if attributes.get(name):
+            raise NotUnderstoodError(f"{name}={attributes[name]}: {remedy}, which no layer of either framework does")
     if _input(node, "P") and not is_zero(_input(node, "P"), node.scope):
         raise NotUnderstoodError("it has peepholes, which no layer of either framework has")
 

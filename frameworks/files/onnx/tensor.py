@@ -102,17 +102,17 @@ def _pairs(entries: list[Message]) -> dict[str, str]:
     return pairs
 
 
-def _elsewhere(said: Mapping[str, str], shape: tuple[int, ...], kind: int, neighbours: Neighbours) -> StoredArray | str:
+def _elsewhere(entries: Mapping[str, str], shape: tuple[int, ...], kind: int, neighbours: Neighbours) -> StoredArray | str:
     """Return an array whose elements lie in another file, or the reason why it is not read."""
-    source = neighbours.find(said.get("location", ""))
+    source = neighbours.find(entries.get("location", ""))
     if isinstance(source, str):
         return source
-    numbers = [said.get("offset", "0"), said.get("length", "0")]
+    numbers = [entries.get("offset", "0"), entries.get("length", "0")]
     if not all(number.isdecimal() and len(number) < 20 for number in numbers):
         return f"its elements lie in {source.name} at {' and '.join(numbers)[:100]}, which are not offset and length"
     offset, length = map(int, numbers)
     array = plain(source, shape, f"<{_DTYPES[kind]}", offset)
-    if "length" in said and length != array.nbytes:
+    if "length" in entries and length != array.nbytes:
         raise damaged(source.name, f"has {length} bytes for an array of shape {shape}")
     return widened(array, "bfloat16") if kind == _BFLOAT16 else array
 

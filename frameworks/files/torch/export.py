@@ -58,9 +58,9 @@ def _tensors(archive: Archive, config: str, file: str) -> Iterator[tuple[str, Te
     """Yield the name of each entry of a part of the archive, with its tensor, or with what it is if it is not a tensor."""
     folder = config.rpartition("/")[0]
     try:
-        for name, said in read_json(archive.read(config, MAX_BYTES), config)["config"].items():
-            meta, key = said["tensor_meta"], f"{folder}/{said['path_name']}"
-            kind = _KINDS.get(meta["dtype"]) if meta and not said["use_pickle"] else None
+        for name, entry in read_json(archive.read(config, MAX_BYTES), config)["config"].items():
+            meta, key = entry["tensor_meta"], f"{folder}/{entry['path_name']}"
+            kind = _KINDS.get(meta["dtype"]) if meta and not entry["use_pickle"] else None
             if kind is None:
                 yield name, "an object, or a tensor of an unknown dtype"
                 continue

@@ -24,14 +24,14 @@ _RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
 
 
 def read_modules(
-    arrays: Mapping[str, StoredArray], given: GivenOptions, said: Mapping[str, Mapping[str, Any]] | None = None
+    arrays: Mapping[str, StoredArray], given: GivenOptions, attributes: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[StoredLayer | OtherLayer]:
     """Yield the modules to which named arrays belong, in order.
 
     Args:
         arrays: the arrays by their names in a state dict.
         given: the user's options.
-        said: attributes of modules that the file states, by the name of the module.
+        attributes: the attributes that the file states, by module name.
     """
     groups = _group(arrays)
     within: dict[str, list[str]] = {}
@@ -39,12 +39,12 @@ def read_modules(
         outer, dot, own = owner.rpartition(".")
         within.setdefault(outer if dot else ".", []).append(own)
     for owner, group in groups.items():
-        attributes = (said or {}).get(owner, {})
+        stated = (attributes or {}).get(owner, {})
         if not group.cells and not group.parametrised:
-            yield from read_other(owner, group.arrays, attributes)
+            yield from read_other(owner, group.arrays, stated)
             continue
         further = (*group.others, *within.get(owner, ()))
-        module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, attributes, further)
+        module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, stated, further)
         try:
             yield read_recurrent(module, given)
         except NotUnderstoodError as why:

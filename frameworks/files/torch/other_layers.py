@@ -13,25 +13,27 @@ from frameworks.kinds import PYTORCH, Kind
 _WORDS = {1: "vector", 2: "matrix"}
 
 
-def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, Any] | None = None) -> Iterator[OtherLayer]:
-    """Yield a module with its arrays under torch's names, and its class as far as they show it; nothing without arrays.
+def read_other(
+    name: str, arrays: Mapping[str, StoredArray], attributes: Mapping[str, Any] | None = None
+) -> Iterator[OtherLayer]:
+    """Yield a module, with its class as far as the arrays determine it; yield nothing if there are no arrays.
 
     Args:
         name: the module's name.
-        arrays: the module's arrays, by their names in it.
-        said: what else the file says about it, see `Named`.
+        arrays: the module's arrays, by their names in the module.
+        attributes: the attributes that the file states; see `Named`.
     """
     if not arrays:
         return
-    said = said or {}
+    attributes = attributes or {}
     warnings: list[str] = []
-    if said.get("torch"):
-        kind, certain = said["class"], bool(said["class"])
+    if attributes.get("torch"):
+        kind, certain = attributes["class"], bool(attributes["class"])
     else:
         kind, warnings, certain = _kind(name, {leaf: array.shape for leaf, array in arrays.items()})
     record = PYTORCH.get(kind)
-    arguments = {option.name: said.get(option.name, option.default) for option in record.stored_options}
-    assumed = [f"{argument}={value!r}" for argument, value in arguments.items() if argument not in said]
+    arguments = {option.name: attributes.get(option.name, option.default) for option in record.stored_options}
+    assumed = [f"{argument}={value!r}" for argument, value in arguments.items() if argument not in attributes]
     if assumed:
         warnings.append(f"{', '.join(assumed)} assumed, torch's default: the file does not state it.")
     config, unlike = _in_keras(record, arguments)

@@ -30,7 +30,7 @@ class Module:
         own_names: one of the names if they are not torch's.
         parametrised: the name of an array from which a weight must be computed; "" if there is none.
         raw: the names of weights from before weight dropout.
-        said: attributes that the file states: `class`, `batch_first`, `mode`, ...
+        attributes: attributes that the file states: `class`, `batch_first`, `mode`, ...
         others: the names of its other arrays and modules.
     """
 
@@ -40,7 +40,7 @@ class Module:
     own_names: str = ""
     parametrised: str = ""
     raw: tuple[str, ...] = ()
-    said: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     others: tuple[str, ...] = ()
 
 
@@ -129,10 +129,10 @@ def _arguments(
         defaults["dropout"] = 0.0
     if not module.is_cell:
         defaults["batch_first"] = False
-    said = {name: value for name, value in module.said.items() if name in defaults}
-    if module.said.get("mode") in _NONLINEARITIES and spec.record.takes_nonlinearity:
-        said["nonlinearity"] = _NONLINEARITIES[module.said["mode"]]
-    known = {**said, **{name: value for name, value in given.of(module.name).items() if name in defaults}}
+    stated = {name: value for name, value in module.attributes.items() if name in defaults}
+    if module.attributes.get("mode") in _NONLINEARITIES and spec.record.takes_nonlinearity:
+        stated["nonlinearity"] = _NONLINEARITIES[module.attributes["mode"]]
+    known = {**stated, **{name: value for name, value in given.of(module.name).items() if name in defaults}}
     arguments = {**defaults, **known}
     check_arguments(module.name, arguments)
     assumed = {name: value for name, value in defaults.items() if name not in known}
@@ -141,9 +141,9 @@ def _arguments(
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:
     name = f"{spec.record.names['pytorch']}{'Cell' if module.is_cell else ''}"
-    said = module.said.get("class", name) if module.said.get("torch") else name
-    if said != name and said in {**cells_by_name("pytorch"), **cells_by_name("pytorch", "Cell")}:
-        raise NotUnderstoodError(f"the file calls it a {said}, but its arrays are those of a {name}")
+    stated = module.attributes.get("class", name) if module.attributes.get("torch") else name
+    if stated != name and stated in {**cells_by_name("pytorch"), **cells_by_name("pytorch", "Cell")}:
+        raise NotUnderstoodError(f"the file calls it a {stated}, but its arrays are those of a {name}")
     return name
 
 
@@ -154,16 +154,16 @@ def _warnings(module: Module, assumed: Mapping[str, Any]) -> Iterator[str]:
     if module.raw:
         raw = ", ".join(module.raw)[:200]
         yield f"{raw}: the values before weight dropout ({module.raw[0]}_raw) are used, as in evaluation."
-    if not module.said.get("torch", True):
-        yield f"its class is {module.said['class']}: the file does not say what else its code does."
+    if not module.attributes.get("torch", True):
+        yield f"its class is {module.attributes['class']}: the file does not say what else its code does."
     others = [name for name in module.others if name.removesuffix("_dropped") not in module.raw]
     if others:
         yield f"it also has {', '.join(others)[:200]}: the file does not say what its code does with them."
     for half in halves_of(array for cell in module.cells.values() for array in cell.values()):
         yield f"its weights are {half}; they are returned in float32, which holds them exactly."
     if assumed:
-        said = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
-        yield f"{said} assumed: the file does not state it. Options can override it."
+        shown = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
+        yield f"{shown} assumed: the file does not state it. Options can override it."
 
 
 def _place(layer: int, way: int) -> str:

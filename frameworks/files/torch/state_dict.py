@@ -29,7 +29,7 @@ def read_named(
         given: the user's options.
     """
     arrays, unread = named_arrays(named, elements, file)
-    return [*read_modules(arrays, given, named.said), *unread]
+    return [*read_modules(arrays, given, named.attributes), *unread]
 
 
 def named_arrays(
@@ -45,5 +45,5 @@ def named_arrays(
 
 def order_of(archive: Archive, root: str) -> Literal["<", ">"]:
     """Return the byte order of an archive's storages."""
-    said = archive.read(f"{root}byteorder", 16) if f"{root}byteorder" in archive else b"little"
-    return ">" if said == b"big" else "<"
+    order = archive.read(f"{root}byteorder", 16) if f"{root}byteorder" in archive else b"little"
+    return ">" if order == b"big" else "<"

@@ -42,13 +42,13 @@ _PARALLEL = "module."
 _INSERTED = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 """What torch.compile, FSDP and activation checkpointing insert into names."""
 
-_ONCE_MORE = "_flat_weights"
+_LISTED_AGAIN = "_flat_weights"
 """The attribute in which a recurrent module lists its parameters again."""
 
-_SAID = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
+_ATTRIBUTES = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 """Attributes of a recurrent module that its weights do not show."""
 
-_SAID_BESIDE = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
+_OTHER_ATTRIBUTES = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
 """The same for other modules, where None counts as stated."""
 
 _OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
@@ -61,13 +61,13 @@ class Named:
 
     Args:
         tensors: the tensors by their names in a state dict.
-        said: attributes of modules that were saved whole, by the name of the module. `class` is its class, and `torch` tells
-            whether that is one of torch.nn.
+        attributes: by module name, attributes of modules that were saved whole. `class` is the class name, and `torch` is
+            True for a class of torch.nn.
         unread: descriptions of what could not be read as a tensor, by name.
     """
 
     tensors: dict[str, Tensor | NumpyArray] = field(default_factory=dict)
-    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
     def put(self, name: str, tensor: Tensor | NumpyArray) -> None:
@@ -91,7 +91,7 @@ class Named:
             own.update(others)
 
     def _parts(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        return self.tensors, self.said, self.unread
+        return self.tensors, self.attributes, self.unread
 
 
 def find_tensors(root: Objects, file: str) -> Named:
@@ -175,11 +175,11 @@ class _Walk:
             return
         whole = isinstance(state.get("_parameters"), Mapping)
         parts = [state.get(part) for part in ("_parameters", "_buffers", "_modules")] if whole else [state]
-        named.said[prefix.removesuffix(".")] = {
+        named.attributes[prefix.removesuffix(".")] = {
             "class": module.name.rpartition(".")[2],
             "torch": _OWN.fullmatch(module.name) is not None,
-            **{name: _hashable(state[name]) for name in (*_SAID, *_SAID_BESIDE) if is_plain(state.get(name))},
-            **{name: None for name in _SAID_BESIDE if state.get(name, 0) is None},
+            **{name: _hashable(state[name]) for name in (*_ATTRIBUTES, *_OTHER_ATTRIBUTES) if is_plain(state.get(name))},
+            **{name: None for name in _OTHER_ATTRIBUTES if state.get(name, 0) is None},
         }
         for part in parts:
             for key, item in self._items(part, depth):
@@ -187,7 +187,7 @@ class _Walk:
                     named.put(f"{prefix}{key}", item)
                 elif _is_module(item):
                     self._module(item, f"{prefix}{key}.", named, depth + 1)
-                elif isinstance(item, (Mapping, list, tuple)) and key != _ONCE_MORE:
+                elif isinstance(item, (Mapping, list, tuple)) and key != _LISTED_AGAIN:
                     for number, one in self._items(item, depth):
                         if isinstance(one, (Tensor, NumpyArray)):
                             named.put(f"{prefix}{key}.{number}", one)

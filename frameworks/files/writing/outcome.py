@@ -87,8 +87,8 @@ def _stored_layer(name: str, adapter: Adapter) -> StoredLayer:
 
 def _arguments(adapter: Adapter) -> dict[str, Any]:
     order = getattr(adapter.native, "batch_first", None)
-    said = {"batch_first": order if adapter.options is None else None, "dropout": adapter.dropout or None}
-    return {name: value for name, value in said.items() if value is not None}
+    arguments = {"batch_first": order if adapter.options is None else None, "dropout": adapter.dropout or None}
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _stored_cell(adapter: Adapter, layer: int, direction: int) -> StoredCell:

@@ -84,17 +84,17 @@ def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: s
         GatewiseError: for an invalid description, or one that does not fit the arrays.
     """
     name = f"the description in {file}"
-    said = read_json(text, name)
-    if said.get("version") != VERSION:
+    description = read_json(text, name)
+    if description.get("version") != VERSION:
         raise InvalidValueError.because(
             name,
             must=f"have version {VERSION}",
-            but=f"has version {str(said.get('version'))[:100]}",
+            but=f"has version {str(description.get('version'))[:100]}",
             remedy="Read the file with the version of gatewise that wrote it.",
         )
     left = dict(arrays)
     try:
-        layers: list[Layer] = [_read_layer(entry, left, given) for entry in said["layers"]]
+        layers: list[Layer] = [_read_layer(entry, left, given) for entry in description["layers"]]
     except GatewiseError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -135,9 +135,9 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
 
 def _place(entry: Mapping[str, Any]) -> str:
     """Return where Keras stores a layer; "" if the place is invalid or missing, as in files of earlier versions."""
-    said = entry.get("place")
-    known = isinstance(said, str) and re.fullmatch(r"\w+(/\w+)*", said) and "vars" not in said.split("/")
-    return said if isinstance(said, str) and known else ""
+    place = entry.get("place")
+    known = isinstance(place, str) and re.fullmatch(r"\w+(/\w+)*", place) and "vars" not in place.split("/")
+    return place if isinstance(place, str) and known else ""
 
 
 def _read_cell(entry: Mapping[str, Any]) -> StoredCell:

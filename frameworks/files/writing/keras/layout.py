@@ -94,10 +94,10 @@ def _fit(layer: OtherLayer, *arrays: kinds.Array) -> bool:
 
 def config_in_keras(layer: OtherLayer) -> Mapping[str, Any]:
     """Return the arguments of the Keras layer as the file states them; a file in torch's layout has them under "keras"."""
-    said: Any = layer.config
-    for key in ("keras", "config") if "keras" in said else ():
-        said = said.get(key) if isinstance(said, Mapping) else None
-    return said if isinstance(said, Mapping) else {}
+    config: Any = layer.config
+    for key in ("keras", "config") if "keras" in config else ():
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return config if isinstance(config, Mapping) else {}
 
 
 def _in_keras_order(layer: OtherLayer, there: kinds.Array, own: kinds.Array) -> Tensor:

@@ -47,12 +47,12 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         return "it is not known how to build it in Keras"
     arrays = {each: _read(tensor) for each, tensor in tensors.items()}
     main, config = next(iter(arrays.values())), config_in_keras(layer)
-    said = {option.name: config[option.name] for option in kind.stored_options if config.get(option.name) is not None}
-    unsupported = next((each for each, value in said.items() if not is_plain(value)), "")
+    stated = {option.name: config[option.name] for option in kind.stored_options if config.get(option.name) is not None}
+    unsupported = next((each for each, value in stated.items() if not is_plain(value)), "")
     if unsupported:
         return f"its {unsupported} is {str(config[unsupported])[:100]}, which is not a plain value"
     try:
-        arguments = {**_as_keras_3(said), **_shown(kind, config, arrays)}
+        arguments = {**_as_keras_3(stated), **_shown(kind, config, arrays)}
         native = getattr(keras.layers, kind.name)(**arguments, name=name, dtype=main.dtype.name)
         reads = _reads(kind, arguments, arrays)
         for wrapper in layer.wrappers:
@@ -81,9 +81,9 @@ def _shown(kind: Kind, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> 
     shown |= kind.stated_sizes(kind.sizes({name: array.shape for name, array in arrays.items()}) or {})
     for array in kind.arrays or ():
         if array.shared:
-            said = config.get(array.shared)
+            axes = config.get(array.shared)
             ones = [axis for axis, size in enumerate(arrays[array.name].shape, 1) if size == 1]
-            shown[array.shared] = said if isinstance(said, list) and all(axis in ones for axis in said) else ones
+            shown[array.shared] = axes if isinstance(axes, list) and all(axis in ones for axis in axes) else ones
     return shown
 
 

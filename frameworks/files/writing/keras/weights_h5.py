@@ -98,8 +98,8 @@ def _caveats(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
     stated = [(name, getattr(spec, name), getattr(plain, name)) for name in OPTIONS]
     if layer.origin == "keras":
         stated += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
-    said = [f"{name}={value!r}" for name, value, default in stated if value != default]
-    if said:
-        yield f"the file holds only weights: build the model's layer with {', '.join(said)}"
+    shown = [f"{name}={value!r}" for name, value, default in stated if value != default]
+    if shown:
+        yield f"the file holds only weights: build the model's layer with {', '.join(shown)}"
     if sums_biases(layer):
         yield SUMMED_BIASES

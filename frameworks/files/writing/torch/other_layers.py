@@ -61,9 +61,9 @@ def _arguments(layer: OtherLayer, module: Kind) -> Iterator[tuple[str, Any]]:
             if set(numbers) - {option.default}:
                 yield option.name, numbers[0] if len(set(numbers)) == 1 else numbers
     for option in module.stored_options:
-        said = layer.config.get(option.means)
-        if option.words and isinstance(said, str) and said in option.words and not _is_strided(layer):
-            yield option.name, said
+        value = layer.config.get(option.means)
+        if option.words and isinstance(value, str) and value in option.words and not _is_strided(layer):
+            yield option.name, value
     for array in module.arrays or ():
         if array.option and _is_lacking(array.means, layer, kind):
             yield array.option, False
