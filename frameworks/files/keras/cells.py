@@ -1,4 +1,4 @@
-"""What a Keras cell computes, from its config and its arrays in a file."""
+"""Reading a Keras cell from its config and its arrays in a file."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _PLAIN = {**cells_by_name("keras"), **cells_by_name("keras", "Cell")}
 CLASSES: Mapping[str, CellName] = MappingProxyType(
     {**_PLAIN, **{f"CuDNN{name}": cell for name, cell in _PLAIN.items() if CELLS[cell].gated}}
 )
-"""The kind of cell in each of Keras's own recurrent layers with a fixed cell, and in each of its cell classes."""
+"""The kind of cell of each Keras class: recurrent layers, except RNN, and cells."""
 
 _OTHER_MODEL = "Check that the architecture belongs to this file."
 
 
 def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
-    """Return whether arrays have the shapes of a cell's kernel, recurrent kernel and, if there is a third, bias."""
+    """Return whether arrays have the shapes of a kernel, a recurrent kernel and an optional bias."""
     if len(arrays) not in (2, 3) or any(len(array.shape) != 2 for array in arrays[:2]) or 0 in arrays[1].shape:
         return False
     (_, columns), (hidden, blocks) = arrays[0].shape, arrays[1].shape
@@ -37,7 +37,7 @@ def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
 
 
 def _biases(cell: Cell, blocks: int) -> list[tuple[int, ...]]:
-    """Return the shapes that a bias may have: Keras's, CuDNN's, and that of a GRU that resets after the product."""
+    """Return the shapes that a bias may have: Keras's, CuDNN's, and that of a GRU with reset_after=True."""
     shapes: list[tuple[int, ...]] = [(blocks,)]
     if cell.gated:
         shapes.append((2 * blocks,))
@@ -47,7 +47,7 @@ def _biases(cell: Cell, blocks: int) -> list[tuple[int, ...]]:
 
 
 def is_folded(arrays: Sequence[StoredArray]) -> bool:
-    """Return whether the arrays of a cell are in CuDNN's layout, which the shape of the bias shows."""
+    """Return whether the bias has the shape of CuDNN's layout."""
     return len(arrays) == 3 and arrays[2].shape == (2 * arrays[1].shape[1],)
 
 
@@ -59,7 +59,7 @@ def read_cell(
     version: Version,
     given: Mapping[str, Any],
 ) -> StoredCell:
-    """Read what a cell computes.
+    """Read a cell.
 
     Args:
         name: the layer's name in messages.
@@ -70,7 +70,7 @@ def read_cell(
         given: the user's options for the layer.
 
     Raises:
-        GatewiseError: for arrays that are not a cell's, or that contradict the config or the options.
+        GatewiseError: for arrays that fit no cell, or that contradict the config or the options.
     """
     if not is_recurrent(arrays):
         observed = f"have the shapes {', '.join(str(array.shape) for array in arrays)}" if arrays else "are missing"
@@ -84,7 +84,7 @@ def read_cell(
         if config.get(option, value) != value:
             raise _contradiction(
                 name,
-                f"fit {option}={config[option]!r}, as the architecture says",
+                f"fit {option}={config[option]!r}, as the architecture states",
                 f"have the shapes of {option}={value!r}",
                 _OTHER_MODEL,
             )

@@ -29,7 +29,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Args:
         source: the file.
         given: the user's options.
-        architecture: the JSON that the user gave, which overrides the file's own; None to use the file's own.
+        architecture: the user's JSON, which overrides the architecture in the file; None for no override.
 
     Raises:
         GatewiseError: for a damaged file, or one that Keras did not write.
@@ -44,7 +44,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
         source.name,
         must="hold a Keras model or its weights",
         but="is an h5 file of another kind",
-        remedy="A checkpoint of Keras has layer_names, or arrays in groups named vars.",
+        remedy="A Keras checkpoint has layer_names, or arrays in groups named vars.",
     )
 
 
@@ -115,7 +115,7 @@ def _share_out(nodes: Sequence[Node], arrays: Mapping[str, StoredArray], file: s
 
 
 def _slots(node: Node) -> list[bool]:
-    """Return whether each array that a layer has by its config is trained, in Keras's order."""
+    """Return whether each array is trained, for the arrays that a config implies, in Keras's order."""
     arrays = KERAS.get(node.class_name).arrays_with(node.config)
     if arrays is not None:
         return [node.trainable and array.trained for array in arrays]

@@ -1,4 +1,4 @@
-"""Reading one layer of a Keras architecture, with its arrays from the file, as a checkpoint lists it."""
+"""Reading one layer of a Keras architecture and its arrays."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from frameworks.files.untrusted.source import StoredArray, damaged
 from frameworks.options import KerasOptions
 
 OLD = "_layer_checkpoint_dependencies"
-"""Where Keras 2.12 and 2.13 keep the layers of a model, in place of `layers`."""
+"""The group in which Keras 2.12 and 2.13 store the layers of a model, instead of `layers`."""
 
 
 class Weights(Protocol):
-    """The arrays of one layer in a file, however the file stores them."""
+    """The arrays of one layer, independent of how the file stores them."""
 
     def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:
         """Return the arrays of the next cell.
 
         Args:
-            place: where its variables are, in files that store them by attribute.
-            count: how many there are, in files that store them in a row.
+            place: the path of its variables, for files that store them by attribute.
+            count: the number of its arrays, for files that store them as one list.
         """
 
     def all(self) -> Mapping[str, StoredArray]:
-        """Return all arrays, under the file's names."""
+        """Return all arrays by their names in the file."""
 
 
 @dataclass
 class RowWeights:
-    """The arrays of a layer in a row, in Keras's order."""
+    """The arrays of a layer as one list, in Keras's order."""
 
     arrays: Mapping[str, StoredArray]
     taken: int = field(default=0)
 
-    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  they are in a row
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  they are in order
         """Return the next `count` arrays."""
         begin, self.taken = self.taken, self.taken + count
         return list(self.arrays.values())[begin : self.taken]
@@ -60,7 +60,7 @@ class Reading:
     """The context in which the layers of a file are read.
 
     Args:
-        file: its name in messages.
+        file: the file's name in messages.
         version: the version of Keras that wrote it.
         given: the user's options.
     """
@@ -80,7 +80,7 @@ class _Cell:
 
 
 def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | OtherLayer:
-    """Read one layer: a `StoredLayer` if it is recurrent and understood, otherwise an `OtherLayer` under its class name.
+    """Read one layer: a `StoredLayer` if it is recurrent and understood, otherwise an `OtherLayer`.
 
     Raises:
         GatewiseError: for weights that do not fit the layer.
@@ -98,7 +98,7 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
 
 
 def _looks_recurrent(config: Config, arrays: Sequence[StoredArray]) -> bool:
-    """Return whether a custom layer or cell has the arguments and the arrays of one of Keras's cells."""
+    """Return whether a custom layer or cell has the arguments and the arrays of a Keras cell."""
     return "units" in config and "recurrent_initializer" in config and is_recurrent(arrays)
 
 

@@ -1,7 +1,7 @@
-"""Reading variables stored by class and number, as .keras and .weights.h5 keep them.
+"""Reading variables that are stored by class and number, in .keras and .weights.h5 files.
 
-Keras keeps all layers of a model in `layers`. Keras 2.12 and 2.13 keep them in a dictionary that lists each layer with weights
-twice, so that numbers are skipped.
+Keras stores all layers of a model in the group `layers`. Keras 2.12 and 2.13 store them as a dictionary that lists each layer
+with weights twice, so that numbers are skipped.
 """
 
 from __future__ import annotations

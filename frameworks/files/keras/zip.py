@@ -21,7 +21,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Args:
         source: the file.
         given: the user's options.
-        architecture: the JSON that the user gave, which overrides the file's own; None to use the file's own.
+        architecture: the user's JSON, which overrides the architecture in the file; None for no override.
 
     Raises:
         GatewiseError: for a damaged file.

@@ -1,4 +1,4 @@
-"""The contents of an untrusted h5 file: a worker process says where arrays lie, and plain ones are read in place."""
+"""The contents of an untrusted h5 file: a worker process locates the arrays, and contiguous ones are read in place."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class H5File:
     """The tree of an h5 file.
 
     Args:
-        groups: the attributes that are used of each group, by its path; "" is the root.
-        arrays: by their paths.
-        odd: why an object was not read, by its path.
+        groups: for each group, by path, the attributes that are used; "" is the root.
+        arrays: the arrays, by path.
+        odd: the reason why an object was not read, by path.
     """
 
     groups: Mapping[str, Mapping[str, Any]]
@@ -56,7 +56,7 @@ def read_h5(source: Source) -> H5File:
 
 
 def _plain(path: str) -> str:
-    """Return a path with slashes only: Keras 2.12 to 2.15 on Windows wrote backslashes into the names of groups."""
+    """Return a path without backslashes: Keras 2.12 to 2.15 on Windows wrote backslashes into the names of groups."""
     return path.replace("\\", "/")
 
 
@@ -81,7 +81,7 @@ def _array(source: Source, path: str, dataset: Mapping[str, Any]) -> StoredArray
 
 @dataclass(eq=False)
 class _Copied:
-    """An array in pieces or compressed: the worker writes it out plainly when it is first read."""
+    """A chunked or compressed array, which the worker unpacks into a temporary file on the first read."""
 
     source: Source
     path: str

@@ -1,8 +1,8 @@
 """Reads h5 files with h5py in a process of its own, because the library can hang or grow on a damaged file.
 
 `h5_process` runs this module as a script, which imports nothing of this package. It gets an open descriptor, never the user's
-path; where a process cannot be handed one, it gets the path of a copy. The answer says what is wrong with a file; the parent
-treats any other end of this process as damage to the file.
+path; where the system cannot pass one, it gets the path of a copy. The answer includes the reason if a file is refused; if
+this process ends without an answer, the parent treats the file as damaged.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Window:
 
 
 class RefusalError(Exception):
-    """What is wrong with the file, as the second half of a message."""
+    """The reason why a file or an array is not read, as a part of a message."""
 
 
 def limit(memory: int, seconds: int) -> bool:
@@ -74,7 +74,7 @@ def limit(memory: int, seconds: int) -> bool:
 
 
 def describe(file: Any) -> dict[str, Any]:
-    """Return the attributes that are used of every group, and where the elements of every dataset lie."""
+    """Return the attributes in use of every group, and the location of the elements of every dataset."""
     tree: dict[str, Any] = {"groups": {}, "datasets": {}, "odd": {}}
     text = 0
     for count, (path, thing) in enumerate(walk(file)):
@@ -128,7 +128,7 @@ def walk(file: Any) -> Iterator[tuple[str, Any]]:
 
 
 def dataset(thing: Any) -> dict[str, Any]:
-    """Return shape and dtype, and the offset of the elements if they are stored plainly."""
+    """Return shape and dtype, and the offset of the elements if they are contiguous and not compressed."""
     import h5py
 
     created = thing.id.get_create_plist()
@@ -149,7 +149,7 @@ def dataset(thing: Any) -> dict[str, Any]:
 
 
 def attributes(group: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes that are used: texts and lists of texts. Keras splits long ones, and they are joined here."""
+    """Yield the attributes in use, as texts and lists of texts. Those that Keras split because of their length are joined."""
     for name in ATTRIBUTES:
         if name in group.attrs:
             yield name, texts(group.attrs[name])

@@ -18,7 +18,7 @@ _WINDOW = 1 << 16
 
 
 class Bytes:
-    """The bytes of a source, read a window at a time, and a count of the fields in them.
+    """The bytes of a source, read one window at a time, with a limit on the number of fields.
 
     Args:
         source: the bytes.
@@ -37,7 +37,7 @@ class Bytes:
         return self._window[at - self._start]
 
     def varint(self, at: int) -> tuple[int, int]:
-        """Return a number of variable length, and where it ends."""
+        """Return a number of variable length, and the offset of its end."""
         value = shift = 0
         while shift < 70:
             byte = self.byte(at)
