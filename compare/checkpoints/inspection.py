@@ -80,7 +80,7 @@ def _layer(layer: StoredLayer) -> dict[str, Any]:
 
 
 def _counterpart(layer: StoredLayer) -> dict[str, Any]:
-    """Return the layer's counterpart in the other framework: its own layer, or an emulation and the reasons for it."""
+    """Return the layer's counterpart in the other framework: a built-in layer, or an emulation and the reasons for it."""
     to: FrameworkName = "pytorch" if layer.origin == "keras" else "keras"
     try:
         spec = layer.spec

@@ -1,4 +1,4 @@
-"""Whether the recurrent layers of two files compute the same, run in NumPy without a framework."""
+"""The comparison of the recurrent layers of two files, run in NumPy without a framework."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def verify(checkpoint: Checkpoint, out: Path, only: Mapping[str, str] | Sequence
     """Run the recurrent layers of a checkpoint and their partners in another file, and compare.
 
     Partners have the same names, as `save_checkpoint` writes them, or those in `only`. Random inputs of several lengths are
-    run from zero and from random initial states. A .weights.h5 file holds only weights, so their meaning is taken from the
+    run from zero and from random initial states. A .weights.h5 file holds only weights, so their options are taken from the
     checkpoint.
 
     Args:
-        checkpoint: what is expected.
+        checkpoint: the expected layers.
         out: the other file.
         only: the names of the layers to compare, or a mapping from these to names in the other file; None for all layers.
 
@@ -97,7 +97,7 @@ def _meaning(layer: StoredLayer) -> dict[str, Any]:
 
 
 def _partners(name: str, layer: StoredLayer, others: Mapping[str, StoredLayer]) -> list[StoredLayer]:
-    """Return the partners of a layer: the one with its name, or with its name in Keras, or one for each of its layers."""
+    """Return the partners of a layer: one with its name or its Keras name, or, for a stacked layer, one per layer."""
     for own in (name, plain_name(name)):
         if own in others:
             return [others[own]]
@@ -144,7 +144,7 @@ def _has_spec(layer: StoredLayer) -> bool:
 
 
 def _other_calls(expected: StoredLayer, actual: StoredLayer) -> Iterator[str]:
-    """Yield the flags of the call that differ, if both layers are Keras's."""
+    """Yield the flags of the call that differ, if both layers come from Keras."""
     if expected.options is None or actual.options is None:
         return
     for name in KERAS_FLAGS:

@@ -33,7 +33,7 @@ def run(given: argparse.Namespace) -> int:
     except GatewiseError as error:
         print(f"gatewise: {error}", file=sys.stderr)  # several lines if it quotes a failed process
     except OSError as error:
-        print(f"gatewise: {given.out} must be writable, but {error}. Give another --out.", file=sys.stderr)
+        print(f"gatewise: {given.out} must be writable, but {error}. Choose another --out.", file=sys.stderr)
     return 2
 
 

@@ -22,14 +22,14 @@ _LARGEST_ZERO = 1 << 24
 
 
 class NotConstantError(Exception):
-    """Names what computes a value that does not come from constants alone."""
+    """Names the operator that computes a value from more than constants."""
 
 
 def fold(name: str, graph: Graph, scope: Scope) -> tuple[StoredArray, set[StoredArray]]:
-    """Return a value, which is computed whenever it is read, and the constants from which it is computed.
+    """Return an array that is computed at each read, and the constants from which it is computed.
 
     Raises:
-        NotConstantError: naming what computes the value.
+        NotConstantError: for a value that is not computed from constants; it names the operator.
     """
     folding = _Folding(graph)
     array = folding.value(name, scope, 0)
@@ -49,7 +49,7 @@ def is_zero(name: str, scope: Scope) -> bool:
 
 
 def _is_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str], bool]) -> bool:
-    """Judge each value once, and a limited number of values; a value computed from itself is not zero."""
+    """Examine each value once, and a limited number of values; a value computed from itself is not zero."""
     key = id(scope), name
     if key not in known:
         known[key] = False
@@ -75,7 +75,7 @@ def _made_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str],
 
 
 class _Folding:
-    """One computation, which makes each value once and limits the size of all of them."""
+    """One computation, which computes each value once and limits their total size."""
 
     def __init__(self, graph: Graph) -> None:
         self._values: dict[tuple[int, str], Array] = {}
@@ -119,7 +119,7 @@ class _Folding:
 
 
 def _numbers(node: Node, inputs: Sequence[Array], place: int, name: str) -> list[int]:
-    """Return whole numbers that are an input in newer models and an attribute in older ones."""
+    """Return integers that are an input in newer models and an attribute in older ones."""
     given: Any = inputs[place].reshape(-1).tolist() if len(inputs) > place else node.attributes.get(name, [])
     return [int(number) for number in given]
 

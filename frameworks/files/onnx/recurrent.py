@@ -1,4 +1,4 @@
-"""Reads what a recurrent node of an ONNX graph computes."""
+"""Reading a recurrent node of an ONNX graph."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
 
 
 def _tensors(archive: Archive, config: str, file: str) -> Iterator[tuple[str, Tensor | str]]:
-    """Yield the name of each entry of a part of the archive, with its tensor, or with what it is if it is not a tensor."""
+    """Yield the name of each entry of a part of the archive, with its tensor, or with a description of anything else."""
     folder = config.rpartition("/")[0]
     try:
         for name, entry in read_json(archive.read(config, MAX_BYTES), config)["config"].items():

@@ -1,4 +1,4 @@
-"""Non-recurrent modules of torch, recognised by the names and shapes of their arrays: a state_dict names no classes."""
+"""Non-recurrent modules of torch, recognised by the names and shapes of their arrays: a state dict contains no class names."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _is_same(value: Any, other: Any) -> bool:
 
 
 def _in_keras(kind: Kind, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return the arguments under Keras's names, and those that Keras lacks, as text."""
+    """Return the arguments by their Keras names, and, as text, those that Keras lacks."""
     config: dict[str, Any] = {}
     unlike = []
     for option in kind.stored_options:
@@ -66,7 +66,7 @@ def _in_keras(kind: Kind, arguments: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 
 def _kind(name: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, list[str], bool]:
-    """Return the class that arrays show, doubts about it, and whether it is considered known."""
+    """Return the class that arrays fit, warnings about ambiguity, and whether it is considered known."""
     kinds = PYTORCH.shown_by(shapes)
     likely = [kind for kind in kinds if not kind.rare]
     hinted = [kind for kind in likely if kind.hint and kind.hint in name.lower()]

@@ -1,4 +1,4 @@
-"""Reads what a recurrent module of torch computes from its parameters."""
+"""Reading a recurrent torch module from its parameters."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _NONLINEARITIES: Mapping[Any, str] = MappingProxyType({"RNN_RELU": "relu", "RNN_
 
 @dataclass(frozen=True)
 class Module:
-    """A recurrent module as a file holds it.
+    """The contents of a file for one recurrent module.
 
     Args:
         name: the module's name.
-        cells: its arrays by layer and direction, by torch's names without these two.
+        cells: its arrays by layer and direction, under torch's names without these two.
         is_cell: whether it is a bare cell.
-        own_names: one of the names if they are not torch's.
+        own_names: one of the names, if they are not torch's; otherwise "".
         parametrised: the name of an array from which a weight must be computed; "" if there is none.
-        raw: the names of weights from before weight dropout.
+        raw: the names of the weights that are read as they are before weight dropout.
         attributes: attributes that the file states: `class`, `batch_first`, `mode`, ...
         others: the names of its other arrays and modules.
     """
@@ -78,7 +78,7 @@ def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
 
 
 def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec, int]:
-    """Read the sizes from the first cell and check all arrays; return the spec and the projected size, 0 if none."""
+    """Read the sizes from the first cell and check all arrays; return the spec and proj_size, which is 0 if there is none."""
     first = module.cells[0, 0]
     matrices = {name: first[name].shape for name in ("weight_ih", "weight_hh", "weight_hr") if name in first}
     lacking = [name for name in ("weight_ih", "weight_hh") if name not in first]
@@ -123,7 +123,7 @@ def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size
 def _arguments(
     module: Module, spec: RecurrentSpec, given: GivenOptions
 ) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
-    """Return the spec with its nonlinearity, the arguments that the sizes do not show, and those that had to be assumed."""
+    """Return the spec with its nonlinearity, the arguments that sizes do not determine, and the assumed ones among them."""
     defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.record.takes_nonlinearity else {}
     if spec.num_layers > 1:
         defaults["dropout"] = 0.0

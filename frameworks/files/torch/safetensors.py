@@ -52,7 +52,7 @@ def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer
 
 
 def _read(source: Source) -> tuple[Any, dict[str, StoredArray], list[OtherLayer]]:
-    """Return the metadata, the arrays and the arrays that are not read."""
+    """Return the metadata, the arrays, and a layer for each array that is not read."""
     size = int.from_bytes(source.head(8), "little")
     if size > MAX_BYTES:
         raise unsupported(source.name, f"has a header of {size} bytes, more than {MAX_BYTES >> 20} MiB")
@@ -83,7 +83,7 @@ def _in_order(header: Mapping[str, Any], data: Source) -> list[tuple[str, Mappin
             raise damaged(data.name, f"has arrays that overlap or leave a gap at byte {min(start, end)} of its data")
         end = stop
     if end != data.size:
-        raise damaged(data.name, f"has {data.size} bytes of data, but its header says {end}")
+        raise damaged(data.name, f"has {data.size} bytes of data, but its header states {end}")
     return list(header.items())
 
 

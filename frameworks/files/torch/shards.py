@@ -1,4 +1,4 @@
-"""A checkpoint in several files, and the JSON that says which of them holds each array.
+"""A checkpoint in several files, with a JSON index of the file that holds each array.
 
 Source: https://huggingface.co/docs/transformers/main/en/big_models, "Sharded checkpoints".
 """
@@ -21,14 +21,14 @@ _MAP = "weight_map"
 
 
 def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
-    """Read all files of an index, which must lie beside it.
+    """Read all files of an index, which must be in its folder.
 
     Args:
         source: the index.
         given: the user's options.
 
     Raises:
-        GatewiseError: for a file that is missing, damaged, or not beside the index.
+        GatewiseError: for a file that is missing, damaged or in another folder.
     """
     placed = read_json(source.read(0, source.size), source.name)[_MAP]
     files = list(dict.fromkeys(str(file) for file in placed.values()))

@@ -1,4 +1,4 @@
-"""What torch's own formats share: the tensors that were found in a file, by name, become arrays and layers."""
+"""Arrays and layers from named tensors, shared by the formats of torch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MAX_PICKLE = 64 << 20
 def read_named(
     named: Named, elements: Callable[[Tensor], StoredArray], file: str, given: GivenOptions
 ) -> list[StoredLayer | OtherLayer]:
-    """Read the layers that tensors make.
+    """Return the layers that named tensors belong to.
 
     Args:
         named: the tensors.
-        elements: returns the elements of a tensor's storage.
+        elements: returns the elements of a tensor's storage, (element,).
         file: what messages call the file.
         given: the user's options.
     """

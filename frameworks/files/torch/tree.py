@@ -34,7 +34,7 @@ WRAPPERS = frozenset(
         "weights",
     }
 )
-"""Keys under which people save a state dict. They are not a part of its names."""
+"""Keys under which a state dict is often saved. They are not a part of its names."""
 
 _PARALLEL = "module."
 """The prefix that DataParallel adds to all names."""
@@ -43,16 +43,16 @@ _INSERTED = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpo
 """What torch.compile, FSDP and activation checkpointing insert into names."""
 
 _LISTED_AGAIN = "_flat_weights"
-"""The attribute in which a recurrent module lists its parameters again."""
+"""The attribute in which a recurrent module lists its parameters a second time."""
 
 _ATTRIBUTES = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
-"""Attributes of a recurrent module that its weights do not show."""
+"""Attributes of a recurrent module that its weights do not determine."""
 
 _OTHER_ATTRIBUTES = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
-"""The same for other modules, where None counts as stated."""
+"""Such attributes of other modules, for which None is a value."""
 
 _OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
-"""The classes of torch.nn."""
+"""The full name of a class of torch.nn."""
 
 
 @dataclass
@@ -78,15 +78,15 @@ class Named:
             self.tensors[name] = tensor
 
     def renamed(self, rename: Callable[[str], str]) -> Named:
-        """Return the same with other names."""
+        """Return a copy with other names."""
         return Named(*({rename(f"{name}.")[:-1]: value for name, value in part.items()} for part in self._parts()))
 
     def under(self, prefix: str) -> Named:
-        """Return the same with a prefix before each name."""
+        """Return a copy with a prefix before each name."""
         return Named(*({f"{prefix}{name}": value for name, value in part.items()} for part in self._parts()))
 
     def add(self, other: Named) -> None:
-        """Add all of the other."""
+        """Add everything in another record."""
         for own, others in zip(self._parts(), other._parts(), strict=True):
             own.update(others)
 
@@ -141,7 +141,7 @@ class _Walk:
         self.optimizers: dict[str, str] = {}
 
     def groups(self, value: Objects, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Named]]:
-        """Yield the tensors that belong together, those of a dictionary or of a module, with the keys that lead there."""
+        """Yield groups of tensors, one per dictionary or module, each with the path of keys to it."""
         named = Named()
         if _is_module(value):
             self._module(value, "", named, len(path))
@@ -195,7 +195,7 @@ class _Walk:
                     named.unread[f"{prefix}{key}"] = item.name
 
     def _items(self, value: Objects, depth: int) -> Iterator[tuple[str, Objects]]:
-        """Yield the contents of an object, and count them, because the same list may occur again and again."""
+        """Yield the contents of an object, and count them, because the same list may occur many times."""
         inside = {"tensor": value} if isinstance(value, (Tensor, NumpyArray)) else _inside(value)
         items: Mapping[Any, Objects] = inside if isinstance(inside, Mapping) else dict(enumerate(inside))
         self._count += 1 + len(items)
@@ -207,7 +207,7 @@ class _Walk:
 
 
 def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Objects, ...]:
-    """Return the contents of an object; for an unknown class its attributes and items."""
+    """Return the contents of an object: for an unknown class, its attributes and items."""
     if isinstance(value, Record):
         states = value.state if isinstance(value.state, tuple) else (value.state,)
         attributes: Any = next((state for state in states if isinstance(state, Mapping) and state), {})

@@ -1,4 +1,4 @@
-"""Which layers are written, and the outcome of each."""
+"""The layers to be written, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Written:
 
     Args:
         name: the layer's name.
-        kind: its class before.
-        becomes: what it is in the file; "" if the file does not contain it.
+        kind: its class in the source.
+        becomes: its class or call in the file; "" if the file does not contain it.
         place: the prefix of its arrays' names in the file.
-        caveats: what the file does not hold, and other remarks.
+        caveats: what the file does not store, and other remarks.
 
     Example:
         >>> written = save_checkpoint("encoder.pt", {"encoder": open_checkpoint("model.npz")["encoder"]})

@@ -72,7 +72,7 @@ def _other(layer: OtherLayer, names: Mapping[str, str], kind: str) -> dict[str, 
 
 
 def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: str, given: GivenOptions) -> list[Layer]:
-    """Read the layers of a file that describes its arrays. Arrays that it does not describe come last, under "".
+    """Read the layers of a file that describes its arrays. Arrays without a description come last, under "".
 
     Args:
         text: the JSON.
@@ -134,7 +134,7 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
 
 
 def _place(entry: Mapping[str, Any]) -> str:
-    """Return where Keras stores a layer; "" if the place is invalid or missing, as in files of earlier versions."""
+    """Return the place where Keras stores a layer; "" if it is invalid or, as in older files, missing."""
     place = entry.get("place")
     known = isinstance(place, str) and re.fullmatch(r"\w+(/\w+)*", place) and "vars" not in place.split("/")
     return place if isinstance(place, str) and known else ""
@@ -147,7 +147,7 @@ def _read_cell(entry: Mapping[str, Any]) -> StoredCell:
 
 
 def _override(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
-    """Override what the file says by what the user says."""
+    """Override the options in the file with those of the user."""
     if not given:
         return layer
     if layer.origin == "pytorch":
@@ -174,7 +174,7 @@ def _meanings(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_arrays(layer: StoredLayer, left: dict[str, StoredArray]) -> tuple[tuple[StoredCell, ...], ...]:
-    """Remove the arrays of a layer from those that are left, check their shapes, and return its cells with them."""
+    """Return the cells of a layer with their arrays, which are removed from `left`, after checking the shapes."""
     proj_size = layer.arguments.get("proj_size", 0)
     rows: list[list[StoredCell]] = [[] for _ in layer.cells]
     for index, direction, before, behind in places(layer):

@@ -27,7 +27,7 @@ class Laid:
 
     Args:
         tensors: the arrays, by name.
-        description: the JSON that says what they mean.
+        description: the JSON that describes their meaning.
         written: the outcome of each layer.
     """
 
@@ -75,7 +75,7 @@ def _recurrent(layer: StoredLayer) -> Iterator[tuple[str, Tensor]]:
 
 
 def _other(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
-    """Return the torch.nn module for a layer and its arrays as the module has them; "" and unchanged arrays if none fits."""
+    """Return the torch.nn module for a layer and its arrays in its layout; "" and the arrays unchanged if none fits."""
     module = kinds.PYTORCH.meaning(layer.kind)
     tensors = _as_module(layer, module) if module and layer.known else None
     if module is None or tensors is None:
@@ -84,7 +84,7 @@ def _other(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
 
 
 def _as_module(layer: OtherLayer, module: kinds.Kind) -> dict[str, Tensor] | None:
-    """Return the arrays of a Keras layer in a module's layout; None if the module cannot hold them."""
+    """Return the arrays of a Keras layer in a module's layout, or None if the module cannot hold them."""
     kind = kinds.KERAS.get(layer.kind)
     if kind.sizes({name: array.shape for name, array in layer.stored.items()}) is None:
         return None
@@ -99,7 +99,7 @@ def _as_module(layer: OtherLayer, module: kinds.Kind) -> dict[str, Tensor] | Non
 
 
 def _laid(stored: StoredArray, own: kinds.Array, there: kinds.Array) -> Tensor | None:
-    """Return an array of Keras's with the axes of torch's; None if torch's cannot hold it."""
+    """Return a Keras array with the axes of the torch array, or None if that cannot hold it."""
     if own.shared:  # nn.PReLU has one slope per channel, the last axis in Keras
         count = math.prod(stored.shape)
         return reshaped(stored, (count,)) if stored.shape[-1:] == (count,) else None
