@@ -112,7 +112,7 @@ class StoredLayer:
 
     @property
     def parts(self) -> tuple[StoredLayer, ...]:
-        """Each cell as a layer of its own, named for the layer and the cell's place in it."""
+        """Each cell as a separate layer, named after the layer and the cell's place in it."""
         if len(self.cells) == len(self.cells[0]) == 1:
             return (self,)
         return tuple(self._part(*place) for place in product(range(len(self.cells)), range(len(self.cells[0]))))

@@ -218,10 +218,10 @@ def _warnings(
     if node.wrappers:
         yield f"{' of '.join(node.wrappers)} runs it once for each step of another axis."
     if "keras2_hard_sigmoid" in (first.spec.activation, first.spec.recurrent_activation):
-        doubt = "" if reading.version.text else " The file does not say which Keras wrote it: Keras 2 is assumed."
+        doubt = "" if reading.version.text else " The file does not state the version of Keras: Keras 2 is assumed."
         yield f"its hard_sigmoid is Keras 2's, 0.2 x + 0.5 clipped to [0, 1]; Keras 3's is x / 6 + 0.5, up to 0.083 off.{doubt}"
     if is_folded(tuple(first.arrays.values())) and not node.class_name.startswith("CuDNN"):
-        yield "its weights are in CuDNN's layout, though the architecture does not say so."
+        yield "its weights are in CuDNN's layout, though the architecture does not state it."
     if node.mask and node.class_name == "Bidirectional" and reading.version.is_keras2 and reading.version.numbers < (2, 3):
         yield "at masked steps, Bidirectional repeated the last output before Keras 2.3; later versions output zeros."
 

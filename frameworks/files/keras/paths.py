@@ -75,7 +75,7 @@ class PathWeights:
     file: H5File
     place: str
 
-    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  the file says how many there are
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  the file determines the number
         """Return the arrays of the cell at a place in the layer."""
         return list(self.file.below(f"{self.place}/{place}/vars").values())
 

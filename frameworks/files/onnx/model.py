@@ -72,7 +72,7 @@ def _others(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -
         if isinstance(layer, OtherLayer):
             yield replace(layer, known=False)
         else:
-            how = "the graph runs it by operators of its own, which may differ from torch's module of these names."
+            how = "the graph computes it by single operators, which may differ from the torch module with these names."
             yield replace(layer, warnings=(how, *layer.warnings))
     for name, why in graph.unread.items():
         yield OtherLayer(name, warnings=(f"{why}.",))

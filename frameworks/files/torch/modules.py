@@ -88,7 +88,7 @@ class _Group:
             self.cells.setdefault((int(match[2] or 0), int(match[3] is not None)), {})[match[1]] = array
 
     def add_own(self, name: re.Match[str], array: StoredArray) -> None:
-        """Add an array whose name merely ends like one of torch's."""
+        """Add an array whose name only ends like a torch name."""
         self.own_names = name[0]
         self.arrays[name[0]] = array
         place = (int(name[4] or 0), int(name[5] is not None))

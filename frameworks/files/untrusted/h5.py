@@ -18,7 +18,7 @@ from frameworks.files.untrusted.h5_worker import BFLOAT16
 from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source, unsupported
 
 _RATIO = 1040
-"""The most bytes that one compressed byte can stand for: deflate reaches 1032."""
+"""The most bytes that one compressed byte can expand to: deflate reaches 1032."""
 
 
 @dataclass(frozen=True, eq=False)

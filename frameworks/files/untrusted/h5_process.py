@@ -61,7 +61,7 @@ class Worker:
                     channel.sendall(question[sent:])
                 else:
                     channel.write(question)
-        except OSError:  # the process has ended already; its answer says why, or is empty
+        except OSError:  # the process has ended already; its answer gives the reason, or is empty
             pass
         try:
             answer, _ = self._process.communicate(timeout=seconds)

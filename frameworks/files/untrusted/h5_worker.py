@@ -1,4 +1,4 @@
-"""Reads h5 files with h5py in a process of its own, because the library can hang or grow on a damaged file.
+"""Reads h5 files with h5py in a separate process, because the library can hang or grow on a damaged file.
 
 `h5_process` runs this module as a script, which imports nothing of this package. It gets an open descriptor, never the user's
 path; where the system cannot pass one, it gets the path of a copy. The answer includes the reason if a file is refused; if
@@ -221,7 +221,7 @@ if __name__ == "__main__":
     with suppress(ValueError):  # the modules of this folder must hide no installed package
         sys.path.remove(str(Path(__file__).resolve().parent))
     limited = limit(memory=int(sys.argv[2]), seconds=int(sys.argv[1]))
-    with suppress(ImportError):  # the answer will say so
+    with suppress(ImportError):  # the answer will report it
         import_module("h5py")
     if request := receive():
         sys.stdout.write(json.dumps({**main(request), "memory_is_limited": limited}))

@@ -143,7 +143,7 @@ def signed(value: int) -> int:
 
 
 def as_float(bits: int) -> float:
-    """Return the float that 32 bits stand for."""
+    """Return the float with the given 32 bits."""
     value: float = struct.unpack("<f", (bits & 0xFFFF_FFFF).to_bytes(4, "little"))[0]
     return value
 

@@ -40,7 +40,7 @@ class Source:
     folder: Path | None = None
 
     def __init__(self, name: str, descriptor: int, start: int, size: int, owner: object = None) -> None:
-        """Take over the descriptor unless there is an owner."""
+        """Refer to the bytes. Without an owner, the source closes the descriptor when it is deleted."""
         self.name, self.descriptor, self.start, self.size = name, descriptor, start, size
         self._owner = owner
         if owner is None:
@@ -70,7 +70,7 @@ class Source:
         """Fill a buffer of bytes from `start` on."""
         size, done = len(buffer), 0
         if start < 0 or start + size > self.size:
-            self.part(start, size)  # raises an error that says what is missing
+            self.part(start, size)  # raises an error with the number of missing bytes
         while done < size:
             count = _read_at(self.descriptor, buffer[done:] if done else buffer, self.start + start + done)
             if count == 0:

@@ -39,8 +39,8 @@ def places(layer: StoredLayer) -> Iterator[tuple[int, int, str, str]]:
 
 
 def fits_torch(layer: StoredLayer) -> bool:
-    """Return whether a module of torch.nn with these arrays computes the layer, apart from which results it returns."""
-    if layer.arguments.get("proj_size"):  # torch's own layer, which has no spec
+    """Return whether a module of torch.nn with these arrays computes a layer. Which results it returns does not matter."""
+    if layer.arguments.get("proj_size"):  # a torch layer, which has no spec
         return True
     try:
         spec = layer.spec

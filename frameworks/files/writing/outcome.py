@@ -63,7 +63,7 @@ def layers_of(given: Mapping[str, Any]) -> list[Layer]:
 
 def _named(name: str, layer: Any, *, whole: bool) -> Layer:
     if isinstance(layer, (StoredLayer, OtherLayer)):
-        # A selection of layers is written as a model of its own, with other places.
+        # A selection of layers is written as a separate model, with other places.
         return replace(layer, name=name, place=layer.place if whole else "")
     return _stored_layer(name, registry.adapt(layer))
 

@@ -44,7 +44,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     _check_names(written)
     with untouched_random(), quiet_stderr():
         inputs = [
-            # no layer has this name, because layer names contain no dot
+            # names with a dot, which differ from all names of layers
             [keras.Input(shape, dtype=dtype, name=f"{native.name}.{number}") for number, shape in enumerate(reads)]
             for native, reads, dtype in built
         ]

@@ -37,7 +37,7 @@ class Laid:
 
 
 def lay_out(layers: list[Layer]) -> Laid:
-    """Name the arrays of all layers as torch does.
+    """Lay out all layers as arrays under torch's names.
 
     Raises:
         GatewiseError: for two arrays with the same name.

@@ -48,7 +48,7 @@ def _padding_caveats(padding: Any, *, is_strided: bool) -> Iterator[str]:
     if padding == "causal":
         yield "padding='causal': pad the front of the input with (kernel_size - 1) * dilation zeros, with functional.pad"
     elif padding == "same" and is_strided:
-        yield "padding='same' with strides does not exist in torch: pad the input as Keras does, more at the end"
+        yield "padding='same' with strides does not exist in torch: pad the input like Keras, with more zeros at the end"
 
 
 def _arguments(layer: OtherLayer, module: Kind) -> Iterator[tuple[str, Any]]:
