@@ -23,7 +23,7 @@ class Verified:
     Args:
         name: the layer's name.
         same: whether it computes the same in both files.
-        detail: the largest error, or what differs.
+        detail: the largest error, or the differences.
     """
 
     name: str
@@ -32,10 +32,10 @@ class Verified:
 
 
 def verify(checkpoint: Checkpoint, out: Path, only: Mapping[str, str] | Sequence[str] | None = None) -> list[Verified]:
-    """Run the recurrent layers of a checkpoint and their partners in another file, and compare.
+    """Run the recurrent layers of a checkpoint and their partners in another file, and compare the results.
 
-    Partners have the same names, as `save_checkpoint` writes them, or those in `only`. Random inputs of several lengths are
-    run from zero and from random initial states. A .weights.h5 file holds only weights, so their options are taken from the
+    Partners have the names that `save_checkpoint` writes, or those in `only`. The inputs are random, of several lengths; the
+    initial states are zero or random. A .weights.h5 file holds only weights, so their options are taken from the
     checkpoint.
 
     Args:
@@ -68,8 +68,8 @@ def _open(out: Path, pairs: Sequence[tuple[StoredLayer, str]]) -> Mapping[str, S
     if not out.name.endswith(".weights.h5"):
         return others
     names = {part.name: layer for layer, name in pairs for part in _partners(name, layer, others)}
-    meant = open_checkpoint(out, options={name: _meaning(layer) for name, layer in names.items()})
-    return {**meant, **{name: _with_activations(meant[name], layer) for name, layer in names.items()}}
+    described = open_checkpoint(out, options={name: _call_options(layer) for name, layer in names.items()})
+    return {**described, **{name: _with_activations(described[name], layer) for name, layer in names.items()}}
 
 
 def _with_activations(actual: StoredLayer, expected: StoredLayer) -> StoredLayer:
@@ -89,11 +89,10 @@ def _with_activations(actual: StoredLayer, expected: StoredLayer) -> StoredLayer
     return replace(actual, cells=cells)
 
 
-def _meaning(layer: StoredLayer) -> dict[str, Any]:
+def _call_options(layer: StoredLayer) -> dict[str, Any]:
     spec = layer.cells[0][0].spec
     options = layer.options or KerasOptions(return_sequences=True, return_state=True)
-    meaning = spec.cell_options
-    return {**meaning, **{name: getattr(options, name) for name in KERAS_FLAGS}}
+    return {**spec.cell_options, **{name: getattr(options, name) for name in KERAS_FLAGS}}
 
 
 def _partners(name: str, layer: StoredLayer, others: Mapping[str, StoredLayer]) -> list[StoredLayer]:
