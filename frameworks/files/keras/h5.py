@@ -17,7 +17,7 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5 import H5File, read_h5
 from frameworks.files.untrusted.json_text import read_json
-from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, unsupported
 from frameworks.kinds import KERAS
 
 Layers = list[StoredLayer | OtherLayer]
@@ -90,7 +90,9 @@ def _weights_of(file: H5File, group: str, name: str) -> Iterator[tuple[str, Stor
     for weight in _names(file.groups.get(group, {}).get("weight_names", [])):
         path = f"{group}/{weight}"
         if path not in file.arrays:
-            raise damaged(name, f"lacks the array {path}" + (f": {file.odd[path]}" if path in file.odd else ""))
+            if path in file.odd:
+                raise unsupported(name, f"has {file.odd[path]} at {path}")
+            raise damaged(name, f"lacks the array {path}")
         yield weight, file.arrays[path]
 
 

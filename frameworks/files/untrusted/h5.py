@@ -103,7 +103,7 @@ def _ask(source: Source, out: int | None = None, **request: Any) -> dict[str, An
     try:
         answer: dict[str, Any] = json.loads(h5_process.ask({"ratio": _RATIO, **request}, source, out))
     except TimeoutError as error:
-        raise damaged(source.name, f"was still being read by the h5 library after {h5_process.SECONDS} s") from error
+        raise unsupported(source.name, f"was still being read by the h5 library after {h5_process.SECONDS} s") from error
     except ValueError as error:
         raise damaged(source.name, "made the h5 library fail") from error
     if not answer["memory_is_limited"]:

@@ -25,7 +25,9 @@ def read_json(text: str | bytes, name: str) -> Mapping[str, Any]:
         raise unsupported(name, f"has {len(text)} bytes, more than {MAX_BYTES >> 20} MiB")
     try:
         parsed = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise unsupported(name, "is nested too deep") from error
+    except ValueError as error:
         raise damaged(name, f"is not JSON: {error}") from error
     if not isinstance(parsed, dict):
         raise damaged(name, f"is a JSON {type(parsed).__name__}, not an object")

@@ -88,7 +88,9 @@ class _Machine:
                 return self.stack.pop()
             step = _STEPS.get(opcode)
             if step is None:
-                raise ValueError(f"asks for {bytes([opcode])!r}, which no checkpoint needs, at byte {self.at - 1}")
+                raise unsupported(
+                    self.name, f"holds a pickle with an unknown opcode, {bytes([opcode])!r} at byte {self.at - 1}"
+                )
             step(self)
         raise unsupported(self.name, f"holds a pickle of more than {MAX_OPCODES} steps")
 

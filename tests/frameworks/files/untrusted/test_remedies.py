@@ -17,6 +17,7 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.untrusted import unpickling
 from frameworks.files.untrusted.archive import Archive
 from frameworks.files.untrusted.derived_arrays import check_shape, strided
+from frameworks.files.untrusted.json_text import read_json
 from frameworks.files.untrusted.source import in_memory, open_source
 from frameworks.files.writing.sidecar import VERSION, read_described
 
@@ -92,6 +93,10 @@ CASES: dict[str, tuple[Reading, str, str]] = {
         f"the description in a.npz must have version {VERSION}, but has version 99",
         "Read the file with the version of gatewise that wrote it.",
     ),
+    "an unknown opcode": (lambda _: unpickling.load(b"N\xff.", "a", {}, lambda _: None), r"b'\xff' at byte 1", ELSEWHERE),
+    "an end within a pickle": (lambda _: unpickling.load(b"NK", "a", {}, lambda _: None), "ends within its pickle", FETCH),
+    "endless nesting": (lambda _: read_json("[" * 200_000, "a"), "is nested too deep", ELSEWHERE),
+    "broken JSON": (lambda _: read_json('{"a"', "a"), "is not JSON", FETCH),
     "a large architecture": (large_architecture, "more than 32 MiB", "Pass the text that Keras's model.to_json() returns."),
     "a storage of an unknown kind": (
         lambda folder: open_checkpoint(unknown_storage(folder)),
