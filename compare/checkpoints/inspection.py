@@ -91,10 +91,10 @@ def _counterpart(layer: StoredLayer) -> dict[str, Any]:
     if because:
         return {"framework": to, "by": "emulate", "layer": "", "because": because}
     sizes = (spec.input_size, spec.hidden_size) if to == "pytorch" else (spec.hidden_size,)
-    further = {"num_layers": (spec.num_layers, 1), "bidirectional": (spec.bidirectional, False), "bias": (spec.bias, True)}
+    unusual = {"num_layers": (spec.num_layers, 1), "bidirectional": (spec.bidirectional, False), "bias": (spec.bias, True)}
     if to == "keras":
-        further = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
-    arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in further.items() if value != default)]
+        unusual = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
+    arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in unusual.items() if value != default)]
     name = f"{LAYER_NAMES[to][spec.cell]}{'Cell' if layer.is_cell else ''}"
     return {"framework": to, "by": "convert", "layer": f"{name}({', '.join(arguments)})", "because": []}
 
@@ -144,10 +144,10 @@ def _flags(layer: Mapping[str, Any]) -> list[str]:
     return [*shown, *([f"merge_mode={options['merge_mode']}"] if two else [])]
 
 
-def _elsewhere(there: Mapping[str, Any]) -> str:
-    if there["by"] == "convert":
-        return str(there["layer"])
-    return "emulate: " + "; ".join(reason.partition(":")[0] for reason in there["because"])
+def _elsewhere(counterpart: Mapping[str, Any]) -> str:
+    if counterpart["by"] == "convert":
+        return str(counterpart["layer"])
+    return "emulate: " + "; ".join(reason.partition(":")[0] for reason in counterpart["because"])
 
 
 def _arrays(other: Mapping[str, Any]) -> str:

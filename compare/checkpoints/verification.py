@@ -108,8 +108,8 @@ def _partners(name: str, layer: StoredLayer, others: Mapping[str, StoredLayer]) 
 
 def _compare(expected: StoredLayer, actual: Sequence[StoredLayer], others: Iterable[str]) -> Verified:
     if not actual:
-        there = ", ".join(name or repr(name) for name in others)
-        return Verified(expected.name, same=False, detail=f"is missing from the other file, which has {there}")
+        names = ", ".join(name or repr(name) for name in others)
+        return Verified(expected.name, same=False, detail=f"is missing from the other file, which has {names}")
     cells = [cell for layer in actual for cell in layer.cells]
     if [len(row) for row in cells] != [len(row) for row in expected.cells]:
         return Verified(expected.name, same=False, detail="has different numbers of layers or directions")

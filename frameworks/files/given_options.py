@@ -78,16 +78,16 @@ class GivenOptions:
         Raises:
             GatewiseError: for an unknown layer or option; the message lists the known ones.
         """
-        there = tuple(layers)
+        layers = tuple(layers)
         for name in self._options:
-            if name is not None and name not in {layer.name for layer in there}:
+            if name is not None and name not in {layer.name for layer in layers}:
                 raise InvalidValueError.because(
                     f"the layer {name!r} of the options",
-                    must=f"be one of the recurrent layers {', '.join(layer.name or repr(layer.name) for layer in there)}",
+                    must=f"be one of the recurrent layers {', '.join(layer.name or repr(layer.name) for layer in layers)}",
                     but="is not",
                     remedy="Use the names that the checkpoint lists.",
                 )
-        for layer in there:
+        for layer in layers:
             known = options_of_layer(layer)
             for option in self._options.get(layer.name, {}):
                 if option not in known:

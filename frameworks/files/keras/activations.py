@@ -13,7 +13,7 @@ from frameworks.kinds import KERAS, Kind
 _ALIASES: Mapping[str, str] = MappingProxyType({"swish": "silu", "hard_swish": "hard_silu"})
 
 
-def odd_activation(config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
+def unknown_activation(config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
     """Return the argument of a cell whose function is unknown to gatewise and not replaced by the user, or ""."""
     stated = [name for name in ("activation", "recurrent_activation") if name in config and name not in given]
     return next((name for name in stated if name_of(config[name], version) not in ACTIVATIONS), "")

@@ -90,8 +90,8 @@ def _weights_of(file: H5File, group: str, name: str) -> Iterator[tuple[str, Stor
     for weight in _names(file.groups.get(group, {}).get("weight_names", [])):
         path = f"{group}/{weight}"
         if path not in file.arrays:
-            if path in file.odd:
-                raise unsupported(name, f"has {file.odd[path]} at {path}")
+            if path in file.unread:
+                raise unsupported(name, f"has {file.unread[path]} at {path}")
             raise damaged(name, f"lacks the array {path}")
         yield weight, file.arrays[path]
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from frameworks.activations import KERAS2_NAMES
 from frameworks.files.given_options import KERAS_FLAGS, GivenOptions
-from frameworks.files.keras.activations import odd_activation, words_of
+from frameworks.files.keras.activations import unknown_activation, words_of
 from frameworks.files.keras.cells import CLASSES, is_folded, is_recurrent, policy_of, read_cell
 from frameworks.files.keras.config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras.other_layers import read_other
@@ -165,11 +165,11 @@ def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, give
     arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
     if cell.class_name not in CLASSES and not _looks_recurrent(cell.config, arrays):
         raise NotUnderstoodError(f"its cell is of class {cell.class_name}, which is not a Keras class")
-    odd = odd_activation(cell.config, reading.version, given)
-    if odd:
+    unknown = unknown_activation(cell.config, reading.version, given)
+    if unknown:
         raise NotUnderstoodError(
-            f"its {odd} is {words_of(cell.config.get(odd))}, which gatewise does not know; "
-            f"name its replacement with options={{{node.name!r}: {{{odd!r}: ...}}}}."
+            f"its {unknown} is {words_of(cell.config.get(unknown))}, which gatewise does not know; "
+            f"name its replacement with options={{{node.name!r}: {{{unknown!r}: ...}}}}."
         )
     return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, given)
 

@@ -54,13 +54,13 @@ def locator(file: H5File) -> Locate:
 def _ranked(file: H5File, container: str, class_name: str, number: int) -> str:
     """Return the name of the `number`th group of a class."""
     name = snake(class_name)
-    there = [
+    groups = [
         (int(rest or 0), group)
         for group in (path[len(container) + 1 :] for path in file.groups if path.startswith(f"{container}/"))
         for rest in [group.removeprefix(name).removeprefix("_")]
         if "/" not in group and group.startswith(name) and (rest.isdecimal() or not rest)
     ]
-    return sorted(there)[number][1] if number < len(there) else numbered(class_name, number)
+    return sorted(groups)[number][1] if number < len(groups) else numbered(class_name, number)
 
 
 def _lists_layers(architecture: Config) -> bool:

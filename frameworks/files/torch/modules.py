@@ -43,8 +43,8 @@ def read_modules(
         if not group.cells and not group.parametrised:
             yield from read_other(owner, group.arrays, stated)
             continue
-        further = (*group.others, *within.get(owner, ()))
-        module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, stated, further)
+        others = (*group.others, *within.get(owner, ()))
+        module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, stated, others)
         try:
             yield read_recurrent(module, given)
         except NotUnderstoodError as why:

@@ -134,8 +134,8 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 48
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *further: Any) -> Tensor | Record:
-    if any(isinstance(each, Mapping) and any(each.get(bit) for bit in ("conj", "neg")) for each in further):
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *metadata: Any) -> Tensor | Record:
+    if any(isinstance(each, Mapping) and any(each.get(bit) for bit in ("conj", "neg")) for each in metadata):
         return Record("a conjugated or negated view: call .resolve_conj() and .resolve_neg() before saving")
     if not isinstance(storage, Storage) or storage.kind == "Untyped":
         raise ValueError("a tensor over something that is not a storage of a known kind")

@@ -172,9 +172,9 @@ def _place(layer: int, way: int) -> str:
 
 def _difference(expected: Mapping[str, tuple[int, ...]], actual: Mapping[str, tuple[int, ...]]) -> str:
     """Describe the difference between the expected and the actual arrays of a cell: names first, then shapes."""
-    lacking, further = [[name for name in one if name not in other] for one, other in ((expected, actual), (actual, expected))]
-    if lacking or further:
-        return " and ".join(f"{verb} {', '.join(names)}" for verb, names in (("lacks", lacking), ("has", further)) if names)
+    lacking, extra = [[name for name in one if name not in other] for one, other in ((expected, actual), (actual, expected))]
+    if lacking or extra:
+        return " and ".join(f"{verb} {', '.join(names)}" for verb, names in (("lacks", lacking), ("has", extra)) if names)
     return f"has {_words(actual)}, where {_words(expected)} were expected"
 
 

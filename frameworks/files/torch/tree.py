@@ -51,7 +51,7 @@ _ATTRIBUTES = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 _OTHER_ATTRIBUTES = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
 """Such attributes of other modules, for which None is a value."""
 
-_OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
+_TORCH_CLASS = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
 """The full name of a class of torch.nn."""
 
 
@@ -177,7 +177,7 @@ class _Walk:
         parts = [state.get(part) for part in ("_parameters", "_buffers", "_modules")] if whole else [state]
         named.attributes[prefix.removesuffix(".")] = {
             "class": module.name.rpartition(".")[2],
-            "torch": _OWN.fullmatch(module.name) is not None,
+            "torch": _TORCH_CLASS.fullmatch(module.name) is not None,
             **{name: _hashable(state[name]) for name in (*_ATTRIBUTES, *_OTHER_ATTRIBUTES) if is_plain(state.get(name))},
             **{name: None for name in _OTHER_ATTRIBUTES if state.get(name, 0) is None},
         }

@@ -28,12 +28,12 @@ class H5File:
     Args:
         groups: for each group, by path, the attributes that are used; "" is the root.
         arrays: the arrays, by path.
-        odd: the reason why an object was not read, by path.
+        unread: the reason why an object was not read, by path.
     """
 
     groups: Mapping[str, Mapping[str, Any]]
     arrays: Mapping[str, StoredArray]
-    odd: Mapping[str, str]
+    unread: Mapping[str, str]
 
     def below(self, path: str) -> dict[str, StoredArray]:
         """Return the arrays below a group by their relative paths, sorted by number."""
@@ -52,7 +52,7 @@ def read_h5(source: Source) -> H5File:
     answer = _ask(source)
     arrays = {_plain(path): _array(source, path, dataset) for path, dataset in answer["datasets"].items()}
     groups = {_plain(path): attributes for path, attributes in answer["groups"].items()}
-    return H5File({**{parent: {} for path in arrays for parent in _parents(path)}, **groups}, arrays, answer["odd"])
+    return H5File({**{parent: {} for path in arrays for parent in _parents(path)}, **groups}, arrays, answer["unread"])
 
 
 def _plain(path: str) -> str:

@@ -75,7 +75,7 @@ def limit(memory: int, seconds: int) -> bool:
 
 def describe(file: Any) -> dict[str, Any]:
     """Return the attributes in use of every group, and the location of the elements of every dataset."""
-    tree: dict[str, Any] = {"groups": {}, "datasets": {}, "odd": {}}
+    tree: dict[str, Any] = {"groups": {}, "datasets": {}, "unread": {}}
     text = 0
     for count, (path, thing) in enumerate(walk(file)):
         text += len(path)
@@ -84,12 +84,12 @@ def describe(file: Any) -> dict[str, Any]:
                 f"has more than {MAX_OBJECTS} objects, or more than {MAX_TEXT >> 20} MiB of names and attributes"
             )
         if isinstance(thing, str):
-            tree["odd"][path] = thing
+            tree["unread"][path] = thing
         elif hasattr(thing, "shape"):
             try:
                 tree["datasets"][path] = dataset(thing)
             except RefusalError as refusal:
-                tree["odd"][path] = str(refusal)
+                tree["unread"][path] = str(refusal)
         else:
             tree["groups"][path] = dict(attributes(thing))
             text += len(repr(tree["groups"][path]))

@@ -106,7 +106,7 @@ def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: s
 
 def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: GivenOptions) -> Layer:
     if "cells" not in entry:
-        stored = {str(own): left.pop(there) for own, there in entry["arrays"].items()}
+        stored = {str(name): left.pop(place) for name, place in entry["arrays"].items()}
         texts = {name: tuple(map(str, entry[name])) for name in ("wrappers", "warnings")}
         known = entry["known"] is True
         place = _place(entry)
@@ -154,7 +154,7 @@ def _override(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
         return _override_module(layer, given)
     rates = {name: given[name] for name in ("dropout", "recurrent_dropout") if name in given}
     cells = tuple(
-        tuple(replace(cell, spec=replace(cell.spec, **_meanings(cell.spec, given)), **rates) for cell in row)
+        tuple(replace(cell, spec=replace(cell.spec, **_cell_options(cell.spec, given)), **rates) for cell in row)
         for row in layer.cells
     )
     flags = {name: value for name, value in given.items() if name in KERAS_FLAGS}
@@ -164,12 +164,12 @@ def _override(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
 def _override_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
     arguments = {name: given[name] for name in options_of_layer(layer) if name in given}
     check_arguments(layer.name, arguments)
-    meant = {"activation": arguments.pop("nonlinearity")} if "nonlinearity" in arguments else {}
-    cells = tuple(tuple(replace(cell, spec=replace(cell.spec, **meant)) for cell in row) for row in layer.cells)
+    changes = {"activation": arguments.pop("nonlinearity")} if "nonlinearity" in arguments else {}
+    cells = tuple(tuple(replace(cell, spec=replace(cell.spec, **changes)) for cell in row) for row in layer.cells)
     return replace(layer, cells=cells, arguments=MappingProxyType({**layer.arguments, **arguments}))
 
 
-def _meanings(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+def _cell_options(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in spec.record.options if name in given}
 
 

@@ -79,11 +79,11 @@ def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
         return None
     tensors: dict[str, Tensor] = {}
     for array in own:
-        there = next((each for each in theirs if each.means == array.name and each.name in layer.stored), None)
+        source = next((each for each in theirs if each.means == array.name and each.name in layer.stored), None)
         if array.name in layer.stored:
             tensors[array.name] = _widened(layer, layer.stored[array.name], array)
-        elif there:
-            tensors[array.name] = _in_keras_order(layer, there, array)
+        elif source:
+            tensors[array.name] = _in_keras_order(layer, source, array)
     return tensors if len(tensors) == len(layer.stored.keys() - without_meaning) else None
 
 
@@ -100,17 +100,17 @@ def config_in_keras(layer: OtherLayer) -> Mapping[str, Any]:
     return config if isinstance(config, Mapping) else {}
 
 
-def _in_keras_order(layer: OtherLayer, there: kinds.Array, own: kinds.Array) -> Tensor:
-    axes = kinds.permutation(there, own)
-    stored = layer.stored[there.name]
-    return transposed(stored, axes) if axes else _widened(layer, stored, own)
+def _in_keras_order(layer: OtherLayer, source: kinds.Array, target: kinds.Array) -> Tensor:
+    axes = kinds.permutation(source, target)
+    stored = layer.stored[source.name]
+    return transposed(stored, axes) if axes else _widened(layer, stored, target)
 
 
-def _widened(layer: OtherLayer, stored: StoredArray, own: kinds.Array) -> Tensor:
+def _widened(layer: OtherLayer, stored: StoredArray, target: kinds.Array) -> Tensor:
     """Add the axes of size 1, along which the PReLU of Keras shares slopes, to a torch array."""
-    if not own.shared or len(stored.shape) != 1:
+    if not target.shared or len(stored.shape) != 1:
         return unchanged(stored)
-    shared = config_in_keras(layer).get(own.shared)
+    shared = config_in_keras(layer).get(target.shared)
     axes = max((axis for axis in shared if isinstance(axis, int)), default=0) if isinstance(shared, list) else 0
     missing = min(axes, MAX_RANK - 1) - (stored.shape == (1,))
     return reshaped(stored, (1,) * missing + stored.shape)

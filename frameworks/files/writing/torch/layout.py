@@ -90,20 +90,20 @@ def _as_module(layer: OtherLayer, module: kinds.Kind) -> dict[str, Tensor] | Non
         return None
     tensors: dict[str, Tensor] = {}
     for name, stored in layer.stored.items():
-        own, there = kind.array(name), module.meaning(name)
-        tensor = _laid(stored, own, there) if own and there else None
-        if there is None or tensor is None:
+        source, target = kind.array(name), module.meaning(name)
+        tensor = _laid(stored, source, target) if source and target else None
+        if target is None or tensor is None:
             return None
-        tensors[there.name] = tensor
+        tensors[target.name] = tensor
     return tensors
 
 
-def _laid(stored: StoredArray, own: kinds.Array, there: kinds.Array) -> Tensor | None:
+def _laid(stored: StoredArray, source: kinds.Array, target: kinds.Array) -> Tensor | None:
     """Return a Keras array with the axes of the torch array, or None if that cannot hold it."""
-    if own.shared:  # nn.PReLU has one slope per channel, the last axis in Keras
+    if source.shared:  # nn.PReLU has one slope per channel, the last axis in Keras
         count = math.prod(stored.shape)
         return reshaped(stored, (count,)) if stored.shape[-1:] == (count,) else None
-    axes = kinds.permutation(own, there)
+    axes = kinds.permutation(source, target)
     return transposed(stored, axes) if axes else unchanged(stored)
 
 
@@ -113,14 +113,14 @@ def _recurrent_outcome(layer: StoredLayer) -> Written:
         caveat = f"{_why_not(layer)}; its arrays are under `{EMULATED}`, so that no torch.nn module loads them"
         return Written(layer.name, layer.class_name, "weights for .emulate", place, (caveat,))
     first, count, two = layer.cells[0][0].spec, len(layer.cells), len(layer.cells[0]) == 2
-    further: dict[str, tuple[Any, Any]] = {
+    unusual: dict[str, tuple[Any, Any]] = {
         "num_layers": (count, 1),
         "bidirectional": (two, False),
         "bias": (first.bias, True),
         "nonlinearity": (first.activation, "tanh"),
         "proj_size": (layer.arguments.get("proj_size", 0), 0),
     }
-    arguments = [f"{name}={value!r}" for name, (value, default) in further.items() if value != default]
+    arguments = [f"{name}={value!r}" for name, (value, default) in unusual.items() if value != default]
     kind = LAYER_NAMES["pytorch"][first.cell] + ("Cell" if layer.is_cell else "")
     becomes = f"{kind}({', '.join([str(first.input_size), str(first.hidden_size), *arguments])})"
     calls = find_limits(replace(first, bidirectional=two), "pytorch", layer.options)

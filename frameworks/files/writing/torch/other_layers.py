@@ -25,18 +25,18 @@ def spell(layer: OtherLayer, module: str) -> str:
 
 def caveats_of(layer: OtherLayer, module: str) -> Iterator[str]:
     """Yield the differences between the module and the layer, and what takes a separate step in torch."""
-    config, kind, there = layer.config, KERAS.get(layer.kind), PYTORCH.get(module)
-    numbers = [option.means for option in there.stored_options if option.types]
+    config, kind, target = layer.config, KERAS.get(layer.kind), PYTORCH.get(module)
+    numbers = [option.means for option in target.stored_options if option.types]
     assumed = [f"{name}={kind.default(name)}" for name in numbers if name not in config]
     if assumed:
         yield f"the file does not state it: Keras's default {', '.join(assumed)} is assumed"
     if kind.has("activation") and config.get("activation") not in (None, "linear"):
         yield f"its activation {config['activation']!r} is a separate step in torch"
-    if there.normalises:
+    if target.normalises:
         axis = config.get("axis", -1)
         if axis not in (-1, [-1]):
-            yield f"it normalises along axis {axis}, but nn.{module} along {there.normalises}"
-        lacking = [array.name for array in there.arrays or () if _is_lacking(array.means, layer, kind)]
+            yield f"it normalises along axis {axis}, but nn.{module} along {target.normalises}"
+        lacking = [array.name for array in target.arrays or () if _is_lacking(array.means, layer, kind)]
         if lacking:
             initial = "which leaves the weight at one and the bias at zero"
             yield f"it has no {' and no '.join(lacking)}: load it with strict=False, {initial}"

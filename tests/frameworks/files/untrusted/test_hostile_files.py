@@ -78,7 +78,7 @@ def virtual(group: Any) -> None:
 @pytest.mark.parametrize("change", [external_link, soft_link, external_storage, virtual])
 def test_no_link_and_no_other_file_is_followed(tmp_path: Path, change: Editing, refused: Any) -> None:
     path = rewrite(tmp_path / "linked.h5", change)
-    with refused("bias:0", "not followed"):
+    with refused("bias:0", "not followed", "If you trust it"):
         open_checkpoint(path)
 
 
