@@ -175,7 +175,7 @@ class StoredLayer:
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """Whether outputs at masked steps are zero: in two directions always, in one if the layer's flag is set."""
+        """Whether outputs at masked steps are zero: always in torch or with two directions, otherwise if the flag is set."""
         return len(self.cells[0]) == 2 or self.options is None or self.options.zero_output_for_mask
 
     @property
@@ -208,11 +208,11 @@ class StoredLayer:
         """Compute the layer in NumPy, without a framework; see `Adapter.forward`."""
         way = slice(None, None, -1 if self.reads_backwards else 1)
         check_call(self.spec, inputs, initial_state, mask)
-        turned = None if mask is None else mask[:, way]
-        turned_output = run_reference(
-            self.weights, self.spec, inputs[:, way], initial_state, turned, zero_masked=self.zeroes_masked_steps
+        reversed_mask = None if mask is None else mask[:, way]
+        reversed_output = run_reference(
+            self.weights, self.spec, inputs[:, way], initial_state, reversed_mask, zero_masked=self.zeroes_masked_steps
         )
-        arrays = {each.name: getattr(turned_output, each.name) for each in fields(turned_output)}
+        arrays = {each.name: getattr(reversed_output, each.name) for each in fields(reversed_output)}
         arrays["output"] = arrays["output"][:, way]
         return RecurrentOutput(**{name: None if one is None else one.astype(self.spec.dtype) for name, one in arrays.items()})
 
@@ -221,13 +221,13 @@ class StoredLayer:
     ) -> RecurrentGradients:
         """Differentiate the layer in float64 NumPy, without a framework; see `Adapter.gradients`."""
         way = slice(None, None, -1 if self.reads_backwards else 1)
-        turned = None if mask is None else mask[:, way]
+        reversed_mask = None if mask is None else mask[:, way]
         output, *states = check_cotangents(self.spec, inputs, cotangents)
         counted = RecurrentOutput(output[:, way], *states)
-        turned_gradients = run_reference_gradients(
-            self.weights, self.spec, inputs[:, way], initial_state, turned, counted, zero_masked=self.zeroes_masked_steps
+        reversed_gradients = run_reference_gradients(
+            self.weights, self.spec, inputs[:, way], initial_state, reversed_mask, counted, zero_masked=self.zeroes_masked_steps
         )
-        return replace(turned_gradients, inputs=turned_gradients.inputs[:, way])
+        return replace(reversed_gradients, inputs=reversed_gradients.inputs[:, way])
 
     def _require_alike(self, expected: RecurrentSpec, actual: RecurrentSpec, place: str) -> None:
         for each in fields(RecurrentSpec):

@@ -78,7 +78,7 @@ def _with_numbers(node: Node, names: list[str]) -> list[str]:
         activations.append(_NAMED.get((family, taken)) or (f"{family}({', '.join(map(repr, taken))})" if taken else family))
     if any(numbers):
         left = " and ".join(str(given) for given in numbers if given)
-        raise NotUnderstoodError(f"its activations {', '.join(names)} leave numbers over: {left[:200]}")
+        raise NotUnderstoodError(f"its activations {', '.join(names)} do not use the numbers {left[:200]}")
     return activations
 
 

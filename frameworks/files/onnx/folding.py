@@ -89,7 +89,7 @@ class _Folding:
             self._values[key] = self._make(name, scope, depth)
             self._left -= self._values[key].nbytes
             if self._left < 0 or len(self._values) > MAX_NODES:
-                raise NotConstantError("more nodes than a weight needs")
+                raise NotConstantError("more nodes or memory than a weight needs")
         return self._values[key]
 
     def _make(self, name: str, scope: Scope, depth: int) -> Array:
@@ -102,7 +102,7 @@ class _Folding:
         if len(inputs) < len(node.inputs) and "" in node.inputs[: len(inputs)]:
             raise NotConstantError(f"a {node.kind} without one of its inputs")
         if sum(array.nbytes for array in inputs) > self._left:
-            raise NotConstantError("more nodes than a weight needs")
+            raise NotConstantError("more nodes or memory than a weight needs")
         try:
             result = _OPERATIONS[node.kind](node, inputs)
             return np.asarray(result[node.outputs.index(name)] if isinstance(result, list) else result)
@@ -112,7 +112,7 @@ class _Folding:
     def _read(self, array: StoredArray) -> Array:
         self.used.add(array)
         if array.nbytes > self._left:
-            raise NotConstantError("more nodes than a weight needs")
+            raise NotConstantError("more nodes or memory than a weight needs")
         if isinstance(array, WidenedArray) or array.dtype == np.float16:
             self.was = getattr(array, "was", "float16")
         return array.read()
