@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command-line arguments without the program's name; by default those of this process.
 
     Returns:
-        The exit status: 0 for success, 1 for a difference or a report that fails, 2 for a wrong call or input, 130 if
+        The exit status: 0 for success, 1 for a difference or a failed report, 2 for invalid arguments or files, 130 if
         interrupted.
 
     Example:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(chosen: str | None, module: Any) -> argparse.ArgumentParser:
-    """Return the parser of all commands; only the chosen one has its arguments, so that no other module is loaded."""
+    """Return the parser of all commands. Only the chosen command's arguments are added, so that no other module is loaded."""
     parser = argparse.ArgumentParser(
         prog="gatewise", description="Compare recurrent layers in Keras and PyTorch, and port them from one to the other."
     )

@@ -1,4 +1,4 @@
-"""Checkpoint files, read without the framework that wrote them and written as others read them."""
+"""Checkpoint files: read without the framework that wrote them, and written in formats that other programs read."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def test_other_arrays_are_listed_and_recurrent_names_recognised(tmp_path: Path) 
     step = {"cell.weight_ih": np.ones((12, 3), "f4"), "cell.weight_hh": np.ones((12, 4), "f4")}
     checkpoint = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B h", "y", "rec")], weights("GRU") | beside | step))
     assert list(checkpoint) == ["rec", "cell"]
-    assert "operators of its own" in checkpoint["cell"].warnings[0]
+    assert "single operators" in checkpoint["cell"].warnings[0]
     assert {name: (other.kind, other.known) for name, other in checkpoint.others.items()} == {
         "fc": ("Linear", False),
         "": ("", False),
@@ -306,7 +306,7 @@ def test_elements_may_be_in_a_file_next_to_the_model(tmp_path: Path) -> None:
 def test_no_file_name_in_a_model_leads_out_of_its_folder(tmp_path: Path, location: str, why: str, refused: Any) -> None:
     folder, outside = folders(tmp_path)
     content = beside(outside, location.format(outside=outside))
-    with refused("a.onnx", "its elements lie in", why):
+    with refused("a.onnx", "its elements are in", why):
         opened(folder / "a.onnx", content)
 
 
@@ -322,7 +322,7 @@ def test_links_in_the_folder_are_followed(tmp_path: Path, location: str) -> None
 def test_the_data_of_a_linked_model_are_next_to_the_link(tmp_path: Path, refused: Any) -> None:
     folder, blobs = folders(tmp_path)
     content = beside(blobs, "link")
-    with refused("a.onnx", "its elements lie in", "not there"):
+    with refused("a.onnx", "its elements are in", "not there"):
         opened(blobs / "a.onnx", content)
     (folder / "model.onnx").symlink_to(blobs / "a.onnx")
     assert list(open_checkpoint(folder / "model.onnx")) == ["rec"]

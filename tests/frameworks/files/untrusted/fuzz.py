@@ -66,8 +66,8 @@ class Server:
                 raise damaged(source.name, "made the h5 library fail or hang")
             text += piece
         answer: dict[str, Any] = json.loads(text)
-        if "refused" in answer:
-            raise damaged(source.name, answer["refused"])
+        if "refused" in answer or "damaged" in answer:
+            raise damaged(source.name, answer.get("refused", answer.get("damaged")))
         return answer
 
     def start(self) -> None:
