@@ -96,7 +96,7 @@ class Adapter(Protocol):
             cotangents: arrays shaped like the results; the scalar that is differentiated is the sum of all results times these.
 
         Raises:
-            GatewiseError: as `forward`, and for a backend without automatic differentiation.
+            GatewiseError: as in `forward`, and for a backend without automatic differentiation.
         """
 
 

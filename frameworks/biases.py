@@ -63,7 +63,7 @@ def half_rate_for_biases(module: Any, lr: Any) -> list[dict[str, Any]]:
         `freeze_second_bias`, the other keeps the full rate.
 
     Raises:
-        GatewiseError: as `freeze_second_bias`, and for a rate that is not a positive number.
+        GatewiseError: as in `freeze_second_bias`, and for a rate that is not a positive number.
 
     Example:
         >>> import torch
