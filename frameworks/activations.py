@@ -45,7 +45,7 @@ def _softplus(x: Array) -> Array:
 
 
 def _sparsemax(x: Array) -> Array:
-    """Compute sparsemax as in Keras 3.15: its threshold adds up all supported running sums; the paper uses only the last one.
+    """Compute sparsemax as in Keras 3.15: its threshold adds up all supported running sums; the paper uses only the last.
 
     Source: keras/src/backend/*/nn.py; the paper is https://arxiv.org/abs/1602.02068, algorithm 1.
     """

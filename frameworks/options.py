@@ -24,7 +24,7 @@ class KerasOptions:
         zero_output_for_mask: whether the output of a masked step is zero, rather than the last valid output.
         nesting: the kind of Keras object. "layers": one layer, or several called one after the other, of which the last one's
             flags determine the result; "cells": one `RNN` over a list of cells, which returns a list of states per cell;
-            "model": a functional model that returns the output and all states in a flat list; "cell": a bare cell, which
+            "model": a functional model that returns the output and all states without nesting; "cell": a bare cell, which
             computes one time step.
         bare_states: whether a cell with one state returns it without a list around it, as in tf_keras; only for "cells".
         dropout: the dropout rate of the inputs inside a cell in training.
