@@ -159,7 +159,7 @@ def load_porting(owner: Framework, to: Framework) -> PortingModule:
             f"a layer of {owner.title}",
             must=f"be written in {to.title} to be emulated there",
             but=f"only {' and '.join(written)} are",
-            remedy="Use gatewise.convert, which builds the framework's own layer where it can hold this one.",
+            remedy="Use gatewise.convert, which builds the framework's own layer if that can represent this one.",
         )
     for row in (to, owner):
         load(row.name)
@@ -177,10 +177,10 @@ def load_builder(to: object) -> BuilderModule:
     if not row.builder:
         able = " or ".join(repr(each.name) for each in rows.FRAMEWORKS if each.builder)
         raise NoCounterpartError.because(
-            "the framework that a layer in a file is emulated in",
+            "the framework in which a layer in a file is emulated",
             must=f"be {able}",
             but=f"is {row.name!r}",
-            remedy="Use .convert, which builds the framework's own layer where it can hold this one.",
+            remedy="Use .convert, which builds the framework's own layer if that can represent this one.",
         )
     load(row.name)
     return cast("BuilderModule", _import(row, row.builder))

@@ -152,7 +152,7 @@ class Framework:
             covered = {cell for limit in self.limits if limit.field == name for cell in limit.cells}
             cells = tuple(cell for cell in _ALL if cell not in covered)
             if cells and name not in self.holds:
-                why = f"nothing says that {self.title}'s own layers hold another value"
+                why = f"no other value is declared as supported by {self.title}'s own layers"
                 yield Limit(self.name, name, cells, (default,), why, "Keep the layer in its own framework")
 
 

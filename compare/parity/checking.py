@@ -190,7 +190,7 @@ def _mask_note(expected: Adapter, actual: Adapter) -> str:
     shown = {True: "zeros", False: "the last valid output"}
     one, other = (shown[side.zeroes_masked_steps] for side in (expected, actual))
     if one == other:
-        return f"masked steps are compared too: both sides output {one} there"
+        return f"masked steps are compared too: both sides output {one} at them"
     return (
         "with a mask, the two are compared at the valid steps and in their final states; at masked steps, expected "
         f"outputs {one} and actual {other}, and each is compared with the rule of its own framework"

@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 
 PART_BY_PART = "gradients are compared part by part, not for the whole layer"
 
-_NO_BIAS = "only one side has a bias, so its gradient is compared with its reference only"
+_NO_BIAS = "only one side has a bias, so its gradient is compared only with its reference"
 _NOT_FINITE = (
     "the inputs are not finite at masked steps: a layer that computes these steps and discards the results, as Keras's do, "
     "has NaN in all gradients of its weights; fill the masked steps with zeros"

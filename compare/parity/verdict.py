@@ -187,7 +187,7 @@ class ParityResult:
             lines += [f"{each}" for each in self.comparisons if each.ill_conditioned]
             lines.append(
                 "The expected layer itself is farther than allowed from the float64 reference of its own weights: its states "
-                "are too large or too chaotic for a verdict, or it does not compute what its weights say."
+                "are too large or too chaotic for a verdict, or its computation does not correspond to its weights."
             )
         if not self.passed:
             lines += [f"failed: {each}" for each in self.comparisons if each.verdict == "failed" and each is not self.cause][:8]

@@ -76,7 +76,7 @@ def find_activation(name: str) -> Callable[[Any], Any]:
     if function is None:
         raise NoCounterpartError.because(
             f"the activation {name!r}",
-            must="be one of Keras's",
+            must="exist in Keras",
             but=f"is missing in Keras {keras.__version__}",
             remedy="Install a newer Keras.",
         )

@@ -49,7 +49,7 @@ class KerasAdapter:
                 "Bidirectional over stacked cells",
                 must="run one cell per direction",
                 but=f"runs {len(structure.cells)}, each direction through all of them on its own",
-                remedy="Adapt and convert layer.forward_layer and layer.backward_layer, a torch module each.",
+                remedy="Adapt and convert layer.forward_layer and layer.backward_layer separately, each to a torch module.",
             )
         self.spec = read_spec(structure)
         require_whole(native, structure, self.spec.dtype)
@@ -69,8 +69,8 @@ class KerasAdapter:
         """Notes if the arithmetic is coarser than the dtype, and if a defect of Keras affects masked calls."""
         coarser = f"Keras on the {self._backend} backend multiplies {self.spec.dtype} matrices in float32"
         unrolled = (
-            "under a mask, Keras's own call of an unrolled layer that reads backwards zeroes the wrong time steps, by a mask "
-            "that it did not reverse: a defect of Keras, which unroll=False avoids"
+            "under a mask, Keras's own call of an unrolled layer that reads backwards applies an unreversed mask and zeroes "
+            "the wrong time steps: a defect of Keras, which unroll=False avoids"
         )
         flags = ("unroll", "go_backwards", "return_sequences", "zero_output_for_mask")
         defect = any(all(getattr(layer, flag, False) for flag in flags) for layer in inner_layers(self._structure.layers))
@@ -168,7 +168,7 @@ class KerasAdapter:
                 f"{type(self.native).__name__}'s own call with {flags or 'no flag on'}",
                 must="run",
                 but=f"raises {type(error).__name__}: {plain_text(error)[:300]}",
-                remedy="Change the flags that Keras cannot run it with, or call it yourself to see the whole error.",
+                remedy="Change the flags with which Keras cannot run it, or call it yourself to see the whole error.",
             ) from error
         return map_nested(to_numpy, returned)
 

@@ -79,7 +79,7 @@ def check_initialiser(initialiser: object, subject: str) -> None:
             subject,
             must=f"be one of {', '.join(INITIALISERS)}, or a function that fills a torch tensor",
             but=f"is {initialiser!r}",
-            remedy="Pass one of torch.nn.init, such as a lambda with its arguments.",
+            remedy="Pass a function of torch.nn.init, in a lambda if it needs arguments.",
         )
 
 

@@ -146,7 +146,7 @@ def _check_state(subject: str, state: Any, shape: tuple[int, int]) -> None:
             subject,
             must="be a torch tensor",
             but=f"is a {type(state).__name__}",
-            remedy="Pass every state; pass zeros where a sequence starts anew.",
+            remedy="Pass every state, or zeros for a new sequence.",
         )
     if tuple(state.shape) != shape:
         raise InvalidValueError.because(

@@ -75,7 +75,7 @@ def _require_unrounded(native: Any, input_dtype: str, layer_dtype: str) -> None:
     if torch.promote_types(getattr(torch, input_dtype), getattr(torch, layer_dtype)) != getattr(torch, input_dtype):
         raise _refused(
             native,
-            f"have an input of {layer_dtype}, as its layers",
+            f"have an input of {layer_dtype}, like its layers",
             f"has one of {input_dtype}, which rounds the data",
             "Begin it with a keras.Input of that dtype, or pass its layers as a list",
         )

@@ -82,7 +82,7 @@ def _require_cells(cells: Sequence[Any]) -> None:
     if not cells or len({id(cell) for cell in cells}) != len(cells):
         raise InvalidValueError.because(
             "the cells of a KerasRNN",
-            must="be at least one, and all different objects",
+            must="be one or more different objects",
             but=f"are {len({id(cell) for cell in cells})} in a list of {len(cells)}",
             remedy="Make a new cell for each layer.",
         )
@@ -94,7 +94,7 @@ def _require_stackable(below: KerasCell, one: KerasCell) -> None:
         if expected != actual:
             raise InvalidValueError.because(
                 f"{name} of a stacked cell",
-                must=f"be {expected}, to fit the cell before",
+                must=f"be {expected}, to fit the previous cell",
                 but=f"is {actual}",
                 remedy="Leave input_size out, and give all cells the same dtype.",
             )

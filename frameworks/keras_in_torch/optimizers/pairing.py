@@ -70,15 +70,15 @@ def _require_trained(pairings: list[Pairing], variables: list[Any] | None) -> No
     if frozen or not pairings:
         raise InvalidValueError.because(
             "the parameters",
-            must="stand for variables that the Keras optimizer trains",
-            but=f"stand for {', '.join(frozen)}" if frozen else "are all frozen",
+            must="belong to variables that the Keras optimizer trains",
+            but=f"belong to {', '.join(frozen)}" if frozen else "are all frozen",
             remedy="Freeze the same layers on both sides: layer.trainable = False there, module.requires_grad_(False) here.",
         )
     count = len({id(pairing.parameter) for pairing in pairings})
     if count != len(pairings):
         raise InvalidValueError.because(
             "the parameters",
-            must="each stand for one variable",
+            must="belong to one variable each",
             but=f"are {count} for {len(pairings)} variables",
             remedy="Share the same layers on both sides.",
         )
