@@ -21,8 +21,8 @@ class Cell:
         states: the states of one direction of one layer, in both frameworks' order.
         options: the fields of a spec that may differ between two cells of this kind.
         biases_act_apart: whether the recurrent bias acts differently from the bias, so that their sum cannot replace both.
-        torch_activations: the activations of the candidate that torch's own module can compute.
-        projects: whether torch's own module can project the hidden state.
+        torch_activations: the activations of the candidate that the torch module can compute.
+        projects: whether the torch module can project the hidden state.
     """
 
     name: CellName
@@ -41,7 +41,7 @@ class Cell:
 
     @property
     def takes_nonlinearity(self) -> bool:
-        """Whether torch's own module lets the user choose the activation."""
+        """Whether the torch module lets the user choose the activation."""
         return len(self.torch_activations) > 1
 
     def has_two_biases(self, *, bias: bool, reset_after: bool) -> bool:

@@ -51,7 +51,7 @@ class Case:
 def _make_grid() -> tuple[Case, ...]:
     cases = []
     for index, ((cell, activation), layers, bidirectional, dtype) in enumerate(product(_CELLS, (1, 2), (False, True), _DTYPES)):
-        # Half of all combinations: bias and origin occur with every cell, depth, direction and dtype, but not with all of them.
+        # Half of all combinations: each bias and origin occurs with each cell, depth, direction and dtype, not with each tuple.
         bits = [int(bit) for bit in f"{index:05b}"]
         bias, origin = sum(bits[2:]) % 2 == 0, ORIGINS[(bits[1] + bits[3] + bits[4]) % 2]
         spec = RecurrentSpec(cell, 3 + index % 4, 7 + index % 3, layers, bidirectional, bias, dtype, activation)

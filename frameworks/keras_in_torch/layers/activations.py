@@ -72,7 +72,7 @@ ACTIVATIONS: Mapping[str, Activation] = ByName(
         "thresholded_relu": lambda a: lambda x: functional.threshold(x, a, 0),
     },
 )
-"""The activations by Keras name and ONNX family. `glu` and `threshold` are left out: no recurrent Keras layer accepts them."""
+"""The activations by Keras and ONNX name. `glu` and `threshold` are left out: no recurrent Keras layer runs with them."""
 
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
