@@ -1,4 +1,4 @@
-"""What a recurrent layer is, how each framework expresses it, and how its weights are carried from one to the other.
+"""Recurrent layers of Keras and PyTorch: their specs, weights and adapters, and their conversion into the other framework.
 
 The public names load their modules when first used.
 """

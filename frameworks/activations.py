@@ -1,7 +1,7 @@
 """The activations by name, in NumPy, with their vector-Jacobian products; the reference computes with them.
 
-Names and definitions are Keras 3's (https://keras.io/api/layers/activations/), except `keras2_hard_sigmoid`, which is what
-`hard_sigmoid` meant before Keras 3. The families are ONNX's.
+Names and definitions are those of Keras 3 (https://keras.io/api/layers/activations/), except `keras2_hard_sigmoid`, the
+`hard_sigmoid` of Keras 2. The families are those of ONNX.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _softplus(x: Array) -> Array:
 
 
 def _sparsemax(x: Array) -> Array:
-    """Compute Keras 3.15's sparsemax: its threshold adds up the running sums, whereas the paper takes the last one.
+    """Compute sparsemax as in Keras 3.15: its threshold adds up all supported running sums; the paper uses only the last.
 
     Source: keras/src/backend/*/nn.py; the paper is https://arxiv.org/abs/1602.02068, algorithm 1.
     """
@@ -56,7 +56,7 @@ def _sparsemax(x: Array) -> Array:
 
 
 def _support(ordered: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Return the running sums of numbers in descending order, and whether each sum counts in the threshold of sparsemax."""
+    """Return the running sums of numbers in descending order, and whether each is supported, that is, in the threshold."""
     sums = np.cumsum(ordered, axis=-1)
     return sums, ordered - (sums - 1) / np.arange(1, ordered.shape[-1] + 1) > 0
 
@@ -203,6 +203,6 @@ PRODUCTS: Mapping[str, Product] = ByName(
 )
 """The vector-Jacobian product of each of `ACTIVATIONS`.
 
-At a corner of an activation, it is the one that Keras and torch both use. Where Keras's backends disagree with each other
-(selu, celu and hard_tanh) or with torch (clipping by sparse_sigmoid), it is the one that most of them use.
+At a point without a derivative, it is the product that Keras and torch both use. Where Keras's backends disagree with each
+other (selu, celu and hard_tanh) or with torch (clipping by sparse_sigmoid), it is the product that most of them use.
 """

@@ -1,4 +1,4 @@
-"""The Protocol of adapters, and the checks of a call that are the same in every framework."""
+"""The Protocol of adapters, and the checks of a call's arguments that all frameworks share."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Adapter(Protocol):
     Attributes:
         framework: "keras" or "pytorch".
         native: the user's own layer; only setting weights changes it.
-        spec: what it computes.
-        options: how it is called and what it returns, in Keras's terms; None where the framework has no such flags.
+        spec: the recurrence and its sizes.
+        options: the Keras flags of its call, or None if the layer has none.
         dropout: the dropout rate between layers in training.
         is_cell: whether it is a bare cell, which the adapter steps through time itself.
-        batch_size: the only batch size that its own call accepts; None if it accepts any.
-        zeroes_masked_steps: whether its output at a masked step is zero, rather than the last valid one.
-        precision: the dtype whose tolerance applies to its results; coarser than its own where the framework rounds more.
-        notes: what a reader of its results should know about how they were computed.
+        batch_size: the only batch size that its own call accepts, or None if it accepts any.
+        zeroes_masked_steps: whether its output at a masked step is zero, rather than the last valid output.
+        precision: the dtype whose tolerance applies to its results; coarser than its own dtype if the framework rounds more.
+        notes: remarks for the reader of its results on how they were computed.
     """
 
     @property
@@ -65,7 +65,7 @@ class Adapter(Protocol):
         """Set all weights, after checking all of them."""
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Return the weights of one direction, gates in the framework's order; they are views where the framework allows."""
+        """Return the weights of one direction, gates in the framework's order, as views where the framework allows them."""
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
         """Write the weights of one direction, already checked, one stored array at a time."""
@@ -76,10 +76,10 @@ class Adapter(Protocol):
         Args:
             inputs: (batch, time, input), NumPy, in the layer's dtype.
             initial_state: h_0, or (h_0, c_0) for an LSTM, each (layer * direction, batch, hidden); zeros when None.
-            mask: (batch, time) bool, True where the step counts; None if all count.
+            mask: (batch, time) bool, True at valid steps; None if all steps are valid.
 
         Raises:
-            GatewiseError: for arguments that do not fit, and for a layer that would draw random numbers.
+            GatewiseError: for arguments that do not fit the layer, and for a layer that would draw random numbers.
         """
 
     def gradients(
@@ -91,17 +91,17 @@ class Adapter(Protocol):
 
         Args:
             inputs: as in `forward`.
-            initial_state: as in `forward`; the gradient with respect to it is returned even where it is None.
+            initial_state: as in `forward`; the gradient with respect to it is returned even if it is None.
             mask: as in `forward`.
-            cotangents: the factor of each element of the results in the scalar that is differentiated, shaped like the results.
+            cotangents: arrays shaped like the results; the scalar that is differentiated is the sum of all results times these.
 
         Raises:
-            GatewiseError: as in `forward`, and on a backend without automatic differentiation.
+            GatewiseError: as in `forward`, and for a backend without automatic differentiation.
         """
 
 
 class FlaggedAdapter(Adapter, Protocol):
-    """An adapter over a layer whose own call follows Keras's flags, see `frameworks.registry.has_flags`."""
+    """An adapter of a layer whose own call follows Keras's flags, see `frameworks.registry.has_flags`."""
 
     def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
         """Call the layer itself with its own flags, in inference, and return NumPy arrays nested as Keras nests them.
@@ -114,7 +114,7 @@ class FlaggedAdapter(Adapter, Protocol):
             mask: (batch, time) bool.
 
         Raises:
-            GatewiseError: for a bare cell, which has no call over time; for arguments that do not fit; if the layer raises.
+            GatewiseError: for a bare cell, which has no call over time; for arguments that do not fit; if the call fails.
         """
 
 
@@ -122,14 +122,14 @@ _METHODS = tuple(name for name, member in vars(Adapter).items() if isfunction(me
 
 
 def is_adapter(candidate: object) -> TypeGuard[Adapter]:
-    """Whether an object has an adapter's methods. No property is read, because those of a layer in a file may raise."""
+    """Return whether an object has an adapter's methods. Properties are not read: those of a layer in a file may raise."""
     return all(callable(getattr(type(candidate), name, None)) for name in _METHODS)
 
 
 def check_call(
     spec: RecurrentSpec, inputs: Array, initial_state: Array | States | None, mask: Mask | None
 ) -> tuple[States, Mask | None]:
-    """Check the arguments of a call, and return the initial states: zeros if none are passed.
+    """Check the arguments of a call, and return the initial states (zeros if none are passed) and the mask.
 
     Returns:
         The states in the order of `spec.state_names`, each (layer * direction, batch, hidden), and the mask.
@@ -159,7 +159,7 @@ def check_call(
 
 
 def require_call_over_time(adapter: Adapter) -> None:
-    """Refuse a bare cell, whose own call computes a single time step."""
+    """Raise an error for a bare cell, whose own call computes a single time step."""
     if adapter.is_cell:
         raise InvalidValueError.because(
             "the layer",
@@ -180,21 +180,21 @@ def random_call(name: str) -> GatewiseError:
 
 
 def lengths_of(mask: Mask) -> npt.NDArray[np.int64]:
-    """Return the length of each row of a mask, (batch,), as packing needs it.
+    """Return the number of valid steps in each row of a mask, (batch,), for packing.
 
     Args:
         mask: (batch, time) bool.
 
     Raises:
-        GatewiseError: for a mask that is not right padding, and for a row without a step that counts.
+        GatewiseError: for a mask that is not right padding, and for a row without a valid step.
     """
     for row, steps in enumerate(mask):
         if not steps[0] or np.any(steps[1:] & ~steps[:-1]):
             raise InvalidValueError.because(
                 f"row {row} of mask",
-                must="be right padding that begins with at least one step that counts",
+                must="be right padding that begins with at least one valid step",
                 but=f"is {steps.astype(int).tolist()}",
-                remedy="Packing allows nothing else: move the steps that count to the front, and leave empty rows out.",
+                remedy="Packing allows nothing else: move the valid steps to the front, and leave empty rows out.",
             )
     lengths: npt.NDArray[np.int64] = mask.sum(axis=1)
     return lengths

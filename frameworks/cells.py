@@ -1,4 +1,4 @@
-"""One record per recurrent cell: everything in which cells differ, except for their equations."""
+"""One record per recurrent cell, with all differences between the cells except for their equations."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Cell:
         names: the name of the layer in each framework, and of the operator in ONNX; a bare cell's name ends in "Cell".
         gates: the names of the gates in canonical order.
         states: the states of one direction of one layer, in both frameworks' order.
-        options: the fields of a spec in which two such cells may differ.
+        options: the fields of a spec that may differ between two cells of this kind.
         biases_act_apart: whether the recurrent bias acts differently from the bias, so that their sum cannot replace both.
-        torch_activations: the activations of the candidate that torch's own module can compute.
-        projects: whether torch's own module can project the hidden state.
+        torch_activations: the activations of the candidate that the torch module can compute.
+        projects: whether the torch module can project the hidden state.
     """
 
     name: CellName
@@ -41,11 +41,11 @@ class Cell:
 
     @property
     def takes_nonlinearity(self) -> bool:
-        """Whether torch's own module lets the user choose the activation."""
+        """Whether the torch module lets the user choose the activation."""
         return len(self.torch_activations) > 1
 
     def has_two_biases(self, *, bias: bool, reset_after: bool) -> bool:
-        """Whether such a cell needs a recurrent bias in addition to the bias.
+        """Return whether such a cell needs a recurrent bias in addition to the bias.
 
         Args:
             bias: whether it has biases at all.
@@ -84,13 +84,13 @@ CELLS: Mapping[str, Cell] = MappingProxyType(
         )
     }
 )
-"""Every cell, by its name."""
+"""All cells by name."""
 
 GATES: Mapping[str, tuple[str, ...]] = MappingProxyType({name: cell.gates for name, cell in CELLS.items()})
 """The gates of each cell in canonical order."""
 
 OPTIONS: tuple[str, ...] = tuple(dict.fromkeys(option for cell in CELLS.values() for option in cell.options))
-"""The options that at least one cell has."""
+"""The options of all cells, each once."""
 
 
 def cells_by_name(framework: str, suffix: str = "") -> dict[str, CellName]:

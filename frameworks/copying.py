@@ -1,4 +1,4 @@
-"""Carrying weights over: copying between two layers, and the conversion that builds the counterpart first."""
+"""Copying weights from one layer to another, and converting a layer, which builds its counterpart and copies the weights."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Array = npt.NDArray[np.floating]
 def copy_weights(source: Any, target: Any) -> None:
     """Copy all recurrent weights of one layer into another, of the same or another framework.
 
-    Gates are paired by name. The copy is exact where both sides have the same number of biases, as a GRU has. An LSTM or simple
-    RNN has one bias in Keras and two in PyTorch: copied to PyTorch, `bias_hh` becomes 0; copied to Keras, the two are added.
-    So a round trip that starts in Keras keeps every bit, and one that starts in PyTorch computes the same function up to the
+    Gates are paired by name. The copy is exact if both sides have the same number of biases, as GRUs do. An LSTM or simple RNN
+    has one bias in Keras and two in PyTorch: a copy to PyTorch sets `bias_hh` to 0, and a copy to Keras adds the two. So a
+    round trip that starts in Keras keeps every bit, and one that starts in PyTorch computes the same function up to the
     rounding of that sum. NaN and infinities are copied as they are. Everything is checked before the first write. The two
     layers share no memory afterwards.
 
@@ -68,7 +68,7 @@ def convert(native: Any, to: FrameworkName = "pytorch") -> Any:
         Dropout between layers is carried over. Weights are as exact as those of `copy_weights`.
 
     Raises:
-        NoCounterpartError: for what the other framework's layer cannot hold or would silently do differently.
+        NoCounterpartError: for anything that the other framework's layer cannot represent or would silently do differently.
 
     Example:
         >>> import keras
@@ -103,13 +103,13 @@ def get_weights(adapter: Adapter) -> RecurrentWeights:
 
 
 def fill(stored: Mapping[str, Array], layout: Layout, spec: RecurrentSpec, layer: int, source: DirectionWeights) -> None:
-    """Write one direction's weights into a framework's stored arrays, in place; what other arrays store is left out.
+    """Write one direction's weights into a framework's stored arrays, in place; parts stored in other arrays are left out.
 
-    Every number is stored exactly, except where a sum is rounded: where two biases become one, and where the framework adds a
-    constant to what it stores.
+    Every number is stored exactly, except where a sum is rounded: if two biases become one, or if the framework adds a
+    constant to the stored numbers.
 
     Args:
-        stored: some or all of the framework's arrays of that direction, by their names in the framework.
+        stored: some or all of the framework's arrays of that direction, by name in the framework.
         layout: the framework's table.
         spec: the spec of the whole stack.
         layer: the index of the layer.

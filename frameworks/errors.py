@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Escape what would act on a terminal or cannot be encoded; names in files may contain anything."""
+    """Escape characters that would act on a terminal or cannot be encoded; names in files may contain anything."""
     return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
@@ -18,7 +18,7 @@ class GatewiseError(Exception):
 
     @classmethod
     def because(cls, subject: str, *, must: str, but: str, remedy: str) -> Self:
-        """Return an error that says `{subject} must {must}, but {but}. {remedy}`, with unprintable characters escaped."""
+        """Return an error with the message `{subject} must {must}, but {but}. {remedy}`, unprintable characters escaped."""
         message = f"{subject} must {must}, but {but}. {remedy}"
         return cls("\n".join(map(printable, message.split("\n"))))
 
@@ -32,7 +32,7 @@ class InvalidTypeError(GatewiseError, TypeError):
 
 
 class NoCounterpartError(GatewiseError, ValueError):
-    """Raised for something that the other framework's own layers cannot hold."""
+    """Raised for something that the other framework's own layers cannot represent."""
 
 
 class MissingFrameworkError(GatewiseError, ImportError):

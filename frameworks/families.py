@@ -1,6 +1,6 @@
 """The names of activations: a plain name, or a family with its numbers, as in `leaky_relu(0.01)`.
 
-Layers in ONNX files may have any numbers. The definitions are ONNX's, where x is the activation's input:
+Layers in ONNX files may have any numbers. The definitions are those of ONNX, where x is the activation's input:
 affine(a, b) is a x + b; elu(a) is a (exp x - 1) below 0; hard_sigmoid(a, b) is a x + b clipped to [0, 1]; leaky_relu(a) is a x
 below 0; scaled_tanh(a, b) is a tanh(b x); thresholded_relu(a) is x above a and 0 elsewhere.
 
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 
 class ByName(Mapping[str, T]):
-    """The implementations of activations in one package, by name; those of a family are made from its numbers.
+    """The implementations of activations in one package, by name; an activation of a family is made from its numbers.
 
     Args:
         plain: the implementations of activations without numbers; the mapping iterates over their names.
-        families: for each family, a function from its numbers to the implementation.
+        families: functions from a family's numbers to the implementation, by family.
     """
 
     def __init__(self, plain: Mapping[str, T], families: Mapping[str, Callable[..., T]]) -> None:
@@ -36,7 +36,7 @@ class ByName(Mapping[str, T]):
         self._plain, self._families = plain, families
 
     def __getitem__(self, name: str) -> T:
-        """Look a name up."""
+        """Return the implementation of a name."""
         if name in self._plain:
             return self._plain[name]
         family, numbers = split_name(name)

@@ -25,10 +25,10 @@ class RecurrentGradients:
     """The gradients of one scalar.
 
     Args:
-        weights: the gradients with respect to the weights, in the same shapes and with the same gates.
+        weights: the gradients with respect to the weights, shaped like them and with the same gates.
         inputs: (batch, time, input).
         h_0: (layer * direction, batch, hidden).
-        c_0: (layer * direction, batch, hidden); None if there is no cell state.
+        c_0: (layer * direction, batch, hidden), or None if there is no cell state.
     """
 
     weights: RecurrentWeights
@@ -38,7 +38,7 @@ class RecurrentGradients:
 
 
 def arrange(arrays: Sequence[Array], layout: Layout, spec: RecurrentSpec) -> RecurrentGradients:
-    """Bring a framework's gradients into canonical form.
+    """Convert a framework's gradients to canonical form.
 
     Args:
         arrays: the gradients of the inputs, of each initial state, and of every stored array of the weights: layer by layer,
@@ -62,7 +62,7 @@ def check_cotangents(spec: RecurrentSpec, inputs: Array, cotangents: RecurrentOu
     """Check that cotangents have the shapes and dtype of the results, and return them in the order of the results.
 
     Raises:
-        GatewiseError: naming the array that does not fit.
+        GatewiseError: for an array that does not fit, with its name.
     """
     batch, time, _ = inputs.shape
     state = (spec.num_layers * spec.num_directions, batch, spec.hidden_size)

@@ -1,7 +1,7 @@
 """How each framework stores recurrent weights: one declared table per framework, and one way to read the tables.
 
-Reading an array by its table gives a view wherever its numbers are those to compute with, so the same table serves for reading
-and for writing. Parts that are refolded, spread over several arrays or changed are read as read-only copies.
+A part is read as a view wherever the stored numbers are the ones to compute with, so the same table serves for reading and for
+writing. Parts that are refolded, spread over several arrays, or stored as other numbers are read as read-only copies.
 
 Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`build` and `call` of the cells);
 https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html, "Variables";
@@ -27,16 +27,16 @@ Array = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a framework stores each part of one direction's weights, and in which order the gates lie there.
+    """The arrays in which a framework stores the weights of one direction, and the order of their gates.
 
     Args:
         gates: the gates of each cell in the framework's order.
-        kernel: where the kernel is stored.
-        recurrent_kernel: where the recurrent kernel is stored.
-        one_bias: where the bias is stored if there is only one.
-        two_biases: where the bias and the recurrent bias are stored if there are both.
-        splits_biases: whether there are two biases even where only their sum acts.
-        projection: where the matrix that projects a hidden state is stored, if the framework has one.
+        kernel: the storage of the kernel.
+        recurrent_kernel: the storage of the recurrent kernel.
+        one_bias: the storage of the bias if there is only one.
+        two_biases: the storage of the bias and of the recurrent bias if there are both.
+        splits_biases: whether there are two biases even if only their sum acts.
+        projection: the storage of the matrix that projects the hidden state, or None if the framework has no projection.
     """
 
     gates: Mapping[str, tuple[str, ...]]
@@ -48,11 +48,11 @@ class Layout:
     projection: Stored | None = None
 
     def has_two_biases(self, spec: RecurrentSpec) -> bool:
-        """Whether the framework stores a recurrent bias in addition to the bias."""
+        """Return whether the framework stores a recurrent bias in addition to the bias."""
         return spec.has_two_biases or (self.splits_biases and spec.bias and spec.reset_after)
 
     def parts(self, spec: RecurrentSpec) -> dict[str, Stored]:
-        """Return where each part of a layer with this spec is stored, by the part's name."""
+        """Return the storage of each part of a layer with this spec, by the part's name."""
         biases = self.two_biases if self.has_two_biases(spec) else (self.one_bias, None)
         stored = zip(PARTS, (self.kernel, self.recurrent_kernel, *biases), strict=True)
         return {part: array for part, array in stored if array is not None and (spec.bias or part not in BIASES)}
@@ -82,7 +82,7 @@ class Layout:
         """Yield the numbers of each gate in the stored arrays of one direction.
 
         Args:
-            arrays: some or all of the arrays, by their names in the framework, shaped as `shapes` says.
+            arrays: some or all of the arrays, by name in the framework, with the shapes of `shapes`.
             spec: the spec of the whole stack.
             layer: the index of the layer.
         """
@@ -93,10 +93,10 @@ class Layout:
     def views(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> dict[str, Array]:
         """Return the parts whose stored arrays are all present, in canonical form, gates in the framework's own order.
 
-        They are views where the array holds the numbers to compute with, and read-only copies elsewhere.
+        They are views if the stored numbers are the ones to compute with, and read-only copies otherwise.
 
         Args:
-            arrays: some or all of the arrays, by their names in the framework, shaped as `shapes` says.
+            arrays: some or all of the arrays, by name in the framework, with the shapes of `shapes`.
             spec: the spec of the whole stack.
             layer: the index of the layer.
         """
@@ -116,7 +116,7 @@ class Layout:
         return DirectionWeights(gates=self.gates[spec.cell], **self.views(arrays, spec, layer))
 
     def read_gradients(self, arrays: Mapping[str, Array], spec: RecurrentSpec, layer: int) -> DirectionWeights:
-        """Turn the gradients with respect to the stored arrays of one direction into those with respect to its weights."""
+        """Convert the gradients with respect to the stored arrays of one direction to gradients with respect to its weights."""
         tables = {name: replace(getattr(self, name), added={}) for name in ("kernel", "recurrent_kernel", "one_bias")}
         first, second = (replace(stored, added={}) for stored in self.two_biases)
         return (
@@ -126,14 +126,14 @@ class Layout:
         )
 
     def gates_with_one_bias(self, spec: RecurrentSpec) -> tuple[str, ...]:
-        """Return the gates that a stored recurrent bias leaves out."""
+        """Return the gates that are missing in a stored recurrent bias."""
         stored = self.parts(spec).get("recurrent_bias")
         held = {gate for each in stored.spread.values() for gate in each} if stored else set()
         return tuple(gate for gate in self.gates[spec.cell] if held and gate not in held)
 
 
 def _gathered(blocks: Iterator[Block], gates: tuple[str, ...], shape: tuple[int, ...]) -> Array:
-    """Put the numbers of all gates together; a gate without stored numbers gets zeros."""
+    """Assemble the numbers of all gates in one array; a gate without stored numbers gets zeros."""
     present = list(blocks)
     whole = np.zeros(shape, present[0].array.dtype)
     for block in present:
@@ -143,7 +143,7 @@ def _gathered(blocks: Iterator[Block], gates: tuple[str, ...], shape: tuple[int,
 
 
 def axis_sizes(spec: RecurrentSpec, layer: int, proj_size: int = 0) -> dict[str, int]:
-    """Return the size of every axis that a table can name."""
+    """Return the size of each axis that a table can name."""
     state = proj_size or spec.hidden_size
     return {
         "gate": len(spec.gates),
@@ -177,19 +177,19 @@ CUDNN = Layout(
     gates=KERAS.gates,
     kernel=Stored("kernel", "input (gate hidden)", refolded="hidden input"),
     recurrent_kernel=Stored("recurrent_kernel", "hidden (gate from)"),
-    one_bias=Stored("bias", "(gate hidden)"),  # never used: CuDNN always keeps two
+    one_bias=Stored("bias", "(gate hidden)"),  # never used: CuDNN always stores two
     two_biases=(Stored("bias", "(pair gate hidden)"), Stored("bias", "(pair gate hidden)")),
     splits_biases=True,
 )
-"""How files of Keras 2 store CuDNNLSTM and CuDNNGRU."""
+"""CuDNNLSTM and CuDNNGRU in files of Keras 2."""
 
 ONNX = Layout(
     gates={**GATES, "lstm": ("input", "output", "forget", "candidate")},
     kernel=Stored("W", "(gate hidden) input"),
     recurrent_kernel=Stored("R", "(gate hidden) from"),
-    # for a GRU with reset_after=False: the sum of its two, which the reader computes
+    # for a GRU with reset_after=False: the sum of its two biases, which the reader computes
     one_bias=Stored("B", "(gate hidden)"),
     two_biases=(Stored("B", "(pair gate hidden)"), Stored("B", "(pair gate hidden)")),
     splits_biases=True,
 )
-"""One direction of an ONNX node; the node's own arrays have the directions along their first axis."""
+"""One direction of an ONNX node; in the node's arrays, the first axis is the direction."""

@@ -13,7 +13,7 @@ def lazy_names(
     """Return the `__getattr__` and the `__dir__` of a package.
 
     Args:
-        namespace: the package's `globals()`, where loaded names are kept.
+        namespace: the package's `globals()`, which loaded names are added to.
         modules: the module that defines each public name.
     """
 

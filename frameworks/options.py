@@ -1,4 +1,4 @@
-"""How Keras calls a recurrent layer, and what the call returns."""
+"""The flags of a Keras layer that determine how it is called and what the call returns."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ Nesting = Literal["layers", "cells", "model", "cell"]
 
 @dataclass(frozen=True)
 class KerasOptions:
-    """Keras's flags for a call: what it reads and returns, apart from the recurrence itself.
+    """Keras's flags of a call: how the layer reads the sequence and what it returns, apart from the recurrence itself.
 
     Args:
-        return_sequences: whether the output of every time step is returned, or only that of the last one.
+        return_sequences: whether the output of every time step is returned, rather than only that of the last step.
         return_state: whether the states are returned too.
         go_backwards: whether the sequence is read from its end; outputs come in the order of reading.
         merge_mode: how `Bidirectional` joins its directions; None returns them separately.
         stateful: whether the states are kept from call to call.
-        zero_output_for_mask: whether the output of a masked step is zero, rather than the last valid one.
-        nesting: what the layer is in Keras. "layers": one layer, or several called one after the other, where the flags of the
-            last one decide what is returned; "cells": one `RNN` over a list of cells, which returns a list of states per cell;
-            "model": a functional model that returns the output and all states, flat; "cell": a bare cell, one time step.
-        bare_states: for "cells", whether the only state of a cell comes without a list around it, as in tf_keras.
+        zero_output_for_mask: whether the output of a masked step is zero, rather than the last valid output.
+        nesting: the kind of Keras object. "layers": one layer, or several called one after the other, of which the last one's
+            flags determine the result; "cells": one `RNN` over a list of cells, which returns a list of states per cell;
+            "model": a functional model that returns the output and all states without nesting; "cell": a bare cell, which
+            computes one time step.
+        bare_states: whether a cell with one state returns it without a list around it, as in tf_keras; only for "cells".
         dropout: the dropout rate of the inputs inside a cell in training.
         recurrent_dropout: the dropout rate of the hidden state inside a cell in training.
 
@@ -74,11 +75,11 @@ class KerasOptions:
         for name in ("dropout", "recurrent_dropout"):
             rate = getattr(self, name)
             if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-                raise InvalidValueError.because(name, must="lie between 0 and 1", but=f"is {rate!r}", remedy="Pass a rate.")
+                raise InvalidValueError.because(name, must="be between 0 and 1", but=f"is {rate!r}", remedy="Pass a rate.")
 
 
 WHOLE = KerasOptions(return_sequences=True, return_state=True, zero_output_for_mask=True)
-"""What torch's modules and ONNX's nodes return: the output of every step, zero at masked ones, and the states."""
+"""The options of torch modules and ONNX nodes: they return the output of every step, zero at masked steps, and the states."""
 
 BACKWARDS = replace(WHOLE, go_backwards=True)
-"""The same for a layer that reads the sequence from its end, which no torch module does."""
+"""The same for a layer that reads the sequence from its end. No torch module does."""

@@ -1,4 +1,4 @@
-"""What a recurrent layer computes for a batch, in the same shapes for every framework."""
+"""The outputs and final states of a recurrent layer, in the same shapes for every framework."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ class RecurrentOutput:
     """All outputs and final states of one call.
 
     Args:
-        output: (batch, time, direction * hidden), of the last layer, in input time order; None if unknown.
-        h_n: (layer * direction, batch, hidden); row `directions * layer + direction`; None if unknown.
+        output: (batch, time, direction * hidden), the output of the last layer in input time order; None if unknown.
+        h_n: (layer * direction, batch, hidden), in which row `directions * layer + direction` is that of one layer and
+            direction; None if unknown.
         c_n: (layer * direction, batch, hidden); None if there is no cell state, or if unknown.
 
     Example:

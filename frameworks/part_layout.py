@@ -1,9 +1,9 @@
-"""How a framework stores one part of a layer's weights: in which arrays, along which axes, with which numbers.
+"""How a framework stores one part of a layer's weights: its arrays, their axes, and how the stored numbers are changed.
 
 The axes of an array are written in the notation of einops: `input (gate hidden)` is a matrix with one row per input feature,
-whose columns are the blocks of the gates one after the other. `from` is the hidden unit that a recurrent kernel reads. `pair`
-stands for the two biases that share an array. `projected` is the unit that a hidden state is projected to. `input+from` is an
-axis along which the two kernels lie one after the other.
+whose columns are the blocks of the gates one after the other. `from` is the previous hidden unit, which a recurrent kernel
+reads. `pair` is the axis of the two biases in a shared array. `projected` is the unit that a hidden state is projected to.
+`input+from` is an axis that joins the two kernels, one after the other.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Block(NamedTuple):
     negated: bool = False
 
     def decode(self) -> Array:
-        """Return the numbers that the framework computes with; the array itself where these are the stored ones."""
+        """Return the numbers that the framework computes with, which is the array itself if they are stored unchanged."""
         array = self.array + self.added if self.added else self.array
         return -array if self.negated else array
 
     def encode(self) -> None:
-        """Turn the numbers to compute with, which the array now holds, into the numbers to store, in place.
+        """Replace the numbers to compute with, which are in the array now, by the numbers to store.
 
         Negation is exact. Adding and subtracting the constant rounds once each way.
         """
@@ -72,11 +72,10 @@ class Stored:
     Args:
         name: the name of the array.
         axes: the axes of the array.
-        refolded: the axes along which the elements of one gate's block, taken row by row, really lie; empty where they lie
-            as `axes` says.
-        spread: where several arrays hold the part, the gates in each of them, in order, by the text that replaces "{}" in its
-            name. A recurrent bias may leave out gates whose two biases only act as a sum: it is zero there.
-        added: for each gate, the constant that the framework adds to the stored numbers before it computes with them.
+        refolded: the true axes of one gate's block when its elements are read row by row; empty if they are those in `axes`.
+        spread: the gates in each array, in order, if several arrays store the part; the key replaces "{}" in the array's name.
+            A recurrent bias may leave out gates whose two biases act only as a sum: it is zero there.
+        added: the constant per gate that the framework adds to the stored numbers before it computes with them.
         negated: the gates whose stored numbers are the negatives of those in the equations of `frameworks.reference`.
     """
 
@@ -94,14 +93,14 @@ class Stored:
 
     @property
     def is_plain(self) -> bool:
-        """Whether one array holds exactly this part, as the numbers to compute with."""
+        """Whether one array stores exactly this part, as the numbers to compute with."""
         return not (self.refolded or self.spread or self.added or self.negated or "+" in self.axes)
 
     def gates_by_array(self, gates: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """Return the gates that each array holds, in its order, by the array's name.
+        """Return the gates in each array, in its order, by the array's name.
 
         Args:
-            gates: the gates of the cell in the layout's order, for a part that a single array holds.
+            gates: the gates of the cell in the layout's order, for a part that is stored in a single array.
         """
         return {self.name.format(key): held for key, held in self.spread.items()} or {self.name: gates}
 
@@ -135,7 +134,7 @@ class Stored:
         """Yield the numbers of each gate of `part` in the arrays that are passed.
 
         Args:
-            arrays: some or all of the part's arrays, by their names in the framework.
+            arrays: some or all of the part's arrays, by name in the framework.
             part: the part of the weights, such as "kernel".
             sizes: the size of each axis.
             gates: the gates of the cell in the layout's order.

@@ -22,15 +22,15 @@ from frameworks.spec import RecurrentSpec, Stack
 
 
 def adapt(native: Any) -> Adapter:
-    """Wrap a user's own layer in the interface that is the same for all frameworks. The layer itself is not changed.
+    """Wrap a user's own layer in the interface that all frameworks share. The layer itself is not changed.
 
     Args:
-        native: Keras's or tf_keras's SimpleRNN, LSTM or GRU; Bidirectional of them; RNN over built-in cells; a built-in cell;
-            a list of layers or a Sequential of them; what `convert` returned. PyTorch's RNN, LSTM, GRU or their cells. An
-            adapter is returned as it is.
+        native: a SimpleRNN, LSTM or GRU of Keras or tf_keras; a Bidirectional of them; an RNN over built-in cells; a built-in
+            cell; a list or Sequential of layers; a result of `convert`. An RNN, LSTM or GRU of PyTorch, or one of their cells.
+            An adapter is returned as it is.
 
     Raises:
-        GatewiseError: for anything else, naming the layer; for an unbuilt Keras layer; for mixed or half precision.
+        GatewiseError: for anything else, with the layer's name; for an unbuilt Keras layer; for mixed or half precision.
 
     Example:
         >>> import numpy as np, torch
@@ -60,14 +60,14 @@ def build(to: FrameworkName, spec: RecurrentSpec, seed: int | None = None) -> Ad
 
     Args:
         to: "keras" or "pytorch" ("torch" is the same).
-        spec: what to build.
+        spec: the recurrence and its sizes.
         seed: makes the initial weights repeatable and leaves the framework's global random state alone.
 
     Returns:
         An adapter; its `native` is the layer.
 
     Raises:
-        NoCounterpartError: if the framework's own layers cannot hold the spec.
+        NoCounterpartError: if the framework's own layers cannot represent the spec.
         MissingFrameworkError: if the framework is not installed.
 
     Example:
@@ -88,7 +88,7 @@ def build(to: FrameworkName, spec: RecurrentSpec, seed: int | None = None) -> Ad
 
 
 def has_flags(native: Any) -> bool:
-    """Whether a layer's own call follows Keras's flags; a layer in a file has no call."""
+    """Return whether a layer's own call follows Keras's flags; a layer in a file has no call."""
     owner = owner_of(_first(native))
     return owner is not None and owner.layers_of(native).has_flags
 
@@ -109,17 +109,17 @@ def describe(keras_layer: Any) -> tuple[Stack, KerasOptions]:
 
 
 def parts_of(native: Any) -> tuple[Part, ...]:
-    """Take a layer apart into parts that have one spec each, in the order in which Keras keeps them.
+    """Split a layer into parts that have one spec each, in Keras's order.
 
     Returns:
-        For each part the direction and the cell, "" where there is only one, and the layer or cell that `adapt` accepts.
+        For each part its direction and its cell ("" if there is only one), and a layer or cell that `adapt` accepts.
     """
     native = _native(native)
     return tuple(_flagged(native).parts(native)) if has_flags(native) else (("", "", native),)
 
 
 def call_whole(native: Any, inputs: Any, *, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
-    """Call a layer that has Keras's flags on NumPy arrays, even if no single spec describes it.
+    """Call a layer with Keras's flags on NumPy arrays, even if no single spec describes it.
 
     Args:
         native: a layer that may consist of several parts, see `parts_of`.
@@ -147,7 +147,7 @@ def load(name: object) -> FrameworkModule:
 
 
 def load_porting(owner: Framework, to: Framework) -> PortingModule:
-    """Import the module that builds layers in framework `to` that behave like the owner's.
+    """Import the module that emulates the owner's layers in framework `to`.
 
     Raises:
         NoCounterpartError: if there are no such layers.
@@ -159,7 +159,7 @@ def load_porting(owner: Framework, to: Framework) -> PortingModule:
             f"a layer of {owner.title}",
             must=f"be written in {to.title} to be emulated there",
             but=f"only {' and '.join(written)} are",
-            remedy="Use gatewise.convert, which builds the framework's own layer where it can hold this one.",
+            remedy="Use gatewise.convert, which builds the framework's own layer if that can represent this one.",
         )
     for row in (to, owner):
         load(row.name)
@@ -177,10 +177,10 @@ def load_builder(to: object) -> BuilderModule:
     if not row.builder:
         able = " or ".join(repr(each.name) for each in rows.FRAMEWORKS if each.builder)
         raise NoCounterpartError.because(
-            "the framework that a layer in a file is emulated in",
+            "the framework in which a layer in a file is emulated",
             must=f"be {able}",
             but=f"is {row.name!r}",
-            remedy="Use .convert, which builds the framework's own layer where it can hold this one.",
+            remedy="Use .convert, which builds the framework's own layer if that can represent this one.",
         )
     load(row.name)
     return cast("BuilderModule", _import(row, row.builder))
@@ -203,9 +203,9 @@ def _import(row: Framework, module: str) -> ModuleType:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2, and replay it if the body fails.
+    """Hold back everything written to file descriptor 2, and replay it if the body fails.
 
-    TensorFlow writes its first lines without going through Python, before its own log level applies: nothing milder stops them.
+    TensorFlow writes its first lines outside of Python and before its log level applies, so nothing milder stops them.
     """
     try:
         kept = os.dup(2)

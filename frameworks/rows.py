@@ -1,7 +1,4 @@
-"""One row per framework: everything that the rest of the project needs to know about it, as data.
-
-The order of the rows matters: on the torch backend, a Keras layer is a torch.nn.Module too.
-"""
+"""One row per framework, with everything that the rest of the project needs to know about it, as data."""
 
 from __future__ import annotations
 
@@ -18,10 +15,10 @@ from frameworks.layouts import KERAS, PYTORCH, Layout
 from frameworks.spec import RecurrentSpec
 
 FrameworkName = Literal["keras", "pytorch", "torch"]
-"""What `to` accepts: the name of each framework, and its aliases."""
+"""The values of `to`: the name of each framework, and its aliases."""
 
 BETWEEN_LAYERS = "dropout between layers"
-"""The one limit that is not about a field of a spec or of a call's options."""
+"""The only limit that is on neither a field of a spec nor one of the call options."""
 
 _ALL: tuple[CellName, ...] = tuple(cell.name for cell in CELLS.values())
 _CHOOSING = tuple(cell.name for cell in CELLS.values() if cell.takes_nonlinearity)
@@ -40,18 +37,19 @@ _CALLS: tuple[tuple[str, object, str, str], ...] = (
     ("recurrent_dropout", 0.0, "Keras masks the hidden state inside the cell", "set it to 0 for inference"),
     (BETWEEN_LAYERS, 0.0, "the counterpart drops nothing between its layers", "set it to 0 for inference"),
 )
+"""The call options that a counterpart may not follow: field, the only supported value, reason, and remedy of the refusal."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A field that a framework's own layers hold with certain values only.
+    """A field of which a framework's own layers support only certain values.
 
     Args:
         to: the name of the framework.
-        field: a field of a spec or of the options of a call.
+        field: a field of the spec or of the call options.
         cells: the cells whose layers are limited.
-        held: the values that they hold.
-        why: the reason, for the message of a refusal.
+        held: the supported values.
+        why: the reason, for the message of the refusal.
         remedy: what to do instead.
 
     Example:
@@ -73,8 +71,8 @@ class Layers:
     """The layers that one module adapts.
 
     Args:
-        module: implements `frameworks.protocols.LayerModule`; with flags also `FlaggedModule`.
-        packages: where the classes of the layers are defined.
+        module: the name of the module, which implements `frameworks.protocols.LayerModule`, and `FlaggedModule` if `has_flags`.
+        packages: the packages that define the classes of the layers.
         has_flags: whether a call follows Keras's flags, such as `return_sequences`.
     """
 
@@ -83,27 +81,29 @@ class Layers:
     has_flags: bool = False
 
     def include(self, native: Any) -> bool:
-        """Whether the class of an object, or one of its base classes, is defined in the packages."""
+        """Return whether the class of an object, or one of its base classes, is defined in the packages."""
         places = {base.__module__ for base in type(native).__mro__}
         return any(f"{place}.".startswith(f"{package}.") for place in places for package in self.packages)
 
 
 @dataclass(frozen=True, eq=False)
 class Framework:
-    """One framework. What its row does not declare as held by its layers is refused.
+    """One framework. Anything its row does not declare as supported is refused.
 
     Args:
         name: its name in code and messages.
         title: its name in prose.
         layers: its own layers; their module also implements `frameworks.protocols.FrameworkModule`.
-        layout: how it stores weights.
+        layout: the table of its stored weights.
         cells: the name of its own layer for each cell; a cell that is missing here is refused.
         extra: the extra of gatewise that installs it.
-        holds: the fields of a spec and of a call that its layers hold with any value, and `BETWEEN_LAYERS` if they hold that.
-        limits: the fields of a spec that its layers hold with certain values only.
-        emulations: the layers written in it that behave like another framework's, by that framework's name; their module has
-            a submodule `porting`, which implements `frameworks.protocols.PortingModule`.
-        builder: the module that builds layers from files in it, see `frameworks.protocols.BuilderModule`; empty for none.
+        holds: the fields of the spec and of the call options of which its layers support every value; also `BETWEEN_LAYERS` if
+            they support it.
+        limits: the fields of the spec of which its layers support only certain values.
+        emulations: emulating layers written in this framework, by the framework they emulate; the package has a submodule
+            `porting` that implements `frameworks.protocols.PortingModule`.
+        builder: the module that builds layers from files in this framework and implements
+            `frameworks.protocols.BuilderModule`; empty if there is none.
         aliases: other names for it.
     """
 
@@ -120,21 +120,21 @@ class Framework:
     aliases: tuple[str, ...] = ()
 
     def owns(self, native: Any) -> bool:
-        """Whether an object belongs to the framework, or is written in it."""
+        """Return whether the class of an object, or one of its base classes, comes from the framework."""
         return self.layers.include(native)
 
     def layers_of(self, native: Any) -> Layers:
-        """Return the layers that an object belongs to: those that behave like another framework's, or the framework's own."""
+        """Return the layers that an object belongs to: emulating ones, or the framework's own."""
         return next((each for each in self.emulations.values() if each.include(native)), self.layers)
 
     @cached_property
     def spec_limits(self) -> tuple[Limit, ...]:
-        """The limits on fields of a spec: those declared; a field that is not declared is held with its default only."""
+        """The limits on fields of the spec: the declared ones, and for each undeclared field its default as the only value."""
         return (*self._cell_limits(), *self.limits, *self._undeclared())
 
     @cached_property
     def call_limits(self) -> tuple[Limit, ...]:
-        """The options of a call that a counterpart would silently ignore."""
+        """The limits on call options: those that a counterpart would silently ignore."""
         instead = "Use gatewise.emulate, which does the same, or " if "keras" in self.emulations else ""
         return tuple(
             Limit(self.name, name, _ALL, (held,), why, _sentence(instead + remedy))
@@ -152,7 +152,7 @@ class Framework:
             covered = {cell for limit in self.limits if limit.field == name for cell in limit.cells}
             cells = tuple(cell for cell in _ALL if cell not in covered)
             if cells and name not in self.holds:
-                why = f"nothing says that {self.title}'s own layers hold another value"
+                why = f"no other value is declared as supported by {self.title}'s own layers"
                 yield Limit(self.name, name, cells, (default,), why, "Keep the layer in its own framework")
 
 
@@ -165,6 +165,7 @@ _FUNCTION = "Pass a function of your own to Keras's layer and copy the weights w
 _EMULATE = "Use gatewise.emulate, which computes it in torch"
 _SIZES = frozenset({"num_layers", "bidirectional", "bias", "dtype"})
 
+# Order matters: on the torch backend a Keras layer is also a torch.nn.Module, so Keras comes first.
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         name="keras",
@@ -238,7 +239,7 @@ def row_of(name: object) -> Framework:
     """Return the row of a framework by its name or an alias.
 
     Raises:
-        InvalidValueError: for any other name.
+        InvalidValueError: for an unknown name.
     """
     for row in FRAMEWORKS:
         if isinstance(name, str) and name in (row.name, *row.aliases):

@@ -1,4 +1,4 @@
-"""What a recurrent layer computes: the recurrence and its sizes, independent of any framework."""
+"""The spec of a recurrent layer: the recurrence and its sizes, independent of any framework."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FAMILIES = "Choose one of them, or a family with its numbers, as in leaky_relu(
 
 
 class _Stack:
-    """What follows from cell, layers and directions alone."""
+    """Properties that follow from the cell, the layers and the directions alone."""
 
     cell: CellName
     num_layers: int
@@ -52,7 +52,7 @@ class _Stack:
 
 @dataclass(frozen=True)
 class Stack(_Stack):
-    """The part of a spec that is known before a layer is built. Its return values depend on nothing else."""
+    """The part of a spec that is known before a layer is built. The layer's return values depend on nothing else."""
 
     cell: CellName
     hidden_size: int
@@ -62,20 +62,20 @@ class Stack(_Stack):
 
 @dataclass(frozen=True)
 class RecurrentSpec(_Stack):
-    """A recurrence and its sizes: what the weights of a layer mean.
+    """A recurrence and its sizes, which define the meaning of a layer's weights.
 
     Args:
         cell: "lstm", "gru" or "rnn".
         input_size: the number of features in one time step.
         hidden_size: the number of units in one direction of one layer.
-        num_layers: the number of layers; each reads the whole output of the one below.
+        num_layers: the number of layers; each reads the whole output of the layer below.
         bidirectional: whether a second direction reads each layer's input from its end.
         bias: whether the gates have a bias.
         dtype: "float32" or "float64", for weights, inputs and results.
-        activation: the activation of the candidate, and of an LSTM's cell state in its output; a name in
+        activation: the activation of the candidate and, in an LSTM, of the cell state before the output gate; a name in
             `frameworks.activations`.
         recurrent_activation: the activation of the other gates.
-        reset_after: for a GRU, whether the reset gate is applied after the recurrent product.
+        reset_after: whether a GRU applies its reset gate after the recurrent product.
 
     Raises:
         GatewiseError: for a value that no layer could have.
@@ -121,11 +121,11 @@ class RecurrentSpec(_Stack):
 
     @property
     def has_two_biases(self) -> bool:
-        """Whether the recurrent bias acts apart from the bias, which makes it a weight of its own in every framework."""
+        """Whether the recurrent bias acts differently from the bias, which makes it a separate weight in every framework."""
         return self.record.has_two_biases(bias=self.bias, reset_after=self.reset_after)
 
     def layer_input_size(self, layer: int) -> int:
-        """Return the number of features that a layer reads: the input's, or those of all directions of the layer below."""
+        """Return the number of features that a layer reads: those of the input, or of all directions of the layer below."""
         return self.input_size if layer == 0 else self.num_directions * self.hidden_size
 
 

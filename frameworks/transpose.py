@@ -1,7 +1,7 @@
 """Copying between two matrices whose memory orders are transposed, almost as fast as a plain copy.
 
 `numpy.copyto` is slow here because it walks one of the two matrices across its rows. The sizes of kernels are mostly powers of
-two, so all these steps fall into the same few cache lines. Therefore each block is first copied along its rows into a small
+two, so all these accesses fall into the same few cache sets. Therefore each block is first copied along its rows into a small
 scratch array with padded rows, and transposed from there. Threads share the blocks, since NumPy releases the interpreter lock.
 """
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]
 
 _BLOCK, _PADDING = 512, 16
-"""The rows and columns of a block, and the padding of a scratch row. Smaller blocks are slow, larger ones leave the cache."""
+"""The rows and columns of a block, and the padding of a scratch row. Smaller blocks are slow, larger ones exceed the cache."""
 _SMALL = 1 << 18
 """Below this number of elements, threads and scratch cost more than they save."""
 _MOST_THREADS = 4

@@ -34,7 +34,7 @@ class DirectionWeights:
     Args:
         gates: the names along axis 0 of every array.
         kernel: (gate, input, hidden).
-        recurrent_kernel: (gate, hidden, hidden), from the second axis to the third.
+        recurrent_kernel: (gate, hidden, hidden), from the previous hidden unit (second axis) to the next (third axis).
         bias: (gate, hidden), or None.
         recurrent_bias: (gate, hidden), added to the recurrent product; None if there is only one bias.
 
@@ -69,24 +69,24 @@ class DirectionWeights:
         return replace(self, gates=gates, **{part: array[order] for part, array in self.arrays()})
 
     def summed_bias(self) -> Array | None:
-        """Return the one bias that acts like both, (gate, hidden): exact where either is zero, else rounded once."""
+        """Return the sum of both biases, (gate, hidden): exact where either is zero, otherwise rounded once."""
         if self.bias is None or self.recurrent_bias is None:
             return self.bias
         with np.errstate(invalid="ignore", over="ignore"):
             total: Array = self.bias + self.recurrent_bias
-        # Adding zero would lose the sign of -0.0 and a NaN's payload, but copying back is promised bit for bit.
+        # Adding zero would lose the sign of -0.0 and the payload of a NaN, but a round trip must keep every bit.
         np.copyto(total, self.bias, where=self.recurrent_bias == 0)
         return total
 
     def with_equal_biases(self, gates: tuple[str, ...]) -> DirectionWeights:
-        """Return gradients whose recurrent bias equals the bias for these gates, in which the two act only as a sum."""
+        """Return gradients whose recurrent bias equals the bias for these gates, whose two biases act only as a sum."""
         if not gates or self.bias is None or self.recurrent_bias is None:
             return self
         alike = np.isin(self.gates, gates)[:, None]
         return replace(self, recurrent_bias=np.where(alike, self.bias, self.recurrent_bias))
 
     def with_one_bias_for(self, gates: tuple[str, ...]) -> DirectionWeights:
-        """Return the same weights with both biases of these gates, in which only their sum acts, added up in the first."""
+        """Return the same weights with the two biases of these gates, which act only as a sum, added up in the first."""
         total = self.summed_bias()
         if not gates or total is None or self.bias is None or self.recurrent_bias is None:
             return self
@@ -97,7 +97,7 @@ class DirectionWeights:
 
 @dataclass(frozen=True, eq=False)
 class RecurrentWeights:
-    """The weights of all layers and directions: `layers[layer][direction]`, direction 1 being the backward one.
+    """The weights of all layers and directions, `layers[layer][direction]`; direction 1 is the backward one.
 
     Example:
         >>> from gatewise import RecurrentSpec, build
@@ -109,7 +109,7 @@ class RecurrentWeights:
     layers: tuple[tuple[DirectionWeights, ...], ...]
 
     def __iter__(self) -> Iterator[tuple[int, int, DirectionWeights]]:
-        """Yield layer, direction and weights, forward before backward, lower layers first."""
+        """Yield layer, direction and weights, lower layers first, forward before backward."""
         for layer, directions in enumerate(self.layers):
             for direction, weights in enumerate(directions):
                 yield layer, direction, weights
@@ -142,7 +142,7 @@ def check_weights(weights: RecurrentWeights, spec: RecurrentSpec) -> None:
             "weights",
             must="be a RecurrentWeights",
             but=f"is a {type(weights).__name__}",
-            remedy="Take them from get_weights() or build one from DirectionWeights.",
+            remedy="Get them from get_weights() or build one from DirectionWeights.",
         )
     _check_nest("weights", "layers", weights.layers, spec.num_layers)
     for layer, directions in enumerate(weights.layers):

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from frameworks.files import Checkpoint as Checkpoint
 
 PACKAGES = ("frameworks.files", "frameworks", "compare")
-"""The packages whose public names are here. If two of them share a name, the first one's is used."""
+"""The packages whose public names are here. If two of them define a name, the first one's is used."""
 
-if not started_as_command():  # the command reports by itself what is wrong
+if not started_as_command():  # the command reports the problem itself
     require_own()
 
 
@@ -49,6 +49,6 @@ def __dir__() -> list[str]:
 
 @cache
 def _homes() -> dict[str, str]:
-    """Map each public name to the package that it comes from."""
+    """Return the package of each public name."""
     names = {name: package for package in reversed(PACKAGES) for name in import_module(package).__all__}
     return {**names, "__version__": "frameworks"}

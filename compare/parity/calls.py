@@ -49,7 +49,7 @@ class Call:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the reader of the result should know about this call."""
+        """Remarks on this call for the reader of the result."""
         turned = "the layer reads backwards: the other side is called as rnn(x.flip(1)), and its output is flipped back"
         return (turned,) if self.backwards else ()
 
@@ -67,26 +67,26 @@ class Call:
         return side.gradients(self.inputs, self.initial_state, self.mask, cotangents)
 
     def shown_alike(self, sides: tuple[Adapter, Adapter]) -> bool:
-        """Whether both sides output the same at every step of this call, masked ones included."""
+        """Return whether both sides output the same at every step of this call, including masked steps."""
         return self.mask is None or sides[0].zeroes_masked_steps == sides[1].zeroes_masked_steps
 
     def turn(self, gradients: RecurrentGradients) -> RecurrentGradients:
-        """Turn gradients from the order of reading to that of the input, or back."""
+        """Convert gradients from reading order to input time order, or back."""
         return replace(gradients, inputs=gradients.inputs[:, ::-1]) if self.backwards else gradients
 
     def _turns(self, side: Adapter) -> bool:
-        """Whether a side that reads forwards gets the reversed inputs of the one that reads backwards."""
+        """Return whether a side reads forwards in a backward call, so that it must get reversed inputs."""
         return self.backwards and not (side.options and side.options.go_backwards)
 
     def in_input_order(self, result: RecurrentOutput) -> RecurrentOutput:
-        """Turn an output from the order of reading to that of the input, or back."""
+        """Convert an output from reading order to input time order, or back."""
         if not self.backwards or result.output is None:
             return result
         return replace(result, output=result.output[:, ::-1])
 
 
 def draw_calls(sides: tuple[Adapter, Adapter]) -> tuple[Call, ...]:
-    """Draw inputs and initial states with seed 0; the batch and time sizes differ from each other and from all other sizes."""
+    """Return calls on inputs and states drawn with seed 0; batch and time differ in size from each other and all other axes."""
     spec = sides[0].spec
     taken = {spec.input_size, spec.hidden_size, spec.num_layers * spec.num_directions}
     batch = next((side.batch_size for side in sides if side.batch_size), None) or next(n for n in count(2) if n not in taken)
@@ -109,10 +109,10 @@ def given_call(
     mask: Mask | None,
     keras_call: Mapping[str, Any] | None,
 ) -> Call:
-    """Make the one call that the arguments of `check_parity` describe.
+    """Return the single call that the arguments of `check_parity` describe.
 
     Raises:
-        GatewiseError: for arguments that do not fit the layers, and for those passed twice.
+        GatewiseError: for arguments that do not fit the layers, and for arguments passed twice.
     """
     if keras_call:
         initial_state, mask = _from_keras(sides, keras_call, initial_state, mask)
@@ -128,7 +128,7 @@ def given_call(
 
 
 def _require_left_padding(mask: Mask) -> None:
-    """Refuse a mask that is not right padding when read from its end, because packing allows nothing else."""
+    """Raise an error for a mask that is not right padding when read from its end, because packing allows nothing else."""
     for row, steps in enumerate(mask):
         if not steps[-1] or np.any(steps[:-1] & ~steps[1:]):
             raise InvalidValueError.because(
@@ -144,7 +144,7 @@ def _reads_backwards(sides: tuple[Adapter, Adapter]) -> bool:
 
 
 def _extent(sides: tuple[Adapter, Adapter], initial_state: Any, mask: Any) -> tuple[int, int]:
-    """Return the batch and time sizes of the inputs to draw, taken from the arguments that have them."""
+    """Return the batch and time sizes for drawing inputs, from the arguments that have them."""
     drawn = draw_calls(sides)[0].inputs
     batch, time = drawn.shape[:2]
     if initial_state is not None:
@@ -193,7 +193,7 @@ def _from_keras(
 
 
 def _canonical_states(side: Adapter, states: Any) -> States:
-    """Stack states from Keras's order, row by row and h before c, into arrays (layer * direction, batch, hidden)."""
+    """Stack states in Keras's order, row by row and h before c, to arrays (layer * direction, batch, hidden)."""
     spec, names = side.spec, side.spec.state_names
     flat = _flatten(states)
     layers = spec.num_layers if side.options is not None and side.options.nesting == "cells" else 1

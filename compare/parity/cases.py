@@ -1,4 +1,4 @@
-"""The default grid of parity cases, and the weights that they get."""
+"""The default grid of parity cases, and the weights drawn for them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ORIGINS: tuple[Origin, ...] = ("keras", "pytorch")
 
 @dataclass(frozen=True)
 class Case:
-    """One layer to carry over and compare.
+    """One layer to convert and compare.
 
     Args:
-        spec: what it computes; input and hidden size differ, as do the batch and time of the calls.
-        origin: the framework that it is carried over from.
+        spec: the spec of the layer; input and hidden size differ, as do the batch and time sizes of the calls.
+        origin: the framework from which it is converted.
     """
 
     spec: RecurrentSpec
@@ -51,7 +51,7 @@ class Case:
 def _make_grid() -> tuple[Case, ...]:
     cases = []
     for index, ((cell, activation), layers, bidirectional, dtype) in enumerate(product(_CELLS, (1, 2), (False, True), _DTYPES)):
-        # A half fraction: bias and origin meet every cell, depth, direction and dtype, but not every combination of these.
+        # Half of all combinations: each bias and origin occurs with each cell, depth, direction and dtype, not with each tuple.
         bits = [int(bit) for bit in f"{index:05b}"]
         bias, origin = sum(bits[2:]) % 2 == 0, ORIGINS[(bits[1] + bits[3] + bits[4]) % 2]
         spec = RecurrentSpec(cell, 3 + index % 4, 7 + index % 3, layers, bidirectional, bias, dtype, activation)
@@ -63,7 +63,7 @@ GRID: tuple[Case, ...] = _make_grid()
 
 
 def draw_weights(spec: RecurrentSpec, seed: int, scale: float = 0.4) -> RecurrentWeights:
-    """Draw weights whose biases are random and not zero, so that no mistake in copying them stays hidden.
+    """Draw weights with random biases instead of zeros, so that no mistake in copying them stays hidden.
 
     Args:
         spec: the spec of the layer.

@@ -1,4 +1,4 @@
-"""Checking that two recurrent layers are the same: their weights, each layer against its reference, and the two layers."""
+"""Checking that two recurrent layers are the same: their weights, each layer with its reference, and both with each other."""
 
 from __future__ import annotations
 
@@ -46,27 +46,27 @@ def check_parity(
 
     These are compared:
 
-    * the weights; two biases by their sum where only the sum acts;
-    * the results of each layer with a float64 reference that computes from the layer's own weights;
+    * the weights; two biases by their sum if only the sum acts;
+    * the results of each layer with a float64 reference computed from the layer's own weights;
     * the results of the two layers with each other;
-    * for a Keras layer, what its own call returns with what `returns_map` makes of the other layer's results.
+    * the return values of a Keras layer's own call with those that `returns_map` computes from the other layer's results.
 
     Unless inputs are passed, they are drawn with seed 0, and the layers run from zeros and from random initial states. With a
-    mask, masked steps are compared with the rule of each layer's own framework, and with each other where the rules agree.
+    mask, masked steps are compared with the rule of each layer's own framework, and with each other if the rules agree.
 
     Args:
         expected: a layer that `adapt` accepts, or an adapter.
         actual: likewise, with the same cell, sizes and dtype.
         inputs: (batch, time, input), in the layers' dtype; drawn when None.
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
-        mask: (batch, time) bool, True where the step counts; torch's own modules accept right padding only.
+        mask: (batch, time) bool, True at valid steps; torch's own modules accept only right padding.
         tolerance: the allowed error as a share of max(1, max |expected|); when None, 1e-5 for float32 and 1e-12 for float64.
-        keras_call: `mask` and `initial_state` as arguments of a Keras call, instead of those above.
-        gradients: whether to compare gradients too, with respect to inputs, initial states and every weight, frozen ones
-            included: see `compare.parity.gradients`.
+        keras_call: `mask` and `initial_state` in the form of a Keras call, instead of the arguments above.
+        gradients: whether to compare gradients too, with respect to inputs, initial states and every weight, including frozen
+            ones, see `compare.parity.gradients`.
 
     Returns:
-        The result, which is true if everything agrees; `str(result)` is a report.
+        The result, which is truthy if everything agrees; `str(result)` is a report.
 
     Raises:
         GatewiseError: if the two cannot be compared, and for arguments that do not fit them.
@@ -123,14 +123,14 @@ def assert_parity(
     keras_call: Mapping[str, Any] | None = None,
     gradients: bool = False,
 ) -> None:
-    """Check parity as `check_parity` does, and raise an AssertionError that says what differs, where and by how much.
+    """Check parity as `check_parity` does, and raise an AssertionError that states what differs, where and by how much.
 
     Args:
         expected: a layer that `adapt` accepts, or an adapter.
         actual: likewise, with the same cell, sizes and dtype.
         inputs: (batch, time, input), in the layers' dtype; drawn when None.
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
-        mask: (batch, time) bool, True where the step counts.
+        mask: (batch, time) bool, True at valid steps.
         tolerance: the allowed error, as in `check_parity`.
         keras_call: the arguments of a Keras call, as in `check_parity`.
         gradients: whether to compare gradients too.
@@ -190,9 +190,9 @@ def _mask_note(expected: Adapter, actual: Adapter) -> str:
     shown = {True: "zeros", False: "the last valid output"}
     one, other = (shown[side.zeroes_masked_steps] for side in (expected, actual))
     if one == other:
-        return f"masked steps are compared too: both sides output {one} there"
+        return f"masked steps are compared too: both sides output {one} at them"
     return (
-        "with a mask, the two are compared at the steps that count and in their final states; at masked steps, expected "
+        "with a mask, the two are compared at the valid steps and in their final states; at masked steps, expected "
         f"outputs {one} and actual {other}, and each is compared with the rule of its own framework"
     )
 

@@ -1,4 +1,4 @@
-"""Measuring how far two arrays are apart, and where."""
+"""Measuring the largest difference between two arrays, and its place."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Difference:
 
     Args:
         shape: the shape of the expected array.
-        max_abs: the largest absolute difference; NaN if either array holds one, inf if the shapes differ.
-        index: where it is; None if nothing was compared or the shapes differ.
+        max_abs: the largest absolute difference; NaN if either array contains NaN, inf if the shapes differ.
+        index: the index of that difference, or None if nothing was compared or the shapes differ.
         scale: max(1, max |expected|) over finite values, by which a tolerance is multiplied.
-        other_shape: the shape of the actual array, if it differs.
+        other_shape: the shape of the actual array if it differs, or None.
     """
 
     shape: tuple[int, ...]
@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def needed(self) -> float:
-        """The smallest tolerance that passes: the quotient, corrected because the product with the scale is rounded."""
+        """The smallest tolerance that passes: max_abs / scale, corrected because tolerance times scale is rounded."""
         least = self.max_abs / self.scale
         if least == 0 or not math.isfinite(least):
             return least

@@ -1,9 +1,9 @@
-"""Whether two layers have the same gradients: each is compared with the reference's gradients, then the two with each other.
+"""Comparing the gradients of two layers: each layer with the gradients of the reference, then the two with each other.
 
 The scalar that is differentiated is the same for all: the sum of every output and final state, each element times a fixed
-random number, so that no error cancels by symmetry. The numbers are zero at masked steps where the two sides differ by design.
+random number, so that no error cancels by symmetry. The numbers are zero at masked steps if the two sides differ by design.
 
-Where one side has one bias and the other has two of which only the sum acts, each of the two has the gradient of the one.
+If one side has one bias and the other has two of which only the sum acts, each of the two has the gradient of the one bias.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 
 PART_BY_PART = "gradients are compared part by part, not for the whole layer"
 
-_NO_BIAS = "only one side has a bias, so its gradient is compared with its reference only"
+_NO_BIAS = "only one side has a bias, so its gradient is compared only with its reference"
 _NOT_FINITE = (
     "the inputs are not finite at masked steps: a layer that computes these steps and discards the results, as Keras's do, "
     "has NaN in all gradients of its weights; fill the masked steps with zeros"
@@ -47,7 +47,7 @@ def compare_gradients(
     """Compare the gradients of one call.
 
     Args:
-        sides: expected and actual.
+        sides: the expected and the actual layer.
         weights: the weights of both.
         call: the call that is differentiated.
         tolerance: the allowed error as a share of max(1, max |expected|).
@@ -66,7 +66,7 @@ def compare_gradients(
 
 
 def gradient_notes(sides: tuple[Adapter, Adapter], calls: Sequence[Call]) -> Iterator[str]:
-    """Yield what the reader of compared gradients should know."""
+    """Yield notes for the reader of compared gradients."""
     if sides[0].spec.bias != sides[1].spec.bias:
         yield _NO_BIAS
     if any(call.mask is not None and not np.isfinite(call.inputs[~call.mask]).all() for call in calls):
@@ -74,7 +74,7 @@ def gradient_notes(sides: tuple[Adapter, Adapter], calls: Sequence[Call]) -> Ite
 
 
 def draw_cotangents(spec: RecurrentSpec, call: Call, *, alike: bool) -> RecurrentOutput:
-    """Draw the factor of each output and final state in the scalar (seed 0), in the results' shapes and input time order."""
+    """Draw the factor of each output and final state in the scalar (seed 0), in the shapes of the results, input time order."""
     rng = np.random.default_rng(0)
     batch, time, _ = call.inputs.shape
     output = rng.standard_normal((batch, time, spec.num_directions * spec.hidden_size))
@@ -124,7 +124,7 @@ def _compare(
 
 
 def _pair_parts(expected: DirectionWeights, actual: DirectionWeights) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the gradients of each part that either side has; a side without a second bias has that of its only one."""
+    """Yield the gradients of each part that either side has; for a missing second bias, that of the only bias is used."""
     one, other = dict(expected.arrays()), dict(actual.arrays())
     for part in PARTS:
         if part in one or part in other:

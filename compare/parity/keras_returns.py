@@ -1,4 +1,4 @@
-"""Comparing what a Keras layer's own call returns with what the return-value map makes of the other side's results."""
+"""Comparing the return values of a Keras layer's own call with those that the return-value map computes for the other side."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Array = npt.NDArray[Any]
 def compare_own_calls(
     sides: tuple[Adapter, Adapter], results: tuple[RecurrentOutput, ...], call: Call, tolerance: float
 ) -> Iterator[Comparison]:
-    """Compare what layers return when they are called with their own Keras flags; yield nothing for layers without flags.
+    """Compare the return values of layers called with their own Keras flags; yield nothing for layers without flags.
 
-    Each is compared with what the map makes of the other side's results. If both have the same flags, they are also compared
-    with each other.
+    They are compared with the values that the map computes from the other side's results. If both layers have the same flags,
+    they are also compared with each other.
 
     Args:
-        sides: expected and actual.
+        sides: the expected and the actual layer.
         results: the results of both, in input time order.
-        call: the call that both got.
+        call: the call of both.
         tolerance: the allowed error as a share of max(1, max |expected|).
     """
     expected, actual = (_own_call(side, call) for side in sides)
@@ -82,7 +82,7 @@ def _place(axes: tuple[str, ...], difference: Difference, side: Adapter) -> Wher
 
 
 def _counts(axes: tuple[str, ...], call: Call, side: Adapter, other: Adapter) -> Array | None:
-    """Return where a returned array is compared under a mask; None if everywhere."""
+    """Return a mask of the elements of a returned array to compare under the call's mask, or None for all of them."""
     mask = call.read_mask
     if mask is None or side.options is None:
         return None

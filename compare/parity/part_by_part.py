@@ -1,7 +1,7 @@
 """Parity of layers that no single spec describes: stacked cells of several kinds or sizes, directions that differ.
 
-They are taken apart into parts that have one spec each, and the parts are compared like any two layers. Then the whole layers
-are called as in Keras, and what they return is compared array by array.
+They are split into parts that have one spec each, and the parts are compared like any two layers. Then the whole layers are
+called as in Keras, and their return values are compared array by array.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def compare_composites(
     keras_call: Mapping[str, Any],
     check_part: Callable[[Any, Any], ParityResult],
 ) -> ParityResult | None:
-    """Compare two layers part by part, then as wholes.
+    """Compare two layers part by part, then as a whole.
 
     Args:
         expected: a layer of several parts with Keras's call.
@@ -41,7 +41,7 @@ def compare_composites(
         check_part: a function that compares one part with its counterpart.
 
     Returns:
-        All comparisons, those of the parts first; None if either layer has fewer than two parts.
+        All comparisons, those of the parts first, or None if either layer has fewer than two parts.
 
     Raises:
         GatewiseError: for layers that do not have the same parts.
@@ -90,12 +90,12 @@ def _calls(
         _draw_states([(cell, adapter) for _, cell, adapter in group], len(x), rng)
         for _, group in groupby(parts, key=lambda part: part[0])
     ]
-    if inputs is None and len({len(one) for one in states}) == 1:  # Keras halves the list, whatever each direction needs
+    if inputs is None and len({len(one) for one in states}) == 1:  # Keras halves the list, even if the directions differ
         yield "from random states", x, {**keras_call, "initial_state": [entry for one in states for entry in one]}
 
 
 def _draw_states(cells: list[tuple[str, Adapter]], batch: int, rng: np.random.Generator) -> list[Any]:
-    """Draw the states of one direction: the arrays of its only cell, or one list per stacked cell."""
+    """Draw the states of one direction: the arrays of its single cell, or one list per stacked cell."""
     drawn: list[Any] = []
     for label, adapter in cells:
         spec = adapter.spec

@@ -1,4 +1,4 @@
-"""The result of a parity check: each comparison, the verdict over all, and its text."""
+"""The result of a parity check: the comparisons, the overall verdict, and its text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Verdict = Literal["passed", "failed", "ill-conditioned"]
 
 
 class Against(str, Enum):
-    """What an array is compared with."""
+    """The counterpart with which an array is compared."""
 
     EXPECTED = "expected"
     REFERENCE_OF_EXPECTED = "reference of expected"
@@ -30,7 +30,7 @@ class Against(str, Enum):
 
 
 REFERENCES = {"expected": Against.REFERENCE_OF_EXPECTED, "actual": Against.REFERENCE_OF_ACTUAL}
-"""What each side is compared with first."""
+"""The reference with which each side is compared first."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ class Comparison:
     """The comparison of one array.
 
     Args:
-        name: what was compared.
-        shape: the shape that was expected.
-        max_abs: the largest absolute difference; NaN if either side holds one.
-        where: the place of that difference by axis name; None if the two are equal or their shapes differ.
+        name: the name of the compared array.
+        shape: the expected shape.
+        max_abs: the largest absolute difference; NaN if either side contains NaN.
+        where: the place of that difference by axis name, or None if the two are equal or their shapes differ.
         allowed: the largest difference that passes.
         needed: the smallest tolerance that would have passed.
-        against: what the array was compared with.
-        kind: "weights", "result", "own call" for what a Keras layer's own call returned, or "gradient".
-        array: for a result, "output", "h_n" or "c_n"; for a gradient, what it is with respect to, such as "inputs" or "kernel".
+        against: the counterpart with which the array was compared.
+        kind: "weights", "result", "own call" for a return value of a Keras layer's own call, or "gradient".
+        array: "output", "h_n" or "c_n" of a result; "inputs", "h_0", "kernel" and so on of a gradient with respect to it.
         ill_conditioned: whether the expected layer itself is too far from the reference of its weights for a verdict.
-        other_shape: the actual shape, if it differs.
-        expression: for a comparison with the return-value map, the expression over the other side's results.
+        other_shape: the actual shape if it differs, or None.
+        expression: the expression over the other side's results in a comparison with the return-value map.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Comparison:
         array: str = "",
         expression: str = "",
     ) -> Comparison:
-        """Judge a difference by a tolerance."""
+        """Return the comparison that judges a difference by a tolerance."""
         return cls(
             name=name,
             shape=difference.shape,
@@ -95,23 +95,23 @@ class Comparison:
 
     @property
     def within(self) -> bool:
-        """Whether the difference is at most the allowed one; NaN never is."""
+        """Whether the difference is at most the allowed one; never for NaN."""
         return self.max_abs <= self.allowed
 
     @property
     def verdict(self) -> Verdict:
-        """passed, failed or ill-conditioned."""
+        """The verdict on this array: passed, failed or ill-conditioned."""
         if self.ill_conditioned:
             return "ill-conditioned"
         return "passed" if self.within else "failed"
 
     @property
     def shown_against(self) -> str:
-        """What the array was compared with, for the reader."""
+        """The text for the counterpart with which the array was compared."""
         return self.expression or str(self.against)
 
     def __str__(self) -> str:
-        """Say what differs, by how much and where."""
+        """Return what differs, by how much and where."""
         if self.other_shape is not None:
             return f"{self.name} has shape {self.other_shape}, but {self.shown_against} has {self.shape}"
         axes = [] if self.where is None else [f"{axis} {index}" for axis, index in self.where.items()]
@@ -123,13 +123,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ParityResult:
-    """All comparisons of a check, weights first. It is true if everything passed, and its text is a report.
+    """All comparisons of a check, weights first. It is truthy if everything passed, and its text is a report.
 
     Args:
         comparisons: the comparisons in the order in which they were made.
         tolerance: the allowed error as a share of max(1, max |expected|).
-        notes: what a reader should know: flags that differ, coarser arithmetic, steps left out.
-        differences: the options in which the two layers differ, such as another activation; each is a failure.
+        notes: remarks for the reader: flags that differ, coarser arithmetic, steps left out.
+        differences: the options in which the two layers differ, such as the activation; each is a failure.
 
     Example:
         >>> import torch
@@ -150,7 +150,7 @@ class ParityResult:
 
     @property
     def verdict(self) -> Verdict:
-        """Failed if anything has failed, else ill-conditioned if anything is, else passed."""
+        """Failed if anything has failed, otherwise ill-conditioned if anything is, otherwise passed."""
         if self.differences:
             return "failed"
         verdicts = {comparison.verdict for comparison in self.comparisons}
@@ -163,7 +163,7 @@ class ParityResult:
 
     @property
     def cause(self) -> Comparison | None:
-        """The first weights that differ; they explain every later difference."""
+        """The comparison of the first weights that differ, which explain every later difference; None if none differ."""
         return next((each for each in self.comparisons if each.kind == "weights" and not each.within), None)
 
     @property
@@ -172,11 +172,11 @@ class ParityResult:
         return max(self.comparisons, key=_needed)
 
     def __bool__(self) -> bool:
-        """Whether everything passed."""
+        """Return whether everything passed."""
         return self.passed
 
     def __str__(self) -> str:
-        """Show the verdict, the cause or the worst difference, the notes, and the table of what was compared."""
+        """Return the verdict, the cause or the worst difference, the notes, and a table of all comparisons, as text."""
         lines = [f"parity {self.verdict}: {len(self.comparisons)} comparisons at tolerance {self.tolerance:g}"]
         lines += [f"failed: {difference}" for difference in self.differences]
         if self.passed:
@@ -187,7 +187,7 @@ class ParityResult:
             lines += [f"{each}" for each in self.comparisons if each.ill_conditioned]
             lines.append(
                 "The expected layer itself is farther than allowed from the float64 reference of its own weights: its states "
-                "are too large or too chaotic for a verdict, or it does not compute what its weights say."
+                "are too large or too chaotic for a verdict, or its computation does not correspond to its weights."
             )
         if not self.passed:
             lines += [f"failed: {each}" for each in self.comparisons if each.verdict == "failed" and each is not self.cause][:8]
@@ -202,7 +202,7 @@ class ParityResult:
         return "\n".join([*lines, "", table])
 
     def _shown(self) -> Iterable[Comparison]:
-        """Return the rows of the table: everything but gradients, and for each array the worst gradient."""
+        """Return the comparisons in the table: all but the gradients, and the worst gradient of each array."""
         rows: dict[object, Comparison] = {}
         for index, each in enumerate(self.comparisons):
             row = (each.array, each.against) if each.kind == "gradient" else index
@@ -212,12 +212,12 @@ class ParityResult:
 
 
 def judge(own: Iterable[Comparison], rest: Iterable[Comparison], *, unsure: bool = False) -> list[Comparison]:
-    """Mark ill-conditioned comparisons: if the expected layer is too far from its reference, the rest has no verdict.
+    """Mark ill-conditioned comparisons: if the expected layer is too far from its reference, the others have no verdict.
 
     Args:
         own: the comparisons of the expected layer with the reference of its own weights.
         rest: all other comparisons.
-        unsure: whether there can be no verdict for a reason found before.
+        unsure: whether an earlier finding already rules out a verdict.
     """
     marked = [replace(each, ill_conditioned=not each.within and (unsure or not math.isnan(each.max_abs))) for each in own]
     unsure = unsure or any(each.ill_conditioned for each in marked)
@@ -229,7 +229,7 @@ def _needed(comparison: Comparison) -> float:
 
 
 def place_output(difference: Difference, spec: RecurrentSpec) -> Where | None:
-    """Name the place of an index into (batch, time, direction * hidden)."""
+    """Return the place of an index into (batch, time, direction * hidden), by axis name."""
     if difference.index is None or difference.max_abs == 0:
         return None
     batch, time, feature = difference.index
@@ -238,7 +238,7 @@ def place_output(difference: Difference, spec: RecurrentSpec) -> Where | None:
 
 
 def place_state(difference: Difference, spec: RecurrentSpec) -> Where | None:
-    """Name the place of an index into (layer * direction, batch, hidden)."""
+    """Return the place of an index into (layer * direction, batch, hidden), by axis name."""
     if difference.index is None or difference.max_abs == 0:
         return None
     row, batch, unit = difference.index

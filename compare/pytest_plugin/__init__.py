@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def assert_parity(pytestconfig: pytest.Config) -> Callable[..., None]:
-    """Return `gatewise.assert_parity`, with the tolerance of the command line or ini file as its default."""
+    """Return `gatewise.assert_parity`, with the tolerance from the command line or the ini file as its default."""
     if hiding := _find_hiding():
         pytest.fail(hiding, pytrace=False)
     function: Callable[..., None] = import_module("gatewise").assert_parity
@@ -50,7 +50,7 @@ def assert_parity(pytestconfig: pytest.Config) -> Callable[..., None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
-    """After a failure, name the user's modules that gatewise's packages hide, since they may be the cause."""
+    """After a failure, list the user's modules that gatewise's packages hide, because they may be the cause."""
     failed = exitstatus in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
     if not failed or "gatewise" in sys.modules or not _is_ours(_place_of_gatewise()):
         return  # if gatewise was imported, it has already warned
@@ -77,7 +77,7 @@ def _tolerance(config: pytest.Config) -> float | None:
 
 
 def _find_hiding() -> str | None:
-    """Import gatewise, and return a message if a module of the user's hides it or one of its packages."""
+    """Import gatewise, and return a message if one of the user's modules hides it or one of its packages."""
     place = _place_of_gatewise()
     if not _is_ours(place):
         return f"gatewise must be the installed package, but is {place}. Rename it."
@@ -89,7 +89,7 @@ def _find_hiding() -> str | None:
 
 
 def _place_of_gatewise() -> Path | None:
-    """Return the file that `import gatewise` would load, or a folder without `__init__.py`; nothing is imported."""
+    """Return the file, or the folder without `__init__.py`, that `import gatewise` would load, without importing it."""
     spec = find_spec("gatewise")
     places = (spec.origin, *(spec.submodule_search_locations or ())) if spec else ()
     return next((Path(place) for place in places if place), None)

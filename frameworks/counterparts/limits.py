@@ -1,4 +1,4 @@
-"""What each framework's own layers can hold of a spec and of the options of a call, according to `frameworks.rows`."""
+"""The limits of each framework's own layers on specs and call options, as declared in `frameworks.rows`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LAYER_NAMES: Mapping[str, Mapping[CellName, str]] = MappingProxyType({row.name: 
 """The name of each framework's own layer, by framework and cell."""
 
 LIMITS: tuple[Limit, ...] = tuple(limit for row in FRAMEWORKS for limit in row.limits)
-"""What the layers of each framework cannot compute."""
+"""The declared limits on fields of the spec."""
 
 CALL_LIMITS: tuple[Limit, ...] = tuple(limit for row in FRAMEWORKS for limit in row.call_limits)
-"""What a counterpart would silently do differently when called, so that `convert` refuses it."""
+"""The limits on call options that a counterpart would silently ignore, so that `convert` refuses them."""
 
 
 def find_limits(
@@ -27,9 +27,9 @@ def find_limits(
     """Yield each limit of a framework that a layer exceeds, with the offending value.
 
     Args:
-        spec: what the layer computes.
+        spec: the spec of the layer.
         to: "keras" or "pytorch" ("torch" is the same).
-        options: how it is called, if it has Keras's flags.
+        options: the options of its call, or None if it has no Keras flags.
         dropout: the dropout rate between its layers.
 
     Raises:
@@ -53,16 +53,16 @@ def find_limits(
 def require_counterpart(
     spec: RecurrentSpec, to: FrameworkName, options: KerasOptions | None = None, dropout: float = 0.0
 ) -> None:
-    """Refuse a layer that the layers of a framework cannot hold.
+    """Raise an error for a layer that a framework's own layers cannot represent.
 
     Args:
-        spec: what the layer computes.
+        spec: the spec of the layer.
         to: "keras" or "pytorch" ("torch" is the same).
-        options: how it is called, if it has Keras's flags.
+        options: the options of its call, or None if it has no Keras flags.
         dropout: the dropout rate between its layers.
 
     Raises:
-        NoCounterpartError: naming the field, its value, why it cannot be held and what to do instead.
+        NoCounterpartError: with the field, its value, why it is not supported and what to do instead.
 
     Example:
         >>> from frameworks.counterparts import require_counterpart

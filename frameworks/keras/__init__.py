@@ -1,4 +1,4 @@
-"""Adapters for Keras's recurrent layers: Keras 3 on any backend, and tf_keras's existing layers."""
+"""Adapters for Keras's recurrent layers: Keras 3 on any backend, and existing layers of tf_keras."""
 
 import keras
 
@@ -9,5 +9,5 @@ from frameworks.keras.structure import describe, parts
 
 __all__ = ["KerasAdapter", "adapt", "build", "build_like", "call_whole", "describe", "parts"]
 
-# The first operation makes the backend look for devices and log it; during the import, these lines are held back.
+# The first operation makes the backend look for devices and log it; these lines are held back during the import.
 keras.ops.zeros(())

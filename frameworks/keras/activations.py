@@ -15,7 +15,7 @@ from frameworks.families import FAMILIES, ByName, split_name
 
 @keras.saving.register_keras_serializable(package="gatewise")  # type: ignore[untyped-decorator]
 def keras2_hard_sigmoid(x: Any) -> Any:
-    """Compute what Keras called hard_sigmoid before Keras 3: 0.2 x + 0.5, clipped to [0, 1]."""
+    """Compute the hard_sigmoid of Keras 2: 0.2 x + 0.5, clipped to [0, 1]."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
@@ -63,11 +63,11 @@ def _named(family: str, *numbers: float) -> OfFamily:
 ADDED: Mapping[str, Callable[[Any], Any]] = ByName(
     {"keras2_hard_sigmoid": keras2_hard_sigmoid}, {family: partial(_named, family) for family in FAMILIES}
 )
-"""These activations, by their names in `frameworks.activations`."""
+"""These activations, by name in `frameworks.activations`."""
 
 
 def find_activation(name: str) -> Callable[[Any], Any]:
-    """Return the function of an activation, by its name in `frameworks.activations`.
+    """Return the function of an activation, given its name in `frameworks.activations`.
 
     Raises:
         NoCounterpartError: for an activation that this version of Keras lacks.
@@ -76,7 +76,7 @@ def find_activation(name: str) -> Callable[[Any], Any]:
     if function is None:
         raise NoCounterpartError.because(
             f"the activation {name!r}",
-            must="be one of Keras's",
+            must="exist in Keras",
             but=f"is missing in Keras {keras.__version__}",
             remedy="Install a newer Keras.",
         )

@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 
 
 def adapt(native: Any) -> KerasAdapter:
-    """Adapt a recurrent layer of Keras."""
+    """Adapt a recurrent Keras layer."""
     return KerasAdapter(native)
 
 
@@ -38,10 +38,10 @@ class KerasAdapter:
     framework: FrameworkName = "keras"
 
     def __init__(self, native: Any) -> None:
-        """Take the layer apart and read its spec.
+        """Read the layer's structure and its spec.
 
         Raises:
-            GatewiseError: for what `frameworks.adapt` refuses.
+            GatewiseError: for a layer that `frameworks.adapt` refuses.
         """
         structure = take_apart(native)
         if structure.options.nesting == "cells" and len(structure.cells) > 1 and len(structure.cells[0]) == 2:
@@ -49,7 +49,7 @@ class KerasAdapter:
                 "Bidirectional over stacked cells",
                 must="run one cell per direction",
                 but=f"runs {len(structure.cells)}, each direction through all of them on its own",
-                remedy="Adapt and convert layer.forward_layer and layer.backward_layer, a torch module each.",
+                remedy="Adapt and convert layer.forward_layer and layer.backward_layer separately, each to a torch module.",
             )
         self.spec = read_spec(structure)
         require_whole(native, structure, self.spec.dtype)
@@ -66,11 +66,11 @@ class KerasAdapter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Whether the arithmetic is coarser than the dtype, and whether a masked call meets a defect of Keras."""
+        """Notes if the arithmetic is coarser than the dtype, and if a defect of Keras affects masked calls."""
         coarser = f"Keras on the {self._backend} backend multiplies {self.spec.dtype} matrices in float32"
         unrolled = (
-            "under a mask, Keras's own call of an unrolled layer that reads backwards zeroes the wrong time steps, by a mask "
-            "that it did not reverse: a defect of Keras, which unroll=False avoids"
+            "under a mask, Keras's own call of an unrolled layer that reads backwards applies an unreversed mask and zeroes "
+            "the wrong time steps: a defect of Keras, which unroll=False avoids"
         )
         flags = ("unroll", "go_backwards", "return_sequences", "zero_output_for_mask")
         defect = any(all(getattr(layer, flag, False) for flag in flags) for layer in inner_layers(self._structure.layers))
@@ -79,12 +79,12 @@ class KerasAdapter:
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """Whether masked steps output zeros: two directions do; one repeats its last valid output unless its flag is set."""
+        """True for two directions; a single one repeats its last valid output at masked steps unless its flag is set."""
         return self.spec.bidirectional or self.options.zero_output_for_mask
 
     @property
     def batch_size(self) -> int | None:
-        """The batch size of the stored states of a stateful layer; None if any batch size works."""
+        """The batch size of a stateful layer's stored states, or None if any batch size works."""
         states = [state for layer in inner_layers(self._structure.layers) for state in flatten(layer.states)]
         return int(states[0].shape[0]) if self.options.stateful and states else None
 
@@ -97,7 +97,7 @@ class KerasAdapter:
         copying.set_weights(self, weights)
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Return the weights of one direction: views of the variables where the backend shares memory, else copies."""
+        """Return the weights of one direction: views of the variables if the backend shares memory, otherwise copies."""
         cell = self._structure.cells[layer][direction]
         return KERAS.read({name: view(getattr(cell, name)) for name in KERAS.names(self.spec)}, self.spec, layer)
 
@@ -146,7 +146,7 @@ class KerasAdapter:
             mask: (batch, time) bool.
 
         Raises:
-            GatewiseError: for a bare cell, which has no call over time; for arguments that do not fit; if the layer raises.
+            GatewiseError: for a bare cell, which has no call over time; for arguments that do not fit; if the call fails.
         """
         require_call_over_time(self)
         states, mask = check_call(self.spec, inputs, initial_state, mask)
@@ -168,7 +168,7 @@ class KerasAdapter:
                 f"{type(self.native).__name__}'s own call with {flags or 'no flag on'}",
                 must="run",
                 but=f"raises {type(error).__name__}: {plain_text(error)[:300]}",
-                remedy="Change the flags that Keras cannot run it with, or call it yourself to see the whole error.",
+                remedy="Change the flags with which Keras cannot run it, or call it yourself to see the whole error.",
             ) from error
         return map_nested(to_numpy, returned)
 

@@ -1,4 +1,4 @@
-"""Calling a user's Keras layer on NumPy, and leaving it as it was."""
+"""Calling a user's Keras layer on NumPy arrays without changing it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Array = npt.NDArray[Any]
 
 
 def to_tensor(array: Array, library: ModuleType) -> Any:
-    """Make a tensor of the backend: tf_keras accepts no NumPy states, and the torch backend no negative strides."""
+    """Return an array as a tensor of the backend: tf_keras accepts no NumPy states, the torch backend no negative strides."""
     make = library.backend.constant if library.__name__ == "tf_keras" else library.ops.convert_to_tensor
     return make(array.copy(), dtype=array.dtype.name)
 
 
 def operations(library: ModuleType) -> Any:
-    """Return the module in which a library keeps `concatenate` and `stack`."""
+    """Return the module of a library that defines `concatenate` and `stack`."""
     return library.backend if library.__name__ == "tf_keras" else library.ops
 
 
@@ -36,10 +36,10 @@ def flip_time(tensor: Any, library: ModuleType) -> Any:
 
 @contextmanager
 def untouched(layers: Iterable[Any], cells: Iterable[Any]) -> Iterator[None]:
-    """Restore stored states and the seeds of dropout masks afterwards: a call changes both.
+    """Restore stored states and the seeds of dropout masks afterwards, because a call changes both.
 
     Args:
-        layers: the layers that may store states; for a Bidirectional, its two inner layers.
+        layers: the layers that may store states; of a Bidirectional, its two inner layers do.
         cells: the cells that may draw dropout masks.
     """
     kept = [state for layer in inner_layers(layers) for state in flatten(getattr(layer, "states", None))]

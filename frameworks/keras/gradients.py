@@ -26,11 +26,11 @@ def pull_back(
         run: computes the results from its arguments and the variables.
         tensors: the arguments of `run`, tensors of the backend.
         variables: the variables of Keras or tf_keras that `run` uses.
-        cotangents: tensors of the backend, one for each result and of its shape.
+        cotangents: tensors of the backend, one per result and shaped like it.
         backend: "tensorflow", "torch" or "jax".
 
     Returns:
-        The gradient with respect to each tensor, then to each variable; zeros where no result depends on it.
+        The gradients with respect to each tensor, then to each variable; zeros if no result depends on it.
 
     Raises:
         GatewiseError: for a backend without automatic differentiation.

@@ -1,4 +1,4 @@
-"""What a native Keras object is: its library, its cells, and whether its call is the built-in one."""
+"""Inspecting a native Keras object: its library, its cells, and whether its call is the built-in one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def library_of(native: Any) -> ModuleType:
 
 
 def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
-    """Return the cells that a layer runs in turn, and whether they were passed as a list, even of length one.
+    """Return the cells that a layer runs one after the other, and whether they were passed as a list, even of length one.
 
     Raises:
-        GatewiseError: for a custom cell, a layer that overrides the built-in's call, or one that is not batch-major.
+        GatewiseError: for a custom cell, a layer that overrides the built-in call, or one that is not batch-major.
     """
     if getattr(layer, "time_major", False):
         raise refused(layer, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
@@ -49,7 +49,7 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
     """Return the name of a built-in cell.
 
     Raises:
-        GatewiseError: for a custom cell, or one that overrides the built-in's call.
+        GatewiseError: for a custom cell, or one that overrides the built-in call.
     """
     for name, short in _CELL_CLASSES.items():
         if isinstance(cell, getattr(library.layers, name)):
@@ -64,7 +64,7 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
 
 
 def require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> None:
-    """Refuse a subclass of one of these built-in classes that overrides what it computes."""
+    """Raise an error for a subclass of one of these built-in classes that overrides its computation."""
     kinds = (getattr(library.layers, name, None) or getattr(library, name) for name in names)
     kind = next(kind for kind in kinds if isinstance(layer, kind))
     for method in ("__call__", "call", "inner_loop", "get_initial_state", "_get_noise_shape"):
@@ -89,5 +89,5 @@ def described(layer: Any) -> str:
 
 
 def refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:
-    """Return the error for a layer that is not what it must be."""
+    """Return the error for a layer that does not meet a requirement."""
     return InvalidTypeError.because(described(layer), must=must, but=but, remedy=f"{remedy}.")

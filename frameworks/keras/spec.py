@@ -1,4 +1,4 @@
-"""What a Keras layer computes: its spec, read from the attributes of its cells and the shapes of their weights."""
+"""The spec of a Keras layer, read from the attributes of its cells and the shapes of their weights."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
 
 RENAMED_ACTIVATIONS = {"tf_keras": KERAS2_NAMES}
-"""For a library other than Keras 3, the activations that have another name or meaning there."""
+"""The activations that have another name or meaning in a library than in Keras 3, by library."""
 
 
 def read_spec(structure: Structure) -> RecurrentSpec:
-    """Read what the cells compute, from their attributes and the shapes of their weights.
+    """Read the spec of the cells from their attributes and the shapes of their weights.
 
     Raises:
         GatewiseError: for an unbuilt layer, for mixed or half precision, and for cells that differ within one stack.
@@ -41,12 +41,12 @@ def read_spec(structure: Structure) -> RecurrentSpec:
 
 
 def require_whole(native: Any, structure: Structure, dtype: str) -> None:
-    """Refuse wrappers that are not built although their cells are, and inputs or Dropouts that would round the data.
+    """Raise an error for wrappers that are not built although their cells are, and for inputs or Dropouts that round the data.
 
-    A call would build these wrappers for the batch and time of that call, which would change the user's model.
+    A call would build these wrappers for its own batch and time sizes, which would change the user's model.
 
     Raises:
-        GatewiseError: naming the wrapper, the input or the Dropout.
+        GatewiseError: for such a wrapper, input or Dropout, with its name.
     """
     for part in native if isinstance(native, (list, tuple)) else getattr(native, "layers", ()):
         if isinstance(part, structure.library.layers.Dropout):
@@ -72,7 +72,7 @@ def require_whole(native: Any, structure: Structure, dtype: str) -> None:
 
 
 def wrappers_of(layer: Any) -> Iterator[Any]:
-    """Yield a layer and everything inside it down to its cells, since each of them casts the data to its own dtype."""
+    """Yield a layer and everything inside it down to its cells, because each of them casts the data to its own dtype."""
     yield layer
     for name in ("forward_layer", "backward_layer", "cell"):
         if hasattr(layer, name):
@@ -118,7 +118,7 @@ def _option(name: str, cell: Any, library: ModuleType) -> Any:
 
 
 def name_or_function(function: Callable[..., Any], library: ModuleType) -> str | Callable[..., Any]:
-    """Return the name of a built-in activation, and any other function as it is."""
+    """Return the name of a built-in activation; return any other function as it is."""
     if isinstance(function, OfFamily):
         return function.name
     renamed = RENAMED_ACTIVATIONS.get(library.__name__, {})
@@ -141,7 +141,7 @@ def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleTyp
 
 
 def require_stored_dtype(layer: Any, weight: Any) -> None:
-    """Refuse a layer whose backend stores its weights in a coarser dtype than the layer declares."""
+    """Raise an error for a layer whose backend stores its weights in a coarser dtype than the layer declares."""
     stored = dtype_of(weight)
     if stored != layer.variable_dtype:
         raise InvalidTypeError.because(

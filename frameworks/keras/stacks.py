@@ -1,4 +1,4 @@
-"""A Keras object taken apart, and how several that are called one after the other form one stack."""
+"""The structure of a Keras object, and of a stack of several that are called one after the other."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from frameworks.spec import Stack
 
 @dataclass(frozen=True)
 class Structure:
-    """A Keras object taken apart.
+    """The cells and layers of a Keras object, and its options.
 
     Args:
-        library: the keras or tf_keras that it belongs to.
+        library: the library that it belongs to, keras or tf_keras.
         cells: the native cells, `cells[layer][direction]`.
         layers: the native layers that are called one after the other; empty for a bare cell.
         options: how the layer is called and what it returns.
@@ -64,10 +64,10 @@ def join(structures: Sequence[Structure], parts: Sequence[Any], library: ModuleT
     Args:
         structures: the structures of the recurrent layers.
         parts: the whole stack, with Dropout between all recurrent layers or nowhere.
-        library: the library of all of them.
+        library: the library of all layers.
 
     Raises:
-        GatewiseError: naming the layer that cannot be part of one recurrence.
+        GatewiseError: for a layer that cannot be part of one recurrence, with its name.
     """
     rate = _dropout_between(parts, library)
     if len(structures) == 1:
@@ -112,7 +112,7 @@ def _require_stackable(index: int, structure: Structure, structures: Sequence[St
 
 
 def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
-    """Return the common rate of the Dropout layers, which must stand between all recurrent layers or nowhere."""
+    """Return the common rate of the Dropout layers, which must be between all recurrent layers or nowhere."""
     kinds = [isinstance(part, library.layers.Dropout) for part in parts]
     if not any(kinds):
         return 0.0
@@ -124,7 +124,7 @@ def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
     if not alternating or len(rates) != 1 or any(dropout.noise_shape is not None for dropout in dropouts):
         raise NoCounterpartError.because(
             "Dropout in a stack",
-            must="stand between all layers but not after the last, with one rate and without noise_shape, as in torch",
+            must="be between all layers but not after the last, with one rate and without noise_shape, as in torch",
             but=f"the stack is {', '.join(described(part) for part in parts)}",
             remedy="Take the Dropout layers out of the stack and port them as separate layers.",
         )

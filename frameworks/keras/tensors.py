@@ -1,4 +1,4 @@
-"""Reading and writing the tensors and variables of any Keras backend, also when Keras nests them."""
+"""Reading and writing the tensors and variables of any Keras backend, including nested ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ALIGNMENT = 64
 
 
 def tensor_of(variable: Any) -> Any:
-    """Return the backend's own tensor or variable behind a Keras variable; tf_keras's are TensorFlow's own already."""
+    """Return the backend's tensor or variable behind a Keras variable; a tf_keras variable is a TensorFlow variable already."""
     value = getattr(variable, "value", variable)
     return variable if callable(value) else value
 
 
 def dtype_of(variable: Any) -> str:
-    """Return the name of the dtype in which the backend stores a variable, which may not be what Keras reports."""
+    """Return the name of the dtype in which the backend stores a variable, which may differ from the one that Keras reports."""
     dtype = tensor_of(variable).dtype
     return str(getattr(dtype, "name", dtype)).removeprefix("torch.")
 
@@ -39,7 +39,7 @@ def to_numpy(tensor: Any) -> Array:
 
 
 def view(variable: Any) -> Array:
-    """Return a variable as a NumPy array, without copying where the backend shares memory."""
+    """Return a variable as a NumPy array, without a copy if the backend shares memory."""
     tensor = tensor_of(variable)
     if hasattr(tensor, "read_value") and dtype_of(variable) != "bfloat16":  # the buffer protocol has no bfloat16
         # NumPy's own conversion copies a TensorFlow tensor; its buffer protocol shares it.
@@ -49,15 +49,15 @@ def view(variable: Any) -> Array:
 
 @contextmanager
 def overwritten(variable: Any) -> Iterator[Array]:
-    """Yield an array to fill with the whole new value of a variable, which is assigned afterwards.
+    """Yield an array to be filled with the whole new value of a variable, and assign it afterwards.
 
-    On the CPU, torch's memory is written in place. TensorFlow takes over the memory of the array, which nothing else refers to
-    by then; converting the array would copy it twice.
+    On the CPU, torch's memory is written in place. TensorFlow takes ownership of the array's memory, to which nothing else
+    refers by then; converting the array would copy it twice.
     """
     tensor = tensor_of(variable)
     if hasattr(tensor, "detach") and tensor.device.type == "cpu":
         yield to_numpy(tensor)
-        # NumPy wrote without autograd's knowledge, but a graph recorded before must not be used with the new values.
+        # Autograd does not notice NumPy's write, but a graph recorded earlier must not be used with the new values.
         import_module("torch").autograd.graph.increment_version(tensor)
         return
     ready = _aligned(tuple(variable.shape), dtype_of(variable))
@@ -69,7 +69,7 @@ def overwritten(variable: Any) -> Iterator[Array]:
 
 
 def _aligned(shape: tuple[int, ...], dtype: str) -> Array:
-    """Return uninitialised memory that starts at a multiple of 64 bytes, as TensorFlow's own does."""
+    """Return uninitialised memory that starts at a multiple of 64 bytes, like TensorFlow's own."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
@@ -77,7 +77,7 @@ def _aligned(shape: tuple[int, ...], dtype: str) -> Array:
 
 
 def map_nested(function: Callable[[Any], Any], nested: Any) -> Any:
-    """Apply a function to every leaf of nested tuples and lists; TensorFlow's own kind of list becomes a plain list."""
+    """Apply a function to every leaf of nested tuples and lists; TensorFlow's list type becomes a plain list."""
     if isinstance(nested, (tuple, list)):
         kind = tuple if isinstance(nested, tuple) else list
         return kind(map_nested(function, item) for item in nested)

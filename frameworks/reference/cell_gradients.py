@@ -36,9 +36,9 @@ class Pulled:
     """The gradients of one step.
 
     Args:
-        projected: by gate, the gradient with respect to the projected inputs, (batch, hidden).
-        recurrent: by gate, the gradient with respect to the recurrent product and bias, (batch, hidden).
-        read: by gate, what the recurrent kernel multiplies, (batch, hidden).
+        projected: the gradient with respect to the projected inputs, (batch, hidden), by gate.
+        recurrent: the gradient with respect to the recurrent product and bias, (batch, hidden), by gate.
+        read: the factor of the recurrent kernel in the recurrent product, (batch, hidden), by gate.
         states: the gradients with respect to the states before the step.
     """
 

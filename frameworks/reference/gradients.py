@@ -28,19 +28,19 @@ def run_reference_gradients(
 ) -> RecurrentGradients:
     """Differentiate `run_reference` in float64.
 
-    The inputs of masked steps are not read: their gradient is zero, and a NaN among them affects no gradient.
+    The inputs at masked steps are not read: their gradient is zero, and a NaN among them affects no gradient.
 
     Args:
         weights: the weights of a layer with this spec.
-        spec: the recurrence; its dtype is that of the arguments, not of the arithmetic.
+        spec: the recurrence; its dtype is that of the arguments, while the arithmetic is float64.
         inputs: (batch, time, input).
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden); zeros when None.
-        mask: (batch, time) bool, True where the step counts; None if all count.
-        cotangents: the factor of each element of the results in the scalar, shaped like the results of `run_reference`.
+        mask: (batch, time) bool, True at valid steps; None if all steps are valid.
+        cotangents: arrays shaped like the results of `run_reference`; the scalar is the sum of all results times these.
         zero_masked: as in `run_reference`.
 
     Returns:
-        float64 arrays, with the same parts of the weights as `weights`.
+        float64 arrays, with a gradient for each part that `weights` has.
 
     Raises:
         GatewiseError: for arguments that do not fit the spec.
@@ -72,7 +72,7 @@ class _Direction:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """One direction of one layer after its forward run, with all that backpropagation needs; fields as in `run_direction`."""
+    """The forward run of one direction, with everything that backpropagation needs; fields as in `run_direction`."""
 
     weights: DirectionWeights
     spec: RecurrentSpec
