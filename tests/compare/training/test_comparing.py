@@ -160,7 +160,7 @@ def test_models_that_cannot_be_trained_alike_are_refused_before_the_first_step()
     refused("must pair up with every variable", model, port, pairs=pairs)
     refused("be one of|fit its parameter", model, port, pairs=[*pairs, (model.layers[3], nn.Linear(CLASSES, 7))])
     refused("the training of keras must depend only on parameters and batches", *build(dropout=0.5))
-    refused("but adds 1 by regularisers", *build(kernel_regularizer="l2"))
+    refused("but adds 1 with regularisers", *build(kernel_regularizer="l2"))
 
 
 def dense_pair(units: int = 3, **arguments: Any) -> tuple[Any, nn.Linear]:
@@ -253,7 +253,7 @@ def test_a_mask_that_reaches_the_loss_is_refused() -> None:
     embedding = keras.layers.Embedding(WORDS, 4, mask_zero=True, **dtype)
     layer, linear = dense_pair(CLASSES)
     module = nn.Sequential(nn.Embedding(WORDS, 4), linear).double()
-    refused("every time step counts in the loss", keras.Model(inputs, layer(embedding(inputs))), module)
+    refused("the loss includes every time step", keras.Model(inputs, layer(embedding(inputs))), module)
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -153,12 +153,12 @@ def test_a_damaged_checkpoint_is_named_and_the_previous_one_resumes(tmp_path: Pa
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     train_together(sides(), batch_of, 3, checkpoint=TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.1}))
     with pytest.raises(
-        GatewiseError, match=r'must come from a training with {"rate": 0.2, "sides": .*, but comes from one with {"rate": 0.1'
+        GatewiseError, match=r'must come from a training with {"rate": 0.2, .*, but comes from a training with {"rate": 0.1'
     ):
         train_together(sides(), batch_of, 3, checkpoint=TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.2}))
-    with pytest.raises(GatewiseError, match=r'but comes from one with {"rate": 0.1, "sides": .*"one", "other"'):
+    with pytest.raises(GatewiseError, match=r'but comes from a training with {"rate": 0.1, "sides": .*"one", "other"'):
         train_together({"one": Slope(1.0)}, batch_of, 3, checkpoint=TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.1}))
-    with pytest.raises(GatewiseError, match="have at most the 2 steps asked for, but has 3"):
+    with pytest.raises(GatewiseError, match="have at most the requested 2 steps, but has 3"):
         train_together(sides(), batch_of, 2, checkpoint=TrainingCheckpoint(tmp_path / "run.npz", {"rate": 0.1}))
 
 

@@ -122,7 +122,7 @@ def test_what_is_needed_to_fetch_is_named(
     with refused("unearth", "gatewise[originals]"):
         fetch(original, tmp_path)
     assert not (tmp_path / ".part").exists()
-    with refused("is not there", "python -m compare.report.studies"):
+    with refused("is missing", "python -m compare.report.studies"):
         read_original(original, tmp_path)
 
 

