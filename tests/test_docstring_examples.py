@@ -1,4 +1,7 @@
-"""Every public name has an example in its docstring, which runs and prints what it says."""
+"""Every public name has an example in its docstring, which runs and prints what it says.
+
+Covers: `frameworks`, `compare`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every link of the README leads somewhere."""
+"""Every link of the README leads somewhere.
+
+Covers: `README.md`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The project file lists what the folders contain, and imports load no more than they need."""
+"""The project file lists what the folders contain, and imports load no more than they need.
+
+Covers: `pyproject.toml`.
+"""
 
 import json
 import os

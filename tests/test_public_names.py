@@ -1,4 +1,7 @@
-"""`import gatewise` has every public name."""
+"""`import gatewise` has every public name.
+
+Covers: `compare/facade`.
+"""
 
 import sys
 from collections import Counter

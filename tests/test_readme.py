@@ -1,4 +1,7 @@
-"""Every example of the README runs as it stands, and every link in it leads somewhere."""
+"""Every example of the README runs as it stands, and every link in it leads somewhere.
+
+Covers: `README.md`.
+"""
 
 from __future__ import annotations
 

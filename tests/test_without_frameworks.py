@@ -1,4 +1,7 @@
-"""The tests that need no framework are known by their imports, lie in files of their own, and can import none."""
+"""The tests that need no framework are known by their imports, lie in files of their own, and can import none.
+
+Covers: `tests/without_frameworks.py`.
+"""
 
 from __future__ import annotations
 

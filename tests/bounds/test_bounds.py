@@ -1,4 +1,7 @@
-"""The check of the bounds finds what it needs wherever it lies, and installs what the project declares from where pip would."""
+"""The check of the bounds finds what it needs wherever it lies, and installs what the project declares from where pip would.
+
+Covers: `tests/bounds`, `pyproject.toml`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The fixture `assert_parity` passes a converted layer and fails a changed one."""
+"""The fixture `assert_parity` passes a converted layer and fails a changed one.
+
+Covers: `compare/pytest_plugin`.
+"""
 
 import pytest
 

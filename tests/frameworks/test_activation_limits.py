@@ -1,4 +1,7 @@
-"""Activations reach their limits at large numbers."""
+"""Activations reach their limits at large numbers.
+
+Covers: `frameworks/activations.py`.
+"""
 
 from __future__ import annotations
 

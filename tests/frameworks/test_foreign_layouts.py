@@ -3,6 +3,8 @@
 Each cell is written out here as its library has it, over arrays of its library's names and shapes. Sources:
 dm-haiku, haiku/_src/recurrent.py (LSTM, GRU); tensorflow 1, python/ops/rnn_cell_impl.py (GRUCell, BasicLSTMCell, whose table is
 Haiku's); flax, linen/recurrent.py (LSTMCell, GRUCell); equinox, nn/_rnn.py (GRUCell).
+
+Covers: `frameworks/layouts.py`, `frameworks/part_layout.py`.
 """
 
 from __future__ import annotations

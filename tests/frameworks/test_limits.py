@@ -1,4 +1,7 @@
-"""What a framework cannot hold is refused by name, and each limit refuses its own value alone."""
+"""What a framework cannot hold is refused by name, and each limit refuses its own value alone.
+
+Covers: `frameworks/counterparts/limits.py`, `frameworks/rows.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A framework is loaded quietly, alone, and before a wrong argument is looked at."""
+"""A framework is loaded quietly, alone, and before a wrong argument is looked at.
+
+Covers: `frameworks/registry.py`.
+"""
 
 from __future__ import annotations
 

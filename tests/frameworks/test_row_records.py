@@ -1,4 +1,7 @@
-"""A row names its cells, its package and its gates, and is known without reading a property."""
+"""A row names its cells, its package and its gates, and is known without reading a property.
+
+Covers: `frameworks/rows.py`, `frameworks/adapter.py`.
+"""
 
 from __future__ import annotations
 

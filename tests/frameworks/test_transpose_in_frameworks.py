@@ -1,4 +1,7 @@
-"""Arrays of the frameworks are copied within their own memory, and none that a framework still reads is written."""
+"""Arrays of the frameworks are copied within their own memory, and none that a framework still reads is written.
+
+Covers: `frameworks/transpose.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Weights that a layer refuses leave it as it was."""
+"""Weights that a layer refuses leave it as it was.
+
+Covers: `frameworks/weights.py`, `frameworks/copying.py`.
+"""
 
 from __future__ import annotations
 

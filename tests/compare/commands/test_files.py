@@ -1,4 +1,7 @@
-"""`gatewise port` writes what it lists, and `gatewise verify` detects differences."""
+"""`gatewise port` writes what it lists, and `gatewise verify` detects differences.
+
+Covers: `compare/commands`, `compare/checkpoints`.
+"""
 
 from __future__ import annotations
 

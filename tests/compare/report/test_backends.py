@@ -1,4 +1,7 @@
-"""Parity holds on a further Keras backend too, where it is installed."""
+"""Parity holds on a further Keras backend too, where it is installed.
+
+Covers: `compare/parity`, `compare/report/pages/parity`, `compare/report/pages/training`.
+"""
 
 from __future__ import annotations
 

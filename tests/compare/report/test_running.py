@@ -1,4 +1,7 @@
-"""The experiments of a page are run in processes of their own, and what they find is written with the rest."""
+"""The experiments of a page are run in processes of their own, and what they find is written with the rest.
+
+Covers: `compare/report/making.py`, `compare/report/run_experiments.py`, `compare/report/lanes.py`.
+"""
 
 from __future__ import annotations
 

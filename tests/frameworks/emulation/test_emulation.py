@@ -1,4 +1,7 @@
-"""Importing an emulation loads the framework that it is written in, and no other."""
+"""Importing an emulation loads the framework that it is written in, and no other.
+
+Covers: `frameworks/emulation`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """From a file of every format to every format that is written, and back: weights, options and outputs stay the same.
 
 What the layers gave where they were made was computed by the framework that wrote the file, or recorded there.
+
+Covers: `frameworks/files`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A kind goes to the other framework and back if the tables list it, and is carried as it is if not."""
+"""A kind goes to the other framework and back if the tables list it, and is carried as it is if not.
+
+Covers: `frameworks/kinds`, `frameworks/files`.
+"""
 
 from __future__ import annotations
 

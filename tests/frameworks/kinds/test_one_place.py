@@ -1,4 +1,7 @@
-"""Only its table names a kind of layer, and a new record is enough to port it."""
+"""Only its table names a kind of layer, and a new record is enough to port it.
+
+Covers: `frameworks/kinds`, `frameworks`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The tables agree with the frameworks' own classes, in each installed version."""
+"""The tables agree with the frameworks' own classes, in each installed version.
+
+Covers: `frameworks/kinds`.
+"""
 
 from __future__ import annotations
 

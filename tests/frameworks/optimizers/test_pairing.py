@@ -1,4 +1,7 @@
-"""Slots are carried over to the paired parameters, in torch's layout."""
+"""Slots are carried over to the paired parameters, in torch's layout.
+
+Covers: `frameworks/keras_in_torch/optimizers/pairing.py`.
+"""
 
 from typing import Any
 

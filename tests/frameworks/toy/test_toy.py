@@ -1,4 +1,7 @@
-"""A third framework takes a package, a table and a row: what it holds works, and everything else is refused by name."""
+"""A third framework takes a package, a table and a row: what it holds works, and everything else is refused by name.
+
+Covers: `frameworks/rows.py`, `frameworks/registry.py`, `frameworks/copying.py`, `compare/parity`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the row of a framework is silent about is a limit, and messages name every framework."""
+"""What the row of a framework is silent about is a limit, and messages name every framework.
+
+Covers: `frameworks/rows.py`, `frameworks/counterparts/limits.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The pages on masking, pitfalls and porting say what was run, and notice when it no longer holds."""
+"""The pages on masking, pitfalls and porting say what was run, and notice when it no longer holds.
+
+Covers: `compare/report/pages/masking`, `compare/report/pages/pitfalls`, `compare/report/pages/porting`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Opaque arrays that are not bfloat16 are not read."""
+"""Opaque arrays that are not bfloat16 are not read.
+
+Covers: `frameworks/files/untrusted/h5.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A layer of a file that holds weights alone is compared and copied as a live one."""
+"""A layer of a file that holds weights alone is compared and copied as a live one.
+
+Covers: `frameworks/files/keras/weights_only.py`, `frameworks/files/stored.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ONNX nodes compute in NumPy and in both frameworks what onnxruntime computes; data/README.md says how that was recorded."""
+"""ONNX nodes compute in NumPy and in both frameworks what onnxruntime computes; data/README.md says how that was recorded.
+
+Covers: `frameworks/files/onnx`, `frameworks/files/building`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a user has to know of a node of ONNX is said, and nothing else."""
+"""What a user has to know of a node of ONNX is said, and nothing else.
+
+Covers: `frameworks/files/onnx`, `compare/checkpoints/inspection.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ONNX models, written here field by field: what is read of a recurrent node, and what is refused and why."""
+"""ONNX models, written here field by field: what is read of a recurrent node, and what is refused and why.
+
+Covers: `frameworks/files/onnx`.
+"""
 
 from __future__ import annotations
 

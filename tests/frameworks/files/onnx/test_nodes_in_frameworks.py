@@ -1,4 +1,7 @@
-"""Nodes of ONNX are built in the framework that computes them, and called as its layers are."""
+"""Nodes of ONNX are built in the framework that computes them, and called as its layers are.
+
+Covers: `frameworks/files/onnx`, `frameworks/files/building`.
+"""
 
 from __future__ import annotations
 

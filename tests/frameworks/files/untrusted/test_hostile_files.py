@@ -1,4 +1,7 @@
-"""Untrusted files: any fault ends in one clear error in bounded time, and no link is followed."""
+"""Untrusted files: any fault ends in one clear error in bounded time, and no link is followed.
+
+Covers: `frameworks/files`.
+"""
 
 from __future__ import annotations
 

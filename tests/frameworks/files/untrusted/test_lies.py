@@ -1,4 +1,7 @@
-"""Lies in otherwise consistent files, most of them found by fuzz.py: refused, or carried unchanged."""
+"""Lies in otherwise consistent files, most of them found by fuzz.py: refused, or carried unchanged.
+
+Covers: `frameworks/files`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An error advises fetching a file again only if its bytes are missing or contradict each other."""
+"""An error advises fetching a file again only if its bytes are missing or contradict each other.
+
+Covers: `frameworks/files/untrusted/source.py`, `frameworks/files`.
+"""
 
 from __future__ import annotations
 

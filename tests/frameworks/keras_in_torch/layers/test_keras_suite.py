@@ -1,4 +1,7 @@
-"""Keras's own tests of its recurrent layers hold for the emulations: every call in them is repeated on the emulation."""
+"""Keras's own tests of its recurrent layers hold for the emulations: every call in them is repeated on the emulation.
+
+Covers: `frameworks/keras_in_torch/layers`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The report's return-value map is whole, and each of its calls is the call that its row says."""
+"""The report's return-value map is whole, and each of its calls is the call that its row says.
+
+Covers: `compare/report/pages/return_values/experiment`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The translation model: the same in both frameworks and in NumPy, trained alike, and continued as if never stopped."""
+"""The translation model: the same in both frameworks and in NumPy, trained alike, and continued as if never stopped.
+
+Covers: `compare/report/studies/translation`.
+"""
 
 from __future__ import annotations
 
