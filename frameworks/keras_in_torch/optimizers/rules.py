@@ -111,8 +111,8 @@ class Adamax(Moments):
 class RMSprop(KerasOptimizer):
     """v = rho v + (1 - rho) g g; p -= rate g / sqrt(v + epsilon): epsilon is added under the root.
 
-    If centered, the square of the mean gradient is subtracted from v under the root. With momentum,
-    m = momentum m + rate g / sqrt(v + epsilon), and p -= m.
+    If centered, the square of the mean gradient is subtracted from v under the root. With momentum, m = momentum m + step and
+    p -= m, where step is the change that the formula above subtracts from p.
     """
 
     SETTINGS: ClassVar = {"lr": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False}
