@@ -142,7 +142,7 @@ def test_results_that_lack_a_page_are_named(committed: Path) -> None:
     results = read_results(committed / report.RESULTS)
     del results["weights"]
     write_results(results, committed / report.RESULTS)
-    assert "results.json has nothing for weights.md" in check(committed)
+    assert "results.json has no results for weights.md" in check(committed)
 
 
 def test_a_target_that_is_a_file_is_refused_before_anything_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
