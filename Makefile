@@ -9,7 +9,10 @@ BIN := $(VENV)/bin
 # Written last, so that an interrupted install starts over.
 INSTALLED := $(VENV)/installed
 
-.PHONY: report originals test lint types check bounds bounds-ci bench dist clean
+# Images of containers set it, and then every process compiles all that it imports anew: 6 s where it imports a framework.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: report originals quick test lint types check bounds bounds-ci bench dist clean
 
 report: $(INSTALLED)
 	$(BIN)/gatewise report
@@ -19,11 +22,18 @@ originals: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[originals]"
 	$(BIN)/python -m compare.report.studies
 
-# One thread each: torch's second one spins while it waits, and two workers share two cores.
-test: export OMP_NUM_THREADS := 1
+# One thread each: torch's second one spins while it waits, and two workers share two cores. A file is one worker's, which makes
+# what its tests share once; in the order of their names, which spreads the long ones.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+quick test: export OMP_NUM_THREADS := 1
+
+# Less than a minute: lint, and the tests that need no framework, which can import none. tests/without_frameworks.py finds them.
+quick: lint
+	$(PYTEST) -q --without-frameworks
+
 test: $(INSTALLED)
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m backend
+	KERAS_BACKEND=tensorflow $(PYTEST)
+	KERAS_BACKEND=torch $(PYTEST) -m backend
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What "the same" means between frameworks, how it is measured, and how it is told.
+"""What "the same" means between frameworks, how it is measured, and how it is reported.
 
 The public names load their modules when first used, so that importing `compare` imports nothing else.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frameworks.lazily import public
+from frameworks.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from compare.parity.checking import ParityResult, assert_parity, check_parity
@@ -26,7 +26,7 @@ __all__ = [
     "returns_map",
 ]
 
-__getattr__, __dir__ = public(
+__getattr__, __dir__ = lazy_names(
     globals(),
     {
         "ParityResult": "compare.parity.checking",

@@ -16,10 +16,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        arguments: of the command line, without the program's name; by default those of this process.
+        arguments: the command-line arguments without the program's name; by default those of this process.
 
     Returns:
-        The exit status: 0 done, 1 a difference or a report that fails, 2 a wrong call or input, 130 interrupted.
+        The exit status: 0 for success, 1 for a difference or a failed report, 2 for invalid arguments or files, 130 if
+        interrupted.
 
     Example:
         >>> from compare.cli import main
@@ -38,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(chosen: str | None, module: Any) -> argparse.ArgumentParser:
-    """Return the parser of all commands, with the arguments of the chosen one alone: the others' modules are not loaded."""
+    """Return the parser of all commands. Only the chosen command's arguments are added, so that no other module is loaded."""
     parser = argparse.ArgumentParser(
-        prog="gatewise", description="Find out what is the same between recurrent layers in Keras and PyTorch, and what is not."
+        prog="gatewise", description="Compare recurrent layers in Keras and PyTorch, and port them from one to the other."
     )
     parser.add_argument("--version", action="version", version=f"gatewise {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""What a recurrent layer is, how each framework spells it, and how its weights get from one to the other.
+"""Recurrent layers of Keras and PyTorch: their specs, weights and adapters, and their conversion into the other framework.
 
 The public names load their modules when first used.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frameworks.lazily import public
+from frameworks.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from frameworks.biases import freeze_second_bias, half_rate_for_biases
@@ -46,7 +46,7 @@ __all__ = [
     "schedule_like",
 ]
 
-__getattr__, __dir__ = public(
+__getattr__, __dir__ = lazy_names(
     globals(),
     {
         "DirectionWeights": "frameworks.weights",

@@ -1,7 +1,7 @@
-"""The activations by name, in NumPy, and their vector-Jacobian products: what the reference computes with.
+"""The activations by name, in NumPy, with their vector-Jacobian products; the reference computes with them.
 
-Names and definitions are Keras 3's (https://keras.io/api/layers/activations/), except `keras2_hard_sigmoid`, which is what
-`hard_sigmoid` meant before Keras 3; those of a family are ONNX's.
+Names and definitions are those of Keras 3 (https://keras.io/api/layers/activations/), except `keras2_hard_sigmoid`, the
+`hard_sigmoid` of Keras 2. The families are those of ONNX.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def sigmoid(x: Array) -> Array:
-    """Compute 1 / (1 + exp(-x)); an overflow of exp gives the right limit, 0."""
+    """Compute 1 / (1 + exp(-x)); where exp overflows, the result is the correct limit, 0."""
     with np.errstate(over="ignore"):
         result: Array = 1 / (1 + np.exp(-x))
     return result
@@ -45,7 +45,7 @@ def _softplus(x: Array) -> Array:
 
 
 def _sparsemax(x: Array) -> Array:
-    """Compute what Keras 3.15 calls sparsemax: its threshold adds up the running sums, where the paper takes the last one.
+    """Compute sparsemax as in Keras 3.15: its threshold adds up all supported running sums; the paper uses only the last.
 
     Source: keras/src/backend/*/nn.py; the paper is https://arxiv.org/abs/1602.02068, algorithm 1.
     """
@@ -56,7 +56,7 @@ def _sparsemax(x: Array) -> Array:
 
 
 def _support(ordered: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Give the running sums of numbers in falling order, and whether each sum counts in the threshold of sparsemax."""
+    """Return the running sums of numbers in descending order, and whether each is supported, that is, in the threshold."""
     sums = np.cumsum(ordered, axis=-1)
     return sums, ordered - (sums - 1) / np.arange(1, ordered.shape[-1] + 1) > 0
 
@@ -104,11 +104,11 @@ ACTIVATIONS: Mapping[str, Activation] = ByName(
 )
 
 KERAS2_NAMES: Mapping[str, str] = MappingProxyType({"hard_sigmoid": "keras2_hard_sigmoid", "swish": "silu"})
-"""What Keras before Keras 3 called otherwise than it is called here, or called the same and meant something else."""
+"""The names used here for activations that Keras 2 named differently, or defined differently under the same name."""
 
 Derivative = Callable[[Array], Array | npt.NDArray[np.bool_]]
 Product = Callable[[Array, Array], Array]
-"""From what an activation is given and the gradient with respect to what it gives, to that with respect to what it is given."""
+"""Maps the input of an activation and the gradient of its output to the gradient of its input."""
 
 
 def _elementwise(derivative: Derivative) -> Product:
@@ -131,7 +131,7 @@ def _pull_log_softmax(x: Array, dy: Array) -> Array:
 
 
 def _pull_sparsemax(x: Array, dy: Array) -> Array:
-    """Pull back through `_sparsemax`: the threshold takes each number as often as sums that hold it count."""
+    """Pull back through `_sparsemax`, whose threshold counts each number once for every supported sum that contains it."""
     order = np.argsort(-x, axis=-1, kind="stable")
     _, supported = _support(np.take_along_axis(x, order, axis=-1))
     shares = np.cumsum(supported[..., ::-1], axis=-1)[..., ::-1] / supported.sum(axis=-1, keepdims=True)
@@ -181,7 +181,7 @@ _DERIVATIVES: Mapping[str, Derivative] = {
     "sparse_sigmoid": lambda x: (np.abs(x) < 1) / 2,
     "squareplus": lambda x: (1 + x / np.sqrt(x * x + 4)) / 2,
 }
-"""Of those that act on each number alone."""
+"""The derivatives of the activations that act elementwise."""
 
 _DERIVATIVES_OF_FAMILIES: Mapping[str, Callable[..., Derivative]] = {
     "affine": lambda a, _: lambda x: np.full_like(x, a),
@@ -203,6 +203,6 @@ PRODUCTS: Mapping[str, Product] = ByName(
 )
 """The vector-Jacobian product of each of `ACTIVATIONS`.
 
-Where an activation has a corner, it is what Keras and torch both take there; where Keras's backends disagree with each other
-(selu, celu and hard_tanh) or with torch (clipping by sparse_sigmoid), what most of them take.
+At a point without a derivative, it is the product that Keras and torch both use. Where Keras's backends disagree with each
+other (selu, celu and hard_tanh) or with torch (clipping by sparse_sigmoid), it is the product that most of them use.
 """

@@ -1,4 +1,4 @@
-"""What every adapter keeps: the Protocol, and the checks of a call that are the same in every framework."""
+"""The Protocol of adapters, and the checks of a call's arguments that all frameworks share."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Adapter(Protocol):
 
     Attributes:
         framework: "keras" or "pytorch".
-        native: the layer as the user knows it; never changed but by `set_weights`.
-        spec: what it computes.
-        options: how it is called and what it returns, in Keras's terms; None where the framework has no such flags.
-        dropout: the rate between layers, in training.
+        native: the user's own layer; only setting weights changes it.
+        spec: the recurrence and its sizes.
+        options: the Keras flags of its call, or None if the layer has none.
+        dropout: the dropout rate between layers in training.
         is_cell: whether it is a bare cell, which the adapter steps through time itself.
-        batch_size: the only batch size its own call takes, or None.
-        zeroes_masked_steps: whether its output at a masked step is zero, rather than the last valid one.
-        precision: the dtype whose tolerance its results keep; coarser than its own where the framework computes coarser.
-        notes: what a reader of its results should know of where they were computed.
+        batch_size: the only batch size that its own call accepts, or None if it accepts any.
+        zeroes_masked_steps: whether its output at a masked step is zero, rather than the last valid output.
+        precision: the dtype whose tolerance applies to its results; coarser than its own dtype if the framework rounds more.
+        notes: remarks for the reader of its results on how they were computed.
     """
 
     @property
@@ -59,13 +59,13 @@ class Adapter(Protocol):
     def notes(self) -> tuple[str, ...]: ...
 
     def get_weights(self) -> RecurrentWeights:
-        """Give the weights in canonical form: copies, read-only."""
+        """Return the weights in canonical form, as read-only copies."""
 
     def set_weights(self, weights: RecurrentWeights) -> None:
         """Set all weights, after checking all of them."""
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Give the weights of one direction as views where the framework allows, gates in the framework's order."""
+        """Return the weights of one direction, gates in the framework's order, as views where the framework allows them."""
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
         """Write the weights of one direction, already checked, one stored array at a time."""
@@ -75,36 +75,36 @@ class Adapter(Protocol):
 
         Args:
             inputs: (batch, time, input), NumPy, in the layer's dtype.
-            initial_state: h_0, or (h_0, c_0) of an LSTM, each (layer * direction, batch, hidden); zeros when None.
-            mask: (batch, time) bool, True where the step counts; None for all.
+            initial_state: h_0, or (h_0, c_0) for an LSTM, each (layer * direction, batch, hidden); zeros when None.
+            mask: (batch, time) bool, True at valid steps; None if all steps are valid.
 
         Raises:
-            GatewiseError: for what does not fit, or for a layer that would draw random numbers.
+            GatewiseError: for arguments that do not fit the layer, and for a layer that would draw random numbers.
         """
 
     def gradients(
         self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
     ) -> RecurrentGradients:
-        """Differentiate `forward` by the framework's own means, and leave the layer as it was.
+        """Differentiate `forward` with the framework's own automatic differentiation, and leave the layer as it was.
 
-        Weights that the user has frozen are differentiated too.
+        Frozen weights are differentiated too.
 
         Args:
-            inputs: as `forward` takes them.
-            initial_state: likewise; the gradient with respect to it is given where it is zeros, too.
-            mask: likewise.
-            cotangents: what each element of the results counts in the scalar that is differentiated, shaped as they are.
+            inputs: as in `forward`.
+            initial_state: as in `forward`; the gradient with respect to it is returned even if it is None.
+            mask: as in `forward`.
+            cotangents: arrays shaped like the results; the scalar that is differentiated is the sum of all results times these.
 
         Raises:
-            GatewiseError: as `forward`, or where the framework differentiates nothing.
+            GatewiseError: as in `forward`, and for a backend without automatic differentiation.
         """
 
 
 class FlaggedAdapter(Adapter, Protocol):
-    """An adapter over a layer whose own call does what Keras's flags say, see `frameworks.registry.has_flags`."""
+    """An adapter of a layer whose own call follows Keras's flags, see `frameworks.registry.has_flags`."""
 
     def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
-        """Call the layer itself, with its own flags, in inference: what a user sees, as NumPy, nested as Keras nests it.
+        """Call the layer itself with its own flags, in inference, and return NumPy arrays nested as Keras nests them.
 
         A stateful layer starts from `initial_state`, zeros when None, and gets its stored state back afterwards.
 
@@ -114,7 +114,7 @@ class FlaggedAdapter(Adapter, Protocol):
             mask: (batch, time) bool.
 
         Raises:
-            GatewiseError: for a bare cell, which has no call over time, for what does not fit, or if the layer itself raises.
+            GatewiseError: for a bare cell, which has no call over time; for arguments that do not fit; if the call fails.
         """
 
 
@@ -122,20 +122,20 @@ _METHODS = tuple(name for name, member in vars(Adapter).items() if isfunction(me
 
 
 def is_adapter(candidate: object) -> TypeGuard[Adapter]:
-    """Whether an object has an adapter's methods. No property is read: that of a layer in a file may raise."""
+    """Return whether an object has an adapter's methods. Properties are not read: those of a layer in a file may raise."""
     return all(callable(getattr(type(candidate), name, None)) for name in _METHODS)
 
 
 def check_call(
     spec: RecurrentSpec, inputs: Array, initial_state: Array | States | None, mask: Mask | None
 ) -> tuple[States, Mask | None]:
-    """Refuse what does not fit the layer, and give the initial states, zeros where none were given.
+    """Check the arguments of a call, and return the initial states (zeros if none are passed) and the mask.
 
     Returns:
         The states in the order of `spec.state_names`, each (layer * direction, batch, hidden), and the mask.
 
     Raises:
-        GatewiseError: for another rank, size, dtype or number of states.
+        GatewiseError: for a wrong rank, size, dtype or number of states.
     """
     _check_array("inputs", inputs, spec.dtype)
     if inputs.ndim != 3 or inputs.shape[2] != spec.input_size:
@@ -143,7 +143,7 @@ def check_call(
             "inputs",
             must=f"have shape (batch, time, {spec.input_size})",
             but=f"have {inputs.shape}",
-            remedy="Give one batch with its batch and time axes, features last.",
+            remedy="Pass one batch with its batch and time axes, features last.",
         )
     batch, time, _ = inputs.shape
     if batch == 0 or time == 0:
@@ -159,42 +159,42 @@ def check_call(
 
 
 def require_call_over_time(adapter: Adapter) -> None:
-    """Refuse a bare cell, whose own call computes one time step."""
+    """Raise an error for a bare cell, whose own call computes a single time step."""
     if adapter.is_cell:
         raise InvalidValueError.because(
-            "a call over time",
-            must="be made of a layer",
-            but=f"is asked of a {type(adapter.native).__name__}",
-            remedy="Wrap it as keras.layers.RNN(cell), in torch as KerasRNN(cell).",
+            "the layer",
+            must="have a call over time",
+            but=f"is a bare {type(adapter.native).__name__}, which computes one time step",
+            remedy="Wrap it as keras.layers.RNN(cell), or in torch as KerasRNN(cell).",
         )
 
 
 def random_call(name: str) -> GatewiseError:
-    """Say that a layer of this name would draw random numbers."""
+    """Return the error for a call that would draw random numbers."""
     return InvalidValueError.because(
-        f"training of a call of {name}",
+        f"`training` in the call of {name}",
         must="be False for a layer with dropout",
-        but="is True, and it would draw random numbers",
+        but="is True, so that the call would draw random numbers",
         remedy="Compare it in inference, or set its rates to 0.",
     )
 
 
 def lengths_of(mask: Mask) -> npt.NDArray[np.int64]:
-    """Give the steps of each row of a mask, (batch,), as packing counts them.
+    """Return the number of valid steps in each row of a mask, (batch,), for packing.
 
     Args:
         mask: (batch, time) bool.
 
     Raises:
-        GatewiseError: for a mask that is no right padding, or a row without a step.
+        GatewiseError: for a mask that is not right padding, and for a row without a valid step.
     """
     for row, steps in enumerate(mask):
         if not steps[0] or np.any(steps[1:] & ~steps[:-1]):
             raise InvalidValueError.because(
                 f"row {row} of mask",
-                must="be right padding that begins with at least one step that counts",
+                must="be right padding that begins with at least one valid step",
                 but=f"is {steps.astype(int).tolist()}",
-                remedy="Packing holds nothing else: move the steps that count to the front, and leave empty rows out.",
+                remedy="Packing allows nothing else: move the valid steps to the front, and leave empty rows out.",
             )
     lengths: npt.NDArray[np.int64] = mask.sum(axis=1)
     return lengths
@@ -206,7 +206,7 @@ def _check_array(subject: str, array: object, dtype: str) -> None:
             subject,
             must="be a plain NumPy array",
             but=f"is a {type(array).__name__}",
-            remedy="Convert it with numpy.asarray; steps to leave out are given as `mask`.",
+            remedy="Convert it with numpy.asarray, and pass the steps to leave out as `mask`.",
         )
     if array.dtype != dtype:
         raise InvalidTypeError.because(
@@ -216,16 +216,16 @@ def _check_array(subject: str, array: object, dtype: str) -> None:
 
 def _check_mask(mask: object, shape: tuple[int, int]) -> None:
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-        found = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+        kind = f"has dtype {mask.dtype}" if isinstance(mask, np.ndarray) else f"is a {type(mask).__name__}"
         raise InvalidTypeError.because(
             "mask",
             must="be a NumPy array of bool",
-            but=f"is {found}",
+            but=kind,
             remedy="Compare with the padding value, as in `ids != 0`.",
         )
     if mask.shape != shape:
         raise InvalidValueError.because(
-            "mask", must=f"have shape (batch, time) = {shape}", but=f"has {mask.shape}", remedy="Give one bool a time step."
+            "mask", must=f"have shape (batch, time) = {shape}", but=f"has {mask.shape}", remedy="Pass one bool per time step."
         )
 
 
@@ -240,7 +240,7 @@ def _check_states(spec: RecurrentSpec, initial_state: object, batch: int) -> Sta
             "initial_state",
             must=f"be {' and '.join(f'{name}_0' for name in names)} for a {spec.cell}",
             but=f"has {len(states)} arrays",
-            remedy="An LSTM takes (h_0, c_0), a GRU or simple RNN h_0 alone.",
+            remedy="An LSTM takes (h_0, c_0); a GRU or simple RNN takes h_0 alone.",
         )
     for name, state in zip(names, states, strict=True):
         _check_array(f"{name}_0 of initial_state", state, spec.dtype)

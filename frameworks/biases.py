@@ -1,4 +1,4 @@
-"""Remedies for the two biases of nn.RNN and nn.LSTM: torch trains both, so that their sum moves twice as far as Keras's one."""
+"""Remedies for the two biases of nn.RNN and nn.LSTM: torch trains both, so their sum moves twice as far as Keras's one bias."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from frameworks.rows import owner_of, row_of
 def freeze_second_bias(module: Any) -> Any:
     """Make torch train one bias of each nn.RNN and nn.LSTM, as Keras does, without changing what the module computes.
 
-    In place, `bias_ih` becomes the sum of both biases; `bias_hh` becomes zero and is frozen. The optimizer needs no further
-    care: weight decay, clipping and every rule see one bias, and `optimizer_like` pairs it with Keras's. An optimizer that has
-    already made steps holds slots of the separate biases: create a new one. nn.GRU is left as it is, because Keras trains
+    In place, `bias_ih` becomes the sum of both biases; `bias_hh` becomes zero and is frozen. The optimizer needs no change:
+    weight decay, clipping and every rule see one bias, and `optimizer_like` pairs it with the Keras bias. If an optimizer has
+    already made steps, it has slots for the separate biases: create a new one. nn.GRU is left as it is, because Keras trains
     both biases of a GRU too.
 
     Args:
-        module: nn.RNN, nn.LSTM, one of their cells, or any module that holds some.
+        module: nn.RNN, nn.LSTM, one of their cells, or any module that contains them.
 
     Returns:
         The module itself.
 
     Raises:
-        GatewiseError: for a bias that is parametrised, or that is shared and so added to several others; nothing is changed
-            then.
+        GatewiseError: for a bias that is parametrised, or that is shared and therefore added to several others; nothing is
+            changed then.
 
     Example:
         >>> import torch
-        >>> from frameworks import freeze_second_bias
+        >>> from gatewise import freeze_second_bias
         >>> lstm = freeze_second_bias(torch.nn.LSTM(3, 2))
         >>> lstm.bias_hh_l0.requires_grad, bool(lstm.bias_hh_l0.any())
         (False, False)
@@ -42,32 +42,32 @@ def half_rate_for_biases(module: Any, lr: Any) -> list[dict[str, Any]]:
     """Return parameter groups for a torch optimizer in which both biases of each nn.RNN and nn.LSTM learn at half the rate.
 
     Each bias gets the gradient of their sum, so the sum moves at the full rate. This is exact for SGD with or without momentum,
-    RMSprop, Adagrad, Adadelta, Adam, Adamax, NAdam and Lion: their steps are the rate times a function of the gradients alone,
-    with epsilon and clipping by value too. It is not exact
+    RMSprop, Adagrad, Adadelta, Adam, Adamax, NAdam and Lion, also with epsilon and clipping by value: their steps are the rate
+    times a function of the gradients alone. It is not exact
 
     * with weight decay, which shrinks each bias at half the rate: give the second group twice the `weight_decay`. That is
       exact for decoupled decay (AdamW) and for SGD; Adam mixes the decay into the gradients before it normalises them;
-    * with clipping by the norm of all gradients, where this gradient counts twice; clipping each gradient by itself is right;
-    * for rules that look at the size of a parameter (Adafactor, LAMB, LARS) or search along a line (LBFGS).
+    * with clipping by the norm of all gradients, in which this gradient counts twice; clipping each gradient alone is exact;
+    * for rules that depend on the size of a parameter (Adafactor, LAMB, LARS) or search along a line (LBFGS).
 
-    Schedulers must keep the ratio of the groups. Those that multiply do: LambdaLR, StepLR, ExponentialLR. Halve any bound other
-    than zero (`eta_min`, `min_lr`, `max_lr`) for the second group. `schedule_like` sets one rate for all groups and
-    `optimizer_like` takes no groups: use `freeze_second_bias` with them.
+    Schedulers must keep the ratio of the two rates. Schedulers that multiply do so: LambdaLR, StepLR, ExponentialLR. Halve any
+    bound other than zero (`eta_min`, `min_lr`, `max_lr`) for the second group. `schedule_like` sets one rate for all groups,
+    and `optimizer_like` accepts no groups: use `freeze_second_bias` with them.
 
     Args:
-        module: any torch module; the groups hold each of its trainable parameters once.
-        lr: the learning rate of everything else, a positive number.
+        module: any torch module; the groups contain each of its trainable parameters once.
+        lr: the learning rate of all other parameters, a positive number.
 
     Returns:
-        At most two groups for a torch optimizer's `params`, the biases last. Where one bias of a pair is frozen, as
-        `freeze_second_bias` leaves it, the other keeps the full rate.
+        At most two groups for a torch optimizer's `params`, the biases last. If one bias of a pair is frozen, as after
+        `freeze_second_bias`, the other keeps the full rate.
 
     Raises:
-        GatewiseError: as `freeze_second_bias`, and for a rate that is not a positive number.
+        GatewiseError: as in `freeze_second_bias`, and for a rate that is not a positive number.
 
     Example:
         >>> import torch
-        >>> from frameworks import half_rate_for_biases
+        >>> from gatewise import half_rate_for_biases
         >>> optimizer = torch.optim.Adam(half_rate_for_biases(torch.nn.LSTM(3, 2), lr=0.01))
         >>> [(group["lr"], len(group["params"])) for group in optimizer.param_groups]
         [(0.01, 2), (0.005, 2)]

@@ -1,4 +1,4 @@
-"""What each recurrent cell is: one record a cell, which says all that cells differ in beside their equations."""
+"""One record per recurrent cell, with all differences between the cells except for their equations."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Cell:
     """A recurrent cell.
 
     Args:
-        name: the cell of a spec.
-        names: of the layer in each framework, and of the operator in ONNX. A bare cell's name adds "Cell" to it.
-        gates: in the canonical order.
-        states: of one direction of one layer, in both frameworks' order.
-        options: the fields of a spec in which two such cells may differ.
-        biases_act_apart: whether a recurrent bias acts otherwise than the bias, so that their sum cannot stand for both.
-        torch_activations: the activations of the candidate that torch's own module computes.
-        projects: whether torch's own module can project the hidden state.
+        name: the name of the cell in a spec.
+        names: the name of the layer in each framework, and of the operator in ONNX; a bare cell's name ends in "Cell".
+        gates: the names of the gates in canonical order.
+        states: the states of one direction of one layer, in both frameworks' order.
+        options: the fields of a spec that may differ between two cells of this kind.
+        biases_act_apart: whether the recurrent bias acts differently from the bias, so that their sum cannot replace both.
+        torch_activations: the activations of the candidate that the torch module can compute.
+        projects: whether the torch module can project the hidden state.
     """
 
     name: CellName
@@ -36,20 +36,20 @@ class Cell:
 
     @property
     def gated(self) -> bool:
-        """Whether there are gates beside the candidate."""
+        """Whether there are gates other than the candidate."""
         return len(self.gates) > 1
 
     @property
     def takes_nonlinearity(self) -> bool:
-        """Whether torch's own module lets its user choose the activation."""
+        """Whether the torch module lets the user choose the activation."""
         return len(self.torch_activations) > 1
 
     def has_two_biases(self, *, bias: bool, reset_after: bool) -> bool:
-        """Tell whether such a cell needs a recurrent bias beside the bias.
+        """Return whether such a cell needs a recurrent bias in addition to the bias.
 
         Args:
             bias: whether it has biases at all.
-            reset_after: whether a reset gate acts after the recurrent product, and so on the recurrent bias too.
+            reset_after: whether a reset gate acts after the recurrent product, and therefore on the recurrent bias too.
         """
         return bias and reset_after and self.biases_act_apart
 
@@ -84,17 +84,17 @@ CELLS: Mapping[str, Cell] = MappingProxyType(
         )
     }
 )
-"""Every cell, by its name."""
+"""All cells by name."""
 
 GATES: Mapping[str, tuple[str, ...]] = MappingProxyType({name: cell.gates for name, cell in CELLS.items()})
-"""The gates of each cell, in the canonical order."""
+"""The gates of each cell in canonical order."""
 
 OPTIONS: tuple[str, ...] = tuple(dict.fromkeys(option for cell in CELLS.values() for option in cell.options))
-"""The options of any cell."""
+"""The options of all cells, each once."""
 
 
 def cells_by_name(framework: str, suffix: str = "") -> dict[str, CellName]:
-    """Return the cell that each class of a framework computes, by the name of the class.
+    """Map the name of each recurrent class of a framework to the cell that it computes.
 
     Args:
         framework: "keras" or "pytorch", or "onnx" for its operators.
@@ -109,5 +109,5 @@ def cells_with(option: str) -> tuple[CellName, ...]:
 
 
 def cell_by_gates(count: int) -> Cell | None:
-    """Return the first cell with so many gates; None if there is none."""
+    """Return the first cell with this number of gates, or None."""
     return next((cell for cell in CELLS.values() if len(cell.gates) == count), None)

@@ -1,4 +1,4 @@
-"""Carrying weights over: the copy between two layers, and the conversion that builds the counterpart first."""
+"""Copying weights from one layer to another, and converting a layer, which builds its counterpart and copies the weights."""
 
 from __future__ import annotations
 
@@ -23,20 +23,28 @@ Array = npt.NDArray[np.floating]
 
 
 def copy_weights(source: Any, target: Any) -> None:
-    """Copy all recurrent weights of one layer into another, of the same framework or the other.
+    """Copy all recurrent weights of one layer into another, of the same or another framework.
 
-    Gates are paired by name. A GRU comes back bit for bit, and so does whatever has as many biases on both sides. An LSTM or
-    simple RNN has one bias in Keras and two in PyTorch: towards PyTorch `bias_hh` becomes 0; towards Keras the two are added,
-    so that a round trip from PyTorch keeps the function exactly up to that one rounding, and one from Keras every bit.
-    NaN and infinities are copied as they are. Everything is checked before the first write; afterwards neither side sees the
-    other's changes.
+    Gates are paired by name. The copy is exact if both sides have the same number of biases, as GRUs do. An LSTM or simple RNN
+    has one bias in Keras and two in PyTorch: a copy to PyTorch sets `bias_hh` to 0, and a copy to Keras adds the two. So a
+    round trip that starts in Keras keeps every bit, and one that starts in PyTorch computes the same function up to the
+    rounding of that sum. NaN and infinities are copied as they are. Everything is checked before the first write. The two
+    layers share no memory afterwards.
 
     Args:
-        source: a layer that `adapt` takes, or an adapter.
-        target: likewise; every one of its recurrent weights is replaced.
+        source: a layer that `adapt` accepts, or an adapter.
+        target: likewise; all of its recurrent weights are replaced.
 
     Raises:
-        GatewiseError: if the two do not compute the same recurrence in the same sizes and dtype; nothing is written then.
+        GatewiseError: if the two do not compute the same recurrence with the same sizes and dtype; nothing is written then.
+
+    Example:
+        >>> import torch
+        >>> from gatewise import copy_weights
+        >>> source, target = torch.nn.GRU(3, 4), torch.nn.GRU(3, 4, batch_first=True)
+        >>> copy_weights(source, target)
+        >>> torch.equal(source.weight_ih_l0, target.weight_ih_l0)
+        True
     """
     giver, taker = registry.adapt(source), registry.adapt(target)
     _require_same(giver.spec, taker)
@@ -48,17 +56,27 @@ def copy_weights(source: Any, target: Any) -> None:
 def convert(native: Any, to: FrameworkName = "pytorch") -> Any:
     """Build the other framework's own layer and copy the weights into it.
 
-    To "pytorch": nn.RNN, nn.LSTM or nn.GRU with batch_first=True (a Cell for a cell), in eval mode, as a Keras layer that is
-    called without `training` is; a module's own mode is kept. To "keras": the layer with return_sequences and return_state on
-    for one layer, a functional Model returning (output, *states) for several, layer by layer, direction by direction, h before
-    c; a Cell for a Cell. Dropout between layers is carried over. Weights are exact as `copy_weights` says.
-
     Args:
-        native: a layer that `adapt` takes, or an adapter.
-        to: "keras" or "pytorch" ("torch" is the same); may be the framework that the layer is of.
+        native: a layer that `adapt` accepts, or an adapter.
+        to: "keras" or "pytorch" ("torch" is the same); may also be the layer's own framework.
+
+    Returns:
+        For "pytorch": nn.RNN, nn.LSTM or nn.GRU with batch_first=True; for a bare cell, torch's cell. A Keras layer becomes a
+        module in eval mode; a torch module keeps its mode.
+        For "keras": one layer with return_sequences and return_state; for several layers, a functional Model that returns
+        (output, *states), layer by layer, direction by direction, h before c; for a bare cell, Keras's cell.
+        Dropout between layers is carried over. Weights are as exact as those of `copy_weights`.
 
     Raises:
-        NoCounterpartError: for what the other framework's layer cannot hold, or would silently do otherwise.
+        NoCounterpartError: for anything that the other framework's layer cannot represent or would silently do differently.
+
+    Example:
+        >>> import keras
+        >>> from gatewise import convert
+        >>> layer = keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True))
+        >>> layer.build((None, None, 3))
+        >>> convert(layer, to="pytorch")
+        LSTM(3, 4, batch_first=True, bidirectional=True)
     """
     source = registry.adapt(native)
     module = registry.load(to)
@@ -69,14 +87,14 @@ def convert(native: Any, to: FrameworkName = "pytorch") -> Any:
 
 
 def set_weights(adapter: Adapter, weights: RecurrentWeights) -> None:
-    """Check canonical weights whole, then write them into the adapter's layer."""
+    """Check all canonical weights, then write them into the adapter's layer."""
     check_weights(weights, adapter.spec)
     for layer, direction, one in weights:
         adapter.write(layer, direction, one)
 
 
 def get_weights(adapter: Adapter) -> RecurrentWeights:
-    """Give the adapter's weights in canonical form, as read-only copies."""
+    """Return the adapter's weights in canonical form, as read-only copies."""
     spec = adapter.spec
     views = (
         tuple(adapter.read(layer, direction) for direction in range(spec.num_directions)) for layer in range(spec.num_layers)
@@ -85,17 +103,17 @@ def get_weights(adapter: Adapter) -> RecurrentWeights:
 
 
 def fill(stored: Mapping[str, Array], layout: Layout, spec: RecurrentSpec, layer: int, source: DirectionWeights) -> None:
-    """Write the part of one direction's weights that lives in the given stored arrays, in place.
+    """Write one direction's weights into a framework's stored arrays, in place; parts stored in other arrays are left out.
 
-    Every number is stored exactly, but for the rounding of a sum: where two biases become one, and where the framework adds
-    something to what it stores.
+    Every number is stored exactly, except where a sum is rounded: if two biases become one, or if the framework adds a
+    constant to the stored numbers.
 
     Args:
-        stored: some or all of the framework's arrays of that direction, by their names there.
+        stored: some or all of the framework's arrays of that direction, by name in the framework.
         layout: the framework's table.
-        spec: what they are the weights of.
-        layer: which layer of it.
-        source: weights of the same sizes, in any gate order and with as many biases as they like.
+        spec: the spec of the whole stack.
+        layer: the index of the layer.
+        source: weights of the same sizes, in any gate order and with one or two biases.
     """
     blocks = list(layout.blocks(stored, spec, layer))
     if any(block.part in BIASES for block in blocks):
@@ -107,7 +125,7 @@ def fill(stored: Mapping[str, Array], layout: Layout, spec: RecurrentSpec, layer
 
 
 def match_biases(source: DirectionWeights, *, two: bool) -> DirectionWeights:
-    """Give the same weights with one bias, the sum, or with two, the second of which is zero."""
+    """Return the same weights with one bias, the sum of two, or with two biases, the second of which is zero."""
     if source.bias is None or two == (source.recurrent_bias is not None):
         return source
     if two:
@@ -117,12 +135,12 @@ def match_biases(source: DirectionWeights, *, two: bool) -> DirectionWeights:
 
 def _require_same(spec: RecurrentSpec, target: Adapter) -> None:
     for field in fields(RecurrentSpec):
-        wanted, found = getattr(spec, field.name), getattr(target.spec, field.name)
-        if wanted != found:
+        wanted, actual = getattr(spec, field.name), getattr(target.spec, field.name)
+        if wanted != actual:
             require_counterpart(spec, target.framework)
             raise InvalidValueError.because(
                 f"{field.name} of the target",
-                must=f"be the source's, {wanted!r}",
-                but=f"is {found!r}",
+                must=f"be {wanted!r} like the source's",
+                but=f"is {actual!r}",
                 remedy="Build the target with the same sizes and options, or let convert build it.",
             )

@@ -1,4 +1,4 @@
-"""The errors of gatewise, and the one form that their messages have."""
+"""The errors of gatewise, and the form that all their messages have."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Write what would act on a terminal, or cannot be encoded, as escapes; names in files may hold anything."""
+    """Escape characters that would act on a terminal or cannot be encoded; names in files may contain anything."""
     return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 class GatewiseError(Exception):
-    """What gatewise refuses, and the root of every error it raises itself."""
+    """The base class of every error that gatewise itself raises."""
 
     @classmethod
     def because(cls, subject: str, *, must: str, but: str, remedy: str) -> Self:
-        """Make an error of the form `{subject} must {must}, but {but}. {remedy}`, which may be printed whatever it names."""
+        """Return an error with the message `{subject} must {must}, but {but}. {remedy}`, unprintable characters escaped."""
         message = f"{subject} must {must}, but {but}. {remedy}"
         return cls("\n".join(map(printable, message.split("\n"))))
 
 
 class InvalidValueError(GatewiseError, ValueError):
-    """A value, shape or state that does not fit what it is given to."""
+    """Raised for a value, shape or state that does not fit."""
 
 
 class InvalidTypeError(GatewiseError, TypeError):
-    """An object or a dtype of a kind that is not taken here."""
+    """Raised for an object or a dtype of a kind that is not accepted."""
 
 
 class NoCounterpartError(GatewiseError, ValueError):
-    """Something that the other framework's own layers cannot hold."""
+    """Raised for something that the other framework's own layers cannot represent."""
 
 
 class MissingFrameworkError(GatewiseError, ImportError):
-    """A framework that is needed and cannot be imported."""
+    """Raised for a framework that is needed but cannot be imported."""

@@ -1,6 +1,6 @@
-"""The gradients of one scalar with respect to all that a recurrent layer computes from, in one shape for every framework.
+"""The gradients of one scalar with respect to weights, inputs and initial states, in the same shapes for every framework.
 
-The scalar is the sum of what a call returns, each element times its cotangent: sum(output * d_output) + sum(h_n * d_h_n) + ...
+The scalar is the sum of all results of a call, each times its cotangent: sum(output * d_output) + sum(h_n * d_h_n) + ...
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class RecurrentGradients:
     """The gradients of one scalar.
 
     Args:
-        weights: with respect to the weights, each array shaped as the weights are and with their gates' names.
+        weights: the gradients with respect to the weights, shaped like them and with the same gates.
         inputs: (batch, time, input).
         h_0: (layer * direction, batch, hidden).
-        c_0: (layer * direction, batch, hidden); None where there is no cell state.
+        c_0: (layer * direction, batch, hidden), or None if there is no cell state.
     """
 
     weights: RecurrentWeights
@@ -38,13 +38,13 @@ class RecurrentGradients:
 
 
 def arrange(arrays: Sequence[Array], layout: Layout, spec: RecurrentSpec) -> RecurrentGradients:
-    """Bring what a framework's differentiation gives into the canonical form.
+    """Convert a framework's gradients to canonical form.
 
     Args:
         arrays: the gradients of the inputs, of each initial state, and of every stored array of the weights: layer by layer,
             direction by direction, in the order of `layout.names`.
         layout: the framework's table.
-        spec: of the layer.
+        spec: the spec of the layer.
     """
     inputs, *rest = arrays
     states, stored = rest[: len(spec.state_names)], iter(rest[len(spec.state_names) :])
@@ -59,25 +59,25 @@ def arrange(arrays: Sequence[Array], layout: Layout, spec: RecurrentSpec) -> Rec
 
 
 def check_cotangents(spec: RecurrentSpec, inputs: Array, cotangents: RecurrentOutput) -> tuple[Array, ...]:
-    """Refuse cotangents that are not of the shapes and dtype of the results, and give them in the order of these.
+    """Check that cotangents have the shapes and dtype of the results, and return them in the order of the results.
 
     Raises:
-        GatewiseError: naming the array that does not fit.
+        GatewiseError: for an array that does not fit, with its name.
     """
     batch, time, _ = inputs.shape
     state = (spec.num_layers * spec.num_directions, batch, spec.hidden_size)
     shapes = {"output": (batch, time, spec.num_directions * spec.hidden_size), "h_n": state}
     if spec.has_cell_state:
         shapes["c_n"] = state
-    found = {name: getattr(cotangents, name) for name in shapes}
+    arrays = {name: getattr(cotangents, name) for name in shapes}
     for name, shape in shapes.items():
-        array = found[name]
+        array = arrays[name]
         if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (shape, spec.dtype):
             is_array = isinstance(array, np.ndarray)
             raise InvalidValueError.because(
                 f"the cotangent of {name}",
                 must=f"be a {spec.dtype} array of shape {shape}",
                 but=f"is {array.dtype} of {array.shape}" if is_array else f"is a {type(array).__name__}",
-                remedy="Give one number for each that the layer returns.",
+                remedy="Pass one number for each number that the layer returns.",
             )
-    return tuple(found.values())
+    return tuple(arrays.values())

@@ -1,4 +1,4 @@
-"""Initial weights, drawn as the other framework draws them.
+"""Initial weights, drawn from the other framework's distributions.
 
 The distributions:
 
@@ -26,27 +26,27 @@ def initialise_like_keras(torch_module: Any, seed: int | None = None) -> Any:
 
     The second bias of nn.LSTM and nn.RNN becomes zero, because Keras has only one; the projection of an nn.LSTM is drawn as a
     Dense layer's kernel. The row of an Embedding's padding_idx becomes zero, as in torch: Keras has no such argument. A
-    parameter that two modules share is drawn once, as for the first of them. Gradients, requires_grad and an optimizer's
-    slots stay as they are.
+    parameter that two modules share is drawn once, from the distribution of the first. Gradients, requires_grad and an
+    optimizer's slots do not change.
 
     Args:
         torch_module: nn.RNN, nn.LSTM, nn.GRU or their cells; Linear, Embedding, Conv or normalisation; one of Keras's layers
             emulated in torch; or any module made only of these.
-        seed: makes the draw repeatable, equal on every device, and leaves the global random state alone. Without it, numbers
-            come from torch's global CPU generator.
+        seed: makes the draw repeatable and the same on every device, and leaves the global random state alone. Without it,
+            numbers come from torch's global CPU generator.
 
     Returns:
         The module itself.
 
     Raises:
-        GatewiseError: for a parameter of any other kind, by name, and for one without memory yet; nothing is written then.
+        GatewiseError: for any other kind of parameter, with its name, and for one without memory yet; nothing is written then.
 
     Source:
         keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`build` of the cells), keras/src/layers/core/{dense,embedding}.py.
 
     Example:
         >>> import torch
-        >>> from frameworks import initialise_like_keras
+        >>> from gatewise import initialise_like_keras
         >>> lstm = initialise_like_keras(torch.nn.LSTM(3, 2), seed=0)
         >>> lstm.bias_ih_l0.tolist()
         [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
@@ -60,28 +60,29 @@ def initialise_like_pytorch(keras_layer: Any, seed: int | None = None) -> Any:
     """Redraw the weights of a Keras layer in place, from the distributions that torch's modules use by default.
 
     torch draws two biases, which an LSTM or RNN adds. The single bias in Keras is therefore drawn as the sum of two uniform
-    numbers, whose distribution is a triangle. A GRU with reset_after has both rows drawn, one without it its only row. Row 0
-    of an Embedding is drawn as the others, with mask_zero too: Keras trains it. A variable that two layers share is drawn
-    once. The layer's own initialisers do not matter; whether it is trainable, and an optimizer's slots, stay as they are.
+    numbers, which has a triangular distribution. Of a GRU with reset_after both rows of the bias are drawn, and of one without
+    it the only row. Row 0 of an Embedding is drawn like the others, also with mask_zero, because Keras trains it. A variable
+    that two layers share is drawn once. The layer's own initialisers do not matter; whether it is trainable, and an optimizer's
+    slots, do not change.
 
     Args:
         keras_layer: a built SimpleRNN, LSTM, GRU, Bidirectional, RNN or cell; Dense, Embedding, Conv or normalisation; one of
             torch's modules emulated in Keras; or any layer or model made only of these.
-        seed: makes the draw repeatable on one backend and leaves every global random state alone. Without it, each weight's
-            seed comes from Python's `random`, as with Keras's own initialisers.
+        seed: makes the draw repeatable on one backend and leaves every global random state alone. Without it, the seed of each
+            weight comes from Python's `random`, as in Keras's initialisers.
 
     Returns:
         The layer itself.
 
     Raises:
-        GatewiseError: for a weight of any other kind, by name, and for a layer that is not built; nothing is written then.
+        GatewiseError: for any other kind of weight, with its name, and for a layer that is not built; nothing is written then.
 
     Source:
         `reset_parameters` in torch/nn/modules/{rnn,linear,conv,sparse}.py.
 
     Example:
         >>> import keras
-        >>> from frameworks import initialise_like_pytorch
+        >>> from gatewise import initialise_like_pytorch
         >>> dense = keras.layers.Dense(2)
         >>> dense.build((None, 4))
         >>> kernel, bias = initialise_like_pytorch(dense, seed=0).get_weights()
@@ -105,7 +106,10 @@ def _require(native: Any, framework: str, seed: object) -> None:
     if owner_of(native) is not row_of(framework) or of_keras_2:
         kind = type(native)
         raise InvalidTypeError.because(
-            "what is initialised", must=f"be {wanted}", but=f"is a {kind.__module__}.{kind.__qualname__}", remedy=f"{remedy}."
+            "the object to initialise",
+            must=f"be {wanted}",
+            but=f"is a {kind.__module__}.{kind.__qualname__}",
+            remedy=f"{remedy}.",
         )
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
         raise InvalidValueError.because(

@@ -14,11 +14,11 @@ def lock(descriptor: int, *, wait: bool = True) -> None:
     """Lock an open file; do nothing where the system has no such locks (`CAN_LOCK` is False).
 
     Args:
-        descriptor: of the open file.
-        wait: until no other process holds the lock.
+        descriptor: the file descriptor.
+        wait: whether to wait until no other process holds the lock.
 
     Raises:
-        BlockingIOError: where another process holds the lock, and `wait` is False.
+        BlockingIOError: if another process holds the lock and `wait` is False.
     """
     if CAN_LOCK:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -9,24 +9,24 @@ from frameworks import registry
 
 
 def loss_like(keras_loss: Any) -> Any:
-    """Make the torch loss that computes what a Keras loss computes.
+    """Return the torch loss that computes the same as a Keras loss.
 
     Args:
-        keras_loss: one of Keras's own loss objects, such as keras.losses.SparseCategoricalCrossentropy(from_logits=True), or
-            its name, such as "mse", for the defaults.
+        keras_loss: a built-in loss object of Keras, such as keras.losses.SparseCategoricalCrossentropy(from_logits=True), or
+            a name, such as "mse", for a loss with default settings.
 
     Returns:
-        A torch.nn.Module, called as torch's losses are, `loss(prediction, target)`, but with Keras's shapes: classes lie along
-        the last axis. `loss(prediction, target, mask=mask)` averages over the elements where the mask is True, as Keras does
-        with the mask that a prediction carries. The mask is shaped as the target without its last axis; for sparse classes,
-        as the whole target.
+        A torch.nn.Module, called like torch's losses, `loss(prediction, target)`, but with Keras's shapes: the classes are on
+        the last axis. `loss(prediction, target, mask=mask)` averages over the elements at which the mask is True, as Keras does
+        with the mask that a prediction carries. The mask has the shape of the target without its last axis; for sparse classes,
+        the shape of the whole target.
 
     Raises:
-        GatewiseError: for any other loss, by name, including one of your own.
+        GatewiseError: for any other loss, including a custom one, with its name.
 
     Example:
         >>> import torch
-        >>> from frameworks import loss_like
+        >>> from gatewise import loss_like
         >>> loss = loss_like("mse")
         >>> loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]])).item()
         2.5

@@ -1,4 +1,4 @@
-"""What a recurrent layer computes for a batch, in one shape for every framework."""
+"""The outputs and final states of a recurrent layer, in the same shapes for every framework."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ class RecurrentOutput:
     """All outputs and final states of one call.
 
     Args:
-        output: (batch, time, direction * hidden), of the last layer, in input time order; None where it is not known.
-        h_n: (layer * direction, batch, hidden); row `directions * layer + direction`; None where it is not known.
-        c_n: (layer * direction, batch, hidden); None where there is no cell state, or where it is not known.
+        output: (batch, time, direction * hidden), the output of the last layer in input time order; None if unknown.
+        h_n: (layer * direction, batch, hidden), in which row `directions * layer + direction` is that of one layer and
+            direction; None if unknown.
+        c_n: (layer * direction, batch, hidden); None if there is no cell state, or if unknown.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> from gatewise import adapt
+        >>> result = adapt(torch.nn.LSTM(3, 4, bidirectional=True)).forward(np.zeros((2, 5, 3), "float32"))
+        >>> result.output.shape, result.h_n.shape, result.c_n.shape
+        ((2, 5, 8), (2, 2, 4), (2, 2, 4))
     """
 
     output: Array | None

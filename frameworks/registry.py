@@ -1,4 +1,4 @@
-"""Finding the adapter of a layer: the one place that imports frameworks, and only when one of their layers is met."""
+"""Finding the adapter of a layer: the one place that imports frameworks, and only when one of their layers is passed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,31 @@ from frameworks import rows
 from frameworks.adapter import Adapter, is_adapter
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import InvalidTypeError, MissingFrameworkError, NoCounterpartError
-from frameworks.modules import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, Part, PortingModule
 from frameworks.options import KerasOptions
+from frameworks.protocols import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, Part, PortingModule
 from frameworks.rows import Framework, FrameworkName, owner_of, row_of
 from frameworks.spec import RecurrentSpec, Stack
 
 
 def adapt(native: Any) -> Adapter:
-    """Put the one interface over a user's own layer, which stays as it is; an adapter is returned as it is.
+    """Wrap a user's own layer in the interface that all frameworks share. The layer itself is not changed.
 
     Args:
-        native: Keras's or tf_keras's SimpleRNN, LSTM or GRU; Bidirectional of them; RNN over built-in cells; a built-in cell;
-            a list of layers or a Sequential of them; what `convert` returned. PyTorch's RNN, LSTM, GRU or their cells.
+        native: a SimpleRNN, LSTM or GRU of Keras or tf_keras; a Bidirectional of them; an RNN over built-in cells; a built-in
+            cell; a list or Sequential of layers; a result of `convert`. An RNN, LSTM or GRU of PyTorch, or one of their cells.
+            An adapter is returned as it is.
 
     Raises:
-        GatewiseError: for anything else, naming the layer; for an unbuilt Keras layer; for mixed or half precision.
+        GatewiseError: for anything else, with the layer's name; for an unbuilt Keras layer; for mixed or half precision.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> from gatewise import adapt
+        >>> layer = adapt(torch.nn.GRU(3, 4))
+        >>> layer.spec.cell, layer.spec.hidden_size
+        ('gru', 4)
+        >>> layer.forward(np.zeros((2, 5, 3), "float32")).output.shape
+        (2, 5, 4)
     """
     if is_adapter(native):
         return native
@@ -37,7 +47,7 @@ def adapt(native: Any) -> Adapter:
 
 
 def owner_name(native: Any) -> str:
-    """Return the name of the framework that owns a layer, or the first of a list of layers.
+    """Return the name of the framework that owns a layer, or the first layer of a list.
 
     Raises:
         GatewiseError: for anything else.
@@ -46,16 +56,25 @@ def owner_name(native: Any) -> str:
 
 
 def build(to: FrameworkName, spec: RecurrentSpec, seed: int | None = None) -> Adapter:
-    """Build a framework's own layer of this spec, with that framework's default initialisation.
+    """Build a framework's own layer from a spec, with that framework's default initialisation.
 
     Args:
         to: "keras" or "pytorch" ("torch" is the same).
-        spec: what to build.
-        seed: makes the initial weights repeatable; the framework's global random state is left alone then.
+        spec: the recurrence and its sizes.
+        seed: makes the initial weights repeatable and leaves the framework's global random state alone.
+
+    Returns:
+        An adapter; its `native` is the layer.
 
     Raises:
-        NoCounterpartError: if the framework's own layers cannot hold the spec.
+        NoCounterpartError: if the framework's own layers cannot represent the spec.
         MissingFrameworkError: if the framework is not installed.
+
+    Example:
+        >>> from gatewise import RecurrentSpec, build
+        >>> layer = build("pytorch", RecurrentSpec("lstm", input_size=3, hidden_size=4), seed=0)
+        >>> layer.native
+        LSTM(3, 4, batch_first=True)
     """
     module = load(to)
     if not isinstance(spec, RecurrentSpec):
@@ -63,22 +82,22 @@ def build(to: FrameworkName, spec: RecurrentSpec, seed: int | None = None) -> Ad
             "spec", must="be a RecurrentSpec", but=f"is {_named(spec)}", remedy="Make one: RecurrentSpec('lstm', 3, 8)."
         )
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise InvalidTypeError.because("seed", must="be an int or None", but=f"is {seed!r}", remedy="Give a whole number.")
+        raise InvalidTypeError.because("seed", must="be an int or None", but=f"is {seed!r}", remedy="Pass a whole number.")
     require_counterpart(spec, to)
     return module.build(spec, seed)
 
 
 def has_flags(native: Any) -> bool:
-    """Whether a layer's own call does what Keras's flags say; a layer in a file has no call."""
+    """Return whether a layer's own call follows Keras's flags; a layer in a file has no call."""
     owner = owner_of(_first(native))
     return owner is not None and owner.layers_of(native).has_flags
 
 
 def describe(keras_layer: Any) -> tuple[Stack, KerasOptions]:
-    """Return the sizes and the options of a Keras layer, which need not be built.
+    """Return the sizes and the options of a Keras layer, built or not.
 
     Raises:
-        GatewiseError: for anything but a recurrent layer of Keras.
+        GatewiseError: for anything but a recurrent Keras layer.
     """
     native = _native(keras_layer)
     _owner(native)
@@ -90,24 +109,24 @@ def describe(keras_layer: Any) -> tuple[Stack, KerasOptions]:
 
 
 def parts_of(native: Any) -> tuple[Part, ...]:
-    """Take a layer apart into pieces that one spec each describes, in the order in which Keras keeps them.
+    """Split a layer into parts that have one spec each, in Keras's order.
 
     Returns:
-        Of each piece the direction and the cell, "" where there is only one, and the layer or cell that `adapt` takes.
+        For each part its direction and its cell ("" if there is only one), and a layer or cell that `adapt` accepts.
     """
     native = _native(native)
     return tuple(_flagged(native).parts(native)) if has_flags(native) else (("", "", native),)
 
 
 def call_whole(native: Any, inputs: Any, *, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
-    """Call a layer with Keras's flags in inference, on NumPy, whatever its parts.
+    """Call a layer with Keras's flags on NumPy arrays, even if no single spec describes it.
 
     Args:
-        native: what `parts_of` takes apart into several.
+        native: a layer that may consist of several parts, see `parts_of`.
         inputs: (batch, time, input).
         initial_state: nested as Keras nests it.
         mask: (batch, time) bool.
-        training: Keras's; a layer that would draw random numbers is refused.
+        training: as in Keras; a layer that would draw random numbers is refused.
 
     Returns:
         NumPy arrays, nested as Keras nests them.
@@ -120,7 +139,7 @@ def load(name: object) -> FrameworkModule:
     """Import the module of a framework, by its name or an alias, without its log lines.
 
     Raises:
-        InvalidValueError: for a name that is no framework's.
+        InvalidValueError: for an unknown name.
         MissingFrameworkError: if the framework cannot be imported.
     """
     row = row_of(name)
@@ -128,10 +147,10 @@ def load(name: object) -> FrameworkModule:
 
 
 def load_porting(owner: Framework, to: Framework) -> PortingModule:
-    """Import what builds the layers in framework `to` that behave as those of the owner.
+    """Import the module that emulates the owner's layers in framework `to`.
 
     Raises:
-        NoCounterpartError: if nobody has written them.
+        NoCounterpartError: if there are no such layers.
         MissingFrameworkError: if either framework cannot be imported.
     """
     if owner.name not in to.emulations:
@@ -140,7 +159,7 @@ def load_porting(owner: Framework, to: Framework) -> PortingModule:
             f"a layer of {owner.title}",
             must=f"be written in {to.title} to be emulated there",
             but=f"only {' and '.join(written)} are",
-            remedy="Use frameworks.convert, which builds the framework's own layer where it can hold this one.",
+            remedy="Use gatewise.convert, which builds the framework's own layer if that can represent this one.",
         )
     for row in (to, owner):
         load(row.name)
@@ -148,7 +167,7 @@ def load_porting(owner: Framework, to: Framework) -> PortingModule:
 
 
 def load_builder(to: object) -> BuilderModule:
-    """Import what builds layers of files in a framework, by its name or an alias.
+    """Import the module that builds layers from files in a framework, by its name or an alias.
 
     Raises:
         NoCounterpartError: if there is no such module.
@@ -158,10 +177,10 @@ def load_builder(to: object) -> BuilderModule:
     if not row.builder:
         able = " or ".join(repr(each.name) for each in rows.FRAMEWORKS if each.builder)
         raise NoCounterpartError.because(
-            "the framework that a layer in a file is emulated in",
+            "the framework in which a layer in a file is emulated",
             must=f"be {able}",
             but=f"is {row.name!r}",
-            remedy="Use .convert, which builds the framework's own layer where it can hold this one.",
+            remedy="Use .convert, which builds the framework's own layer if that can represent this one.",
         )
     load(row.name)
     return cast("BuilderModule", _import(row, row.builder))
@@ -184,13 +203,13 @@ def _import(row: Framework, module: str) -> ModuleType:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2, and replay it if the body fails.
+    """Hold back everything written to file descriptor 2, and replay it if the body fails.
 
-    TensorFlow writes its first lines past Python and before its own log level applies, so nothing milder keeps them away.
+    TensorFlow writes its first lines outside of Python and before its log level applies, so nothing milder stops them.
     """
     try:
         kept = os.dup(2)
-    except OSError:  # a service without a standard error has nothing to keep quiet
+    except OSError:  # a service without standard error has nothing to hold back
         yield
         return
     _flush_stderr()

@@ -1,7 +1,4 @@
-"""One row per framework: everything that the rest of the project asks of one, as data.
-
-Order counts: on its torch backend a Keras layer is a torch.nn.Module too.
-"""
+"""One row per framework, with everything that the rest of the project needs to know about it, as data."""
 
 from __future__ import annotations
 
@@ -18,15 +15,15 @@ from frameworks.layouts import KERAS, PYTORCH, Layout
 from frameworks.spec import RecurrentSpec
 
 FrameworkName = Literal["keras", "pytorch", "torch"]
-"""What `to` takes: the name of each framework, and its aliases."""
+"""The values of `to`: the name of each framework, and its aliases."""
 
 BETWEEN_LAYERS = "dropout between layers"
-"""The one limit that is on no field of a spec or of a call's options."""
+"""The only limit that is on neither a field of a spec nor one of the call options."""
 
 _ALL: tuple[CellName, ...] = tuple(cell.name for cell in CELLS.values())
 _CHOOSING = tuple(cell.name for cell in CELLS.values() if cell.takes_nonlinearity)
 _SPEC_DEFAULTS = {each.name: each.default for each in fields(RecurrentSpec) if each.default is not MISSING}
-_MODULE = "copy the weights into a module of your own with copy_weights, call it as compare.returns_map(layer).call says"
+_MODULE = "copy the weights into a module of your own with copy_weights, call it as gatewise.returns_map(layer).call says"
 _CALLS: tuple[tuple[str, object, str, str], ...] = (
     ("go_backwards", False, "the counterpart reads the sequence from its start", _MODULE),
     ("stateful", False, "the counterpart starts every call from zeros", f"{_MODULE}, and carry the states yourself"),
@@ -40,19 +37,25 @@ _CALLS: tuple[tuple[str, object, str, str], ...] = (
     ("recurrent_dropout", 0.0, "Keras masks the hidden state inside the cell", "set it to 0 for inference"),
     (BETWEEN_LAYERS, 0.0, "the counterpart drops nothing between its layers", "set it to 0 for inference"),
 )
+"""The call options that a counterpart may not follow: field, the only supported value, reason, and remedy of the refusal."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """One field that a framework's own layers hold with some values only.
+    """A field of which a framework's own layers support only certain values.
 
     Args:
         to: the name of the framework.
-        field: of a spec or of the options of a call.
-        cells: whose layers are limited.
-        held: the values that they hold.
-        why: the reason, for the message of a refusal.
+        field: a field of the spec or of the call options.
+        cells: the cells whose layers are limited.
+        held: the supported values.
+        why: the reason, for the message of the refusal.
         remedy: what to do instead.
+
+    Example:
+        >>> from frameworks.counterparts import LIMITS
+        >>> [limit.why for limit in LIMITS if limit.to == "pytorch" and limit.field == "reset_after"]
+        ['nn.GRU applies the reset gate after the recurrent product']
     """
 
     to: str
@@ -68,9 +71,9 @@ class Layers:
     """The layers that one module adapts.
 
     Args:
-        module: keeps `frameworks.modules.LayerModule`; with flags also `FlaggedModule`.
-        packages: where the classes of the layers are defined.
-        has_flags: whether a call does what Keras's flags say, such as `return_sequences`.
+        module: the name of the module, which implements `frameworks.protocols.LayerModule`, and `FlaggedModule` if `has_flags`.
+        packages: the packages that define the classes of the layers.
+        has_flags: whether a call follows Keras's flags, such as `return_sequences`.
     """
 
     module: str
@@ -78,27 +81,29 @@ class Layers:
     has_flags: bool = False
 
     def include(self, native: Any) -> bool:
-        """Whether the class of an object, or one that it is derived from, is defined in the packages."""
+        """Return whether the class of an object, or one of its base classes, is defined in the packages."""
         places = {base.__module__ for base in type(native).__mro__}
         return any(f"{place}.".startswith(f"{package}.") for place in places for package in self.packages)
 
 
 @dataclass(frozen=True, eq=False)
 class Framework:
-    """One framework. Whatever its row does not say that its layers hold is refused.
+    """One framework. Anything its row does not declare as supported is refused.
 
     Args:
-        name: in code and messages.
-        title: in prose.
-        layers: its own; the module also keeps `frameworks.modules.FrameworkModule`.
-        layout: how it stores weights.
-        cells: what it calls its own layer of each cell; a cell that is not here is refused.
-        extra: what to install, an extra of gatewise.
-        holds: the fields of a spec and of a call that its layers hold with any value, and `BETWEEN_LAYERS` if they do that.
-        limits: the fields of a spec that they hold with some values.
-        emulations: the layers that are written in it, by the name of the framework that they behave as; their module has a
-            submodule `porting`, which keeps `frameworks.modules.PortingModule`.
-        builder: the module that builds layers of files in it, see `frameworks.modules.BuilderModule`; empty if there is none.
+        name: its name in code and messages.
+        title: its name in prose.
+        layers: its own layers; their module also implements `frameworks.protocols.FrameworkModule`.
+        layout: the table of its stored weights.
+        cells: the name of its own layer for each cell; a cell that is missing here is refused.
+        extra: the extra of gatewise that installs it.
+        holds: the fields of the spec and of the call options of which its layers support every value; also `BETWEEN_LAYERS` if
+            they support it.
+        limits: the fields of the spec of which its layers support only certain values.
+        emulations: emulating layers written in this framework, by the framework they emulate; the package has a submodule
+            `porting` that implements `frameworks.protocols.PortingModule`.
+        builder: the module that builds layers from files in this framework and implements
+            `frameworks.protocols.BuilderModule`; empty if there is none.
         aliases: other names for it.
     """
 
@@ -115,22 +120,22 @@ class Framework:
     aliases: tuple[str, ...] = ()
 
     def owns(self, native: Any) -> bool:
-        """Whether an object is one of the framework's, or is written in it."""
+        """Return whether the class of an object, or one of its base classes, comes from the framework."""
         return self.layers.include(native)
 
     def layers_of(self, native: Any) -> Layers:
-        """Return which of its layers an object belongs to: those that behave as another framework's, or its own."""
+        """Return the layers that an object belongs to: emulating ones, or the framework's own."""
         return next((each for each in self.emulations.values() if each.include(native)), self.layers)
 
     @cached_property
     def spec_limits(self) -> tuple[Limit, ...]:
-        """The limits on fields of a spec: those declared, and the default alone of each field that is not declared."""
+        """The limits on fields of the spec: the declared ones, and for each undeclared field its default as the only value."""
         return (*self._cell_limits(), *self.limits, *self._undeclared())
 
     @cached_property
     def call_limits(self) -> tuple[Limit, ...]:
-        """What a counterpart would silently do otherwise when called."""
-        instead = "Use frameworks.emulate, which does the same, or " if "keras" in self.emulations else ""
+        """The limits on call options: those that a counterpart would silently ignore."""
+        instead = "Use gatewise.emulate, which does the same, or " if "keras" in self.emulations else ""
         return tuple(
             Limit(self.name, name, _ALL, (held,), why, _sentence(instead + remedy))
             for name, held, why, remedy in _CALLS
@@ -147,7 +152,7 @@ class Framework:
             covered = {cell for limit in self.limits if limit.field == name for cell in limit.cells}
             cells = tuple(cell for cell in _ALL if cell not in covered)
             if cells and name not in self.holds:
-                why = f"nothing says that {self.title}'s own layers hold another value"
+                why = f"no other value is declared as supported by {self.title}'s own layers"
                 yield Limit(self.name, name, cells, (default,), why, "Keep the layer in its own framework")
 
 
@@ -157,9 +162,10 @@ def _sentence(text: str) -> str:
 
 _BY_NAME = tuple(name for name in ACTIVATIONS if name != "keras2_hard_sigmoid")
 _FUNCTION = "Pass a function of your own to Keras's layer and copy the weights with set_weights"
-_EMULATE = "Use frameworks.emulate, which computes it in torch"
+_EMULATE = "Use gatewise.emulate, which computes it in torch"
 _SIZES = frozenset({"num_layers", "bidirectional", "bias", "dtype"})
 
+# Order matters: on the torch backend a Keras layer is also a torch.nn.Module, so Keras comes first.
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         name="keras",
@@ -233,7 +239,7 @@ def row_of(name: object) -> Framework:
     """Return the row of a framework by its name or an alias.
 
     Raises:
-        InvalidValueError: for another name.
+        InvalidValueError: for an unknown name.
     """
     for row in FRAMEWORKS:
         if isinstance(name, str) and name in (row.name, *row.aliases):
@@ -243,5 +249,5 @@ def row_of(name: object) -> Framework:
 
 
 def owner_of(native: Any) -> Framework | None:
-    """Return the row of the framework that owns an object; None if none does."""
+    """Return the row of the framework that owns an object, or None."""
     return next((row for row in FRAMEWORKS if row.owns(native)), None)

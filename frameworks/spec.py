@@ -1,4 +1,4 @@
-"""What a recurrent layer computes: the recurrence and its sizes, in no framework's terms."""
+"""The spec of a recurrent layer: the recurrence and its sizes, independent of any framework."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["CellName", "DTypeName", "RecurrentSpec", "Stack"]
 
 DTypeName = Literal["float32", "float64"]
 
-_FAMILIES = "Choose one of them, or one of a family with its numbers, as in leaky_relu(0.01)"
+_FAMILIES = "Choose one of them, or a family with its numbers, as in leaky_relu(0.01)"
 
 
 class _Stack:
-    """What follows from cell, layers and directions alone."""
+    """Properties that follow from the cell, the layers and the directions alone."""
 
     cell: CellName
     num_layers: int
@@ -26,7 +26,7 @@ class _Stack:
 
     @property
     def record(self) -> Cell:
-        """All that is known of the cell."""
+        """The record of the cell."""
         return CELLS[self.cell]
 
     @property
@@ -41,7 +41,7 @@ class _Stack:
 
     @property
     def has_cell_state(self) -> bool:
-        """Whether there is a c beside the h."""
+        """Whether there is a cell state c in addition to the hidden state h."""
         return "c" in self.record.states
 
     @property
@@ -52,7 +52,7 @@ class _Stack:
 
 @dataclass(frozen=True)
 class Stack(_Stack):
-    """As much of a spec as shows before a layer is built, which is all that its return values depend on."""
+    """The part of a spec that is known before a layer is built. The layer's return values depend on nothing else."""
 
     cell: CellName
     hidden_size: int
@@ -62,22 +62,31 @@ class Stack(_Stack):
 
 @dataclass(frozen=True)
 class RecurrentSpec(_Stack):
-    """A recurrence and its sizes: what the weights of a layer mean.
+    """A recurrence and its sizes, which define the meaning of a layer's weights.
 
     Args:
         cell: "lstm", "gru" or "rnn".
-        input_size: features of one time step.
-        hidden_size: units of one direction of one layer.
-        num_layers: layers, each reading the whole output of the one below.
+        input_size: the number of features in one time step.
+        hidden_size: the number of units in one direction of one layer.
+        num_layers: the number of layers; each reads the whole output of the layer below.
         bidirectional: whether a second direction reads each layer's input from its end.
         bias: whether the gates have a bias.
-        dtype: "float32" or "float64", of weights, inputs and results.
-        activation: of the candidate; in an LSTM also of the cell state on its way out: a name of `frameworks.activations`.
-        recurrent_activation: of the other gates.
-        reset_after: of a GRU: whether the reset gate is applied after the recurrent product.
+        dtype: "float32" or "float64", for weights, inputs and results.
+        activation: the activation of the candidate and, in an LSTM, of the cell state before the output gate; a name in
+            `frameworks.activations`.
+        recurrent_activation: the activation of the other gates.
+        reset_after: whether a GRU applies its reset gate after the recurrent product.
 
     Raises:
         GatewiseError: for a value that no layer could have.
+
+    Example:
+        >>> from gatewise import RecurrentSpec
+        >>> spec = RecurrentSpec("lstm", input_size=3, hidden_size=4, bidirectional=True)
+        >>> spec.gates
+        ('input', 'forget', 'candidate', 'output')
+        >>> spec.num_directions, spec.has_cell_state
+        (2, True)
     """
 
     cell: CellName
@@ -92,7 +101,7 @@ class RecurrentSpec(_Stack):
     reset_after: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse nonsense, so that every spec that exists can be built."""
+        """Reject invalid values, so that a layer can be built from every spec."""
         _check_choice("cell", self.cell, get_args(CellName))
         for name in ("input_size", "hidden_size", "num_layers"):
             _check_count(name, getattr(self, name))
@@ -107,16 +116,16 @@ class RecurrentSpec(_Stack):
 
     @property
     def cell_options(self) -> dict[str, Any]:
-        """The options that the cell has, by their names, as this one has them."""
+        """The options that the cell has, by name, with their values."""
         return {name: getattr(self, name) for name in self.record.options}
 
     @property
     def has_two_biases(self) -> bool:
-        """Whether a recurrent bias acts apart from the bias, so that it is a weight of its own in every framework."""
+        """Whether the recurrent bias acts differently from the bias, which makes it a separate weight in every framework."""
         return self.record.has_two_biases(bias=self.bias, reset_after=self.reset_after)
 
     def layer_input_size(self, layer: int) -> int:
-        """Give the features that a layer reads: the input's, or all directions of the layer below."""
+        """Return the number of features that a layer reads: those of the input, or of all directions of the layer below."""
         return self.input_size if layer == 0 else self.num_directions * self.hidden_size
 
 
@@ -127,20 +136,20 @@ def _check_choice(name: str, value: object, choices: Collection[str], remedy: st
 
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidTypeError.because(name, must="be an int", but=f"is {value!r}", remedy="Give a whole number from 1.")
+        raise InvalidTypeError.because(name, must="be an int", but=f"is {value!r}", remedy="Pass a whole number from 1.")
     if value < 1:
-        raise InvalidValueError.because(name, must="be at least 1", but=f"is {value}", remedy="Give a whole number from 1.")
+        raise InvalidValueError.because(name, must="be at least 1", but=f"is {value}", remedy="Pass a whole number from 1.")
 
 
 def _check_flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise InvalidTypeError.because(name, must="be True or False", but=f"is {value!r}", remedy="Give a bool.")
+        raise InvalidTypeError.because(name, must="be True or False", but=f"is {value!r}", remedy="Pass a bool.")
 
 
 def _without_meaning(name: str, value: object, cell: str) -> GatewiseError:
     return InvalidValueError.because(
         name,
         must="be left at its default here",
-        but=f"is {value!r}: it is an option of {' and '.join(cells_with(name))} alone, and the cell is {cell!r}",
+        but=f"is {value!r}: it is an option of {' and '.join(cells_with(name))} only, and the cell is {cell!r}",
         remedy="Leave it out.",
     )

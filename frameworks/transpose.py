@@ -1,8 +1,8 @@
-"""Copying between two matrices that lie transposed to each other, at a good part of the speed of a plain copy.
+"""Copying between two matrices whose memory orders are transposed, almost as fast as a plain copy.
 
-Why not `numpy.copyto`: one side of it walks the matrix across its rows, and with the powers of two that kernels are made of,
-all those steps fall into the same few cache lines. A block is therefore first copied along its rows into a small scratch
-whose rows are padded, and turned from there; the threads share the blocks, since NumPy lets go of the interpreter lock.
+`numpy.copyto` is slow here because it walks one of the two matrices across its rows. The sizes of kernels are mostly powers of
+two, so all these accesses fall into the same few cache sets. Therefore each block is first copied along its rows into a small
+scratch array with padded rows, and transposed from there. Threads share the blocks, since NumPy releases the interpreter lock.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]
 
 _BLOCK, _PADDING = 512, 16
-"""Rows and columns of a block: shorter ones cost NumPy more for each run, longer ones leave the cache."""
+"""The rows and columns of a block, and the padding of a scratch row. Smaller blocks are slow, larger ones exceed the cache."""
 _SMALL = 1 << 18
-"""Elements below which threads and scratch cost more than they save."""
+"""Below this number of elements, threads and scratch cost more than they save."""
 _MOST_THREADS = 4
 
 
@@ -32,7 +32,7 @@ def copy_arrays(pairs: Iterable[Pair]) -> None:
     """Copy each source into its target of the same shape and dtype, in place, bit for bit.
 
     Args:
-        pairs: (target, source), views of any strides; large matrices that lie transposed to each other are copied in blocks.
+        pairs: (target, source), views of any strides; large matrices with transposed memory orders are copied in blocks.
 
     Raises:
         GatewiseError: if a pair differs in shape or dtype; nothing is written then.
@@ -47,7 +47,7 @@ def copy_arrays(pairs: Iterable[Pair]) -> None:
         else:
             np.copyto(target, source)
     if blocks:
-        todo = iter(blocks)  # one for all threads, so that none waits for another that was held up
+        todo = iter(blocks)  # shared by all threads, so that a slow one does not hold up the others
         threads = min(os.cpu_count() or 1, _MOST_THREADS, len(blocks))
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(_copy_blocks, [todo] * threads))
@@ -57,14 +57,14 @@ def _require_alike(target: Array, source: Array) -> None:
     if (target.shape, target.dtype) != (source.shape, source.dtype):
         raise InvalidValueError.because(
             "the source of a copy",
-            must=f"be {target.dtype} of shape {target.shape}, as its target is",
+            must=f"be {target.dtype} of shape {target.shape} like its target",
             but=f"is {source.dtype} of shape {source.shape}",
-            remedy="Cast or cut it first.",
+            remedy="Cast or slice it first.",
         )
 
 
 def _transposed(target: Array, source: Array) -> bool:
-    # Where the two share memory, NumPy knows how to copy and the blocks do not.
+    # NumPy handles two arrays that share memory; copying in blocks does not.
     return _by_columns(target) != _by_columns(source) and not np.may_share_memory(target, source)
 
 
@@ -75,7 +75,7 @@ def _by_columns(array: Array) -> bool:
 def _cut(target: Array, source: Array) -> Iterator[Pair]:
     if _by_columns(target):
         target, source = target.T, source.T
-    # From here the source's first axis is its fast one, the target's its last.
+    # From here on, the source's first axis is its fast one; the target's fast axis is its last.
     for row, column in product(range(0, target.shape[0], _BLOCK), range(0, target.shape[1], _BLOCK)):
         place = slice(row, row + _BLOCK), slice(column, column + _BLOCK)
         yield target[place], source[place]

@@ -1,7 +1,8 @@
-"""What the tests share: the environment, set before a framework is first imported, and fixtures that build and watch layers."""
+"""What the tests share: the environment, set before any framework is imported, and fixtures that build and watch layers."""
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from frameworks import GatewiseError
-from tests.without_frameworks import needs_frameworks
+from tests.without_frameworks import FRAMEWORKS, needs_frameworks
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,15 +26,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-frameworks", action="store_true", help="run only the tests that need no framework")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--without-frameworks"):
+        sys.modules.update(dict.fromkeys(FRAMEWORKS))  # type: ignore[arg-type]  # with None, an import of it fails
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     return (config.getoption("--without-frameworks") and needs_frameworks(collection_path)) or None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--without-frameworks"):
-        marked = [item for item in items if item.get_closest_marker("frameworks")]
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("this machine has no CUDA device")
 
 
 # Building a layer takes as long as it takes: no deadline. The same examples in every run, so that a run can be repeated.
@@ -50,7 +57,7 @@ Snapshot = Callable[[Any], Any]
 
 @pytest.fixture(scope="session")
 def refused() -> Refused:
-    """Expect a GatewiseError whose message has the one form, and says each of the given texts."""
+    """Expect a GatewiseError whose message has the common form and contains each of the given texts."""
 
     @contextmanager
     def expect(*said: str) -> Iterator[None]:
@@ -66,7 +73,7 @@ def refused() -> Refused:
 
 @pytest.fixture(scope="session")
 def randomise() -> Randomise:
-    """Fill all weights of a native layer, or of a list of them, with random numbers, biases too; gives the layer back."""
+    """Fill all weights of a native layer or list of layers with random numbers, biases included, and return the layer."""
     return _randomise
 
 
@@ -86,7 +93,7 @@ def _randomise(native: Any, seed: int = 0) -> Any:
 
 @pytest.fixture(scope="session")
 def snapshot() -> Snapshot:
-    """Take down everything of a native layer that looking at it must not change, down to the bytes."""
+    """Record everything about a native layer that reading it must not change, down to the bytes."""
     return _snapshot
 
 

@@ -1,8 +1,12 @@
-"""The house stays as it was built: imports run one way and never in a circle, and what is large has its reason."""
+"""The structure of the project: imports run one way and have no cycles, and every large module or function has a reason.
+
+Covers: `frameworks`, `compare`.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -96,6 +100,40 @@ def test_every_long_function_has_its_reason() -> None:
 
 
 @pytest.mark.parametrize("folder", ["compare", "frameworks/files"])
-def test_a_hall_has_at_most_twelve_doors(folder: str) -> None:
+def test_a_large_folder_has_at_most_twelve_entries(folder: str) -> None:
     doors = {path.name for path in (ROOT / folder).iterdir()} - {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
     assert len(doors) <= 12, sorted(doors)
+
+
+TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py"))
+COVERS = re.compile(r"^Covers: (`[^`]+`(?:,\s`[^`]+`)*)\.$", re.MULTILINE)
+
+
+def covered_by(path: Path, text: str) -> list[str]:
+    """Return what a test file is about: the module or folder that its own path mirrors, or those that its docstring names."""
+    mirrored = path.relative_to("tests").with_name(path.name.removeprefix("test_"))
+    if named := COVERS.search(ast.get_docstring(ast.parse(text)) or ""):
+        return re.findall(r"`([^`]+)`", named[1])
+    return [str(each) for each in (mirrored, mirrored.with_suffix("")) if (ROOT / each).exists()]
+
+
+@pytest.mark.parametrize("path", TESTS, ids=str)
+def test_a_test_file_mirrors_a_module_or_names_what_it_covers(path: Path) -> None:
+    covered = covered_by(path, (ROOT / path).read_text())
+    assert covered
+    assert [each for each in covered if not (ROOT / each).exists()] == []
+
+
+def test_a_theme_that_names_no_module_is_noticed() -> None:
+    path = Path("tests/frameworks/test_of_a_theme.py")
+    assert covered_by(path, '"""A theme."""') == []
+    assert covered_by(path, '"""A theme.\n\nCovers: `frameworks/gone.py`,\n`frameworks/spec.py`.\n"""') == [
+        "frameworks/gone.py",
+        "frameworks/spec.py",
+    ]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_every_path_on_a_page_leads_somewhere(page: str) -> None:
+    paths = re.findall(r"`((?:compare|frameworks|tests|reports)/[\w./-]*)`", (ROOT / page).read_text())
+    assert [path for path in paths if not (ROOT / path).exists()] == []

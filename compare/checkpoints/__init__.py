@@ -1,1 +1,1 @@
-"""The contents of a checkpoint file, what became of them in another file, and whether the two agree."""
+"""The output of `gatewise inspect`, `port` and `verify` for checkpoint files."""

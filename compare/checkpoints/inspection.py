@@ -80,7 +80,7 @@ def _layer(layer: StoredLayer) -> dict[str, Any]:
 
 
 def _counterpart(layer: StoredLayer) -> dict[str, Any]:
-    """Return the layer's counterpart in the other framework: its own layer, or an emulation and the reasons for it."""
+    """Return the layer's counterpart in the other framework: a built-in layer, or an emulation and the reasons for it."""
     to: FrameworkName = "pytorch" if layer.origin == "keras" else "keras"
     try:
         spec = layer.spec
@@ -91,10 +91,10 @@ def _counterpart(layer: StoredLayer) -> dict[str, Any]:
     if because:
         return {"framework": to, "by": "emulate", "layer": "", "because": because}
     sizes = (spec.input_size, spec.hidden_size) if to == "pytorch" else (spec.hidden_size,)
-    further = {"num_layers": (spec.num_layers, 1), "bidirectional": (spec.bidirectional, False), "bias": (spec.bias, True)}
+    unusual = {"num_layers": (spec.num_layers, 1), "bidirectional": (spec.bidirectional, False), "bias": (spec.bias, True)}
     if to == "keras":
-        further = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
-    arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in further.items() if value != default)]
+        unusual = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
+    arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in unusual.items() if value != default)]
     name = f"{LAYER_NAMES[to][spec.cell]}{'Cell' if layer.is_cell else ''}"
     return {"framework": to, "by": "convert", "layer": f"{name}({', '.join(arguments)})", "because": []}
 
@@ -137,15 +137,17 @@ def _flags(layer: Mapping[str, Any]) -> list[str]:
         return [f"{name}={value!r}" for name, value in layer["arguments"].items()]
     plain, options = KerasOptions(), layer["options"]
     two = layer["num_directions"] == 2  # two directions always output zeros at masked steps
-    shown = [name for name in _FLAGS if options[name] != getattr(plain, name) and not (two and name == "zero_output_for_mask")]
-    said = [name if options[name] is True else f"{name}={options[name]}" for name in shown]
-    return [*said, *([f"merge_mode={options['merge_mode']}"] if two else [])]
+    unusual = [
+        name for name in _FLAGS if options[name] != getattr(plain, name) and not (two and name == "zero_output_for_mask")
+    ]
+    shown = [name if options[name] is True else f"{name}={options[name]}" for name in unusual]
+    return [*shown, *([f"merge_mode={options['merge_mode']}"] if two else [])]
 
 
-def _elsewhere(there: Mapping[str, Any]) -> str:
-    if there["by"] == "convert":
-        return str(there["layer"])
-    return "emulate: " + "; ".join(reason.partition(":")[0] for reason in there["because"])
+def _elsewhere(counterpart: Mapping[str, Any]) -> str:
+    if counterpart["by"] == "convert":
+        return str(counterpart["layer"])
+    return "emulate: " + "; ".join(reason.partition(":")[0] for reason in counterpart["because"])
 
 
 def _arrays(other: Mapping[str, Any]) -> str:

@@ -11,10 +11,10 @@ _NUMBER = re.compile(r"(\d+)")
 
 
 def together(names: Iterable[str]) -> list[str]:
-    """Collapse three or more names that differ only in numbers, if the numbers are every one of a range.
+    """Collapse three or more names that differ only in numbers, if the numbers form complete ranges.
 
     Args:
-        names: in order; "" is shown as ''.
+        names: the names, in order; "" is shown as ''.
     """
     alike: dict[tuple[str, ...], list[list[str]]] = {}
     for name in dict.fromkeys(names):

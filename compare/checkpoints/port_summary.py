@@ -17,7 +17,7 @@ def render(out: Path, written: Sequence[Written], checkpoint: Checkpoint) -> str
     Args:
         out: the file that was written.
         written: the outcome of each layer.
-        checkpoint: the source of the layers, whose own warnings are listed too.
+        checkpoint: the source of the layers; its warnings are listed too.
     """
     alike: dict[tuple[str, str], list[Written]] = {}
     for each in written:

@@ -19,14 +19,14 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def caveats(warnings: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    """List each warning once with the names of its layers, as one paragraph; return an empty list if there are none.
+    """Return a paragraph that lists each warning once, with the names of its layers; [] if there are no warnings.
 
     Args:
         warnings: pairs of a layer's name and its warnings.
     """
     named: dict[str, dict[str, None]] = {}
-    for name, said in warnings:
-        for warning in said:
+    for name, each in warnings:
+        for warning in each:
             named.setdefault(warning, {})[name] = None
     if not named:
         return []

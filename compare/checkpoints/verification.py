@@ -1,4 +1,4 @@
-"""Whether the recurrent layers of two files compute the same, run in NumPy without a framework."""
+"""The comparison of the recurrent layers of two files, run in NumPy without a framework."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Verified:
     Args:
         name: the layer's name.
         same: whether it computes the same in both files.
-        detail: the largest error, or what differs.
+        detail: the largest error, or the differences.
     """
 
     name: str
@@ -32,14 +32,14 @@ class Verified:
 
 
 def verify(checkpoint: Checkpoint, out: Path, only: Mapping[str, str] | Sequence[str] | None = None) -> list[Verified]:
-    """Run the recurrent layers of a checkpoint and their partners in another file, and compare.
+    """Run the recurrent layers of a checkpoint and their partners in another file, and compare the results.
 
-    Partners have the same names, as `save_checkpoint` writes them, or those in `only`. Random inputs of several lengths are
-    run from zero and from random initial states. A .weights.h5 file holds only weights, so their meaning is taken from the
+    Partners have the names that `save_checkpoint` writes, or those in `only`. The inputs are random, of several lengths; the
+    initial states are zero or random. A .weights.h5 file holds only weights, so their options are taken from the
     checkpoint.
 
     Args:
-        checkpoint: what is expected.
+        checkpoint: the expected layers.
         out: the other file.
         only: the names of the layers to compare, or a mapping from these to names in the other file; None for all layers.
 
@@ -68,8 +68,8 @@ def _open(out: Path, pairs: Sequence[tuple[StoredLayer, str]]) -> Mapping[str, S
     if not out.name.endswith(".weights.h5"):
         return others
     names = {part.name: layer for layer, name in pairs for part in _partners(name, layer, others)}
-    meant = open_checkpoint(out, options={name: _meaning(layer) for name, layer in names.items()})
-    return {**meant, **{name: _with_activations(meant[name], layer) for name, layer in names.items()}}
+    described = open_checkpoint(out, options={name: _call_options(layer) for name, layer in names.items()})
+    return {**described, **{name: _with_activations(described[name], layer) for name, layer in names.items()}}
 
 
 def _with_activations(actual: StoredLayer, expected: StoredLayer) -> StoredLayer:
@@ -89,15 +89,14 @@ def _with_activations(actual: StoredLayer, expected: StoredLayer) -> StoredLayer
     return replace(actual, cells=cells)
 
 
-def _meaning(layer: StoredLayer) -> dict[str, Any]:
+def _call_options(layer: StoredLayer) -> dict[str, Any]:
     spec = layer.cells[0][0].spec
     options = layer.options or KerasOptions(return_sequences=True, return_state=True)
-    meaning = spec.cell_options
-    return {**meaning, **{name: getattr(options, name) for name in KERAS_FLAGS}}
+    return {**spec.cell_options, **{name: getattr(options, name) for name in KERAS_FLAGS}}
 
 
 def _partners(name: str, layer: StoredLayer, others: Mapping[str, StoredLayer]) -> list[StoredLayer]:
-    """Return the partners of a layer: the one with its name, or with its name in Keras, or one for each of its layers."""
+    """Return the partners of a layer: one with its name or its Keras name, or, for a stacked layer, one per layer."""
     for own in (name, plain_name(name)):
         if own in others:
             return [others[own]]
@@ -109,8 +108,8 @@ def _partners(name: str, layer: StoredLayer, others: Mapping[str, StoredLayer]) 
 
 def _compare(expected: StoredLayer, actual: Sequence[StoredLayer], others: Iterable[str]) -> Verified:
     if not actual:
-        there = ", ".join(name or repr(name) for name in others)
-        return Verified(expected.name, same=False, detail=f"is missing from the other file, which has {there}")
+        names = ", ".join(name or repr(name) for name in others)
+        return Verified(expected.name, same=False, detail=f"is missing from the other file, which has {names}")
     cells = [cell for layer in actual for cell in layer.cells]
     if [len(row) for row in cells] != [len(row) for row in expected.cells]:
         return Verified(expected.name, same=False, detail="has different numbers of layers or directions")
@@ -144,7 +143,7 @@ def _has_spec(layer: StoredLayer) -> bool:
 
 
 def _other_calls(expected: StoredLayer, actual: StoredLayer) -> Iterator[str]:
-    """Yield the flags of the call that differ, if both layers are Keras's."""
+    """Yield the flags of the call that differ, if both layers come from Keras."""
     if expected.options is None or actual.options is None:
         return
     for name in KERAS_FLAGS:

@@ -19,7 +19,7 @@ def print_text(text: str) -> None:
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the interpreter tries again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the interpreter would write again at exit
         if isinstance(error, BrokenPipeError):
             raise SystemExit(2) from error
         raise InvalidValueError.because(

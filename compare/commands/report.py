@@ -13,7 +13,9 @@ from typing import Any
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = "Run the comparisons and write the reports."
-    parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where to write (default: reports)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("reports"), metavar="DIR", help="the folder to write to (default: reports)"
+    )
     parser.add_argument("--only", metavar="PAGE", help="only this page, such as return-values")
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if the reports in DIR differ from those of a new run"
@@ -33,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
     except GatewiseError as error:
         print(f"gatewise: {error}", file=sys.stderr)  # several lines if it quotes a failed process
     except OSError as error:
-        print(f"gatewise: {given.out} must be writable, but {error}. Give another --out.", file=sys.stderr)
+        print(f"gatewise: {given.out} must be writable, but {error}. Choose another --out.", file=sys.stderr)
     return 2
 
 
@@ -78,7 +80,7 @@ def _progress() -> Callable[[str], None]:
     """Return a function that prints a line of progress, with the seconds since this call."""
     began = time.monotonic()
 
-    def say(text: str) -> None:
+    def show(text: str) -> None:
         print(f"{time.monotonic() - began:5.1f} s  {text}", file=sys.stderr, flush=True)
 
-    return say
+    return show

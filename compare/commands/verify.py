@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
         "Run the recurrent layers of FILE and their partners in OUT in NumPy, and compare weights, outputs and states. Partners"
-        " have the same names, unless --layer says otherwise. The exit status is 1 if any differ."
+        " have the same names unless --layer names others. The exit status is 1 if any differ."
     )
     checkpoint_file.add_arguments(parser)
     parser.add_argument("out", type=Path, metavar="OUT", help="the other file")

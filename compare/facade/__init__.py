@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from frameworks.files import Checkpoint as Checkpoint
 
 PACKAGES = ("frameworks.files", "frameworks", "compare")
-"""Whose public names are here. Of a name that two of them have, the first one's."""
+"""The packages whose public names are here. If two of them define a name, the first one's is used."""
 
-if not started_as_command():  # which says by itself what is wrong
+if not started_as_command():  # the command reports the problem itself
     require_own()
 
 
-if not TYPE_CHECKING:  # or a type checker would find any name here
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name == "__all__":
@@ -49,6 +49,6 @@ def __dir__() -> list[str]:
 
 @cache
 def _homes() -> dict[str, str]:
-    """Return the package that each public name is taken from."""
+    """Return the package of each public name."""
     names = {name: package for package in reversed(PACKAGES) for name in import_module(package).__all__}
     return {**names, "__version__": "frameworks"}

@@ -8,7 +8,7 @@ from .ownership import find_hidden, find_hiding
 
 
 def main() -> int:
-    """Run the command line of this process and return its exit status, 2 where another package hides one of gatewise's."""
+    """Run this process's command line and return its exit status, which is 2 if another package hides one of gatewise's."""
     if hiding := find_hiding():
         print(f"gatewise: {hiding}", file=sys.stderr)
         return 2

@@ -1,6 +1,6 @@
-"""Whether `frameworks` and `compare` are gatewise's own, where a user may have files and folders of these names too.
+"""Checks that `frameworks` and `compare` are gatewise's own, because a user may have files and folders with these names.
 
-Nothing but the standard library is imported here: what this module looks at may be anybody's.
+This module imports only the standard library, because the packages that it checks may not be gatewise's.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pathlib import Path
 PACKAGES = ("frameworks", "compare")
 _PLACES = Path(__file__).resolve().parents
 HOME = next((folder for folder in _PLACES if (folder / "frameworks" / "spec.py").is_file()), _PLACES[1])
-"""Where gatewise's own packages lie: a clone, or the folder of installed packages."""
+"""The folder that contains gatewise's packages: a clone, or the folder of installed packages."""
 
 
 def require_own() -> None:
-    """Import `frameworks` and `compare`, so that they stay what they are.
+    """Import `frameworks` and `compare`, so that no other module can be imported under their names later.
 
     Raises:
-        ImportError: if either is not gatewise's own, with its place and a remedy.
+        ImportError: if either is not gatewise's own, with its path and a remedy.
 
     Warns:
-        UserWarning: for each module of the user's that gatewise's package of the same name hides.
+        UserWarning: for each module of the user that is hidden by gatewise's package of the same name.
     """
     if hiding := find_hiding():
         raise ImportError(hiding)
@@ -35,7 +35,7 @@ def require_own() -> None:
 
 
 def find_hiding() -> str | None:
-    """Name a module that is imported in place of one of gatewise's packages; nothing is imported to find out."""
+    """Return a message about a module that hides one of gatewise's packages, or None, without importing anything."""
     for package in PACKAGES:
         if not _is_ours(package):
             place = locate(package)
@@ -44,14 +44,14 @@ def find_hiding() -> str | None:
 
 
 def find_hidden() -> Iterator[str]:
-    """Name the modules on `sys.path` that gatewise's packages of the same names hide."""
+    """Yield a message for each module on `sys.path` that is hidden by gatewise's package of the same name."""
     for package in filter(_is_ours, PACKAGES):
         for place in dict.fromkeys(_candidates(package)):
             yield f"{place} must have a name of its own, but is hidden by gatewise's package {package}. Rename it."
 
 
 def locate(package: str) -> Path | None:
-    """Return the file or folder that importing a package gives, without importing it; None if there is none."""
+    """Return the file or folder that `import package` would load, or None, without importing it."""
     module = sys.modules.get(package)
     origin = getattr(module, "__file__", None)
     folders = list(getattr(module, "__path__", ()))
@@ -62,7 +62,7 @@ def locate(package: str) -> Path | None:
 
 
 def started_as_command() -> bool:
-    """Whether this process is the command `gatewise`, or `python -m gatewise` before its module is found."""
+    """Return whether this process is the command `gatewise`, or `python -m gatewise` before Python has found the module."""
     program = sys.argv[0] if getattr(sys, "argv", None) else ""
     return Path(program).stem == "gatewise" or (program == "-m" and "gatewise" in sys.orig_argv)
 
@@ -73,7 +73,7 @@ def _is_ours(package: str) -> bool:
 
 
 def _candidates(package: str) -> Iterator[Path]:
-    """Yield the user's modules of that name: a file, a package, or a folder that has Python files."""
+    """Yield the paths of the user's modules with that name: a file, a package, or a folder that contains Python files."""
     for entry in map(Path, sys.path):
         if _has_gatewise(entry):
             continue

@@ -1,1 +1,1 @@
-"""Whether two layers compute the same: what is compared, how far apart it is, and the verdict."""
+"""Parity checks: comparing the weights, results and gradients of two layers, and the verdict."""

@@ -1,4 +1,4 @@
-"""The calls that a parity check makes of both sides: drawn, given, or taken from a Keras call."""
+"""The calls that a parity check makes on both sides: drawn, passed in, or taken from a Keras call."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Call:
     """One call, the same for both sides.
 
     Args:
-        label: "from zeros", for the reader.
+        label: a short description for the reader, such as "from zeros".
         inputs: (batch, time, input).
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden), or None.
         mask: (batch, time) bool, or None.
-        backwards: whether the sequence is read from its end, as a layer with go_backwards does.
+        backwards: whether the sequence is read from its end, as by a layer with go_backwards.
     """
 
     label: str
@@ -49,14 +49,12 @@ class Call:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the reader of the result should know of this call."""
-        found = []
-        if self.backwards:
-            found.append("the layer reads backwards: the other side is called as rnn(x.flip(1)) and its output turned back")
-        return tuple(found)
+        """Remarks on this call for the reader of the result."""
+        turned = "the layer reads backwards: the other side is called as rnn(x.flip(1)), and its output is flipped back"
+        return (turned,) if self.backwards else ()
 
     def run(self, side: Adapter) -> RecurrentOutput:
-        """Call one side, and give its output in input time order."""
+        """Call one side, and return its output in input time order."""
         if self._turns(side):
             return self.in_input_order(side.forward(self.read_inputs, self.initial_state, self.read_mask))
         return side.forward(self.inputs, self.initial_state, self.mask)
@@ -69,26 +67,26 @@ class Call:
         return side.gradients(self.inputs, self.initial_state, self.mask, cotangents)
 
     def shown_alike(self, sides: tuple[Adapter, Adapter]) -> bool:
-        """Tell whether both sides give the same at every step of this call, masked ones too."""
+        """Return whether both sides output the same at every step of this call, including masked steps."""
         return self.mask is None or sides[0].zeroes_masked_steps == sides[1].zeroes_masked_steps
 
     def turn(self, gradients: RecurrentGradients) -> RecurrentGradients:
-        """Turn gradients between the order of reading and that of the input; the same both ways."""
+        """Convert gradients from reading order to input time order, or back."""
         return replace(gradients, inputs=gradients.inputs[:, ::-1]) if self.backwards else gradients
 
     def _turns(self, side: Adapter) -> bool:
-        """Tell whether a side that reads forwards is given what the other reads backwards."""
+        """Return whether a side reads forwards in a backward call, so that it must get reversed inputs."""
         return self.backwards and not (side.options and side.options.go_backwards)
 
     def in_input_order(self, result: RecurrentOutput) -> RecurrentOutput:
-        """Turn an output between the order of reading and that of the input; the same both ways."""
+        """Convert an output from reading order to input time order, or back."""
         if not self.backwards or result.output is None:
             return result
         return replace(result, output=result.output[:, ::-1])
 
 
 def draw_calls(sides: tuple[Adapter, Adapter]) -> tuple[Call, ...]:
-    """Draw inputs and initial states (seed 0; batch and time differ from each other and from all sizes)."""
+    """Return calls on inputs and states drawn with seed 0; batch and time differ in size from each other and all other axes."""
     spec = sides[0].spec
     taken = {spec.input_size, spec.hidden_size, spec.num_layers * spec.num_directions}
     batch = next((side.batch_size for side in sides if side.batch_size), None) or next(n for n in count(2) if n not in taken)
@@ -111,10 +109,10 @@ def given_call(
     mask: Mask | None,
     keras_call: Mapping[str, Any] | None,
 ) -> Call:
-    """Make the one call that the arguments of `check_parity` describe.
+    """Return the single call that the arguments of `check_parity` describe.
 
     Raises:
-        GatewiseError: for arguments that do not fit the layers, or that say a thing twice.
+        GatewiseError: for arguments that do not fit the layers, and for arguments passed twice.
     """
     if keras_call:
         initial_state, mask = _from_keras(sides, keras_call, initial_state, mask)
@@ -130,7 +128,7 @@ def given_call(
 
 
 def _require_left_padding(mask: Mask) -> None:
-    """Refuse what is no right padding once it is read from its end: packing holds nothing else."""
+    """Raise an error for a mask that is not right padding when read from its end, because packing allows nothing else."""
     for row, steps in enumerate(mask):
         if not steps[-1] or np.any(steps[:-1] & ~steps[1:]):
             raise InvalidValueError.because(
@@ -146,7 +144,7 @@ def _reads_backwards(sides: tuple[Adapter, Adapter]) -> bool:
 
 
 def _extent(sides: tuple[Adapter, Adapter], initial_state: Any, mask: Any) -> tuple[int, int]:
-    """Return the batch and time sizes of inputs to draw, from whichever argument says them."""
+    """Return the batch and time sizes for drawing inputs, from the arguments that have them."""
     drawn = draw_calls(sides)[0].inputs
     batch, time = drawn.shape[:2]
     if initial_state is not None:
@@ -165,27 +163,27 @@ def _from_keras(
             "keras_call",
             must="be a mapping",
             but=f"is a {type(call).__name__}",
-            remedy='Give the arguments by name, such as {"mask": mask}.',
+            remedy='Pass the arguments by name, such as {"mask": mask}.',
         )
     keras_side = next((side for side in sides if side.options is not None), None)
     known = {"mask", "initial_state", "training"}
     if keras_side is None or not set(call) <= known:
-        found = "neither layer is Keras's" if keras_side is None else f"has {', '.join(sorted(set(call) - known))}"
+        problem = "neither layer is Keras's" if keras_side is None else f"has {', '.join(sorted(set(call) - known))}"
         raise InvalidValueError.because(
             "keras_call",
             must=f"hold {', '.join(sorted(known))} of a Keras layer's call",
-            but=found,
+            but=problem,
             remedy="Leave the rest out.",
         )
     if call.get("training"):
-        # Without dropout a call in training computes what a call in inference does, and that one is made.
+        # Without dropout, a call in training computes the same as one in inference, which is made instead.
         for side in sides:
             if side.dropout or (side.options and (side.options.dropout or side.options.recurrent_dropout)):
                 raise random_call(type(side.native).__name__)
     for name, given in (("initial_state", initial_state), ("mask", mask)):
         if given is not None and call.get(name) is not None:
             raise InvalidValueError.because(
-                name, must="be given once", but="is given twice", remedy="Leave one of the two out."
+                name, must="be passed once", but="is passed twice", remedy="Leave one of the two out."
             )
     states = call.get("initial_state")
     return (
@@ -195,25 +193,25 @@ def _from_keras(
 
 
 def _canonical_states(side: Adapter, states: Any) -> States:
-    """Stack states in Keras's order, row by row and h before c, to (layer * direction, batch, hidden)."""
+    """Stack states in Keras's order, row by row and h before c, to arrays (layer * direction, batch, hidden)."""
     spec, names = side.spec, side.spec.state_names
     flat = _flatten(states)
     layers = spec.num_layers if side.options is not None and side.options.nesting == "cells" else 1
     if len(flat) != layers * spec.num_directions * len(names) or layers != spec.num_layers:
         raise InvalidValueError.because(
             "initial_state of keras_call",
-            must=f"hold {spec.num_layers * spec.num_directions * len(names)} arrays that one Keras layer takes",
+            must=f"hold {spec.num_layers * spec.num_directions * len(names)} arrays for a single Keras layer",
             but=f"holds {len(flat)} for {spec.num_layers} layers",
-            remedy="Give initial_state itself, as (layer * direction, batch, hidden).",
+            remedy="Pass initial_state itself, as (layer * direction, batch, hidden).",
         )
     if len({state.shape for state in flat}) != 1:
         raise InvalidValueError.because(
             "initial_state of keras_call",
             must="hold arrays of one shape, (batch, hidden)",
             but=f"holds {', '.join(str(state.shape) for state in flat)}",
-            remedy="Give one for each state of the layer.",
+            remedy="Pass one array for each state of the layer.",
         )
-    # With stacked cells there is one direction, and with two directions one layer: the order is by row either way.
+    # Stacked cells have one direction, and two directions have one layer: the order is by row either way.
     return tuple(np.stack(flat[index :: len(names)]) for index in range(len(names)))
 
 

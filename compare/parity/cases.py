@@ -1,4 +1,4 @@
-"""The default grid of parity cases: data, not code, and the weights that they are given."""
+"""The default grid of parity cases, and the weights drawn for them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ORIGINS: tuple[Origin, ...] = ("keras", "pytorch")
 
 @dataclass(frozen=True)
 class Case:
-    """One layer to carry over and compare.
+    """One layer to convert and compare.
 
     Args:
-        spec: what it computes; input and hidden size differ, as do the batch and time of the calls.
-        origin: the framework that it is carried over from.
+        spec: the spec of the layer; input and hidden size differ, as do the batch and time sizes of the calls.
+        origin: the framework from which it is converted.
     """
 
     spec: RecurrentSpec
@@ -38,7 +38,7 @@ class Case:
         kind = f"{spec.cell} ({spec.activation})" if spec.record.takes_nonlinearity else spec.cell
         parts = (
             kind,
-            f"{spec.num_layers} layer{'s' * (spec.num_layers > 1)}",
+            f"{spec.num_layers} {'layers' if spec.num_layers > 1 else 'layer'}",
             "bidirectional" if spec.bidirectional else "one direction",
             "bias" if spec.bias else "no bias",
             spec.dtype,
@@ -51,7 +51,7 @@ class Case:
 def _make_grid() -> tuple[Case, ...]:
     cases = []
     for index, ((cell, activation), layers, bidirectional, dtype) in enumerate(product(_CELLS, (1, 2), (False, True), _DTYPES)):
-        # A half fraction: bias and origin meet every cell, depth, direction and dtype, but not every set of them.
+        # Half of all combinations: each bias and origin occurs with each cell, depth, direction and dtype, not with each tuple.
         bits = [int(bit) for bit in f"{index:05b}"]
         bias, origin = sum(bits[2:]) % 2 == 0, ORIGINS[(bits[1] + bits[3] + bits[4]) % 2]
         spec = RecurrentSpec(cell, 3 + index % 4, 7 + index % 3, layers, bidirectional, bias, dtype, activation)
@@ -63,12 +63,12 @@ GRID: tuple[Case, ...] = _make_grid()
 
 
 def draw_weights(spec: RecurrentSpec, seed: int, scale: float = 0.4) -> RecurrentWeights:
-    """Draw weights with biases that are all random and not zero, so that no mistake in copying them can hide.
+    """Draw weights with random biases instead of zeros, so that no mistake in copying them stays hidden.
 
     Args:
-        spec: of which layer.
-        seed: of NumPy's generator.
-        scale: standard deviation, small enough for states that stay away from saturation and chaos.
+        spec: the spec of the layer.
+        seed: the seed of NumPy's generator.
+        scale: the standard deviation, small enough to keep the states away from saturation and chaos.
     """
     rng = np.random.default_rng(seed)
     biases = BIASES[: 1 + spec.has_two_biases] if spec.bias else ()

@@ -1,4 +1,4 @@
-"""Proving that two recurrent layers are the same: weights, then each against the reference of its own, then one another."""
+"""Checking that two recurrent layers are the same: their weights, each layer with its reference, and both with each other."""
 
 from __future__ import annotations
 
@@ -42,37 +42,54 @@ def check_parity(
     keras_call: Mapping[str, Any] | None = None,
     gradients: bool = False,
 ) -> ParityResult:
-    """Compare two recurrent layers of any two frameworks and tell whether they compute the same.
+    """Check whether two recurrent layers, of the same or different frameworks, compute the same.
 
-    First their weights, two biases by their sum where only the sum acts; then each layer with the float64 reference of its own
-    weights; then the two with each other; for a Keras layer also what its own call with its own flags returns with what
-    `returns_map` makes of the other side's results. Without inputs, they are drawn (seed 0), and compared from zeros and
-    from random initial states. With a mask, every step of a layer is held against its own framework's rule, and the two sides
-    against each other wherever both show masked steps alike.
+    These are compared:
+
+    * the weights; two biases by their sum if only the sum acts;
+    * the results of each layer with a float64 reference computed from the layer's own weights;
+    * the results of the two layers with each other;
+    * the return values of a Keras layer's own call with those that `returns_map` computes from the other layer's results.
+
+    Unless inputs are passed, they are drawn with seed 0, and the layers run from zeros and from random initial states. With a
+    mask, masked steps are compared with the rule of each layer's own framework, and with each other if the rules agree.
 
     Args:
-        expected: a layer that `adapt` takes, or an adapter.
-        actual: likewise, of the same cell, sizes and dtype.
+        expected: a layer that `adapt` accepts, or an adapter.
+        actual: likewise, with the same cell, sizes and dtype.
         inputs: (batch, time, input), in the layers' dtype; drawn when None.
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
-        mask: (batch, time) bool, True where the step counts; a layer of torch.nn takes right padding only.
-        tolerance: allowed error as a share of max(1, max |expected|); by dtype when None, 1e-5 and 1e-12.
-        keras_call: the arguments of a Keras call instead, `mask` and `initial_state` as Keras takes them.
-        gradients: whether the gradients of one scalar are compared too, with respect to inputs, initial states and every
-            weight, frozen ones among them: see `compare.parity.gradients`.
+        mask: (batch, time) bool, True at valid steps; torch's own modules accept only right padding.
+        tolerance: the allowed error as a share of max(1, max |expected|); when None, 1e-5 for float32 and 1e-12 for float64.
+        keras_call: `mask` and `initial_state` in the form of a Keras call, instead of the arguments above.
+        gradients: whether to compare gradients too, with respect to inputs, initial states and every weight, including frozen
+            ones, see `compare.parity.gradients`.
+
+    Returns:
+        The result, which is truthy if everything agrees; `str(result)` is a report.
 
     Raises:
-        GatewiseError: if the two cannot be compared, or the arguments do not fit them.
+        GatewiseError: if the two cannot be compared, and for arguments that do not fit them.
+
+    Example:
+        >>> import torch
+        >>> from gatewise import check_parity, convert
+        >>> layer = torch.nn.GRU(3, 4)
+        >>> bool(check_parity(layer, convert(layer, to="keras")))
+        True
+        >>> result = check_parity(layer, torch.nn.GRU(3, 4))
+        >>> result.verdict, result.cause.name
+        ('failed', 'kernel of layer 0, direction 0')
     """
     try:
         sides = adapt(expected), adapt(actual)
     except GatewiseError:
         check_part = partial(check_parity, tolerance=tolerance, gradients=gradients)
         whole_call = {"mask": mask, **(keras_call or {})}
-        found = None if initial_state is not None else compare_composites(expected, actual, inputs, whole_call, check_part)
-        if found is None:
+        result = None if initial_state is not None else compare_composites(expected, actual, inputs, whole_call, check_part)
+        if result is None:
             raise
-        return replace(found, notes=(*found.notes, PART_BY_PART)) if gradients else found
+        return replace(result, notes=(*result.notes, PART_BY_PART)) if gradients else result
     _require_comparable(*sides)
     given = inputs is not None or initial_state is not None or mask is not None or keras_call
     calls = (given_call(sides, inputs, initial_state, mask, keras_call),) if given else draw_calls(sides)
@@ -106,11 +123,27 @@ def assert_parity(
     keras_call: Mapping[str, Any] | None = None,
     gradients: bool = False,
 ) -> None:
-    """Do as `check_parity`, and raise an AssertionError that says what differs, where and by how much.
+    """Check parity as `check_parity` does, and raise an AssertionError that states what differs, where and by how much.
+
+    Args:
+        expected: a layer that `adapt` accepts, or an adapter.
+        actual: likewise, with the same cell, sizes and dtype.
+        inputs: (batch, time, input), in the layers' dtype; drawn when None.
+        initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden).
+        mask: (batch, time) bool, True at valid steps.
+        tolerance: the allowed error, as in `check_parity`.
+        keras_call: the arguments of a Keras call, as in `check_parity`.
+        gradients: whether to compare gradients too.
 
     Raises:
-        AssertionError: if the parity has failed, or is ill-conditioned so that nothing can be said.
-        GatewiseError: as `check_parity`.
+        AssertionError: if something differs, or if the layer is too ill-conditioned for a verdict.
+        GatewiseError: as in `check_parity`.
+
+    Example:
+        >>> import torch
+        >>> from gatewise import assert_parity, convert
+        >>> layer = torch.nn.LSTM(3, 4)
+        >>> assert_parity(layer, convert(layer, to="keras"))
     """
     __tracebackhide__ = True
     result = check_parity(
@@ -129,38 +162,38 @@ def assert_parity(
 
 def _require_comparable(expected: Adapter, actual: Adapter) -> None:
     for name in _SIZES:
-        wanted, found = getattr(expected.spec, name), getattr(actual.spec, name)
-        if wanted != found:
+        wanted, own = getattr(expected.spec, name), getattr(actual.spec, name)
+        if wanted != own:
             raise InvalidValueError.because(
                 f"{name} of actual",
                 must=f"be the expected layer's, {wanted!r}",
-                but=f"is {found!r}",
+                but=f"is {own!r}",
                 remedy="Layers of different shapes or dtypes cannot be the same: compare a layer with its own port.",
             )
 
 
 def _named_differences(expected: object, actual: object, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
-        wanted, found = getattr(expected, name), getattr(actual, name)
-        if wanted != found:
-            yield f"{name} is {wanted!r} in expected, {found!r} in actual"
+        wanted, own = getattr(expected, name), getattr(actual, name)
+        if wanted != own:
+            yield f"{name} is {wanted!r} in expected, {own!r} in actual"
 
 
 def _call_notes(expected: Adapter, actual: Adapter) -> Iterator[str]:
     yield from _named_differences(expected.spec, actual.spec, ("bias",))
     if expected.options is not None and actual.options is not None:
         for difference in _named_differences(expected.options, actual.options, _CALLS):
-            yield f"the two are called alike here, but {difference}"
+            yield f"both are called in the same way here, although {difference}"
 
 
 def _mask_note(expected: Adapter, actual: Adapter) -> str:
-    shown = {True: "zeros", False: "the last valid output again"}
+    shown = {True: "zeros", False: "the last valid output"}
     one, other = (shown[side.zeroes_masked_steps] for side in (expected, actual))
     if one == other:
-        return f"masked steps are compared too: there both sides show {one}"
+        return f"masked steps are compared too: both sides output {one} at them"
     return (
-        "with a mask, the two are compared at the steps that count and in their final states; at masked steps expected shows "
-        f"{one}, actual {other}, and each is held against its own rule"
+        "with a mask, the two are compared at the valid steps and in their final states; at masked steps, expected "
+        f"outputs {one} and actual {other}, and each is compared with the rule of its own framework"
     )
 
 
@@ -188,10 +221,10 @@ def _compare_call(
 
 
 def _reference(weights: RecurrentWeights, side: Adapter, call: Call) -> RecurrentOutput:
-    found = run_reference(
+    result = run_reference(
         weights, side.spec, call.read_inputs, call.initial_state, call.read_mask, zero_masked=side.zeroes_masked_steps
     )
-    return call.in_input_order(found)
+    return call.in_input_order(result)
 
 
 def _compare_outputs(

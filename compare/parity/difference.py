@@ -1,4 +1,4 @@
-"""Measuring how far two arrays lie apart, and where."""
+"""Measuring the largest difference between two arrays, and its place."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Difference:
     """The largest difference between two arrays.
 
     Args:
-        shape: of the expected array.
-        max_abs: the largest absolute difference; NaN where either holds one, inf where the shapes differ.
-        index: where it is; None where nothing was compared or the shapes differ.
-        scale: max(1, max |expected|) over finite values, what a tolerance is multiplied by.
-        other_shape: of the actual array, where it differs.
+        shape: the shape of the expected array.
+        max_abs: the largest absolute difference; NaN if either array contains NaN, inf if the shapes differ.
+        index: the index of that difference, or None if nothing was compared or the shapes differ.
+        scale: max(1, max |expected|) over finite values, by which a tolerance is multiplied.
+        other_shape: the shape of the actual array if it differs, or None.
     """
 
     shape: tuple[int, ...]
@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def needed(self) -> float:
-        """The least tolerance that would have passed: the quotient, but for the rounding of the product that is judged."""
+        """The smallest tolerance that passes: max_abs / scale, corrected because tolerance times scale is rounded."""
         least = self.max_abs / self.scale
         if least == 0 or not math.isfinite(least):
             return least
@@ -43,12 +43,12 @@ class Difference:
 
 
 def measure(expected: Array, actual: Array, counts: npt.NDArray[np.bool_] | None = None) -> Difference:
-    """Measure the largest absolute difference in float64; equal infinities do not differ, NaN equals nothing.
+    """Measure the largest absolute difference in float64; equal infinities do not differ, and NaN equals nothing.
 
     Args:
-        expected: any shape.
-        actual: the same shape; another one is the finding, nothing is broadcast.
-        counts: bool of the leading axes, False where nothing is compared.
+        expected: an array of any shape.
+        actual: an array of the same shape; another shape is a difference, nothing is broadcast.
+        counts: bool over the leading axes, False where nothing is compared.
     """
     if expected.shape != actual.shape:
         return Difference(expected.shape, math.inf, None, 1.0, actual.shape)
@@ -61,5 +61,5 @@ def measure(expected: Array, actual: Array, counts: npt.NDArray[np.bool_] | None
     scale = float(np.max(np.abs(wide), initial=1.0, where=np.isfinite(wide)))
     if not distance.size:
         return Difference(expected.shape, 0.0, None, scale)
-    index = np.unravel_index(np.argmax(distance), distance.shape)  # argmax takes NaN for the largest
+    index = np.unravel_index(np.argmax(distance), distance.shape)  # argmax treats NaN as the largest
     return Difference(expected.shape, float(distance[index]), tuple(map(int, index)), scale)

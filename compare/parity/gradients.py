@@ -1,9 +1,9 @@
-"""Whether two layers are differentiated alike: each against the arbiter's gradients of its own weights, then one another.
+"""Comparing the gradients of two layers: each layer with the gradients of the reference, then the two with each other.
 
-What is differentiated is one scalar, the same for all: the sum of every output and final state, each element times a fixed
-random number, so that no error is lost by symmetry. At masked steps that the two sides show differently the numbers are zeros.
+The scalar that is differentiated is the same for all: the sum of every output and final state, each element times a fixed
+random number, so that no error cancels by symmetry. The numbers are zero at masked steps if the two sides differ by design.
 
-Where one side has one bias and the other two, and only their sum acts, each of the two has the gradient of the one.
+If one side has one bias and the other has two of which only the sum acts, each of the two has the gradient of the one bias.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from frameworks.weights import PARTS, DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
 
-PART_BY_PART = "gradients are compared part by part, not through the whole"
+PART_BY_PART = "gradients are compared part by part, not for the whole layer"
 
-_NO_BIAS = "where one side has no bias, the gradient of the other's is compared with its reference alone"
+_NO_BIAS = "only one side has a bias, so its gradient is compared only with its reference"
 _NOT_FINITE = (
-    "the inputs are not finite at masked steps: all gradients of weights become NaN where such steps are computed and left out "
-    "afterwards, as Keras does; fill them with zeros"
+    "the inputs are not finite at masked steps: a layer that computes these steps and discards the results, as Keras's do, "
+    "has NaN in all gradients of its weights; fill the masked steps with zeros"
 )
 
 
@@ -47,26 +47,26 @@ def compare_gradients(
     """Compare the gradients of one call.
 
     Args:
-        sides: expected and actual.
-        weights: of both.
-        call: what is differentiated.
-        tolerance: as a share of max(1, max |expected|).
-        unsure: whether the call's results are ill-conditioned already.
+        sides: the expected and the actual layer.
+        weights: the weights of both.
+        call: the call that is differentiated.
+        tolerance: the allowed error as a share of max(1, max |expected|).
+        unsure: whether the results of the call are ill-conditioned already.
     """
     spec = sides[0].spec
     cotangents = draw_cotangents(spec, call, alike=call.shown_alike(sides))
-    found = [call.differentiate(side, cotangents) for side in sides]
+    gradients = [call.differentiate(side, cotangents) for side in sides]
     references = [_reference(one, side, call, cotangents) for one, side in zip(weights, sides, strict=True)]
     own, other = (
         list(_compare(one, two, spec, f"{side}, {call.label}", tolerance, against))
-        for (side, against), one, two in zip(REFERENCES.items(), references, found, strict=True)
+        for (side, against), one, two in zip(REFERENCES.items(), references, gradients, strict=True)
     )
-    mutual = _compare(found[0], found[1], spec, f"actual, {call.label}", tolerance, Against.EXPECTED)
+    mutual = _compare(gradients[0], gradients[1], spec, f"actual, {call.label}", tolerance, Against.EXPECTED)
     return judge(own, [*other, *mutual], unsure=unsure)
 
 
 def gradient_notes(sides: tuple[Adapter, Adapter], calls: Sequence[Call]) -> Iterator[str]:
-    """Yield what the reader of compared gradients should know."""
+    """Yield notes for the reader of compared gradients."""
     if sides[0].spec.bias != sides[1].spec.bias:
         yield _NO_BIAS
     if any(call.mask is not None and not np.isfinite(call.inputs[~call.mask]).all() for call in calls):
@@ -74,7 +74,7 @@ def gradient_notes(sides: tuple[Adapter, Adapter], calls: Sequence[Call]) -> Ite
 
 
 def draw_cotangents(spec: RecurrentSpec, call: Call, *, alike: bool) -> RecurrentOutput:
-    """Draw what each output and final state counts (seed 0), shaped as they are, in input time order."""
+    """Draw the factor of each output and final state in the scalar (seed 0), in the shapes of the results, input time order."""
     rng = np.random.default_rng(0)
     batch, time, _ = call.inputs.shape
     output = rng.standard_normal((batch, time, spec.num_directions * spec.hidden_size))
@@ -85,7 +85,7 @@ def draw_cotangents(spec: RecurrentSpec, call: Call, *, alike: bool) -> Recurren
 
 
 def _reference(weights: RecurrentWeights, side: Adapter, call: Call, cotangents: RecurrentOutput) -> RecurrentGradients:
-    found = run_reference_gradients(
+    gradients = run_reference_gradients(
         weights,
         side.spec,
         call.read_inputs,
@@ -94,7 +94,7 @@ def _reference(weights: RecurrentWeights, side: Adapter, call: Call, cotangents:
         call.in_input_order(cotangents),
         zero_masked=side.zeroes_masked_steps,
     )
-    return call.turn(found)
+    return call.turn(gradients)
 
 
 def _compare(
@@ -117,20 +117,20 @@ def _compare(
             difference = measure(one, other)
             yield judged(array, difference, place_state(difference, spec))
     for (layer, direction, one), (_, _, other) in zip(expected.weights, actual.weights, strict=True):
-        for part, wanted, found in _pair_parts(one, other):
-            difference = measure(wanted, found)
+        for part, wanted, own in _pair_parts(one, other):
+            difference = measure(wanted, own)
             where = place_weight(difference, part, one.gates, layer, direction)
             yield judged(part, difference, where, f" of layer {layer}, direction {direction}")
 
 
 def _pair_parts(expected: DirectionWeights, actual: DirectionWeights) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the gradients of each part that either side has; for a second bias that one side lacks, of its only one."""
+    """Yield the gradients of each part that either side has; for a missing second bias, that of the only bias is used."""
     one, other = dict(expected.arrays()), dict(actual.arrays())
     for part in PARTS:
         if part in one or part in other:
-            wanted, found = (side.get(part, side.get("bias")) for side in (one, other))
-            if wanted is not None and found is not None:
-                yield part, wanted, found
+            wanted, own = (side.get(part, side.get("bias")) for side in (one, other))
+            if wanted is not None and own is not None:
+                yield part, wanted, own
 
 
 def _place_input(difference: Difference) -> Where | None:

@@ -1,4 +1,4 @@
-"""What a Keras layer's own call returns, held against what the return-value map makes of the other side's results."""
+"""Comparing the return values of a Keras layer's own call with those that the return-value map computes for the other side."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Array = npt.NDArray[Any]
 def compare_own_calls(
     sides: tuple[Adapter, Adapter], results: tuple[RecurrentOutput, ...], call: Call, tolerance: float
 ) -> Iterator[Comparison]:
-    """Compare what layers with Keras's flags return when they are called with them; nothing for a layer without such a call.
+    """Compare the return values of layers called with their own Keras flags; yield nothing for layers without flags.
 
-    Each is held against what the map makes of the other side's results, and where both have the same flags, one against the
-    other.
+    They are compared with the values that the map computes from the other side's results. If both layers have the same flags,
+    they are also compared with each other.
 
     Args:
-        sides: expected and actual.
-        results: of both, in input time order.
-        call: what both were called with.
-        tolerance: as a share of max(1, max |expected|).
+        sides: the expected and the actual layer.
+        results: the results of both, in input time order.
+        call: the call of both.
+        tolerance: the allowed error as a share of max(1, max |expected|).
     """
     expected, actual = (_own_call(side, call) for side in sides)
     for index, returned in enumerate((expected, actual)):
@@ -82,7 +82,7 @@ def _place(axes: tuple[str, ...], difference: Difference, side: Adapter) -> Wher
 
 
 def _counts(axes: tuple[str, ...], call: Call, side: Adapter, other: Adapter) -> Array | None:
-    """Return where the returned array is compared under a mask, or None for all of it."""
+    """Return a mask of the elements of a returned array to compare under the call's mask, or None for all of them."""
     mask = call.read_mask
     if mask is None or side.options is None:
         return None

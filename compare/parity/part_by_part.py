@@ -1,7 +1,7 @@
-"""Parity of layers that no one spec describes: stacked cells of several kinds or sizes, directions that differ.
+"""Parity of layers that no single spec describes: stacked cells of several kinds or sizes, directions that differ.
 
-They are taken apart into parts that have a spec each, which are compared as any two layers are. Then the wholes are called as
-Keras calls them, and what they return is compared array by array.
+They are split into parts that have one spec each, and the parts are compared like any two layers. Then the whole layers are
+called as in Keras, and their return values are compared array by array.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ def compare_composites(
     keras_call: Mapping[str, Any],
     check_part: Callable[[Any, Any], ParityResult],
 ) -> ParityResult | None:
-    """Compare two layers part by part, then as wholes.
+    """Compare two layers part by part, then as a whole.
 
     Args:
-        expected: a layer of several parts that is called as Keras calls it.
+        expected: a layer of several parts with Keras's call.
         actual: likewise.
         inputs: (batch, time, input) of the whole call; drawn when None.
         keras_call: `mask` and `initial_state` of that call, nested as Keras nests them.
-        check_part: compares one part with its counterpart.
+        check_part: a function that compares one part with its counterpart.
 
     Returns:
-        All comparisons, those of the parts first; None where either layer is none of that kind.
+        All comparisons, those of the parts first, or None if either layer has fewer than two parts.
 
     Raises:
-        GatewiseError: for layers that are not made of the same parts.
+        GatewiseError: for layers that do not have the same parts.
     """
     both = parts_of(expected), parts_of(actual)
     if any(len(parts) < 2 for parts in both):
@@ -90,25 +90,25 @@ def _calls(
         _draw_states([(cell, adapter) for _, cell, adapter in group], len(x), rng)
         for _, group in groupby(parts, key=lambda part: part[0])
     ]
-    if inputs is None and len({len(one) for one in states}) == 1:  # Keras halves the list, whatever the directions take
+    if inputs is None and len({len(one) for one in states}) == 1:  # Keras halves the list, even if the directions differ
         yield "from random states", x, {**keras_call, "initial_state": [entry for one in states for entry in one]}
 
 
 def _draw_states(cells: list[tuple[str, Adapter]], batch: int, rng: np.random.Generator) -> list[Any]:
-    """Draw the states of one direction: arrays of a cell alone, a list for each of stacked cells."""
-    found: list[Any] = []
+    """Draw the states of one direction: the arrays of its single cell, or one list per stacked cell."""
+    drawn: list[Any] = []
     for label, adapter in cells:
         spec = adapter.spec
         states = [rng.uniform(-0.9, 0.9, (batch, spec.hidden_size)).astype(spec.dtype) for _ in spec.state_names]
-        found += [states] if label else states
-    return found
+        drawn += [states] if label else states
+    return drawn
 
 
 def _compare_calls(expected: Any, actual: Any, label: str, tolerance: float) -> Iterator[Comparison]:
     one, other = dict(_leaves(expected, "result")), dict(_leaves(actual, "result"))
     if one.keys() != other.keys():
         raise InvalidValueError.because(
-            "what actual returns", must=f"be nested as {list(one)}", but=f"is {list(other)}", remedy="Give both the same flags."
+            "what actual returns", must=f"be nested as {list(one)}", but=f"is {list(other)}", remedy="Use the same flags."
         )
     for name, array in one.items():
         difference = measure(array, other[name])

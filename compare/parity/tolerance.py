@@ -1,4 +1,4 @@
-"""How far apart two results may lie and still count as the same."""
+"""The tolerances within which two results are considered the same."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
 
 TOLERANCES: Mapping[str, float] = MappingProxyType({"float32": 1e-5, "float64": 1e-12})
-"""By dtype; an error passes when it is at most this times max(1, max |expected|)."""
+"""The tolerance of each dtype; an error passes if it is at most the tolerance times max(1, max |expected|)."""
 
 
 def choose_tolerance(adapters: Iterable[Adapter], tolerance: float | None) -> float:
-    """Return the caller's tolerance, or that of the coarsest arithmetic among the adapters.
+    """Return the caller's tolerance, or the tolerance of the coarsest arithmetic among the adapters.
 
     Raises:
-        InvalidValueError: for a tolerance that is no positive number.
+        InvalidValueError: for a tolerance that is not a positive number.
     """
     if tolerance is None:
         return max(TOLERANCES[adapter.precision] for adapter in adapters)
     if isinstance(tolerance, bool) or not isinstance(tolerance, Real) or not 0 < float(tolerance) < math.inf:
         raise InvalidValueError.because(
-            "tolerance", must="be a positive number", but=f"is {tolerance!r}", remedy="Leave it out for the dtype's own."
+            "tolerance", must="be a positive number", but=f"is {tolerance!r}", remedy="Leave it out for the dtype's default."
         )
     return float(tolerance)

@@ -1,4 +1,4 @@
-"""What a parity check found: each comparison, the verdict over all, and how it is told."""
+"""The result of a parity check: the comparisons, the overall verdict, and its text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Verdict = Literal["passed", "failed", "ill-conditioned"]
 
 
 class Against(str, Enum):
-    """What an array is held against."""
+    """The counterpart with which an array is compared."""
 
     EXPECTED = "expected"
     REFERENCE_OF_EXPECTED = "reference of expected"
@@ -30,26 +30,26 @@ class Against(str, Enum):
 
 
 REFERENCES = {"expected": Against.REFERENCE_OF_EXPECTED, "actual": Against.REFERENCE_OF_ACTUAL}
-"""What each side is held against first."""
+"""The reference with which each side is compared first."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One array compared with what it is held against.
+    """The comparison of one array.
 
     Args:
-        name: what was compared.
-        shape: its shape.
-        max_abs: the largest absolute difference; NaN where either side holds one.
-        where: its place by axis name; None where the two are equal or their shapes differ.
+        name: the name of the compared array.
+        shape: the expected shape.
+        max_abs: the largest absolute difference; NaN if either side contains NaN.
+        where: the place of that difference by axis name, or None if the two are equal or their shapes differ.
         allowed: the largest difference that passes.
-        needed: the least tolerance that would have passed.
-        against: what it was held against; `expression` says what the return-value map evaluated.
-        kind: "weights", "result", "own call" for what a Keras layer's own call returned, or "gradient".
-        array: "output", "h_n" or "c_n" for a result; what a gradient is with respect to, "inputs", "h_0", "kernel" and so on.
+        needed: the smallest tolerance that would have passed.
+        against: the counterpart with which the array was compared.
+        kind: "weights", "result", "own call" for a return value of a Keras layer's own call, or "gradient".
+        array: "output", "h_n" or "c_n" of a result; "inputs", "h_0", "kernel" and so on of a gradient with respect to it.
         ill_conditioned: whether the expected layer itself is too far from the reference of its weights for a verdict.
-        other_shape: the shape that was found, where it is another one.
-        expression: over the other side's results, where it was held against the return-value map.
+        other_shape: the actual shape if it differs, or None.
+        expression: the expression over the other side's results in a comparison with the return-value map.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Comparison:
         array: str = "",
         expression: str = "",
     ) -> Comparison:
-        """Judge a difference by a tolerance."""
+        """Return the comparison that judges a difference by a tolerance."""
         return cls(
             name=name,
             shape=difference.shape,
@@ -95,41 +95,52 @@ class Comparison:
 
     @property
     def within(self) -> bool:
-        """Whether the difference is at most the allowed one; NaN never is."""
+        """Whether the difference is at most the allowed one; never for NaN."""
         return self.max_abs <= self.allowed
 
     @property
     def verdict(self) -> Verdict:
-        """passed, failed or ill-conditioned."""
+        """The verdict on this array: passed, failed or ill-conditioned."""
         if self.ill_conditioned:
             return "ill-conditioned"
         return "passed" if self.within else "failed"
 
     @property
     def shown_against(self) -> str:
-        """What it was held against, for the reader."""
+        """The text for the counterpart with which the array was compared."""
         return self.expression or str(self.against)
 
     def __str__(self) -> str:
-        """Say what differs, by how much and where."""
+        """Return what differs, by how much and where."""
         if self.other_shape is not None:
             return f"{self.name} has shape {self.other_shape}, but {self.shown_against} has {self.shape}"
         axes = [] if self.where is None else [f"{axis} {index}" for axis, index in self.where.items()]
         place = f" at {', '.join(axis for axis in axes if axis not in self.name)}" if axes else ""
-        found = "holds NaN" if math.isnan(self.max_abs) else f"is {self.max_abs:.3g} off"
+        error = "holds NaN" if math.isnan(self.max_abs) else f"is {self.max_abs:.3g} off"
         verdict = f"allowed {self.allowed:.3g}, needed tolerance {self.needed:.3g}"
-        return f"{self.name} {found}{place}, against {self.shown_against}; {verdict}"
+        return f"{self.name} {error}{place}, against {self.shown_against}; {verdict}"
 
 
 @dataclass(frozen=True)
 class ParityResult:
-    """All comparisons of a check, weights first.
+    """All comparisons of a check, weights first. It is truthy if everything passed, and its text is a report.
 
     Args:
-        comparisons: in the order in which they were made.
-        tolerance: what was allowed as a share of max(1, max |expected|).
-        notes: what a reader should know: flags that differ, coarser arithmetic, steps left out.
-        differences: what the two compute differently by their own word, such as another activation; each is a failure.
+        comparisons: the comparisons in the order in which they were made.
+        tolerance: the allowed error as a share of max(1, max |expected|).
+        notes: remarks for the reader: flags that differ, coarser arithmetic, steps left out.
+        differences: the options in which the two layers differ, such as the activation; each is a failure.
+
+    Example:
+        >>> import torch
+        >>> from gatewise import check_parity
+        >>> layer, other = torch.nn.GRU(3, 4), torch.nn.GRU(3, 4)
+        >>> other.load_state_dict(layer.state_dict())
+        <All keys matched successfully>
+        >>> other.bias_hh_l0.data[0] += 0.5
+        >>> result = check_parity(layer, other)
+        >>> result.passed, result.cause.name, result.cause.where["gate"], round(result.cause.max_abs, 3)
+        (False, 'bias of layer 0, direction 0', 'reset', 0.5)
     """
 
     comparisons: tuple[Comparison, ...]
@@ -139,7 +150,7 @@ class ParityResult:
 
     @property
     def verdict(self) -> Verdict:
-        """Failed if anything has failed, else ill-conditioned if anything is, else passed."""
+        """Failed if anything has failed, otherwise ill-conditioned if anything is, otherwise passed."""
         if self.differences:
             return "failed"
         verdicts = {comparison.verdict for comparison in self.comparisons}
@@ -152,7 +163,7 @@ class ParityResult:
 
     @property
     def cause(self) -> Comparison | None:
-        """The first weights that differ, which explain every later difference."""
+        """The comparison of the first weights that differ, which explain every later difference; None if none differ."""
         return next((each for each in self.comparisons if each.kind == "weights" and not each.within), None)
 
     @property
@@ -161,11 +172,11 @@ class ParityResult:
         return max(self.comparisons, key=_needed)
 
     def __bool__(self) -> bool:
-        """Be true where everything passed."""
+        """Return whether everything passed."""
         return self.passed
 
     def __str__(self) -> str:
-        """Show the verdict, the cause or the worst difference, the notes, and the table of what was compared."""
+        """Return the verdict, the cause or the worst difference, the notes, and a table of all comparisons, as text."""
         lines = [f"parity {self.verdict}: {len(self.comparisons)} comparisons at tolerance {self.tolerance:g}"]
         lines += [f"failed: {difference}" for difference in self.differences]
         if self.passed:
@@ -175,8 +186,8 @@ class ParityResult:
         elif self.verdict == "ill-conditioned":
             lines += [f"{each}" for each in self.comparisons if each.ill_conditioned]
             lines.append(
-                "The expected layer itself is farther from the float64 reference of its own weights than is allowed: its "
-                "states are too large or too chaotic to tell, or it does not compute what its weights say."
+                "The expected layer itself is farther than allowed from the float64 reference of its own weights: its states "
+                "are too large or too chaotic for a verdict, or its computation does not correspond to its weights."
             )
         if not self.passed:
             lines += [f"failed: {each}" for each in self.comparisons if each.verdict == "failed" and each is not self.cause][:8]
@@ -187,13 +198,11 @@ class ParityResult:
         ]
         table = tabulate(rows, ("what", "against", "shape", "max abs", "allowed", "needed", "verdict"), floatfmt=".2e")
         if any(each.kind == "gradient" for each in self.comparisons):
-            lines.append(
-                "of the gradients the table shows, for each array, the one that is farthest off in all layers and calls"
-            )
+            lines.append("the table shows, for each array, only the gradient with the largest error over all layers and calls")
         return "\n".join([*lines, "", table])
 
     def _shown(self) -> Iterable[Comparison]:
-        """Return the rows of the table: of the gradients of one kind of array, over all layers and calls, the worst."""
+        """Return the comparisons in the table: all but the gradients, and the worst gradient of each array."""
         rows: dict[object, Comparison] = {}
         for index, each in enumerate(self.comparisons):
             row = (each.array, each.against) if each.kind == "gradient" else index
@@ -203,12 +212,12 @@ class ParityResult:
 
 
 def judge(own: Iterable[Comparison], rest: Iterable[Comparison], *, unsure: bool = False) -> list[Comparison]:
-    """Mark what is ill-conditioned: where the expected layer is too far from its reference, nothing can be said of the rest.
+    """Mark ill-conditioned comparisons: if the expected layer is too far from its reference, the others have no verdict.
 
     Args:
-        own: the expected layer against the reference of its own weights.
-        rest: what is held against it.
-        unsure: whether nothing can be said for a reason found before.
+        own: the comparisons of the expected layer with the reference of its own weights.
+        rest: all other comparisons.
+        unsure: whether an earlier finding already rules out a verdict.
     """
     marked = [replace(each, ill_conditioned=not each.within and (unsure or not math.isnan(each.max_abs))) for each in own]
     unsure = unsure or any(each.ill_conditioned for each in marked)
@@ -220,7 +229,7 @@ def _needed(comparison: Comparison) -> float:
 
 
 def place_output(difference: Difference, spec: RecurrentSpec) -> Where | None:
-    """Name the place of an index into (batch, time, direction * hidden)."""
+    """Return the place of an index into (batch, time, direction * hidden), by axis name."""
     if difference.index is None or difference.max_abs == 0:
         return None
     batch, time, feature = difference.index
@@ -229,7 +238,7 @@ def place_output(difference: Difference, spec: RecurrentSpec) -> Where | None:
 
 
 def place_state(difference: Difference, spec: RecurrentSpec) -> Where | None:
-    """Name the place of an index into (layer * direction, batch, hidden)."""
+    """Return the place of an index into (layer * direction, batch, hidden), by axis name."""
     if difference.index is None or difference.max_abs == 0:
         return None
     row, batch, unit = difference.index

@@ -1,4 +1,4 @@
-"""Comparing weights in canonical form, by what they do: the one cause that explains every later difference."""
+"""Comparing weights in canonical form by their effect; a difference in them explains every later difference."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ Array = npt.NDArray[Any]
 
 
 def compare_weights(expected: RecurrentWeights, actual: RecurrentWeights, tolerance: float) -> Iterator[Comparison]:
-    """Compare weights part by part, two biases by their sum where only the sum acts."""
+    """Compare weights part by part; two biases are compared by their sum if only the sum acts."""
     for (layer, direction, one), (_, _, other) in zip(expected, actual, strict=True):
         theirs = dict(_acting_parts(other))
         for part, array in _acting_parts(one):
-            found = theirs.get(part, np.zeros_like(array))
-            difference = measure(array, found)
+            difference = measure(array, theirs.get(part, np.zeros_like(array)))
             gates = one.gates if part != "recurrent_bias" else ("candidate",)
             where = place_weight(difference, part, gates, layer, direction)
             name = f"{part} of layer {layer}, direction {direction}"
@@ -29,7 +28,7 @@ def compare_weights(expected: RecurrentWeights, actual: RecurrentWeights, tolera
 
 
 def place_weight(difference: Difference, part: str, gates: tuple[str, ...], layer: int, direction: int) -> Where | None:
-    """Name the place of an index into a part of one direction's weights, gates along its first axis."""
+    """Return the place of an index into a part of one direction's weights, whose first axis is the gate, by axis name."""
     if difference.index is None or difference.max_abs == 0:
         return None
     gate, *rows, unit = difference.index
@@ -38,7 +37,7 @@ def place_weight(difference: Difference, part: str, gates: tuple[str, ...], laye
 
 
 def _acting_parts(weights: DirectionWeights) -> Iterator[tuple[str, Array]]:
-    """Yield the arrays that the function depends on: biases summed, but apart where the reset gate comes between them."""
+    """Yield the arrays on which the results depend: biases are summed, unless the reset gate acts on only one of them."""
     yield "kernel", weights.kernel
     yield "recurrent_kernel", weights.recurrent_kernel
     hidden = weights.kernel.shape[2]

@@ -1,8 +1,8 @@
 """The pytest plugin: a fixture for `assert_parity`.
 
-pytest loads it under the name `gatewise_pytest`, because a plugin named `compare.pytest_plugin` would import `compare` at
-start: a user's own compare.py would then break pytest, or be hidden by gatewise's. So nothing but pytest is imported until the
-fixture is used or a test fails.
+pytest loads it under the name `gatewise_pytest`. A plugin named `compare.pytest_plugin` would import `compare` when pytest
+starts, so that a user's own compare.py would break pytest or be hidden by gatewise's. Therefore nothing but pytest is imported
+until the fixture is used or a test fails.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _TOLERANCE = pytest.StashKey[float | None]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the tolerance, as an option and as an ini value."""
-    text = "tolerance of the fixture assert_parity where a test gives none (default: by dtype)"
+    text = "tolerance of the assert_parity fixture, unless a test passes its own (default: by dtype)"
     parser.getgroup("gatewise").addoption(_OPTION, metavar="TOLERANCE", help=text)
     parser.addini(_INI, text, default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Reject an invalid tolerance, before any test runs."""
+    """Reject an invalid tolerance before any test runs."""
     config.stash[_TOLERANCE] = _tolerance(config)
 
 
 @pytest.fixture(scope="session")
 def assert_parity(pytestconfig: pytest.Config) -> Callable[..., None]:
-    """Return `gatewise.assert_parity`, with the tolerance of the command line or the ini file unless a call gives its own."""
+    """Return `gatewise.assert_parity`, with the tolerance from the command line or the ini file as its default."""
     if hiding := _find_hiding():
         pytest.fail(hiding, pytrace=False)
     function: Callable[..., None] = import_module("gatewise").assert_parity
@@ -50,10 +50,10 @@ def assert_parity(pytestconfig: pytest.Config) -> Callable[..., None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
-    """Name the user's modules that gatewise's packages hide where something failed, which may be for want of them."""
+    """After a failure, list the user's modules that gatewise's packages hide, because they may be the cause."""
     failed = exitstatus in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
     if not failed or "gatewise" in sys.modules or not _is_ours(_place_of_gatewise()):
-        return  # once imported, gatewise has said so itself
+        return  # if gatewise was imported, it has already warned
     with suppress(ImportError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for hidden in import_module("gatewise.ownership").find_hidden():
@@ -71,13 +71,13 @@ def _tolerance(config: pytest.Config) -> float | None:
         tolerance = math.nan
     if not 0 < tolerance < math.inf:
         raise pytest.UsageError(
-            f"{name} must be a positive finite number, but is {text!r}. Give one such as 1e-5, or leave it out."
+            f"{name} must be a positive finite number, but is {text!r}. Pass one such as 1e-5, or leave it out."
         )
     return tolerance
 
 
 def _find_hiding() -> str | None:
-    """Import gatewise, and return what is wrong where a module of the user's hides it or one of its packages."""
+    """Import gatewise, and return a message if one of the user's modules hides it or one of its packages."""
     place = _place_of_gatewise()
     if not _is_ours(place):
         return f"gatewise must be the installed package, but is {place}. Rename it."
@@ -89,10 +89,10 @@ def _find_hiding() -> str | None:
 
 
 def _place_of_gatewise() -> Path | None:
-    """Return the file that importing `gatewise` gives, or the folder if it has no `__init__.py`; nothing is imported."""
+    """Return the file, or the folder without `__init__.py`, that `import gatewise` would load, without importing it."""
     spec = find_spec("gatewise")
-    found = (spec.origin, *(spec.submodule_search_locations or ())) if spec else ()
-    return next((Path(place) for place in found if place), None)
+    places = (spec.origin, *(spec.submodule_search_locations or ())) if spec else ()
+    return next((Path(place) for place in places if place), None)
 
 
 def _is_ours(place: Path | None) -> bool:

@@ -52,7 +52,7 @@ def returns_map(layer: object, options: KerasOptions | None = None) -> ReturnsMa
 
     Example:
         >>> import keras
-        >>> from compare import returns_map
+        >>> from gatewise import returns_map
         >>> layer_map = returns_map(keras.layers.LSTM(4, return_state=True))
         >>> for item in layer_map.items:
         ...     print(item.keras, "=", item.pytorch)
@@ -86,8 +86,7 @@ class ReturnsMap:
 
     Example:
         >>> import torch
-        >>> from compare import ReturnsMap
-        >>> from frameworks import KerasOptions, RecurrentSpec
+        >>> from gatewise import KerasOptions, RecurrentSpec, ReturnsMap
         >>> spec = RecurrentSpec("gru", input_size=3, hidden_size=4)
         >>> layer_map = ReturnsMap(spec, KerasOptions(return_sequences=True, return_state=True))
         >>> rnn = torch.nn.GRU(3, 4, batch_first=True)

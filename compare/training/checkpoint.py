@@ -41,7 +41,7 @@ class TrainingCheckpoint:
         GatewiseError: for a path that does not end in .npz.
 
     Example:
-        >>> from compare.training import TrainingCheckpoint
+        >>> from gatewise import TrainingCheckpoint
         >>> checkpoint = TrainingCheckpoint("runs/translation.npz", settings={"seed": 0, "batch": 64}, seconds=60)
         >>> checkpoint.before.name
         'translation.before.npz'

@@ -63,8 +63,7 @@ def compare_training(  # noqa: PLR0913  all but four by name
 
     Example:
         >>> import keras, numpy as np
-        >>> from compare import compare_training
-        >>> from frameworks import emulate
+        >>> from gatewise import compare_training, emulate
         >>> layer = keras.layers.LSTM(2)
         >>> model = keras.Sequential([keras.Input((5, 3)), layer])
         >>> port = emulate(layer)

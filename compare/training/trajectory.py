@@ -25,7 +25,7 @@ class Trajectory:
 
     Example:
         >>> import numpy as np
-        >>> from compare.training import Trajectory
+        >>> from gatewise import Trajectory
         >>> losses = {"keras": np.array([1.0, 0.5]), "pytorch": np.array([1.0, 0.75])}
         >>> distances = {"pytorch": {"dense.kernel": np.array([0.0, 0.1]), "dense.bias": np.array([0.0, 0.2])}}
         >>> trajectory = Trajectory(losses, np.array([0, 2]), distances)

@@ -1,8 +1,8 @@
-"""What each framework holds of the other's recurrent layers: natively, emulated, or refused and why.
+"""How each framework supports the other's recurrent layers: natively, emulated, or refused with a reason.
 
-`limits` is what `convert` and the adapters ask of a spec and of the options of a call; its data stand in `frameworks.rows`.
-`options` says what becomes of every argument of every constructor, for readers, and the report on options holds it against both
-frameworks' signatures.
+`limits` has the limits on specs and call options that `convert` and the adapters check; its data are in `frameworks.rows`.
+`options` lists for readers how every constructor argument is supported; the report on options checks it against the signatures
+of both frameworks.
 """
 
 from frameworks.counterparts.limits import CALL_LIMITS, LAYER_NAMES, LIMITS, find_limits, require_counterpart

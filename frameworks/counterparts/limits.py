@@ -1,4 +1,4 @@
-"""What each framework's own layers can hold of a spec and of the options of a call, as the rows of `frameworks.rows` say."""
+"""The limits of each framework's own layers on specs and call options, as declared in `frameworks.rows`."""
 
 from __future__ import annotations
 
@@ -12,28 +12,35 @@ from frameworks.rows import BETWEEN_LAYERS, FRAMEWORKS, FrameworkName, Limit, ro
 from frameworks.spec import RecurrentSpec
 
 LAYER_NAMES: Mapping[str, Mapping[CellName, str]] = MappingProxyType({row.name: row.cells for row in FRAMEWORKS})
-"""What each framework calls its layer of a cell."""
+"""The name of each framework's own layer, by framework and cell."""
 
 LIMITS: tuple[Limit, ...] = tuple(limit for row in FRAMEWORKS for limit in row.limits)
-"""What the layers of a framework cannot compute."""
+"""The declared limits on fields of the spec."""
 
 CALL_LIMITS: tuple[Limit, ...] = tuple(limit for row in FRAMEWORKS for limit in row.call_limits)
-"""What a counterpart would silently do otherwise when called, so that `convert` refuses it."""
+"""The limits on call options that a counterpart would silently ignore, so that `convert` refuses them."""
 
 
 def find_limits(
     spec: RecurrentSpec, to: FrameworkName, options: KerasOptions | None = None, dropout: float = 0.0
 ) -> Iterator[tuple[Limit, object]]:
-    """Yield each limit of a framework that a layer goes beyond, with the offending value.
+    """Yield each limit of a framework that a layer exceeds, with the offending value.
 
     Args:
-        spec: what the layer computes.
+        spec: the spec of the layer.
         to: "keras" or "pytorch" ("torch" is the same).
-        options: how it is called, where it has Keras's flags.
-        dropout: the rate between its layers.
+        options: the options of its call, or None if it has no Keras flags.
+        dropout: the dropout rate between its layers.
 
     Raises:
-        InvalidValueError: for another framework.
+        InvalidValueError: for an unknown framework.
+
+    Example:
+        >>> from frameworks.counterparts import find_limits
+        >>> from gatewise import RecurrentSpec
+        >>> spec = RecurrentSpec("gru", input_size=3, hidden_size=4, reset_after=False)
+        >>> [(limit.field, limit.held, value) for limit, value in find_limits(spec, "pytorch")]
+        [('reset_after', (True,), False)]
     """
     row = row_of(to)
     values = {**vars(spec), **({} if options is None else vars(options)), BETWEEN_LAYERS: dropout}
@@ -46,16 +53,24 @@ def find_limits(
 def require_counterpart(
     spec: RecurrentSpec, to: FrameworkName, options: KerasOptions | None = None, dropout: float = 0.0
 ) -> None:
-    """Refuse what the layers of a framework cannot hold.
+    """Raise an error for a layer that a framework's own layers cannot represent.
 
     Args:
-        spec: what the layer computes.
+        spec: the spec of the layer.
         to: "keras" or "pytorch" ("torch" is the same).
-        options: how it is called, where it has Keras's flags.
-        dropout: the rate between its layers.
+        options: the options of its call, or None if it has no Keras flags.
+        dropout: the dropout rate between its layers.
 
     Raises:
-        NoCounterpartError: naming the field, its value, why it cannot be held and what to do instead.
+        NoCounterpartError: with the field, its value, why it is not supported and what to do instead.
+
+    Example:
+        >>> from frameworks.counterparts import require_counterpart
+        >>> from gatewise import RecurrentSpec
+        >>> require_counterpart(RecurrentSpec("gru", input_size=3, hidden_size=4, reset_after=False), "pytorch")
+        Traceback (most recent call last):
+        ...
+        frameworks.errors.NoCounterpartError: reset_after of the GRU must be True to fit pytorch's own nn.GRU, but is False: ...
     """
     row = row_of(to)
     for limit, value in find_limits(spec, to, options, dropout):

@@ -20,6 +20,13 @@ class Fate:
             inference; "refused": both refuse it.
         there: the counterpart (an argument, an array or an expression), or why it is missing, in Markdown.
         values: the values with this fate, if an argument has several fates.
+
+    Example:
+        >>> from frameworks.counterparts import OPTIONS
+        >>> for fate in OPTIONS["keras"]["merge_mode"]:
+        ...     print(f"{fate.values}: {fate.name}, {fate.there}")
+        `concat`: native, torch always concatenates the directions
+        others: emulated, by hand, from the two halves of `output`
     """
 
     name: FateName

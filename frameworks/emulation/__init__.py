@@ -1,4 +1,4 @@
-"""Layers of one framework that behave exactly as the other's; each module is named for the framework it is written in."""
+"""Layers of one framework that behave exactly like the other's; each module is named after the framework it is written in."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from frameworks.rows import FrameworkName, row_of
 
 
 def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
-    """Build a layer of the other framework that behaves exactly as this one, with the same weights.
+    """Build a layer of the other framework that behaves exactly like this one, with the same weights.
 
     Args:
         native: a layer of either framework, its adapter, or a layer in a file.
-        to: "pytorch" ("torch" is the same) or "keras", the framework of the result; the layer must be of the other one.
+        to: the framework of the result, "pytorch" ("torch" is the same) or "keras"; the layer must belong to the other one.
 
     Returns:
         For "pytorch" a torch.nn.Module with Keras's call, `(inputs, initial_state=None, mask=None, training=None)`, and Keras's
@@ -23,11 +23,11 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
         `(output, h_n)` or `(output, (h_n, c_n))`.
 
     Raises:
-        GatewiseError: for what has no emulation, by name.
+        GatewiseError: for a layer without an emulation, with its name.
 
     Example:
         >>> import keras, torch
-        >>> from frameworks import emulate
+        >>> from gatewise import emulate
         >>> layer = keras.layers.GRU(4, go_backwards=True)
         >>> layer.build((None, None, 3))
         >>> module = emulate(layer, to="pytorch")
@@ -38,7 +38,7 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
     if is_adapter(native):
         own = getattr(type(native), "emulate", None)
         if own is not None:
-            return own(native, to)  # a layer in a file, see frameworks.files
+            return own(native, to)  # for a layer in a file, see frameworks.files
         native = native.native
     owner = row_of(registry.owner_name(native))
     if owner is target:

@@ -1,3 +1,3 @@
 """PyTorch's recurrent modules, written in Keras: the public names of `frameworks.torch_in_keras.layers`."""
 
-from frameworks.torch_in_keras.layers import *  # noqa: F403  the same names, from where README's readers import them
+from frameworks.torch_in_keras.layers import *  # noqa: F403  the same names, under the path that the README shows

@@ -1,10 +1,10 @@
-"""Checkpoint files, read without the framework that wrote them and written as others read them."""
+"""Checkpoint files: read without the framework that wrote them, and written in formats that other programs read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frameworks.lazily import public
+from frameworks.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from frameworks.files.checkpoint import Checkpoint, open_checkpoint
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoint", "OtherLayer", "StoredLayer", "Written", "open_checkpoint", "save_checkpoint"]
 
-__getattr__, __dir__ = public(
+__getattr__, __dir__ = lazy_names(
     globals(),
     {
         "Checkpoint": "frameworks.files.checkpoint",

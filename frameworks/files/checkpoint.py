@@ -17,7 +17,7 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5_process import started_for
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
-from frameworks.files.untrusted.source import damaged, open_source
+from frameworks.files.untrusted.source import open_source
 
 _SHARD = re.compile(r".+-\d{5}-of-(\d{5})\.\w+")
 
@@ -88,18 +88,18 @@ def open_checkpoint(
     architecture: str | PathLike[str] | Mapping[str, Any] | None = None,
     options: Options | None = None,
 ) -> Checkpoint:
-    """Read a checkpoint file without the framework that wrote it. Weights are read only when they are asked for.
+    """Read a checkpoint file without the framework that wrote it. Weights are read only when they are used.
 
     Args:
-        path: the file, or the .index.json of a checkpoint in several files. Its content decides its format.
-        architecture: the JSON that Keras wrote beside a file of weights, or the path to it. Only Keras's files take one.
-        options: what the file does not say, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}.
-            Those under None apply to all layers that have the option. Options override the file. A layer of Keras has
-            activation, recurrent_activation, reset_after and the flags of `KerasOptions`; a module of torch has
-            batch_first, dropout and nonlinearity; a layer of an ONNX graph has none.
+        path: the file, or the .index.json of a checkpoint in several files. The content decides the format.
+        architecture: the JSON that Keras wrote for a file of weights, or its path. Only Keras formats accept one.
+        options: what the file does not state, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}.
+            Those under None apply to all layers that have the option. Options override the file. A Keras layer has
+            activation, recurrent_activation, reset_after and the flags of `KerasOptions`; a torch module has batch_first,
+            dropout and nonlinearity; a layer of an ONNX graph has none.
 
     Raises:
-        GatewiseError: for a file of unknown format, a damaged file, an architecture where the format takes none, or options
+        GatewiseError: for a file of unknown format, a damaged file, an architecture for a format that accepts none, or options
             that do not fit the layers.
         MissingFrameworkError: for an h5 or .keras file where h5py is not installed.
 
@@ -130,7 +130,7 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: 
     for layer in others:
         for warning in () if layer.known else layer.warnings:
             why.setdefault(warning, []).append(layer.name or repr(layer.name))
-    told = " ".join(f"{_few(names)}: {warning}" for warning, names in why.items())
+    caveats = " ".join(f"{_few(names)}: {warning}" for warning, names in why.items())
     arrays = [
         f"{layer.name}.{array} {stored.shape}".removeprefix(".")
         for layer in others
@@ -138,8 +138,8 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: 
         for array, stored in layer.stored.items()
     ]
     parts = [f"is a {kind} file of {_few(list(kinds)) or 'no layers'}"]
-    if told:
-        parts.append(f" ({told[:1000]})")
+    if caveats:
+        parts.append(f" ({caveats[:1000]})")
     if arrays:
         parts.append(f", with arrays named {_few(arrays)}")
     if _shard_warning(file):
@@ -154,11 +154,13 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: 
 
 
 def _shard_warning(file: str) -> str:
-    """Warn that the name of a file marks one shard of several; return "" for any other name."""
+    """Return a warning if the name of a file is that of one shard of several, otherwise ""."""
     shard = _SHARD.fullmatch(file)
     if shard is None or int(shard[1]) < 2:
         return ""
-    return f"the file's name marks one of {int(shard[1])} parts, and the layer may go on in another: open their .index.json."
+    return (
+        f"by its name the file is one of {int(shard[1])} parts, and the layer may continue in another: open their .index.json."
+    )
 
 
 def _few(names: list[str]) -> str:
@@ -171,12 +173,17 @@ def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str
         return given
     source = open_source(Path(given))
     if source.size > MAX_BYTES:
-        raise damaged(source.name, f"has {source.size} bytes, more than an architecture can have")
+        raise InvalidValueError.because(
+            source.name,
+            must="be the JSON of an architecture",
+            but=f"has {source.size} bytes, more than {MAX_BYTES >> 20} MiB",
+            remedy="Pass the text that Keras's model.to_json() returns.",
+        )
     return read_json(source.read(0, source.size), source.name)
 
 
 def _by_name(layers: list[Any]) -> dict[str, Any]:
-    """Index layers by name; a name that occurs again gets a number."""
+    """Return layers by name; a number is added to a name that occurs again."""
     named: dict[str, Any] = {}
     for layer in layers:
         name, number = layer.name, 1

@@ -1,4 +1,4 @@
-"""The formats that can be read: what marks each, and the module that reads it. Content decides, not the file's ending."""
+"""The formats that can be read: how each is recognised by its content, and the module that reads it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _LOOKALIKES: Mapping[bytes, str] = MappingProxyType(
         b"TFL3": "a TensorFlow Lite model, which keeps no layers: open the model that it was made from",
     }
 )
-"""What is often mistaken for a checkpoint, by its first bytes, or by those after the first four."""
+"""Files that are often mistaken for checkpoints, by their first bytes or by those after the first four."""
 
 
 class Reader(Protocol):
-    """What the module of a format provides."""
+    """The interface of a module that reads a format."""
 
     def read(self, source: Source, given: GivenOptions) -> Layers:
         """Return the layers of a file, in order.
@@ -52,7 +52,7 @@ class Reader(Protocol):
 
 
 class DescribedReader(Protocol):
-    """What the module provides instead where the format takes an architecture."""
+    """The interface of a module whose format accepts an architecture."""
 
     def read(self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None) -> Layers:
         """Return the layers of a file, in order.
@@ -60,18 +60,18 @@ class DescribedReader(Protocol):
         Args:
             source: the file.
             given: the user's options.
-            architecture: the JSON beside the file, which overrides the file's own; None to use the file's own.
+            architecture: the JSON that overrides the architecture in the file; None for no override.
 
         Raises:
-            GatewiseError: for a file that is damaged or not Keras's.
+            GatewiseError: for a file that is damaged or that Keras did not write.
         """
 
 
 class StateDictReader(Reader, Protocol):
-    """What the module provides where a file of the format may be one part of a larger checkpoint."""
+    """The interface of a module whose files may each be a part of a larger checkpoint."""
 
     def read_arrays(self, source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-        """Return the arrays of a file by name, and a layer for each thing that could not be read as an array."""
+        """Return the arrays of a file by name, and a layer for each entry that cannot be read as an array."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class Format:
     """One row of the table.
 
     Args:
-        name: for messages.
-        endings: usual for such files.
+        name: the name in messages.
+        endings: the usual endings of such files.
         module: the reader, imported only for its own files.
-        recognises: whether a file has the format's mark; it looks at the first bytes, or at the members of a zip archive.
+        recognises: returns whether a file is of this format, by its first bytes or by the names in its zip archive.
         takes_architecture: whether the module is a `DescribedReader`.
         is_state_dict: whether the module is a `StateDictReader`.
     """
@@ -98,7 +98,7 @@ class Format:
         """Return the layers of a file of this format.
 
         Raises:
-            GatewiseError: for a damaged file, or for an architecture where the format takes none.
+            GatewiseError: for a damaged file, or for an architecture that the format does not accept.
         """
         module: Any = import_module(self.module)
         if self.takes_architecture:
@@ -107,24 +107,24 @@ class Format:
             raise InvalidValueError.because(
                 f"architecture for {source.name}",
                 must="be left out",
-                but=f"is given for a {self.name} file, and only Keras's files take one",
-                remedy="Open the file without it; what the file does not say can be given as options.",
+                but=f"is given for a {self.name} file, and only Keras files accept one",
+                remedy="Open the file without it, and pass what the file does not state as options.",
             )
         return cast("Reader", module).read(source, given)
 
     def read_arrays(self, source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
-        """Return the arrays of a file of this format, which must be one of state dicts; see `StateDictReader`."""
+        """Return the arrays of a file, if the format is one of state dicts; see `StateDictReader`."""
         return cast("StateDictReader", import_module(self.module)).read_arrays(source)
 
 
 def _begins_with(magic: bytes, offsets: Sequence[int] = (0,)) -> Callable[[Source], bool]:
-    """Return a check for bytes that stand at one of some offsets."""
+    """Return a check for certain bytes at any of some offsets."""
     size = len(magic)
     return lambda source: any(at + size <= source.size and source.read(at, size) == magic for at in offsets)
 
 
 def _zip_where(quantifier: Callable[[Iterable[bool]], bool], pattern: str) -> Callable[[Source], bool]:
-    """Return a check for a zip archive in which any or all names of members match a pattern."""
+    """Return a check for a zip archive with any or all of its member names matching a pattern."""
     matches = re.compile(pattern, re.DOTALL).fullmatch
 
     def recognises(source: Source) -> bool:
@@ -137,19 +137,19 @@ def _zip_where(quantifier: Callable[[Iterable[bool]], bool], pattern: str) -> Ca
 
 
 def _is_torch_legacy(source: Source) -> bool:
-    """Return whether a file begins with a pickle, of any protocol, of the number that torch chose."""
+    """Return whether a file begins with a pickle, in any protocol, of torch's magic number."""
     head = source.head(24)
     return head[:1] == b"\x80" and b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." in head
 
 
 def _is_safetensors(source: Source) -> bool:
-    """Return whether a file begins with the size of a header, of less than a TiB, and a JSON object."""
+    """Return whether a file begins with the size of a header (below 1 TiB) and a JSON object."""
     head = source.head(9)
     return head[5:] == b"\x00\x00\x00{" and any(head[:5])
 
 
 def _is_onnx(source: Source) -> bool:
-    """Return whether a file begins with the version of ONNX's format, then a name, a version or the graph."""
+    """Return whether a file begins with a version of ONNX, followed by a name, another version or the graph."""
     head = source.head(3)
     return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
 
@@ -199,10 +199,10 @@ def find_format(source: Source, formats: tuple[Format, ...] = FORMATS) -> Format
 
     Args:
         source: the file.
-        formats: those that are expected.
+        formats: the formats to choose from.
 
     Raises:
-        GatewiseError: for a file of another format, saying what it is as far as its content shows.
+        GatewiseError: for a file of another format; the message describes its content.
     """
     for each in formats:
         if each.recognises(source):

@@ -1,4 +1,4 @@
-"""The options that the user gives for layers whose file does not say all: by layer name, None standing for every layer."""
+"""The user's options for what a file does not state, by layer name; None stands for all layers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Options = Mapping[str | None, Mapping[str, Any]]
 
 
 def options_of_layer(layer: StoredLayer) -> tuple[str, ...]:
-    """Name the options of a layer: those of its cells and of its call in Keras, or the arguments of its module in torch.
+    """Return the names of the options of a layer: in Keras those of its cells and its call, in torch its module's arguments.
 
-    A layer of an ONNX file has none: the graph states all of it.
+    A layer of an ONNX file has none: the graph states everything.
     """
     if layer.cells[0][0].layout is ONNX:
         return ()
@@ -41,10 +41,10 @@ class GivenOptions:
     """The options that the user gave, by layer.
 
     Args:
-        options: by layer name, by option; None as name for all layers that have the option.
+        options: the options by layer name; those under None apply to all layers that have them.
 
     Raises:
-        GatewiseError: for an option that no layer has.
+        GatewiseError: for an unknown option.
     """
 
     def __init__(self, options: Options | None = None) -> None:
@@ -69,25 +69,25 @@ class GivenOptions:
                     )
 
     def of(self, layer: str) -> dict[str, Any]:
-        """Return the options given for a layer: those under its name, and those for all layers where its name has none."""
+        """Return the options for a layer; those under its name override those for all layers."""
         return {**self._options.get(None, {}), **self._options.get(layer, {})}
 
     def check(self, layers: Iterable[StoredLayer]) -> None:
-        """Check that every layer named in the options is there and has the options given for it.
+        """Check that every layer named in the options exists and has these options.
 
         Raises:
-            GatewiseError: naming the layers that are there, or the options that the layer has.
+            GatewiseError: for an unknown layer or option; the message lists the known ones.
         """
-        there = tuple(layers)
+        layers = tuple(layers)
         for name in self._options:
-            if name is not None and name not in {layer.name for layer in there}:
+            if name is not None and name not in {layer.name for layer in layers}:
                 raise InvalidValueError.because(
                     f"the layer {name!r} of the options",
-                    must=f"be one of the recurrent layers {', '.join(layer.name or repr(layer.name) for layer in there)}",
+                    must=f"be one of the recurrent layers {', '.join(layer.name or repr(layer.name) for layer in layers)}",
                     but="is not",
                     remedy="Use the names that the checkpoint lists.",
                 )
-        for layer in there:
+        for layer in layers:
             known = options_of_layer(layer)
             for option in self._options.get(layer.name, {}):
                 if option not in known:
@@ -100,10 +100,10 @@ class GivenOptions:
 
 
 def check_arguments(layer: str, arguments: Mapping[str, Any]) -> None:
-    """Check the arguments of a recurrent module of torch.
+    """Check the arguments of a recurrent torch module.
 
     Raises:
-        GatewiseError: for a name or value that no such module takes.
+        GatewiseError: for a name or value that no such module accepts.
     """
     rules: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         "batch_first": ("True or False", lambda value: isinstance(value, bool)),

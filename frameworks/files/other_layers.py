@@ -1,4 +1,4 @@
-"""Other layers: what a file holds that is not a recurrent layer."""
+"""Other layers: the layers of a file that are not recurrent."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class OtherLayer:
 
     Args:
         name: the layer's name in its model.
-        kind: the class that the file names, without its package: "Dense", "Embedding"; "" if it names none.
-        stored: its arrays, by Keras's names where those are known: kernel, bias, embeddings, gamma, ...
-        config: arguments of Keras's constructor that the file states, or torch's defaults where a torch file does not; under
-            "keras" what a file in torch's layout keeps of a Keras layer.
-        known: whether the names and meaning of the arrays are those that Keras or torch has for the kind.
-        wrappers: the classes that run it other than once a call, such as TimeDistributed.
+        kind: the class, without its package: "Dense", "Embedding"; "" if it is unknown.
+        stored: its arrays; for a known Keras class by their Keras names: kernel, bias, embeddings, gamma, ...
+        config: arguments of the Keras constructor: those that the file states, and torch's defaults for what a torch file does
+            not state. In files in torch's layout, "keras" holds what is kept of a Keras layer.
+        known: whether the arrays have the names and the meaning of this kind in Keras or torch.
+        wrappers: the classes that may run it several times per call, such as TimeDistributed.
         warnings: caveats, such as why a recurrent layer could not be read as one.
-        place: where Keras 3 keeps the variables of this layer; empty if unknown.
+        place: the place where Keras 3 stores the variables of this layer; "" if unknown.
 
     Example:
         >>> head = open_checkpoint("model.npz").others["head"]
@@ -61,7 +61,7 @@ class OtherLayer:
 
 
 def is_plain(value: Any) -> bool:
-    """Return whether a value from a file is a number, a text or a list of whole numbers, none of which can run code."""
+    """Return whether a value from a file is a number, text or a list of integers, none of which can run code."""
     return isinstance(value, (bool, int, float, str)) or (
         isinstance(value, (list, tuple)) and all(type(each) is int for each in value)
     )

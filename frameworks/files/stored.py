@@ -1,4 +1,4 @@
-"""Recurrent layers in a file: adapters that cannot be written."""
+"""Recurrent layers in a file, as read-only adapters."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class StoredCell:
     Args:
         spec: the spec of this direction; its `input_size` is the number of features that this layer reads.
         layout: how the file stores the weights.
-        arrays: the arrays by their names in the layout, with the shapes that it states.
-        dropout: the rate on the inputs inside the cell, in training.
-        recurrent_dropout: the rate on the hidden state, in training.
+        arrays: the arrays by their names in the layout, in the shapes of the layout.
+        dropout: the rate at which the cell drops inputs in training.
+        recurrent_dropout: the rate at which the cell drops the hidden state in training.
     """
 
     spec: RecurrentSpec
@@ -57,18 +57,18 @@ class StoredCell:
 
 @dataclass(frozen=True, eq=False)
 class StoredLayer:
-    """A recurrent layer in a file. It is an `Adapter` that cannot be written: `copy_weights` and `check_parity` accept it.
+    """A recurrent layer in a file. It is a read-only `Adapter`, which `copy_weights` and `check_parity` accept.
 
     Args:
         name: the layer's name in its model; in a nested model, both names joined by a slash.
         origin: "keras", or "pytorch" for a layer from a torch or ONNX file.
-        class_name: the class that the file names.
+        class_name: the class, as stated in the file.
         cells: `cells[layer][direction]`.
-        options: how Keras calls it and what it returns; None for a layer called as torch's modules are.
+        options: the Keras options; None for a layer that is called like a torch module.
         warnings: assumptions about what the file does not state, and other caveats.
-        mask: what masks its input, as in "embedding (mask_zero)"; empty if nothing does or the file does not say.
-        arguments: those of a torch module's constructor that the spec lacks: `batch_first`, `dropout`, `proj_size`.
-        place: where Keras 3 keeps the variables of this layer; empty if unknown.
+        mask: the origin of its input's mask, such as "embedding (mask_zero)"; "" if there is none or it is unknown.
+        arguments: arguments of a torch module that the spec lacks: `batch_first`, `dropout`, `proj_size`.
+        place: the place where Keras 3 stores the variables of this layer; "" if unknown.
 
     Example:
         >>> open_checkpoint("model.npz")["encoder"].weights.layers[0][0].kernel.shape  # (gate, input, hidden)
@@ -90,10 +90,10 @@ class StoredLayer:
 
     @property
     def spec(self) -> RecurrentSpec:
-        """What the layer computes.
+        """The spec of the layer.
 
         Raises:
-            NoCounterpartError: for cells that differ, which no single spec describes; use `parts`.
+            NoCounterpartError: for unlike cells, which no single spec describes; use `parts`.
         """
         first = self.cells[0][0].spec
         directions = len(self.cells[0])
@@ -102,7 +102,7 @@ class StoredLayer:
                 f"proj_size of {self.name}",
                 must="be 0 for a spec",
                 but=f"is {self.arguments['proj_size']}",
-                remedy="No layer of Keras's own projects its hidden state: use .emulate.",
+                remedy="No Keras layer projects its hidden state: use .emulate.",
             )
         for layer, cells in enumerate(self.cells):
             for direction, cell in enumerate(cells):
@@ -112,7 +112,7 @@ class StoredLayer:
 
     @property
     def parts(self) -> tuple[StoredLayer, ...]:
-        """Each cell as a layer of its own, named for the layer and the cell's place in it."""
+        """Each cell as a separate layer, named after the layer and the cell's place in it."""
         if len(self.cells) == len(self.cells[0]) == 1:
             return (self,)
         return tuple(self._part(*place) for place in product(range(len(self.cells)), range(len(self.cells[0]))))
@@ -132,21 +132,21 @@ class StoredLayer:
         return RecurrentWeights(tuple(tuple(cell.read() for cell in cells) for cells in self.cells)).owned()
 
     def convert(self, to: FrameworkName = "pytorch") -> Any:
-        """Build a framework's own layer with these weights, as `frameworks.convert` does.
+        """Build a framework's built-in layer with these weights, as `frameworks.convert` does.
 
         Raises:
-            NoCounterpartError: for what that framework's layer cannot hold, or would silently do differently.
+            NoCounterpartError: for anything that the layer cannot hold, or would silently do differently.
         """
         return copying.convert(self, to)
 
     def emulate(self, to: FrameworkName = "pytorch") -> Any:
-        """Build a layer that behaves as the stored one does, in its own framework or the other.
+        """Build a layer that behaves like the stored one, in its own framework or in the other.
 
         Args:
             to: "pytorch" ("torch" is the same) or "keras", the framework of the result.
 
         Returns:
-            A Keras layer or a torch.nn.Module that is called as the stored layer is, and returns the same.
+            A Keras layer or a torch.nn.Module with the calls and results of the stored layer.
 
         Raises:
             GatewiseError: for what cannot be emulated.
@@ -175,7 +175,7 @@ class StoredLayer:
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """As in Keras: two directions output zeros; one repeats its last valid output unless its flag says otherwise."""
+        """Whether outputs at masked steps are zero: always in torch or with two directions, otherwise if the flag is set."""
         return len(self.cells[0]) == 2 or self.options is None or self.options.zero_output_for_mask
 
     @property
@@ -208,11 +208,11 @@ class StoredLayer:
         """Compute the layer in NumPy, without a framework; see `Adapter.forward`."""
         way = slice(None, None, -1 if self.reads_backwards else 1)
         check_call(self.spec, inputs, initial_state, mask)
-        turned = None if mask is None else mask[:, way]
-        turned_output = run_reference(
-            self.weights, self.spec, inputs[:, way], initial_state, turned, zero_masked=self.zeroes_masked_steps
+        reversed_mask = None if mask is None else mask[:, way]
+        reversed_output = run_reference(
+            self.weights, self.spec, inputs[:, way], initial_state, reversed_mask, zero_masked=self.zeroes_masked_steps
         )
-        arrays = {each.name: getattr(turned_output, each.name) for each in fields(turned_output)}
+        arrays = {each.name: getattr(reversed_output, each.name) for each in fields(reversed_output)}
         arrays["output"] = arrays["output"][:, way]
         return RecurrentOutput(**{name: None if one is None else one.astype(self.spec.dtype) for name, one in arrays.items()})
 
@@ -221,13 +221,13 @@ class StoredLayer:
     ) -> RecurrentGradients:
         """Differentiate the layer in float64 NumPy, without a framework; see `Adapter.gradients`."""
         way = slice(None, None, -1 if self.reads_backwards else 1)
-        turned = None if mask is None else mask[:, way]
+        reversed_mask = None if mask is None else mask[:, way]
         output, *states = check_cotangents(self.spec, inputs, cotangents)
         counted = RecurrentOutput(output[:, way], *states)
-        turned_gradients = run_reference_gradients(
-            self.weights, self.spec, inputs[:, way], initial_state, turned, counted, zero_masked=self.zeroes_masked_steps
+        reversed_gradients = run_reference_gradients(
+            self.weights, self.spec, inputs[:, way], initial_state, reversed_mask, counted, zero_masked=self.zeroes_masked_steps
         )
-        return replace(turned_gradients, inputs=turned_gradients.inputs[:, way])
+        return replace(reversed_gradients, inputs=reversed_gradients.inputs[:, way])
 
     def _require_alike(self, expected: RecurrentSpec, actual: RecurrentSpec, place: str) -> None:
         for each in fields(RecurrentSpec):

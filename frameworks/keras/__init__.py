@@ -1,4 +1,4 @@
-"""Keras's recurrent layers behind the one interface: Keras 3 on any of its backends, and tf_keras's as far as reading goes."""
+"""Adapters for Keras's recurrent layers: Keras 3 on any backend, and existing layers of tf_keras."""
 
 import keras
 
@@ -9,5 +9,5 @@ from frameworks.keras.structure import describe, parts
 
 __all__ = ["KerasAdapter", "adapt", "build", "build_like", "call_whole", "describe", "parts"]
 
-# The first operation makes the backend look for devices; the log lines of that belong to the import, which is quiet.
+# The first operation makes the backend look for devices and log it; these lines are held back during the import.
 keras.ops.zeros(())

@@ -1,4 +1,4 @@
-"""Activations that Keras 3 does not have by name: functions to hand to its layers, saved and loaded by a registered name."""
+"""Activations that Keras 3 does not have by name: functions to pass to its layers, saved and loaded by a registered name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from frameworks.families import FAMILIES, ByName, split_name
 
 @keras.saving.register_keras_serializable(package="gatewise")  # type: ignore[untyped-decorator]
 def keras2_hard_sigmoid(x: Any) -> Any:
-    """Compute what Keras called hard_sigmoid before Keras 3: 0.2 x + 0.5, clipped to [0, 1]."""
+    """Compute the hard_sigmoid of Keras 2: 0.2 x + 0.5, clipped to [0, 1]."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
@@ -31,28 +31,28 @@ _FAMILIES: Mapping[str, Callable[..., Any]] = {
 
 @keras.saving.register_keras_serializable(package="gatewise")
 class OfFamily:
-    """An activation with numbers.
+    """An activation of a family with its numbers.
 
     Args:
-        name: as in "leaky_relu(0.01)", see `frameworks.families`.
+        name: a name such as "leaky_relu(0.01)", see `frameworks.families`.
     """
 
     def __init__(self, name: str) -> None:
-        """Read the name."""
+        """Parse the name."""
         self.name = name
         self._family, self._numbers = split_name(name)
 
     def __call__(self, x: Any) -> Any:
-        """Compute it."""
+        """Apply the activation."""
         return _FAMILIES[self._family](x, *self._numbers)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the name."""
+        """Return the name, which determines everything else."""
         return {"name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> OfFamily:
-        """Make it of its name again."""
+        """Make the activation from its name."""
         return cls(**config)
 
 
@@ -63,21 +63,21 @@ def _named(family: str, *numbers: float) -> OfFamily:
 ADDED: Mapping[str, Callable[[Any], Any]] = ByName(
     {"keras2_hard_sigmoid": keras2_hard_sigmoid}, {family: partial(_named, family) for family in FAMILIES}
 )
-"""By the names that they have in `frameworks.activations`."""
+"""These activations, by name in `frameworks.activations`."""
 
 
 def find_activation(name: str) -> Callable[[Any], Any]:
-    """Return the function of an activation, by its name in `frameworks.activations`.
+    """Return the function of an activation, given its name in `frameworks.activations`.
 
     Raises:
-        NoCounterpartError: for one that this version of Keras lacks.
+        NoCounterpartError: for an activation that this version of Keras lacks.
     """
     function: Callable[[Any], Any] | None = ADDED.get(name) or getattr(keras.activations, name, None)
     if function is None:
         raise NoCounterpartError.because(
             f"the activation {name!r}",
-            must="be one of Keras's",
-            but=f"is not there in Keras {keras.__version__}",
+            must="exist in Keras",
+            but=f"is missing in Keras {keras.__version__}",
             remedy="Install a newer Keras.",
         )
     return function

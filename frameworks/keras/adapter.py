@@ -1,4 +1,4 @@
-"""The adapter over Keras's SimpleRNN, LSTM, GRU and what is made of them."""
+"""The adapter for Keras's SimpleRNN, LSTM and GRU, and for the layers and models made of them."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ Array = npt.NDArray[Any]
 
 
 def adapt(native: Any) -> KerasAdapter:
-    """Adapt a recurrent layer of Keras."""
+    """Adapt a recurrent Keras layer."""
     return KerasAdapter(native)
 
 
 class KerasAdapter:
-    """A recurrent Keras layer behind the one interface, see `frameworks.adapter.Adapter`."""
+    """The adapter of a recurrent Keras layer, see `frameworks.adapter.Adapter`."""
 
     framework: FrameworkName = "keras"
 
     def __init__(self, native: Any) -> None:
-        """Take the layer apart and read its spec.
+        """Read the layer's structure and its spec.
 
         Raises:
-            GatewiseError: for what `frameworks.adapt` refuses.
+            GatewiseError: for a layer that `frameworks.adapt` refuses.
         """
         structure = take_apart(native)
         if structure.options.nesting == "cells" and len(structure.cells) > 1 and len(structure.cells[0]) == 2:
             raise InvalidValueError.because(
                 "Bidirectional over stacked cells",
-                must="run one cell a direction",
+                must="run one cell per direction",
                 but=f"runs {len(structure.cells)}, each direction through all of them on its own",
-                remedy="Adapt and convert layer.forward_layer and layer.backward_layer, a torch module each.",
+                remedy="Adapt and convert layer.forward_layer and layer.backward_layer separately, each to a torch module.",
             )
         self.spec = read_spec(structure)
         require_whole(native, structure, self.spec.dtype)
@@ -61,35 +61,35 @@ class KerasAdapter:
 
     @property
     def precision(self) -> DTypeName:
-        """float32 on every backend but TensorFlow: there Keras multiplies matrices in float32, whatever the dtype."""
+        """The layer's dtype on TensorFlow; float32 on other backends, where Keras always multiplies matrices in float32."""
         return self.spec.dtype if self._backend == "tensorflow" else "float32"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That the arithmetic is coarser than the dtype, and that a masked call runs into a defect of Keras, where it is so."""
+        """Notes if the arithmetic is coarser than the dtype, and if a defect of Keras affects masked calls."""
         coarser = f"Keras on the {self._backend} backend multiplies {self.spec.dtype} matrices in float32"
         unrolled = (
-            "under a mask, Keras's own call of an unrolled layer that reads backwards zeroes the wrong time steps, by a mask "
-            "that it did not reverse: a defect of Keras, which unroll=False avoids"
+            "under a mask, Keras's own call of an unrolled layer that reads backwards applies an unreversed mask and zeroes "
+            "the wrong time steps: a defect of Keras, which unroll=False avoids"
         )
         flags = ("unroll", "go_backwards", "return_sequences", "zero_output_for_mask")
         defect = any(all(getattr(layer, flag, False) for flag in flags) for layer in inner_layers(self._structure.layers))
-        found = {coarser: self.precision != self.spec.dtype, unrolled: defect and self._backend == "tensorflow"}
-        return tuple(note for note, applies in found.items() if applies)
+        applicable = {coarser: self.precision != self.spec.dtype, unrolled: defect and self._backend == "tensorflow"}
+        return tuple(note for note, applies in applicable.items() if applies)
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """Two directions give zeros, one repeats its last valid output unless its flag says otherwise."""
+        """True for two directions; a single one repeats its last valid output at masked steps unless its flag is set."""
         return self.spec.bidirectional or self.options.zero_output_for_mask
 
     @property
     def batch_size(self) -> int | None:
-        """The batch size of the stored states of a stateful layer; None where any will do."""
+        """The batch size of a stateful layer's stored states, or None if any batch size works."""
         states = [state for layer in inner_layers(self._structure.layers) for state in flatten(layer.states)]
         return int(states[0].shape[0]) if self.options.stateful and states else None
 
     def get_weights(self) -> RecurrentWeights:
-        """Give the weights in canonical form: copies, read-only."""
+        """Return the weights in canonical form, as read-only copies."""
         return copying.get_weights(self)
 
     def set_weights(self, weights: RecurrentWeights) -> None:
@@ -97,21 +97,21 @@ class KerasAdapter:
         copying.set_weights(self, weights)
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Give the weights of one direction: views of the variables where their backend shares them, copies elsewhere."""
+        """Return the weights of one direction: views of the variables if the backend shares memory, otherwise copies."""
         cell = self._structure.cells[layer][direction]
         return KERAS.read({name: view(getattr(cell, name)) for name in KERAS.names(self.spec)}, self.spec, layer)
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write one direction, one variable at a time."""
+        """Write the weights of one direction, one variable at a time."""
         cell = self._structure.cells[layer][direction]
         for name in KERAS.names(self.spec):
             with overwritten(getattr(cell, name)) as array:
                 copying.fill({name: array}, KERAS, self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
-        """Run the cells in inference with flags of their own, see `Adapter.forward`.
+        """Run the cells in inference, whatever the layer's own flags, see `Adapter.forward`.
 
-        At a masked step a unidirectional layer repeats its last output, a bidirectional one gives zeros, as Keras's own do.
+        At a masked step, a unidirectional layer repeats its last output and a bidirectional one outputs zeros, as in Keras.
         """
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         with self._untouched():
@@ -121,22 +121,22 @@ class KerasAdapter:
     def gradients(
         self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
     ) -> RecurrentGradients:
-        """Differentiate `forward`, see `Adapter.gradients`: by a tape, torch's autograd or `jax.vjp`, as the backend has it."""
+        """Differentiate `forward` with TensorFlow's tape, torch's autograd or `jax.vjp`, see `Adapter.gradients`."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         weights = check_cotangents(self.spec, inputs, cotangents)
         cells = [cell for directions in self._structure.cells for cell in directions]
         with self._untouched():
-            found = pull_back(
+            pulled = pull_back(
                 partial(self._run, mask),
                 [self._to_tensor(array) for array in (inputs, *states)],
                 [getattr(cell, name) for cell in cells for name in KERAS.names(self.spec)],
                 [self._to_tensor(array) for array in weights],
                 backend=self._backend,
             )
-            return arrange([to_numpy(each) for each in found], KERAS, self.spec)
+            return arrange([to_numpy(each) for each in pulled], KERAS, self.spec)
 
     def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
-        """Call the layer itself, with its own flags, in inference: what a user sees, as NumPy, nested as Keras nests it.
+        """Call the layer itself with its own flags, in inference, and return NumPy arrays nested as Keras nests them.
 
         A stateful layer starts from `initial_state`, zeros when None, and gets its stored state back afterwards.
 
@@ -146,7 +146,7 @@ class KerasAdapter:
             mask: (batch, time) bool.
 
         Raises:
-            GatewiseError: for a bare cell, which has no call over time, for what does not fit, or if the layer itself raises.
+            GatewiseError: for a bare cell, which has no call over time; for arguments that do not fit; if the call fails.
         """
         require_call_over_time(self)
         states, mask = check_call(self.spec, inputs, initial_state, mask)
@@ -155,25 +155,25 @@ class KerasAdapter:
                 "inputs of a stateful layer",
                 must=f"have its batch size, {self.batch_size}",
                 but=f"have {len(inputs)}",
-                remedy="Give as many rows as it was built for.",
+                remedy="Pass as many rows as it was built for.",
             )
         from_zeros = initial_state is None and not self.options.stateful
         try:
             with self._untouched():
                 returned = self._call_layers(inputs, None if from_zeros else states, mask)
-        except Exception as error:  # whatever Keras raises
+        except Exception as error:  # Keras raises errors of many kinds
             names = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
             flags = ", ".join(f"{name}=True" for name in names if getattr(self.options, name))
             raise InvalidValueError.because(
                 f"{type(self.native).__name__}'s own call with {flags or 'no flag on'}",
                 must="run",
                 but=f"raises {type(error).__name__}: {plain_text(error)[:300]}",
-                remedy="Change what Keras cannot run it with, or call it yourself to see the whole error.",
+                remedy="Change the flags with which Keras cannot run it, or call it yourself to see the whole error.",
             ) from error
         return map_nested(to_numpy, returned)
 
     def _run(self, mask: Mask | None, x: Any, *states: Any) -> list[Any]:
-        """Run the cells over tensors of the backend; gives the output in input time order, and the final states.
+        """Run the cells over tensors of the backend, and return the output in input time order and the final states.
 
         Args:
             mask: (batch, time) bool, NumPy, or None.
@@ -231,7 +231,7 @@ class KerasAdapter:
     def _runner(self, cell: Any, *, backward: bool) -> Any:
         return self._structure.library.layers.RNN(
             cell,
-            name="gatewise_runner",  # a name of Keras's own making would move the user's counters on
+            name="gatewise_runner",  # a name generated by Keras would advance the counters behind the user's layer names
             return_sequences=True,
             return_state=True,
             go_backwards=backward,

@@ -18,11 +18,11 @@ from frameworks.spec import RecurrentSpec
 
 _SEEDED = {"kernel_initializer": keras.initializers.GlorotUniform, "recurrent_initializer": keras.initializers.Orthogonal}
 _OVERWRITTEN = dict.fromkeys(_SEEDED, "zeros")
-"""For weights that are written next: an orthogonal start of a large kernel takes longer than the copy."""
+"""For weights that are overwritten immediately: an orthogonal initialisation of a large kernel takes longer than the copy."""
 
 
 def build(spec: RecurrentSpec, seed: int | None = None) -> KerasAdapter:
-    """Build a layer or a functional model with Keras's default initialisation, the same for the same seed."""
+    """Build a layer or a functional model with Keras's default initialisation; the same seed gives the same weights."""
     if seed is None:
         return KerasAdapter(_assemble(spec, 0.0, None, {}))
     with untouched_random():
@@ -30,15 +30,15 @@ def build(spec: RecurrentSpec, seed: int | None = None) -> KerasAdapter:
 
 
 def build_like(source: Adapter) -> Any:
-    """Build the layer, model or cell that a conversion writes its weights into, zero until then."""
-    # No random number goes into the weights, but each Dropout must draw others than all others do.
+    """Build the layer, model or cell into which a conversion copies weights; its weights are zero until then."""
+    # The weights need no random numbers, but every Dropout needs a seed of its own.
     with nullcontext() if source.dropout else untouched_random():
         return _assemble_like(source)
 
 
 @contextmanager
 def untouched_random() -> Iterator[None]:
-    """Give Python's generator back as it was: Keras draws a seed for every layer from it."""
+    """Restore Python's random generator afterwards, because Keras draws a seed from it for every layer."""
     state = random.getstate()
     try:
         yield
@@ -84,5 +84,5 @@ def _layer(spec: RecurrentSpec, seeds: Any, initializers: dict[str, Any]) -> Any
 
 def _arguments(spec: RecurrentSpec) -> dict[str, Any]:
     for name in (spec.activation, spec.recurrent_activation):
-        find_activation(name)  # or Keras would refuse it in words of its own
+        find_activation(name)  # otherwise Keras would raise its own error
     return {"units": spec.hidden_size, "use_bias": spec.bias, "dtype": spec.dtype, **spec.cell_options}

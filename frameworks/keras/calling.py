@@ -1,4 +1,4 @@
-"""Calling a user's Keras layer on NumPy, and leaving it as it was."""
+"""Calling a user's Keras layer on NumPy arrays without changing it."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ Array = npt.NDArray[Any]
 
 
 def to_tensor(array: Array, library: ModuleType) -> Any:
-    """Give a tensor of the backend: tf_keras takes no NumPy states; torch, behind Keras 3, no negative strides."""
+    """Return an array as a tensor of the backend: tf_keras accepts no NumPy states, the torch backend no negative strides."""
     make = library.backend.constant if library.__name__ == "tf_keras" else library.ops.convert_to_tensor
     return make(array.copy(), dtype=array.dtype.name)
 
 
 def operations(library: ModuleType) -> Any:
-    """Give where a library keeps `concatenate` and `stack` of tensors."""
+    """Return the module of a library that defines `concatenate` and `stack`."""
     return library.backend if library.__name__ == "tf_keras" else library.ops
 
 
 def flip_time(tensor: Any, library: ModuleType) -> Any:
-    """Turn (batch, time, ...) round in time."""
+    """Reverse a tensor (batch, time, ...) in time."""
     return library.backend.reverse(tensor, 1) if library.__name__ == "tf_keras" else library.ops.flip(tensor, 1)
 
 
 @contextmanager
 def untouched(layers: Iterable[Any], cells: Iterable[Any]) -> Iterator[None]:
-    """Give stored states and the seeds of dropout masks back as they were: a call moves both on.
+    """Restore stored states and the seeds of dropout masks afterwards, because a call changes both.
 
     Args:
-        layers: those that may store states; of a Bidirectional its two layers are looked at.
-        cells: those that may draw dropout masks.
+        layers: the layers that may store states; of a Bidirectional, its two inner layers do.
+        cells: the cells that may draw dropout masks.
     """
     kept = [state for layer in inner_layers(layers) for state in flatten(getattr(layer, "states", None))]
     kept += [generator.state for cell in cells if (generator := _seeds(cell)) is not None]
@@ -66,7 +66,7 @@ def call_whole(native: Any, inputs: Array, initial_state: Any, mask: Any, *, tra
 
 
 def inner_layers(layers: Iterable[Any]) -> Iterator[Any]:
-    """Yield the layers, of a Bidirectional its two."""
+    """Yield the layers, and for a Bidirectional its two inner layers."""
     for layer in layers:
         if hasattr(layer, "forward_layer"):
             yield from (layer.forward_layer, layer.backward_layer)

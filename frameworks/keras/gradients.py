@@ -1,4 +1,4 @@
-"""Differentiating what a Keras layer computes, by the means of Keras's backend."""
+"""Differentiating what a Keras layer computes, with the automatic differentiation of Keras's backend."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ Run = Callable[..., Sequence[Any]]
 def pull_back(
     run: Run, tensors: Sequence[Any], variables: Sequence[Any], cotangents: Sequence[Any], *, backend: str
 ) -> Sequence[Any]:
-    """Give the gradients of sum(result * cotangent) over the results of `run(*tensors)`.
+    """Return the gradients of sum(result * cotangent) over the results of `run(*tensors)`.
 
-    Variables that the user has frozen are differentiated too.
+    Frozen variables are differentiated too.
 
     Args:
-        run: computes the results, of the tensors given and of the variables.
-        tensors: of the backend, what it is given.
-        variables: Keras's or tf_keras's, what else it computes from.
-        cotangents: tensors of the backend, one for each result, shaped as it.
+        run: computes the results from its arguments and the variables.
+        tensors: the arguments of `run`, tensors of the backend.
+        variables: the variables of Keras or tf_keras that `run` uses.
+        cotangents: tensors of the backend, one per result and shaped like it.
         backend: "tensorflow", "torch" or "jax".
 
     Returns:
-        The gradient with respect to each tensor, then to each variable; zeros where nothing depends on it.
+        The gradients with respect to each tensor, then to each variable; zeros if no result depends on it.
 
     Raises:
-        GatewiseError: for a backend that differentiates nothing.
+        GatewiseError: for a backend without automatic differentiation.
     """
     if backend not in _BACKENDS:
         raise InvalidValueError.because(
-            "the backend of a Keras layer whose gradients are asked for",
-            must=f"be one of {', '.join(_BACKENDS)}",
+            "Keras's backend",
+            must=f"be one of {', '.join(_BACKENDS)} to compute gradients",
             but=f"is {backend!r}",
             remedy="Choose it with KERAS_BACKEND before Keras is first imported.",
         )
@@ -51,15 +51,14 @@ def _pull_back_tensorflow(run: Run, tensors: Sequence[Any], variables: Sequence[
     with tensorflow.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(sources)
         results = run(*tensors)
-    found: list[Any] = tape.gradient(results, sources, list(cotangents), tensorflow.UnconnectedGradients.ZERO)
-    return found
+    gradients: list[Any] = tape.gradient(results, sources, list(cotangents), tensorflow.UnconnectedGradients.ZERO)
+    return gradients
 
 
 def _pull_back_torch(run: Run, tensors: Sequence[Any], variables: Sequence[Any], cotangents: Sequence[Any]) -> Sequence[Any]:
-    found: Sequence[Any] = import_module("frameworks.pytorch.gradients").pull_back(
-        run, tensors, list(map(tensor_of, variables)), cotangents
-    )
-    return found
+    module = import_module("frameworks.pytorch.gradients")
+    gradients: Sequence[Any] = module.pull_back(run, tensors, list(map(tensor_of, variables)), cotangents)
+    return gradients
 
 
 def _pull_back_jax(run: Run, tensors: Sequence[Any], variables: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:

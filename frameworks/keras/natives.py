@@ -1,4 +1,4 @@
-"""What a native object of Keras is: its library, its cells, and whether its call is the built-in one."""
+"""Inspecting a native Keras object: its library, its cells, and whether its call is the built-in one."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _CELL_CLASSES = cells_by_name("keras", "Cell")
 
 
 def library_of(native: Any) -> ModuleType:
-    """Return the library, keras or tf_keras, of a layer or of the first of a list of layers."""
+    """Return the library, keras or tf_keras, of a layer or of the first layer of a list."""
     first = native[0] if isinstance(native, (list, tuple)) else native
     roots = {base.__module__.partition(".")[0] for base in type(first).__mro__}
     return sys.modules["tf_keras"] if "tf_keras" in roots else import_module("keras")
 
 
 def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
-    """Return the cells that a layer runs in turn, and whether they were passed as a list, even of length one.
+    """Return the cells that a layer runs one after the other, and whether they were passed as a list, even of length one.
 
     Raises:
-        GatewiseError: for a custom cell, a layer that overrides the built-in's call, or one that is not batch-major.
+        GatewiseError: for a custom cell, a layer that overrides the built-in call, or one that is not batch-major.
     """
     if getattr(layer, "time_major", False):
         raise refused(layer, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
@@ -38,7 +38,7 @@ def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
             )
     cells = list(layer.cell.cells) if stacked else [layer.cell]
     if not cells:
-        raise refused(layer, "run at least one cell", "runs none", "Give it the cells")
+        raise refused(layer, "run at least one cell", "runs none", "Pass it the cells")
     for cell in cells:
         cell_name(cell, library)
     require_own_call(layer, library, (*cells_by_name("keras"), "RNN"))
@@ -46,10 +46,10 @@ def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
 
 
 def cell_name(cell: Any, library: ModuleType) -> CellName:
-    """Tell which of the built-in cells this is.
+    """Return the name of a built-in cell.
 
     Raises:
-        GatewiseError: for a custom cell, or one that overrides the built-in's call.
+        GatewiseError: for a custom cell, or one that overrides the built-in call.
     """
     for name, short in _CELL_CLASSES.items():
         if isinstance(cell, getattr(library.layers, name)):
@@ -64,7 +64,7 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
 
 
 def require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> None:
-    """Refuse a subclass of one of these built-in kinds that computes something of its own."""
+    """Raise an error for a subclass of one of these built-in classes that overrides its computation."""
     kinds = (getattr(library.layers, name, None) or getattr(library, name) for name in names)
     kind = next(kind for kind in kinds if isinstance(layer, kind))
     for method in ("__call__", "call", "inner_loop", "get_initial_state", "_get_noise_shape"):
@@ -73,7 +73,7 @@ def require_own_call(layer: Any, library: ModuleType, names: Sequence[str]) -> N
 
 
 def unequal(place: str, layer: Any) -> GatewiseError:
-    """Say that a layer or cell does not fit the first of its stack."""
+    """Return the error for a layer or cell that does not match the first one of its stack."""
     return NoCounterpartError.because(
         f"{place} of the stack",
         must="have the cell, size and directions of the first",
@@ -83,11 +83,11 @@ def unequal(place: str, layer: Any) -> GatewiseError:
 
 
 def described(layer: Any) -> str:
-    """Name the class of a layer, with its units where it has some."""
+    """Return the name of a layer's class, with its units if it has any."""
     units = getattr(layer, "units", None)
     return f"{type(layer).__name__}({units})" if isinstance(units, int) else type(layer).__name__
 
 
 def refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:
-    """Say of a layer what it must be and is not."""
+    """Return the error for a layer that does not meet a requirement."""
     return InvalidTypeError.because(described(layer), must=must, but=but, remedy=f"{remedy}.")

@@ -1,4 +1,4 @@
-"""What a Keras layer computes: its spec, read from the attributes of its cells and the shapes of their weights."""
+"""The spec of a Keras layer, read from the attributes of its cells and the shapes of their weights."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
 
 RENAMED_ACTIVATIONS = {"tf_keras": KERAS2_NAMES}
-"""Activations that mean something else in another Keras than in Keras 3."""
+"""The activations that have another name or meaning in a library than in Keras 3, by library."""
 
 
 def read_spec(structure: Structure) -> RecurrentSpec:
-    """Read what the cells compute, from their attributes and the shapes of their weights.
+    """Read the spec of the cells from their attributes and the shapes of their weights.
 
     Raises:
-        GatewiseError: for an unbuilt layer, mixed or half precision, or cells that differ where one recurrence has one value.
+        GatewiseError: for an unbuilt layer, for mixed or half precision, and for cells that differ within one stack.
     """
     library = structure.library
     specs = [[_cell_spec(cell, library) for cell in directions] for directions in structure.cells]
@@ -41,12 +41,12 @@ def read_spec(structure: Structure) -> RecurrentSpec:
 
 
 def require_whole(native: Any, structure: Structure, dtype: str) -> None:
-    """Refuse wrappers that are not built, though their cells are, and inputs or Dropouts that would round the data.
+    """Raise an error for wrappers that are not built although their cells are, and for inputs or Dropouts that round the data.
 
-    A call would build them, for the batch and time of that call, and stay in the user's model.
+    A call would build these wrappers for its own batch and time sizes, which would change the user's model.
 
     Raises:
-        GatewiseError: naming the wrapper, the input or the Dropout.
+        GatewiseError: for such a wrapper, input or Dropout, with its name.
     """
     for part in native if isinstance(native, (list, tuple)) else getattr(native, "layers", ()):
         if isinstance(part, structure.library.layers.Dropout):
@@ -57,22 +57,22 @@ def require_whole(native: Any, structure: Structure, dtype: str) -> None:
             raise InvalidValueError.because(
                 f"{type(wrapper).__name__} {wrapper.name!r}",
                 must="be built",
-                but="is not, though its cells are",
+                but="is not, although its cells are",
                 remedy="Call it once on data, or .build((None, None, input_size)); layers may also be passed as a list.",
             )
     for tensor in getattr(native, "inputs", None) or ():
-        found = getattr(tensor.dtype, "name", tensor.dtype)
-        if found != dtype:
+        own = getattr(tensor.dtype, "name", tensor.dtype)
+        if own != dtype:
             raise InvalidTypeError.because(
                 f"the input of {type(native).__name__} {native.name!r}",
                 must=f"have the dtype of its layers, {dtype}",
-                but=f"has {found}, which rounds what it is given",
+                but=f"has {own}, which rounds the data",
                 remedy=f"Begin it with keras.Input((None, input_size), dtype={dtype!r}), or pass its layers as a list.",
             )
 
 
 def wrappers_of(layer: Any) -> Iterator[Any]:
-    """Yield a layer and all that its data passes on the way to its cells, each of which casts it to a dtype of its own."""
+    """Yield a layer and everything inside it down to its cells, because each of them casts the data to its own dtype."""
     yield layer
     for name in ("forward_layer", "backward_layer", "cell"):
         if hasattr(layer, name):
@@ -85,9 +85,9 @@ def _require_apart(cells: Sequence[Any]) -> None:
     if len({id(cell) for cell in cells}) != len(cells):
         raise InvalidValueError.because(
             f"{type(cells[0]).__name__} {cells[0].name!r}",
-            must="stand once in a stack",
-            but="stands there twice, with the same weights",
-            remedy="Give each layer and direction a cell of its own: torch's layers do not share weights.",
+            must="occur once in a stack",
+            but="occurs twice, with the same weights",
+            remedy="Use a separate cell for each layer and direction: torch's layers do not share weights.",
         )
 
 
@@ -118,7 +118,7 @@ def _option(name: str, cell: Any, library: ModuleType) -> Any:
 
 
 def name_or_function(function: Callable[..., Any], library: ModuleType) -> str | Callable[..., Any]:
-    """Give the name of a built-in activation, and any other function as it is."""
+    """Return the name of a built-in activation; return any other function as it is."""
     if isinstance(function, OfFamily):
         return function.name
     renamed = RENAMED_ACTIVATIONS.get(library.__name__, {})
@@ -129,46 +129,46 @@ def name_or_function(function: Callable[..., Any], library: ModuleType) -> str |
 
 
 def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleType) -> str:
-    found = name_or_function(function, library)
-    if isinstance(found, str):
-        return found
+    name = name_or_function(function, library)
+    if isinstance(name, str):
+        return name
     raise NoCounterpartError.because(
         f"the activation of {type(cell).__name__}",
         must=f"be one of {', '.join(ACTIVATIONS)}",
         but=f"is {getattr(function, '__name__', function)!r}",
-        remedy="Another function cannot be computed by the reference nor by torch's layers: compare it by hand.",
+        remedy="Neither the reference nor torch's layers can compute another function: compare it by hand.",
     )
 
 
 def require_stored_dtype(layer: Any, weight: Any) -> None:
-    """Refuse a layer whose backend keeps its weights in a coarser dtype than the layer says."""
+    """Raise an error for a layer whose backend stores its weights in a coarser dtype than the layer declares."""
     stored = dtype_of(weight)
     if stored != layer.variable_dtype:
         raise InvalidTypeError.because(
             f"the weights of {type(layer).__name__} {layer.name!r}",
             must=f"be stored in the layer's dtype {layer.variable_dtype}",
-            but=f"are {stored}, as Keras's backend keeps them",
-            remedy="JAX keeps float64 only with JAX_ENABLE_X64=1 in the environment.",
+            but=f"are stored in {stored} by Keras's backend",
+            remedy="JAX stores float64 only with JAX_ENABLE_X64=1 in the environment.",
         )
 
 
 def _require_dtype(layer: Any, dtype: str) -> None:
-    for found in (layer.variable_dtype, layer.compute_dtype):
-        if found != dtype or dtype not in ("float32", "float64"):
+    for own in (layer.variable_dtype, layer.compute_dtype):
+        if own != dtype or dtype not in ("float32", "float64"):
             raise InvalidTypeError.because(
                 f"{type(layer).__name__} {layer.name!r}",
                 must="have one dtype, float32 or float64, in wrapper and inner layer, for weights and arithmetic",
-                but=f"has {found} where the weights have {dtype}",
-                remedy=f"Pass dtype={dtype!r} to it as to the inner layer; mixed and half precision are not compared.",
+                but=f"has {own} where the weights have {dtype}",
+                remedy=f"Pass dtype={dtype!r} to it and to the inner layer; mixed and half precision are not compared.",
             )
 
 
-def _require_equal(expected: RecurrentSpec, found: RecurrentSpec, place: str) -> None:
+def _require_equal(expected: RecurrentSpec, actual: RecurrentSpec, place: str) -> None:
     for name, wanted in vars(expected).items():
-        if getattr(found, name) != wanted:
+        if getattr(actual, name) != wanted:
             raise NoCounterpartError.because(
                 f"{name} of {place}",
-                must=f"be {wanted!r} as the first layer's makes it",
-                but=f"is {getattr(found, name)!r}",
+                must=f"be {wanted!r} to match the first layer",
+                but=f"is {getattr(actual, name)!r}",
                 remedy="No one torch module holds such a stack: adapt and convert its layers one at a time.",
             )

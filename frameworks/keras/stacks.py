@@ -1,4 +1,4 @@
-"""A Keras object taken apart, and how several that are called one after the other make one stack."""
+"""The structure of a Keras object, and of a stack of several that are called one after the other."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from frameworks.spec import Stack
 
 @dataclass(frozen=True)
 class Structure:
-    """A Keras object taken apart.
+    """The cells and layers of a Keras object, and its options.
 
     Args:
-        library: the keras or tf_keras that it belongs to.
-        cells: `cells[layer][direction]`, the native cells.
+        library: the library that it belongs to, keras or tf_keras.
+        cells: the native cells, `cells[layer][direction]`.
         layers: the native layers that are called one after the other; empty for a bare cell.
-        options: what the call returns.
+        options: how the layer is called and what it returns.
         dropout: the rate of the Dropout layers between layers.
     """
 
@@ -33,16 +33,16 @@ class Structure:
 
     @property
     def stack(self) -> Stack:
-        """What shows before a layer is built."""
+        """The part of a spec that is known before a layer is built."""
         first = self.cells[0][0]
         return Stack(cell_name(first, self.library), first.units, len(self.cells), len(self.cells[0]) == 2)
 
 
 def recurrent_among(parts: Sequence[Any], library: ModuleType) -> list[Any]:
-    """Return the recurrent layers of a stack, in which only Dropout may stand beside them.
+    """Return the recurrent layers of a stack, which may otherwise contain only Dropout.
 
     Raises:
-        GatewiseError: for another layer, or if none is recurrent.
+        GatewiseError: for any other layer, and if none is recurrent.
     """
     recurrent = [part for part in parts if not isinstance(part, library.layers.Dropout)]
     if not recurrent:
@@ -62,12 +62,12 @@ def join(structures: Sequence[Structure], parts: Sequence[Any], library: ModuleT
     """Join layers that are called one after the other into one structure.
 
     Args:
-        structures: of the recurrent layers.
+        structures: the structures of the recurrent layers.
         parts: the whole stack, with Dropout between all recurrent layers or nowhere.
-        library: of all of them.
+        library: the library of all layers.
 
     Raises:
-        GatewiseError: naming the layer that cannot be part of one recurrence.
+        GatewiseError: for a layer that cannot be part of one recurrence, with its name.
     """
     rate = _dropout_between(parts, library)
     if len(structures) == 1:
@@ -101,18 +101,18 @@ def _require_stackable(index: int, structure: Structure, structures: Sequence[St
         and options.merge_mode != "concat"
         and f"merge_mode={options.merge_mode!r}",
     }
-    for wanted, found in problems.items():
-        if found:
+    for wanted, problem in problems.items():
+        if problem:
             raise NoCounterpartError.because(
                 f"layer {index} ({layer.name}) of the stack",
                 must=f"have {wanted}",
-                but=f"has {found}",
+                but=f"has {problem}",
                 remedy="No one torch module runs such a stack: adapt and convert its layers one at a time.",
             )
 
 
 def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
-    """Return the one rate of the Dropout layers, which must stand between all recurrent layers or nowhere."""
+    """Return the common rate of the Dropout layers, which must be between all recurrent layers or nowhere."""
     kinds = [isinstance(part, library.layers.Dropout) for part in parts]
     if not any(kinds):
         return 0.0
@@ -124,8 +124,8 @@ def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
     if not alternating or len(rates) != 1 or any(dropout.noise_shape is not None for dropout in dropouts):
         raise NoCounterpartError.because(
             "Dropout in a stack",
-            must="stand between all layers, after none, at one rate and without noise_shape, as torch's does",
+            must="be between all layers but not after the last, with one rate and without noise_shape, as in torch",
             but=f"the stack is {', '.join(described(part) for part in parts)}",
-            remedy="Take the Dropout layers out of the stack and carry them over as layers of their own.",
+            remedy="Take the Dropout layers out of the stack and port them as separate layers.",
         )
     return float(rates.pop())

@@ -1,4 +1,4 @@
-"""What a user's Keras object is: which cells it runs in which order, and what its flags make of their results."""
+"""Reading the structure of a user's Keras object: its cells in the order in which they run, and its options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def describe(native: Any) -> tuple[Stack, KerasOptions]:
 
 
 def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
-    """Yield direction, cell and layer of each part that one spec describes, see `frameworks.registry.parts_of`."""
+    """Yield the direction, cell and layer of each part that has one spec, see `frameworks.registry.parts_of`."""
     library = library_of(native)
     kinds = library.layers
     if isinstance(native, kinds.Bidirectional):
@@ -35,10 +35,10 @@ def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def take_apart(native: Any) -> Structure:
-    """Take a layer, cell, list, Sequential or converted model apart.
+    """Return the structure of a layer, cell, list, Sequential or converted model.
 
     Raises:
-        GatewiseError: naming the layer that cannot be part of one recurrence.
+        GatewiseError: for a layer that cannot be part of one recurrence, with its name.
     """
     library = library_of(native)
     kinds = library.layers
@@ -84,7 +84,7 @@ def _open_bidirectional(layer: Any, library: ModuleType) -> Structure:
     if (forward.stack, forward.options.nesting) != (backward.stack, backward.options.nesting):
         raise refused(
             layer,
-            "have two directions of one kind and size",
+            "have two directions of the same kind and size",
             f"has {described(layer.forward_layer)} and {described(layer.backward_layer)}",
             "Copy and compare one direction at a time: adapt(layer.forward_layer), adapt(layer.backward_layer)",
         )
@@ -101,7 +101,7 @@ def _join(parts: Sequence[Any], library: ModuleType) -> Structure:
 
 
 def _open_model(model: Any, library: ModuleType) -> Structure:
-    """Take apart a functional model that returns the output and every state, as `convert` builds it."""
+    """Return the structure of a functional model that returns the output and every state, as `convert` builds it."""
     parts = [layer for layer in model.layers if not isinstance(layer, library.layers.InputLayer)]
     structure = _join(parts, library) if parts else None
     if structure is None or not _is_converted(model, parts, structure.layers):
@@ -128,8 +128,8 @@ def _is_converted(model: Any, parts: Sequence[Any], recurrent: Sequence[Any]) ->
         tensors = list(returned) if isinstance(returned, (list, tuple)) else [returned]
         if part in recurrent:
             states.extend(tensors[1:])
-    found = list(model.outputs)
-    return len(found) == len(states) + 1 and all(a is b for a, b in zip(found, [tensors[0], *states], strict=True))
+    outputs = list(model.outputs)
+    return len(outputs) == len(states) + 1 and all(a is b for a, b in zip(outputs, [tensors[0], *states], strict=True))
 
 
 def _returns_all(layer: Any) -> bool:

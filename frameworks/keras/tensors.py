@@ -1,4 +1,4 @@
-"""Reading and writing the tensors and variables of any Keras backend, and the nests that Keras keeps them in."""
+"""Reading and writing the tensors and variables of any Keras backend, including nested ones."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ _ALIGNMENT = 64
 
 
 def tensor_of(variable: Any) -> Any:
-    """Give the backend's own tensor or variable of a Keras variable; tf_keras's are TensorFlow's own already."""
+    """Return the backend's tensor or variable behind a Keras variable; a tf_keras variable is a TensorFlow variable already."""
     value = getattr(variable, "value", variable)
     return variable if callable(value) else value
 
 
 def dtype_of(variable: Any) -> str:
-    """Name the dtype in which the backend keeps a variable, whatever Keras says of it."""
+    """Return the name of the dtype in which the backend stores a variable, which may differ from the one that Keras reports."""
     dtype = tensor_of(variable).dtype
     return str(getattr(dtype, "name", dtype)).removeprefix("torch.")
 
 
 def to_numpy(tensor: Any) -> Array:
-    """Give a tensor or variable as NumPy."""
+    """Return a tensor or variable as a NumPy array."""
     tensor = tensor_of(tensor)
     if hasattr(tensor, "detach"):
         tensor = tensor.detach().cpu()
-        tensor = (tensor.float() if dtype_of(tensor) == "bfloat16" else tensor).numpy()  # which NumPy has not
+        tensor = (tensor.float() if dtype_of(tensor) == "bfloat16" else tensor).numpy()  # NumPy has no bfloat16
     return np.asarray(tensor)
 
 
 def view(variable: Any) -> Array:
-    """Give a variable as NumPy, without copying where its backend shares memory."""
+    """Return a variable as a NumPy array, without a copy if the backend shares memory."""
     tensor = tensor_of(variable)
-    if hasattr(tensor, "read_value") and dtype_of(variable) != "bfloat16":  # which no buffer holds
+    if hasattr(tensor, "read_value") and dtype_of(variable) != "bfloat16":  # the buffer protocol has no bfloat16
         # NumPy's own conversion copies a TensorFlow tensor; its buffer protocol shares it.
         return np.asarray(memoryview(tensor.read_value()))
     return to_numpy(tensor)
@@ -49,15 +49,15 @@ def view(variable: Any) -> Array:
 
 @contextmanager
 def overwritten(variable: Any) -> Iterator[Array]:
-    """Give the array to fill with a variable's whole new value, which the variable takes when it is full.
+    """Yield an array to be filled with the whole new value of a variable, and assign it afterwards.
 
-    On the CPU torch's memory is written in place, and TensorFlow is given the array's own memory, which nobody else holds by
-    then: to convert the array it would copy it twice.
+    On the CPU, torch's memory is written in place. TensorFlow takes ownership of the array's memory, to which nothing else
+    refers by then; converting the array would copy it twice.
     """
     tensor = tensor_of(variable)
     if hasattr(tensor, "detach") and tensor.device.type == "cpu":
         yield to_numpy(tensor)
-        # NumPy wrote past autograd, which must know that a graph built before holds other values.
+        # Autograd does not notice NumPy's write, but a graph recorded earlier must not be used with the new values.
         import_module("torch").autograd.graph.increment_version(tensor)
         return
     ready = _aligned(tuple(variable.shape), dtype_of(variable))
@@ -69,7 +69,7 @@ def overwritten(variable: Any) -> Iterator[Array]:
 
 
 def _aligned(shape: tuple[int, ...], dtype: str) -> Array:
-    """Give uninitialised memory that starts at a multiple of 64 bytes, as TensorFlow's own does."""
+    """Return uninitialised memory that starts at a multiple of 64 bytes, like TensorFlow's own."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
@@ -77,7 +77,7 @@ def _aligned(shape: tuple[int, ...], dtype: str) -> Array:
 
 
 def map_nested(function: Callable[[Any], Any], nested: Any) -> Any:
-    """Apply a function to every leaf of nested tuples and lists; TensorFlow's own kind of list becomes a plain one."""
+    """Apply a function to every leaf of nested tuples and lists; TensorFlow's list type becomes a plain list."""
     if isinstance(nested, (tuple, list)):
         kind = tuple if isinstance(nested, tuple) else list
         return kind(map_nested(function, item) for item in nested)
@@ -85,7 +85,7 @@ def map_nested(function: Callable[[Any], Any], nested: Any) -> Any:
 
 
 def flatten(nested: Any) -> list[Any]:
-    """Give the leaves of nested sequences, Keras's tracked lists among them, in order; none of None."""
+    """Return the leaves of nested sequences in order, including Keras's tracked lists; None has no leaves."""
     if nested is None:
         return []
     if isinstance(nested, Sequence) or (hasattr(nested, "__iter__") and not hasattr(nested, "shape")):
@@ -94,6 +94,6 @@ def flatten(nested: Any) -> list[Any]:
 
 
 def plain_text(error: Exception) -> str:
-    """Give an error's text on one line, without the colours and the list of arguments that Keras puts into it."""
+    """Return the text of an error on one line, without the colours and the list of arguments that Keras adds."""
     text, _, _ = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received by")
     return " ".join(text.split())

@@ -1,7 +1,7 @@
-"""Keras's initialisers in torch: the distribution behind each name, for torch's transposed weights.
+"""Keras's initialisers in torch: the distribution of each name, for torch's transposed weights.
 
-Source: keras/src/initializers/random_initializers.py. Keras's kernel is (fan in, fan out) and torch's weight its transpose,
-with all gates in one array: the fan out counts every gate, and one orthogonal matrix spans them all.
+Source: keras/src/initializers/random_initializers.py. A Keras kernel is (fan in, fan out), and a torch weight its transpose.
+All gates are in one array, so the fan out includes every gate, and a single orthogonal matrix covers them all.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch.nn import init
 from frameworks.errors import InvalidValueError
 
 Initialiser = Callable[[torch.Tensor], object]
-"""A function that fills a tensor in place: (fan out, fan in) of a weight, (fan out, fan in, *window) of a convolution, (units,)
-of a bias, or (units, 2) of a GRU's two biases, which Keras draws as one array."""
+"""A function that fills a tensor in place: a weight, (fan out, fan in); a convolution, (fan out, fan in, *window); a bias,
+(units,); or the two biases of a GRU, (units, 2), which Keras draws as one array."""
 
 _TRUNCATED = 0.87962566103423978
 """The standard deviation of a standard normal distribution truncated at two: Keras divides by it."""
@@ -27,7 +27,7 @@ def _scaled(scale: float, mode: str, distribution: str) -> Initialiser:
     """Return the initialiser that Keras calls VarianceScaling."""
 
     def fill(weight: torch.Tensor) -> None:
-        # As compute_fans does: both fans of a vector are its length.
+        # As in Keras's compute_fans, both fans of a vector are its length.
         fan_out, fan_in = (size * math.prod(weight.shape[2:]) for size in (weight.shape[0], weight.shape[:2][-1]))
         variance = scale / max(1.0, fan_in if mode == "fan_in" else (fan_in + fan_out) / 2)
         if distribution == "uniform":
@@ -60,15 +60,15 @@ INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
         "lecun_normal": _scaled(1.0, "fan_in", "normal"),
     }
 )
-"""By Keras's names, with Keras's default arguments."""
+"""The initialisers by name in Keras, with Keras's default arguments."""
 
 
 def check_initialiser(initialiser: object, subject: str) -> None:
-    """Refuse anything but one of Keras's names or a function.
+    """Check that an initialiser is the name of a Keras initialiser or a function.
 
     Args:
         initialiser: the value to check.
-        subject: what it initialises, for messages.
+        subject: the argument's name, for messages.
 
     Raises:
         GatewiseError: for anything else.
@@ -79,7 +79,7 @@ def check_initialiser(initialiser: object, subject: str) -> None:
             subject,
             must=f"be one of {', '.join(INITIALISERS)}, or a function that fills a torch tensor",
             but=f"is {initialiser!r}",
-            remedy="Pass one of torch.nn.init, such as a lambda with its arguments.",
+            remedy="Pass a function of torch.nn.init, in a lambda if it needs arguments.",
         )
 
 
@@ -87,7 +87,7 @@ def fill(tensor: torch.Tensor, initialiser: str | Initialiser) -> None:
     """Fill a tensor in place, without recording it for autograd.
 
     Args:
-        tensor: a shape that an `Initialiser` takes.
+        tensor: a tensor of a shape that an `Initialiser` accepts.
         initialiser: a name or function that `check_initialiser` accepts.
     """
     function = INITIALISERS[initialiser] if isinstance(initialiser, str) else initialiser

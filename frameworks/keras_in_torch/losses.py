@@ -1,6 +1,6 @@
-"""Keras's losses in torch: each loss's rule over the last axis, and the reductions.
+"""Keras's losses in torch: the formula of each loss over the last axis, and the reductions.
 
-Keras takes the mean over the last axis first, then over the other axes; the result is the mean over all elements.
+Keras averages over the last axis first and then over the other axes; the result is the mean over all elements.
 
 Source: keras/src/losses/losses.py and loss.py, keras/src/backend/tensorflow/nn.py.
 """
@@ -20,7 +20,8 @@ from frameworks.errors import InvalidTypeError, NoCounterpartError
 
 Tensor = torch.Tensor
 Rule = Callable[..., tuple[Tensor, Tensor | None]]
-"""From prediction, target and Keras's settings to each element's loss, (*batch,), and where it counts; None for everywhere."""
+"""A function of prediction, target and Keras's settings; it returns each element's loss, (*batch,), and a mask of the elements
+that are not ignored, or None if none is ignored."""
 
 _REDUCTIONS: Mapping[str | None, str] = MappingProxyType(
     {"sum_over_batch_size": "mean", "mean": "mean", "sum": "sum", "none": "none", None: "none"}
@@ -28,17 +29,17 @@ _REDUCTIONS: Mapping[str | None, str] = MappingProxyType(
 
 
 _LOG_2 = float(torch.log(torch.tensor(2.0)))
-"""In float32: Keras computes it so in every dtype."""
+"""The logarithm of 2 in float32, which Keras uses in every dtype."""
 
 
 class KerasLoss(nn.Module):
     """A loss that follows Keras's rule, see `frameworks.loss_like`."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], reduction: str) -> None:
-        """Choose a rule.
+        """Make the loss.
 
         Args:
-            name: the name of Keras's class.
+            name: the name of the Keras class.
             settings: its arguments except reduction, name and dtype.
             reduction: "mean", "sum" or "none".
         """
@@ -46,7 +47,7 @@ class KerasLoss(nn.Module):
         self.name, self.settings, self.reduction = name, dict(settings), reduction
 
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss: a scalar, or (*batch,), the loss of each element, without a reduction."""
+        """Return the loss: a scalar, or without a reduction the loss of each element, (*batch,)."""
         if self.name != "SparseCategoricalCrossentropy":
             prediction, target = _of_one_rank(prediction, target.to(prediction.dtype))  # Keras casts it too
         each, counts = RULES[self.name](prediction, target, **self.settings)
@@ -131,7 +132,7 @@ def _log_probabilities(prediction: Tensor, *, from_logits: bool) -> Tensor:
 
 
 def _clipped(probabilities: Tensor) -> Tensor:
-    """Keep probabilities away from 0 and 1. Near these, Keras's backends differ: some clip first, others normalise first."""
+    """Clip probabilities away from 0 and 1. Near 0 and 1 Keras's backends differ: some clip first, others normalise first."""
     distance = import_module("keras").config.epsilon()
     return probabilities.clamp(distance, 1 - distance)
 
@@ -147,11 +148,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "SparseCategoricalCrossentropy": _sparse,
     }
 )
-"""By the name of Keras's class."""
+"""The rules by name of the Keras class."""
 
 
 def loss_like(keras_loss: Any) -> KerasLoss:
-    """Make the torch loss that computes what a Keras loss computes, see `frameworks.loss_like`."""
+    """Return the torch loss that computes the same as a Keras loss, see `frameworks.loss_like`."""
     keras = import_module("keras")
     loss = named_loss(keras_loss) if isinstance(keras_loss, str) else keras_loss
     kind = type(loss)
@@ -177,14 +178,14 @@ def loss_like(keras_loss: Any) -> KerasLoss:
 
 
 def named_loss(name: str, dtype: str | None = None) -> Any:
-    """Make the Keras loss that a name stands for, with Keras's defaults.
+    """Return the Keras loss of a name, with Keras's default settings.
 
     Args:
         name: a name such as "mse".
         dtype: the dtype to compute in; Keras's floatx when None.
 
     Raises:
-        GatewiseError: for a name of no loss in RULES.
+        GatewiseError: for a name without a loss in `RULES`.
     """
     keras = import_module("keras")
     try:

@@ -46,7 +46,7 @@ def initialise_like_keras(module: nn.Module, seed: int | None) -> nn.Module:
     plan = _plan(module)
     with _seeded(seed), torch.no_grad():
         for tensor, initialiser in plan:
-            # On the CPU: its generator gives the same numbers for a seed, whatever the module's device.
+            # The CPU's generator gives the same numbers for a seed, whatever the module's device.
             drawn = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
             fill(drawn, initialiser)
             tensor.copy_(drawn)
@@ -65,7 +65,7 @@ def _seeded(seed: int | None) -> Iterator[None]:
 
 
 def _plan(module: nn.Module) -> list[tuple[torch.Tensor, str | Initialiser]]:
-    """Return each tensor of the module once, with what fills it; refuse a parameter that nothing fills."""
+    """Return each tensor of the module once, with its initialiser; raise an error for a parameter without one."""
     planned: dict[int, tuple[torch.Tensor, str | Initialiser]] = {}
     for path, part in module.named_modules():
         _require_unpacked(part, path)
@@ -93,7 +93,7 @@ def _start_of(part: nn.Module) -> Start:
 
 
 def _cells(part: Any) -> Iterator[tuple[str, CellName]]:
-    """Yield the suffix of each cell's parameter names, and which cell it is."""
+    """Yield the suffix of each cell's parameter names, and the name of the cell."""
     if isinstance(part, CellHolder):
         yield from ((slot.suffix, slot.cell.name) for slot in part.slots)
         return
@@ -128,7 +128,7 @@ def _require_writable(name: str, tensor: torch.Tensor) -> None:
 
 
 def _problem_of(tensor: torch.Tensor) -> tuple[str, str, str] | None:
-    """Return what a tensor must be to be drawn into, what it is, and a remedy; None if it can be drawn into."""
+    """Return the requirement, the observation and the remedy for a tensor that cannot be written, or None if it can."""
     if isinstance(tensor, UninitializedParameter):
         return (
             "have a shape",
@@ -140,14 +140,14 @@ def _problem_of(tensor: torch.Tensor) -> tuple[str, str, str] | None:
     if isinstance(tensor, nn.Parameter) and not tensor.is_floating_point():
         return "be of a floating dtype", f"is {tensor.dtype}", "Cast it first"
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
-        return "be writable outside of inference_mode", "was made in it", "Make the module outside of inference_mode"
+        return "be writable outside of inference_mode", "was made inside it", "Make the module outside of inference_mode"
     if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
         return "have memory for each element", f"has strides {tensor.stride()}", "Assign a .clone() of it"
     return None
 
 
 def _require_unpacked(part: nn.Module, path: str) -> None:
-    """Refuse a quantised module: its packed weights are not parameters, so nobody would notice that they were left out."""
+    """Raise an error for a quantised module: its packed weights are not parameters, so they would be left out unnoticed."""
     kind = type(part)
     if ".quantized." in kind.__module__:
         raise InvalidTypeError.because(

@@ -1,7 +1,7 @@
 """The kinds of other (non-recurrent) layers: one table per framework, one record per kind.
 
-A record lists the options and arrays of a kind, with their defaults and axes, and says whether it passes masks on. Keras's
-terms are the common ones: the table of another framework says what each of its kinds, options and arrays is in Keras.
+A record lists the options of a kind with their defaults, its arrays with their axes, and how it treats masks. Keras names are
+the common ones: the table of another framework gives the Keras name of each of its kinds, options and arrays.
 """
 
 from frameworks.kinds.keras import KERAS

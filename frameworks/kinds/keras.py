@@ -1,4 +1,4 @@
-"""Keras's kinds of other layers, and of the wrappers and models around layers.
+"""The non-recurrent layers of Keras, and the wrappers and models around layers.
 
 Source: the constructors in keras/src/layers (Keras 3) and tf_keras/src/layers (Keras 2); for masks, each layer's `compute_mask`
 and `supports_masking`.
@@ -143,7 +143,7 @@ _WITH_UNKNOWN_ARRAYS = (
     *(Kind(name, masks=_KEEP_SINCE_3) for name in ("GroupedQueryAttention", "Normalization")),
     Kind("ReversibleEmbedding", options=(Option("mask_zero", default=False),), masks=Masks.MAKE, mask_option="mask_zero"),
 )
-"""Layers that draw random numbers have a seed in files of Keras 3."""
+"""Their arrays are not listed. In files of Keras 3, dropout and noise layers store the state of a random generator."""
 
 _AROUND_OTHERS = (
     Kind("InputLayer", arrays=(), masks=Masks.KEEP, role="input"),

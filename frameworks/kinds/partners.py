@@ -8,12 +8,12 @@ from frameworks.kinds.records import ANY_AXES, Array
 
 
 def keras_kind(name: str) -> str:
-    """Return the Keras class for a kind of either framework; "" if no kind with known arrays is listed."""
+    """Return the Keras class for a kind of either framework, or "" if there is none with known arrays."""
     return name if KERAS.get(name).arrays else PYTORCH.get(name).means
 
 
 def permutation(source: Array, target: Array) -> tuple[int, ...]:
-    """Return the position in the source of each axis of the target; () if the array stays as it is."""
+    """Return, for each axis of the target, its position in the source; () if the order is the same."""
     if ANY_AXES in (*source.axes, *target.axes):
         return ()
     return tuple(source.axes.index(axis) for axis in target.axes)

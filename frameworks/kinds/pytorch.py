@@ -1,4 +1,4 @@
-"""torch's kinds of other modules, and what their options and arrays are in Keras.
+"""The non-recurrent modules of torch, with the Keras names of their options and arrays.
 
 Source: the constructors and parameters in torch/nn/modules.
 """
@@ -12,7 +12,7 @@ _BIAS = Array("bias", ("output",), option="bias", means="bias")
 _WITH_BIAS = Option("bias", default=True, means="use_bias")
 _EPSILON = Option("eps", 1e-5, means="epsilon", types=(int, float))
 _AFFINE = (Array("weight", (ANY_AXES, "features"), means="gamma"), Array("bias", (ANY_AXES, "features"), means="beta"))
-"""They have no option, because what leaves one out depends on the module and its version."""
+"""No option is listed: the argument that leaves one out depends on the module and the version of torch."""
 
 _AVERAGE = "momentum=None averages all batches so far, which Keras cannot: it trains with its own default momentum."
 

@@ -1,4 +1,4 @@
-"""The records of a table of layer kinds: options, arrays, and what happens to masks."""
+"""Records that describe a kind of layer: its options, its arrays and how it treats masks."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from enum import Enum
 from typing import Any, Literal
 
 ANY_AXES = "..."
-"""The first of an array's or an input's axes, standing for any number of axes, including none."""
+"""As the first axis of an array or an input: any number of axes, including none."""
 
 Axes = tuple[str, ...]
 Versions = tuple[int, ...]
 Role = Literal["layer", "input", "model", "wrapper", "recurrent"]
 
 GROUP_INPUT = "input of a group"
-"""The axis of a convolution's kernel whose size is that of the input divided by the number of groups."""
+"""A convolution kernel's input axis: input channels divided by groups."""
 
 
 class Masks(Enum):
-    """The mask of a layer's output."""
+    """The mask of a layer's output. The values only document the members."""
 
     DROP = "none"
-    KEEP = "that of its first input"
-    ANY = "the first that any of its inputs has"
-    ALL = "the first, if all of its inputs have one"
-    MAKE = "one that it makes from its input"
-    SEQUENCES = "that of its input, if it returns sequences"
+    KEEP = "the mask of the first input"
+    ANY = "the mask of the first input that has one"
+    ALL = "the mask of the first input, if all inputs have one"
+    MAKE = "a new mask, made from the input"
+    SEQUENCES = "the mask of the input, if the layer returns sequences"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Dated:
 
 
 def value_at(value: Any, version: Versions | None) -> Any:
-    """Return a value. A dated one is taken in the given version; None means the latest."""
+    """Return a value, or what a `Dated` one is in the given version; None means the latest version."""
     if not isinstance(value, Dated):
         return value
     return value.changes[-1][1] if version is None else value.at(version)
@@ -59,15 +59,15 @@ class Option:
 
     Args:
         name: the argument's name.
-        default: its default, possibly `Dated`; one number applies to every axis.
-        sizes: the axes whose sizes it states, so that arrays show its value.
-        means: Keras's name for it; "" in Keras's table, and for an option that the Keras layer lacks.
-        complement: whether Keras's value is 1 minus this one.
+        default: the default, possibly `Dated`; a single number applies to every axis.
+        sizes: the axes whose sizes it gives; the arrays determine it.
+        means: the option's Keras name; "" in the table of Keras, or if the Keras layer has no such option.
+        complement: whether the value in Keras is 1 minus this value.
         types: the types of values that Keras also accepts.
-        words: the string values that Keras also accepts.
-        harmless: the values for which the Keras layer, without such an option, predicts the same.
-        remarks: pairs (value, remark about it).
-        formerly: its name in earlier versions, if that was different.
+        words: for string-valued options, the strings that Keras also accepts.
+        harmless: values that do not change predictions, so that Keras needs no such option.
+        remarks: pairs (value, remark about this value).
+        formerly: the option's name in earlier versions; "" if it was the same.
     """
 
     name: str
@@ -82,11 +82,11 @@ class Option:
     formerly: str = ""
 
     def carries(self, value: Any) -> bool:
-        """Return whether Keras has an argument for it that accepts the value."""
+        """Return whether Keras has this option and accepts the value."""
         return bool(self.means) and (type(value) in self.types or (isinstance(value, str) and value in self.words))
 
     def is_harmless(self, value: Any) -> bool:
-        """Return whether the Keras layer, without the option, predicts the same as with this value."""
+        """Return whether this value does not change predictions, so that Keras needs no such option."""
         each = value if isinstance(value, tuple) else (value,)
         return bool(self.harmless) and all(one in self.harmless for one in each)
 
@@ -96,12 +96,12 @@ class Array:
     """An array of a layer.
 
     Args:
-        name: its name in the framework.
+        name: the array's name in the framework.
         axes: the names of its axes; the first may be `ANY_AXES`.
-        option: the flag that gives a layer this array; "" if a layer always has it.
-        means: Keras's name for it; "" in Keras's table, and for an array that the Keras layer lacks.
-        trained: whether training by gradients changes it.
-        shared: the option that lists the axes along which it has size 1; "" if there is none.
+        option: the flag that a layer with this array sets; "" if every layer of the kind has it.
+        means: the array's Keras name; "" in the table of Keras, or if the Keras layer has no such array.
+        trained: whether it is trained by gradients.
+        shared: the option that lists the axes along which the array has size 1; "" if there is none.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Array:
     shared: str = ""
 
     def sizes(self, shape: tuple[int, ...]) -> dict[str, int] | None:
-        """Return the size of each named axis (counted from the end after `ANY_AXES`); None for a shape of another rank."""
+        """Return the size of each named axis (after `ANY_AXES`, counted from the end), or None if the rank does not fit."""
         named = self.axes[1:] if self.axes[:1] == (ANY_AXES,) else self.axes
         fits = len(shape) >= len(named) if len(named) < len(self.axes) else len(shape) == len(named)
         return dict(zip(named, shape[len(shape) - len(named) :], strict=True)) if fits else None
@@ -124,22 +124,22 @@ class Kind:
 
     Args:
         name: the name of its class, without the package.
-        options: the options that are carried from file to file, in the constructor's order.
-        arrays: its arrays in the framework's order; None if they are not known here.
-        reads: the axes of each input after the batch axis, a number for an axis of any size; () if its options determine them.
-        indices: whether it reads integers.
+        options: the options that porting a file keeps, in the order of the constructor.
+        arrays: its arrays in the framework's order; None if they are not listed.
+        reads: the axes of each input after the batch axis; a number stands for an axis of any size. () if the options decide.
+        indices: whether its inputs are integers.
         masks: the mask of its output, possibly `Dated`.
-        mask_option: the option that says which mask it makes, or the flag that says whether it makes one.
-        role: "input" for a model's input, "model" for a model within a model, "wrapper" for a layer that runs another one once
-            for each step of an axis, "recurrent" for one that runs a recurrent layer over sequences.
-        inner: the option, and the attribute, that holds the inner layer.
-        means: the Keras kind with the same arrays; "" in Keras's table, and for a kind that Keras lacks.
-        shown_by: the arrays that must be present to recognise the kind in a file without class names; () if it never is.
-        hint: a part of a layer's name that decides for this kind if the arrays fit several.
-        rare: whether it is mentioned only as a doubt if the arrays also fit another kind.
-        activation: the function or family of functions that it computes, by its name in `frameworks.activations`.
+        mask_option: the option that controls the mask it makes: a flag, or the masked value.
+        role: "input" for the input of a model, "model" for a nested model, "wrapper" for a layer that applies an inner layer to
+            each step of an axis, "recurrent" for one that runs a recurrent layer over sequences, "layer" for all others.
+        inner: the name of the inner layer, both as an option and as an attribute.
+        means: the Keras kind with the same arrays; "" in the table of Keras, or if Keras has no such kind.
+        shown_by: arrays that must be present to recognise the kind in a file without class names; () if that is impossible.
+        hint: a substring of the layer name that selects this kind if the arrays are ambiguous.
+        rare: whether it is only mentioned as an alternative when another kind fits.
+        activation: the name in `frameworks.activations` of the function, or family of functions, that it computes.
         activation_number: the option that is the parameter of the family.
-        normalises: the axis along which it normalises, in words.
+        normalises: the axis along which it normalises, as text for messages.
     """
 
     name: str
@@ -160,39 +160,39 @@ class Kind:
     normalises: str = ""
 
     def option(self, name: str) -> Option | None:
-        """Return an option by its name; None if there is none."""
+        """Return an option by name, or None."""
         return next((option for option in self.options if option.name == name), None)
 
     def array(self, name: str) -> Array | None:
-        """Return an array by its name; None if there is none."""
+        """Return an array by name, or None."""
         return next((array for array in self.arrays or () if array.name == name), None)
 
     def meaning(self, keras_name: str) -> Array | None:
-        """Return an array by its name in Keras; None if there is none."""
+        """Return an array by its Keras name, or None."""
         return next((array for array in self.arrays or () if array.means == keras_name), None)
 
     def has(self, name: str) -> bool:
-        """Return whether it has an option of this name."""
+        """Return whether the kind has an option of this name."""
         return self.option(name) is not None
 
     @property
-    def said(self) -> tuple[Option, ...]:
-        """The options that arrays do not show."""
+    def stored_options(self) -> tuple[Option, ...]:
+        """The options that cannot be derived from the arrays."""
         shown = {name for array in self.arrays or () for name in (array.option, array.shared)}
         return tuple(option for option in self.options if not option.sizes and option.name not in shown)
 
     def masks_at(self, version: Versions | None = None) -> Masks:
-        """Return the mask of its output in a version of the framework; None means the latest."""
+        """Return the mask of the output in a version of the framework; None means the latest."""
         rule: Masks = value_at(self.masks, version)
         return rule
 
     def default(self, name: str, version: Versions | None = None) -> Any:
-        """Return the default of an option in a version of the framework; None means the latest."""
+        """Return the default of an option in a version of the framework (None: the latest), or None for an unknown option."""
         option = self.option(name)
         return None if option is None else value_at(option.default, version)
 
     def arrays_with(self, config: Mapping[str, Any], version: Versions | None = None) -> tuple[Array, ...] | None:
-        """Return the arrays that a layer with these options has; None if they are not known here."""
+        """Return the arrays of a layer with these options, or None if the arrays of its kind are not listed."""
         if self.arrays is None:
             return None
         return tuple(
@@ -200,14 +200,14 @@ class Kind:
         )
 
     def sizes(self, shapes: Mapping[str, tuple[int, ...]], groups: Any = 1) -> dict[str, int] | None:
-        """Return the size of each axis that arrays show.
+        """Return the size of each axis, as far as arrays determine it.
 
         Args:
             shapes: the shapes of the arrays, by name.
-            groups: the groups of a convolution, whose input has this many times the size that its kernel shows.
+            groups: the number of groups of a convolution.
 
         Returns:
-            The sizes by axis; None if the shapes do not fit the kind.
+            The sizes by axis, or None if the shapes do not fit the kind.
         """
         sizes: dict[str, int] = {}
         for array in self.arrays or ():
@@ -220,7 +220,7 @@ class Kind:
         return sizes
 
     def stated_sizes(self, sizes: Mapping[str, int]) -> dict[str, Any]:
-        """Return the options that state sizes, in order: a number, or a tuple for several axes."""
+        """Return the options that give sizes, in order. Each is a number, or a tuple if it covers several axes."""
         return {
             option.name: sizes[option.sizes[0]] if len(option.sizes) == 1 else tuple(sizes[axis] for axis in option.sizes)
             for option in self.options

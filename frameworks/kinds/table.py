@@ -1,4 +1,4 @@
-"""The kinds of one framework, found by name, by Keras's name, or by the arrays in a file."""
+"""A table of the kinds of one framework; a kind is found by its name, its Keras name or the arrays in a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Table:
     """The kinds of one framework.
 
     Args:
-        kinds: one record each. If several mean the same in Keras, the one to build comes first.
+        kinds: the records. If several have the same Keras kind, the one to build comes first.
     """
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
@@ -22,17 +22,17 @@ class Table:
         return iter(self.kinds.values())
 
     def get(self, name: str) -> Kind:
-        """Return a kind by its name; an empty record for a name that is not listed."""
+        """Return a kind by name, or an empty record for an unknown name."""
         return self.kinds.get(name) or Kind(name)
 
     def meaning(self, keras_name: str) -> Kind | None:
-        """Return the kind to build for a Keras kind; None if the framework has none."""
+        """Return the kind to build for a Keras kind, or None if the framework has none."""
         return next((kind for kind in self if keras_name and kind.means == keras_name), None)
 
     def shown_by(self, shapes: Mapping[str, tuple[int, ...]]) -> list[Kind]:
         """Return the kinds that fit a layer's arrays, in a file without class names.
 
-        Names are compared first, then shapes. Kinds that have these sizes by default exclude all others.
+        Names are compared first, then shapes. If some kinds have these sizes by default, only those are returned.
 
         Args:
             shapes: the shapes of the layer's arrays, by name.
@@ -50,7 +50,7 @@ def _names_fit(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def _shapes_fit(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Return whether axes with the same name have the same size, and no array has further axes."""
+    """Return whether every array has exactly its named axes, and axes of the same name have the same size."""
     plain = all(
         len(shapes[array.name]) == len([axis for axis in array.axes if axis != ANY_AXES])
         for array in kind.arrays or ()

@@ -1,4 +1,4 @@
-"""The adapter over torch.nn's RNN, LSTM, GRU and their cells."""
+"""The adapter of nn.RNN, nn.LSTM, nn.GRU and their cells."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PyTorchAdapter:
         """Read the module's spec.
 
         Raises:
-            GatewiseError: for what `frameworks.adapt` refuses.
+            GatewiseError: for a module that `frameworks.adapt` refuses.
         """
         self.spec = read_spec(native)
         self.native: Any = native
@@ -59,12 +59,12 @@ class PyTorchAdapter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The device, unless it is the CPU, and whether TF32 may round products there."""
+        """A note on the device unless it is the CPU, and on whether TF32 may round products on it."""
         return device_notes(self._device)
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """True: a masked call is packed, and packing gives zeros."""
+        """True: a masked call is packed, and unpacking fills masked steps with zeros."""
         return True
 
     def get_weights(self) -> RecurrentWeights:
@@ -76,7 +76,7 @@ class PyTorchAdapter:
         copying.set_weights(self, weights)
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Return the weights of one direction: views of parameters on the CPU, copies of others."""
+        """Return the weights of one direction: views of parameters on the CPU, copies of parameters elsewhere."""
         return read_parameters(self._parameters(layer, direction), self.spec, layer)
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
@@ -84,7 +84,7 @@ class PyTorchAdapter:
         write_parameters(self._parameters(layer, direction), self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
-        """Run the module without gradients, see `Adapter.forward`; masks must be right padding with at least one step a row."""
+        """Run the module without gradients, see `Adapter.forward`; a mask must be right padding, with a valid step per row."""
         arrays, lengths = self._check(inputs, initial_state, mask)
         with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
             results = self._run(lengths, *(_to_tensor(array, self._device) for array in arrays))
@@ -93,7 +93,7 @@ class PyTorchAdapter:
     def gradients(
         self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
     ) -> RecurrentGradients:
-        """Differentiate `forward` by autograd, see `Adapter.gradients`; hooks of the module and its parameters take part."""
+        """Differentiate `forward` with autograd, see `Adapter.gradients`; hooks on the module and its parameters run."""
         arrays, lengths = self._check(inputs, initial_state, mask)
         weights = check_cotangents(self.spec, inputs, cotangents)
         places = product(range(self.spec.num_layers), range(self.spec.num_directions))
@@ -111,7 +111,7 @@ class PyTorchAdapter:
     def _check(
         self, inputs: Array, initial_state: Array | States | None, mask: Mask | None
     ) -> tuple[tuple[Array, ...], torch.Tensor | None]:
-        """Check a call, and return its arrays, with zeros for missing states, and the lengths that its mask means."""
+        """Check a call, and return its arrays, with zeros for missing states, and the lengths of the rows of its mask."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         lengths = None if mask is None else torch.from_numpy(lengths_of(mask))
         if self.native.training and self.dropout:
@@ -161,7 +161,7 @@ class PyTorchAdapter:
 
 @contextmanager
 def _in_training(module: nn.Module) -> Iterator[None]:
-    """Put a module into training mode, which cuDNN needs for a backward pass, with its dropout turned off."""
+    """Put a module into training mode, which cuDNN needs for a backward pass, with its dropout switched off."""
     kept = {name: getattr(module, name) for name in ("training", "dropout") if hasattr(module, name)}
     try:
         for name, value in {"training": True, "dropout": 0.0}.items():
@@ -174,7 +174,7 @@ def _in_training(module: nn.Module) -> Iterator[None]:
 
 
 def device_notes(device: torch.device) -> tuple[str, ...]:
-    """Name the device, unless it is the CPU, and whether TF32 may round products there."""
+    """Return a note on the device unless it is the CPU, and on whether TF32 may round products on it."""
     if device.type != "cuda":
         return () if device.type == "cpu" else (f"computed on {device}",)
     allowed = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
@@ -182,7 +182,7 @@ def device_notes(device: torch.device) -> tuple[str, ...]:
 
 
 def read_parameters(parameters: Iterable[tuple[str, nn.Parameter]], spec: RecurrentSpec, layer: int) -> DirectionWeights:
-    """Return the weights of one direction, read by torch's names: views of parameters on the CPU, copies of others."""
+    """Return the weights of one direction from its parameters: views of those on the CPU, copies of others."""
     arrays = {name: parameter.detach().cpu().numpy() for name, parameter in parameters}
     return PYTORCH.read(arrays, spec, layer)
 
@@ -190,13 +190,13 @@ def read_parameters(parameters: Iterable[tuple[str, nn.Parameter]], spec: Recurr
 def write_parameters(
     parameters: Iterable[tuple[str, nn.Parameter]], spec: RecurrentSpec, layer: int, source: DirectionWeights
 ) -> None:
-    """Write the weights of one direction in place into parameters with torch's names, one at a time."""
+    """Write the weights of one direction into its parameters in place, one at a time."""
     for name, parameter in parameters:
         resident = parameter.device.type == "cpu"
         staging = parameter.detach() if resident else torch.empty_like(parameter, device="cpu", requires_grad=False)
         copying.fill({name: staging.numpy()}, PYTORCH, spec, layer, source)
         if resident:
-            # NumPy wrote behind autograd's back: an older graph that holds this parameter must not be differentiated.
+            # Autograd does not notice NumPy's write, but an older graph that uses this parameter must not be differentiated.
             torch.autograd.graph.increment_version(parameter)
         else:
             with torch.no_grad():
@@ -204,7 +204,7 @@ def write_parameters(
 
 
 def _to_tensor(array: Array, device: torch.device) -> torch.Tensor:
-    # torch refuses negative strides, as of x[:, ::-1], and np.ascontiguousarray keeps them on an axis of length one.
+    # torch refuses negative strides, such as those of x[:, ::-1]; np.ascontiguousarray keeps them on an axis of length one.
     return torch.from_numpy(array.copy()).to(device)
 
 

@@ -24,7 +24,7 @@ def freeze_second_bias(module: nn.Module) -> nn.Module:
             second.zero_()
             first.requires_grad_(first.requires_grad or second.requires_grad)
             second.requires_grad_(False)  # noqa: FBT003  torch's
-            second.grad = None  # an optimizer that holds the bias would still apply its last gradient
+            second.grad = None  # otherwise an optimizer of this bias would still apply its last gradient
     return module
 
 
@@ -38,7 +38,7 @@ def half_rate_for_biases(module: nn.Module, lr: float) -> list[dict[str, Any]]:
 
 
 def _pairs(module: nn.Module) -> list[Pair]:
-    """Return both biases of every layer and direction, each pair once.
+    """Return the two biases of every layer and direction, each pair once.
 
     Raises:
         GatewiseError: for biases that are not plain parameters, or that belong to several pairs.

@@ -25,11 +25,11 @@ def build(spec: RecurrentSpec, seed: int | None = None) -> PyTorchAdapter:
 
 
 def build_like(source: Adapter) -> nn.Module:
-    """Build the module that a conversion then writes its weights into; its own weights are arbitrary."""
+    """Build the module into which a conversion copies weights; its own weights are arbitrary."""
     arguments = _arguments(source.spec, cell=source.is_cell)
     if source.dropout:
         arguments["dropout"] = source.dropout
-    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten: they use up no random numbers
+    with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten, so they must not use up random numbers
         module: nn.Module = _kind(source.spec, cell=source.is_cell)(**arguments)
     return module.train(getattr(source.native, "training", False) if source.framework == "pytorch" else False)
 

@@ -1,4 +1,4 @@
-"""Differentiation with torch's autograd that leaves every parameter as it was."""
+"""Differentiation with torch's autograd that does not change any parameter."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def pull_back(
     No `.grad` is written, and frozen parameters are differentiated too.
 
     Args:
-        run: computes the results from these tensors and the parameters.
-        tensors: its arguments.
-        parameters: whatever else it computes from; leaves of the graph.
-        cotangents: one for each result, of the same shape.
+        run: computes the results from its arguments and the parameters.
+        tensors: the arguments of `run`.
+        parameters: all other leaves of the graph that `run` uses.
+        cotangents: one tensor per result, shaped like it.
 
     Returns:
-        The gradient with respect to each tensor, then to each parameter; zeros where no result depends on it.
+        The gradients with respect to each tensor, then to each parameter; zeros if no result depends on it.
     """
     with torch.inference_mode(False), torch.enable_grad(), _trainable(parameters):  # noqa: FBT003  torch's
         leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]

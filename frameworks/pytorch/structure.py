@@ -25,7 +25,7 @@ def read_spec(module: nn.Module) -> RecurrentSpec:
     """Read the spec of a recurrent module that a spec describes completely.
 
     Raises:
-        GatewiseError: as `read_emulated`, and for a module that projects its hidden state.
+        GatewiseError: as in `read_emulated`, and for a module that projects its hidden state.
     """
     spec, proj_size = read_emulated(module)
     if proj_size:
@@ -33,13 +33,13 @@ def read_spec(module: nn.Module) -> RecurrentSpec:
             "proj_size of nn.LSTM",
             must="be 0",
             but=f"is {proj_size}",
-            remedy="No layer of Keras's own projects its hidden state: keep this one in torch, or emulate it.",
+            remedy="No built-in Keras layer projects its hidden state: keep this one in torch, or emulate it.",
         )
     return spec
 
 
 def read_emulated(module: nn.Module) -> tuple[RecurrentSpec, int]:
-    """Read the spec of a recurrent module, and the size that each hidden state is projected to, 0 without a projection.
+    """Read the spec of a recurrent module, and the size to which it projects its hidden state, 0 without a projection.
 
     Raises:
         GatewiseError: for anything but a recurrent module of torch.nn whose parameters are its weights.
@@ -64,7 +64,7 @@ def read_emulated(module: nn.Module) -> tuple[RecurrentSpec, int]:
 
 
 def parameter_name(module: nn.Module, stored: str, layer: int, direction: int) -> str:
-    """Return the name of the attribute that holds an array of one layer and direction."""
+    """Return the name of the parameter that stores an array of one layer and direction."""
     if type(module) in CELL_CLASSES or not hasattr(module, "num_layers"):
         return stored
     return f"{stored}_l{layer}{'_reverse' if direction else ''}"
@@ -124,7 +124,7 @@ def _require_parameters(module: nn.Module, spec: RecurrentSpec, proj_size: int) 
 
 
 def _require_apart(parameters: Mapping[str, nn.Parameter]) -> None:
-    """Refuse weights, or elements of one weight, that share memory: writing to one would change the other."""
+    """Raise an error if weights, or elements of one weight, share memory: writing to one would change the other."""
     end, before = 0, ""
     for start, name, parameter in sorted((p.data_ptr(), name, p) for name, p in parameters.items()):
         reach = 1

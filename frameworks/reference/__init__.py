@@ -1,1 +1,1 @@
-"""The recurrences and their gradients in float64 NumPy: the arbiter, which belongs to neither framework."""
+"""The recurrences and their gradients in float64 NumPy: a reference that belongs to neither framework."""

@@ -1,4 +1,4 @@
-"""One step of each cell, pulled back: its equations in `frameworks.reference`, read from the last line to the first.
+"""The gradients of one step of each cell: its equations in `frameworks.reference.forward`, from the last line to the first.
 
 d_x is the gradient of the scalar with respect to x.
 """
@@ -36,10 +36,10 @@ class Pulled:
     """The gradients of one step.
 
     Args:
-        projected: with respect to the inputs' part in each gate, (batch, hidden).
-        recurrent: with respect to the recurrent product of each gate, bias included, (batch, hidden).
-        read: what each gate's recurrent kernel multiplies, (batch, hidden).
-        states: with respect to the states before the step.
+        projected: the gradient with respect to the projected inputs, (batch, hidden), by gate.
+        recurrent: the gradient with respect to the recurrent product and bias, (batch, hidden), by gate.
+        read: the factor of the recurrent kernel in the recurrent product, (batch, hidden), by gate.
+        states: the gradients with respect to the states before the step.
     """
 
     projected: Gates
@@ -49,11 +49,11 @@ class Pulled:
 
 
 Pull = Callable[[Gates, States, States], Pulled]
-"""From the projected inputs, the states before a step and the gradients with respect to those after it."""
+"""A function of the projected inputs, the states before a step, and the gradients with respect to the states after it."""
 
 
 def make_pull(weights: DirectionWeights, spec: RecurrentSpec) -> Pull:
-    """Give the way back through one step of a direction with these weights."""
+    """Return the function that differentiates one step of a direction with these weights."""
     recurrent, biases = recurrent_weights(weights)
     pulls = {"rnn": _pull_rnn, "lstm": _pull_lstm, "gru": _pull_gru if spec.reset_after else _pull_gru_reset_before}
     act, gate_act = _Differentiable(spec.activation), _Differentiable(spec.recurrent_activation)
@@ -61,7 +61,7 @@ def make_pull(weights: DirectionWeights, spec: RecurrentSpec) -> Pull:
 
 
 def _through(U: Gates, d: Gates) -> Array:
-    """Give the gradient with respect to h of all gates' recurrent products."""
+    """Return the gradient with respect to h through the recurrent products of all gates."""
     total: Array = np.sum([d[gate] @ U[gate].T for gate in d], axis=0)
     return total
 

@@ -1,8 +1,8 @@
-"""The recurrences in plain float64 NumPy: the arbiter, which belongs to neither framework.
+"""The recurrences in plain float64 NumPy: a reference that belongs to neither framework.
 
-Sources: SimpleRNN and LSTM as in Keras and torch alike (https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html);
-the GRU that resets after the product is Keras's reset_after=True and torch's (CuDNN's), the one that resets before is
-Cho et al. 2014, https://arxiv.org/abs/1406.1078, Keras's reset_after=False.
+Sources: SimpleRNN and LSTM are the same in Keras and torch (https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html).
+The GRU that resets after the product is that of torch, CuDNN and Keras with reset_after=True. The GRU that resets before it is
+that of Keras with reset_after=False, from Cho et al. 2014, https://arxiv.org/abs/1406.1078.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ def run_reference(
 ) -> RecurrentOutput:
     """Compute outputs and final states in float64.
 
-    A masked step leaves the states as they are. Its output is zero, or the last valid one, zero before the first.
+    A masked step does not change the states. Its output is zero, or repeats the last valid output (zero if there is none).
 
     Args:
-        weights: of a layer of this spec.
-        spec: the recurrence; its dtype is that of the arguments, not of the arithmetic.
+        weights: the weights of a layer with this spec.
+        spec: the recurrence; its dtype is that of the arguments, while the arithmetic is float64.
         inputs: (batch, time, input).
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden); zeros when None.
-        mask: (batch, time) bool, True where the step counts; None for all.
-        zero_masked: whether the output of a masked step is zero, rather than the last valid one.
+        mask: (batch, time) bool, True at valid steps; None if all steps are valid.
+        zero_masked: whether the output of a masked step is zero, rather than the last valid output.
 
     Returns:
-        float64 arrays, shaped as `RecurrentOutput` says.
+        float64 arrays, with the shapes of `RecurrentOutput`.
 
     Raises:
         GatewiseError: for arguments that do not fit the spec.
@@ -89,17 +89,17 @@ def run_direction(
     """Run one direction of one layer.
 
     Args:
-        weights: of the direction.
-        spec: of the layer.
+        weights: the weights of the direction.
+        spec: the spec of the whole stack.
         sequence: (batch, time, input), float64.
-        states: initial ones, each (batch, hidden), float64.
-        counts: (batch, time) bool.
+        states: the initial states, each (batch, hidden), float64.
+        counts: (batch, time) bool, True at valid steps.
         backward: whether the sequence is read from its end.
-        zero_masked: as `run_reference` takes it.
+        zero_masked: as in `run_reference`.
 
     Returns:
-        The output, (batch, time, hidden), in input time order; and the states in the order of reading, the initial ones first
-        and those after the last step last.
+        The output, (batch, time, hidden), in input time order; and the states in the order of reading, from the initial states
+        to those after the last step.
     """
     step, project = make_step(weights, spec), make_projection(weights)
     outputs = np.zeros((*sequence.shape[:2], spec.hidden_size))
@@ -116,13 +116,13 @@ def run_direction(
 
 
 def reading_order(sequence: Array, *, backward: bool) -> range:
-    """Give the time steps of (batch, time, input) in the order in which a direction reads them."""
+    """Return the time steps of (batch, time, input) in the order in which a direction reads them."""
     times = range(sequence.shape[1])
     return times[::-1] if backward else times
 
 
 def make_projection(weights: DirectionWeights) -> Callable[[Array], Gates]:
-    """Give the function from the inputs of one time step, (batch, input), to their part in each gate, (batch, hidden)."""
+    """Return the function that projects the inputs of one time step, (batch, input), to (batch, hidden) by gate."""
     kernel = weights.kernel.astype(np.float64)
     bias = np.zeros((len(weights.gates), 1, kernel.shape[2]))
     if weights.bias is not None:
@@ -131,14 +131,14 @@ def make_projection(weights: DirectionWeights) -> Callable[[Array], Gates]:
 
 
 def make_step(weights: DirectionWeights, spec: RecurrentSpec) -> Step:
-    """Give the function from (input projections by gate, states) to the next states, each (batch, hidden)."""
+    """Return the function that maps the projected inputs by gate and the states to the next states, each (batch, hidden)."""
     steps = {"rnn": _rnn_step, "lstm": _lstm_step, "gru": _gru_step if spec.reset_after else _gru_reset_before_step}
     recurrent, biases = recurrent_weights(weights)
     return steps[spec.cell](recurrent, biases, ACTIVATIONS[spec.activation], ACTIVATIONS[spec.recurrent_activation])
 
 
 def recurrent_weights(weights: DirectionWeights) -> tuple[Gates, Gates]:
-    """Give the recurrent kernel, (hidden, hidden), and recurrent bias, (hidden,), of each gate; zeros where there is none."""
+    """Return each gate's recurrent kernel, (hidden, hidden), and recurrent bias, (hidden,), which is zero if there is none."""
     recurrent = {gate: kernel.astype(np.float64) for gate, kernel in zip(weights.gates, weights.recurrent_kernel, strict=True)}
     if weights.recurrent_bias is None:
         return recurrent, {gate: np.zeros(kernel.shape[1]) for gate, kernel in recurrent.items()}

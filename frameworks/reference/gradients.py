@@ -1,4 +1,4 @@
-"""Backpropagation through time by hand, in plain float64 NumPy: the arbiter of gradients, of neither framework."""
+"""Backpropagation through time, written out in plain float64 NumPy: a reference that belongs to neither framework."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def run_reference_gradients(
 ) -> RecurrentGradients:
     """Differentiate `run_reference` in float64.
 
-    What stands at a masked step is not read, so that its gradient is zero and a NaN there reaches none.
+    The inputs at masked steps are not read: their gradient is zero, and a NaN among them affects no gradient.
 
     Args:
-        weights: of a layer of this spec.
-        spec: the recurrence; its dtype is that of the arguments, not of the arithmetic.
+        weights: the weights of a layer with this spec.
+        spec: the recurrence; its dtype is that of the arguments, while the arithmetic is float64.
         inputs: (batch, time, input).
         initial_state: h_0 or (h_0, c_0), each (layer * direction, batch, hidden); zeros when None.
-        mask: (batch, time) bool, True where the step counts; None for all.
-        cotangents: what each element of the results counts, shaped as `run_reference` gives them.
-        zero_masked: as `run_reference` takes it.
+        mask: (batch, time) bool, True at valid steps; None if all steps are valid.
+        cotangents: arrays shaped like the results of `run_reference`; the scalar is the sum of all results times these.
+        zero_masked: as in `run_reference`.
 
     Returns:
-        float64 arrays; of the weights, those parts that `weights` has.
+        float64 arrays, with a gradient for each part that `weights` has.
 
     Raises:
         GatewiseError: for arguments that do not fit the spec.
@@ -63,7 +63,7 @@ def run_reference_gradients(
 
 @dataclass(frozen=True, eq=False)
 class _Direction:
-    """The gradients of one direction of one layer: weights, sequence (batch, time, input) and initial states."""
+    """The gradients of one direction with respect to its weights, its sequence (batch, time, input) and its initial states."""
 
     weights: DirectionWeights
     sequence: Array
@@ -72,7 +72,7 @@ class _Direction:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """One direction of one layer, run forwards, and all that its way back needs; arguments as `run_direction` has them."""
+    """The forward run of one direction, with everything that backpropagation needs; fields as in `run_direction`."""
 
     weights: DirectionWeights
     spec: RecurrentSpec
@@ -95,17 +95,17 @@ class _Run:
         backward: bool,
         zero_masked: bool,
     ) -> _Run:
-        """Run it."""
+        """Run a direction forwards."""
         how = {"backward": backward, "zero_masked": zero_masked}
         outputs, history = run_direction(weights, spec, sequence, states, counts, **how)
         return cls(weights, spec, sequence, counts, backward, zero_masked, outputs, history)
 
     def pull(self, d_outputs: Array, d_states: States) -> _Direction:
-        """Go back through the steps.
+        """Propagate gradients back through the steps.
 
         Args:
-            d_outputs: with respect to the outputs, (batch, time, hidden).
-            d_states: with respect to the final states, each (batch, hidden).
+            d_outputs: the gradient with respect to the outputs, (batch, time, hidden).
+            d_states: the gradients with respect to the final states, each (batch, hidden).
         """
         pull, project = make_pull(self.weights, self.spec), make_projection(self.weights)
         gates, kernel = self.weights.gates, self.weights.kernel.astype(np.float64)
@@ -135,13 +135,13 @@ class _Run:
 def _pull_layers(layers: list[list[_Run]], spec: RecurrentSpec, cotangents: RecurrentOutput) -> RecurrentGradients:
     finals = [array.astype(np.float64) for array in (cotangents.h_n, cotangents.c_n) if array is not None]
     d_sequence: Array = np.asarray(cotangents.output, np.float64)
-    found: list[list[_Direction]] = []
+    gradients: list[list[_Direction]] = []
     for layer, runs in reversed(list(enumerate(layers))):
         halves = np.split(d_sequence, spec.num_directions, axis=-1)
         rows = range(layer * spec.num_directions, (layer + 1) * spec.num_directions)
         ends = [tuple(final[row] for final in finals) for row in rows]
-        found.insert(0, [run.pull(half, end) for run, half, end in zip(runs, halves, ends, strict=True)])
-        d_sequence = np.sum([one.sequence for one in found[0]], axis=0)
-    weights = RecurrentWeights(tuple(tuple(one.weights for one in directions) for directions in found))
-    starts = zip(*(one.states for directions in found for one in directions), strict=True)
+        gradients.insert(0, [run.pull(half, end) for run, half, end in zip(runs, halves, ends, strict=True)])
+        d_sequence = np.sum([one.sequence for one in gradients[0]], axis=0)
+    weights = RecurrentWeights(tuple(tuple(one.weights for one in directions) for directions in gradients))
+    starts = zip(*(one.states for directions in gradients for one in directions), strict=True)
     return RecurrentGradients(weights.owned(), d_sequence, *map(np.stack, starts))

@@ -1,7 +1,7 @@
 """The update rules of torch's optimizers in Keras: SGD, Adam, AdamW, RMSprop.
 
-Like every Keras optimizer they hold the learning rate in float32, unless `keras.config.set_floatx` changes it; every other
-number is exact. Clipping, moving averages and accumulation are Keras's.
+Like every Keras optimizer, they store the learning rate in float32 unless `keras.config.set_floatx` changes it; all other
+numbers are exact. Clipping, moving averages and accumulation come from Keras.
 
 Source: the formulas at https://docs.pytorch.org/docs/stable/generated/torch.optim.{SGD,Adam,AdamW,RMSprop}.html.
 """
@@ -24,7 +24,7 @@ Slots = dict[str, Any]
 
 
 class _TorchOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
-    """What the rules share: torch's settings under torch's names, slots, and a rule over plain tensors.
+    """The base of the rules: torch's settings under torch's names, slots, and a rule over plain tensors.
 
     Attributes:
         SETTINGS: torch's settings and their defaults, without the learning rate.
@@ -35,11 +35,11 @@ class _TorchOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     SLOTS: ClassVar[tuple[str, ...]]
 
     def __init__(self, learning_rate: Any = 0.001, **settings: Any) -> None:
-        """Take torch's settings, and those of every Keras optimizer; `weight_decay` is torch's.
+        """Make the optimizer from torch's settings and those of every Keras optimizer; `weight_decay` is torch's.
 
         Args:
-            learning_rate: as for every Keras optimizer.
-            settings: torch's settings by torch's names; all others go to Keras.
+            learning_rate: the learning rate or schedule of a Keras optimizer.
+            settings: torch's settings under torch's names; all others are passed to Keras.
         """
         around = {name: value for name, value in settings.items() if name not in self.SETTINGS}
         super().__init__(learning_rate=learning_rate, **around)
@@ -68,7 +68,7 @@ class _TorchOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
             self.assign(slot, values[name])
 
     def rule(self, p: Any, g: Any, slots: Slots, number: Number, step: Any, rate: Any) -> Any:
-        """Return the variable's next value, and replace the values in `slots` by their next ones."""
+        """Return the variable's next value, and replace each value in `slots` by its next one."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def _carry(source: Any, optimizer: _TorchOptimizer, pairings: list[Pairing]) -> 
                 pairing.carry_back(to_numpy(tensor), arrays[at[id(pairing.variable)]])
         for slot, array in zip(slots, arrays, strict=True):
             slot.assign(array)
-    # SGD counts no steps; it only needs to know that this is not the first.
+    # SGD counts no steps: it is enough that the next one is not the first.
     steps = [int(state.get("step", 1)) for state in source.state.values()]
     optimizer.iterations.assign(max(steps, default=0))
 

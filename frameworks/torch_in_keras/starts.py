@@ -15,7 +15,7 @@ from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpart
 from frameworks.torch_in_keras.layers.module import TorchModule
 
 Draw = Callable[[tuple[int, ...], str, Callable[[], int]], Any]
-"""From a shape, a dtype and a function that returns a new seed at each call, to a tensor."""
+"""A function of a shape, a dtype and a function that returns a new seed at each call; it returns a tensor."""
 
 _CELLS = {getattr(layers, name): CELLS[cell] for name, cell in cells_by_name("keras", "Cell").items()}
 _NORMALISATION = (
@@ -39,7 +39,7 @@ def initialise_like_pytorch(layer: Any, seed: int | None) -> Any:
 
 
 def _plan(layer: Any) -> list[tuple[Any, Draw]]:
-    """Return each variable of the layer once, with what draws it; refuse a weight that nothing draws."""
+    """Return each variable of the layer once, with the function that draws it; raise an error for a weight without one."""
     planned: dict[int, tuple[Any, Draw]] = {}
     parts = layer._flatten_layers()  # noqa: SLF001  Keras has no public walk through layers within layers
     for part in parts:
@@ -81,7 +81,7 @@ def _starts_of(part: Any) -> Iterator[tuple[Any, Draw]]:
 
 
 def _uniform(bound: float, terms: int = 1) -> Draw:
-    """Draw uniformly between -bound and bound, or the sum of several such draws."""
+    """Return a function that draws uniformly between -bound and bound, or the sum of several such draws."""
 
     def draw(shape: tuple[int, ...], dtype: str, seed: Callable[[], int]) -> Any:
         return sum(keras.random.uniform(shape, -bound, bound, dtype=dtype, seed=seed()) for _ in range(terms))

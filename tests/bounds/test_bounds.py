@@ -1,4 +1,7 @@
-"""The check of the bounds finds what it needs wherever it lies, and installs what the project declares from where pip would."""
+"""The check of the bounds finds what it needs wherever it lies, and installs what the project declares from where pip would.
+
+Covers: `tests/bounds`, `pyproject.toml`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from tests.bounds import check
 from tests.bounds.environments import BEYOND, IN_CI, Environment
 from tests.bounds.interpreters import candidates, first_that_runs
 from tests.bounds.pip_settings import parsed, translated
-from tests.without_frameworks import needs_frameworks
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -110,19 +112,3 @@ def test_every_environment_has_extras_that_the_project_declares_and_tests_that_a
     for environment in (*IN_CI, *BEYOND):
         assert list(check.requirements(check.read_project(), environment.extras))
         assert all((check.ROOT / each).exists() for run in environment.runs for each in run if each.startswith("tests/"))
-
-
-@pytest.mark.parametrize(
-    ("text", "needed"),
-    [
-        ("import torch.nn", True),
-        ("def test() -> None:\n    from keras import layers", True),
-        ("from importlib import import_module\nimport_module(name)", True),
-        ("import frameworks.keras.tensors", True),
-        ("import numpy, frameworks.keras2\nfrom frameworks import adapt", False),
-    ],
-)
-def test_a_file_that_imports_a_framework_is_known(tmp_path: Path, text: str, needed: bool) -> None:  # noqa: FBT001
-    path = tmp_path / "test_it.py"
-    path.write_text(text)
-    assert needs_frameworks(path) is needed

@@ -1,4 +1,4 @@
-"""The contract of every adapter, over all that users have: one body of tests for Keras, tf_keras and PyTorch.
+"""The contract of every adapter, over every kind of layer: one body of tests for Keras, tf_keras and PyTorch.
 
 A layer is named after its library, so that a run on another Keras backend takes those of Keras alone.
 """
@@ -28,7 +28,7 @@ KERAS_SHAPE = (None, None, INPUT)
 
 @dataclass(frozen=True)
 class Case:
-    """A layer of a library as its user makes it, and what it is."""
+    """A layer of a library as a user makes it, and its spec."""
 
     library: str
     make: Callable[[Any], Any]
@@ -212,7 +212,7 @@ KERAS2 = (
     "LSTMCell float64",
     "Sequential of Bidirectionals",
 )
-"""The layers that are made from tf_keras too."""
+"""The layers that are also made from tf_keras."""
 
 KERAS_ONLY: dict[str, tuple[Callable[[Any], Any], RecurrentSpec, KerasOptions]] = {
     "GRU with zeros for masked steps": (
@@ -329,7 +329,7 @@ class Made:
 
 @cache
 def layer_of(name: str) -> Any:
-    """Build a case's layer once for all tests: building takes longer than most of them, and each fills it afresh."""
+    """Build the layer of a case once for all tests, since building takes longer than most tests; each test refills it."""
     return CASES[name].make(import_module(CASES[name].library))
 
 
@@ -348,7 +348,7 @@ def made(name: str, randomise: Callable[[Any], Any]) -> Made:
 
 
 def tolerance_of(case: Case) -> float:
-    """Give 1e-12 where the arithmetic is float64's: everywhere but in Keras on other backends than TensorFlow."""
+    """Return 1e-12 where the arithmetic is in float64: everywhere except in Keras on backends other than TensorFlow."""
     backend = import_module("keras").backend.backend() if case.library == "keras" else "tensorflow"
     return 1e-12 if case.spec.dtype == "float64" and backend == "tensorflow" else 1e-5
 
@@ -358,7 +358,7 @@ def arrays_of(weights: RecurrentWeights) -> list[Array]:
 
 
 def assert_keeps_protocol(adapter: Any) -> None:
-    """Read whatever the Protocol names."""
+    """Read everything that the Protocol names."""
     for name, member in vars(Adapter).items():
         if not name.startswith("_"):
             assert callable(getattr(adapter, name)) or isinstance(member, property), name
@@ -379,7 +379,7 @@ def test_a_layer_is_described_as_it_is(made: Made) -> None:
 
 
 @every_layer
-def test_weights_have_one_axis_a_meaning_and_belong_to_the_caller(made: Made, randomise: Callable[..., Any]) -> None:
+def test_weights_have_one_axis_per_meaning_and_belong_to_the_caller(made: Made, randomise: Callable[..., Any]) -> None:
     spec = made.case.spec
     gates = {"rnn": 1, "gru": 3, "lstm": 4}[spec.cell]
     weights = made.adapter.get_weights()
@@ -404,7 +404,7 @@ def test_weights_have_one_axis_a_meaning_and_belong_to_the_caller(made: Made, ra
 
 
 @every_layer
-def test_weights_come_back_bit_for_bit_and_are_not_shared_with_the_giver(made: Made) -> None:
+def test_weights_come_back_bit_for_bit_and_are_not_shared_with_the_source(made: Made) -> None:
     rng = np.random.default_rng(3)
     given = RecurrentWeights(
         tuple(
@@ -434,7 +434,7 @@ def check_results(made: Made, states: tuple[Array, ...] | None, mask: Array | No
     turn = -1 if made.case.options and made.case.options.go_backwards else 1
     turned = None if mask is None else mask[:, ::turn]
     expected = run_reference(adapter.get_weights(), spec, made.inputs[:, ::turn], states, turned)
-    # One state alone is taken without a tuple too.
+    # A single state is also accepted without a tuple.
     found = adapter.forward(made.inputs, states[0] if states and len(states) == 1 else states, mask)
     assert found.output is not None
     assert expected.output is not None
@@ -509,7 +509,7 @@ def test_looking_changes_nothing(made: Made, snapshot: Callable[[Any], Any]) -> 
     for result in results:
         for array in (result.output, result.h_n, result.c_n):
             if array is not None and array.flags.writeable:
-                array[...] = np.nan  # what is handed out is nobody else's
+                array[...] = np.nan  # the returned array is shared with nobody
     assert snapshot(made.native) == before
     for array, kept in zip([made.inputs, *made.states], given, strict=True):
         np.testing.assert_array_equal(array, kept)
@@ -517,7 +517,7 @@ def test_looking_changes_nothing(made: Made, snapshot: Callable[[Any], Any]) -> 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("flags", [{}, {"zero_output_for_mask": True}, {"go_backwards": True}, {"two": True}])
-def test_keras_takes_any_mask_and_fills_masked_steps_as_keras_does(
+def test_keras_layers_accept_any_mask_and_fill_masked_steps_as_keras_does(
     flags: dict[str, bool], randomise: Callable[..., Any]
 ) -> None:
     keras = import_module("keras")
@@ -561,14 +561,14 @@ def test_a_module_that_would_draw_random_numbers_is_not_run(refused: Callable[..
 
 
 @pytest.mark.backend
-def test_a_keras_layer_is_keras_s_on_every_backend(refused: Callable[..., Any]) -> None:
+def test_a_keras_layer_belongs_to_keras_on_every_backend(refused: Callable[..., Any]) -> None:
     keras = import_module("keras")
     assert adapt(built(keras.layers.GRU(HIDDEN))).framework == "keras"
     with refused("Dense"):
         adapt(keras.layers.Dense(HIDDEN))
 
 
-def test_a_graph_built_before_a_write_knows_of_it() -> None:
+def test_a_graph_recorded_before_a_write_is_invalidated() -> None:
     torch = import_module("torch")
     module = torch.nn.GRU(INPUT, HIDDEN)
     adapter = adapt(module)
@@ -578,10 +578,9 @@ def test_a_graph_built_before_a_write_knows_of_it() -> None:
         loss.backward()
 
 
+@pytest.mark.gpu
 def test_on_a_gpu_layers_stay_there(randomise: Callable[..., Any], snapshot: Callable[[Any], Any]) -> None:
     torch = import_module("torch")
-    if not torch.cuda.is_available():
-        pytest.skip("this machine has no CUDA device")
     for make in (torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU):
         module = randomise(make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64).cuda()).eval()
         host = make(INPUT, HIDDEN, num_layers=2, bidirectional=True, dtype=torch.float64)
@@ -692,7 +691,7 @@ def test_torch_refuses_masks_that_packing_cannot_hold(
 
 @pytest.mark.backend
 @pytest.mark.parametrize("library", ["keras", "torch"])
-def test_arrays_are_taken_however_they_lie_in_memory(library: str) -> None:
+def test_arrays_are_accepted_in_any_memory_order(library: str) -> None:
     adapter = plain(library)
     x = np.random.default_rng(0).standard_normal((BATCH, TIME, INPUT)).astype("f4")
     states = np.random.default_rng(1).standard_normal((2, 2, BATCH, HIDDEN)).astype("f4")
@@ -707,8 +706,8 @@ def test_arrays_are_taken_however_they_lie_in_memory(library: str) -> None:
 
 @pytest.mark.backend
 @pytest.mark.parametrize("library", ["keras", "torch"])
-def test_a_single_time_step_is_taken_reversed_too(library: str) -> None:
-    # NumPy calls x[:, ::-1] of one step contiguous, negative stride and all.
+def test_a_single_reversed_time_step_is_accepted(library: str) -> None:
+    # NumPy reports x[:, ::-1] of one step as contiguous, despite its negative stride.
     adapter = plain(library)
     x = np.random.default_rng(0).standard_normal((BATCH, 1, INPUT)).astype("f4")
     states = (np.full((2, BATCH, HIDDEN), 0.5, "f4"),) * 2

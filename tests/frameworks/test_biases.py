@@ -83,7 +83,7 @@ def grouped(follower: Any, module: Any) -> Any:
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM"])
-def test_either_remedy_trains_the_bias_as_keras_does_and_none_does_not(kind: str, rule: str) -> None:
+def test_either_remedy_trains_the_bias_as_keras_does_and_without_one_it_does_not(kind: str, rule: str) -> None:
     import keras
 
     layer, untouched = twins(kind)

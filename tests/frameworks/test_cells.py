@@ -1,4 +1,4 @@
-"""What a record says of a cell is so, and nothing else says it again."""
+"""What the record of a cell says is true, and nothing else repeats it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TORCH_OPERATIONS = {
     "frameworks/keras_in_torch/layers/sequences.py": "the operation torch.lstm",
     "frameworks/keras_in_torch/layers/uncompiled.py": "the operation torch.lstm",
 }
-"""Modules that compare with the name of something else that is called as a cell is."""
+"""Modules that compare with the name of something else, which happens to be the name of a cell."""
 
 
 @pytest.mark.parametrize("name", CELLS)

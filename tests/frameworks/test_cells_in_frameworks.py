@@ -1,4 +1,7 @@
-"""The records say of each cell what its classes in both frameworks have."""
+"""The records say of each cell what its classes in both frameworks have.
+
+Covers: `frameworks/cells.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies and conversions: exact, complete, independent, and not begun where they cannot be finished."""
+"""Copies and conversions are exact, complete and independent, and are not begun unless they can be finished."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from compare import check_parity
 from frameworks import RecurrentSpec, adapt, build, convert, copy_weights
 from frameworks.rows import FrameworkName
 
+pytestmark = pytest.mark.frameworks
+
 Array = npt.NDArray[Any]
 
 BATCH, TIME, INPUT, HIDDEN = 6, 5, 9, 7
@@ -24,7 +26,7 @@ KERAS = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 TORCH = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 CELLS = ("rnn", "lstm", "gru")
 SPECIAL = np.array([0x80000000, 0x7FC01234, 0xFFC00001, 0x7F800000, 0xFF800000, 0x00000001, 0x7F800001], np.uint32)
-"""Of float32: -0.0, NaN with payloads, both infinities, the least subnormal, a signalling NaN."""
+"""Special values of float32: -0.0, NaN with payloads, both infinities, the smallest subnormal, a signalling NaN."""
 
 
 def keras_layer(cell: str, *, two: bool = False, library: str = "keras", dtype: str = "float32", **options: Any) -> Any:
@@ -41,7 +43,7 @@ def torch_module(cell: str, **options: Any) -> Any:
 
 
 def numpy_of(native: Any) -> list[Array]:
-    """Give all weights in the framework's own order and layout, as copies."""
+    """Return copies of all weights in the framework's own order and layout."""
     if hasattr(native, "get_config"):
         return [np.array(array) for array in native.get_weights()]
     return [parameter.detach().cpu().numpy().copy() for parameter in native.parameters()]
@@ -75,7 +77,7 @@ def scatter(arrays: list[Array]) -> list[Array]:
 @pytest.mark.backend
 @pytest.mark.parametrize("two", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_arrives_in_torch_is_what_one_writes_by_hand(cell: str, *, two: bool, randomise: Callable[..., Any]) -> None:
+def test_a_copy_into_torch_equals_one_written_by_hand(cell: str, *, two: bool, randomise: Callable[..., Any]) -> None:
     source, target = randomise(keras_layer(cell, two=two)), torch_module(cell, bidirectional=two)
     copy_weights(source, target)
     arrays = numpy_of(source)
@@ -88,7 +90,7 @@ def test_what_arrives_in_torch_is_what_one_writes_by_hand(cell: str, *, two: boo
 @pytest.mark.backend
 @pytest.mark.parametrize("two", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_arrives_in_keras_is_what_one_writes_by_hand(cell: str, *, two: bool, randomise: Callable[..., Any]) -> None:
+def test_a_copy_into_keras_equals_one_written_by_hand(cell: str, *, two: bool, randomise: Callable[..., Any]) -> None:
     source, target = randomise(torch_module(cell, bidirectional=two)), keras_layer(cell, two=two)
     copy_weights(source, target)
     arrays, expected = numpy_of(source), []
@@ -129,7 +131,7 @@ def test_every_way_round_gives_the_same_layer(cell: str, source: str, target: st
 @pytest.mark.backend
 @pytest.mark.parametrize("two", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_from_keras_and_back_every_bit_returns(cell: str, *, two: bool, randomise: Callable[..., Any]) -> None:
+def test_from_keras_and_back_every_bit_is_kept(cell: str, *, two: bool, randomise: Callable[..., Any]) -> None:
     layer = randomise(keras_layer(cell, two=two))
     layer.set_weights(scatter(numpy_of(layer)))
     there = convert(layer, to="pytorch")
@@ -139,7 +141,7 @@ def test_from_keras_and_back_every_bit_returns(cell: str, *, two: bool, randomis
 
 
 @pytest.mark.backend
-def test_a_gru_from_torch_and_back_returns_every_bit(randomise: Callable[..., Any]) -> None:
+def test_a_gru_from_torch_and_back_keeps_every_bit(randomise: Callable[..., Any]) -> None:
     torch = import_module("torch")
     module = randomise(torch_module("gru", num_layers=2, bidirectional=True))
     for parameter in module.parameters():
@@ -189,7 +191,7 @@ def test_opposite_infinities_sum_to_nan_and_other_places_are_left_alone(randomis
 @pytest.mark.backend
 @pytest.mark.parametrize("direction", ["to torch", "to keras"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_afterwards_neither_sees_the_other_s_changes(cell: str, direction: str, randomise: Callable[..., Any]) -> None:
+def test_after_a_copy_neither_layer_sees_the_other_s_changes(cell: str, direction: str, randomise: Callable[..., Any]) -> None:
     pair = [keras_layer(cell), torch_module(cell)]
     source, target = pair if direction == "to torch" else pair[::-1]
     randomise(source, 1)
@@ -204,7 +206,7 @@ def test_afterwards_neither_sees_the_other_s_changes(cell: str, direction: str, 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("cell", CELLS)
-def test_variables_that_were_written_can_be_trained_on(cell: str, randomise: Callable[..., Any]) -> None:
+def test_written_variables_can_still_be_trained(cell: str, randomise: Callable[..., Any]) -> None:
     source, target = randomise(torch_module(cell), 1), keras_layer(cell)
     copy_weights(source, target)
     kept, copied = numpy_of(source), numpy_of(target)
@@ -216,7 +218,7 @@ def test_variables_that_were_written_can_be_trained_on(cell: str, randomise: Cal
     assert same_bits(numpy_of(target), copied)
 
 
-def test_what_was_read_from_tensorflow_before_stays_as_it_was(randomise: Callable[..., Any]) -> None:
+def test_arrays_read_from_tensorflow_before_a_write_stay_as_they_were(randomise: Callable[..., Any]) -> None:
     layer = randomise(keras_layer("gru"))
     held = [variable.value.read_value() for variable in layer.weights]
     shared = [np.asarray(memoryview(tensor)) for tensor in held]
@@ -251,7 +253,7 @@ def test_the_target_keeps_its_parameters_and_their_flags(randomise: Callable[...
 def test_large_kernels_are_copied_whole() -> None:
     keras = import_module("keras")
     rng = np.random.default_rng(0)
-    size, hidden = 530, 601  # beyond the blocks of a copy, and no multiple of them
+    size, hidden = 530, 601  # larger than the blocks of a copy, and not a multiple of them
     for cell, gates in (("lstm", 4), ("gru", 3)):
         layer = getattr(keras.layers, KERAS[cell])(hidden, kernel_initializer="zeros", recurrent_initializer="zeros")
         layer.build((None, None, size))
@@ -265,11 +267,11 @@ def test_large_kernels_are_copied_whole() -> None:
         assert same_bits(numpy_of(convert(module, to="keras")), arrays)
 
 
-def test_weights_that_lie_transposed_in_memory_are_read_and_written_right(randomise: Callable[..., Any]) -> None:
+def test_weights_transposed_in_memory_are_read_and_written_correctly(randomise: Callable[..., Any]) -> None:
     torch = import_module("torch")
     source, target = randomise(torch_module("lstm"), 1), randomise(torch_module("lstm"), 2)
     for module in (source, target):
-        # As a port by hand leaves it: the right shape, over the memory of Keras's kernel.
+        # As left by a port made by hand: the right shape, in the memory of Keras's kernel.
         module.weight_ih_l0.data = module.weight_ih_l0.data.T.contiguous().T
     kept = numpy_of(source)
     copy_weights(source, target)
@@ -330,7 +332,7 @@ def test_layers_that_differ_are_refused_and_nothing_is_written(
         (lambda: torch_module("lstm"), lambda: torch_module("lstm", num_layers=2), ("num_layers of the target", "2")),
     ],
 )
-def test_layers_that_compute_otherwise_are_refused_and_nothing_is_written(
+def test_layers_that_compute_differently_are_refused_and_nothing_is_written(
     source: Callable[[], Any],
     target: Callable[[], Any],
     said: tuple[str, ...],
@@ -352,7 +354,7 @@ def test_every_activation_of_keras_is_carried_between_keras_layers(randomise: Ca
     assert there.activation is source.activation
 
 
-def test_copies_also_go_between_layers_that_are_called_otherwise(randomise: Callable[..., Any]) -> None:
+def test_weights_are_copied_between_layers_with_different_calls(randomise: Callable[..., Any]) -> None:
     source = randomise(keras_layer("gru", go_backwards=True, return_sequences=True, dropout=0.5))
     target = torch_module("gru")
     copy_weights(source, target)
@@ -522,7 +524,7 @@ CONVERT_REFUSES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
 @pytest.mark.parametrize("field", CONVERT_REFUSES)
-def test_a_counterpart_that_would_behave_otherwise_is_not_built(
+def test_a_counterpart_that_would_behave_differently_is_not_built(
     field: str, to: FrameworkName, refused: Callable[..., Any]
 ) -> None:
     keras = import_module("keras")
@@ -578,7 +580,7 @@ def test_a_gru_that_resets_before_the_product_is_refused_by_torch_and_built_by_k
     assert check_parity(source.native, convert(source.native, to="keras"))
 
 
-def test_keras_2_s_hard_sigmoid_is_not_taken_for_keras_3_s(refused: Callable[..., Any]) -> None:
+def test_keras_2_s_hard_sigmoid_is_not_mistaken_for_keras_3_s(refused: Callable[..., Any]) -> None:
     layer = keras_layer("lstm", library="tf_keras", recurrent_activation="hard_sigmoid")
     with refused("'keras2_hard_sigmoid'", "LSTM"):
         convert(layer, to="keras")

@@ -1,4 +1,4 @@
-"""The one place that knows what a framework can hold: each line of it is a fact, and nothing else is refused."""
+"""What a framework can hold is declared in one place: each declared limit is real, and nothing else is refused."""
 
 from __future__ import annotations
 
@@ -10,52 +10,17 @@ from typing import Any
 
 import pytest
 
-from frameworks import KerasOptions, RecurrentSpec, build
-from frameworks.counterparts import CALL_LIMITS, LIMITS, find_limits, require_counterpart
+from frameworks import RecurrentSpec, build
 from frameworks.rows import FrameworkName
 
+pytestmark = pytest.mark.frameworks
+
 BASE = {cell: RecurrentSpec(cell, 5, 7) for cell in ("rnn", "lstm", "gru")}
-BEYOND: dict[str, Any] = {
-    "activation": "softsign",
-    "recurrent_activation": "relu",
-    "reset_after": False,
-    "go_backwards": True,
-    "stateful": True,
-    "merge_mode": "sum",
-    "dropout": 0.5,
-    "recurrent_dropout": 0.25,
-}
-
-
-def beyond(to: str, field: str) -> Any:
-    return "keras2_hard_sigmoid" if to == "keras" and field.endswith("activation") else BEYOND[field]
-
-
-@pytest.mark.parametrize(
-    ("limit", "cell"),
-    [(limit, cell) for limit in (*LIMITS, *CALL_LIMITS) for cell in limit.cells],
-    ids=lambda value: value if isinstance(value, str) else f"{value.to} {value.field}",
-)
-def test_a_value_beyond_a_limit_is_refused_by_name(limit: Any, cell: Any, refused: Callable[..., Any]) -> None:
-    value = beyond(limit.to, limit.field)
-    if (cell, limit.field) == ("rnn", "recurrent_activation"):
-        return  # no spec holds another one
-    if limit in LIMITS:
-        spec, options = replace(BASE[cell], **{limit.field: value}), None
-    else:
-        spec, options = replace(BASE[cell], bidirectional=True), KerasOptions(**{limit.field: value})
-    with refused(limit.field, repr(value), limit.why, limit.remedy):
-        require_counterpart(spec, limit.to, options)
-    assert [found for found, _ in find_limits(spec, limit.to, options)] == [limit]
-
-
-def test_the_merge_mode_of_one_direction_says_nothing() -> None:
-    require_counterpart(BASE["gru"], "pytorch", KerasOptions(merge_mode="sum"))
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
-def test_what_is_within_the_limits_is_built_as_it_is_asked_for(to: FrameworkName) -> None:
+def test_what_is_within_the_limits_is_built_as_requested(to: FrameworkName) -> None:
     for cell, layers, two, bias in product(BASE, (1, 2), (False, True), (False, True)):
         spec = replace(BASE[cell], num_layers=layers, bidirectional=two, bias=bias, dtype="float64")
         assert build(to, spec).spec == spec
@@ -70,7 +35,7 @@ def test_keras_holds_every_activation_it_has_a_name_for() -> None:
         assert build("keras", spec).spec == spec
 
 
-def test_what_torch_is_said_not_to_hold_it_refuses_or_has_no_argument_for() -> None:
+def test_torch_refuses_or_has_no_argument_for_what_its_limits_exclude() -> None:
     nn = import_module("torch").nn
     with pytest.raises(ValueError, match="Unknown nonlinearity"):
         nn.RNN(5, 7, nonlinearity="softsign")
@@ -96,13 +61,13 @@ def test_a_seed_repeats_the_weights_and_leaves_the_global_state_alone(to: Framew
     for (_, _, a), (_, _, b), (_, _, c) in zip(one, same, other, strict=True):
         assert a.kernel.tobytes() == b.kernel.tobytes() != c.kernel.tobytes()
         assert a.recurrent_kernel.tobytes() == b.recurrent_kernel.tobytes() != c.recurrent_kernel.tobytes()
-    # No two arrays of one layer start alike.
+    # No two arrays of one layer start with equal numbers.
     assert one.layers[0][0].kernel.tobytes() != one.layers[0][1].kernel.tobytes()
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
-def test_without_a_seed_no_two_layers_start_alike(to: FrameworkName) -> None:
+def test_without_a_seed_no_two_layers_start_with_equal_weights(to: FrameworkName) -> None:
     one, other = (build(to, BASE["gru"]).get_weights().layers[0][0] for _ in range(2))
     assert one.kernel.tobytes() != other.kernel.tobytes()
     assert one.recurrent_kernel.tobytes() != other.recurrent_kernel.tobytes()
@@ -112,7 +77,7 @@ def test_a_seed_reaches_no_gpu_s_generator(monkeypatch: pytest.MonkeyPatch) -> N
     torch = import_module("torch")
     seeded: list[int] = []
     monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
-    torch.manual_seed(3)  # what would be caught
+    torch.manual_seed(3)  # what the test would catch
     assert seeded == [3]
     build("pytorch", BASE["lstm"], seed=1)
     assert seeded == [3]
@@ -120,6 +85,6 @@ def test_a_seed_reaches_no_gpu_s_generator(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("to", ["keras", "pytorch"])
 @pytest.mark.parametrize("seed", ["1", 1.0, True])
-def test_a_seed_that_is_no_int_is_refused(to: FrameworkName, seed: Any, refused: Callable[..., Any]) -> None:
+def test_a_seed_that_is_not_an_int_is_refused(to: FrameworkName, seed: Any, refused: Callable[..., Any]) -> None:
     with refused("seed", repr(seed)):
         build(to, BASE["rnn"], seed=seed)

@@ -1,4 +1,4 @@
-"""Activations with numbers: the same in NumPy, torch and Keras, and their derivatives those of autograd."""
+"""Activations with numbers are the same in NumPy, torch and Keras, and have autograd's derivatives."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_it_is_the_same_in_numpy_and_in_torch_with_its_derivative(name: str) -> 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", BY_HAND)
-def test_it_is_the_same_in_keras_and_read_off_a_layer(name: str) -> None:
+def test_it_is_the_same_in_keras_and_is_read_from_a_layer(name: str) -> None:
     import keras
 
     from frameworks import adapt

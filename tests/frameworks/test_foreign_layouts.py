@@ -1,8 +1,10 @@
-"""Tables can describe cells of other libraries' kinds: the reference computes with their arrays what the cells compute.
+"""Tables can describe the cells of other libraries: from their arrays, the reference computes what these cells compute.
 
 Each cell is written out here as its library has it, over arrays of its library's names and shapes. Sources:
 dm-haiku, haiku/_src/recurrent.py (LSTM, GRU); tensorflow 1, python/ops/rnn_cell_impl.py (GRUCell, BasicLSTMCell, whose table is
 Haiku's); flax, linen/recurrent.py (LSTMCell, GRUCell); equinox, nn/_rnn.py (GRUCell).
+
+Covers: `frameworks/layouts.py`, `frameworks/part_layout.py`.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ from frameworks.files.untrusted.source import in_memory
 from frameworks.files.writing.blocks import cell_tensors
 from frameworks.gradients import arrange
 from frameworks.layouts import KERAS, PYTORCH, Layout
+from frameworks.part_layout import Stored
 from frameworks.reference.forward import run_reference
 from frameworks.reference.gradients import run_reference_gradients
-from frameworks.stored_parts import Stored
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -269,9 +271,7 @@ def test_the_cell_computes_with_the_arrays_written_what_the_reference_computes(f
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_is_read_and_written_back_is_bit_for_bit_what_it_was_but_for_the_rounding_of_an_offset(
-    foreign: Foreign, dtype: str
-) -> None:
+def test_reading_and_writing_back_keeps_every_bit_except_where_an_offset_is_rounded(foreign: Foreign, dtype: str) -> None:
     arrays = draw(foreign, dtype)
     if not any(stored.added for stored in foreign.layout.parts(foreign.spec).values()):
         for array in arrays.values():
@@ -359,7 +359,7 @@ def test_a_wrong_table_is_caught_both_ways(mistake: str) -> None:
     assert distance(run_by_hand(foreign, written(wrong, foreign, weights)), expected) > 1e-2
 
 
-def test_numbers_that_lie_as_they_are_are_views_and_all_others_read_only_copies() -> None:
+def test_unchanged_numbers_are_read_as_views_and_all_others_as_read_only_copies() -> None:
     lstm, gru = FOREIGN["Haiku's LSTM"], FOREIGN["Haiku's GRU"]
     arrays = draw(lstm)
     views = lstm.layout.views(arrays, lstm.spec, 0)
@@ -372,7 +372,7 @@ def test_numbers_that_lie_as_they_are_are_views_and_all_others_read_only_copies(
 
 
 def test_gradients_of_the_arrays_are_arranged_as_those_of_the_weights(foreign: Foreign) -> None:
-    """Against differences of the hand-written cell, an element of an array at a time."""
+    """The expected values are finite differences of the hand-written cell, one array element at a time."""
     arrays, spec = draw(foreign), foreign.spec
     cotangents = RecurrentOutput(
         *(np.random.default_rng(4).normal(size=(BATCH, TIME, HIDDEN)), *(np.ones((1, BATCH, HIDDEN)) for _ in spec.state_names))

@@ -1,4 +1,4 @@
-"""The tables say what the frameworks' own layers have, and reading by them moves nothing."""
+"""The tables match the frameworks' own layers, and reading by them copies nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 
 from frameworks import RecurrentSpec
 from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
+from frameworks.part_layout import Stored
 from frameworks.spec import CellName
-from frameworks.stored_parts import Stored
 
 INPUT, HIDDEN = 5, 7
 SPECS = [

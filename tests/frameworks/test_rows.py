@@ -1,4 +1,4 @@
-"""A row says all that is asked of a framework, and the modules that it names provide what they must."""
+"""A row says everything that the project asks of a framework, and the modules that it names provide what they must."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from frameworks import KerasOptions, RecurrentSpec, adapt
-from frameworks.adapter import Adapter, FlaggedAdapter, is_adapter
+from frameworks import RecurrentSpec, adapt
+from frameworks.adapter import Adapter, FlaggedAdapter
 from frameworks.errors import InvalidValueError, NoCounterpartError
 from frameworks.files import open_checkpoint, save_checkpoint
-from frameworks.layouts import Layout
-from frameworks.modules import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, PortingModule
+from frameworks.protocols import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, PortingModule
 from frameworks.registry import has_flags
-from frameworks.rows import FRAMEWORKS, FrameworkName, Layers, owner_of, row_of
+from frameworks.rows import FRAMEWORKS, FrameworkName, owner_of, row_of
 from frameworks.spec import CellName
+
+pytestmark = pytest.mark.frameworks
 
 INPUT, HIDDEN = 5, 7
 
 
 def named_modules() -> Iterator[tuple[str, type]]:
-    """Yield each module that a row names, with a Protocol that it must keep."""
+    """Yield each module that a row names, with a Protocol that it must implement."""
     for row in FRAMEWORKS:
         yield row.layers.module, FrameworkModule
         for layers in (row.layers, *row.emulations.values()):
@@ -38,7 +39,7 @@ def named_modules() -> Iterator[tuple[str, type]]:
 
 
 def broken(module: Any, protocol: type) -> list[str]:
-    """Name the functions of a Protocol that a module lacks, or that cannot be called as the Protocol calls them."""
+    """Return the functions of a Protocol that a module lacks, or that cannot be called as the Protocol declares."""
     members = {name: member for base in protocol.__mro__ for name, member in vars(base).items()}
     wanted = {name: member for name, member in members.items() if inspect.isfunction(member) and not name.startswith("_")}
     assert wanted
@@ -74,24 +75,6 @@ def test_a_module_that_breaks_the_promise_is_caught() -> None:
     assert sorted(broken(whole, FrameworkModule)) == ["adapt", "build"]
 
 
-def test_every_name_is_in_the_literal_and_stands_for_one_row() -> None:
-    names = [name for row in FRAMEWORKS for name in (row.name, *row.aliases)]
-    assert sorted(names) == sorted(get_args(FrameworkName))
-    assert len(set(names)) == len(names)
-    assert [row_of(name).name for name in get_args(FrameworkName)] == ["keras", "pytorch", "pytorch"]
-
-
-@pytest.mark.parametrize("row", FRAMEWORKS, ids=lambda row: row.name)
-def test_a_row_has_a_name_and_gates_for_each_of_its_cells(row: Any) -> None:
-    assert isinstance(row.layout, Layout)
-    assert set(row.cells) == set(get_args(CellName))
-    assert set(row.layout.gates) >= set(row.cells)
-    fields = {*RecurrentSpec.__dataclass_fields__, *KerasOptions.__dataclass_fields__, "dropout between layers"}
-    assert row.holds <= fields
-    assert row.holds.isdisjoint(limit.field for limit in row.limits)
-    assert all(limit.to == row.name and limit.field in fields for limit in row.limits)
-
-
 @pytest.mark.backend
 @pytest.mark.parametrize("name", ["keras", "pytorch"])
 def test_an_adapter_hands_out_the_gates_in_the_order_of_its_row_s_table(name: FrameworkName) -> None:
@@ -104,7 +87,7 @@ def test_an_adapter_hands_out_the_gates_in_the_order_of_its_row_s_table(name: Fr
 
 
 def natives() -> dict[str, tuple[Any, str | None, bool]]:
-    """Make layers; with each the framework that owns it, and whether it has flags."""
+    """Make layers, and return each with the framework that owns it and whether it has flags."""
     import keras
     import torch
 
@@ -130,37 +113,6 @@ def test_a_row_owns_what_is_made_of_its_classes_or_written_in_them() -> None:
         assert (None if found is None else found.name) == owner, name
         assert has_flags(native) is flags, name
     assert has_flags([natives()["Keras"][0]])
-
-
-def test_a_package_owns_by_its_whole_name() -> None:
-    class Native:
-        """Of a package whose name begins with another's."""
-
-    for module, owned in (("torch", True), ("torch.nn", True), ("torchvision.ops", False), ("my.torch", False)):
-        Native.__module__ = module
-        assert Layers("", ("torch",)).include(Native()) is owned
-
-
-class Unwilling:
-    """What has an adapter's methods, and properties that raise."""
-
-    get_weights = set_weights = read = write = forward = gradients = lambda self: None
-
-    @property
-    def spec(self) -> RecurrentSpec:
-        raise NoCounterpartError("cells differ")
-
-    @property
-    def native(self) -> Any:
-        raise NoCounterpartError("cells differ")
-
-
-def test_what_has_an_adapter_s_methods_passes_and_none_of_its_properties_is_read() -> None:
-    unwilling: Any = Unwilling()
-    assert adapt(unwilling) is unwilling
-    assert not is_adapter(Unwilling)  # the class is none
-    for method in ("get_weights", "set_weights", "read", "write", "forward", "gradients"):
-        assert not is_adapter(type("Less", (Unwilling,), {method: None})())
 
 
 @pytest.mark.backend
@@ -216,7 +168,7 @@ TAKES_TO: dict[str, tuple[Callable[[Any, Any, Any], object], object]] = {
         "reset_after of the GRU must be True to fit pytorch's own nn.GRU",
     ),
 }
-"""By function: a call of it, given a layer in a file too, and what it gives."""
+"""For each function, a call of it, also on a layer in a file, and the expected result."""
 
 
 def is_public(name: str, member: object) -> bool:
@@ -235,7 +187,7 @@ def public_functions() -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("name", TAKES_TO)
-def test_torch_is_taken_for_pytorch(name: str, tmp_path: Path) -> None:
+def test_torch_means_pytorch(name: str, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "model.npz", {"rnn": gru()})
     stored = open_checkpoint(tmp_path / "model.npz")["rnn"]
     function, (call, expected) = dict(public_functions())[name], TAKES_TO[name]

@@ -1,4 +1,4 @@
-"""Specs and options: every one that exists makes sense."""
+"""Every spec and every set of options that exists makes sense."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ WRONG_SPECS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ({"activation": None}, ("activation", "None")),
     ({"recurrent_activation": "Sigmoid"}, ("recurrent_activation", "'Sigmoid'")),
     ({"cell": "rnn", "recurrent_activation": "relu"}, ("recurrent_activation", "'relu'", "lstm and gru", "'rnn'")),
-    ({"reset_after": False}, ("reset_after", "False", "gru alone", "'lstm'")),
+    ({"reset_after": False}, ("reset_after", "False", "gru only", "'lstm'")),
     ({"cell": "gru", "reset_after": 0}, ("reset_after", "0")),
 )
 
 
 @pytest.mark.parametrize(("changes", "said"), WRONG_SPECS)
-def test_nonsense_is_refused_when_made(changes: dict[str, Any], said: tuple[str, ...], refused: Callable[..., Any]) -> None:
+def test_invalid_values_are_rejected_when_made(
+    changes: dict[str, Any], said: tuple[str, ...], refused: Callable[..., Any]
+) -> None:
     arguments = {"cell": "lstm", "input_size": 5, "hidden_size": 7, **changes}
     with refused(*said):
         RecurrentSpec(**arguments)
@@ -65,7 +67,7 @@ def test_options_that_keras_does_not_have_are_refused(
         KerasOptions(**changes)
 
 
-def test_what_follows_from_a_spec() -> None:
+def test_properties_that_follow_from_a_spec() -> None:
     spec = RecurrentSpec("lstm", 5, 7, num_layers=3, bidirectional=True)
     assert spec.gates == ("input", "forget", "candidate", "output")
     assert (spec.num_directions, spec.has_cell_state, spec.state_names) == (2, True, ("h", "c"))

@@ -1,4 +1,7 @@
-"""The wheel holds what is imported and nothing else; the source archive holds everything."""
+"""The wheel holds what is imported and nothing else; the source archive holds everything.
+
+Covers: `pyproject.toml`, `compare/facade`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """gatewise is found wherever Python starts, and an error names a module that hides one of its packages or is hidden by them.
 
 Each test runs a fresh interpreter of an environment in which gatewise is installed: from a wheel, or by `pip install -e`.
+
+Covers: `setup.py`, `compare/facade`.
 """
 
 from __future__ import annotations

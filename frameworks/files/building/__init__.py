@@ -1,1 +1,1 @@
-"""Building the layer that behaves as a stored one does; each module is named for the framework that it builds in."""
+"""Building a layer that behaves like a stored one; each module is named after the framework that it builds in."""

@@ -1,4 +1,4 @@
-"""Stored layers in Keras 3: Keras's layers with the file's arguments and flags, torch's called as torch's modules are."""
+"""Stored layers built in Keras 3; those from torch files are called like torch modules."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from frameworks.torch_in_keras.layers.porting import CELL_CLASSES, LAYER_CLASSES
 
 
 def emulate(stored: StoredLayer) -> Any:
-    """Build the Keras layer that behaves as the stored one does.
+    """Build a Keras layer that behaves like the stored one.
 
     Raises:
-        GatewiseError: for what Keras itself would not build.
+        GatewiseError: for a layer that Keras cannot build.
     """
     if stored.origin == "pytorch" or stored.options is None:
         return _build_torch(stored)
@@ -32,7 +32,7 @@ def emulate(stored: StoredLayer) -> Any:
 
 
 def _build_torch(stored: StoredLayer) -> Any:
-    """Build a layer that is called as torch's modules are."""
+    """Build a layer that is called like a torch module."""
     spec, own = stored.cells[0][0].spec, fits_torch_module(stored)
     sizes: dict[str, Any] = {
         "input_size": spec.input_size,
@@ -88,7 +88,7 @@ def _build(stored: StoredLayer, nesting: str) -> Any:
             f"stateful of {stored.name}",
             must="be False in a Keras layer built without a batch size",
             but="is True",
-            remedy="Pass the option stateful=False, and hand the states from call to call.",
+            remedy="Pass the option stateful=False, and pass the states from call to call.",
         )
     backward = (options.go_backwards, not options.go_backwards)
     columns = [[row[direction] for row in stored.cells] for direction in range(len(stored.cells[0]))]

@@ -1,4 +1,4 @@
-"""The parameters of a torch module from a stored layer, whatever the layout of its file."""
+"""The parameters of a torch module, from a stored layer in any layout."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from frameworks.layouts import PYTORCH
 
 
 def fits_torch_module(stored: StoredLayer) -> bool:
-    """Return whether torch's own module computes a layer; otherwise an ONNX node does.
+    """Return whether a built-in torch module computes a layer; if not, the layer is an ONNX node.
 
     Raises:
-        NoCounterpartError: for a cell, or for several layers, that torch's modules do not compute.
+        NoCounterpartError: for unlike cells or stacked layers that no torch module computes.
     """
     if fits_torch(stored) and not stored.reads_backwards:
         return True

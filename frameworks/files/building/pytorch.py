@@ -1,4 +1,4 @@
-"""Stored layers in torch: Keras's as modules that are called as Keras's are, torch's and ONNX's as torch's own modules."""
+"""Stored layers built in torch; those from Keras files are called like Keras layers, the others like torch modules."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from frameworks.options import BACKWARDS, WHOLE
 
 
 def emulate(stored: StoredLayer) -> nn.Module:
-    """Build the module that behaves as the stored layer does, in eval mode.
+    """Build a module, in eval mode, that behaves like the stored layer.
 
     Raises:
-        GatewiseError: for what Keras itself would not build.
+        GatewiseError: for a layer that Keras cannot build.
     """
     with torch.random.fork_rng(
         devices=[]
@@ -33,7 +33,7 @@ def emulate(stored: StoredLayer) -> nn.Module:
 
 
 def _build_own(stored: StoredLayer) -> nn.Module:
-    """Build torch's own module with the file's arguments."""
+    """Build the built-in torch module with the file's arguments."""
     spec = stored.cells[0][0].spec
     arguments = dict(stored.arguments)
     if spec.record.takes_nonlinearity:
@@ -49,7 +49,7 @@ def _build_own(stored: StoredLayer) -> nn.Module:
 
 
 def _build_onnx(stored: StoredLayer) -> nn.Module:
-    """Build Keras's cells, called as torch's modules are."""
+    """Build Keras cells that are called like a torch module."""
     options = BACKWARDS if stored.reads_backwards else WHOLE
     layer: Any = _build(replace(stored, options=options))
     return OnnxRecurrent(layer, batch_first=bool(stored.arguments.get("batch_first")))

@@ -1,1 +1,1 @@
-"""Readers of Keras's files, without Keras."""
+"""Readers of Keras files, without Keras."""

@@ -13,14 +13,14 @@ from frameworks.kinds import KERAS, Kind
 _ALIASES: Mapping[str, str] = MappingProxyType({"swish": "silu", "hard_swish": "hard_silu"})
 
 
-def odd_activation(config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
-    """Return the argument of a cell whose function gatewise does not know and the user did not replace; "" if there is none."""
-    said = [name for name in ("activation", "recurrent_activation") if name in config and name not in given]
-    return next((name for name in said if name_of(config[name], version) not in ACTIVATIONS), "")
+def unknown_activation(config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
+    """Return the argument of a cell whose function is unknown to gatewise and not replaced by the user, or ""."""
+    stated = [name for name in ("activation", "recurrent_activation") if name in config and name not in given]
+    return next((name for name in stated if name_of(config[name], version) not in ACTIVATIONS), "")
 
 
 def name_of(value: Any, version: Version) -> str:
-    """Return the name of an activation in `frameworks.activations`; one unknown there keeps its name in the file."""
+    """Return the name of an activation in `frameworks.activations`, or its name in the file if it is unknown there."""
     if value is None:
         return "linear"
     if isinstance(value, Mapping):
@@ -44,7 +44,7 @@ def words_of(activation: Any) -> str:
 
 
 def _of_layer(value: Mapping[str, Any]) -> str:
-    """Return the activation that a Keras layer computes; "" for other layers, and if its parameter is not in the config."""
+    """Return the activation that a Keras layer computes, or "" for another layer or one without its parameter."""
     config, package = value.get("config"), str(value.get("module") or "keras").partition(".")[0]
     if not isinstance(config, Mapping) or package != "keras" or value.get("registered_name"):
         return ""
@@ -57,6 +57,6 @@ def _of_layer(value: Mapping[str, Any]) -> str:
 
 
 def _is_default(kind: Kind, config: Mapping[str, Any]) -> bool:
-    """Return whether all options have their defaults; None counts as the default if that is zero."""
+    """Return whether all options have their defaults; None is the same as a default of zero."""
     pairs = [(config.get(option.name, option.default), option.default) for option in kind.options]
-    return all(said == default or (said is None and not default) for said, default in pairs)
+    return all(value == default or (value is None and not default) for value, default in pairs)

@@ -1,4 +1,4 @@
-"""What a Keras cell computes, from its config and its arrays in a file."""
+"""Reading a Keras cell from its config and its arrays in a file."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _PLAIN = {**cells_by_name("keras"), **cells_by_name("keras", "Cell")}
 CLASSES: Mapping[str, CellName] = MappingProxyType(
     {**_PLAIN, **{f"CuDNN{name}": cell for name, cell in _PLAIN.items() if CELLS[cell].gated}}
 )
-"""The kind of cell in each of Keras's own recurrent layers with a fixed cell, and in each of its cell classes."""
+"""The kind of cell of each Keras class: recurrent layers, except RNN, and cells."""
 
 _OTHER_MODEL = "Check that the architecture belongs to this file."
 
 
 def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
-    """Return whether arrays have the shapes of a cell's kernel, recurrent kernel and, if there is a third, bias."""
+    """Return whether arrays have the shapes of a kernel, a recurrent kernel and an optional bias."""
     if len(arrays) not in (2, 3) or any(len(array.shape) != 2 for array in arrays[:2]) or 0 in arrays[1].shape:
         return False
     (_, columns), (hidden, blocks) = arrays[0].shape, arrays[1].shape
@@ -37,7 +37,7 @@ def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
 
 
 def _biases(cell: Cell, blocks: int) -> list[tuple[int, ...]]:
-    """Return the shapes that a bias may have: Keras's, CuDNN's, and that of a GRU that resets after the product."""
+    """Return the shapes that a bias may have: Keras's, CuDNN's, and that of a GRU with reset_after=True."""
     shapes: list[tuple[int, ...]] = [(blocks,)]
     if cell.gated:
         shapes.append((2 * blocks,))
@@ -47,7 +47,7 @@ def _biases(cell: Cell, blocks: int) -> list[tuple[int, ...]]:
 
 
 def is_folded(arrays: Sequence[StoredArray]) -> bool:
-    """Return whether the arrays of a cell are in CuDNN's layout, which the shape of the bias shows."""
+    """Return whether the bias has the shape of CuDNN's layout."""
     return len(arrays) == 3 and arrays[2].shape == (2 * arrays[1].shape[1],)
 
 
@@ -59,7 +59,7 @@ def read_cell(
     version: Version,
     given: Mapping[str, Any],
 ) -> StoredCell:
-    """Read what a cell computes.
+    """Read a cell.
 
     Args:
         name: the layer's name in messages.
@@ -70,7 +70,7 @@ def read_cell(
         given: the user's options for the layer.
 
     Raises:
-        GatewiseError: for arrays that are not a cell's, or that contradict the config or the options.
+        GatewiseError: for arrays that fit no cell, or that contradict the config or the options.
     """
     if not is_recurrent(arrays):
         observed = f"have the shapes {', '.join(str(array.shape) for array in arrays)}" if arrays else "are missing"
@@ -84,7 +84,7 @@ def read_cell(
         if config.get(option, value) != value:
             raise _contradiction(
                 name,
-                f"fit {option}={config[option]!r}, as the architecture says",
+                f"fit {option}={config[option]!r}, as the architecture states",
                 f"have the shapes of {option}={value!r}",
                 _OTHER_MODEL,
             )
@@ -118,11 +118,11 @@ def _dtype(name: str, arrays: Sequence[StoredArray]) -> Any:
 
 def policy_of(config: Mapping[str, Any]) -> str:
     """Return the name of a cell's dtype policy; "" if its config has none. Keras writes a name or a policy object."""
-    said = config.get("dtype")
-    if isinstance(said, Mapping):
-        inner = said.get("config")
-        said = inner.get("name") if isinstance(inner, Mapping) else None
-    return said if isinstance(said, str) else ""
+    policy = config.get("dtype")
+    if isinstance(policy, Mapping):
+        inner = policy.get("config")
+        policy = inner.get("name") if isinstance(inner, Mapping) else None
+    return policy if isinstance(policy, str) else ""
 
 
 def _recurrent_activation(cell: CellName, config: Mapping[str, Any], version: Version, given: Mapping[str, Any]) -> str:
@@ -137,14 +137,14 @@ def _reset_after(
 ) -> bool:
     if "reset_after" not in CELLS[cell].options:
         return True
-    said = given.get("reset_after", config.get("reset_after"))
+    stated = given.get("reset_after", config.get("reset_after"))
     if len(arrays) == 2:
-        return bool(said)
+        return bool(stated)
     shown = is_folded(arrays) or len(arrays[2].shape) == 2
-    if said is not None and bool(said) != shown:
+    if stated is not None and bool(stated) != shown:
         raise _contradiction(
             name,
-            f"fit reset_after={bool(said)}",
+            f"fit reset_after={bool(stated)}",
             f"have a bias of shape {arrays[2].shape}, which means reset_after={shown}",
             "Leave the option out: the bias shows it.",
         )

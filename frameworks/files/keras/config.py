@@ -1,4 +1,4 @@
-"""The architecture in a file of any version of Keras: its layers in order, with the mask of each one's input."""
+"""The layers of an architecture from any version of Keras, in order, with the mask of each one's input."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from frameworks.files.keras.masks import MaskFlow, tensors_in
-from frameworks.files.untrusted.source import damaged
+from frameworks.files.untrusted.source import damaged, unsupported
 from frameworks.kinds import KERAS
 
 Config = Mapping[str, Any]
 Locate = Callable[[str, str, int], str]
-"""From a model's place in the file, a class and a number among the model's layers of that class: the layer's place."""
+"""A function that returns the place of a layer in the file: (place of its model, class, number within that class)."""
 
 MAX_DEPTH = 32
 
@@ -27,12 +27,12 @@ class Node:
         name: the names of the models and wrappers around it, then its own, joined by slashes.
         class_name: its class, without the package.
         config: the arguments of its constructor.
-        place: where its variables are in a file that stores them by class and number.
-        home: where they are in a file that Keras 3 writes of the same model.
+        place: the place of its variables in a file that stores them by class and number.
+        home: the place of its variables in a file that Keras 3 writes for the same model.
         top: the name of the outermost model's layer that contains it; older files store its variables under this name.
         trainable: whether it and everything around it are trainable; the order of weights in older files depends on it.
-        wrappers: the classes that run it other than once a call, such as TimeDistributed.
-        mask: where the mask of its input comes from; empty if there is none.
+        wrappers: the classes that may run it several times per call, such as TimeDistributed.
+        mask: the origin of its input's mask; "" if there is none.
     """
 
     name: str
@@ -53,7 +53,7 @@ def walk(model: Config, file: str, locate: Locate, *, keras2: bool) -> list[Node
         model: the serialised model: class_name and config.
         file: the file's name in messages.
         locate: locates a layer in the file.
-        keras2: whether Keras 2 wrote it, which passes masks on by other rules.
+        keras2: whether Keras 2 wrote it. Keras 2 passes masks on by other rules.
 
     Raises:
         GatewiseError: for an invalid architecture.
@@ -87,7 +87,7 @@ def snake(class_name: str) -> str:
 
 @dataclass(frozen=True)
 class _Walk:
-    """What all layers of an architecture share."""
+    """The context of a walk through one architecture."""
 
     file: str
     locate: Locate
@@ -102,7 +102,7 @@ def numbered(class_name: str, number: int) -> str:
 def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str]]:
     """Yield the layers of a model, and return the masks of its outputs."""
     if depth > MAX_DEPTH:
-        raise damaged(f"the architecture in {walk.file}", f"nests models more than {MAX_DEPTH} deep")
+        raise unsupported(f"the architecture in {walk.file}", f"nests models more than {MAX_DEPTH} deep")
     entries = model.config.get("layers", ())
     if not isinstance(entries, list):
         raise damaged(f"the architecture in {walk.file}", "has layers that are not a list")
@@ -135,7 +135,7 @@ def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> 
 def _unwrap(node: Node, walk: _Walk, before: Sequence[str], depth: int) -> Generator[Node, None, Sequence[str] | None]:
     """Yield a layer, or the layers of a model. Return the masks of a model's outputs, None for a single layer."""
     if depth > MAX_DEPTH:
-        raise damaged(f"the architecture in {walk.file}", f"nests layers more than {MAX_DEPTH} deep")
+        raise unsupported(f"the architecture in {walk.file}", f"nests layers more than {MAX_DEPTH} deep")
     kind = KERAS.get(node.class_name)
     if kind.role == "wrapper":
         inner = node.config.get(kind.inner)

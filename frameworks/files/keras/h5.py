@@ -17,7 +17,7 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5 import H5File, read_h5
 from frameworks.files.untrusted.json_text import read_json
-from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, unsupported
 from frameworks.kinds import KERAS
 
 Layers = list[StoredLayer | OtherLayer]
@@ -29,7 +29,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Args:
         source: the file.
         given: the user's options.
-        architecture: the JSON that the user gave, which overrides the file's own; None to use the file's own.
+        architecture: the user's JSON, which overrides the architecture in the file; None for no override.
 
     Raises:
         GatewiseError: for a damaged file, or one that Keras did not write.
@@ -44,7 +44,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
         source.name,
         must="hold a Keras model or its weights",
         but="is an h5 file of another kind",
-        remedy="A checkpoint of Keras has layer_names, or arrays in groups named vars.",
+        remedy="A Keras checkpoint has layer_names, or arrays in groups named vars.",
     )
 
 
@@ -90,7 +90,9 @@ def _weights_of(file: H5File, group: str, name: str) -> Iterator[tuple[str, Stor
     for weight in _names(file.groups.get(group, {}).get("weight_names", [])):
         path = f"{group}/{weight}"
         if path not in file.arrays:
-            raise damaged(name, f"lacks the array {path}" + (f": {file.odd[path]}" if path in file.odd else ""))
+            if path in file.unread:
+                raise unsupported(name, f"has {file.unread[path]} at {path}")
+            raise damaged(name, f"lacks the array {path}")
         yield weight, file.arrays[path]
 
 
@@ -115,7 +117,7 @@ def _share_out(nodes: Sequence[Node], arrays: Mapping[str, StoredArray], file: s
 
 
 def _slots(node: Node) -> list[bool]:
-    """Return whether each array that a layer has by its config is trained, in Keras's order."""
+    """Return whether each array is trained, for the arrays that a config implies, in Keras's order."""
     arrays = KERAS.get(node.class_name).arrays_with(node.config)
     if arrays is not None:
         return [node.trainable and array.trained for array in arrays]

@@ -1,4 +1,4 @@
-"""Reading one layer of a Keras architecture, with its arrays from the file, as a checkpoint lists it."""
+"""Reading one layer of a Keras architecture and its arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from frameworks.activations import KERAS2_NAMES
 from frameworks.files.given_options import KERAS_FLAGS, GivenOptions
-from frameworks.files.keras.activations import odd_activation, words_of
+from frameworks.files.keras.activations import unknown_activation, words_of
 from frameworks.files.keras.cells import CLASSES, is_folded, is_recurrent, policy_of, read_cell
 from frameworks.files.keras.config import Config, Node, class_of, config_of, numbered, snake
 from frameworks.files.keras.other_layers import read_other
@@ -20,32 +20,32 @@ from frameworks.files.untrusted.source import StoredArray, damaged
 from frameworks.options import KerasOptions
 
 OLD = "_layer_checkpoint_dependencies"
-"""Where Keras 2.12 and 2.13 keep the layers of a model, in place of `layers`."""
+"""The group in which Keras 2.12 and 2.13 store the layers of a model, instead of `layers`."""
 
 
 class Weights(Protocol):
-    """The arrays of one layer in a file, however the file stores them."""
+    """The arrays of one layer, independent of how the file stores them."""
 
     def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:
         """Return the arrays of the next cell.
 
         Args:
-            place: where its variables are, in files that store them by attribute.
-            count: how many there are, in files that store them in a row.
+            place: the path of its variables, for files that store them by attribute.
+            count: the number of its arrays, for files that store them as one list.
         """
 
     def all(self) -> Mapping[str, StoredArray]:
-        """Return all arrays, under the file's names."""
+        """Return all arrays by their names in the file."""
 
 
 @dataclass
 class RowWeights:
-    """The arrays of a layer in a row, in Keras's order."""
+    """The arrays of a layer as one list, in Keras's order."""
 
     arrays: Mapping[str, StoredArray]
     taken: int = field(default=0)
 
-    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  they are in a row
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  they are in order
         """Return the next `count` arrays."""
         begin, self.taken = self.taken, self.taken + count
         return list(self.arrays.values())[begin : self.taken]
@@ -60,7 +60,7 @@ class Reading:
     """The context in which the layers of a file are read.
 
     Args:
-        file: its name in messages.
+        file: the file's name in messages.
         version: the version of Keras that wrote it.
         given: the user's options.
     """
@@ -80,16 +80,16 @@ class _Cell:
 
 
 def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | OtherLayer:
-    """Read one layer: a `StoredLayer` if it is recurrent and understood, otherwise an `OtherLayer` under its class name.
+    """Read one layer: a `StoredLayer` if it is recurrent and understood, otherwise an `OtherLayer`.
 
     Raises:
         GatewiseError: for weights that do not fit the layer.
     """
     own = node.class_name in CLASSES or node.class_name in ("RNN", "Bidirectional")
     if not own and not _looks_recurrent(node.config, tuple(weights.all().values())):
-        said = node.config.get("activation")
-        if reading.version.is_keras2 and isinstance(said, str) and said in KERAS2_NAMES:
-            node = replace(node, config={**node.config, "activation": KERAS2_NAMES[said]})
+        activation = node.config.get("activation")
+        if reading.version.is_keras2 and isinstance(activation, str) and activation in KERAS2_NAMES:
+            node = replace(node, config={**node.config, "activation": KERAS2_NAMES[activation]})
         return read_other(node, weights.all())
     try:
         return _read_recurrent(node, weights, reading)
@@ -98,7 +98,7 @@ def read_layer(node: Node, weights: Weights, reading: Reading) -> StoredLayer | 
 
 
 def _looks_recurrent(config: Config, arrays: Sequence[StoredArray]) -> bool:
-    """Return whether a custom layer or cell has the arguments and the arrays of one of Keras's cells."""
+    """Return whether a custom layer or cell has the arguments and the arrays of a Keras cell."""
     return "units" in config and "recurrent_initializer" in config and is_recurrent(arrays)
 
 
@@ -165,11 +165,11 @@ def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, give
     arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
     if cell.class_name not in CLASSES and not _looks_recurrent(cell.config, arrays):
         raise NotUnderstoodError(f"its cell is of class {cell.class_name}, which is not a Keras class")
-    odd = odd_activation(cell.config, reading.version, given)
-    if odd:
+    unknown = unknown_activation(cell.config, reading.version, given)
+    if unknown:
         raise NotUnderstoodError(
-            f"its {odd} is {words_of(cell.config.get(odd))}, which gatewise does not know; "
-            f"name its replacement with options={{{node.name!r}: {{{odd!r}: ...}}}}."
+            f"its {unknown} is {words_of(cell.config.get(unknown))}, which gatewise does not know; "
+            f"name its replacement with options={{{node.name!r}: {{{unknown!r}: ...}}}}."
         )
     return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, given)
 
@@ -184,17 +184,17 @@ def _options(
     version: Version,
 ) -> KerasOptions:
     first = cells[0][0].spec
-    said = {name: flags[name] for name in KERAS_FLAGS if name in flags and "dropout" not in name}
+    stated = {name: flags[name] for name in KERAS_FLAGS if name in flags and "dropout" not in name}
     merge = {"merge_mode": node.config.get("merge_mode", "concat")} if node.class_name == "Bidirectional" else {}
     rates = {
         rate: max((getattr(cell, rate) for layer in cells for cell in layer), key=_as_number)
         for rate in ("dropout", "recurrent_dropout")
     }
     if merge and flags.get("return_sequences") is True:
-        said["zero_output_for_mask"] = True  # Bidirectional sets it on its layers
+        stated["zero_output_for_mask"] = True  # Bidirectional sets it on its layers
     chosen = {name: value for name, value in given.items() if name in KERAS_FLAGS}
     return KerasOptions(
-        **{**said, **merge, **rates, **chosen},
+        **{**stated, **merge, **rates, **chosen},
         nesting="cells" if stacked else "layers",
         bare_states=stacked and version.is_keras2 and len(first.state_names) == 1,
     )
@@ -218,10 +218,10 @@ def _warnings(
     if node.wrappers:
         yield f"{' of '.join(node.wrappers)} runs it once for each step of another axis."
     if "keras2_hard_sigmoid" in (first.spec.activation, first.spec.recurrent_activation):
-        doubt = "" if reading.version.text else " The file does not say which Keras wrote it: Keras 2 is assumed."
+        doubt = "" if reading.version.text else " The file does not state the version of Keras: Keras 2 is assumed."
         yield f"its hard_sigmoid is Keras 2's, 0.2 x + 0.5 clipped to [0, 1]; Keras 3's is x / 6 + 0.5, up to 0.083 off.{doubt}"
     if is_folded(tuple(first.arrays.values())) and not node.class_name.startswith("CuDNN"):
-        yield "its weights are in CuDNN's layout, though the architecture does not say so."
+        yield "its weights are in CuDNN's layout, though the architecture does not state it."
     if node.mask and node.class_name == "Bidirectional" and reading.version.is_keras2 and reading.version.numbers < (2, 3):
         yield "at masked steps, Bidirectional repeated the last output before Keras 2.3; later versions output zeros."
 

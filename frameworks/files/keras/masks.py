@@ -1,6 +1,6 @@
-"""Where the mask of each layer in an architecture comes from: masks as Keras passes them from layer to layer.
+"""The origin of each layer's mask: masks are followed through an architecture as Keras passes them on.
 
-`frameworks.kinds` says what each kind of layer does with masks; this module follows them through a model.
+`frameworks.kinds` records how each kind of layer treats masks.
 
 Source: keras/src/layers/layer.py (`_set_mask_metadata`); of Keras 2, tf_keras/src/engine/base_layer.py.
 """
@@ -19,7 +19,7 @@ _OWN = re.compile(r"(not_equal|any)(_\d+)?")
 """The operations that make the masks of Embedding and Masking. Keras 3 records such a mask as if the caller had passed it."""
 
 Tensor = tuple[str, int]
-"""A layer's name and which of its outputs."""
+"""A layer's name and the number of one of its outputs."""
 
 
 @dataclass(frozen=True)
@@ -27,30 +27,30 @@ class Call:
     """One call of a layer.
 
     Args:
-        reads: the tensors of its first argument.
-        mask: the tensor passed as its mask, if any.
-        stated: whether it is passed states but no mask. In Keras 3, such a layer does not receive its input's mask, although
-            that mask is passed on to the next layer.
+        reads: the tensors in its first argument.
+        mask: the tensor passed as its mask, or None.
+        only_states: whether states are passed to it, but no mask. In Keras 3, such a layer does not receive the mask of its
+            input; the next layer does.
     """
 
     reads: tuple[Tensor, ...]
     mask: Tensor | None = None
-    stated: bool = False
+    only_states: bool = False
 
 
 def calls_of(entry: Mapping[str, Any]) -> Iterator[Call]:
-    """Yield the calls of a layer, as any version of Keras records them."""
+    """Yield the calls of a layer, from a file of any version of Keras."""
     nodes = entry.get("inbound_nodes")
     for node in nodes if isinstance(nodes, list) else ():
         if isinstance(node, Mapping):  # Keras 3: args and kwargs that contain tensors
-            args, said = node.get("args"), node.get("kwargs")
-            kwargs = said if isinstance(said, Mapping) else {}
-            mask, stated = kwargs.get("mask"), any(tensors_in(kwargs.get("initial_state")))
+            args, named = node.get("args"), node.get("kwargs")
+            kwargs = named if isinstance(named, Mapping) else {}
+            mask, with_states = kwargs.get("mask"), any(tensors_in(kwargs.get("initial_state")))
             reads = tuple(tensors_in(args[:1] if isinstance(args, list) else []))
-            yield Call(reads, _first(mask), stated=stated and mask is None)
+            yield Call(reads, _first(mask), only_states=with_states and mask is None)
         else:  # Keras 2: [name, call, output, kwargs] for each input tensor
-            said = _kwargs(node)
-            yield Call(tuple(tensors_in(node)), _first(said.get("mask")) if isinstance(said, Mapping) else None)
+            kwargs = _kwargs(node)
+            yield Call(tuple(tensors_in(node)), _first(kwargs.get("mask")) if isinstance(kwargs, Mapping) else None)
 
 
 def _first(value: Any) -> Tensor | None:
@@ -58,7 +58,7 @@ def _first(value: Any) -> Tensor | None:
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors that a nested list refers to, as any version of Keras writes them."""
+    """Yield the tensors that a nested list refers to, from a file of any version of Keras."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
@@ -94,7 +94,7 @@ class MaskFlow:
     after: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def before(self, entry: Mapping[str, Any], name: str, ports: Sequence[str]) -> list[str]:
-        """Return the masks of a layer's first argument. Of several calls, the first that has a mask counts.
+        """Return the masks of a layer's first argument. If there are several calls, the first one with a mask counts.
 
         Args:
             entry: the serialised layer.
@@ -107,8 +107,8 @@ class MaskFlow:
         return [next(filter(None, each), "") for each in zip_longest(*calls, fillvalue="")]
 
     def given(self, entry: Mapping[str, Any]) -> bool:
-        """Return whether a layer receives the mask of its input."""
-        return not any(call.stated for call in calls_of(entry))
+        """Return whether a layer receives the mask of its input in all calls."""
+        return not any(call.only_states for call in calls_of(entry))
 
     def _call(self, call: Call) -> list[str]:
         masks = [self._of(self.after.get(name, ()), index) for name, index in call.reads]
@@ -154,7 +154,7 @@ class MaskFlow:
 def _made(kind: Kind, name: str, config: Mapping[str, Any]) -> Sequence[str]:
     """Return the mask that a layer makes, according to its option."""
     default = kind.default(kind.mask_option)
-    said = config.get(kind.mask_option, default)
+    value = config.get(kind.mask_option, default)
     if isinstance(default, bool):
-        return (f"{name} ({kind.mask_option})",) if said is True else ()
-    return (f"{name} ({kind.name} of {said!r})",)
+        return (f"{name} ({kind.mask_option})",) if value is True else ()
+    return (f"{name} ({kind.name} of {value!r})",)

@@ -1,4 +1,4 @@
-"""Non-recurrent layers of a Keras file, with their arrays under Keras's names if the kind is known."""
+"""Non-recurrent layers of a Keras file, with their arrays under Keras names if the kind is known."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from frameworks.kinds import KERAS
 
 
 def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstoodError | None = None) -> OtherLayer:
-    """Return a layer with its arrays, under Keras's names if the class is known and has as many arrays.
+    """Return a layer with its arrays, under Keras names if the class is known and has this number of arrays.
 
     Args:
         node: the layer.
         arrays: the arrays by their names in the file, in the file's order.
-        why: why a recurrent layer could not be read as one; None for a non-recurrent layer.
+        why: the reason why a recurrent layer could not be read as one; None for a non-recurrent layer.
     """
     expected = KERAS.get(node.class_name).arrays_with(node.config)
     known = expected is not None and len(expected) == len(arrays) and why is None

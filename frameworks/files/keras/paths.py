@@ -1,7 +1,7 @@
-"""Reading variables stored by class and number, as .keras and .weights.h5 keep them.
+"""Reading variables that are stored by class and number, in .keras and .weights.h5 files.
 
-Keras keeps all layers of a model in `layers`. Keras 2.12 and 2.13 keep them in a dictionary that lists each layer with weights
-twice, so that numbers are skipped.
+Keras stores all layers of a model in the group `layers`. Keras 2.12 and 2.13 store them as a dictionary that lists each layer
+with weights twice, so that numbers are skipped.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def locator(file: H5File) -> Locate:
 def _ranked(file: H5File, container: str, class_name: str, number: int) -> str:
     """Return the name of the `number`th group of a class."""
     name = snake(class_name)
-    there = [
+    groups = [
         (int(rest or 0), group)
         for group in (path[len(container) + 1 :] for path in file.groups if path.startswith(f"{container}/"))
         for rest in [group.removeprefix(name).removeprefix("_")]
         if "/" not in group and group.startswith(name) and (rest.isdecimal() or not rest)
     ]
-    return sorted(there)[number][1] if number < len(there) else numbered(class_name, number)
+    return sorted(groups)[number][1] if number < len(groups) else numbered(class_name, number)
 
 
 def _lists_layers(architecture: Config) -> bool:
@@ -75,7 +75,7 @@ class PathWeights:
     file: H5File
     place: str
 
-    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  the file says how many there are
+    def of_cell(self, place: str, count: int) -> Sequence[StoredArray]:  # noqa: ARG002  the file determines the number
         """Return the arrays of the cell at a place in the layer."""
         return list(self.file.below(f"{self.place}/{place}/vars").values())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Version:
-    """The version of Keras that wrote a file, as the file states it: "2.2.4-tf", "3.15.1", or "" if it does not."""
+    """The version of Keras that wrote a file, as stated in the file: "2.2.4-tf", "3.15.1", or "" if it is not stated."""
 
     text: str
 
@@ -21,7 +21,7 @@ class Version:
 
     @property
     def is_keras2(self) -> bool:
-        """Whether the version is before Keras 3; an unstated version counts as such."""
+        """Whether the version is before Keras 3; an unstated version counts as Keras 2."""
         return self.numbers < (3,)
 
 
@@ -29,7 +29,7 @@ def version_of(architecture: Mapping[str, Any] | None) -> Version:
     """Return the version that wrote an architecture. Keras 2 states it; Keras 3 is recognised by the module of each class."""
     if architecture is None:
         return Version("")
-    said = architecture.get("keras_version")
-    if isinstance(said, str):
-        return Version(said)
+    stated = architecture.get("keras_version")
+    if isinstance(stated, str):
+        return Version(stated)
     return Version("3" if "module" in architecture else "")

@@ -29,7 +29,7 @@ _MOST_PERMUTED = 5
 
 
 def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Iterator[Layer]:
-    """Read weights by layer name: `named[layer][weight]`, weights in Keras's order."""
+    """Read layers from `named[layer][weight]`, with the weights in Keras's order."""
     for layer, weights in named.items():
         owners: dict[str, dict[str, StoredArray]] = {}
         for path, array in weights.items():
@@ -65,7 +65,7 @@ def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
 
 
 def _in_order(cells: list[Sequence[StoredArray]]) -> list[Sequence[StoredArray]]:
-    """Put stacked cells of several classes, which the file sorts by class, in an order in which their sizes fit."""
+    """Reorder stacked cells of several classes, which the file sorts by class, so that their sizes fit."""
     if len(cells) > _MOST_PERMUTED or len({_gates(cell) for cell in cells}) < 2:
         return cells
     for order in permutations(range(len(cells))):
@@ -86,7 +86,7 @@ def _gates(cell: Sequence[StoredArray]) -> int:
 
 
 def _split_owner(owner: str) -> tuple[str, str]:
-    """Split an owner of weights into layer and direction: "bi/forward_gru/gru_cell_1" into "bi" and "forward"."""
+    """Return the layer and the direction in a group name: "bi" and "forward" for "bi/forward_gru/gru_cell_1"."""
     parts = owner.split("/")
     while len(parts) > 1 and _CELL.fullmatch(parts[-1]):
         parts.pop()
@@ -97,7 +97,7 @@ def _split_owner(owner: str) -> tuple[str, str]:
 
 
 def _split_base(base: str) -> tuple[str, str, bool]:
-    """Split a path of attributes into layer and direction; return these and whether it is the path of a cell."""
+    """Return the layer and the direction in a path of attributes, and whether it is the path of a cell."""
     stacked = re.fullmatch(r"(.*?)/?cell/cells/[^/]+", base)
     key = stacked[1] if stacked else base.removesuffix("/cell")
     cell = bool(stacked) or re.fullmatch(r"(.*[/_])?cell(_\d+)?", base) is not None
@@ -122,7 +122,7 @@ class _Parts:
 
 
 class _Layers:
-    """Layers put together from their cells, by the key that identifies each layer."""
+    """Layers assembled from their cells, by the key that identifies each layer."""
 
     def __init__(self) -> None:
         self.parts: dict[str, _Parts] = {}
@@ -130,7 +130,7 @@ class _Layers:
     def add(
         self, key: str, name: str, direction: str, arrays: Mapping[str, StoredArray], *, cell: bool, kind: str = ""
     ) -> None:
-        """Add the arrays in one place of the file; `kind` is the class as the file names it there."""
+        """Add the arrays at one place of the file; `kind` is the class name in the file."""
         parts = self.parts.setdefault(key, _Parts(name, kind))
         if cell and is_recurrent(tuple(arrays.values())):
             parts.cells.setdefault(direction, []).append(tuple(arrays.values()))
@@ -187,7 +187,7 @@ def _default_gate(arrays: Sequence[StoredArray], version: Version) -> str:
     return "hard_sigmoid" if old and not is_folded(arrays) else "sigmoid"
 
 
-def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterator[str]:
+def _assumptions(layer: StoredLayer, stated: set[str], version: Version) -> Iterator[str]:
     spec, options = layer.cells[0][0].spec, layer.options
     folded = is_folded(tuple(layer.cells[0][0].arrays.values()))
     assumed: dict[str, Any] = {} if folded else {"activation": spec.activation}
@@ -199,7 +199,7 @@ def _assumptions(layer: StoredLayer, said: set[str], version: Version) -> Iterat
     assumed |= {flag: getattr(options, flag) for flag in flags}
     if len({cell[0].spec.cell for cell in layer.cells}) > 1:
         assumed["the order of its cells"] = [cell[0].spec.cell for cell in layer.cells]
-    left = {name: value for name, value in assumed.items() if name not in said}
+    left = {name: value for name, value in assumed.items() if name not in stated}
     if left:
         doubt = ""
         if version.text and version.numbers < (2, 4) and "recurrent_activation" in left:

@@ -21,7 +21,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Args:
         source: the file.
         given: the user's options.
-        architecture: the JSON that the user gave, which overrides the file's own; None to use the file's own.
+        architecture: the user's JSON, which overrides the architecture in the file; None for no override.
 
     Raises:
         GatewiseError: for a damaged file.
@@ -30,8 +30,8 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     for name in (CONFIG, METADATA, VARIABLES):
         if name not in archive:
             raise damaged(source.name, f"has no {name} in it")
-    said = read_json(archive.read(METADATA, MAX_BYTES), f"{METADATA} in {source.name}").get("keras_version")
-    version = Version(said if isinstance(said, str) else "")
+    version_text = read_json(archive.read(METADATA, MAX_BYTES), f"{METADATA} in {source.name}").get("keras_version")
+    version = Version(version_text if isinstance(version_text, str) else "")
     if architecture is None:
         architecture = read_json(archive.read(CONFIG, MAX_BYTES), f"{CONFIG} in {source.name}")
     elif version_of(architecture).text:

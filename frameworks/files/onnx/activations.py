@@ -18,7 +18,7 @@ from frameworks.files.other_layers import NotUnderstoodError
 _DEFAULTS: Mapping[str, tuple[str, ...]] = {
     name: ("Sigmoid",) * cell.gated + ("Tanh",) * len(cell.states) for name, cell in CELLS.items()
 }
-"""Of the gates, of the candidate and of a cell state on its way out."""
+"""The defaults for the gates, the candidate and the output, as far as a cell has them."""
 _FAMILIES: Mapping[str, tuple[str, tuple[float | None, ...]]] = MappingProxyType(
     {
         "relu": ("relu", ()),
@@ -34,7 +34,7 @@ _FAMILIES: Mapping[str, tuple[str, tuple[float | None, ...]]] = MappingProxyType
         "elu": ("elu", (1.0,)),
     }
 )
-"""By ONNX's name: our name, and the default alpha and beta; None where ONNX defines no default and runtimes differ."""
+"""By lower-case ONNX name: our name, and the default alpha and beta; None if ONNX has no default and runtimes differ."""
 _NAMED: Mapping[tuple[str, tuple[float, ...]], str] = MappingProxyType(
     {
         ("affine", (1.0, 0.0)): "linear",
@@ -46,7 +46,7 @@ _NAMED: Mapping[tuple[str, tuple[float, ...]], str] = MappingProxyType(
         ("hard_sigmoid", (float(str(np.float32(1 / 6))), 0.5)): "hard_sigmoid",
     }
 )
-"""Activations with certain numbers that have a name of their own."""
+"""Activations that have a separate name for certain values of alpha and beta."""
 
 
 def read_activations(node: Node, cell: CellName, ways: int) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def read_activations(node: Node, cell: CellName, ways: int) -> list[dict[str, An
 
 
 def _with_numbers(node: Node, names: list[str]) -> list[str]:
-    """Return each activation with its numbers; one without numbers takes none of those that the node lists."""
+    """Return each activation with its alpha and beta. One that has neither consumes none of the numbers in the node."""
     numbers = [_listed(node, f"activation_{name}") for name in ("alpha", "beta")]
     activations = []
     for name in names:
@@ -78,12 +78,12 @@ def _with_numbers(node: Node, names: list[str]) -> list[str]:
         activations.append(_NAMED.get((family, taken)) or (f"{family}({', '.join(map(repr, taken))})" if taken else family))
     if any(numbers):
         left = " and ".join(str(given) for given in numbers if given)
-        raise NotUnderstoodError(f"its activations {', '.join(names)} leave numbers over: {left[:200]}")
+        raise NotUnderstoodError(f"its activations {', '.join(names)} do not use the numbers {left[:200]}")
     return activations
 
 
 def _shortest(value: Any) -> float:
-    """Return the shortest number that has this value in single precision."""
+    """Return the number with the fewest digits that has this value in single precision."""
     if not isinstance(value, (int, float)) or not np.isfinite(value):
         raise NotUnderstoodError(f"its activations have the number {str(value)[:100]} where an alpha or beta is expected")
     return float(str(np.float32(value)))

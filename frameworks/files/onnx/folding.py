@@ -22,14 +22,14 @@ _LARGEST_ZERO = 1 << 24
 
 
 class NotConstantError(Exception):
-    """Names what computes a value that does not come from constants alone."""
+    """Names the operator that computes a value from more than constants."""
 
 
 def fold(name: str, graph: Graph, scope: Scope) -> tuple[StoredArray, set[StoredArray]]:
-    """Return a value, which is computed whenever it is read, and the constants from which it is computed.
+    """Return an array that is computed at each read, and the constants from which it is computed.
 
     Raises:
-        NotConstantError: naming what computes the value.
+        NotConstantError: for a value that is not computed from constants; it names the operator.
     """
     folding = _Folding(graph)
     array = folding.value(name, scope, 0)
@@ -49,7 +49,7 @@ def is_zero(name: str, scope: Scope) -> bool:
 
 
 def _is_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str], bool]) -> bool:
-    """Judge each value once, and a limited number of values; a value computed from itself is not zero."""
+    """Examine each value once, and a limited number of values; a value computed from itself is not zero."""
     key = id(scope), name
     if key not in known:
         known[key] = False
@@ -75,7 +75,7 @@ def _made_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str],
 
 
 class _Folding:
-    """One computation, which makes each value once and limits the size of all of them."""
+    """One computation, which computes each value once and limits their total size."""
 
     def __init__(self, graph: Graph) -> None:
         self._values: dict[tuple[int, str], Array] = {}
@@ -89,7 +89,7 @@ class _Folding:
             self._values[key] = self._make(name, scope, depth)
             self._left -= self._values[key].nbytes
             if self._left < 0 or len(self._values) > MAX_NODES:
-                raise NotConstantError("more nodes than a weight needs")
+                raise NotConstantError("more nodes or memory than a weight needs")
         return self._values[key]
 
     def _make(self, name: str, scope: Scope, depth: int) -> Array:
@@ -102,7 +102,7 @@ class _Folding:
         if len(inputs) < len(node.inputs) and "" in node.inputs[: len(inputs)]:
             raise NotConstantError(f"a {node.kind} without one of its inputs")
         if sum(array.nbytes for array in inputs) > self._left:
-            raise NotConstantError("more nodes than a weight needs")
+            raise NotConstantError("more nodes or memory than a weight needs")
         try:
             result = _OPERATIONS[node.kind](node, inputs)
             return np.asarray(result[node.outputs.index(name)] if isinstance(result, list) else result)
@@ -112,14 +112,14 @@ class _Folding:
     def _read(self, array: StoredArray) -> Array:
         self.used.add(array)
         if array.nbytes > self._left:
-            raise NotConstantError("more nodes than a weight needs")
+            raise NotConstantError("more nodes or memory than a weight needs")
         if isinstance(array, WidenedArray) or array.dtype == np.float16:
             self.was = getattr(array, "was", "float16")
         return array.read()
 
 
 def _numbers(node: Node, inputs: Sequence[Array], place: int, name: str) -> list[int]:
-    """Return whole numbers that are an input in newer models and an attribute in older ones."""
+    """Return integers that are an input in newer models and an attribute in older ones."""
     given: Any = inputs[place].reshape(-1).tolist() if len(inputs) > place else node.attributes.get(name, [])
     return [int(number) for number in given]
 

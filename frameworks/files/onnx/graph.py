@@ -1,6 +1,6 @@
-"""Graphs of ONNX models: all nodes, also those of inner graphs and functions, and the arrays that each can see.
+"""Graphs of ONNX models: all nodes, including those of inner graphs and functions, and the arrays in scope of each.
 
-Source: onnx/onnx.proto, whose numbers of fields these are.
+Source: onnx/onnx.proto, which defines the field numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from frameworks.files.onnx.tensor import Neighbours, read_tensor
 from frameworks.files.untrusted.protobuf import Message, as_float, as_message, as_number, message_of, signed
-from frameworks.files.untrusted.source import Source, StoredArray, damaged, in_memory
+from frameworks.files.untrusted.source import Source, StoredArray, in_memory, unsupported
 
 MAX_DEPTH = 24
 _CONSTANTS: Mapping[str, tuple[type, str]] = {
@@ -23,7 +23,7 @@ _CONSTANTS: Mapping[str, tuple[type, str]] = {
     "value_int": (int, "i8"),
     "value_ints": (int, "i8"),
 }
-"""The types of a constant's numbers in Python and in NumPy, by the name of its attribute."""
+"""The Python type and the NumPy dtype of a constant's numbers, by the name of its attribute."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Scope:
     """The meaning of names in a graph: its own names and those of the graphs around it.
 
     Args:
-        arrays: those that are stored in the file.
-        makers: the nodes that compute the other values.
+        arrays: the arrays stored in the file, by name.
+        makers: the nodes that compute the other values, by the name of the value.
     """
 
     arrays: ChainMap[str, StoredArray]
@@ -51,7 +51,7 @@ class Node:
         kind: "LSTM", "MatMul", ...
         domain: the domain that defines the operator; "" for ONNX.
         name: the node's name, or that of its first output.
-        inputs: the names of its inputs; "" for one that is left out.
+        inputs: the names of its inputs; "" for an omitted one.
         outputs: the names of its outputs.
         attributes: its attributes by name: ints, floats, texts, lists of these, and messages other than graphs.
         scope: the scope of its inputs.
@@ -121,11 +121,11 @@ class _Reader:
         for value in nodes:
             node = as_message(value)
             if depth > MAX_DEPTH:
-                raise damaged(node.bytes.source.name, f"nests graphs and functions more than {MAX_DEPTH} deep")
+                raise unsupported(node.bytes.source.name, f"nests graphs and functions more than {MAX_DEPTH} deep")
             self._read_node(node, scope, depth, given)
 
     def _keep(self, tensor: Message, name: str, scope: Scope) -> None:
-        """Read an array of the file and keep it under the given name, or else its own."""
+        """Read an array of the file and add it to the scope, under `name` or, if that is empty, its own name."""
         own, stored = read_tensor(tensor, self._neighbours)
         name = name or own
         if isinstance(stored, str):
@@ -159,7 +159,7 @@ class _Reader:
             self.graph.nodes.append(node)
 
     def _read_constant(self, node: Node) -> bool:
-        """Keep the array of a constant; return False if it does not hold numbers of the right type."""
+        """Add the array of a constant to its scope; return False if it does not hold numbers of the right type."""
         if isinstance(node.attributes.get("value"), Message):
             self._keep(node.attributes["value"], node.outputs[0], node.scope)
             return True
@@ -187,7 +187,7 @@ class _Reader:
 
 
 def _attribute(message: Message, graphs: list[Message], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an attribute as a mapping from name to value; it is empty for an attribute that its function did not get.
+    """Return an attribute as a mapping from name to value; it is empty if the function was called without the attribute.
 
     Graphs are appended to `graphs` instead.
     """

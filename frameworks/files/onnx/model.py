@@ -47,12 +47,12 @@ def read(source: Source, given: GivenOptions) -> list[Layer]:
 
 
 def _is_weight(array: StoredArray) -> bool:
-    """Return whether an array may hold weights, rather than numbers for the graph's own computations."""
+    """Return whether an array may hold weights, rather than shapes or indices for the graph's operators."""
     return len(array.shape) > 1 or (len(array.shape) == 1 and array.dtype.kind == "f")
 
 
 def _is_recurrent(node: Node) -> bool:
-    """Return whether an operator is recurrent: one of ONNX's, or one that is named after them."""
+    """Return whether an operator is recurrent: one of ONNX, or one named like it."""
     return any(kind in node.kind for kind in KINDS)
 
 
@@ -67,12 +67,12 @@ def _read(node: Node, graph: Graph) -> tuple[Layer, set[StoredArray]]:
 
 
 def _others(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -> Iterator[Layer]:
-    """Yield the other arrays as layers. Their names and shapes do not say for certain what the graph does with them."""
+    """Yield the other arrays as layers. Their names and shapes do not show for certain how the graph uses them."""
     for layer in read_modules(arrays, given):
         if isinstance(layer, OtherLayer):
             yield replace(layer, known=False)
         else:
-            how = "the graph runs it by operators of its own, which may differ from torch's module of these names."
+            how = "the graph computes it by single operators, which may differ from the torch module with these names."
             yield replace(layer, warnings=(how, *layer.warnings))
     for name, why in graph.unread.items():
         yield OtherLayer(name, warnings=(f"{why}.",))

@@ -1,4 +1,4 @@
-"""Reads what a recurrent node of an ONNX graph computes."""
+"""Reading a recurrent node of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS: Mapping[str, CellName] = MappingProxyType(cells_by_name("onnx"))
 QUANTISED = "DynamicQuantizeLSTM"
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _DIRECTIONS: Mapping[Any, int] = {"forward": 1, "reverse": 1, "bidirectional": 2}
-_UNHELD: Mapping[str, str] = {"clip": "it clips what goes into its activations", "input_forget": "it couples two gates"}
+_UNSUPPORTED: Mapping[str, str] = {"clip": "it clips the inputs of its activations", "input_forget": "it couples two gates"}
 
 
 def read_node(node: Node, graph: Graph) -> tuple[StoredLayer, set[StoredArray]]:
@@ -34,7 +34,7 @@ def read_node(node: Node, graph: Graph) -> tuple[StoredLayer, set[StoredArray]]:
     Raises:
         NotUnderstoodError: for a node that no layer of either framework computes, or whose weights are not in the file.
     """
-    _require_held(node)
+    _require_supported(node)
     cell = KINDS[node.kind]
     arrays: dict[str, StoredArray] = {}
     used: set[StoredArray] = set()
@@ -62,17 +62,17 @@ def _ways(node: Node) -> int:
     return _DIRECTIONS[node.attributes.get("direction", "forward")]
 
 
-def _require_held(node: Node) -> None:
-    said = node.attributes
+def _require_supported(node: Node) -> None:
+    attributes = node.attributes
     if node.kind == QUANTISED:
-        raise NotUnderstoodError("its weights are whole numbers: use the model from before it was quantised")
+        raise NotUnderstoodError("its weights are integers: use the model before quantisation")
     if node.kind not in KINDS or node.domain not in ("", "ai.onnx"):
         raise NotUnderstoodError(f"{node.kind} is not an operator of ONNX itself, but of {node.domain or 'the model'!r}")
-    if said.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list cannot be hashed
-        raise NotUnderstoodError(f"its direction is {str(said['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
-    for name, remedy in _UNHELD.items():
-        if said.get(name):
-            raise NotUnderstoodError(f"{name}={said[name]}: {remedy}, which no layer of either framework does")
+    if attributes.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list cannot be hashed
+        raise NotUnderstoodError(f"its direction is {str(attributes['direction'])[:100]!r}, not {' or '.join(_DIRECTIONS)}")
+    for name, effect in _UNSUPPORTED.items():
+        if attributes.get(name):
+            raise NotUnderstoodError(f"{name}={attributes[name]}: {effect}, which no layer of either framework does")
     if _input(node, "P") and not is_zero(_input(node, "P"), node.scope):
         raise NotUnderstoodError("it has peepholes, which no layer of either framework has")
 
@@ -90,7 +90,7 @@ def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[Stored
     try:
         array, used = (arrays[given], {arrays[given]}) if given in arrays else fold(given, graph, node.scope)
     except NotConstantError as maker:
-        how = f"computed in the graph, by {maker}" if str(maker) else "not computed in the graph, but given to it from outside"
+        how = f"computed in the graph, by {maker}" if str(maker) else "an input of the graph"
         raise NotUnderstoodError(f"its {name} is {how}: export the model with its constants folded") from maker
     return in_single(array), used
 
@@ -113,7 +113,7 @@ def _spec(node: Node, cell: CellName, arrays: Mapping[str, StoredArray]) -> Recu
     if wrong:
         raise NotUnderstoodError("; ".join(wrong))
     if node.attributes.get("hidden_size", hidden) != hidden:
-        raise NotUnderstoodError(f"hidden_size={node.attributes['hidden_size']}, and its weights are {shapes}")
+        raise NotUnderstoodError(f"hidden_size={node.attributes['hidden_size']}, but its weights are {shapes}")
     return spec
 
 

@@ -1,6 +1,6 @@
-"""Arrays of ONNX models, in the file or in another file beside it.
+"""Arrays of ONNX models, stored in the model or in a file beside it.
 
-Source: onnx/onnx.proto, TensorProto, whose numbers of fields these are.
+Source: onnx/onnx.proto, TensorProto, which defines the field numbers.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ FLOATS: Mapping[int, str] = {1: "float32", 10: "float16", 11: "float64"}
 WHOLE_NUMBERS: Mapping[int, str] = {6: "int32", 7: "int64"}
 _TEXT, _BFLOAT16 = 8, 16
 _PACKED: Mapping[int, int] = {4: 1, 10: 11}
-"""The data type whose elements lie unchanged in a field of packed elements, by the number of the field."""
+"""By field number: the data type whose elements a packed field stores unchanged."""
 _VARYING = (5, 7, 11)
-"""The numbers of the fields that hold elements of any data type as numbers of variable length."""
+"""The fields that store elements of several data types as numbers of variable length."""
 _MOST_VARYING = 1 << 22
-"""The most elements of such an array: all of it is decoded when the file is opened and at each read."""
+"""The most elements of such a field, all of which are decoded when the file is opened and at each read."""
 _BLOCK = 1 << 16
 
 
 class Neighbours:
     """The files beside a model that hold its larger arrays, each opened once.
 
-    The names come from the model, which anybody may have made, so none may lead out of the folder. Links in the folder belong
-    to its owner, as in a cache that keeps its content elsewhere, and are followed.
+    The names come from an untrusted model, so none may lead out of the folder. Links in the folder were made by its owner, for
+    example by a cache that stores its content elsewhere, and are followed.
 
     Args:
         folder: the model's folder; None if there is none.
@@ -56,11 +56,11 @@ class Neighbours:
     def _open(self, location: str) -> Source | str:
         where = PurePosixPath(location.replace("\\", "/"))
         if self._folder is None or not where.parts or where.is_absolute() or ".." in where.parts or ":" in location:
-            return f"its elements lie in {location[:200]!r}, which is not a file in the model's folder, and is not read"
+            return f"its elements are in {location[:200]!r}, which is not a file in the model's folder, and is not read"
         try:
             return open_source(self._folder / where)
         except (OSError, ValueError, InvalidValueError):
-            return f"its elements lie in another file, {location[:200]!r}, which is not there: put it beside the model"
+            return f"its elements are in another file, {location[:200]!r}, which is not there: put it beside the model"
 
 
 def read_tensor(message: Message, neighbours: Neighbours) -> tuple[str, StoredArray | str]:
@@ -102,17 +102,17 @@ def _pairs(entries: list[Message]) -> dict[str, str]:
     return pairs
 
 
-def _elsewhere(said: Mapping[str, str], shape: tuple[int, ...], kind: int, neighbours: Neighbours) -> StoredArray | str:
-    """Return an array whose elements lie in another file, or the reason why it is not read."""
-    source = neighbours.find(said.get("location", ""))
+def _elsewhere(entries: Mapping[str, str], shape: tuple[int, ...], kind: int, neighbours: Neighbours) -> StoredArray | str:
+    """Return an array whose elements are in another file, or the reason why it is not read."""
+    source = neighbours.find(entries.get("location", ""))
     if isinstance(source, str):
         return source
-    numbers = [said.get("offset", "0"), said.get("length", "0")]
+    numbers = [entries.get("offset", "0"), entries.get("length", "0")]
     if not all(number.isdecimal() and len(number) < 20 for number in numbers):
-        return f"its elements lie in {source.name} at {' and '.join(numbers)[:100]}, which are not offset and length"
+        return f"its elements are in {source.name} at {' and '.join(numbers)[:100]}, which are not offset and length"
     offset, length = map(int, numbers)
     array = plain(source, shape, f"<{_DTYPES[kind]}", offset)
-    if "length" in said and length != array.nbytes:
+    if "length" in entries and length != array.nbytes:
         raise damaged(source.name, f"has {length} bytes for an array of shape {shape}")
     return widened(array, "bfloat16") if kind == _BFLOAT16 else array
 

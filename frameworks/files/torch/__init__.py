@@ -1,1 +1,1 @@
-"""Readers of torch's files and of flat arrays in torch's names, without torch."""
+"""Readers of torch files, and of arrays under torch's names in other formats, without torch."""

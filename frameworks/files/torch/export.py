@@ -20,7 +20,7 @@ from frameworks.files.torch.state_dict import order_of, read_named
 from frameworks.files.torch.tree import Named
 from frameworks.files.untrusted.archive import Archive
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
-from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, unsupported
 
 _CONFIG = re.compile(r"(.*/|)data/(weights|constants)/([^/]+)_\2_config\.json", re.DOTALL)
 _WITHIN = re.compile(r"(?:.*/|)(?:serialized_state_dict|data/weights/[^/]+)\.pt", re.DOTALL)
@@ -55,12 +55,12 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
 
 
 def _tensors(archive: Archive, config: str, file: str) -> Iterator[tuple[str, Tensor | str]]:
-    """Yield the name of each entry of a part of the archive, with its tensor, or with what it is if it is not a tensor."""
+    """Yield the name of each entry of a part of the archive, with its tensor, or with a description of anything else."""
     folder = config.rpartition("/")[0]
     try:
-        for name, said in read_json(archive.read(config, MAX_BYTES), config)["config"].items():
-            meta, key = said["tensor_meta"], f"{folder}/{said['path_name']}"
-            kind = _KINDS.get(meta["dtype"]) if meta and not said["use_pickle"] else None
+        for name, entry in read_json(archive.read(config, MAX_BYTES), config)["config"].items():
+            meta, key = entry["tensor_meta"], f"{folder}/{entry['path_name']}"
+            kind = _KINDS.get(meta["dtype"]) if meta and not entry["use_pickle"] else None
             if kind is None:
                 yield name, "an object, or a tensor of an unknown dtype"
                 continue
@@ -71,6 +71,6 @@ def _tensors(archive: Archive, config: str, file: str) -> Iterator[tuple[str, Te
     except GatewiseError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise damaged(
-            file, f"describes its weights in {config[:100]} in another way than torch does: {str(error)[:100]}"
+        raise unsupported(
+            file, f"describes its weights in {config[:100]} in an unknown way: {type(error).__name__} {str(error)[:100]}"
         ) from error

@@ -1,4 +1,4 @@
-"""torch's own files before torch 1.6: five pickles, then the storages, each after its number of elements.
+"""Files of torch before 1.6: five pickles, then the storages, each preceded by its number of elements.
 
 The pickles are a magic number, a version, the machine, the object and the keys of its storages.
 Source: torch/serialization.py, `_legacy_save`.
@@ -20,7 +20,7 @@ from frameworks.files.torch.objects import Pickled, Storage, Tensor, elements_of
 from frameworks.files.torch.state_dict import MAX_PICKLE, named_arrays, read_named
 from frameworks.files.torch.tree import Named, find_tensors
 from frameworks.files.untrusted.derived_arrays import check_shape
-from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, unsupported
 
 _VERSION = 1001
 
@@ -59,7 +59,7 @@ def _pickles(source: Source) -> list[Pickled]:
         except InvalidValueError:
             if len(content) == source.size:
                 raise
-    raise damaged(source.name, f"has pickles of more than {MAX_PICKLE >> 20} MiB before its storages")
+    raise unsupported(source.name, f"has pickles of more than {MAX_PICKLE >> 20} MiB before its storages")
 
 
 def _read_pickles(content: bytes, name: str) -> list[Pickled]:
@@ -71,7 +71,7 @@ def _read_pickles(content: bytes, name: str) -> list[Pickled]:
 
 
 def _storages(source: Source, at: int, keys: list[Any], known: Mapping[str, Storage]) -> dict[str, StoredArray]:
-    """Return the bytes of each storage, (byte,); storages lie in the order of the keys."""
+    """Return the bytes of each storage, (byte,); they are stored in the order of the keys."""
     stored: dict[str, StoredArray] = {}
     for key in keys:
         if key not in known or key in stored:

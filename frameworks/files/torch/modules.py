@@ -20,18 +20,18 @@ _OWN_NAME = re.compile(r"(.+?)[._/]?(w|weight|b|bias)_(ih|hh)(?:_l(\d{1,4})(_rev
 _PARAMETRISED = re.compile(rf"(?:(.*)\.)?parametrizations\.({_LEAF.pattern})\.\w+")
 _REPARAMETRISED = re.compile(rf"{_LEAF.pattern}_(?:g|v|u|orig|mask)")
 _RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
-"""A weight before weight dropout, which AWD-LSTM keeps in the module or in one around it."""
+"""A weight before weight dropout, which AWD-LSTM stores in the module or in one around it."""
 
 
 def read_modules(
-    arrays: Mapping[str, StoredArray], given: GivenOptions, said: Mapping[str, Mapping[str, Any]] | None = None
+    arrays: Mapping[str, StoredArray], given: GivenOptions, attributes: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[StoredLayer | OtherLayer]:
-    """Yield the modules to which named arrays belong, in order.
+    """Yield the modules that named arrays belong to, in order.
 
     Args:
         arrays: the arrays by their names in a state dict.
         given: the user's options.
-        said: attributes of modules that the file states, by the name of the module.
+        attributes: the attributes that the file states, by module name.
     """
     groups = _group(arrays)
     within: dict[str, list[str]] = {}
@@ -39,12 +39,12 @@ def read_modules(
         outer, dot, own = owner.rpartition(".")
         within.setdefault(outer if dot else ".", []).append(own)
     for owner, group in groups.items():
-        attributes = (said or {}).get(owner, {})
+        stated = (attributes or {}).get(owner, {})
         if not group.cells and not group.parametrised:
-            yield from read_other(owner, group.arrays, attributes)
+            yield from read_other(owner, group.arrays, stated)
             continue
-        further = (*group.others, *within.get(owner, ()))
-        module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, attributes, further)
+        others = (*group.others, *within.get(owner, ()))
+        module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, stated, others)
         try:
             yield read_recurrent(module, given)
         except NotUnderstoodError as why:
@@ -58,13 +58,13 @@ class _Group:
     """The arrays of one module.
 
     Args:
-        arrays: all of them, by their names in the module.
-        cells: those of a recurrent module, by layer and direction; their names lack these two.
-        others: all that a recurrent module does not have.
+        arrays: all arrays, by their names in the module.
+        cells: the arrays of a recurrent module, by layer and direction, under names without these two.
+        others: the arrays that no recurrent module has.
         cell: whether the names are those of a bare cell.
-        own_names: one of the names if they are not torch's.
-        parametrised: the name of an array from which a recurrent weight must be computed.
-        raw: the names of weights that are taken from before weight dropout.
+        own_names: one of the names, if they are not torch's; otherwise "".
+        parametrised: the name of an array from which a recurrent weight must be computed; "" if there is none.
+        raw: the names of the weights that are read as they are before weight dropout.
     """
 
     arrays: dict[str, StoredArray] = field(default_factory=dict)
@@ -88,14 +88,14 @@ class _Group:
             self.cells.setdefault((int(match[2] or 0), int(match[3] is not None)), {})[match[1]] = array
 
     def add_own(self, name: re.Match[str], array: StoredArray) -> None:
-        """Add an array whose name only ends as torch's names do."""
+        """Add an array whose name only ends like a torch name."""
         self.own_names = name[0]
         self.arrays[name[0]] = array
         place = (int(name[4] or 0), int(name[5] is not None))
         self.cells.setdefault(place, {})[f"{'weight' if name[2][0] == 'w' else 'bias'}_{name[3]}"] = array
 
     def add_raw(self, leaf: str, array: StoredArray) -> None:
-        """Add a weight from before weight dropout in place of the one from after it, which is kept as `_dropped`."""
+        """Add a weight before weight dropout in place of the one after it, which is kept under a name with `_dropped`."""
         if leaf in self.arrays:
             self.others[f"{leaf}_dropped"] = self.arrays[leaf]
         self.add(leaf, array)

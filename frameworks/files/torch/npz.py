@@ -70,7 +70,7 @@ def _array(archive: Archive, name: str, called: str) -> StoredArray | str:
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the strides, in elements, of an array that lies row by row."""
+    """Return the strides, in elements, of an array that is stored row by row."""
     strides: list[int] = []
     step = 1
     for size in reversed(shape):

@@ -1,4 +1,4 @@
-"""NumPy's arrays in a pickle: unlike those of torch's tensors, their elements lie in the pickle itself.
+"""NumPy arrays in a pickle: unlike the elements of torch tensors, theirs are in the pickle itself.
 
 Source: numpy/_core/src/multiarray/methods.c, `array_reduce` and `array_setstate`; numpy/_core/numeric.py, `_frombuffer`.
 """
@@ -24,10 +24,10 @@ class NumpyArray:
     """An array whose elements are copied only when they are read.
 
     Args:
-        content: its bytes; in a pickle for Python 2 a text, each character of which is one byte.
+        content: the bytes of its elements; in a pickle for Python 2 text, with one character per byte.
         dtype: the dtype of its elements.
         shape: the array's shape.
-        by_columns: whether neighbours along the first axis lie together.
+        by_columns: whether the array is stored column by column.
     """
 
     content: bytes | bytearray | str
@@ -58,7 +58,7 @@ class NumpyArray:
 
 
 def numpy_array(record: Record) -> NumpyArray | None:
-    """Return the array that a pickled object stands for; None for other objects, and for arrays that do not hold numbers."""
+    """Return the array that a pickled object represents, or None for other objects and for arrays without numbers."""
     function, state = record.name.rpartition(".")[2], record.state
     if not record.name.startswith("numpy."):
         return None

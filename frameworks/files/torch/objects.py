@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from frameworks.files.untrusted.derived_arrays import MAX_RANK, strided, widened
-from frameworks.files.untrusted.source import StoredArray, damaged
+from frameworks.files.untrusted.source import StoredArray, damaged, unsupported
 from frameworks.files.untrusted.unpickling import Global, Record, load
 
 _DTYPES: Mapping[str, str] = MappingProxyType(
@@ -37,7 +37,7 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
 """The dtype of a storage's elements, by the name of its class: "Float" for `torch.FloatStorage`."""
 
 _TYPED: Mapping[str, str] = MappingProxyType({"uint16": "u2", "uint32": "u4", "uint64": "u8"})
-"""Dtypes without a storage class of their own: their tensors name them."""
+"""Dtypes that have no storage class: the tensor states the dtype instead."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Storage:
 
     Args:
         kind: "Float", "BFloat16", ...; "Untyped" for bytes.
-        key: where they lie.
-        count: how many there are.
-        offset: the offset of the first one, in a storage that is a view of another.
+        key: the name of the storage in the file.
+        count: the number of elements.
+        offset: the offset of the first element, if the storage is a view of another one.
     """
 
     kind: str
@@ -64,7 +64,7 @@ class Storage:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A tensor as a place in a storage; `dtype` is set if its storage has none."""
+    """A tensor: a view of a storage. `dtype` is set if the storage has none."""
 
     storage: Storage
     offset: int
@@ -78,7 +78,7 @@ class Tensor:
         return any(size > 1 and not step for size, step in zip(self.shape, self.strides, strict=True))
 
     def over(self, elements: StoredArray, name: str) -> StoredArray:
-        """Return the array, given the elements of its storage: (element,)."""
+        """Return the array, from the elements of its storage, (element,)."""
         array = strided(elements, self.storage.offset + self.offset, self.shape, self.strides, name)
         return widened(array, "bfloat16") if self.storage.kind == "BFloat16" else array
 
@@ -89,7 +89,7 @@ Objects = Any
 
 @dataclass(frozen=True)
 class Pickled:
-    """The contents of a pickle: the object, the storages that it refers to by their keys, and where the pickle ends."""
+    """The contents of a pickle: the object, its storages by their keys, and the offset of the end of the pickle."""
 
     root: Objects
     storages: Mapping[str, Storage]
@@ -97,7 +97,7 @@ class Pickled:
 
 
 def unpickle(content: bytes, name: str) -> Pickled:
-    """Read the pickle of torch with which `content` begins.
+    """Read the torch pickle at the start of `content`.
 
     Raises:
         GatewiseError: for a damaged pickle.
@@ -120,8 +120,10 @@ def _storage(identity: Any, name: str) -> Storage:
         raise damaged(name, "refers to something that is not a storage")
     _, kind, key, _, count, *view = identity
     short = kind.name.rpartition(".")[2].removesuffix("Storage") if isinstance(kind, Global) else ""
-    if (short not in _DTYPES and short != "Untyped") or not isinstance(key, str) or not _is_size(count):
-        raise damaged(name, f"has a storage of the unknown kind {short or repr(short)}")
+    if short not in _DTYPES and short != "Untyped":
+        raise unsupported(name, f"has a storage of the unknown kind {short or repr(short)}")
+    if not isinstance(key, str) or not _is_size(count):
+        raise damaged(name, "has a storage without a key or a size")
     offset = view[0][1] if view and isinstance(view[0], tuple) and len(view[0]) == 3 else 0
     if not _is_size(offset):
         raise damaged(name, "has a view of a storage without an offset")
@@ -132,9 +134,9 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 48
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *further: Any) -> Tensor | Record:
-    if any(isinstance(each, Mapping) and any(each.get(bit) for bit in ("conj", "neg")) for each in further):
-        return Record("a tensor whose signs are turned when it is used: call .resolve_conj() and .resolve_neg() before saving")
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *metadata: Any) -> Tensor | Record:
+    if any(isinstance(each, Mapping) and any(each.get(bit) for bit in ("conj", "neg")) for each in metadata):
+        return Record("a conjugated or negated view: call .resolve_conj() and .resolve_neg() before saving")
     if not isinstance(storage, Storage) or storage.kind == "Untyped":
         raise ValueError("a tensor over something that is not a storage of a known kind")
     return tensor_over(storage, offset, shape, strides)
@@ -148,7 +150,7 @@ def _typed_tensor(storage: Any, offset: Any, shape: Any, strides: Any, _grad: An
 
 
 def tensor_over(storage: Storage, offset: Any, shape: Any, strides: Any, dtype: str = "") -> Tensor:
-    """Return a tensor as a file describes it.
+    """Return a tensor from its description in a file.
 
     Raises:
         ValueError: for a description that fits no tensor.
@@ -188,7 +190,7 @@ def _without_values(*_: Any) -> Record:
 
 def _subclass(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
     known = _CALLS.get(function.name) if isinstance(function, Global) else None
-    return known(*args) if known is not None and known is not _subclass else Record("a tensor of a class of its own")
+    return known(*args) if known is not None and known is not _subclass else Record("a tensor of a custom class")
 
 
 _CALLS: Mapping[str, Callable[..., Any]] = {
@@ -222,8 +224,8 @@ def elements_of(tensor: Tensor, stored: StoredArray, order: Literal["<", ">"], n
     """Return the elements of a tensor's storage.
 
     Args:
-        tensor: over the storage.
-        stored: the bytes of the storage: (byte,)
+        tensor: the tensor.
+        stored: the bytes of the storage, (byte,).
         order: the byte order, "<" or ">".
         name: what messages call the file.
 

@@ -1,4 +1,4 @@
-"""Non-recurrent modules of torch, recognised by the names and shapes of their arrays: a state_dict names no classes."""
+"""Non-recurrent modules of torch, recognised by the names and shapes of their arrays: a state dict contains no class names."""
 
 from __future__ import annotations
 
@@ -13,30 +13,35 @@ from frameworks.kinds import PYTORCH, Kind
 _WORDS = {1: "vector", 2: "matrix"}
 
 
-def read_other(name: str, arrays: Mapping[str, StoredArray], said: Mapping[str, Any] | None = None) -> Iterator[OtherLayer]:
-    """Yield a module with its arrays under torch's names, and its class as far as they show it; nothing without arrays.
+def read_other(
+    name: str, arrays: Mapping[str, StoredArray], attributes: Mapping[str, Any] | None = None
+) -> Iterator[OtherLayer]:
+    """Yield a module, with its class as far as the arrays determine it; yield nothing if there are no arrays.
 
     Args:
         name: the module's name.
-        arrays: the module's arrays, by their names in it.
-        said: what else the file says about it, see `Named`.
+        arrays: the module's arrays, by their names in the module.
+        attributes: the attributes that the file states; see `Named`.
     """
     if not arrays:
         return
-    said = said or {}
+    attributes = attributes or {}
     warnings: list[str] = []
-    if said.get("torch"):
-        kind, certain = said["class"], bool(said["class"])
+    if attributes.get("torch"):
+        kind, certain = attributes["class"], bool(attributes["class"])
     else:
         kind, warnings, certain = _kind(name, {leaf: array.shape for leaf, array in arrays.items()})
     record = PYTORCH.get(kind)
-    arguments = {option.name: said.get(option.name, option.default) for option in record.said}
-    assumed = [f"{argument}={value!r}" for argument, value in arguments.items() if argument not in said]
+    arguments = {option.name: attributes.get(option.name, option.default) for option in record.stored_options}
+    assumed = [f"{argument}={value!r}" for argument, value in arguments.items() if argument not in attributes]
     if assumed:
         warnings.append(f"{', '.join(assumed)} assumed, torch's default: the file does not state it.")
     config, unlike = _in_keras(record, arguments)
     warnings += [
-        remark for option in record.said for value, remark in option.remarks if _is_same(arguments[option.name], value)
+        remark
+        for option in record.stored_options
+        for value, remark in option.remarks
+        if _is_same(arguments[option.name], value)
     ]
     if unlike:
         warnings.append(f"{unlike}, which the corresponding Keras layer lacks.")
@@ -48,10 +53,10 @@ def _is_same(value: Any, other: Any) -> bool:
 
 
 def _in_keras(kind: Kind, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return the arguments under Keras's names, and those that Keras lacks, as text."""
+    """Return the arguments by their Keras names, and, as text, those that Keras lacks."""
     config: dict[str, Any] = {}
     unlike = []
-    for option in kind.said:
+    for option in kind.stored_options:
         value = arguments[option.name]
         if option.carries(value):
             config[option.means] = 1 - value if option.complement else value
@@ -61,7 +66,7 @@ def _in_keras(kind: Kind, arguments: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 
 def _kind(name: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, list[str], bool]:
-    """Return the class that arrays show, doubts about it, and whether it is considered known."""
+    """Return the class that arrays fit, warnings about ambiguity, and whether it is considered known."""
     kinds = PYTORCH.shown_by(shapes)
     likely = [kind for kind in kinds if not kind.rare]
     hinted = [kind for kind in likely if kind.hint and kind.hint in name.lower()]

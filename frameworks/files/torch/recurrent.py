@@ -1,4 +1,4 @@
-"""Reads what a recurrent module of torch computes from its parameters."""
+"""Reading a recurrent torch module from its parameters."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _NONLINEARITIES: Mapping[Any, str] = MappingProxyType({"RNN_RELU": "relu", "RNN_
 
 @dataclass(frozen=True)
 class Module:
-    """A recurrent module as a file holds it.
+    """The contents of a file for one recurrent module.
 
     Args:
         name: the module's name.
-        cells: its arrays by layer and direction, by torch's names without these two.
+        cells: its arrays by layer and direction, under torch's names without these two.
         is_cell: whether it is a bare cell.
-        own_names: one of the names if they are not torch's.
+        own_names: one of the names, if they are not torch's; otherwise "".
         parametrised: the name of an array from which a weight must be computed; "" if there is none.
-        raw: the names of weights from before weight dropout.
-        said: attributes that the file states: `class`, `batch_first`, `mode`, ...
+        raw: the names of the weights that are read as they are before weight dropout.
+        attributes: attributes that the file states: `class`, `batch_first`, `mode`, ...
         others: the names of its other arrays and modules.
     """
 
@@ -40,7 +40,7 @@ class Module:
     own_names: str = ""
     parametrised: str = ""
     raw: tuple[str, ...] = ()
-    said: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     others: tuple[str, ...] = ()
 
 
@@ -78,7 +78,7 @@ def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
 
 
 def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec, int]:
-    """Read the sizes from the first cell and check all arrays; return the spec and the projected size, 0 if none."""
+    """Read the sizes from the first cell and check all arrays; return the spec and proj_size, which is 0 if there is none."""
     first = module.cells[0, 0]
     matrices = {name: first[name].shape for name in ("weight_ih", "weight_hh", "weight_hr") if name in first}
     lacking = [name for name in ("weight_ih", "weight_hh") if name not in first]
@@ -123,16 +123,16 @@ def _cell(module: Module, spec: RecurrentSpec, place: tuple[int, int], proj_size
 def _arguments(
     module: Module, spec: RecurrentSpec, given: GivenOptions
 ) -> tuple[RecurrentSpec, dict[str, Any], dict[str, Any]]:
-    """Return the spec with its nonlinearity, the arguments that the sizes do not show, and those that had to be assumed."""
+    """Return the spec with its nonlinearity, the arguments that sizes do not determine, and the assumed ones among them."""
     defaults: dict[str, Any] = {"nonlinearity": "tanh"} if spec.record.takes_nonlinearity else {}
     if spec.num_layers > 1:
         defaults["dropout"] = 0.0
     if not module.is_cell:
         defaults["batch_first"] = False
-    said = {name: value for name, value in module.said.items() if name in defaults}
-    if module.said.get("mode") in _NONLINEARITIES and spec.record.takes_nonlinearity:
-        said["nonlinearity"] = _NONLINEARITIES[module.said["mode"]]
-    known = {**said, **{name: value for name, value in given.of(module.name).items() if name in defaults}}
+    stated = {name: value for name, value in module.attributes.items() if name in defaults}
+    if module.attributes.get("mode") in _NONLINEARITIES and spec.record.takes_nonlinearity:
+        stated["nonlinearity"] = _NONLINEARITIES[module.attributes["mode"]]
+    known = {**stated, **{name: value for name, value in given.of(module.name).items() if name in defaults}}
     arguments = {**defaults, **known}
     check_arguments(module.name, arguments)
     assumed = {name: value for name, value in defaults.items() if name not in known}
@@ -141,9 +141,9 @@ def _arguments(
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:
     name = f"{spec.record.names['pytorch']}{'Cell' if module.is_cell else ''}"
-    said = module.said.get("class", name) if module.said.get("torch") else name
-    if said != name and said in {**cells_by_name("pytorch"), **cells_by_name("pytorch", "Cell")}:
-        raise NotUnderstoodError(f"the file calls it a {said}, but its arrays are those of a {name}")
+    stated = module.attributes.get("class", name) if module.attributes.get("torch") else name
+    if stated != name and stated in {**cells_by_name("pytorch"), **cells_by_name("pytorch", "Cell")}:
+        raise NotUnderstoodError(f"the file calls it a {stated}, but its arrays are those of a {name}")
     return name
 
 
@@ -154,16 +154,16 @@ def _warnings(module: Module, assumed: Mapping[str, Any]) -> Iterator[str]:
     if module.raw:
         raw = ", ".join(module.raw)[:200]
         yield f"{raw}: the values before weight dropout ({module.raw[0]}_raw) are used, as in evaluation."
-    if not module.said.get("torch", True):
-        yield f"its class is {module.said['class']}: the file does not say what else its code does."
+    if not module.attributes.get("torch", True):
+        yield f"its class is {module.attributes['class']}: the file does not say what else its code does."
     others = [name for name in module.others if name.removesuffix("_dropped") not in module.raw]
     if others:
         yield f"it also has {', '.join(others)[:200]}: the file does not say what its code does with them."
     for half in halves_of(array for cell in module.cells.values() for array in cell.values()):
         yield f"its weights are {half}; they are returned in float32, which holds them exactly."
     if assumed:
-        said = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
-        yield f"{said} assumed: the file does not state it. Options can override it."
+        shown = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
+        yield f"{shown} assumed: the file does not state it. Options can override it."
 
 
 def _place(layer: int, way: int) -> str:
@@ -172,9 +172,9 @@ def _place(layer: int, way: int) -> str:
 
 def _difference(expected: Mapping[str, tuple[int, ...]], actual: Mapping[str, tuple[int, ...]]) -> str:
     """Describe the difference between the expected and the actual arrays of a cell: names first, then shapes."""
-    lacking, further = [[name for name in one if name not in other] for one, other in ((expected, actual), (actual, expected))]
-    if lacking or further:
-        return " and ".join(f"{verb} {', '.join(names)}" for verb, names in (("lacks", lacking), ("has", further)) if names)
+    lacking, extra = [[name for name in one if name not in other] for one, other in ((expected, actual), (actual, expected))]
+    if lacking or extra:
+        return " and ".join(f"{verb} {', '.join(names)}" for verb, names in (("lacks", lacking), ("has", extra)) if names)
     return f"has {_words(actual)}, where {_words(expected)} were expected"
 
 

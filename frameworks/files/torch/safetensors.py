@@ -14,7 +14,7 @@ from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.modules import read_modules
 from frameworks.files.untrusted.derived_arrays import check_shape, plain, widened
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
-from frameworks.files.untrusted.source import Source, StoredArray, damaged
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, unsupported
 from frameworks.files.writing.naming import DESCRIPTION
 from frameworks.files.writing.sidecar import read_described
 
@@ -52,10 +52,10 @@ def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer
 
 
 def _read(source: Source) -> tuple[Any, dict[str, StoredArray], list[OtherLayer]]:
-    """Return the metadata, the arrays and the arrays that are not read."""
+    """Return the metadata, the arrays, and a layer for each array that is not read."""
     size = int.from_bytes(source.head(8), "little")
     if size > MAX_BYTES:
-        raise damaged(source.name, f"has a header of {size} bytes, more than {MAX_BYTES >> 20} MiB")
+        raise unsupported(source.name, f"has a header of {size} bytes, more than {MAX_BYTES >> 20} MiB")
     header = dict(read_json(source.read(8, size), f"the header of {source.name}"))
     metadata = header.pop(_METADATA, None)
     data = source.part(8 + size, source.size - 8 - size)
@@ -83,7 +83,7 @@ def _in_order(header: Mapping[str, Any], data: Source) -> list[tuple[str, Mappin
             raise damaged(data.name, f"has arrays that overlap or leave a gap at byte {min(start, end)} of its data")
         end = stop
     if end != data.size:
-        raise damaged(data.name, f"has {data.size} bytes of data, but its header says {end}")
+        raise damaged(data.name, f"has {data.size} bytes of data, but its header states {end}")
     return list(header.items())
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint in several files, and the JSON that says which of them holds each array.
+"""A checkpoint in several files, with a JSON index of the file that holds each array.
 
 Source: https://huggingface.co/docs/transformers/main/en/big_models, "Sharded checkpoints".
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from frameworks.errors import InvalidValueError
 from frameworks.files.formats import STATE_DICTS, find_format
 from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
@@ -20,20 +21,23 @@ _MAP = "weight_map"
 
 
 def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
-    """Read all files of an index, which must lie beside it.
+    """Read all files of an index, which must be in its folder.
 
     Args:
         source: the index.
         given: the user's options.
 
     Raises:
-        GatewiseError: for a file that is missing, damaged, or not beside the index.
+        GatewiseError: for a file that is missing, damaged or in another folder.
     """
     placed = read_json(source.read(0, source.size), source.name)[_MAP]
     files = list(dict.fromkeys(str(file) for file in placed.values()))
     if source.folder is None or len(files) > MAX_SHARDS or any(Path(file).name != file for file in files):
-        raise damaged(
-            source.name, f"names files that do not lie beside it, or more than {MAX_SHARDS}: {', '.join(files)[:100]}"
+        raise InvalidValueError.because(
+            source.name,
+            must=f"list at most {MAX_SHARDS} files, all in its own folder",
+            but=f"lists {len(files)}: {', '.join(files)[:100]}",
+            remedy="Put the files beside it, and list them without a folder.",
         )
     arrays: dict[str, StoredArray] = {}
     unread: list[OtherLayer] = []

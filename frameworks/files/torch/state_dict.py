@@ -1,4 +1,4 @@
-"""What torch's own formats share: the tensors that were found in a file, by name, become arrays and layers."""
+"""Arrays and layers from named tensors, shared by the formats of torch."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MAX_PICKLE = 64 << 20
 def read_named(
     named: Named, elements: Callable[[Tensor], StoredArray], file: str, given: GivenOptions
 ) -> list[StoredLayer | OtherLayer]:
-    """Read the layers that tensors make.
+    """Return the layers that named tensors belong to.
 
     Args:
         named: the tensors.
-        elements: returns the elements of a tensor's storage.
+        elements: returns the elements of a tensor's storage, (element,).
         file: what messages call the file.
         given: the user's options.
     """
     arrays, unread = named_arrays(named, elements, file)
-    return [*read_modules(arrays, given, named.said), *unread]
+    return [*read_modules(arrays, given, named.attributes), *unread]
 
 
 def named_arrays(
@@ -45,5 +45,5 @@ def named_arrays(
 
 def order_of(archive: Archive, root: str) -> Literal["<", ">"]:
     """Return the byte order of an archive's storages."""
-    said = archive.read(f"{root}byteorder", 16) if f"{root}byteorder" in archive else b"little"
-    return ">" if said == b"big" else "<"
+    order = archive.read(f"{root}byteorder", 16) if f"{root}byteorder" in archive else b"little"
+    return ">" if order == b"big" else "<"

@@ -11,7 +11,7 @@ from typing import Any
 from frameworks.files.other_layers import is_plain
 from frameworks.files.torch.numpy import NumpyArray, numpy_array
 from frameworks.files.torch.objects import Objects, Tensor
-from frameworks.files.untrusted.source import damaged
+from frameworks.files.untrusted.source import unsupported
 from frameworks.files.untrusted.unpickling import Record
 
 MAX_DEPTH = 64
@@ -34,7 +34,7 @@ WRAPPERS = frozenset(
         "weights",
     }
 )
-"""Keys under which people save a state dict. They are not a part of its names."""
+"""Keys under which a state dict is often saved. They are not a part of its names."""
 
 _PARALLEL = "module."
 """The prefix that DataParallel adds to all names."""
@@ -42,17 +42,17 @@ _PARALLEL = "module."
 _INSERTED = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 """What torch.compile, FSDP and activation checkpointing insert into names."""
 
-_ONCE_MORE = "_flat_weights"
-"""The attribute in which a recurrent module lists its parameters again."""
+_LISTED_AGAIN = "_flat_weights"
+"""The attribute in which a recurrent module lists its parameters a second time."""
 
-_SAID = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
-"""Attributes of a recurrent module that its weights do not show."""
+_ATTRIBUTES = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
+"""Attributes of a recurrent module that its weights do not determine."""
 
-_SAID_BESIDE = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
-"""The same for other modules, where None counts as stated."""
+_OTHER_ATTRIBUTES = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
+"""Such attributes of other modules, for which None is a value."""
 
-_OWN = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
-"""The classes of torch.nn."""
+_TORCH_CLASS = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
+"""The full name of a class of torch.nn."""
 
 
 @dataclass
@@ -61,13 +61,13 @@ class Named:
 
     Args:
         tensors: the tensors by their names in a state dict.
-        said: attributes of modules that were saved whole, by the name of the module. `class` is its class, and `torch` tells
-            whether that is one of torch.nn.
+        attributes: by module name, attributes of modules that were saved whole. `class` is the class name, and `torch` is
+            True for a class of torch.nn.
         unread: descriptions of what could not be read as a tensor, by name.
     """
 
     tensors: dict[str, Tensor | NumpyArray] = field(default_factory=dict)
-    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
     def put(self, name: str, tensor: Tensor | NumpyArray) -> None:
@@ -78,20 +78,20 @@ class Named:
             self.tensors[name] = tensor
 
     def renamed(self, rename: Callable[[str], str]) -> Named:
-        """Return the same with other names."""
+        """Return a copy with other names."""
         return Named(*({rename(f"{name}.")[:-1]: value for name, value in part.items()} for part in self._parts()))
 
     def under(self, prefix: str) -> Named:
-        """Return the same with a prefix before each name."""
+        """Return a copy with a prefix before each name."""
         return Named(*({f"{prefix}{name}": value for name, value in part.items()} for part in self._parts()))
 
     def add(self, other: Named) -> None:
-        """Add all of the other."""
+        """Add everything in another record."""
         for own, others in zip(self._parts(), other._parts(), strict=True):
             own.update(others)
 
     def _parts(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        return self.tensors, self.said, self.unread
+        return self.tensors, self.attributes, self.unread
 
 
 def find_tensors(root: Objects, file: str) -> Named:
@@ -109,7 +109,7 @@ def find_tensors(root: Objects, file: str) -> Named:
         if named is not None:
             named.unread |= walk.optimizers
             return named
-    raise damaged(file, "has two tensors of one name")
+    raise unsupported(file, "has two tensors that would have the same name in a state dict")
 
 
 def _join(groups: list[tuple[tuple[str, ...], Named]], keep: Callable[[str], bool]) -> Named | None:
@@ -141,7 +141,7 @@ class _Walk:
         self.optimizers: dict[str, str] = {}
 
     def groups(self, value: Objects, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Named]]:
-        """Yield the tensors that belong together, those of a dictionary or of a module, with the keys that lead there."""
+        """Yield groups of tensors, one per dictionary or module, each with the path of keys to it."""
         named = Named()
         if _is_module(value):
             self._module(value, "", named, len(path))
@@ -175,11 +175,11 @@ class _Walk:
             return
         whole = isinstance(state.get("_parameters"), Mapping)
         parts = [state.get(part) for part in ("_parameters", "_buffers", "_modules")] if whole else [state]
-        named.said[prefix.removesuffix(".")] = {
+        named.attributes[prefix.removesuffix(".")] = {
             "class": module.name.rpartition(".")[2],
-            "torch": _OWN.fullmatch(module.name) is not None,
-            **{name: _hashable(state[name]) for name in (*_SAID, *_SAID_BESIDE) if is_plain(state.get(name))},
-            **{name: None for name in _SAID_BESIDE if state.get(name, 0) is None},
+            "torch": _TORCH_CLASS.fullmatch(module.name) is not None,
+            **{name: _hashable(state[name]) for name in (*_ATTRIBUTES, *_OTHER_ATTRIBUTES) if is_plain(state.get(name))},
+            **{name: None for name in _OTHER_ATTRIBUTES if state.get(name, 0) is None},
         }
         for part in parts:
             for key, item in self._items(part, depth):
@@ -187,7 +187,7 @@ class _Walk:
                     named.put(f"{prefix}{key}", item)
                 elif _is_module(item):
                     self._module(item, f"{prefix}{key}.", named, depth + 1)
-                elif isinstance(item, (Mapping, list, tuple)) and key != _ONCE_MORE:
+                elif isinstance(item, (Mapping, list, tuple)) and key != _LISTED_AGAIN:
                     for number, one in self._items(item, depth):
                         if isinstance(one, (Tensor, NumpyArray)):
                             named.put(f"{prefix}{key}.{number}", one)
@@ -195,19 +195,19 @@ class _Walk:
                     named.unread[f"{prefix}{key}"] = item.name
 
     def _items(self, value: Objects, depth: int) -> Iterator[tuple[str, Objects]]:
-        """Yield the contents of an object, and count them, because the same list may occur again and again."""
+        """Yield the contents of an object, and count them, because the same list may occur many times."""
         inside = {"tensor": value} if isinstance(value, (Tensor, NumpyArray)) else _inside(value)
         items: Mapping[Any, Objects] = inside if isinstance(inside, Mapping) else dict(enumerate(inside))
         self._count += 1 + len(items)
         if depth > MAX_DEPTH or self._count > MAX_OBJECTS:
-            raise damaged(self._file, f"nests objects more than {MAX_DEPTH} deep, or holds more than {MAX_OBJECTS}")
+            raise unsupported(self._file, f"nests objects more than {MAX_DEPTH} deep, or holds more than {MAX_OBJECTS}")
         for key, item in items.items():
             array = numpy_array(item) if isinstance(item, Record) else None
             yield str(key)[:MAX_NAME], item if array is None else array
 
 
 def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Objects, ...]:
-    """Return the contents of an object; for an unknown class its attributes and items."""
+    """Return the contents of an object: for an unknown class, its attributes and items."""
     if isinstance(value, Record):
         states = value.state if isinstance(value.state, tuple) else (value.state,)
         attributes: Any = next((state for state in states if isinstance(state, Mapping) and state), {})

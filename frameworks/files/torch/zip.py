@@ -1,4 +1,4 @@
-"""torch's own files since torch 1.6, and TorchScript archives: a zip of one pickle and one member for each storage."""
+"""Files of torch since 1.6, and TorchScript archives: a zip with a pickle and one member per storage."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _find(source: Source, archive: Archive, root: str) -> tuple[Named, Callable[
 
 
 def _constants(source: Source, archive: Archive, root: str) -> list[StoredLayer | OtherLayer]:
-    """Return the weights that a TorchScript archive keeps as constants of its code, where they have no names."""
+    """Return the weights that a TorchScript archive stores as unnamed constants of its code."""
     name = f"{root}constants.pkl"
     if name not in archive:
         return []
@@ -66,7 +66,7 @@ def _constants(source: Source, archive: Archive, root: str) -> list[StoredLayer 
 
 
 def _root(archive: Archive) -> str | None:
-    """Return the folder of the archive that holds everything, with a slash."""
+    """Return the top folder of the archive, with a slash."""
     paths = (name.removesuffix(_PICKLE) for name in archive if name.endswith(f"/{_PICKLE}") or name == _PICKLE)
     return next((path for path in paths if path.count("/") <= 1), None)
 

@@ -1,4 +1,4 @@
-"""Zip archives of strangers: members are found by name, never unpacked to a path, and sizes are checked before reading."""
+"""Untrusted zip archives: members are found by name, never unpacked to a path, and sizes are checked before reading."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from functools import cache
 
 import numpy as np
 
-from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source, unsupported
 
 MAX_DIRECTORY = 16 << 20
 _RATIO = 1040
 _HONEST_RATIO = 64
 _MODEST = 16 << 20
-"""Weights shrink by at most `_HONEST_RATIO`; members smaller than `_MODEST` bytes may shrink by more."""
+"""Members of more than `_MODEST` bytes must not shrink by more than `_HONEST_RATIO`: weights never do."""
 
 _BLOCK = 1 << 20
 _LOCAL = struct.Struct("<4s22xHH")
@@ -52,20 +52,24 @@ class Archive:
         return iter(self._members)
 
     def member(self, name: str) -> Source:
-        """Return the bytes of a member: in place if it is stored plainly, else inflated to a file without a name."""
+        """Return the bytes of a member: in place if it is not compressed, otherwise inflated to an unnamed temporary file."""
         member, packed = self._members[name], self._packed(name)
         if member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size:
             return packed
-        if member.compress_type != zipfile.ZIP_DEFLATED or member.file_size > _RATIO * (member.compress_size + 1024):
-            raise damaged(self._source.name, f"packs {name} in another way than stored or deflated, or lies about its size")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise unsupported(self._source.name, f"packs {name} by a method other than deflate")
+        if member.compress_type == zipfile.ZIP_STORED or member.file_size > _RATIO * (member.compress_size + 1024):
+            raise damaged(self._source.name, f"states a size for {name} that its {member.compress_size} bytes cannot hold")
         return scratch_source(packed.name, lambda out: _inflate(packed, member.file_size, out))
 
     def _packed(self, name: str) -> Source:
-        """Return the bytes of a member as they lie in the archive."""
+        """Return the bytes of a member as the archive stores them."""
         member = self._members[name]
         signature, name_size, extra_size = _LOCAL.unpack(self._source.read(member.header_offset, _LOCAL.size))
-        if signature != b"PK\x03\x04" or member.flag_bits & 1:
-            raise damaged(self._source.name, f"has no readable member {name}")
+        if member.flag_bits & 1:
+            raise unsupported(self._source.name, f"encrypts its member {name}")
+        if signature != b"PK\x03\x04":
+            raise damaged(self._source.name, f"lists a member {name} that is not where it should be")
         start = member.header_offset + _LOCAL.size + name_size + extra_size
         return self._source.part(start, member.compress_size, f"{name} in {self._source.name}")
 
@@ -76,7 +80,7 @@ class Archive:
             source = self.member(name)
             return source.array((source.size,), np.uint8, 0)
         if member.file_size > _MODEST and member.file_size > _HONEST_RATIO * member.compress_size:
-            raise damaged(f"{name} in {self._source.name}", f"packs {member.file_size} bytes into {member.compress_size}")
+            raise unsupported(f"{name} in {self._source.name}", f"packs {member.file_size} bytes into {member.compress_size}")
         inflated = cache(lambda: self.member(name))
         return StoredArray((member.file_size,), np.dtype(np.uint8), lambda start, buffer: inflated().read_into(start, buffer))
 
@@ -91,15 +95,15 @@ class Archive:
             raise damaged(f"{name} in {self._source.name}", f"cannot be inflated: {error}") from error
 
     def read(self, name: str, most: int) -> bytes:
-        """Read the whole of a small member."""
+        """Read a whole member of at most `most` bytes."""
         source = self.member(name)
         if source.size > most:
-            raise damaged(source.name, f"has {source.size} bytes, more than {most >> 20} MiB")
+            raise unsupported(source.name, f"has {source.size} bytes, more than {most >> 20} MiB")
         return source.read(0, source.size)
 
 
 def _check_directory(source: Source) -> None:
-    """Raise an error for a directory that would fill the memory, because the standard library reads all of it."""
+    """Raise an error for a directory that is too large: the standard library reads all of it into memory."""
     tail = source.read(max(source.size - 65_557, 0), min(source.size, 65_557))
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
@@ -109,7 +113,7 @@ def _check_directory(source: Source) -> None:
     if wide >= 0 and len(tail) - wide >= 56:
         count, size = struct.unpack_from("<QQ", tail, wide + 32)
     if size > MAX_DIRECTORY and size != 0xFFFFFFFF:
-        raise damaged(source.name, f"has a directory of {size} bytes for {count} members")
+        raise unsupported(source.name, f"has a directory of {size} bytes for {count} members")
 
 
 def _inflate(packed: Source, size: int, out: int) -> None:

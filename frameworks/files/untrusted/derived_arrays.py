@@ -1,4 +1,4 @@
-"""Arrays that a file does not hold as they are used: strided, of half precision or computed. They are read on demand."""
+"""Arrays that are converted when they are read: strided ones, half precision, and computed ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from frameworks.files.untrusted.source import Array, Source, StoredArray, damaged, empty
+from frameworks.errors import InvalidValueError
+from frameworks.files.untrusted.source import Array, Source, StoredArray, damaged, empty, unsupported
 
 MAX_RANK = 32
 _LARGEST = 1 << 48
@@ -28,33 +29,37 @@ class WidenedArray(StoredArray):
 
 
 def check_shape(name: str, shape: tuple[int, ...]) -> None:
-    """Raise an error for a shape that no array of NumPy can have.
+    """Check that NumPy can make an array of a shape.
 
     Raises:
-        GatewiseError: for negative or absurd sizes.
+        GatewiseError: for more than `MAX_RANK` axes, a negative size, or more than `_LARGEST` elements.
     """
-    if len(shape) > MAX_RANK or any(size < 0 for size in shape) or math.prod(max(size, 1) for size in shape) > _LARGEST:
-        raise damaged(name, f"has an array of shape {str(shape[:8])[:100]}")
+    if len(shape) > MAX_RANK:
+        raise unsupported(name, f"has an array of {len(shape)} axes, more than {MAX_RANK}")
+    if any(size < 0 for size in shape):
+        raise damaged(name, f"has an array with a negative size in its shape {str(shape)[:100]}")
+    if math.prod(max(size, 1) for size in shape) > _LARGEST:
+        raise damaged(name, f"has an array of shape {str(shape)[:100]}, which no file can hold")
 
 
 def plain(source: Source, shape: tuple[int, ...], dtype: npt.DTypeLike, start: int) -> StoredArray:
-    """Return an array whose elements lie row by row, after checking its shape.
+    """Return an array whose elements are stored row by row, after checking its shape.
 
     Raises:
-        GatewiseError: for an array that does not lie within the source.
+        GatewiseError: for an array that extends beyond the source.
     """
     check_shape(source.name, shape)
     return source.array(shape, dtype, start)
 
 
 def strided(storage: StoredArray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], name: str) -> StoredArray:
-    """Return an array of some elements of a storage, in place if they lie row by row.
+    """Return an array of some elements of a storage, in place if they are stored row by row.
 
     Args:
         storage: (element,)
         offset: the first element.
         shape: the array's shape.
-        strides: how many elements apart the neighbours along each axis are.
+        strides: the distance between neighbours along each axis, in elements.
         name: what messages call the array.
 
     Raises:
@@ -65,9 +70,14 @@ def strided(storage: StoredArray, offset: int, shape: tuple[int, ...], strides: 
     if not count:
         return replace(storage, shape=shape)
     if offset < 0 or any(stride < 0 for stride in strides) or offset + reach >= storage.shape[0]:
-        raise damaged(name, f"takes elements that its storage of {storage.shape[0]} does not have")
+        raise damaged(name, f"refers to elements beyond the {storage.shape[0]} of its storage")
     if count > storage.shape[0]:
-        raise damaged(name, f"repeats the {storage.shape[0]} elements of a storage to {count}: call .clone() before saving")
+        raise InvalidValueError.because(
+            name,
+            must="not repeat elements",
+            but=f"expands {storage.shape[0]} to {count}",
+            remedy="Call .clone() before saving.",
+        )
     place = storage.start + offset * storage.dtype.itemsize
     if strides == _contiguous(shape) or count == 1:
         return replace(storage, shape=shape, start=place)
@@ -95,16 +105,16 @@ class _Elements:
     place: int
 
     def gather(self, first: int, made: Array, strides: tuple[int, ...]) -> None:
-        """Fill an array with elements that lie `strides` apart, in few reads that skip little.
+        """Fill an array with elements that are `strides` apart, in as few reads as possible.
 
         Args:
-            first: the element for the first corner of `made`.
-            made: (...,)
-            strides: in elements, along each axis of `made`.
+            first: the index of the element `made[0, ..., 0]`.
+            made: the array to fill, of any shape.
+            strides: the distance between neighbours along each axis of `made`, in elements.
         """
         width, kind = self.storage.dtype.itemsize, self.storage.dtype
         span = 1 + sum((size - 1) * stride for size, stride in zip(made.shape, strides, strict=True))
-        if span <= _SKIPPED * made.size:
+        if span <= _MOST_READ * made.size:
             elements = np.empty(span, kind)
             self.storage.read_into(self.place + first * width, elements.view(np.uint8).data)
             steps = [stride * width for stride in strides]
@@ -116,13 +126,13 @@ class _Elements:
             self.gather(first + index * strides[outer], made[within], strides[:outer] + strides[outer + 1 :])
 
 
-_SKIPPED = 2
-"""How many times the wanted bytes may be read if that saves many separate reads."""
+_MOST_READ = 2
+"""A single read may span up to this many times the elements wanted, to avoid many small reads."""
 
 
 @dataclass(frozen=True, eq=False)
 class _StridedMatrix(StoredArray):
-    """A matrix whose rows do not lie one after another."""
+    """A matrix whose rows are not stored one after another."""
 
     elements: _Elements | None = None
     strides: tuple[int, ...] = ()
@@ -145,7 +155,7 @@ def widened(array: StoredArray, kind: str) -> StoredArray:
     """Return an array of half precision in float32.
 
     Args:
-        array: of float16, or of bfloat16's bits as uint16.
+        array: float16 values, or the bits of bfloat16 values as uint16.
         kind: "float16" or "bfloat16".
     """
     width = array.dtype.itemsize
@@ -164,12 +174,12 @@ def in_single(array: StoredArray) -> StoredArray:
 
 
 def halves_of(arrays: Iterable[StoredArray]) -> list[str]:
-    """Return the half precisions that arrays have in the file."""
+    """Return the half-precision dtypes that arrays have in the file."""
     return sorted({"float16", "bfloat16"} & {getattr(array, "was", "") or array.dtype.name for array in arrays})
 
 
 def derived(shape: tuple[int, ...], dtype: npt.DTypeLike, fetch: Callable[[int, int], Array]) -> StoredArray:
-    """Return an array whose elements `fetch(first, count)` returns, row by row."""
+    """Return an array whose elements, row by row, come from `fetch(first, count)`."""
     kind = np.dtype(dtype)
 
     def read_into(start: int, buffer: memoryview) -> None:

@@ -1,4 +1,4 @@
-"""The contents of an untrusted h5 file: a worker process says where arrays lie, and plain ones are read in place."""
+"""The contents of an untrusted h5 file: a worker process locates the arrays, and contiguous ones are read in place."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from frameworks.errors import MissingFrameworkError
 from frameworks.files.untrusted import h5_process
 from frameworks.files.untrusted.derived_arrays import widened
 from frameworks.files.untrusted.h5_worker import BFLOAT16
-from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source
+from frameworks.files.untrusted.source import Source, StoredArray, damaged, scratch_source, unsupported
 
 _RATIO = 1040
-"""The most bytes that one compressed byte can stand for: deflate reaches 1032."""
+"""The most bytes that one compressed byte can expand to: deflate reaches 1032."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +26,14 @@ class H5File:
     """The tree of an h5 file.
 
     Args:
-        groups: the attributes that are used of each group, by its path; "" is the root.
-        arrays: by their paths.
-        odd: why an object was not read, by its path.
+        groups: for each group, by path, the attributes that are used; "" is the root.
+        arrays: the arrays, by path.
+        unread: the reason why an object was not read, by path.
     """
 
     groups: Mapping[str, Mapping[str, Any]]
     arrays: Mapping[str, StoredArray]
-    odd: Mapping[str, str]
+    unread: Mapping[str, str]
 
     def below(self, path: str) -> dict[str, StoredArray]:
         """Return the arrays below a group by their relative paths, sorted by number."""
@@ -52,11 +52,11 @@ def read_h5(source: Source) -> H5File:
     answer = _ask(source)
     arrays = {_plain(path): _array(source, path, dataset) for path, dataset in answer["datasets"].items()}
     groups = {_plain(path): attributes for path, attributes in answer["groups"].items()}
-    return H5File({**{parent: {} for path in arrays for parent in _parents(path)}, **groups}, arrays, answer["odd"])
+    return H5File({**{parent: {} for path in arrays for parent in _parents(path)}, **groups}, arrays, answer["unread"])
 
 
 def _plain(path: str) -> str:
-    """Return a path with slashes only: Keras 2.12 to 2.15 on Windows wrote backslashes into the names of groups."""
+    """Return a path without backslashes: Keras 2.12 to 2.15 on Windows wrote backslashes into the names of groups."""
     return path.replace("\\", "/")
 
 
@@ -81,7 +81,7 @@ def _array(source: Source, path: str, dataset: Mapping[str, Any]) -> StoredArray
 
 @dataclass(eq=False)
 class _Copied:
-    """An array in pieces or compressed: the worker writes it out plainly when it is first read."""
+    """A chunked or compressed array, which the worker unpacks into a temporary file on the first read."""
 
     source: Source
     path: str
@@ -103,7 +103,7 @@ def _ask(source: Source, out: int | None = None, **request: Any) -> dict[str, An
     try:
         answer: dict[str, Any] = json.loads(h5_process.ask({"ratio": _RATIO, **request}, source, out))
     except TimeoutError as error:
-        raise damaged(source.name, f"was still being read by the h5 library after {h5_process.SECONDS} s") from error
+        raise unsupported(source.name, f"was still being read by the h5 library after {h5_process.SECONDS} s") from error
     except ValueError as error:
         raise damaged(source.name, "made the h5 library fail") from error
     if not answer["memory_is_limited"]:
@@ -121,5 +121,7 @@ def _ask(source: Source, out: int | None = None, **request: Any) -> dict[str, An
             remedy="Install it with: pip install 'gatewise[files]'.",
         )
     if "refused" in answer:
-        raise damaged(source.name, answer["refused"])
+        raise unsupported(source.name, answer["refused"])
+    if "damaged" in answer:
+        raise damaged(source.name, answer["damaged"])
     return answer

@@ -18,9 +18,9 @@ from typing import Any
 from frameworks.files.untrusted.source import Source
 
 SECONDS, MEMORY = 20, 1 << 30
-"""The limits of the process: seconds, of clock and processor, and bytes of address space. Windows sets the clock's alone."""
+"""The limits of the process: seconds of real and of processor time, and bytes of memory. Windows limits only real time."""
 PASSES_DESCRIPTORS = hasattr(socket, "send_fds")
-"""Whether an open file can be handed to a running process; on Windows it cannot."""
+"""Whether an open file can be passed to a running process; on Windows it cannot."""
 
 _SCRIPT = Path(__file__).with_name("h5_worker.py")
 _ENDINGS = (".keras", ".h5", ".hdf5")
@@ -31,7 +31,7 @@ class Worker:
     """One process. It imports what it needs, then waits for its question."""
 
     def __init__(self) -> None:
-        """Start it."""
+        """Start the process."""
         ours, theirs = _channel()
         self._question = ours
         with theirs:
@@ -48,8 +48,8 @@ class Worker:
 
         Args:
             question: the request for the worker.
-            descriptors: of the open files that the question refers to by their order; empty if it names files by path.
-            seconds: to wait for the answer.
+            descriptors: those of the open files, in the order of the question; empty if it names files by path.
+            seconds: how long to wait for the answer.
 
         Raises:
             TimeoutError: when no answer comes in time.
@@ -61,7 +61,7 @@ class Worker:
                     channel.sendall(question[sent:])
                 else:
                     channel.write(question)
-        except OSError:  # the process has ended already; its answer says why, or is empty
+        except OSError:  # the process has ended already; its answer gives the reason, or is empty
             pass
         try:
             answer, _ = self._process.communicate(timeout=seconds)
@@ -109,7 +109,7 @@ def ask(question: Mapping[str, Any], source: Source, out: int | None = None) -> 
     Args:
         question: the request for the worker.
         source: the file.
-        out: the descriptor of the file to write to, if it is to write.
+        out: the descriptor of the file to write to, or None.
 
     Raises:
         TimeoutError: when no answer comes in time.

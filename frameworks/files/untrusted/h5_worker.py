@@ -1,8 +1,8 @@
-"""Reads h5 files with h5py in a process of its own, because the library can hang or grow on a damaged file.
+"""Reads h5 files with h5py in a separate process, because the library can hang or grow on a damaged file.
 
 `h5_process` runs this module as a script, which imports nothing of this package. It gets an open descriptor, never the user's
-path; where a process cannot be handed one, it gets the path of a copy. The answer says what is wrong with a file; the parent
-treats any other end of this process as damage to the file.
+path; where the system cannot pass one, it gets the path of a copy. The answer includes the reason if a file is refused; if
+this process ends without an answer, the parent treats the file as damaged.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Window:
 
 
 class RefusalError(Exception):
-    """What is wrong with the file, as the second half of a message."""
+    """The reason why a file or an array is not read, as a part of a message."""
 
 
 def limit(memory: int, seconds: int) -> bool:
@@ -74,8 +74,8 @@ def limit(memory: int, seconds: int) -> bool:
 
 
 def describe(file: Any) -> dict[str, Any]:
-    """Return the attributes that are used of every group, and where the elements of every dataset lie."""
-    tree: dict[str, Any] = {"groups": {}, "datasets": {}, "odd": {}}
+    """Return the attributes in use of every group, and the location of the elements of every dataset."""
+    tree: dict[str, Any] = {"groups": {}, "datasets": {}, "unread": {}}
     text = 0
     for count, (path, thing) in enumerate(walk(file)):
         text += len(path)
@@ -84,12 +84,12 @@ def describe(file: Any) -> dict[str, Any]:
                 f"has more than {MAX_OBJECTS} objects, or more than {MAX_TEXT >> 20} MiB of names and attributes"
             )
         if isinstance(thing, str):
-            tree["odd"][path] = thing
+            tree["unread"][path] = thing
         elif hasattr(thing, "shape"):
             try:
                 tree["datasets"][path] = dataset(thing)
             except RefusalError as refusal:
-                tree["odd"][path] = str(refusal)
+                tree["unread"][path] = str(refusal)
         else:
             tree["groups"][path] = dict(attributes(thing))
             text += len(repr(tree["groups"][path]))
@@ -128,7 +128,7 @@ def walk(file: Any) -> Iterator[tuple[str, Any]]:
 
 
 def dataset(thing: Any) -> dict[str, Any]:
-    """Return shape and dtype, and the offset of the elements if they are stored plainly."""
+    """Return shape and dtype, and the offset of the elements if they are contiguous and not compressed."""
     import h5py
 
     created = thing.id.get_create_plist()
@@ -149,7 +149,7 @@ def dataset(thing: Any) -> dict[str, Any]:
 
 
 def attributes(group: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes that are used: texts and lists of texts. Keras splits long ones, and they are joined here."""
+    """Yield the attributes in use, as texts and lists of texts. Those that Keras split because of their length are joined."""
     for name in ATTRIBUTES:
         if name in group.attrs:
             yield name, texts(group.attrs[name])
@@ -202,7 +202,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     except RefusalError as refusal:
         return {"refused": str(refusal)}
     except Exception as error:  # noqa: BLE001  whatever a damaged file makes the library raise
-        return {"refused": f"cannot be read: {error}"}
+        return {"damaged": f"cannot be read: {error}"}
 
 
 def receive() -> dict[str, Any]:
@@ -221,7 +221,7 @@ if __name__ == "__main__":
     with suppress(ValueError):  # the modules of this folder must hide no installed package
         sys.path.remove(str(Path(__file__).resolve().parent))
     limited = limit(memory=int(sys.argv[2]), seconds=int(sys.argv[1]))
-    with suppress(ImportError):  # the answer will say so
+    with suppress(ImportError):  # the answer will report it
         import_module("h5py")
     if request := receive():
         sys.stdout.write(json.dumps({**main(request), "memory_is_limited": limited}))

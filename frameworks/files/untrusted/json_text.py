@@ -1,4 +1,4 @@
-"""JSON of strangers: limited in size and depth, and always an object."""
+"""Untrusted JSON: limited in size and depth, and always an object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from frameworks.files.untrusted.source import damaged
+from frameworks.files.untrusted.source import damaged, unsupported
 
 MAX_BYTES = 32 << 20
 
@@ -19,13 +19,15 @@ def read_json(text: str | bytes, name: str) -> Mapping[str, Any]:
         name: what messages call the text.
 
     Raises:
-        GatewiseError: for a text that is not a JSON object, or is too large or too deep.
+        GatewiseError: for text that is not a JSON object, is too large or is nested too deep.
     """
     if len(text) > MAX_BYTES:
-        raise damaged(name, f"has {len(text)} bytes, more than {MAX_BYTES >> 20} MiB")
+        raise unsupported(name, f"has {len(text)} bytes, more than {MAX_BYTES >> 20} MiB")
     try:
         parsed = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise unsupported(name, "is nested too deep") from error
+    except ValueError as error:
         raise damaged(name, f"is not JSON: {error}") from error
     if not isinstance(parsed, dict):
         raise damaged(name, f"is a JSON {type(parsed).__name__}, not an object")

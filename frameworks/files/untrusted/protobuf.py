@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from frameworks.files.untrusted.source import Source, damaged
+from frameworks.files.untrusted.source import Source, damaged, unsupported
 
 MAX_DEPTH = 32
 MAX_FIELDS = 1_000_000
@@ -18,7 +18,7 @@ _WINDOW = 1 << 16
 
 
 class Bytes:
-    """The bytes of a source, read a window at a time, and a count of the fields in them.
+    """The bytes of a source, read one window at a time, with a limit on the number of fields.
 
     Args:
         source: the bytes.
@@ -37,7 +37,7 @@ class Bytes:
         return self._window[at - self._start]
 
     def varint(self, at: int) -> tuple[int, int]:
-        """Return a number of variable length, and where it ends."""
+        """Return a number of variable length, and the offset of its end."""
         value = shift = 0
         while shift < 70:
             byte = self.byte(at)
@@ -51,7 +51,7 @@ class Bytes:
         """Count a field."""
         self._fields += 1
         if self._fields > MAX_FIELDS:
-            raise damaged(self.source.name, f"has more than {MAX_FIELDS} fields")
+            raise unsupported(self.source.name, f"has more than {MAX_FIELDS} fields")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Message:
         """
         size = self.end - self.start
         if size > MAX_TEXT:
-            raise damaged(self.bytes.source.name, f"has a name of {size} bytes")
+            raise unsupported(self.bytes.source.name, f"has a name of {size} bytes, more than {MAX_TEXT}")
         try:
             return self.bytes.source.read(self.start, size).decode()
         except UnicodeDecodeError as error:
@@ -128,7 +128,7 @@ class Message:
             raise damaged(self.bytes.source.name, f"has a field of the unknown kind {kind} at byte {at}")
         size, at = self.bytes.varint(at)
         if self.depth >= MAX_DEPTH:
-            raise damaged(self.bytes.source.name, f"nests messages more than {MAX_DEPTH} deep")
+            raise unsupported(self.bytes.source.name, f"nests messages more than {MAX_DEPTH} deep")
         return Message(self.bytes, at, at + size, self.depth + 1), at + size
 
 
@@ -143,7 +143,7 @@ def signed(value: int) -> int:
 
 
 def as_float(bits: int) -> float:
-    """Return the float that 32 bits stand for."""
+    """Return the float with the given 32 bits."""
     value: float = struct.unpack("<f", (bits & 0xFFFF_FFFF).to_bytes(4, "little"))[0]
     return value
 

@@ -1,4 +1,4 @@
-"""The bytes of an open file, read in place. Nothing is mapped, so memory is bounded and a shrinking file is an error."""
+"""The bytes of an open file, read in place. No file is memory-mapped: memory is bounded, and a shrinking file is an error."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Source:
         name: what messages call the source.
         descriptor: the descriptor of the open file.
         start: the offset of the first byte of the part.
-        size: in bytes.
-        owner: keeps the descriptor open as long as it lives; None if the source itself does.
+        size: the number of bytes.
+        owner: the object that closes the descriptor when it is deleted; None for the source itself.
 
     Attributes:
         folder: the folder of the file; None for a part of a file.
@@ -40,7 +40,7 @@ class Source:
     folder: Path | None = None
 
     def __init__(self, name: str, descriptor: int, start: int, size: int, owner: object = None) -> None:
-        """Take over the descriptor unless there is an owner."""
+        """Refer to the bytes. Without an owner, the source closes the descriptor when it is deleted."""
         self.name, self.descriptor, self.start, self.size = name, descriptor, start, size
         self._owner = owner
         if owner is None:
@@ -50,14 +50,14 @@ class Source:
         """Return a part of the source.
 
         Raises:
-            GatewiseError: for a part that does not lie within the source.
+            GatewiseError: for a part that extends beyond the source.
         """
         if start < 0 or size < 0 or start + size > self.size:
             raise damaged(self.name, f"lacks {max(start + size - self.size, 0)} of the bytes that it claims to have")
         return Source(name or self.name, self.descriptor, self.start + start, size, owner=self)
 
     def read(self, start: int, size: int) -> bytes:
-        """Read bytes, all of which must be there."""
+        """Read exactly `size` bytes."""
         buffer = bytearray(self.part(start, size).size)
         self.read_into(start, memoryview(buffer))
         return bytes(buffer)
@@ -70,7 +70,7 @@ class Source:
         """Fill a buffer of bytes from `start` on."""
         size, done = len(buffer), 0
         if start < 0 or start + size > self.size:
-            self.part(start, size)  # raises an error that says what is missing
+            self.part(start, size)  # raises an error with the number of missing bytes
         while done < size:
             count = _read_at(self.descriptor, buffer[done:] if done else buffer, self.start + start + done)
             if count == 0:
@@ -78,7 +78,7 @@ class Source:
             done += count
 
     def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike, start: int) -> StoredArray:
-        """Return an array whose elements lie row by row from `start` on."""
+        """Return an array whose elements are stored row by row from `start` on."""
         stored = StoredArray(shape, np.dtype(dtype), self.read_into, start)
         self.part(start, stored.nbytes)
         return stored
@@ -107,7 +107,7 @@ class StoredArray:
     Args:
         shape: the array's shape.
         dtype: the array's dtype, with the byte order of the file.
-        read_into: fills a buffer of bytes from an offset on.
+        read_into: fills a buffer of bytes, starting at an offset.
         start: the offset of the first element.
     """
 
@@ -182,7 +182,7 @@ _pools: list[_Pool] = []
 
 @contextmanager
 def recycling(size: int) -> Iterator[None]:
-    """Reuse the memory of blocks of up to `size` bytes: malloc would keep and scatter it, and new memory costs time."""
+    """Reuse the memory of blocks of up to `size` bytes, because allocating each anew is slow and fragments memory."""
     pool = _Pool(size, [])
     _pools.append(pool)
     try:
@@ -218,7 +218,7 @@ def open_source(path: Path) -> Source:
 
 
 def scratch_source(name: str, fill: Callable[[int], None]) -> Source:
-    """Return a source over a file without a name, which `fill` writes through the descriptor that it gets."""
+    """Return a source over an unnamed temporary file, which `fill` writes through its descriptor."""
     with tempfile.TemporaryFile() as file:
         fill(file.fileno())
         descriptor = os.dup(file.fileno())
@@ -226,5 +226,15 @@ def scratch_source(name: str, fill: Callable[[int], None]) -> Source:
 
 
 def damaged(name: str, how: str) -> InvalidValueError:
-    """Return the error for a damaged file."""
+    """Return the error for a file whose bytes are missing or contradict each other."""
     return InvalidValueError.because(name, must="be whole", but=how, remedy="Fetch or copy the file again.")
+
+
+def unsupported(name: str, how: str) -> InvalidValueError:
+    """Return the error for a file that may be whole, but has an unknown form or exceeds a limit."""
+    return InvalidValueError.because(
+        name,
+        must="have a form and size that gatewise reads",
+        but=how,
+        remedy="If you trust it, load it with the program that wrote it, and save only the weights.",
+    )

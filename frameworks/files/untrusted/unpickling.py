@@ -1,7 +1,7 @@
 """A pickle machine that only builds containers, numbers, text, and records of what would have been called.
 
-Nothing is imported or called, whatever a pickle says. A global becomes its name; a call that `calls` does not know becomes
-a `Record` of the name and the arguments. Source of the opcodes: Lib/pickletools.py of CPython.
+Nothing is imported or called, whatever a pickle contains. A global becomes its name; a call that is not in `calls` becomes a
+`Record` of the name and the arguments. Source of the opcodes: Lib/pickletools.py of CPython.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from frameworks.errors import GatewiseError
-from frameworks.files.untrusted.source import damaged
+from frameworks.files.untrusted.source import damaged, unsupported
 
 MAX_OPCODES = 2_000_000
 
@@ -21,7 +21,7 @@ Call = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Global:
-    """The name of a class or function, and nothing more of it."""
+    """The name of a class or function, which is never imported."""
 
     name: str
 
@@ -33,8 +33,8 @@ class Record:
     Args:
         name: the class or function that would have made it.
         args: the arguments of that call.
-        state: what the object would have got afterwards.
-        items: what would have been put into it, as into a list or dict.
+        state: the state that would have been set on the object.
+        items: the items that would have been added to it, if it is like a list or dict.
     """
 
     name: str
@@ -52,7 +52,7 @@ _KEYS = (str, int, float, bytes, bool, type(None))
 
 
 def load(content: bytes, name: str, calls: Mapping[str, Call], persistent: Call) -> tuple[Any, int]:
-    """Read one pickle; return the object, and where the pickle ends.
+    """Read one pickle; return the object and the offset of the end of the pickle.
 
     Args:
         content: bytes that begin with the pickle.
@@ -61,7 +61,7 @@ def load(content: bytes, name: str, calls: Mapping[str, Call], persistent: Call)
         persistent: a function that replaces references to objects outside the pickle.
 
     Raises:
-        GatewiseError: for a damaged pickle, or one that asks for more than building.
+        GatewiseError: for a damaged pickle, or one that uses opcodes that no checkpoint needs.
     """
     machine = _Machine(content, name, calls, persistent)
     try:
@@ -73,7 +73,7 @@ def load(content: bytes, name: str, calls: Mapping[str, Call], persistent: Call)
 
 
 class _Machine:
-    """A stack, a memo, and the place of the next opcode."""
+    """A stack, a memo, and the offset of the next opcode."""
 
     def __init__(self, content: bytes, name: str, calls: Mapping[str, Call], persistent: Call) -> None:
         self.content, self.name, self.calls, self.persistent = content, name, calls, persistent
@@ -88,9 +88,11 @@ class _Machine:
                 return self.stack.pop()
             step = _STEPS.get(opcode)
             if step is None:
-                raise ValueError(f"asks for {bytes([opcode])!r}, which no checkpoint needs, at byte {self.at - 1}")
+                raise unsupported(
+                    self.name, f"holds a pickle with an unknown opcode, {bytes([opcode])!r} at byte {self.at - 1}"
+                )
             step(self)
-        raise ValueError(f"has more than {MAX_OPCODES} steps")
+        raise unsupported(self.name, f"holds a pickle of more than {MAX_OPCODES} steps")
 
     def take(self, size: int) -> bytes:
         taken = self.content[self.at : self.at + size]
@@ -139,7 +141,7 @@ class _Machine:
         target = self.stack[-1]
         items = target.items if isinstance(target, Record) else target
         for key, value in zip(flat[::2], flat[1::2], strict=True):
-            # Hashing a stranger's nested tuples may take for ever.
+            # Hashing nested tuples from an untrusted file may take forever.
             items[key if isinstance(key, _KEYS) else f"<{type(key).__name__} {len(items)}>"] = value
 
     def build(self) -> None:

@@ -1,1 +1,1 @@
-"""Writing checkpoint files: what the formats share, one module per format, and the atomic replacing of a file."""
+"""Writing checkpoint files: one module per format, the parts that they share, and the atomic replacing of a file."""

@@ -15,13 +15,13 @@ from frameworks.copying import fill
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import StoredArray, empty
 from frameworks.layouts import Layout, axis_sizes
-from frameworks.stored_parts import Stored
+from frameworks.part_layout import Stored
 from frameworks.transpose import copy_arrays
 from frameworks.weights import BIASES, DirectionWeights
 
 Array = npt.NDArray[Any]
 Box = Mapping[str, slice]
-"""A part of an array: the range along each axis that is not taken whole."""
+"""A part of an array: the range along each axis; an axis that is not listed is used in full."""
 
 BLOCK = 16 << 20
 """The most bytes in a block, except for a single row that is larger."""
@@ -34,7 +34,7 @@ class Tensor:
     Args:
         shape: the array's shape.
         dtype: the array's dtype, little-endian.
-        blocks: yields its elements in contiguous arrays of whole rows, from the start at each call.
+        blocks: yields its elements as contiguous arrays of whole rows; each call starts from the beginning.
     """
 
     shape: tuple[int, ...]
@@ -48,7 +48,7 @@ class Tensor:
 
 
 def ahead(blocks: Iterator[Array]) -> Iterator[Array]:
-    """Yield the same blocks; another thread makes each one while the one before is written."""
+    """Yield the same blocks; another thread computes each one while the previous one is written."""
     with ThreadPoolExecutor(1) as maker:
         coming = maker.submit(next, blocks, None)
         while (block := coming.result()) is not None:
@@ -151,7 +151,7 @@ def _read_gates(cell: StoredCell, part: str, box: Box, wanted: tuple[str, ...]) 
         along = slice(None), *(box.get(axis, slice(None)) for axis in (_rows_of(part), "hidden"))
         return [whole[along][gates.index(gate)] for gate in wanted]
     if "gate" not in box and any(group[-1] in box for group in stored.groups if len(group) == 2):
-        # The same part of several gates' blocks is not one range.
+        # The same part of several gates' blocks is not contiguous.
         return [one for gate in wanted for one in _read_gates(cell, part, {**box, "gate": slice(0, 1)}, (gate,))]
     if "gate" in box:
         at = gates.index(wanted[0])

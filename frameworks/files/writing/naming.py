@@ -9,10 +9,10 @@ from frameworks.errors import NoCounterpartError
 from frameworks.files.stored import StoredLayer
 
 DESCRIPTION = "gatewise"
-"""Where a file says what the weights mean: a key of its metadata, or the name of an array in formats without metadata."""
+"""Where a file describes its weights: a key of its metadata, or the name of an array in formats without metadata."""
 
 EMULATED = "emulated"
-"""Put between a layer's name and its arrays' names if the torch.nn module with these arrays computes something else."""
+"""A part between layer and array names, used if the torch.nn module with these arrays computes something else."""
 
 
 def prefix_of(name: str) -> str:
@@ -39,8 +39,8 @@ def places(layer: StoredLayer) -> Iterator[tuple[int, int, str, str]]:
 
 
 def fits_torch(layer: StoredLayer) -> bool:
-    """Return whether a module of torch.nn with these arrays computes the layer, apart from which results it returns."""
-    if layer.arguments.get("proj_size"):  # torch's own layer, which has no spec
+    """Return whether a module of torch.nn with these arrays computes a layer. Which results it returns does not matter."""
+    if layer.arguments.get("proj_size"):  # a torch layer, which has no spec
         return True
     try:
         spec = layer.spec

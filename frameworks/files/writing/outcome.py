@@ -1,4 +1,4 @@
-"""Which layers are written, and the outcome of each."""
+"""The layers to be written, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Written:
 
     Args:
         name: the layer's name.
-        kind: its class before.
-        becomes: what it is in the file; "" if the file does not contain it.
+        kind: its class in the source.
+        becomes: its class or call in the file; "" if the file does not contain it.
         place: the prefix of its arrays' names in the file.
-        caveats: what the file does not hold, and other remarks.
+        caveats: what the file does not store, and other remarks.
 
     Example:
         >>> written = save_checkpoint("encoder.pt", {"encoder": open_checkpoint("model.npz")["encoder"]})
@@ -63,7 +63,7 @@ def layers_of(given: Mapping[str, Any]) -> list[Layer]:
 
 def _named(name: str, layer: Any, *, whole: bool) -> Layer:
     if isinstance(layer, (StoredLayer, OtherLayer)):
-        # A selection of layers is written as a model of its own, with other places.
+        # A selection of layers is written as a separate model, with other places.
         return replace(layer, name=name, place=layer.place if whole else "")
     return _stored_layer(name, registry.adapt(layer))
 
@@ -87,8 +87,8 @@ def _stored_layer(name: str, adapter: Adapter) -> StoredLayer:
 
 def _arguments(adapter: Adapter) -> dict[str, Any]:
     order = getattr(adapter.native, "batch_first", None)
-    said = {"batch_first": order if adapter.options is None else None, "dropout": adapter.dropout or None}
-    return {name: value for name, value in said.items() if value is not None}
+    arguments = {"batch_first": order if adapter.options is None else None, "dropout": adapter.dropout or None}
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _stored_cell(adapter: Adapter, layer: int, direction: int) -> StoredCell:

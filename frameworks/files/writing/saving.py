@@ -39,7 +39,7 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
 
     A .weights.h5 file is for Keras's `load_weights` and holds only weights. If a whole checkpoint of a Keras model is written,
     the file fits a model of the same architecture, including inner models and wrappers. Otherwise it fits a model with these
-    layers in this order. A .keras file holds one model in which each layer has an input of its own.
+    layers in this order. A .keras file holds one model in which each layer has a separate input.
 
     An existing file is replaced only when the new one is complete.
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.errors import GatewiseError
+from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.files.given_options import KERAS_FLAGS, GivenOptions, check_arguments, options_of_layer
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
@@ -72,7 +72,7 @@ def _other(layer: OtherLayer, names: Mapping[str, str], kind: str) -> dict[str, 
 
 
 def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: str, given: GivenOptions) -> list[Layer]:
-    """Read the layers of a file that describes its arrays. Arrays that it does not describe come last, under "".
+    """Read the layers of a file that describes its arrays. Arrays without a description come last, under "".
 
     Args:
         text: the JSON.
@@ -84,12 +84,17 @@ def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: s
         GatewiseError: for an invalid description, or one that does not fit the arrays.
     """
     name = f"the description in {file}"
-    said = read_json(text, name)
-    if said.get("version") != VERSION:
-        raise damaged(name, f"has version {said.get('version')!r}, but this gatewise reads {VERSION}")
+    description = read_json(text, name)
+    if description.get("version") != VERSION:
+        raise InvalidValueError.because(
+            name,
+            must=f"have version {VERSION}",
+            but=f"has version {str(description.get('version'))[:100]}",
+            remedy="Read the file with the version of gatewise that wrote it.",
+        )
     left = dict(arrays)
     try:
-        layers: list[Layer] = [_read_layer(entry, left, given) for entry in said["layers"]]
+        layers: list[Layer] = [_read_layer(entry, left, given) for entry in description["layers"]]
     except GatewiseError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -101,7 +106,7 @@ def read_described(text: str | bytes, arrays: Mapping[str, StoredArray], file: s
 
 def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: GivenOptions) -> Layer:
     if "cells" not in entry:
-        stored = {str(own): left.pop(there) for own, there in entry["arrays"].items()}
+        stored = {str(name): left.pop(place) for name, place in entry["arrays"].items()}
         texts = {name: tuple(map(str, entry[name])) for name in ("wrappers", "warnings")}
         known = entry["known"] is True
         place = _place(entry)
@@ -129,10 +134,10 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
 
 
 def _place(entry: Mapping[str, Any]) -> str:
-    """Return where Keras stores a layer; "" if the place is invalid or missing, as in files of earlier versions."""
-    said = entry.get("place")
-    known = isinstance(said, str) and re.fullmatch(r"\w+(/\w+)*", said) and "vars" not in said.split("/")
-    return said if isinstance(said, str) and known else ""
+    """Return the place where Keras stores a layer; "" if it is invalid or, as in older files, missing."""
+    place = entry.get("place")
+    known = isinstance(place, str) and re.fullmatch(r"\w+(/\w+)*", place) and "vars" not in place.split("/")
+    return place if isinstance(place, str) and known else ""
 
 
 def _read_cell(entry: Mapping[str, Any]) -> StoredCell:
@@ -142,14 +147,14 @@ def _read_cell(entry: Mapping[str, Any]) -> StoredCell:
 
 
 def _override(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
-    """Override what the file says by what the user says."""
+    """Override the options in the file with those of the user."""
     if not given:
         return layer
     if layer.origin == "pytorch":
         return _override_module(layer, given)
     rates = {name: given[name] for name in ("dropout", "recurrent_dropout") if name in given}
     cells = tuple(
-        tuple(replace(cell, spec=replace(cell.spec, **_meanings(cell.spec, given)), **rates) for cell in row)
+        tuple(replace(cell, spec=replace(cell.spec, **_cell_options(cell.spec, given)), **rates) for cell in row)
         for row in layer.cells
     )
     flags = {name: value for name, value in given.items() if name in KERAS_FLAGS}
@@ -159,17 +164,17 @@ def _override(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
 def _override_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
     arguments = {name: given[name] for name in options_of_layer(layer) if name in given}
     check_arguments(layer.name, arguments)
-    meant = {"activation": arguments.pop("nonlinearity")} if "nonlinearity" in arguments else {}
-    cells = tuple(tuple(replace(cell, spec=replace(cell.spec, **meant)) for cell in row) for row in layer.cells)
+    changes = {"activation": arguments.pop("nonlinearity")} if "nonlinearity" in arguments else {}
+    cells = tuple(tuple(replace(cell, spec=replace(cell.spec, **changes)) for cell in row) for row in layer.cells)
     return replace(layer, cells=cells, arguments=MappingProxyType({**layer.arguments, **arguments}))
 
 
-def _meanings(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+def _cell_options(spec: RecurrentSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in spec.record.options if name in given}
 
 
 def _with_arrays(layer: StoredLayer, left: dict[str, StoredArray]) -> tuple[tuple[StoredCell, ...], ...]:
-    """Remove the arrays of a layer from those that are left, check their shapes, and return its cells with them."""
+    """Return the cells of a layer with their arrays, which are removed from `left`, after checking the shapes."""
     proj_size = layer.arguments.get("proj_size", 0)
     rows: list[list[StoredCell]] = [[] for _ in layer.cells]
     for index, direction, before, behind in places(layer):

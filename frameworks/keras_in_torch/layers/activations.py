@@ -1,6 +1,6 @@
 """The activations of Keras's layers in torch, by name or as a caller's own torch function.
 
-Names and definitions are those of `frameworks.activations`. All keep the precision of float64, in gradients too.
+Names and definitions are those of `frameworks.activations`. All keep the precision of float64, also in gradients.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Activation = Callable[[torch.Tensor], torch.Tensor]
 
 
 def _hard_sigmoid(x: torch.Tensor) -> torch.Tensor:
-    # functional.hardsigmoid rounds its gradient of 1/6 to float32, in float64 too.
+    # functional.hardsigmoid rounds its gradient of 1/6 to float32, even in float64.
     return functional.relu6(x + 3) / 6
 
 
 def _sparsemax(x: torch.Tensor) -> torch.Tensor:
-    """Compute what Keras 3.15 calls sparsemax: its threshold adds up all running sums, where the paper takes the last one."""
+    """Compute sparsemax as in Keras 3.15: its threshold adds up all supported running sums; the paper uses only the last."""
     ordered = x.sort(dim=-1, descending=True).values
     sums = ordered.cumsum(-1)
     supported = ordered - (sums - 1) / torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device) > 0
@@ -72,7 +72,7 @@ ACTIVATIONS: Mapping[str, Activation] = ByName(
         "thresholded_relu": lambda a: lambda x: functional.threshold(x, a, 0),
     },
 )
-"""By Keras's names and ONNX's families. `glu` and `threshold` are left out: no recurrent layer of Keras runs with them."""
+"""The activations by Keras and ONNX name. `glu` and `threshold` are left out: no recurrent Keras layer runs with them."""
 
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
@@ -81,7 +81,7 @@ def name_activation(activation: str | Activation | None, subject: str) -> str | 
     """Check an activation, and return the name of a built-in one or the function itself.
 
     Args:
-        activation: a name, a torch function or module, or None for no activation, which Keras calls linear.
+        activation: a name, a torch function or module, or None for no activation, called "linear" in Keras.
         subject: the argument's name, for messages.
 
     Raises:
@@ -109,11 +109,11 @@ def find_activation(activation: str | Activation) -> Activation:
 
 
 def _require_torch_function(function: Any, subject: str) -> None:
-    """Try a function on a small tensor: a function of another framework or of NumPy fails on it, or returns another type."""
+    """Try a function on a small tensor: a function of another framework or of NumPy fails or returns another type."""
     probe = torch.zeros(2, 3, requires_grad=True)
     try:
         result = function(probe)
-    except Exception as error:  # noqa: BLE001  whatever a foreign function raises, it is unfit
+    except Exception as error:  # noqa: BLE001  a foreign function may raise anything
         problem = f"raises {type(error).__name__}: {str(error).rstrip('.')}"
     else:
         if isinstance(result, torch.Tensor) and (result.shape, result.dtype) == (probe.shape, probe.dtype):

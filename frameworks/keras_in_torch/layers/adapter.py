@@ -1,4 +1,4 @@
-"""The adapter over Keras's layers written in torch: Keras's flags and rules, torch's parameters."""
+"""The adapter of Keras's layers written in torch, with Keras's flags and rules and torch's parameters."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class EmulatedKerasAdapter:
         """Read the module's spec.
 
         Raises:
-            GatewiseError: for what `frameworks.adapt` refuses.
+            GatewiseError: for a module that `frameworks.adapt` refuses.
         """
         holder = require_holder(native)
         self.native: Any = holder
@@ -62,17 +62,17 @@ class EmulatedKerasAdapter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The device, unless it is the CPU, and whether TF32 may round products there."""
+        """A note on the device unless it is the CPU, and on whether TF32 may round products on it."""
         return device_notes(self._device)
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """As in Keras: True for two directions; one direction repeats its last valid output, unless its flag is set."""
+        """As in Keras, True for two directions; a single one repeats its last valid output unless its flag is set."""
         return self.spec.bidirectional or self.options.zero_output_for_mask
 
     @property
     def batch_size(self) -> int | None:
-        """The batch size of a stateful layer's stored states; None if any will do."""
+        """The batch size of a stateful layer's stored states, or None if any batch size works."""
         stored = self.native.stored() if self.options.stateful else None
         return None if stored is None else int(stored[0][0][0].shape[0])
 
@@ -85,7 +85,7 @@ class EmulatedKerasAdapter:
         copying.set_weights(self, weights)
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Return the weights of one direction: views of parameters on the CPU, copies of others."""
+        """Return the weights of one direction: views of parameters on the CPU, copies of parameters elsewhere."""
         return read_parameters(self._parameters(layer, direction), self.spec, layer)
 
     def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
@@ -93,7 +93,7 @@ class EmulatedKerasAdapter:
         write_parameters(self._parameters(layer, direction), self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
-        """Run the cells in inference, whatever the layer's own flags, see `Adapter.forward`; every mask is allowed."""
+        """Run the cells in inference, whatever the layer's own flags, see `Adapter.forward`; any mask is allowed."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
             results = self._run(mask, *map(self._tensor, (inputs, *states)))
@@ -102,7 +102,7 @@ class EmulatedKerasAdapter:
     def gradients(
         self, inputs: Array, initial_state: Array | States | None, mask: Mask | None, cotangents: RecurrentOutput
     ) -> RecurrentGradients:
-        """Differentiate `forward` by autograd, see `Adapter.gradients`; hooks of the parameters take part."""
+        """Differentiate `forward` with autograd, see `Adapter.gradients`; hooks on the parameters run."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         weights = check_cotangents(self.spec, inputs, cotangents)
         places = product(range(self.spec.num_layers), range(self.spec.num_directions))
@@ -113,9 +113,9 @@ class EmulatedKerasAdapter:
         return arrange([gradient.cpu().numpy() for gradient in gradients], PYTORCH, self.spec)
 
     def call(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> Any:
-        """Call the layer itself with its own flags in inference, and return the result as NumPy, nested as Keras nests it.
+        """Call the layer itself with its own flags, in inference, and return NumPy arrays nested as Keras nests them.
 
-        A stateful layer starts from `initial_state`, from zeros when it is None, and keeps its stored state.
+        A stateful layer starts from `initial_state`, zeros when None, and gets its stored state back afterwards.
 
         Args:
             inputs: (batch, time, input).

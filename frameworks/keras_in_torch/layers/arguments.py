@@ -20,7 +20,7 @@ PENALTIES = (
     *(f"{part}_{kind}" for kind in ("regularizer", "constraint") for part in ("kernel", "recurrent", "bias")),
     "activity_regularizer",
 )
-"""Keras's arguments that act only on training; in torch they belong in the training loop."""
+"""Keras arguments that affect only training; in torch they belong in the training loop."""
 
 _COMMON: Mapping[str, Any] = MappingProxyType(
     {
@@ -49,14 +49,14 @@ def _arguments_of(name: str) -> Mapping[str, Any]:
 
 
 CELL_ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({name: _arguments_of(name) for name in CELLS})
-"""The keyword arguments of each Keras cell, with Keras's defaults."""
+"""The keyword arguments of each Keras cell, with their defaults."""
 
 
 def complete_arguments(kind: CellName, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in Keras's defaults.
+    """Return the arguments, completed with Keras's defaults.
 
     Raises:
-        GatewiseError: for an argument that the cell does not have, or one that belongs to the training loop.
+        GatewiseError: for an argument that the cell does not have, or one that belongs in the training loop.
     """
     known = CELL_ARGUMENTS[kind]
     for name, value in given.items():
@@ -78,18 +78,18 @@ def complete_arguments(kind: CellName, given: Mapping[str, Any]) -> dict[str, An
 
 
 def check_count(name: str, value: Any) -> None:
-    """Refuse anything but a positive number of units or features."""
+    """Check that a number of units or features is a positive int."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidValueError.because(name, must="be a positive whole number", but=f"is {value!r}", remedy="Pass a size.")
 
 
 def check_inputs(inputs: Any, axes: tuple[str, ...], input_size: int | None) -> None:
-    """Refuse inputs of another type, rank or feature size, and inputs without a time step.
+    """Check the type, rank and feature size of inputs, and that they have a time step.
 
     Args:
         inputs: a torch tensor with these axes.
         axes: names of the axes, the input last.
-        input_size: the number of features; None if any will do.
+        input_size: the number of features, or None if any number is accepted.
     """
     if not isinstance(inputs, torch.Tensor):
         raise InvalidTypeError.because(
@@ -118,13 +118,13 @@ def check_states(subject: str, given: Any, cell: Cell, x: Tensor) -> tuple[Tenso
     """Check the states of one cell, and return them in the dtype of the call.
 
     Args:
-        subject: their name, for messages.
+        subject: the name of the states, for messages.
         given: h, or a list of the cell's states, each (batch, hidden).
-        cell: the cell that they are for.
+        cell: the cell to which they belong.
         x: a tensor with the batch, dtype and device of the call.
 
     Raises:
-        GatewiseError: for another number of states, or a state of another type or shape.
+        GatewiseError: for a wrong number of states, or a state of a wrong type or shape.
     """
     states = tuple(given) if isinstance(given, (list, tuple)) else (given,)
     names = cell.state_names
@@ -133,7 +133,7 @@ def check_states(subject: str, given: Any, cell: Cell, x: Tensor) -> tuple[Tenso
             subject,
             must=f"be {' and '.join(names)} of a {cell.name}",
             but=f"are {len(states)} arrays",
-            remedy="An LSTM takes [h, c], a GRU or simple RNN h alone.",
+            remedy="An LSTM takes [h, c]; a GRU or simple RNN takes h alone.",
         )
     for name, state in zip(names, states, strict=True):
         _check_state(f"{name} of {subject}", state, (x.shape[0], cell.units))
@@ -146,7 +146,7 @@ def _check_state(subject: str, state: Any, shape: tuple[int, int]) -> None:
             subject,
             must="be a torch tensor",
             but=f"is a {type(state).__name__}",
-            remedy="Pass every state; pass zeros where a sequence starts anew.",
+            remedy="Pass every state, or zeros for a new sequence.",
         )
     if tuple(state.shape) != shape:
         raise InvalidValueError.because(
@@ -158,7 +158,7 @@ def _check_state(subject: str, state: Any, shape: tuple[int, int]) -> None:
 
 
 def wrong_nesting(wanted: str, states: Any) -> GatewiseError:
-    """Make the error for an initial state that is not nested as Keras nests it."""
+    """Return the error for an initial state that is not nested as Keras nests it."""
     observation = f"has {len(states)} entries" if isinstance(states, (list, tuple)) else f"is one {type(states).__name__}"
     return InvalidValueError.because(
         "initial_state", must=f"be {wanted}", but=observation, remedy="Nest it as the layer returns its states."

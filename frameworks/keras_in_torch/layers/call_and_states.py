@@ -1,4 +1,4 @@
-"""What Keras's recurrent layers share: Keras's call, and states that are kept from call to call."""
+"""The base of Keras's recurrent layers in torch: Keras's call, and states that are kept from call to call."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _MERGES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
 
 
 class KerasLayer(CellHolder):
-    """A Keras recurrent layer in torch: Keras's call, results and stored states.
+    """A recurrent Keras layer in torch, with Keras's call, results and stored states.
 
-    Where torch has an operation that computes the same, the layer uses it: `torch.lstm`, `torch.gru`, `torch.rnn_tanh` or
+    If torch has an operation that computes the same, the layer uses it: `torch.lstm`, `torch.gru`, `torch.rnn_tanh` or
     `torch.rnn_relu`, over packed steps if there is a mask. Otherwise it loops over time, with one input projection for all
     time steps.
 
-    `torch.compile` accepts every layer; an LSTM that torch computes itself breaks the graph, as nn.LSTM does. `torch.export`
-    accepts every layer, for any batch size and the example's number of time steps; a stateful layer must have been called
+    `torch.compile` accepts every layer; an LSTM that uses `torch.lstm` breaks the graph, as nn.LSTM does. `torch.export`
+    accepts every layer, for any batch size and the number of time steps in the example; a stateful layer must have been called
     before.
 
     Attributes:
         readings: the directions, one or two.
-        return_sequences: whether the output of every time step is returned, or only the last one's.
+        return_sequences: whether the output of every time step is returned, rather than only that of the last step.
         return_state: whether the last states are returned too.
         stateful: whether the states are kept from call to call.
         merge_mode: how two directions are joined; None returns them separately.
@@ -66,7 +66,7 @@ class KerasLayer(CellHolder):
 
     @property
     def options(self) -> KerasOptions:
-        """How the layer is called and what it returns."""
+        """The layer's Keras flags."""
         cells = [slot.cell for slot in self.slots]
         return KerasOptions(
             return_sequences=self.return_sequences,
@@ -81,13 +81,13 @@ class KerasLayer(CellHolder):
         )
 
     def forward(self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:  # noqa: FBT001  Keras's
-        """Compute what the Keras layer's call computes.
+        """Compute the same as the call of the Keras layer.
 
         Args:
             inputs: (batch, time, input).
-            initial_state: as the layer returns its states: a list of (batch, hidden), h before c, forward before backward; for
-                stacked cells a list of such lists. None for zeros, or for a stateful layer's stored states.
-            mask: (batch, time) bool, True where the step counts; None if all do.
+            initial_state: states, nested as the layer returns them: a list of (batch, hidden), h before c, forward before
+                backward; for stacked cells a list of such lists. None for zeros, or for a stateful layer's stored states.
+            mask: (batch, time) bool, True at valid steps; None if all steps are valid.
             training: whether dropout is applied; the module's own mode when None.
 
         Returns:
@@ -113,7 +113,7 @@ class KerasLayer(CellHolder):
 
     @property
     def states(self) -> Any:
-        """The stored states of a stateful layer, nested as it returns them; None if there are none."""
+        """The stored states of a stateful layer, nested as the layer returns them, or None if there are none."""
         stored = self.stored()
         return None if stored is None else [entry for one in zip(self.readings, stored, strict=True) for entry in _nested(*one)]
 
@@ -125,7 +125,7 @@ class KerasLayer(CellHolder):
                 stored.zero_()
 
     def reset_states(self) -> None:
-        """Do the same as `reset_state`: Keras has both names."""
+        """Do the same as `reset_state`; Keras has both names."""
         self.reset_state()
 
     def store_states(self, states: Any) -> None:
@@ -142,12 +142,12 @@ class KerasLayer(CellHolder):
         self._store(checked)
 
     def extra_repr(self) -> str:
-        """Show what is computed and returned."""
+        """Return the cells and the return flags, for `repr`."""
         cells = " <- ".join(str(reading.cells) for reading in self.readings)
         return f"{cells}, return_sequences={self.return_sequences}, return_state={self.return_state}"
 
     def _merge(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return the output as Keras does: one tensor, or one per direction if they are not merged."""
+        """Return the output as Keras does: one tensor, or one per direction if the directions are not merged."""
         if len(self.readings) == 1 or (len(outputs) == 1 and self.merge_mode == "concat"):
             return outputs
         forward, backward = outputs if len(outputs) == 2 else outputs[0].chunk(2, dim=-1)
@@ -178,7 +178,7 @@ class KerasLayer(CellHolder):
         if initial_state is not None:
             return self._checked_states(initial_state, x)
         if stored is not None:
-            # Copies, because the stored states are overwritten in place before a backward pass may need them.
+            # Copies, because the stored states are overwritten in place, but a backward pass may still need the old ones.
             return tuple(tuple(tuple(each.to(x.dtype, copy=True) for each in states) for states in one) for one in stored)
         return tuple(
             tuple(tuple(x.new_zeros((x.shape[0], cell.units)) for _ in cell.state_names) for cell in reading.cells)
@@ -217,7 +217,7 @@ class KerasLayer(CellHolder):
             self._buffers.pop(name, None)
 
     def stored(self) -> tuple[Finals, ...] | None:
-        """Return the stored states by direction, cell and state, each (batch, hidden); None if there are none."""
+        """Return the stored states by direction, cell and state, each (batch, hidden), or None if there are none."""
         if any(getattr(self, name, None) is None for name in self._state_names()):
             return None
         return tuple(
@@ -231,19 +231,19 @@ class KerasLayer(CellHolder):
         flat = [state for one in finals for states in one for state in states]
         for name, state in zip(self._state_names(), flat, strict=True):
             stored = getattr(self, name, None)
-            if stored is None:  # like Keras, do not save them with the weights
-                with torch.inference_mode(False):  # noqa: FBT003  or no later call outside of it could overwrite them
+            if stored is None:  # as in Keras, states are not saved with the weights
+                with torch.inference_mode(False):  # noqa: FBT003  so that later calls outside of inference_mode can overwrite them
                     self.register_buffer(name, state.detach().clone(), persistent=False)
             else:
                 stored.copy_(state.detach())
 
 
-# torch 2.5 does not tell an export from a compilation, which needs no states.
+# torch 2.5 cannot distinguish an export from a compilation, which needs no states.
 _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 
 
 def _check_batch(stored: tuple[Finals, ...] | None, x: Tensor) -> None:
-    """Refuse another batch size than that of the stored states, as Keras does, and an export without stored states."""
+    """Raise an error for another batch size than that of the stored states, as in Keras, and for an export without any."""
     if stored is None:
         if _is_exporting():
             raise InvalidValueError.because(
@@ -262,7 +262,7 @@ def _check_batch(stored: tuple[Finals, ...] | None, x: Tensor) -> None:
 
 
 def _nested(reading: Reading, finals: Finals) -> list[Any]:
-    """Return the states of one direction as Keras nests them: the arrays of one cell, or one list per cell of several."""
+    """Return the states of one direction as Keras nests them: the arrays of one cell, or one list per stacked cell."""
     return [list(states) for states in finals] if reading.stacked else list(finals[0])
 
 

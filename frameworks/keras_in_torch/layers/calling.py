@@ -1,4 +1,4 @@
-"""Calls of Keras's layers written in torch, on NumPy arrays, that leave the layer as it was."""
+"""Calling Keras's layers written in torch on NumPy arrays without changing them."""
 
 from __future__ import annotations
 

@@ -23,15 +23,15 @@ class KerasCell(CellHolder):
 
     Args:
         units: the hidden size.
-        activation: one of Keras's names, "keras2_hard_sigmoid", or a torch function; None for none.
-        input_size: the features of a time step; learnt from the first call when None.
+        activation: a Keras name, "keras2_hard_sigmoid", or a torch function; None for no activation.
+        input_size: the features of a time step; determined by the first call when None.
         device: the device of the parameters.
-        arguments: all others of Keras's cell (https://keras.io/api/layers/recurrent_layers/), with Keras's defaults. `dtype` is
-            a torch dtype or the name of a Keras policy, such as "mixed_float16". `seed` and `name` have no effect: dropout
-            draws from torch's global random state. Regularisers and constraints are refused.
+        arguments: the other arguments of the Keras cell (https://keras.io/api/layers/recurrent_layers/), with Keras's defaults.
+            `dtype` is a torch dtype or the name of a Keras policy, such as "mixed_float16". `seed` and `name` have no effect:
+            dropout draws from torch's global random state. Regularisers and constraints raise an error.
 
     Raises:
-        GatewiseError: for an argument that the cell does not have, or a value that Keras refuses.
+        GatewiseError: for an argument that the cell does not have, or a value that Keras rejects.
     """
 
     kind: CellName
@@ -55,7 +55,7 @@ class KerasCell(CellHolder):
 
     @property
     def cell(self) -> Cell:
-        """What the cell computes."""
+        """The description of the cell."""
         return self.slots[0].cell
 
     def forward(self, inputs: Tensor, states: Any, training: bool | None = None) -> tuple[Tensor, Any]:  # noqa: FBT001  Keras's
@@ -64,10 +64,11 @@ class KerasCell(CellHolder):
         Args:
             inputs: (batch, input).
             states: h, or [h, c] of an LSTM, each (batch, hidden).
-            training: whether dropout is applied; the module's own mode when None. Its masks stay until `reset_dropout_mask`.
+            training: whether dropout is applied; the module's own mode when None. Its masks are kept until
+                `reset_dropout_mask` is called.
 
         Returns:
-            The output, (batch, hidden), and the new states: a list if `states` was one, else h alone.
+            The output, (batch, hidden), and the new states: a list if `states` was a list, otherwise h alone.
         """
         x = self.read_inputs(inputs, ("batch", "input"))
         start = check_states("states", states, self.cell, x)
@@ -77,7 +78,7 @@ class KerasCell(CellHolder):
         return stepped[0], list(stepped) if isinstance(states, (list, tuple)) else stepped[0]
 
     def reset_dropout_mask(self) -> None:
-        """Make the next step in training draw new masks."""
+        """Drop the masks, so that the next step in training draws new ones."""
         self._masks = None
 
     def _current_masks(self, x: Tensor) -> DropoutMasks:
@@ -86,7 +87,7 @@ class KerasCell(CellHolder):
         return self._masks
 
     def extra_repr(self) -> str:
-        """Show what the cell computes."""
+        """Return the description of the cell, for `repr`."""
         return repr(self.cell)
 
 
@@ -143,7 +144,7 @@ CELL_MODULES: Mapping[CellName, type[KerasCell]] = {
 
 def _describe(kind: CellName, units: int, activation: str | Activation | None, given: dict[str, Any]) -> tuple[Cell, Start]:
     check_count("units", units)
-    # Keras clips a rate silently.
+    # Keras silently clips a rate.
     rates = {name: min(1.0, max(0.0, float(given[name]))) for name in ("dropout", "recurrent_dropout")}
     cell = Cell(
         name=kind,
@@ -162,7 +163,7 @@ def _describe(kind: CellName, units: int, activation: str | Activation | None, g
 
 
 def _dtypes(dtype: Any) -> tuple[torch.dtype | None, torch.dtype | None]:
-    """Return the dtype of the parameters, and the dtype of the arithmetic if it is another one."""
+    """Return the dtype of the parameters, and the dtype of the arithmetic if it differs."""
     if dtype is None:
         return None, None
     name = str(dtype).removeprefix("mixed_").removeprefix("torch.")

@@ -21,19 +21,19 @@ States = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """What one cell computes, apart from its weights; the arguments are Keras's.
+    """One cell without its weights, described by the arguments of the Keras cell.
 
     Args:
         name: "lstm", "gru" or "rnn".
         units: the hidden size.
-        activation: of the candidate, and of an LSTM's cell state before the output gate: one of Keras's names, or a torch
-            function.
-        recurrent_activation: of the other gates, likewise.
+        activation: the activation of the candidate and, in an LSTM, of the cell state before the output gate: a Keras name, or
+            a torch function.
+        recurrent_activation: the activation of the other gates, likewise.
         use_bias: whether the gates have a bias.
         reset_after: whether a GRU applies its reset gate after the recurrent product.
-        dropout: the rate on the inputs, in training.
-        recurrent_dropout: the rate on the hidden state, in training.
-        implementation: 1 draws one dropout mask per gate, 2 one for all gates; without dropout there is no difference.
+        dropout: the dropout rate of the inputs in training.
+        recurrent_dropout: the dropout rate of the hidden state in training.
+        implementation: 1 draws one dropout mask per gate, 2 one mask for all gates; without dropout there is no difference.
     """
 
     name: CellName
@@ -58,33 +58,33 @@ class Cell:
 
     @property
     def trains_two_biases(self) -> bool:
-        """Whether Keras trains a recurrent bias besides the bias."""
+        """Whether Keras trains a recurrent bias in addition to the bias."""
         return CELLS[self.name].has_two_biases(bias=self.use_bias, reset_after=self.reset_after)
 
     @property
     def fused_mode(self) -> str | None:
-        """The torch operation that computes the whole recurrence; None if there is none."""
+        """The torch operation that computes the whole recurrence, or None if there is none."""
         record = CELLS[self.name]
         if self.activation not in record.torch_activations or self.recurrent_activation != "sigmoid" or not self.reset_after:
             return None
         return f"{self.name}_{self.activation}" if record.takes_nonlinearity else self.name
 
     def spec(self, input_size: int) -> RecurrentSpec:
-        """Return the sizes and biases as a spec, which the layout tables read."""
+        """Return the spec of the sizes and biases, for the layout tables."""
         return RecurrentSpec(self.name, input_size, self.units, bias=self.use_bias, reset_after=self.reset_after)
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
-        """The parameters in torch's order."""
+        """The names of the parameters in torch's order."""
         return PYTORCH.names(self.spec(1))
 
     def shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each parameter by its name."""
+        """Return the shape of each parameter by name."""
         return PYTORCH.shapes(self.spec(input_size), 0)
 
 
 class CellWeights(NamedTuple):
-    """The parameters of one cell; a bias that it lacks is None.
+    """The parameters of one cell; a missing bias is None.
 
     Args:
         weight_ih: (gate * hidden, input).

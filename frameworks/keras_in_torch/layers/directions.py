@@ -1,4 +1,4 @@
-"""Running a layer's directions: cell after cell over the steps that count, with torch's fused operation where it fits."""
+"""Running a layer's directions, cell after cell over the valid steps, with torch's fused operations where possible."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Reading:
     """One direction: its cells, and how they read the sequence.
 
     Args:
-        slots: the slots of the cells, each of which reads the output of the one before.
+        slots: the slots of the cells; each cell reads the output of the previous one.
         go_backwards: whether the sequence is read from its end; outputs come in the order of reading.
-        zero_output_for_mask: whether the output of a masked step is zero instead of the last valid output.
-        stacked: whether the cells were passed as a list, even of length one: then each cell has a list of states.
+        zero_output_for_mask: whether the output of a masked step is zero, rather than the last valid output.
+        stacked: whether the cells were passed as a list, even of length one, so that each cell has a list of states.
     """
 
     slots: tuple[Slot, ...]
@@ -37,7 +37,7 @@ class Reading:
 
     @property
     def states_taken(self) -> int:
-        """The number of entries of an initial state for this direction: arrays of one cell, or lists of several."""
+        """The number of entries in an initial state of this direction: one per state, or one per stacked cell."""
         return len(self.slots) if self.stacked else len(self.cells[0].state_names)
 
     def in_reading_order(self, sequence: Tensor) -> Tensor:
@@ -46,22 +46,22 @@ class Reading:
 
 
 Masks = dict[str, DropoutMasks]
-"""The dropout masks of a call, by the suffix of the cell's slot; cells without masks are left out."""
+"""The dropout masks of a call by the suffix of the cell's slot; cells without masks are left out."""
 Finals = tuple[States, ...]
 """The last states of each cell of one direction."""
 Weights = Mapping[str, CellWeights]
-"""The parameters of each cell, by the suffix of its slot."""
+"""The parameters of each cell by the suffix of its slot."""
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """What the directions of a layer read in one call.
+    """The inputs of a layer's directions in one call.
 
     Args:
         x: (batch, time, input).
-        mask: (batch, time) bool, True where the step counts; None if all do.
+        mask: (batch, time) bool, True at valid steps; None if all steps are valid.
         dropout: the dropout masks of the call.
-        return_sequences: whether the output of every step is wanted, or only the last one's.
+        return_sequences: whether the output of every step is wanted, rather than only that of the last step.
     """
 
     x: Tensor
@@ -79,11 +79,11 @@ def run_directions(
         readings: the directions.
         weights: the weights of all their cells.
         starts: the initial states of each direction's cells.
-        given: what the directions read.
+        given: the inputs of the directions.
 
     Returns:
         The outputs and each direction's last states. There is one output per direction, ready to be merged, or a single one in
-        which both are already concatenated. An output is (batch, time, hidden), or (batch, hidden) for the last step.
+        which both are already concatenated. An output is (batch, time, hidden), or (batch, hidden) if only the last is wanted.
     """
     if _run_as_one(readings, given):
         return _run_both(readings, weights, starts, given)
@@ -99,7 +99,7 @@ def _run_direction(reading: Reading, weights: Weights, start: Finals, given: Seq
     if given.mask is not None:
         mask = reading.in_reading_order(given.mask)
         packing = Packing(mask) if _can_pack(reading, given) else None
-        # Values at masked steps must not reach a gradient, NaN least of all.
+        # Values at masked steps must not reach a gradient, above all NaN.
         x = x.masked_fill(~mask.unsqueeze(-1), 0) if packing is None else packing.pack(x)
     finals = []
     for slot, states in zip(reading.slots, start, strict=True):
@@ -137,7 +137,7 @@ def _run_packed(cell: Cell, weights: CellWeights, x: Tensor, states: States, pac
 
 
 def _run_as_one(readings: Sequence[Reading], given: Sequences) -> bool:
-    """Return whether torch's own bidirectional operation computes both directions."""
+    """Return whether torch's bidirectional operation can compute both directions at once."""
     slots = [slot for reading in readings for slot in reading.slots]
     if len(readings) != 2 or len(slots) != 2 or given.dropout or readings[0].go_backwards:
         return False
@@ -170,14 +170,14 @@ def _run_both(
 
 
 def _can_pack(reading: Reading, given: Sequences) -> bool:
-    """Return whether packing can replace the mask; a compiler would have to know the packed sizes, so not under one."""
+    """Return whether packing can replace the mask; not under a compiler, which would have to know the packed sizes."""
     if given.mask is None or given.dropout or torch.compiler.is_compiling():
         return False
     return all(cell.fused_mode for cell in reading.cells) and bool(given.mask.any())
 
 
 def _last_output(h: Tensor, mask: Tensor | None, *, zero_output: bool) -> Tensor:
-    """Return the output of the last step read, (batch, hidden); under a mask it may be zero instead of the hidden state."""
+    """Return the output of the last step read, (batch, hidden): the hidden state, or under a mask possibly zero."""
     if mask is None:
         return h
     visible = mask[:, -1] if zero_output else mask.any(dim=1)

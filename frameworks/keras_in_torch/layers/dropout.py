@@ -1,8 +1,8 @@
 """Keras's dropout inside a cell: one mask for all time steps, shared by the gates or one per gate.
 
-Source: keras/src/layers/rnn/dropout_rnn_cell.py and the `call` of the cells. As measured, `dropout` alone draws one mask for
-all gates; with `recurrent_dropout` or `implementation=1` both draw one mask per gate. A simple RNN has one gate. The hidden
-state is masked, the cell state never; values that are kept are divided by 1 - rate.
+Source: keras/src/layers/rnn/dropout_rnn_cell.py and the `call` of the cells. Measurements show that `dropout` alone draws one
+mask for all gates; with `recurrent_dropout` or `implementation=1` both rates draw one mask per gate. A simple RNN has one gate.
+The hidden state is masked, but never the cell state; the remaining values are divided by 1 - rate.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class DropoutMasks:
     """The masks of one cell in one call; a tuple is empty, or has one mask for all gates, or one per gate in torch's order.
 
     Args:
-        inputs: (batch, input) each.
-        recurrent: (batch, hidden) each, on the hidden state.
+        inputs: the masks of the inputs, each (batch, input).
+        recurrent: the masks of the hidden state, each (batch, hidden).
     """
 
     inputs: tuple[Tensor, ...] = ()
@@ -49,7 +49,7 @@ def draw_masks(cell: Cell, x: Tensor, input_size: int) -> DropoutMasks:
     count = len(cell.gates) if per_gate else 1
 
     def draw(rate: float, size: int) -> tuple[Tensor, ...]:
-        if rate == 0 or (rate == 1 and gated):  # of its gated cells Keras drops nothing at a rate of 1
+        if rate == 0 or (rate == 1 and gated):  # at a rate of 1, Keras drops nothing in its gated cells
             return ()
         ones = x.new_ones((x.shape[0], size))
         return tuple(torch.nn.functional.dropout(ones, rate, training=True) for _ in range(count))

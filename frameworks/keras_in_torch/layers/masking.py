@@ -1,7 +1,7 @@
-"""Masks of any pattern: which steps count, what Keras outputs at the others, and how to pack the steps that count.
+"""Masks of any pattern: reading them, Keras's outputs at masked steps, and packing the valid steps.
 
-Keras's rule (keras/src/backend/*/rnn.py): at a masked step the states stay as they are. The output repeats the last valid one,
-and is zero before the first; with `zero_output_for_mask` it is always zero.
+Keras's rule (keras/src/backend/*/rnn.py): a masked step does not change the states. Its output repeats the last valid output,
+and is zero before the first one; with `zero_output_for_mask` it is always zero.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def read_mask(mask: object, inputs: Tensor) -> Tensor | None:
     """Return a mask as bool, (batch, time), on the device of the inputs.
 
     Args:
-        mask: (batch, time), bool or numbers 0 and 1; None if all steps count.
+        mask: (batch, time), bool or numbers 0 and 1; None if all steps are valid.
         inputs: (batch, time, ...).
 
     Raises:
-        GatewiseError: for another type or shape, or other values.
+        GatewiseError: for a wrong type or shape, or other values.
     """
     if mask is None:
         return None
@@ -55,12 +55,12 @@ def _require_yes_or_no(mask: Tensor) -> None:
 
 
 def blank(outputs: Tensor, mask: Tensor, *, zero_output: bool) -> Tensor:
-    """Set the outputs to zero where Keras's are.
+    """Set the outputs to zero wherever Keras outputs zero.
 
     Args:
-        outputs: (batch, time, hidden), at masked steps the last valid output.
+        outputs: (batch, time, hidden), with the last valid output at masked steps.
         mask: (batch, time), in the order of reading.
-        zero_output: whether every masked step becomes zero, or only those before the first valid one.
+        zero_output: whether every masked step becomes zero, rather than only those before the first valid step.
     """
     visible = mask if zero_output else mask.cummax(dim=1).values
     return outputs.masked_fill(~visible.unsqueeze(-1), 0)
@@ -68,9 +68,9 @@ def blank(outputs: Tensor, mask: Tensor, *, zero_output: bool) -> Tensor:
 
 @dataclass(frozen=True)
 class Packing:
-    """The steps of a batch that count, in the order of a `torch.nn.utils.rnn.PackedSequence`.
+    """The valid steps of a batch, in the order of a `torch.nn.utils.rnn.PackedSequence`.
 
-    Rows without any such step are left out of the packed batch.
+    Rows without a valid step are left out of the packed batch.
 
     Args:
         mask: (batch, time) bool.
@@ -84,13 +84,13 @@ class Packing:
 
     @cached_property
     def rows(self) -> Tensor:
-        """(packed batch,), the rows of the batch, longest first."""
+        """(packed batch,), the indices of the rows in the batch, longest first."""
         order = self._lengths.argsort(descending=True, stable=True)
         return order[: int((self._lengths > 0).sum())]
 
     @cached_property
     def _counted(self) -> Tensor:
-        """(packed batch, longest), whether a row has that many steps."""
+        """(packed batch, longest), whether a row has more than that many valid steps."""
         lengths = self._lengths[self.rows]
         longest = int(lengths[0]) if len(lengths) else 0
         return torch.arange(longest, device=self.mask.device) < lengths.unsqueeze(1)
@@ -102,13 +102,13 @@ class Packing:
 
     @cached_property
     def _places(self) -> Tensor:
-        """(step,), the place of each packed step in the flattened (batch * time)."""
+        """(step,), the index of each packed step in the flattened (batch * time)."""
         time = self.mask.shape[1]
         valid_first = (~self.mask[self.rows]).to(torch.int8).argsort(dim=1, stable=True)[:, : self._counted.shape[1]]
         return (self.rows.unsqueeze(1) * time + valid_first).t()[self._counted.t()]
 
     def pack(self, x: Tensor) -> Tensor:
-        """Return the steps that count of (batch, time, feature), as (step, feature)."""
+        """Return the valid steps of (batch, time, feature), as (step, feature)."""
         return x.flatten(0, 1)[self._places]
 
     def unpack(self, packed: Tensor, *, zero_output: bool) -> Tensor:
@@ -123,7 +123,7 @@ class Packing:
         return flat.index_copy(0, self._places, packed)
 
     def _repeat(self, packed: Tensor) -> Tensor:
-        """Return (batch * time, feature); masked steps repeat the last valid one, and are zero before the first."""
+        """Return (batch * time, feature); masked steps repeat the last valid step, and are zero before the first one."""
         batch, time = self.mask.shape
         number = self._places.new_zeros(batch * time)
         number[self._places] = torch.arange(len(self._places), device=packed.device)
@@ -137,5 +137,5 @@ class Packing:
         return state.index_select(-2, self.rows)
 
     def unpack_state(self, packed: Tensor, before: Tensor) -> Tensor:
-        """Return (..., batch, hidden): the packed rows, and for all other rows the state before."""
+        """Return (..., batch, hidden): the packed rows, and the previous state of all other rows."""
         return before.index_copy(-2, self.rows, packed)

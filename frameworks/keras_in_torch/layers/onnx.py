@@ -1,4 +1,4 @@
-"""ONNX's recurrent nodes in torch: Keras's cells with the call of torch's modules."""
+"""ONNX's recurrent nodes in torch: the emulated Keras cells with the call of torch's modules."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ Tensor = torch.Tensor
 class OnnxRecurrent(nn.Module):
     """One layer of an ONNX LSTM, GRU or RNN node, with the call and results of torch's modules.
 
-    It computes what torch's modules cannot: other activations, which may differ by direction; a GRU that resets before the
-    product; and a single direction that reads the sequence from its end. Its output is always in the time order of the input.
+    It supports three features that torch's modules lack: other activations, which may differ by direction; a GRU that resets
+    before the product; and a single direction that reads the sequence from its end. The output is always in the time order of
+    the input.
 
     Attributes:
-        layer: the Keras layer that computes it and owns the parameters, which have torch's names. It returns whole sequences
-            and states.
+        layer: the emulated Keras layer that computes the results and owns the parameters, which have torch's names. It returns
+            whole sequences and states.
         batch_first: whether the batch is the first axis of inputs and output, instead of time.
 
     Example:
@@ -36,7 +37,7 @@ class OnnxRecurrent(nn.Module):
     """
 
     def __init__(self, layer: KerasLayer, *, batch_first: bool = False) -> None:
-        """Take over a layer.
+        """Wrap a layer.
 
         Raises:
             GatewiseError: for a layer that returns less than whole sequences and states, or is stateful or stacked.
@@ -53,10 +54,11 @@ class OnnxRecurrent(nn.Module):
         self.layer, self.batch_first = layer, batch_first
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:  # noqa: A002  torch's
-        """Run the layer as torch's modules run.
+        """Run the layer like a torch module.
 
         Args:
-            input: (time, batch, input); (batch, time, input) with batch_first; (time, input) without a batch; or packed.
+            input: (time, batch, input); (batch, time, input) with batch_first; (time, input) without a batch; or a
+                PackedSequence.
             hx: h_0, or (h_0, c_0) of an LSTM, each (direction, batch, hidden), or (direction, hidden) without a batch; zeros
                 when None.
 
@@ -95,7 +97,7 @@ class OnnxRecurrent(nn.Module):
         return output, tuple(torch.stack(finals[place :: len(names)][:ways]) for place in range(len(names)))
 
     def _rows(self, states: tuple[Any, ...], x: Tensor) -> list[Tensor]:
-        """Return states as Keras's layers take them, forward before backward, h before c."""
+        """Return states in the form of Keras's layers, forward before backward, h before c."""
         cells = [reading.cells[0] for reading in self.layer.readings]
         for name, state in zip(self._names, states, strict=True):
             if not isinstance(state, Tensor) or state.ndim != 3 or state.shape[0] != len(cells):
@@ -103,7 +105,7 @@ class OnnxRecurrent(nn.Module):
                     f"{name}_0 of hx",
                     must=f"be a tensor (direction, batch, hidden) of {len(cells)} directions",
                     but=f"is {tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__}",
-                    remedy="Its axes are as in torch: the batch is always second.",
+                    remedy="Its axes are those of torch: the batch is always second.",
                 )
         return [row for way, cell in enumerate(cells) for row in check_states("hx", [state[way] for state in states], cell, x)]
 

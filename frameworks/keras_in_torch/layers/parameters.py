@@ -1,7 +1,7 @@
-"""The parameters of Keras's cells in torch modules, with the names, shapes and order of torch.nn's.
+"""The parameters of Keras's cells in torch modules, with the names, shapes and order of torch.nn.
 
-Like Keras, these modules learn the input size from the first call. Until then the kernel is an UninitializedParameter, unless
-`input_size` is given, a state_dict is loaded, or `build` is called.
+As in Keras, the first call determines the input size. Until then the kernel is an UninitializedParameter, unless `input_size`
+is given, a state_dict is loaded, or `build` is called.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from frameworks.layouts import KERAS
 
 @dataclass(frozen=True)
 class Start:
-    """The initialisers of a cell: Keras's names, or functions that fill a torch tensor in place."""
+    """The initialisers of a cell: Keras names, or functions that fill a torch tensor in place."""
 
     kernel: str | Initialiser
     recurrent: str | Initialiser
@@ -33,12 +33,12 @@ class Start:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a module keeps the parameters of one cell.
+    """The place of one cell's parameters in a module.
 
     Args:
-        cell: the cell that the parameters belong to.
+        cell: the cell to which the parameters belong.
         start: their initialisers.
-        suffix: the end of their names: "", "_l0", "_l1_reverse".
+        suffix: the end of their names, such as "", "_l0" or "_l1_reverse".
         reads_inputs: whether the cell reads the module's inputs, whose size may not be known yet.
     """
 
@@ -49,11 +49,11 @@ class Slot:
 
 
 class CellHolder(nn.Module):
-    """A module that keeps the parameters of some cells under torch's names.
+    """A module that owns the parameters of some cells, under torch's names.
 
     Attributes:
-        input_size: the features of one time step; None until it is known.
-        compute_dtype: the dtype of the arithmetic; None for the dtype of the parameters.
+        input_size: the features of one time step, or None until it is known.
+        compute_dtype: the dtype of the arithmetic, or None for the dtype of the parameters.
     """
 
     def __init__(self, slots: Sequence[Slot], compute_dtype: torch.dtype | None = None) -> None:
@@ -76,7 +76,7 @@ class CellHolder(nn.Module):
         return stored, self.compute_dtype or stored
 
     def build(self, input_size: int) -> None:
-        """Make the parameters whose shape depends on the input size, if this has not been done.
+        """Make the parameters whose shape depends on the input size, unless they exist already.
 
         Args:
             input_size: the features of one time step.
@@ -87,13 +87,13 @@ class CellHolder(nn.Module):
         for slot in self.slots:
             parameter = self._parameters.get(f"weight_ih{slot.suffix}")
             if slot.reads_inputs and isinstance(parameter, UninitializedParameter):
-                with torch.inference_mode(False):  # noqa: FBT003  or they could not be trained after a first call in it
+                with torch.inference_mode(False):  # noqa: FBT003  so that they can be trained even if the first call is in it
                     parameter.materialize(slot.cell.shapes(input_size)["weight_ih"])
                     self._draw_kernel(slot)
         self.input_size = input_size
 
     def reset_parameters(self) -> None:
-        """Redraw every parameter that has its shape, by its initialiser."""
+        """Redraw every parameter that has its shape, with its initialiser."""
         for slot in self.slots:
             self._draw_kernel(slot)
             _fill_gates(getattr(self, f"weight_hh{slot.suffix}"), slot.start.recurrent, slot.cell)
@@ -106,7 +106,7 @@ class CellHolder(nn.Module):
         return stored if self.compute_dtype is None else stored.cast(self.compute_dtype)
 
     def read_inputs(self, inputs: Any, axes: tuple[str, ...]) -> Tensor:
-        """Build the module if it is not built, and return the inputs in the dtype of the arithmetic, cast as Keras does.
+        """Build the module if it is not built, and return the inputs cast to the dtype of the arithmetic, as in Keras.
 
         Args:
             inputs: a tensor with these axes.
@@ -137,7 +137,7 @@ class CellHolder(nn.Module):
             _fill_gates(parameter, slot.start.kernel, slot.cell)
 
     def _draw_biases(self, slot: Slot) -> None:
-        """Draw the biases in Keras's shapes, which an initialiser may depend on, and write them where torch keeps them."""
+        """Draw the biases in Keras's shapes, on which an initialiser may depend, and write them into torch's parameters."""
         start, cell = slot.start, slot.cell
         bias, *second = (getattr(self, name + slot.suffix).detach() for name in cell.parameter_names if "bias" in name)
         if cell.trains_two_biases:
@@ -154,19 +154,19 @@ class CellHolder(nn.Module):
             blocks = [before, after]
         for block in blocks:
             fill(block, start.bias)
-        for row in second:  # which Keras does not have
+        for row in second:  # Keras has no second bias
             fill(row, "zeros")
 
     def adopt(self, suffix: str, other: CellHolder, other_suffix: str) -> None:
-        """Take over another module's cell parameters.
+        """Register a cell's parameters of another module as this module's own.
 
         Args:
-            suffix: the end of the parameters' names here.
-            other: the module that has them.
-            other_suffix: the end of their names there.
+            suffix: the end of the parameters' names in this module.
+            other: the module that has the parameters.
+            other_suffix: the end of their names in the other module.
 
         Raises:
-            GatewiseError: for weights that are not plain parameters, as a parametrisation would be lost.
+            GatewiseError: for weights that are not plain parameters, because a parametrisation would be lost.
         """
         parameters = dict(other.named_parameters(recurse=False))
         for name in self._names[suffix]:
@@ -200,7 +200,7 @@ class CellHolder(nn.Module):
 
 
 def _fill_gates(tensor: Tensor, initialiser: str | Initialiser, cell: Cell) -> None:
-    """Fill a tensor whose first axis is (gate * hidden); one of Keras's named initialisers draws in Keras's gate order."""
+    """Fill a tensor whose first axis is (gate * hidden); a named initialiser draws in Keras's gate order."""
     fill(tensor, initialiser)
     if isinstance(initialiser, str):
         blocks = dict(zip(KERAS.gates[cell.name], tensor.detach().clone().chunk(len(cell.gates)), strict=True))

@@ -32,13 +32,13 @@ _OWN_ARGUMENTS = ("recurrent_activation", "implementation", "reset_after")
 
 
 def emulate(native: Any) -> nn.Module:
-    """Build the torch module that behaves as a Keras object does, in eval mode.
+    """Build the torch module that behaves like a Keras object, in eval mode.
 
     Args:
         native: a Keras object, see `frameworks.emulate`.
 
     Raises:
-        GatewiseError: for what has no emulation, by name.
+        GatewiseError: for an object without an emulation, with its name.
     """
     return _port(native, library_of(native)).eval()
 
@@ -71,11 +71,11 @@ def _port_sequential(native: Any, library: ModuleType) -> nn.Module:
 
 
 def _require_unrounded(native: Any, input_dtype: str, layer_dtype: str) -> None:
-    """Refuse a model whose input has a narrower dtype than its first layer."""
+    """Raise an error for a model whose input has a narrower dtype than its first layer."""
     if torch.promote_types(getattr(torch, input_dtype), getattr(torch, layer_dtype)) != getattr(torch, input_dtype):
         raise _refused(
             native,
-            f"have an input of {layer_dtype}, as its layers",
+            f"have an input of {layer_dtype}, like its layers",
             f"has one of {input_dtype}, which rounds the data",
             "Begin it with a keras.Input of that dtype, or pass its layers as a list",
         )
@@ -111,7 +111,7 @@ def _port_rnn(native: Any, library: ModuleType) -> KerasRNN:
 
 
 def _stored_states(native: Any) -> Any:
-    # Keras keeps them in its own list type.
+    # Keras stores them in its own list type.
     as_lists = [list(state) if hasattr(state, "__iter__") and not hasattr(state, "shape") else state for state in native.states]
     return map_nested(lambda variable: torch.from_numpy(np.array(to_numpy(variable))), as_lists)
 
@@ -123,7 +123,7 @@ def _port_cell(native: Any, library: ModuleType) -> KerasCell:
 
 
 def _cell_arguments(native: Any, library: ModuleType) -> dict[str, Any]:
-    """Return a built cell's constructor arguments; its weights are copied next, so the initialisers are zeros."""
+    """Return the constructor arguments of a built cell; its weights are copied afterwards, so the initialisers are zeros."""
     kind = cell_name(native, library)
     if not native.built or getattr(native, "kernel", None) is None:
         raise InvalidValueError.because(
@@ -164,7 +164,7 @@ def _copy_weights(native: Any, module: CellHolder, slot: Slot) -> None:
 
 
 def _warn_of_penalties(native: Any, names: Sequence[str]) -> None:
-    """Warn of what acts only on training and is not carried over: in torch it belongs in the training loop."""
+    """Warn of settings that affect only training and are not carried over: in torch they belong in the training loop."""
     left = [name for name in names if getattr(native, name, None) is not None]
     if left:
         warnings.warn(
@@ -183,7 +183,7 @@ def _dtype_name(layer: Any) -> str:
 
 
 def _require_one_dtype(subject: str, layers: Sequence[Any]) -> None:
-    """Refuse layers and wrappers of different dtypes: one would cast what another computes."""
+    """Raise an error for layers and wrappers of different dtypes, because one would cast the results of another."""
     dtypes = {(str(each.variable_dtype), str(each.compute_dtype)) for layer in layers for each in wrappers_of(layer)}
     if len(dtypes) > 1:
         raise InvalidTypeError.because(

@@ -16,21 +16,21 @@ from frameworks.options import KerasOptions, MergeMode
 
 
 class KerasRNN(KerasLayer):
-    """Keras's `RNN` over one cell or a list of cells, whose parameters it takes over.
+    """Keras's `RNN` over one cell or a list of cells, whose parameters become its own.
 
     Parameters have torch's names, `weight_ih_l0` and so on, with one number per cell.
 
     Args:
-        cell: a KerasCell, or a list of them, each of which reads the output of the one before.
-        return_sequences: whether the output of every time step is returned, or only the last one's.
+        cell: a KerasCell, or a list of them; each cell reads the output of the previous one.
+        return_sequences: whether the output of every time step is returned, rather than only that of the last step.
         return_state: whether the last states are returned too.
         go_backwards: whether the sequence is read from its end; outputs come in the order of reading.
         stateful: whether the states are kept from call to call, see `reset_state`.
-        unroll: without effect: torch always loops.
-        zero_output_for_mask: whether the output of a masked step is zero instead of the last valid output.
+        unroll: no effect, because torch always loops.
+        zero_output_for_mask: whether the output of a masked step is zero, rather than the last valid output.
 
     Raises:
-        GatewiseError: for cells that do not fit together, or that are not emulated ones.
+        GatewiseError: for cells that do not fit together, or that are not emulated cells.
 
     Example:
         >>> import torch
@@ -51,7 +51,7 @@ class KerasRNN(KerasLayer):
         unroll: bool = False,  # noqa: ARG002  no effect
         zero_output_for_mask: bool = False,
     ) -> None:
-        """Take over the parameters of the cells."""
+        """Make the layer from the cells, whose parameters it shares."""
         cells: list[KerasCell] = list(cell) if isinstance(cell, Sequence) else [cell]
         _require_cells(cells)
         slots = tuple(replace(one.slots[0], suffix=f"_l{index}", reads_inputs=index == 0) for index, one in enumerate(cells))
@@ -82,26 +82,26 @@ def _require_cells(cells: Sequence[Any]) -> None:
     if not cells or len({id(cell) for cell in cells}) != len(cells):
         raise InvalidValueError.because(
             "the cells of a KerasRNN",
-            must="be at least one, and all different objects",
+            must="be one or more different objects",
             but=f"are {len({id(cell) for cell in cells})} in a list of {len(cells)}",
             remedy="Make a new cell for each layer.",
         )
 
 
 def _require_stackable(below: KerasCell, one: KerasCell) -> None:
-    # torch's float32 LSTM runs with a kernel of another size, and computes nonsense.
+    # torch's float32 LSTM also runs with a kernel of a wrong size, and computes nonsense.
     for name, expected, actual in (("input_size", below.cell.units, one.input_size), ("dtypes", below.dtypes, one.dtypes)):
         if expected != actual:
             raise InvalidValueError.because(
                 f"{name} of a stacked cell",
-                must=f"be {expected}, to fit the cell before",
+                must=f"be {expected}, to fit the previous cell",
                 but=f"is {actual}",
                 remedy="Leave input_size out, and give all cells the same dtype.",
             )
 
 
 class _OneCellLayer(KerasRNN):
-    """A layer of one cell; all further arguments are the cell's."""
+    """A layer of one cell; all further arguments are passed to the cell."""
 
     cell_class: type[KerasCell]
 
@@ -175,18 +175,18 @@ class KerasGRU(_OneCellLayer):
 
 
 class KerasBidirectional(KerasLayer):
-    """Keras's Bidirectional in torch; it takes over the parameters of its layers.
+    """Keras's Bidirectional in torch, which shares the parameters of its layers.
 
-    Parameters have torch's names, with `_reverse` for the backward direction. As in Keras, masked steps have zeros with
-    `return_sequences=True`, whatever the layers' own flags.
+    Parameters have torch's names, with `_reverse` for the backward direction. As in Keras, the output at masked steps is zero
+    with `return_sequences=True`, whatever the layers' own flags.
 
     Args:
         layer: the forward layer.
         merge_mode: "concat", "sum", "mul", "ave", or None to return both directions separately.
-        backward_layer: the layer of the other direction; a twin of `layer` with its own weights when None.
+        backward_layer: the backward layer; a copy of `layer` with newly drawn weights when None.
 
     Raises:
-        GatewiseError: for layers that Keras does not join either.
+        GatewiseError: for layers that Keras cannot join either.
 
     Example:
         >>> import torch
@@ -199,7 +199,7 @@ class KerasBidirectional(KerasLayer):
     def __init__(
         self, layer: KerasRNN, merge_mode: MergeMode | None = "concat", *, backward_layer: KerasRNN | None = None
     ) -> None:
-        """Take over the parameters of both layers."""
+        """Make the layer from both layers, whose parameters it shares."""
         for one in (layer, layer if backward_layer is None else backward_layer):
             if not isinstance(one, KerasRNN):
                 raise InvalidTypeError.because(
@@ -210,7 +210,7 @@ class KerasBidirectional(KerasLayer):
                 )
         other = _backward_twin(layer) if backward_layer is None else backward_layer
         _require_joinable(layer, other)
-        KerasOptions(merge_mode=merge_mode)  # refuses a mode that Keras does not have
+        KerasOptions(merge_mode=merge_mode)  # raises an error for a mode that Keras does not have
         readings = []
         for one, end in ((layer, ""), (other, "_reverse")):
             (reading,) = one.readings

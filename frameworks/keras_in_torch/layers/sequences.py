@@ -24,7 +24,7 @@ def run_loop(
         weights: its parameters.
         x: (batch, time, input).
         states: (batch, hidden) each.
-        mask: (batch, time) bool, True where the step counts; any other step leaves the states as they are. None if all count.
+        mask: (batch, time) bool, True at valid steps; other steps do not change the states. None if all steps are valid.
         dropout: the masks of this call.
 
     Returns:
@@ -51,12 +51,13 @@ def run_fused(
     Args:
         mode: "lstm", "gru", "rnn_tanh" or "rnn_relu".
         weights: the weights of each direction; the second one reads from the end.
-        x: (batch, time, input), or (step, input), the packed steps, with a packing.
+        x: (batch, time, input), or with a packing the packed steps, (step, input).
         states: (direction, batch, hidden) each; with a packing only its packed rows.
-        packing: the steps that count; None if all do.
+        packing: the packing of the valid steps, or None if all steps are valid.
 
     Returns:
-        The output, laid out as x with the directions concatenated along the last axis, and the last states, shaped as `states`.
+        The output, with the axes of x and the directions concatenated along the last one, and the last states, shaped like
+        `states`.
     """
     keeps_out = mode == "lstm" and torch.compiler.is_compiling()
     operation: Any = uncompiled.lstm if keeps_out else getattr(torch, mode)

@@ -18,7 +18,7 @@ class KerasMasking(nn.Module):
     """Keras's Masking: a step whose features all equal `mask_value` is masked and set to zero.
 
     Args:
-        mask_value: the value of every feature of a step to skip.
+        mask_value: the value that all features of a masked step have.
 
     Example:
         >>> import torch
@@ -37,7 +37,7 @@ class KerasMasking(nn.Module):
         return inputs * self.compute_mask(inputs).unsqueeze(-1)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002  Keras's signature
-        """Return (batch, time), True where a step counts."""
+        """Return (batch, time), True at valid steps."""
         return (inputs != self.mask_value).any(dim=-1)
 
     def extra_repr(self) -> str:
@@ -52,7 +52,7 @@ class KerasEmbedding(nn.Embedding):
         num_embeddings: the number of ids.
         embedding_dim: the number of features.
         mask_zero: whether id 0 is padding.
-        how: torch's other arguments.
+        how: the other arguments of nn.Embedding.
 
     Example:
         >>> import torch
@@ -74,7 +74,7 @@ class KerasEmbedding(nn.Embedding):
 
 
 class KerasDropout(nn.Dropout):
-    """Keras's Dropout between layers: as in torch a new mask for every time step, and Keras's `training` argument.
+    """Keras's Dropout between layers: a new mask for every time step, as in torch, and Keras's `training` argument.
 
     Example:
         >>> import torch
@@ -89,10 +89,10 @@ class KerasDropout(nn.Dropout):
 
 
 class KerasSequential(nn.Sequential):
-    """Layers called one after the other; each gets the mask that the one before passes on, as in Keras.
+    """Layers called one after the other; each gets the mask that the previous layer passes on, as in Keras.
 
     Args:
-        layers: emulated layers, and torch modules that keep the time axis and so the mask, such as nn.LayerNorm.
+        layers: emulated layers, and torch modules that keep the time axis and therefore the mask, such as nn.LayerNorm.
 
     Example:
         >>> import torch
@@ -103,7 +103,7 @@ class KerasSequential(nn.Sequential):
     """
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
-        """Take the layers; all but the last must return one tensor.
+        """Make the model; all layers but the last must return one tensor.
 
         Raises:
             GatewiseError: for an empty list, or if a layer before the last returns several tensors.
@@ -123,7 +123,7 @@ class KerasSequential(nn.Sequential):
         super().__init__(*layers)
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Any:  # noqa: FBT001
-        """Call every layer on what the one before returned.
+        """Call every layer on the result of the previous one.
 
         Args:
             inputs: the inputs of the first layer.
@@ -131,12 +131,12 @@ class KerasSequential(nn.Sequential):
             training: whether dropout is applied, in the layers and between them; the module's own mode when None.
 
         Returns:
-            What the last layer returns.
+            The result of the last layer.
         """
         return self._run(inputs, mask, training)[0]
 
     def _run(self, inputs: Any, mask: Tensor | None, training: bool | None) -> tuple[Any, Tensor | None]:  # noqa: FBT001
-        """Return what the last layer returns and the mask that it passes on."""
+        """Return the result of the last layer and the mask that it passes on."""
         result = inputs
         for layer in self:
             before = result

@@ -30,7 +30,7 @@ def project(cell: Cell, weights: CellWeights, x: Tensor, masks: DropoutMasks) ->
         masks: its dropout masks, the same for all time steps.
 
     Returns:
-        (..., batch, gate * hidden), with every bias that may be added before the recurrent product.
+        (..., batch, gate * hidden), including every bias that can be added before the recurrent product.
     """
     bias = weights.bias_ih
     if bias is not None and weights.bias_hh is not None and not cell.trains_two_biases:
@@ -51,12 +51,12 @@ def make_step(cell: Cell, weights: CellWeights, masks: DropoutMasks) -> Step:
 
 
 class _Recurrent(NamedTuple):
-    """The recurrent product of some gates: h times their blocks, added to something.
+    """The recurrent product of some gates: h times their blocks of the weight, added to another term.
 
     Args:
         weight: (gate * hidden, hidden).
         bias: (gate * hidden,), which the caller adds, or None.
-        masks: on h: empty, one for all gates, or one per gate.
+        masks: the dropout masks of h: none, one for all gates, or one per gate.
     """
 
     weight: Tensor
@@ -64,7 +64,7 @@ class _Recurrent(NamedTuple):
     masks: tuple[Tensor, ...]
 
     def of_gates(self, first: int, last: int, hidden: int) -> _Recurrent:
-        """Return the product of the gates from `first` to `last`, without `last`."""
+        """Return the product of the gates from `first` up to, but not including, `last`."""
         return _Recurrent(self.weight[first * hidden : last * hidden], None, self.masks[first:last])
 
     def __call__(self, added: Tensor, h: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The structure of a Keras layer written in torch: its cells as `[layer][direction]`, its spec, or its parts if it has none."""
+"""The structure of a Keras layer written in torch: its cells as `[layer][direction]`, and its spec or its parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DTYPES: dict[torch.dtype, DTypeName] = {torch.float32: "float32", torch.float64
 
 
 def describe(native: Any) -> tuple[Stack, KerasOptions]:
-    """Describe a layer, built or not: its cells and sizes, and how it is called."""
+    """Return the sizes and the options of a layer, built or not."""
     holder = require_holder(native)
     slots = arrange_slots(holder)
     cell = slots[0][0].cell
@@ -31,7 +31,7 @@ def describe(native: Any) -> tuple[Stack, KerasOptions]:
 
 
 def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
-    """Yield the direction, cell and layer of each part that one spec describes, see `frameworks.registry.parts_of`.
+    """Yield the direction, cell and layer of each part that has one spec, see `frameworks.registry.parts_of`.
 
     The layers share their parameters with `native`.
     """
@@ -48,7 +48,7 @@ def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def require_holder(native: Any) -> CellHolder:
-    """Return the module that holds the cells.
+    """Return the module that owns the parameters of the cells.
 
     Raises:
         GatewiseError: for an emulated layer without cells, such as KerasMasking.
@@ -66,7 +66,7 @@ def require_holder(native: Any) -> CellHolder:
 
 
 def options_of(holder: CellHolder) -> KerasOptions:
-    """Return how a layer or cell is called and what it returns."""
+    """Return the options of a layer or cell."""
     if isinstance(holder, KerasLayer):
         return holder.options
     cell = holder.slots[0].cell
@@ -103,7 +103,7 @@ def read_spec(holder: CellHolder, slots: Sequence[Sequence[Slot]]) -> RecurrentS
     """Read the spec of the cells.
 
     Raises:
-        GatewiseError: for a layer that is not built, for cells that compute differently, and for options that no spec holds.
+        GatewiseError: for a layer that is not built, for cells that compute differently, and for options that no spec supports.
     """
     if holder.input_size is None:
         raise InvalidValueError.because(

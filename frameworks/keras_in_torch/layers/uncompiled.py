@@ -1,7 +1,7 @@
 """`lstm`: torch.lstm, kept out of the graphs of torch.compile.
 
-torch 2.13 cannot compile its LSTM for a backward pass; nn.LSTM breaks the graph too. The function is made on first access,
-because making it loads the compiler.
+torch 2.13 cannot compile its LSTM for a backward pass; nn.LSTM breaks the graph too. The function is created on first access,
+because creating it loads the compiler.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `optimizer_like` makes of each optimizer that Keras exports, as data that is read without any framework."""
+"""How `optimizer_like` treats each optimizer that Keras exports, as data that can be read without any framework."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Fate:
-    """What `optimizer_like` makes of an optimizer.
+    """How `optimizer_like` treats one optimizer.
 
     Attributes:
-        rule: the class in `frameworks.keras_in_torch.optimizers` that follows its rule, "module.Class"; None if it is refused.
-        stock: the settings that must be off for torch's own class of that name to be exact; None if it never is.
-        refused: why it is refused, and what to do instead.
+        rule: the class in `frameworks.keras_in_torch.optimizers` that follows its rule, "module.Class", or None if it is
+            refused.
+        stock: the settings that must be off for the torch class of that name to be exact, or None if it never is.
+        refused: the reason for a refusal, and a remedy.
     """
 
     rule: str | None = None
@@ -56,4 +57,4 @@ FATES: Mapping[str, Fate] = MappingProxyType(
         "Optimizer": Fate(refused=("it is the base class, without a rule", "Give one of Keras's own optimizers.")),
     }
 )
-"""By name in keras.optimizers."""
+"""The fate of each optimizer by name in keras.optimizers."""

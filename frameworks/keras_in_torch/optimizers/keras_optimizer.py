@@ -1,4 +1,4 @@
-"""The base class of torch optimizers that follow Keras's rules: one step with everything that Keras's optimizers share."""
+"""The base class of torch optimizers that follow Keras's rules: a step with everything that all Keras optimizers share."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _WRAPPING = frozenset(field.name for field in fields(Wrapping))
 
 @dataclass(frozen=True)
 class Pairing:
-    """A torch parameter and the Keras variable that it stands for.
+    """A torch parameter and the Keras variable that it corresponds to.
 
     Attributes:
         parameter: the torch parameter.
-        variable: the Keras variable; None where there are no slots to carry over, so that it need not be known.
-        carry: a function from an array shaped like the variable to one shaped like the parameter.
+        variable: the Keras variable, or None if it is not known because there are no slots to carry over.
+        carry: a function that converts an array shaped like the variable to an array shaped like the parameter.
         transposes: whether `carry` reverses the axes.
     """
 
@@ -39,23 +39,23 @@ class Pairing:
     transposes: bool = False
 
     def carry_back(self, array: Array, result: Array) -> None:
-        """Write an array shaped like the parameter into one shaped like the variable; each of two biases fills its own part."""
+        """Write an array shaped like the parameter into one shaped like the variable; each of two biases fills its part."""
         places = self.carry(np.arange(result.size).reshape(result.shape))
         result.flat[places] = array
 
 
 class KerasOptimizer(torch.optim.Optimizer):
-    """A torch optimizer that updates as the Keras optimizer of the same name does.
+    """A torch optimizer that makes the same updates as the Keras optimizer of the same name.
 
-    It is used like any other torch optimizer: learning-rate schedulers change `param_groups[...]["lr"]`, and `state_dict` holds
-    the slots and the step count. Parameters without weight decay go into a parameter group with `weight_decay=None`.
+    It is used like any other torch optimizer: learning-rate schedulers change `param_groups[...]["lr"]`, and `state_dict`
+    contains the slots and the step count. Parameters without weight decay go into a parameter group with `weight_decay=None`.
 
     Attributes:
-        SETTINGS: the rule's own settings and their defaults in Keras.
-        SLOTS: the slots of each parameter, and the attribute of the Keras optimizer that holds each.
-        wrapping: what Keras does around every rule.
-        schedule: the learning rate by step, which replaces the groups' before each step; None to use the groups'.
-        arithmetic: whose roundings are followed.
+        SETTINGS: the settings of the rule and their defaults in Keras.
+        SLOTS: the slots of each parameter, and for each slot the attribute of the Keras optimizer that stores it.
+        wrapping: the settings that all Keras optimizers share.
+        schedule: the learning rate as a function of the step, which replaces the rates of the groups before each step, or None.
+        arithmetic: the arithmetic whose roundings are followed.
     """
 
     SETTINGS: ClassVar[Mapping[str, Any]]
@@ -64,13 +64,13 @@ class KerasOptimizer(torch.optim.Optimizer):
     def __init__(
         self, params: ParamsT, *, schedule: Schedule | None = None, arithmetic: Arithmetic = EXACT, **settings: Any
     ) -> None:
-        """Take Keras's settings under Keras's names, except the learning rate, which is `lr`.
+        """Make the optimizer from Keras's settings under Keras's names, except the learning rate, which is `lr`.
 
         Args:
             params: the parameters to optimize, or groups with their own `lr`, `weight_decay` or settings of the rule.
-            schedule: the learning rate at each step, as Keras's schedules compute it.
-            arithmetic: whose roundings to follow.
-            settings: the rule's, `weight_decay`, and those of `Wrapping`.
+            schedule: the learning rate as a function of the step.
+            arithmetic: the arithmetic whose roundings to follow.
+            settings: the settings of the rule, `weight_decay`, and the settings of `Wrapping`.
 
         Raises:
             GatewiseError: for a setting that the optimizer does not have.
@@ -101,13 +101,13 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make one step, as Keras's `apply` does. Without any gradient nothing happens, where Keras raises an error.
+        """Make one step, like Keras's `apply`. If there is no gradient, nothing happens, whereas Keras raises an error.
 
         Args:
             closure: recomputes the loss and its gradients.
 
         Returns:
-            The closure's result; None without a closure.
+            The closure's result, or None without a closure.
         """
         loss = None if closure is None else torch.enable_grad()(closure)()
         batches = [(group, [one for one in group["params"] if one.grad is not None]) for group in self.param_groups]
@@ -133,25 +133,25 @@ class KerasOptimizer(torch.optim.Optimizer):
             group: the group's settings.
             params: at least one parameter, changed in place.
             grads: their gradients, which must not be changed.
-            slots: a list for each name in `SLOTS`, changed in place; its entries are None for a slot that `initial` left out.
+            slots: a list for each name in `SLOTS`, changed in place; its entries are None if `initial` left the slot out.
             rate: the learning rate.
         """
         raise NotImplementedError
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the slots of a parameter before its first update, those that the settings need, filled with zeros."""
+        """Return the slots that a parameter needs under these settings, as before the first update: zeros by default."""
         del group
         return {name: torch.zeros_like(param) for name in self.SLOTS}
 
     def slots(self, group: Group, params: Tensors) -> list[Tensors]:
-        """Return the slots of these parameters, one list for each name in `SLOTS`."""
+        """Return the slots of these parameters, one list per name in `SLOTS`."""
         for param in params:
             if self.SLOTS.keys().isdisjoint(self.state[param]):
                 self.state[param].update(self.initial(group, param))
         return [[self.state[param].get(name) for param in params] for name in self.SLOTS]
 
     def carried(self, slots: Mapping[str, Array], pairing: Pairing) -> dict[str, Array]:
-        """Convert Keras's slots of a variable to this optimizer's slots of the paired parameter."""
+        """Convert the Keras slots of a variable to this optimizer's slots of the paired parameter."""
         return {name: pairing.carry(slot) for name, slot in slots.items()}
 
     def local_step(self, group: Group) -> int:
@@ -159,7 +159,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return int(group["iterations"]) // self.wrapping.steps + 1
 
     def _gradients(self, params: Tensors) -> Tensors | None:
-        """Return the gradients of an update, averaged and clipped; None if this step only accumulates gradients."""
+        """Return the gradients of an update, averaged and clipped, or None if this step only accumulates gradients."""
         grads = [_dense(param) for param in params]
         wrapping = self.wrapping
         if wrapping.loss_scale_factor is not None:

@@ -1,4 +1,4 @@
-"""Which torch parameter stands for which Keras variable, and how arrays are converted between their shapes."""
+"""Pairing torch parameters with Keras variables, and converting arrays between their shapes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from frameworks.keras.structure import take_apart
 from frameworks.keras.tensors import to_numpy
 from frameworks.keras_in_torch.optimizers.keras_optimizer import Pairing
 from frameworks.layouts import KERAS, PYTORCH
+from frameworks.part_layout import Stored
 from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
-from frameworks.stored_parts import Stored
 
 Array = npt.NDArray[Any]
 _RECURRENT = (*LAYER_CLASSES, *CELL_CLASSES)
@@ -27,11 +27,12 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
 
     Args:
         parameters: torch parameters in the order of `variables`; or pairs, as a list or a mapping, of a Keras variable (or its
-            path) and a parameter, or of a Keras layer and the torch module that stands for it.
-        variables: what the Keras optimizer trains; None if it is not built yet, which leaves plain parameters unpaired.
+            path) and a parameter, or of a Keras layer and the torch module that corresponds to it.
+        variables: the variables that the Keras optimizer trains, or None if it is not built yet, which leaves plain parameters
+            unpaired.
 
     Raises:
-        GatewiseError: for what does not pair up, by name.
+        GatewiseError: for variables and parameters that do not pair up, with their names.
     """
     given = list(parameters.items() if isinstance(parameters, Mapping) else parameters or ())
     if not given:
@@ -63,21 +64,21 @@ def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
 
 
 def _require_trained(pairings: list[Pairing], variables: list[Any] | None) -> None:
-    """Refuse what only one side would train, and what one side would train twice."""
+    """Raise an error for a variable or parameter that only one side would train, or that one side would train twice."""
     trained = {id(variable) for variable in variables or ()}
     frozen = [pairing.variable.path for pairing in pairings if variables is not None and id(pairing.variable) not in trained]
     if frozen or not pairings:
         raise InvalidValueError.because(
             "the parameters",
-            must="stand for variables that the Keras optimizer trains",
-            but=f"stand for {', '.join(frozen)}" if frozen else "are all frozen",
+            must="belong to variables that the Keras optimizer trains",
+            but=f"belong to {', '.join(frozen)}" if frozen else "are all frozen",
             remedy="Freeze the same layers on both sides: layer.trainable = False there, module.requires_grad_(False) here.",
         )
     count = len({id(pairing.parameter) for pairing in pairings})
     if count != len(pairings):
         raise InvalidValueError.because(
             "the parameters",
-            must="each stand for one variable",
+            must="belong to one variable each",
             but=f"are {count} for {len(pairings)} variables",
             remedy="Share the same layers on both sides.",
         )
@@ -118,7 +119,7 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
 
 
 def _pair_of_layer(module: nn.Module, variable: Any, parameter: nn.Parameter) -> Pairing:
-    """Pair by the kind of module; in any other module, such as a model of several, pair a matrix by shape and values."""
+    """Pair by the kind of module; in other modules, such as a model of several layers, pair a matrix by shape and values."""
     known = parameter.ndim == 1 or isinstance(module, (nn.Linear, nn.Embedding, nn.Conv1d))
     if parameter.ndim == 2 and not known:
         return _pair_variable(variable, parameter)
@@ -126,7 +127,7 @@ def _pair_of_layer(module: nn.Module, variable: Any, parameter: nn.Parameter) ->
 
 
 def _pair_variable(variable: Any, parameter: nn.Parameter) -> Pairing:
-    """Pair by shape, transposed or not; choose the way that turns the variable's values into the parameter's."""
+    """Pair by shape, transposed or not, whichever makes the variable's values equal to the parameter's."""
     shape, other = tuple(variable.shape), tuple(parameter.shape)
     ways = [transposes for transposes, fits in ((False, shape), (True, shape[::-1])) if fits == other]
     if len(shape) != 2:
@@ -152,7 +153,7 @@ def _transposed(array: Array, transposes: bool) -> Array:  # noqa: FBT001 - the 
 
 
 def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
-    """Pair by the layout tables; where Keras has one bias, both of torch's stand for it."""
+    """Pair by the layout tables; if Keras has one bias, both torch biases are paired with it."""
     spec, other = registry.adapt(keras_layer).spec, registry.adapt(module).spec
     if spec != other:
         raise InvalidValueError.because(

@@ -25,7 +25,7 @@ _STOCK_SLOTS: Mapping[str, str] = {"square_avg": "accumulated_grad", "acc_delta"
 
 
 def optimizer_like(keras_optimizer: Any, parameters: Any) -> torch.optim.Optimizer:
-    """Make the torch optimizer that continues as a Keras optimizer would, see `frameworks.optimizer_like`."""
+    """Return the torch optimizer that continues the training of a Keras optimizer, see `frameworks.optimizer_like`."""
     kind, fate = _fate_of(keras_optimizer)
     variables = list(keras_optimizer._trainable_variables) if keras_optimizer.built else None
     pairings = pair(parameters, variables)
@@ -46,7 +46,7 @@ def optimizer_like(keras_optimizer: Any, parameters: Any) -> torch.optim.Optimiz
 
 
 def schedule_like(keras_schedule: Any, torch_optimizer: torch.optim.Optimizer) -> ScheduleLR:
-    """Make the torch scheduler that follows a Keras schedule, see `frameworks.schedule_like`."""
+    """Return the torch scheduler that follows a Keras schedule, see `frameworks.schedule_like`."""
     if getattr(torch_optimizer, "schedule", None) is not None:
         raise InvalidValueError.because(
             "the optimizer",
@@ -79,7 +79,7 @@ def _arithmetic() -> Arithmetic:
 
 
 def _settings(optimizer: Any, rule: type[KerasOptimizer]) -> dict[str, Any]:
-    """Read the optimizer's whole configuration except the learning rate; refuse settings that are not known here."""
+    """Return the optimizer's whole configuration except the learning rate; raise an error for unknown settings."""
     config = {name: value for name, value in optimizer.get_config().items() if name not in ("name", "learning_rate")}
     known = {"weight_decay", *rule.SETTINGS, *Wrapping.__dataclass_fields__}
     if config.keys() - known:
@@ -113,7 +113,7 @@ def _is_stock(fate: Fate, settings: Mapping[str, Any]) -> bool:
 
 
 def _stock(kind: str, settings: Mapping[str, Any], rate: float, pairings: list[Pairing], source: Any) -> torch.optim.Optimizer:
-    """Make torch's own optimizer of that name; its settings are such that it follows Keras's rule exactly."""
+    """Return the torch optimizer of that name, which follows Keras's rule exactly with these settings."""
     params = [pairing.parameter for pairing in pairings]
     if kind == "SGD":
         return torch.optim.SGD(params, lr=rate, foreach=True)
@@ -139,7 +139,7 @@ def _groups(pairings: list[Pairing], optimizer: Any, weight_decay: float | None)
             continue
         if pairing.variable is None:
             raise _unbuilt("exclude_from_weight_decay")
-        # On TensorFlow Keras matches the name of the backend's variable, which differs from Keras's own.
+        # On TensorFlow, Keras matches the name of the backend's variable, which differs from that of the Keras variable.
         variable = pairing.variable.value if hasattr(pairing.variable.value, "assign") else pairing.variable
         (decayed if optimizer._use_weight_decay(variable) else spared).append(pairing.parameter)
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": None}]
@@ -175,7 +175,7 @@ def _require_unconstrained(pairings: list[Pairing]) -> None:
 
 
 def _require_whole(pairings: list[Pairing], kind: str, settings: Mapping[str, Any]) -> None:
-    """Refuse variables that torch splits (biases) or transposes (windows) if the rule looks at the variable as a whole."""
+    """Raise an error for variables that torch splits (biases) or transposes (windows) if the rule needs the whole variable."""
     for pairing in pairings:
         if kind == "Adafactor" and pairing.transposes and pairing.parameter.ndim > 2:
             raise NoCounterpartError.because(
@@ -212,5 +212,5 @@ def _unbuilt(what: str) -> GatewiseError:
 
 
 def _tensor_like(array: npt.NDArray[Any], parameter: torch.Tensor) -> torch.Tensor:
-    """Copy an array to a tensor of a parameter's dtype and device."""
+    """Return a copy of an array as a tensor of the parameter's dtype and device."""
     return torch.tensor(np.ascontiguousarray(array), dtype=parameter.dtype, device=parameter.device)

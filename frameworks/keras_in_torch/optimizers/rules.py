@@ -1,6 +1,6 @@
-"""The update rules of Keras's optimizers, in torch's foreach kernels; each class has the name of Keras's own.
+"""The update rules of Keras's optimizers, in torch's foreach kernels; each class has the name of the Keras class.
 
-`rate` is the learning rate, m and v are the first and second moments, t is the number of the update, from 1.
+`rate` is the learning rate, m and v are the first and second moments, and t is the number of the update, from 1.
 
 Source: `update_step` of keras/src/optimizers/{sgd,adam,adamw,rmsprop,adagrad,adadelta,adamax,nadam,lion}.py.
 """
@@ -19,7 +19,7 @@ MOMENTS = {"momentum": "_momentums", "velocity": "_velocities"}
 
 
 class SGD(KerasOptimizer):
-    """m = momentum m - rate g; p += m, or p += momentum m - rate g (Nesterov): the velocity includes the rate."""
+    """m = momentum m - rate g; p += m, or p += momentum m - rate g (Nesterov): the momentum includes the rate."""
 
     SETTINGS: ClassVar = {"lr": 0.01, "momentum": 0.0, "nesterov": False}
     SLOTS: ClassVar = {"momentum": "momentums"}
@@ -45,10 +45,10 @@ class SGD(KerasOptimizer):
 
 
 class Moments(KerasOptimizer):
-    """What the optimizers of Adam's family share."""
+    """The base of the optimizers of Adam's family."""
 
     def corrections(self, group: Group, dtype: torch.dtype, *names: str) -> list[torch.Tensor]:
-        """Return 1 - beta^t for each of these betas: the bias correction that a moment is divided by."""
+        """Return 1 - beta^t for each of these betas: the bias correction by which a moment is divided."""
         number, cast = self.arithmetic.number, self.arithmetic.cast
         step = number(self.local_step(group), dtype)
         return [1 - number(cast(group[name]), dtype) ** step for name in names]
@@ -67,7 +67,7 @@ class Adam(Moments):
     SLOTS: ClassVar = {**MOMENTS, "velocity_hat": "_velocity_hats"}
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return zeros; the greatest velocity only for AMSGrad."""
+        """Return zeros, including the slot of the greatest velocity only for AMSGrad."""
         slots = super().initial(group, param)
         return {name: slot for name, slot in slots.items() if group["amsgrad"] or name != "velocity_hat"}
 
@@ -111,8 +111,8 @@ class Adamax(Moments):
 class RMSprop(KerasOptimizer):
     """v = rho v + (1 - rho) g g; p -= rate g / sqrt(v + epsilon): epsilon is added under the root.
 
-    If centered, the square of the mean gradient is subtracted from v under the root. With momentum, m = momentum m + that
-    step, and p -= m.
+    If centered, the square of the mean gradient is subtracted from v under the root. With momentum, m = momentum m + step and
+    p -= m, where step is the change that the formula above subtracts from p.
     """
 
     SETTINGS: ClassVar = {"lr": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False}

@@ -1,7 +1,7 @@
-"""Keras's learning-rate schedules in torch: the rate by step, in Keras's dtype and order of operations.
+"""Keras's learning-rate schedules in torch: the rate as a function of the step, in Keras's dtype and order of operations.
 
-They equal Keras's to the last bit, with two exceptions on its TensorFlow backend: the cosines may differ in the last place of
-a float32, and so may divisions by a constant in the optimised graph that `fit` runs.
+They match Keras bit for bit, except on TensorFlow: cosines, and divisions by constants in the graph that `fit` compiles, may
+differ by one float32 ulp.
 
 Source: `__call__` in keras/src/optimizers/schedules/learning_rate_schedule.py.
 """
@@ -26,12 +26,12 @@ Cast = Callable[[float], Number]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A learning rate by step.
+    """A learning rate as a function of the step.
 
     Attributes:
-        kind: the name of Keras's class.
-        settings: its configuration.
-        dtype: the dtype that it is computed in.
+        kind: the name of the Keras class.
+        settings: the configuration of the Keras schedule.
+        dtype: the dtype in which the rate is computed.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Schedule:
     dtype: torch.dtype
 
     def __call__(self, step: int) -> float:
-        """Return the learning rate of a step, from 0."""
+        """Return the learning rate of a step; steps count from 0."""
         return float(_FORMULAS[self.kind](self.settings, step, lambda value: torch.tensor(value, dtype=self.dtype)))
 
 
@@ -51,8 +51,8 @@ class ScheduleLR(LRScheduler):
 
         Args:
             optimizer: the optimizer whose learning rates are set, in every group.
-            schedule: the learning rate by step.
-            last_epoch: the number of the last step, -1 before the first, as torch's schedulers count.
+            schedule: the learning rate as a function of the step.
+            last_epoch: the number of the last step, -1 before the first, as in torch's schedulers.
         """
         self.schedule = schedule
         super().__init__(optimizer, last_epoch)
@@ -70,8 +70,8 @@ def schedule_of(keras_schedule: Any, dtype: torch.dtype) -> Schedule:
     """Convert a Keras schedule.
 
     Args:
-        keras_schedule: one of Keras's own classes, not a subclass.
-        dtype: the dtype that Keras computes it in.
+        keras_schedule: an instance of a built-in class, not of a subclass.
+        dtype: the dtype in which Keras computes it.
 
     Raises:
         NoCounterpartError: for any other schedule.

@@ -1,4 +1,4 @@
-"""Update rules of Keras's optimizers that look at a whole parameter, or have no close relative in torch; see `rules`.
+"""Update rules of Keras's optimizers that use a parameter as a whole, or have no close relative in torch; see `rules`.
 
 Source: `update_step` of keras/src/optimizers/{nadam,adafactor,ftrl,lamb,schedule_free_adamw}.py.
 """
@@ -32,7 +32,7 @@ class Nadam(Moments):
         number, cast = self.arithmetic.number, self.arithmetic.cast
         step, beta_1 = self.local_step(group), number(cast(group["beta_1"]), dtype)
         now, following = (beta_1 * (1 - 0.5 * number(cast(0.96), dtype) ** number(at, dtype)) for at in (step, step + 1))
-        # Keras's running product uses numbers that were not cast.
+        # Keras's running product uses numbers that have not been cast.
         grown = group["beta_1"] * (1 - 0.5 * number(0.96, dtype) ** number(step, dtype))
         product = number(group.setdefault("u_product", 1.0), dtype) * grown
         group["u_product"] = product.item()
@@ -57,16 +57,16 @@ class Adafactor(KerasOptimizer):
         "epsilon_1": 1e-30,
         "epsilon_2": 1e-3,
         "clip_threshold": 1.0,
-        "relative_step": True,  # without effect: the step is at most 1 / sqrt(t) either way
+        "relative_step": True,  # no effect: the step is at most 1 / sqrt(t) either way
     }
     SLOTS: ClassVar = {"r": "_r", "c": "_c", "velocity": "_v"}
 
     def initial(self, group: Group, param: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return zeros for the means over the last and the second-last axis; for a vector, for its whole second moment."""
+        """Return zeros for the means over the last and the second-last axis, or for a vector's whole second moment."""
         del group
         if param.ndim < 2:
             return {"velocity": torch.zeros_like(param)}
-        # Keras keeps the velocity of a matrix too, and never reads it.
+        # Keras also stores the velocity of a matrix, but never reads it.
         return {"r": torch.zeros_like(param[..., 0]), "c": torch.zeros_like(param[..., 0, :])}
 
     def update(self, group: Group, params: Tensors, grads: Tensors, slots: list[Tensors], rate: float) -> None:
@@ -92,7 +92,7 @@ class Adafactor(KerasOptimizer):
         torch._foreach_sub_(params, changes)
 
     def carried(self, slots: Mapping[str, Array], pairing: Pairing) -> dict[str, Array]:
-        """Broadcast the means over the whole variable, carry that, and read each mean off the axis where it then lies."""
+        """Broadcast the means to the variable's shape, convert it to the parameter's, and take each mean along its new axis."""
         velocity = slots["velocity"]
         if velocity.ndim < 2:
             return {"velocity": pairing.carry(velocity)}
@@ -152,7 +152,7 @@ class Lamb(Moments):
 
 
 class ScheduleFreeAdamW(Moments):
-    """Adam's steps on z, and the parameter between z and its running mean x: p = (1 - beta_1) z + beta_1 x."""
+    """Adam's steps applied to z; the parameter is between z and the running mean x of z: p = (1 - beta_1) z + beta_1 x."""
 
     SETTINGS: ClassVar = {"lr": 0.0025, **BETAS, "epsilon": 1e-8, "warmup_steps": 0}
     SLOTS: ClassVar = MOMENTS
@@ -174,7 +174,7 @@ class ScheduleFreeAdamW(Moments):
         roots = torch._foreach_div(v, second.item())
         torch._foreach_sqrt_(roots)
         torch._foreach_add_(roots, cast(group["epsilon"]))
-        # Where a variable's value shares its memory, Keras recovers x with the new z, not the old one.
+        # On backends that update variables in place, Keras recovers x with the new z, not the old one.
         late = self.arithmetic.backend in ("tensorflow", "torch")
         old = z if late else [one.clone() for one in z]
         torch._foreach_addcdiv_(z, grads, roots, -rate)
@@ -196,7 +196,7 @@ def _factored_roots(grads: Tensors, moments: list[Tensors], beta: float, epsilon
         torch._foreach_add_(kept, means, alpha=1 - beta)
     shares = [row / row.mean(dim=-1, keepdim=True) for row in rows]
     products = [share.unsqueeze(-1) * column.unsqueeze(-2) for share, column in zip(shares, columns, strict=True)]
-    # The root comes last, as in Keras: a product of two tiny means is zero in float32, and the change NaN.
+    # The root comes last, as in Keras: a product of two tiny means is zero in float32, which makes the change NaN.
     torch._foreach_sqrt_(products)
     return products
 

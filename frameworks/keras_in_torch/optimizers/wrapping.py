@@ -1,4 +1,4 @@
-"""What every Keras optimizer does around its rule: the settings, and the clipping of gradients.
+"""Settings that all Keras optimizers share, and gradient clipping.
 
 Source: keras/src/optimizers/base_optimizer.py, `_backend_apply_gradients`, `_clip_gradients`, `clip_by_global_norm`.
 """
@@ -14,17 +14,17 @@ Tensors = list[torch.Tensor]
 
 @dataclass(frozen=True)
 class Wrapping:
-    """The settings that every Keras optimizer has besides learning rate and weight decay, under Keras's names.
+    """The settings that all Keras optimizers share besides learning rate and weight decay, under Keras's names.
 
     Attributes:
-        clipnorm: the largest norm of each single gradient.
-        clipvalue: the largest absolute value of each element.
+        clipnorm: the largest norm of each gradient.
+        clipvalue: the largest absolute value of each element of a gradient.
         global_clipnorm: the largest norm of all gradients together.
         use_ema: whether a moving average of the parameters is kept.
         ema_momentum: the share of the average that is kept at each update.
-        ema_overwrite_frequency: the number of updates after which the parameters are set to their averages; None for never.
-        loss_scale_factor: the factor that the loss was multiplied with; gradients are divided by it.
-        gradient_accumulation_steps: the number of steps whose mean gradient makes one update; None for one.
+        ema_overwrite_frequency: the number of updates after which the parameters are set to their averages, or None for never.
+        loss_scale_factor: the factor by which the loss was multiplied; gradients are divided by it.
+        gradient_accumulation_steps: the number of steps whose mean gradient makes one update; None means one.
     """
 
     clipnorm: float | None = None
@@ -42,7 +42,7 @@ class Wrapping:
         return self.gradient_accumulation_steps or 1
 
     def clip(self, grads: Tensors) -> Tensors:
-        """Return clipped gradients, leaving the given ones unchanged."""
+        """Return clipped gradients without changing the given ones."""
         if self.clipnorm:
             factors = [self.clipnorm / norm.clamp(min=self.clipnorm) for norm in torch._foreach_norm(grads)]
             return _multiplied(grads, factors)

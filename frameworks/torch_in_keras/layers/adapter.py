@@ -1,4 +1,4 @@
-"""The adapter over torch's modules written in Keras."""
+"""The adapter of torch's modules written in Keras."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EmulatedAdapter:
     batch_size = None
 
     def __init__(self, native: TorchModule) -> None:
-        """Take the layer's spec.
+        """Read the layer's spec.
 
         Raises:
             GatewiseError: for a layer that is not built, or that projects its hidden state.
@@ -77,12 +77,12 @@ class EmulatedAdapter:
 
     @property
     def zeroes_masked_steps(self) -> bool:
-        """True, as after packing."""
+        """True, as in torch after packing."""
         return True
 
     @property
     def precision(self) -> DTypeName:
-        """The layer's own dtype; float32 on JAX, where Keras computes tanh in float32 for every dtype."""
+        """The layer's dtype; float32 on JAX, where Keras computes tanh in float32 for every dtype."""
         return "float32" if keras.backend.backend() == "jax" else self.spec.dtype
 
     @property
@@ -99,7 +99,7 @@ class EmulatedAdapter:
         copying.set_weights(self, weights)
 
     def read(self, layer: int, direction: int) -> DirectionWeights:
-        """Return the weights of one direction: views of the variables if the backend shares its memory, else copies."""
+        """Return the weights of one direction: views of the variables if the backend shares memory, otherwise copies."""
         arrays = {name: view(variable) for name, variable in self._variables(layer, direction)}
         return PYTORCH.read(arrays, self.spec, layer)
 
@@ -110,7 +110,7 @@ class EmulatedAdapter:
                 copying.fill({name: array}, PYTORCH, self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
-        """Run the layer in inference, see `Adapter.forward`; masks must be right padding with at least one step a row."""
+        """Run the layer in inference, see `Adapter.forward`; a mask must be right padding, with a valid step per row."""
         states, mask = check_call(self.spec, inputs, initial_state, mask)
         results = self._run(None if mask is None else lengths_of(mask), *map(_to_tensor, (inputs, *states)))
         return RecurrentOutput(*map(to_numpy, results))

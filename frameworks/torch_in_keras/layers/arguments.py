@@ -1,4 +1,4 @@
-"""Checks of the arguments of emulated modules before anything is computed; they refuse what torch refuses."""
+"""Checks of the arguments of emulated modules before anything is computed; they reject everything that torch rejects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.keras.tensors import dtype_of
 
 Axes = Mapping[str, int | None]
-"""Sizes by the names of their axes; None for a size that is only known in a run."""
+"""Sizes by axis name; None for a size that is known only at run time."""
 
 
 def check_options(module: Any) -> None:
-    """Refuse the constructor arguments that no spec holds.
+    """Check the constructor arguments that are not part of a spec.
 
     Raises:
-        GatewiseError: where torch's constructor raises.
+        GatewiseError: if torch's constructor would raise an error.
     """
     name = type(module).__name__
     known = CELLS[module.cell].torch_activations
@@ -40,7 +40,7 @@ def check_options(module: Any) -> None:
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
         raise InvalidValueError.because(
             f"dropout of {name}",
-            must="lie between 0 and 1",
+            must="be between 0 and 1",
             but=f"is {rate!r}",
             remedy="Pass the rate at which outputs between layers become zero in training.",
         )
@@ -59,10 +59,10 @@ def check_options(module: Any) -> None:
 
 
 def check_call(module: Any, inputs: Any, hx: Any, lengths: Any, *, states_batch_first: bool) -> None:
-    """Refuse the arguments of a layer's call that do not fit it, as far as their shapes and values are known.
+    """Check the arguments of a layer's call, as far as their shapes and values are known.
 
     Raises:
-        GatewiseError: for another type, dtype, rank or size, for inputs without a time step, and for invalid lengths.
+        GatewiseError: for a wrong type, dtype, rank or size, for inputs without a time step, and for invalid lengths.
     """
     name = type(module).__name__
     batched = len(getattr(inputs, "shape", ())) != 2
@@ -90,23 +90,23 @@ def check_call(module: Any, inputs: Any, hx: Any, lengths: Any, *, states_batch_
 
 
 def refuse_time_first(module: Any, inputs: Any) -> None:
-    """Refuse a layer with time first in a functional Model, where Keras treats the first axis as the batch."""
+    """Raise an error for a layer with time first in a functional Model, where Keras treats the first axis as the batch."""
     if not module.batch_first or len(getattr(inputs, "shape", ())) == 2:
         raise InvalidValueError.because(
             f"{type(module).__name__} {module.name!r} in a functional Model",
             must="get (batch, time, input), with batch_first=True",
-            but="has time as its first axis, along which predict would split and join batches",
+            but="has time as its first axis, along which predict splits and joins batches",
             remedy="Set its attribute batch_first to True and pass the batch first.",
         )
 
 
 def check_array(subject: str, array: Any, axes: Axes) -> None:
-    """Refuse anything but a floating-point tensor of this shape, as far as the shape is known.
+    """Check that an array is a floating-point tensor with these axes, as far as its shape is known.
 
     Args:
         subject: the array's name, for messages.
         array: a tensor of the backend, a symbolic Keras tensor, or a NumPy array.
-        axes: the axes it must have.
+        axes: the axes that it must have.
     """
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
         raise InvalidTypeError.because(
@@ -132,12 +132,12 @@ def check_array(subject: str, array: Any, axes: Axes) -> None:
 
 
 def check_states(subject: str, hx: Any, axes: Mapping[str, Axes]) -> None:
-    """Refuse initial states of another number or shape.
+    """Check the number and shapes of initial states.
 
     Args:
         subject: the layer's name, for messages.
         hx: h_0, or the pair (h_0, c_0) of an LSTM; None for zeros.
-        axes: the axes of each state, by its name.
+        axes: the axes of each state, by state name.
     """
     if hx is None:
         return
@@ -153,14 +153,14 @@ def check_states(subject: str, hx: Any, axes: Mapping[str, Axes]) -> None:
 
 
 def check_lengths(lengths: Any, batch: int | None, time: int | None) -> None:
-    """Refuse lengths of another dtype, shape or range; inside a graph their values are not known, and not checked."""
+    """Check the dtype, shape and range of lengths; inside a graph their values are not known, and not checked."""
     if not hasattr(lengths, "dtype") or not dtype_of(lengths).startswith(("int", "uint")):
         kind = f"have {dtype_of(lengths)}" if hasattr(lengths, "dtype") else f"are a {type(lengths).__name__}"
         raise InvalidTypeError.because(
             "lengths",
             must="be ints, one for each row",
             but=kind,
-            remedy="Count the steps of each row, or pass None if all count.",
+            remedy="Count the valid steps of each row, or pass None if all steps are valid.",
         )
     shape = tuple(lengths.shape)
     if len(shape) != 1 or (None not in (shape[0], batch) and shape[0] != batch):
@@ -177,14 +177,14 @@ def check_lengths(lengths: Any, batch: int | None, time: int | None) -> None:
     if low < 1 or (time is not None and high > time):
         raise InvalidValueError.because(
             "lengths",
-            must=f"lie between 1 and the {time or 'number of'} time steps",
+            must=f"be between 1 and the {time or 'number of'} time steps",
             but=f"range from {low} to {high}",
             remedy="Leave empty rows out, and pad the inputs to the longest row.",
         )
 
 
 def _values(tensor: Any) -> npt.NDArray[Any] | None:
-    """Return the values of a tensor; None inside a graph, where each backend raises another error."""
+    """Return the values of a tensor, or None inside a graph, where each backend raises a different error."""
     try:
         return np.asarray(keras.ops.convert_to_numpy(tensor))
     except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):

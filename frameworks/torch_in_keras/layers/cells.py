@@ -15,17 +15,17 @@ from frameworks.torch_in_keras.layers.recurrence import States, Tensor
 class TorchCell(TorchModule):
     """One time step, with the arguments, weights and call of torch's cell; it is not a cell for `keras.layers.RNN`.
 
-    A call returns h, or (h, c) of an LSTM's cell, each (batch, hidden). Models that hold one are saved and loaded as with
+    A call returns h, or (h, c) of an LSTM cell, each (batch, hidden). Models that contain one are saved and loaded as with
     `TorchRecurrent`.
     """
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", **options: Any
     ) -> None:
-        """Take torch's arguments, and Keras's name, dtype (float32 or float64) and trainable.
+        """Make the cell from torch's arguments, and Keras's name, dtype (float32 or float64) and trainable.
 
         Raises:
-            GatewiseError: for arguments that torch refuses, and for half precision.
+            GatewiseError: for arguments that torch rejects, and for half precision.
         """
         arguments = {"input_size": input_size, "hidden_size": hidden_size, "bias": bias, "nonlinearity": nonlinearity}
         super().__init__(arguments, options)
@@ -35,7 +35,7 @@ class TorchCell(TorchModule):
         return ""
 
     def __call__(self, inputs: Tensor, hx: Tensor | States | None = None, **context: Any) -> Tensor | States:
-        """Check the arguments, see `call`; Keras's models also pass a context such as `training`."""
+        """Check the arguments, see `call`, and run the cell; Keras models also pass context arguments such as `training`."""
         name = type(self).__name__
         check_array(f"inputs of {name}", inputs, {"batch": None, "input": self.input_size})
         batch = inputs.shape[0]
@@ -47,7 +47,7 @@ class TorchCell(TorchModule):
 
         Args:
             inputs: (batch, input).
-            hx: h_0, or (h_0, c_0) of an LSTM's cell, each (batch, hidden); zeros when None.
+            hx: h_0, or (h_0, c_0) of an LSTM cell, each (batch, hidden); zeros when None.
 
         Returns:
             The next states, in the same form.

@@ -1,4 +1,4 @@
-"""What layers and cells share: torch's arguments, and weights with torch's names, shapes and initial values."""
+"""The base of layers and cells: torch's arguments, and weights with torch's names, shapes and initial values."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
     """A recurrent torch module as a Keras layer.
 
     Attributes:
-        arguments: the names of its constructor's arguments, each of which is an attribute too.
-        spec: what it computes, without the projection.
-        go_backwards: whether its only direction reads the sequence from its end.
+        arguments: the names of the constructor arguments; each is also an attribute.
+        spec: the recurrence and its sizes, without the projection.
+        go_backwards: whether the only direction reads the sequence from its end.
     """
 
     cell: CellName
@@ -40,10 +40,10 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
     go_backwards: bool = False
 
     def __init__(self, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-        """Take the arguments of torch's constructor, and Keras's name, dtype and trainable.
+        """Make the layer from the arguments of torch's constructor, and Keras's name, dtype and trainable.
 
         Raises:
-            GatewiseError: for arguments that torch refuses, and for half precision.
+            GatewiseError: for arguments that torch rejects, and for half precision.
         """
         super().__init__(**options)
         for name, value in arguments.items():
@@ -63,18 +63,18 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
 
     @property
     def specs(self) -> tuple[RecurrentSpec, ...]:
-        """What each direction computes."""
+        """The spec of each direction."""
         return (self.spec,) * self.spec.num_directions
 
     @property
     def state_sizes(self) -> dict[str, int]:
-        """The size of each state, by its name: h, and c of an LSTM."""
+        """The size of each state by name: h, and c of an LSTM."""
         sizes = {"h": self.proj_size or self.hidden_size, "c": self.hidden_size}
         return {name: sizes[name] for name in self.spec.state_names}
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of all weights, by their names, which are torch's."""
+        """The shapes of all weights by name, which is the name in torch."""
         return {
             name + self.suffix(layer, direction): shape
             for layer in range(self.num_layers)
@@ -90,7 +90,7 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
         """Make all weights, drawn uniformly between -1 / sqrt(hidden_size) and 1 / sqrt(hidden_size).
 
         Args:
-            input_shape: not used: the sizes are the constructor's.
+            input_shape: not used, because the sizes are constructor arguments.
         """
         bound = 1 / math.sqrt(self.hidden_size)
         for name, shape in self.weight_shapes.items():
@@ -101,7 +101,7 @@ class TorchModule(keras.layers.Layer):  # type: ignore[misc]
     def direction(self, layer: int, direction: int) -> Direction:
         """Return the recurrence of one direction with its weights.
 
-        The weights are read and transposed here, before any loop: TensorFlow keeps whatever a loop computes for every step.
+        The weights are read and transposed here, outside the loop, because TensorFlow keeps what a loop computes in every step.
         """
         suffix = self.suffix(layer, direction)
         shapes = PYTORCH.shapes(self.spec, layer, self.proj_size)

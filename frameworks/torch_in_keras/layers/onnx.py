@@ -19,9 +19,9 @@ from frameworks.torch_in_keras.layers.recurrent_layers import TorchRecurrent
 class OnnxRecurrent(TorchRecurrent):
     """One layer of an ONNX LSTM, GRU or RNN node, with the call, results and weight names of torch's modules.
 
-    It computes what torch's modules cannot: other activations, which may differ by direction; a GRU that resets before the
-    product, whose only bias is `bias_ih`; and a single direction that reads the sequence from its end. Its output is always in
-    the time order of the input.
+    It supports three features that torch's modules lack: other activations, which may differ by direction; a GRU that resets
+    before the product, whose only bias is `bias_ih`; and a single direction that reads the sequence from its end. The output is
+    always in the time order of the input.
 
     Example:
         >>> import numpy as np
@@ -60,7 +60,7 @@ class OnnxRecurrent(TorchRecurrent):
             options: Keras's name, dtype and trainable.
 
         Raises:
-            GatewiseError: for options that no spec holds.
+            GatewiseError: for options that no spec supports.
         """
         ways = 2 if bidirectional else 1
         chosen = tuple(dict(each) for each in activations) or ({},) * ways
@@ -88,7 +88,7 @@ class OnnxRecurrent(TorchRecurrent):
 
     @property
     def specs(self) -> tuple[RecurrentSpec, ...]:
-        """What each direction computes."""
+        """The spec of each direction."""
         return tuple(replace(self.spec, reset_after=self.reset_after, **chosen) for chosen in self.activations)
 
     def get_config(self) -> dict[str, Any]:

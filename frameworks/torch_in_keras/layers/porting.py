@@ -31,9 +31,9 @@ _ARGUMENTS = (
 def emulate(module: Any) -> TorchModule:
     """Build the Keras layer with the module's call, results, training behaviour and weights.
 
-    The layer is built, in the module's dtype, and the same parameters are frozen. Dropout between layers depends on Keras's
-    `training`, not on the module's mode: it acts in `fit` and with `training=True`. Weights are exact copies; later changes of
-    one side do not reach the other.
+    The layer is built and has the module's dtype, and the same parameters are frozen. Dropout between layers depends on Keras's
+    `training`, not on the module's mode: it is active in `fit` and with `training=True`. Weights are exact copies; later
+    changes on one side do not affect the other.
 
     Args:
         module: nn.RNN, nn.LSTM, nn.GRU, or one of their cells.

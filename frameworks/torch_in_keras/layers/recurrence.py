@@ -1,7 +1,7 @@
-"""PyTorch's and ONNX's recurrences on `keras.ops`: one step of each cell, and the loop over time.
+"""PyTorch's and ONNX's recurrences in `keras.ops`: one step of each cell, and the loop over time.
 
-Products are einsums, because Keras's `matmul` computes float64 in float32 on every backend but TensorFlow. So does its `tanh`
-on JAX, which has no replacement here.
+Products are einsums, because Keras's `matmul` computes float64 in float32 on every backend but TensorFlow. Keras's `tanh` does
+the same on JAX, but there is no replacement for it.
 
 Sources: https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html;
 https://onnx.ai/onnx/operators/onnx__{RNN,LSTM,GRU}.html.
@@ -27,11 +27,11 @@ Activation = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """One direction of one layer: what it computes, and its weights.
+    """One direction of one layer: its spec and its weights.
 
     Args:
         spec: the spec of the direction.
-        weights: tensors by torch's names, without layer and direction, each transposed: (input, gate * hidden). For a GRU that
+        weights: tensors by name in torch, without layer and direction, each transposed: (input, gate * hidden). For a GRU that
             resets before the product, the candidate's part of `weight_hh` is separate, as `weight_hh_candidate`.
     """
 
@@ -46,8 +46,8 @@ class Direction:
         """Return the states after one time step.
 
         Args:
-            states: h, or h and c, each (batch, hidden); h is (batch, projected) where the layer projects.
-            projected: the step's input after `project`, (batch, gate * hidden).
+            states: h, or h and c, each (batch, hidden); h is (batch, projected) if the layer projects it.
+            projected: the result of `project` for the step's input, (batch, gate * hidden).
         """
         act, gate_act = _find(self.spec.activation), _find(self.spec.recurrent_activation)
         x = self._split(projected)
@@ -63,14 +63,14 @@ class Direction:
     def run(self, x: Tensor, states: States, lengths: Tensor | None, *, backward: bool) -> tuple[Tensor, States]:
         """Run over all time steps.
 
-        Beyond a row's length the states stay as they are and the output is zero, so a backward direction starts at the row's
-        last step.
+        Beyond a row's length the states do not change and the output is zero, so a backward direction starts at the row's last
+        valid step.
 
         Args:
             x: (time, batch, input).
-            states: as `step` takes them.
-            lengths: (batch,) int32, the number of steps of each row that count; None if all do.
-            backward: whether time is read from its end.
+            states: the initial states, as in `step`.
+            lengths: (batch,) int32, the number of valid steps in each row; None if all steps are valid.
+            backward: whether the sequence is read from its end.
 
         Returns:
             The output, (time, batch, hidden), in input time order, and the final states.
@@ -85,7 +85,7 @@ class Direction:
             carry = (time + (-1 if backward else 1), *stepped)
             return carry, carry
 
-        # The time is part of the carry: on TensorFlow a scan over two arrays fails if the number of steps is not known yet.
+        # The time is in the carry, because on TensorFlow a scan over two arrays fails if the number of steps is not known yet.
         first = ops.convert_to_tensor(ops.shape(x)[0] - 1 if backward else 0, dtype="int32")
         (_, *finals), (_, output, *_) = ops.scan(advance, (first, *states), self.project(x), reverse=backward)
         return mask_padding(output, lengths), tuple(finals)
@@ -110,7 +110,7 @@ def mask_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
 
     Args:
         x: (time, batch, width).
-        lengths: (batch,) int32; None if all steps count.
+        lengths: (batch,) int32; None if all steps are valid.
     """
     if lengths is None:
         return x
@@ -119,7 +119,7 @@ def mask_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def _multiply(x: Tensor, weight: Tensor) -> Tensor:
-    leading = "tb"[-len(x.shape) + 1 :]  # no ellipsis, whose gradient takes TensorFlow sixteen times as long
+    leading = "tb"[-len(x.shape) + 1 :]  # not an ellipsis, because its gradient takes TensorFlow sixteen times as long
     return ops.einsum(f"{leading}i,io->{leading}o", x, weight)
 
 

@@ -25,14 +25,15 @@ class TorchRecurrent(TorchModule):
     A call returns `(output, h_n)`, or `(output, (h_n, c_n))` of an LSTM, as torch does: the output is
     (time, batch, direction * hidden), or (batch, time, direction * hidden) with batch_first; states are
     (layer * direction, batch, hidden) either way. With `states_batch_first=True` they are (batch, layer * direction, hidden).
-    A functional Model always has it so, because `predict` joins batches along the first axis, and it refuses layers with
-    batch_first=False. Dropout between layers acts as Keras's own: in `fit`, or with `training=True`.
+    In a functional Model this is always on, because `predict` joins batches along the first axis, and layers with
+    batch_first=False raise an error. Dropout between layers is active like other Keras dropout: in `fit`, or with
+    `training=True`.
 
     Weights are attributes with torch's names and shapes: `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and
     `weight_hr_l0` of a projection; then those of `_l0_reverse`, `_l1` and so on.
 
-    A model that holds such a layer is saved like any other. Before another process loads it, that must
-    `import frameworks.emulation.keras`, which registers the classes with Keras.
+    A model that contains such a layer is saved like any other. Another process must `import frameworks.emulation.keras`, which
+    registers the classes with Keras, before it loads the model.
     """
 
     def __init__(
@@ -49,10 +50,10 @@ class TorchRecurrent(TorchModule):
         nonlinearity: str = "tanh",
         **options: Any,
     ) -> None:
-        """Take torch's arguments, and Keras's name, dtype (float32 or float64) and trainable.
+        """Make the layer from torch's arguments, and Keras's name, dtype (float32 or float64) and trainable.
 
         Raises:
-            GatewiseError: for arguments that torch refuses, and for half precision.
+            GatewiseError: for arguments that torch rejects, and for half precision.
         """
         arguments = {
             "input_size": input_size,
@@ -68,7 +69,7 @@ class TorchRecurrent(TorchModule):
         super().__init__(arguments, options)
         if dropout and num_layers == 1:
             warnings.warn(
-                f"dropout={dropout} acts after every layer but the last, so it has no effect with num_layers=1",
+                f"dropout={dropout} applies after every layer but the last, so it has no effect with num_layers=1",
                 UserWarning,
                 stacklevel=2,
             )
@@ -77,7 +78,7 @@ class TorchRecurrent(TorchModule):
     def prepare(self) -> None:
         """Set the attributes that Keras reads."""
         self.seed_generator = keras.random.SeedGenerator() if self.dropout else None
-        # TensorFlow's XLA cannot differentiate a loop without a bound on its steps, and keras.ops.scan sets none.
+        # XLA on TensorFlow cannot differentiate a loop without a bound on its steps, and keras.ops.scan sets none.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def __call__(
@@ -89,11 +90,11 @@ class TorchRecurrent(TorchModule):
         states_batch_first: bool = False,
         **context: Any,
     ) -> Results:
-        """Check the arguments, see `call`; Keras would wrap an error raised inside `call` in its own message."""
+        """Check the arguments, see `call`, and run the layer; Keras would wrap an error raised inside `call` in its own."""
         if isinstance(lengths, (list, tuple)):
             lengths = np.asarray(lengths)
         if any(keras.backend.is_keras_tensor(tensor) for tensor in keras.tree.flatten((inputs, hx, lengths))):
-            # Keras records the argument, so the model's later runs repeat it, even after loading.
+            # Keras records this argument, so the model passes it in every later run, even after loading.
             states_batch_first = True
             refuse_time_first(self, inputs)
         check_call(self, inputs, hx, lengths, states_batch_first=states_batch_first)
@@ -114,12 +115,12 @@ class TorchRecurrent(TorchModule):
 
         Args:
             inputs: (time, batch, input); (batch, time, input) with batch_first; (time, input) without a batch. Other
-                floating-point dtypes are cast to the layer's, as by every Keras layer.
+                floating-point dtypes are cast to the layer's, as in every Keras layer.
             hx: h_0, or (h_0, c_0) of an LSTM, each (layer * direction, batch, hidden); zeros when None.
-            lengths: (batch,) ints from 1 to time, the number of steps of each row that count, as in packing: later outputs are
-                zero, the final states are those after the last step that counts, and a backward direction starts there. In a
+            lengths: (batch,) ints from 1 to time, the number of valid steps in each row, as in packing: later outputs are
+                zero, the final states are those after the last valid step, and a backward direction starts there. In a
                 compiled graph their values are not known, and only dtype and shape are checked.
-            training: whether dropout between layers acts.
+            training: whether dropout between layers is active.
             states_batch_first: whether initial and final states are (batch, layer * direction, hidden).
 
         Returns:
@@ -131,7 +132,7 @@ class TorchRecurrent(TorchModule):
         axis = 1 if states_batch_first else 0
         states = self._initial_states(hx, ops.shape(x)[1], axis)
         lengths = None if lengths is None else ops.cast(lengths, "int32")
-        x = mask_padding(x, lengths)  # packing never reads the padding, so NaN there must not reach a gradient
+        x = mask_padding(x, lengths)  # packing never reads the padding, so a NaN in it must not reach a gradient
         finals: list[States] = []
         for layer in range(self.num_layers):
             if layer and training and self.dropout:
@@ -193,7 +194,7 @@ class TorchRNN(TorchRecurrent):
         bidirectional: bool = False,
         **options: Any,
     ) -> None:
-        """Take torch's arguments in torch's order; `nonlinearity`, "tanh" or "relu", is the fourth."""
+        """Make the layer from torch's arguments in torch's order; `nonlinearity`, "tanh" or "relu", is the fourth."""
         super().__init__(
             input_size,
             hidden_size,

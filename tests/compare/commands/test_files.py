@@ -1,4 +1,7 @@
-"""`gatewise port` writes what it lists, and `gatewise verify` detects differences."""
+"""`gatewise port` writes what it lists, and `gatewise verify` detects differences.
+
+Covers: `compare/commands`, `compare/checkpoints`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.checkpoints.name_ranges import together
 from compare.cli import main
 from frameworks import RecurrentSpec, build
 from frameworks.files import save_checkpoint
@@ -165,22 +167,6 @@ def test_layers_with_names_and_places_numbered_alike_share_a_row(tmp_path: Path,
         assert len(said.splitlines()) < 20
     assert main(["inspect", str(tmp_path / "model.pt"), "--json"]) == 0
     assert "layers.7.norm1" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("names", "collapsed"),
-    [
-        (["a0", "a1", "a2"], ["a{0-2}"]),
-        (["a0", "a1"], ["a0", "a1"]),
-        (["a0", "a1", "a3"], ["a0", "a1", "a3"]),
-        (["a0.1", "a1.1", "a1.2"], ["a0.1", "a1.1", "a1.2"]),
-        (["b", "", "b"], ["b", "''"]),
-        (["9x1", "10x1", "11x1", "y"], ["{9-11}x1", "y"]),
-        (["a0", "a00", "a1"], ["a0", "a00", "a1"]),
-    ],
-)
-def test_only_whole_ranges_are_collapsed(names: list[str], collapsed: list[str]) -> None:
-    assert together(names) == collapsed
 
 
 def test_a_port_made_by_hand_is_verified_under_its_own_name(tmp_path: Path, capsys: Any) -> None:

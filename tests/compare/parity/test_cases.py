@@ -1,4 +1,4 @@
-"""The grid covers what is promised, and its weights let no mistake hide."""
+"""The grid covers what it promises, and its weights hide no mistake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_value_of_every_option_meets_every_cell() -> None:
         assert found == set(choices)
 
 
-def test_both_frameworks_are_carried_over_from_for_every_cell() -> None:
+def test_every_cell_is_carried_over_from_both_frameworks() -> None:
     assert {(case.spec.cell, case.origin) for case in GRID} == set(product(("rnn", "lstm", "gru"), ("keras", "pytorch")))
 
 

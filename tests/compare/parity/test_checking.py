@@ -19,6 +19,8 @@ from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, co
 from frameworks.files import open_checkpoint, save_checkpoint
 from frameworks.rows import FrameworkName
 
+pytestmark = pytest.mark.frameworks
+
 Array = npt.NDArray[Any]
 
 BATCH, TIME, INPUT, HIDDEN = 6, 5, 9, 7
@@ -29,7 +31,7 @@ CELLS = ("rnn", "lstm", "gru")
 
 
 def keras_layer(cell: str, *, library: str = "keras", two: bool | str | None = False, **options: Any) -> Any:
-    """Build a layer; `two` is False for one direction, else the merge mode."""
+    """Build a layer; `two` is False for one direction, or the merge mode of two."""
     kinds = import_module(library).layers
     dtype = options.setdefault("dtype", "float32")
     layer = getattr(kinds, KERAS[cell])(HIDDEN, **options)
@@ -174,7 +176,7 @@ def test_two_biases_and_their_sum_are_the_same_weights(randomise: Callable[..., 
     assert set(failed(result)) > {"bias of layer 0, direction 0", "recurrent_bias of layer 0, direction 0"}
 
 
-def test_layers_that_hold_a_zero_bias_or_none_are_the_same_and_it_is_said(randomise: Callable[..., Any]) -> None:
+def test_a_zero_bias_equals_no_bias_and_a_note_says_so(randomise: Callable[..., Any]) -> None:
     for cell in CELLS:
         one, other = randomise(torch_module(cell, bias=False)), torch_module(cell)
         for name, parameter in other.named_parameters():
@@ -189,11 +191,11 @@ def test_layers_that_hold_a_zero_bias_or_none_are_the_same_and_it_is_said(random
 # Negative controls: copies by hand, each with one mistake
 
 WRONG_ORDER = {"lstm": (0, 2, 1, 3), "gru": (0, 1, 2)}
-"""The order of TensorFlow 1's LSTM, input, candidate, forget, output; and a GRU's left as Keras has it."""
+"""The gate order of TensorFlow 1's LSTM: input, candidate, forget, output; and Keras's order of a GRU's gates, unchanged."""
 
 
 def copied_by_hand(cell: str, arrays: list[Array], mistake: str) -> list[Array]:
-    """Write torch's arrays of Keras's, direction by direction, with a mistake, or with none where it is ""."""
+    """Make torch's arrays from Keras's, direction by direction, with a mistake; "" for no mistake."""
     directions = [arrays[start : start + 3] for start in range(0, len(arrays), 3)]
     if mistake == "directions swapped":
         directions.reverse()
@@ -242,7 +244,7 @@ def test_every_classic_mistake_is_caught_and_traced_to_its_weights(
     cell: str, mistake: str, randomise: Callable[..., Any]
 ) -> None:
     if (cell, mistake) == ("rnn", "gates not reordered") or (cell != "gru" and mistake in ("biases swapped", "biases summed")):
-        return  # a simple RNN has one gate, and where only the sum of two biases acts these are no mistakes
+        return  # a simple RNN has one gate, and these are not mistakes where only the sum of two biases acts
     torch = import_module("torch")
     layer = randomise(keras_layer(cell, two="concat", return_sequences=True))
     module = torch_module(cell, bidirectional=True)
@@ -261,7 +263,7 @@ def test_every_classic_mistake_is_caught_and_traced_to_its_weights(
     assert result.cause.name == f"{MISTAKES[mistake]} of layer 0, direction {direction}"
     assert f"cause: the weights differ: {result.cause.name}" in str(result)
     assert result.cause.max_abs > 1e-2
-    # The results differ too: the weights are the cause, not all of it.
+    # The results differ too: the weights are the cause, but not the only difference.
     assert {each.name for each in result.comparisons if each.kind == "result" and not each.within}
 
 
@@ -305,7 +307,7 @@ def test_equal_weights_that_mean_something_else_fail_by_their_results(
     assert result.differences == (note,)
     assert f"failed: {note}" in str(result)
     assert any(each.against == "expected" and not each.within for each in result.comparisons)
-    # Each of the two does compute what its own weights say.
+    # Each of the two computes what its own weights say.
     assert all(each.within for each in result.comparisons if each.against.startswith("reference"))
 
 
@@ -374,7 +376,7 @@ def test_a_gru_s_second_candidate_bias_is_named(randomise: Callable[..., Any]) -
 
 
 def tampered(native: Any, array: str, index: tuple[int, ...], value: float) -> Any:
-    """Give an adapter whose results are off in one element."""
+    """Return an adapter whose results are wrong in one element."""
     from frameworks.pytorch import PyTorchAdapter
 
     class Tampered(PyTorchAdapter):
@@ -460,7 +462,7 @@ def test_infinite_weights_are_equal_to_themselves(randomise: Callable[..., Any])
 
 
 @pytest.mark.backend
-def test_a_keras_layer_s_own_call_is_held_against_the_other_side(randomise: Callable[..., Any]) -> None:
+def test_a_keras_layer_s_own_call_is_compared_with_the_other_side(randomise: Callable[..., Any]) -> None:
     from frameworks.keras import KerasAdapter
 
     class Exchanged(KerasAdapter):
@@ -509,7 +511,7 @@ def test_each_layer_is_taken_apart_once(randomise: Callable[..., Any], monkeypat
         assert len(looked) == 3
 
 
-def test_cells_that_no_one_spec_describes_are_refused_in_a_file_too(tmp_path: Path, refused: Callable[..., Any]) -> None:
+def test_cells_that_no_single_spec_describes_are_refused_in_a_file_too(tmp_path: Path, refused: Callable[..., Any]) -> None:
     torch = import_module("torch")
     save_checkpoint(tmp_path / "a.npz", {"one": torch.nn.LSTM(INPUT, HIDDEN), "other": torch.nn.LSTM(HIDDEN, HIDDEN + 1)})
     checkpoint = open_checkpoint(tmp_path / "a.npz")
@@ -597,7 +599,7 @@ def test_a_masked_layer_passes_against_packing(
     result = check_parity(layer, module, draw(BATCH, TIME, INPUT), mask=RIGHT, initial_state=given)
     assert result, str(result)
     rules_differ = not two and "zero_output_for_mask" not in flags
-    assert ("at the steps that count and in their final states" in str(result)) == rules_differ
+    assert ("at the valid steps and in their final states" in str(result)) == rules_differ
     assert ("masked steps are compared too" in str(result)) != rules_differ
 
 
@@ -628,7 +630,7 @@ def test_one_time_step_is_enough_for_a_layer_that_reads_backwards(
     assert check_parity(layer, module, draw(BATCH, 1, INPUT), mask=mask)
 
 
-def test_every_step_is_held_against_the_rule_of_its_own_framework(randomise: Callable[..., Any]) -> None:
+def test_every_step_is_compared_by_the_rule_of_its_own_framework(randomise: Callable[..., Any]) -> None:
     layer, module = randomise(keras_layer("gru", return_sequences=True)), torch_module("gru")
     copy_weights(layer, module)
     inputs = draw(BATCH, TIME, INPUT)
@@ -715,7 +717,7 @@ def test_a_layer_that_keras_itself_cannot_call_is_named(
 
 
 @pytest.mark.backend
-def test_a_keras_call_is_taken_as_keras_takes_it(randomise: Callable[..., Any]) -> None:
+def test_a_keras_call_takes_keras_s_arguments(randomise: Callable[..., Any]) -> None:
     layer = randomise(keras_layer("lstm", two="concat", return_sequences=True, return_state=True))
     module = convert(layer, to="pytorch")
     inputs, states = draw(BATCH, TIME, INPUT), [draw(BATCH, HIDDEN, seed=seed) for seed in range(1, 5)]
@@ -729,7 +731,7 @@ def test_a_keras_call_is_taken_as_keras_takes_it(randomise: Callable[..., Any]) 
 
 
 @pytest.mark.backend
-def test_nested_states_of_stacked_cells_are_taken_as_keras_takes_them(randomise: Callable[..., Any]) -> None:
+def test_states_of_stacked_cells_are_accepted_as_keras_nests_them(randomise: Callable[..., Any]) -> None:
     keras = import_module("keras")
     layer = keras.layers.RNN([keras.layers.LSTMCell(HIDDEN), keras.layers.LSTMCell(HIDDEN)], return_state=True)
     layer.build((None, None, INPUT))
@@ -773,10 +775,10 @@ def test_arguments_that_do_not_fit_are_refused(
 def test_a_keras_call_needs_a_keras_layer(refused: Callable[..., Any]) -> None:
     with refused("keras_call", "neither layer is Keras's"):
         check_parity(torch_module("gru"), torch_module("gru"), keras_call={"mask": RIGHT})
-    # Called as torch's, though it is written in Keras.
+    # It is called like torch's layers, although it is written in Keras.
     with refused("keras_call", "neither layer is Keras's"):
         check_parity(emulate(torch_module("gru"), to="keras"), torch_module("gru"), keras_call={"mask": RIGHT})
-    # Called as Keras's, though it is written in torch.
+    # It is called like Keras's layers, although it is written in torch.
     emulated = emulate(keras_layer("gru"))
     assert check_parity(emulated, emulated, keras_call={"mask": RIGHT})
 
@@ -799,7 +801,7 @@ def test_layers_of_different_sizes_are_not_compared(field: str, changes: dict[st
         check_parity(build("pytorch", one), build("pytorch", other))
 
 
-def test_results_of_another_shape_are_the_finding(randomise: Callable[..., Any]) -> None:
+def test_results_of_another_shape_are_a_difference(randomise: Callable[..., Any]) -> None:
     from frameworks.pytorch import PyTorchAdapter
 
     class Turned(PyTorchAdapter):
@@ -816,7 +818,7 @@ def test_results_of_another_shape_are_the_finding(randomise: Callable[..., Any])
 
 
 @pytest.mark.backend
-def test_the_needed_tolerance_is_the_least_that_passes(randomise: Callable[..., Any]) -> None:
+def test_the_needed_tolerance_is_the_smallest_that_passes(randomise: Callable[..., Any]) -> None:
     layer, module = randomise(keras_layer("gru", return_sequences=True)), torch_module("gru", bias=True)
     copy_weights(layer, module)
     with import_module("torch").no_grad():
@@ -888,7 +890,7 @@ def test_adapters_are_compared_like_their_layers(randomise: Callable[..., Any]) 
 # What two layers say of themselves
 
 
-def test_another_activation_fails_even_where_the_drawn_inputs_do_not_tell(randomise: Callable[..., Any]) -> None:
+def test_another_activation_fails_even_where_the_drawn_inputs_do_not_show_it(randomise: Callable[..., Any]) -> None:
     layer = randomise(keras_layer("rnn", activation="relu6"))
     torch = import_module("torch")
     module = torch.nn.RNN(INPUT, HIDDEN, nonlinearity="relu", batch_first=True)
@@ -907,7 +909,7 @@ def test_flags_that_differ_between_two_keras_layers_are_noted(randomise: Callabl
     assert any("return_state is False in expected, True in actual" in note for note in notes)
 
 
-def test_a_state_that_keras_returned_is_taken_as_it_comes(randomise: Callable[..., Any]) -> None:
+def test_a_state_that_keras_returned_is_accepted_as_it_is(randomise: Callable[..., Any]) -> None:
     layer = randomise(keras_layer("lstm", return_state=True))
     inputs = draw(BATCH, TIME, INPUT)
     _, *states = layer(inputs)
@@ -915,7 +917,7 @@ def test_a_state_that_keras_returned_is_taken_as_it_comes(randomise: Callable[..
 
 
 @pytest.mark.parametrize("states", [(), [draw(BATCH, HIDDEN), draw(BATCH, HIDDEN + 1)], [draw(BATCH, HIDDEN)]])
-def test_states_that_no_layer_takes_are_refused(
+def test_states_that_no_layer_accepts_are_refused(
     states: Any, refused: Callable[..., Any], randomise: Callable[..., Any]
 ) -> None:
     layer = randomise(keras_layer("lstm"))

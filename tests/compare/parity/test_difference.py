@@ -1,4 +1,4 @@
-"""Differences are measured where they are, and nothing makes one disappear."""
+"""Differences are measured at their place, and none is lost."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_equal_infinities_do_not_differ_and_others_do() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (2, 3), (1, 3, 4), (2, 3, 1), (4, 3, 2), (2, 3, 4, 1), (24,), ()])
-def test_another_shape_is_the_finding_and_nothing_is_broadcast(shape: tuple[int, ...]) -> None:
+def test_another_shape_is_a_difference_and_nothing_is_broadcast(shape: tuple[int, ...]) -> None:
     found = measure(zeros(), np.zeros(shape))
     assert (found.max_abs, found.index, found.shape, found.other_shape) == (np.inf, None, (2, 3, 4), shape)
 
@@ -94,7 +94,7 @@ def test_nothing_to_compare_does_not_differ() -> None:
 
 
 @given(st.floats(1e-300, 1e300), st.floats(1.0, 1e300))
-def test_the_needed_tolerance_is_the_least_that_passes(distance: float, scale: float) -> None:
+def test_the_needed_tolerance_is_the_smallest_that_passes(distance: float, scale: float) -> None:
     difference = Difference((1,), distance, (0,), scale)
 
     def passes(tolerance: float) -> bool:

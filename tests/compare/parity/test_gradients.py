@@ -1,4 +1,4 @@
-"""Parity of gradients passes for what trains alike, and fails for what computes alike but is differentiated otherwise."""
+"""Parity of gradients passes for layers that train alike, and fails for those with equal results but other gradients."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from compare.parity.gradients import PART_BY_PART
 from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, copy_weights, emulate
 from frameworks.gradients import RecurrentGradients
 from frameworks.weights import DirectionWeights, RecurrentWeights
+
+pytestmark = pytest.mark.frameworks
 
 Array = npt.NDArray[Any]
 
@@ -97,7 +99,7 @@ def test_stacks_and_cells_have_the_same_gradients(randomise: Callable[..., Any])
     result = check_parity(stack, convert(stack, to="keras"), X, gradients=True)
     assert result, str(result)
     assert "gradient of kernel of layer 1, direction 1 of actual, from zeros" in {each.name for each in gradients_of(result)}
-    # Of so many the table shows the worst of each array against each.
+    # There are many: the table shows the worst for each array and what it is compared with.
     text = str(result)
     assert len(gradients_of(result)) == 3 * (2 + 4 * 4)
     assert text.count("\ngradient of") == 3 * len({each.array for each in gradients_of(result)})
@@ -121,7 +123,7 @@ def test_masked_layers_have_the_same_gradients_each_by_its_own_rule(
 
 
 @pytest.mark.backend
-def test_where_both_show_masked_steps_alike_these_count_too(randomise: Callable[..., Any]) -> None:
+def test_masked_steps_count_where_both_sides_treat_them_alike(randomise: Callable[..., Any]) -> None:
     layer = randomise(keras_layer("SimpleRNN", return_sequences=True))
     other = emulate(layer, to="pytorch")
 
@@ -131,7 +133,7 @@ def test_where_both_show_masked_steps_alike_these_count_too(randomise: Callable[
     repeated, zeroed = (check_parity(layer, side, X, mask=ANY, gradients=True) for side in (other, Zeroing(other)))
     assert repeated, str(repeated)
     assert zeroed, str(zeroed)
-    # The scalar is another one: the numbers differ, so masked steps took part in the first.
+    # The scalar has changed: the numbers differ, so masked steps took part in the first one.
     largest = [max(each.allowed for each in gradients_of(result) if each.array == "inputs") for result in (repeated, zeroed)]
     assert largest[0] != largest[1]
 
@@ -152,13 +154,15 @@ def test_layers_of_unequal_parts_are_differentiated_part_by_part(randomise: Call
     assert names == {"cell 1: gradient of recurrent_kernel"}
 
 
-def test_a_bias_that_one_side_lacks_is_left_to_its_reference_and_it_is_said(randomise: Callable[..., Any]) -> None:
+def test_a_bias_that_one_side_lacks_is_compared_with_its_reference_only_and_a_note_says_so(
+    randomise: Callable[..., Any],
+) -> None:
     one, other = randomise(torch_module("LSTM", bias=False)), torch_module("LSTM")
     for name, parameter in other.named_parameters():
         parameter.data = getattr(one, name).data.clone() if "weight" in name else parameter.data * 0
     result = check_parity(one, other, gradients=True)
     assert result, str(result)
-    assert any("no bias" in note for note in result.notes)
+    assert any("only one side has a bias" in note for note in result.notes)
     assert {each.against for each in gradients_of(result) if "bias" in each.array} == {"reference of actual"}
 
 
@@ -237,7 +241,7 @@ def test_a_cell_that_learns_from_one_step_at_a_time_is_found(
 
 
 def spoilt(native: Any, mistake: Callable[[DirectionWeights], dict[str, Any]]) -> Any:
-    """Give an adapter whose gradients of the weights have a mistake."""
+    """Return an adapter whose gradients with respect to the weights are wrong."""
     kind: Any = type(adapt(native))
 
     class Spoilt(kind):  # type: ignore[misc]
@@ -257,7 +261,7 @@ MISTAKES: dict[str, Callable[[DirectionWeights], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("array", MISTAKES)
-def test_gradients_not_transposed_of_another_gate_or_doubled_are_found(array: str, randomise: Callable[..., Any]) -> None:
+def test_untransposed_exchanged_and_doubled_gradients_are_found(array: str, randomise: Callable[..., Any]) -> None:
     module = randomise(torch_module("LSTM"))
     result = check_parity(module, spoilt(module, MISTAKES[array]), gradients=True)
     assert result.verdict == "failed"
@@ -275,7 +279,7 @@ def test_nan_in_a_gradient_is_a_failure_with_its_place(randomise: Callable[..., 
     assert all(np.isnan(each.max_abs) and set(each.where) >= {"gate", "input", "unit"} for each in wrong)
     assert "holds NaN at gate" in str(result)
     assert any("not finite at masked steps" in note for note in result.notes)
-    # Packing never reads what lies there, in either framework.
+    # Packing never reads the inputs there, in either framework.
     assert check_parity(module, emulate(module, to="keras"), inputs, mask=RIGHT, gradients=True)
 
 

@@ -1,4 +1,4 @@
-"""Layers that no one spec describes are compared part by part, and as wholes by what their calls return."""
+"""Layers that no single spec describes are compared part by part, and as a whole by what their calls return."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_an_emulation_of_unequal_parts_passes_and_fails_when_one_weight_is_off(
     assert result.cause.name.startswith(("forward", "cell 0"))
 
 
-def test_the_states_of_a_whole_are_given_as_keras_nests_them(randomise: Callable[..., Any]) -> None:
+def test_the_states_of_a_whole_are_passed_as_keras_nests_them(randomise: Callable[..., Any]) -> None:
     layer, module = port(unequal_cells, randomise)
     rng = np.random.default_rng(0)
     states = [[rng.normal(size=(2, 4)).astype("float32")] * 2, [rng.normal(size=(2, 5)).astype("float32")]]

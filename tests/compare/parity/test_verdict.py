@@ -1,4 +1,4 @@
-"""Verdicts follow from the numbers, and are told with what, where and how much."""
+"""Verdicts follow from the numbers, and say what differs, where and by how much."""
 
 from __future__ import annotations
 
@@ -86,13 +86,13 @@ def test_a_comparison_says_what_differs_where_and_how_much() -> None:
     assert "holds NaN at layer 1, direction 0, batch 4, unit 2" in str(comparison(NAN))
 
 
-def test_another_shape_is_told_as_such() -> None:
+def test_another_shape_is_reported_as_such() -> None:
     one = Comparison.of("output of actual", Difference((2, 3), math.inf, None, 1.0, (3, 2)), None, 1e-5, Against.EXPECTED)
     assert str(one) == "output of actual has shape (3, 2), but expected has (2, 3)"
     assert not one.within
 
 
-def test_what_an_array_is_held_against_is_data_that_reads_as_text() -> None:
+def test_what_an_array_is_compared_with_is_data_that_reads_as_text() -> None:
     text: str = Against.REFERENCE_OF_ACTUAL
     assert f"{text}" == str(text) == text == "reference of actual"
     assert Against("expected") is Against.EXPECTED
@@ -109,7 +109,7 @@ def test_an_expression_is_shown_in_place_of_the_map_that_evaluated_it() -> None:
     assert one.against == Against.RETURNS_MAP  # what a reader of data selects by
 
 
-def test_a_result_tells_its_verdict_its_notes_and_every_comparison() -> None:
+def test_a_result_shows_its_verdict_its_notes_and_every_comparison() -> None:
     bad = comparison(0.125, name="output of actual, from zeros")
     text = str(result(comparison(1e-9, name="c_n of expected"), bad, notes=("the bias differs",)))
     assert text.startswith("parity failed: 2 comparisons at tolerance 1e-05")
@@ -124,7 +124,7 @@ def test_a_result_tells_its_verdict_its_notes_and_every_comparison() -> None:
     assert "failed" not in passed
     unsure = str(result(replace(bad, ill_conditioned=True)))
     assert unsure.startswith("parity ill-conditioned")
-    assert "farther from the float64 reference of its own weights" in unsure
+    assert "farther than allowed from the float64 reference of its own weights" in unsure
     assert "0.125 off" in unsure
 
 
@@ -168,6 +168,6 @@ def test_the_tolerance_is_that_of_the_coarsest_side_or_the_caller_s() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -1e-5, NAN, math.inf, "1e-5", True, [1e-5]])
-def test_what_is_no_tolerance_is_refused(wrong: Any, refused: Callable[..., Any]) -> None:
+def test_an_invalid_tolerance_is_rejected(wrong: Any, refused: Callable[..., Any]) -> None:
     with refused("tolerance", repr(wrong)):
         choose_tolerance([], wrong)

@@ -1,4 +1,7 @@
-"""Parity holds on a further Keras backend too, where it is installed."""
+"""Parity holds on a further Keras backend too, where it is installed.
+
+Covers: `compare/parity`, `compare/report/pages/parity`, `compare/report/pages/training`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.frameworks
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """

@@ -12,7 +12,6 @@ import pytest
 from compare import cli
 from compare.report import making as report
 from compare.report.contents import INDEX, PAGES
-from compare.report.lanes import Job
 from compare.report.processes import settings_of
 from compare.report.results import Value, control, environment, exact, leaves, measured, read_results, write_results
 
@@ -116,45 +115,6 @@ def test_the_results_hold_no_path_and_no_clock() -> None:
     for place, value in leaves(read_results(REPORTS / report.RESULTS)):
         assert "/root" not in str(value.value), place
         assert "/home" not in str(value.value), place
-
-
-def test_one_page_is_run_and_written_and_the_others_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "out"
-    folder.mkdir()
-    kept = read_results(REPORTS / report.RESULTS)
-    write_results(kept, folder / report.RESULTS)
-    assert cli.main(["report", "--out", str(folder), "--only", "weights"]) == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "gate-blocks.png", "results.json", "weights.md"]
-    assert read_results(folder / report.RESULTS).keys() == kept.keys()
-    captured = capsys.readouterr()
-    assert "weights: GRU" in captured.err
-    assert "WARNING" not in captured.err
-    assert cli.main(["report", "--out", str(folder), "--only", "weights.md", "--check"]) == 0
-
-
-def test_an_experiment_that_fails_is_told_with_its_message_and_nothing_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(report, "settings_of", lambda backend: {"KERAS_BACKEND": "no such backend"}, raising=True)
-    assert cli.main(["report", "--out", str(tmp_path / "out"), "--only", "weights"]) == 2
-    assert "no such backend" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-def test_every_experiment_runs_once_and_no_process_has_two_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs: list[Job] = []
-    committed = read_results(REPORTS / report.RESULTS)
-
-    def run(job: Job, *_: object) -> dict[str, Any]:
-        jobs.append(job)
-        return {name: committed[name][job.backend] for name in job.experiments}
-
-    monkeypatch.setattr(report, "_run_job", run)
-    assert cli.main(["report", "--out", str(tmp_path / "out")]) == 0
-    assert len(jobs) == 3
-    needed = {pair for page in PAGES for pair in page.experiments}
-    assert sorted((job.backend, name) for job in jobs for name in job.experiments) == sorted(needed)
-    assert check(tmp_path / "out") == []
 
 
 def test_an_experiment_runs_on_one_thread_of_the_cpu_whatever_the_caller_has_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,7 +267,7 @@ def test_dropout_of_the_module_is_refused_even_in_eval_mode() -> None:
 def test_a_parameter_that_only_one_side_would_train_is_refused() -> None:
     model, port = build()
     model.layers[1].trainable = False
-    refused(r"must stand for variables that the Keras optimizer trains, but stand for .*lstm_cell/kernel", model, port)
+    refused(r"must belong to variables that the Keras optimizer trains, but belong to .*lstm_cell/kernel", model, port)
     model, port = build()
     port.register_parameter("scale", nn.Parameter(torch.ones(1)))
     refused("must all pair up with variables of the Keras model, but leave scale", model, port)

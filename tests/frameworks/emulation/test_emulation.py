@@ -1,4 +1,7 @@
-"""Importing an emulation loads the framework that it is written in, and no other."""
+"""Importing an emulation loads the framework that it is written in, and no other.
+
+Covers: `frameworks/emulation`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.frameworks
 
 ROOT = Path(__file__).parents[3]
 HEAVY = {"keras", "tensorflow", "tf_keras", "torch", "jax", "h5py"}
@@ -20,7 +25,6 @@ KerasLSTM(4)(torch.zeros(1, 2, 3))
 """
 
 
-@pytest.mark.frameworks
 @pytest.mark.parametrize(("statement", "loaded"), [("from frameworks import emulate", set()), (USED, {"torch"})])
 def test_only_the_framework_that_is_used_is_loaded(statement: str, loaded: set[str]) -> None:
     text = f"import json, sys\n{statement}\nprint(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"

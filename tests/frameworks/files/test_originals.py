@@ -1,4 +1,7 @@
-"""Published models, read from their original files: weights as recorded, bit for bit, and outputs as recorded."""
+"""Published models, read from their original files: weights as recorded, bit for bit, and outputs as recorded.
+
+Covers: `frameworks/files`, `compare/report/studies/real_models`, `compare/report/pages/real_models/experiment`.
+"""
 
 from __future__ import annotations
 

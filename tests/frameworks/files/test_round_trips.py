@@ -1,6 +1,8 @@
 """From a file of every format to every format that is written, and back: weights, options and outputs stay the same.
 
 What the layers gave where they were made was computed by the framework that wrote the file, or recorded there.
+
+Covers: `frameworks/files`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from frameworks.files import Checkpoint, StoredLayer, open_checkpoint, save_chec
 from frameworks.files.writing.saving import WRITERS
 from frameworks.rows import FrameworkName
 from tests.frameworks.files.torch.test_files import as_safetensors
+
+pytestmark = pytest.mark.frameworks  # all but the test that counts the endings of the others
 
 KERAS = [f"{library} {kind}" for library in ("keras", "tf_keras") for kind in ("model.keras", "model.h5", "model.weights.h5")]
 TORCH = ["zip.pt", "old.pt", "script.pt", "state.npz", "state.safetensors"]

@@ -1,4 +1,7 @@
-"""Weights start from Keras's distributions, with the bounds, moments and structure of Keras's own initialisers."""
+"""Weights start from Keras's distributions, with the bounds, moments and structure of Keras's own initialisers.
+
+Covers: `frameworks/keras_in_torch/initialisers.py`.
+"""
 
 from __future__ import annotations
 

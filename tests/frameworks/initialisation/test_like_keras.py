@@ -1,4 +1,7 @@
-"""A torch module starts from the distributions that Keras's own layers start from."""
+"""A torch module starts from the distributions that Keras's own layers start from.
+
+Covers: `frameworks/initialisation.py`, `frameworks/keras_in_torch/starts.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A Keras layer starts from the distributions that torch's own modules start from."""
+"""A Keras layer starts from the distributions that torch's own modules start from.
+
+Covers: `frameworks/initialisation.py`, `frameworks/torch_in_keras/starts.py`.
+"""
 
 from __future__ import annotations
 

@@ -19,5 +19,5 @@ def test_an_activation_that_this_keras_lacks_is_refused(monkeypatch: pytest.Monk
     assert find_activation("softsign") is keras.activations.softsign
     monkeypatch.delattr(keras.activations, "softsign")
     for fail in (lambda: build("keras", SPEC), lambda: find_activation("softsign")):
-        with refused("the activation 'softsign'", f"not there in Keras {keras.__version__}", "newer Keras"):
+        with refused("the activation 'softsign'", f"missing in Keras {keras.__version__}", "newer Keras"):
             fail()

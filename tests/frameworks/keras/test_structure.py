@@ -1,4 +1,4 @@
-"""What Keras has and gatewise does not take: refused by name, with the layer left as it was."""
+"""Keras layers that gatewise does not support are refused by name, and left as they were."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def functional_model(k: Any, **flags: bool) -> Any:
 
 
 def shuffled_model(k: Any) -> Any:
-    """Make a model like those of convert, but for the order in which it returns the states."""
+    """Make a model like those of convert, except that it returns the states in another order."""
     inputs = k.Input((None, INPUT))
     output, h, c = k.layers.LSTM(HIDDEN, return_sequences=True, return_state=True)(inputs)
     output, h_1, c_1 = k.layers.LSTM(HIDDEN, return_sequences=True, return_state=True)(output)
@@ -293,7 +293,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
 @pytest.mark.backend
 @pytest.mark.filterwarnings("ignore")  # Keras's own, about what these layers are
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_taken_is_refused_by_name(name: str, refused: Callable[..., Any]) -> None:
+def test_an_unsupported_layer_is_refused_by_name(name: str, refused: Callable[..., Any]) -> None:
     make, said = REFUSED[name]
     native = make(import_module("keras"))
     with refused(*said):
@@ -317,7 +317,7 @@ KERAS2 = (
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", KERAS2)
-def test_keras_2_is_refused_alike(name: str, refused: Callable[..., Any]) -> None:
+def test_an_unsupported_keras_2_layer_is_refused_likewise(name: str, refused: Callable[..., Any]) -> None:
     make, said = REFUSED[name]
     native = make(import_module("tf_keras"))
     with refused(*said):
@@ -340,7 +340,7 @@ def test_keras_2_s_reversed_states_are_refused(refused: Callable[..., Any]) -> N
 
 
 @pytest.mark.backend
-def test_an_unbuilt_layer_is_described_all_the_same() -> None:
+def test_an_unbuilt_layer_is_described_too() -> None:
     keras = import_module("keras")
     layer = keras.layers.Bidirectional(keras.layers.LSTM(HIDDEN, return_state=True), merge_mode="mul")
     stack, options = describe(layer)
@@ -357,7 +357,7 @@ def test_only_keras_s_layers_are_described(refused: Callable[..., Any]) -> None:
 
 
 @pytest.mark.backend
-def test_a_stateful_layer_takes_its_own_batch_size_alone(refused: Callable[..., Any]) -> None:
+def test_a_stateful_layer_accepts_only_its_own_batch_size(refused: Callable[..., Any]) -> None:
     keras = import_module("keras")
     layer = keras.layers.GRU(HIDDEN, stateful=True)
     layer.build((6, None, INPUT))
@@ -377,7 +377,7 @@ def test_a_cell_has_no_call_over_time(refused: Callable[..., Any]) -> None:
 
 
 @pytest.mark.backend
-def test_subclasses_that_change_what_is_computed_are_refused_wherever_they_stand(refused: Callable[..., Any]) -> None:
+def test_subclasses_that_change_what_is_computed_are_refused_wherever_they_occur(refused: Callable[..., Any]) -> None:
     k: Any = import_module("keras")
 
     class Shifted(k.layers.StackedRNNCells):  # type: ignore[misc]
@@ -400,7 +400,7 @@ def test_subclasses_that_change_what_is_computed_are_refused_wherever_they_stand
 
 
 @pytest.mark.backend
-def test_a_wrapper_that_is_not_built_is_refused_and_stays_so(refused: Callable[..., Any]) -> None:
+def test_a_wrapper_that_is_not_built_is_refused_and_stays_unbuilt(refused: Callable[..., Any]) -> None:
     k: Any = import_module("keras")
     sequential = k.Sequential([lstm(k), lstm(k, HIDDEN)])
     with refused("Sequential", "built", "build("):

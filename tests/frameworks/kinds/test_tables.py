@@ -1,4 +1,7 @@
-"""The tables agree with the frameworks' own classes, in each installed version."""
+"""The tables agree with the frameworks' own classes, in each installed version.
+
+Covers: `frameworks/kinds`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frameworks.kinds import ANY_AXES, KERAS, PYTORCH, Array, Dated, Kind, Masks, Option, permutation
+from frameworks.kinds import ANY_AXES, KERAS, PYTORCH, Dated, Kind, Masks, Option, permutation
 
 SIZES = {"index": 11, "output": 6, "input": 4, "features": 5, "kernel steps": 3, "kernel rows": 2, "kernel columns": 7}
 """All different, and even because of `groups=2`."""
@@ -116,13 +119,6 @@ def test_a_wrong_default_is_detected(option: Option) -> None:
 
     kind = replace(KERAS.get("LayerNormalization"), options=(option,))
     assert list(wrong_defaults(kind, keras.layers.LayerNormalization, (3, 15))) == [option.name]
-
-
-def test_a_dated_value_changes_with_the_version() -> None:
-    dated = Dated("first", (((2, 3), "second"), ((3,), "third")))
-    assert [dated.at(version) for version in ((2, 2, 4), (2, 3), (2, 15), (3, 0), (4,))] == [
-        *("first", "second", "second", "third", "third")
-    ]
 
 
 def options_of(kind: Kind) -> dict[str, Any]:
@@ -255,26 +251,3 @@ def as_tensor(library: Any, array: Any) -> Any:
     import tensorflow as tf
 
     return tf.constant(array)
-
-
-def test_names_and_shapes_of_arrays_show_a_kind() -> None:
-    def shown(**shapes: tuple[int, ...]) -> list[str]:
-        return [kind.name for kind in PYTORCH.shown_by(shapes)]
-
-    assert shown(weight=(3, 4), bias=(3,)) == ["Linear"]
-    assert shown(weight=(3, 4), bias=(4,)) == []
-    assert shown(weight=(3, 4)) == ["Linear", "Embedding"]
-    assert shown(weight=(3, 4, 5), bias=(3,)) == ["Conv1d"]
-    assert shown(weight=(3, 3, 5), bias=(3,)) == ["Conv1d", "ConvTranspose1d"]
-    assert shown(weight=(4,)) == ["PReLU", "RMSNorm"]
-    assert shown(weight=(1,)) == ["PReLU"]  # the default size
-    assert shown(running_mean=(4,), running_var=(4,)) == ["BatchNorm"]
-    assert [kind.name for kind in KERAS.shown_by({"scale": ()})] == []
-    assert [kind.name for kind in KERAS.shown_by({"gamma": (4,)})] == []
-
-
-def test_sizes_are_those_of_the_last_axes() -> None:
-    array = Array("gamma", (ANY_AXES, "features"))
-    assert array.sizes((4,)) == array.sizes((2, 3, 4)) == {"features": 4}
-    assert array.sizes(()) is None
-    assert Array("bias", ("output",)).sizes((2, 3)) is None

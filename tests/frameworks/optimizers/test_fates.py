@@ -1,4 +1,7 @@
-"""Every optimizer that Keras exports is known, and one without a counterpart is refused by name."""
+"""Every optimizer that Keras exports is known, and one without a counterpart is refused by name.
+
+Covers: `frameworks/optimizers.py`, `frameworks/keras_in_torch/optimizers`.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Keras's optimizers in torch: equal gradients lead to equal parameters."""
+"""Keras's optimizers in torch: equal gradients lead to equal parameters.
+
+Covers: `frameworks/keras_in_torch/optimizers`.
+"""
 
 import copy
 import io

@@ -1,4 +1,7 @@
-"""Slots are carried over to the paired parameters, in torch's layout."""
+"""Slots are carried over to the paired parameters, in torch's layout.
+
+Covers: `frameworks/keras_in_torch/optimizers/pairing.py`.
+"""
 
 from typing import Any
 
@@ -134,7 +137,7 @@ def test_a_variable_that_one_side_trains_twice_or_alone_is_refused_by_name(refus
     module.bias.requires_grad = False
     with refused("are 1 for 2 variables"):
         optimizer_like(type(optimizer)(0.1), [(layer.kernel, module.weight), (twice.kernel, module.weight)])
-    with refused(f"but stand for {twice.kernel.path}"):
+    with refused(f"but belong to {twice.kernel.path}"):
         optimizer_like(optimizer, [(layer, linear(layer)), (twice.kernel, module.weight)])
 
 

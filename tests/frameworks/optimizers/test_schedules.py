@@ -1,4 +1,7 @@
-"""Keras's learning-rate schedules in torch."""
+"""Keras's learning-rate schedules in torch.
+
+Covers: `frameworks/keras_in_torch/optimizers/schedules.py`.
+"""
 
 from typing import Any
 

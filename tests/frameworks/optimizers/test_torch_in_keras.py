@@ -1,4 +1,7 @@
-"""torch's optimizers in Keras: equal gradients lead to equal variables."""
+"""torch's optimizers in Keras: equal gradients lead to equal variables.
+
+Covers: `frameworks/torch_in_keras/optimizers.py`.
+"""
 
 from typing import Any
 

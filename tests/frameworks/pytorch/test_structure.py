@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 
 @pytest.mark.filterwarnings("ignore:`?torch.nn.utils", "ignore:Complex modules")
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_taken_is_refused_by_name_and_nothing_is_written(name: str, refused: Callable[..., Any]) -> None:
+def test_an_unsupported_module_is_refused_by_name_and_nothing_is_written(name: str, refused: Callable[..., Any]) -> None:
     make, said = REFUSED[name]
     native = make()
     tensors = list(native.state_dict().values()) if type(native) is not type and isinstance(native, nn.Module) else []
@@ -119,7 +119,7 @@ def test_what_is_not_taken_is_refused_by_name_and_nothing_is_written(name: str, 
         assert tensor.is_meta or torch.equal(tensor, kept)
 
 
-def test_a_subclass_that_leaves_forward_alone_is_taken() -> None:
+def test_a_subclass_that_leaves_forward_alone_is_accepted() -> None:
     class Named(nn.LSTM):
         purpose = "encoder"
 
@@ -134,7 +134,7 @@ def test_a_subclass_that_leaves_forward_alone_is_taken() -> None:
     assert torch.equal(convert(module, to="pytorch").weight_hh_l0, module.state_dict()["weight_hh_l0"])
 
 
-def test_what_torch_takes_for_an_int_or_a_bool_is_one() -> None:
+def test_what_torch_accepts_as_an_int_or_a_bool_is_read_as_one() -> None:
     size: Any = np.int64
     cell = nn.GRUCell(size(INPUT), size(HIDDEN))
     module = nn.LSTM(INPUT, HIDDEN, num_layers=size(2), bidirectional=1)

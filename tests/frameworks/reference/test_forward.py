@@ -1,4 +1,4 @@
-"""The reference recurrences, held against the same equations written out number by number.
+"""The reference recurrences equal the same equations written out number by number.
 
 Every gate has weights and biases of its own, no recurrent kernel is symmetric: no two can be exchanged unseen.
 """
@@ -161,7 +161,7 @@ def test_gru(*, reset_after: bool) -> None:
 
 
 def test_one_unit_of_an_lstm_in_plain_numbers() -> None:
-    """With these weights each gate's value can be seen: 0.5, 0.731..., tanh 1, 0.880..."""
+    """With these weights the value of each gate is known: 0.5, 0.731..., tanh 1, 0.880..."""
     one = DirectionWeights(GATES["lstm"], np.zeros((4, 1, 1)), np.zeros((4, 1, 1)), np.array([[0.0], [1.0], [1.0], [2.0]]))
     found = run_reference(
         RecurrentWeights(((one,),)),
@@ -182,7 +182,7 @@ def test_gates_are_paired_by_name_not_by_place() -> None:
     np.testing.assert_array_equal(found.output, expected.output)
 
 
-def test_the_backward_direction_reads_from_the_end_and_answers_in_input_order() -> None:
+def test_the_backward_direction_reads_from_the_end_and_returns_input_order() -> None:
     ahead, back = weights("gru", two=True), weights("gru", two=True)
     back = DirectionWeights(back.gates, -back.kernel, back.recurrent_kernel, back.bias, back.recurrent_bias)
     states = np.array([[H0], [C0]])

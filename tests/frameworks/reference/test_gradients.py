@@ -1,4 +1,4 @@
-"""Backpropagation by hand, held against central differences of the reference: none of its equations is used twice."""
+"""The reference's gradients equal central differences of its outputs, which share no equation with them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def arrays_of(weights: RecurrentWeights) -> Iterator[tuple[str, Array]]:
 
 
 def slope(scalar: Callable[[], float], array: Array, along: Array) -> float:
-    """Give the central difference of a scalar that is computed from an array, along a direction."""
+    """Return the central difference of a scalar that is computed from an array, along a direction."""
     kept = array.copy()
     values = []
     for sign in (1, -1):
@@ -63,7 +63,7 @@ def slope(scalar: Callable[[], float], array: Array, along: Array) -> float:
 def distances(
     spec: RecurrentSpec, mask: Array | None, *, zero_masked: bool, two: bool, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Give the slope along a random direction of each array, as differences have it and as its gradient does."""
+    """Return the slope along a random direction of each array, by differences and by the gradient."""
     rng = np.random.default_rng(seed)
     weights = draw_weights(spec, seed)
     weights = writable(two_biases(weights, rng) if two else weights)
@@ -126,7 +126,7 @@ def test_the_product_of_an_activation_is_its_slope_along_every_direction(name: s
     np.testing.assert_allclose((PRODUCTS[name](x, dy) * along).sum(axis=-1), expected, rtol=1e-6, atol=1e-7)
 
 
-def test_what_stands_at_a_masked_step_reaches_no_gradient() -> None:
+def test_inputs_at_masked_steps_affect_no_gradient() -> None:
     spec = RecurrentSpec("gru", INPUT, HIDDEN, bidirectional=True, dtype="float64")
     rng = np.random.default_rng(0)
     inputs = np.where(MASK[..., None], rng.standard_normal((BATCH, TIME, INPUT)), np.nan)

@@ -1,4 +1,4 @@
-"""A framework that nobody has, and its adapter: what a third framework takes, in the fewest lines.
+"""A made-up framework and its adapter: what a third framework takes, in as few lines as possible.
 
 Its one layer is an LSTM in NumPy that reads time first and keeps its gates in an order of its own.
 """
@@ -16,9 +16,9 @@ from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.gradients import RecurrentGradients
 from frameworks.layouts import Layout
 from frameworks.output import RecurrentOutput
+from frameworks.part_layout import Stored
 from frameworks.rows import Framework, Layers
 from frameworks.spec import RecurrentSpec
-from frameworks.stored_parts import Stored
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
@@ -50,7 +50,7 @@ TABLE = Layout(
 
 
 class ToyAdapter:
-    """A ToyLSTM behind the one interface."""
+    """The adapter of a ToyLSTM."""
 
     framework: Any = "toy"
     options = None

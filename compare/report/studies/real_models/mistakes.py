@@ -16,7 +16,7 @@ from frameworks.files import StoredLayer
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import in_memory
 from frameworks.layouts import CUDNN, KERAS, PYTORCH, Layout
-from frameworks.stored_parts import Stored
+from frameworks.part_layout import Stored
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Layers in Keras's layout: which Keras layers each one becomes, and where its variables are in a file.
+"""Layers in Keras's layout: the Keras layers that each one becomes, and the places of its variables in a file.
 
 Source: keras/src/saving/saving_lib.py (`_save_state`, `_save_container_state`). A model's layers are stored by class and number
 in its list `layers`, variables by number in a group `vars`.
@@ -49,7 +49,7 @@ def as_keras(layer: StoredLayer) -> list[StoredLayer]:
         )
     options = layer.options or _WHOLE
     if options.nesting == "cells" or (options.nesting == "layers" and len(layer.cells) == 1):
-        own = layer.class_name if layer.origin == "keras" else ""  # the name RNN means another layer in torch
+        own = layer.class_name if layer.origin == "keras" else ""  # in torch, RNN is the name of another layer
         return [replace(layer, origin="keras", options=options, class_name=own)]
     last = options if options.nesting == "layers" else _WHOLE
     below = replace(last, return_sequences=True, return_state=options.nesting != "layers")
@@ -69,7 +69,7 @@ def as_keras(layer: StoredLayer) -> list[StoredLayer]:
 
 
 def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
-    """Return the arrays of a non-recurrent layer in Keras's order and under its names; None if those are not known."""
+    """Return the arrays of a non-recurrent layer in Keras's order and by Keras names, or None if those are not known."""
     class_name = kinds.keras_kind(layer.kind)
     own = kinds.KERAS.get(class_name).arrays or ()
     module = kinds.PYTORCH.meaning(class_name)
@@ -79,11 +79,11 @@ def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
         return None
     tensors: dict[str, Tensor] = {}
     for array in own:
-        there = next((each for each in theirs if each.means == array.name and each.name in layer.stored), None)
+        source = next((each for each in theirs if each.means == array.name and each.name in layer.stored), None)
         if array.name in layer.stored:
             tensors[array.name] = _widened(layer, layer.stored[array.name], array)
-        elif there:
-            tensors[array.name] = _in_keras_order(layer, there, array)
+        elif source:
+            tensors[array.name] = _in_keras_order(layer, source, array)
     return tensors if len(tensors) == len(layer.stored.keys() - without_meaning) else None
 
 
@@ -93,24 +93,24 @@ def _fit(layer: OtherLayer, *arrays: kinds.Array) -> bool:
 
 
 def config_in_keras(layer: OtherLayer) -> Mapping[str, Any]:
-    """Return the arguments of the Keras layer as the file states them; a file in torch's layout has them under "keras"."""
-    said: Any = layer.config
-    for key in ("keras", "config") if "keras" in said else ():
-        said = said.get(key) if isinstance(said, Mapping) else None
-    return said if isinstance(said, Mapping) else {}
+    """Return the stated arguments of the Keras layer; a file in torch's layout has them under "keras"."""
+    config: Any = layer.config
+    for key in ("keras", "config") if "keras" in config else ():
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return config if isinstance(config, Mapping) else {}
 
 
-def _in_keras_order(layer: OtherLayer, there: kinds.Array, own: kinds.Array) -> Tensor:
-    axes = kinds.permutation(there, own)
-    stored = layer.stored[there.name]
-    return transposed(stored, axes) if axes else _widened(layer, stored, own)
+def _in_keras_order(layer: OtherLayer, source: kinds.Array, target: kinds.Array) -> Tensor:
+    axes = kinds.permutation(source, target)
+    stored = layer.stored[source.name]
+    return transposed(stored, axes) if axes else _widened(layer, stored, target)
 
 
-def _widened(layer: OtherLayer, stored: StoredArray, own: kinds.Array) -> Tensor:
-    """Add the axes of size 1, along which Keras's PReLU shares slopes, to an array of torch's."""
-    if not own.shared or len(stored.shape) != 1:
+def _widened(layer: OtherLayer, stored: StoredArray, target: kinds.Array) -> Tensor:
+    """Add the axes of size 1, along which the PReLU of Keras shares slopes, to a torch array."""
+    if not target.shared or len(stored.shape) != 1:
         return unchanged(stored)
-    shared = config_in_keras(layer).get(own.shared)
+    shared = config_in_keras(layer).get(target.shared)
     axes = max((axis for axis in shared if isinstance(axis, int)), default=0) if isinstance(shared, list) else 0
     missing = min(axes, MAX_RANK - 1) - (stored.shape == (1,))
     return reshaped(stored, (1,) * missing + stored.shape)
@@ -131,16 +131,16 @@ def variables_of_other(layer: OtherLayer) -> dict[str, Mapping[str, Tensor]]:
 
 
 class Placing:
-    """The places of a model's layers: those in the model that they all come from, or else one after the other."""
+    """The places of a model's layers: the original places if all layers have one, otherwise consecutive ones."""
 
     def __init__(self, layers: list[StoredLayer | OtherLayer]) -> None:
-        """Check whether all layers that can be written have places of their own."""
+        """Check whether all layers that can be written have different places."""
         places = [layer.place for layer in layers if isinstance(layer, StoredLayer) or variables_of_other(layer)]
         self._own = all(places) and len(set(places)) == len(places)
         self._counts = Counter[str]()
 
     def of(self, layer: StoredLayer | OtherLayer, kind: str, within: str = "") -> str:
-        """Return the place of the next layer, given its class; or the class of its wrapper, with the path `within` that."""
+        """Return the place of the next layer. `kind` is its class, or that of a wrapper with the layer at the path `within`."""
         if self._own:
             return layer.place
         number = self._counts[snake(kind)]
@@ -162,7 +162,7 @@ def cell_places(layer: StoredLayer) -> Iterator[tuple[str, StoredCell]]:
 
 
 def class_in_keras(layer: StoredLayer) -> str:
-    """Return the Keras class of a layer, even if the file had a subclass."""
+    """Return the Keras class of a layer, also for a subclass."""
     if len(layer.cells[0]) == 2:
         return "Bidirectional"
     stacked = layer.options is not None and layer.options.nesting == "cells"

@@ -1,4 +1,4 @@
-"""The .keras format, written by Keras: one model in which each layer has an input of its own."""
+"""The .keras format, written by Keras: one model in which each layer has a separate input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from frameworks.registry import quiet_stderr
 
 
 def write(path: Path, layers: list[Layer]) -> list[Written]:
-    """Build all layers that Keras supports, and let Keras save them.
+    """Build all layers that Keras supports, and save them with Keras.
 
     Raises:
         GatewiseError: for a recurrent layer that Keras lacks or cannot build, and for two layers with the same name.
@@ -44,7 +44,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     _check_names(written)
     with untouched_random(), quiet_stderr():
         inputs = [
-            # the dot keeps it apart from the layers' names, which have none
+            # names with a dot, which differ from all names of layers
             [keras.Input(shape, dtype=dtype, name=f"{native.name}.{number}") for number, shape in enumerate(reads)]
             for native, reads, dtype in built
         ]

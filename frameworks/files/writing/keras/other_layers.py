@@ -20,7 +20,7 @@ Shape = tuple[int | None, ...]
 
 
 class Rebuilt(NamedTuple):
-    """A layer of Keras with its weights.
+    """A Keras layer with its weights.
 
     Args:
         native: the layer.
@@ -47,12 +47,12 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         return "it is not known how to build it in Keras"
     arrays = {each: _read(tensor) for each, tensor in tensors.items()}
     main, config = next(iter(arrays.values())), config_in_keras(layer)
-    said = {option.name: config[option.name] for option in kind.said if config.get(option.name) is not None}
-    unsupported = next((each for each, value in said.items() if not is_plain(value)), "")
+    stated = {option.name: config[option.name] for option in kind.stored_options if config.get(option.name) is not None}
+    unsupported = next((each for each, value in stated.items() if not is_plain(value)), "")
     if unsupported:
         return f"its {unsupported} is {str(config[unsupported])[:100]}, which is not a plain value"
     try:
-        arguments = {**_as_keras_3(said), **_shown(kind, config, arrays)}
+        arguments = {**_as_keras_3(stated), **_shown(kind, config, arrays)}
         native = getattr(keras.layers, kind.name)(**arguments, name=name, dtype=main.dtype.name)
         reads = _reads(kind, arguments, arrays)
         for wrapper in layer.wrappers:
@@ -67,7 +67,7 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
 
 
 def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments that Keras 3 accepts: a function for the name of one that Keras lacks, an axis for a list of one."""
+    """Return arguments that Keras 3 accepts: functions for activations that it lacks, and an axis for a list of one axis."""
     changed = {each: ADDED.get(value, value) for each, value in arguments.items() if each == "activation"}
     axis = arguments.get("axis")
     if isinstance(axis, (list, tuple)) and len(axis) == 1:
@@ -76,14 +76,14 @@ def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(kind: Kind, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that the sizes or the presence of arrays show."""
+    """Return the arguments that the sizes or the presence of arrays determine."""
     shown: dict[str, Any] = {array.option: array.name in arrays for array in kind.arrays or () if array.option}
     shown |= kind.stated_sizes(kind.sizes({name: array.shape for name, array in arrays.items()}) or {})
     for array in kind.arrays or ():
         if array.shared:
-            said = config.get(array.shared)
+            axes = config.get(array.shared)
             ones = [axis for axis, size in enumerate(arrays[array.name].shape, 1) if size == 1]
-            shown[array.shared] = said if isinstance(said, list) and all(axis in ones for axis in said) else ones
+            shown[array.shared] = axes if isinstance(axes, list) and all(axis in ones for axis in axes) else ones
     return shown
 
 
@@ -105,7 +105,7 @@ def _reads(kind: Kind, arguments: Mapping[str, Any], arrays: Mapping[str, Any]) 
 
 
 def _along(axis: Any, main: Any) -> Shape:
-    """Return the shape of a layer's input from the axes, counted from the batch, along which its arrays lie."""
+    """Return the shape of a layer's input: its arrays have the sizes of these axes, the batch axis being 0."""
     axes = [axis] if isinstance(axis, int) else list(axis)
     if len(axes) != main.ndim:
         raise ValueError(f"its arrays have {main.ndim} axes, but its axis is {axes}")
@@ -117,7 +117,7 @@ def _along(axis: Any, main: Any) -> Shape:
 
 
 def _reads_any_axes(kind: Kind, arguments: Mapping[str, Any]) -> bool:
-    """Return whether the layer takes any number of axes before those that it reads."""
+    """Return whether the layer accepts any number of axes before those that it reads."""
     if kind.has("axis"):
         return bool(arguments.get("axis", -1) == -1)
     return any(ANY_AXES in axes for axes in kind.reads)

@@ -28,7 +28,7 @@ from frameworks.options import KerasOptions
 from frameworks.spec import RecurrentSpec
 
 Groups = dict[str, tuple[str, Mapping[str, Tensor]]]
-"""By place: the name of the layer there, and its variables."""
+"""By place: the name of a layer, and its variables."""
 
 
 def write(path: Path, layers: list[Layer]) -> list[Written]:
@@ -92,14 +92,14 @@ def _write_variable(group: h5py.Group, name: str, tensor: Tensor) -> None:
 
 
 def _caveats(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
-    """Yield what the file does not hold, so that the model must already have it."""
+    """Yield caveats about options that the file does not store, so that the model must set them."""
     spec, options = one.cells[0][0].spec, one.options or KerasOptions()
     plain = RecurrentSpec(spec.cell, spec.input_size, spec.hidden_size)
     stated = [(name, getattr(spec, name), getattr(plain, name)) for name in OPTIONS]
     if layer.origin == "keras":
         stated += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
-    said = [f"{name}={value!r}" for name, value, default in stated if value != default]
-    if said:
-        yield f"the file holds only weights: build the model's layer with {', '.join(said)}"
+    shown = [f"{name}={value!r}" for name, value, default in stated if value != default]
+    if shown:
+        yield f"the file holds only weights: build the model's layer with {', '.join(shown)}"
     if sums_biases(layer):
         yield SUMMED_BIASES

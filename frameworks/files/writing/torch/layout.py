@@ -27,7 +27,7 @@ class Laid:
 
     Args:
         tensors: the arrays, by name.
-        description: the JSON that says what they mean.
+        description: the JSON that describes their meaning.
         written: the outcome of each layer.
     """
 
@@ -37,7 +37,7 @@ class Laid:
 
 
 def lay_out(layers: list[Layer]) -> Laid:
-    """Name the arrays of all layers as torch does.
+    """Lay out all layers as arrays under torch's names.
 
     Raises:
         GatewiseError: for two arrays with the same name.
@@ -75,7 +75,7 @@ def _recurrent(layer: StoredLayer) -> Iterator[tuple[str, Tensor]]:
 
 
 def _other(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
-    """Return the torch.nn module for a layer and its arrays as the module has them; "" and unchanged arrays if none fits."""
+    """Return the torch.nn module for a layer and its arrays in its layout; "" and the arrays unchanged if none fits."""
     module = kinds.PYTORCH.meaning(layer.kind)
     tensors = _as_module(layer, module) if module and layer.known else None
     if module is None or tensors is None:
@@ -84,26 +84,26 @@ def _other(layer: OtherLayer) -> tuple[str, dict[str, Tensor]]:
 
 
 def _as_module(layer: OtherLayer, module: kinds.Kind) -> dict[str, Tensor] | None:
-    """Return the arrays of a Keras layer in a module's layout; None if the module cannot hold them."""
+    """Return the arrays of a Keras layer in a module's layout, or None if the module cannot hold them."""
     kind = kinds.KERAS.get(layer.kind)
     if kind.sizes({name: array.shape for name, array in layer.stored.items()}) is None:
         return None
     tensors: dict[str, Tensor] = {}
     for name, stored in layer.stored.items():
-        own, there = kind.array(name), module.meaning(name)
-        tensor = _laid(stored, own, there) if own and there else None
-        if there is None or tensor is None:
+        source, target = kind.array(name), module.meaning(name)
+        tensor = _laid(stored, source, target) if source and target else None
+        if target is None or tensor is None:
             return None
-        tensors[there.name] = tensor
+        tensors[target.name] = tensor
     return tensors
 
 
-def _laid(stored: StoredArray, own: kinds.Array, there: kinds.Array) -> Tensor | None:
-    """Return an array of Keras's with the axes of torch's; None if torch's cannot hold it."""
-    if own.shared:  # nn.PReLU has one slope per channel, the last axis in Keras
+def _laid(stored: StoredArray, source: kinds.Array, target: kinds.Array) -> Tensor | None:
+    """Return a Keras array with the axes of the torch array, or None if that cannot hold it."""
+    if source.shared:  # nn.PReLU has one slope per channel, the last axis in Keras
         count = math.prod(stored.shape)
         return reshaped(stored, (count,)) if stored.shape[-1:] == (count,) else None
-    axes = kinds.permutation(own, there)
+    axes = kinds.permutation(source, target)
     return transposed(stored, axes) if axes else unchanged(stored)
 
 
@@ -113,14 +113,14 @@ def _recurrent_outcome(layer: StoredLayer) -> Written:
         caveat = f"{_why_not(layer)}; its arrays are under `{EMULATED}`, so that no torch.nn module loads them"
         return Written(layer.name, layer.class_name, "weights for .emulate", place, (caveat,))
     first, count, two = layer.cells[0][0].spec, len(layer.cells), len(layer.cells[0]) == 2
-    further: dict[str, tuple[Any, Any]] = {
+    unusual: dict[str, tuple[Any, Any]] = {
         "num_layers": (count, 1),
         "bidirectional": (two, False),
         "bias": (first.bias, True),
         "nonlinearity": (first.activation, "tanh"),
         "proj_size": (layer.arguments.get("proj_size", 0), 0),
     }
-    arguments = [f"{name}={value!r}" for name, (value, default) in further.items() if value != default]
+    arguments = [f"{name}={value!r}" for name, (value, default) in unusual.items() if value != default]
     kind = LAYER_NAMES["pytorch"][first.cell] + ("Cell" if layer.is_cell else "")
     becomes = f"{kind}({', '.join([str(first.input_size), str(first.hidden_size), *arguments])})"
     calls = find_limits(replace(first, bidirectional=two), "pytorch", layer.options)

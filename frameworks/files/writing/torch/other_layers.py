@@ -25,18 +25,18 @@ def spell(layer: OtherLayer, module: str) -> str:
 
 def caveats_of(layer: OtherLayer, module: str) -> Iterator[str]:
     """Yield the differences between the module and the layer, and what takes a separate step in torch."""
-    config, kind, there = layer.config, KERAS.get(layer.kind), PYTORCH.get(module)
-    numbers = [option.means for option in there.said if option.types]
+    config, kind, target = layer.config, KERAS.get(layer.kind), PYTORCH.get(module)
+    numbers = [option.means for option in target.stored_options if option.types]
     assumed = [f"{name}={kind.default(name)}" for name in numbers if name not in config]
     if assumed:
         yield f"the file does not state it: Keras's default {', '.join(assumed)} is assumed"
     if kind.has("activation") and config.get("activation") not in (None, "linear"):
         yield f"its activation {config['activation']!r} is a separate step in torch"
-    if there.normalises:
+    if target.normalises:
         axis = config.get("axis", -1)
         if axis not in (-1, [-1]):
-            yield f"it normalises along axis {axis}, but nn.{module} along {there.normalises}"
-        lacking = [array.name for array in there.arrays or () if _is_lacking(array.means, layer, kind)]
+            yield f"it normalises along axis {axis}, but nn.{module} along {target.normalises}"
+        lacking = [array.name for array in target.arrays or () if _is_lacking(array.means, layer, kind)]
         if lacking:
             initial = "which leaves the weight at one and the bias at zero"
             yield f"it has no {' and no '.join(lacking)}: load it with strict=False, {initial}"
@@ -48,22 +48,22 @@ def _padding_caveats(padding: Any, *, is_strided: bool) -> Iterator[str]:
     if padding == "causal":
         yield "padding='causal': pad the front of the input with (kernel_size - 1) * dilation zeros, with functional.pad"
     elif padding == "same" and is_strided:
-        yield "padding='same' with strides does not exist in torch: pad the input as Keras does, more at the end"
+        yield "padding='same' with strides does not exist in torch: pad the input like Keras, with more zeros at the end"
 
 
 def _arguments(layer: OtherLayer, module: Kind) -> Iterator[tuple[str, Any]]:
     """Yield the arguments that are not torch's defaults: numbers, then words, then flags for missing arrays."""
     kind = KERAS.get(layer.kind)
-    for option in module.said:
+    for option in module.stored_options:
         if option.types:
             numbers = _numbers(layer.config.get(option.means, kind.default(option.means)))
             numbers = tuple(round(1 - each, 12) for each in numbers) if option.complement else numbers
             if set(numbers) - {option.default}:
                 yield option.name, numbers[0] if len(set(numbers)) == 1 else numbers
-    for option in module.said:
-        said = layer.config.get(option.means)
-        if option.words and isinstance(said, str) and said in option.words and not _is_strided(layer):
-            yield option.name, said
+    for option in module.stored_options:
+        value = layer.config.get(option.means)
+        if option.words and isinstance(value, str) and value in option.words and not _is_strided(layer):
+            yield option.name, value
     for array in module.arrays or ():
         if array.option and _is_lacking(array.means, layer, kind):
             yield array.option, False

@@ -51,7 +51,7 @@ def write_npz(path: Path, layers: list[Layer]) -> list[Written]:
 
 
 def write_pt(path: Path, layers: list[Layer]) -> list[Written]:
-    """Write layers as a state_dict that `torch.load` returns as it is. The description is another member of the archive."""
+    """Write layers as a state dict, which `torch.load` returns. The description is another member of the archive."""
     laid = lay_out(layers)
     with zipfile.ZipFile(path, "w") as archive:
         _add(archive, f"{ROOT}/data.pkl", _state_dict(laid.tensors))
@@ -102,7 +102,7 @@ def _state_dict(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def _value(value: object) -> bytes:
-    """Pickle a text, a number or a tuple of them, without the opcodes that begin and end a pickle."""
+    """Pickle text, a number or a tuple of these, without the opcodes that begin and end a pickle."""
     return pickletools.optimize(pickle.dumps(value, 2))[2:-1]
 
 
@@ -113,6 +113,6 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _storage(name: str, tensor: Tensor) -> str:
     if tensor.dtype.name not in STORAGES:
         raise InvalidTypeError.because(
-            name, must="have a dtype of torch's", but=f"has {tensor.dtype}", remedy="Leave the layer out."
+            name, must="have a dtype that torch has", but=f"has {tensor.dtype}", remedy="Leave the layer out."
         )
     return STORAGES[tensor.dtype.name]

@@ -1,4 +1,7 @@
-"""Custom layers and cells, a mask passed by the caller, and layers that Keras cannot build are reported, never guessed."""
+"""Custom layers and cells, a mask passed by the caller, and layers that Keras cannot build are reported, never guessed.
+
+Covers: `frameworks/files/keras`, `frameworks/files/building/keras.py`.
+"""
 
 from __future__ import annotations
 

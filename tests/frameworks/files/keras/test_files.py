@@ -1,4 +1,7 @@
-"""A file that Keras wrote is read as the layers that it was written from, without Keras or TensorFlow."""
+"""A file that Keras wrote is read as the layers that it was written from, without Keras or TensorFlow.
+
+Covers: `frameworks/files/keras`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Files of Keras 2.12 and 2.15, read without Keras and rebuilt in either framework, compute what they did in Keras 2."""
+"""Files of Keras 2.12 and 2.15, read without Keras and rebuilt in either framework, compute what they did in Keras 2.
+
+Covers: `frameworks/files/keras`, `frameworks/files/building`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Keras 2.12 and 2.13 number the groups of a .keras file differently, and on Windows separate them by another character."""
+"""Keras 2.12 and 2.13 number the groups of a .keras file differently, and on Windows separate them by another character.
+
+Covers: `frameworks/files/keras/paths.py`, `frameworks/files/keras/zip.py`.
+"""
 
 from __future__ import annotations
 

@@ -142,17 +142,3 @@ def test_the_version_in_the_architecture_decides_what_it_means(tmp_path: Path) -
     assert open_checkpoint(path, architecture=old)["rec"].spec.recurrent_activation == "keras2_hard_sigmoid"
     new = {"module": "keras", **old}
     assert open_checkpoint(path, architecture=new)["rec"].spec.recurrent_activation == "hard_sigmoid"
-
-
-@pytest.mark.frameworks
-def test_a_layer_in_a_file_is_compared_and_copied_like_a_live_one(tmp_path: Path) -> None:
-    from compare import check_parity
-    from frameworks import copy_weights, emulate
-
-    stored = open_checkpoint(write(tmp_path / "w.h5", {"rec": arrays_of(4, (8 * H,))}, "2.1.5"))["rec"]
-    module: Any = stored.convert("pytorch")
-    assert check_parity(stored, module, gradients=True).passed
-    copy_weights(stored, module)
-    assert type(emulate(stored, to="pytorch")) is type(stored.emulate("pytorch"))
-    module.weight_hh_l0.data += 1
-    assert not check_parity(stored, module).passed

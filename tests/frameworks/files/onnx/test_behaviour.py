@@ -1,4 +1,7 @@
-"""ONNX nodes compute in NumPy and in both frameworks what onnxruntime computes; data/README.md says how that was recorded."""
+"""ONNX nodes compute in NumPy and in both frameworks what onnxruntime computes; data/README.md says how that was recorded.
+
+Covers: `frameworks/files/onnx`, `frameworks/files/building`.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,12 @@ from compare.cli import main
 from frameworks import adapt
 from frameworks.files import StoredLayer, open_checkpoint
 from frameworks.rows import FrameworkName
+from tests.frameworks.files.onnx.conftest import RECORDED
 
-RECORDED = np.load(Path(__file__).parents[1] / "data" / "onnx_nodes.npz")
+pytestmark = pytest.mark.frameworks
+
 NAMES = tuple(dict.fromkeys(name.rpartition("/")[0] for name in RECORDED.files))
 TOLERANCE = 2e-6
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Any:
-    def open_one(name: str) -> StoredLayer:
-        path = tmp_path / "model.onnx"
-        path.write_bytes(RECORDED[f"{name}/model"].tobytes())
-        return open_checkpoint(path)["rec"]
-
-    return open_one
 
 
 def fed(name: str) -> tuple[Any, Any, Any]:
@@ -126,15 +121,6 @@ def test_the_torch_module_with_the_same_weights_is_far_off(name: str, opened: An
         assert error(in_torch(module, *fed(name)), name) > 1e-2
 
 
-def test_initial_states_of_zero_in_the_graph_give_no_warning(opened: Any) -> None:
-    assert not [warning for warning in opened("gru of constants").warnings if "initial" in warning]
-    assert [warning for warning in opened("lstm back").warnings if "initial_h (h0) and initial_c (c0)" in warning]
-
-
-def test_half_precision_is_reported_even_if_the_graph_widens_it(opened: Any) -> None:
-    assert [warning for warning in opened("lstm of halves").warnings if "float16" in warning]
-
-
 @pytest.mark.parametrize("to", ["pytorch", "keras"])
 def test_a_reversed_node_is_emulated_and_never_converted(to: FrameworkName, opened: Any, refused: Any) -> None:
     layer = opened("gru after, back")
@@ -221,11 +207,3 @@ def test_a_node_is_ported_and_verified_and_a_changed_weight_is_detected(
     Path(model).write_bytes(content)
     assert main(["verify", model, str(out)]) == 1
     assert "DIFFERS" in capsys.readouterr().out
-
-
-def test_inspect_lists_the_caveats(tmp_path: Path, capsys: Any, opened: Any) -> None:
-    opened("gru after, unlike")
-    assert main(["inspect", str(tmp_path / "model.onnx")]) == 0
-    told = capsys.readouterr().out
-    for text in ("hard_sigmoid(0.3, 0.25)", "leaky_relu(0.125)", "scaled_tanh(1.75, 0.5)", "softsign", "initial_h (h0)"):
-        assert text in told

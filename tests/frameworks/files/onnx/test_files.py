@@ -1,4 +1,7 @@
-"""Recurrent nodes of ONNX files, written here byte by byte, compute what torch computes with the same weights."""
+"""Recurrent nodes of ONNX files, written here byte by byte, compute what torch computes with the same weights.
+
+Covers: `frameworks/files/onnx`.
+"""
 
 from __future__ import annotations
 

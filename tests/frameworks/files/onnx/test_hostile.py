@@ -1,4 +1,7 @@
-"""Untrusted ONNX models: every question is answered with bounded work and memory."""
+"""Untrusted ONNX models: every question is answered with bounded work and memory.
+
+Covers: `frameworks/files/onnx`, `frameworks/files/untrusted/protobuf.py`.
+"""
 
 from __future__ import annotations
 

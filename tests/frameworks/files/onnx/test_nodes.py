@@ -1,4 +1,7 @@
-"""ONNX models, written here field by field: what is read of a recurrent node, and what is refused and why."""
+"""ONNX models, written here field by field: what is read of a recurrent node, and what is refused and why.
+
+Covers: `frameworks/files/onnx`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ import numpy as np
 import pytest
 
 from frameworks.files import Checkpoint, open_checkpoint
-from frameworks.rows import FrameworkName
 
 SIZE, H = 3, 4
 GATES = {"LSTM": "iofc", "GRU": "zrh", "RNN": "i"}
@@ -118,33 +120,6 @@ def test_a_node_computes_the_equations_of_the_manual(tmp_path: Path, kind: str, 
     np.testing.assert_allclose(output.swapaxes(0, 1), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.backend
-@pytest.mark.parametrize("to", ["pytorch", "keras"])
-def test_a_node_is_called_like_torch_with_the_time_first_unless_the_layout_says_otherwise(
-    tmp_path: Path, to: FrameworkName
-) -> None:
-    import torch
-
-    arrays, x = weights("LSTM", 2), np.random.default_rng(1).normal(size=(5, 2, SIZE)).astype("float32")
-    expected = np.concatenate([onnx_run("LSTM", arrays, way, x) for way in range(2)], axis=-1)
-    for layout in (0, 1):
-        content = graph([node("LSTM", "x W R B", "y", "rec", direction="bidirectional", layout=layout)], arrays)
-        layer = opened(tmp_path / "a.onnx", content)["rec"].emulate(to)
-        inputs = x.swapaxes(0, 1) if layout else x
-        with torch.no_grad():
-            output, (h_n, _) = layer(torch.tensor(inputs) if to == "pytorch" else inputs)
-        actual = np.asarray(output.detach().cpu() if isinstance(output, torch.Tensor) else output)
-        np.testing.assert_allclose(actual.swapaxes(0, 1) if layout else actual, expected, rtol=0, atol=1e-6)
-        assert tuple(h_n.shape) == (2, 2, H)
-
-
-def test_a_gru_that_resets_before_the_product_becomes_a_keras_layer_and_not_a_torch_one(tmp_path: Path, refused: Any) -> None:
-    layer = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B", "y", "rec")], weights("GRU")))["rec"]
-    with refused("reset_after"):
-        layer.convert("pytorch")
-    assert layer.convert("keras").reset_after is False
-
-
 def test_activations_are_named_with_their_parameters(tmp_path: Path) -> None:
     said = {"activations": ["HardSigmoid", "Elu", "Elu"], "activation_alpha": [0.2, 1.0, 1.0], "activation_beta": [0.5]}
     content = graph([node("LSTM", "x W R B", "y", "rec", **said)], weights("LSTM"))
@@ -174,7 +149,7 @@ def test_other_arrays_are_listed_and_recurrent_names_recognised(tmp_path: Path) 
     step = {"cell.weight_ih": np.ones((12, 3), "f4"), "cell.weight_hh": np.ones((12, 4), "f4")}
     checkpoint = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B h", "y", "rec")], weights("GRU") | beside | step))
     assert list(checkpoint) == ["rec", "cell"]
-    assert "operators of its own" in checkpoint["cell"].warnings[0]
+    assert "single operators" in checkpoint["cell"].warnings[0]
     assert {name: (other.kind, other.known) for name, other in checkpoint.others.items()} == {
         "fc": ("Linear", False),
         "": ("", False),
@@ -334,7 +309,7 @@ def test_elements_may_be_in_a_file_next_to_the_model(tmp_path: Path) -> None:
 def test_no_file_name_in_a_model_leads_out_of_its_folder(tmp_path: Path, location: str, why: str, refused: Any) -> None:
     folder, outside = folders(tmp_path)
     content = beside(outside, location.format(outside=outside))
-    with refused("a.onnx", "its elements lie in", why):
+    with refused("a.onnx", "its elements are in", why):
         opened(folder / "a.onnx", content)
 
 
@@ -350,7 +325,7 @@ def test_links_in_the_folder_are_followed(tmp_path: Path, location: str) -> None
 def test_the_data_of_a_linked_model_are_next_to_the_link(tmp_path: Path, refused: Any) -> None:
     folder, blobs = folders(tmp_path)
     content = beside(blobs, "link")
-    with refused("a.onnx", "its elements lie in", "not there"):
+    with refused("a.onnx", "its elements are in", "not there"):
         opened(blobs / "a.onnx", content)
     (folder / "model.onnx").symlink_to(blobs / "a.onnx")
     assert list(open_checkpoint(folder / "model.onnx")) == ["rec"]

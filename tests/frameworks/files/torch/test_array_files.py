@@ -1,4 +1,7 @@
-"""safetensors and npz: arrays are read in place, by the rules of the format, and malformed files are refused."""
+"""safetensors and npz: arrays are read in place, by the rules of the format, and malformed files are refused.
+
+Covers: `frameworks/files/torch/safetensors.py`, `frameworks/files/torch/npz.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Other objects in torch's files neither hide the weights nor are taken for weights."""
+"""Other objects in torch's files neither hide the weights nor are taken for weights.
+
+Covers: `frameworks/files/torch`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A file that torch wrote, in any format, is read as the modules that it was written from, without torch."""
+"""A file that torch wrote, in any format, is read as the modules that it was written from, without torch.
+
+Covers: `frameworks/files/torch`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Nested, sliced, half-precision and scripted saves of torch are read, without torch, as torch itself loads them."""
+"""Nested, sliced, half-precision and scripted saves of torch are read, without torch, as torch itself loads them.
+
+Covers: `frameworks/files/torch`, `frameworks/files/untrusted/unpickling.py`.
+"""
 
 from __future__ import annotations
 

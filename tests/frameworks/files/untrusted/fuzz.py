@@ -36,7 +36,7 @@ from compare.checkpoints.inspection import describe, render
 from frameworks.errors import GatewiseError
 from frameworks.files import Checkpoint, open_checkpoint, save_checkpoint
 from frameworks.files.untrusted import h5, h5_worker
-from frameworks.files.untrusted.source import Source, damaged
+from frameworks.files.untrusted.source import Source, damaged, unsupported
 from tests.frameworks.files.untrusted.lies import lie
 
 SECONDS = 2
@@ -67,7 +67,9 @@ class Server:
             text += piece
         answer: dict[str, Any] = json.loads(text)
         if "refused" in answer:
-            raise damaged(source.name, answer["refused"])
+            raise unsupported(source.name, answer["refused"])
+        if "damaged" in answer:
+            raise damaged(source.name, answer["damaged"])
         return answer
 
     def start(self) -> None:

@@ -1,4 +1,7 @@
-"""Two thousand damaged files: each is read or refused, and none crashes, hangs or exhausts memory."""
+"""Two thousand damaged files: each is read or refused, and none crashes, hangs or exhausts memory.
+
+Covers: `frameworks/files`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Untrusted pickles: nothing in them is imported or called, and any fault quickly ends in one clear error."""
+"""Untrusted pickles: nothing in them is imported or called, and any fault quickly ends in one clear error.
+
+Covers: `frameworks/files/untrusted/unpickling.py`, `frameworks/files/torch`.
+"""
 
 from __future__ import annotations
 

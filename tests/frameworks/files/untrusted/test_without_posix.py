@@ -1,4 +1,8 @@
-"""What POSIX has and Windows lacks is missed nowhere: files are read and written all the same."""
+"""What POSIX has and Windows lacks is missed nowhere: files are read and written all the same.
+
+Covers: `frameworks/files/untrusted/h5_process.py`, `frameworks/files/untrusted/h5_worker.py`,
+`frameworks/files/writing/replacing.py`, `frameworks/locking.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Other layers in `save_checkpoint`: the torch modules that it names compute what the Keras layers do."""
+"""Other layers in `save_checkpoint`: the torch modules that it names compute what the Keras layers do.
+
+Covers: `frameworks/files/writing/torch/other_layers.py`, `frameworks/kinds/pytorch.py`.
+"""
 
 from __future__ import annotations
 

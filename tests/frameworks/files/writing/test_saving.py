@@ -11,7 +11,6 @@ import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,75 +18,15 @@ import pytest
 
 from frameworks import RecurrentSpec, adapt, build
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint, save_checkpoint
-from frameworks.files.given_options import GivenOptions
 from frameworks.files.stored import StoredCell
-from frameworks.files.untrusted.source import StoredArray, in_memory
-from frameworks.files.writing import blocks as tensors
-from frameworks.files.writing.blocks import cell_tensors
-from frameworks.files.writing.sidecar import read_described
-from frameworks.kinds import KERAS as KERAS_KINDS
-from frameworks.layouts import CUDNN, KERAS, ONNX, PYTORCH
-from frameworks.options import KerasOptions
+from frameworks.files.untrusted.source import in_memory
+from frameworks.layouts import PYTORCH
+from tests.frameworks.files.writing.conftest import beside
+
+pytestmark = pytest.mark.frameworks
 
 ENDINGS = (".safetensors", ".pt", ".npz", ".weights.h5", ".keras")
 """The formats that are read back here; the others are checked with their frameworks' own readers."""
-
-
-def made(name: str, *rows: tuple[RecurrentSpec, ...], layout: Any = KERAS, kind: str = "LSTM", **flags: Any) -> StoredLayer:
-    """Return a Keras layer with random weights; `rows` are the specs of its cells, by layer, by direction."""
-    rng = np.random.default_rng(len(name))
-    rates = {rate: flags.get(rate, 0.0) for rate in ("dropout", "recurrent_dropout")}
-
-    def cell(spec: RecurrentSpec) -> StoredCell:
-        arrays = {each: rng.uniform(0.1, 0.6, shape).astype(spec.dtype) for each, shape in layout.shapes(spec, 0).items()}
-        stored = MappingProxyType({each: in_memory(array) for each, array in arrays.items()})
-        return StoredCell(spec, layout, stored, **rates)
-
-    cells = tuple(tuple(cell(spec) for spec in row) for row in rows)
-    return StoredLayer(name, "keras", kind, cells, KerasOptions(**flags), mask="embedding (mask_zero)")
-
-
-def beside(name: str, kind: str, config: dict[str, Any], *wrappers: str, **shapes: tuple[int, ...]) -> OtherLayer:
-    rng = np.random.default_rng(len(name))
-    arrays = {each: in_memory(rng.normal(size=shape).astype("float32")) for each, shape in shapes.items()}
-    return OtherLayer(name, kind, MappingProxyType(arrays), config, known=bool(KERAS_KINDS.get(kind).arrays), wrappers=wrappers)
-
-
-@pytest.fixture(scope="module")
-def checkpoint() -> Checkpoint:
-    """Return layers of every kind and option, in the layouts of Keras's files."""
-    lstm, gru, rnn = (RecurrentSpec(cell, 5, 4) for cell in ("lstm", "gru", "rnn"))
-    both: dict[str, Any] = {"kind": "Bidirectional", "zero_output_for_mask": True, "return_sequences": True}
-    layers = [
-        made("lstm_all", (lstm,), return_sequences=True, return_state=True),
-        made("zz", (replace(lstm, activation="relu", recurrent_activation="keras2_hard_sigmoid"),)),
-        made("aa", (replace(lstm, bias=False),), go_backwards=True, dropout=0.25, recurrent_dropout=0.5),
-        made("wide", (replace(lstm, dtype="float64"),), stateful=False),
-        made("before", (replace(gru, reset_after=False),), kind="GRU", return_state=True),
-        made("before_unbiased", (replace(gru, reset_after=False, bias=False),), kind="GRU"),
-        made("unbiased", (replace(gru, bias=False),), kind="GRU"),
-        made("old", (lstm,), layout=CUDNN, kind="CuDNNLSTM"),
-        made("older", (gru,), layout=CUDNN, kind="CuDNNGRU"),
-        made("inner/both", (gru, gru), return_state=True, **both),
-        made("product", (rnn, rnn), merge_mode="mul", kind="Bidirectional"),
-        made("stack", (gru,), (replace(gru, input_size=4),), kind="RNN", nesting="cells", return_sequences=True),
-        made("unlike", (lstm,), (replace(rnn, input_size=4, hidden_size=3),), kind="RNN", nesting="cells"),
-        made("deep", (gru, gru), (replace(lstm, input_size=4, hidden_size=2),) * 2, nesting="cells", merge_mode="ave", **both),
-    ]
-    others = [
-        beside("words", "Embedding", {"mask_zero": True}, embeddings=(11, 5)),
-        beside("dense", "Dense", {"activation": "relu"}, kernel=(4, 3), bias=(3,)),
-        beside("each", "Dense", {}, "TimeDistributed", kernel=(4, 2)),
-        beside("conv", "Conv1D", {"padding": "same"}, kernel=(3, 5, 6), bias=(6,)),
-        beside("image", "Conv2D", {}, kernel=(3, 2, 5, 6), bias=(6,)),
-        beside("ln", "LayerNormalization", {"epsilon": 0.001}, gamma=(5,), beta=(5,)),
-        beside("bn", "BatchNormalization", {}, gamma=(5,), beta=(5,), moving_mean=(5,), moving_variance=(5,)),
-        beside("slopes", "PReLU", {}, alpha=(1, 5)),
-        beside("steps", "PReLU", {}, alpha=(7, 5)),
-        beside("dot", "AdditiveAttention", {}, scale=(5,)),
-        beside("own", "MyLayer", {}, a=(2, 3)),
-    ]
-    return Checkpoint(Path("model"), "made", [*layers, *others])
 
 
 @pytest.fixture(scope="module")
@@ -241,92 +180,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         if name != "__metadata__"
     }
     return arrays, header
-
-
-def described(checkpoint: Checkpoint, folder: Path) -> tuple[dict[str, StoredArray], bytes]:
-    save_checkpoint(folder / "model.npz", checkpoint)
-    arrays, text = read_npz(folder / "model.npz")
-    return {name: in_memory(array) for name, array in arrays.items()}, text
-
-
-def test_the_description_restores_the_layers(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    arrays, text = described(checkpoint, tmp_path)
-    read = {layer.name: layer for layer in read_described(text, arrays, "file", GivenOptions())}
-    assert list(read) == [*checkpoint, *checkpoint.others]
-    for name, expected in checkpoint.items():
-        layer = read[name]
-        assert isinstance(layer, StoredLayer)
-        assert_same(layer, expected)
-        assert (layer.origin, layer.class_name, layer.mask) == ("keras", expected.class_name, expected.mask)
-    dense = read["each"]
-    assert isinstance(dense, OtherLayer)
-    assert (dense.kind, dense.wrappers) == ("Linear", ("TimeDistributed",))
-    np.testing.assert_array_equal(dense.arrays["weight"].T, checkpoint.others["each"].arrays["kernel"])
-
-
-def test_options_override_the_description(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    arrays, text = described(checkpoint, tmp_path)
-    answers = GivenOptions({"zz": {"activation": "tanh", "recurrent_activation": "sigmoid", "return_state": True}})
-    layer = next(each for each in read_described(text, arrays, "file", answers) if each.name == "zz")
-    assert isinstance(layer, StoredLayer)
-    assert layer.options is not None
-    assert (layer.spec.activation, layer.options.return_state) == ("tanh", True)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda said: said.update(version=2),
-        lambda said: said.update(layers=3),
-        lambda said: said["layers"][0].update(cells=[]),
-        lambda said: said["layers"][0]["cells"][0].append(said["layers"][0]["cells"][0][0]),
-        lambda said: said["layers"][0]["cells"][0][0]["spec"].update(hidden_size=9),
-        lambda said: said["layers"][0]["cells"][0][0]["spec"].update(activation="os.system"),
-        lambda said: said["layers"][0]["options"].update(merge_mode=[1]),
-        lambda said: said["layers"][0].update(name="another"),
-        lambda said: said["layers"].append(said["layers"][-1]),
-    ],
-)
-def test_a_description_that_does_not_fit_the_arrays_is_refused(
-    checkpoint: Checkpoint, tmp_path: Path, damage: Any, refused: Any
-) -> None:
-    arrays, text = described(checkpoint, tmp_path)
-    said = json.loads(text)
-    damage(said)
-    with refused():
-        read_described(json.dumps(said), arrays, "file", GivenOptions())
-
-
-LAYOUTS = [(KERAS, PYTORCH), (PYTORCH, KERAS), (ONNX, PYTORCH), (ONNX, KERAS), (CUDNN, KERAS), (CUDNN, PYTORCH)]
-CELLS = [(*layouts, cell) for layouts in LAYOUTS for cell in ("lstm", "gru", "rnn") if (layouts[0], cell) != (CUDNN, "rnn")]
-
-
-@pytest.mark.parametrize(("source", "target", "cell"), CELLS)
-def test_arrays_written_in_blocks_or_whole_are_those_of_the_tables(
-    source: Any, target: Any, cell: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec, rng = RecurrentSpec(cell, 5, 7), np.random.default_rng(4)
-    arrays = {name: rng.normal(size=shape).astype("float32") for name, shape in source.shapes(spec, 0).items()}
-    stored = StoredCell(spec, source, MappingProxyType({name: in_memory(array) for name, array in arrays.items()}))
-    expected = stored.read().in_order(target.gates[cell])
-    for size in (1 << 20, 60, 1):
-        monkeypatch.setattr(tensors, "BLOCK", size)
-        made = {
-            name: np.concatenate([block.ravel() for block in tensor.blocks()]).reshape(tensor.shape)
-            for name, tensor in cell_tensors(stored, target).items()
-        }
-        actual = target.read(made, spec, 0)
-        np.testing.assert_array_equal(actual.kernel, expected.kernel)
-        np.testing.assert_array_equal(actual.recurrent_kernel, expected.recurrent_kernel)
-        np.testing.assert_allclose(np.asarray(actual.summed_bias()), np.asarray(expected.summed_bias()), atol=1e-6)
-
-
-def test_a_large_matrix_is_transposed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    array = np.arange(35, dtype="float32").reshape(5, 7)
-    monkeypatch.setattr(tensors, "BLOCK", 41)
-    blocks = list(tensors.transposed(in_memory(array), (1, 0)).blocks())
-    assert len(blocks) == 4
-    np.testing.assert_array_equal(np.concatenate(blocks), array.T)
 
 
 def test_keras_loads_the_weights_into_a_model_of_these_layers(tmp_path: Path, randomise: Any) -> None:

@@ -1,4 +1,7 @@
-"""Emulated layers work with torch.compile and torch.export, and compute the same there."""
+"""Emulated layers work with torch.compile and torch.export, and compute the same there.
+
+Covers: `frameworks/keras_in_torch/layers`.
+"""
 
 from __future__ import annotations
 

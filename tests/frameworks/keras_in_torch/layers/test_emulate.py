@@ -1,4 +1,7 @@
-"""For every combination of arguments and calls, an emulation returns what the Keras layer returns, with equal gradients."""
+"""For every combination of arguments and calls, an emulation returns what the Keras layer returns, with equal gradients.
+
+Covers: `frameworks/emulation`, `frameworks/keras_in_torch/layers`.
+"""
 
 from __future__ import annotations
 

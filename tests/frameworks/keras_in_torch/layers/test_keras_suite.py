@@ -1,4 +1,7 @@
-"""Keras's own tests of its recurrent layers hold for the emulations: every call in them is repeated on the emulation."""
+"""Keras's own tests of its recurrent layers hold for the emulations: every call in them is repeated on the emulation.
+
+Covers: `frameworks/keras_in_torch/layers`.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.frameworks
+
 SCRIPT = Path(__file__).with_name("keras_suite.py")
 ROOT = Path(__file__).parents[4]
 LEAST = 95
 """Slightly fewer calls than Keras 3.15's tests make of built-in layers, to notice a version that ships fewer tests."""
 
 
-@pytest.mark.frameworks
-@pytest.mark.backend
 def test_every_call_of_keras_s_own_tests_agrees_or_is_refused_by_name(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

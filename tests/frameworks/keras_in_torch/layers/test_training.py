@@ -1,4 +1,7 @@
-"""Training an emulation takes the same steps as training the Keras layer."""
+"""Training an emulation takes the same steps as training the Keras layer.
+
+Covers: `frameworks/keras_in_torch/layers`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The promises of these tests also hold on JAX, if it is installed."""
+"""The promises of these tests also hold on JAX, if it is installed.
+
+Covers: `frameworks/torch_in_keras/layers`.
+"""
 
 from __future__ import annotations
 

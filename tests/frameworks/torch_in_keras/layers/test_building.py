@@ -1,4 +1,7 @@
-"""`emulate` returns a built layer with exactly the module's weights, and accepts what the torch adapter accepts."""
+"""`emulate` returns a built layer with exactly the module's weights, and accepts what the torch adapter accepts.
+
+Covers: `frameworks/torch_in_keras/layers/porting.py`.
+"""
 
 from __future__ import annotations
 

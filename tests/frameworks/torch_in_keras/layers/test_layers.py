@@ -1,4 +1,7 @@
-"""torch's modules written in Keras have torch's results, states and gradients, whatever the options."""
+"""torch's modules written in Keras have torch's results, states and gradients, whatever the options.
+
+Covers: `frameworks/torch_in_keras/layers`.
+"""
 
 from __future__ import annotations
 

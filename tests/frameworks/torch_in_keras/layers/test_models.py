@@ -1,4 +1,7 @@
-"""The layers work in Keras models: batch first in functional ones, as in torch in subclassed ones, saved and loaded again."""
+"""The layers work in Keras models: batch first in functional ones, as in torch in subclassed ones, saved and loaded again.
+
+Covers: `frameworks/torch_in_keras/layers`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whatever torch refuses, and lengths that packing refuses, are refused before anything is computed."""
+"""Whatever torch refuses, and lengths that packing refuses, are refused before anything is computed.
+
+Covers: `frameworks/torch_in_keras/layers/arguments.py`.
+"""
 
 from __future__ import annotations
 

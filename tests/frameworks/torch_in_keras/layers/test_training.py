@@ -1,4 +1,7 @@
-"""Training follows torch's, with both biases and with dropout between layers."""
+"""Training follows torch's, with both biases and with dropout between layers.
+
+Covers: `frameworks/torch_in_keras/layers`.
+"""
 
 from __future__ import annotations
 

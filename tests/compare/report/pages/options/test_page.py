@@ -274,6 +274,6 @@ def test_what_emulate_can_do_is_what_a_refusal_advises(refused: Callable[..., An
     ):
         layer = keras.layers.GRU(3, **arguments)
         layer.build((None, None, 2))
-        with refused("frameworks.emulate"):
+        with refused("gatewise.emulate"):
             convert(layer)
         emulate(layer)

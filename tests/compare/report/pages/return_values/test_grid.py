@@ -1,4 +1,7 @@
-"""The report's return-value map is whole, and each of its calls is the call that its row says."""
+"""The report's return-value map is whole, and each of its calls is the call that its row says.
+
+Covers: `compare/report/pages/return_values/experiment`.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,7 @@ def missing_from(grid: Any) -> list[str]:
 
 
 def _plainly(kind: Any) -> dict[str, str]:
-    """Give what is written without flags, and who refuses it."""
+    """Return the forms that are written without flags, and what refuses them."""
     run = {re.sub(r", (FLAGS|merge_mode=MODE)", "", written): "" for written in kind["written"]}
     return run | {written: why.value["by"] for written, why in kind["refused"].items()}
 
@@ -164,7 +167,7 @@ def test_a_row_has_the_map_of_the_setting_that_it_names(grids: dict[str, Any]) -
 
 
 def _config(layer: Any) -> Any:
-    """Give what a layer was made with, without the names that Keras counts up."""
+    """Return the arguments that a layer was made with, without the names that Keras numbers."""
     if isinstance(layer, dict):
         return {key: _config(value) for key, value in layer.items() if key not in ("name", "build_config")}
     return [_config(item) for item in layer] if isinstance(layer, list) else layer

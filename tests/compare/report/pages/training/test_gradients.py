@@ -1,4 +1,7 @@
-"""The experiment on gradients holds what it says of every case and of every mistake."""
+"""The experiment on gradients holds what it says of every case and of every mistake.
+
+Covers: `compare/report/pages/training/experiment/gradients.py`.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_a_long_run_that_is_off_fails_its_page(results: dict[str, Any]) -> None:
 
 
 def first(x: int) -> int:
-    """Say nothing that matters."""
+    """Add one, and double the result."""
     y = x + 1
 
     return 2 * y

@@ -1,4 +1,7 @@
-"""The translation model: the same in both frameworks and in NumPy, trained alike, and continued as if never stopped."""
+"""The translation model: the same in both frameworks and in NumPy, trained alike, and continued as if never stopped.
+
+Covers: `compare/report/studies/translation`.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ SOME = (WORDS[:30, :7], held_out(ENTRIES)[1][:30, :4])
 
 
 def batch(step: int) -> tuple[Array, Array]:
-    """Give a batch cut short: Keras traces every step of the decoder anew."""
+    """Return a shortened batch, since Keras traces every step of the decoder anew."""
     sources, targets = BATCHES.batch(step)
     return sources[:, :7], targets[:, :4]
 

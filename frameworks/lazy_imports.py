@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import Any
 
 
-def public(namespace: dict[str, Any], modules: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Give a package its `__getattr__` and its `__dir__`.
+def lazy_names(
+    namespace: dict[str, Any], modules: Mapping[str, str]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return the `__getattr__` and the `__dir__` of a package.
 
     Args:
-        namespace: the package's `globals()`, which keeps what was loaded.
-        modules: of each public name.
+        namespace: the package's `globals()`, which loaded names are added to.
+        modules: the module that defines each public name.
     """
 
     def load(name: str) -> object:

@@ -1,9 +1,9 @@
-"""One part of a layer's weights as a framework stores it: in which arrays, along which axes, with which numbers.
+"""How a framework stores one part of a layer's weights: its arrays, their axes, and how the stored numbers are changed.
 
-The axes of an array are described in the notation of einops: `input (gate hidden)` is a matrix with one row an input feature
-whose columns are the gates' blocks one after the other. `from` is the hidden unit that a recurrent kernel reads, `pair` the two
-biases where they share an array, `projected` the unit that a hidden state is projected to; `input+from` is an axis along which
-both kernels lie one after the other.
+The axes of an array are written in the notation of einops: `input (gate hidden)` is a matrix with one row per input feature,
+whose columns are the blocks of the gates one after the other. `from` is the previous hidden unit, which a recurrent kernel
+reads. `pair` is the axis of the two biases in a shared array. `projected` is the unit that a hidden state is projected to.
+`input+from` is an axis that joins the two kernels, one after the other.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _PAIR: Mapping[str, int] = MappingProxyType({"bias": 0, "recurrent_bias": 1})
 
 
 class Block(NamedTuple):
-    """The numbers of one gate in one part of the weights, where a framework stores them.
+    """The stored numbers of one gate in one part of the weights.
 
     Args:
-        part: of the weights.
-        gate: by its name.
+        part: the part of the weights, such as "kernel".
+        gate: the name of the gate.
         array: a view of the stored array: (input, hidden), (hidden, hidden) or (hidden,).
-        added: what the framework adds to each number before it computes with it.
-        negated: whether the framework then computes with the opposite.
+        added: the constant that the framework adds to each number before it computes with it.
+        negated: whether the framework then computes with the negative.
     """
 
     part: str
@@ -50,14 +50,14 @@ class Block(NamedTuple):
     negated: bool = False
 
     def decode(self) -> Array:
-        """Return the numbers that the framework computes with: the array itself where they are the stored ones."""
+        """Return the numbers that the framework computes with, which is the array itself if they are stored unchanged."""
         array = self.array + self.added if self.added else self.array
         return -array if self.negated else array
 
     def encode(self) -> None:
-        """Turn numbers to compute with, which were written into the array, into those to store, in place.
+        """Replace the numbers to compute with, which are in the array now, by the numbers to store.
 
-        Negation is exact. The sum is rounded once each way.
+        Negation is exact. Adding and subtracting the constant rounds once each way.
         """
         if self.negated:
             np.negative(self.array, out=self.array)
@@ -67,17 +67,16 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Stored:
-    """One part of the weights in a framework: the name of its array and its axes, slowest first.
+    """How a framework stores one part of the weights: the name of its array and its axes, slowest first.
 
     Args:
-        name: of the array.
-        axes: of the array.
-        refolded: the axes along which the elements of one gate's block, taken row by row, really lie; empty where they lie
-            as `axes` says.
-        spread: where several arrays hold the part, the gates of each in its order, by what stands in its name for "{}". A
-            recurrent bias may leave out gates whose two biases act alike: it is zero there.
-        added: by gate, what the framework adds to the stored numbers before it computes with them.
-        negated: the gates whose stored numbers are the opposite of those that the equations here compute with.
+        name: the name of the array.
+        axes: the axes of the array.
+        refolded: the true axes of one gate's block when its elements are read row by row; empty if they are those in `axes`.
+        spread: the gates in each array, in order, if several arrays store the part; the key replaces "{}" in the array's name.
+            A recurrent bias may leave out gates whose two biases act only as a sum: it is zero there.
+        added: the constant per gate that the framework adds to the stored numbers before it computes with them.
+        negated: the gates whose stored numbers are the negatives of those in the equations of `frameworks.reference`.
     """
 
     name: str
@@ -94,14 +93,14 @@ class Stored:
 
     @property
     def is_plain(self) -> bool:
-        """Whether one array holds the part, and nothing else along its axes, with the numbers to compute with."""
+        """Whether one array stores exactly this part, as the numbers to compute with."""
         return not (self.refolded or self.spread or self.added or self.negated or "+" in self.axes)
 
     def gates_by_array(self, gates: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """Return the gates that each array holds in its order, by the array's name.
+        """Return the gates in each array, in its order, by the array's name.
 
         Args:
-            gates: of the cell in the layout's order, which one array for all has.
+            gates: the gates of the cell in the layout's order, for a part that is stored in a single array.
         """
         return {self.name.format(key): held for key, held in self.spread.items()} or {self.name: gates}
 
@@ -110,7 +109,7 @@ class Stored:
         return tuple(math.prod(_size(axis, sizes) for axis in group) for group in self.groups)
 
     def view(self, array: Array, part: str, sizes: Mapping[str, int]) -> Array:
-        """Return the canonical view of `part` in one stored array, gates in the array's order."""
+        """Return the canonical view of `part` in one stored array, with the gates in the array's order."""
         flat = [axis for group in self.groups for axis in group]
         split = array.reshape([_size(axis, sizes) for axis in flat])  # axes are only split, which never copies
         if "pair" in flat:
@@ -124,7 +123,7 @@ class Stored:
         if self.refolded:
             split = np.moveaxis(split, flat.index("gate"), 0)
             flat = ["gate", *self.refolded.split()]
-            split = split.reshape([sizes[axis] for axis in flat])  # a copy, which no one must take for the array itself
+            split = split.reshape([sizes[axis] for axis in flat])  # a copy: writing to it would not reach the array
             split.flags.writeable = False
         view: Array = split.transpose([flat.index(axis) for axis in _CANONICAL_AXES[part]])
         return view
@@ -132,13 +131,13 @@ class Stored:
     def blocks(
         self, arrays: Mapping[str, Array], part: str, sizes: Mapping[str, int], gates: tuple[str, ...]
     ) -> Iterator[Block]:
-        """Yield each gate's numbers of `part` in those of its arrays that are given.
+        """Yield the numbers of each gate of `part` in the arrays that are passed.
 
         Args:
-            arrays: by their names in the framework.
-            part: of the weights.
-            sizes: of the axes.
-            gates: of the cell in the layout's order.
+            arrays: some or all of the part's arrays, by name in the framework.
+            part: the part of the weights, such as "kernel".
+            sizes: the size of each axis.
+            gates: the gates of the cell in the layout's order.
         """
         for name, held in self.gates_by_array(gates).items():
             if name in arrays:
@@ -152,7 +151,7 @@ def _size(axis: str, sizes: Mapping[str, int]) -> int:
 
 
 def _within(axis: str, part: str) -> tuple[list[str], str]:
-    """Return which axis of `part` an axis of several holds, and those before it."""
+    """Return the axes that come before the axis of `part` along a joined axis, and that axis itself."""
     joined = axis.split("+")
     place = next(place for place, each in enumerate(joined) if each in _CANONICAL_AXES[part])
     return joined[:place], joined[place]
