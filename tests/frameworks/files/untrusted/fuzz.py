@@ -67,7 +67,7 @@ class Server:
             text += piece
         answer: dict[str, Any] = json.loads(text)
         if "refused" in answer or "damaged" in answer:
-            raise damaged(source.name, answer.get("refused", answer.get("damaged")))
+            raise damaged(source.name, answer.get("refused") or answer["damaged"])
         return answer
 
     def start(self) -> None:
