@@ -65,7 +65,7 @@ def _ways(node: Node) -> int:
 def _require_supported(node: Node) -> None:
     attributes = node.attributes
     if node.kind == QUANTISED:
-        raise NotUnderstoodError("its weights are integers: use the model before quantisation")
+        raise NotUnderstoodError("its weights are integers: use the model from before it was quantised")
     if node.kind not in KINDS or node.domain not in ("", "ai.onnx"):
         raise NotUnderstoodError(f"{node.kind} is not an operator of ONNX itself, but of {node.domain or 'the model'!r}")
     if attributes.get("direction", "forward") not in tuple(_DIRECTIONS):  # a list cannot be hashed
@@ -90,7 +90,7 @@ def _array(node: Node, graph: Graph, name: str) -> tuple[StoredArray, set[Stored
     try:
         array, used = (arrays[given], {arrays[given]}) if given in arrays else fold(given, graph, node.scope)
     except NotConstantError as maker:
-        how = f"computed in the graph, by {maker}" if str(maker) else "an input of the graph"
+        how = f"computed in the graph, by {maker}" if str(maker) else "not computed in the graph, but passed to it from outside"
         raise NotUnderstoodError(f"its {name} is {how}: export the model with its constants folded") from maker
     return in_single(array), used
 
