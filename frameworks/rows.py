@@ -18,7 +18,7 @@ FrameworkName = Literal["keras", "pytorch", "torch"]
 """The values of `to`: the name of each framework, and its aliases."""
 
 BETWEEN_LAYERS = "dropout between layers"
-"""The only limit that is on neither a field of a spec nor one of the call options."""
+"""The name of a limit that is neither a field of a spec nor a Keras call option: dropout between stacked layers."""
 
 _ALL: tuple[CellName, ...] = tuple(cell.name for cell in CELLS.values())
 _CHOOSING = tuple(cell.name for cell in CELLS.values() if cell.takes_nonlinearity)

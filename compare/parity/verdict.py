@@ -212,7 +212,9 @@ class ParityResult:
 
 
 def judge(own: Iterable[Comparison], rest: Iterable[Comparison], *, unsure: bool = False) -> list[Comparison]:
-    """Mark ill-conditioned comparisons: if the expected layer is too far from its reference, the others have no verdict.
+    """Mark ill-conditioned comparisons.
+
+    If the expected layer is too far from its own reference, every other comparison that fails is marked too: it proves nothing.
 
     Args:
         own: the comparisons of the expected layer with the reference of its own weights.

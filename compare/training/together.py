@@ -135,7 +135,7 @@ def train_together(
 
 
 def _begin(sides: Mapping[str, Side], checkpoint: TrainingCheckpoint | None, steps: int) -> tuple[Recording, int]:
-    """Restore the checkpoint into every side; return the recording and the number of steps."""
+    """Restore the checkpoint into every side; return the recording and the number of steps already done."""
     if checkpoint is not None and not isinstance(checkpoint, TrainingCheckpoint):
         raise InvalidTypeError.because(
             "checkpoint",

@@ -41,9 +41,9 @@ def read_spec(structure: Structure) -> RecurrentSpec:
 
 
 def require_whole(native: Any, structure: Structure, dtype: str) -> None:
-    """Raise an error for wrappers that are not built although their cells are, and for inputs or Dropouts that round the data.
+    """Raise an error for unbuilt wrappers of built cells, and for inputs or Dropout layers whose dtype would round the data.
 
-    A call would build these wrappers for its own batch and time sizes, which would change the user's model.
+    The wrappers are not built here by a call: that would fix their batch and time sizes, and so change the user's model.
 
     Raises:
         GatewiseError: for such a wrapper, input or Dropout, with its name.
@@ -153,13 +153,20 @@ def require_stored_dtype(layer: Any, weight: Any) -> None:
 
 
 def _require_dtype(layer: Any, dtype: str) -> None:
+    if dtype not in ("float32", "float64"):
+        raise InvalidTypeError.because(
+            f"{type(layer).__name__} {layer.name!r}",
+            must="have dtype float32 or float64",
+            but=f"has {dtype}",
+            remedy="Half precision is not compared: build the layer in float32 and give it the weights with set_weights.",
+        )
     for own in (layer.variable_dtype, layer.compute_dtype):
-        if own != dtype or dtype not in ("float32", "float64"):
+        if own != dtype:
             raise InvalidTypeError.because(
                 f"{type(layer).__name__} {layer.name!r}",
                 must="have one dtype, float32 or float64, in wrapper and inner layer, for weights and arithmetic",
                 but=f"has {own} where the weights have {dtype}",
-                remedy=f"Pass dtype={dtype!r} to it and to the inner layer; mixed and half precision are not compared.",
+                remedy=f"Pass dtype={dtype!r} to it and to the inner layer; mixed precision is not compared.",
             )
 
 

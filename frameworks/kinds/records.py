@@ -60,7 +60,7 @@ class Option:
     Args:
         name: the argument's name.
         default: the default, possibly `Dated`; a single number applies to every axis.
-        sizes: the axes whose sizes it gives; the arrays determine it.
+        sizes: the axes whose sizes it states, so that it can be read from the shapes of the arrays.
         means: the option's Keras name; "" in the table of Keras, or if the Keras layer has no such option.
         complement: whether the value in Keras is 1 minus this value.
         types: the types of values that Keras also accepts.
@@ -98,7 +98,7 @@ class Array:
     Args:
         name: the array's name in the framework.
         axes: the names of its axes; the first may be `ANY_AXES`.
-        option: the flag that a layer with this array sets; "" if every layer of the kind has it.
+        option: the constructor flag without which a layer lacks this array; "" if every layer of the kind has it.
         means: the array's Keras name; "" in the table of Keras, or if the Keras layer has no such array.
         trained: whether it is trained by gradients.
         shared: the option that lists the axes along which the array has size 1; "" if there is none.
@@ -129,7 +129,7 @@ class Kind:
         reads: the axes of each input after the batch axis; a number stands for an axis of any size. () if the options decide.
         indices: whether its inputs are integers.
         masks: the mask of its output, possibly `Dated`.
-        mask_option: the option that controls the mask it makes: a flag, or the masked value.
+        mask_option: the option that controls the mask that the layer makes: a flag, or the value that counts as masked.
         role: "input" for the input of a model, "model" for a nested model, "wrapper" for a layer that applies an inner layer to
             each step of an axis, "recurrent" for one that runs a recurrent layer over sequences, "layer" for all others.
         inner: the name of the inner layer, both as an option and as an attribute.

@@ -18,7 +18,7 @@ from frameworks.files.untrusted.source import Source, StoredArray
 
 Layer = StoredLayer | OtherLayer
 _WRITTEN_OUT = dict.fromkeys(
-    ("Loop", "Scan"), "it repeats plain operators; a recurrent layer that is written in this way is not recognised."
+    ("Loop", "Scan"), "this is a loop over basic operators; if it implements a recurrent layer, gatewise does not recognise it."
 )
 
 
@@ -52,7 +52,7 @@ def _is_weight(array: StoredArray) -> bool:
 
 
 def _is_recurrent(node: Node) -> bool:
-    """Return whether an operator is recurrent: one of ONNX, or one named like it."""
+    """Return whether an operator is recurrent: ONNX's LSTM, GRU or RNN, or a custom one whose name contains one of these."""
     return any(kind in node.kind for kind in KINDS)
 
 
@@ -72,7 +72,7 @@ def _others(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -
         if isinstance(layer, OtherLayer):
             yield replace(layer, known=False)
         else:
-            how = "the graph computes it by single operators, which may differ from the torch module with these names."
+            how = "the graph computes this layer with individual operators, which may differ from the torch module of these names."
             yield replace(layer, warnings=(how, *layer.warnings))
     for name, why in graph.unread.items():
         yield OtherLayer(name, warnings=(f"{why}.",))

@@ -59,7 +59,7 @@ class Archive:
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise unsupported(self._source.name, f"packs {name} by a method other than deflate")
         if member.compress_type == zipfile.ZIP_STORED or member.file_size > _RATIO * (member.compress_size + 1024):
-            raise damaged(self._source.name, f"states a size for {name} that its {member.compress_size} bytes cannot hold")
+            raise damaged(self._source.name, f"claims a size for {name} that its {member.compress_size} bytes cannot hold")
         return scratch_source(packed.name, lambda out: _inflate(packed, member.file_size, out))
 
     def _packed(self, name: str) -> Source:

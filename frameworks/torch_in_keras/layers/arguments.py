@@ -90,12 +90,19 @@ def check_call(module: Any, inputs: Any, hx: Any, lengths: Any, *, states_batch_
 
 
 def refuse_time_first(module: Any, inputs: Any) -> None:
-    """Raise an error for a layer with time first in a functional Model, where Keras treats the first axis as the batch."""
-    if not module.batch_first or len(getattr(inputs, "shape", ())) == 2:
+    """Raise an error for time first, or no batch, in a functional Model, where Keras treats the first axis as the batch."""
+    if module.batch_first and len(getattr(inputs, "shape", ())) == 2:
+        raise InvalidValueError.because(
+            f"{type(module).__name__} {module.name!r} in a functional Model",
+            must="get (batch, time, input)",
+            but=f"gets {tuple(inputs.shape)}, whose first axis `predict` treats as the batch and splits",
+            remedy="Add a batch axis.",
+        )
+    if not module.batch_first:
         raise InvalidValueError.because(
             f"{type(module).__name__} {module.name!r} in a functional Model",
             must="get (batch, time, input), with batch_first=True",
-            but="has time as its first axis, along which predict splits and joins batches",
+            but="has time as its first axis, which `predict` treats as the batch and splits",
             remedy="Set its attribute batch_first to True and pass the batch first.",
         )
 
@@ -127,7 +134,7 @@ def check_array(subject: str, array: Any, axes: Axes) -> None:
             subject,
             must=f"have shape ({', '.join(axes)}) = ({sizes})",
             but=f"has {shape}",
-            remedy="Its axes are as in torch, or, in a functional Model, with the batch first.",
+            remedy="Order the axes as torch does; in a functional Model, put the batch first.",
         )
 
 

@@ -269,7 +269,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
     "mixed bfloat16": (lambda k: lstm(k, dtype="mixed_bfloat16"), ("LSTM", "bfloat16")),
     "float16": (
         lambda k: lstm(k, dtype="float16", recurrent_initializer="zeros"),
-        ("LSTM", "float16", "half precision"),
+        ("LSTM", "has float16", "set_weights"),
     ),
     "wrapper of another dtype than its layer": (
         lambda k: built(k.layers.Bidirectional(k.layers.LSTM(HIDDEN, dtype="float64"))),
@@ -420,3 +420,15 @@ def test_a_model_input_that_would_round_the_data_is_refused(refused: Callable[..
         adapt(rounding)
     exact = k.Sequential([k.Input((None, INPUT), dtype="float64"), k.layers.LSTM(HIDDEN, dtype="float64")])
     assert adapt(exact).spec.dtype == "float64"
+
+
+def test_a_half_precision_layer_is_compared_once_it_is_rebuilt_in_float32(refused: Callable[..., Any]) -> None:
+    keras = import_module("keras")
+    half = lstm(keras, dtype="float16", recurrent_initializer="zeros")
+    with refused("build the layer in float32", "set_weights"):
+        adapt(half)
+    whole = lstm(keras)
+    whole.set_weights(half.get_weights())
+    kernel = adapt(whole).get_weights().layers[0][0].kernel  # (gate, input, hidden)
+    expected = np.asarray(half.cell.kernel, dtype="float32").reshape(INPUT, 4, HIDDEN)
+    np.testing.assert_array_equal(kernel, expected.transpose(1, 0, 2))

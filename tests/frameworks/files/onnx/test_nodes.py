@@ -149,7 +149,7 @@ def test_other_arrays_are_listed_and_recurrent_names_recognised(tmp_path: Path) 
     step = {"cell.weight_ih": np.ones((12, 3), "f4"), "cell.weight_hh": np.ones((12, 4), "f4")}
     checkpoint = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B h", "y", "rec")], weights("GRU") | beside | step))
     assert list(checkpoint) == ["rec", "cell"]
-    assert "single operators" in checkpoint["cell"].warnings[0]
+    assert "individual operators" in checkpoint["cell"].warnings[0]
     assert {name: (other.kind, other.known) for name, other in checkpoint.others.items()} == {
         "fc": ("Linear", False),
         "": ("", False),
@@ -361,7 +361,7 @@ def test_reversals_and_exports_in_a_graph_are_reported(tmp_path: Path, refused: 
     ]
     checkpoint = opened(tmp_path / "a.onnx", graph(nodes, weights("LSTM")))
     assert any("reverses its input" in warning for warning in checkpoint["rec"].warnings)
-    with refused("a.onnx", "repeats plain operators"):
+    with refused("a.onnx", "a loop over basic operators"):
         opened(
             tmp_path / "a.onnx",
             graph([node("Loop", "n", "y", body=(6, graph([node("MatMul", "x W", "z")], {})))], weights("LSTM")),

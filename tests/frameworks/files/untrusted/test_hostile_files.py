@@ -189,7 +189,7 @@ def test_false_sizes_in_a_zip_are_refused(keras_file: Path, tmp_path: Path, refu
     packed = repack(keras_file, tmp_path / "packed.keras", lambda _, content: content, zipfile.ZIP_DEFLATED)
     content = bytearray(packed.read_bytes())
     place = content.rindex(b"PK\x01\x02", 0, content.rindex(b"model.weights.h5"))
-    for size, said in ((7, "does not inflate to the 7 bytes"), (1 << 31, "states a size for")):
+    for size, said in ((7, "does not inflate to the 7 bytes"), (1 << 31, "claims a size for")):
         struct.pack_into("<I", content, place + 24, size)
         packed.write_bytes(content)
         with refused(said):

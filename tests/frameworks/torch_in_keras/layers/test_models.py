@@ -102,7 +102,7 @@ def test_a_time_major_layer_is_refused_in_a_functional_model(refused: Callable[.
         layer(keras.Input((None, 3)))
     layer.batch_first = True  # the remedy
     assert layer(keras.Input((None, 3)))[1][0].shape == (None, 1, 5)
-    with refused("TorchLSTM", "functional Model"):
+    with refused("TorchLSTM", "functional Model", "Add a batch axis"):
         layer(keras.Input((3,)))
 
 
