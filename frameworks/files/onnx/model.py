@@ -72,7 +72,7 @@ def _others(graph: Graph, arrays: dict[str, StoredArray], given: GivenOptions) -
         if isinstance(layer, OtherLayer):
             yield replace(layer, known=False)
         else:
-            how = "the graph computes this layer with individual operators, which may differ from the torch module of these names."
+            how = "the graph computes it with individual operators, which may differ from the torch module of these names."
             yield replace(layer, warnings=(how, *layer.warnings))
     for name, why in graph.unread.items():
         yield OtherLayer(name, warnings=(f"{why}.",))
