@@ -147,7 +147,7 @@ def test_an_option_that_is_not_a_tolerance_is_refused(pytester: pytest.Pytester,
     pytester.makepyfile("def test_it():\n    pass\n")
     result = run(pytester, f"--gatewise-tolerance={value}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*--gatewise-tolerance must be a positive finite number, but is '{value}'. Give one*"])
+    result.stderr.fnmatch_lines([f"*--gatewise-tolerance must be a positive finite number, but is '{value}'. Pass one*"])
 
 
 def test_an_ini_value_that_is_not_a_tolerance_is_refused(pytester: pytest.Pytester) -> None:
@@ -155,7 +155,7 @@ def test_an_ini_value_that_is_not_a_tolerance_is_refused(pytester: pytest.Pytest
     pytester.makepyfile("def test_it():\n    pass\n")
     result = run(pytester)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*gatewise_tolerance must be a positive finite number, but is '1e-5x'. Give one*"])
+    result.stderr.fnmatch_lines(["*gatewise_tolerance must be a positive finite number, but is '1e-5x'. Pass one*"])
 
 
 def write(pytester: pytest.Pytester, place: str, text: str) -> Path:
