@@ -172,11 +172,16 @@ def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str
     if isinstance(given, Mapping):
         return given
     source = open_source(Path(given))
+    head, wrong = source.head(16), ""
     if source.size > MAX_BYTES:
+        wrong = f"has {source.size} bytes, more than {MAX_BYTES >> 20} MiB"
+    elif head.lstrip()[:1] not in (b"{", b"["):
+        wrong = f"begins with {head!r}"
+    if wrong:
         raise InvalidValueError.because(
             source.name,
             must="be the JSON of an architecture",
-            but=f"has {source.size} bytes, more than {MAX_BYTES >> 20} MiB",
+            but=wrong,
             remedy="Pass the text that Keras's model.to_json() returns.",
         )
     return read_json(source.read(0, source.size), source.name)

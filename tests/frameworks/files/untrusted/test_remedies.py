@@ -72,6 +72,12 @@ def large_architecture(folder: Path) -> None:
     open_checkpoint(folder / "a.h5", architecture=path)
 
 
+def another_file_as_architecture(folder: Path) -> None:
+    path = folder / "a.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n")
+    open_checkpoint(path, architecture=path)
+
+
 CASES: dict[str, tuple[Reading, str, str]] = {
     "repeated elements": (
         lambda _: strided(in_memory(np.ones(3, np.float32)), 0, (2, 2), (1, 1), "a"),
@@ -101,6 +107,11 @@ CASES: dict[str, tuple[Reading, str, str]] = {
     "endless nesting": (lambda _: read_json("[" * 200_000, "a"), "is nested too deep", ELSEWHERE),
     "broken JSON": (lambda _: read_json('{"a"', "a"), "is not JSON", FETCH),
     "a large architecture": (large_architecture, "more than 32 MiB", "Pass the text that Keras's model.to_json() returns."),
+    "another file as architecture": (
+        another_file_as_architecture,
+        "must be the JSON of an architecture, but begins with b'\\x89HDF",
+        "Pass the text that Keras's model.to_json() returns.",
+    ),
     "a storage of an unknown kind": (
         lambda folder: open_checkpoint(unknown_storage(folder)),
         "a storage of the unknown kind Novel",
