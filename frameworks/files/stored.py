@@ -89,6 +89,14 @@ class StoredLayer:
     notes: tuple[str, ...] = ()
 
     @property
+    def time_major(self) -> bool | None:
+        """Whether the layer's own call has the time axis first; None if the file does not state it."""
+        if self.options is not None or self.is_cell:
+            return False
+        batch_first = self.arguments.get("batch_first")
+        return None if batch_first is None else not batch_first
+
+    @property
     def spec(self) -> RecurrentSpec:
         """The spec of the layer.
 

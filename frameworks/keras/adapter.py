@@ -14,6 +14,7 @@ from frameworks.errors import InvalidValueError
 from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
 from frameworks.keras.calling import flip_time, inner_layers, operations, to_tensor, untouched
 from frameworks.keras.gradients import pull_back
+from frameworks.keras.model_masks import mask_in_model
 from frameworks.keras.spec import read_spec, require_whole
 from frameworks.keras.stacks import Structure
 from frameworks.keras.structure import take_apart
@@ -36,6 +37,7 @@ class KerasAdapter:
     """The adapter of a recurrent Keras layer, see `frameworks.adapter.Adapter`."""
 
     framework: FrameworkName = "keras"
+    time_major = False
 
     def __init__(self, native: Any) -> None:
         """Read the layer's structure and its spec.
@@ -76,6 +78,11 @@ class KerasAdapter:
         defect = any(all(getattr(layer, flag, False) for flag in flags) for layer in inner_layers(self._structure.layers))
         applicable = {coarser: self.precision != self.spec.dtype, unrolled: defect and self._backend == "tensorflow"}
         return tuple(note for note, applies in applicable.items() if applies)
+
+    @property
+    def mask(self) -> str:
+        """The layer that made the mask that the layer gets in its model; "" if it gets none, or is in no functional model."""
+        return next((made_by for layer in self._structure.layers if (made_by := mask_in_model(layer))), "")
 
     @property
     def zeroes_masked_steps(self) -> bool:

@@ -40,6 +40,7 @@ class PyTorchAdapter:
     framework: FrameworkName = "pytorch"
     options = None
     batch_size = None
+    mask = ""
 
     def __init__(self, native: nn.Module) -> None:
         """Read the module's spec.
@@ -51,6 +52,11 @@ class PyTorchAdapter:
         self.native: Any = native
         self.is_cell = isinstance(native, tuple(CELL_CLASSES))
         self.dropout = float(getattr(native, "dropout", 0.0)) if self.spec.num_layers > 1 else 0.0
+
+    @property
+    def time_major(self) -> bool:
+        """Whether the call has the time axis first; False for a cell, which has none."""
+        return not self.is_cell and not self.native.batch_first
 
     @property
     def precision(self) -> DTypeName:

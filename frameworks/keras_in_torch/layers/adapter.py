@@ -41,6 +41,8 @@ class EmulatedKerasAdapter:
 
     framework: FrameworkName = "pytorch"
     dropout = 0.0
+    time_major = False
+    mask = ""
 
     def __init__(self, native: Any) -> None:
         """Read the module's spec.

@@ -40,6 +40,7 @@ class EmulatedAdapter:
 
     framework: FrameworkName = "keras"
     batch_size = None
+    mask = ""
 
     def __init__(self, native: TorchModule) -> None:
         """Read the layer's spec.
@@ -74,6 +75,11 @@ class EmulatedAdapter:
         self.options = BACKWARDS if native.go_backwards else None
         self.is_cell = isinstance(native, TorchCell)
         self.dropout = float(native.dropout) if native.num_layers > 1 else 0.0
+
+    @property
+    def time_major(self) -> bool:
+        """Whether the call has the time axis first; False for a cell, which has none."""
+        return not self.is_cell and not self.native.batch_first
 
     @property
     def zeroes_masked_steps(self) -> bool:

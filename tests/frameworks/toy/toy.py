@@ -57,6 +57,8 @@ class ToyAdapter:
     dropout = 0.0
     is_cell = False
     batch_size = None
+    time_major = False
+    mask = ""
     zeroes_masked_steps = True
     precision: Any = "float32"
     notes = ()
