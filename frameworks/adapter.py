@@ -73,8 +73,8 @@ class Adapter(Protocol):
     def read(self, layer: int, direction: int) -> DirectionWeights:
         """Return the weights of one direction, gates in the framework's order, as views where the framework allows them."""
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write the weights of one direction, already checked, one stored array at a time."""
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write the weights of one direction, already checked, one stored array at a time; return the number of arrays."""
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the layer in inference.

@@ -208,7 +208,7 @@ class StoredLayer:
         """Read the weights of one direction, gates in the file's order."""
         return self.cells[layer][direction].read()
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:  # noqa: ARG002  the Protocol's
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:  # noqa: ARG002  the Protocol's
         """Raise an error: a file is not written in place."""
         raise self._unwritable()
 

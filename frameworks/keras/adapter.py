@@ -108,12 +108,13 @@ class KerasAdapter:
         cell = self._structure.cells[layer][direction]
         return KERAS.read({name: view(getattr(cell, name)) for name in KERAS.names(self.spec)}, self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write the weights of one direction, one variable at a time."""
-        cell = self._structure.cells[layer][direction]
-        for name in KERAS.names(self.spec):
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write the weights of one direction, one variable at a time; return the number of variables."""
+        cell, names = self._structure.cells[layer][direction], KERAS.names(self.spec)
+        for name in names:
             with overwritten(getattr(cell, name)) as array:
                 copying.fill({name: array}, KERAS, self.spec, layer, source)
+        return len(names)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the cells in inference, whatever the layer's own flags, see `Adapter.forward`.

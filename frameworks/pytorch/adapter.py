@@ -85,9 +85,9 @@ class PyTorchAdapter:
         """Return the weights of one direction: views of parameters on the CPU, copies of parameters elsewhere."""
         return read_parameters(self._parameters(layer, direction), self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write one direction into the parameters in place, one parameter at a time."""
-        write_parameters(self._parameters(layer, direction), self.spec, layer, source)
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write one direction into the parameters in place, one parameter at a time; return the number of parameters."""
+        return write_parameters(self._parameters(layer, direction), self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the module without gradients, see `Adapter.forward`; a mask must be right padding, with a valid step per row."""
@@ -195,8 +195,9 @@ def read_parameters(parameters: Iterable[tuple[str, nn.Parameter]], spec: Recurr
 
 def write_parameters(
     parameters: Iterable[tuple[str, nn.Parameter]], spec: RecurrentSpec, layer: int, source: DirectionWeights
-) -> None:
-    """Write the weights of one direction into its parameters in place, one at a time."""
+) -> int:
+    """Write the weights of one direction into its parameters in place, one at a time; return their number."""
+    written = 0
     for name, parameter in parameters:
         resident = parameter.device.type == "cpu"
         staging = parameter.detach() if resident else torch.empty_like(parameter, device="cpu", requires_grad=False)
@@ -207,6 +208,8 @@ def write_parameters(
         else:
             with torch.no_grad():
                 parameter.copy_(staging)
+        written += 1
+    return written
 
 
 def _to_tensor(array: Array, device: torch.device) -> torch.Tensor:

@@ -109,11 +109,13 @@ class EmulatedAdapter:
         arrays = {name: view(variable) for name, variable in self._variables(layer, direction)}
         return PYTORCH.read(arrays, self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write one direction, one variable at a time."""
-        for name, variable in self._variables(layer, direction):
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write one direction, one variable at a time; return the number of variables."""
+        variables = list(self._variables(layer, direction))
+        for name, variable in variables:
             with overwritten(variable) as array:
                 copying.fill({name: array}, PYTORCH, self.spec, layer, source)
+        return len(variables)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the layer in inference, see `Adapter.forward`; a mask must be right padding, with a valid step per row."""
