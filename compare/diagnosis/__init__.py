@@ -1,0 +1,1 @@
+"""Naming the mistake in a wrong port, and the line that mends it."""
