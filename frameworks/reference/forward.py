@@ -85,6 +85,7 @@ def run_direction(
     *,
     backward: bool,
     zero_masked: bool,
+    step: Step | None = None,
 ) -> tuple[Array, list[States]]:
     """Run one direction of one layer.
 
@@ -96,12 +97,13 @@ def run_direction(
         counts: (batch, time) bool, True at valid steps.
         backward: whether the sequence is read from its end.
         zero_masked: as in `run_reference`.
+        step: another step than that of the spec.
 
     Returns:
         The output, (batch, time, hidden), in input time order; and the states in the order of reading, from the initial states
         to those after the last step.
     """
-    step, project = make_step(weights, spec), make_projection(weights)
+    step, project = step or make_step(weights, spec), make_projection(weights)
     outputs = np.zeros((*sequence.shape[:2], spec.hidden_size))
     shown = np.zeros((len(sequence), spec.hidden_size))
     history = [states]
