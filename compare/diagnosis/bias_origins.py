@@ -136,7 +136,9 @@ def bias_origins(actual: Pair, right: Right, place: Place, likely: Sequence[tupl
     for origin in sorted(_candidates(right, place, likely), key=lambda each: each.cost(place)):
         if found and origin.cost(place) > found[0].cost(place):
             break
-        made = effective(_changed(pair_of(right.weights.layers[origin.source[0]][origin.source[1]]), origin, right.spec), right.spec)
+        made = effective(
+            _changed(pair_of(right.weights.layers[origin.source[0]][origin.source[1]]), origin, right.spec), right.spec
+        )
         fitted = _fit(acting, made)
         if fitted is not None and not fitted.cost:
             found.append(origin)

@@ -75,13 +75,16 @@ class Results:
     tolerance: float
 
 
-def explain(results: Results, wrong: Situation | None = None, most: int = _MOST) -> list[Explanation]:
+def explain(
+    results: Results, wrong: Situation | None = None, most: int = _MOST, known: tuple[Slip, ...] = ()
+) -> list[Explanation]:
     """Return the explanations with the fewest mistakes; none if nothing explains the results.
 
     Args:
         results: the results of both sides.
         wrong: the call with the weights of the port, if they are not the right ones.
         most: the largest number of slips.
+        known: slips that the port is known to make.
     """
     whole = run(results.situation)
     wanted = _right_expressions(whole, results)
@@ -91,7 +94,10 @@ def explain(results: Results, wrong: Situation | None = None, most: int = _MOST)
     for count in range(most + 1):
         if best and count > best[0].cost:
             break
-        for chosen in _choices(slips(results.situation), count):
+        for more in _choices(slips(results.situation), count):
+            chosen = (*known, *more)
+            if len({slip.factor for slip in chosen}) < len(chosen):
+                continue
             found = _explain_with(chosen, wanted, results, wrong or results.situation)
             if found is None:
                 continue
@@ -111,7 +117,9 @@ def _choices(every: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
 def _right_expressions(whole: RecurrentOutput, results: Results) -> list[list[int]] | None:
     """Return, for each result, the numbers of the expressions that are right."""
     every = expressions(whole, results.situation.spec)
-    right = [[number for number, each in enumerate(every) if close(each.value, array, results.tolerance)] for array in results.right]
+    right = [
+        [number for number, each in enumerate(every) if close(each.value, array, results.tolerance)] for array in results.right
+    ]
     return right if all(right) else None
 
 

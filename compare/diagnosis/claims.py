@@ -125,7 +125,9 @@ def _place_mistakes(claims: Iterable[Claim], unit: Unit) -> set[str]:
 
 
 def _repaired(origin: Origin, unit: Unit, undone: set[str], claims: Iterable[Claim]) -> Origin:
-    named = matrices.mistakes_of(replace(origin, gates=tuple(range(len(origin.gates))), before=(), fits=()), unit.place, unit.part, ())
+    named = matrices.mistakes_of(
+        replace(origin, gates=tuple(range(len(origin.gates))), before=(), fits=()), unit.place, unit.part, ()
+    )
     count = len(origin.gates)
     kept = origin
     if set(named) & undone:
@@ -191,7 +193,12 @@ def _unrelated(unit: Unit, actual: Array, expected: Array, unexplained: dict[Uni
         return
     related = abs(correlation(actual, expected))
     if related < max(_UNRELATED, 4 / actual.size**0.5) and not (alike(actual, expected) and actual.size > 64):
-        yield Claim("not-copied", unit, found=f"other numbers, correlation {correlation(actual, expected):.2f}", must_be="the right array")
+        yield Claim(
+            "not-copied",
+            unit,
+            found=f"other numbers, correlation {correlation(actual, expected):.2f}",
+            must_be="the right array",
+        )
     else:
         unexplained[unit] = correlation(actual, expected)
 

@@ -2,54 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import count
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis.black_box import wrong_weights
-from compare.diagnosis.call_search import Explanation, Results, close, error, explain
+from compare.diagnosis.call_search import Explanation, Results, explain
+from compare.diagnosis.case import Case, draw_data, require_as_many
 from compare.diagnosis.claims import Observed, explain_weights
 from compare.diagnosis.grouping import call_findings, weight_findings
+from compare.diagnosis.mistakes import fix_of
 from compare.diagnosis.origins import Right
-from compare.diagnosis.port_side import PortSide, layouts_of
+from compare.diagnosis.port_side import PortSide, layout_of
+from compare.diagnosis.repetition import compare_two_calls
 from compare.diagnosis.result import Diagnosis, Finding
-from compare.diagnosis.right_side import Data, RightSide, whole_results
-from compare.parity.calls import given_call
+from compare.diagnosis.right_side import RightSide
+from compare.diagnosis.simulation import Slip
 from compare.parity.tolerance import choose_tolerance
-from frameworks.errors import InvalidValueError
 from frameworks.registry import adapt
+from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[Any]
 _ROWS, _STEPS = 4, 16
 """The search calls both sides on at most so many rows and steps; the verdict is on all."""
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """Both sides of a diagnosis, and what they are called with."""
-
-    right: RightSide
-    port: PortSide
-    data: Data
-    tolerance: float
-
-    def right_call(self, data: Data) -> list[Array]:
-        """Return the right results; of a layer against a layer, those of the common interface."""
-        if self.port.is_layer:
-            return list(whole_results(self.right.adapter.forward(data.inputs, data.states, data.mask)))
-        return self.right.call(data)
-
-    def off(self, port: Sequence[Array], right: Sequence[Array]) -> float:
-        """Return the largest difference between two lists of results."""
-        return max(error(np.asarray(one), np.asarray(other)) for one, other in zip(port, right, strict=True))
-
-    def agree(self, port: Sequence[Array], right: Sequence[Array]) -> bool:
-        """Return whether two lists of results are the same."""
-        return all(close(np.asarray(one), np.asarray(other), self.tolerance) for one, other in zip(port, right, strict=True))
+_SIZES = ("input_size", "hidden_size", "num_layers", "bidirectional")
 
 
 def diagnose(
@@ -92,163 +71,148 @@ def diagnose(
     """
     right_side = RightSide(adapt(right))
     port_side = PortSide(port, right_side)
-    data = _data(right_side, inputs, initial_state, mask, seed, layer=port_side.is_layer)
-    other = port_side.adapter or right_side.adapter
-    case = Case(right_side, port_side, data, choose_tolerance((right_side.adapter, other), tolerance))
-    sizes = _sizes(case)
-    if sizes is not None:
-        return Diagnosis("named", (sizes,))
-    return _diagnose(case)
+    data = draw_data(right_side, inputs, initial_state, mask, seed, with_states=port_side.is_layer)
+    sides = (right_side.adapter, port_side.adapter or right_side.adapter)
+    case = Case(right_side, port_side, data, choose_tolerance(sides, tolerance))
+    sizes = _other_sizes(case)
+    return Diagnosis("named", (sizes,)) if sizes is not None else _diagnose(case)
 
 
-def _data(right: RightSide, inputs: Array | None, initial_state: Any, mask: Array | None, seed: int, *, layer: bool) -> Data:
-    adapter = right.adapter
-    spec = adapter.spec
-    rng = np.random.default_rng(seed)
-    if inputs is None and mask is None and initial_state is None:
-        taken = {spec.input_size, spec.hidden_size, spec.num_layers * spec.num_directions}
-        rows = adapter.batch_size or next(n for n in count(3) if n not in taken)
-        steps = next(n for n in count(5) if n not in taken | {rows})
-        inputs = rng.standard_normal((rows, steps, spec.input_size)).astype(spec.dtype)
-        if layer:
-            shape = (spec.num_layers * spec.num_directions, rows, spec.hidden_size)
-            initial_state = tuple(rng.uniform(-0.9, 0.9, shape).astype(spec.dtype) for _ in spec.state_names)
-    own = initial_state is not None and not _is_canonical(initial_state)
-    call = given_call(
-        (adapter, adapter),
-        inputs,
-        None if own else initial_state,
-        mask,
-        {"initial_state": initial_state} if own else None,
-    )
-    states = call.initial_state
-    return Data(call.inputs, states if states is None or isinstance(states, tuple) else (states,), call.mask)
-
-
-def _is_canonical(states: Any) -> bool:
-    first = states[0] if isinstance(states, (tuple, list)) and states else states
-    return getattr(first, "ndim", 0) == 3
-
-
-def _sizes(case: Case) -> Finding | None:
-    """Return the finding that the port's layer has other sizes."""
+def _other_sizes(case: Case) -> Finding | None:
+    """Return the finding that the only recurrent layer of the port has other sizes."""
     spec, held = case.right.adapter.spec, [each.adapter.spec for each in case.port.held]
-    alike = [each for each in held if each.cell == spec.cell]
-    if len(alike) != 1 or len(held) != 1 or case.port.cells() is None and not case.port.is_layer:
+    if len(held) != 1 or held[0].cell != spec.cell:
         return None
-    names = ("input_size", "hidden_size", "num_layers", "bidirectional")
-    differ = [name for name in names if getattr(alike[0], name) != getattr(spec, name)]
+    differ = [name for name in _SIZES if getattr(held[0], name) != getattr(spec, name)]
     if not differ:
         return None
-    found, must_be = (", ".join(f"{name} {getattr(each, name)}" for name in differ) for each in (alike[0], spec))
-    return Finding("sizes", {}, found, must_be, "Build the port with the sizes of the right layer.")
+    found, must_be = (", ".join(f"{name} {getattr(each, name)}" for name in differ) for each in (held[0], spec))
+    return Finding("sizes", {}, found, must_be, fix_of("sizes"))
 
 
 def _diagnose(case: Case) -> Diagnosis:
-    right = case.right_call(case.data)
-    port = case.port.call(case.data)
-    _require_as_many(right, port)
+    right, port = case.right_call(case.data), case.port_call(case.data)
+    require_as_many(right, port)
     observed = _observe(case)
-    claims = observed.claims if observed is not None else ()
-    if not claims and case.agree(port, right):
-        return Diagnosis("right", notes=_unseen(case, observed))
     if observed is not None and observed.unexplained:
-        units = ", ".join(f"{unit.part} of layer {unit.layer}, direction {unit.direction}" for unit in observed.unexplained)
-        return Diagnosis("not named", notes=(f"weights that no known mistake explains: {units}",))
+        return _not_named(case, observed, ())
     findings, left = _undo_weights(case, observed, right, port)
-    if case.agree(left, right):
-        return Diagnosis("named" if findings else "right", tuple(findings))
-    rest = _explain_call(case, observed, left, right)
-    if rest is None:
-        named = ", ".join(each.mistake for each in findings)
-        return Diagnosis("not named", notes=((f"after undoing {named}, the results still differ",) if named else ()))
-    findings += rest
-    return Diagnosis("named", tuple(sorted(findings, key=_effect)))
+    weights = observed.right.weights if observed is not None and observed.claims else None
+    repeated, left = compare_two_calls(case, left, weights)
+    findings += [repeated] if repeated is not None else []
+    if not case.agree(left, right):
+        if not all(np.isfinite(array).all() for array in left) and all(np.isfinite(array).all() for array in right):
+            return _ended([*findings, Finding("not-a-number", {}, "its results hold NaN", "", fix_of("not-a-number"))])
+        rest = _explain_call(case, observed, weights, case.off(left, right))
+        if rest is None:
+            return _not_named(case, observed, findings)
+        findings += rest
+    if findings:
+        return _ended(findings)
+    unseen = tuple(_unseen(case))
+    return Diagnosis("cannot be seen" if unseen else "right", notes=unseen or tuple(_silent(case)))
 
 
-def _effect(finding: Finding) -> float:
-    before, after = finding.error_before, finding.error_after
-    return 0.0 if before is None or after is None else after - before
+def _ended(findings: Sequence[Finding]) -> Diagnosis:
+    def effect(finding: Finding) -> float:
+        before, after = finding.error_before, finding.error_after
+        return 0.0 if before is None or after is None else after - before
+
+    return Diagnosis("named", tuple(sorted(findings, key=effect)))
 
 
-def _require_as_many(right: Sequence[Array], port: Sequence[Array]) -> None:
-    if len(right) != len(port):
-        raise InvalidValueError.because(
-            "what the port returns",
-            must=f"be {len(right)} arrays, as the right layer's own call returns them",
-            but=f"is {len(port)}: {', '.join(str(array.shape) for array in port)}",
-            remedy="Return the same arrays in the same order, nested anyhow.",
+def _not_named(case: Case, observed: Observed | None, findings: Sequence[Finding]) -> Diagnosis:
+    notes = [f"ruled out: {each.mistake} explains only a part" for each in findings]
+    for unit, related in (observed.unexplained if observed is not None else {}).items():
+        part = unit.part.replace("_", " ")
+        notes.append(
+            f"the {part} of layer {unit.layer}, direction {unit.direction} is not the right one, nor made of it by a known "
+            f"mistake; their correlation is {related:.3f}"
         )
+    if not notes and observed is not None:
+        notes.append("the weights are the right ones: the difference is in the call or in what is returned")
+    return Diagnosis("not named", notes=tuple(notes))
+
+
+def _unseen(case: Case) -> Iterator[str]:
+    """Yield how the port is built differently, although its results are the same."""
+    for held in case.port.held:
+        spec = held.adapter.spec
+        if spec.bias != case.right.adapter.spec.bias:
+            yield f"bias is {spec.bias} in the port, {case.right.adapter.spec.bias} in the right layer, whose biases are zero"
+
+
+def _silent(case: Case) -> Iterator[str]:
+    """Yield what this data cannot show of a port that is right."""
+    weights = case.right.adapter.get_weights()
+    if case.right.adapter.spec.bias and not any(one.bias is not None and one.bias.any() for *_, one in weights):
+        yield "the biases of the right layer are zero, so that a mistake with them makes no difference"
+    if not case.port.is_layer and case.port.cells() is None:
+        yield "the weights of the port cannot be observed: only its results were compared"
 
 
 def _observe(case: Case) -> Observed | None:
     cells = case.port.cells()
     if cells is None:
         return None
-    from frameworks.weights import RecurrentWeights
-
     weights = RecurrentWeights(tuple(tuple(cell.read() for cell in row) for row in cells))
     return explain_weights(weights, _right(case))
 
 
 def _right(case: Case) -> Right:
     adapter = case.right.adapter
-    source, target = layouts_of(adapter.framework), layouts_of(case.port.framework)
-    return Right(adapter.get_weights(), adapter.spec, source, target)
+    return Right(adapter.get_weights(), adapter.spec, layout_of(adapter.framework), layout_of(case.port.framework))
 
 
 def _undo_weights(
-    case: Case, observed: Observed | None, right: Sequence[Array], port: Sequence[Array]
-) -> tuple[list[Finding], Sequence[Array]]:
+    case: Case, observed: Observed | None, right: Sequence[Array], port: list[Array]
+) -> tuple[list[Finding], list[Array]]:
     """Undo the mistakes in the weights one after the other; return the findings, and the results with right weights."""
-    cells = case.port.cells()
-    if observed is None or not observed.claims or cells is None:
-        return [], port
-    findings, undone, before, left = [], set(), case.off(port, right), port
-    for finding in weight_findings(observed.claims, case.right.adapter.spec):
+    findings: list[Finding] = []
+    undone: set[str] = set()
+    before, left = case.off(port, right), port
+    for finding in weight_findings(observed.claims if observed is not None else (), case.right.adapter.spec):
         undone.add(finding.mistake)
-        with case.port.holding(observed.without(undone), cells):
-            left = case.port.call(case.data)
+        left = case.port_call(case.data, observed.without(undone) if observed is not None else None)
         after = case.off(left, right)
         findings.append(replace(finding, error_before=before, error_after=after))
         before = after
     return findings, left
 
 
-def _explain_call(
-    case: Case, observed: Observed | None, left: Sequence[Array], right: Sequence[Array]
-) -> list[Finding] | None:
-    """Explain results with right weights by the recurrence and the call; for a black box, by one mistake in the weights too."""
+def _explain_call(case: Case, observed: Observed | None, weights: RecurrentWeights | None, off: float) -> list[Finding] | None:
+    """Explain results with right weights by the recurrence and the call; those of a black box by its weights too."""
     few = case.data.few(_ROWS, _STEPS)
-    port = _call_right(case, observed, few)
-    results = Results(case.right.situation(few), case.right_call(few), port, case.tolerance)
-    found = explain(results)
+    with case.port.in_evaluation():
+        port = case.port_call(few, weights)
+    results = Results(case.right.situation(few, as_layer=case.port.is_layer), case.right_call(few), port, case.tolerance)
+    known = tuple(_observed_slips(case))
+    found = explain(results, known=known)
     if found:
-        return call_findings(found, results, case.off(left, right))
-    if observed is None:
-        return _explain_black_box(case, results, case.off(left, right))
-    return None
+        return call_findings(found, results, off)
+    return _explain_black_box(case, results, off) if observed is None else None
 
 
-def _call_right(case: Case, observed: Observed | None, data: Data) -> list[Array]:
-    cells = case.port.cells()
-    if observed is None or not observed.claims or cells is None:
-        return case.port.call(data)
-    with case.port.holding(case.right.adapter.get_weights(), cells):
-        return case.port.call(data)
+def _observed_slips(case: Case) -> Iterator[Slip]:
+    """Yield what the port's layers state of their recurrence, where it differs from the right one."""
+    right = case.right.adapter.spec
+    for held in case.port.held[:1]:
+        for name, mistake in (("activation", "activation"), ("recurrent_activation", "recurrent-activation")):
+            own, wanted = getattr(held.adapter.spec, name), getattr(right, name)
+            if held.adapter.spec.cell == right.cell and own != wanted:
+                yield Slip(mistake, name, own, own, wanted)
 
 
 def _explain_black_box(case: Case, results: Results, off: float) -> list[Finding] | None:
     best: tuple[int, str, str, list[Explanation]] | None = None
     for mistake, words, weights in wrong_weights(_right(case)):
-        wrong = replace(results.situation, weights=weights)
-        found = explain(results, wrong, most=0)
+        found = explain(results, replace(results.situation, weights=weights), most=0)
         if found and (best is None or found[0].cost < best[0]):
             best = (found[0].cost, mistake, words, found)
             if best[0] == 0:
                 break
     if best is None:
         return None
-    finding = weight_findings((), case.right.adapter.spec, named=(best[1], best[2]))[0]
     rest = call_findings(best[3], results, off)
-    return [replace(finding, error_before=off, error_after=rest[0].error_before if rest else 0.0), *rest]
+    after = rest[0].error_before if rest else 0.0
+    return [Finding(best[1], {}, best[2], "", fix_of(best[1]), off, after), *rest]

@@ -17,12 +17,8 @@ from frameworks.spec import RecurrentSpec
 _PARTS = {"kernel": "kernel", "recurrent_kernel": "recurrent kernel", "bias": "bias"}
 
 
-def weight_findings(
-    claims: Iterable[Claim], spec: RecurrentSpec, named: tuple[str, str] | None = None
-) -> list[Finding]:
+def weight_findings(claims: Iterable[Claim], spec: RecurrentSpec) -> list[Finding]:
     """Return one finding for each mistake among claims about weights."""
-    if named is not None:
-        return [Finding(named[0], {}, named[1], "", fix_of(named[0]))]
     grouped: dict[str, list[Claim]] = {}
     for claim in claims:
         grouped.setdefault(claim.mistake, []).append(claim)
@@ -55,7 +51,11 @@ def call_findings(found: Sequence[Explanation], results: Results, off: float) ->
     for slip in first.slips:
         slips.remove(slip)
         after = _off(slips, taken, results)
-        findings.append(Finding(slip.mistake, {}, slip.found, slip.must_be, fix_of(slip.mistake), before, after, twins.get(slip.mistake, ())))
+        findings.append(
+            Finding(
+                slip.mistake, {}, slip.found, slip.must_be, fix_of(slip.mistake), before, after, twins.get(slip.mistake, ())
+            )
+        )
         before = after
     for mistake, places in _by_mistake(taken).items():
         for place in places:
@@ -82,12 +82,20 @@ def _by_mistake(taken: Sequence[Taken]) -> dict[str, list[Taken]]:
     for each in taken:
         if each.mistake:
             named.setdefault(each.mistake, []).append(each)
-    exchanged = {(each.found.what, each.found.half, each.right.what, each.right.half) for each in named.get("wrong-result", ())}
-    if exchanged and all((what, half, right_what, right_half) in exchanged for right_what, right_half, what, half in exchanged):
-        kinds = {what for what, *_ in exchanged}
-        if len(kinds) == 1:
-            named["state-directions-swapped"] = named.pop("wrong-result")
+    if _is_exchange(named.get("wrong-result", ())):
+        named["state-directions-swapped"] = named.pop("wrong-result")
     return named
+
+
+def _is_exchange(places: Sequence[Taken]) -> bool:
+    """Return whether states of the two directions stand in each other's place, and nothing else is wrong."""
+    pairs = {(place.right.what, place.right.layer, place.right.half, place.found.half) for place in places}
+    return bool(pairs) and all(
+        (place.found.what, place.found.layer) == (place.right.what, place.right.layer)
+        and "both" not in (place.found.half, place.right.half)
+        and (place.right.what, place.right.layer, place.found.half, place.right.half) in pairs
+        for place in places
+    )
 
 
 def _off(slips: Sequence[Slip], taken: Sequence[Taken], results: Results) -> float:

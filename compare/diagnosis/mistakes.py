@@ -88,14 +88,10 @@ _TABLE: Mapping[str, Mistake] = MappingProxyType(
             "Copy those of the backward layer into the arrays with _reverse.",
         ),
         "layers-swapped": Mistake("The weights of two layers are exchanged.", "Copy layer by layer: layer n into _l{n}."),
-        "from-another-layer": Mistake(
-            "The array is that of another layer or direction.", "gatewise.copy_weights(right, port)"
-        ),
+        "from-another-layer": Mistake("The array is that of another layer or direction.", "gatewise.copy_weights(right, port)"),
         "rounded": Mistake("The weights were rounded.", "Save and copy the weights in the dtype of the right layer."),
         "scaled": Mistake("The numbers were multiplied by a constant.", "Copy them as they are."),
-        "sizes": Mistake(
-            "The two layers have other sizes.", "Build the port with the sizes of the right layer."
-        ),
+        "sizes": Mistake("The two layers have other sizes.", "Build the port with the sizes of the right layer."),
         "not-a-number": Mistake(
             "The weights or results hold NaN.", "Copy the weights again, and look for the operation that makes the NaN."
         ),
@@ -124,7 +120,9 @@ _TABLE: Mapping[str, Mistake] = MappingProxyType(
         "backward-not-flipped": Mistake(
             "The backward direction reads forwards, or its output is not turned back.", "backward(x.flip(1))[0].flip(1)"
         ),
-        "mask-ignored": Mistake("The port ignores the mask.", "Pack the sequence, or pass the mask to gatewise.emulate(right)."),
+        "mask-ignored": Mistake(
+            "The port ignores the mask.", "Pack the sequence, or pass the mask to gatewise.emulate(right)."
+        ),
         "mask-ignored-backwards": Mistake(
             "The backward direction ignores the mask.", "Pack the sequence before it is read in both directions."
         ),
@@ -152,9 +150,7 @@ _TABLE: Mapping[str, Mistake] = MappingProxyType(
         # The results
         "wrong-result": Mistake("The port returns another array.", "{must_be}"),
         "merge-mode": Mistake("The outputs of the two directions are merged in another way.", "{must_be}"),
-        "halves-swapped": Mistake(
-            "The halves of the two directions are exchanged.", "torch.cat((forward, backward), dim=-1)"
-        ),
+        "halves-swapped": Mistake("The halves of the two directions are exchanged.", "torch.cat((forward, backward), dim=-1)"),
         "halves-interleaved": Mistake(
             "The units of the two directions alternate, as after reshaping.", "torch.cat((forward, backward), dim=-1)"
         ),

@@ -83,7 +83,9 @@ def make(origin: Origin, right: Right, place: Place, part: str) -> Array:
     """Make the array of the port again from the right one. A rounding is not repeated."""
     array = right.array(origin.source, part)
     if origin.structure is not None:
-        array = _structured(origin.structure, array[list(origin.before)] if origin.before else array, _matrix(right, place, part))
+        array = _structured(
+            origin.structure, array[list(origin.before)] if origin.before else array, _matrix(right, place, part)
+        )
     if not origin.gates:
         return array
     return np.stack([each.apply(array[gate]) for gate, each in zip(origin.gates, origin.fits, strict=True)])

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.right_side import Data, RightSide, leaves
+from compare.diagnosis.right_side import Data, RightSide
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
-from frameworks.registry import adapt, owner_name
+from frameworks.layouts import Layout
+from frameworks.registry import adapt, has_flags, owner_name
 from frameworks.rows import FRAMEWORKS, owner_of
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -83,7 +84,10 @@ class PortSide:
     @property
     def is_layer(self) -> bool:
         """Whether the port is a layer like the right one, which has no call of its own to compare."""
-        return self.adapter is not None
+        both_flagged = self.adapter is not None and self.adapter.options is not None and self.right.adapter.options is not None
+        return self.adapter is not None and not (
+            both_flagged and has_flags(self.native) and has_flags(self.right.adapter.native)
+        )
 
     @property
     def framework(self) -> str:
@@ -114,9 +118,6 @@ class PortSide:
 
     def call(self, data: Data) -> list[Array]:
         """Return the arrays that the port returns, in order."""
-        if self.adapter is not None:
-            results = self.adapter.forward(data.inputs, data.states, data.mask)
-            return leaves((results.output, results.h_n, results.c_n))
         make = self._tensors()
         given: dict[str, Any] = {}
         if data.mask is not None:
@@ -148,6 +149,19 @@ class PortSide:
         finally:
             for cell, own in kept:
                 cell.held.adapter.write(cell.layer, cell.direction, own)
+
+    @contextmanager
+    def in_evaluation(self) -> Iterator[bool]:
+        """Put the port's torch modules into evaluation mode, and back; tell whether any was in training mode."""
+        modules = [module for root in _roots(self.native) if hasattr(root, "modules") for module in root.modules()]
+        training = [module for module in modules if module.training]
+        for module in training:
+            module.training = False
+        try:
+            yield bool(training)
+        finally:
+            for module in training:
+                module.training = True
 
     def _tensors(self) -> Callable[[Any], Any]:
         if self.framework == "pytorch":
@@ -241,6 +255,6 @@ def _without_gradients(framework: str) -> Iterator[None]:
         yield
 
 
-def layouts_of(framework: str) -> Any:
+def layout_of(framework: str) -> Layout:
     """Return the layout of a framework's own layers."""
     return next(row.layout for row in FRAMEWORKS if row.name == framework)

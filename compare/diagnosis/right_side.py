@@ -53,6 +53,11 @@ class RightSide:
         """Whether it reads the sequence from its end."""
         return self.adapter.options is not None and self.adapter.options.go_backwards
 
+    @property
+    def is_stateful(self) -> bool:
+        """Whether it keeps its states from call to call."""
+        return self.adapter.options is not None and self.adapter.options.stateful
+
     def call(self, data: Data) -> list[Array]:
         """Return the arrays that the layer's own call returns, in order."""
         adapter = self.adapter
@@ -65,8 +70,8 @@ class RightSide:
         output = results.output[:, ::-1] if self.reads_backwards else results.output
         return leaves(returns_map(adapter.spec, adapter.options).to_keras(output, results.h_n, results.c_n))
 
-    def situation(self, data: Data) -> Situation:
-        """Return the call as data."""
+    def situation(self, data: Data, *, as_layer: bool = False) -> Situation:
+        """Return the call as data; `as_layer` with its output in input time order, as the common interface has it."""
         adapter = self.adapter
         return Situation(
             adapter.get_weights(),
@@ -76,6 +81,7 @@ class RightSide:
             data.mask,
             self.reads_backwards,
             adapter.zeroes_masked_steps,
+            turned_back=as_layer and self.reads_backwards,
         )
 
     def own_states(self, data: Data) -> Any:

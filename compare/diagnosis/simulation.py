@@ -30,7 +30,7 @@ class Situation:
         mask: (batch, time) bool, or None.
         backwards: whether the sequence is read from its end.
         zero_masked: whether masked steps show zeros.
-        given_states: whether the call passes initial states.
+        turned_back: whether the output of a layer that reads backwards is turned into input time order.
     """
 
     weights: RecurrentWeights
@@ -40,6 +40,7 @@ class Situation:
     mask: Mask | None = None
     backwards: bool = False
     zero_masked: bool = True
+    turned_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def _call_slips(situation: Situation) -> Iterator[Slip]:
         if spec.has_cell_state:
             yield Slip("states-swapped", "state", "exchanged", "the initial states are (c, h)", "(h, c)")
         if spec.bidirectional:
-            yield Slip("state-directions-swapped", "state", "directions", "each direction starts from the other's states", "its own")
+            yield Slip(
+                "state-directions-swapped", "state", "directions", "each direction starts from the other's states", "its own"
+            )
 
 
 def _recurrence_slips(spec: RecurrentSpec) -> Iterator[Slip]:
@@ -107,9 +110,21 @@ def _recurrence_slips(spec: RecurrentSpec) -> Iterator[Slip]:
         if name != spec.activation:
             yield Slip("activation", "activation", name, name, spec.activation)
             if spec.has_cell_state:
-                yield Slip("cell-activation", "cell_activation", name, f"output gate * {name}(c)", f"output gate * {spec.activation}(c)")
+                yield Slip(
+                    "cell-activation",
+                    "cell_activation",
+                    name,
+                    f"output gate * {name}(c)",
+                    f"output gate * {spec.activation}(c)",
+                )
     if "update" in spec.gates:
-        yield Slip("reset-after", "reset_after", str(not spec.reset_after), f"reset_after={not spec.reset_after}", f"reset_after={spec.reset_after}")
+        yield Slip(
+            "reset-after",
+            "reset_after",
+            str(not spec.reset_after),
+            f"reset_after={not spec.reset_after}",
+            f"reset_after={spec.reset_after}",
+        )
         yield Slip("update-gate-inverted", "update", "inverted", "(1 - z) * h + z * candidate", "z * h + (1 - z) * candidate")
 
 
@@ -155,7 +170,11 @@ def run(situation: Situation, made: tuple[Slip, ...] = ()) -> RecurrentOutput:
                 finals.append(history[-1])
             sequence = np.concatenate(halves, axis=-1)
     if axes:
-        sequence = sequence.transpose(1, 0, 2) if axes == "exchanged" else sequence.reshape(sequence.shape[1], sequence.shape[0], -1)
+        sequence = (
+            sequence.transpose(1, 0, 2) if axes == "exchanged" else sequence.reshape(sequence.shape[1], sequence.shape[0], -1)
+        )
+    if situation.turned_back:
+        sequence = sequence[:, ::-1]
     return RecurrentOutput(sequence, *(np.stack(each) for each in zip(*finals, strict=True)))
 
 

@@ -65,7 +65,11 @@ def _reshaped(array: Array, matrix: Matrix) -> Array | None:
 
 def _blocks_reshaped(array: Array, matrix: Matrix) -> Array | None:
     """Reshape the block of each gate, as in kernel[:, :n].reshape(n, -1)."""
-    return array.transpose(0, 2, 1).reshape(array.shape) if _is_transposed(matrix) else array.reshape(_turned(array)).transpose(0, 2, 1)
+    return (
+        array.transpose(0, 2, 1).reshape(array.shape)
+        if _is_transposed(matrix)
+        else array.reshape(_turned(array)).transpose(0, 2, 1)
+    )
 
 
 def _blocks_not_transposed(array: Array, matrix: Matrix) -> Array | None:
