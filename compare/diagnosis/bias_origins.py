@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from types import MappingProxyType
 
@@ -134,15 +134,21 @@ def bias_origins(actual: Pair, right: Right, place: Place, likely: Sequence[tupl
     acting = effective(actual, right.spec)
     found: list[BiasOrigin] = []
     for origin in sorted(_candidates(right, place, likely), key=lambda each: each.cost(place)):
-        if found and origin.cost(place) > found[0].cost(place):
+        fewest = found[0].cost(place) if found else 1 << 30
+        if origin.cost(place) > fewest:
             break
-        made = effective(
-            _changed(pair_of(right.weights.layers[origin.source[0]][origin.source[1]]), origin, right.spec), right.spec
-        )
-        fitted = _fit(acting, made)
-        if fitted is not None and not fitted.cost:
-            found.append(origin)
-    return found or list(_fitted(acting, right, place, likely))
+        changed = _changed(pair_of(right.weights.layers[origin.source[0]][origin.source[1]]), origin, right.spec)
+        fitted = _fit(acting, effective(changed, right.spec)) or _fit_both(actual, changed)
+        if fitted is None and not origin.change[0] and not origin.offset:
+            fitted = _in_other_order(acting, effective(changed, right.spec))
+        if fitted is None:
+            continue
+        whole = replace(origin, fit=fitted)
+        if whole.cost(place) < fewest:
+            found = [whole]
+        elif whole.cost(place) == fewest and fitted.scale == 1:
+            found = [each for each in found if each.fit.scale == 1] + [whole]
+    return found
 
 
 def _fit(acting: Array, made: Array) -> Fit | None:
@@ -151,18 +157,17 @@ def _fit(acting: Array, made: Array) -> Fit | None:
     return fit(acting.ravel(), made.ravel(), orders=False)
 
 
-def _fitted(acting: Array, right: Right, place: Place, likely: Sequence[tuple[int, ...]]) -> Iterator[BiasOrigin]:
-    """Yield the origins whose numbers were also scaled, rounded or put into another order."""
-    spec = right.spec
-    for origin in sorted(_candidates(right, place, likely), key=lambda each: each.cost(place)):
-        made = effective(_changed(pair_of(right.weights.layers[origin.source[0]][origin.source[1]]), origin, spec), spec)
-        fitted = _fit(acting, made)
-        if fitted is None and not origin.change[0] and not origin.offset:
-            whole = fit(acting, made, orders=True)
-            fitted = whole if whole is not None and whole.columns and not whole.rows else None
-        if fitted is not None:
-            yield BiasOrigin(origin.source, origin.change, origin.offset, origin.gates, fitted)
-            return
+def _fit_both(actual: Pair, made: Pair) -> Fit | None:
+    """Fit each of the two biases, of which each may have been rounded before they are added."""
+    if not all(each.any() for each in (*actual, *made)):
+        return None
+    fits = [_fit(one, other) for one, other in zip(actual, made, strict=True)]
+    return fits[0] if fits[0] == fits[1] else None
+
+
+def _in_other_order(acting: Array, made: Array) -> Fit | None:
+    whole = fit(acting, made, orders=True)
+    return whole if whole is not None and whole.columns and not whole.rows else None
 
 
 def _candidates(right: Right, place: Place, likely: Sequence[tuple[int, ...]]) -> Iterator[BiasOrigin]:

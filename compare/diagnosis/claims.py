@@ -133,6 +133,8 @@ def _repaired(origin: Origin, unit: Unit, undone: set[str], claims: Iterable[Cla
     if set(named) & undone:
         kept = replace(kept, structure=None)
     if "gates-permuted" in undone:
+        kept = replace(kept, before=kept.exchange if kept.structure is not None else (), gates=tuple(range(count)))
+    elif kept.structure is None and kept.exchange and kept.in_order:
         kept = replace(kept, before=(), gates=tuple(range(count)))
     if _place_mistakes(claims, unit) & undone:
         kept = replace(kept, source=unit.place)

@@ -81,7 +81,9 @@ def _sequences(results: RecurrentOutput, spec: RecurrentSpec) -> Iterator[Expres
         turned = [halves[0], halves[1][:, ::-1]]
         for merge, (form, make) in _MERGES.items():
             if merge != "concat":
-                yield Expression(form.format(*names), make(*halves), "output", time="all", merge=merge)
+                both = make(*halves)
+                yield Expression(form.format(*names), both, "output", time="all", merge=merge)
+                yield Expression(f"({form.format(*names)}).flip(1)", both[:, ::-1], "output", time="flipped", merge=merge)
             yield Expression(form.format(names[0], f"{names[1]}.flip(1)"), make(*turned), "output", time="turned", merge=merge)
     first = output.transpose(1, 0, 2)
     yield Expression("output.transpose(0, 1)", first, "output", time="all", merge="" if one else "concat", layout="time first")

@@ -105,7 +105,7 @@ def _rounding(actual: Array, expected: Array) -> str:
     error = np.abs(actual - expected)
     for name, kind in (("float16", np.float16), ("float32", np.float32)):
         if actual.dtype != kind and np.array_equal(actual.astype(kind).astype(actual.dtype), actual):
-            step = np.finfo(kind).eps * 0.51 * np.abs(expected) + np.finfo(kind).smallest_subnormal
+            step = np.finfo(kind).eps * (0.51 + 2 / actual.size**0.5) * np.abs(expected) + np.finfo(kind).smallest_subnormal
             if (error <= step).all():
                 return name
     single = actual.astype(np.float32)

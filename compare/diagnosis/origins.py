@@ -30,7 +30,9 @@ class Origin:
     Args:
         source: the layer and direction of the right array.
         structure: the number of the wrong structure in STRUCTURES, or None.
-        before: the order in which the gates lay before that structure; () if they lay in order.
+        before: the order in which the gates lay before that structure; () if they lay in that of the right layer.
+        exchange: the order that takes the gates from the right layer's layout to the port's; () where it does not matter. A
+            structure that mixes the gates is right about them if they were exchanged before it or after it.
         gates: for each gate, the number of the gate whose block it has.
         fits: for each gate, how its block was changed.
     """
@@ -38,13 +40,17 @@ class Origin:
     source: Place
     structure: int | None = None
     before: tuple[int, ...] = ()
+    exchange: tuple[int, ...] = ()
     gates: tuple[int, ...] = ()
     fits: tuple[Fit, ...] = ()
 
     @property
     def in_order(self) -> bool:
         """Whether every gate has its own block."""
-        return not self.before and self.gates == tuple(range(len(self.gates)))
+        own = tuple(range(len(self.gates)))
+        if not self.exchange or self.exchange == own:
+            return not self.before and self.gates == own
+        return (self.before or own, self.gates) in ((self.exchange, own), (own, self.exchange))
 
     def cost(self, place: Place) -> int:
         """The number of mistakes."""
@@ -101,7 +107,8 @@ def origins(actual: Array, right: Right, place: Place, part: str) -> list[Origin
         part: "kernel" or "recurrent_kernel".
     """
     same_numbers = [each for each in right.places if _may_be(actual, right.array(each, part))]
-    for sources, orders in ((same_numbers, False), (same_numbers, True), ([place], False)):
+    same_shape = [each for each in right.places if right.array(each, part).shape == actual.shape]
+    for sources, orders in ((same_numbers, False), (same_numbers, True), (same_shape, False)):
         found = list(_candidates(actual, right, place, part, sources, orders=orders))
         if found:
             fewest = min(each.cost(place) for each in found)
@@ -131,7 +138,8 @@ def _candidates(
                 made = _structured(number, array[list(before)] if before else array, matrix)
                 if made is None or made.shape != actual.shape or np.array_equal(made, array):
                     continue
-                found = _fitted(Origin(source, number, before), actual, made, orders=False)
+                exchange = _exchange(right) if structure.mixes_gates else ()
+                found = _fitted(Origin(source, number, before, exchange), actual, made, orders=False)
                 if found is not None and (not before or found.gates == tuple(range(len(array)))):
                     yield found
 
@@ -160,9 +168,14 @@ def _orders_before(array: Array, right: Right, *, mixes: bool) -> Iterator[tuple
     if not mixes or len(array) == 1:
         return
     gates = right.spec.gates
-    known = {tuple(gates.index(gate) for gate in layout.gates[right.spec.cell]) for layout in (right.source, right.target)}
+    known = {_exchange(right)}
     every = permutations(range(len(gates))) if array.size <= _SMALL else iter(sorted(known))
     yield from (order for order in every if order != tuple(range(len(gates))))
+
+
+def _exchange(right: Right) -> tuple[int, ...]:
+    own, other = right.source.gates[right.spec.cell], right.target.gates[right.spec.cell]
+    return tuple(right.spec.gates.index(own[other.index(gate)]) for gate in right.spec.gates)
 
 
 def _structured(number: int, array: Array, matrix: Matrix) -> Array | None:
