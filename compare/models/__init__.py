@@ -1,0 +1,1 @@
+"""Putting two whole models side by side: where they first part, and which layers are wrong."""
