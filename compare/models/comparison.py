@@ -89,7 +89,9 @@ class ModelComparison:
 
     def __str__(self) -> str:
         """Return the verdict, the table of pairs and the first divergence as text."""
-        return "\n\n".join(part for part in (self._verdict(), self._table("simple"), self._first(), self._notes("note: ")) if part)
+        return "\n\n".join(
+            part for part in (self._verdict(), self._table("simple"), self._first(), self._notes("note: ")) if part
+        )
 
     def to_markdown(self) -> str:
         """Return the same as Markdown."""
@@ -115,16 +117,26 @@ class ModelComparison:
 
     def _table(self, form: str) -> str:
         rows = [
-            (row.expected or "-", row.actual or "-", *map(_shown, (row.input_error, row.output_error, row.alone_error)), row.verdict)
+            (
+                row.expected or "-",
+                row.actual or "-",
+                *map(_shown, (row.input_error, row.output_error, row.alone_error)),
+                row.verdict,
+            )
             for row in self.rows
         ]
-        return tabulate(rows, ("expected", "actual", "input", "output", "alone", "verdict"), tablefmt=form, disable_numparse=True)
+        return tabulate(
+            rows, ("expected", "actual", "input", "output", "alone", "verdict"), tablefmt=form, disable_numparse=True
+        )
 
     def _first(self) -> str:
         if self.first is None:
             return ""
         first = self.first
-        place = [f"time step {first.time_step}" if first.time_step is not None else "", f"gate {first.gate}" if first.gate else ""]
+        place = [
+            f"time step {first.time_step}" if first.time_step is not None else "",
+            f"gate {first.gate}" if first.gate else "",
+        ]
         shown = ", ".join(each for each in place if each)
         what = (
             f"they part in {first.actual} (expected: {first.expected})"

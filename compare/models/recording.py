@@ -171,7 +171,9 @@ def _evaluating(model: Any) -> Iterator[None]:
 
 
 def _record_keras(model: Any, inputs: Sequence[Array], named: Mapping[str, Array]) -> Recording:
-    library = sys.modules["tf_keras" if "tf_keras" in {base.__module__.partition(".")[0] for base in type(model).__mro__} else "keras"]
+    library = sys.modules[
+        "tf_keras" if "tf_keras" in {base.__module__.partition(".")[0] for base in type(model).__mro__} else "keras"
+    ]
     recording, counts = Recording(), dict[int, int]()
     with _recording_calls(library, recording, counts):
         passed = list(inputs) if len(inputs) != 1 else inputs[0]
@@ -201,7 +203,9 @@ def _recording_calls(library: Any, recording: Recording, counts: dict[int, int])
         mask = _mask_of(positional)
         if mask is not None and "mask" not in kept:
             kept["mask"] = arrays_in(mask)
-        recording.calls.append(Recorded(layer.name, layer, arrays_in(positional), kept, arrays_in(returned), number, _adapter(layer)))
+        recording.calls.append(
+            Recorded(layer.name, layer, arrays_in(positional), kept, arrays_in(returned), number, _adapter(layer))
+        )
         return returned
 
     base.__call__ = call
