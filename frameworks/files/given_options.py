@@ -78,7 +78,7 @@ class GivenOptions:
             for name in chosen:
                 if layer is None and name in OF_ONE_LAYER:
                     raise InvalidValueError.because(
-                        f"the option {name}", must="name a layer", but="is given for all layers", remedy="Write NAME.OPTION=VALUE."
+                        f"the option {name}", must="name a layer", but="is given for all", remedy="Write NAME.OPTION=VALUE."
                     )
                 if name not in KNOWN:
                     raise InvalidValueError.because(

@@ -136,7 +136,7 @@ class _Group:
 
     def add_own(self, name: str, means: str, array: StoredArray, place: tuple[int, int] = (0, 0)) -> None:
         """Add an array whose name is not torch's, but means one of torch's."""
-        self.own_names = name
+        self.own_names = self.own_names or name
         self.arrays[name] = array
         self.cells.setdefault(place, {})[means] = array
 
@@ -169,7 +169,8 @@ def _group(arrays: Mapping[str, StoredArray], numbers: Mapping[str, int]) -> dic
             continue
         elif linearity and _has_both(linearity, arrays):
             means = f"{linearity[3]}_{'ih' if linearity[2] == 'input' else 'hh'}"
-            groups.setdefault((number, linearity[1] or ""), _Group()).add_own(name, means, array)
+            owner = linearity[1] or ""
+            groups.setdefault((number, owner), _Group()).add_own(name.removeprefix(f"{owner}."), means, array)
             continue
         groups.setdefault((number, owner), _Group()).add(leaf, array)
     for name, array in raw.items():
