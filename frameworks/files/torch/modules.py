@@ -83,7 +83,7 @@ def _read(
 
 
 def _around(owner: str, attributes: Mapping[str, Mapping[str, Any]], inner: Mapping[str, int]) -> Iterator[str]:
-    """Yield a warning for each class of the user's own that calls a recurrent module, other than the whole model.
+    """Yield a warning if classes of the user's own call a recurrent module, apart from that of the whole model.
 
     Args:
         owner: the recurrent module's name.
@@ -92,12 +92,12 @@ def _around(owner: str, attributes: Mapping[str, Mapping[str, Any]], inner: Mapp
     """
     parts = owner.split(".") if owner else []
     outer = [name for name in (".".join(parts[:length]) for length in range(len(parts))) if name in attributes]
-    for name in outer:
-        if not attributes[name].get("torch", True) and (name != outer[0] or inner[name] == 1):
-            yield (
-                f"it is called by a {attributes[name]['class']}, whose code is not read: it may do something else around it, "
-                "such as reversing time."
-            )
+    own = [name for name in outer if not attributes[name].get("torch", True) and (name != outer[0] or inner[name] == 1)]
+    if own:
+        classes = " within ".join(dict.fromkeys(str(attributes[name]["class"]) for name in reversed(own)))
+        yield (
+            f"it is called by a {classes}, whose code is not read: it may do something else around it, such as reversing time."
+        )
 
 
 @dataclass

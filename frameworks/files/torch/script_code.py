@@ -30,6 +30,7 @@ _RUNNING = ("input", "weight", "bias", "running_mean", "running_var", "training"
 _ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _RECURRENT),
+        **dict.fromkeys(("tanh", "relu"), ()),
         "_convolution": (*_CONVOLUTION, "transposed", "output_padding", "groups"),
         "_convolution_mode": (*_CONVOLUTION, "groups"),
         "layer_norm": ("input", "normalized_shape", "weight", "bias", "eps"),
@@ -47,7 +48,7 @@ _IN_MODULE = frozenset(
 )
 """Arguments of operators that are attributes of the module, too."""
 
-_NONLINEARITIES: Mapping[str, str] = MappingProxyType({"rnn_tanh": "tanh", "rnn_relu": "relu"})
+_NONLINEARITY = re.compile(r"(?:rnn_)?(tanh|relu)")
 
 
 class ScriptCode:
@@ -104,8 +105,9 @@ def _arguments(operator: str, text: str) -> Iterator[tuple[str, Any]]:
     for name, each in zip(names, texts, strict=False):
         if _LITERAL.fullmatch(each):
             yield name, _value(each)
-    if operator in _NONLINEARITIES:
-        yield "nonlinearity", _NONLINEARITIES[operator]
+    nonlinearity = _NONLINEARITY.fullmatch(operator)
+    if nonlinearity:
+        yield "nonlinearity", nonlinearity[1]
 
 
 def _split(text: str) -> list[str]:

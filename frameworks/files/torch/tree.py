@@ -55,8 +55,8 @@ _ATTRIBUTES = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 _OTHER_ATTRIBUTES = tuple(dict.fromkeys(option.name for kind in PYTORCH for option in kind.stored_options))
 """Such attributes of other modules, for which None is a value."""
 
-_TORCH_CLASS = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
-"""The full name of a class of torch.nn."""
+_TORCH_CLASS = re.compile(r"(?:__torch__\.)?torch\.(?:nn\.(?:modules|parallel)|_dynamo)\..*")
+"""The full name of a class of torch.nn, or of what torch puts around a model."""
 
 
 @dataclass

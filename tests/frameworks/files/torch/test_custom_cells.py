@@ -61,6 +61,11 @@ class Model(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = nn.GRU(INPUT, HIDDEN), Reverse(nn.Sequential(nn.GRU(HIDDEN, HIDDEN)))
+        self.third = Outer(Reverse(nn.GRU(INPUT, HIDDEN)))
+
+
+class Outer(Reverse):
+    """A class around another."""
 
 
 def with_peephole() -> nn.Module:
@@ -145,7 +150,10 @@ def test_a_class_around_a_recurrent_module_is_named(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(tmp_path / "a.pt")
     assert checkpoint["first"].warnings == ()
     (warning,) = checkpoint["second.layer.0"].warnings
-    assert "called by a Reverse" in warning
+    assert "called by a Reverse, whose code is not read" in warning
+    assert "called by a Reverse within Outer," in checkpoint["third.layer.layer"].warnings[0]
+    torch.save(nn.DataParallel(Model()), tmp_path / "parallel.pt")
+    assert open_checkpoint(tmp_path / "parallel.pt")["first"].warnings == ()
     torch.save(Reverse(nn.GRU(INPUT, HIDDEN)), tmp_path / "b.pt")
     assert "called by a Reverse" in open_checkpoint(tmp_path / "b.pt")["layer"].warnings[0]
     torch.save(nn.Sequential(nn.GRU(INPUT, HIDDEN)), tmp_path / "c.pt")

@@ -72,6 +72,14 @@ def test_the_code_states_the_arguments_of_a_recurrent_module(
 
 
 @pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_the_code_states_the_nonlinearity_of_a_cell(nonlinearity: str, tmp_path: Path, *, trace: bool) -> None:
+    cell = nn.RNNCell(INPUT, HIDDEN, nonlinearity=nonlinearity)
+    layer = saved(cell, tmp_path / "a.pt", trace=trace, inputs=(torch.randn(BATCH, INPUT),))[""]
+    assert (layer.spec.activation, layer.warnings) == (nonlinearity, ())
+
+
+@pytest.mark.parametrize("trace", [False, True])
 def test_the_code_states_the_kinds_and_options_of_other_modules(tmp_path: Path, *, trace: bool) -> None:
     others = saved(Around(nn.LSTM(INPUT, HIDDEN, batch_first=True)), tmp_path / "a.pt", trace=trace).others
     kinds = {"norm": "LayerNorm", "batch": "BatchNorm1d", "conv": "Conv1d", "same": "Conv1d"}
@@ -119,7 +127,7 @@ def rewritten(source: Path, path: Path, code: bytes) -> None:
     ],
 )
 def test_code_is_never_executed_whatever_it_is(
-    code: bytes, expected: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: bytes, expected: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     saved(Around(nn.GRU(INPUT, HIDDEN)), tmp_path / "a.pt", trace=True)
