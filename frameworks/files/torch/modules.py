@@ -26,6 +26,9 @@ _LINEARITY = re.compile(r"(?:(.*)\.)?(input|state)_linearity\.(weight|bias)")
 _COPY = re.compile(r"(?:.*[._])?(?:ema|swa|averaged?|shadow)(?:[._].*)?", re.IGNORECASE | re.DOTALL)
 """A name of averaged weights, which a training script keeps beside those that it trains."""
 
+_AVERAGED = "n_averaged"
+"""An array that torch's AveragedModel adds to a state dict."""
+
 _RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
 """A weight before weight dropout, which AWD-LSTM stores in the module or in one around it."""
 
@@ -58,8 +61,10 @@ def read_modules(
         others = (*group.others, *within.get((number, owner), ()))
         for layer in _read(owner, group, others, given, attributes):
             warnings = [*_around(owner, attributes, inner)] if isinstance(layer, StoredLayer) else []
-            if _COPY.fullmatch(layer.name):
-                warnings.append("by its name it is a running average of the weights, not the weights that were trained.")
+            if _COPY.fullmatch(layer.name) or _AVERAGED in arrays:
+                warnings.append(
+                    "by the file's names it is a running average of the weights, not the weights that were trained."
+                )
             yield replace(layer, warnings=(*layer.warnings, *warnings))
 
 
@@ -174,15 +179,14 @@ def _group(arrays: Mapping[str, StoredArray], numbers: Mapping[str, int]) -> dic
             continue
         groups.setdefault((number, owner), _Group()).add(leaf, array)
     for name, array in raw.items():
-        number = numbers.get(name, 0)
-        owner, _, leaf = name.rpartition(".")
+        number, (owner, _, leaf) = numbers.get(name, 0), name.rpartition(".")
         inner = f"{owner}.module".removeprefix(".")
-        places = ((number, each) for each in (owner, inner))
-        place = next((place for place in places if place in groups and groups[place].cells), None)
-        if place is None:
+        around = ((number, each) for each in (owner, inner))
+        found = next((each for each in around if each in groups and groups[each].cells), None)
+        if found is None:
             groups.setdefault((number, owner), _Group()).add(leaf, array)
         else:
-            groups[place].add_raw(leaf.removesuffix("_raw"), array)
+            groups[found].add_raw(leaf.removesuffix("_raw"), array)
     return groups
 
 

@@ -78,6 +78,7 @@ def test_a_checkpoint_of_lightning_holds_the_layers_of_its_state_dict_and_nothin
     [
         ("rng_state", torch.zeros(16, dtype=torch.uint8), "random generators"),
         ("cuda_rng_state_all", [torch.zeros(16, dtype=torch.uint8)], "random generators"),
+        ("opt", {"weights": torch.ones(3)}, "hyper parameters"),
         ("hparams", {"weights": torch.ones(3)}, "hyper parameters"),
         ("scaler", {"scale": torch.ones(1)}, "gradient scaler"),
         ("lr_scheduler_state_dict", {"base": torch.ones(2)}, "schedule"),
@@ -127,6 +128,12 @@ def test_a_running_average_is_called_one(key: str, tmp_path: Path) -> None:
     assert list(checkpoint) == ["lstm", f"{key}.lstm"]
     assert any("running average" in warning for warning in checkpoint[f"{key}.lstm"].warnings)
     assert not any("running average" in warning for warning in checkpoint["lstm"].warnings)
+
+
+def test_the_state_of_an_averaged_model_is_called_a_running_average(tmp_path: Path) -> None:
+    averaged = torch.optim.swa_utils.AveragedModel(nn.ModuleDict({"lstm": nn.LSTM(3, 4)}))
+    (layer,) = saved(averaged.state_dict(), tmp_path / "a.pt").values()
+    assert any("running average" in warning for warning in layer.warnings)
 
 
 def test_a_name_that_only_contains_such_letters_is_no_running_average(tmp_path: Path) -> None:

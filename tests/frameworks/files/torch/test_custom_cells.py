@@ -33,6 +33,8 @@ class NormalisedCell(nn.Module):
 class OwnCell(nn.Module):
     """A GRU cell whose arrays are exactly torch's, and whose code may be anything."""
 
+    weight_ih: nn.Parameter
+
     def __init__(self) -> None:
         super().__init__()
         for name, parameter in nn.GRUCell(INPUT, HIDDEN).named_parameters():
@@ -80,7 +82,7 @@ def one_bias() -> dict[str, Any]:
     return {"cell.weight_ih": arrays["weight_ih"], "cell.weight_hh": arrays["weight_hh"], "cell.bias": arrays["bias_ih"]}
 
 
-def saved(thing: Any, path: Path, **options: Any) -> Checkpoint:
+def saved(thing: Any, path: Path, options: Any = None) -> Checkpoint:
     """Save something with a plain GRU beside it, and open the file."""
     beside = nn.GRU(2, 3)
     if isinstance(thing, nn.Module):
@@ -126,10 +128,10 @@ def test_a_cell_of_torch_is_read_and_needs_no_vouching(tmp_path: Path) -> None:
 def test_what_the_user_vouches_for_must_fit_the_arrays(tmp_path: Path, refused: Any) -> None:
     for told, path in (("gru", "a.pt"), ("peephole", "b.pt")):
         with refused("the option cell of cell", "'lstm'", told):
-            saved(state_of(NormalisedCell()), tmp_path / path, cell={"cell": told})
+            saved(state_of(NormalisedCell()), tmp_path / path, {"cell": {"cell": told}})
     with refused("the option cell of plain", "'gru'", "lstm"):
-        saved(state_of(NormalisedCell()), tmp_path / "c.pt", plain={"cell": "lstm"})
-    checkpoint = saved(one_bias(), tmp_path / "d.pt", cell={"cell": "lstm"})
+        saved(state_of(NormalisedCell()), tmp_path / "c.pt", {"plain": {"cell": "lstm"}})
+    checkpoint = saved(one_bias(), tmp_path / "d.pt", {"cell": {"cell": "lstm"}})
     assert "one bias" in checkpoint.others["cell"].warnings[0]
 
 
@@ -160,8 +162,8 @@ def test_a_class_around_a_recurrent_module_is_named(tmp_path: Path) -> None:
     assert open_checkpoint(tmp_path / "c.pt")["0"].warnings == ()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
-        scripted: Any = torch.jit.trace(Reverse(nn.GRU(INPUT, HIDDEN)), torch.ones(TIME, BATCH, INPUT))
-        scripted.save(str(tmp_path / "d.pt"))
+        compiler: Any = torch.jit
+        compiler.trace(Reverse(nn.GRU(INPUT, HIDDEN)), torch.ones(TIME, BATCH, INPUT)).save(str(tmp_path / "d.pt"))
     assert "called by a Reverse" in open_checkpoint(tmp_path / "d.pt")["layer"].warnings[0]
 
 
@@ -193,8 +195,8 @@ def test_a_cell_of_allennlp_is_read_as_the_lstm_that_it_is(randomise: Any, tmp_p
     torch.save({f"{name}.{key}": array for key, array in cell.state_dict().items()}, tmp_path / "a.pt")
     layer = open_checkpoint(tmp_path / "a.pt")[name]
     x = torch.randn(BATCH, TIME, INPUT)
-    with torch.no_grad():
-        np.testing.assert_allclose(layer.forward(x.numpy()).output, cell(x).numpy(), rtol=0, atol=1e-6)
+    output: Any = layer.forward(x.numpy()).output
+    np.testing.assert_allclose(output, cell(x).detach().numpy(), rtol=0, atol=1e-6)
     assert any("direction" in warning for warning in layer.warnings)
     save_checkpoint(tmp_path / "b.pt", {"lstm": layer})
     module = nn.LSTM(INPUT, HIDDEN, batch_first=True)
