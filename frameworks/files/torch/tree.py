@@ -171,7 +171,8 @@ class _Walk:
             self._met.add(id(value))
             named.unread |= {} if _inside(value) else {"": value.name}
         inner = self._sort(list(self._items(value, len(path))), path, named)
-        yield path, named
+        if named.tensors or named.unread:
+            yield path, named
         for key, item in inner.items():
             what, within = bookkeeping(key), self.groups(item, (*path, key))
             if not what or is_optimizer(_inside(item)):
