@@ -97,7 +97,8 @@ def _around(owner: str, attributes: Mapping[str, Mapping[str, Any]], inner: Mapp
     """
     parts = owner.split(".") if owner else []
     outer = [name for name in (".".join(parts[:length]) for length in range(len(parts))) if name in attributes]
-    own = [name for name in outer if not attributes[name].get("torch", True) and (name != outer[0] or inner[name] == 1)]
+    only_wraps = len(outer) == 1 and inner[outer[0]] == 1
+    own = [name for name in outer[not only_wraps :] if not attributes[name].get("torch", True)]
     if own:
         classes = " within ".join(dict.fromkeys(str(attributes[name]["class"]) for name in reversed(own)))
         yield (

@@ -109,7 +109,7 @@ def _require_own(module: Module, spec: RecurrentSpec, told: Any) -> None:
     if custom and told is None:
         raise NotUnderstoodError(
             f"{custom}, so it may compute something else than torch's module with these arrays. If it computes the same, the"
-            f" option cell={spec.cell} states it"
+            f" option cell={spec.cell} states it (--option {module.name}.cell={spec.cell})"
         )
 
 

@@ -148,7 +148,9 @@ def test_the_command_line_states_the_kind_of_arrays_and_vouches_for_a_cell_even_
     words = {f"words.{name}": array for name, array in nn.Embedding(11, 3).state_dict().items()}
     torch.save({**nn.LSTM(3, 4).state_dict(), **words}, tmp_path / "model.pt")
     assert main(["inspect", str(tmp_path / "model.pt")]) == 2
-    assert "it also has words, so it may compute something else" in capsys.readouterr().err
+    refusal = capsys.readouterr().err
+    assert "it also has words, so it may compute something else" in refusal
+    assert "(--option .cell=lstm)" in refusal  # as the next lines do
     vouched = ["inspect", str(tmp_path / "model.pt"), "--option", ".cell=lstm"]
     assert main(vouched) == 0
     shown = capsys.readouterr().out

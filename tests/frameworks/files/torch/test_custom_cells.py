@@ -111,7 +111,7 @@ def test_a_custom_cell_is_not_read_as_torch_s_until_the_user_vouches_for_it(made
     assert list(checkpoint) == ["plain"]
     assert said in checkpoint.others["cell"].warnings[0]
     cell = "gru" if "OwnCell" in said else "lstm"
-    assert f"the option cell={cell} states it" in checkpoint.others["cell"].warnings[0]
+    assert f"the option cell={cell} states it (--option cell.cell={cell})" in checkpoint.others["cell"].warnings[0]
     assert checkpoint.others["cell"].stored  # carried under their names
     vouched = open_checkpoint(tmp_path / "a.pt", options={"cell": {"cell": cell}})
     assert list(vouched) == ["cell", "plain"]
@@ -158,6 +158,8 @@ def test_a_class_around_a_recurrent_module_is_named(tmp_path: Path) -> None:
     assert open_checkpoint(tmp_path / "parallel.pt")["first"].warnings == ()
     torch.save(Reverse(nn.GRU(INPUT, HIDDEN)), tmp_path / "b.pt")
     assert "called by a Reverse" in open_checkpoint(tmp_path / "b.pt")["layer"].warnings[0]
+    torch.save(Reverse(nn.Sequential(nn.Linear(INPUT, INPUT), nn.GRU(INPUT, HIDDEN))), tmp_path / "model.pt")
+    assert open_checkpoint(tmp_path / "model.pt")["layer.1"].warnings == ()  # this class is the model's
     torch.save(nn.Sequential(nn.GRU(INPUT, HIDDEN)), tmp_path / "c.pt")
     assert open_checkpoint(tmp_path / "c.pt")["0"].warnings == ()
     with warnings.catch_warnings():
