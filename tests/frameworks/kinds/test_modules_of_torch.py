@@ -92,7 +92,8 @@ def wrongly_claimed() -> set[str]:
 
 
 def test_every_module_of_torch_with_arrays_has_a_record_that_fits_them() -> None:
-    assert {name for name, _ in MODULES} == {kind.name for kind in PYTORCH}
+    assert {name for name, _ in MODULES} == {kind.name for kind in PYTORCH if kind.having}
+    assert {kind.name for kind in PYTORCH if not kind.having} == {"BatchNorm", "InstanceNorm"}  # which ONNX states
     for name, shapes in MODULES:
         assert name in [kind.name for kind in PYTORCH.holding(dict(shapes))], (name, shapes)
 
