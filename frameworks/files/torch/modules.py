@@ -73,7 +73,7 @@ def _read(
 ) -> Iterator[StoredLayer | OtherLayer]:
     stated = attributes.get(owner, {})
     if not group.cells and not group.parametrised:
-        yield from read_other(owner, group.arrays, given, stated)
+        yield from read_other(owner, group.arrays, stated, given)
         return
     module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, stated, others)
     try:
@@ -82,7 +82,7 @@ def _read(
         yield OtherLayer(module.name, "", MappingProxyType(group.arrays), warnings=(why.warning,), options=("cell",))
     else:
         dropped = {name: array for name, array in group.others.items() if name.endswith(_DROPPED)}
-        yield from read_other(owner, {name: array for name, array in group.others.items() if name not in dropped}, given)
+        yield from read_other(owner, {name: array for name, array in group.others.items() if name not in dropped}, given=given)
         if dropped:
             yield OtherLayer(owner, "", MappingProxyType(dropped), warnings=(_STALE,))
 
