@@ -116,10 +116,19 @@ def test_the_state_of_an_optimizer_alone_is_called_one(path: tuple[str, ...], tm
 
 @pytest.mark.parametrize("folder", [f"{FOLDER}/", "C:\\Users\\somebody\\", "~/somebody/", "\\\\server\\somebody\\"])
 def test_folders_of_the_author_are_no_part_of_a_name(folder: str, tmp_path: Path) -> None:
-    checkpoint = saved({f"{folder}model": state()}, tmp_path / "a.pt")
-    assert list(checkpoint) == ["lstm"] or list(checkpoint) == ["model.lstm"]
+    scores = {f"{folder}epoch={number}.ckpt": torch.tensor(0.5) for number in range(2)}
+    thing = {f"{folder}best/model": state(), f"{folder}last/model": state(), "top": scores}
+    checkpoint = saved(thing, tmp_path / "a.pt")
+    assert list(checkpoint) == ["lstm", "model (1).lstm"]
+    assert {other.kind for other in checkpoint.others.values()} == {"a number of the training"}
+    assert "somebody" not in "".join(checkpoint.others)
     save_checkpoint(tmp_path / "b.npz", checkpoint)
     assert b"somebody" not in (tmp_path / "b.npz").read_bytes()
+
+
+def test_arrays_whose_names_begin_with_a_slash_stay_apart(tmp_path: Path) -> None:
+    thing = {f"/{owner}/{name}": array for owner in "ab" for name, array in nn.GRU(2, 3).state_dict().items()}
+    assert list(saved(thing, tmp_path / "a.pt")) == ["/a", "/b"]
 
 
 @pytest.mark.parametrize("key", ["ema", "model_ema", "ema_state_dict", "swa_model", "averaged", "shadow"])
