@@ -102,7 +102,8 @@ def _around(owner: str, attributes: Mapping[str, Mapping[str, Any]], inner: Mapp
     if own:
         classes = " within ".join(dict.fromkeys(str(attributes[name]["class"]) for name in reversed(own)))
         yield (
-            f"it is called by a {classes}, whose code is not read: it may do something else around it, such as reversing time."
+            f"it is called by the class {classes}, whose code is not read: that may do something else around it, such as"
+            " reversing time."
         )
 
 

@@ -152,12 +152,12 @@ def test_a_class_around_a_recurrent_module_is_named(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(tmp_path / "a.pt")
     assert checkpoint["first"].warnings == ()
     (warning,) = checkpoint["second.layer.0"].warnings
-    assert "called by a Reverse, whose code is not read" in warning
-    assert "called by a Reverse within Outer," in checkpoint["third.layer.layer"].warnings[0]
+    assert "called by the class Reverse, whose code is not read" in warning
+    assert "called by the class Reverse within Outer," in checkpoint["third.layer.layer"].warnings[0]
     torch.save(nn.DataParallel(Model()), tmp_path / "parallel.pt")
     assert open_checkpoint(tmp_path / "parallel.pt")["first"].warnings == ()
     torch.save(Reverse(nn.GRU(INPUT, HIDDEN)), tmp_path / "b.pt")
-    assert "called by a Reverse" in open_checkpoint(tmp_path / "b.pt")["layer"].warnings[0]
+    assert "called by the class Reverse" in open_checkpoint(tmp_path / "b.pt")["layer"].warnings[0]
     torch.save(Reverse(nn.Sequential(nn.Linear(INPUT, INPUT), nn.GRU(INPUT, HIDDEN))), tmp_path / "model.pt")
     assert open_checkpoint(tmp_path / "model.pt")["layer.1"].warnings == ()  # this class is the model's
     torch.save(nn.Sequential(nn.GRU(INPUT, HIDDEN)), tmp_path / "c.pt")
@@ -166,7 +166,7 @@ def test_a_class_around_a_recurrent_module_is_named(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")  # TorchScript is deprecated
         compiler: Any = torch.jit
         compiler.trace(Reverse(nn.GRU(INPUT, HIDDEN)), torch.ones(TIME, BATCH, INPUT)).save(str(tmp_path / "d.pt"))
-    assert "called by a Reverse" in open_checkpoint(tmp_path / "d.pt")["layer"].warnings[0]
+    assert "called by the class Reverse" in open_checkpoint(tmp_path / "d.pt")["layer"].warnings[0]
 
 
 class AugmentedLstm(nn.Module):
