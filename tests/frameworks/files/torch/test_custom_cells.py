@@ -118,6 +118,19 @@ def test_a_custom_cell_is_not_read_as_torch_s_until_the_user_vouches_for_it(made
     assert vouched["cell"].spec.cell == cell
 
 
+def test_a_custom_cell_with_other_shapes_is_called_one(tmp_path: Path, refused: Any) -> None:
+    """As the EA-LSTM, whose input gate reads static inputs."""
+    shapes = {
+        "weight_ih": (INPUT, 3 * HIDDEN),
+        "weight_hh": (HIDDEN, 3 * HIDDEN),
+        "weight_sh": (7, HIDDEN),
+        "bias_s": (HIDDEN,),
+    }
+    torch.save({f"lstm.{name}": torch.ones(shape) for name, shape in shapes.items()}, tmp_path / "a.pt")
+    with refused("lstm: it is not read as a recurrent layer", "blocks", "it also has weight_sh, bias_s"):
+        open_checkpoint(tmp_path / "a.pt")
+
+
 def test_a_cell_of_torch_is_read_and_needs_no_vouching(tmp_path: Path) -> None:
     assert saved(state_of(nn.LSTMCell(INPUT, HIDDEN)), tmp_path / "a.pt")["cell"].warnings == ()
     assert list(saved(nn.LSTMCell(INPUT, HIDDEN), tmp_path / "b.pt")) == ["cell", "plain"]
