@@ -12,18 +12,18 @@ NUMBER = "a number of the training"
 
 _KEYS: Mapping[str, str] = MappingProxyType(
     {
-        "the state of callbacks": r"(?:.*_)?callbacks?(?:_states?)?",
-        "the state of training loops": r"(?:.*_)?loops?(?:_states?)?",
+        "the state of callbacks": r"(?:[^.]*_)?callbacks?(?:_states?)?",
+        "the state of training loops": r"(?:[^.]*_)?loops?(?:_states?)?",
         "hyper parameters": r"h(?:yper)?_?param(?:eter)?s|hp|args|arguments|config(?:uration)?|cfg|settings|options|opts?",
-        OPTIMIZER: r"(?:.*_)?optim(?:izer)?s?(?:_states?)?(?:_dicts?)?",
-        "the state of a learning-rate schedule": r"(?:.*_)?(?:lr_?)?sched(?:uler)?s?(?:_states?)?(?:_dicts?)?",
-        "the state of a gradient scaler": r"(?:.*_)?(?:grad_)?scaler(?:_states?)?(?:_dicts?)?|amp(?:_.*)?",
-        "the state of random generators": r"(?:.*_)?(?:rng|random)(?:_.*)?",
-        "the state of data loaders": r"(?:.*_)?(?:datamodules?|dataloaders?|samplers?)(?:_.*)?",
-        "metrics": r"(?:.*_)?(?:metrics?|history)",
+        OPTIMIZER: r"(?:[^.]*_)?optim(?:izer)?s?(?:_states?)?(?:_dicts?)?",
+        "the state of a learning-rate schedule": r"(?:[^.]*_)?(?:lr_?)?sched(?:uler)?s?(?:_states?)?(?:_dicts?)?",
+        "the state of a gradient scaler": r"(?:[^.]*_)?(?:grad_)?scaler(?:_states?)?(?:_dicts?)?|amp(?:_[^.]*)?",
+        "the state of random generators": r"(?:[^.]*_)?(?:rng|random)(?:_[^.]*)?",
+        "the state of data loaders": r"(?:[^.]*_)?(?:datamodules?|dataloaders?|samplers?)(?:_[^.]*)?",
+        "metrics": r"(?:[^.]*_)?(?:metrics?|history)",
     }
 )
-"""What a training script saves beside a model, and the pattern of its keys: none of it is a layer."""
+"""What a training script saves beside a model, and the pattern of its keys. A key with a dot is a name of a state dict."""
 
 _KEY = re.compile("|".join(f"({pattern})" for pattern in _KEYS.values()), re.IGNORECASE | re.DOTALL)
 

@@ -190,7 +190,7 @@ class _Walk:
         for key, item in items:
             short = without_folder(key)
             if isinstance(item, (Tensor, NumpyArray)):
-                is_number = not item.shape and (short != key or not only_tensors)
+                is_number = not item.shape and (short != key or not (only_tensors or "." in key))
                 what = NUMBER if is_number else "" if only_tensors else bookkeeping(key)
                 if what:
                     self.beside[".".join((*path, short))] = what

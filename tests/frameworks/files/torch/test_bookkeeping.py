@@ -105,6 +105,18 @@ def test_parameters_with_such_names_are_kept(tmp_path: Path) -> None:
     assert list(checkpoint.others[""].arrays) == list(arrays)
 
 
+def test_a_state_dict_with_numbers_of_the_training_in_it_keeps_its_arrays(tmp_path: Path) -> None:
+    arrays = {
+        "block.random_map.weight": torch.ones(2, 3),
+        "norm.num_batches_tracked": torch.tensor(3),
+        "h.config": torch.ones(3),
+    }
+    checkpoint = saved({**state(), **arrays, "epoch": 3, "best_loss": torch.tensor(0.5)}, tmp_path / "a.pt")
+    kept = [f"{name}.{array}" for name, other in checkpoint.others.items() for array in other.stored]
+    assert kept == list(arrays)
+    assert checkpoint.others["best_loss"].kind == "a number of the training"
+
+
 @pytest.mark.parametrize("path", [(), ("trainer",), ("trainer", "state")])
 def test_the_state_of_an_optimizer_alone_is_called_one(path: tuple[str, ...], tmp_path: Path, refused: Any) -> None:
     thing = trained()
