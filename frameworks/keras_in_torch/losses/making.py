@@ -57,7 +57,7 @@ def _unknown(what: str) -> NoCounterpartError:
         "the loss",
         must=f"be one of Keras's {', '.join(RULES)}",
         but=f"is {what}",
-        remedy="Write the torch loss yourself and compare it with Keras's on the same arrays before you train with it.",
+        remedy="Write the torch loss yourself: compare_training takes it as torch_loss, and tells whether it equals Keras's.",
     )
 
 

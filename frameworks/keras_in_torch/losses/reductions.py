@@ -59,6 +59,23 @@ def of_one_rank(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     return (one, other.unsqueeze(-1)) if other.ndim == 1 else (one.squeeze(-1), other)
 
 
+def require_fitting(name: str, given: tuple[int, ...], losses: tuple[int, ...]) -> None:
+    """Require the shape of a mask or of weights to broadcast to that of the losses without a new axis.
+
+    Raises:
+        GatewiseError: for any other shape. Keras fails on most of them; (batch,) for (batch, time) it broadcasts along time if
+            the two are equally long.
+    """
+    fits = given[:-1] if len(given) == len(losses) + 1 and given[-1] == 1 else given
+    if len(fits) != len(losses) or any(one not in (1, other) for one, other in zip(fits, losses, strict=True)):
+        raise InvalidValueError.because(
+            name,
+            must=f"have the shape {losses} of the losses, or 1 along some of its axes",
+            but=f"has {given}",
+            remedy=f"One value per sample has the shape {(*losses[:1], *(1 for _ in losses[1:]))}.",
+        )
+
+
 def _fitting(name: str, given: Tensor | None, each: Tensor) -> Tensor | None:
     """Require a mask or weights that broadcast to the losses without a new axis, and move them to their device."""
     if given is None:
@@ -70,16 +87,8 @@ def _fitting(name: str, given: Tensor | None, each: Tensor) -> Tensor | None:
             but=f"is {given.dtype}",
             remedy="Pass `mask != 0`; weights belong in sample_weight.",
         )
-    squeezed = given.squeeze(-1) if given.ndim == each.ndim + 1 and given.shape[-1] == 1 else given
-    if squeezed.ndim != each.ndim or any(one not in (1, other) for one, other in zip(squeezed.shape, each.shape, strict=True)):
-        by_sample = (len(each), *(1 for _ in each.shape[1:]))
-        raise InvalidValueError.because(
-            name,
-            must=f"have the shape {tuple(each.shape)} of the losses, or 1 along some of its axes",
-            but=f"has {tuple(given.shape)}",
-            remedy=f"One value per sample has the shape {by_sample}: Keras would broadcast other shapes along the wrong axis.",
-        )
-    return squeezed.to(each.device)
+    require_fitting(name, tuple(given.shape), tuple(each.shape))
+    return (given.squeeze(-1) if given.ndim > each.ndim else given).to(each.device)
 
 
 def _divided(one: Tensor, other: Tensor) -> Tensor:

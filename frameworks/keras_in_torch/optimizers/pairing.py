@@ -101,7 +101,7 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
         )
     keras_side, torch_side = given
     if isinstance(torch_side, _RECURRENT):
-        yield from _pair_recurrent(keras_side, torch_side)
+        yield from (pairing for pairing in _pair_recurrent(keras_side, torch_side) if pairing.parameter.requires_grad)
     elif isinstance(torch_side, nn.Module):
         trained = [one for one in torch_side.parameters() if one.requires_grad]
         _require_count(len(trained), keras_side.trainable_variables)
@@ -116,6 +116,17 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
         )
     else:
         yield _pair_variable(known.get(keras_side) if isinstance(keras_side, str) else keras_side, torch_side)
+
+
+def pair_layer(keras_layer: Any, module: nn.Module) -> list[Pairing]:
+    """Pair the parameters of a layer; also the frozen ones of a recurrent module, such as a second bias.
+
+    Raises:
+        GatewiseError: as `pair`.
+    """
+    if isinstance(module, _RECURRENT):
+        return list(_pair_recurrent(keras_layer, module))
+    return list(_pair_one((keras_layer, module), {}))
 
 
 def _pair_of_layer(module: nn.Module, variable: Any, parameter: nn.Parameter) -> Pairing:
@@ -169,9 +180,8 @@ def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
             for part, stored in theirs.items():
                 source = ours.get(part, ours["bias"] if "bias" in part else stored)
                 parameter = getattr(module, parameter_name(module, stored.name, layer, direction))
-                if parameter.requires_grad:
-                    carry = _carrying(spec, layer, source, stored, part)
-                    yield Pairing(parameter, getattr(cell, source.name), carry, transposes="bias" not in part)
+                carry = _carrying(spec, layer, source, stored, part)
+                yield Pairing(parameter, getattr(cell, source.name), carry, transposes="bias" not in part)
 
 
 def _carrying(spec: Any, layer: int, source: Stored, target: Stored, part: str) -> Callable[[Array], Array]:

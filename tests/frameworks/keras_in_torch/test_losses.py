@@ -92,7 +92,7 @@ CROSSENTROPIES = ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCatego
 @pytest.mark.parametrize("weights", [None, (4, 1), (4, 5), (4, 5, 1)])
 @pytest.mark.parametrize("masked", [False, True])
 def test_masks_and_sample_weights_count_as_in_keras(
-    name: str, settings: dict[str, Any], reduction: str, weights: Any, masked: bool
+    name: str, settings: dict[str, Any], reduction: str, weights: Any, *, masked: bool
 ) -> None:
     from keras.src.backend import set_keras_mask
 
@@ -168,7 +168,7 @@ def keras_value(theirs: Any, target: Any, logits: Any, end: str, *, compiled: bo
 @pytest.mark.parametrize("name", CROSSENTROPIES)
 @pytest.mark.filterwarnings("ignore:.*received `from_logits=True`")  # by Keras, where the logits behind are used
 def test_a_crossentropy_is_that_of_keras_on_tensorflow_whatever_the_model_ends_with(
-    name: str, from_logits: bool, end: str, scale: float
+    name: str, end: str, scale: float, *, from_logits: bool
 ) -> None:
     rng = np.random.default_rng(8)
     logits = rng.normal(size=SHAPE) * scale
@@ -209,7 +209,7 @@ def test_outputs_that_are_no_probabilities_are_clipped_in_the_order_of_the_backe
 def test_probabilities_that_have_underflowed_are_refused_unless_their_logits_are_known() -> None:
     logits = torch.tensor([[800.0, 0.0]], dtype=torch.float64, requires_grad=True)
     loss = loss_like(keras.losses.SparseCategoricalCrossentropy(dtype="float64"))
-    with pytest.raises(GatewiseError, match="must have probabilities above 0 for the classes of the target, but has 0.0e"):
+    with pytest.raises(GatewiseError, match=r"must have probabilities above 0 for the classes of the target, but has 0\.0e"):
         loss(torch.softmax(logits, -1), torch.tensor([1]))
     with RememberedLogits():
         prediction = torch.softmax(logits, -1)
