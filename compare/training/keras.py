@@ -107,7 +107,10 @@ class KerasSide:
 
     def _variables(self) -> dict[str, Any]:
         # By position, because Keras's names depend on the other layers that the process has built.
-        kinds = {"model": self.model.variables, "optimizer": self.optimizer.variables}
+        # Keras does not count the states of a stateful layer among a model's variables.
+        stateful = [one for one in self.model._flatten_layers() if isinstance(one, keras.layers.RNN) and one.stateful]
+        states = [state for layer in stateful for state in keras.tree.flatten(layer.states) if state is not None]
+        kinds = {"model": self.model.variables, "optimizer": self.optimizer.variables, "state": states}
         return {f"{kind}/{index}": variable for kind, some in kinds.items() for index, variable in enumerate(some)}
 
 

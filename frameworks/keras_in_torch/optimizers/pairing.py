@@ -13,13 +13,14 @@ from frameworks import registry
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.structure import take_apart
 from frameworks.keras.tensors import to_numpy
+from frameworks.keras_in_torch.layers.parameters import CellHolder
 from frameworks.keras_in_torch.optimizers.keras_optimizer import Pairing
 from frameworks.layouts import KERAS, PYTORCH
 from frameworks.part_layout import Stored
-from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES
 
 Array = npt.NDArray[Any]
-_RECURRENT = (*LAYER_CLASSES, *CELL_CLASSES)
+_RECURRENT: tuple[type[nn.Module], ...] = (*LAYER_CLASSES, *CELL_CLASSES, CellHolder)
 
 
 def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
@@ -165,7 +166,8 @@ def _transposed(array: Array, transposes: bool) -> Array:  # noqa: FBT001 - the 
 
 def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
     """Pair by the layout tables; if Keras has one bias, both torch biases are paired with it."""
-    spec, other = registry.adapt(keras_layer).spec, registry.adapt(module).spec
+    adapter: Any = registry.adapt(module)
+    spec, other = registry.adapt(keras_layer).spec, adapter.spec
     if spec != other:
         raise InvalidValueError.because(
             "a layer and its module",
@@ -177,11 +179,11 @@ def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
     ours, theirs = KERAS.parts(spec), PYTORCH.parts(spec)
     for layer, directions in enumerate(cells):
         for direction, cell in enumerate(directions):
+            parameters = dict(adapter._parameters(layer, direction))
             for part, stored in theirs.items():
                 source = ours.get(part, ours["bias"] if "bias" in part else stored)
-                parameter = getattr(module, parameter_name(module, stored.name, layer, direction))
                 carry = _carrying(spec, layer, source, stored, part)
-                yield Pairing(parameter, getattr(cell, source.name), carry, transposes="bias" not in part)
+                yield Pairing(parameters[stored.name], getattr(cell, source.name), carry, transposes="bias" not in part)
 
 
 def _carrying(spec: Any, layer: int, source: Stored, target: Stored, part: str) -> Callable[[Array], Array]:

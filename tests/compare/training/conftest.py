@@ -31,9 +31,11 @@ def floatx64() -> Iterator[None]:
     """Compute in float64: Keras's `fit` sums several losses in its floatx, and raises an error for others."""
     import keras
 
+    policy = keras.config.dtype_policy()  # made from floatx when first asked for
     keras.config.set_floatx("float64")
     yield
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy(policy)
 
 
 Fit = Callable[[Any, Any, Any, int], tuple[list[float], list[Any]]]
