@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from compare.parity.difference import measure
 from compare.parity.tolerance import TOLERANCES, choose_tolerance
@@ -158,6 +159,13 @@ def _assumptions(objective: Objective, pairs: Sequence[tuple[Any, Any]]) -> Iter
             "Keras computes the loss from the logits behind its prediction. Those of the module are not known, so its loss is "
             "computed from its probabilities, as exactly as they are rounded."
         )
+    for layer, module in pairs:
+        trained = [name for name, one in module.named_parameters() if one.requires_grad]
+        if isinstance(module, (nn.RNN, nn.LSTM)) and {"bias_ih_l0", "bias_hh_l0"} <= set(trained):
+            yield (
+                f"The module of {layer.name} trains two biases where Keras trains one, so that their sum learns about twice as "
+                "fast: call freeze_second_bias(module) first."
+            )
     layers = [layer for layer, _ in pairs]
     if keras.config.backend() == "tensorflow" and any(isinstance(layer, keras.layers.Embedding) for layer in layers):
         yield "Keras got the summed gradient of each row of an Embedding; its `fit` on TensorFlow does not sum them."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -62,10 +62,9 @@ class Objective:
         self.source = self._behind(prediction)
         if not _is_symbolic(prediction):
             self.predictions["keras"] = np.array(to_numpy(prediction))
-            self._require_fitting(targets, prediction, weights)
+            self._require_fitting(targets, prediction, {"mask": mask, "sample_weight": weights})
         if weights is not None and mask is not None:
-            # On its torch backend, Keras multiplies weights by the mask in place, in the memory of the caller's array.
-            weights = keras.ops.cast(weights, self.keras_loss.dtype) * keras.ops.ones_like(mask, dtype=self.keras_loss.dtype)
+            weights = _spread(keras.ops.cast(weights, self.keras_loss.dtype), mask)
         loss = self.keras_loss(targets, prediction, sample_weight=weights)
         return sum((keras.ops.sum(one) for one in self.model.losses), start=loss), mask
 
@@ -94,10 +93,13 @@ class Objective:
         self.predictions["pytorch"] = np.array(to_numpy(prediction))
         return prediction
 
-    def _require_fitting(self, targets: Any, prediction: Any, weights: Any) -> None:
-        if weights is not None:
+    def _require_fitting(self, targets: Any, prediction: Any, beside: Mapping[str, Any]) -> None:
+        given = {name: tuple(one.shape) for name, one in beside.items() if one is not None}
+        if given:
             both = (keras.ops.convert_to_tensor(one, dtype=self.keras_loss.dtype) for one in (targets, prediction))
-            require_fitting("sample_weight", tuple(weights.shape), tuple(self.keras_loss.call(*both).shape))
+            losses = tuple(self.keras_loss.call(*both).shape)
+            for name, shape in given.items():
+                require_fitting(name, shape, losses)
 
     def _behind(self, prediction: Any) -> Source | None:
         """Return what Keras finds behind its prediction, as the TensorFlow backend's `_get_logits` does."""
@@ -117,6 +119,15 @@ class Objective:
         found = source_of(prediction)
         self.lost_logits = found is None or found.logits is None
         return self.source if found is None else found
+
+
+def _spread(weights: Any, mask: Any) -> Any:
+    """Return a copy of the weights with one for each element of the mask.
+
+    On its torch backend, Keras multiplies weights by the mask in place, in the memory of the caller's array.
+    """
+    squeezed = keras.ops.squeeze(weights, -1) if len(weights.shape) > len(mask.shape) else weights
+    return squeezed * keras.ops.ones_like(mask, dtype=weights.dtype)
 
 
 def _is_symbolic(prediction: Any) -> bool:

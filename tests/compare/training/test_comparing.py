@@ -93,6 +93,7 @@ def test_a_second_trained_bias_shows_first_in_the_distance_of_the_bias() -> None
     model, port = build()
     port.lstm.bias_hh_l0.requires_grad = True
     trajectory = compare_training(model, port, batch_of, 10, optimizer=keras.optimizers.SGD(0.1), loss=loss(), every=1)
+    assert any("trains two biases where Keras trains one" in note for note in trajectory.notes)
     after_one = {name: values[1] for name, values in trajectory.distances["pytorch"].items()}
     lstm = model.layers[1].name
     assert after_one[f"{lstm}.bias"] > 1e-5

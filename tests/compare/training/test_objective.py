@@ -79,7 +79,7 @@ def require_fit(model: Any, trajectory: Any, expected: tuple[list[float], list[A
 @pytest.mark.backend
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight", "sum"])
-@pytest.mark.parametrize("weights", [None, (BATCH, 1), (BATCH, TIME)])
+@pytest.mark.parametrize("weights", [None, (BATCH, 1), (BATCH, TIME), (BATCH, TIME, 1)])
 @pytest.mark.parametrize("mask", [False, True], ids=["unmasked", "masked"])
 def test_masks_and_weights_enter_the_loss_as_in_fit(fit: Any, *, mask: bool, weights: Any, reduction: str) -> None:
     on_tensorflow = keras.backend.backend() == "tensorflow"
@@ -210,6 +210,17 @@ def test_probabilities_on_one_side_and_logits_on_the_other_are_refused(
     subject = "the Keras model" if swapped else "the module"
     with pytest.raises(GatewiseError, match=f"{subject} must return a {activation} of its logits, as the other side does"):
         compared(model, port, onehot(batches()), "mse")
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_mask_that_does_not_fit_the_losses_is_refused() -> None:
+    """Keras drops the last axis of the prediction for these targets, and averages over time."""
+    inputs = keras.Input((TIME,), dtype="int32")
+    embedding, layer = keras.layers.Embedding(WORDS, 5, mask_zero=True, **DTYPE), keras.layers.Dense(1, **DTYPE)
+    model = keras.Model(inputs, layer(embedding(inputs)))
+    port = nn.Sequential(nn.Embedding(WORDS, 5), nn.Linear(5, 1)).double()
+    with pytest.raises(GatewiseError, match=r"mask must have the shape \(4,\) of the losses, .* but has \(4, 6\)"):
+        compared(model, port, lambda step: (batches()(step)[0], np.ones((BATCH, TIME))), keras.losses.MeanSquaredError(**DTYPE))
 
 
 @pytest.mark.usefixtures("eagerly")
