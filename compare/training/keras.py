@@ -129,7 +129,7 @@ def _compiled_step(model: Any, optimizer: Any, loss_of: Callable[..., Any], *, a
 
     variables = model.trainable_variables
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # as in `fit`
     def step(*batch: Any) -> Any:
         with tf.GradientTape() as tape:
             loss, mask = loss_of(*batch)

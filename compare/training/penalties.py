@@ -29,7 +29,7 @@ class Penalties:
     """The penalties of the weights and outputs of paired layers, computed for the torch side.
 
     Attributes:
-        names: what is penalised: variables by their paths, outputs by the names of their layers.
+        names: what is penalised, by the names of the layers.
     """
 
     def __init__(self, model: Any, pairs: Pairs) -> None:
@@ -50,12 +50,16 @@ class Penalties:
                     but="has none",
                     remedy=_REMEDY,
                 )
-        self.names = [name for name, _ in self._weights] + [f"the output of {layer.name}" for layer, _ in self._outputs]
+        arrays: dict[str, dict[str, None]] = {}
+        for layer, name, _ in self._weights:
+            arrays.setdefault(layer, {})[name] = None
+        self.names = [f"{' and '.join(names)} of {layer}" for layer, names in arrays.items()]
+        self.names += [f"the output of {layer.name}" for layer, _ in self._outputs]
 
     def of_module(self) -> Tensor | float:
         """Return the penalties of the module's weights and of all outputs since the last call."""
         outputs, self._collected = self._collected, []
-        return sum([penalty() for _, penalty in self._weights] + outputs)
+        return sum([penalty() for *_, penalty in self._weights] + outputs)
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
@@ -95,7 +99,7 @@ def _layers(model: Any) -> Iterator[Any]:
     yield from model._flatten_layers()
 
 
-def _weight_penalties(model: Any, pairs: Pairs) -> Iterator[tuple[str, Callable[[], Tensor]]]:
+def _weight_penalties(model: Any, pairs: Pairs) -> Iterator[tuple[str, str, Callable[[], Tensor]]]:
     trained = {id(variable) for variable in model.trainable_variables}  # Keras penalises no others
     for layer, module in dict.fromkeys(pairs):
         if not any(variable.regularizer is not None and id(variable) in trained for variable in layer.weights):
@@ -106,7 +110,7 @@ def _weight_penalties(model: Any, pairs: Pairs) -> Iterator[tuple[str, Callable[
         for pairings in parts.values():
             variable = pairings[0].variable
             if variable.regularizer is not None and id(variable) in trained:
-                yield variable.path, _penalty(pairings)
+                yield layer.name, variable.name, _penalty(pairings)
 
 
 def _penalty(pairings: Sequence[Any]) -> Callable[[], Tensor]:

@@ -1,4 +1,7 @@
-"""A training by hand, with the parts that compare_training is made of."""
+"""A training by hand, with the parts that compare_training is made of.
+
+Covers: `compare/training/keras.py`, `compare/training/pytorch.py`, `compare/training/parameters.py`.
+"""
 
 from __future__ import annotations
 
