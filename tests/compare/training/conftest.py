@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.frameworks
-
 
 @pytest.fixture
 def eagerly() -> Iterator[None]:
