@@ -1,0 +1,51 @@
+"""Errors and warnings of a command: one line each on stderr, and no traceback without `--debug`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from traceback import extract_tb, format_exception
+
+from compare.commands.outcome import Outcome
+from compare.commands.printing import tell
+from frameworks.errors import GatewiseError
+from frameworks.escaping import printable
+
+_ROOT = Path(__file__).resolve().parents[2]
+_OURS = tuple(f"{_ROOT / package}{os.sep}" for package in ("compare", "frameworks"))
+
+
+def tell_failure(command: str, error: Exception, *, debug: bool) -> Outcome:
+    """Print an error in one line, with its traceback above it if asked for, and return it as an outcome."""
+    message = str(error)
+    if not isinstance(error, GatewiseError):
+        message = (
+            f"gatewise {command} must end with a result, but {type(error).__name__} was raised in {_place_of(error)}: {message}"
+            ". Report it with the traceback that --debug shows."
+        )
+    if debug:
+        for line in _lines((*format_exception(error), getattr(error, "printed", ""))):
+            tell(printable(line))
+    tell(f"gatewise: {printable(message)}")
+    return Outcome(2, {"error": type(error).__name__, "message": message})
+
+
+def tell_warning(message: Warning | str, _category: type[Warning], file: str, *_: object) -> None:
+    """Print a warning in one line, in place of `warnings.showwarning`; those that other packages give are left out."""
+    if file.startswith(_OURS):
+        tell(f"gatewise: warning: {printable(str(message))}")
+
+
+def drop_warning(*_: object) -> None:
+    """Print nothing, in place of `warnings.showwarning`."""
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the file and the line of the last call in gatewise that an error passed through."""
+    calls = [call for call in extract_tb(error.__traceback__) if call.filename.startswith(_OURS)]
+    return f"{os.path.relpath(calls[-1].filename, _ROOT)}, line {calls[-1].lineno}"
+
+
+def _lines(texts: Iterable[str]) -> list[str]:
+    return "".join(texts).splitlines()
