@@ -22,20 +22,21 @@ _PIECES = re.compile(r"[^./_,=]*[./_,=]+|[^./_,=]+")
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None) -> str:
-    """Return rows of text as a table. Long cells are wrapped, and columns without content are left out.
+    """Return rows of text as a table. If it is too wide, long cells are wrapped, and columns without content are left out.
 
     Args:
         headers: the heads of the columns.
         rows: the cells of each row, in which control characters are escaped.
         width: the most characters of a line; by default those of the terminal.
     """
-    cells = [[_cut(printable(cell)) for cell in row] for row in rows]
-    columns = [
-        [head, *column]
-        for index, (head, column) in enumerate(zip(headers, zip(*cells, strict=True), strict=True))
-        if index == 0 or not all(cell in _EMPTY for cell in column)
-    ] or [[head] for head in headers]
-    widths = _fit([max(map(_columns, column)) for column in columns], width or terminal_width())
+    total = width or terminal_width()
+    columns = list(zip(headers, *([_cut(printable(cell)) for cell in row] for row in rows), strict=True))
+    widths = [max(len(column[0]) + len(_GAP), *map(_columns, column)) for column in columns]
+    if _whole(widths) > total:
+        columns = [column for at, column in enumerate(columns) if not (at and all(cell in _EMPTY for cell in column[1:]))]
+        widths = [max(map(_columns, column)) for column in columns]
+    while _whole(widths) > total and max(widths) > 1:
+        widths[widths.index(max(widths))] -= 1
     head, *body = zip(*columns, strict=True)
     rule = ["-" * width for width in widths]
     return "\n".join(line for row in (head, rule, *body) for line in _lines(row, widths))
@@ -80,11 +81,9 @@ def _columns(text: str) -> int:
     return sum((not combining(each)) * (2 if east_asian_width(each) in ("W", "F") else 1) for each in text)
 
 
-def _fit(widths: list[int], total: int) -> list[int]:
-    """Narrow the widest columns until a table fits."""
-    while sum(widths) + len(_GAP) * (len(widths) - 1) > total and max(widths) > 2:
-        widths[widths.index(max(widths))] -= 1
-    return widths
+def _whole(widths: Sequence[int]) -> int:
+    """Return the width of a table."""
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
