@@ -10,9 +10,9 @@ from importlib import import_module
 
 from compare.commands import COMMANDS, FLAGS, INTERRUPTED, STATUSES
 from frameworks import __version__
+from frameworks.lazy_imports import TYPE_CHECKING
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing would be a third of what --help loads
+if TYPE_CHECKING:
     from typing import Any
 
     from compare.commands.outcome import Outcome
@@ -120,7 +120,7 @@ def _outcome_of(name: str, command: Any, given: argparse.Namespace) -> Outcome:
     import warnings
     from contextlib import redirect_stdout
 
-    from compare.commands import failures
+    from compare.commands import failures, starting
 
     if not given.debug:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -128,7 +128,9 @@ def _outcome_of(name: str, command: Any, given: argparse.Namespace) -> Outcome:
         warnings.showwarning = failures.drop_warning if given.quiet else failures.tell_warning
         try:
             outcome: Outcome = command.run(given)
-        except Exception as error:  # noqa: BLE001  the last place where one can be told in one line
+        except Exception as error:  # the last place where one can be told in one line
+            if starting.was_interrupted():
+                raise KeyboardInterrupt from error
             return failures.tell_failure(name, error, debug=given.debug)
         return outcome
 

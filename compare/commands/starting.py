@@ -18,6 +18,9 @@ _ENOUGH = 0.7
 """The seconds that an interrupted command has to stop its processes and to remove its unfinished files."""
 
 
+_interrupts: list[int] = []
+
+
 def guard() -> None:
     """Open closed descriptors, and take over interrupts and uncaught errors."""
     while (lowest := os.open(os.devnull, os.O_RDWR)) < 3:
@@ -37,8 +40,14 @@ def finish(status: int) -> int:
     return status
 
 
+def was_interrupted() -> bool:
+    """Return whether this process was interrupted; NumPy and others turn the interrupt into an error of their own."""
+    return bool(_interrupts)
+
+
 def _interrupt(stderr: int) -> None:
     """Raise KeyboardInterrupt, and end the process soon even if that is caught somewhere. The second time end it at once."""
+    _interrupts.append(signal.SIGINT)
     signal.signal(signal.SIGINT, lambda *_: _leave(stderr))
     start_new_thread(_leave_later, (stderr,))  # without the locks of `threading`, in which this may have interrupted it
     raise KeyboardInterrupt

@@ -17,10 +17,10 @@ if started_as_command():
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from .ownership import require_own
 
+TYPE_CHECKING = False  # as in frameworks.lazy_imports
 if TYPE_CHECKING:
     from frameworks.files import *  # noqa: F403  each package lists its names once, in `__all__`
 
