@@ -13,9 +13,19 @@ from frameworks import __version__
 from frameworks.lazy_imports import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
     from compare.commands.outcome import Outcome
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line below the usage: an argument may be the name of somebody's file."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the error, and exit with status 2."""
+        from frameworks.escaping import printable
+
+        super().error(printable(message))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +62,7 @@ def make_parser(modules: Mapping[str, Any]) -> tuple[argparse.ArgumentParser, di
         modules: the modules of the commands whose arguments are added; the other commands are only listed, so that no other
             module is loaded.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="gatewise",
         description="Compare recurrent layers in Keras and PyTorch, and port them to the other.",
         epilog="gatewise help COMMAND shows an example of a command and its exit statuses.\n\n"

@@ -7,22 +7,24 @@ from collections.abc import Iterable
 from pathlib import Path
 from traceback import extract_tb, format_exception
 
+import compare
+import frameworks
 from compare.commands.outcome import Outcome
 from compare.commands.printing import tell
 from frameworks.errors import GatewiseError
 from frameworks.escaping import printable
 
-_ROOT = Path(__file__).resolve().parents[2]
-_OURS = tuple(f"{_ROOT / package}{os.sep}" for package in ("compare", "frameworks"))
+_OURS = tuple(f"{Path(file).parent}{os.sep}" for file in (compare.__file__, frameworks.__file__))
 
 
 def tell_failure(command: str, error: Exception, *, debug: bool) -> Outcome:
     """Print an error in one line, with its traceback above it if asked for, and return it as an outcome."""
     message = str(error)
     if not isinstance(error, GatewiseError):
+        said = ": ".join(filter(None, (type(error).__name__, " ".join(message.split()).removesuffix("."))))
         message = (
-            f"gatewise {command} must end with a result, but {type(error).__name__} was raised in {_place_of(error)}: {message}"
-            ". Report it with the traceback that --debug shows."
+            f"gatewise {command} must end with a result, but {_place_of(error)} raised {said}."
+            " Report it with the traceback that --debug shows."
         )
     if debug:
         for line in _lines((*format_exception(error), getattr(error, "printed", ""))):
@@ -44,7 +46,7 @@ def drop_warning(*_: object) -> None:
 def _place_of(error: BaseException) -> str:
     """Return the file and the line of the last call in gatewise that an error passed through."""
     calls = [call for call in extract_tb(error.__traceback__) if call.filename.startswith(_OURS)]
-    return f"{os.path.relpath(calls[-1].filename, _ROOT)}, line {calls[-1].lineno}"
+    return f"{calls[-1].filename}, line {calls[-1].lineno}"
 
 
 def _lines(texts: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ STATUSES = {0: "done"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = "Show the help of a command, or the list of commands."
-    parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help=f"one of {', '.join(COMMANDS)}")
+    parser.add_argument("command", nargs="?", choices=tuple(COMMANDS), metavar="COMMAND", help=f"one of {', '.join(COMMANDS)}")
 
 
 def run(given: argparse.Namespace) -> Outcome:
