@@ -72,7 +72,8 @@ def _end(kind: type[BaseException], error: BaseException, trace: object) -> None
         sys.__excepthook__(kind, error, trace)  # type: ignore[arg-type]  # a traceback
     else:
         text = "interrupted." if interrupted else f"{kind.__name__}: {error}. --debug shows the traceback."
-        os.write(2, f"gatewise: {' '.join(text.split())}\n".encode(errors="backslashreplace"))
+        shown = "".join(filter(str.isprintable, " ".join(text.split())))
+        os.write(2, f"gatewise: {shown}\n".encode())
     os._exit(INTERRUPTED if interrupted else 2)
 
 
