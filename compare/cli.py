@@ -72,7 +72,8 @@ def make_parser(modules: Mapping[str, Any]) -> tuple[argparse.ArgumentParser, di
     parser.color = False  # type: ignore[attr-defined]  # what Python 3.14 would colour
     parser.add_argument("--version", action="version", version=f"gatewise {__version__}")
     _add_flags(parser, default=False)
-    commands, parsers = parser.add_subparsers(title="commands", metavar="COMMAND"), {}
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parsers: dict[str, argparse.ArgumentParser] = {}
     for name, line in COMMANDS.items():
         parsers[name] = commands.add_parser(name, help=line, formatter_class=argparse.RawDescriptionHelpFormatter)
         parsers[name].color = False  # type: ignore[attr-defined]
@@ -135,7 +136,7 @@ def _outcome_of(name: str, command: Any, given: argparse.Namespace) -> Outcome:
     if not given.debug:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with warnings.catch_warnings(), redirect_stdout(sys.stderr):
-        warnings.showwarning = failures.drop_warning if given.quiet else failures.tell_warning
+        failures.show_warnings(quiet=given.quiet)
         try:
             outcome: Outcome = command.run(given)
         except Exception as error:  # the last place where one can be told in one line

@@ -42,6 +42,6 @@ def run(given: argparse.Namespace) -> Outcome:
     for parser in commands.values():
         for action in parser._actions:  # noqa: SLF001  where shtab finds them too
             if action.type is Path:
-                action.complete = shtab.FILE  # type: ignore[attr-defined]
+                action.complete = shtab.FILE
     script = shtab.complete(whole, given.shell)
     return Outcome(0, {"script": script}, lambda _: script)

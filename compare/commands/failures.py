@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from traceback import extract_tb, format_exception
@@ -33,14 +34,14 @@ def tell_failure(command: str, error: Exception, *, debug: bool) -> Outcome:
     return Outcome(2, {"error": type(error).__name__, "message": message})
 
 
-def tell_warning(message: Warning | str, _category: type[Warning], file: str, *_: object) -> None:
-    """Print a warning in one line, in place of `warnings.showwarning`; those that other packages give are left out."""
-    if file.startswith(_OURS):
-        tell(f"gatewise: warning: {printable(str(message))}")
+def show_warnings(*, quiet: bool) -> None:
+    """Print each warning in one line from now on, or none; those that other packages give are left out."""
 
+    def show(message: Warning | str, _category: type[Warning], file: str, *_: object) -> None:
+        if not quiet and file.startswith(_OURS):
+            tell(f"gatewise: warning: {printable(str(message))}")
 
-def drop_warning(*_: object) -> None:
-    """Print nothing, in place of `warnings.showwarning`."""
+    warnings.showwarning = show  # type: ignore[assignment]  # its arguments are passed by position
 
 
 def _place_of(error: BaseException) -> str:

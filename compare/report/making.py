@@ -20,6 +20,8 @@ from compare.report.studies.data import require_data
 from compare.report.target import is_report, read_committed, require_packages, require_writable
 from frameworks.errors import InvalidValueError
 
+__all__ = ["RESULTS", "check_report", "make_report"]
+
 Progress = Callable[[str], None]
 LONG = "long"
 """The key of the long runs in the results. With a dot in front, the folder of their unfinished work."""
@@ -166,7 +168,8 @@ def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> 
 
 def _files_of(pages: Sequence[Page]) -> Iterator[str]:
     yield RESULTS
-    for page in (*pages, INDEX):
+    every: tuple[Page | Index, ...] = (*pages, INDEX)
+    for page in every:
         yield page.file
         yield from (figure.file for figure in page.figures)
 

@@ -19,7 +19,7 @@ from frameworks.errors import ProcessError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_GRACE = 0.4
+_GRACE = 0.5
 """The seconds in which a stopped process may write its checkpoint."""
 _Result = TypeVar("_Result")
 

@@ -35,7 +35,7 @@ class Bars:
                 remedy="Install it with: pip install 'gatewise[reports]'.",
             ) from error
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, no_color=True)
         self._progress = Progress(*columns, console=self._console)
         self._tasks: dict[str, tuple[TaskID, int]] = {}
 

@@ -38,9 +38,13 @@ def arrays(name: str, seed: int = 0) -> dict[str, Any]:
     return {f"{name}.{array}": rng.normal(size=shape).astype("float32") for array, shape in PYTORCH.shapes(SPEC, 0).items()}
 
 
+def save(path: Path, **named: Any) -> None:
+    np.savez(path, **named)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    np.savez(tmp_path / "model.npz", **{**arrays("gru"), "head.weight": np.zeros((3, 4), "float32")})
+    save(tmp_path / "model.npz", **{**arrays("gru"), "head.weight": np.zeros((3, 4), "float32")})
     return tmp_path / "model.npz"
 
 
@@ -91,7 +95,7 @@ def test_quiet_and_verbose_exclude_each_other(file: Path, capsys: Any) -> None:
 
 def test_verbose_prints_what_is_otherwise_summed_up(tmp_path: Path, capsys: Any) -> None:
     blocks = {f"layers.{number}.norm.weight": np.zeros(4, "float32") for number in range(5)}
-    np.savez(tmp_path / "model.npz", **arrays("gru"), **blocks, **{f"odd.a{n}": np.zeros(2) for n in range(6)})
+    save(tmp_path / "model.npz", **arrays("gru"), **blocks, **{f"odd.a{n}": np.zeros(2) for n in range(6)})
     for command in (["inspect", str(tmp_path / "model.npz")], ["port", str(tmp_path / "model.npz"), str(tmp_path / "o.npz")]):
         assert cli.main(command) == 0
         said = capsys.readouterr().out
@@ -160,8 +164,8 @@ def test_what_a_library_prints_and_warns_is_no_result(file: Path, monkeypatch: p
 @pytest.mark.parametrize("form", [[], ["--verbose"]])
 def test_hostile_names_are_harmless_in_every_output(form: list[str], tmp_path: Path, capsys: Any) -> None:
     file, out, other = tmp_path / "model.npz", str(tmp_path / "out.safetensors"), tmp_path / "other.npz"
-    np.savez(file, **arrays(HOSTILE), **{f"{HOSTILE}.head.weight": np.zeros((3, 4), "float32")})
-    np.savez(other, **arrays(HOSTILE, seed=1))
+    save(file, **arrays(HOSTILE), **{f"{HOSTILE}.head.weight": np.zeros((3, 4), "float32")})
+    save(other, **arrays(HOSTILE, seed=1))
     for status, command in (
         (0, ["inspect", str(file)]),
         (0, ["port", str(file), out]),
@@ -187,7 +191,7 @@ def test_tables_of_real_shapes_fit_80_columns(tmp_path: Path, capsys: Any) -> No
     stack = RecurrentSpec("lstm", 3, 4, num_layers=3, bidirectional=True)
     place = "model.speech_encoder.bidirectional_stack"
     shapes = {name: shape for layer in range(3) for name, shape in PYTORCH.shapes(stack, layer).items()}
-    np.savez(
+    save(
         tmp_path / "model.npz",
         **{f"{place}.{name}": np.ones(shape, "float32") for name, shape in shapes.items()},
         **arrays("a_decoder_with_a_name_that_is_longer_than_a_column_of_any_of_these_tables"),
