@@ -47,7 +47,6 @@ def make_report(
             or holds other files of these names; if an experiment fails. Nothing is written then.
     """
     pages = _choose(only)
-    require_packages(pages)
     require_writable(out, _files_of(pages), force=force)
     kept = read_results(out / RESULTS) if is_report(out) else {}
     before = kept.pop(LONG, {})
@@ -85,7 +84,6 @@ def check_report(out: Path, only: str | None, progress: Progress) -> list[str]:
     """
     pages = _choose(only)
     committed = read_committed(out)
-    require_packages(pages)
     stale = list(_stale_pages(out, committed, (*pages, INDEX) if only is None else pages))
     fresh = _run(pages, progress)
     names = [name for name in fresh if name != "environment"]
@@ -119,6 +117,7 @@ def _choose(only: str | None) -> Sequence[Page]:
 
 def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
     """Run the experiments of some pages, two processes at a time, and merge the results in the order of the pages."""
+    require_packages(pages)
     for page in pages:
         require_data(page.studies, f"the page {page.name}")
     needed = list(dict.fromkeys(pair for page in pages for pair in page.experiments))

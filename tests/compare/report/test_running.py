@@ -66,3 +66,17 @@ def test_every_experiment_runs_once_and_no_process_has_two_backends(tmp_path: Pa
     needed = {pair for page in PAGES for pair in page.experiments}
     assert sorted((job.backend, name) for job in jobs for name in job.experiments) == sorted(needed)
     assert check(tmp_path / "out") == []
+
+
+def test_force_replaces_other_files_and_the_next_run_needs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_run", lambda *_: read_results(REPORTS / report.RESULTS))
+    (tmp_path / "README.md").write_text("mine")
+    (tmp_path / report.RESULTS).write_text('{"theirs": 1}')
+    (tmp_path / "notes.md").write_text("mine too")
+    command = ["report", "--only", "weights", "--out", str(tmp_path)]
+    assert cli.main(command) == 2
+    assert (tmp_path / "README.md").read_text() == "mine"
+    assert cli.main([*command, "--force"]) == 0
+    assert (tmp_path / "README.md").read_text().startswith("# Reports")
+    assert cli.main(command) == 0
+    assert (tmp_path / "notes.md").read_text() == "mine too"

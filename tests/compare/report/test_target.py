@@ -31,7 +31,6 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return {name: results[name] for name in ("environment", *needed)}
 
     monkeypatch.setattr(making, "_run", run)
-    monkeypatch.setattr("compare.report.target.find_spec", lambda name: name)
     return runs
 
 
@@ -61,19 +60,6 @@ def test_a_file_that_is_not_of_a_report_is_kept(
     assert "--force" in said
     assert contents(tmp_path) == before
     assert ran == []
-
-
-@pytest.mark.frameworks
-def test_force_replaces_it_and_the_next_run_needs_none(tmp_path: Path, ran: list[str]) -> None:
-    (tmp_path / INDEX.file).write_text("mine")
-    (tmp_path / RESULTS).write_text('{"theirs": 1}')
-    (tmp_path / "notes.md").write_text("mine too")
-    assert report(tmp_path, "--force") == 0
-    assert (tmp_path / INDEX.file).read_text() != "mine"
-    assert json.loads((tmp_path / RESULTS).read_text())["environment"]
-    assert report(tmp_path) == 0
-    assert (tmp_path / "notes.md").read_text() == "mine too"
-    assert ran == ["run", "run"]
 
 
 def test_other_files_in_the_folder_need_no_force(tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +121,7 @@ def test_missing_packages_are_named_with_their_extra_before_the_run(
     missing: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.setattr("compare.report.target.find_spec", lambda name: None if name in missing else name)
-    monkeypatch.setattr(making, "_run", lambda *_: pytest.fail("it was run"))
+    monkeypatch.setattr(making, "_run_job", lambda *_: pytest.fail("it was run"))
     assert report(tmp_path) == 2
     said = capsys.readouterr().err
     assert said == (
@@ -151,4 +137,4 @@ def test_a_blocked_package_counts_as_missing(tmp_path: Path, monkeypatch: pytest
     for name in ("keras", "torch", "tensorflow"):
         monkeypatch.setitem(sys.modules, name, None)
     assert report(tmp_path) == 2
-    assert "keras and torch and tensorflow must be installed" in capsys.readouterr().err
+    assert "gatewise: keras and torch and tensorflow" in capsys.readouterr().err
