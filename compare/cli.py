@@ -149,8 +149,7 @@ def _outcome_of(name: str, command: Any, given: argparse.Namespace) -> Outcome:
 def _flush() -> None:
     """Write what argparse has printed; if the reader of a pipe is gone, there is nothing to say."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError:
         from compare.commands.printing import silence_stdout
 

@@ -44,7 +44,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], width: int | No
 
 def terminal_width() -> int:
     """Return the number of columns of the terminal, or 80 if stdout is not a terminal."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not sys.stdout.isatty():
         return _WIDTH
     return max(os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH, _NARROWEST)
 

@@ -26,13 +26,11 @@ def print_outcome(command: str, version: str, outcome: Outcome, given: Namespace
 
 
 def _print(text: str) -> None:
-    """Print text to stdout; characters that its encoding lacks are escaped. A closed stdout gets nothing.
+    """Print text to stdout; characters that its encoding lacks are escaped.
 
     Raises:
         SystemExit: with status 2 if it cannot be written, without a message if the reader of a pipe is gone, as with `head`.
     """
-    if sys.stdout is None:
-        return
     try:
         print(_encodable(text, sys.stdout), flush=True)
     except OSError as error:
@@ -52,9 +50,8 @@ def silence_stdout() -> None:
 
 def tell(text: str) -> None:
     """Print a line to stderr: progress, a warning or an error. It is left out if it cannot be written."""
-    if sys.stderr is not None:
-        with suppress(OSError, ValueError):
-            print(_encodable(text, sys.stderr), file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):
+        print(_encodable(text, sys.stderr), file=sys.stderr, flush=True)
 
 
 def to_json(value: Any) -> Any:

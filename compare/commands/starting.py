@@ -26,6 +26,9 @@ def guard() -> None:
     while (lowest := os.open(os.devnull, os.O_RDWR)) < 3:
         pass  # otherwise a file of the user's would become stdin, stdout or stderr
     os.close(lowest)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as the process lives
     sys.excepthook = _end
     sys.unraisablehook = _end_unraisable
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:

@@ -93,7 +93,7 @@ def test_while_the_h5_process_works(tmp_path: Path, model: Path, ignoring: str, 
     assert end(process, group=group) == "gatewise: interrupted.\n"
 
 
-@pytest.mark.parametrize("module", ["argparse", "compare.cli", "numpy", "numpy._core.multiarray", "frameworks.files", "json"])
+@pytest.mark.parametrize("module", ["argparse", "compare.cli", "numpy", "numpy.linalg", "datetime", "frameworks.files", "json"])
 @pytest.mark.parametrize("program", ["compare", "gatewise"])
 def test_while_a_module_is_imported(tmp_path: Path, model: Path, module: str, program: str) -> None:
     process = start(
