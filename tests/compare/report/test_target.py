@@ -23,10 +23,10 @@ WEIGHTS = next(page for page in PAGES if page.name == "weights")
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let the experiments find the committed results; the list has an entry for each run."""
     runs: list[str] = []
-    results = read_results(REPORTS / RESULTS)
 
     def run(pages: Any, _: object) -> Any:
         runs.append("run")
+        results = read_results(REPORTS / RESULTS)
         needed = {name for page in pages for _, name in page.experiments}
         return {name: results[name] for name in ("environment", *needed)}
 
@@ -42,23 +42,27 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-@pytest.mark.parametrize("name", [INDEX.file, WEIGHTS.file, WEIGHTS.figures[0].file, RESULTS])
+@pytest.mark.parametrize("name", [INDEX.file, WEIGHTS.file, WEIGHTS.figures[0].file])
 @pytest.mark.parametrize("marker", [None, "{}", '{"environment": {}}', '{"tests": [1, 2]}', "not json", "[]"])
 def test_a_file_that_is_not_of_a_report_is_kept(
     name: str, marker: str | None, tmp_path: Path, ran: list[str], capsys: Any
 ) -> None:
     if marker is not None:
         (tmp_path / RESULTS).write_text(marker)
-    elif name == RESULTS:
-        return
-    if name != RESULTS:
-        (tmp_path / name).write_text("mine")
+    (tmp_path / name).write_text("mine")
     before = contents(tmp_path)
     assert report(tmp_path) == 2
     said = capsys.readouterr().err
     assert name in said
     assert "--force" in said
     assert contents(tmp_path) == before
+    assert ran == []
+
+
+def test_a_results_file_of_another_kind_is_kept_too(tmp_path: Path, ran: list[str]) -> None:
+    (tmp_path / RESULTS).write_text('{"tests": [1, 2]}')
+    assert report(tmp_path) == 2
+    assert contents(tmp_path) == {RESULTS: b'{"tests": [1, 2]}'}
     assert ran == []
 
 
