@@ -14,7 +14,7 @@ from _thread import start_new_thread
 
 from compare.commands import INTERRUPTED
 
-_ENOUGH = 0.7
+_ENOUGH = 0.8
 """The seconds that an interrupted command has to stop its processes and to remove its unfinished files."""
 
 

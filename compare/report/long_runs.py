@@ -22,6 +22,7 @@ StepProgress = Callable[[str, int, int], None]
 """Called with the name of a part, its number of finished steps, and its number of steps."""
 
 _LANES = 2
+_GRACE = 0.5  # an interrupted command ends within a second
 
 
 def run_parts(parts: Mapping[str, Part], folder: Path, progress: StepProgress) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def run_parts(parts: Mapping[str, Part], folder: Path, progress: StepProgress) -
         KeyboardInterrupt: when interrupted, after every part has written its checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder), _terminated_as_interrupted(), Processes(_LANES) as processes:
+    with _locked(folder), _terminated_as_interrupted(), Processes(_LANES, grace=_GRACE) as processes:
         run = _Run(folder, processes, progress)
         waiting = {name: processes.submit(run.finish, name, part) for name, part in parts.items()}
         wait(waiting.values())

@@ -19,16 +19,20 @@ from frameworks.errors import ProcessError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_GRACE = 0.5
-"""The seconds in which a stopped process may write its checkpoint."""
 _Result = TypeVar("_Result")
 
 
 class Processes:
     """Processes in parallel lanes. If the block is left by an error or an interrupt, all of them are stopped."""
 
-    def __init__(self, lanes: int) -> None:
-        """Start no process yet."""
+    def __init__(self, lanes: int, *, grace: float = 0.0) -> None:
+        """Start no process yet.
+
+        Args:
+            lanes: the number of processes at a time.
+            grace: the seconds in which a stopped process may write a checkpoint.
+        """
+        self._grace = grace
         self._pool = ThreadPoolExecutor(lanes)
         self._running: set[subprocess.Popen[str]] = set()
         self._lock = threading.Lock()
@@ -94,7 +98,7 @@ class Processes:
     def _stop(self) -> None:
         with self._lock:
             self._stopped = True
-        stopped, end = list(self._running), time.monotonic() + _GRACE
+        stopped, end = list(self._running), time.monotonic() + self._grace
         for process in stopped:
             process.terminate()
         while any(process.poll() is None for process in stopped) and time.monotonic() < end:

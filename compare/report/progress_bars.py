@@ -45,7 +45,8 @@ class Bars:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()  # which would print an empty line elsewhere
 
     def tell(self, name: str, done: int, steps: int) -> None:
         """Show the number of finished steps of a part."""
