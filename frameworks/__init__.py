@@ -5,9 +5,7 @@ The public names load their modules when first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from frameworks.lazy_imports import lazy_names
+from frameworks.lazy_imports import TYPE_CHECKING, lazy_names
 
 if TYPE_CHECKING:
     from frameworks.biases import freeze_second_bias, half_rate_for_biases

@@ -236,6 +236,22 @@ def test_a_full_disk_leaves_no_file(file: Path) -> None:
     assert [each.name for each in file.parent.iterdir()] == [file.name]
 
 
+def test_a_folder_that_may_not_be_written_to_is_named(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    whole = os.open
+
+    def refuse(path: Any, *arguments: Any, **options: Any) -> int:
+        if ".tmp-" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    out = file.with_name("out.npz")
+    assert main(["port", str(file), str(out), *RELU]) == 2
+    assert (
+        f"gatewise: {out} must be writable, but writing it failed with: [Errno 13] Permission denied" in capsys.readouterr().err
+    )
+
+
 def test_a_name_that_the_terminal_cannot_show_is_escaped(file: Path) -> None:
     out = file.with_name("out.npz")
     save_checkpoint(out, {"größe\x1b[2J": build("pytorch", RecurrentSpec("gru", 3, 4))})
