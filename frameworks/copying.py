@@ -12,7 +12,8 @@ import numpy.typing as npt
 from frameworks import registry
 from frameworks.adapter import Adapter
 from frameworks.counterparts import require_counterpart
-from frameworks.errors import InvalidValueError, printable
+from frameworks.errors import InvalidValueError
+from frameworks.escaping import printable
 from frameworks.layouts import Layout
 from frameworks.rows import FrameworkName, row_of
 from frameworks.spec import RecurrentSpec
