@@ -164,7 +164,7 @@ def test_what_a_library_prints_and_warns_is_no_result(file: Path, monkeypatch: p
 @pytest.mark.parametrize("form", [[], ["--verbose"]])
 def test_hostile_names_are_harmless_in_every_output(form: list[str], tmp_path: Path, capsys: Any) -> None:
     file, out, other = tmp_path / "model.npz", str(tmp_path / "out.safetensors"), tmp_path / "other.npz"
-    save(file, **arrays(HOSTILE), **{f"{HOSTILE}.head.weight": np.zeros((3, 4), "float32")})
+    save(file, **arrays(HOSTILE), **{f"{HOSTILE} head.weight": np.zeros((3, 4), "float32")})
     save(other, **arrays(HOSTILE, seed=1))
     for status, command in (
         (0, ["inspect", str(file)]),
