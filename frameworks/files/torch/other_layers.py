@@ -45,7 +45,15 @@ def read_other(
     ]
     if unlike:
         warnings.append(f"{unlike}, which the corresponding Keras layer lacks.")
-    yield OtherLayer(name, kind, MappingProxyType(dict(arrays)), config, known=certain and not unlike, warnings=tuple(warnings))
+    yield OtherLayer(
+        name,
+        kind,
+        MappingProxyType(dict(arrays)),
+        config,
+        known=certain and not unlike,
+        warnings=tuple(warnings),
+        assumed=frozenset(option.means for option in record.stored_options if option.name not in attributes),
+    )
 
 
 def _is_same(value: Any, other: Any) -> bool:
