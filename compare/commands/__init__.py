@@ -4,6 +4,6 @@ COMMANDS = {
     "report": "run the comparisons and write the Markdown reports",
     "inspect": "list the layers of a checkpoint file",
     "port": "convert a checkpoint file to another format",
-    "verify": "run the recurrent layers of two checkpoint files and compare",
+    "verify": "compare the layers of two checkpoint files",
 }
 """Each command is a module here with `add_arguments(parser)` and `run(given)`, which returns the exit status."""

@@ -1,0 +1,273 @@
+"""The verdict on a pair of layers that are not recurrent: their arrays and options, by their meaning in Keras."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compare.checkpoints.array_differences import measure_constant, measure_stored
+from compare.checkpoints.recurrent_rows import shown_difference
+from compare.checkpoints.verified import PairedBy, Row, Verdict
+from compare.parity.difference import Difference
+from compare.parity.tolerance import TOLERANCES
+from compare.parity.verdict import Against, Comparison
+from frameworks import kinds
+from frameworks.files import OtherLayer
+from frameworks.files.other_layers import is_plain
+from frameworks.files.writing.blocks import Tensor, unchanged
+from frameworks.files.writing.keras.layout import config_in_keras, keras_arrays
+
+_NEUTRAL = {"bias": 0.0, "beta": 0.0, "gamma": 1.0}
+"""What an array that a layer may lack does not change a result with."""
+
+_ALIKE: Mapping[str, Mapping[Any, Any]] = {"activation": {None: "linear"}, "data_format": {None: "channels_last"}}
+"""Values that mean the same, by option."""
+
+_NAMES = ("name", "trainable", "dtype", "batch_input_shape", "batch_shape", "build_config", "registered_name", "module")
+"""Entries of a config that do not change what a layer computes."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The arrays of two layers by common names, with common axes.
+
+    Args:
+        kind: the kind in Keras; an empty record if the kind is not known, so that the arrays are compared as they are.
+        expected: the arrays of the one layer.
+        actual: the arrays of the other.
+    """
+
+    kind: kinds.Kind
+    expected: Mapping[str, Tensor]
+    actual: Mapping[str, Tensor]
+
+    @property
+    def has_same_sizes(self) -> bool:
+        """Whether the layers have the same arrays with the same shapes."""
+        return {name: each.shape for name, each in self.expected.items()} == {
+            name: each.shape for name, each in self.actual.items()
+        }
+
+    def compare(self, tolerance: float | None) -> Iterator[Comparison]:
+        """Compare the arrays; one that only one of the layers has is compared with the numbers that change nothing."""
+        for name in dict.fromkeys((*self.expected, *self.actual)):
+            one, other = self.expected.get(name), self.actual.get(name)
+            difference = _measure(name, one, other)
+            dtypes = {"float64" if each.dtype.name == "float64" else "float32" for each in (one, other) if each is not None}
+            allowed = tolerance or max(TOLERANCES[dtype] for dtype in dtypes)
+            where = self._place(name, difference)
+            yield Comparison.of(name, difference, where, allowed, Against.EXPECTED, kind="weights", array=name)
+
+    def _place(self, name: str, difference: Difference) -> dict[str, int | str] | None:
+        if difference.index is None or not difference.max_abs:
+            return None
+        array = self.kind.array(name)
+        named = [axis for axis in array.axes if axis != kinds.ANY_AXES] if array else []
+        lacking = len(difference.index) - len(named)
+        axes = [*(f"axis {axis}" for axis in range(lacking)), *named][-len(difference.index) :] if difference.index else []
+        return dict(zip(axes, difference.index, strict=True))
+
+
+def compare_other(
+    expected: OtherLayer, actual: OtherLayer, *, paired_by: PairedBy = "name", tolerance: float | None = None
+) -> Row:
+    """Compare the arrays and the options of two layers.
+
+    Args:
+        expected: the layer of the first file.
+        actual: the layer of the second file.
+        paired_by: what the pairing relies on.
+        tolerance: the allowed error as a share of max(1, max |expected|); None for the default of the dtype.
+    """
+    meaning = meaning_of(expected, actual)
+    causes, unclear, unstated = [], [], []
+    comparisons: list[Comparison] = []
+    if isinstance(meaning, str):
+        (unclear if _is_unclear(expected, actual) else causes).append(meaning)
+    else:
+        comparisons = list(meaning.compare(tolerance))
+        causes += _describe(comparisons, meaning)
+        differences, unstated = _compare_options(meaning.kind, expected, actual)
+        causes += differences
+        unclear += _open_questions(expected, actual)
+    failed = [each for each in comparisons if not each.within]
+    verdict: Verdict = "differs" if causes else "not compared" if unclear else "same"
+    worst = max(failed, key=_error, default=None)
+    return Row(
+        expected=(expected.name,),
+        actual=(actual.name,),
+        verdict=verdict,
+        kind=expected.kind or actual.kind,
+        largest_error=max((each.max_abs for each in comparisons), key=_size, default=None),
+        where=None if worst is None else worst.where,
+        cause="; ".join(causes or unclear),
+        unstated=tuple(unstated),
+        paired_by=paired_by,
+        comparisons=tuple(comparisons),
+    )
+
+
+def meaning_of(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
+    """Return the arrays of two layers with their common meaning, or the reason why there is none.
+
+    If only one of the files states the kind, the arrays of the other are read as those of that kind.
+    """
+    stated = [kinds.keras_kind(layer.kind) if _is_known(layer) else "" for layer in (expected, actual)]
+    if all(stated) and stated[0] != stated[1]:
+        return f"is {_named(actual)}, not {_named(expected)}"
+    if any(stated) and expected.stored and actual.stored:
+        name = stated[0] or stated[1]
+        both = _as_kind(expected, name, actual), _as_kind(actual, name, expected)
+        if both[0] is not None and both[1] is not None:
+            return Meaning(kinds.KERAS.get(name), both[0], both[1])
+        return f"it is {_article(name)} in one file; the other does not state what its arrays mean"
+    if is_class(expected) and is_class(actual) and expected.kind != actual.kind:
+        return f"is {_named(actual)}, not {_named(expected)}"
+    return _as_they_are(expected, actual)
+
+
+def is_class(layer: OtherLayer) -> bool:
+    """Return whether the kind of a layer is the name of a class, not a guess or an explanation."""
+    return layer.kind.isidentifier()
+
+
+def _is_known(layer: OtherLayer) -> bool:
+    return is_class(layer) and (layer.known or layer.kind in kinds.PYTORCH.kinds) and bool(layer.stored)
+
+
+def _as_kind(layer: OtherLayer, name: str, partner: OtherLayer) -> dict[str, Tensor] | None:
+    """Return the arrays of a layer by the names of a Keras kind, or None if they cannot be those of the kind."""
+    module = kinds.PYTORCH.meaning(name)
+    if is_class(layer) and kinds.keras_kind(layer.kind) != name:
+        return None
+    if not is_class(layer) and module is not None:
+        layer = replace(layer, kind=module.name)
+    own = keras_arrays(replace(layer, known=True))
+    if own is None and all(each.isdecimal() for each in layer.stored) and len(layer.stored) == len(partner.stored):
+        own = keras_arrays(replace(layer, kind=name, known=True, stored=_numbered(layer, name)))
+    return own
+
+
+def _numbered(layer: OtherLayer, name: str) -> dict[str, Any]:
+    """Return arrays that a file lists by number by the names of a Keras kind."""
+    arrays = kinds.KERAS.get(name).arrays or ()
+    return dict(zip((array.name for array in arrays), layer.stored.values(), strict=False))
+
+
+def _as_they_are(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
+    one, other = ({name: unchanged(array) for name, array in layer.stored.items()} for layer in (expected, actual))
+    in_order = [each.shape for each in one.values()] == [each.shape for each in other.values()]
+    if one.keys() == other.keys():
+        return Meaning(kinds.KERAS.get(expected.kind), one, other)
+    if in_order and is_class(expected) and is_class(actual):
+        return Meaning(kinds.KERAS.get(expected.kind), one, dict(zip(one, other.values(), strict=True)))
+    return "neither file states what its arrays mean, and their names differ"
+
+
+def _is_unclear(expected: OtherLayer, actual: OtherLayer) -> bool:
+    """Return whether a missing common meaning is a gap in what is known, rather than a difference."""
+    return not (is_class(expected) and is_class(actual)) or expected.kind == actual.kind
+
+
+def _open_questions(expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:
+    for layer in (expected, actual):
+        if layer.is_recurrent:
+            yield f"its arrays are the same, but {next(each for each in layer.warnings)}".removesuffix(".")
+            return
+    if not expected.known and not actual.known and expected.warnings != actual.warnings and not expected.stored:
+        yield "neither file states what it is"
+    for layer, partner in ((expected, actual), (actual, expected)):
+        if layer.kind in kinds.PYTORCH.kinds and not layer.known and (partner.known or partner.kind != layer.kind):
+            yield from (each.removesuffix(".") for each in layer.warnings if "lacks" in each)
+
+
+def _measure(name: str, one: Tensor | None, other: Tensor | None) -> Difference:
+    if one is not None and other is not None:
+        return measure_stored(one, other)
+    there = one if one is not None else other
+    if there is None or name not in _NEUTRAL:
+        shape = () if there is None else there.shape
+        return Difference(shape, math.inf, None, 1.0)
+    return measure_constant(there, _NEUTRAL[name])
+
+
+def _describe(comparisons: Sequence[Comparison], meaning: Meaning) -> Iterator[str]:
+    for each in comparisons:
+        if each.within:
+            continue
+        if math.isinf(each.max_abs) and each.other_shape is None and each.where is None:
+            side = "first" if each.name in meaning.expected else "second"
+            yield f"only the {side} file has its {each.name}"
+        else:
+            yield shown_difference(each)
+
+
+def _compare_options(kind: kinds.Kind, expected: OtherLayer, actual: OtherLayer) -> tuple[list[str], list[str]]:
+    """Return the options that differ, and those that one of the files does not state, with the value in the other."""
+    different: list[str] = []
+    unstated: list[str] = []
+    for name in _option_names(kind, expected, actual):
+        (one, stated), (other, stated_too) = _option(kind, expected, name), _option(kind, actual, name)
+        if _is_same(name, one, other):
+            continue
+        if stated and stated_too:
+            different.append(f"{name} is {_shown(other)}, not {_shown(one)}")
+        elif stated or stated_too:
+            unstated.append(f"{name}={one if stated else other!r}")
+    return different, unstated
+
+
+def _option_names(kind: kinds.Kind, expected: OtherLayer, actual: OtherLayer) -> list[str]:
+    if kind.stored_options:
+        return [option.name for option in kind.stored_options]
+    configs = config_in_keras(expected), config_in_keras(actual)
+    return [name for name in configs[0] if name in configs[1] and name not in _NAMES and is_plain(configs[0][name])]
+
+
+def _option(kind: kinds.Kind, layer: OtherLayer, name: str) -> tuple[Any, bool]:
+    """Return the value of an option in Keras, and whether the file states it."""
+    config, option = config_in_keras(layer), kind.option(name)
+    default = kind.default(name)
+    for each in (name, option.formerly if option else ""):
+        if each in config:
+            return config[each], name not in layer.assumed
+    in_torch = any(each.means == name for each in kinds.PYTORCH.get(layer.kind).options)
+    return default, in_torch and "keras" not in layer.config and name not in layer.assumed
+
+
+def _is_same(name: str, one: Any, other: Any) -> bool:
+    values = [_plain(name, each) for each in (one, other)]
+    if all(type(each) in (int, float) for each in values):
+        return math.isclose(*values, rel_tol=1e-6, abs_tol=1e-12)
+    return bool(values[0] == values[1])
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value in the form in which it is compared: equal numbers for all axes as one number."""
+    if isinstance(value, (list, tuple)):
+        items = tuple(value)
+        return items[0] if len(set(map(repr, items))) == 1 else items
+    known = _ALIKE.get(name, {})
+    return known.get(value, value) if value is None or isinstance(value, str) else value
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:100]
+
+
+def _named(layer: OtherLayer) -> str:
+    return _article(layer.kind) if is_class(layer) else "of an unknown kind"
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
+
+
+def _size(error: float) -> float:
+    return math.inf if math.isnan(error) else error
+
+
+def _error(comparison: Comparison) -> float:
+    return _size(comparison.max_abs)
