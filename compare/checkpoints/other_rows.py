@@ -9,7 +9,7 @@ from typing import Any
 
 from compare.checkpoints.array_differences import measure_constant, measure_stored
 from compare.checkpoints.recurrent_rows import shown_difference
-from compare.checkpoints.verified import PairedBy, Row, Verdict
+from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
 from compare.parity.difference import Difference
 from compare.parity.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
@@ -82,7 +82,9 @@ def compare_other(
         tolerance: the allowed error as a share of max(1, max |expected|); None for the default of the dtype.
     """
     meaning = meaning_of(expected, actual)
-    causes, unclear, unstated = [], [], []
+    causes: list[str] = []
+    unclear: list[str] = []
+    unstated: list[Unstated] = []
     comparisons: list[Comparison] = []
     if isinstance(meaning, str):
         (unclear if _is_unclear(expected, actual) else causes).append(meaning)
@@ -204,18 +206,18 @@ def _describe(comparisons: Sequence[Comparison], meaning: Meaning) -> Iterator[s
             yield shown_difference(each)
 
 
-def _compare_options(kind: kinds.Kind, expected: OtherLayer, actual: OtherLayer) -> tuple[list[str], list[str]]:
+def _compare_options(kind: kinds.Kind, expected: OtherLayer, actual: OtherLayer) -> tuple[list[str], list[Unstated]]:
     """Return the options that differ, and those that one of the files does not state, with the value in the other."""
     different: list[str] = []
-    unstated: list[str] = []
+    unstated: list[Unstated] = []
     for name in _option_names(kind, expected, actual):
         (one, stated), (other, stated_too) = _option(kind, expected, name), _option(kind, actual, name)
         if _is_same(name, one, other):
             continue
-        if stated and stated_too:
+        if stated and stated_too and not _counts_otherwise(name, one, other):
             different.append(f"{name} is {_shown(other)}, not {_shown(one)}")
         elif stated or stated_too:
-            unstated.append(f"{name}={one if stated else other!r}")
+            unstated.append(unstated_by(name, (one, other), is_expected=not stated))
     return different, unstated
 
 
@@ -242,6 +244,12 @@ def _is_same(name: str, one: Any, other: Any) -> bool:
     if all(type(each) in (int, float) for each in values):
         return math.isclose(*values, rel_tol=1e-6, abs_tol=1e-12)
     return bool(values[0] == values[1])
+
+
+def _counts_otherwise(name: str, one: Any, other: Any) -> bool:
+    """Return whether one axis is counted from the end and the other from the start, so that only the rank tells."""
+    axes = [_plain(name, value) for value in (one, other)]
+    return name == "axis" and all(type(axis) is int for axis in axes) and (axes[0] < 0) != (axes[1] < 0)
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from compare.checkpoints.array_differences import measure_stored
-from compare.checkpoints.verified import PairedBy, Row, Verdict
+from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
 from compare.parity.checking import check_parity
 from compare.parity.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
@@ -33,7 +33,7 @@ class _Findings:
     """What was found about one pair so far."""
 
     causes: list[str] = field(default_factory=list)
-    unstated: list[str] = field(default_factory=list)
+    unstated: list[Unstated] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
@@ -149,7 +149,7 @@ def _share(
         if value == second or not (name in assumed or name in assumed_too):
             continue
         stated = second if name in assumed else value
-        found.unstated.append(f"{name}={stated!r}")
+        found.unstated.append(unstated_by(name, (value, second), is_expected=name in assumed))
         one, other = (replace(cell, spec=replace(cell.spec, **{name: stated})) for cell in (one, other))
     return one, other
 
@@ -158,24 +158,19 @@ def _compare_calls(expected: StoredLayer, actual: StoredLayer, found: _Findings)
     """Compare how the layers are called, as far as both files state it."""
     plain, two = KerasOptions(), len(expected.cells[0]) == 2
     for name in KERAS_FLAGS:
-        if name == "merge_mode" and not two:
+        if name == ("zero_output_for_mask" if two else "merge_mode"):  # without effect
             continue
-        stated = [
-            getattr(layer.options, name)
-            for layer in (expected, actual)
-            if layer.options is not None and name not in layer.assumed
-        ]
-        if len(stated) == 2 and stated[0] != stated[1]:
-            found.causes.append(f"{name} is {stated[1]}, not {stated[0]}")
-        elif len(stated) == 1 and stated[0] != getattr(plain, name) and (name in _READING or _both_keras(expected, actual)):
-            found.unstated.append(f"{name}={stated[0]!r}")
+        sides = [layer.options if name not in layer.assumed else None for layer in (expected, actual)]
+        values = tuple(getattr(plain if options is None else options, name) for options in sides)
+        if values[0] == values[1] or sides == [None, None]:
+            continue
+        if None not in sides:
+            found.causes.append(f"{name} is {values[1]}, not {values[0]}")
+        elif name in _READING or (expected.options and actual.options):
+            found.unstated.append(unstated_by(name, (values[0], values[1]), is_expected=sides[0] is None))
     orders = [layer.arguments.get("batch_first") for layer in (expected, actual) if "batch_first" not in layer.assumed]
     if len(orders) == 2 and None not in orders and orders[0] != orders[1]:
         found.causes.append(f"batch_first is {orders[1]}, not {orders[0]}")
-
-
-def _both_keras(*layers: StoredLayer) -> bool:
-    return all(layer.options is not None for layer in layers)
 
 
 def _sides(

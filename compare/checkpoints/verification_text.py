@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
 
+from compare.checkpoints.name_ranges import together
 from compare.checkpoints.terminal_tables import shown_name, table
 from compare.checkpoints.verified import PairedBy, Row, Verdict, Verification
 from frameworks.errors import printable
@@ -57,16 +58,22 @@ def _verdict(verification: Verification) -> Iterator[str]:
         ("Could not be compared", named["not compared"]),
     ]
     told = [f"{head}: {_listed(group)}." for head, group in groups if group]
-    unstated = [f"{option} of {shown_name(row.name)}" for row in rows for option in row.unstated]
-    if unstated:
-        told.append(f"Stated by only one of the files: {printable(', '.join(unstated))}.")
+    for side, file in (("expected", first), ("actual", second)):
+        owners: dict[str, list[str]] = {}
+        for row in rows:
+            for each in row.unstated:
+                if each.by == side:
+                    owners.setdefault(str(each), []).append((row.expected or row.actual)[0])
+        if owners:
+            listed = "; ".join(f"{option} of {', '.join(together(names))}" for option, names in owners.items())
+            told.append(f"{file} does not state {printable(listed)}.")
     if verification.without_weights:
         told.append(f"Only in one of the files, without weights: {printable(', '.join(verification.without_weights))}.")
     same = len(named["same"])
     if same == len(rows) and not told and not verification.chosen:
         yield f"All {same} are the same."
-    elif same and not named["differs"]:
-        yield f"{same} of {len(rows)} {'is' if same == 1 else 'are'} the same."
+    elif same == len(rows):
+        yield f"The {same} compared {'is' if same == 1 else 'are'} the same."
     yield from told
     if verification.chosen:
         yield "Only the chosen layers were compared."

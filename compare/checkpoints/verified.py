@@ -18,6 +18,30 @@ STATUS: Mapping[Verdict, int] = {"differs": 1, "missing": 1, "not compared": 3}
 
 
 @dataclass(frozen=True)
+class Unstated:
+    """An option that one of the files does not state, so that it could not be compared.
+
+    Args:
+        option: the option's name.
+        value: the value that the other file states.
+        by: the side that does not state it.
+    """
+
+    option: str
+    value: Any
+    by: Literal["expected", "actual"]
+
+    def __str__(self) -> str:
+        """Return the option with its value."""
+        return f"{self.option}={self.value!r}"
+
+
+def unstated_by(option: str, values: tuple[Any, Any], *, is_expected: bool) -> Unstated:
+    """Return what one side does not state, from the values of both."""
+    return Unstated(option, values[is_expected], "expected" if is_expected else "actual")
+
+
+@dataclass(frozen=True)
 class Row:
     """The verdict on a layer, or on several that are called one after the other.
 
@@ -29,7 +53,7 @@ class Row:
         largest_error: the largest difference of all comparisons; None if none were made.
         where: the place of the largest difference that fails, by axis name; None if none fails.
         cause: what differs, or why it was not compared; "" if it is the same.
-        unstated: the options that one of the files does not state, with the value in the other.
+        unstated: the options that one of the files does not state, and whose value in the other is not the one assumed.
         paired_by: what the pairing relies on: "name", "choice" of the user, equal "weights" or unique "sizes".
         comparisons: the comparisons of arrays and results.
         notes: remarks of the parity check.
@@ -42,7 +66,7 @@ class Row:
     largest_error: float | None = None
     where: Where | None = None
     cause: str = ""
-    unstated: tuple[str, ...] = ()
+    unstated: tuple[Unstated, ...] = ()
     paired_by: PairedBy = "name"
     comparisons: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()
@@ -96,8 +120,9 @@ class Verification:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (Row, Comparison)):
-        own = {"name": value.name} if isinstance(value, Row) else {"verdict": value.verdict}
+    if isinstance(value, (Row, Comparison, Unstated)):
+        own = {"name": value.name} if isinstance(value, Row) else {}
+        own |= {"verdict": value.verdict} if isinstance(value, Comparison) else {}
         return _plain({**own, **{name: getattr(value, name) for name in (each.name for each in fields(value))}})
     if isinstance(value, Mapping):
         return {str(name): _plain(each) for name, each in value.items()}
