@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from compare.checkpoints.array_differences import measure_constant, measure_stored
 from compare.checkpoints.recurrent_rows import shown_difference
 from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
-from compare.parity.difference import Difference
+from compare.parity.difference import Difference, measure
 from compare.parity.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
 from frameworks import kinds
 from frameworks.files import OtherLayer
 from frameworks.files.other_layers import is_plain
-from frameworks.files.writing.blocks import Tensor, unchanged
+from frameworks.files.writing.blocks import BLOCK, Tensor, unchanged
 from frameworks.files.writing.keras.layout import config_in_keras, keras_arrays
 
 _NEUTRAL = {"bias": 0.0, "beta": 0.0, "gamma": 1.0}
@@ -90,6 +92,9 @@ def compare_other(
         (unclear if _is_unclear(expected, actual) else causes).append(meaning)
     else:
         comparisons = list(meaning.compare(tolerance))
+        lacking = list(_lacking(meaning, expected, actual))
+        comparisons = [each for each in comparisons if each.name not in lacking]
+        unclear += (f"one of the files does not state which array is its {name}" for name in lacking)
         causes += _describe(comparisons, meaning)
         differences, unstated = _compare_options(meaning.kind, expected, actual)
         causes += differences
@@ -168,6 +173,16 @@ def _as_they_are(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
     return "neither file states what its arrays mean, and their names differ"
 
 
+def _lacking(meaning: Meaning, expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:
+    """Yield the arrays that a layer must have, but lacks in a file that does not state its kind."""
+    for layer, own, partner in (
+        (expected, meaning.expected, meaning.actual),
+        (actual, meaning.actual, meaning.expected),
+    ):
+        if not layer.known:
+            yield from (name for name in partner if name not in own and name not in _NEUTRAL)
+
+
 def _is_unclear(expected: OtherLayer, actual: OtherLayer) -> bool:
     """Return whether a missing common meaning is a gap in what is known, rather than a difference."""
     return not (is_class(expected) and is_class(actual)) or expected.kind == actual.kind
@@ -202,8 +217,18 @@ def _describe(comparisons: Sequence[Comparison], meaning: Meaning) -> Iterator[s
         if math.isinf(each.max_abs) and each.other_shape is None and each.where is None:
             side = "first" if each.name in meaning.expected else "second"
             yield f"only the {side} file has its {each.name}"
+        elif _is_transposed(meaning.expected[each.name], meaning.actual[each.name], each.allowed):
+            yield f"{each.name} is transposed"
         else:
             yield shown_difference(each)
+
+
+def _is_transposed(expected: Tensor, actual: Tensor, allowed: float) -> bool:
+    """Return whether a square matrix is the transpose of another, if it is small enough to be read as a whole."""
+    if len(expected.shape) != 2 or expected.shape[::-1] != actual.shape or expected.nbytes > BLOCK:
+        return False
+    one, other = (np.concatenate([block.reshape(-1) for block in each.blocks()]) for each in (expected, actual))
+    return bool(measure(one.reshape(expected.shape), other.reshape(actual.shape).T).max_abs <= allowed)
 
 
 def _compare_options(kind: kinds.Kind, expected: OtherLayer, actual: OtherLayer) -> tuple[list[str], list[Unstated]]:

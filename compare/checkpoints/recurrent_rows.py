@@ -113,7 +113,8 @@ def _other_sizes(expected: Sequence[StoredLayer], actual: Sequence[StoredLayer])
         ("the number of directions", (len(one[0]), len(other[0]))),
     ):
         if counts[0] != counts[1]:
-            yield f"{what} is {counts[1]}, not {counts[0]}"
+            more = ": join several layers with commas, as in --layer A,B=C" if what == "num_layers" else ""
+            yield f"{what} is {counts[1]}, not {counts[0]}{more}"
     if [len(row) for row in one] != [len(row) for row in other]:
         return
     for name in _SIZES:
@@ -215,7 +216,7 @@ def _compare(
     result = check_parity(one, other, seed=seed, tolerance=tolerance)
     found.notes += result.notes
     if result.verdict == "ill-conditioned":
-        found.unclear.append("its states are too large or too chaotic for a verdict")
+        found.unclear.append("its own results are farther than allowed from their float64 reference")
     return result.comparisons
 
 

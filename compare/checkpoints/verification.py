@@ -104,9 +104,7 @@ def _other_rows(pairing: Pairing[OtherLayer], files: tuple[Path, Path], toleranc
         (pairing.actual, pairing.expected, files[::-1]),
     ):
         for layer in filter(_has_weights, layers):
-            row = _without_partner(
-                layer, layer.kind, pairing.candidates.get(layer.name), f"is missing from {there.name}"
-            )
+            row = _without_partner(layer, layer.kind, pairing.candidates.get(layer.name), f"is missing from {there.name}")
             if not is_class(layer):
                 row = replace(row, verdict="not compared", cause=f"{own.name} does not state what its arrays mean")
             elif row.verdict == "missing" and any(_may_hold(partner, layer) for partner in partners):
