@@ -11,7 +11,7 @@ from frameworks.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from frameworks.biases import freeze_second_bias, half_rate_for_biases
-    from frameworks.copying import convert, copy_weights
+    from frameworks.copying import CopySummary, convert, copy_weights
     from frameworks.emulation import emulate
     from frameworks.errors import GatewiseError
     from frameworks.initialisation import initialise_like_keras, initialise_like_pytorch
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
+    "CopySummary",
     "DirectionWeights",
     "GatewiseError",
     "KerasOptions",
@@ -49,6 +50,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     globals(),
     {
+        "CopySummary": "frameworks.copying",
         "DirectionWeights": "frameworks.weights",
         "GatewiseError": "frameworks.errors",
         "KerasOptions": "frameworks.options",
