@@ -164,9 +164,11 @@ def _pair_by_sizes(pairing: Pairing[StoredLayer]) -> None:
     possible: list[tuple[tuple[StoredLayer, ...], tuple[StoredLayer, ...]]] = [
         ((one,), (other,)) for one in pairing.expected for other in pairing.actual if _has_sizes(one, other)
     ]
-    for whole, parts, is_expected in _stacked(pairing):
-        for run in _runs(parts, whole):
-            possible.append(((whole,), run) if is_expected else (run, (whole,)))
+    possible += [
+        ((whole,), run) if is_expected else (run, (whole,))
+        for whole, parts, is_expected in _stacked(pairing)
+        for run in _runs(parts, whole)
+    ]
     for expected, actual in possible:
         rivals = [each for each in possible if {*map(id, (*each[0], *each[1]))} & {*map(id, (*expected, *actual))}]
         if len(rivals) == 1:
@@ -184,7 +186,8 @@ def _stacked(pairing: Pairing[StoredLayer]) -> Iterator[tuple[StoredLayer, list[
 def _add_stack(
     pairing: Pairing[StoredLayer], whole: StoredLayer, parts: Sequence[StoredLayer], by: PairedBy, *, is_expected: bool
 ) -> None:
-    pairing.add(*(([whole], parts) if is_expected else (parts, [whole])), by)
+    expected, actual = ([whole], parts) if is_expected else (parts, [whole])
+    pairing.add(expected, actual, by)
 
 
 def _split(

@@ -92,8 +92,8 @@ def has_same_weights(one: StoredCell, other: StoredCell, tolerance: float | None
     allowed = tolerance or max(TOLERANCES[cell.spec.dtype] for cell in (one, other))
     if "weight_hr" in one.arrays:
         return all(each.within for each in _compare_arrays(one, other, allowed))
-    weights = [RecurrentWeights(((cell.read(),),)).owned() for cell in (one, other)]
-    return all(each.within for each in compare_weights(*weights, allowed))
+    weights, partners = (RecurrentWeights(((cell.read(),),)).owned() for cell in (one, other))
+    return all(each.within for each in compare_weights(weights, partners, allowed))
 
 
 def sizes_of(cell: StoredCell) -> tuple[object, ...]:
@@ -178,16 +178,7 @@ def _sides(
     expected: Sequence[StoredLayer], actual: Sequence[StoredLayer], found: _Findings
 ) -> list[tuple[str, StoredLayer, StoredLayer]]:
     """Return the two whole layers if each has a spec, otherwise pairs of their cells, and a label for each pair."""
-    whole: list[StoredLayer] = []
-    for layers in (expected, actual):
-        try:
-            layer = adapt(layers)
-            _ = layer.spec
-        except GatewiseError as error:
-            if len(layers) > 1:
-                found.causes.append(str(error).partition(". ")[0])
-        else:
-            whole.append(layer)
+    whole = [layer for layers in (expected, actual) if (layer := _whole(layers, found)) is not None]
     if len(whole) == 2:
         return [("", whole[0], whole[1])]
     parts = [[part for layer in layers for part in layer.parts] for layers in (expected, actual)]
@@ -197,6 +188,18 @@ def _sides(
         for part in layer.parts
     ]
     return list(zip(labels, *parts, strict=True))
+
+
+def _whole(layers: Sequence[StoredLayer], found: _Findings) -> StoredLayer | None:
+    """Return the layer that layers called one after the other make, or None if no single spec describes it."""
+    try:
+        layer = adapt(layers)
+        _ = layer.spec
+    except GatewiseError as error:
+        if len(layers) > 1:
+            found.causes.append(str(error).partition(". ")[0])
+        return None
+    return layer
 
 
 def _single_axes(layers: Sequence[StoredLayer]) -> frozenset[str]:

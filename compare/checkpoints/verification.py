@@ -7,16 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from compare.checkpoints.choices import Choice, choose
 from compare.checkpoints.other_rows import compare_other, is_class
-from compare.checkpoints.pairing import L, Pair, Pairing, pair_others, pair_recurrent
+from compare.checkpoints.pairing import L, Pairing, pair_others, pair_recurrent
 from compare.checkpoints.recurrent_rows import compare_recurrent
 from compare.checkpoints.verified import Row, Verification
-from frameworks.errors import InvalidValueError
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint
 from frameworks.kinds import KERAS
-
-Names = Sequence[str] | str
-Choice = Mapping[Names, Names | None]
 
 _GENERATOR = 2
 """The number of integers in the state of a random generator of Keras."""
@@ -25,7 +22,7 @@ _GENERATOR = 2
 def verify(
     checkpoint: Checkpoint,
     out: Path,
-    only: Choice | Sequence[str] | None = None,
+    only: Choice | None = None,
     *,
     seed: int = 0,
     tolerance: float | None = None,
@@ -40,8 +37,7 @@ def verify(
     Args:
         checkpoint: the expected layers.
         out: the other file.
-        only: the names of the layers to compare, or a mapping from these to names in the other file; a tuple of names stands
-            for layers that are called one after the other, and None as a partner for the one that is found. None for all layers.
+        only: the layers to compare, and how the other file calls them; all layers when None.
         seed: the seed of inputs and initial states.
         tolerance: the allowed error as a share of max(1, max |expected|); when None, the default for each dtype.
 
@@ -50,12 +46,10 @@ def verify(
     """
     other = open_checkpoint(out)
     files = checkpoint.path, out
-    chosen = [_choice(names, only, checkpoint, other) for names in only or ()]
     recurrent = pair_recurrent(_named(checkpoint), _named(other), tolerance)
     others = pair_others(_compared(checkpoint), _compared(other), tolerance)
     if only:
-        recurrent = _chosen_among(recurrent, [each for each in chosen if isinstance(each.expected[0], StoredLayer)])
-        others = _chosen_among(others, [each for each in chosen if isinstance(each.expected[0], OtherLayer)])
+        recurrent, others = choose(only, checkpoint, other, recurrent, others)
     rows = [
         *_in_order(checkpoint, _recurrent_rows(recurrent, files, list(other), seed, tolerance)),
         *_in_order(checkpoint.others, _other_rows(others, files, tolerance)),
@@ -124,40 +118,3 @@ def _may_hold(partner: OtherLayer, layer: OtherLayer) -> bool:
     """Return whether arrays of unknown meaning may be those of a layer, because they have as many elements."""
     counts = [{math.prod(array.shape) for array in each.stored.values()} for each in (partner, layer)]
     return not is_class(partner) and bool(counts[0] & counts[1])
-
-
-def _choice(
-    names: Names, only: Choice | Sequence[str], checkpoint: Checkpoint, other: Checkpoint
-) -> Pair[StoredLayer] | Pair[OtherLayer]:
-    """Return the layers that the user chose; those of the second file are () if they are to be found."""
-    expected = _find(checkpoint, names)
-    actual = _find(other, only[names]) if isinstance(only, Mapping) and only[names] else ()
-    if actual and type(actual[0]) is not type(expected[0]):
-        raise InvalidValueError.because(
-            f"the layer {actual[0].name!r} of {other.path.name}",
-            must=f"be {'a recurrent layer' if isinstance(expected[0], StoredLayer) else 'no recurrent layer'}, like its partner",
-            but="is not" if isinstance(expected[0], StoredLayer) else "is one",
-            remedy="Choose another with --layer NAME=OTHER.",
-        )
-    return Pair(expected, actual, "choice")  # type: ignore[arg-type]  # the check above
-
-
-def _find(checkpoint: Checkpoint, names: Names) -> tuple[StoredLayer, ...] | tuple[OtherLayer, ...]:
-    wanted = (names,) if isinstance(names, str) else tuple(names)
-    if len(wanted) == 1 and wanted[0] not in checkpoint and wanted[0] in checkpoint.others:
-        return (replace(checkpoint.others[wanted[0]], name=wanted[0]),)
-    return tuple(replace(checkpoint[name], name=name) for name in wanted)
-
-
-def _chosen_among(pairing: Pairing[L], chosen: Sequence[Pair[L]]) -> Pairing[L]:
-    """Return the pairs that the user chose, and those with chosen layers for which the user named no partner."""
-    picked: Pairing[L] = Pairing([], [], candidates=pairing.candidates)
-    for choice in chosen:
-        names = {layer.name for layer in choice.expected}
-        if choice.actual:
-            picked.pairs.append(choice)
-            continue
-        found = (pair for pair in pairing.pairs if names & {layer.name for layer in pair.expected})
-        picked.pairs += [pair for pair in found if pair not in picked.pairs]
-        picked.expected += [layer for layer in pairing.expected if layer.name in names]
-    return picked

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tabulate import tabulate
 
 from compare.checkpoints.name_ranges import together
-from compare.checkpoints.terminal_tables import shown_name, table
+from compare.checkpoints.terminal_tables import caveats, shown_name, table
 from compare.checkpoints.verified import PairedBy, Row, Verdict, Verification
 from frameworks.errors import printable
 
@@ -32,7 +32,9 @@ def render(verification: Verification, *, verbose: bool = False) -> str:
     ]
     if verbose:
         parts += [text for row in verification.rows for text in _comparisons(row)]
-    return "\n\n".join([*parts, *("\n".join(lines) for lines in (details, paired) if lines), " ".join(_verdict(verification))])
+    parts += ["\n".join(lines) for lines in (details, paired) if lines]
+    parts += caveats((row.name, row.notes) for row in verification.rows)
+    return "\n\n".join([*parts, " ".join(_verdict(verification))])
 
 
 def _error(row: Row) -> str:
@@ -44,7 +46,7 @@ def _comparisons(row: Row) -> Iterator[str]:
     if lines:
         head = f"{shown_name(row.name)}:"
         shown = tabulate(lines, ("what", "max abs", "allowed", "verdict"), tablefmt="simple", floatfmt=".2e")
-        yield "\n".join([head, shown, *(f"note: {printable(note)}" for note in row.notes)])
+        yield f"{head}\n{shown}"
 
 
 def _verdict(verification: Verification) -> Iterator[str]:

@@ -31,7 +31,7 @@ _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "d
 _MEANINGS = ("activation", "recurrent_activation", "reset_after")
 
 
-def check_parity(
+def check_parity(  # noqa: PLR0913  all but three by name
     expected: Any,
     actual: Any,
     inputs: Array | None = None,

@@ -24,7 +24,7 @@ def adapt(native: Sequence[Any]) -> StoredLayer:
     Raises:
         GatewiseError: for a layer that cannot be part of one recurrence, with its name.
     """
-    layers = tuple(native)
+    layers: tuple[StoredLayer, ...] = tuple(native)
     for index, layer in enumerate(layers):
         _require_stored(index, layer, layers)
     if len(layers) == 1:
