@@ -217,7 +217,11 @@ def _describe(comparisons: Sequence[Comparison], meaning: Meaning) -> Iterator[s
         if math.isinf(each.max_abs) and each.other_shape is None and each.where is None:
             side = "first" if each.name in meaning.expected else "second"
             yield f"only the {side} file has its {each.name}"
-        elif _is_transposed(meaning.expected[each.name], meaning.actual[each.name], each.allowed):
+            continue
+        one, other = meaning.expected.get(each.name), meaning.actual.get(each.name)
+        if one is None or other is None:
+            yield f"{shown_difference(each)}, and only the {'second' if one is None else 'first'} file has it"
+        elif _is_transposed(one, other, each.allowed):
             yield f"{each.name} is transposed"
         else:
             yield shown_difference(each)
@@ -240,7 +244,7 @@ def _compare_options(kind: kinds.Kind, expected: OtherLayer, actual: OtherLayer)
         if _is_same(name, one, other):
             continue
         if stated and stated_too and not _counts_otherwise(name, one, other):
-            different.append(f"{name} is {_shown(other)}, not {_shown(one)}")
+            different.append(f"{name} is {_shown(name, other)}, not {_shown(name, one)}")
         elif stated or stated_too:
             unstated.append(unstated_by(name, (one, other), is_expected=not stated))
     return different, unstated
@@ -286,8 +290,8 @@ def _plain(name: str, value: Any) -> Any:
     return known.get(value, value) if value is None or isinstance(value, str) else value
 
 
-def _shown(value: Any) -> str:
-    return str(value)[:100]
+def _shown(name: str, value: Any) -> str:
+    return str(_plain(name, value))[:100]
 
 
 def _named(layer: OtherLayer) -> str:
