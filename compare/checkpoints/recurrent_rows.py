@@ -158,7 +158,8 @@ def _share(
 def _compare_calls(expected: StoredLayer, actual: StoredLayer, found: _Findings) -> None:
     """Compare how the layers are called, as far as both files state it."""
     plain, two = KerasOptions(), len(expected.cells[0]) == 2
-    for name in KERAS_FLAGS:
+    both_keras = expected.origin == actual.origin == "keras"
+    for name in KERAS_FLAGS if both_keras else _READING:
         if name == ("zero_output_for_mask" if two else "merge_mode"):  # without effect
             continue
         sides = [layer.options if name not in layer.assumed else None for layer in (expected, actual)]
@@ -167,7 +168,7 @@ def _compare_calls(expected: StoredLayer, actual: StoredLayer, found: _Findings)
             continue
         if None not in sides:
             found.causes.append(f"{name} is {values[1]}, not {values[0]}")
-        elif name in _READING or (expected.options and actual.options):
+        else:
             found.unstated.append(unstated_by(name, (values[0], values[1]), is_expected=sides[0] is None))
     orders = [layer.arguments.get("batch_first") for layer in (expected, actual) if "batch_first" not in layer.assumed]
     if len(orders) == 2 and None not in orders and orders[0] != orders[1]:

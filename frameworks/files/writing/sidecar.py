@@ -131,7 +131,7 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
         mask=str(entry["mask"]),
         arguments=MappingProxyType(dict(entry["arguments"])),
         place=_place(entry),
-        assumed=_assumed(entry) - given.of(str(entry["name"])).keys(),
+        assumed=_assumed(entry, given.of(str(entry["name"]))),
     )
     check_arguments(described.name, described.arguments)
     fits = described.options is not None if described.origin == "keras" else described.options in (None, BACKWARDS)
@@ -142,9 +142,10 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
     return _override(replace(described, cells=_with_arrays(described, left)), given.of(described.name))
 
 
-def _assumed(entry: Mapping[str, Any]) -> frozenset[str]:
-    """Return the options whose values were assumed when the file was written; older files do not list them."""
-    return frozenset(map(str, entry.get("assumed", ())))
+def _assumed(entry: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})) -> frozenset[str]:
+    """Return the options that the source did not state, apart from those given by the user; older files list none."""
+    stated = {"activation" if name == "nonlinearity" else name for name in given}
+    return frozenset(map(str, entry.get("assumed", ()))) - stated
 
 
 def _place(entry: Mapping[str, Any]) -> str:

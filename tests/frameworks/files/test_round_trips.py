@@ -213,7 +213,7 @@ def same(actual: StoredLayer, expected: StoredLayer) -> None:
 def test_a_swapped_gate_a_lost_option_and_a_reversed_direction_are_detected(tmp_path: Path) -> None:
     """The control for the tests above: a slightly wrong port is detected."""
     checkpoint = written_by_torch("zip.pt", tmp_path).checkpoint
-    layer = checkpoint["both"]
+    layer = replace(checkpoint["both"], assumed=frozenset())  # a state_dict does not state the activation
     cells = (layer.cells[0][::-1],)
     save_checkpoint(tmp_path / "turned.npz", {"both": replace(layer, cells=cells)})
     assert verify(checkpoint, tmp_path / "turned.npz", ["both"]).status == 1
@@ -221,4 +221,6 @@ def test_a_swapped_gate_a_lost_option_and_a_reversed_direction_are_detected(tmp_
         same(open_checkpoint(tmp_path / "turned.npz")["both"], layer)
     relu = replace(layer.cells[0][0], spec=replace(layer.cells[0][0].spec, activation="relu"))
     save_checkpoint(tmp_path / "relu.npz", {"both": replace(layer, cells=((relu, layer.cells[0][1]),))})
-    assert verify(checkpoint, tmp_path / "relu.npz", ["both"]).status == 1
+    save_checkpoint(tmp_path / "tanh.npz", {"both": layer})
+    assert verify(open_checkpoint(tmp_path / "tanh.npz"), tmp_path / "relu.npz").status == 1
+    assert verify(checkpoint, tmp_path / "relu.npz", ["both"]).rows[0].unstated
