@@ -35,6 +35,11 @@ def measure_constant(expected: Tensor, value: float) -> Difference:
     return measure_stored(expected, Tensor(expected.shape, expected.dtype, lambda: _constant(expected, value)))
 
 
+def size_of_error(error: float) -> float:
+    """Return an error as a number to sort by: NaN is the largest."""
+    return math.inf if math.isnan(error) else error
+
+
 def _constant(like: Tensor, value: float) -> Iterator[Array]:
     for block in like.blocks():
         yield np.full_like(block, value)

@@ -9,26 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from compare.checkpoints.array_differences import measure_constant, measure_stored
+from compare.checkpoints.array_differences import measure_constant, measure_stored, size_of_error
+from compare.checkpoints.other_options import compare_options, is_class
 from compare.checkpoints.recurrent_rows import shown_difference
-from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
+from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict
 from compare.parity.difference import Difference, measure
 from compare.parity.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
 from frameworks import kinds
 from frameworks.files import OtherLayer
-from frameworks.files.other_layers import is_plain
 from frameworks.files.writing.blocks import BLOCK, Tensor, unchanged
-from frameworks.files.writing.keras.layout import config_in_keras, keras_arrays
+from frameworks.files.writing.keras.layout import keras_arrays
 
 _NEUTRAL = {"bias": 0.0, "beta": 0.0, "gamma": 1.0}
 """What an array that a layer may lack does not change a result with."""
-
-_ALIKE: Mapping[str, Mapping[Any, Any]] = {"activation": {None: "linear"}, "data_format": {None: "channels_last"}}
-"""Values that mean the same, by option."""
-
-_NAMES = ("name", "trainable", "dtype", "batch_input_shape", "batch_shape", "build_config", "registered_name", "module")
-"""Entries of a config that do not change what a layer computes."""
 
 
 @dataclass(frozen=True)
@@ -96,18 +90,18 @@ def compare_other(
         comparisons = [each for each in comparisons if each.name not in lacking]
         unclear += (f"one of the files does not state which array is its {name}" for name in lacking)
         causes += _describe(comparisons, meaning)
-        differences, unstated = _compare_options(meaning.kind, expected, actual)
+        differences, unstated = compare_options(meaning.kind, expected, actual)
         causes += differences
         unclear += _open_questions(expected, actual)
     failed = [each for each in comparisons if not each.within]
     verdict: Verdict = "differs" if causes else "not compared" if unclear else "same"
-    worst = max(failed, key=_error, default=None)
+    worst = max(failed, key=lambda each: size_of_error(each.max_abs), default=None)
     return Row(
         expected=(expected.name,),
         actual=(actual.name,),
         verdict=verdict,
         kind=expected.kind or actual.kind,
-        largest_error=max((each.max_abs for each in comparisons), key=_size, default=None),
+        largest_error=max((each.max_abs for each in comparisons), key=size_of_error, default=None),
         where=None if worst is None else worst.where,
         cause="; ".join(causes or unclear),
         unstated=tuple(unstated),
@@ -133,11 +127,6 @@ def meaning_of(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
     if is_class(expected) and is_class(actual) and expected.kind != actual.kind:
         return f"is {_named(actual)}, not {_named(expected)}"
     return _as_they_are(expected, actual)
-
-
-def is_class(layer: OtherLayer) -> bool:
-    """Return whether the kind of a layer is the name of a class, not a guess or an explanation."""
-    return layer.kind.isidentifier()
 
 
 def _is_known(layer: OtherLayer) -> bool:
@@ -235,76 +224,9 @@ def _is_transposed(expected: Tensor, actual: Tensor, allowed: float) -> bool:
     return bool(measure(one.reshape(expected.shape), other.reshape(actual.shape).T).max_abs <= allowed)
 
 
-def _compare_options(kind: kinds.Kind, expected: OtherLayer, actual: OtherLayer) -> tuple[list[str], list[Unstated]]:
-    """Return the options that differ, and those that one of the files does not state, with the value in the other."""
-    different: list[str] = []
-    unstated: list[Unstated] = []
-    for name in _option_names(kind, expected, actual):
-        (one, stated), (other, stated_too) = _option(kind, expected, name), _option(kind, actual, name)
-        if _is_same(name, one, other):
-            continue
-        if stated and stated_too and not _counts_otherwise(name, one, other):
-            different.append(f"{name} is {_shown(name, other)}, not {_shown(name, one)}")
-        elif stated or stated_too:
-            unstated.append(unstated_by(name, (one, other), is_expected=not stated))
-    return different, unstated
-
-
-def _option_names(kind: kinds.Kind, expected: OtherLayer, actual: OtherLayer) -> list[str]:
-    if kind.stored_options:
-        return [option.name for option in kind.stored_options]
-    configs = config_in_keras(expected), config_in_keras(actual)
-    return [name for name in configs[0] if name in configs[1] and name not in _NAMES and is_plain(configs[0][name])]
-
-
-def _option(kind: kinds.Kind, layer: OtherLayer, name: str) -> tuple[Any, bool]:
-    """Return the value of an option in Keras, and whether the file states it."""
-    config, option = config_in_keras(layer), kind.option(name)
-    default = kind.default(name)
-    for each in (name, option.formerly if option else ""):
-        if each in config:
-            return config[each], name not in layer.assumed
-    in_torch = any(each.means == name for each in kinds.PYTORCH.get(layer.kind).options)
-    return default, in_torch and "keras" not in layer.config and name not in layer.assumed
-
-
-def _is_same(name: str, one: Any, other: Any) -> bool:
-    values = [_plain(name, each) for each in (one, other)]
-    if all(type(each) in (int, float) for each in values):
-        return math.isclose(*values, rel_tol=1e-6, abs_tol=1e-12)
-    return bool(values[0] == values[1])
-
-
-def _counts_otherwise(name: str, one: Any, other: Any) -> bool:
-    """Return whether one axis is counted from the end and the other from the start, so that only the rank tells."""
-    axes = [_plain(name, value) for value in (one, other)]
-    return name == "axis" and all(type(axis) is int for axis in axes) and (axes[0] < 0) != (axes[1] < 0)
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Return a value in the form in which it is compared: equal numbers for all axes as one number."""
-    if isinstance(value, (list, tuple)):
-        items = tuple(value)
-        return items[0] if len(set(map(repr, items))) == 1 else items
-    known = _ALIKE.get(name, {})
-    return known.get(value, value) if value is None or isinstance(value, str) else value
-
-
-def _shown(name: str, value: Any) -> str:
-    return str(_plain(name, value))[:100]
-
-
 def _named(layer: OtherLayer) -> str:
     return _article(layer.kind) if is_class(layer) else "of an unknown kind"
 
 
 def _article(name: str) -> str:
     return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
-
-
-def _size(error: float) -> float:
-    return math.inf if math.isnan(error) else error
-
-
-def _error(comparison: Comparison) -> float:
-    return _size(comparison.max_abs)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from typing import Generic, TypeVar
 
-from compare.checkpoints.other_rows import Meaning, is_class, meaning_of
+from compare.checkpoints.other_rows import Meaning, meaning_of
 from compare.checkpoints.recurrent_rows import has_same_weights, sizes_of
 from compare.checkpoints.verified import PairedBy
 from frameworks.files import OtherLayer, StoredLayer
@@ -58,6 +58,14 @@ class Pairing(Generic[L]):
         self.expected = [layer for layer in self.expected if layer not in expected]
         self.actual = [layer for layer in self.actual if layer not in actual]
 
+    def add_named(self, fits: Fits[L]) -> None:
+        """Pair layers with the same name, or the one that Keras allows for the other, if they fit."""
+        named = [{plain_name(layer.name): layer for layer in layers} for layers in (self.expected, self.actual)]
+        for name, one in named[0].items():
+            other = named[1].get(name)
+            if other is not None and fits(one, other):
+                self.add([one], [other], "name")
+
     def add_fitting(self, fits: Fits[L], by: PairedBy) -> None:
         """Pair each layer that fits exactly one other, which fits no other layer."""
         fitting = [(one, other) for one in self.expected for other in self.actual if fits(one, other)]
@@ -78,14 +86,14 @@ def pair_recurrent(
 ) -> Pairing[StoredLayer]:
     """Pair the recurrent layers of two files; several layers may belong to one stacked layer of the other file."""
     pairing = Pairing(list(expected), list(actual))
-    for related in NAMINGS:
-        pairing.add_fitting(_all_of(related, _has_sizes), "name")
+    pairing.add_named(_has_sizes)
+    pairing.add_fitting(_all_of(_ends_alike, _has_sizes), "name")
     _pair_numbered(pairing)
     pairing.add_first_fitting(_all_of(_has_sizes, partial(_has_weights, tolerance=tolerance)), "weights")
     _pair_stacks(pairing, partial(has_same_weights, tolerance=tolerance), "weights")
-    pairing.add_fitting(_all_of(has_same_name, _has_as_many_cells), "name")
+    pairing.add_named(_has_as_many_cells)
     _pair_by_sizes(pairing)
-    pairing.add_fitting(has_same_name, "name")
+    pairing.add_named(_always)
     _list_candidates(pairing, _has_sizes)
     return pairing
 
@@ -93,11 +101,11 @@ def pair_recurrent(
 def pair_others(expected: Sequence[OtherLayer], actual: Sequence[OtherLayer], tolerance: float | None) -> Pairing[OtherLayer]:
     """Pair the layers that are not recurrent."""
     pairing = Pairing(list(expected), list(actual))
-    for related in NAMINGS:
-        pairing.add_fitting(_all_of(related, _may_be_one), "name")
+    pairing.add_named(_may_be_one)
+    pairing.add_fitting(_all_of(_ends_alike, _may_be_one), "name")
     pairing.add_first_fitting(partial(_has_arrays, tolerance=tolerance), "weights")
     pairing.add_fitting(_has_array_sizes, "sizes")
-    pairing.add_fitting(has_same_name, "name")
+    pairing.add_named(_always)
     _list_candidates(pairing, _has_array_sizes)
     return pairing
 
@@ -106,20 +114,20 @@ def _all_of(*conditions: Fits[L]) -> Fits[L]:
     return lambda one, other: all(holds(one, other) for holds in conditions)
 
 
-def has_same_name(one: L, other: L) -> bool:
-    """Return whether two layers have the same name, or the one that Keras allows for the other."""
-    return one.name == other.name or plain_name(one.name) == plain_name(other.name)
+def _always(_one: L, _other: L) -> bool:
+    return True
 
 
 def _ends_alike(one: L, other: L) -> bool:
     """Return whether one name is the other with a prefix, such as model.lstm and lstm; "" fits any name."""
-    names = [[part for part in re.split(r"[./]", layer.name) if part] for layer in (one, other)]
+    names = _parts(one.name), _parts(other.name)
     count = min(map(len, names))
     return names[0][len(names[0]) - count :] == names[1][len(names[1]) - count :]
 
 
-NAMINGS = (has_same_name, _ends_alike)
-"""How names may be related, the closest relation first."""
+@cache
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple(part for part in re.split(r"[./]", name) if part)
 
 
 def _has_sizes(one: StoredLayer, other: StoredLayer) -> bool:
@@ -232,7 +240,5 @@ def _has_array_sizes(one: OtherLayer, other: OtherLayer) -> bool:
 
 
 def _has_arrays(one: OtherLayer, other: OtherLayer, tolerance: float | None) -> bool:
-    if not _has_array_sizes(one, other) or not (is_class(one) or is_class(other)):
-        return False
-    meaning = meaning_of(one, other)
+    meaning = meaning_of(one, other) if _has_array_sizes(one, other) else ""
     return isinstance(meaning, Meaning) and all(each.within for each in meaning.compare(tolerance))

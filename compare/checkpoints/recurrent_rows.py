@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from compare.checkpoints.array_differences import measure_stored
+from compare.checkpoints.array_differences import measure_stored, size_of_error
 from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
 from compare.parity.checking import check_parity
 from compare.parity.tolerance import TOLERANCES
@@ -69,13 +69,13 @@ def compare_recurrent(
     failed = [each for each in found.comparisons if each.verdict == "failed"]
     found.causes += _describe(failed, hidden=_single_axes(expected))
     verdict: Verdict = "differs" if found.causes else "not compared" if found.unclear else "same"
-    worst = max(failed, key=_error, default=None)
+    worst = max(failed, key=lambda each: size_of_error(each.max_abs), default=None)
     return Row(
         expected=tuple(layer.name for layer in expected),
         actual=tuple(layer.name for layer in actual),
         verdict=verdict,
         kind=expected[0].class_name,
-        largest_error=max((each.max_abs for each in found.comparisons), key=_size, default=None),
+        largest_error=max((each.max_abs for each in found.comparisons), key=size_of_error, default=None),
         where=None if worst is None else worst.where,
         cause="; ".join(found.causes or found.unclear),
         unstated=tuple(dict.fromkeys(found.unstated)),
@@ -249,7 +249,7 @@ def _describe(failed: Sequence[Comparison], hidden: frozenset[str]) -> Iterator[
     if weights:
         others = f", and {len(weights) - 1} more of its arrays differ" if len(weights) > 1 else ""
         yield f"{shown_difference(weights[0], hidden)}{others}"
-    effect = max(results, key=lambda each: (each.array == "output", _error(each)), default=None)
+    effect = max(results, key=lambda each: (each.array == "output", size_of_error(each.max_abs)), default=None)
     if effect is not None:
         yield shown_difference(effect, hidden)
 
@@ -268,11 +268,3 @@ def shown_difference(comparison: Comparison, hidden: frozenset[str] = frozenset(
     place = ", ".join(_WAYS[index] if axis == "direction" else f"{axis} {index}" for axis, index in axes.items())
     error = "holds NaN" if math.isnan(comparison.max_abs) else f"is {comparison.max_abs:.2g} off"
     return f"{name} {error}{f' at {place}' if place else ''}"
-
-
-def _size(error: float) -> float:
-    return math.inf if math.isnan(error) else error
-
-
-def _error(comparison: Comparison) -> float:
-    return _size(comparison.max_abs)

@@ -8,12 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from compare.checkpoints.choices import Choice, choose
-from compare.checkpoints.other_rows import compare_other, is_class
+from compare.checkpoints.other_options import is_class
+from compare.checkpoints.other_rows import compare_other
 from compare.checkpoints.pairing import L, Pairing, pair_others, pair_recurrent
 from compare.checkpoints.recurrent_rows import compare_recurrent
 from compare.checkpoints.verified import Row, Verification
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint
 from frameworks.kinds import KERAS
+
+_GRAPH = "ONNX"
+"""The format whose arrays may be constants of the computation rather than weights."""
 
 _GENERATOR = 2
 """The number of integers in the state of a random generator of Keras."""
@@ -52,7 +56,7 @@ def verify(
         recurrent, others = choose(only, checkpoint, other, recurrent, others)
     rows = [
         *_in_order(checkpoint, _recurrent_rows(recurrent, files, list(other), seed, tolerance)),
-        *_in_order(checkpoint.others, _other_rows(others, files, tolerance)),
+        *_in_order(checkpoint.others, _other_rows(others, (checkpoint, other), tolerance)),
     ]
     lone = [layer.name for layer in (*others.expected, *others.actual) if not _has_weights(layer)]
     return Verification(files, tuple(rows), tuple(dict.fromkeys(lone)), chosen=bool(only))
@@ -90,20 +94,34 @@ def _recurrent_rows(
         yield Row((), (layer.name,), "missing", layer.class_name, cause=f"is missing from {files[0].name}", paired_by="")
 
 
-def _other_rows(pairing: Pairing[OtherLayer], files: tuple[Path, Path], tolerance: float | None) -> Iterator[Row]:
+def _other_rows(
+    pairing: Pairing[OtherLayer], checkpoints: tuple[Checkpoint, Checkpoint], tolerance: float | None
+) -> Iterator[Row]:
     for pair in pairing.pairs:
         yield compare_other(pair.expected[0], pair.actual[0], paired_by=pair.by, tolerance=tolerance)
-    for layers, partners, (own, there) in (
-        (pairing.expected, pairing.actual, files),
-        (pairing.actual, pairing.expected, files[::-1]),
-    ):
-        for layer in filter(_has_weights, layers):
-            row = _without_partner(layer, layer.kind, pairing.candidates.get(layer.name), f"is missing from {there.name}")
-            if not is_class(layer):
-                row = replace(row, verdict="not compared", cause=f"{own.name} does not state what its arrays mean")
-            elif row.verdict == "missing" and any(_may_hold(partner, layer) for partner in partners):
-                row = replace(row, verdict="not compared", cause=f"{there.name} does not state what its arrays mean")
-            yield row if layers is pairing.expected else replace(row, expected=(), actual=row.expected)
+    yield from (_other_without_partner(each, pairing, pairing.actual, checkpoints) for each in _weighted(pairing.expected))
+    for layer in _weighted(pairing.actual):
+        row = _other_without_partner(layer, pairing, pairing.expected, checkpoints[::-1])
+        yield replace(row, expected=(), actual=row.expected)
+
+
+def _weighted(layers: Sequence[OtherLayer]) -> Iterator[OtherLayer]:
+    return filter(_has_weights, layers)
+
+
+def _other_without_partner(
+    layer: OtherLayer, pairing: Pairing[OtherLayer], partners: Sequence[OtherLayer], checkpoints: tuple[Checkpoint, Checkpoint]
+) -> Row:
+    own, there = checkpoints
+    row = _without_partner(layer, layer.kind, pairing.candidates.get(layer.name), f"is missing from {there.path.name}")
+    if row.verdict != "missing":
+        return row
+    unclear = own if not is_class(layer) and own.format == _GRAPH else None
+    if any(_may_hold(partner, layer) for partner in partners):
+        unclear = there if is_class(layer) else own
+    if unclear is None:
+        return row
+    return replace(row, verdict="not compared", cause=f"{unclear.path.name} does not state what its arrays mean")
 
 
 def _without_partner(layer: StoredLayer | OtherLayer, kind: str, candidates: Sequence[str] | None, missing: str) -> Row:
@@ -117,4 +135,4 @@ def _without_partner(layer: StoredLayer | OtherLayer, kind: str, candidates: Seq
 def _may_hold(partner: OtherLayer, layer: OtherLayer) -> bool:
     """Return whether arrays of unknown meaning may be those of a layer, because they have as many elements."""
     counts = [{math.prod(array.shape) for array in each.stored.values()} for each in (partner, layer)]
-    return not is_class(partner) and bool(counts[0] & counts[1])
+    return not (is_class(partner) and is_class(layer)) and bool(counts[0] & counts[1])

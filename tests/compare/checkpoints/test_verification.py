@@ -25,7 +25,8 @@ Arrays = dict[str, Any]
 
 def recurrent(name: str, reads: int, hidden: int, layers: int = 1, gates: int = 4, seed: int = 0, ways: int = 1) -> Arrays:
     """Return the state dict of an nn.LSTM (four gates), nn.GRU (three) or nn.RNN (one)."""
-    rng, arrays = np.random.default_rng(seed), {}
+    rng = np.random.default_rng(seed)
+    arrays: Arrays = {}
     for layer in range(layers):
         for way in ("", "_reverse")[:ways]:
             columns = hidden * ways if layer else reads
@@ -134,15 +135,18 @@ def test_a_layer_of_only_one_file_is_a_difference_unless_the_user_chose_layers(t
     assert "All" not in render(chosen)
 
 
-def test_arrays_of_unknown_meaning_in_only_one_file_are_named_as_not_compared(tmp_path: Path) -> None:
-    result = compare(tmp_path, {**MODEL, "odd.thing": np.ones((2, 3, 4), "f4")}, MODEL)
-    assert (result.status, result.not_compared) == (3, ("odd",))
-    assert "Could not be compared: odd." in render(result).splitlines()[-1]
+def test_arrays_of_unknown_meaning_are_missing_unless_the_other_file_may_hold_them_under_other_names(tmp_path: Path) -> None:
+    whole = {**MODEL, "odd.thing": np.ones((2, 3, 4), "f4")}
+    assert compare(tmp_path, whole, MODEL).status == 1
+    assert compare(tmp_path, whole, whole).status == 0
+    result = compare(tmp_path, whole, {**MODEL, "strange.matter": np.ones((4, 6), "f4")})
+    assert (result.status, result.not_compared) == (3, ("odd", "strange"))
+    assert render(result).splitlines()[-1] == "Could not be compared: odd, strange."
 
 
 def test_a_difference_goes_before_what_could_not_be_compared(tmp_path: Path) -> None:
-    odd = {"odd.thing": np.ones((2, 3, 4), "f4")}
-    assert compare(tmp_path, {**MODEL, **odd}, changed("lstm.bias_ih_l0", 0, 0.1)).status == 1
+    odd, strange = {"odd.thing": np.ones((2, 3, 4), "f4")}, {"strange.matter": np.ones((4, 6), "f4")}
+    assert compare(tmp_path, {**MODEL, **odd}, {**changed("lstm.bias_ih_l0", 0, 0.1), **strange}).status == 1
 
 
 STACK = recurrent("rnn", 3, 4, layers=2, ways=2)
