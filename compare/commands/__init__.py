@@ -4,7 +4,7 @@ COMMANDS = {
     "report": "run the comparisons and write the Markdown reports",
     "inspect": "list the layers of a checkpoint file",
     "port": "convert a checkpoint file to another format",
-    "verify": "run the recurrent layers of two checkpoint files and compare",
+    "verify": "compare the layers of two checkpoint files",
     "completion": "print the script that completes this command line in a shell",
     "help": "show the help of a command",
 }

@@ -79,13 +79,13 @@ class Call:
         return replace(result, output=result.output[:, ::-1])
 
 
-def draw_calls(sides: tuple[Adapter, Adapter]) -> tuple[Call, ...]:
-    """Return calls on inputs and states drawn with seed 0; batch and time differ in size from each other and all other axes."""
+def draw_calls(sides: tuple[Adapter, Adapter], seed: int = 0) -> tuple[Call, ...]:
+    """Return calls on inputs and states drawn with a seed; batch and time differ in size from each other and all other axes."""
     spec = sides[0].spec
     taken = {spec.input_size, spec.hidden_size, spec.num_layers * spec.num_directions}
     batch = next((side.batch_size for side in sides if side.batch_size), None) or next(n for n in count(2) if n not in taken)
     time = next(n for n in count(3) if n not in taken | {batch})
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((batch, time, spec.input_size)).astype(spec.dtype)
     shape = (spec.num_layers * spec.num_directions, batch, spec.hidden_size)
     states = tuple(rng.uniform(-0.9, 0.9, shape).astype(spec.dtype) for _ in spec.state_names)

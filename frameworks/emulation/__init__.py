@@ -35,6 +35,8 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
         torch.Size([2, 4])
     """
     target = row_of(to)
+    if registry.is_stack_in_file(native):
+        native = registry.adapt(native)
     if is_adapter(native):
         own = getattr(type(native), "emulate", None)
         if own is not None:

@@ -15,13 +15,16 @@ from frameworks.files.untrusted.source import StoredArray
 Array = npt.NDArray[Any]
 
 
+_NOT_READ = "it is not read as a recurrent layer"
+
+
 class NotUnderstoodError(Exception):
     """The reason why a recurrent layer could not be read as one: half a sentence, without a full stop."""
 
     @property
     def warning(self) -> str:
         """The reason as a warning."""
-        return f"it is not read as a recurrent layer: {str(self).removesuffix('.')}."
+        return f"{_NOT_READ}: {str(self).removesuffix('.')}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,7 @@ class OtherLayer:
         wrappers: the classes that may run it several times per call, such as TimeDistributed.
         warnings: caveats, such as why a recurrent layer could not be read as one.
         place: the place where Keras 3 stores the variables of this layer; "" if unknown.
+        assumed: the names in `config` of values that the file does not state.
         options: the options that the user may give for this layer.
 
     Example:
@@ -55,6 +59,12 @@ class OtherLayer:
     warnings: tuple[str, ...] = ()
     place: str = ""
     options: tuple[str, ...] = ()
+    assumed: frozenset[str] = frozenset()
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it is a recurrent layer that could not be read as one."""
+        return any(warning.startswith(_NOT_READ) for warning in self.warnings)
 
     @property
     def arrays(self) -> dict[str, Array]:

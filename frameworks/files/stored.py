@@ -70,6 +70,7 @@ class StoredLayer:
         arguments: arguments of a torch module that the spec lacks: `batch_first`, which is None where the file does not state
             it, `dropout`, `proj_size`.
         place: the place where Keras 3 stores the variables of this layer; "" if unknown.
+        assumed: the options of the cell and of the call that the file does not state, so that their values are assumed.
 
     Example:
         >>> open_checkpoint("model.npz")["encoder"].weights.layers[0][0].kernel.shape  # (gate, input, hidden)
@@ -85,6 +86,7 @@ class StoredLayer:
     mask: str = ""
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     place: str = ""
+    assumed: frozenset[str] = frozenset()
 
     batch_size = None
     notes: tuple[str, ...] = ()
@@ -265,5 +267,6 @@ def _place(layer: StoredLayer, index: int, direction: int) -> str:
     if len(layer.cells[0]) == 2:
         parts.append(("forward", "backward")[direction])
     if len(layer.cells) > 1:
-        parts.append(f"cell {index}" if layer.origin == "keras" else f"layer {index}")
+        is_stacked_cell = layer.options is not None and layer.options.nesting == "cells"
+        parts.append(f"cell {index}" if is_stacked_cell else f"layer {index}")
     return " ".join(parts)

@@ -12,6 +12,7 @@ from itertools import pairwise, permutations
 from typing import Any
 
 from frameworks.cells import cell_by_gates
+from frameworks.files.given_options import KERAS_FLAGS
 from frameworks.files.keras.cells import is_folded, is_recurrent
 from frameworks.files.keras.config import Node, snake
 from frameworks.files.keras.layers import OLD, Reading, RowWeights, read_layer
@@ -162,7 +163,9 @@ def _read_assumed(name: str, directions: Mapping[str, Sequence[Sequence[StoredAr
     layer = read_layer(_node(name, class_name, config), weights, reading)
     if isinstance(layer, OtherLayer):
         return layer
-    return replace(layer, warnings=(*_assumptions(layer, set(reading.given.of(name)), reading.version), *layer.warnings))
+    stated = set(reading.given.of(name))
+    warnings = (*_assumptions(layer, stated, reading.version), *layer.warnings)
+    return replace(layer, warnings=warnings, assumed=frozenset({*_unstated(layer)} - stated))
 
 
 def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str, Any]:
@@ -185,6 +188,15 @@ def _default_gate(arrays: Sequence[StoredArray], version: Version) -> str:
     """Return the default recurrent activation of a layer in the version of Keras that wrote the file."""
     old = (0,) < version.numbers < ((2, 2, 4) if version.text.endswith("-tf") else (2, 3))
     return "hard_sigmoid" if old and not is_folded(arrays) else "sigmoid"
+
+
+def _unstated(layer: StoredLayer) -> Iterator[str]:
+    """Yield the options that the arrays of a layer do not show."""
+    yield from KERAS_FLAGS
+    cell = layer.cells[0][0]
+    for option in () if is_folded(tuple(cell.arrays.values())) else cell.spec.record.options:
+        if option != "reset_after" or not cell.spec.bias:
+            yield option
 
 
 def _assumptions(layer: StoredLayer, stated: set[str], version: Version) -> Iterator[str]:

@@ -69,6 +69,7 @@ def read_other(
         known=bool(kind) and not unlike,
         warnings=tuple(warnings),
         options=(_KIND, *(option.name for option in record.stored_options)) if given else (),
+        assumed=frozenset(option.means for option in record.stored_options if option.name not in stated),
     )
 
 

@@ -83,6 +83,7 @@ def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
         cells=tuple(tuple(cells[start : start + directions]) for start in range(0, len(cells), directions)),
         warnings=tuple(_warnings(module, arguments, assumed)),
         arguments=MappingProxyType(arguments),
+        assumed=_unstated(module, spec, assumed),
     )
 
 
@@ -193,6 +194,14 @@ def _arguments(
     check_arguments(module.name, arguments)
     assumed = {name: value for name, value in defaults.items() if name not in known and value is not None}
     return replace(spec, activation=arguments.pop("nonlinearity", "tanh")), arguments, assumed
+
+
+def _unstated(module: Module, spec: RecurrentSpec, assumed: Mapping[str, Any]) -> frozenset[str]:
+    """Return the options that the file does not state. Without its class, a layer may be an emulated one."""
+    hidden = [option for option in spec.record.options if option != "reset_after" or not spec.bias]
+    if module.attributes.get("torch") or (spec.record.takes_nonlinearity and "nonlinearity" not in assumed):
+        hidden = []
+    return frozenset({*hidden, *(name for name in assumed if name != "nonlinearity")})
 
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:

@@ -55,12 +55,14 @@ def test_verify_passes_equal_files_and_detects_one_changed_number(file: Path, ca
     out = file.with_name("out.weights.h5")
     assert main(["port", str(file), str(out), *RELU]) == 0
     assert main(["verify", str(file), str(out), *RELU]) == 0
-    assert "All 4 are the same." in capsys.readouterr().out
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "The 4 compared are the same. out.weights.h5 does not state activation='relu' of plain."
     with h5py.File(out, "r+") as h5:
         h5["layers/gru/cell/vars/1"][0, 0] += 0.01
     assert main(["verify", str(file), str(out)]) == 1
     said = capsys.readouterr().out
-    assert "These differ: gru" in said
+    assert "kernel is 0.01 off at gate update, " in said
+    assert "These differ: gru." in said
     assert main(["verify", str(file), str(out), "--layer", "stack_l0"]) == 0
 
 
@@ -68,11 +70,16 @@ def test_verify_detects_a_missing_layer_and_another_activation(file: Path, capsy
     out, whole = file.with_name("one.weights.h5"), file.with_name("whole.keras")
     assert main(["port", str(file), str(out), "--layer", "gru"]) == 0
     assert main(["verify", str(file), str(out)]) == 1
-    assert "is missing from the other file" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith("Missing from one.weights.h5: stack_l0, stack_l1, plain.\n")
     assert main(["port", str(file), str(whole), *RELU]) == 0
     assert main(["verify", str(file), str(whole), *RELU]) == 0
-    assert main(["verify", str(file), str(whole)]) == 1
-    assert "These differ: plain" in capsys.readouterr().out
+    assert "All 4 are the same." in capsys.readouterr().out
+    assert main(["verify", str(file), str(whole), "--option", "plain.activation=tanh"]) == 1
+    said = capsys.readouterr().out
+    assert "plain: activation is relu, not tanh; output is" in said
+    assert "These differ: plain." in said
+    assert main(["verify", str(file), str(whole)]) == 0
+    assert "model.weights.h5 does not state activation='relu' of plain." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -201,7 +208,9 @@ def test_a_port_made_by_hand_is_verified_under_its_own_name(tmp_path: Path, caps
         torch.save(module.state_dict(), tmp_path / f"{name}.pt")
     files = ["verify", str(tmp_path / "model.pt"), str(tmp_path / "mine.pt")]
     assert main(files) == 1
-    assert "is missing from the other file, which has encoder" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a = encoder" in said
+    assert "b: is missing from mine.pt, whose recurrent layers are encoder" in said
     assert main([*files, "--layer", "a=encoder"]) == 0
     assert main([*files, "--layer", "b=encoder"]) == 1
     assert main([*files, "--layer", "a=encode"]) == 2
