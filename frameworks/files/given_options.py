@@ -14,7 +14,7 @@ from frameworks.layouts import ONNX
 from frameworks.options import KerasOptions
 
 KERAS_FLAGS = tuple(each.name for each in fields(KerasOptions) if each.name not in ("nesting", "bare_states"))
-KNOWN = (*OPTIONS, *KERAS_FLAGS, "batch_first", "nonlinearity")
+KNOWN = (*OPTIONS, *KERAS_FLAGS, "cell", "batch_first", "nonlinearity")
 
 Options = Mapping[str | None, Mapping[str, Any]]
 
@@ -28,7 +28,7 @@ def options_of_layer(layer: StoredLayer) -> tuple[str, ...]:
         return ()
     cells = dict.fromkeys(cell.spec.cell for row in layer.cells for cell in row)
     if layer.origin == "keras":
-        return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS)
+        return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS, "cell")
     has = {
         "nonlinearity": any(CELLS[cell].takes_nonlinearity for cell in cells),
         "dropout": len(layer.cells) > 1,
@@ -67,6 +67,8 @@ class GivenOptions:
                         remedy="".join(f"Is it {each!r}? " for each in get_close_matches(str(name), KNOWN, 1))
                         + "Sizes are read from the weights.",
                     )
+            if chosen.get("cell", "lstm") not in CELLS:
+                raise _wrong_cell(layer, CELLS, chosen["cell"])
 
     def of(self, layer: str) -> dict[str, Any]:
         """Return the options for a layer; those under its name override those for all layers."""
@@ -97,6 +99,19 @@ class GivenOptions:
                         but="is not an option of this layer",
                         remedy="Leave it out; sizes are read from the weights.",
                     )
+            cells = dict.fromkeys(cell.spec.cell for row in layer.cells for cell in row)
+            stated = self._options.get(layer.name, {}).get("cell")
+            if stated and stated not in cells:
+                raise _wrong_cell(layer.name, cells, stated)
+
+
+def _wrong_cell(layer: str | None, known: Iterable[str], given: Any) -> InvalidValueError:
+    return InvalidValueError.because(
+        f"the option cell of {layer or 'all layers'}",
+        must=f"be one of {', '.join(known)}",
+        but=f"is {given!r}",
+        remedy="It says which cell a custom layer computes; leave it out for a layer of Keras.",
+    )
 
 
 def check_arguments(layer: str, arguments: Mapping[str, Any]) -> None:
