@@ -55,7 +55,9 @@ def render(contents: Mapping[str, Any]) -> str:
     text = [printable(f"{contents['file']}: {contents['format']}"), table(headers, rows)]
     alike: dict[tuple[str, str], list[str]] = {}
     for other in contents["others"]:
-        alike.setdefault((" in ".join([other["kind"] or "?", *other["wrappers"]]), _arrays(other)), []).append(other["name"])
+        alike.setdefault((" in ".join([other["kind"] or "arrays", *other["wrappers"]]), _arrays(other)), []).append(
+            other["name"]
+        )
     others = [(name, *row) for row, names in alike.items() for name in together(names)]
     if others:
         text.append(table(("other layer", "is", "arrays"), others))
@@ -134,7 +136,7 @@ def _activations(cell: Mapping[str, Any]) -> str:
 
 def _flags(layer: Mapping[str, Any]) -> list[str]:
     if layer["options"] is None:
-        return [f"{name}={value!r}" for name, value in layer["arguments"].items()]
+        return [f"{name}={'?' if value is None else repr(value)}" for name, value in layer["arguments"].items()]
     plain, options = KerasOptions(), layer["options"]
     two = layer["num_directions"] == 2  # two directions always output zeros at masked steps
     unusual = [

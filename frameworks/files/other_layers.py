@@ -16,7 +16,17 @@ Array = npt.NDArray[Any]
 
 
 class NotUnderstoodError(Exception):
-    """The reason why a recurrent layer could not be read as one: half a sentence, without a full stop."""
+    """The reason why a recurrent layer could not be read as one: half a sentence, without a full stop.
+
+    Args:
+        why: the reason.
+        options: the options with which the user can change that.
+    """
+
+    def __init__(self, why: str, options: tuple[str, ...] = ()) -> None:
+        """Keep the options."""
+        super().__init__(why)
+        self.options = options
 
     @property
     def warning(self) -> str:
@@ -38,6 +48,7 @@ class OtherLayer:
         wrappers: the classes that may run it several times per call, such as TimeDistributed.
         warnings: caveats, such as why a recurrent layer could not be read as one.
         place: the place where Keras 3 stores the variables of this layer; "" if unknown.
+        options: the options that the user may give for this layer.
 
     Example:
         >>> head = open_checkpoint("model.npz").others["head"]
@@ -53,6 +64,7 @@ class OtherLayer:
     wrappers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     place: str = ""
+    options: tuple[str, ...] = ()
 
     @property
     def arrays(self) -> dict[str, Array]:

@@ -67,7 +67,8 @@ class StoredLayer:
         options: the Keras options; None for a layer that is called like a torch module.
         warnings: assumptions about what the file does not state, and other caveats.
         mask: the origin of its input's mask, such as "embedding (mask_zero)"; "" if there is none or it is unknown.
-        arguments: arguments of a torch module that the spec lacks: `batch_first`, `dropout`, `proj_size`.
+        arguments: arguments of a torch module that the spec lacks: `batch_first`, which is None where the file does not state
+            it, `dropout`, `proj_size`.
         place: the place where Keras 3 stores the variables of this layer; "" if unknown.
 
     Example:
@@ -141,6 +142,8 @@ class StoredLayer:
 
     def emulate(self, to: FrameworkName = "pytorch") -> Any:
         """Build a layer that behaves like the stored one, in its own framework or in the other.
+
+        A torch module whose file does not state batch_first is built with batch_first=True.
 
         Args:
             to: "pytorch" ("torch" is the same) or "keras", the framework of the result.

@@ -130,7 +130,8 @@ def read_unstated(parts: Parts, reading: Reading) -> OtherLayer:
     numbers = [array.option for array in kind.arrays or () if array.option]
     config = dict.fromkeys(numbers, len(shapes) == len(kind.arrays or ())) if kind.name else {}
     other = read_other(bare_node(parts.name, kind.name, config), parts.others)
-    return replace(other, warnings=(*other.warnings, *_unstated(kind, shapes, named=bool(named), reading=reading)))
+    warnings = _unstated(kind, shapes, named=bool(named), reading=reading)
+    return replace(other, warnings=(*other.warnings, *warnings), options=("kind",))
 
 
 def _unstated(kind: Kind, shapes: Mapping[str, tuple[int, ...]], *, named: bool, reading: Reading) -> Iterator[str]:

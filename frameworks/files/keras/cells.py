@@ -24,7 +24,6 @@ CLASSES: Mapping[str, CellName] = MappingProxyType(
 """The kind of cell of each Keras class: recurrent layers, except RNN, and cells."""
 
 _OTHER_MODEL = "Check that the architecture belongs to this file."
-_OTHER_CELL = "Pass as the option `cell` what the layer computes, or leave it out."
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def read_cell(
 
     Args:
         name: the layer's name in messages.
-        class_name: "LSTM", "GRUCell", or the name of a custom class, for which the options name the cell.
+        class_name: "LSTM", "GRUCell", or the name of a custom class, which is read as the cell that its arrays fit.
         config: the config of the layer or the cell.
         arrays: its arrays, see `shown_by`.
         version: the version of Keras that wrote the file.
@@ -105,14 +104,13 @@ def read_cell(
     Raises:
         GatewiseError: for arrays that fit no cell, or that contradict the config or the options.
     """
-    cell: CellName = CLASSES[class_name] if class_name in CLASSES else given["cell"]
-    own, remedy = CELLS[cell].names["keras"], _OTHER_MODEL if class_name in CLASSES else _OTHER_CELL
     shown = shown_by(arrays)
     if shown is None:
         observed = f"have the shapes {', '.join(str(array.shape) for array in arrays)}" if arrays else "are missing"
-        raise _contradiction(name, f"fit {own}", observed, remedy)
+        raise _contradiction(name, f"fit {class_name}", observed, _OTHER_MODEL)
+    cell: CellName = CLASSES.get(class_name, shown.cell.name)
     if len(shown.cell.gates) != len(GATES[cell]):
-        raise _contradiction(name, f"fit {own}", f"have the shapes of {shown.cell.names['keras']}'s", remedy)
+        raise _contradiction(name, f"fit {class_name}", f"have the shapes of {shown.cell.names['keras']}'s", _OTHER_MODEL)
     for option, value in (("units", shown.hidden), ("use_bias", shown.bias)):
         if config.get(option, value) != value:
             raise _contradiction(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from frameworks.activations import KERAS2_NAMES
-from frameworks.files.given_options import KERAS_FLAGS, GivenOptions
+from frameworks.files.given_options import KERAS_FLAGS, GivenOptions, check_cell
 from frameworks.files.keras.activations import unknown_activation, words_of
 from frameworks.files.keras.cells import CLASSES, Shown, is_folded, policy_of, read_cell, shown_by
 from frameworks.files.keras.config import RECURRENT, Config, Node, class_of, config_of, numbered, snake
@@ -145,7 +145,8 @@ def _unknown(node: Node, what: str, shown: Shown | None) -> NotUnderstoodError:
     own = f"{{{node.name!r}: {{'cell': {shown.cell.name!r}}}}}"
     return NotUnderstoodError(
         f"{what}, and its code is not in the file. If it computes what {shown.cell.names['keras']}Cell does, say so with"
-        f" options={own}, or --option {node.name}.cell={shown.cell.name}"
+        f" options={own}, or --option {node.name}.cell={shown.cell.name}",
+        options=("cell",),
     )
 
 
@@ -211,13 +212,16 @@ def _read_cell(node: Node, cell: _Cell, weights: Weights, reading: Reading, give
     arrays = weights.of_cell(cell.place, 3 if cell.config.get("use_bias", True) is not False else 2)
     if cell.class_name not in CLASSES:
         arrays = arrays or tuple(weights.all().values())  # a custom layer may have no cell
-        if "cell" not in given:
-            raise _unknown(node, f"its cell {cell.class_name} is not one of Keras's", shown_by(arrays))
+        shown = shown_by(arrays)
+        if shown is None or "cell" not in given:
+            raise _unknown(node, f"its cell {cell.class_name} is not one of Keras's", shown)
+        check_cell(node.name, given["cell"], shown.cell.name)
     unknown = unknown_activation(cell.config, reading.version, given)
     if unknown:
         raise NotUnderstoodError(
             f"its {unknown} is {words_of(cell.config.get(unknown))}, which gatewise does not know; "
-            f"name its replacement with options={{{node.name!r}: {{{unknown!r}: ...}}}}."
+            f"name its replacement with options={{{node.name!r}: {{{unknown!r}: ...}}}}.",
+            options=(unknown,),
         )
     return read_cell(node.name, cell.class_name, cell.config, arrays, reading.version, given)
 
