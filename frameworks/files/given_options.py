@@ -27,6 +27,7 @@ KNOWN = tuple(
             "batch_first",
             "nonlinearity",
             *OF_ONE_LAYER,
+            "time_major",
             *(option.name for kind in PYTORCH for option in kind.stored_options),
         )
     )
@@ -44,7 +45,7 @@ def options_of_layer(layer: StoredLayer) -> tuple[str, ...]:
         return ()
     cells = dict.fromkeys(cell.spec.cell for row in layer.cells for cell in row)
     if layer.origin == "keras":
-        return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS, "cell")
+        return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS, "cell", "time_major")
     has = {
         "nonlinearity": any(CELLS[cell].takes_nonlinearity for cell in cells),
         "dropout": len(layer.cells) > 1,

@@ -18,7 +18,7 @@ from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.derived_arrays import halves_of
 from frameworks.files.untrusted.source import StoredArray, damaged
 from frameworks.kinds import KERAS
-from frameworks.options import KerasOptions
+from frameworks.options import TIME_MAJOR, KerasOptions
 
 OLD = "_layer_checkpoint_dependencies"
 """The group in which Keras 2.12 and 2.13 store the layers of a model, instead of `layers`."""
@@ -153,9 +153,13 @@ def _unknown(node: Node, what: str, shown: Shown | None) -> NotUnderstoodError:
 def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLayer:
     directions = list(_directions(node, reading.file))
     flags, described = directions[0][1], [cell for own, _ in directions for cell in own]
-    if flags.get("time_major") is True:
-        raise NotUnderstoodError("time_major=True puts the time axis first in its input and output, which no other layer does")
     given = reading.given.of(node.name)
+    if given.get("time_major", flags.get("time_major")) is True:
+        raise NotUnderstoodError(
+            "time_major=True puts the time axis first in its input and output. Read it with the batch axis first, with"
+            f" options={{{node.name!r}: {{'time_major': False}}}}, or --option {node.name}.time_major=False. {TIME_MAJOR}",
+            options=("time_major",),
+        )
     columns = [[_read_cell(node, cell, weights, reading, given) for cell in cells] for cells, _ in directions]
     if len({len(column) for column in columns}) != 1:
         raise NotUnderstoodError("its two directions have different numbers of cells")
@@ -169,7 +173,7 @@ def _read_recurrent(node: Node, weights: Weights, reading: Reading) -> StoredLay
         class_name=node.class_name,
         cells=cells,
         options=_options(node, flags, cells, given, stacked=_is_stacked(flags, reading.file), version=reading.version),
-        warnings=(*_warnings(node, cells, described, reading), *_halves(cells, [cell.config for cell in described])),
+        warnings=(*_warnings(node, flags, cells, described, reading), *_halves(cells, [cell.config for cell in described])),
         mask=node.mask,
         place=node.home,
     )
@@ -257,7 +261,7 @@ def _as_number(rate: Any) -> float:
 
 
 def _warnings(
-    node: Node, cells: tuple[tuple[StoredCell, ...], ...], described: Sequence[_Cell], reading: Reading
+    node: Node, flags: Config, cells: tuple[tuple[StoredCell, ...], ...], described: Sequence[_Cell], reading: Reading
 ) -> Iterator[str]:
     first = cells[0][0]
     read = [cell.spec.cell for column in zip(*cells, strict=True) for cell in column]
@@ -269,6 +273,8 @@ def _warnings(
             f"its model passes it initial states from {' and '.join(node.states)}. Pass them to the layer, or it starts from"
             " zeros."
         )
+    if flags.get("time_major") is True:
+        yield f"the file states time_major=True, and it is read with the batch axis first. {TIME_MAJOR}."
     if node.wrappers:
         yield f"{' of '.join(node.wrappers)} runs it once for each step of another axis."
     if "keras2_hard_sigmoid" in (first.spec.activation, first.spec.recurrent_activation):

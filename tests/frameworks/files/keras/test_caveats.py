@@ -251,3 +251,35 @@ def test_an_archive_whose_weights_begin_at_a_user_block_is_read_as_an_archive(of
     assert (tmp_path / "padded.keras").read_bytes()[offset:].startswith(members["model.weights.h5"][:8])
     checkpoint = open_checkpoint(tmp_path / "padded.keras")
     assert (checkpoint.format, checkpoint["a"].spec.activation) == ("Keras zip", "relu")
+
+
+def test_a_time_major_layer_gets_the_same_advice_live_and_in_a_file_and_the_advice_leads_on(
+    tmp_path: Path, refused: Any
+) -> None:
+    import tf_keras
+    import torch
+
+    from frameworks import convert
+    from frameworks.options import TIME_MAJOR
+
+    layer = tf_keras.layers.LSTM(4, return_sequences=True, time_major=True, name="a")
+    path = tmp_path / "model.h5"
+    randomised(tf_keras.Sequential([tf_keras.layers.InputLayer((6, 5), batch_size=3), layer])).save(path)
+    x = np.random.default_rng(1).normal(size=(3, 6, 5)).astype("float32")  # the axes are called what they are not
+    expected = np.asarray(layer(x))
+    for advised in (lambda: open_checkpoint(path), lambda: convert(layer)):
+        with refused("time_major=True", "time_major=False", TIME_MAJOR):
+            advised()
+    stored = open_checkpoint(path, options={"a": {"time_major": False}})["a"]
+    assert TIME_MAJOR in stored.warnings[0]
+    again = tf_keras.layers.LSTM.from_config({**layer.get_config(), "time_major": False})
+    again.build((None, None, 5))
+    again.set_weights(layer.get_weights())
+    for module in (stored.convert("pytorch"), convert(again)):
+        own: Any = module
+        with torch.no_grad():
+            transposed = own(torch.from_numpy(x).transpose(0, 1))[0].transpose(0, 1)
+            own.batch_first = False
+            as_it_is = own(torch.from_numpy(x))[0]
+        np.testing.assert_allclose(transposed.numpy(), expected, atol=1e-6)
+        np.testing.assert_allclose(as_it_is.numpy(), expected, atol=1e-6)
