@@ -27,9 +27,9 @@ _MOST_PERMUTED = 5
 _CELL_ARRAYS = 3
 
 
-def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Iterator[Layer]:
-    """Read layers from `named[layer][weight]`, in the model's order, with the weights in Keras's order."""
-    layers = _Layers()
+def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading, *, ordered: bool = True) -> Iterator[Layer]:
+    """Read layers from `named[layer][weight]`, with the weights in Keras's order, and the layers in the model's if `ordered`."""
+    layers = _Layers(ordered=ordered)
     for layer, weights in named.items():
         old = cells_of(weights)
         if old and (len(weights) > _CELL_ARRAYS * len(old) or reading.version.is_keras1):
@@ -104,6 +104,11 @@ def _in_order(cells: list[Sequence[StoredArray]]) -> list[Sequence[StoredArray]]
 def _gates(cell: Sequence[StoredArray]) -> int:
     shown: Any = shown_by(cell)
     return len(shown.cell.gates)
+
+
+def is_cell_name(part: str) -> bool:
+    """Return whether a part of a variable's path is the name of a cell, or of one direction of a layer."""
+    return _CELL.fullmatch(part) is not None or part.startswith(("forward_", "backward_"))
 
 
 def _split_owner(owner: str) -> tuple[str, str]:
