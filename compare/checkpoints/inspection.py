@@ -55,9 +55,8 @@ def render(contents: Mapping[str, Any]) -> str:
     text = [printable(f"{contents['file']}: {contents['format']}"), table(headers, rows)]
     alike: dict[tuple[str, str], list[str]] = {}
     for other in contents["others"]:
-        alike.setdefault((" in ".join([other["kind"] or "arrays", *other["wrappers"]]), _arrays(other)), []).append(
-            other["name"]
-        )
+        kind = " in ".join([other["kind"] or "arrays", *other["wrappers"]])
+        alike.setdefault((kind, _arrays(other)), []).append(other["name"])
     others = [(name, *row) for row, names in alike.items() for name in together(names)]
     if others:
         text.append(table(("other layer", "is", "arrays"), others))

@@ -63,4 +63,3 @@ def _shapes_fit(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         if array.name in shapes
     )
     return plain and kind.sizes(shapes) is not None
-

@@ -34,7 +34,7 @@ def fits_torch_module(stored: StoredLayer) -> bool:
 
 
 def torch_arguments(stored: StoredLayer) -> dict[str, Any]:
-    """Return the arguments of a torch module that its sizes do not give; batch_first is True where the file does not state it."""
+    """Return the arguments of a torch module that its sizes do not give. Where the file states no batch_first, it is True."""
     given = {name: value for name, value in stored.arguments.items() if value is not None}
     return given if stored.is_cell else {"batch_first": True, **given}
 

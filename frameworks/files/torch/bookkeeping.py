@@ -25,7 +25,7 @@ _KEYS: Mapping[str, str] = MappingProxyType(
 )
 """What a training script saves beside a model, by the pattern of the key: none of it is a layer."""
 
-_FOLDER = re.compile(r"(?:/|~|[A-Za-z]:[\\/]|\\\\).*[\\/]", re.DOTALL)
+_FOLDER = re.compile(r"\A(?:/|~|[A-Za-z]:[\\/]|\\\\).*[\\/]", re.DOTALL)
 """The folders of an absolute path. Where the author kept files is nobody's business, and no part of a name."""
 
 

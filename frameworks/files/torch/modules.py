@@ -86,7 +86,7 @@ def _read(
 
 
 def _around(owner: str, attributes: Mapping[str, Mapping[str, Any]], inner: Mapping[str, int]) -> Iterator[str]:
-    """Yield a warning for each class of the user's own that calls a recurrent module, other than the whole model.
+    """Yield a warning if classes of the user's own call a recurrent module, apart from that of the whole model.
 
     Args:
         owner: the recurrent module's name.
@@ -95,12 +95,12 @@ def _around(owner: str, attributes: Mapping[str, Mapping[str, Any]], inner: Mapp
     """
     parts = owner.split(".") if owner else []
     outer = [name for name in (".".join(parts[:length]) for length in range(len(parts))) if name in attributes]
-    for name in outer:
-        if not attributes[name].get("torch", True) and (name != outer[0] or inner[name] == 1):
-            yield (
-                f"it is called by a {attributes[name]['class']}, whose code is not read: it may do something else around it, "
-                "such as reversing time."
-            )
+    own = [name for name in outer if not attributes[name].get("torch", True) and (name != outer[0] or inner[name] == 1)]
+    if own:
+        classes = " within ".join(dict.fromkeys(str(attributes[name]["class"]) for name in reversed(own)))
+        yield (
+            f"it is called by a {classes}, whose code is not read: it may do something else around it, such as reversing time."
+        )
 
 
 @dataclass
@@ -139,7 +139,7 @@ class _Group:
 
     def add_own(self, name: str, means: str, array: StoredArray, place: tuple[int, int] = (0, 0)) -> None:
         """Add an array whose name is not torch's, but means one of torch's."""
-        self.own_names = name
+        self.own_names = self.own_names or name
         self.arrays[name] = array
         self.cells.setdefault(place, {})[means] = array
 
@@ -172,7 +172,8 @@ def _group(arrays: Mapping[str, StoredArray], numbers: Mapping[str, int]) -> dic
             continue
         elif linearity and _has_both(linearity, arrays):
             means = f"{linearity[3]}_{'ih' if linearity[2] == 'input' else 'hh'}"
-            groups.setdefault((number, linearity[1] or ""), _Group()).add_own(name, means, array)
+            owner = linearity[1] or ""
+            groups.setdefault((number, owner), _Group()).add_own(name.removeprefix(f"{owner}."), means, array)
             continue
         groups.setdefault((number, owner), _Group()).add(leaf, array)
     for name, array in raw.items():

@@ -48,7 +48,8 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
             warning = f"it is not read: an array of {array}, which cannot hold weights and is not unpickled."
             unread.append(OtherLayer(name.removesuffix(_ENDING), warnings=(warning,)))
     if DESCRIPTION in arrays:
-        return [*told_kinds(read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, given), given), *unread]
+        description = arrays.pop(DESCRIPTION).read().tobytes()
+        return [*told_kinds(read_described(description, arrays, source.name, given), given), *unread]
     return [*read_modules(arrays, given), *unread]
 
 

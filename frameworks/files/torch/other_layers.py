@@ -79,9 +79,7 @@ def told_kinds(layers: Iterable[StoredLayer | OtherLayer], given: GivenOptions) 
             yield layer
 
 
-def _kind(
-    name: str, shapes: Mapping[str, tuple[int, ...]], told: Any, attributes: Mapping[str, Any]
-) -> tuple[str, list[str]]:
+def _kind(name: str, shapes: Mapping[str, tuple[int, ...]], told: Any, attributes: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Return the class of a module, "" if nothing states it, and warnings about that."""
     own = str(attributes.get("class", ""))
     is_torch = bool(attributes.get("torch", not own))
@@ -104,12 +102,12 @@ def _kind(
         return "", ["the file does not state its kind, and no module of torch.nn has these arrays."]
     names = [kind.name for kind in fitting]
     fit = " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-    return "", [f"the file does not state its kind: by its arrays it may be {fit}. An option can state it: {_KIND}={names[0]}."]
+    return "", [f"the file does not state its kind: by its arrays it may be {fit}. The option {_KIND} states which."]
 
 
 def _refused(name: str, option: str, must: str, value: Any, remedy: str) -> InvalidValueError:
     return InvalidValueError.because(
-        f"the option {option} of {name or repr(name)}", must=must, but=f"is {str(value)[:100]!r}", remedy=remedy
+        f"the option {option} of {name or repr(name)}", must=must, but=f"is {repr(value)[:100]}", remedy=remedy
     )
 
 

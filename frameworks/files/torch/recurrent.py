@@ -137,6 +137,8 @@ def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec,
     proj_size, hidden = matrices.get("weight_hr", (0, matrices["weight_hh"][1]))
     blocks, left = divmod(matrices["weight_hh"][0], hidden)
     kind = cell_by_gates(blocks)
+    if module.own_names.endswith(_LINEARITY) and "state_projection" in module.others:
+        raise NotUnderstoodError("it projects its hidden state and may clip its states, as AllenNLP's LSTM for ELMo does")
     if module.own_names.endswith(_LINEARITY) and (divmod(matrices["weight_ih"][0], hidden), blocks) == ((6, 0), 5):
         raise NotUnderstoodError("it has the 6 and 5 blocks of a highway LSTM, which neither torch nor Keras computes")
     if left or kind is None or (proj_size and not kind.projects):
@@ -204,7 +206,7 @@ def _warnings(module: Module, arguments: Mapping[str, Any], assumed: Mapping[str
         how = "it is read as a cell of AllenNLP" if allennlp else "its arrays are identified by shape"
         yield f"its names ({own}) are not torch's: {how}, with the gates in torch's order."
         if allennlp:
-            yield "the file does not state whether it reads time steps forwards or backwards: its arrays are the same either way."
+            yield "the file does not state in which direction it reads time steps: its arrays are the same."
     if module.raw:
         raw = ", ".join(module.raw)[:200]
         yield f"{raw}: the values before weight dropout ({module.raw[0]}_raw) are used, as in evaluation."

@@ -17,30 +17,38 @@ from frameworks.files.untrusted.json_text import MAX_BYTES
 
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 _CONSTANT = re.compile(r"^  (\w+) : Final\[[^\n]{1,200}\] = ([^\n]{1,200})$", re.MULTILINE)
-_CALL = re.compile(r"torch\.(\w+)\(([^\n]{1,2000})\)$", re.MULTILINE)
 _BOOL, _INT, _FLOAT = r"True|False", r"-?\d{1,18}", r"-?(?:\d{1,40}\.\d{0,40}|\d{1,40})(?:e[-+]?\d{1,3})?"
 _LIST = rf"[\[(](?:(?:{_INT})(?:, ?)?){{0,8}}[\])]"
 _LITERAL = re.compile(rf'{_BOOL}|None|{_INT}|{_FLOAT}|{_LIST}|"[^"\\]*"')
-_ARGUMENT = re.compile(rf'{_LIST}|"[^"\\]*"|[^,]+')
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|.', re.DOTALL)
 
-_RECURRENT = ("bias", "num_layers", "dropout", "training", "bidirectional", "batch_first")
-_PACKED = _RECURRENT[:-1]
-_CONVOLUTION = ("stride", "padding", "dilation", "transposed", "output_padding", "groups")
+_FLAGS = ("bias", "num_layers", "dropout", "training", "bidirectional")
+_RECURRENT = ("input", "hx", "params", *_FLAGS, "batch_first")
+_PACKED = ("data", "batch_sizes", "hx", "params", *_FLAGS)  # a packed sequence has no batch axis
+_CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation")
+_RUNNING = ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps")
 _ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _RECURRENT),
-        "_convolution": (*_CONVOLUTION, "benchmark", "deterministic", "cudnn_enabled", "allow_tf32"),
-        "_convolution_mode": ("stride", "padding", "dilation", "groups"),
-        "layer_norm": ("eps", "cudnn_enabled"),
-        "group_norm": ("eps", "cudnn_enabled"),
-        "batch_norm": ("training", "momentum", "eps", "cudnn_enabled"),
-        "instance_norm": ("use_input_stats", "momentum", "eps", "cudnn_enabled"),
+        **dict.fromkeys(("tanh", "relu"), ()),
+        "_convolution": (*_CONVOLUTION, "transposed", "output_padding", "groups"),
+        "_convolution_mode": (*_CONVOLUTION, "groups"),
+        "layer_norm": ("input", "normalized_shape", "weight", "bias", "eps"),
+        "group_norm": ("input", "num_groups", "weight", "bias", "eps"),
+        **dict.fromkeys(("batch_norm", "instance_norm"), _RUNNING),
     }
 )
-"""The last arguments of operators, by name."""
+"""The first arguments of operators, by name."""
 
-_IN_MODULE = frozenset({*_CONVOLUTION, "dropout", "batch_first", "eps", "momentum"}) - {"transposed"}
+_CALL = re.compile(rf"torch\.({'|'.join(_ARGUMENTS)})\((.*)\)")
+_LONGEST_LINE = 2000
+
+_IN_MODULE = frozenset(
+    ("dropout", "batch_first", "stride", "padding", "dilation", "output_padding", "groups", "num_groups", "momentum", "eps")
+)
 """Arguments of operators that are attributes of the module, too."""
+
+_NONLINEARITY = re.compile(r"(?:rnn_)?(tanh|relu)")
 
 
 class ScriptCode:
@@ -79,24 +87,39 @@ class ScriptCode:
 def _attributes(text: str) -> Mapping[str, Any]:
     """Return the constants of a class, and the arguments on which all calls of its operators agree."""
     values: dict[str, list[Any]] = {}
-    for call in _CALL.finditer(text):
+    lines = (line for line in text.splitlines() if len(line) <= _LONGEST_LINE)
+    for call in filter(None, map(_CALL.search, lines)):
         for name, value in _arguments(call[1], call[2]):
             if value not in values.setdefault(name, []):
                 values[name].append(value)
-    agreed = {name: each[0] for name, each in values.items() if len(each) == 1 and name in _IN_MODULE}
+    agreed = {name: each[0] for name, each in values.items() if len(each) == 1 and name in (*_IN_MODULE, "nonlinearity")}
     constants = {each[1]: _value(each[2]) for each in _CONSTANT.finditer(text) if _LITERAL.fullmatch(each[2])}
     return {**agreed, **constants}
 
 
 def _arguments(operator: str, text: str) -> Iterator[tuple[str, Any]]:
-    """Yield the names and values of an operator's last arguments."""
-    names = _ARGUMENTS.get(operator, ())
-    texts = [each.strip() for each in _ARGUMENT.findall(text)]
-    if names is _RECURRENT and texts[-5:-4] and texts[-5] in ("True", "False"):
-        names = _PACKED  # a packed sequence has no batch axis
-    for name, each in zip(reversed(names), reversed(texts), strict=False):
+    """Yield the names and values of an operator's arguments, as far as they are literals."""
+    texts, names = _split(text), _ARGUMENTS.get(operator, ())
+    if names is _RECURRENT and texts[3:4] not in (["True"], ["False"]):
+        names = _PACKED
+    for name, each in zip(names, texts, strict=False):
         if _LITERAL.fullmatch(each):
             yield name, _value(each)
+    nonlinearity = _NONLINEARITY.fullmatch(operator)
+    if nonlinearity:
+        yield "nonlinearity", nonlinearity[1]
+
+
+def _split(text: str) -> list[str]:
+    """Split arguments at the commas that are not in brackets or texts."""
+    texts, depth = [""], 0
+    for piece in _PIECE.findall(text):
+        depth += (piece in "([{") - (piece in ")]}")
+        if piece == "," and not depth:
+            texts.append("")
+        else:
+            texts[-1] += piece
+    return [each.strip() for each in texts]
 
 
 def _value(text: str) -> Any:

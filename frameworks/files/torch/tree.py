@@ -55,8 +55,8 @@ _ATTRIBUTES = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 _OTHER_ATTRIBUTES = tuple(dict.fromkeys(option.name for kind in PYTORCH for option in kind.stored_options))
 """Such attributes of other modules, for which None is a value."""
 
-_TORCH_CLASS = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
-"""The full name of a class of torch.nn."""
+_TORCH_CLASS = re.compile(r"(?:__torch__\.)?torch\.(?:nn\.(?:modules|parallel)|_dynamo)\..*")
+"""The full name of a class of torch.nn, or of what torch puts around a model."""
 
 
 @dataclass
@@ -91,7 +91,8 @@ class Named:
 
     def under(self, prefix: str) -> Named:
         """Return a copy with a prefix before each name."""
-        return Named(*({f"{prefix}{name}" if name else prefix[:-1]: value for name, value in part.items()} for part in self._parts()))
+        whole = prefix.removesuffix(".")
+        return Named(*({f"{prefix}{name}" if name else whole: value for name, value in part.items()} for part in self._parts()))
 
     def add(self, other: Named) -> None:
         """Add everything in another record."""
@@ -169,8 +170,21 @@ class _Walk:
                 return
             self._met.add(id(value))
             named.unread |= {} if _inside(value) else {"": value.name}
+        inner = self._sort(list(self._items(value, len(path))), path, named)
+        yield path, named
+        for key, item in inner.items():
+            what, within = bookkeeping(key), self.groups(item, (*path, key))
+            if not what or is_optimizer(_inside(item)):
+                yield from within
+                continue
+            outside, self.beside = self.beside, {}
+            if any([group.tensors for _, group in within] + [self.beside]):
+                outside[".".join((*path, key))] = what
+            self.beside = outside
+
+    def _sort(self, items: list[tuple[str, Objects]], path: tuple[str, ...], named: Named) -> dict[str, Objects]:
+        """Name the tensors of a dictionary, and return what has contents of its own."""
         inner: dict[str, Objects] = {}
-        items = list(self._items(value, len(path)))
         only_tensors = all(isinstance(item, (Tensor, NumpyArray)) for _, item in items)  # as in a state dict
         for key, item in items:
             if isinstance(item, (Tensor, NumpyArray)):
@@ -183,16 +197,7 @@ class _Walk:
                 inner[key] = item
             elif isinstance(item, Record):
                 named.unread[key] = item.name
-        yield path, named
-        for key, item in inner.items():
-            what, within = bookkeeping(key), self.groups(item, (*path, key))
-            if not what or is_optimizer(_inside(item)):
-                yield from within
-                continue
-            outside, self.beside = self.beside, {}
-            if any([group.tensors for _, group in within] + [self.beside]):
-                outside[".".join((*path, key))] = what
-            self.beside = outside
+        return inner
 
     def _module(self, module: Record, prefix: str, named: Named, depth: int) -> None:
         """Collect the tensors of a module that was saved whole, or of a TorchScript object."""

@@ -9,6 +9,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,15 @@ SIZES: tuple[dict[str, Any], ...] = (
     {"in_channels": 1, "out_channels": 8, "in1_features": 1, "in_features": 8, "num_embeddings": 6, "num_parameters": 5},
 )
 COMMON: dict[str, Any] = {
-    **{"num_channels": 4, "num_groups": 2, "num_features": 5, "in1_features": 2, "in2_features": 3, "kernel_size": 3},
-    **{"in_features": 4, "out_features": 6, "num_embeddings": 11, "embedding_dim": 6, "embed_dim": 8, "num_heads": 2},
-    **{"d_model": 8, "nhead": 2, "n_classes": 20, "cutoffs": [5]},
+    **dict.fromkeys(("embed_dim", "d_model"), 8),
+    **dict.fromkeys(("num_heads", "nhead", "num_groups", "in1_features"), 2),
+    **dict.fromkeys(("in2_features", "kernel_size"), 3),
+    **dict.fromkeys(("in_features", "num_channels"), 4),
+    **dict.fromkeys(("out_features", "embedding_dim"), 6),
+    "num_features": 5,
+    "num_embeddings": 11,
+    "n_classes": 20,
+    "cutoffs": [5],
 }
 
 WITHOUT_RECORDS = {
@@ -43,7 +50,9 @@ WITHOUT_RECORDS = {
 
 def classes() -> Iterator[Any]:
     values = [getattr(nn, name) for name in dir(nn)]
-    yield from (each for each in values if inspect.isclass(each) and issubclass(each, nn.Module) and "Lazy" not in each.__name__)
+    yield from (
+        each for each in values if inspect.isclass(each) and issubclass(each, nn.Module) and "Lazy" not in each.__name__
+    )
 
 
 def made(constructor: Any) -> Iterator[nn.Module]:
@@ -53,15 +62,10 @@ def made(constructor: Any) -> Iterator[nn.Module]:
     for sizes in SIZES:
         given = {**COMMON, **sizes}
         for values in itertools.product((True, False), repeat=len(flags)):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    yield constructor(
-                        **{name: value for name, value in given.items() if name in parameters},
-                        **dict(zip(flags, values, strict=True)),
-                    )
-            except (TypeError, ValueError, RuntimeError):
-                continue
+            own = {name: value for name, value in given.items() if name in parameters}
+            with warnings.catch_warnings(), suppress(TypeError, ValueError, RuntimeError):
+                warnings.simplefilter("ignore")
+                yield constructor(**own, **dict(zip(flags, values, strict=True)))
 
 
 def with_arrays() -> Iterator[tuple[str, dict[str, tuple[int, ...]]]]:
@@ -96,7 +100,9 @@ def test_every_module_of_torch_with_arrays_has_a_record_that_fits_them() -> None
 def test_no_module_is_taken_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wrongly_claimed() == set()
     assert {claimed(shapes) for name, shapes in MODULES if name == "Linear"} == {"Linear", ""}  # with a bias, and without
-    alone = {name: kind for name, kind in PYTORCH.kinds.items() if name not in ("Linear", "LayerNorm", "RMSNorm", "EmbeddingBag")}
+    alone = {
+        name: kind for name, kind in PYTORCH.kinds.items() if name not in ("Linear", "LayerNorm", "RMSNorm", "EmbeddingBag")
+    }
     monkeypatch.setattr(PYTORCH, "kinds", alone)  # the control: with these gone, only Embedding is left for a matrix
     assert {"Linear", "EmbeddingBag"} <= wrongly_claimed()
 
