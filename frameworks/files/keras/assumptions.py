@@ -111,7 +111,7 @@ def assumptions(layer: StoredLayer, reading: Reading, *, feeds: bool) -> Iterato
 
 
 def _remedy(reading: Reading) -> str:
-    return "Options override that." if reading.subclassed else "Options, or the JSON of the architecture, override that."
+    return "Options, or the JSON of the architecture, override that." if reading.describable else "Options override that."
 
 
 def read_unstated(parts: Parts, reading: Reading) -> OtherLayer:
@@ -146,7 +146,7 @@ def _unstated(kind: Kind, shapes: Mapping[str, tuple[int, ...]], *, named: bool,
         yield f"the file does not state its class: {kind.name} is what its arrays show."
     if options:
         listed = f"{', '.join(options)} of {kind.name} {'is' if len(options) == 1 else 'are'} not stated"
-        described = "" if reading.subclassed else " The JSON of the architecture states them."
+        described = " The JSON of the architecture states them." if reading.describable else ""
         yield f"the file holds only weights; {listed}: Keras's defaults are assumed.{described}"
 
 

@@ -81,13 +81,13 @@ class Reading:
         file: the file's name in messages.
         version: the version of Keras that wrote it.
         given: the user's options.
-        subclassed: whether the model is known to be a class of its own, which no architecture describes.
+        describable: whether the user can give an architecture: not of a model that is a class of its own, nor for a torch file.
     """
 
     file: str
     version: Version
     given: GivenOptions
-    subclassed: bool = False
+    describable: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from frameworks.files.given_options import GivenOptions
 from frameworks.files.keras.layers import Reading
 from frameworks.files.keras.version import Version
-from frameworks.files.keras.weights_only import Layer, is_cell_name, read_bare
+from frameworks.files.keras.weights_only import Layer, is_cell_name, natural, read_bare
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.kinds import KERAS
 
@@ -48,13 +48,12 @@ def _is_within(owner: str, other: str) -> bool:
     return owner != other and (not other or owner.startswith(f"{other}."))
 
 
-def read_keras(owned: Mapping[str, Mapping[str, StoredArray]], given: GivenOptions, file: str = "") -> Iterator[Layer]:
+def read_keras(owned: Mapping[str, Mapping[str, StoredArray]], given: GivenOptions) -> Iterator[Layer]:
     """Yield the Keras layers of a state dict of torch.
 
     Args:
         owned: the variables by path, for each module, see `split_off`.
         given: the user's options.
-        file: what messages call the file.
     """
     for owner, variables in owned.items():
         layers: dict[str, dict[str, StoredArray]] = {}
@@ -63,7 +62,7 @@ def read_keras(owned: Mapping[str, Mapping[str, StoredArray]], given: GivenOptio
             layers.setdefault(name, {})[within] = array
         inner = _names(owner, layers)
         named = {inner[name]: _in_order(inner[name], parts) for name, parts in layers.items()}
-        yield from read_bare(named, Reading(file, Version("3"), given), ordered=False)
+        yield from read_bare(named, Reading("", Version("3"), given, describable=False), ordered=False)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -87,8 +86,9 @@ def _names(owner: str, paths: Iterable[str]) -> dict[str, str]:
 def _in_order(name: str, arrays: Mapping[str, StoredArray]) -> dict[str, StoredArray]:
     """Return the variables of a layer by their paths below its name, those of each cell in Keras's order."""
     rank = {leaf: index for index, leaf in enumerate(_ORDER)}
-    owners = list(dict.fromkeys(path.rpartition("/")[0] for path in arrays))
-    ordered = sorted(
-        arrays, key=lambda path: (owners.index(path.rpartition("/")[0]), rank.get(path.rpartition("/")[2], len(rank)))
-    )
-    return {f"{name}/{path}": arrays[path] for path in ordered}
+
+    def place(path: str) -> tuple[list[tuple[str, int]], int]:
+        owner, _, leaf = path.rpartition("/")
+        return natural(owner), rank.get(leaf, len(rank))
+
+    return {f"{name}/{path}": arrays[path] for path in sorted(arrays, key=place)}

@@ -7,7 +7,7 @@ with weights twice, so that numbers are skipped.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from frameworks.files.keras.config import Config, Locate, numbered, snake, walk
 from frameworks.files.keras.layers import OLD, Reading, read_layer
@@ -26,7 +26,7 @@ def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> 
     """Read a file whose variables are stored by class and number, with or without its architecture."""
     training = list(read_training(file.arrays, (architecture or {}).get("compile_config")))
     if architecture is None or not _lists_layers(architecture):
-        return [*read_bare_paths(file, reading, subclassed=architecture is not None), *training]
+        return [*read_bare_paths(file, replace(reading, describable=architecture is None)), *training]
     nodes = walk(architecture, reading.file, locator(file), keras2=reading.version.is_keras2)
     nodes = [node for node in nodes if KERAS.get(node.class_name).role != "input"]
     layers: Layers = [read_layer(node, PathWeights(file, node.place), reading) for node in nodes]

@@ -28,7 +28,7 @@ _CELL_ARRAYS = 3
 
 
 def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading, *, ordered: bool = True) -> Iterator[Layer]:
-    """Read layers from `named[layer][weight]`, with the weights in Keras's order, and the layers in the model's if `ordered`."""
+    """Read layers from `named[layer][weight]`: weights in Keras's order, and layers in the model's if they are `ordered`."""
     layers = _Layers(ordered=ordered)
     for layer, weights in named.items():
         old = cells_of(weights)
@@ -52,14 +52,8 @@ def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading, 
     yield from layers.read(reading)
 
 
-def read_bare_paths(file: H5File, reading: Reading, *, subclassed: bool = False) -> Iterator[Layer]:
-    """Read weights stored by class and number, or by the attributes of a subclassed model.
-
-    Args:
-        file: the file.
-        reading: the context.
-        subclassed: whether the model is known to be a class of its own, which no architecture describes.
-    """
+def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
+    """Read weights stored by class and number, or by the attributes of a subclassed model."""
     if not reading.version.text and any("name" in group for group in file.groups.values()):
         reading = replace(reading, version=Version("3"))  # Keras 2 wrote no layer names into such files
     bases: dict[str, dict[str, StoredArray]] = {}
@@ -68,17 +62,15 @@ def read_bare_paths(file: H5File, reading: Reading, *, subclassed: bool = False)
         if not is_of_training(path):
             bases.setdefault(base, {})[number] = array
     layers = _Layers(ordered=False)
-    for base in sorted(bases, key=_natural):
+    for base in sorted(bases, key=natural):
         key, direction, cell = _split_base(base)
         named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
         layers.add(key, named or _plain_name(key), direction, bases[base], cell=cell, kind=key.rpartition("/")[2])
-    for parts in layers.parts.values():
-        parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
     homes = not any(OLD in key for key in layers.parts)
-    yield from layers.read(replace(reading, subclassed=subclassed), homes=homes)
+    yield from layers.read(reading, homes=homes)
 
 
-def _natural(path: str) -> list[tuple[str, int]]:
+def natural(path: str) -> list[tuple[str, int]]:
     """Return the key that sorts lstm_2 before lstm_10."""
     parts = _NUMBER.split(path)
     return list(zip(parts[::2], map(int, [*parts[1::2], "0"]), strict=True))
@@ -161,6 +153,9 @@ class _Layers:
 
     def read(self, reading: Reading, *, homes: bool = False) -> Iterator[Layer]:
         """Yield the layers. With `homes`, the keys are the layers' places in a file of Keras 3."""
+        if not self._ordered:
+            for parts in self.parts.values():
+                parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
         feeds = feeding(list(self.parts.values()), ordered=self._ordered)
         for key, parts in self.parts.items():
             place = key if homes else ""

@@ -106,7 +106,9 @@ def test_torch_modules_compute_in_keras_what_they_did(through: str, tmp_path: Pa
         for tensor in [*modules.parameters(), *(each for each in modules.buffers() if each.is_floating_point())]:
             tensor.uniform_(0.1, 1)
     torch.save(modules if whole else modules.state_dict(), tmp_path / "model.pt")
-    checkpoint = open_checkpoint(tmp_path / "model.pt")
+    kinds = {"ln": "LayerNorm", "bn": "BatchNorm1d", "conv": "Conv1d"}
+    told: dict[str | None, Any] = {} if whole else {name: {"kind": kind} for name, kind in kinds.items()}
+    checkpoint = open_checkpoint(tmp_path / "model.pt", options=told)
     if through == ".safetensors":
         save_checkpoint(tmp_path / "model.safetensors", checkpoint)
         checkpoint = open_checkpoint(tmp_path / "model.safetensors")
