@@ -61,8 +61,10 @@ def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
         base, _, number = path.rpartition("/vars/")
         if not is_of_training(path):
             bases.setdefault(base, {})[number] = array
-    layers = _Layers(ordered=False)
-    for base in sorted(bases, key=natural):
+    starts = {base: min(array.start for array in arrays.values()) for base, arrays in bases.items()}
+    ordered = len(set(starts.values())) == len(starts)  # Keras writes layers in the model's order, one after the other
+    layers = _Layers(ordered=ordered)
+    for base in sorted(bases, key=lambda base: (starts[base], []) if ordered else (0, natural(base))):
         key, direction, cell = _split_base(base)
         named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
         layers.add(key, named or _plain_name(key), direction, bases[base], cell=cell, kind=key.rpartition("/")[2])

@@ -71,7 +71,7 @@ def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
     )
     assert row(text, "bi") == (
         "bi Bidirectional 4 -> 2 x 2 directions, float32 tanh, gates sigmoid merge_mode=concat embedding (mask_zero) "
-        "nn.GRU(4, 2, bidirectional=True)"
+        "nn.GRU(4, 2, bidirectional=True, batch_first=True)"
     )
     assert row(text, "dense") == "dense Dense kernel (4, 1), bias (1,)"
     assert "- lstm: its hard_sigmoid is Keras 2's" in text
@@ -86,7 +86,7 @@ def test_json_output_holds_the_same_contents(file: Path, capsys: pytest.CaptureF
     assert contents["layers"][1]["elsewhere"] == {
         "framework": "pytorch",
         "by": "convert",
-        "layer": "nn.GRU(4, 2, bidirectional=True)",
+        "layer": "nn.GRU(4, 2, bidirectional=True, batch_first=True)",
         "because": [],
     }
     assert contents["others"][1]["arrays"] == {

@@ -43,9 +43,9 @@ def test_port_writes_the_file_and_lists_the_outcome_of_each_layer(file: Path, ca
     out = file.with_name("out.npz")
     assert main(["port", str(file), str(out), *RELU]) == 0
     said = capsys.readouterr().out
-    assert "nn.GRU(3, 5)" in said
-    assert "nn.LSTM(5, 4, bidirectional=True)" in said
-    assert "nn.RNN(4, 2, nonlinearity='relu')" in said
+    assert "nn.GRU(3, 5, batch_first=True)" in said
+    assert "nn.LSTM(5, 4, bidirectional=True, batch_first=True)" in said
+    assert "nn.RNN(4, 2, nonlinearity='relu', batch_first=True)" in said
     assert "stack_l1.weight_hh_l0_reverse" in np.load(out)
 
 
