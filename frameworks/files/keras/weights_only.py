@@ -61,10 +61,10 @@ def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
         base, _, number = path.rpartition("/vars/")
         if not is_of_training(path):
             bases.setdefault(base, {})[number] = array
-    starts = {base: min(array.start for array in arrays.values()) for base, arrays in bases.items()}
-    ordered = len(set(starts.values())) == len(starts)  # Keras writes layers in the model's order, one after the other
-    layers = _Layers(ordered=ordered)
-    for base in sorted(bases, key=lambda base: (starts[base], []) if ordered else (0, natural(base))):
+    # Keras writes layers in the model's order, one after the other, but a small array may fill a gap before: that is a hint.
+    starts = {base: max(arrays.values(), key=lambda array: array.nbytes).start for base, arrays in bases.items()}
+    layers = _Layers(ordered=False)
+    for base in sorted(bases, key=lambda base: (starts[base], natural(base))):
         key, direction, cell = _split_base(base)
         named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
         layers.add(key, named or _plain_name(key), direction, bases[base], cell=cell, kind=key.rpartition("/")[2])
@@ -155,10 +155,10 @@ class _Layers:
 
     def read(self, reading: Reading, *, homes: bool = False) -> Iterator[Layer]:
         """Yield the layers. With `homes`, the keys are the layers' places in a file of Keras 3."""
-        if not self._ordered:
-            for parts in self.parts.values():
-                parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
-        feeds = feeding(list(self.parts.values()), ordered=self._ordered)
+        for parts in self.parts.values():
+            parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
+        keys = self.parts if self._ordered else sorted(self.parts, key=natural)
+        feeds = feeding([self.parts[key] for key in keys], ordered=self._ordered)
         for key, parts in self.parts.items():
             place = key if homes else ""
             if parts.cells:
