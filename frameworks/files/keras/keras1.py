@@ -55,7 +55,7 @@ def in_keras_2(entry: Any, depth: int = 0) -> Any:
 def count_arrays(class_name: str, config: Config) -> int:
     """Return the number of arrays of a recurrent layer of Keras 1, or 0 for a layer of a later version."""
     cell = cells_by_name("keras").get(class_name)
-    if cell not in KERAS1 or "consume_less" not in config or config["consume_less"] == "gpu":
+    if cell is None or cell not in KERAS1 or config.get("consume_less", "gpu") == "gpu":
         return 0
     return 3 * len(GATES[cell])
 

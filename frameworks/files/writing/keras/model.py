@@ -20,10 +20,9 @@ from frameworks.keras.building import untouched_random
 from frameworks.kinds import keras_kind
 from frameworks.registry import quiet_stderr
 
-
 UNCONNECTED = (
-    "the file holds the layer by itself, with an input of its own, and not the model that connects it. For the whole model, port"
-    " to a .weights.h5 file, build the model in Keras, and load it with model.load_weights."
+    "the file holds the layer by itself, with an input of its own, and not the model that connects it. For the whole model,"
+    " port to a .weights.h5 file, build the model in Keras, and load it with model.load_weights."
 )
 """The caveat of every layer, until whole models are written."""
 

@@ -203,7 +203,7 @@ def test_no_message_names_an_architecture_that_there_is_not(library: str, tmp_pa
     model(np.zeros((2, 6, 5), "float32"))
     model.save(tmp_path / "model.keras")
     checkpoint = open_checkpoint(tmp_path / "model.keras")
-    said = " ".join(warning for layer in (*checkpoint.values(), *checkpoint.others.values()) for warning in layer.warnings)
+    said = " ".join(warning for _, layer in checkpoint.in_order for warning in layer.warnings)
     assert "assumed" in said
     assert "architecture" not in said
 

@@ -130,7 +130,7 @@ def test_a_layer_computes_what_keras_1_computed(kind: str, described: bool, tmp_
     arrays = draw(kind, seed=1)
     checkpoint = write(tmp_path / "old.h5", [config("rec", kind)] if described else None, {"rec": arrays})
     layer, expected = checkpoint["rec"], EQUATIONS[kind](arrays, inputs())
-    np.testing.assert_allclose(layer.forward(inputs()).output, expected, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(layer.forward(inputs()).output), expected, atol=1e-6)
     assert (layer.spec.cell, layer.spec.reset_after) == ({"SimpleRNN": "rnn"}.get(kind, kind.lower()), kind != "GRU")
     if described:
         options: Any = layer.options
@@ -149,7 +149,7 @@ def test_joined_gates_are_read_as_separate_ones(kind: str, tmp_path: Path) -> No
     layers = [config("rec", kind, consume_less="gpu")]
     for described in (layers, None):
         layer = write(tmp_path / "old.h5", described, {"rec": joined(kind, arrays)})["rec"]
-        np.testing.assert_allclose(layer.forward(inputs()).output, EQUATIONS[kind](arrays, inputs()), atol=1e-6)
+        np.testing.assert_allclose(np.asarray(layer.forward(inputs()).output), EQUATIONS[kind](arrays, inputs()), atol=1e-6)
 
 
 @pytest.mark.parametrize("described", [True, False])
@@ -162,7 +162,7 @@ def test_a_bidirectional_layer_and_one_for_each_step_of_another_axis_are_read(tm
         {"class_name": "TimeDistributed", "config": {"name": "each", "layer": config("gru_1", "GRU")}},
     ]
     checkpoint = write(tmp_path / "old.h5", layers if described else None, {"both": both, "each": each})
-    output = checkpoint["both"].forward(inputs()).output
+    output = np.asarray(checkpoint["both"].forward(inputs()).output)
     expected = lstm(ways["forward"], inputs()), lstm(ways["backward"], inputs()[:, ::-1])[:, ::-1]
     np.testing.assert_allclose(output, np.concatenate(expected, -1), atol=1e-6)
     if described:
@@ -211,9 +211,9 @@ def test_a_layer_is_ported_to_every_format_and_framework(kind: str, tmp_path: Pa
     np.testing.assert_allclose(np.asarray(in_keras(inputs())), expected, atol=2e-6)
     for ending in (".safetensors", ".pt", ".weights.h5"):
         save_checkpoint(tmp_path / f"new{ending}", checkpoint)
-        told = {"rec": dict(checkpoint["rec"].spec.cell_options)} if ending == ".weights.h5" else None
+        told: Any = {"rec": dict(checkpoint["rec"].spec.cell_options)} if ending == ".weights.h5" else None
         again = open_checkpoint(tmp_path / f"new{ending}", options=told)["rec"]
-        np.testing.assert_allclose(again.forward(inputs()).output, expected, atol=2e-6)
+        np.testing.assert_allclose(np.asarray(again.forward(inputs()).output), expected, atol=2e-6)
 
 
 def test_an_array_of_a_wrong_shape_or_name_is_refused(tmp_path: Path, refused: Any) -> None:

@@ -65,7 +65,7 @@ def test_a_state_dict_is_read_as_what_keras_computed(file: str, folder: Path) ->
         results = dict(archive)
     checkpoint = open_checkpoint(folder / file, options=FLAGS)
     assert set(checkpoint) == {"both", "stack", "inner/last"}
-    np.testing.assert_allclose(checkpoint["both"].forward(results["after 0"]).output, results["after 1"], atol=1e-6)
+    np.testing.assert_allclose(np.asarray(checkpoint["both"].forward(results["after 0"]).output), results["after 1"], atol=1e-6)
     x = results["after 1"]
     for part in checkpoint["stack"].parts:
         x = np.asarray(part.forward(x).output)
@@ -77,7 +77,7 @@ def test_a_state_dict_is_read_as_what_keras_computed(file: str, folder: Path) ->
 
 
 def said(checkpoint: Checkpoint) -> str:
-    return " ".join(warning for layer in (*checkpoint.values(), *checkpoint.others.values()) for warning in layer.warnings)
+    return " ".join(warning for _, layer in checkpoint.in_order for warning in layer.warnings)
 
 
 def test_what_is_assumed_is_said_without_an_architecture_that_the_format_refuses(folder: Path, refused: Any) -> None:
