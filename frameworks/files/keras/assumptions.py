@@ -31,12 +31,14 @@ class Parts:
         kind: its class in the file, as Keras writes it in names; "" if it is unknown.
         cells: the arrays of its cells, by direction.
         others: its other arrays, by name.
+        custom: its class in the file, as Keras writes it in names, if it is known not to be one of Keras's.
     """
 
     name: str
     kind: str = ""
     cells: dict[str, list[Sequence[StoredArray]]] = field(default_factory=dict)
     others: dict[str, StoredArray] = field(default_factory=dict)
+    custom: str = ""
 
     @property
     def widths(self) -> tuple[int, ...]:

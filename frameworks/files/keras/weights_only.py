@@ -10,6 +10,7 @@ from typing import Any
 
 from frameworks.files.keras.assumptions import Parts, assumptions, bare_node, feeding, read_unstated
 from frameworks.files.keras.cells import Shown, shown_by
+from frameworks.files.keras.config import RECURRENT, snake
 from frameworks.files.keras.keras1 import cells_of, way_of
 from frameworks.files.keras.layers import OLD, CellWeights, Reading, read_layer
 from frameworks.files.keras.training import is_of_training
@@ -18,10 +19,13 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5 import H5File
 from frameworks.files.untrusted.source import StoredArray
+from frameworks.kinds import KERAS
 from frameworks.layouts import CUDNN, KERAS1
 
 _CELL = re.compile(r"(stacked_rnn_cells|(lstm|gru|simple_rnn)_cell)(_\d+)?")
 Layer = StoredLayer | OtherLayer
+_BY_CLASS = re.compile(r"(?:.*/)?layers/(\w+?)(?:_\d+)?")
+_KERAS_CLASSES = frozenset(snake(name) for name in (*RECURRENT, *KERAS.kinds))
 _NUMBER = re.compile(r"(\d{1,9})")
 _MOST_PERMUTED = 5
 _CELL_ARRAYS = 3
@@ -68,8 +72,21 @@ def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
         key, direction, cell = _split_base(base)
         named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
         layers.add(key, named or _plain_name(key), direction, bases[base], cell=cell, kind=key.rpartition("/")[2])
+        layers.parts[key].custom = _custom_class(key) or (_custom_cell(file, base) if cell else "")
     homes = not any(OLD in key for key in layers.parts)
     yield from layers.read(reading, homes=homes)
+
+
+def _custom_class(key: str) -> str:
+    """Return the class in a path by class and number, as Keras writes it, if it is not one of Keras's; otherwise ""."""
+    match = _BY_CLASS.fullmatch(key)
+    return match[1] if match and match[1] not in _KERAS_CLASSES else ""
+
+
+def _custom_cell(file: H5File, base: str) -> str:
+    """Return the name that Keras 3 writes for a cell if it is not made of the name of a class of Keras; otherwise ""."""
+    name = str(file.groups.get(f"{base}/vars", {}).get("name", ""))
+    return "" if re.sub(r"_\d+$", "", name) in ("", *_KERAS_CLASSES) else name
 
 
 def natural(path: str) -> list[tuple[str, int]]:
@@ -169,7 +186,7 @@ class _Layers:
 
 def _read_assumed(parts: Parts, reading: Reading, *, feeds: bool) -> Layer:
     ways = [parts.cells[way] for way in ("forward", "backward", "") if way in parts.cells]
-    entries = [_entry(cells, reading.version, feeds=feeds) for cells in ways]
+    entries = [_entry(cells, reading.version, feeds=feeds, custom=parts.custom) for cells in ways]
     class_name, config = entries[0]["class_name"], entries[0]["config"]
     if len(entries) == 2:
         class_name = "Bidirectional"
@@ -181,7 +198,7 @@ def _read_assumed(parts: Parts, reading: Reading, *, feeds: bool) -> Layer:
     return replace(layer, warnings=(*assumptions(layer, reading, feeds=feeds), *layer.warnings))
 
 
-def _entry(cells: Sequence[Sequence[StoredArray]], version: Version, *, feeds: bool) -> dict[str, Any]:
+def _entry(cells: Sequence[Sequence[StoredArray]], version: Version, *, feeds: bool, custom: str) -> dict[str, Any]:
     """Return the config of a layer with these cells, as far as their shapes determine it."""
     flags: dict[str, Any] = {"return_sequences": True} if feeds else {}
     inner = []
@@ -189,6 +206,8 @@ def _entry(cells: Sequence[Sequence[StoredArray]], version: Version, *, feeds: b
         shown: Any = shown_by(arrays)
         kind = f"{'CuDNN' if shown.layout is CUDNN else ''}{shown.cell.names['keras']}"
         config: dict[str, Any] = {"units": shown.hidden, "use_bias": shown.bias}
+        if custom:
+            kind, config["recurrent_initializer"] = custom, None
         if shown.cell.gated:
             config["recurrent_activation"] = _default_gate(shown, version)
         inner.append({"class_name": kind, "config": config})

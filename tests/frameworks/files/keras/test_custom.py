@@ -91,6 +91,33 @@ def test_a_custom_layer_or_cell_is_read_only_if_the_options_vouch_for_it(library
         assert not told["plain"].warnings
 
 
+@pytest.mark.parametrize(
+    ("library", "case", "custom"),
+    [
+        ("keras", "layer", "mine"),
+        ("tf_keras", "layer", "mine"),
+        ("keras", "cell", "scaled"),
+        ("keras", "both_cells", "scaled"),
+    ],
+)
+def test_weights_alone_that_name_a_custom_class_need_the_option_too(
+    library: str, case: str, custom: str, tmp_path: Path
+) -> None:
+    keras: Any = import_module(library)
+    layer, _, cell = customised(library)[case]
+    inputs = keras.Input((6, 5))
+    path = tmp_path / "model.weights.h5"
+    keras.Model(inputs, [layer(inputs), keras.layers.LSTM(3)(inputs)]).save_weights(path)
+    checkpoint = open_checkpoint(path)
+    assert len(checkpoint) == 1
+    ((name, own),) = checkpoint.others.items()
+    assert custom in own.warnings[0]
+    assert "its code is not in the file" in own.warnings[0]
+    told = open_checkpoint(path, options={name: {"cell": cell}})
+    assert told[name].cells[0][0].spec.cell == cell
+    assert len(told) == 2
+
+
 def test_a_wrong_cell_is_refused(tmp_path: Path, refused: Any) -> None:
     plain = import_module("keras").layers.LSTM(4, name="a")
     saved("keras", plain, tmp_path)
