@@ -9,7 +9,7 @@ from itertools import pairwise, permutations
 from typing import Any
 
 from frameworks.files.keras.assumptions import Parts, assumptions, bare_node, feeding, read_unstated
-from frameworks.files.keras.cells import Shown, shown_by
+from frameworks.files.keras.cells import Shown, is_folded, shown_by
 from frameworks.files.keras.config import RECURRENT, snake
 from frameworks.files.keras.keras1 import cells_of, way_of
 from frameworks.files.keras.layers import OLD, CellWeights, Reading, read_layer
@@ -28,7 +28,10 @@ _BY_CLASS = re.compile(r"(?:.*/)?layers/(\w+?)(?:_\d+)?")
 _KERAS_CLASSES = frozenset(snake(name) for name in (*RECURRENT, *KERAS.kinds))
 _NUMBER = re.compile(r"(\d{1,9})")
 _MOST_PERMUTED = 5
+_WAYS = ("forward_", "backward_")
 _CELL_ARRAYS = 3
+_NAMES_CELLS = (2, 4)
+"""The version of Keras from which on the name of a cell is part of the names of its arrays."""
 
 
 def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading, *, ordered: bool = True) -> Iterator[Layer]:
@@ -37,8 +40,8 @@ def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading, 
     for layer, weights in named.items():
         old = cells_of(weights)
         if old and (len(weights) > _CELL_ARRAYS * len(old) or reading.version.is_keras1):
-            for owner, cell in old.items():
-                layers.add(layer, layer, way_of(owner), {str(index): array for index, array in enumerate(cell)}, cell=True)
+            for owner, gates in old.items():
+                layers.add(layer, layer, way_of(owner), {str(index): array for index, array in enumerate(gates)}, cell=True)
             continue
         owners: dict[str, dict[str, StoredArray]] = {}
         for path, array in weights.items():
@@ -51,6 +54,9 @@ def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading, 
             name = layer if alone else f"{layer}/{key.rpartition('/')[2]}"
             is_cell = list(arrays)[:2] == ["kernel", "recurrent_kernel"]
             layers.add(f"{layer}:{key}", name, direction, arrays, cell=is_cell, kind=name.rpartition("/")[2])
+            outer, _, cell = owner.rpartition("/")
+            if is_cell and outer and reading.version.numbers >= _NAMES_CELLS and not _is_known_cell(cell, arrays):
+                layers.parts[f"{layer}:{key}"].custom = cell
         if not weights:
             layers.parts[layer] = Parts(layer)
     yield from layers.read(reading)
@@ -117,15 +123,20 @@ def _gates(cell: Sequence[StoredArray]) -> int:
     return len(shown.cell.gates)
 
 
+def _is_known_cell(name: str, arrays: Mapping[str, StoredArray]) -> bool:
+    """Return whether a cell has the name of a Keras cell; a layer of CuDNN has no cell."""
+    return _CELL.fullmatch(name) is not None or is_folded(tuple(arrays.values()))
+
+
 def is_cell_name(part: str) -> bool:
     """Return whether a part of a variable's path is the name of a cell, or of one direction of a layer."""
-    return _CELL.fullmatch(part) is not None or part.startswith(("forward_", "backward_"))
+    return _CELL.fullmatch(part) is not None or part.startswith(_WAYS)
 
 
 def _split_owner(owner: str) -> tuple[str, str]:
     """Return the layer and the direction in a group name: "bi" and "forward" for "bi/forward_gru/gru_cell_1"."""
     parts = owner.split("/")
-    while len(parts) > 1 and _CELL.fullmatch(parts[-1]):
+    while len(parts) > 1 and (_CELL.fullmatch(parts[-1]) or parts[-2].startswith(_WAYS)):
         parts.pop()
     direction = parts[-1].partition("_")[0] if len(parts) > 1 else ""
     if direction not in ("forward", "backward"):

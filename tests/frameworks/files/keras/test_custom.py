@@ -92,21 +92,23 @@ def test_a_custom_layer_or_cell_is_read_only_if_the_options_vouch_for_it(library
 
 
 @pytest.mark.parametrize(
-    ("library", "case", "custom"),
+    ("library", "case", "custom", "file"),
     [
-        ("keras", "layer", "mine"),
-        ("tf_keras", "layer", "mine"),
-        ("keras", "cell", "scaled"),
-        ("keras", "both_cells", "scaled"),
+        ("keras", "layer", "mine", "model.weights.h5"),
+        ("tf_keras", "layer", "mine", "model.weights.h5"),
+        ("keras", "cell", "scaled", "model.weights.h5"),
+        ("keras", "both_cells", "scaled", "model.weights.h5"),
+        ("tf_keras", "cell", "scaled", "alone.h5"),
+        ("tf_keras", "both_cells", "scaled", "alone.h5"),
     ],
 )
 def test_weights_alone_that_name_a_custom_class_need_the_option_too(
-    library: str, case: str, custom: str, tmp_path: Path
+    library: str, case: str, custom: str, file: str, tmp_path: Path
 ) -> None:
     keras: Any = import_module(library)
     layer, _, cell = customised(library)[case]
     inputs = keras.Input((6, 5))
-    path = tmp_path / "model.weights.h5"
+    path = tmp_path / file
     keras.Model(inputs, [layer(inputs), keras.layers.LSTM(3)(inputs)]).save_weights(path)
     checkpoint = open_checkpoint(path)
     assert len(checkpoint) == 1
