@@ -212,7 +212,7 @@ def _read_assumed(parts: Parts, reading: Reading, *, feeds: bool) -> Layer:
 def _entry(cells: Sequence[Sequence[StoredArray]], version: Version, *, feeds: bool, custom: str) -> dict[str, Any]:
     """Return the config of a layer with these cells, as far as their shapes determine it."""
     flags: dict[str, Any] = {"return_sequences": True} if feeds else {}
-    inner = []
+    inner: list[dict[str, Any]] = []
     for arrays in cells:
         shown: Any = shown_by(arrays)
         kind = f"{'CuDNN' if shown.layout is CUDNN else ''}{shown.cell.names['keras']}"
