@@ -10,7 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from frameworks.errors import InvalidValueError, printable
+from frameworks.errors import InvalidValueError
+from frameworks.escaping import printable
 from frameworks.files.formats import find_format
 from frameworks.files.given_options import GivenOptions, Options
 from frameworks.files.other_layers import OtherLayer

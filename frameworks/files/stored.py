@@ -90,6 +90,14 @@ class StoredLayer:
     notes: tuple[str, ...] = ()
 
     @property
+    def time_major(self) -> bool | None:
+        """Whether the layer's own call has the time axis first; None if the file does not state it."""
+        if self.options is not None or self.is_cell:
+            return False
+        batch_first = self.arguments.get("batch_first")
+        return None if batch_first is None else not batch_first
+
+    @property
     def spec(self) -> RecurrentSpec:
         """The spec of the layer.
 
@@ -203,7 +211,7 @@ class StoredLayer:
         """Read the weights of one direction, gates in the file's order."""
         return self.cells[layer][direction].read()
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:  # noqa: ARG002  the Protocol's
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:  # noqa: ARG002  the Protocol's
         """Raise an error: a file is not written in place."""
         raise self._unwritable()
 

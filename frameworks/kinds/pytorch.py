@@ -6,6 +6,8 @@ a kind that is missing here would be taken for another. Source: the constructors
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from frameworks.kinds.records import ANY_AXES, GROUP_INPUT, GROUP_OUTPUT, Array, Kind, Option
 from frameworks.kinds.table import Table
 
@@ -101,6 +103,15 @@ def _batch_norm(name: str) -> Kind:
     return _running_norm(name, "BatchNormalization", options=(_EPSILON, momentum), normalises="axis 1 of three")
 
 
+def _instance_norm(name: str) -> Kind:
+    return _running_norm(name, options=(Option("eps", 1e-5),))
+
+
+def _family(kind: Kind) -> Kind:
+    """Return a kind for a file, as one of ONNX, that states the class without the number of dimensions."""
+    return replace(kind, having=())
+
+
 _FOR_EACH_KEY = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
 _ATTENTION = tuple(
     " ".join((weights, *biases, *further))
@@ -170,7 +181,9 @@ PYTORCH = Table(
         _batch_norm("BatchNorm2d"),
         _batch_norm("BatchNorm3d"),
         _batch_norm("SyncBatchNorm"),
-        *(_running_norm(f"InstanceNorm{number}d", options=(Option("eps", 1e-5),)) for number in (1, 2, 3)),
+        _family(_batch_norm("BatchNorm")),
+        *(_instance_norm(f"InstanceNorm{number}d") for number in (1, 2, 3)),
+        _family(_instance_norm("InstanceNorm")),
         Kind(
             "GroupNorm",
             options=(Option("num_groups", required=True), Option("num_channels", sizes=("features",)), Option("eps", 1e-5)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Literal
 
 ANY_AXES = "..."
@@ -231,7 +232,7 @@ class Kind:
             shapes: the shapes of all its arrays, by name.
             groups: the number of groups of a convolution; None for any.
         """
-        if set(shapes) not in [set(names.split()) for names in self.having]:
+        if frozenset(shapes) not in _sets(self.having):
             return False
         sizes = self.sizes(shapes)
         anywhere = {shapes[array.name] for array in self.arrays or () if ANY_AXES in array.axes and array.name in shapes}
@@ -252,3 +253,8 @@ class Kind:
             for option in self.options
             if option.sizes and all(axis in sizes for axis in option.sizes)
         }
+
+
+@cache
+def _sets(having: tuple[str, ...]) -> frozenset[frozenset[str]]:
+    return frozenset(frozenset(names.split()) for names in having)

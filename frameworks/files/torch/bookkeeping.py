@@ -12,18 +12,20 @@ NUMBER = "a number of the training"
 
 _KEYS: Mapping[str, str] = MappingProxyType(
     {
-        r"(.*_)?callbacks?(_states?)?": "the state of callbacks",
-        r"(.*_)?loops?(_states?)?": "the state of training loops",
-        r"h(yper)?_?param(eter)?s|hp|args|arguments|config(uration)?|cfg|settings|options": "hyper parameters",
-        r"(.*_)?optim(izer)?s?(_states?)?(_dicts?)?": OPTIMIZER,
-        r"(.*_)?(lr_?)?sched(uler)?s?(_states?)?(_dicts?)?": "the state of a learning-rate schedule",
-        r"(.*_)?(grad_)?scaler(_states?)?(_dicts?)?|amp(_.*)?": "the state of a gradient scaler",
-        r"(.*_)?(rng|random)(_.*)?": "the state of random generators",
-        r"(.*_)?(datamodules?|dataloaders?|samplers?)(_.*)?": "the state of data loaders",
-        r"(.*_)?(metrics?|history)": "metrics",
+        "the state of callbacks": r"(?:[^.]*_)?callbacks?(?:_states?)?",
+        "the state of training loops": r"(?:[^.]*_)?loops?(?:_states?)?",
+        "hyper parameters": r"h(?:yper)?_?param(?:eter)?s|hp|args|arguments|config(?:uration)?|cfg|settings|options|opts?",
+        OPTIMIZER: r"(?:[^.]*_)?optim(?:izer)?s?(?:_states?)?(?:_dicts?)?",
+        "the state of a learning-rate schedule": r"(?:[^.]*_)?(?:lr_?)?sched(?:uler)?s?(?:_states?)?(?:_dicts?)?",
+        "the state of a gradient scaler": r"(?:[^.]*_)?(?:grad_)?scaler(?:_states?)?(?:_dicts?)?|amp(?:_[^.]*)?",
+        "the state of random generators": r"(?:[^.]*_)?(?:rng|random)(?:_[^.]*)?",
+        "the state of data loaders": r"(?:[^.]*_)?(?:datamodules?|dataloaders?|samplers?)(?:_[^.]*)?",
+        "metrics": r"(?:[^.]*_)?(?:metrics?|history)",
     }
 )
-"""What a training script saves beside a model, by the pattern of the key: none of it is a layer."""
+"""What a training script saves beside a model, and the pattern of its keys. A key with a dot is a name of a state dict."""
+
+_KEY = re.compile("|".join(f"({pattern})" for pattern in _KEYS.values()), re.IGNORECASE | re.DOTALL)
 
 _FOLDER = re.compile(r"\A(?:/|~|[A-Za-z]:[\\/]|\\\\).*[\\/]", re.DOTALL)
 """The folders of an absolute path. Where the author kept files is nobody's business, and no part of a name."""
@@ -31,7 +33,8 @@ _FOLDER = re.compile(r"\A(?:/|~|[A-Za-z]:[\\/]|\\\\).*[\\/]", re.DOTALL)
 
 def bookkeeping(key: str) -> str:
     """Return what a key of a training script holds, if it is beside the model; "" for any other key."""
-    return next((what for pattern, what in _KEYS.items() if re.fullmatch(pattern, key.lower())), "")
+    match = _KEY.fullmatch(key)
+    return list(_KEYS)[match.lastindex - 1] if match and match.lastindex else ""
 
 
 def is_optimizer(contents: Any) -> bool:

@@ -27,6 +27,9 @@ _LINEARITY = re.compile(r"(?:(.*)\.)?(input|state)_linearity\.(weight|bias)")
 _COPY = re.compile(r"(?:.*[._])?(?:ema|swa|averaged?|shadow)(?:[._].*)?", re.IGNORECASE | re.DOTALL)
 """A name of averaged weights, which a training script keeps beside those that it trains."""
 
+_AVERAGED = "n_averaged"
+"""An array that torch's AveragedModel adds to a state dict."""
+
 _RAW = re.compile(rf"(?:(.*)\.)?({_LEAF.pattern})_raw")
 """A weight before weight dropout, which AWD-LSTM stores in the module or in one around it."""
 
@@ -61,8 +64,10 @@ def read_modules(
         others = (*group.others, *within.get((number, owner), ()))
         for layer in _read(owner, group, others, given, attributes):
             warnings = [*_around(owner, attributes, inner)] if isinstance(layer, StoredLayer) else []
-            if _COPY.fullmatch(layer.name):
-                warnings.append("by its name it is a running average of the weights, not the weights that were trained.")
+            if _COPY.fullmatch(layer.name) or _AVERAGED in arrays:
+                warnings.append(
+                    "by the file's names it is a running average of the weights, not the weights that were trained."
+                )
             yield replace(layer, warnings=(*layer.warnings, *warnings))
 
 
@@ -71,7 +76,7 @@ def _read(
 ) -> Iterator[StoredLayer | OtherLayer]:
     stated = attributes.get(owner, {})
     if not group.cells and not group.parametrised:
-        yield from read_other(owner, group.arrays, given, stated)
+        yield from read_other(owner, group.arrays, stated, given)
         return
     module = Module(owner, group.cells, group.cell, group.own_names, group.parametrised, group.raw, stated, others)
     try:
@@ -80,7 +85,7 @@ def _read(
         yield OtherLayer(module.name, "", MappingProxyType(group.arrays), warnings=(why.warning,), options=("cell",))
     else:
         dropped = {name: array for name, array in group.others.items() if name.endswith(_DROPPED)}
-        yield from read_other(owner, {name: array for name, array in group.others.items() if name not in dropped}, given)
+        yield from read_other(owner, {name: array for name, array in group.others.items() if name not in dropped}, given=given)
         if dropped:
             yield OtherLayer(owner, "", MappingProxyType(dropped), warnings=(_STALE,))
 
@@ -95,11 +100,13 @@ def _around(owner: str, attributes: Mapping[str, Mapping[str, Any]], inner: Mapp
     """
     parts = owner.split(".") if owner else []
     outer = [name for name in (".".join(parts[:length]) for length in range(len(parts))) if name in attributes]
-    own = [name for name in outer if not attributes[name].get("torch", True) and (name != outer[0] or inner[name] == 1)]
+    only_wraps = len(outer) == 1 and inner[outer[0]] == 1
+    own = [name for name in outer[not only_wraps :] if not attributes[name].get("torch", True)]
     if own:
         classes = " within ".join(dict.fromkeys(str(attributes[name]["class"]) for name in reversed(own)))
         yield (
-            f"it is called by a {classes}, whose code is not read: it may do something else around it, such as reversing time."
+            f"it is called by the class {classes}, whose code is not read: that may do something else around it, such as"
+            " reversing time."
         )
 
 
@@ -177,15 +184,14 @@ def _group(arrays: Mapping[str, StoredArray], numbers: Mapping[str, int]) -> dic
             continue
         groups.setdefault((number, owner), _Group()).add(leaf, array)
     for name, array in raw.items():
-        number = numbers.get(name, 0)
-        owner, _, leaf = name.rpartition(".")
+        number, (owner, _, leaf) = numbers.get(name, 0), name.rpartition(".")
         inner = f"{owner}.module".removeprefix(".")
-        places = ((number, each) for each in (owner, inner))
-        place = next((place for place in places if place in groups and groups[place].cells), None)
-        if place is None:
+        around = ((number, each) for each in (owner, inner))
+        found = next((each for each in around if each in groups and groups[each].cells), None)
+        if found is None:
             groups.setdefault((number, owner), _Group()).add(leaf, array)
         else:
-            groups[place].add_raw(leaf.removesuffix("_raw"), array)
+            groups[found].add_raw(leaf.removesuffix("_raw"), array)
     return groups
 
 

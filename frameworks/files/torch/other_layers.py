@@ -18,26 +18,28 @@ _KIND = "kind"
 
 
 def read_other(
-    name: str, arrays: Mapping[str, StoredArray], given: GivenOptions, attributes: Mapping[str, Any] | None = None
+    name: str,
+    arrays: Mapping[str, StoredArray],
+    attributes: Mapping[str, Any] | None = None,
+    given: GivenOptions | None = None,
 ) -> Iterator[OtherLayer]:
     """Yield a module, with its class if that is known; yield nothing if there are no arrays.
 
     Args:
         name: the module's name.
         arrays: the module's arrays, by their names in the module.
-        given: the user's options.
         attributes: the attributes that the file states; see `Named`.
+        given: the user's options; None for a file that states everything.
 
     Raises:
         GatewiseError: for options that do not fit the arrays.
     """
     if not arrays:
         return
-    attributes = attributes or {}
+    attributes, options = attributes or {}, given.of(name) if given else {}
     shapes = {leaf: array.shape for leaf, array in arrays.items()}
-    kind, warnings = _kind(name, shapes, given.of(name).get(_KIND), attributes)
+    kind, warnings = _kind(name, shapes, options.get(_KIND), attributes)
     record = PYTORCH.get(kind)
-    options = given.of(name)
     told = {option.name: options[option.name] for option in record.stored_options if option.name in options}
     check_arguments(name, told)
     if not record.fits(shapes, told.get("groups")) and "groups" in told:
@@ -66,7 +68,7 @@ def read_other(
         config,
         known=bool(kind) and not unlike,
         warnings=tuple(warnings),
-        options=(_KIND, *(option.name for option in record.stored_options)),
+        options=(_KIND, *(option.name for option in record.stored_options)) if given else (),
     )
 
 
@@ -74,7 +76,7 @@ def told_kinds(layers: Iterable[StoredLayer | OtherLayer], given: GivenOptions) 
     """Yield the layers of a file that describes its arrays. The user may state the kinds of those that it calls arrays."""
     for layer in layers:
         if isinstance(layer, OtherLayer) and not layer.kind and layer.name:
-            yield from read_other(layer.name, layer.stored, given) if layer.stored else [layer]
+            yield from read_other(layer.name, layer.stored, given=given) if layer.stored else [layer]
         else:
             yield layer
 

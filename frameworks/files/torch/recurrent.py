@@ -67,7 +67,10 @@ def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
     if places != expected:
         lacking = ", ".join(_place(*place) for place in expected if place not in module.cells)
         raise NotUnderstoodError(f"it has {', '.join(_place(*place) for place in places)[:100]} and lacks {lacking[:100]}")
-    spec, proj_size = _sizes(module, len(places) // directions, directions)
+    try:
+        spec, proj_size = _sizes(module, len(places) // directions, directions)
+    except NotUnderstoodError as why:
+        raise NotUnderstoodError("; ".join(filter(None, (str(why), _custom(module))))) from why
     _require_own(module, spec, given.of(module.name).get("cell"))
     spec, arguments, assumed = _arguments(module, spec, given)
     if proj_size:
@@ -109,7 +112,7 @@ def _require_own(module: Module, spec: RecurrentSpec, told: Any) -> None:
     if custom and told is None:
         raise NotUnderstoodError(
             f"{custom}, so it may compute something else than torch's module with these arrays. If it computes the same, the"
-            f" option cell={spec.cell} states it"
+            f" option cell={spec.cell} states it (--option {module.name}.cell={spec.cell})"
         )
 
 

@@ -81,7 +81,7 @@ class ScriptCode:
         text = self._archive.read(name, MAX_BYTES).decode("utf-8", "replace")
         starts = [*_CLASS.finditer(text)]
         ends = [*(each.start() for each in starts[1:]), len(text)]
-        return {each[1]: _attributes(text[each.start() : end]) for each, end in zip(starts, ends, strict=True)}
+        return {each[1]: _attributes(text[each.start() : end]) for each, end in zip(starts, ends, strict=False)}
 
 
 def _attributes(text: str) -> Mapping[str, Any]:

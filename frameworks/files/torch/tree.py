@@ -171,7 +171,8 @@ class _Walk:
             self._met.add(id(value))
             named.unread |= {} if _inside(value) else {"": value.name}
         inner = self._sort(list(self._items(value, len(path))), path, named)
-        yield path, named
+        if named.tensors or named.unread:
+            yield path, named
         for key, item in inner.items():
             what, within = bookkeeping(key), self.groups(item, (*path, key))
             if not what or is_optimizer(_inside(item)):
@@ -187,16 +188,18 @@ class _Walk:
         inner: dict[str, Objects] = {}
         only_tensors = all(isinstance(item, (Tensor, NumpyArray)) for _, item in items)  # as in a state dict
         for key, item in items:
+            short = without_folder(key)
             if isinstance(item, (Tensor, NumpyArray)):
-                what = "" if only_tensors else bookkeeping(key) or ("" if item.shape else NUMBER)
+                is_number = not item.shape and (short != key or not (only_tensors or "." in key))
+                what = NUMBER if is_number else "" if only_tensors else bookkeeping(key)
                 if what:
-                    self.beside[".".join((*path, key))] = what
+                    self.beside[".".join((*path, short))] = what
                 else:
                     named.put(key, item)
             elif _inside(item):
-                inner[key] = item
+                inner[short if short not in inner else f"{short} ({len(inner)})"] = item
             elif isinstance(item, Record):
-                named.unread[key] = item.name
+                named.unread[short] = item.name
         return inner
 
     def _module(self, module: Record, prefix: str, named: Named, depth: int) -> None:
@@ -237,7 +240,7 @@ class _Walk:
             raise unsupported(self._file, f"nests objects more than {MAX_DEPTH} deep, or holds more than {MAX_OBJECTS}")
         for key, item in items.items():
             array = numpy_array(item) if isinstance(item, Record) else None
-            yield without_folder(str(key)[:MAX_NAME]), item if array is None else array
+            yield str(key)[:MAX_NAME], item if array is None else array
 
 
 def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Objects, ...]:

@@ -83,7 +83,7 @@ MODULES = {(name, tuple(shapes.items())) for name, shapes in with_arrays()}
 
 def claimed(shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> str:
     arrays = {name: in_memory(np.zeros(shape, "float32")) for name, shape in shapes}
-    (layer,) = read_other("module", arrays, GivenOptions())
+    (layer,) = read_other("module", arrays)
     return layer.kind
 
 
@@ -92,7 +92,8 @@ def wrongly_claimed() -> set[str]:
 
 
 def test_every_module_of_torch_with_arrays_has_a_record_that_fits_them() -> None:
-    assert {name for name, _ in MODULES} == {kind.name for kind in PYTORCH}
+    assert {name for name, _ in MODULES} == {kind.name for kind in PYTORCH if kind.having}
+    assert {kind.name for kind in PYTORCH if not kind.having} == {"BatchNorm", "InstanceNorm"}  # which ONNX states
     for name, shapes in MODULES:
         assert name in [kind.name for kind in PYTORCH.holding(dict(shapes))], (name, shapes)
 
@@ -114,9 +115,9 @@ def test_a_kind_is_told_for_its_own_arrays_and_refused_for_all_others(kind: Kind
     for shapes in {shapes for _, shapes in MODULES}:
         arrays = {name: in_memory(np.zeros(shape, "float32")) for name, shape in shapes}
         if kind.fits(dict(shapes)):
-            (layer,) = read_other("module", arrays, given)
+            (layer,) = read_other("module", arrays, given=given)
             assert layer.kind == kind.name
         else:
             assert shapes not in own
             with refused("kind of module", kind.name):
-                list(read_other("module", arrays, given))
+                list(read_other("module", arrays, given=given))

@@ -78,6 +78,7 @@ def test_a_checkpoint_of_lightning_holds_the_layers_of_its_state_dict_and_nothin
     [
         ("rng_state", torch.zeros(16, dtype=torch.uint8), "random generators"),
         ("cuda_rng_state_all", [torch.zeros(16, dtype=torch.uint8)], "random generators"),
+        ("opt", {"weights": torch.ones(3)}, "hyper parameters"),
         ("hparams", {"weights": torch.ones(3)}, "hyper parameters"),
         ("scaler", {"scale": torch.ones(1)}, "gradient scaler"),
         ("lr_scheduler_state_dict", {"base": torch.ones(2)}, "schedule"),
@@ -104,6 +105,18 @@ def test_parameters_with_such_names_are_kept(tmp_path: Path) -> None:
     assert list(checkpoint.others[""].arrays) == list(arrays)
 
 
+def test_a_state_dict_with_numbers_of_the_training_in_it_keeps_its_arrays(tmp_path: Path) -> None:
+    arrays = {
+        "block.random_map.weight": torch.ones(2, 3),
+        "norm.num_batches_tracked": torch.tensor(3),
+        "h.config": torch.ones(3),
+    }
+    checkpoint = saved({**state(), **arrays, "epoch": 3, "best_loss": torch.tensor(0.5)}, tmp_path / "a.pt")
+    kept = [f"{name}.{array}" for name, other in checkpoint.others.items() for array in other.stored]
+    assert kept == list(arrays)
+    assert checkpoint.others["best_loss"].kind == "a number of the training"
+
+
 @pytest.mark.parametrize("path", [(), ("trainer",), ("trainer", "state")])
 def test_the_state_of_an_optimizer_alone_is_called_one(path: tuple[str, ...], tmp_path: Path, refused: Any) -> None:
     thing = trained()
@@ -115,10 +128,19 @@ def test_the_state_of_an_optimizer_alone_is_called_one(path: tuple[str, ...], tm
 
 @pytest.mark.parametrize("folder", [f"{FOLDER}/", "C:\\Users\\somebody\\", "~/somebody/", "\\\\server\\somebody\\"])
 def test_folders_of_the_author_are_no_part_of_a_name(folder: str, tmp_path: Path) -> None:
-    checkpoint = saved({f"{folder}model": state()}, tmp_path / "a.pt")
-    assert list(checkpoint) == ["lstm"] or list(checkpoint) == ["model.lstm"]
+    scores = {f"{folder}epoch={number}.ckpt": torch.tensor(0.5) for number in range(2)}
+    thing = {f"{folder}best/model": state(), f"{folder}last/model": state(), "top": scores}
+    checkpoint = saved(thing, tmp_path / "a.pt")
+    assert list(checkpoint) == ["lstm", "model (1).lstm"]
+    assert {other.kind for other in checkpoint.others.values()} == {"a number of the training"}
+    assert "somebody" not in "".join(checkpoint.others)
     save_checkpoint(tmp_path / "b.npz", checkpoint)
     assert b"somebody" not in (tmp_path / "b.npz").read_bytes()
+
+
+def test_arrays_whose_names_begin_with_a_slash_stay_apart(tmp_path: Path) -> None:
+    thing = {f"/{owner}/{name}": array for owner in "ab" for name, array in nn.GRU(2, 3).state_dict().items()}
+    assert list(saved(thing, tmp_path / "a.pt")) == ["/a", "/b"]
 
 
 @pytest.mark.parametrize("key", ["ema", "model_ema", "ema_state_dict", "swa_model", "averaged", "shadow"])
@@ -127,6 +149,12 @@ def test_a_running_average_is_called_one(key: str, tmp_path: Path) -> None:
     assert list(checkpoint) == ["lstm", f"{key}.lstm"]
     assert any("running average" in warning for warning in checkpoint[f"{key}.lstm"].warnings)
     assert not any("running average" in warning for warning in checkpoint["lstm"].warnings)
+
+
+def test_the_state_of_an_averaged_model_is_called_a_running_average(tmp_path: Path) -> None:
+    averaged = torch.optim.swa_utils.AveragedModel(nn.ModuleDict({"lstm": nn.LSTM(3, 4)}))
+    (layer,) = saved(averaged.state_dict(), tmp_path / "a.pt").values()
+    assert any("running average" in warning for warning in layer.warnings)
 
 
 def test_a_name_that_only_contains_such_letters_is_no_running_average(tmp_path: Path) -> None:

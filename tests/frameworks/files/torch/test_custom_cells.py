@@ -33,6 +33,8 @@ class NormalisedCell(nn.Module):
 class OwnCell(nn.Module):
     """A GRU cell whose arrays are exactly torch's, and whose code may be anything."""
 
+    weight_ih: nn.Parameter
+
     def __init__(self) -> None:
         super().__init__()
         for name, parameter in nn.GRUCell(INPUT, HIDDEN).named_parameters():
@@ -80,7 +82,7 @@ def one_bias() -> dict[str, Any]:
     return {"cell.weight_ih": arrays["weight_ih"], "cell.weight_hh": arrays["weight_hh"], "cell.bias": arrays["bias_ih"]}
 
 
-def saved(thing: Any, path: Path, **options: Any) -> Checkpoint:
+def saved(thing: Any, path: Path, options: Any = None) -> Checkpoint:
     """Save something with a plain GRU beside it, and open the file."""
     beside = nn.GRU(2, 3)
     if isinstance(thing, nn.Module):
@@ -109,11 +111,24 @@ def test_a_custom_cell_is_not_read_as_torch_s_until_the_user_vouches_for_it(made
     assert list(checkpoint) == ["plain"]
     assert said in checkpoint.others["cell"].warnings[0]
     cell = "gru" if "OwnCell" in said else "lstm"
-    assert f"the option cell={cell} states it" in checkpoint.others["cell"].warnings[0]
+    assert f"the option cell={cell} states it (--option cell.cell={cell})" in checkpoint.others["cell"].warnings[0]
     assert checkpoint.others["cell"].stored  # carried under their names
     vouched = open_checkpoint(tmp_path / "a.pt", options={"cell": {"cell": cell}})
     assert list(vouched) == ["cell", "plain"]
     assert vouched["cell"].spec.cell == cell
+
+
+def test_a_custom_cell_with_other_shapes_is_called_one(tmp_path: Path, refused: Any) -> None:
+    """As the EA-LSTM, whose input gate reads static inputs."""
+    shapes = {
+        "weight_ih": (INPUT, 3 * HIDDEN),
+        "weight_hh": (HIDDEN, 3 * HIDDEN),
+        "weight_sh": (7, HIDDEN),
+        "bias_s": (HIDDEN,),
+    }
+    torch.save({f"lstm.{name}": torch.ones(shape) for name, shape in shapes.items()}, tmp_path / "a.pt")
+    with refused("lstm: it is not read as a recurrent layer", "blocks", "it also has weight_sh, bias_s"):
+        open_checkpoint(tmp_path / "a.pt")
 
 
 def test_a_cell_of_torch_is_read_and_needs_no_vouching(tmp_path: Path) -> None:
@@ -126,10 +141,10 @@ def test_a_cell_of_torch_is_read_and_needs_no_vouching(tmp_path: Path) -> None:
 def test_what_the_user_vouches_for_must_fit_the_arrays(tmp_path: Path, refused: Any) -> None:
     for told, path in (("gru", "a.pt"), ("peephole", "b.pt")):
         with refused("the option cell of cell", "'lstm'", told):
-            saved(state_of(NormalisedCell()), tmp_path / path, cell={"cell": told})
+            saved(state_of(NormalisedCell()), tmp_path / path, {"cell": {"cell": told}})
     with refused("the option cell of plain", "'gru'", "lstm"):
-        saved(state_of(NormalisedCell()), tmp_path / "c.pt", plain={"cell": "lstm"})
-    checkpoint = saved(one_bias(), tmp_path / "d.pt", cell={"cell": "lstm"})
+        saved(state_of(NormalisedCell()), tmp_path / "c.pt", {"plain": {"cell": "lstm"}})
+    checkpoint = saved(one_bias(), tmp_path / "d.pt", {"cell": {"cell": "lstm"}})
     assert "one bias" in checkpoint.others["cell"].warnings[0]
 
 
@@ -150,19 +165,21 @@ def test_a_class_around_a_recurrent_module_is_named(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(tmp_path / "a.pt")
     assert checkpoint["first"].warnings == ()
     (warning,) = checkpoint["second.layer.0"].warnings
-    assert "called by a Reverse, whose code is not read" in warning
-    assert "called by a Reverse within Outer," in checkpoint["third.layer.layer"].warnings[0]
+    assert "called by the class Reverse, whose code is not read" in warning
+    assert "called by the class Reverse within Outer," in checkpoint["third.layer.layer"].warnings[0]
     torch.save(nn.DataParallel(Model()), tmp_path / "parallel.pt")
     assert open_checkpoint(tmp_path / "parallel.pt")["first"].warnings == ()
     torch.save(Reverse(nn.GRU(INPUT, HIDDEN)), tmp_path / "b.pt")
-    assert "called by a Reverse" in open_checkpoint(tmp_path / "b.pt")["layer"].warnings[0]
+    assert "called by the class Reverse" in open_checkpoint(tmp_path / "b.pt")["layer"].warnings[0]
+    torch.save(Reverse(nn.Sequential(nn.Linear(INPUT, INPUT), nn.GRU(INPUT, HIDDEN))), tmp_path / "model.pt")
+    assert open_checkpoint(tmp_path / "model.pt")["layer.1"].warnings == ()  # this class is the model's
     torch.save(nn.Sequential(nn.GRU(INPUT, HIDDEN)), tmp_path / "c.pt")
     assert open_checkpoint(tmp_path / "c.pt")["0"].warnings == ()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
-        scripted: Any = torch.jit.trace(Reverse(nn.GRU(INPUT, HIDDEN)), torch.ones(TIME, BATCH, INPUT))
-        scripted.save(str(tmp_path / "d.pt"))
-    assert "called by a Reverse" in open_checkpoint(tmp_path / "d.pt")["layer"].warnings[0]
+        compiler: Any = torch.jit
+        compiler.trace(Reverse(nn.GRU(INPUT, HIDDEN)), torch.ones(TIME, BATCH, INPUT)).save(str(tmp_path / "d.pt"))
+    assert "called by the class Reverse" in open_checkpoint(tmp_path / "d.pt")["layer"].warnings[0]
 
 
 class AugmentedLstm(nn.Module):
@@ -193,8 +210,8 @@ def test_a_cell_of_allennlp_is_read_as_the_lstm_that_it_is(randomise: Any, tmp_p
     torch.save({f"{name}.{key}": array for key, array in cell.state_dict().items()}, tmp_path / "a.pt")
     layer = open_checkpoint(tmp_path / "a.pt")[name]
     x = torch.randn(BATCH, TIME, INPUT)
-    with torch.no_grad():
-        np.testing.assert_allclose(layer.forward(x.numpy()).output, cell(x).numpy(), rtol=0, atol=1e-6)
+    output: Any = layer.forward(x.numpy()).output
+    np.testing.assert_allclose(output, cell(x).detach().numpy(), rtol=0, atol=1e-6)
     assert any("direction" in warning for warning in layer.warnings)
     save_checkpoint(tmp_path / "b.pt", {"lstm": layer})
     module = nn.LSTM(INPUT, HIDDEN, batch_first=True)

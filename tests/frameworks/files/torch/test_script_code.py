@@ -100,8 +100,11 @@ def test_calls_that_disagree_or_have_no_batch_axis_state_nothing(tmp_path: Path)
     assert saved(Packed(), tmp_path / "b.pt", trace=False)["rnn"].arguments["batch_first"] is True
     assert saved(Around(nn.GRU(INPUT, HIDDEN, batch_first=True)), tmp_path / "c.pt", trace=True)["rnn"].arguments["batch_first"]
     calls = b"  a = torch.gru(x, h, w, True, 1, 0., False, False, %s)\n"
-    rewritten(tmp_path / "c.pt", tmp_path / "d.pt", calls % b"True" + calls % b"False")
+    rewritten(tmp_path / "c.pt", tmp_path / "d.pt", GRU + calls % b"True" + calls % b"False")
     assert open_checkpoint(tmp_path / "d.pt")["rnn"].arguments["batch_first"] is None
+
+
+GRU = b"class GRU(Module):\n"
 
 
 def rewritten(source: Path, path: Path, code: bytes) -> None:
@@ -109,21 +112,23 @@ def rewritten(source: Path, path: Path, code: bytes) -> None:
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             content = old.read(name)
-            new.writestr(name, b"class GRU(Module):\n" + code if "/nn/modules/rnn" in name and ".py" in name[-4:] else content)
+            new.writestr(name, code if "/nn/modules/rnn" in name and name.endswith(".py") else content)
 
 
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        (b"  batch_first : Final[bool] = True\n", True),
-        (b"  batch_first : Final[bool] = __import__('os').system('touch executed')\n", None),
-        (b"  batch_first : Final[bool] = " + b"(" * 5000 + b"\n", None),
-        (b"  a = torch.gru(" + b"[" * 100000 + b")\n", None),
-        (b"  a = torch.gru(True)\n", None),
-        (b"  a = torch.gru((x).f(y, ), [h, c], w, True, 1, 0., training, False, True)\n", True),
-        (b"  a = torch.gru(x, sizes, h, w, True, 1, 0., False, True)\n", None),
+        (GRU + b"  batch_first : Final[bool] = True\n", True),
+        (GRU + b"  batch_first : Final[bool] = __import__('os').system('touch executed')\n", None),
+        (GRU + b"  batch_first : Final[bool] = " + b"(" * 5000 + b"\n", None),
+        (GRU + b"  a = torch.gru(" + b"[" * 100000 + b")\n", None),
+        (GRU + b"  a = torch.gru(True)\n", None),
+        (GRU + b"  a = torch.gru((x).f(y, ), [h, c], w, True, 1, 0., training, False, True)\n", True),
+        (GRU + b"  a = torch.gru(x, sizes, h, w, True, 1, 0., False, True)\n", None),
         (b"\xff\xfe", None),
+        (b"class LSTM(Module):\n  batch_first : Final[bool] = True\n", None),
         (b"", None),
+        (GRU, None),
     ],
 )
 def test_code_is_never_executed_whatever_it_is(
