@@ -9,10 +9,11 @@ from typing import Any
 from compare.checkpoints.name_ranges import together
 from compare.checkpoints.terminal_tables import caveats, table
 from frameworks.cells import CELLS
-from frameworks.counterparts import LAYER_NAMES, find_limits
+from frameworks.counterparts import find_limits
 from frameworks.errors import NoCounterpartError
 from frameworks.escaping import printable
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
+from frameworks.files.writing.constructors import in_keras, in_pytorch
 from frameworks.options import KerasOptions
 from frameworks.rows import FrameworkName
 
@@ -27,6 +28,10 @@ _FLAGS = (
 )
 
 
+_LISTED = 24
+"""The most layers whose order is listed in a line."""
+
+
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return the contents of a checkpoint as data for JSON."""
     return {
@@ -34,6 +39,7 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "format": checkpoint.format,
         "layers": [_layer(layer) for layer in checkpoint.values()],
         "others": [_other(name, layer) for name, layer in checkpoint.others.items()],
+        "order": [name for name, _ in checkpoint.in_order],
     }
 
 
@@ -66,8 +72,16 @@ def render(contents: Mapping[str, Any], *, verbose: bool = False) -> str:
     others = [(name, *row) for row, names in alike.items() for name in (names if verbose else together(names))]
     if others:
         text.append(table(("other layer", "is", "arrays"), others))
+    if _is_mixed(contents):
+        text.append(printable(f"In order: {', '.join(name or repr(name) for name in contents['order'])}"))
     warnings = ((each["name"], each["warnings"]) for each in (*contents["layers"], *contents["others"]))
     return "\n\n".join([*text, *caveats(warnings)])
+
+
+def _is_mixed(contents: Mapping[str, Any]) -> bool:
+    """Return whether the two tables do not show the order of all layers: if another layer precedes a recurrent one."""
+    first = [layer["name"] for layer in contents["layers"]]
+    return len(contents["order"]) <= _LISTED and contents["order"][: len(first)] != first
 
 
 def _layer(layer: StoredLayer) -> dict[str, Any]:
@@ -97,13 +111,8 @@ def _counterpart(layer: StoredLayer) -> dict[str, Any]:
     because = [f"{limit.field}={value!r}: {limit.why}" for limit, value in find_limits(spec, to, layer.options)]
     if because:
         return {"framework": to, "by": "emulate", "layer": "", "because": because}
-    sizes = (spec.input_size, spec.hidden_size) if to == "pytorch" else (spec.hidden_size,)
-    unusual = {"num_layers": (spec.num_layers, 1), "bidirectional": (spec.bidirectional, False), "bias": (spec.bias, True)}
-    if to == "keras":
-        unusual = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
-    arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in unusual.items() if value != default)]
-    name = f"{LAYER_NAMES[to][spec.cell]}{'Cell' if layer.is_cell else ''}"
-    return {"framework": to, "by": "convert", "layer": f"{name}({', '.join(arguments)})", "because": []}
+    code = in_pytorch(layer) if to == "pytorch" else in_keras(layer)
+    return {"framework": to, "by": "convert", "layer": code, "because": []}
 
 
 def _other(name: str, other: OtherLayer) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Checkpoint(Mapping[str, StoredLayer]):
         path: the path of the file.
         format: the name of its format.
         others: the layers that are not recurrent, by name, in order. Arrays that belong to no layer are under "".
+        in_order: all layers, each with its name, in the order of the file.
 
     Example:
         >>> checkpoint = open_checkpoint("model.npz")
@@ -44,6 +45,8 @@ class Checkpoint(Mapping[str, StoredLayer]):
         self.path, self.format = path, name
         self._layers: Mapping[str, StoredLayer] = _by_name([layer for layer in layers if isinstance(layer, StoredLayer)])
         self.others: Mapping[str, OtherLayer] = _by_name([layer for layer in layers if isinstance(layer, OtherLayer)])
+        names = {id(layer): name for named in (self._layers, self.others) for name, layer in named.items()}
+        self.in_order: tuple[tuple[str, StoredLayer | OtherLayer], ...] = tuple((names[id(each)], each) for each in layers)
 
     def __getitem__(self, name: str) -> StoredLayer:
         """Return a recurrent layer by name.

@@ -18,6 +18,7 @@ from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import Source, StoredArray
 
 ZIP = b"PK\x03\x04"
+_USER_BLOCKS = (0, *(512 << power for power in range(8)))
 Layers = list[StoredLayer | OtherLayer]
 
 _LOOKALIKES: Mapping[bytes, str] = MappingProxyType(
@@ -136,6 +137,11 @@ def _zip_where(quantifier: Callable[[Iterable[bool]], bool], pattern: str) -> Ca
     return recognises
 
 
+def _is_h5(source: Source) -> bool:
+    """Return whether a file is h5, at its beginning or after a user block; the archive of a .keras file may look like one."""
+    return source.head(len(ZIP)) != ZIP and _begins_with(b"\x89HDF\r\n\x1a\n", _USER_BLOCKS)(source)
+
+
 def _is_torch_legacy(source: Source) -> bool:
     """Return whether a file begins with a pickle, in any protocol, of torch's magic number."""
     head = source.head(24)
@@ -164,7 +170,6 @@ def _is_index(source: Source) -> bool:
         return False
 
 
-_USER_BLOCKS = (0, *(512 << power for power in range(8)))
 _EXPORTED = r"(.*/)?(data/(weights|constants)/[^/]+_\3_config\.json|data/weights/[^/]+\.pt|serialized_state_dict\.pt)"
 _KERAS, _TORCH = "frameworks.files.keras", "frameworks.files.torch"
 
@@ -173,7 +178,7 @@ FORMATS: tuple[Format, ...] = (
         "Keras h5",
         (".h5", ".hdf5", ".weights.h5"),
         f"{_KERAS}.h5",
-        _begins_with(b"\x89HDF\r\n\x1a\n", _USER_BLOCKS),
+        _is_h5,
         takes_architecture=True,
     ),
     Format("Keras zip", (".keras",), f"{_KERAS}.zip", _zip_where(any, r"config\.json"), takes_architecture=True),

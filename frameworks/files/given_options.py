@@ -27,6 +27,7 @@ KNOWN = tuple(
             "batch_first",
             "nonlinearity",
             *OF_ONE_LAYER,
+            "time_major",
             *(option.name for kind in PYTORCH for option in kind.stored_options),
         )
     )
@@ -44,7 +45,7 @@ def options_of_layer(layer: StoredLayer) -> tuple[str, ...]:
         return ()
     cells = dict.fromkeys(cell.spec.cell for row in layer.cells for cell in row)
     if layer.origin == "keras":
-        return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS, "cell")
+        return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS, "cell", "time_major")
     has = {
         "nonlinearity": any(CELLS[cell].takes_nonlinearity for cell in cells),
         "dropout": len(layer.cells) > 1,
@@ -124,7 +125,8 @@ class GivenOptions:
                     )
         for layer in layers:
             if isinstance(layer, StoredLayer) and "cell" in self._options.get(layer.name, {}):
-                check_cell(layer.name, self._options[layer.name]["cell"], layer.cells[0][0].spec.cell)
+                told, cells = self._options[layer.name]["cell"], [cell.spec.cell for row in layer.cells for cell in row]
+                check_cell(layer.name, told, told if told in cells else cells[0])
 
 
 def check_cell(layer: str, told: Any, shown: str) -> None:

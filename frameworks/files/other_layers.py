@@ -19,7 +19,17 @@ _NOT_READ = "it is not read as a recurrent layer"
 
 
 class NotUnderstoodError(Exception):
-    """The reason why a recurrent layer could not be read as one: half a sentence, without a full stop."""
+    """The reason why a recurrent layer could not be read as one: half a sentence, without a full stop.
+
+    Args:
+        why: the reason.
+        options: the options with which the user can change that.
+    """
+
+    def __init__(self, why: str, options: tuple[str, ...] = ()) -> None:
+        """Keep the options."""
+        super().__init__(why)
+        self.options = options
 
     @property
     def warning(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from frameworks.cells import CellName, cells_by_name
 from frameworks.errors import GatewiseError, InvalidTypeError, NoCounterpartError
+from frameworks.options import TIME_MAJOR
 
 _CELL_CLASSES = cells_by_name("keras", "Cell")
 
@@ -28,7 +29,12 @@ def cells_of(layer: Any, library: ModuleType) -> tuple[list[Any], bool]:
         GatewiseError: for a custom cell, a layer that overrides the built-in call, or one that is not batch-major.
     """
     if getattr(layer, "time_major", False):
-        raise refused(layer, "be batch-major", "has time_major=True", "Transpose its inputs and outputs and build it without")
+        raise refused(
+            layer,
+            "have the batch axis first",
+            "has time_major=True",
+            f"Build it with time_major=False and give it the same weights. {TIME_MAJOR}",
+        )
     stacked = isinstance(layer.cell, library.layers.StackedRNNCells)
     if stacked:
         require_own_call(layer.cell, library, ("StackedRNNCells",))

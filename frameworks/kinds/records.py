@@ -145,6 +145,7 @@ class Kind:
         activation: the name in `frameworks.activations` of the function, or family of functions, that it computes.
         activation_number: the option that is the parameter of the family.
         normalises: the axis along which it normalises, as text for messages.
+        unread: the reason why a recurrent layer of this kind is not read as one; "" for any other kind.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Kind:
     activation: str = ""
     activation_number: str = ""
     normalises: str = ""
+    unread: str = ""
 
     def option(self, name: str) -> Option | None:
         """Return an option by name, or None."""

@@ -27,7 +27,7 @@ _KEYS: Mapping[str, str] = MappingProxyType(
 
 _KEY = re.compile("|".join(f"({pattern})" for pattern in _KEYS.values()), re.IGNORECASE | re.DOTALL)
 
-_FOLDER = re.compile(r"(?:/|~|[A-Za-z]:[\\/]|\\\\).*[\\/]", re.DOTALL)
+_FOLDER = re.compile(r"\A(?:/|~|[A-Za-z]:[\\/]|\\\\).*[\\/]", re.DOTALL)
 """The folders of an absolute path. Where the author kept files is nobody's business, and no part of a name."""
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.on_torch import read_keras, split_off
 from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.other_layers import read_other
@@ -50,6 +51,8 @@ def read_modules(
         attributes: the attributes that the file states, by module name.
         numbers: which state dict an array is from, by name, if the file has several.
     """
+    owned, arrays = split_off(arrays)
+    yield from read_keras(owned, given)
     groups = _group(arrays, numbers)
     inner = Counter(name.rpartition(".")[0] for name in attributes if name)
     within: dict[tuple[int, str], list[str]] = {}

@@ -85,7 +85,7 @@ def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
     )
     assert row(text, "bi") == squeezed(
         "bi Bidirectional 4 -> 2 x 2 directions, float32 tanh, gates sigmoid merge_mode=concat embedding (mask_zero) "
-        "nn.GRU(4, 2, bidirectional=True)"
+        "nn.GRU(4, 2, bidirectional=True, batch_first=True)"
     )
     assert row(text, "dense") == squeezed("dense Dense kernel (4, 1), bias (1,)")
     assert max(map(len, text.partition("Caveats")[0].splitlines()[1:])) <= 80
@@ -101,7 +101,7 @@ def test_json_output_holds_the_same_contents(file: Path, capsys: pytest.CaptureF
     assert contents["layers"][1]["elsewhere"] == {
         "framework": "pytorch",
         "by": "convert",
-        "layer": "nn.GRU(4, 2, bidirectional=True)",
+        "layer": "nn.GRU(4, 2, bidirectional=True, batch_first=True)",
         "because": [],
     }
     assert contents["others"][1]["arrays"] == {

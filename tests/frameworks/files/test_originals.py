@@ -56,7 +56,7 @@ def checkpoints(folder: Path) -> dict[str, Checkpoint]:
 
 def _open(model: Any, folder: Path) -> Checkpoint:
     described = folder / Path(model.architecture).name if model.architecture else None
-    return open_checkpoint(folder / Path(model.file).name, described, {None: model.options} if model.options else None)
+    return open_checkpoint(folder / Path(model.file).name, described, model.options_by_layer)
 
 
 def recorded(name: str, layer: str) -> RecordedLayer:

@@ -19,6 +19,7 @@ from frameworks.files.writing.keras.layout import (
     cell_places,
     cell_variables,
     class_in_keras,
+    code_of,
     sums_biases,
     variables_of_other,
 )
@@ -101,5 +102,6 @@ def _caveats(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
     shown = [f"{name}={value!r}" for name, value, default in stated if value != default]
     if shown:
         yield f"the file holds only weights: build the model's layer with {', '.join(shown)}"
+    yield from code_of(dict.fromkeys(str(value) for _, value, _ in stated))
     if sums_biases(layer):
         yield SUMMED_BIASES
