@@ -5,6 +5,7 @@ the common ones: the table of another framework gives the Keras name of each of 
 """
 
 from frameworks.kinds.keras import KERAS
+from frameworks.kinds.onnx import OPERATORS, Operator
 from frameworks.kinds.partners import keras_kind, permutation
 from frameworks.kinds.pytorch import PYTORCH
 from frameworks.kinds.records import ANY_AXES, Array, Dated, Kind, Masks, Option
@@ -13,11 +14,13 @@ from frameworks.kinds.table import Table
 __all__ = [
     "ANY_AXES",
     "KERAS",
+    "OPERATORS",
     "PYTORCH",
     "Array",
     "Dated",
     "Kind",
     "Masks",
+    "Operator",
     "Option",
     "Table",
     "keras_kind",
