@@ -1,6 +1,6 @@
 """One line of Python each, which saves the weights of another program's files so that gatewise reads them.
 
-`{path!r}` stands for the file: names may come from a file, and as literals they cannot add code. A line runs where that program is; gatewise itself never runs one.
+Names may come from a file, and are filled in as literals (`{path!r}`), which cannot add code. gatewise never runs a line.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ SAVED_MODEL = (
 )
 """Of a TensorFlow SavedModel, by its folder."""
 TENSORFLOW_JS = (
-    'import json, h5py, numpy as np; model = json.load(open({path!r})); groups = model["weightsManifest"]; at = 0; '
-    'content = b"".join(open(path, "rb").read() for each in groups for path in each["paths"]); '
+    "import json, pathlib, h5py, numpy as np; model = json.loads(pathlib.Path({path!r}).read_text()); "
+    'groups = model["weightsManifest"]; at = 0; '
+    'content = b"".join(pathlib.Path(path).read_bytes() for each in groups for path in each["paths"]); '
     'weights = [each for group in groups for each in group["weights"]]; '
     'topology = model["modelTopology"]; file = h5py.File("model.h5", "w"); '
     'file.attrs.update(model_config=json.dumps(topology["model_config"]), keras_version=topology["keras_version"]); '
@@ -43,7 +44,7 @@ CHAINER = (
     '"lstm.bias_hh_l0": 0 * saved[owner + "upward/b"]}})'
 )
 """Of Chainer's LSTM, whose arrays' names begin with `{owner!r}`. It stores candidate, input, forget, output for each unit."""
-PICKLED_KERAS = 'import pickle; pickle.load(open({path!r}, "rb")).save("model.keras")'
+PICKLED_KERAS = 'import pathlib, pickle; pickle.loads(pathlib.Path({path!r}).read_bytes()).save("model.keras")'
 """Of a pickled Keras model."""
 KERAS_2 = 'import tf_keras; tf_keras.models.load_model({path!r}).save("model.h5")'
 """Of a SavedModel that Keras 2 wrote, by its folder."""

@@ -217,21 +217,24 @@ def require_file(path: Path) -> None:
     if path.is_dir():
         what, remedy = _folder(path)
     elif not path.exists() and path.with_name(f"{path.name}.index").exists():
-        what, remedy = "the prefix of a TensorFlow checkpoint", _RESTORE
+        what, remedy = "the prefix of a TensorFlow checkpoint", _RESTORE.format(path=str(path))
     if what:
-        raise InvalidValueError.because(str(path), must="be a file", but=f"is {what}", remedy=remedy.format(path=path))
+        raise InvalidValueError.because(str(path), must="be a file", but=f"is {what}", remedy=remedy)
 
 
 def _folder(path: Path) -> tuple[str, str]:
     """Return what a folder is, and what the user can do."""
     if (path / "keras_metadata.pb").exists():
-        return "a TensorFlow SavedModel of Keras 2, a folder", f"Where tf_keras is, {_run(code.KERAS_2, 'model.h5')}"
+        return (
+            "a TensorFlow SavedModel of Keras 2, a folder",
+            f"Where tf_keras is, {_run(code.KERAS_2.format(path=str(path)), 'model.h5')}",
+        )
     if (path / "saved_model.pb").exists():
         how = "If the model has a Keras file, open that. Otherwise, to save its weights, "
-        return "a TensorFlow SavedModel, a folder", how + _run(code.SAVED_MODEL, "model.weights.h5")
+        return "a TensorFlow SavedModel, a folder", how + _run(code.SAVED_MODEL.format(path=str(path)), "model.weights.h5")
     steps = sorted(each.name.removesuffix(".index") for each in path.glob("*.index"))
     if steps:
-        return f"a folder of TensorFlow checkpoints: {', '.join(steps[:5])}", f"Pass one of them, as in {{path}}/{steps[-1]}."
+        return f"a folder of TensorFlow checkpoints: {', '.join(steps[:5])}", f"Pass one of them, as in {path / steps[-1]}."
     if path.suffix == ".mlpackage":
         return "a Core ML model, which keeps no layers of Keras or torch", _ORIGIN
     return "a folder", "Open the checkpoint in it."
