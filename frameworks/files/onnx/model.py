@@ -8,20 +8,25 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
+
 from frameworks.files.given_options import GivenOptions
 from frameworks.files.onnx.graph import Graph, Node, read_graph
 from frameworks.files.onnx.modules import join
+from frameworks.files.onnx.names import split
+from frameworks.files.onnx.operators import constant
 from frameworks.files.onnx.other_layers import OtherLayers
 from frameworks.files.onnx.recurrent import INPUTS, KINDS, Read, read_node
-from frameworks.files.onnx.written_out import find_written_out
+from frameworks.files.onnx.written_out import find_written_out, stated_modules
 from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.modules import read_modules
-from frameworks.files.untrusted.source import Source, StoredArray
+from frameworks.files.untrusted.source import Source, StoredArray, in_memory
 
 Layer = StoredLayer | OtherLayer
 _CELL_ARRAY = re.compile(r"(?:.+[._/])?(?:w|weight|b|bias)_(?:ih|hh)(?:_l\d+(?:_reverse)?)?")
 """Names that torch's recurrent modules have for their arrays, or a user's cells."""
+_WEIGHT = re.compile(r"((?:.+\.)?)weight_((?:ih|hh)(?:_l\d+(?:_reverse)?)?)")
 
 
 def read(source: Source, given: GivenOptions) -> list[Layer]:
@@ -76,7 +81,30 @@ def _read(node: Node, graph: Graph) -> Read | OtherLayer:
 def _cells(graph: Graph, used: dict[str, StoredArray], given: GivenOptions) -> tuple[list[Layer], dict[str, StoredArray]]:
     """Return the cells that the graph computes with individual operators, but whose arrays have torch's names."""
     arrays = {name: array for name, array in graph.arrays.items() if name not in used and _CELL_ARRAY.fullmatch(name)}
-    return [_cell(layer) for layer in read_modules(arrays, given)], arrays
+    _add_biases(arrays, graph)
+    # Of a module that the file states to be recurrent, the exporter has computed what is missing here.
+    stated = stated_modules(graph)
+    layers = [_cell(layer) for layer in read_modules(arrays, given)]
+    layers = [layer for layer in layers if isinstance(layer, StoredLayer) or layer.name not in stated]
+    owners = {layer.name for layer in layers}
+    return layers, {name: array for name, array in arrays.items() if split(name)[0] in owners}
+
+
+def _add_biases(arrays: dict[str, StoredArray], graph: Graph) -> None:
+    """Add the biases that an exporter stores under the name of an equal one, or leaves out because they are zero."""
+    products: dict[str, str] = {}
+    for node in graph.nodes:
+        weight = constant(node.inputs[1], node) if node.kind == "Gemm" and len(node.inputs) > 1 else None
+        if weight is None or not (match := _WEIGHT.fullmatch(weight.name)) or weight.name not in arrays:
+            continue
+        products[weight.name] = f"{match[1]}bias_{match[2]}"
+        bias = constant(node.inputs[2], node) if len(node.inputs) > 2 else None
+        if bias is not None:
+            arrays.setdefault(products[weight.name], bias.source)
+    for weight_name, bias_name in products.items():
+        swapped = bias_name.replace("bias_ih", "bias_HH").replace("bias_hh", "bias_ih").replace("bias_HH", "bias_hh")
+        if bias_name not in arrays and swapped in arrays:
+            arrays[bias_name] = in_memory(np.zeros(arrays[weight_name].shape[:1], arrays[weight_name].dtype))
 
 
 def _cell(layer: Layer) -> Layer:

@@ -14,6 +14,7 @@ from frameworks.files.untrusted.derived_arrays import derived, reshaped, strided
 from frameworks.files.untrusted.source import Array, StoredArray
 from frameworks.kinds import Operator
 
+_SAME, _RESHAPED = ("Identity", "Cast", "Transpose"), ("Unsqueeze", "Reshape")
 _TURNED = [1, 0]
 _MOST_MOVES = 8
 
@@ -33,15 +34,21 @@ class Constant:
     array: StoredArray
 
 
-def constant(name: str, node: Node) -> Constant | None:
-    """Return an input of a node if the file stores it, perhaps under another name, in half precision, or turned."""
+def constant(name: str, node: Node, *, flat: bool = False) -> Constant | None:
+    """Return an input of a node if the file stores it, perhaps under another name, in half precision, or turned.
+
+    Args:
+        name: the input.
+        node: the node.
+        flat: whether only its elements count, and not its axes.
+    """
     turns = 0
     for _ in range(_MOST_MOVES):
         array = node.scope.arrays.get(name)
         if array is not None:
             return Constant(name, array, turned(array) if turns % 2 else array)
         maker = node.maker(name)
-        if maker is None or not maker.is_standard or maker.kind not in ("Identity", "Cast", "Transpose"):
+        if maker is None or not maker.is_standard or maker.kind not in (*_SAME, *_RESHAPED * flat):
             return None
         if maker.kind == "Transpose":
             if maker.attributes.get("perm", _TURNED) != _TURNED:
@@ -82,6 +89,8 @@ def arrays_of(node: Node, operator: Operator, constants: Mapping[str, Constant])
         arrays[first] = reshaped(arrays[first], (math.prod(shape),))
     for name, attribute in operator.factors.items():
         factor = node.attributes.get(attribute, 1.0)
+        if not isinstance(factor, (int, float)):
+            return None
         if name in arrays and factor != 1:
             arrays[name] = _scaled(arrays[name], factor)
     return arrays

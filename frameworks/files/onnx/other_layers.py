@@ -44,7 +44,8 @@ class OtherLayers:
 
     def __init__(self, graph: Graph, used: Mapping[str, StoredArray]) -> None:
         """Find the products whose result only gets a bias."""
-        self._graph, self._used, self._is_from_torch = graph, dict(used), is_from_torch(graph)
+        self._graph, self._used, self._is_from_torch = graph, used, is_from_torch(graph)
+        self._listed: dict[str, StoredArray] = {}
         uses = Counter(id(maker) for node in graph.nodes for name in node.inputs if (maker := node.maker(name)))
         self._biases: dict[int, Constant] = {}
         self._added: set[int] = set()
@@ -66,7 +67,7 @@ class OtherLayers:
             if layer is None:
                 self._collect(node, found)
                 continue
-            self._used |= {each.name: each.source for each in constants.values()}
+            self._listed |= {each.name: each.source for each in constants.values()}
             calls = sources.setdefault((layer.kind, frozenset(each.source for each in constants.values())), [])
             if not any(is_further_call(layer.name, earlier) for earlier in calls):
                 calls.append(layer.name)
@@ -82,8 +83,10 @@ class OtherLayers:
         """Return the arrays of the module that an operator computes, by torch's names; {} if it computes none."""
         operator = OPERATORS.get(node.kind) if node.is_standard else None
         constants: dict[str, Constant] = {}
-        for name, given in zip(operator.inputs if operator else (), node.inputs, strict=False):
-            each = constant(given, node) if name and given else None
+        if operator is None:
+            return {}
+        for name, given in zip(operator.inputs, node.inputs, strict=False):
+            each = constant(given, node, flat=operator.flattened) if name and given else None
             if name and given and (each is None or each.name in self._used):
                 return {}
             if each is not None:
@@ -132,14 +135,14 @@ class OtherLayers:
 
     def _collect(self, node: Node, found: dict[str, OtherLayer | _Group]) -> None:
         """Add the arrays that an unknown operator uses to the group of their module."""
-        if node.kind in _MOVES or KINDS.get(node.kind):
+        if _moves(node) or KINDS.get(node.kind):
             return
         constants = [each for name in node.inputs for each in _sources(name, node)]
         if id(node) in self._biases:
             bias = self._biases[id(node)]
             constants.append((bias.name, bias.source))
         for name, array in constants:
-            if name not in self._used and _is_weight(array) and not (self._is_from_torch and name in self._graph.literals):
+            if name not in self._used and name not in self._listed and self._is_weight(name, array):
                 self._put(name, array, node, found)
 
     def _put(self, name: str, array: StoredArray, node: Node | None, found: dict[str, OtherLayer | _Group]) -> None:
@@ -158,11 +161,18 @@ class OtherLayers:
             group.kinds[kind] = None
         group.stored[within(place, name)] = array
 
+    def _is_weight(self, name: str, array: StoredArray) -> bool:
+        """Return whether an array may hold weights, rather than shapes, indices or a constant of torch's code."""
+        if self._is_from_torch and name in self._graph.literals:
+            return False
+        return len(array.shape) > 1 or (len(array.shape) == 1 and array.dtype.kind == "f")
+
     def _collect_unused(self, found: dict[str, OtherLayer | _Group]) -> None:
         """Add the arrays that nothing else has."""
-        listed = {*self._used.values(), *(array for each in found.values() for array in each.stored.values())}
+        grouped = (array for each in found.values() for array in each.stored.values())
+        listed = {*self._used.values(), *self._listed.values(), *grouped}
         for name, array in self._graph.arrays.items():
-            if array not in listed and _is_weight(array) and not (self._is_from_torch and name in self._graph.literals):
+            if array not in listed and self._is_weight(name, array):
                 self._put(name, array, None, found)
 
 
@@ -188,11 +198,11 @@ def _sources(name: str, node: Node, depth: int = 0) -> Iterator[tuple[str, Store
     array, maker = node.scope.arrays.get(name), node.maker(name)
     if array is not None:
         yield name, array
-    elif maker is not None and maker.kind in _MOVES and depth < _MOST_MOVES:
+    elif maker is not None and _moves(maker) and depth < _MOST_MOVES:
         for each in maker.inputs if maker.kind == "Concat" else maker.inputs[:1]:
             yield from _sources(each, maker, depth + 1)
 
 
-def _is_weight(array: StoredArray) -> bool:
-    """Return whether an array may hold weights, rather than shapes or indices for the graph's operators."""
-    return len(array.shape) > 1 or (len(array.shape) == 1 and array.dtype.kind == "f")
+def _moves(node: Node) -> bool:
+    """Return whether an operator only moves elements of its first inputs, to places that the file states."""
+    return node.kind in _MOVES and (len(node.inputs) < 2 or node.kind != "Gather" or constant(node.inputs[1], node) is not None)

@@ -61,6 +61,11 @@ def _layer(node: Node, kind: str, arrays: Arrays) -> OtherLayer:
     return OtherLayer(place, kind, MappingProxyType(stored), warnings=(NotUnderstoodError(f"{how}{_REMEDY}").warning,))
 
 
+def stated_modules(graph: Graph) -> set[str]:
+    """Return the names of the modules that the file states to be recurrent."""
+    return {node.module.name for node in graph.nodes if node.module and node.module.class_name in _CLASSES}
+
+
 def _stated(graph: Graph, used: Mapping[str, StoredArray]) -> tuple[list[OtherLayer], Arrays]:
     """Return the recurrent modules that the file names as such, and what the exporter computed for those that were read."""
     modules: dict[tuple[str, str], Arrays] = {}
@@ -120,7 +125,8 @@ def _cell(node: Node) -> str:
     if node.kind == "Tanh":
         if len(terms) == len(gated) == 2 and any(_factors(term, ("Tanh",)) for term in gated):
             return "LSTM"
-        if any(_has_product(term) for term in gated) or any(_gated_state(term) for term in terms):
+        products = [term for term in terms if term.kind in _PRODUCTS]
+        if any(_has_product(term) for term in gated) or (len(products) > 1 and any(map(_state_gates, products))):
             return "GRU"
     return "RNN" if any(_reads_state(term, node) for term in terms) else ""
 
@@ -150,9 +156,12 @@ def _has_product(node: Node) -> bool:
     return any(term.kind in _PRODUCTS for name in node.inputs for term in _terms(name, node))
 
 
-def _gated_state(node: Node) -> bool:
-    """Return whether a node multiplies weights with a state that is multiplied with a gate."""
-    return node.kind in _PRODUCTS and any(_factors(term, _GATES) for term in _terms(node.inputs[0], node))
+def _state_gates(node: Node) -> list[tuple[str, Node]]:
+    """Return the gates of a state that a node multiplies with weights: the names of their values, and the reader of each."""
+    maker = node.maker(node.inputs[0])
+    if maker is None or maker.kind != "Mul":
+        return []
+    return [(each, maker) for each in maker.inputs if (gate := maker.maker(each)) and gate.kind in _GATES]
 
 
 def _reads_state(node: Node, activation: Node) -> bool:
@@ -178,8 +187,8 @@ def _behind(node: Node, *, activated: bool) -> Arrays:
         elif maker is not None and (id(maker), below) not in met:
             met.add((id(maker), below))
             if maker.kind in _PRODUCTS and below:
-                weights = maker.inputs if _gated_state(maker) else maker.inputs[1:]
-                left += [(each, maker, True) for each in weights]
+                left += [(each, maker, True) for each in maker.inputs[1:]]
+                left += [(*gate, True) for gate in _state_gates(maker)]
             elif maker.kind in _THROUGH:
                 inner = maker.inputs[:1] if maker.kind in _MOVES else maker.inputs
                 left += [(each, maker, below or maker.kind in (*_GATES, "Tanh")) for each in inner]
