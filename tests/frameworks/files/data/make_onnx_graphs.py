@@ -5,7 +5,6 @@ Needs onnx, onnxruntime, onnxscript and tf2onnx, which gatewise does not; run it
 
 from __future__ import annotations
 
-import io
 import logging
 import tempfile
 from pathlib import Path
@@ -31,12 +30,9 @@ LEFT_OUT = {("started", "dynamo"), ("nested", "dynamo"), ("rnn without bias", "u
 
 def exported(module: Any, inputs: tuple[Any, ...], how: dict[str, Any]) -> bytes:
     """Export a module, without the metadata that gatewise does not read."""
-    content = io.BytesIO()
-    if how["dynamo"]:
-        torch.onnx.export(module, inputs, **how).save(content)  # type: ignore[union-attr]
-    else:
-        torch.onnx.export(module, inputs, content, **how)
-    model = onnx.load_from_string(content.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        torch.onnx.export(module, inputs, Path(folder) / "model.onnx", **how)
+        model = onnx.load(Path(folder) / "model.onnx")
     for node in model.graph.node:
         kept = [each for each in node.metadata_props if each.key in ("namespace", "pkg.torch.onnx.name_scopes")]
         del node.metadata_props[:]

@@ -153,14 +153,14 @@ def test_the_line_for_chainer_gives_the_layer_and_its_gates_are_never_read_as_to
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, units: int, owner: str
 ) -> None:
     shapes = {"upward/W": (4 * units, size), "upward/b": (4 * units,), "lateral/W": (4 * units, units)}
-    arrays = {name: RNG.normal(0, 0.5, shape).astype("f4") for name, shape in shapes.items()}
+    arrays: dict[str, Any] = {name: RNG.normal(0, 0.5, shape).astype("f4") for name, shape in shapes.items()}
     monkeypatch.chdir(tmp_path)
     np.savez("model.npz", **{f"{owner}{name}": array for name, array in arrays.items()})
     message = message_for(Path("model.npz"))
     assert "as Chainer names them" in message
     run(line_of(message))
     layer, x = open_checkpoint("lstm.npz")["lstm"], RNG.normal(size=(2, 6, size)).astype("f4")
-    np.testing.assert_allclose(layer.forward(x).output[:, -1], chainer_lstm(x, arrays, units), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(layer.forward(x).output)[:, -1], chainer_lstm(x, arrays, units), rtol=0, atol=1e-6)
     wrong = {
         "l.weight_ih_l0": "upward/W",
         "l.weight_hh_l0": "lateral/W",
@@ -168,7 +168,8 @@ def test_the_line_for_chainer_gives_the_layer_and_its_gates_are_never_read_as_to
         "l.bias_hh_l0": "upward/b",
     }
     np.savez("wrong.npz", **{name: arrays[own] * (name != "l.bias_hh_l0") for name, own in wrong.items()})
-    assert np.abs(open_checkpoint("wrong.npz")["l"].forward(x).output[:, -1] - chainer_lstm(x, arrays, units)).max() > 1e-2
+    naive = np.asarray(open_checkpoint("wrong.npz")["l"].forward(x).output)[:, -1]
+    assert np.abs(naive - chainer_lstm(x, arrays, units)).max() > 1e-2
 
 
 def tfjs(folder: Path, weights: dict[str, Any], shards: int) -> Path:
