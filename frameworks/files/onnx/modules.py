@@ -93,7 +93,7 @@ def _module(calls: list[list[Read]]) -> StoredLayer:
         return layer
     maker = node.maker(node.inputs[0])
     turned = maker is not None and maker.kind == "Transpose" and maker.attributes.get("perm") == _BATCH_FIRST
-    batch_first = turned and maker is not None and module_of(maker) == module_of(node)
+    batch_first = turned and maker is not None and module_of(node) is not None and module_of(maker) == module_of(node)
     warnings = dict.fromkeys(warning for each in (*calls,) for read in each for warning in read.layer.warnings)
     if len(calls) > 1:
         warnings[f"the graph calls it {len(calls)} times."] = None

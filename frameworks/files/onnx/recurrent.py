@@ -168,11 +168,11 @@ def _is_reversed(node: Node) -> bool:
     return maker is not None and maker.kind == "ReverseSequence"
 
 
-def _origin(state: str, node: Node) -> str:
-    """Describe where an initial state comes from."""
-    if state in node.scope.arrays:
-        return f"{state}, which is stored in the file"
-    return "computed in the graph" if node.maker(state) else state
+def _origin(name: str, node: Node) -> str:
+    """Describe where an input comes from, in the same words for many nodes."""
+    if name in node.scope.arrays:
+        return f"{name}, which is stored in the file"
+    return "computed in the graph" if node.maker(name) else name
 
 
 def _warnings(node: Node, arrays: Mapping[str, StoredArray], states: list[str]) -> Iterator[str]:
@@ -189,7 +189,8 @@ def _warnings(node: Node, arrays: Mapping[str, StoredArray], states: list[str]) 
     if _is_reversed(node):
         yield "the graph reverses its input first: flip the time steps of its input and output as the graph does."
     if _input(node, "sequence_lens"):
-        yield f"the graph passes it the lengths of the sequences ({_input(node, 'sequence_lens')}): pack or mask them."
+        origin = _origin(_input(node, "sequence_lens"), node)
+        yield f"the graph passes it the lengths of the sequences ({origin}): pack or mask them."
     for half in halves_of(arrays.values()):
         yield f"its weights are {half}; they are returned in float32, which holds them exactly."
     if module_of(node) is not None:  # the module's output has the axes of torch, and so has the layer's

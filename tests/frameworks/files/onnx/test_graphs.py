@@ -7,6 +7,7 @@ Covers: `frameworks/files/onnx`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,18 @@ def test_a_graph_of_tf2onnx_has_keras_s_weights_and_names_its_loops(tmp_path: Pa
     np.testing.assert_array_equal(by_kind["Linear"].arrays["weight"], weights[7].T)
     assert sorted(array.shape for array in by_kind["Loop"].stored.values()) == sorted(array.shape for array in weights[4:7])
     assert "a loop over plain operators" in by_kind["Loop"].warnings[0]
+
+
+def without_node_names(content: bytes) -> bytes:
+    """Rename every node in place as exporters did before they stated modules; the names keep their lengths."""
+    return re.sub(rb"(?<=\x1a)(.)/([^/]+(?:/[^/]+)*)", lambda match: match[1] + b"_" + match[2].replace(b"/", b"_"), content)
+
+
+def test_names_come_from_the_arrays_where_nodes_state_no_module(tmp_path: Path) -> None:
+    content = without_node_names(RECORDED["nested, unfolded/model"].tobytes())
+    (tmp_path / "model.onnx").write_bytes(content)
+    checkpoint = open_checkpoint(tmp_path / "model.onnx")
+    assert {name: len(layer.cells) for name, layer in checkpoint.items()} == {"encoder.rnn": 2, "last": 3, "decoder.rnn": 2}
+    # No node states whether a transposition belongs to the module: the layer has the axes of the node.
+    assert not any(layer.arguments["batch_first"] for layer in checkpoint.values())
+    assert all("has the axes (time, direction, batch, hidden)" in "".join(layer.warnings) for layer in checkpoint.values())
