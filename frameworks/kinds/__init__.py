@@ -1,8 +1,8 @@
 """The kinds of other (non-recurrent) layers: one table per framework, one record per kind.
 
 A record lists the options of a kind with their defaults, its arrays with their axes, and how it treats masks. Keras names are
-the common ones: the table of another framework gives the Keras name of each of its kinds, options and arrays. `OPERATORS` lists the
-operators of ONNX, with the module of torch that each of them computes.
+the common ones: the table of another framework gives the Keras name of each of its kinds, options and arrays.
+`OPERATORS` lists the operators of ONNX, with the module of torch that each of them computes.
 """
 
 from frameworks.kinds.keras import KERAS

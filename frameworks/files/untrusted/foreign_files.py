@@ -216,7 +216,7 @@ def require_file(path: Path) -> None:
     what = remedy = ""
     if path.is_dir():
         what, remedy = _folder(path)
-    elif not path.exists() and path.with_name(f"{path.name}.index").exists():
+    elif not path.exists() and any(each.name == f"{path.name}.index" for each in path.parent.glob("*.index")):
         what, remedy = "the prefix of a TensorFlow checkpoint", _RESTORE.format(path=str(path))
     if what:
         raise InvalidValueError.because(str(path), must="be a file", but=f"is {what}", remedy=remedy)
