@@ -5,13 +5,11 @@ The public names load their modules when first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from frameworks.lazy_imports import lazy_names
+from frameworks.lazy_imports import TYPE_CHECKING, lazy_names
 
 if TYPE_CHECKING:
     from frameworks.biases import freeze_second_bias, half_rate_for_biases
-    from frameworks.copying import convert, copy_weights
+    from frameworks.copying import CopySummary, convert, copy_weights
     from frameworks.emulation import emulate
     from frameworks.errors import GatewiseError
     from frameworks.initialisation import initialise_like_keras, initialise_like_pytorch
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
+    "CopySummary",
     "DirectionWeights",
     "GatewiseError",
     "KerasOptions",
@@ -49,6 +48,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     globals(),
     {
+        "CopySummary": "frameworks.copying",
         "DirectionWeights": "frameworks.weights",
         "GatewiseError": "frameworks.errors",
         "KerasOptions": "frameworks.options",

@@ -33,6 +33,8 @@ class Adapter(Protocol):
         is_cell: whether it is a bare cell, which the adapter steps through time itself.
         batch_size: the only batch size that its own call accepts, or None if it accepts any.
         zeroes_masked_steps: whether its output at a masked step is zero, rather than the last valid output.
+        time_major: whether its own call has the time axis first; None for a layer in a file that does not state it.
+        mask: the origin of the mask that its model passes to it, such as "embedding"; "" if there is none or it is unknown.
         precision: the dtype whose tolerance applies to its results; coarser than its own dtype if the framework rounds more.
         notes: remarks for the reader of its results on how they were computed.
     """
@@ -54,6 +56,10 @@ class Adapter(Protocol):
     @property
     def zeroes_masked_steps(self) -> bool: ...
     @property
+    def time_major(self) -> bool | None: ...
+    @property
+    def mask(self) -> str: ...
+    @property
     def precision(self) -> DTypeName: ...
     @property
     def notes(self) -> tuple[str, ...]: ...
@@ -67,8 +73,8 @@ class Adapter(Protocol):
     def read(self, layer: int, direction: int) -> DirectionWeights:
         """Return the weights of one direction, gates in the framework's order, as views where the framework allows them."""
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write the weights of one direction, already checked, one stored array at a time."""
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write the weights of one direction, already checked, one stored array at a time; return the number of arrays."""
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the layer in inference.

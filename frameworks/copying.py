@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from frameworks import registry
 from frameworks.adapter import Adapter
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import InvalidValueError
+from frameworks.escaping import printable
 from frameworks.layouts import Layout
-from frameworks.rows import FrameworkName
+from frameworks.rows import FrameworkName, row_of
 from frameworks.spec import RecurrentSpec
 from frameworks.transpose import copy_arrays
 from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights, check_weights
@@ -22,8 +23,45 @@ from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights, check
 Array = npt.NDArray[np.floating]
 
 
-def copy_weights(source: Any, target: Any) -> None:
-    """Copy all recurrent weights of one layer into another, of the same or another framework.
+@dataclass(frozen=True)
+class CopySummary:
+    """What `copy_weights` copied. Its text, in a REPL or a notebook, says it in a line.
+
+    Args:
+        source: the layer that was read: its framework, class, name and sizes.
+        target: the layer that was written.
+        layers: the number of recurrent layers.
+        arrays: the number of arrays of the target that were written.
+        biases: what became of the biases if the two store different numbers of them; otherwise "".
+
+    Example:
+        >>> import torch
+        >>> from gatewise import copy_weights
+        >>> summary = copy_weights(torch.nn.LSTM(3, 4, num_layers=2), torch.nn.LSTM(3, 4, num_layers=2))
+        >>> summary.layers, summary.arrays
+        (2, 8)
+    """
+
+    source: str
+    target: str
+    layers: int
+    arrays: int
+    biases: str = ""
+
+    def __repr__(self) -> str:
+        """Return the copy in one line."""
+        layers, arrays = (f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in self._counts())
+        biases = f"; {self.biases}" if self.biases else ""
+        return printable(f"<copied {self.source} into {self.target}: {layers}, {arrays}{biases}>")
+
+    def _counts(self) -> tuple[tuple[int, str], ...]:
+        return (self.layers, "layer"), (self.arrays, "array")
+
+
+def copy_weights(source: Any, target: Any) -> CopySummary:
+    """Copy all recurrent weights of `source`, the first argument, into `target`, the second.
+
+    Both are layers, of the same framework or of two.
 
     Gates are paired by name. The copy is exact if both sides have the same number of biases, as GRUs do. An LSTM or simple RNN
     has one bias in Keras and two in PyTorch: a copy to PyTorch sets `bias_hh` to 0, and a copy to Keras adds the two. So a
@@ -35,6 +73,9 @@ def copy_weights(source: Any, target: Any) -> None:
         source: a layer that `adapt` accepts, or an adapter.
         target: likewise; all of its recurrent weights are replaced.
 
+    Returns:
+        What was copied.
+
     Raises:
         GatewiseError: if the two do not compute the same recurrence with the same sizes and dtype; nothing is written then.
 
@@ -43,14 +84,19 @@ def copy_weights(source: Any, target: Any) -> None:
         >>> from gatewise import copy_weights
         >>> source, target = torch.nn.GRU(3, 4), torch.nn.GRU(3, 4, batch_first=True)
         >>> copy_weights(source, target)
+        <copied PyTorch nn.GRU (3 -> 4) into PyTorch nn.GRU (3 -> 4): 1 layer, 4 arrays>
         >>> torch.equal(source.weight_ih_l0, target.weight_ih_l0)
         True
     """
     giver, taker = registry.adapt(source), registry.adapt(target)
     _require_same(giver.spec, taker)
-    for layer in range(taker.spec.num_layers):
-        for direction in range(taker.spec.num_directions):
-            taker.write(layer, direction, giver.read(layer, direction))
+    biases = _fate_of_biases(giver.read(0, 0), taker.read(0, 0))
+    arrays = sum(
+        taker.write(layer, direction, giver.read(layer, direction))
+        for layer in range(taker.spec.num_layers)
+        for direction in range(taker.spec.num_directions)
+    )
+    return CopySummary(_described(giver), _described(taker), taker.spec.num_layers, arrays, biases)
 
 
 def convert(native: Any, to: FrameworkName = "pytorch") -> Any:
@@ -131,6 +177,24 @@ def match_biases(source: DirectionWeights, *, two: bool) -> DirectionWeights:
     if two:
         return replace(source, recurrent_bias=np.zeros_like(source.bias))
     return replace(source, bias=source.summed_bias(), recurrent_bias=None)
+
+
+def _described(side: Adapter) -> str:
+    row, spec = row_of(side.framework), side.spec
+    name = getattr(side.native, "name", "")
+    shown = f" {name!r}" if isinstance(name, str) and name else ""
+    shape = [f"{spec.input_size} -> {spec.hidden_size}"]
+    shape += [f"{spec.num_layers} layers"] if spec.num_layers > 1 else []
+    shape += ["two directions"] if spec.bidirectional else []
+    return f"{row.title} {row.cells[spec.cell]}{shown} ({', '.join(shape)})"
+
+
+def _fate_of_biases(source: DirectionWeights, target: DirectionWeights) -> str:
+    if (source.recurrent_bias is None) == (target.recurrent_bias is None):
+        return ""
+    if source.recurrent_bias is None:
+        return "each second bias is 0, see freeze_second_bias before training"
+    return "each two biases are added into one"
 
 
 def _require_same(spec: RecurrentSpec, target: Adapter) -> None:

@@ -217,7 +217,7 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # but of an interrupt nothing is left to explain
             held.seek(0)
             os.write(kept, held.read())
             raise

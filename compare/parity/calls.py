@@ -47,12 +47,6 @@ class Call:
         """The mask in the order of reading."""
         return np.ascontiguousarray(self.mask[:, ::-1]) if self.backwards and self.mask is not None else self.mask
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Remarks on this call for the reader of the result."""
-        turned = "the layer reads backwards: the other side is called as rnn(x.flip(1)), and its output is flipped back"
-        return (turned,) if self.backwards else ()
-
     def run(self, side: Adapter) -> RecurrentOutput:
         """Call one side, and return its output in input time order."""
         if self._turns(side):

@@ -14,6 +14,7 @@ from compare.parity.difference import measure
 from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.parity.keras_returns import compare_own_calls
 from compare.parity.part_by_part import compare_composites
+from compare.parity.remarks import name_differences, remarks
 from compare.parity.tolerance import choose_tolerance
 from compare.parity.verdict import REFERENCES, Against, Comparison, ParityResult, judge, place_output, place_state
 from compare.parity.weights import compare_weights
@@ -28,7 +29,6 @@ __all__ = ["ParityResult", "assert_parity", "check_parity"]
 
 _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
 _MEANINGS = ("activation", "recurrent_activation", "reset_after")
-_CALLS = ("return_sequences", "return_state", "merge_mode", "stateful", "zero_output_for_mask", "dropout", "recurrent_dropout")
 
 
 def check_parity(
@@ -96,10 +96,8 @@ def check_parity(
     allowed = choose_tolerance(sides, tolerance)
     weights = sides[0].get_weights(), sides[1].get_weights()
     comparisons = list(compare_weights(*weights, allowed))
-    differences = tuple(_named_differences(sides[0].spec, sides[1].spec, _MEANINGS))
-    notes = [*_call_notes(*sides), *sides[0].notes, *sides[1].notes, *(note for call in calls for note in call.notes)]
-    if any(call.mask is not None for call in calls):
-        notes.append(_mask_note(*sides))
+    differences = tuple(name_differences(sides[0].spec, sides[1].spec, _MEANINGS))
+    notes = list(remarks(sides, calls))
     if gradients:
         notes += gradient_notes(sides, calls)
     same = all(comparison.max_abs == 0 for comparison in comparisons) and sides[0].spec == sides[1].spec
@@ -170,31 +168,6 @@ def _require_comparable(expected: Adapter, actual: Adapter) -> None:
                 but=f"is {own!r}",
                 remedy="Layers of different shapes or dtypes cannot be the same: compare a layer with its own port.",
             )
-
-
-def _named_differences(expected: object, actual: object, names: tuple[str, ...]) -> Iterator[str]:
-    for name in names:
-        wanted, own = getattr(expected, name), getattr(actual, name)
-        if wanted != own:
-            yield f"{name} is {wanted!r} in expected, {own!r} in actual"
-
-
-def _call_notes(expected: Adapter, actual: Adapter) -> Iterator[str]:
-    yield from _named_differences(expected.spec, actual.spec, ("bias",))
-    if expected.options is not None and actual.options is not None:
-        for difference in _named_differences(expected.options, actual.options, _CALLS):
-            yield f"both are called in the same way here, although {difference}"
-
-
-def _mask_note(expected: Adapter, actual: Adapter) -> str:
-    shown = {True: "zeros", False: "the last valid output"}
-    one, other = (shown[side.zeroes_masked_steps] for side in (expected, actual))
-    if one == other:
-        return f"masked steps are compared too: both sides output {one} at them"
-    return (
-        "with a mask, the two are compared at the valid steps and in their final states; at masked steps, expected "
-        f"outputs {one} and actual {other}, and each is compared with the rule of its own framework"
-    )
 
 
 def _compare_call(

@@ -10,7 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from frameworks.errors import InvalidValueError, printable
+from frameworks.errors import InvalidValueError
+from frameworks.escaping import printable
 from frameworks.files.formats import Format, find_format
 from frameworks.files.given_options import GivenOptions, Options
 from frameworks.files.other_layers import OtherLayer
@@ -97,7 +98,9 @@ def open_checkpoint(
         options: what the file does not state, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}.
             Those under None apply to all layers that have the option. Options override the file. A Keras layer has
             activation, recurrent_activation, reset_after and the flags of `KerasOptions`; a torch module has batch_first,
-            dropout and nonlinearity; a layer of an ONNX graph has none.
+            dropout and nonlinearity; a layer of an ONNX graph has none. `cell` ("lstm", "gru", "rnn") states that a cell that
+            looks custom is the framework's own. `kind` states the class of arrays whose kind a torch file does not state,
+            such as "Embedding", which then has that module's arguments as options.
 
     Raises:
         GatewiseError: for a file of unknown format, a damaged file, an architecture for a format that accepts none, or options
@@ -116,7 +119,7 @@ def open_checkpoint(
         file_format = find_format(source)
         layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
     _require_recurrent(layers, source.name, file_format, is_described=architecture is not None)
-    given.check(layer for layer in layers if isinstance(layer, StoredLayer))
+    given.check(layers)
     warning = _shard_warning(source.name)
     if warning:
         layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]

@@ -39,6 +39,7 @@ class OtherLayer:
         wrappers: the classes that may run it several times per call, such as TimeDistributed.
         warnings: caveats, such as why a recurrent layer could not be read as one.
         place: the place where Keras 3 stores the variables of this layer; "" if unknown.
+        options: the options that the user may give for this layer.
 
     Example:
         >>> head = open_checkpoint("model.npz").others["head"]
@@ -54,6 +55,7 @@ class OtherLayer:
     wrappers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     place: str = ""
+    options: tuple[str, ...] = ()
 
     @property
     def arrays(self) -> dict[str, Array]:

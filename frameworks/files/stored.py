@@ -67,7 +67,8 @@ class StoredLayer:
         options: the Keras options; None for a layer that is called like a torch module.
         warnings: assumptions about what the file does not state, and other caveats.
         mask: the origin of its input's mask, such as "embedding (mask_zero)"; "" if there is none or it is unknown.
-        arguments: arguments of a torch module that the spec lacks: `batch_first`, `dropout`, `proj_size`.
+        arguments: arguments of a torch module that the spec lacks: `batch_first`, which is None where the file does not state
+            it, `dropout`, `proj_size`.
         place: the place where Keras 3 stores the variables of this layer; "" if unknown.
 
     Example:
@@ -87,6 +88,14 @@ class StoredLayer:
 
     batch_size = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def time_major(self) -> bool | None:
+        """Whether the layer's own call has the time axis first; None if the file does not state it."""
+        if self.options is not None or self.is_cell:
+            return False
+        batch_first = self.arguments.get("batch_first")
+        return None if batch_first is None else not batch_first
 
     @property
     def spec(self) -> RecurrentSpec:
@@ -141,6 +150,8 @@ class StoredLayer:
 
     def emulate(self, to: FrameworkName = "pytorch") -> Any:
         """Build a layer that behaves like the stored one, in its own framework or in the other.
+
+        A torch module whose file does not state batch_first is built with batch_first=True.
 
         Args:
             to: "pytorch" ("torch" is the same) or "keras", the framework of the result.
@@ -200,7 +211,7 @@ class StoredLayer:
         """Read the weights of one direction, gates in the file's order."""
         return self.cells[layer][direction].read()
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:  # noqa: ARG002  the Protocol's
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:  # noqa: ARG002  the Protocol's
         """Raise an error: a file is not written in place."""
         raise self._unwritable()
 

@@ -14,6 +14,7 @@ from frameworks.errors import InvalidValueError
 from frameworks.gradients import RecurrentGradients, arrange, check_cotangents
 from frameworks.keras.calling import flip_time, inner_layers, operations, to_tensor, untouched
 from frameworks.keras.gradients import pull_back
+from frameworks.keras.model_masks import mask_in_model
 from frameworks.keras.spec import read_spec, require_whole
 from frameworks.keras.stacks import Structure
 from frameworks.keras.structure import take_apart
@@ -36,6 +37,7 @@ class KerasAdapter:
     """The adapter of a recurrent Keras layer, see `frameworks.adapter.Adapter`."""
 
     framework: FrameworkName = "keras"
+    time_major = False
 
     def __init__(self, native: Any) -> None:
         """Read the layer's structure and its spec.
@@ -78,6 +80,11 @@ class KerasAdapter:
         return tuple(note for note, applies in applicable.items() if applies)
 
     @property
+    def mask(self) -> str:
+        """The layer that made the mask that the layer gets in its model; "" if it gets none, or is in no functional model."""
+        return next((made_by for layer in self._structure.layers if (made_by := mask_in_model(layer))), "")
+
+    @property
     def zeroes_masked_steps(self) -> bool:
         """True for two directions; a single one repeats its last valid output at masked steps unless its flag is set."""
         return self.spec.bidirectional or self.options.zero_output_for_mask
@@ -101,12 +108,13 @@ class KerasAdapter:
         cell = self._structure.cells[layer][direction]
         return KERAS.read({name: view(getattr(cell, name)) for name in KERAS.names(self.spec)}, self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write the weights of one direction, one variable at a time."""
-        cell = self._structure.cells[layer][direction]
-        for name in KERAS.names(self.spec):
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write the weights of one direction, one variable at a time; return the number of variables."""
+        cell, names = self._structure.cells[layer][direction], KERAS.names(self.spec)
+        for name in names:
             with overwritten(getattr(cell, name)) as array:
                 copying.fill({name: array}, KERAS, self.spec, layer, source)
+        return len(names)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the cells in inference, whatever the layer's own flags, see `Adapter.forward`.

@@ -40,6 +40,7 @@ class PyTorchAdapter:
     framework: FrameworkName = "pytorch"
     options = None
     batch_size = None
+    mask = ""
 
     def __init__(self, native: nn.Module) -> None:
         """Read the module's spec.
@@ -51,6 +52,11 @@ class PyTorchAdapter:
         self.native: Any = native
         self.is_cell = isinstance(native, tuple(CELL_CLASSES))
         self.dropout = float(getattr(native, "dropout", 0.0)) if self.spec.num_layers > 1 else 0.0
+
+    @property
+    def time_major(self) -> bool:
+        """Whether the call has the time axis first; False for a cell, which has none."""
+        return not self.is_cell and not self.native.batch_first
 
     @property
     def precision(self) -> DTypeName:
@@ -79,9 +85,9 @@ class PyTorchAdapter:
         """Return the weights of one direction: views of parameters on the CPU, copies of parameters elsewhere."""
         return read_parameters(self._parameters(layer, direction), self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write one direction into the parameters in place, one parameter at a time."""
-        write_parameters(self._parameters(layer, direction), self.spec, layer, source)
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write one direction into the parameters in place, one parameter at a time; return the number of parameters."""
+        return write_parameters(self._parameters(layer, direction), self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the module without gradients, see `Adapter.forward`; a mask must be right padding, with a valid step per row."""
@@ -189,8 +195,9 @@ def read_parameters(parameters: Iterable[tuple[str, nn.Parameter]], spec: Recurr
 
 def write_parameters(
     parameters: Iterable[tuple[str, nn.Parameter]], spec: RecurrentSpec, layer: int, source: DirectionWeights
-) -> None:
-    """Write the weights of one direction into its parameters in place, one at a time."""
+) -> int:
+    """Write the weights of one direction into its parameters in place, one at a time; return their number."""
+    written = 0
     for name, parameter in parameters:
         resident = parameter.device.type == "cpu"
         staging = parameter.detach() if resident else torch.empty_like(parameter, device="cpu", requires_grad=False)
@@ -201,6 +208,8 @@ def write_parameters(
         else:
             with torch.no_grad():
                 parameter.copy_(staging)
+        written += 1
+    return written
 
 
 def _to_tensor(array: Array, device: torch.device) -> torch.Tensor:

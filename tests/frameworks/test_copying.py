@@ -236,6 +236,28 @@ def test_a_layer_copied_onto_itself_stays_as_it_is(randomise: Callable[..., Any]
         assert same_bits(numpy_of(native), before)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_copy_returns_what_was_copied(cell: str, randomise: Callable[..., Any]) -> None:
+    layer, module = randomise(keras_layer(cell, two=True)), torch_module(cell, bidirectional=True)
+    into_torch, into_keras = copy_weights(layer, module), copy_weights(module, layer)
+    assert (into_torch.layers, into_torch.arrays) == (1, len(list(module.parameters())))
+    assert (into_keras.layers, into_keras.arrays) == (1, len(layer.get_weights()))
+    assert bool(into_torch.biases) is bool(into_keras.biases) is (cell != "gru")
+    for summary in (into_torch, into_keras):
+        assert repr(layer.name) in str(summary)
+        assert f"nn.{TORCH[cell]} ({INPUT} -> {HIDDEN}, two directions)" in str(summary)
+    assert (into_torch.source, into_torch.target) == (into_keras.target, into_keras.source)
+
+
+def test_a_summary_counts_every_layer_of_a_stack_and_stays_on_one_line() -> None:
+    keras = import_module("keras")
+    layers = [keras.layers.LSTM(4, return_sequences=True, name=f"one\x1b[31m\nline{index}") for index in range(2)]
+    model = keras.Sequential([keras.Input((None, 3)), *layers], name="two\nlines")
+    summary = copy_weights(model, import_module("torch").nn.LSTM(3, 4, num_layers=2))
+    assert (summary.layers, summary.arrays) == (2, 8)
+    assert str(summary).isprintable()
+
+
 def test_the_target_keeps_its_parameters_and_their_flags(randomise: Callable[..., Any]) -> None:
     target = torch_module("lstm")
     target.weight_hh_l0.requires_grad_(requires_grad=False)

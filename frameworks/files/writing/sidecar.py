@@ -162,7 +162,7 @@ def _override(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
 
 
 def _override_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
-    arguments = {name: given[name] for name in options_of_layer(layer) if name in given}
+    arguments = {name: given[name] for name in options_of_layer(layer) if name in given and name != "cell"}
     check_arguments(layer.name, arguments)
     changes = {"activation": arguments.pop("nonlinearity")} if "nonlinearity" in arguments else {}
     cells = tuple(tuple(replace(cell, spec=replace(cell.spec, **changes)) for cell in row) for row in layer.cells)

@@ -41,6 +41,8 @@ class EmulatedKerasAdapter:
 
     framework: FrameworkName = "pytorch"
     dropout = 0.0
+    time_major = False
+    mask = ""
 
     def __init__(self, native: Any) -> None:
         """Read the module's spec.
@@ -88,9 +90,9 @@ class EmulatedKerasAdapter:
         """Return the weights of one direction: views of parameters on the CPU, copies of parameters elsewhere."""
         return read_parameters(self._parameters(layer, direction), self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write one direction into the parameters in place, one parameter at a time."""
-        write_parameters(self._parameters(layer, direction), self.spec, layer, source)
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write one direction into the parameters in place, one parameter at a time; return the number of parameters."""
+        return write_parameters(self._parameters(layer, direction), self.spec, layer, source)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the cells in inference, whatever the layer's own flags, see `Adapter.forward`; any mask is allowed."""

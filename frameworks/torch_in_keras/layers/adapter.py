@@ -40,6 +40,7 @@ class EmulatedAdapter:
 
     framework: FrameworkName = "keras"
     batch_size = None
+    mask = ""
 
     def __init__(self, native: TorchModule) -> None:
         """Read the layer's spec.
@@ -76,6 +77,11 @@ class EmulatedAdapter:
         self.dropout = float(native.dropout) if native.num_layers > 1 else 0.0
 
     @property
+    def time_major(self) -> bool:
+        """Whether the call has the time axis first; False for a cell, which has none."""
+        return not self.is_cell and not self.native.batch_first
+
+    @property
     def zeroes_masked_steps(self) -> bool:
         """True, as in torch after packing."""
         return True
@@ -103,11 +109,13 @@ class EmulatedAdapter:
         arrays = {name: view(variable) for name, variable in self._variables(layer, direction)}
         return PYTORCH.read(arrays, self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:
-        """Write one direction, one variable at a time."""
-        for name, variable in self._variables(layer, direction):
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:
+        """Write one direction, one variable at a time; return the number of variables."""
+        variables = list(self._variables(layer, direction))
+        for name, variable in variables:
             with overwritten(variable) as array:
                 copying.fill({name: array}, PYTORCH, self.spec, layer, source)
+        return len(variables)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         """Run the layer in inference, see `Adapter.forward`; a mask must be right padding, with a valid step per row."""

@@ -139,6 +139,29 @@ def test_names_that_a_framework_forbids_are_ported_and_verified(tmp_path: Path, 
     assert capsys.readouterr().out.count("All 1 are the same.") == 3
 
 
+def test_the_command_line_states_the_kind_of_arrays_and_vouches_for_a_cell_even_without_a_name(
+    tmp_path: Path, capsys: Any
+) -> None:
+    import torch
+    from torch import nn
+
+    words = {f"words.{name}": array for name, array in nn.Embedding(11, 3).state_dict().items()}
+    torch.save({**nn.LSTM(3, 4).state_dict(), **words}, tmp_path / "model.pt")
+    assert main(["inspect", str(tmp_path / "model.pt")]) == 2
+    refusal = capsys.readouterr().err
+    assert "it also has words, so it may compute something else" in refusal
+    assert "(--option .cell=lstm)" in refusal  # as the next lines do
+    vouched = ["inspect", str(tmp_path / "model.pt"), "--option", ".cell=lstm"]
+    assert main(vouched) == 0
+    shown = capsys.readouterr().out
+    assert "words          arrays  weight (11, 3)" in shown
+    assert "batch_first=?" in shown
+    assert main([*vouched, "--option", "words.kind=Embedding", "--option", "batch_first=True"]) == 0
+    shown = capsys.readouterr().out
+    assert "words          Embedding  weight (11, 3)" in shown
+    assert "batch_first=True" in shown
+
+
 def test_a_layer_without_a_name_is_verified_against_its_new_name(tmp_path: Path, capsys: Any) -> None:
     import torch
     from torch import nn
@@ -211,6 +234,22 @@ def test_a_full_disk_leaves_no_file(file: Path) -> None:
     assert process.returncode == 2
     assert "must be writable, but writing it failed" in process.stderr
     assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_a_folder_that_may_not_be_written_to_is_named(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    whole = os.open
+
+    def refuse(path: Any, *arguments: Any, **options: Any) -> int:
+        if ".tmp-" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    out = file.with_name("out.npz")
+    assert main(["port", str(file), str(out), *RELU]) == 2
+    assert (
+        f"gatewise: {out} must be writable, but writing it failed with: [Errno 13] Permission denied" in capsys.readouterr().err
+    )
 
 
 def test_a_name_that_the_terminal_cannot_show_is_escaped(file: Path) -> None:

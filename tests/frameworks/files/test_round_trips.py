@@ -66,10 +66,10 @@ def torch_model() -> Any:
 
     return nn.ModuleDict(
         {
-            "lstm": nn.LSTM(5, 4, num_layers=2, bidirectional=True),
-            "gru": nn.GRU(5, 4, bias=False),
-            "both": nn.GRU(5, 3, bidirectional=True),
-            "tanh": nn.RNN(5, 3, num_layers=2),
+            "lstm": nn.LSTM(5, 4, num_layers=2, bidirectional=True, batch_first=True),
+            "gru": nn.GRU(5, 4, bias=False, batch_first=True),
+            "both": nn.GRU(5, 3, bidirectional=True, batch_first=True),
+            "tanh": nn.RNN(5, 3, num_layers=2, batch_first=True),
             "linear": nn.Linear(5, 2),
         }
     )

@@ -57,6 +57,8 @@ class ToyAdapter:
     dropout = 0.0
     is_cell = False
     batch_size = None
+    time_major = False
+    mask = ""
     zeroes_masked_steps = True
     precision: Any = "float32"
     notes = ()
@@ -76,8 +78,9 @@ class ToyAdapter:
     def read(self, layer: int, direction: int) -> DirectionWeights:  # noqa: ARG002  the Protocol's
         return TABLE.read(self.native.arrays, self.spec, layer)
 
-    def write(self, layer: int, direction: int, source: DirectionWeights) -> None:  # noqa: ARG002  the Protocol's
+    def write(self, layer: int, direction: int, source: DirectionWeights) -> int:  # noqa: ARG002  the Protocol's
         copying.fill(self.native.arrays, TABLE, self.spec, layer, source)
+        return len(self.native.arrays)
 
     def forward(self, inputs: Array, initial_state: Array | States | None = None, mask: Mask | None = None) -> RecurrentOutput:
         (h, c), mask = check_call(self.spec, inputs, initial_state, mask)

@@ -68,6 +68,6 @@ def _check_names(written: list[Written]) -> None:
 
 def _outcome(layer: OtherLayer, rebuilt: Rebuilt | str) -> Written:
     if isinstance(rebuilt, str):
-        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {rebuilt}",))
+        return Written(layer.name, layer.kind or "arrays", "", "", (f"not in the file: {rebuilt}",))
     kind = " of ".join([*layer.wrappers, keras_kind(layer.kind)])
     return Written(layer.name, layer.kind, kind, rebuilt.native.name)

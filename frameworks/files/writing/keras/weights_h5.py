@@ -74,7 +74,7 @@ def _outcome(layer: OtherLayer, place: str) -> Written:
     """Return the outcome of a non-recurrent layer."""
     if not place:
         why = "it has no arrays" if not layer.stored else "the meaning of its arrays in Keras is not known"
-        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {why}",))
+        return Written(layer.name, layer.kind or "arrays", "", "", (f"not in the file: {why}",))
     return Written(layer.name, layer.kind, " of ".join([*layer.wrappers, keras_kind(layer.kind) or layer.kind]), place)
 
 

@@ -141,5 +141,5 @@ def _other_outcome(layer: OtherLayer, module: str) -> Written:
         caveats = tuple(caveats_of(layer, module))
         return Written(layer.name, layer.kind, spell(layer, module), prefix_of(layer.name), caveats)
     becomes = "its arrays as they are" if layer.stored else "nothing: it has no arrays"
-    caveats = () if layer.known else ("the meaning of its arrays is not known",)
-    return Written(layer.name, layer.kind or "?", becomes, prefix_of(layer.name), caveats)
+    caveats = () if layer.known or not layer.stored else ("the meaning of its arrays is not known",)
+    return Written(layer.name, layer.kind or "arrays", becomes, prefix_of(layer.name), caveats)
