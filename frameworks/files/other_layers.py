@@ -46,7 +46,8 @@ class OtherLayer:
         kind: the class, without its package: "Dense", "Embedding"; "" if it is unknown.
         stored: its arrays; for a known Keras class by their Keras names: kernel, bias, embeddings, gamma, ...
         config: arguments of the Keras constructor: those that the file states, and torch's defaults for what a torch file does
-            not state. In files in torch's layout, "keras" holds what is kept of a Keras layer.
+            not state. In files in torch's layout, "keras" holds what is kept of a Keras layer. An ONNX layer of a kind that has
+            no record in Keras's table has the arguments of the torch module.
         known: whether the arrays have the names and the meaning of this kind in Keras or torch.
         wrappers: the classes that may run it several times per call, such as TimeDistributed.
         warnings: caveats, such as why a recurrent layer could not be read as one.
