@@ -11,11 +11,12 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from frameworks.errors import InvalidValueError
 from frameworks.keras_in_torch.layers.arguments import check_states
 from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
+from frameworks.keras_in_torch.layers.recording import Unscriptable
 
 Tensor = torch.Tensor
 
 
-class OnnxRecurrent(nn.Module):
+class OnnxRecurrent(Unscriptable, nn.Module):
     """One layer of an ONNX LSTM, GRU or RNN node, with the call and results of torch's modules.
 
     It supports three features that torch's modules lack: other activations, which may differ by direction; a GRU that resets
