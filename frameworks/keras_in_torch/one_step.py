@@ -108,7 +108,8 @@ class OneStep(Unscriptable, nn.Module):
         if not isinstance(x, Tensor) or x.ndim == 0:
             check_inputs(x, ("batch", "input"), None)
         expected = list(self._states)
-        given = states or self.initial_states(x.shape[0])
+        # torch.onnx.export(dynamo=False) passes the default of mask as one more state.
+        given = tuple(state for state in states if state is not None) or self.initial_states(x.shape[0])
         _check_states(given, expected, x)
         valid = read_mask(mask, x, ("batch",))
         y, after, _ = _kind_of(self.module).step(self.module, x, iter(given), valid)

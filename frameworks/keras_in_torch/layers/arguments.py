@@ -137,14 +137,17 @@ def check_states(subject: str, given: Any, cell: Cell, x: Tensor) -> tuple[Tenso
             but=f"are {len(states)} arrays",
             remedy="An LSTM takes [h, c]; a GRU or simple RNN takes h alone.",
         )
-    for name, state in zip(names, states, strict=True):
-        _check_state(f"{name} of {subject}", state, x, cell)
+    _check_shapes(subject, states, cell, x)
     return tuple(state.to(x.dtype) for state in states)
 
 
 @untraced
-def _check_state(subject: str, state: Any, x: Tensor, cell: Cell) -> None:
-    shape = (x.shape[0], cell.units)
+def _check_shapes(subject: str, states: tuple[Any, ...], cell: Cell, x: Tensor) -> None:
+    for name, state in zip(cell.state_names, states, strict=True):
+        _check_state(f"{name} of {subject}", state, (x.shape[0], cell.units))
+
+
+def _check_state(subject: str, state: Any, shape: tuple[int, int]) -> None:
     if not isinstance(state, torch.Tensor):
         raise InvalidTypeError.because(
             subject,

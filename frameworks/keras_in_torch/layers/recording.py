@@ -13,7 +13,6 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-
 from frameworks.errors import InvalidTypeError
 
 Tensor = torch.Tensor
@@ -67,12 +66,13 @@ def loses_states(module: Any) -> str:
         return "a replica of torch.nn.DataParallel"
     if torch.jit.is_tracing():
         return "a recording of torch.jit.trace"
-    return "an ONNX model" if is_exporting() and torch.onnx.is_in_onnx_export() else ""
+    # torch.onnx.export tries a strict export last, where its flag is hidden.
+    if is_exporting() and (torch.compiler.is_dynamo_compiling() or torch.onnx.is_in_onnx_export()):
+        return "an ONNX model or a strict export"
+    return ""
 
 
-def record_loop(
-    advance: Advance, sequences: Sequence[Tensor], held: Sequence[Tensor], start: States
-) -> tuple[Tensor, States]:
+def record_loop(advance: Advance, sequences: Sequence[Tensor], held: Sequence[Tensor], start: States) -> tuple[Tensor, States]:
     """Step through sequences in a loop that is recorded as a loop.
 
     Args:

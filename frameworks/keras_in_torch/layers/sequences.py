@@ -47,7 +47,7 @@ def run_loop(
     return torch.stack(outputs, dim=1), states
 
 
-def _record(  # noqa: PLR0913, PLR0917  as above
+def _record(
     cell: Cell, weights: CellWeights, projected: Tensor, states: States, counted: Tensor | None, dropout: DropoutMasks
 ) -> tuple[Tensor, States]:
     """Step through (time, batch, gate * hidden), with a mask (time, batch, 1), in a recorded loop."""
