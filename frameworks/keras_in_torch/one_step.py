@@ -91,7 +91,7 @@ class OneStep(Unscriptable, nn.Module):
         """
         return tuple(state.like.new_zeros(state.shape(batch), dtype=state.dtype) for state in self._states)
 
-    def forward(self, x: Tensor, *states: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(self, x: Any, *states: Any, mask: Any = None) -> tuple[Tensor, ...]:
         """Compute one time step.
 
         Args:
@@ -236,7 +236,7 @@ def _step_cell(cell: Any, x: Tensor, states: Iterator[Tensor], mask: Tensor | No
 def _step_cells(holder: Any, x: Tensor, states: Iterator[Tensor], mask: Tensor | None) -> Any:
     """Step through the cells of an emulated layer or cell."""
     _require_no_dropout_in_cells(holder)
-    y, after = _filled(holder.read_inputs(x, ("batch", "input")), mask), []
+    y, after = _filled(holder.read_inputs(x, ("batch", "input")), mask), list[Tensor]()
     for slot in holder.slots:
         weights = holder.weights(slot)
         before = [next(states).to(y.dtype) for _ in slot.cell.state_names]
@@ -249,7 +249,7 @@ def _step_cells(holder: Any, x: Tensor, states: Iterator[Tensor], mask: Tensor |
 
 
 def _step_sequential(model: Any, x: Tensor, states: Iterator[Tensor], mask: Tensor | None) -> Any:
-    y, after = x, []
+    y, after = x, list[Tensor]()
     for layer in _flat(model):
         if isinstance(layer, KerasLayer):
             y, own, mask = _step_cells(layer, y, states, mask)

@@ -35,9 +35,14 @@ class KerasLayer(CellHolder):
     `torch.rnn_relu`, over packed steps if there is a mask. Otherwise it loops over time, with one input projection for all
     time steps.
 
-    `torch.compile` accepts every layer; an LSTM that uses `torch.lstm` breaks the graph, as nn.LSTM does. `torch.export`
-    accepts every layer, for any batch size and the number of time steps in the example; a stateful layer must have been called
-    before.
+    `torch.compile` accepts every layer; an LSTM that uses `torch.lstm` breaks the graph, as nn.LSTM does.
+
+    `torch.export`, `torch.jit.trace` and `torch.onnx.export` accept every layer. A trace works for any batch size and number of
+    time steps. A program of `torch.export` works for those of its example, unless its `dynamic_shapes` name the batch or the
+    time axis, and raises an error for others; so does an ONNX model, with `dynamic_shapes` or, with `dynamo=False`,
+    `dynamic_axes`. With a free time axis the program holds torch's `scan` instead of a fused operation; that takes torch 2.13
+    and no `strict=True`. A stateful layer must have been called before `torch.export`, and is refused by `torch.jit.trace`, in
+    ONNX, and in replicas of `torch.nn.DataParallel`, which would lose its states. `torch.jit.script` is refused.
 
     Attributes:
         readings: the directions, one or two.

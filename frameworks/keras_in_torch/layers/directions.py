@@ -11,7 +11,7 @@ from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Te
 from frameworks.keras_in_torch.layers.dropout import NO_MASKS, DropoutMasks
 from frameworks.keras_in_torch.layers.masking import Packing, blank
 from frameworks.keras_in_torch.layers.parameters import Slot
-from frameworks.keras_in_torch.layers.recording import frees_time
+from frameworks.keras_in_torch.layers.recording import frees_time, is_tracing
 from frameworks.keras_in_torch.layers.sequences import run_fused, run_loop
 
 
@@ -172,7 +172,7 @@ def _run_both(
 
 def _can_pack(reading: Reading, given: Sequences) -> bool:
     """Return whether packing can replace the mask; not in a recorded call, because the packed sizes depend on the mask."""
-    if given.mask is None or given.dropout or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if given.mask is None or given.dropout or torch.compiler.is_compiling() or is_tracing():
         return False
     return all(cell.fused_mode for cell in reading.cells) and bool(given.mask.any())
 

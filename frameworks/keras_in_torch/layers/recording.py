@@ -21,6 +21,7 @@ Advance = Callable[[Sequence[Tensor], Sequence[Tensor], States], States]
 """Maps one time step of the sequences, the tensors that are the same at all steps, and the states to the next states."""
 P = ParamSpec("P")
 R = TypeVar("R")
+is_tracing: Callable[[], bool] = torch.jit.is_tracing  # type: ignore[attr-defined]
 
 try:
     from torch._higher_order_ops.scan import scan
@@ -51,25 +52,29 @@ def frees_time(x: Tensor) -> bool:
     Args:
         x: (batch, time, input).
     """
-    # A strict export shows every size as an int.
-    return is_exporting() and (isinstance(x.shape[1], torch.SymInt) or torch.compiler.is_dynamo_compiling())
+    # To a compiler, which a strict export is too, is_exporting() is always True.
+    return is_exporting() and not torch.compiler.is_dynamo_compiling() and isinstance(x.shape[1], torch.SymInt)
 
 
 def records_loop(x: Tensor) -> bool:
     """Return whether a loop over the time steps of (batch, time, input) is recorded as a loop."""
-    return torch.jit.is_tracing() or frees_time(x)
+    return is_tracing() or frees_time(x)
 
 
 def loses_states(module: Any) -> str:
     """Name the kind of call in which tensors that a module stores are lost afterwards; return "" for any other call."""
     if getattr(module, "_is_replica", False):
         return "a replica of torch.nn.DataParallel"
-    if torch.jit.is_tracing():
+    if is_tracing():
         return "a recording of torch.jit.trace"
-    # torch.onnx.export tries a strict export last, where its flag is hidden.
-    if is_exporting() and (torch.compiler.is_dynamo_compiling() or torch.onnx.is_in_onnx_export()):
-        return "an ONNX model or a strict export"
-    return ""
+    return "an ONNX model" if is_exporting() and _is_exporting_to_onnx() else ""
+
+
+def _is_exporting_to_onnx() -> bool:
+    # torch.onnx.is_in_onnx_export is False to a compiler, and the exporter also tries one.
+    from torch.onnx._internal.exporter import _flags  # noqa: PLC0415
+
+    return _flags._is_onnx_exporting  # noqa: SLF001
 
 
 def record_loop(advance: Advance, sequences: Sequence[Tensor], held: Sequence[Tensor], start: States) -> tuple[Tensor, States]:
@@ -84,7 +89,7 @@ def record_loop(advance: Advance, sequences: Sequence[Tensor], held: Sequence[Te
     Returns:
         The first state after every step, (batch, time, hidden), and the last states.
     """
-    if torch.jit.is_tracing():
+    if is_tracing():
         return _script(advance, sequences, held, start)
 
     def body(states: States, step: Sequence[Tensor]) -> tuple[States, Tensor]:
@@ -138,7 +143,7 @@ def untraced(check: Callable[P, R]) -> Callable[P, R]:
     """Make a check read sizes and values while torch.jit.trace records, without a warning for each."""
 
     def checked(*given: P.args, **named: P.kwargs) -> R:
-        if not torch.jit.is_tracing():
+        if not is_tracing():
             return check(*given, **named)
         with _not_tracing():
             return check(*given, **named)

@@ -11,7 +11,7 @@ from frameworks.keras_in_torch.layers import uncompiled
 from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Tensor
 from frameworks.keras_in_torch.layers.dropout import DropoutMasks
 from frameworks.keras_in_torch.layers.masking import Packing
-from frameworks.keras_in_torch.layers.recording import record_loop, records_loop
+from frameworks.keras_in_torch.layers.recording import is_tracing, record_loop, records_loop
 from frameworks.keras_in_torch.layers.steps import make_step, project
 
 
@@ -89,7 +89,7 @@ def run_fused(
     operation: Any = uncompiled.lstm if keeps_out else getattr(torch, mode)
     flat = [each for one in weights for each in one if each is not None]
     hx = states if len(states) > 1 else states[0]
-    train = torch.is_grad_enabled() or torch.jit.is_tracing()  # torch.jit.trace checks its graph without gradients
+    train = torch.is_grad_enabled() or is_tracing()  # torch.jit.trace checks its graph without gradients
     # has_biases, num_layers, dropout, train (cuDNN needs it for a backward pass), bidirectional
     how = (weights[0].bias_ih is not None, 1, 0.0, train, len(weights) == 2)
     if packing is None:

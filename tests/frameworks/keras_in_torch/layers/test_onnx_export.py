@@ -70,7 +70,7 @@ def export(module: nn.Module, given: Mapping[str, torch.Tensor], path: Path, *, 
     ],
 )
 def test_the_exported_layer_returns_what_keras_returns_at_any_length(
-    dynamo: bool, name: str, masked: bool, tmp_path: Path, randomise: Callable[[Any], Any]
+    name: str, *, dynamo: bool, masked: bool, tmp_path: Path, randomise: Callable[[Any], Any]
 ) -> None:
     native = MAKERS[name]()
     native.build((None, None, INPUT))
@@ -90,7 +90,7 @@ def test_the_exported_layer_returns_what_keras_returns_at_any_length(
 
 
 @pytest.mark.parametrize("dynamo", [False, True])
-def test_a_model_of_one_length_raises_an_error_for_another(dynamo: bool, tmp_path: Path) -> None:
+def test_a_model_of_one_length_raises_an_error_for_another(*, dynamo: bool, tmp_path: Path) -> None:
     layer = KerasGRU(4, input_size=INPUT, reset_after=False).eval()
     run = export(layer, {"x": torch.randn(2, 4, INPUT)}, tmp_path / "layer.onnx", dynamo=dynamo, free=(0,))
     assert run({"x": np.zeros((3, 4, INPUT), "float32")})[0].shape == (3, 4)
@@ -99,7 +99,7 @@ def test_a_model_of_one_length_raises_an_error_for_another(dynamo: bool, tmp_pat
 
 
 @pytest.mark.parametrize("dynamo", [False, True])
-def test_a_stateful_layer_is_refused(dynamo: bool, tmp_path: Path) -> None:
+def test_a_stateful_layer_is_refused(*, dynamo: bool, tmp_path: Path) -> None:
     layer = KerasLSTM(4, input_size=INPUT, stateful=True).eval()
     x = torch.randn(2, 4, INPUT)
     layer(x)
