@@ -23,14 +23,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 is_tracing: Callable[[], bool] = torch.jit.is_tracing  # type: ignore[attr-defined]
 
-try:
-    from torch._higher_order_ops.scan import scan
-    from torch.compiler import is_exporting
-except ImportError:  # torch 2.5 has no scan, and cannot distinguish an export from a compilation
-
-    def is_exporting() -> bool:
-        """Return False."""
-        return False
+# torch 2.5 and 2.6 cannot distinguish an export from a compilation.
+is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 
 
 class Unscriptable:
@@ -96,7 +90,11 @@ def record_loop(advance: Advance, sequences: Sequence[Tensor], held: Sequence[Te
         states = advance(step, held, states)
         return states, states[0].clone()
 
-    last, outputs = scan(body, start, tuple(sequences))
+    from torch._higher_order_ops.scan import scan  # noqa: PLC0415  torch 2.5 has none
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's compiler reads .grad of every tensor
+        last, outputs = scan(body, start, tuple(sequences))
     return outputs.transpose(0, 1), tuple(last)
 
 
@@ -108,11 +106,11 @@ def _script(advance: Advance, sequences: Sequence[Tensor], held: Sequence[Tensor
         sizes, dtypes = zip(*((each.shape[-1], each.dtype) for each in sequences), strict=True)
 
         def traced(step: Tensor, held: list[Tensor], states: Tensor) -> Tensor:
-            parts = [part.to(dtype) for part, dtype in zip(step.split(sizes, dim=-1), dtypes, strict=True)]
+            parts = [part.to(dtype) for part, dtype in zip(torch.split(step, list(sizes), dim=-1), dtypes, strict=True)]
             return torch.stack(advance(parts, held, states.unbind(0)))
 
         example = (joined[0].detach(), [each.detach() for each in held], stacked.detach())
-        one = torch.jit.trace(traced, example, check_trace=False)
+        one = torch.jit.trace(traced, example, check_trace=False)  # type: ignore[no-untyped-call]
 
         def loop(sequence: Tensor, held: list[Tensor], states: Tensor) -> tuple[Tensor, Tensor]:
             outputs = []
@@ -132,11 +130,11 @@ def _script(advance: Advance, sequences: Sequence[Tensor], held: Sequence[Tensor
 def _not_tracing() -> Iterator[None]:
     """Pause torch.jit.trace."""
     state: Any = torch._C._get_tracing_state()  # noqa: SLF001  torch has no public way
-    torch._C._set_tracing_state(None)  # noqa: SLF001
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]  # noqa: SLF001
     try:
         yield
     finally:
-        torch._C._set_tracing_state(state)  # noqa: SLF001
+        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def untraced(check: Callable[P, R]) -> Callable[P, R]:

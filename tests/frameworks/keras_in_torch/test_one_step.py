@@ -1,6 +1,6 @@
 """One time step after the other gives what Keras's layer, or torch's module, gives over the whole sequence.
 
-Covers: `frameworks/streaming.py`, `frameworks/keras_in_torch/one_step.py`.
+Covers: `frameworks/streaming.py`, `frameworks/keras_in_torch/one_step.py`, `frameworks/keras_in_torch/step_kinds.py`.
 """
 
 from __future__ import annotations
