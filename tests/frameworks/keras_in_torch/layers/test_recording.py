@@ -18,7 +18,15 @@ from torch import nn
 from torch.export import Dim, export
 
 from frameworks import emulate
-from frameworks.keras_in_torch.layers import KerasGRU, KerasLSTM, KerasLSTMCell, KerasMasking, KerasSequential
+from frameworks.keras_in_torch.layers import (
+    KerasBidirectional,
+    KerasGRU,
+    KerasLSTM,
+    KerasLSTMCell,
+    KerasMasking,
+    KerasSequential,
+    OnnxRecurrent,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
@@ -111,6 +119,15 @@ def test_initial_states_and_gradients_pass_a_recorded_loop() -> None:
     ):
         torch.testing.assert_close(one, other)
         assert one.abs().max() > 1e-3
+
+
+def test_a_node_of_onnx_with_torch_s_call_is_traced() -> None:
+    layer = KerasBidirectional(KerasLSTM(4, "elu", input_size=INPUT, return_sequences=True, return_state=True))
+    module, x, hx = OnnxRecurrent(layer), torch.randn(5, 2, INPUT), (torch.randn(2, 2, 4), torch.randn(2, 2, 4))
+    traced = trace(module, (x[:3, :1], tuple(state[:, :1] for state in hx)))
+    expected = module(x, hx)
+    torch.testing.assert_close(traced(x, hx), expected)
+    assert (traced(x, hx[::-1])[0] - expected[0]).abs().max() > 1e-3
 
 
 def test_a_traced_layer_draws_dropout_in_each_call() -> None:
