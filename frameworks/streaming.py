@@ -13,8 +13,8 @@ def one_step(module: Any) -> Any:
     """Return one time step of a recurrent torch module as a module, for data that arrive step by step.
 
     Over the steps of a sequence, the results are those of the module over the whole sequence. The parameters are the module's
-    own, and so is its training mode. The step can be exported by torch.export, torch.jit.trace and torch.onnx.export, for any
-    batch size.
+    own, and so is its training mode; dropout between layers is applied in training. The step can be exported by torch.export,
+    torch.jit.trace and torch.onnx.export, with a free batch size.
 
     Args:
         module: what `convert` or `emulate` returns in PyTorch: nn.RNN, nn.LSTM, nn.GRU, a cell, or an emulated layer, cell or

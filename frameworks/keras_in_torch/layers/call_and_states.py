@@ -35,13 +35,14 @@ class KerasLayer(CellHolder):
     `torch.rnn_relu`, over packed steps if there is a mask. Otherwise it loops over time, with one input projection for all
     time steps.
 
-    `torch.compile` accepts every layer; an LSTM that uses `torch.lstm` breaks the graph, as nn.LSTM does.
+    `torch.compile` accepts every layer; an LSTM that uses `torch.lstm` breaks the graph, as nn.LSTM does. The compilers of
+    torch 2.9 and earlier raise an error of their own for most layers, also in `torch.export` with `strict=True`.
 
     `torch.export`, `torch.jit.trace` and `torch.onnx.export` accept every layer. A trace works for any batch size and number of
     time steps. A program of `torch.export` works for those of its example, unless its `dynamic_shapes` name the batch or the
     time axis, and raises an error for others; so does an ONNX model, with `dynamic_shapes` or, with `dynamo=False`,
-    `dynamic_axes`. With a free time axis the program holds torch's `scan` instead of a fused operation; that takes torch 2.13
-    and no `strict=True`. A stateful layer must have been called before `torch.export`, and is refused by `torch.jit.trace`, in
+    `dynamic_axes`. With a free time axis the program holds torch's `scan` instead of a fused operation; this needs torch 2.13
+    and `strict=False`, its default. A stateful layer must have been called before `torch.export`, and is refused by `torch.jit.trace`, in
     ONNX, and in replicas of `torch.nn.DataParallel`, which would lose its states. `torch.jit.script` is refused.
 
     Attributes:
