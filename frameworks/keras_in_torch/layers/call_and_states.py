@@ -42,8 +42,10 @@ class KerasLayer(CellHolder):
     time steps. A program of `torch.export` works for those of its example, unless its `dynamic_shapes` name the batch or the
     time axis, and raises an error for others; so does an ONNX model, with `dynamic_shapes` or, with `dynamo=False`,
     `dynamic_axes`. With a free time axis the program holds torch's `scan` instead of a fused operation; this needs torch 2.13
-    and `strict=False`, its default. A stateful layer must have been called before `torch.export`, and is refused by `torch.jit.trace`, in
-    ONNX, and in replicas of `torch.nn.DataParallel`, which would lose its states. `torch.jit.script` is refused.
+    and `strict=False`, its default. `torch.jit.script` is refused.
+
+    A stateful layer must have been called before `torch.export`. It is refused by `torch.jit.trace`, in ONNX and in replicas of
+    `torch.nn.DataParallel`, which would lose its states.
 
     Attributes:
         readings: the directions, one or two.

@@ -66,7 +66,7 @@ def export(module: nn.Module, given: Mapping[str, torch.Tensor], path: Path, *, 
     ("dynamo", "name", "masked"),
     [
         *((False, name, masked) for name in ("fused", "loop") for masked in (False, True)),
-        *((False, "stack", True), (True, "fused", False), (True, "loop", True)),
+        *((False, "stack", True), (True, "loop", True)),
     ],
 )
 def test_the_exported_layer_returns_what_keras_returns_at_any_length(
