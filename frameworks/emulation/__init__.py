@@ -22,6 +22,10 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
         results. For "keras" a Keras layer with torch's call, `(inputs, hx=None, lengths=None)`, and torch's results,
         `(output, h_n)` or `(output, (h_n, c_n))`.
 
+        torch.export, torch.jit.trace and torch.onnx.export accept the torch module. A trace works for any batch size and number
+        of time steps. A program of torch.export and an ONNX model work for those of the example, unless `dynamic_shapes` (with
+        `dynamo=False`, `dynamic_axes`) frees an axis, and raise an error for others. `one_step` computes single steps.
+
     Raises:
         GatewiseError: for a layer without an emulation, with its name.
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
+from frameworks.keras_in_torch.layers.recording import Unscriptable
 
 Tensor = torch.Tensor
 
@@ -88,7 +89,7 @@ class KerasDropout(nn.Dropout):
         return nn.functional.dropout(inputs, self.p, self.training if training is None else training)
 
 
-class KerasSequential(nn.Sequential):
+class KerasSequential(Unscriptable, nn.Sequential):
     """Layers called one after the other; each gets the mask that the previous layer passes on, as in Keras.
 
     Args:

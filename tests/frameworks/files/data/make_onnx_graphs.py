@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx  # type: ignore[import-not-found]
-import onnxruntime as ort  # type: ignore[import-not-found]
+import onnx
+import onnxruntime as ort
 import torch
-from onnxruntime.quantization import quantize_dynamic  # type: ignore[import-not-found]
+from onnxruntime.quantization import quantize_dynamic
 
 from tests.frameworks.files.data.onnx_modules import MODULES, SERIES, OwnCell, OwnGRU
 
@@ -107,7 +107,7 @@ def from_keras(arrays: dict[str, Any]) -> None:
     """Export a Keras model with tf2onnx."""
     import keras
     import tensorflow as tf
-    import tf2onnx  # type: ignore[import-not-found]
+    import tf2onnx
 
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Embedding(11, 4), keras.layers.LSTM(5, return_sequences=True), keras.layers.GRU(6)]
