@@ -21,6 +21,7 @@ from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.reference.forward import run_reference
+from frameworks.whole_models import require_layers
 
 Array = npt.NDArray[Any]
 
@@ -81,6 +82,7 @@ def check_parity(
         >>> result.verdict, result.cause.name
         ('failed', 'kernel of layer 0, direction 0')
     """
+    require_layers("check_parity", expected, actual)
     try:
         sides = adapt(expected), adapt(actual)
     except GatewiseError:
@@ -146,6 +148,7 @@ def assert_parity(
         >>> assert_parity(layer, convert(layer, to="keras"))
     """
     __tracebackhide__ = True
+    require_layers("assert_parity", expected, actual)
     result = check_parity(
         expected,
         actual,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from frameworks import registry
+from frameworks import registry, whole_models
 from frameworks.adapter import is_adapter
 from frameworks.errors import InvalidValueError
 from frameworks.rows import FrameworkName, row_of
@@ -48,4 +48,7 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
             but="is of the same",
             remedy="Use it as it is.",
         )
-    return registry.load_porting(owner, target).emulate(native)
+    try:
+        return registry.load_porting(owner, target).emulate(native)
+    except whole_models.WholeModelError as error:
+        raise whole_models.unported(error, "emulate", to) from None

@@ -16,6 +16,7 @@ from frameworks.keras_in_torch.layers.cells import Cell
 from frameworks.keras_in_torch.layers.directions import Reading
 from frameworks.keras_in_torch.layers.onnx import OnnxRecurrent
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
+from frameworks.keras_in_torch.layers.sequential import KerasTimeDistributed
 from frameworks.options import KerasOptions
 from frameworks.spec import DTypeName, RecurrentSpec, Stack
 
@@ -24,6 +25,13 @@ _DTYPES: dict[torch.dtype, DTypeName] = {torch.float32: "float32", torch.float64
 
 def describe(native: Any) -> tuple[Stack, KerasOptions]:
     """Return the sizes and the options of a layer, built or not."""
+    if isinstance(native, KerasTimeDistributed):
+        raise InvalidTypeError.because(
+            "KerasTimeDistributed",
+            must="be mapped by the layer inside it",
+            but="adds an axis of outer time steps",
+            remedy="Use gatewise.returns_map(module.layer), whose results have no outer time axis.",
+        )
     holder = require_holder(native)
     slots = arrange_slots(holder)
     cell = slots[0][0].cell
@@ -53,8 +61,8 @@ def require_holder(native: Any) -> CellHolder:
     Raises:
         GatewiseError: for an emulated layer without cells, such as KerasMasking.
     """
-    if isinstance(native, OnnxRecurrent):
-        return native.layer
+    if isinstance(native, (OnnxRecurrent, KerasTimeDistributed)):
+        return require_holder(native.layer)
     if isinstance(native, (KerasCell, KerasLayer)):
         return native
     raise InvalidTypeError.because(

@@ -1,0 +1,47 @@
+"""The recurrent modules inside a torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from frameworks.whole_models import Found, WholeModelError, whole_model
+
+
+def refuse_whole(net: nn.Module) -> WholeModelError | None:
+    """Return the refusal of a module that contains recurrent modules, or None if it contains none."""
+    found = list(recurrent_in(net))
+    if not found:
+        return None
+    others = [type(child).__name__ for child in net.children() if not (_is_recurrent(child) or any(recurrent_in(child)))]
+    return whole_model(net, "net", found, others)
+
+
+def recurrent_in(net: nn.Module) -> Iterator[Found]:
+    """Yield the recurrent modules below a module, with the code that gets each."""
+    inside: list[str] = []
+    for place, (name, module) in enumerate(net.named_modules()):
+        if not name or not _is_recurrent(module) or any(name.startswith(f"{each}.") for each in inside):
+            continue
+        inside.append(name)
+        yield Found(_path(net, name), module, 2 * place)  # never consecutive: torch's stack is one module
+
+
+def _is_recurrent(module: nn.Module) -> bool:
+    own = getattr(module, "layer", module)
+    emulated = type(own).__module__.startswith("frameworks.keras_in_torch") and hasattr(own, "slots")
+    return emulated or isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+
+
+def _path(net: nn.Module, name: str) -> str:
+    steps, parent = "", net
+    for part in name.split("."):
+        if part.isdigit() and isinstance(parent, (nn.Sequential, nn.ModuleList)):
+            steps += f"[{part}]"
+        elif part.isidentifier():
+            steps += f".{part}"
+        else:
+            return f".get_submodule({name!r})"
+        parent = parent.get_submodule(part)
+    return steps
