@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from frameworks import registry
@@ -14,7 +15,7 @@ from frameworks.rows import FrameworkName, owner_of, row_of
 from frameworks.spec import RecurrentSpec
 
 _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
-_KEPT = "and keep what is between them in your own model"
+_KEPT = "Keep what is between them in your own model."
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def whole_model(native: Any, variable: str, found: Iterable[Found], others: Sequ
         others: the names of its other layers.
     """
     layers = tuple(found)
-    but = f"also has {_listed(others)}" if others else f"contains {len(layers)} among its own"
+    but = f"also has {_listed(others)}" if others else f"calls {len(layers)} of them in its own way"
     error = _error(_named(native), but, *_one_by_one("adapt", variable, layers))
     error.native, error.variable, error.found, error.but = native, variable, layers, but
     return error
@@ -70,7 +71,7 @@ def one_by_one(error: WholeModelError, call: str) -> WholeModelError:
 
 
 def _one_by_one(call: str, variable: str, found: Sequence[Found]) -> tuple[str, list[str]]:
-    return "Pass its recurrent layers one at a time:", [f"gatewise.{call}({variable}{each.path})" for each in found]
+    return "Pass its recurrent layers one at a time:", [*(f"gatewise.{call}({variable}{each.path})" for each in found), _KEPT]
 
 
 def unported(error: WholeModelError, call: str, to: FrameworkName) -> WholeModelError:
@@ -86,14 +87,14 @@ def unported(error: WholeModelError, call: str, to: FrameworkName) -> WholeModel
     code = [f"gatewise.{calls[each]}({error.variable}{each.path}{target})" for each in error.found if calls[each]]
     refused = [f"{error.variable}{each.path}" for each in error.found if not calls[each]]
     verb = "Convert" if call == "convert" else "Emulate"
-    remedy = f"{verb} its recurrent layers one at a time, {_KEPT}:"
+    remedy = f"{verb} its recurrent layers one at a time:"
     if call == "convert" and _emulates(error.native, to):
         remedy = f"Use gatewise.emulate({error.variable}{target}), which ports it whole. Or convert its recurrent layers alone:"
     if not all(_is_built(each.layer) for each in error.found):
         remedy = f"Call it once on data, because it is not built. Then {remedy[0].lower()}{remedy[1:]}"
     if refused:
         code.append(f"{_listed(refused)} cannot be ported: pass it alone to see why.")
-    return _error(_named(error.native), error.but, remedy, code)
+    return _error(_named(error.native), error.but, remedy, [*code, _KEPT])
 
 
 def require_layers(call: str, first: Any, second: Any) -> None:
@@ -123,11 +124,12 @@ def require_layers(call: str, first: Any, second: Any) -> None:
     left = [
         f"{name}{each.path}" for name, side in zip(names, sides, strict=True) for each in side if each not in used and each.path
     ]
-    remedy = f"Pass the recurrent layers pair by pair, where {names[0]} and {names[1]} are the two arguments:"
+    remedy = "Pass the recurrent layers pair by pair:"
     if not code:
-        remedy = f"No two recurrent layers of {names[0]} and {names[1]} have the same sizes: compare their sizes first."
-    elif len({_key(_spec(pair[0])) for pair in pairs}) < len(pairs):
-        remedy = f"{remedy[:-1]}. Layers of equal sizes are listed in order: check that they are partners."
+        remedy = "Pass recurrent layers of the same sizes; no two have them."
+    code.append(f"Here {names[0]} and {names[1]} are the two arguments.")
+    if len({_key(_spec(pair[0])) for pair in pairs}) < len(pairs):
+        code.append("Layers of equal sizes are listed in order: check that they are partners.")
     if left:
         code.append(f"Without a partner: {_listed(left, 9)}.")
     whole = [error for error in errors if error is not None]
@@ -180,7 +182,7 @@ def _groups(side: Sequence[Found]) -> Iterator[tuple[Found, ...]]:
     for start in range(len(side)):
         for end in range(len(side), start, -1):
             group = tuple(side[start:end])
-            if all(later.place == sooner.place + 1 for sooner, later in zip(group, group[1:], strict=False)):
+            if all(later.place == sooner.place + 1 for sooner, later in pairwise(group)):
                 yield group
 
 

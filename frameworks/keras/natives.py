@@ -61,9 +61,8 @@ def require_no_convolution(layer: Any) -> None:
             "multiply by matrices, as SimpleRNN, LSTM and GRU do",
             "convolves its inputs and states, and torch.nn has no such layer",
             f"Write its step in torch with two torch.nn.functional.conv{rank}d: of the input, and of the hidden state with "
-            f"padding='same'. Their weights are the kernels with axes permuted to {(rank + 1, rank, *range(rank))}, gates in the "
-            "order input, forget, candidate, output. Compare the results with the Keras layer's with "
-            "numpy.testing.assert_allclose",
+            f"padding='same'. Their weights are the kernels permuted to {(rank + 1, rank, *range(rank))}, their gates "
+            "input, forget, candidate, output. Compare the results with the Keras layer's with numpy.testing.assert_allclose",
         )
 
 
@@ -77,6 +76,8 @@ def cell_name(cell: Any, library: ModuleType) -> CellName:
         if isinstance(cell, getattr(library.layers, name)):
             require_own_call(cell, library, (name,))
             return short
+    if isinstance(cell, library.layers.StackedRNNCells):
+        raise refused(cell, "be wrapped", "is bare", "Wrap it as keras.layers.RNN(cells)")
     if hasattr(cell, "state_size"):
         raise _custom_cell(cell, "is a class of its own")
     raise refuse_whole(cell, library) or InvalidTypeError.because(

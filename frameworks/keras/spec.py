@@ -88,7 +88,7 @@ def _require_apart(cells: Sequence[Any]) -> None:
             f"{type(cells[0]).__name__} {cells[0].name!r}",
             must="occur once in a stack",
             but="occurs twice, with the same weights",
-            remedy="Use a separate cell for each layer and direction: torch's layers do not share weights.",
+            remedy="Use gatewise.emulate, which shares the weights as Keras does, or one cell for each layer and direction.",
         )
 
 
@@ -159,8 +159,8 @@ def _require_dtype(layer: Any, dtype: str) -> None:
             f"{type(layer).__name__} {layer.name!r}",
             must="have dtype float32 or float64",
             but=f"has {dtype}",
-            remedy="Half precision is not compared. Use gatewise.emulate, which computes in it as Keras does, or build the layer in "
-            "float32 and give it the weights with set_weights.",
+            remedy="Half precision is not compared. Use gatewise.emulate, which computes in it as Keras does, or build the "
+            "layer in float32 and give it the weights with set_weights.",
         )
     for own in (layer.variable_dtype, layer.compute_dtype):
         if own != dtype:
@@ -168,8 +168,9 @@ def _require_dtype(layer: Any, dtype: str) -> None:
                 f"{type(layer).__name__} {layer.name!r}",
                 must="have one dtype, float32 or float64, in wrapper and inner layer, for weights and arithmetic",
                 but=f"has {own} where the weights have {dtype}",
-                remedy=f"Pass dtype={dtype!r} to it and to the inner layer. Mixed precision is not compared; gatewise.emulate "
-                "computes in it if all have the same policy.",
+                remedy=f"Pass dtype={dtype!r} to it and to the inner layer."
+                if layer.variable_dtype == layer.compute_dtype
+                else f"Use gatewise.emulate, which computes as Keras does, or build it with dtype={dtype!r}.",
             )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from frameworks.errors import NoCounterpartError
+from frameworks.errors import InvalidTypeError, NoCounterpartError
 from frameworks.keras.contents import refuse_whole
 from frameworks.keras.natives import ONE_BY_ONE, WITH_ONE, cell_name, described, refused, require_own_call, unequal
 from frameworks.options import KerasOptions
@@ -52,13 +52,13 @@ def recurrent_among(native: Any, parts: Sequence[Any], library: ModuleType) -> l
     Raises:
         GatewiseError: for any other layer, and if none is recurrent.
     """
-    for part in parts:
-        if not isinstance(part, library.layers.Layer):
-            raise refused(
-                part,
-                f"be a layer of {library.__name__}, like the first of the list",
-                f"is a {type(part).__module__}.{type(part).__qualname__}",
-                "Build all layers of a stack with one library",
+    for index, part in enumerate(parts):
+        if not isinstance(part, library.layers.Layer) or (hasattr(part, "state_size") and not hasattr(part, "cell")):
+            raise InvalidTypeError.because(
+                f"layer {index} of the list",
+                must=f"be a layer of {library.__name__}, not a cell",
+                but=f"is a {type(part).__module__}.{type(part).__qualname__}",
+                remedy="Build all layers with one library, and wrap cells as keras.layers.RNN(cells).",
             )
     recurrent = [part for part in parts if not isinstance(part, library.layers.Dropout)]
     if not recurrent or not all(isinstance(part, (library.layers.RNN, library.layers.Bidirectional)) for part in recurrent):
@@ -129,12 +129,16 @@ def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
         require_own_call(dropout, library, ("Dropout",))
     alternating = kinds == [index % 2 == 1 for index in range(len(kinds))] and len(kinds) % 2 == 1
     rates = {dropout.rate for dropout in dropouts}
-    if not alternating or len(rates) != 1 or any(dropout.noise_shape is not None for dropout in dropouts):
+    shaped = any(dropout.noise_shape is not None for dropout in dropouts)
+    if not alternating or len(rates) != 1 or shaped:
         raise NoCounterpartError.because(
             "Dropout in a stack",
             must="be between all layers but not after the last, with one rate and without noise_shape, as in torch",
             but=f"the stack is {', '.join(described(part) for part in parts)}",
-            remedy="Use gatewise.emulate, which runs it as Keras does, or pass the recurrent layers one at a time and put the "
-            "Dropout layers between the ports as nn.Dropout.",
+            remedy="Pass the recurrent layers one at a time, and write the Dropout between them in torch: with noise_shape, "
+            "the same values are dropped along the axes of size 1."
+            if shaped
+            else "Use gatewise.emulate, which runs it as Keras does, or pass the recurrent layers one at a time and call "
+            "nn.Dropout between them.",
         )
     return float(rates.pop())

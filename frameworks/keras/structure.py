@@ -54,24 +54,21 @@ def take_apart(native: Any) -> Structure:
     """
     library = library_of(native)
     kinds = library.layers
-    if isinstance(native, (list, tuple)):
-        return _join(native, list(native), library)
-    if isinstance(native, library.Sequential):
-        require_own_call(native, library, ("Sequential",))
-        return _join(native, list(native.layers), library)
+    if isinstance(native, (list, tuple, library.Sequential)):
+        return _join(native, library)
     if isinstance(native, library.Model):
         return _open_model(native, library)
     if isinstance(native, kinds.TimeDistributed):
         require_own_call(native, library, ("TimeDistributed",))
-        if not is_recurrent(native, library) and (whole := refuse_whole(native, library)):
-            raise whole
+        if not is_recurrent(native, library):
+            raise refuse_whole(native, library) or refused(
+                native, "repeat a recurrent layer", f"repeats {described(native.layer)}", WITH_ONE
+            )
         return replace(take_apart(native.layer), repeated_by=native)
     if isinstance(native, kinds.Bidirectional):
         return _open_bidirectional(native, library)
     if isinstance(native, kinds.RNN):
         return _open_layer(native, library)
-    if isinstance(native, kinds.StackedRNNCells):
-        raise refused(native, "be wrapped", "is bare", "Wrap it as keras.layers.RNN(cells)")
     cell_name(native, library)
     return Structure(library, ((native,),), (), KerasOptions(nesting="cell", **_dropouts([native])))
 
@@ -114,7 +111,10 @@ def _open_bidirectional(layer: Any, library: ModuleType) -> Structure:
     return Structure(library, cells, (layer,), options)
 
 
-def _join(native: Any, parts: Sequence[Any], library: ModuleType) -> Structure:
+def _join(native: Any, library: ModuleType) -> Structure:
+    if isinstance(native, library.Sequential):
+        require_own_call(native, library, ("Sequential",))
+    parts = list(getattr(native, "layers", native))
     return join([take_apart(part) for part in recurrent_among(native, parts, library)], parts, library)
 
 
@@ -126,7 +126,7 @@ def _open_model(model: Any, library: ModuleType) -> Structure:
         raise refused(model, "have a recurrent layer", "has none", WITH_ONE)
     if not all(isinstance(part, (library.layers.RNN, library.layers.Bidirectional, library.layers.Dropout)) for part in parts):
         raise whole
-    structure = _join(model, parts, library)
+    structure = join([take_apart(part) for part in recurrent_among(model, parts, library)], parts, library)
     if not _is_converted(model, parts, structure.layers):
         raise whole
     return replace(structure, options=replace(structure.options, nesting="model"))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 
 from frameworks.whole_models import Found, WholeModelError, whole_model
 
 
-def refuse_whole(net: nn.Module) -> WholeModelError | None:
-    """Return the refusal of a module that contains recurrent modules, or None if it contains none."""
+def refuse_whole(net: Any) -> WholeModelError | None:
+    """Return the refusal of a module or list that contains recurrent modules, or None if it contains none."""
+    if isinstance(net, (list, tuple)):
+        layers = [Found(f"[{place}]", module, 2 * place) for place, module in enumerate(net) if _is_recurrent(module)]
+        return whole_model(net, "layers", layers, []) if layers else None
     found = list(recurrent_in(net))
     if not found:
         return None
