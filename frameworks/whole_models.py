@@ -91,7 +91,7 @@ def unported(error: WholeModelError, call: str, to: FrameworkName) -> WholeModel
     if call == "convert" and _emulates(error.native, to):
         remedy = f"Use gatewise.emulate({error.variable}{target}), which ports it whole. Or convert its recurrent layers alone:"
     if not all(_is_built(each.layer) for each in error.found):
-        remedy = f"Call it once on data, because it is not built. Then {remedy[0].lower()}{remedy[1:]}"
+        remedy = f"First call it on data, because its layers are not all built. Then {remedy[0].lower()}{remedy[1:]}"
     if refused:
         code.append(f"{_listed(refused)} cannot be ported: pass it alone to see why.")
     return _error(_named(error.native), error.but, remedy, [*code, _KEPT])

@@ -1,0 +1,69 @@
+"""Every remedy of a refusal or warning was followed, and led to the right result, or stands in a list with the reason why not.
+
+Covers: `compare`, `frameworks`.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.remedies.collecting import Remedy, collect, helpers_of, remedies
+from tests.remedies.following import CASES, follow
+from tests.remedies.not_followed import NOT_FOLLOWED
+
+pytestmark = pytest.mark.frameworks
+
+for _path in sorted(Path(__file__).parent.glob("cases_*.py")):
+    import_module(f"tests.remedies.{_path.stem}")
+
+
+@pytest.fixture(scope="session")
+def followed(tmp_path_factory: pytest.TempPathFactory):
+    """Run a case once."""
+    return cache(lambda name: follow(name, tmp_path_factory.mktemp("remedy")))
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_remedy_leads_on(name: str, followed) -> None:
+    assert followed(name), "a case follows at least one remedy"
+
+
+def test_every_remedy_has_a_case_or_a_reason(followed) -> None:
+    cases = {remedy for name in CASES for remedy in followed(name)}
+    listed = {Remedy(module, *key) for module, texts in NOT_FOLLOWED.items() for key in texts}
+    left = sorted(str(each) for each in remedies().keys() - cases - listed)
+    assert not left, "\n".join(
+        ["Write a case for each in tests/remedies/cases_*.py, or its reason in not_followed.py (module: subject | remedy):", *left]
+    )
+    assert sorted(map(str, listed - remedies().keys())) == [], "these remedies are no longer stated, or in other words"
+    assert sorted(map(str, listed & cases)) == [], "these are followed by a case"
+
+
+def test_every_listed_remedy_has_a_reason() -> None:
+    assert all(len(reason) > 20 for texts in NOT_FOLLOWED.values() for reason in texts.values())
+
+
+SOURCE = '''
+def refuse(subject, remedy):
+    return Error.because(subject, must="a", but="b", remedy=f"{remedy}.")
+
+def check():
+    refuse("the layer", "Build it")
+    Error.because(f"layer {3}", must="a", but="b", remedy="Leave it out.")
+    warnings.warn(f"{4} is not carried over.")
+'''
+
+
+def test_a_remedy_is_found_in_a_call_in_a_helper_and_in_a_warning() -> None:
+    tree = ast.parse(SOURCE)
+    found = [remedy for remedy, _ in collect("m.py", tree, dict(helpers_of(tree)))]
+    assert found == [
+        Remedy("m.py", "the layer", "Build it"),
+        Remedy("m.py", "layer {}", "Leave it out."),
+        Remedy("m.py", "a warning", "{} is not carried over."),
+    ]
