@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from compare.parity.calls import Call, draw_calls, given_call
+from compare.parity.calls import Call, draw_calls, given_call, require_mapping
 from compare.parity.difference import measure
 from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.parity.keras_returns import compare_own_calls
@@ -82,6 +82,7 @@ def check_parity(
         >>> result.verdict, result.cause.name
         ('failed', 'kernel of layer 0, direction 0')
     """
+    require_mapping(keras_call)
     require_layers("check_parity", expected, actual)
     try:
         sides = adapt(expected), adapt(actual)

@@ -545,6 +545,14 @@ def tf_keras_layers() -> None:
 
 
 @case
+def a_layer_without_cells() -> None:
+    with refuses("Pass it the cells."):
+        adapt(LAYERS.RNN([]))
+    layer = filled(LAYERS.RNN([LAYERS.LSTMCell(4)]))
+    assert_parity(layer, convert(layer))
+
+
+@case
 def bare_stacked_cells() -> None:
     cells = LAYERS.StackedRNNCells([LAYERS.LSTMCell(4), LAYERS.LSTMCell(4)])
     for action in (convert, emulate):
