@@ -62,7 +62,8 @@ def require_no_convolution(layer: Any) -> None:
             "convolves its inputs and states, and torch.nn has no such layer",
             f"Write its step in torch with two torch.nn.functional.conv{rank}d: of the input, and of the hidden state with "
             f"padding='same'. Their weights are the kernels permuted to {(rank + 1, rank, *range(rank))}, their gates "
-            "input, forget, candidate, output. Compare the results with the Keras layer's with numpy.testing.assert_allclose",
+            "input, forget, candidate, output. Compare the results with those of the Keras layer, with "
+            "numpy.testing.assert_allclose",
         )
 
 
@@ -110,8 +111,8 @@ def _custom_cell(cell: Any, but: str) -> GatewiseError:
         cell,
         f"be a built-in cell, {', '.join(_CELL_CLASSES)}",
         f"{but}: a custom cell, whose equations only its own code states",
-        "Write its call in torch, run it over the time steps in a loop, and compare the results with the Keras layer's with "
-        "numpy.testing.assert_allclose",
+        "Write its call in torch, run it over the time steps in a loop, and compare the results with those of the Keras "
+        "layer, with numpy.testing.assert_allclose",
     )
 
 

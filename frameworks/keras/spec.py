@@ -137,9 +137,9 @@ def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleTyp
         f"the activation of {type(cell).__name__}",
         must=f"be one of {', '.join(ACTIVATIONS)}",
         but=f"is {getattr(function, '__name__', function)!r}",
-        remedy="Write it with torch and pass that function, as in frameworks.emulation.pytorch.KerasLSTM(units, activation=...). "
-        "Its weights are the state_dict of gatewise.emulate of the layer with a built-in activation. Compare the results with the "
-        "Keras layer's with numpy.testing.assert_allclose.",
+        remedy="Write it with torch and pass that function, as in frameworks.emulation.pytorch.KerasLSTM(4, activation=...). "
+        "Its weights are the state_dict of gatewise.emulate of the layer with a built-in activation. Compare the results with "
+        "those of the Keras layer, with numpy.testing.assert_allclose.",
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from compare.commands.checkpoint_file import open_given
 from frameworks.files import open_checkpoint, save_checkpoint
-from gatewise import adapt, assert_parity, convert, copy_weights, initialise_like_keras
+from gatewise import GatewiseError, adapt, assert_parity, copy_weights, initialise_like_keras, initialise_like_pytorch
 from tests.remedies.arrays import LAYERS, X, close, filled, lstm, tensor
 from tests.remedies.following import case, refuses
+
 
 def saved(folder: Path, *layers: Any, name: str = "m.keras") -> Any:
     """Save a Sequential of these layers, and return the checkpoint."""
@@ -50,8 +54,8 @@ def what_is_no_checkpoint(folder: Path) -> None:
 def a_file_without_a_recurrent_layer(folder: Path) -> None:
     torch.save({"a": torch.zeros(16, 3), "b": torch.zeros(16, 4)}, folder / "odd.pt")
     with refuses(
-        "Open the model's own file; pass the JSON of the architecture with Keras's weights; name other arrays as torch does, as in "
-        "NAME.weight_ih_l0."
+        "Open the model's own file; pass the JSON of the architecture with Keras's weights; name other arrays as torch does, "
+        "as in NAME.weight_ih_l0."
     ):
         open_checkpoint(folder / "odd.pt")
     rnn = nn.LSTM(3, 4)
@@ -146,7 +150,7 @@ def _no_builder() -> Exception:
         patch.setattr(rows, "FRAMEWORKS", (*rows.FRAMEWORKS, bare))
         try:
             registry.load_builder("bare")
-        except Exception as error:
+        except GatewiseError as error:
             return error
     raise AssertionError
 
@@ -154,7 +158,7 @@ def _no_builder() -> Exception:
 @case
 def where_a_file_is_written(folder: Path) -> None:
     layer = lstm()
-    with refuses("Write {'lstm': layer}." ):
+    with refuses("Write {'lstm': layer}."):
         save_checkpoint(folder / "m.pt", 3)
     with refuses("The ending chooses the format."):
         save_checkpoint(folder / "m.xyz", {"lstm": layer})
@@ -190,7 +194,9 @@ def stored_layers_in_keras(folder: Path) -> None:
     stored = open_checkpoint(folder / "m.keras")["lstm"]
     with refuses("Pass the option stateful=False, and pass the states from call to call."):
         stored.emulate("keras")
-    plain = open_checkpoint(folder / "m.keras", options={"lstm": {"stateful": False, "return_state": True}})["lstm"].emulate("keras")
+    plain = open_checkpoint(folder / "m.keras", options={"lstm": {"stateful": False, "return_state": True}})["lstm"].emulate(
+        "keras"
+    )
     layer.reset_state()
     _, *states = plain(X)
     layer(X)
@@ -206,3 +212,50 @@ def a_quantised_module() -> None:
         quantised = torch.ao.quantization.quantize_dynamic(net, {nn.Linear})
         with refuses("Initialise it before it is quantised."):
             initialise_like_keras(quantised)
+
+
+@case
+def names_in_a_file(folder: Path) -> None:
+    layer = nn.LSTM(3, 4)
+    with refuses("Give the layers other names."):
+        save_checkpoint(folder / "m.keras", {"a/b": layer, "a.b": layer})
+    save_checkpoint(folder / "m.keras", {"first": layer, "second": layer})
+    assert set(open_checkpoint(folder / "m.keras")) == {"first", "second"}
+
+
+@case
+def parts_of_a_model(folder: Path) -> None:
+    rnn = nn.LSTM(3, 4)
+    state = [f"rnn.{name}" for name in rnn.state_dict()]
+    inside, beside = (folder / "model" / "m.safetensors.index.json", folder / "m.safetensors")
+    inside.parent.mkdir()
+    save_checkpoint(beside, {"rnn": rnn})
+    inside.write_text(json.dumps({"weight_map": dict.fromkeys(state, "../m.safetensors")}))
+    with refuses("Put the files beside it, and list them without a folder."):
+        open_checkpoint(inside)
+    beside.rename(inside.parent / "m.safetensors")
+    inside.write_text(json.dumps({"weight_map": dict.fromkeys(state, "m.safetensors")}))
+    assert_parity(rnn, open_checkpoint(inside)["rnn"])
+
+
+@case
+def a_quantised_layer() -> None:
+    layer = filled(LAYERS.Dense(4), X)
+    initialise_like_pytorch(layer, seed=0)
+    layer.quantize("int8")
+    with refuses("Initialise the layer before it is quantised."):
+        initialise_like_pytorch(layer)
+
+
+@case
+def options_of_the_command_line(folder: Path) -> None:
+    layer = filled(LAYERS.LSTM(4, activation="relu", name="lstm"))
+    keras.Sequential([keras.Input(X.shape[1:]), layer]).save_weights(folder / "m.weights.h5")
+    (name,) = open_checkpoint(folder / "m.weights.h5")
+
+    def given(*options: str) -> Any:
+        return open_given(Namespace(file=folder / "m.weights.h5", architecture=None, option=options))
+
+    with refuses("An example is lstm.activation=relu."):
+        given("activation")
+    assert_parity(layer, given(f"{name}.activation=relu")[name])

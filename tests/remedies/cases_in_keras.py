@@ -100,7 +100,9 @@ def through_the_common_interface() -> None:
     with warnings.catch_warnings():  # torch's own, that it does not use oneDNN for projections
         warnings.simplefilter("ignore")
         close(projecting(X)[0], rnn(tensor())[0])
-    unlike = emulated.OnnxRecurrent("gru", 3, 4, bidirectional=True, activations=({"activation": "tanh"}, {"activation": "relu"}))
+    unlike = emulated.OnnxRecurrent(
+        "gru", 3, 4, bidirectional=True, activations=({"activation": "tanh"}, {"activation": "relu"})
+    )
     unlike.build()
     with refuses("No single spec describes such directions: call the layer itself."):
         adapt(unlike)

@@ -59,7 +59,7 @@ def pairs_of_parameters() -> None:
         optimizer_like(optimizer, [("kernel", module.weight), (layer.bias.path, module.bias)])
     with refuses("Pair recurrent layers as a whole: [(keras_layer, torch_module), ...]."):
         optimizer_like(optimizer, [module.weight])
-    text = "Copy the weights first, pass the parameters in the order of Keras's trainable variables, and pair recurrent layers as *"
+    text = "Copy the weights first, pass the parameters in the order of Keras's trainable variables, and pair recurrent *"
     with refuses(text):
         optimizer_like(optimizer, [module.bias, module.weight])
     layer.trainable = False
@@ -125,7 +125,7 @@ def a_keras_optimizer() -> None:
 
 @case
 def a_learning_rate() -> None:
-    layer, module = dense()
+    _, module = dense()
 
     def falling(number: int = 0) -> float:
         return 0.1 / (1 + number)
@@ -173,7 +173,13 @@ def what_keras_does_around_the_rule() -> None:
             module.weight.clamp_(min=0)
 
     unconstrained = dense()[0]
-    step(optimizer, optimizer_like(built(OPTIMIZERS.SGD(0.1), unconstrained), [(unconstrained, module)]), layer, module, constrained)
+    step(
+        optimizer,
+        optimizer_like(built(OPTIMIZERS.SGD(0.1), unconstrained), [(unconstrained, module)]),
+        layer,
+        module,
+        constrained,
+    )
     window, conv = filled(LAYERS.Conv1D(2, 2), X), nn.Conv1d(3, 2, 2)
     kernel, bias = map(tensor, window.get_weights())
     conv.load_state_dict({"weight": kernel.permute(2, 1, 0), "bias": bias})

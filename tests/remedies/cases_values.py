@@ -22,7 +22,6 @@ from gatewise import (
     assert_parity,
     build,
     convert,
-    copy_weights,
     emulate,
     freeze_second_bias,
     half_rate_for_biases,
@@ -265,10 +264,3 @@ def the_second_bias() -> None:
         freeze_second_bias(net)
     net[1].bias_hh_l0 = net[0].bias_hh_l0
     freeze_second_bias(net)
-
-
-@case
-def half_a_copy() -> None:
-    rnn = nn.GRU(3, 4, batch_first=True)
-    copy_weights(filled(LAYERS.GRU(4)), rnn)
-    assert_parity(filled(LAYERS.GRU(4)), rnn)

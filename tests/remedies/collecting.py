@@ -1,4 +1,4 @@
-"""Every remedy in the sources, found by its call: `.because(...)`, a helper that passes a remedy on to it, `warnings.warn(...)`."""
+"""Every remedy in the sources, by its call: `.because(...)`, a helper that passes a remedy on, or `warnings.warn(...)`."""
 
 from __future__ import annotations
 

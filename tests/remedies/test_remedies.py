@@ -38,7 +38,10 @@ def test_every_remedy_has_a_case_or_a_reason(followed) -> None:
     listed = {Remedy(module, *key) for module, texts in NOT_FOLLOWED.items() for key in texts}
     left = sorted(str(each) for each in remedies().keys() - cases - listed)
     assert not left, "\n".join(
-        ["Write a case for each in tests/remedies/cases_*.py, or its reason in not_followed.py (module: subject | remedy):", *left]
+        [
+            "Write a case for each in tests/remedies/cases_*.py, or its reason in not_followed.py (module: subject | remedy):",
+            *left,
+        ]
     )
     assert sorted(map(str, listed - remedies().keys())) == [], "these remedies are no longer stated, or in other words"
     assert sorted(map(str, listed & cases)) == [], "these are followed by a case"
@@ -48,7 +51,7 @@ def test_every_listed_remedy_has_a_reason() -> None:
     assert all(len(reason) > 20 for texts in NOT_FOLLOWED.values() for reason in texts.values())
 
 
-SOURCE = '''
+SOURCE = """
 def refuse(subject, remedy):
     return Error.because(subject, must="a", but="b", remedy=f"{remedy}.")
 
@@ -56,7 +59,7 @@ def check():
     refuse("the layer", "Build it")
     Error.because(f"layer {3}", must="a", but="b", remedy="Leave it out.")
     warnings.warn(f"{4} is not carried over.")
-'''
+"""
 
 
 def test_a_remedy_is_found_in_a_call_in_a_helper_and_in_a_warning() -> None:

@@ -21,9 +21,7 @@ from frameworks.options import KerasOptions
 from frameworks.pytorch.contents import refuse_whole
 from frameworks.spec import DTypeName, RecurrentSpec, Stack
 
-_PARTS = (
-    "No single spec describes such a layer: pass its parts one at a time, as frameworks.registry.parts_of returns them."
-)
+_PARTS = "No single spec describes such a layer: pass its parts one at a time, as frameworks.registry.parts_of returns them."
 _DTYPES: dict[torch.dtype, DTypeName] = {torch.float32: "float32", torch.float64: "float64"}
 
 
@@ -126,9 +124,7 @@ def read_spec(holder: CellHolder, slots: Sequence[Sequence[Slot]]) -> RecurrentS
         )
     specs = {_cell_spec(holder, slot.cell) for layer in slots for slot in layer}
     if len(specs) > 1:
-        raise NoCounterpartError.because(
-            "the cells of the layer", must="compute alike", but=f"are {specs}", remedy=_PARTS
-        )
+        raise NoCounterpartError.because("the cells of the layer", must="compute alike", but=f"are {specs}", remedy=_PARTS)
     return replace(specs.pop(), num_layers=len(slots), bidirectional=len(slots[0]) == 2)
 
 
