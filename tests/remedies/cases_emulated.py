@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from frameworks.emulation import pytorch as emulated
 from frameworks.registry import parts_of
-from gatewise import adapt, assert_parity, check_parity, emulate
+from gatewise import GatewiseError, adapt, assert_parity, check_parity, emulate
 from tests.remedies.arrays import LAYERS, X, close, drawn, filled, lstm, tensor
 from tests.remedies.following import case, refuses, warns
 
@@ -139,8 +139,8 @@ def states_that_are_kept() -> None:
         try:
             torch.export.export(fresh, (tensor(),))
         except Exception as error:  # noqa: BLE001  of torch.export, from another error
-            causes = [error, error.__cause__, error.__context__]
-            raise next((each for each in causes if type(each).__module__ == "frameworks.errors"), error) from None
+            causes: list[Any] = [error, error.__cause__, error.__context__]
+            raise next((each for each in causes if isinstance(each, GatewiseError)), error) from None
     fresh(tensor())
     fresh.reset_state()
     torch.export.export(fresh, (tensor(),))

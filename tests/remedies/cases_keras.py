@@ -581,8 +581,8 @@ def bare_stacked_cells() -> None:
 
 @case
 def torch_modules_whose_weights_are_not_plain() -> None:
-    rnn = nn.LSTM(3, 4, batch_first=True)
-    normed = nn.utils.parametrizations.weight_norm(nn.LSTM(3, 4, batch_first=True), "weight_hh_l0")
+    rnn: Any = nn.LSTM(3, 4, batch_first=True)
+    normed: Any = nn.utils.parametrizations.weight_norm(nn.LSTM(3, 4, batch_first=True), "weight_hh_l0")
     with refuses("Make them plain first, with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm."):
         convert(normed, to="keras")
     before = normed(tensor())[0]

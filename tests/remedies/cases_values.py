@@ -75,6 +75,7 @@ def the_options_of_a_call() -> None:
 
 @case
 def what_is_no_layer() -> None:
+    wrong: Any
     for wrong in (keras.layers.LSTM, "lstm", [], None):
         with refuses("Pass the layer object itself, such as keras.layers.LSTM(...) once it is built, or torch.nn.LSTM(...)."):
             adapt(wrong)
@@ -86,7 +87,8 @@ def what_is_no_layer() -> None:
 
 @case
 def a_call_through_an_adapter() -> None:
-    side, text = adapt(lstm()), "Pass one batch with its batch and time axes, features last."
+    side: Any = adapt(lstm())
+    text = "Pass one batch with its batch and time axes, features last."
     expected = side.forward(X)
     with refuses(text):
         side.forward(X[0])
@@ -112,12 +114,12 @@ def a_call_through_an_adapter() -> None:
     with refuses("Stack the states of all layers and directions along a first axis."):
         side.forward(X, (drawn(2, 4), drawn(2, 4)))
     close(side.forward(X, (drawn(2, 4)[None], drawn(2, 4)[None])).h_n[0], lstm()(X, initial_state=[drawn(2, 4)] * 2))
-    rnn = convert(lstm())
+    port: Any = adapt(convert(lstm()))
     left = (np.arange(5) > 1)[None].repeat(2, 0)
     with refuses("Packing allows nothing else: move the valid steps to the front, and leave empty rows out."):
-        adapt(rnn).forward(X, mask=left)
+        port.forward(X, mask=left)
     moved = np.concatenate([X[:, 2:], X[:, :2]], 1)
-    close(adapt(rnn).forward(moved, mask=left[:, ::-1].copy()).h_n[0], lstm()(X, mask=left))
+    close(port.forward(moved, mask=left[:, ::-1].copy()).h_n[0], lstm()(X, mask=left))
 
 
 @case
@@ -184,12 +186,12 @@ def canonical_weights() -> None:
 def arrays_of_a_copy() -> None:
     target = np.zeros((2, 3), "float32")
     with refuses("Cast or slice it first."):
-        copy_arrays([(target, np.ones((3, 3)))])  # type: ignore[arg-type, list-item]
+        copy_arrays([(target, np.ones((3, 3)))])
 
 
 @case
 def cotangents() -> None:
-    side = adapt(lstm())
+    side: Any = adapt(lstm())
     output = side.forward(X)
     with refuses("Pass one number for each number that the layer returns."):
         check_cotangents(side.spec, X, dataclasses.replace(output, output=output.output[:, :2]))

@@ -86,7 +86,7 @@ def _watched() -> Iterator[None]:
     because, warn = GatewiseError.__dict__["because"], warnings.warn
     form = because.__func__
 
-    def recording(cls: type[GatewiseError], subject: str, **parts: str) -> GatewiseError:
+    def recording(cls: type[GatewiseError], /, subject: str, **parts: str) -> GatewiseError:
         _stated.append((stated_at(sys._getframe(1)), parts["remedy"]))
         return form(cls, subject, **parts)  # type: ignore[no-any-return]
 

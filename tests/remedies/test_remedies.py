@@ -6,6 +6,7 @@ Covers: `compare`, `frameworks`.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -18,22 +19,24 @@ from tests.remedies.not_followed import NOT_FOLLOWED
 
 pytestmark = pytest.mark.frameworks
 
+Followed = Callable[[str], frozenset[Remedy]]
+
 for _path in sorted(Path(__file__).parent.glob("cases_*.py")):
     import_module(f"tests.remedies.{_path.stem}")
 
 
 @pytest.fixture(scope="session")
-def followed(tmp_path_factory: pytest.TempPathFactory):
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     """Run a case once."""
     return cache(lambda name: follow(name, tmp_path_factory.mktemp("remedy")))
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_a_remedy_leads_on(name: str, followed) -> None:
+def test_a_remedy_leads_on(name: str, followed: Followed) -> None:
     assert followed(name), "a case follows at least one remedy"
 
 
-def test_every_remedy_has_a_case_or_a_reason(followed) -> None:
+def test_every_remedy_has_a_case_or_a_reason(followed: Followed) -> None:
     cases = {remedy for name in CASES for remedy in followed(name)}
     listed = {Remedy(module, *key) for module, texts in NOT_FOLLOWED.items() for key in texts}
     left = sorted(str(each) for each in remedies().keys() - cases - listed)
