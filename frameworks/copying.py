@@ -46,8 +46,10 @@ def copy_weights(source: Any, target: Any) -> None:
         >>> torch.equal(source.weight_ih_l0, target.weight_ih_l0)
         True
     """
-    whole_models.require_layers("copy_weights", source, target)
-    giver, taker = registry.adapt(source), registry.adapt(target)
+    try:
+        giver, taker = registry.adapt(source), registry.adapt(target)
+    except whole_models.WholeModelError:
+        raise whole_models.pair_up("copy_weights", source, target) from None
     _require_same(giver.spec, taker)
     for layer in range(taker.spec.num_layers):
         for direction in range(taker.spec.num_directions):

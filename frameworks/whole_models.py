@@ -97,20 +97,15 @@ def unported(error: WholeModelError, call: str, to: FrameworkName) -> WholeModel
     return _error(_named(error.native), error.but, remedy, [*code, _KEPT])
 
 
-def require_layers(call: str, first: Any, second: Any) -> None:
-    """Refuse whole models in a call with two layers, and name the pairs of recurrent layers to pass instead.
+def pair_up(call: str, first: Any, second: Any) -> WholeModelError:
+    """Return the refusal of whole models by a function that takes two layers: the pairs of recurrent layers to pass instead.
 
     Args:
-        call: the name of the function called.
+        call: the name of the function.
         first: its first argument.
         second: its second argument.
-
-    Raises:
-        WholeModelError: if either argument is a whole model.
     """
     errors = _refusal(first), _refusal(second)
-    if not any(errors):
-        return
     names = [_variable(native, error) for native, error in zip((first, second), errors, strict=True)]
     if names[0] == names[1]:
         names[1] = f"other_{names[1]}"
@@ -134,7 +129,7 @@ def require_layers(call: str, first: Any, second: Any) -> None:
         code.append(f"Without a partner: {_listed(left, 9)}.")
     whole = [error for error in errors if error is not None]
     but = ", and ".join(f"{_named(error.native)} {error.but}" for error in whole)
-    raise _error(f"each argument of {call}", but, remedy, code)
+    return _error(f"each argument of {call}", but, remedy, code)
 
 
 def _error(subject: str, but: str, remedy: str, code: Sequence[str]) -> WholeModelError:

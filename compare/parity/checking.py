@@ -21,7 +21,7 @@ from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.reference.forward import run_reference
-from frameworks.whole_models import require_layers
+from frameworks.whole_models import WholeModelError, pair_up
 
 Array = npt.NDArray[Any]
 
@@ -83,9 +83,10 @@ def check_parity(
         ('failed', 'kernel of layer 0, direction 0')
     """
     require_mapping(keras_call)
-    require_layers("check_parity", expected, actual)
     try:
         sides = adapt(expected), adapt(actual)
+    except WholeModelError:
+        raise pair_up("check_parity", expected, actual) from None
     except GatewiseError:
         check_part = partial(check_parity, tolerance=tolerance, gradients=gradients)
         whole_call = {"mask": mask, **(keras_call or {})}
@@ -149,17 +150,19 @@ def assert_parity(
         >>> assert_parity(layer, convert(layer, to="keras"))
     """
     __tracebackhide__ = True
-    require_layers("assert_parity", expected, actual)
-    result = check_parity(
-        expected,
-        actual,
-        inputs,
-        initial_state=initial_state,
-        mask=mask,
-        tolerance=tolerance,
-        keras_call=keras_call,
-        gradients=gradients,
-    )
+    try:
+        result = check_parity(
+            expected,
+            actual,
+            inputs,
+            initial_state=initial_state,
+            mask=mask,
+            tolerance=tolerance,
+            keras_call=keras_call,
+            gradients=gradients,
+        )
+    except WholeModelError:
+        raise pair_up("assert_parity", expected, actual) from None
     if not result:
         raise AssertionError(str(result))
 

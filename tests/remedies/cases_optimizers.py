@@ -212,9 +212,10 @@ def a_torch_optimizer() -> None:
     layer, module = dense()
     with refuses("Derive from keras.optimizers.Optimizer and write its rule in update_step."):
         optimizer_like(torch.optim.Rprop(module.parameters()))
+    groups: list[dict[str, Any]] = [{"params": [module.weight]}, {"params": [module.bias], "lr": 0.1}]
     with refuses("Keras has no groups: make an optimizer for each."):
-        optimizer_like(torch.optim.SGD([{"params": [module.weight]}, {"params": [module.bias], "lr": 0.1}]))
-    assert len([optimizer_like(torch.optim.SGD([one])) for one in (module.weight, module.bias)]) == 2
+        optimizer_like(torch.optim.SGD(groups))
+    assert len([optimizer_like(torch.optim.SGD([one])) for one in list(module.parameters())]) == 2
     stepped = torch.optim.Adam(module.parameters(), lr=0.1)
     module(tensor()).sum().backward()
     stepped.step()
