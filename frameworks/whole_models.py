@@ -12,7 +12,6 @@ from frameworks.adapter import Adapter
 from frameworks.counterparts import find_limits
 from frameworks.errors import GatewiseError, InvalidTypeError
 from frameworks.rows import FrameworkName, owner_of, row_of
-from frameworks.spec import RecurrentSpec
 
 _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
 _KEPT = "Keep what is between them in your own model."
@@ -25,12 +24,18 @@ class Found:
     Args:
         path: the code that gets it from the model, such as ".get_layer('lstm')"; empty for the layer itself.
         layer: the native layer.
+        name: its name in the model.
         place: its place among the model's layers, apart from Dropout; layers at consecutive places may be a stack.
     """
 
     path: str
     layer: Any
+    name: str = ""
     place: int = 0
+
+
+Group = tuple[Found, ...]
+"""One layer, or several that are called one after the other."""
 
 
 class WholeModelError(InvalidTypeError):
@@ -92,7 +97,10 @@ def unported(error: WholeModelError, call: str, to: FrameworkName) -> WholeModel
         remedy = f"Use gatewise.emulate({error.variable}{target}), which ports it whole. Or convert its recurrent layers alone:"
     if not all(_is_built(each.layer) for each in error.found):
         remedy = f"First call it on data, because its layers are not all built. Then {remedy[0].lower()}{remedy[1:]}"
-    if refused:
+    if not code:
+        remedy = "Its recurrent layers cannot be ported; pass each alone to see why:"
+        code = [f"gatewise.{call}({each}{target})" for each in refused]
+    elif refused:
         code.append(f"{_listed(refused)} cannot be ported: pass it alone to see why.")
     return _error(_named(error.native), error.but, remedy, [*code, _KEPT])
 
@@ -123,7 +131,8 @@ def pair_up(call: str, first: Any, second: Any) -> WholeModelError:
     if not code:
         remedy = "Pass recurrent layers of the same sizes; no two have them."
     code.append(f"Here {names[0]} and {names[1]} are the two arguments.")
-    if len({_key(_spec(pair[0])) for pair in pairs}) < len(pairs):
+    unnamed = [_sizes(one) for one, two in pairs if _names(one) != _names(two)]
+    if len(set(unnamed)) < len(unnamed):
         code.append("Layers of equal sizes are listed in order: check that they are partners.")
     if left:
         code.append(f"Without a partner: {_listed(left, 9)}.")
@@ -161,18 +170,29 @@ def _expression(variable: str, group: Sequence[Found]) -> str:
     return parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
 
 
-def _pairs(first: Sequence[Found], second: Sequence[Found]) -> Iterator[tuple[tuple[Found, ...], tuple[Found, ...]]]:
-    """Yield the groups of layers that have the same sizes on both sides, each layer at most once, in the order of the first."""
+def _pairs(first: Sequence[Found], second: Sequence[Found]) -> Iterator[tuple[Group, Group]]:
+    """Yield the groups of layers that have the same sizes on both sides, each layer at most once.
+
+    Those that also have the same name come first; the others are paired in the order of the first side.
+    """
     taken: list[Found] = []
-    for one in _groups(first):
-        for two in _groups(second):
-            fits = (len(one) == 1 or len(two) == 1) and not any(each in taken for each in (*one, *two))
-            if fits and (key := _key(_spec(one))) is not None and key == _key(_spec(two)):
-                taken += [*one, *two]
-                yield one, two
+    fitting = [(one, two) for one in _groups(first) for two in _groups(second) if _fit(one, two)]
+    for one, two in sorted(fitting, key=lambda pair: _names(pair[0]) != _names(pair[1])):
+        if not any(each in taken for each in (*one, *two)):
+            taken += [*one, *two]
+            yield one, two
 
 
-def _groups(side: Sequence[Found]) -> Iterator[tuple[Found, ...]]:
+def _fit(one: Group, two: Group) -> bool:
+    sizes = _sizes(one) if 1 in (len(one), len(two)) else None
+    return sizes is not None and sizes == _sizes(two)
+
+
+def _names(group: Group) -> list[str]:
+    return [each.name for each in group]
+
+
+def _groups(side: Sequence[Found]) -> Iterator[Group]:
     """Yield each layer with the stacks that begin at it, the longest first."""
     for start in range(len(side)):
         for end in range(len(side), start, -1):
@@ -181,16 +201,13 @@ def _groups(side: Sequence[Found]) -> Iterator[tuple[Found, ...]]:
                 yield group
 
 
-def _spec(group: Sequence[Found]) -> RecurrentSpec | None:
+def _sizes(group: Group) -> tuple[object, ...] | None:
     layers = [each.layer for each in group]
     try:
-        return registry.adapt(layers[0] if len(layers) == 1 else layers).spec
+        spec = registry.adapt(layers[0] if len(layers) == 1 else layers).spec
     except GatewiseError:
         return None
-
-
-def _key(spec: RecurrentSpec | None) -> tuple[object, ...] | None:
-    return None if spec is None else tuple(getattr(spec, name) for name in _SIZES)
+    return tuple(getattr(spec, name) for name in _SIZES)
 
 
 def _porting_call(layer: Any, call: str, to: FrameworkName) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -15,10 +16,9 @@ def refuse_whole(native: Any, library: ModuleType) -> WholeModelError | None:
     found = list(recurrent_in(native, library))
     if not found:
         return None
-    inside = (name for name, _, layer in _children(native, library) if not _holds(layer, library))
     is_model = isinstance(native, library.Model)
     variable = "layers" if isinstance(native, (list, tuple)) else "model" if is_model else "layer"
-    return whole_model(native, variable, found, list(inside))
+    return whole_model(native, variable, found, list(_others(native, library)))
 
 
 def recurrent_in(native: Any, library: ModuleType) -> Iterator[Found]:
@@ -45,15 +45,20 @@ def _search(native: Any, library: ModuleType, path: str, seen: set[int]) -> Iter
             continue
         seen.add(id(layer))
         if is_recurrent(layer, library):
-            yield Found(f"{path}{step}", layer, place)
+            yield Found(f"{path}{step}", layer, layer.name, place)
         else:
             # Layers of different models are no stack.
             for each in _search(layer, library, f"{path}{step}", seen):
-                yield Found(each.path, each.layer, 1000 * (place + 1) + each.place)
+                yield replace(each, place=1000 * (place + 1) + each.place)
 
 
-def _holds(layer: Any, library: ModuleType) -> bool:
-    return is_recurrent(layer, library) or any(recurrent_in(layer, library))
+def _others(native: Any, library: ModuleType) -> Iterator[str]:
+    """Yield the described names of the layers that are not recurrent, and contain none that is."""
+    for name, _, layer in _children(native, library):
+        if any(recurrent_in(layer, library)) and not is_recurrent(layer, library):
+            yield from _others(layer, library)
+        elif not is_recurrent(layer, library):
+            yield name
 
 
 def _children(native: Any, library: ModuleType) -> Iterator[tuple[str, str, Any]]:

@@ -13,13 +13,12 @@ from frameworks.whole_models import Found, WholeModelError, whole_model
 def refuse_whole(net: Any) -> WholeModelError | None:
     """Return the refusal of a module or list that contains recurrent modules, or None if it contains none."""
     if isinstance(net, (list, tuple)):
-        layers = [Found(f"[{place}]", module, 2 * place) for place, module in enumerate(net) if _is_recurrent(module)]
+        layers = [Found(f"[{place}]", module, place=2 * place) for place, module in enumerate(net) if _is_recurrent(module)]
         return whole_model(net, "layers", layers, []) if layers else None
     found = list(recurrent_in(net))
     if not found:
         return None
-    others = [type(child).__name__ for child in net.children() if not (_is_recurrent(child) or any(recurrent_in(child)))]
-    return whole_model(net, "net", found, others)
+    return whole_model(net, "net", found, list(_others(net)))
 
 
 def recurrent_in(net: nn.Module) -> Iterator[Found]:
@@ -29,7 +28,17 @@ def recurrent_in(net: nn.Module) -> Iterator[Found]:
         if not name or not _is_recurrent(module) or any(name.startswith(f"{each}.") for each in inside):
             continue
         inside.append(name)
-        yield Found(_path(net, name), module, 2 * place)  # never consecutive: torch's stack is one module
+        # Never at consecutive places: a stack in torch is one module.
+        yield Found(_path(net, name), module, name.rpartition(".")[2], 2 * place)
+
+
+def _others(net: nn.Module) -> Iterator[str]:
+    """Yield the classes of the modules that are not recurrent, and contain none that is."""
+    for child in net.children():
+        if any(recurrent_in(child)) and not _is_recurrent(child):
+            yield from _others(child)
+        elif not _is_recurrent(child):
+            yield type(child).__name__
 
 
 def _is_recurrent(module: nn.Module) -> bool:

@@ -101,9 +101,12 @@ def two_keras_layers_are_one_torch_module() -> None:
     close(net.rnn(tensor())[0], model.layers[2](model.layers[0](X)))
     with refuses("Pass recurrent layers of the same sizes; no two have them.\n*"):
         copy_weights(model, nn.Sequential(nn.LSTM(7, 4)))
-    twice = sequential(*(LAYERS.GRU(3, return_sequences=True) for _ in range(2)), LAYERS.Dense(2))
+    twice, again = (
+        sequential(*(LAYERS.GRU(3, return_sequences=True, name=f"{end}{at}") for at in range(2)), LAYERS.Dense(2))
+        for end in "ab"
+    )
     with refuses("Pass the recurrent layers pair by pair:\n*equal sizes*check that they are partners."):
-        copy_weights(twice, twice)
+        copy_weights(twice, again)
 
 
 @case
