@@ -26,7 +26,8 @@ def adapt(native: Any) -> Adapter:
 
     Args:
         native: a SimpleRNN, LSTM or GRU of Keras or tf_keras; a Bidirectional of them; an RNN over built-in cells; a built-in
-            cell; a list or Sequential of layers; a result of `convert`. An RNN, LSTM or GRU of PyTorch, or one of their cells.
+            cell; a TimeDistributed of one of these, which stands for the layer inside it; a list or Sequential of layers; a
+            result of `convert`. An RNN, LSTM or GRU of PyTorch, or one of their cells.
             An adapter is returned as it is.
 
     Raises:

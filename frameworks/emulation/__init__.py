@@ -14,7 +14,8 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
     """Build a layer of the other framework that behaves exactly like this one, with the same weights.
 
     Args:
-        native: a layer of either framework, its adapter, or a layer in a file.
+        native: a layer of either framework, its adapter, or a layer in a file; of Keras also a TimeDistributed of a recurrent
+            layer, and a list or Sequential of recurrent layers, Embedding, Masking and Dropout.
         to: the framework of the result, "pytorch" ("torch" is the same) or "keras"; the layer must belong to the other one.
 
     Returns:

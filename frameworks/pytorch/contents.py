@@ -15,7 +15,7 @@ def refuse_whole(net: Any) -> WholeModelError | None:
     if isinstance(net, (list, tuple)):
         layers = [Found(f"[{place}]", module, place=2 * place) for place, module in enumerate(net) if _is_recurrent(module)]
         return whole_model(net, "layers", layers, []) if layers else None
-    found = list(recurrent_in(net))
+    found = list(recurrent_in(net)) if isinstance(net, nn.Module) else []
     if not found:
         return None
     return whole_model(net, "net", found, list(_others(net)))
