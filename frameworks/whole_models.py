@@ -128,7 +128,10 @@ def pair_up(call: str, first: Any, second: Any) -> WholeModelError:
         f"{name}{each.path}" for name, side in zip(names, sides, strict=True) for each in side if each not in used and each.path
     ]
     remedy = "Pass the recurrent layers pair by pair:"
-    if not code:
+    unbuilt = [name for name, side in zip(names, sides, strict=True) if not all(_is_built(each.layer) for each in side)]
+    if unbuilt:
+        remedy = f"First call {' and '.join(unbuilt)} on data, because not all layers are built. Then pass them pair by pair:"
+    elif not code:
         remedy = "Pass recurrent layers of the same sizes; no two have them."
     code.append(f"Here {names[0]} and {names[1]} are the two arguments.")
     unnamed = [_sizes(one) for one, two in pairs if _names(one) != _names(two)]

@@ -16,7 +16,7 @@ from torch import nn
 
 from compare.commands.checkpoint_file import open_given
 from frameworks.files import open_checkpoint, save_checkpoint
-from gatewise import GatewiseError, adapt, assert_parity, copy_weights, initialise_like_keras, initialise_like_pytorch
+from gatewise import GatewiseError, assert_parity, copy_weights, initialise_like_keras, initialise_like_pytorch
 from tests.remedies.arrays import LAYERS, X, close, filled, lstm, tensor
 from tests.remedies.following import case, refuses
 
@@ -113,7 +113,7 @@ def layers_in_a_file(folder: Path) -> None:
     model.save(folder / "m.keras")
     stored = open_checkpoint(folder / "m.keras")["unlike"]
     with refuses("No single spec describes unlike cells: use .emulate, or .parts one at a time."):
-        adapt(stored).get_weights()
+        stored.convert("pytorch")
     close(stored.emulate("pytorch")(tensor()), unlike(X))
     for part, cell in zip(stored.parts, unlike.cell.cells, strict=True):
         assert_parity(cell, part.convert("pytorch"))

@@ -99,6 +99,13 @@ def two_keras_layers_are_one_torch_module() -> None:
     model, net = sequential(*layers, LAYERS.Dense(2)), Net()
     run(message_of(lambda: copy_weights(model, net)), "copy_weights", model=model, net=net)
     close(net.rnn(tensor())[0], model.layers[2](model.layers[0](X)))
+    unbuilt = keras.Sequential([LAYERS.LSTM(4), LAYERS.Dense(2)])
+    with refuses("First call model on data, because not all layers are built. Then pass them pair by pair:\n*"):
+        copy_weights(unbuilt, nn.LSTM(3, 4))
+    filled(unbuilt)
+    single = nn.LSTM(3, 4, batch_first=True)
+    run(message_of(lambda: copy_weights(unbuilt, single)), "copy_weights", model=unbuilt, net=single)
+    assert_parity(unbuilt.layers[0], single)
     with refuses("Pass recurrent layers of the same sizes; no two have them.\n*"):
         copy_weights(model, nn.Sequential(nn.LSTM(7, 4)))
     twice, again = (
