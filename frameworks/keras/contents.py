@@ -18,7 +18,7 @@ def refuse_whole(native: Any, library: ModuleType) -> WholeModelError | None:
         return None
     is_model = isinstance(native, library.Model)
     variable = "layers" if isinstance(native, (list, tuple)) else "model" if is_model else "layer"
-    return whole_model(native, variable, found, list(_others(native, library)))
+    return whole_model(native, variable, found, list(_others(native, library, set())))
 
 
 def recurrent_in(native: Any, library: ModuleType) -> Iterator[Found]:
@@ -52,12 +52,15 @@ def _search(native: Any, library: ModuleType, path: str, seen: set[int]) -> Iter
                 yield replace(each, place=1000 * (place + 1) + each.place)
 
 
-def _others(native: Any, library: ModuleType) -> Iterator[str]:
+def _others(native: Any, library: ModuleType, seen: set[int]) -> Iterator[str]:
     """Yield the described names of the layers that are not recurrent, and contain none that is."""
     for name, _, layer in _children(native, library):
-        if any(recurrent_in(layer, library)) and not is_recurrent(layer, library):
-            yield from _others(layer, library)
-        elif not is_recurrent(layer, library):
+        if id(layer) in seen or is_recurrent(layer, library):
+            continue
+        seen.add(id(layer))
+        if any(recurrent_in(layer, library)):
+            yield from _others(layer, library, seen)
+        else:
             yield name
 
 

@@ -113,6 +113,22 @@ def test_each_layer_is_ported_by_the_call_that_takes_it() -> None:
     assert line == "gatewise.emulate(model.get_layer('before'))"
 
 
+def test_layers_that_know_each_other_are_found_once() -> None:
+    class Block(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.rnn, self.other = keras.layers.GRU(4, kernel_regularizer="l2"), None
+
+        def call(self, x: Any) -> Any:
+            return self.rnn(x)
+
+    first, second = Block(), Block()
+    for block in (first, second):
+        block(X)
+    vars(first)["other"], vars(second)["other"] = second, first  # as a layer does that Keras does not track
+    assert lines(lambda: gatewise.emulate(first)) == ["gatewise.emulate(layer.rnn)", "gatewise.emulate(layer.other.rnn)"]
+
+
 def test_a_model_of_keras_2_is_refused_alike() -> None:
     kinds = tf_keras.layers
     model = tf_keras.Sequential(
