@@ -13,11 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from gatewise import adapt
 from tests.remedies.collecting import Remedy, collect, helpers_of, remedies
-from tests.remedies.following import CASES, follow
+from tests.remedies.following import CASES, follow, refuses
 from tests.remedies.not_followed import NOT_FOLLOWED
 
 pytestmark = pytest.mark.frameworks
+
+HOW_TO = """\
+These remedies were never followed. Write a case for each in tests/remedies/cases_*.py, as following.py shows. If no test can
+follow one, enter it in tests/remedies/not_followed.py with the reason:
+{}"""
 
 Followed = Callable[[str], frozenset[Remedy]]
 
@@ -39,12 +45,9 @@ def test_a_remedy_leads_on(name: str, followed: Followed) -> None:
 def test_every_remedy_has_a_case_or_a_reason(followed: Followed) -> None:
     cases = {remedy for name in CASES for remedy in followed(name)}
     listed = {Remedy(module, *key) for module, texts in NOT_FOLLOWED.items() for key in texts}
-    left = sorted(str(each) for each in remedies().keys() - cases - listed)
-    assert not left, "\n".join(
-        [
-            "Write a case for each in tests/remedies/cases_*.py, or its reason in not_followed.py (module: subject | remedy):",
-            *left,
-        ]
+    left = remedies().keys() - cases - listed
+    assert not left, HOW_TO.format(
+        "\n".join(sorted(f"{each.module!r}: {{({each.subject!r}, {each.text!r}): REASON}}" for each in left))
     )
     assert sorted(map(str, listed - remedies().keys())) == [], "these remedies are no longer stated, or in other words"
     assert sorted(map(str, listed & cases)) == [], "these are followed by a case"
@@ -73,3 +76,21 @@ def test_a_remedy_is_found_in_a_call_in_a_helper_and_in_a_warning() -> None:
         Remedy("m.py", "layer {}", "Leave it out."),
         Remedy("m.py", "a warning", "{} is not carried over."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("Pass the layer.", "the remedy is 'Pass the layer object itself"), ("Pass the layer object *", None)],
+    ids=["other words", "the same words"],
+)
+def test_a_case_that_expects_another_remedy_fails(text: str, problem: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong() -> None:
+        with refuses(text):
+            adapt(3)
+
+    monkeypatch.setitem(CASES, "wrong", wrong)
+    if problem is None:
+        assert {remedy.module for remedy in follow("wrong", None)} == {"frameworks/registry.py"}
+    else:
+        with pytest.raises(AssertionError, match=problem):
+            follow("wrong", None)
