@@ -113,6 +113,9 @@ def pair_up(call: str, first: Any, second: Any) -> WholeModelError:
         call: the name of the function.
         first: its first argument.
         second: its second argument.
+
+    Raises:
+        GatewiseError: for an argument that is refused for another reason.
     """
     errors = _refusal(first), _refusal(second)
     names = [_variable(native, error) for native, error in zip((first, second), errors, strict=True)]
@@ -155,8 +158,6 @@ def _refusal(native: Any) -> WholeModelError | None:
         registry.adapt(native)
     except WholeModelError as error:
         return error
-    except GatewiseError:
-        pass
     return None
 
 
@@ -226,6 +227,8 @@ def _porting_call(layer: Any, call: str, to: FrameworkName) -> str:
 def _converts(layer: Any, to: FrameworkName) -> bool:
     try:
         source: Adapter = registry.adapt(layer)
+        if source.options is not None and not source.is_cell:
+            registry.describe(layer)  # refused for TimeDistributed, whose counterpart reads one outer step
     except GatewiseError:
         return False
     return not any(find_limits(source.spec, to, source.options, source.dropout))

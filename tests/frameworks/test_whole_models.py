@@ -125,8 +125,22 @@ def test_layers_that_know_each_other_are_found_once() -> None:
     first, second = Block(), Block()
     for block in (first, second):
         block(X)
-    vars(first)["other"], vars(second)["other"] = second, first  # as a layer does that Keras does not track
+    first.__dict__["other"], second.__dict__["other"] = second, first  # as a layer does that Keras does not track
     assert lines(lambda: gatewise.emulate(first)) == ["gatewise.emulate(layer.rnn)", "gatewise.emulate(layer.other.rnn)"]
+
+
+def test_a_time_distributed_layer_is_emulated_if_it_repeats_a_recurrent_one() -> None:
+    kinds = keras.layers
+    hierarchical = keras.Sequential([keras.Input((2, 5, 3)), kinds.TimeDistributed(kinds.LSTM(3), name="td"), kinds.Dense(2)])
+    assert lines(lambda: gatewise.convert(hierarchical)) == ["gatewise.emulate(model.get_layer('td'))"]
+    per_step = keras.Sequential([keras.Input((5, 3)), kinds.TimeDistributed(kinds.Dense(3)), kinds.LSTM(3, name="lstm")])
+    assert lines(lambda: gatewise.emulate(per_step)) == ["gatewise.emulate(model.get_layer('lstm'))"]
+
+
+def test_a_side_without_a_recurrent_layer_is_refused_for_that() -> None:
+    model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(3), keras.layers.Dense(2)])
+    with pytest.raises(gatewise.GatewiseError, match="is a Linear, and has none inside"):
+        gatewise.assert_parity(model, nn.Linear(3, 3))
 
 
 def test_a_model_of_keras_2_is_refused_alike() -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from frameworks.cells import CELLS, cells_by_name
 from frameworks.copying import fill
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
-from frameworks.keras.contents import refuse_whole
+from frameworks.keras.contents import is_recurrent, refuse_whole
 from frameworks.keras.natives import WITH_ONE, cell_name, cells_of, library_of, require_no_convolution, require_own_call
 from frameworks.keras.spec import name_or_function, wrappers_of
 from frameworks.keras.tensors import map_nested, to_numpy, view
@@ -76,13 +76,17 @@ def _port_layers(layers: Sequence[Any], library: ModuleType) -> nn.Module:
 
 def _port_each(native: Any, layers: Sequence[Any], library: ModuleType) -> nn.Module:
     kinds = tuple(getattr(library.layers, name, None) or getattr(library, name) for name, _ in _PORTS)
-    odd = next((layer for layer in layers if not isinstance(layer, kinds)), None)
+    odd = next((layer for layer in layers if not isinstance(layer, kinds) or _repeats_another(layer, library)), None)
     if odd is not None:
         raise _unported(native, library, f"has {type(odd).__name__} {odd.name!r}")
     _require_one_dtype("the layers", layers)
     # A layer that occurs twice has one set of weights.
     ported = {id(layer): _port(layer, library) for layer in layers}
     return KerasSequential([ported[id(layer)] for layer in layers])
+
+
+def _repeats_another(layer: Any, library: ModuleType) -> bool:
+    return isinstance(layer, library.layers.TimeDistributed) and not is_recurrent(layer, library)
 
 
 def _unported(native: Any, library: ModuleType, but: str) -> GatewiseError:
