@@ -129,7 +129,7 @@ def _require_left_padding(mask: Mask) -> None:
                 f"row {row} of mask",
                 must="be left padding for a layer with go_backwards, so that it is right padding when read from its end",
                 but=f"is {steps.astype(int).tolist()}",
-                remedy="Compare the two without a mask, or Keras with Keras.",
+                remedy="Compare the layer with gatewise.emulate of it, which takes any mask, or the two without a mask.",
             )
 
 
@@ -149,16 +149,20 @@ def _extent(sides: tuple[Adapter, Adapter], initial_state: Any, mask: Any) -> tu
     return batch, time
 
 
-def _from_keras(
-    sides: tuple[Adapter, Adapter], call: Mapping[str, Any], initial_state: Any, mask: Any
-) -> tuple[Array | States | None, Mask | None]:
-    if not isinstance(call, Mapping):
+def require_mapping(keras_call: object) -> None:
+    """Raise an error for a `keras_call` that is no mapping."""
+    if keras_call is not None and not isinstance(keras_call, Mapping):
         raise InvalidTypeError.because(
             "keras_call",
             must="be a mapping",
-            but=f"is a {type(call).__name__}",
+            but=f"is a {type(keras_call).__name__}",
             remedy='Pass the arguments by name, such as {"mask": mask}.',
         )
+
+
+def _from_keras(
+    sides: tuple[Adapter, Adapter], call: Mapping[str, Any], initial_state: Any, mask: Any
+) -> tuple[Array | States | None, Mask | None]:
     keras_side = next((side for side in sides if side.options is not None), None)
     known = {"mask", "initial_state", "training"}
     if keras_side is None or not set(call) <= known:

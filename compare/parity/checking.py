@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from compare.parity.calls import Call, draw_calls, given_call
+from compare.parity.calls import Call, draw_calls, given_call, require_mapping
 from compare.parity.difference import measure
 from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.parity.keras_returns import compare_own_calls
@@ -22,6 +22,7 @@ from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.reference.forward import run_reference
+from frameworks.whole_models import WholeModelError, pair_up
 
 Array = npt.NDArray[Any]
 
@@ -83,8 +84,11 @@ def check_parity(  # noqa: PLR0913  all but three by name
         >>> result.verdict, result.cause.name
         ('failed', 'kernel of layer 0, direction 0')
     """
+    require_mapping(keras_call)
     try:
         sides = adapt(expected), adapt(actual)
+    except WholeModelError:
+        raise pair_up("check_parity", expected, actual) from None
     except GatewiseError:
         check_part = partial(check_parity, tolerance=tolerance, gradients=gradients)
         whole_call = {"mask": mask, **(keras_call or {})}
@@ -146,16 +150,19 @@ def assert_parity(
         >>> assert_parity(layer, convert(layer, to="keras"))
     """
     __tracebackhide__ = True
-    result = check_parity(
-        expected,
-        actual,
-        inputs,
-        initial_state=initial_state,
-        mask=mask,
-        tolerance=tolerance,
-        keras_call=keras_call,
-        gradients=gradients,
-    )
+    try:
+        result = check_parity(
+            expected,
+            actual,
+            inputs,
+            initial_state=initial_state,
+            mask=mask,
+            tolerance=tolerance,
+            keras_call=keras_call,
+            gradients=gradients,
+        )
+    except WholeModelError:
+        raise pair_up("assert_parity", expected, actual) from None
     if not result:
         raise AssertionError(str(result))
 

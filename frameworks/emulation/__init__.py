@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from frameworks import registry
+from frameworks import registry, whole_models
 from frameworks.adapter import is_adapter
 from frameworks.errors import InvalidValueError
 from frameworks.rows import FrameworkName, row_of
@@ -14,7 +14,8 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
     """Build a layer of the other framework that behaves exactly like this one, with the same weights.
 
     Args:
-        native: a layer of either framework, its adapter, or a layer in a file.
+        native: a layer of either framework, its adapter, or a layer in a file; of Keras also a TimeDistributed of a recurrent
+            layer, and a list or Sequential of recurrent layers, Embedding, Masking and Dropout.
         to: the framework of the result, "pytorch" ("torch" is the same) or "keras"; the layer must belong to the other one.
 
     Returns:
@@ -54,4 +55,7 @@ def emulate(native: Any, to: FrameworkName = "pytorch") -> Any:
             but="is of the same",
             remedy="Use it as it is.",
         )
-    return registry.load_porting(owner, target).emulate(native)
+    try:
+        return registry.load_porting(owner, target).emulate(native)
+    except whole_models.WholeModelError as error:
+        raise whole_models.unported(error, "emulate", to) from None
