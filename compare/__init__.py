@@ -5,9 +5,7 @@ The public names load their modules when first used, so that importing `compare`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from frameworks.lazy_imports import lazy_names
+from frameworks.lazy_imports import TYPE_CHECKING, lazy_names
 
 if TYPE_CHECKING:
     from compare.parity.checking import ParityResult, assert_parity, check_parity

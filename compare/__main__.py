@@ -2,6 +2,10 @@
 
 import sys
 
-from compare.cli import main
+from compare.commands import starting
 
-sys.exit(main())
+if __name__ == "__main__":
+    starting.guard()
+    from compare.cli import main
+
+    sys.exit(starting.finish(main()))

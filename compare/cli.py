@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
 
-from compare.commands import COMMANDS
+from compare.commands import COMMANDS, FLAGS, INTERRUPTED, STATUSES
 from frameworks import __version__
+from frameworks.lazy_imports import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from compare.commands.outcome import Outcome
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line below the usage: an argument may be the name of somebody's file."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the error, and exit with status 2."""
+        from frameworks.escaping import printable
+
+        super().error(printable(message))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command-line arguments without the program's name; by default those of this process.
 
     Returns:
-        The exit status: 0 for success, 1 for a difference or a failed report, 2 for invalid arguments or files, 130 if
-        interrupted.
+        The exit status: 0 if all agrees or is done, 1 for a difference or a failed report, 2 for invalid arguments or files
+        and other errors, 3 if nothing differs but something could not be compared, 130 if interrupted.
 
     Example:
         >>> from compare.cli import main
@@ -28,39 +44,113 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    name = next((text for text in given if not text.startswith("-")), None)
-    command = import_module(f"compare.commands.{name}") if name in COMMANDS else None
-    parser = _parser(name, command)
-    parsed = parser.parse_args(given)
-    if command is None:
+    try:
+        return _run(given)
+    except KeyboardInterrupt as interrupt:
+        from compare.commands.printing import tell
+
+        tell(f"gatewise: interrupted. {interrupt}".rstrip())
+        return INTERRUPTED
+    finally:
+        _flush()
+
+
+def make_parser(modules: Mapping[str, Any]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Return the parser of the command line and those of its commands.
+
+    Args:
+        modules: the modules of the commands whose arguments are added; the other commands are only listed, so that no other
+            module is loaded.
+    """
+    parser = _Parser(
+        prog="gatewise",
+        description="Compare recurrent layers in Keras and PyTorch, and port them to the other.",
+        epilog="gatewise help COMMAND shows an example of a command and its exit statuses.\n\n"
+        f"{_listed(STATUSES)}\n\nResults go to stdout, and anything else to stderr. Nothing is coloured.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.color = False  # type: ignore[attr-defined]  # what Python 3.14 would colour
+    parser.add_argument("--version", action="version", version=f"gatewise {__version__}")
+    _add_flags(parser, default=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parsers: dict[str, argparse.ArgumentParser] = {}
+    for name, line in COMMANDS.items():
+        parsers[name] = commands.add_parser(name, help=line, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parsers[name].color = False  # type: ignore[attr-defined]
+        if name in modules:
+            _describe(parsers[name], modules[name])
+    return parser, parsers
+
+
+def load(names: Iterable[str]) -> dict[str, Any]:
+    """Import the modules of some commands."""
+    return {name: import_module(f"compare.commands.{name}") for name in names}
+
+
+def _describe(parser: argparse.ArgumentParser, module: Any) -> None:
+    from textwrap import fill
+
+    module.add_arguments(parser)
+    _add_flags(parser, default=argparse.SUPPRESS)
+    parser.set_defaults(refuse=parser.error, load=load, make_parser=make_parser)
+    parser.description = fill(parser.description or "", 79)
+    own = {status: STATUSES[status] for status in (2, INTERRUPTED)} | module.STATUSES
+    parser.epilog = f"example:\n  {module.EXAMPLE}\n\n{_listed(dict(sorted(own.items())))}"
+
+
+def _add_flags(parser: argparse.ArgumentParser, default: object) -> None:
+    """Add the flags of every command, which may also stand before its name."""
+    group = parser.add_argument_group("output")
+    one = group.add_mutually_exclusive_group()
+    for name, line in FLAGS.items():
+        place = one if name in ("--quiet", "--verbose") else group
+        place.add_argument(name, action="store_true", default=default, help=line)
+
+
+def _listed(statuses: Mapping[int, str]) -> str:
+    return "\n".join(["exit status:", *(f"  {status:<3}  {line}" for status, line in statuses.items())])
+
+
+def _run(arguments: list[str]) -> int:
+    name = next((text for text in arguments if not text.startswith("-")), None)
+    modules = load([name] if name in COMMANDS else [])
+    parser, _ = make_parser(modules)
+    given = parser.parse_args(arguments)
+    if name is None or not modules:
         parser.print_help()
         return 2
-    return _run(command, parsed)
+    from compare.commands.printing import print_outcome
+
+    outcome = _outcome_of(name, modules[name], given)
+    print_outcome(name, __version__, outcome, given)
+    return outcome.status
 
 
-def _parser(chosen: str | None, module: Any) -> argparse.ArgumentParser:
-    """Return the parser of all commands. Only the chosen command's arguments are added, so that no other module is loaded."""
-    parser = argparse.ArgumentParser(
-        prog="gatewise", description="Compare recurrent layers in Keras and PyTorch, and port them from one to the other."
-    )
-    parser.add_argument("--version", action="version", version=f"gatewise {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, line in COMMANDS.items():
-        command = commands.add_parser(name, help=line)
-        if name == chosen:
-            module.add_arguments(command)
-    return parser
+def _outcome_of(name: str, command: Any, given: argparse.Namespace) -> Outcome:
+    """Run a command. Whatever a library prints meanwhile goes to stderr, and an error is told in one line."""
+    import warnings
+    from contextlib import redirect_stdout
+
+    from compare.commands import failures, starting
+
+    if not given.debug:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+        failures.show_warnings(quiet=given.quiet)
+        try:
+            outcome: Outcome = command.run(given)
+        except Exception as error:  # the last place where one can be told in one line
+            if starting.was_interrupted():
+                raise KeyboardInterrupt from error
+            return failures.tell_failure(name, error, debug=given.debug)
+        return outcome
 
 
-def _run(command: Any, given: argparse.Namespace) -> int:
-    from frameworks.errors import GatewiseError, printable
-
+def _flush() -> None:
+    """Write what argparse has printed; if the reader of a pipe is gone, there is nothing to say."""
     try:
-        status: int = command.run(given)
-    except GatewiseError as error:
-        print(f"gatewise: {printable(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("gatewise: interrupted.", file=sys.stderr)
-        return 130
-    return status
+        sys.stdout.flush()
+    except OSError:
+        from compare.commands.printing import silence_stdout
+
+        silence_stdout()

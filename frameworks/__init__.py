@@ -5,9 +5,7 @@ The public names load their modules when first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from frameworks.lazy_imports import lazy_names
+from frameworks.lazy_imports import TYPE_CHECKING, lazy_names
 
 if TYPE_CHECKING:
     from frameworks.biases import freeze_second_bias, half_rate_for_biases
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from frameworks.output import RecurrentOutput
     from frameworks.registry import adapt, build
     from frameworks.spec import RecurrentSpec
+    from frameworks.streaming import one_step
     from frameworks.weights import DirectionWeights, RecurrentWeights
 
 __version__ = "0.2.0"
@@ -43,6 +42,7 @@ __all__ = [
     "initialise_like_keras",
     "initialise_like_pytorch",
     "loss_like",
+    "one_step",
     "optimizer_like",
     "schedule_like",
 ]
@@ -67,6 +67,7 @@ __getattr__, __dir__ = lazy_names(
         "initialise_like_keras": "frameworks.initialisation",
         "initialise_like_pytorch": "frameworks.initialisation",
         "loss_like": "frameworks.losses",
+        "one_step": "frameworks.streaming",
         "optimizer_like": "frameworks.optimizers",
         "schedule_like": "frameworks.optimizers",
     },

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from frameworks import registry
+from frameworks import registry, whole_models
 from frameworks.adapter import Adapter
 from frameworks.counterparts import require_counterpart
-from frameworks.errors import InvalidValueError, printable
+from frameworks.errors import InvalidValueError
+from frameworks.escaping import printable
 from frameworks.layouts import Layout
 from frameworks.rows import FrameworkName, row_of
 from frameworks.spec import RecurrentSpec
@@ -87,7 +88,10 @@ def copy_weights(source: Any, target: Any) -> CopySummary:
         >>> torch.equal(source.weight_ih_l0, target.weight_ih_l0)
         True
     """
-    giver, taker = registry.adapt(source), registry.adapt(target)
+    try:
+        giver, taker = registry.adapt(source), registry.adapt(target)
+    except whole_models.WholeModelError:
+        raise whole_models.pair_up("copy_weights", source, target) from None
     _require_same(giver.spec, taker)
     biases = _fate_of_biases(giver.read(0, 0), taker.read(0, 0))
     arrays = sum(
@@ -123,7 +127,10 @@ def convert(native: Any, to: FrameworkName = "pytorch") -> Any:
         >>> convert(layer, to="pytorch")
         LSTM(3, 4, batch_first=True, bidirectional=True)
     """
-    source = registry.adapt(native)
+    try:
+        source = registry.adapt(native)
+    except whole_models.WholeModelError as error:
+        raise whole_models.unported(error, "convert", to) from None
     module = registry.load(to)
     require_counterpart(source.spec, to, source.options, source.dropout)
     counterpart = module.build_like(source)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from frameworks.escaping import printable
+
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-def printable(text: str) -> str:
-    """Escape characters that would act on a terminal or cannot be encoded; names in files may contain anything."""
-    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 class GatewiseError(Exception):
@@ -19,8 +16,7 @@ class GatewiseError(Exception):
     @classmethod
     def because(cls, subject: str, *, must: str, but: str, remedy: str) -> Self:
         """Return an error with the message `{subject} must {must}, but {but}. {remedy}`, unprintable characters escaped."""
-        message = f"{subject} must {must}, but {but}. {remedy}"
-        return cls("\n".join(map(printable, message.split("\n"))))
+        return cls(printable(f"{subject} must {must}, but {but}. {remedy}"))
 
 
 class InvalidValueError(GatewiseError, ValueError):
@@ -37,3 +33,13 @@ class NoCounterpartError(GatewiseError, ValueError):
 
 class MissingFrameworkError(GatewiseError, ImportError):
     """Raised for a framework that is needed but cannot be imported."""
+
+
+class ProcessError(GatewiseError, RuntimeError):
+    """Raised for a process that cannot be started, or that ends before its work is done.
+
+    Attributes:
+        printed: what the process wrote to stderr, or "".
+    """
+
+    printed = ""

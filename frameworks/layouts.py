@@ -6,13 +6,14 @@ writing. Parts that are refolded, spread over several arrays, or stored as other
 Sources: keras/src/layers/rnn/{simple_rnn,lstm,gru}.py (`build` and `call` of the cells);
 https://docs.pytorch.org/docs/stable/generated/torch.nn.{RNN,LSTM,GRU}.html, "Variables";
 https://onnx.ai/onnx/operators/onnx__{RNN,LSTM,GRU}.html, "Inputs"; keras/saving/hdf5_format.py of Keras 2.2 to 2.6
-(`_convert_rnn_weights`).
+(`_convert_rnn_weights`); keras/layers/recurrent.py of Keras 1.2 (`build` and `step`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -182,6 +183,30 @@ CUDNN = Layout(
     splits_biases=True,
 )
 """CuDNNLSTM and CuDNNGRU in files of Keras 2."""
+
+
+def _one_array_per_gate(cell: str, keys: str) -> Layout:
+    """Return the table of a cell that stores one array per gate.
+
+    Args:
+        cell: the name of the cell.
+        keys: the letters that name the arrays of its gates, in canonical order.
+    """
+    spread = {key: (gate,) for key, gate in zip(keys, GATES[cell], strict=True)}
+    bias = Stored("b_{}", "(gate hidden)", spread=spread)
+    return Layout(
+        gates=GATES,
+        kernel=Stored("W_{}", "input (gate hidden)", spread=spread),
+        recurrent_kernel=Stored("U_{}", "from (gate hidden)", spread=spread),
+        one_bias=bias,
+        two_biases=(bias, bias),  # never used: Keras 1 has one bias
+    )
+
+
+KERAS1: Mapping[str, Layout] = MappingProxyType(
+    {"lstm": _one_array_per_gate("lstm", "ifco"), "gru": _one_array_per_gate("gru", "zrh")}
+)
+"""The cells that Keras 1 stores with one array per gate; its other cells are stored as in Keras 2."""
 
 ONNX = Layout(
     gates={**GATES, "lstm": ("input", "output", "forget", "candidate")},

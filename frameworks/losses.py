@@ -17,12 +17,24 @@ def loss_like(keras_loss: Any) -> Any:
 
     Returns:
         A torch.nn.Module, called like torch's losses, `loss(prediction, target)`, but with Keras's shapes: the classes are on
-        the last axis. `loss(prediction, target, mask=mask)` averages over the elements at which the mask is True, as Keras does
-        with the mask that a prediction carries. The mask has the shape of the target without its last axis; for sparse classes,
-        the shape of the whole target.
+        the last axis. Further arguments:
+
+        * `mask`: boolean, True at each element that counts, as the mask that a Keras prediction carries. The loss is averaged
+          over these elements. It has the shape of the target without its last axis; for sparse classes, of the whole target.
+        * `sample_weight`: the weights that Keras's `fit` takes, shaped like a mask. One weight per sample of a sequence has the
+          shape (batch, 1). As in Keras, the mean is divided by the number of elements, not by the sum of the weights.
+
+        It follows the Keras backend that is active. On TensorFlow, Keras computes a crossentropy from the logits when a
+        prediction comes straight out of a softmax or sigmoid, whatever `from_logits` says; this loss then does not clip the
+        probabilities either. It recognises such a prediction by its gradient, so not within `torch.no_grad()`, and it knows the
+        logits only as well as the rounded probabilities do: those of a sigmoid near 1 have lost digits. For exactly Keras's
+        loss, return logits and use from_logits=True. Any other prediction for from_logits=False is clipped and normalised as
+        on that backend, even if it holds no probabilities.
 
     Raises:
-        GatewiseError: for any other loss, including a custom one, with its name.
+        GatewiseError: for any other loss, including a custom one, with its name. The loss raises it for a mask or weights that
+            do not fit the losses, for a sigmoid's output where Keras would use a softmax's logits (or the other way round), and
+            for probabilities that have underflowed to 0 where Keras would use the logits.
 
     Example:
         >>> import torch

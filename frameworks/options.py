@@ -83,3 +83,8 @@ WHOLE = KerasOptions(return_sequences=True, return_state=True, zero_output_for_m
 
 BACKWARDS = replace(WHOLE, go_backwards=True)
 """The same for a layer that reads the sequence from its end. No torch module does."""
+
+TIME_MAJOR = (
+    "Nothing else differs: transpose its input and output, or pass them as they are to the torch module with batch_first=False"
+)
+"""The advice on a layer of Keras 2 with time_major=True, which is handled with the batch axis first."""

@@ -17,8 +17,11 @@ from frameworks.counterparts import require_counterpart
 from frameworks.errors import InvalidTypeError, MissingFrameworkError, NoCounterpartError
 from frameworks.options import KerasOptions
 from frameworks.protocols import BuilderModule, FlaggedModule, FrameworkModule, LayerModule, Part, PortingModule
-from frameworks.rows import Framework, FrameworkName, owner_of, row_of
+from frameworks.rows import Framework, FrameworkName, Layers, owner_of, row_of
 from frameworks.spec import RecurrentSpec, Stack
+
+_IN_FILES = Layers("frameworks.files.stacks", ("frameworks.files.stored",))
+"""Layers of files. A single one is an adapter already."""
 
 
 def adapt(native: Any) -> Adapter:
@@ -26,7 +29,8 @@ def adapt(native: Any) -> Adapter:
 
     Args:
         native: a SimpleRNN, LSTM or GRU of Keras or tf_keras; a Bidirectional of them; an RNN over built-in cells; a built-in
-            cell; a list or Sequential of layers; a result of `convert`. An RNN, LSTM or GRU of PyTorch, or one of their cells.
+            cell; a TimeDistributed of one of these, which stands for the layer inside it; a list or Sequential of layers; a
+            result of `convert`. An RNN, LSTM or GRU of PyTorch, or one of their cells. A list of layers of `open_checkpoint`.
             An adapter is returned as it is.
 
     Raises:
@@ -44,6 +48,11 @@ def adapt(native: Any) -> Adapter:
     if is_adapter(native):
         return native
     return _module_of(native).adapt(native)
+
+
+def is_stack_in_file(native: Any) -> bool:
+    """Return whether an object is a list of layers of files, which `adapt` joins into one."""
+    return isinstance(native, (list, tuple)) and _IN_FILES.include(_first(native))
 
 
 def owner_name(native: Any) -> str:
@@ -217,7 +226,7 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # but of an interrupt nothing is left to explain
             held.seek(0)
             os.write(kept, held.read())
             raise
@@ -242,6 +251,8 @@ def _first(native: Any) -> Any:
 
 
 def _module_of(native: Any) -> LayerModule:
+    if _IN_FILES.include(_first(native)):
+        return cast("LayerModule", import_module(_IN_FILES.module))
     owner = _owner(native)
     return cast("LayerModule", _import(owner, owner.layers_of(native).module))
 

@@ -23,18 +23,19 @@ BETWEEN_LAYERS = "dropout between layers"
 _ALL: tuple[CellName, ...] = tuple(cell.name for cell in CELLS.values())
 _CHOOSING = tuple(cell.name for cell in CELLS.values() if cell.takes_nonlinearity)
 _SPEC_DEFAULTS = {each.name: each.default for each in fields(RecurrentSpec) if each.default is not MISSING}
-_MODULE = "copy the weights into a module of your own with copy_weights, call it as gatewise.returns_map(layer).call says"
+_MODULE = "copy the weights into a torch module with copy_weights"
+_CALL = "call it as gatewise.returns_map(layer).call says"
 _CALLS: tuple[tuple[str, object, str, str], ...] = (
-    ("go_backwards", False, "the counterpart reads the sequence from its start", _MODULE),
-    ("stateful", False, "the counterpart starts every call from zeros", f"{_MODULE}, and carry the states yourself"),
+    ("go_backwards", False, "the counterpart reads the sequence from its start", f"{_MODULE} and {_CALL}"),
+    ("stateful", False, "the counterpart starts every call from zeros", f"{_MODULE}, {_CALL}, and pass on the states"),
     (
         "merge_mode",
         "concat",
         "the counterpart concatenates the directions",
-        f"{_MODULE}, and join its results with .to_keras of that map",
+        f"{_MODULE}, {_CALL}, and join its results with .to_keras of that map",
     ),
-    ("dropout", 0.0, "Keras draws one mask for all time steps inside the cell", "set it to 0 for inference"),
-    ("recurrent_dropout", 0.0, "Keras masks the hidden state inside the cell", "set it to 0 for inference"),
+    ("dropout", 0.0, "Keras draws one mask for all time steps inside the cell", "set it to 0 in its cells for inference"),
+    ("recurrent_dropout", 0.0, "Keras masks the hidden state inside the cell", "set it to 0 in its cells for inference"),
     (BETWEEN_LAYERS, 0.0, "the counterpart drops nothing between its layers", "set it to 0 for inference"),
 )
 """The call options that a counterpart may not follow: field, the only supported value, reason, and remedy of the refusal."""

@@ -9,9 +9,11 @@ from typing import Any
 from compare.checkpoints.name_ranges import together
 from compare.checkpoints.terminal_tables import caveats, table
 from frameworks.cells import CELLS
-from frameworks.counterparts import LAYER_NAMES, find_limits
-from frameworks.errors import NoCounterpartError, printable
+from frameworks.counterparts import find_limits
+from frameworks.errors import NoCounterpartError
+from frameworks.escaping import printable
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
+from frameworks.files.writing.constructors import in_keras, in_pytorch
 from frameworks.options import KerasOptions
 from frameworks.rows import FrameworkName
 
@@ -26,18 +28,28 @@ _FLAGS = (
 )
 
 
+_LISTED = 24
+"""The most layers whose order is listed in a line."""
+
+
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return the contents of a checkpoint as data for JSON."""
     return {
-        "file": str(checkpoint.path),
+        "path": str(checkpoint.path),
         "format": checkpoint.format,
         "layers": [_layer(layer) for layer in checkpoint.values()],
         "others": [_other(name, layer) for name, layer in checkpoint.others.items()],
+        "order": [name for name, _ in checkpoint.in_order],
     }
 
 
-def render(contents: Mapping[str, Any]) -> str:
-    """Return the data of `describe` as tables, with the caveats below them."""
+def render(contents: Mapping[str, Any], *, verbose: bool = False) -> str:
+    """Return the data of `describe` as tables, with the caveats below them.
+
+    Args:
+        contents: the data.
+        verbose: whether all arrays, and all names that differ only in numbers, are listed.
+    """
     rows = [
         (
             layer["name"] or repr(layer["name"]),
@@ -52,15 +64,24 @@ def render(contents: Mapping[str, Any]) -> str:
     ]
     to = " and ".join(dict.fromkeys(layer["elsewhere"]["framework"] for layer in contents["layers"]))
     headers = ("layer", "is", "sizes", "activations", "options", "mask", f"in {to}")
-    text = [printable(f"{contents['file']}: {contents['format']}"), table(headers, rows)]
+    text = [printable(f"{contents['path']}: {contents['format']}"), table(headers, rows)]
     alike: dict[tuple[str, str], list[str]] = {}
     for other in contents["others"]:
-        alike.setdefault((" in ".join([other["kind"] or "?", *other["wrappers"]]), _arrays(other)), []).append(other["name"])
-    others = [(name, *row) for row, names in alike.items() for name in together(names)]
+        kind = " in ".join([other["kind"] or "arrays", *other["wrappers"]])
+        alike.setdefault((kind, _arrays(other, verbose=verbose)), []).append(other["name"])
+    others = [(name, *row) for row, names in alike.items() for name in (names if verbose else together(names))]
     if others:
         text.append(table(("other layer", "is", "arrays"), others))
+    if _is_mixed(contents):
+        text.append(printable(f"In order: {', '.join(name or repr(name) for name in contents['order'])}"))
     warnings = ((each["name"], each["warnings"]) for each in (*contents["layers"], *contents["others"]))
     return "\n\n".join([*text, *caveats(warnings)])
+
+
+def _is_mixed(contents: Mapping[str, Any]) -> bool:
+    """Return whether the two tables do not show the order of all layers: if another layer precedes a recurrent one."""
+    first = [layer["name"] for layer in contents["layers"]]
+    return len(contents["order"]) <= _LISTED and contents["order"][: len(first)] != first
 
 
 def _layer(layer: StoredLayer) -> dict[str, Any]:
@@ -90,13 +111,8 @@ def _counterpart(layer: StoredLayer) -> dict[str, Any]:
     because = [f"{limit.field}={value!r}: {limit.why}" for limit, value in find_limits(spec, to, layer.options)]
     if because:
         return {"framework": to, "by": "emulate", "layer": "", "because": because}
-    sizes = (spec.input_size, spec.hidden_size) if to == "pytorch" else (spec.hidden_size,)
-    unusual = {"num_layers": (spec.num_layers, 1), "bidirectional": (spec.bidirectional, False), "bias": (spec.bias, True)}
-    if to == "keras":
-        unusual = {"layers": (spec.num_layers, 1), "Bidirectional": (spec.bidirectional, False), "use_bias": (spec.bias, True)}
-    arguments = [*map(str, sizes), *(f"{name}={value}" for name, (value, default) in unusual.items() if value != default)]
-    name = f"{LAYER_NAMES[to][spec.cell]}{'Cell' if layer.is_cell else ''}"
-    return {"framework": to, "by": "convert", "layer": f"{name}({', '.join(arguments)})", "because": []}
+    code = in_pytorch(layer) if to == "pytorch" else in_keras(layer)
+    return {"framework": to, "by": "convert", "layer": code, "because": []}
 
 
 def _other(name: str, other: OtherLayer) -> dict[str, Any]:
@@ -134,7 +150,7 @@ def _activations(cell: Mapping[str, Any]) -> str:
 
 def _flags(layer: Mapping[str, Any]) -> list[str]:
     if layer["options"] is None:
-        return [f"{name}={value!r}" for name, value in layer["arguments"].items()]
+        return [f"{name}={'?' if value is None else repr(value)}" for name, value in layer["arguments"].items()]
     plain, options = KerasOptions(), layer["options"]
     two = layer["num_directions"] == 2  # two directions always output zeros at masked steps
     unusual = [
@@ -150,6 +166,7 @@ def _elsewhere(counterpart: Mapping[str, Any]) -> str:
     return "emulate: " + "; ".join(reason.partition(":")[0] for reason in counterpart["because"])
 
 
-def _arrays(other: Mapping[str, Any]) -> str:
+def _arrays(other: Mapping[str, Any], *, verbose: bool) -> str:
     arrays = [f"{name} {tuple(array['shape'])}" for name, array in other["arrays"].items()]
-    return ", ".join(arrays[:4]) + (f" and {len(arrays) - 4} more" if len(arrays) > 4 else "") or "-"
+    left_out = 0 if verbose else len(arrays[4:])
+    return ", ".join(arrays[: len(arrays) - left_out]) + (f" and {left_out} more" if left_out else "") or "-"

@@ -1,152 +1,138 @@
-"""The comparison of the recurrent layers of two files, run in NumPy without a framework."""
+"""The comparison of two files: recurrent layers by what they compute, all others by their arrays and options."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from compare.checkpoints.terminal_tables import shown_name, table
-from compare.parity.checking import check_parity
-from frameworks.errors import GatewiseError, InvalidValueError, NoCounterpartError
-from frameworks.files import Checkpoint, StoredLayer, open_checkpoint
-from frameworks.files.given_options import KERAS_FLAGS
-from frameworks.files.writing.naming import plain_name
-from frameworks.options import KerasOptions
+from compare.checkpoints.choices import Choice, choose
+from compare.checkpoints.other_options import is_class
+from compare.checkpoints.other_rows import compare_other
+from compare.checkpoints.pairing import L, Pairing, pair_others, pair_recurrent
+from compare.checkpoints.recurrent_rows import compare_recurrent
+from compare.checkpoints.verified import Row, Verification
+from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint
+from frameworks.kinds import KERAS
 
+_GRAPH = "ONNX"
+"""The format whose arrays may be constants of the computation rather than weights."""
 
-@dataclass(frozen=True)
-class Verified:
-    """The verdict on a layer.
-
-    Args:
-        name: the layer's name.
-        same: whether it computes the same in both files.
-        detail: the largest error, or the differences.
-    """
-
-    name: str
-    same: bool
-    detail: str
+_GENERATOR = 2
+"""The number of integers in the state of a random generator of Keras."""
 
 
-def verify(checkpoint: Checkpoint, out: Path, only: Mapping[str, str] | Sequence[str] | None = None) -> list[Verified]:
-    """Run the recurrent layers of a checkpoint and their partners in another file, and compare the results.
+def verify(
+    checkpoint: Checkpoint,
+    out: Path,
+    only: Choice | None = None,
+    *,
+    seed: int = 0,
+    tolerance: float | None = None,
+) -> Verification:
+    """Compare all layers of two files.
 
-    Partners have the names that `save_checkpoint` writes, or those in `only`. The inputs are random, of several lengths; the
-    initial states are zero or random. A .weights.h5 file holds only weights, so their options are taken from the
-    checkpoint.
+    Recurrent layers run in NumPy on random inputs, from zero and from random initial states. Other layers are compared by
+    their arrays and options, brought to one meaning whatever the formats. Layers are paired by name, then by equal weights,
+    then by sizes if these leave one choice. What a file does not state, such as the activation in a state_dict, is taken from
+    the other file and listed.
 
     Args:
         checkpoint: the expected layers.
         out: the other file.
-        only: the names of the layers to compare, or a mapping from these to names in the other file; None for all layers.
+        only: the layers to compare, and how the other file calls them; all layers when None.
+        seed: the seed of inputs and initial states.
+        tolerance: the allowed error as a share of max(1, max |expected|); when None, the default for each dtype.
 
     Raises:
-        GatewiseError: for a file that cannot be read, or a layer that one of the files does not have.
+        GatewiseError: for a file that cannot be read, or a chosen layer that one of the files does not have.
     """
-    named = only if isinstance(only, Mapping) else {}
-    pairs = [(checkpoint[name], named.get(name, name)) for name in (only or checkpoint)]
-    others = _open(out, pairs)
-    for layer, name in pairs:
-        if named and not _partners(name, layer, others):
-            _ = others[name]  # raises an error that lists the layers
-    return [_compare(layer, _partners(name, layer, others), others) for layer, name in pairs]
+    other = open_checkpoint(out)
+    files = checkpoint.path, out
+    recurrent = pair_recurrent(_named(checkpoint), _named(other), tolerance)
+    others = pair_others(_compared(checkpoint), _compared(other), tolerance)
+    if only:
+        recurrent, others = choose(only, checkpoint, other, recurrent, others)
+    rows = [
+        *_in_order(checkpoint, _recurrent_rows(recurrent, files, list(other), seed, tolerance)),
+        *_in_order(checkpoint.others, _other_rows(others, (checkpoint, other), tolerance)),
+    ]
+    lone = [layer.name for layer in (*others.expected, *others.actual) if not _has_weights(layer)]
+    return Verification(files, tuple(rows), tuple(dict.fromkeys(lone)), chosen=bool(only))
 
 
-def render(verdicts: Sequence[Verified]) -> str:
-    """Return a table, and the overall verdict in one line."""
-    rows = [(shown_name(each.name), "same" if each.same else "DIFFERS", each.detail) for each in verdicts]
-    head = table(("layer", "verdict", "largest error, or what differs"), rows)
-    failed = [shown_name(each.name) for each in verdicts if not each.same]
-    return f"{head}\n\n" + (f"These differ: {', '.join(failed)}" if failed else f"All {len(verdicts)} are the same.")
+def _named(layers: Mapping[str, L]) -> list[L]:
+    """Return layers with the names under which a checkpoint lists them, which are unique."""
+    return [replace(layer, name=name) for name, layer in layers.items()]
 
 
-def _open(out: Path, pairs: Sequence[tuple[StoredLayer, str]]) -> Mapping[str, StoredLayer]:
-    others = open_checkpoint(out)
-    if not out.name.endswith(".weights.h5"):
-        return others
-    names = {part.name: layer for layer, name in pairs for part in _partners(name, layer, others)}
-    described = open_checkpoint(out, options={name: _call_options(layer) for name, layer in names.items()})
-    return {**described, **{name: _with_activations(described[name], layer) for name, layer in names.items()}}
+def _compared(checkpoint: Checkpoint) -> list[OtherLayer]:
+    return [layer for layer in _named(checkpoint.others) if KERAS.get(layer.kind).role != "input"]
 
 
-def _with_activations(actual: StoredLayer, expected: StoredLayer) -> StoredLayer:
-    """Set the expected activations of each direction; the options of a layer apply to both directions."""
-    if len(actual.cells) != len(expected.cells) or len(actual.cells[0]) != len(expected.cells[0]):
-        return actual
-    names = ("activation", "recurrent_activation")
-    cells = tuple(
-        tuple(
-            replace(one, spec=replace(one.spec, **{name: getattr(other.spec, name) for name in names}))
-            if one.spec.cell == other.spec.cell
-            else one
-            for one, other in zip(*rows, strict=True)
-        )
-        for rows in zip(actual.cells, expected.cells, strict=True)
-    )
-    return replace(actual, cells=cells)
+def _has_weights(layer: OtherLayer) -> bool:
+    """Return whether a layer has arrays other than the state of a random generator, which Dropout stores."""
+    return any(array.dtype.kind not in "iu" or math.prod(array.shape) > _GENERATOR for array in layer.stored.values())
 
 
-def _call_options(layer: StoredLayer) -> dict[str, Any]:
-    spec = layer.cells[0][0].spec
-    options = layer.options or KerasOptions(return_sequences=True, return_state=True)
-    return {**spec.cell_options, **{name: getattr(options, name) for name in KERAS_FLAGS}}
+def _in_order(names: Mapping[str, object], rows: Iterator[Row]) -> list[Row]:
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(rows, key=lambda row: places[row.expected[0]] if row.expected else len(places))
 
 
-def _partners(name: str, layer: StoredLayer, others: Mapping[str, StoredLayer]) -> list[StoredLayer]:
-    """Return the partners of a layer: one with its name or its Keras name, or, for a stacked layer, one per layer."""
-    for own in (name, plain_name(name)):
-        if own in others:
-            return [others[own]]
-        several = [others.get(f"{own}_l{index}") for index in range(len(layer.cells))]
-        if all(several):
-            return [each for each in several if each is not None]
-    return list(others.values()) if not name and len(others) == 1 else []  # Keras may have named it after its class
+def _recurrent_rows(
+    pairing: Pairing[StoredLayer], files: tuple[Path, Path], others: Sequence[str], seed: int, tolerance: float | None
+) -> Iterator[Row]:
+    for pair in pairing.pairs:
+        yield compare_recurrent(pair.expected, pair.actual, paired_by=pair.by, seed=seed, tolerance=tolerance)
+    for layer in pairing.expected:
+        candidates = pairing.candidates.get(layer.name)
+        known = f"whose recurrent layers are {', '.join(name or repr(name) for name in others)}"
+        yield _without_partner(layer, layer.class_name, candidates, f"is missing from {files[1].name}, {known}")
+    for layer in pairing.actual:
+        yield Row((), (layer.name,), "missing", layer.class_name, cause=f"is missing from {files[0].name}", paired_by="")
 
 
-def _compare(expected: StoredLayer, actual: Sequence[StoredLayer], others: Iterable[str]) -> Verified:
-    if not actual:
-        names = ", ".join(name or repr(name) for name in others)
-        return Verified(expected.name, same=False, detail=f"is missing from the other file, which has {names}")
-    cells = [cell for layer in actual for cell in layer.cells]
-    if [len(row) for row in cells] != [len(row) for row in expected.cells]:
-        return Verified(expected.name, same=False, detail="has different numbers of layers or directions")
-    wrong = list(_other_calls(expected, actual[-1]))
-    largest = 0.0
-    for one, other in _pairs(expected, actual):
-        try:
-            result = check_parity(one, other)
-        except (InvalidValueError, NoCounterpartError) as error:
-            wrong.append(str(error))
-            continue
-        largest = max([largest, *(each.max_abs for each in result.comparisons)])
-        if not result.passed:
-            wrong.append(str(result).splitlines()[0])
-    return Verified(expected.name, same=not wrong, detail="; ".join(wrong) or f"{largest:.1e}")
+def _other_rows(
+    pairing: Pairing[OtherLayer], checkpoints: tuple[Checkpoint, Checkpoint], tolerance: float | None
+) -> Iterator[Row]:
+    for pair in pairing.pairs:
+        yield compare_other(pair.expected[0], pair.actual[0], paired_by=pair.by, tolerance=tolerance)
+    yield from (_other_without_partner(each, pairing, pairing.actual, checkpoints) for each in _weighted(pairing.expected))
+    for layer in _weighted(pairing.actual):
+        row = _other_without_partner(layer, pairing, pairing.expected, checkpoints[::-1])
+        yield replace(row, expected=(), actual=row.expected)
 
 
-def _pairs(expected: StoredLayer, actual: Sequence[StoredLayer]) -> Iterator[tuple[StoredLayer, StoredLayer]]:
-    """Pair whole layers if each has a spec, otherwise cells."""
-    if len(actual) == 1 and _has_spec(expected) and _has_spec(actual[0]):
-        yield expected, actual[0]
-        return
-    yield from zip(expected.parts, (part for layer in actual for part in layer.parts), strict=True)
+def _weighted(layers: Sequence[OtherLayer]) -> Iterator[OtherLayer]:
+    return filter(_has_weights, layers)
 
 
-def _has_spec(layer: StoredLayer) -> bool:
-    try:
-        return bool(layer.spec)
-    except GatewiseError:
-        return False
+def _other_without_partner(
+    layer: OtherLayer, pairing: Pairing[OtherLayer], partners: Sequence[OtherLayer], checkpoints: tuple[Checkpoint, Checkpoint]
+) -> Row:
+    own, there = checkpoints
+    row = _without_partner(layer, layer.kind, pairing.candidates.get(layer.name), f"is missing from {there.path.name}")
+    if row.verdict != "missing":
+        return row
+    unclear = own if not is_class(layer) and own.format == _GRAPH else None
+    if any(_may_hold(partner, layer) for partner in partners):
+        unclear = there if is_class(layer) else own
+    if unclear is None:
+        return row
+    return replace(row, verdict="not compared", cause=f"{unclear.path.name} does not state what its arrays mean")
 
 
-def _other_calls(expected: StoredLayer, actual: StoredLayer) -> Iterator[str]:
-    """Yield the flags of the call that differ, if both layers come from Keras."""
-    if expected.options is None or actual.options is None:
-        return
-    for name in KERAS_FLAGS:
-        one, other = getattr(expected.options, name), getattr(actual.options, name)
-        if one != other and not (name == "merge_mode" and len(expected.cells[0]) == 1):
-            yield f"{name} is {other!r}, not {one!r}"
+def _without_partner(layer: StoredLayer | OtherLayer, kind: str, candidates: Sequence[str] | None, missing: str) -> Row:
+    if not candidates:
+        return Row((layer.name,), (), "missing", kind, cause=missing, paired_by="")
+    several = f"{', '.join(candidates)} {'has' if len(candidates) == 1 else 'have'} its sizes, but not its weights"
+    cause = f"{several}: choose one with --layer {layer.name}={candidates[0]}"
+    return Row((layer.name,), (), "differs", kind, cause=cause, paired_by="")
+
+
+def _may_hold(partner: OtherLayer, layer: OtherLayer) -> bool:
+    """Return whether arrays of unknown meaning may be those of a layer, because they have as many elements."""
+    counts = [{math.prod(array.shape) for array in each.stored.values()} for each in (partner, layer)]
+    return not (is_class(partner) and is_class(layer)) and bool(counts[0] & counts[1])

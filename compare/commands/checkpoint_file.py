@@ -42,18 +42,18 @@ def open_given(given: argparse.Namespace) -> Any:
 
 
 def _options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
-    """Read [NAME.]OPTION=VALUE. The name is everything up to the last dot before the equals sign."""
+    """Read [NAME.]OPTION=VALUE. The name is everything up to the last dot before the equals sign; it may be empty."""
     from frameworks.errors import InvalidValueError
 
     options: dict[str | None, dict[str, Any]] = {}
     for text in given:
         left, equals, value = text.partition("=")
-        name, _, option = left.rpartition(".")
+        name, dot, option = left.rpartition(".")
         if not equals or not option:
             raise InvalidValueError.because(
                 "--option", must="be [NAME.]OPTION=VALUE", but=f"is {text!r}", remedy="An example is lstm.activation=relu."
             )
-        options.setdefault(name or None, {})[option] = _value(value)
+        options.setdefault(name if dot else None, {})[option] = _value(value)
     return options
 
 

@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 
 from compare.commands import checkpoint_file
-from compare.commands.printing import print_text
+from compare.commands.outcome import Outcome
+
+EXAMPLE = "gatewise port model.h5 model.safetensors"
+STATUSES = {0: "the file was written"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,12 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
 
 
-def run(given: argparse.Namespace) -> int:
-    """Write the file, print what became of each layer, and return 0."""
+def run(given: argparse.Namespace) -> Outcome:
+    """Write the file, and return what became of each layer."""
     checkpoint = checkpoint_file.open_given(given)
     from compare.checkpoints.port_summary import render
     from frameworks.files import save_checkpoint
 
     chosen = {name: checkpoint[name] for name in given.layer} if given.layer else checkpoint
-    print_text(render(given.out, save_checkpoint(given.out, chosen, force=given.force), checkpoint))
-    return 0
+    written = save_checkpoint(given.out, chosen, force=given.force)
+    results = {"path": given.out, "format": checkpoint.format, "written": written}
+    return Outcome(0, results, lambda verbose: render(given.out, written, checkpoint, verbose=verbose))

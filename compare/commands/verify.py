@@ -1,42 +1,66 @@
-"""`gatewise verify`: run the recurrent layers of two checkpoint files and compare the results."""
+"""`gatewise verify`: compare the layers of two checkpoint files."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Container
 from pathlib import Path
+from typing import Any
 
 from compare.commands import checkpoint_file
-from compare.commands.printing import print_text
+from compare.commands.outcome import Outcome
+
+EXAMPLE = "gatewise verify model.h5 mine.pt --layer lstm_1=encoder.rnn"
+STATUSES = {
+    0: "all are the same",
+    1: "any differ",
+    3: "no difference found, but a layer of both files could not be compared",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Run the recurrent layers of FILE and their partners in OUT in NumPy, and compare weights, outputs and states. Partners"
-        " have the same names unless --layer names others. The exit status is 1 if any differ."
+        "Compare the layers of FILE and OUT: recurrent layers by running both in NumPy, all others by their arrays and options."
+        " Layers are paired by name, by equal weights, or by sizes that leave no other choice, unless --layer pairs them."
     )
     checkpoint_file.add_arguments(parser)
     parser.add_argument("out", type=Path, metavar="OUT", help="the other file")
     parser.add_argument(
         "--layer",
-        metavar="NAME[=OTHER]",
+        metavar="NAME[,NAME...][=OTHER[,OTHER...]]",
         action="append",
-        help="compare only this recurrent layer, which OUT calls OTHER; can be repeated",
+        help="compare only this layer, which OUT calls OTHER; several are called one after the other; can be repeated",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the random inputs and initial states; 0 by default")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        help="the allowed error as a share of max(1, the largest number); by default 1e-5, for float64 1e-12",
     )
 
 
-def run(given: argparse.Namespace) -> int:
-    """Print the verdict on each layer. Return 1 if any differ."""
+def run(given: argparse.Namespace) -> Outcome:
+    """Return the verdict on each layer."""
     checkpoint = checkpoint_file.open_given(given)
-    from compare.checkpoints.verification import render, verify
+    from compare.checkpoints.verification import verify
+    from compare.checkpoints.verification_text import render
 
-    verdicts = verify(checkpoint, given.out, dict(_pair(each, checkpoint) for each in given.layer or ()))
-    print_text(render(verdicts))
-    return 0 if all(each.same for each in verdicts) else 1
+    known = {*checkpoint, *checkpoint.others}
+    only: Any = dict(read_choice(each, known) for each in given.layer or ())
+    verification = verify(checkpoint, given.out, only, seed=given.seed, tolerance=given.tolerance)
+    return Outcome(verification.status, verification.to_dict(), lambda verbose: render(verification, verbose=verbose))
 
 
-def _pair(text: str, known: Container[str]) -> tuple[str, str]:
-    """Read NAME or NAME=OTHER; a known name may contain an equals sign."""
-    name, _, other = (text, "", text) if text in known else text.rpartition("=")
-    return (name, other) if name else (text, text)
+def read_choice(text: str, known: Container[str]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Read NAME or NAME=OTHER, each side one name or several with commas; a known name may contain these characters."""
+    if text in known:
+        return (text,), None
+    name, _, other = text.rpartition("=")
+    if not name:
+        return _names(text, known), None
+    return _names(name, known), tuple(other.split(","))
+
+
+def _names(text: str, known: Container[str]) -> tuple[str, ...]:
+    return (text,) if text in known else tuple(text.split(","))

@@ -10,12 +10,17 @@ Example:
 
 from __future__ import annotations
 
+from .starting import end_on_interrupts, started_as_command
+
+if started_as_command():
+    end_on_interrupts()
+
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from .ownership import require_own, started_as_command
+from .ownership import require_own
 
+TYPE_CHECKING = False  # as in frameworks.lazy_imports
 if TYPE_CHECKING:
     from frameworks.files import *  # noqa: F403  each package lists its names once, in `__all__`
 

@@ -14,9 +14,12 @@ def main() -> int:
         return 2
     for hidden in find_hidden():
         print(f"gatewise: {hidden}", file=sys.stderr)
+    from compare.commands import starting
+
+    starting.guard()
     from compare.cli import main as run
 
-    return run()
+    return starting.finish(run())
 
 
 if __name__ == "__main__":

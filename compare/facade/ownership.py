@@ -61,12 +61,6 @@ def locate(package: str) -> Path | None:
     return Path(places[0]) if places else None
 
 
-def started_as_command() -> bool:
-    """Return whether this process is the command `gatewise`, or `python -m gatewise` before Python has found the module."""
-    program = sys.argv[0] if getattr(sys, "argv", None) else ""
-    return Path(program).stem == "gatewise" or (program == "-m" and "gatewise" in sys.orig_argv)
-
-
 def _is_ours(package: str) -> bool:
     place = locate(package)
     return place is not None and place.resolve() in (HOME / package, HOME / package / "__init__.py")

@@ -79,13 +79,13 @@ class Call:
         return replace(result, output=result.output[:, ::-1])
 
 
-def draw_calls(sides: tuple[Adapter, Adapter]) -> tuple[Call, ...]:
-    """Return calls on inputs and states drawn with seed 0; batch and time differ in size from each other and all other axes."""
+def draw_calls(sides: tuple[Adapter, Adapter], seed: int = 0) -> tuple[Call, ...]:
+    """Return calls on inputs and states drawn with a seed; batch and time differ in size from each other and all other axes."""
     spec = sides[0].spec
     taken = {spec.input_size, spec.hidden_size, spec.num_layers * spec.num_directions}
     batch = next((side.batch_size for side in sides if side.batch_size), None) or next(n for n in count(2) if n not in taken)
     time = next(n for n in count(3) if n not in taken | {batch})
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((batch, time, spec.input_size)).astype(spec.dtype)
     shape = (spec.num_layers * spec.num_directions, batch, spec.hidden_size)
     states = tuple(rng.uniform(-0.9, 0.9, shape).astype(spec.dtype) for _ in spec.state_names)
@@ -129,7 +129,7 @@ def _require_left_padding(mask: Mask) -> None:
                 f"row {row} of mask",
                 must="be left padding for a layer with go_backwards, so that it is right padding when read from its end",
                 but=f"is {steps.astype(int).tolist()}",
-                remedy="Compare the two without a mask, or Keras with Keras.",
+                remedy="Compare the layer with gatewise.emulate of it, which takes any mask, or the two without a mask.",
             )
 
 
@@ -149,16 +149,20 @@ def _extent(sides: tuple[Adapter, Adapter], initial_state: Any, mask: Any) -> tu
     return batch, time
 
 
-def _from_keras(
-    sides: tuple[Adapter, Adapter], call: Mapping[str, Any], initial_state: Any, mask: Any
-) -> tuple[Array | States | None, Mask | None]:
-    if not isinstance(call, Mapping):
+def require_mapping(keras_call: object) -> None:
+    """Raise an error for a `keras_call` that is no mapping."""
+    if keras_call is not None and not isinstance(keras_call, Mapping):
         raise InvalidTypeError.because(
             "keras_call",
             must="be a mapping",
-            but=f"is a {type(call).__name__}",
+            but=f"is a {type(keras_call).__name__}",
             remedy='Pass the arguments by name, such as {"mask": mask}.',
         )
+
+
+def _from_keras(
+    sides: tuple[Adapter, Adapter], call: Mapping[str, Any], initial_state: Any, mask: Any
+) -> tuple[Array | States | None, Mask | None]:
     keras_side = next((side for side in sides if side.options is not None), None)
     known = {"mask", "initial_state", "training"}
     if keras_side is None or not set(call) <= known:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from compare.parity.calls import Call, draw_calls, given_call
+from compare.parity.calls import Call, draw_calls, given_call, require_mapping
 from compare.parity.difference import measure
 from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.parity.keras_returns import compare_own_calls
@@ -22,6 +22,7 @@ from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.reference.forward import run_reference
+from frameworks.whole_models import WholeModelError, pair_up
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +32,7 @@ _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "d
 _MEANINGS = ("activation", "recurrent_activation", "reset_after")
 
 
-def check_parity(
+def check_parity(  # noqa: PLR0913  all but three by name
     expected: Any,
     actual: Any,
     inputs: Array | None = None,
@@ -41,6 +42,7 @@ def check_parity(
     tolerance: float | None = None,
     keras_call: Mapping[str, Any] | None = None,
     gradients: bool = False,
+    seed: int = 0,
 ) -> ParityResult:
     """Check whether two recurrent layers, of the same or different frameworks, compute the same.
 
@@ -51,7 +53,7 @@ def check_parity(
     * the results of the two layers with each other;
     * the return values of a Keras layer's own call with those that `returns_map` computes from the other layer's results.
 
-    Unless inputs are passed, they are drawn with seed 0, and the layers run from zeros and from random initial states. With a
+    Unless inputs are passed, they are drawn, and the layers run from zeros and from random initial states. With a
     mask, masked steps are compared with the rule of each layer's own framework, and with each other if the rules agree.
 
     Args:
@@ -64,6 +66,7 @@ def check_parity(
         keras_call: `mask` and `initial_state` in the form of a Keras call, instead of the arguments above.
         gradients: whether to compare gradients too, with respect to inputs, initial states and every weight, including frozen
             ones, see `compare.parity.gradients`.
+        seed: the seed of drawn inputs and states.
 
     Returns:
         The result, which is truthy if everything agrees; `str(result)` is a report.
@@ -81,8 +84,11 @@ def check_parity(
         >>> result.verdict, result.cause.name
         ('failed', 'kernel of layer 0, direction 0')
     """
+    require_mapping(keras_call)
     try:
         sides = adapt(expected), adapt(actual)
+    except WholeModelError:
+        raise pair_up("check_parity", expected, actual) from None
     except GatewiseError:
         check_part = partial(check_parity, tolerance=tolerance, gradients=gradients)
         whole_call = {"mask": mask, **(keras_call or {})}
@@ -92,7 +98,7 @@ def check_parity(
         return replace(result, notes=(*result.notes, PART_BY_PART)) if gradients else result
     _require_comparable(*sides)
     given = inputs is not None or initial_state is not None or mask is not None or keras_call
-    calls = (given_call(sides, inputs, initial_state, mask, keras_call),) if given else draw_calls(sides)
+    calls = (given_call(sides, inputs, initial_state, mask, keras_call),) if given else draw_calls(sides, seed)
     allowed = choose_tolerance(sides, tolerance)
     weights = sides[0].get_weights(), sides[1].get_weights()
     comparisons = list(compare_weights(*weights, allowed))
@@ -144,16 +150,19 @@ def assert_parity(
         >>> assert_parity(layer, convert(layer, to="keras"))
     """
     __tracebackhide__ = True
-    result = check_parity(
-        expected,
-        actual,
-        inputs,
-        initial_state=initial_state,
-        mask=mask,
-        tolerance=tolerance,
-        keras_call=keras_call,
-        gradients=gradients,
-    )
+    try:
+        result = check_parity(
+            expected,
+            actual,
+            inputs,
+            initial_state=initial_state,
+            mask=mask,
+            tolerance=tolerance,
+            keras_call=keras_call,
+            gradients=gradients,
+        )
+    except WholeModelError:
+        raise pair_up("assert_parity", expected, actual) from None
     if not result:
         raise AssertionError(str(result))
 

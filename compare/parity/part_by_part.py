@@ -55,7 +55,7 @@ def compare_composites(
             "the parts of actual",
             must=f"be expected's, {labels[0]}",
             but=f"are {labels[1]}",
-            remedy="Compare it with its port.",
+            remedy="Compare it with its port, such as gatewise.emulate returns.",
         )
     results = [
         (f"{direction} {cell}".strip(), check_part(one, other))

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from compare.report.environment import read_environment
 from compare.report.long_parts import Part
-from compare.report.processes import ReportFailedError, settings_of
+from compare.report.processes import Processes
 from compare.report.results import environment, read_results
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.locking import lock
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 StepProgress = Callable[[str, int, int], None]
 """Called with the name of a part, its number of finished steps, and its number of steps."""
 
 _LANES = 2
+_GRACE = 0.5  # an interrupted command ends within a second
 
 
 def run_parts(parts: Mapping[str, Part], folder: Path, progress: StepProgress) -> dict[str, Any]:
@@ -46,8 +39,11 @@ def run_parts(parts: Mapping[str, Part], folder: Path, progress: StepProgress) -
         KeyboardInterrupt: when interrupted, after every part has written its checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder), _Lanes(folder, progress) as lanes:
-        results = lanes.run(parts)
+    with _locked(folder), _terminated_as_interrupted(), Processes(_LANES, grace=_GRACE) as processes:
+        run = _Run(folder, processes, progress)
+        waiting = {name: processes.submit(run.finish, name, part) for name, part in parts.items()}
+        wait(waiting.values())
+        results = {name: future.result() for name, future in waiting.items()}
     versions = {name: environment(value) for name, value in read_environment().items()}
     return {name: {"environment": versions, **results[name]} for name in parts}
 
@@ -77,42 +73,16 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-class _Lanes:
-    """Two processes at a time, which are stopped when this one is."""
+class _Run:
+    """The parts of one run, in the lanes of its processes."""
 
-    def __init__(self, folder: Path, progress: StepProgress) -> None:
+    def __init__(self, folder: Path, processes: Processes, progress: StepProgress) -> None:
         self._folder = folder
+        self._processes = processes
         self._progress = progress
-        self._running: set[subprocess.Popen[str]] = set()
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
 
-    def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-
-    def run(self, parts: Mapping[str, Part]) -> dict[str, Any]:
-        """Run all parts; raise the first failure after the others have finished."""
-        pool = ThreadPoolExecutor(_LANES)
-        waiting = {name: pool.submit(self._finish, name, part) for name, part in parts.items()}
-        try:
-            pool.shutdown(wait=True)
-        except KeyboardInterrupt:
-            self._stop()
-            pool.shutdown(wait=True)
-            raise
-        return {name: future.result() for name, future in waiting.items()}
-
-    def _stop(self) -> None:
-        with self._lock:
-            self._stopped.set()
-            for process in self._running:
-                process.send_signal(signal.SIGTERM)
-
-    def _finish(self, name: str, part: Part) -> Mapping[str, Any]:
+    def finish(self, name: str, part: Part) -> Mapping[str, Any]:
+        """Return the results of a part, which is run unless an earlier run has finished it."""
         path = self._folder / f"{name}.json"
         if not path.exists():
             self._run_process(name, part)
@@ -123,30 +93,23 @@ class _Lanes:
     def _run_process(self, name: str, part: Part) -> None:
         options = {"folder": str(self._folder), "settings": part.settings, "arguments": json.dumps(dict(part.arguments))}
         given = [text for option, value in options.items() for text in (f"--{option}", value)]
-        command = [sys.executable, "-m", "compare.report.run_long_part", *given, name, part.module]
-        variables = {**os.environ, **settings_of(part.backend)}
-        with tempfile.TemporaryFile("w+") as errors:
-            with self._lock:
-                if self._stopped.is_set():
-                    raise KeyboardInterrupt
-                process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603
-                self._running.add(process)
-            with process:
-                for line in process.stdout or ():
-                    done, steps = line.split()
-                    self._progress(name, int(done), int(steps))
-            with self._lock:
-                self._running.discard(process)
-            if process.returncode and not self._stopped.is_set():
-                errors.seek(0)
-                raise ReportFailedError.because(
-                    f"the long run {name}",
-                    must="finish",
-                    but=f"ended with exit status {process.returncode}:\n{errors.read()[-4000:]}",
-                    remedy="Fix what the message names and run `gatewise report --full` again: finished steps are kept.",
-                )
-            if process.returncode:
-                raise KeyboardInterrupt
+        self._processes.run(
+            "compare.report.run_long_part",
+            [*given, name, part.module],
+            part.backend,
+            lambda line: self._progress(name, *map(int, line.split())),
+            what=f"the long run {name}",
+            remedy="Fix what the message names and run `gatewise report --full` again: finished steps are kept.",
+        )
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _read_finished(path: Path, part: Part) -> Mapping[str, Any]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +14,22 @@ from compare.report.environment import read_environment
 from compare.report.lanes import Job, share
 from compare.report.long_parts import PARTS
 from compare.report.long_runs import StepProgress, forget_parts, run_parts
-from compare.report.processes import ReportFailedError, settings_of
-from compare.report.results import Results, Value, disagreements, environment, read_results, write_results
+from compare.report.processes import Processes
+from compare.report.results import RESULTS, Results, Value, disagreements, environment, read_results, write_results
 from compare.report.studies.data import require_data
+from compare.report.target import is_report, read_committed, require_packages, require_writable
 from frameworks.errors import InvalidValueError
 
+__all__ = ["RESULTS", "check_report", "make_report"]
+
 Progress = Callable[[str], None]
-RESULTS = "results.json"
 LONG = "long"
 """The key of the long runs in the results. With a dot in front, the folder of their unfinished work."""
 
 
-def make_report(out: Path, only: str | None, progress: Progress, step_progress: StepProgress | None = None) -> dict[str, Any]:
+def make_report(
+    out: Path, only: str | None, progress: Progress, step_progress: StepProgress | None = None, *, force: bool = False
+) -> dict[str, Any]:
     """Run the experiments, and write results, pages and figures.
 
     Args:
@@ -36,17 +37,18 @@ def make_report(out: Path, only: str | None, progress: Progress, step_progress: 
         only: the name of one page: only its experiments are run, and the other pages' results are kept.
         progress: a function called with a line of text whenever something starts.
         step_progress: a function called with the steps of the long runs; None makes no long run and keeps earlier results.
+        force: whether files that are not of an earlier report may be replaced.
 
     Returns:
         All results, including earlier ones that were kept.
 
     Raises:
-        GatewiseError: if the page is unknown or an experiment fails; nothing is written then.
+        GatewiseError: before anything is run, if the page is unknown, a package is missing, or the folder cannot be written to
+            or holds other files of these names; if an experiment fails. Nothing is written then.
     """
     pages = _choose(only)
-    if out.exists() and not out.is_dir():
-        raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Choose another --out.")
-    kept = read_results(out / RESULTS) if (out / RESULTS).exists() else {}
+    require_writable(out, _files_of(pages), force=force)
+    kept = read_results(out / RESULTS) if is_report(out) else {}
     before = kept.pop(LONG, {})
     long = {name: part for name, part in before.items() if name in PARTS} if isinstance(before, dict) else {}
     fresh = _run(pages, progress)
@@ -81,7 +83,7 @@ def check_report(out: Path, only: str | None, progress: Progress) -> list[str]:
         GatewiseError: if the page is unknown, the results cannot be read, or an experiment fails.
     """
     pages = _choose(only)
-    committed = read_results(out / RESULTS)
+    committed = read_committed(out)
     stale = list(_stale_pages(out, committed, (*pages, INDEX) if only is None else pages))
     fresh = _run(pages, progress)
     names = [name for name in fresh if name != "environment"]
@@ -115,44 +117,37 @@ def _choose(only: str | None) -> Sequence[Page]:
 
 def _run(pages: Sequence[Page], progress: Progress) -> dict[str, Any]:
     """Run the experiments of some pages, two processes at a time, and merge the results in the order of the pages."""
+    require_packages(pages)
     for page in pages:
         require_data(page.studies, f"the page {page.name}")
     needed = list(dict.fromkeys(pair for page in pages for pair in page.experiments))
     lanes = share(needed)
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(lanes)) as pool:
+    with tempfile.TemporaryDirectory() as folder, Processes(len(lanes)) as processes:
 
         def run_lane(index: int) -> dict[tuple[str, str], Any]:
             path = Path(folder) / f"{index}.json"
-            ran = [(job.backend, _run_job(job, path, progress)) for job in lanes[index]]
+            ran = [(job.backend, _run_job(job, path, processes, progress)) for job in lanes[index]]
             return {(backend, name): tree for backend, results in ran for name, tree in results.items()}
 
-        outputs = pool.map(run_lane, range(len(lanes)))
+        outputs = [processes.submit(run_lane, index) for index in range(len(lanes))]
         if any(page.figures for page in pages):
             load_matplotlib()  # while the others work
-        ran = {pair: tree for output in outputs for pair, tree in output.items()}
+        ran = {pair: tree for output in as_completed(outputs) for pair, tree in output.result().items()}
     merged: dict[str, Any] = {"environment": {name: environment(value) for name, value in read_environment().items()}}
     for backend, name in needed:
         merged.setdefault(name, {})[backend] = ran[backend, name]
     return merged
 
 
-def _run_job(job: Job, path: Path, progress: Progress) -> dict[str, Any]:
-    command = [sys.executable, "-m", "compare.report.run_experiments", "--out", str(path), *job.experiments]
-    environment_of_job = {**os.environ, **settings_of(job.backend)}
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(command, env=environment_of_job, stdout=subprocess.PIPE, stderr=errors, text=True) as process,  # noqa: S603
-    ):
-        for line in process.stdout or ():
-            progress(f"[{job.backend}] {line.rstrip()}")
-        if process.wait():
-            errors.seek(0)
-            raise ReportFailedError.because(
-                f"the experiments {', '.join(job.experiments)} on {job.backend}",
-                must="finish",
-                but=f"ended with exit status {process.returncode}:\n{errors.read()[-4000:]}",
-                remedy="Install what the message names, or report the message.",
-            )
+def _run_job(job: Job, path: Path, processes: Processes, progress: Progress) -> dict[str, Any]:
+    processes.run(
+        "compare.report.run_experiments",
+        ["--out", str(path), *job.experiments],
+        job.backend,
+        lambda line: progress(f"[{job.backend}] {line}"),
+        what=f"the experiments {', '.join(job.experiments)} on {job.backend}",
+        remedy="Install what the message names; --debug shows everything that was printed.",
+    )
     return read_results(path)
 
 
@@ -168,6 +163,14 @@ def _stale_pages(out: Path, results: Results, pages: Sequence[Page | Index]) -> 
         for figure in page.figures:
             if figure.covers(results) and not (out / figure.file).exists():
                 yield f"{figure.file}, a figure of {page.file}, is missing"
+
+
+def _files_of(pages: Sequence[Page]) -> Iterator[str]:
+    yield RESULTS
+    every: tuple[Page | Index, ...] = (*pages, INDEX)
+    for page in every:
+        yield page.file
+        yield from (figure.file for figure in page.figures)
 
 
 def _rendered(page: Page | Index, results: Results) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 from tabulate import tabulate
 
 from compare.report.results import Results, Value, all_passed, leaves
+from frameworks.escaping import printable
 
 Tree = Mapping[str, Any]
 
@@ -121,8 +122,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def cell(item: object) -> str:
-    """Format a cell of a table: an error with two digits, anything else as text with escaped pipes."""
-    return number(item) if isinstance(item, Value) else str(item).replace("|", "\\|")
+    """Format a cell of a table: an error with two digits, anything else as Markdown with escaped pipes, on one line."""
+    return number(item) if isinstance(item, Value) else printable(str(item)).replace("|", "\\|")
 
 
 def number(value: Value) -> str:

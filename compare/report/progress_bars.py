@@ -35,7 +35,7 @@ class Bars:
                 remedy="Install it with: pip install 'gatewise[reports]'.",
             ) from error
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, no_color=True)
         self._progress = Progress(*columns, console=self._console)
         self._tasks: dict[str, tuple[TaskID, int]] = {}
 
@@ -45,7 +45,8 @@ class Bars:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()  # which would print an empty line elsewhere
 
     def tell(self, name: str, done: int, steps: int) -> None:
         """Show the number of finished steps of a part."""

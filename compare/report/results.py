@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 from frameworks.errors import InvalidValueError
 
+RESULTS = "results.json"
+"""The name of the file of the results, beside the pages."""
 Kind = Literal["exact", "control", "measured", "environment"]
 
 _CONTROL_SHARE = 0.1

@@ -149,6 +149,6 @@ def parts_of(name: str, returned: Returned, count: int) -> list[Returned]:
             name,
             must=f"be a tuple or list of {count}",
             but=f"has {len(returned)}" if is_nested else f"is one {type(returned).__name__}",
-            remedy="Does the layer have the flags of this map?",
+            remedy="Pass what a layer with the flags of this map returns.",
         )
     return list(returned)

@@ -28,6 +28,7 @@ from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.registry import describe
 from frameworks.spec import RecurrentSpec, Stack
+from frameworks.whole_models import WholeModelError, one_by_one
 
 _TWO_MODULES = """\
 forward_output, forward_state = forward_rnn({forward})
@@ -64,7 +65,10 @@ def returns_map(layer: object, options: KerasOptions | None = None) -> ReturnsMa
         if isinstance(options, KerasOptions):
             return ReturnsMap(layer, options)
     elif options is None:
-        return ReturnsMap(*describe(layer))
+        try:
+            return ReturnsMap(*describe(layer))
+        except WholeModelError as error:
+            raise one_by_one(error, "returns_map") from None
     raise InvalidTypeError.because(
         "returns_map",
         must="be called with a Keras layer alone, or with a RecurrentSpec and its KerasOptions",

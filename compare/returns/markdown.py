@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from compare.returns.expressions import Expression, ReadFromKeras, ReturnedArray
 from compare.returns.keras_call import KerasCall
+from frameworks.escaping import markdown_code
 
 
 class _Note(NamedTuple):
@@ -59,7 +60,13 @@ def render(call: KerasCall, code: str, items: Sequence[ReturnedArray], reverse: 
     forward = _table(
         ("Keras", "holds", "shape", "PyTorch", "also"),
         [
-            (_code(item.keras), item.meaning, _code(f"({', '.join(item.shape)})"), _code(item.pytorch), _also(item.equivalents))
+            (
+                markdown_code(item.keras),
+                item.meaning,
+                markdown_code(f"({', '.join(item.shape)})"),
+                markdown_code(item.pytorch),
+                _also(item.equivalents),
+            )
             for item in items
         ],
     )
@@ -76,17 +83,13 @@ def render(call: KerasCall, code: str, items: Sequence[ReturnedArray], reverse: 
 
 def _reverse_row(entry: ReadFromKeras) -> tuple[str, ...]:
     if entry.keras is None:
-        return _code(entry.pytorch), "", "", entry.missing
-    flags = ", ".join(_code(f"{name}={value!r}") for name, value in entry.changed) or "unchanged"
-    return _code(entry.pytorch), _code(entry.keras), flags, entry.missing or entry.caveat
+        return markdown_code(entry.pytorch), "", "", entry.missing
+    flags = ", ".join(markdown_code(f"{name}={value!r}") for name, value in entry.changed) or "unchanged"
+    return markdown_code(entry.pytorch), markdown_code(entry.keras), flags, entry.missing or entry.caveat
 
 
 def _also(equivalents: Sequence[Expression]) -> str:
-    return "; ".join(f"{_code(one.text)}, {one.caveat}" for one in equivalents)
-
-
-def _code(text: str) -> str:
-    return f"`{text}`"
+    return "; ".join(f"{markdown_code(one.text)}, {one.caveat}" for one in equivalents)
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

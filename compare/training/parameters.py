@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -35,16 +35,32 @@ STORED: Mapping[str, Stored] = MappingProxyType(
 """The arrays of each kind of layer: attribute of the array, and whether its axes are reversed there."""
 
 
-def reader(layers: Iterable[tuple[str, Any]]) -> Callable[[], dict[str, Array]]:
-    """Return a function that reads the current parameters of named layers.
+def parameter_reader(layers: Mapping[str, Any]) -> Callable[[], dict[str, Array]]:
+    """Return a function that reads the current parameters of layers, for a side of `train_together`.
+
+    With the same names for a Keras layer and its torch module, both sides return the same names and shapes: of recurrent layers
+    one array (gate, ...) per kernel, and the sum of an LSTM's two biases; of other layers the arrays as Keras shapes them.
 
     Args:
-        layers: pairs of a name and a layer of either framework: recurrent layers that `adapt` accepts, and the kinds in STORED.
+        layers: layers of either framework by the names to give them: recurrent layers that `adapt` accepts, and dense,
+            embedding, one-dimensional convolution, and layer and batch normalisation layers.
+
+    Returns:
+        A function without arguments that returns copies of the arrays, by the name of the layer and of the array.
 
     Raises:
         GatewiseError: for any other layer.
+
+    Example:
+        >>> import torch
+        >>> from compare.training import parameter_reader
+        >>> read = parameter_reader({"encoder": torch.nn.LSTM(3, 2), "head": torch.nn.Linear(2, 5)})
+        >>> {name: array.shape for name, array in read().items()}["encoder.kernel"]
+        (4, 3, 2)
+        >>> sorted(read())
+        ['encoder.bias', 'encoder.kernel', 'encoder.recurrent_kernel', 'head.bias', 'head.kernel']
     """
-    named = [(name, _reading(layer)) for name, layer in layers]
+    named = [(name, _reading(layer)) for name, layer in layers.items()]
 
     def read() -> dict[str, Array]:
         return {f"{name}.{part}": np.array(array, order="C") for name, views in named for part, array in views()}
@@ -89,7 +105,7 @@ def stored_views(layer: Any) -> Iterator[tuple[str, Array]]:
             "a layer in the training",
             must=f"be recurrent, or one of {', '.join(STORED)}",
             but=f"is a {kind_of(layer)}",
-            remedy="Leave it out, or use train_together with your own function that reads its parameters.",
+            remedy="Leave it out; or use compare.training.train_together with your own function that reads its parameters.",
         )
     registry.load("keras")
     from frameworks.keras.tensors import view

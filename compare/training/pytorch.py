@@ -13,7 +13,22 @@ from compare.training.states import Array, require_same
 
 
 class PyTorchSide:
-    """A PyTorch module and its optimizer, see `compare.training.Side`."""
+    """A PyTorch module and its optimizer, as a `Side` of `train_together`.
+
+    Example:
+        >>> import torch
+        >>> from compare.training import PyTorchSide, parameter_reader
+        >>> linear = torch.nn.Linear(2, 1)
+        >>> _ = torch.nn.init.ones_(linear.weight), torch.nn.init.zeros_(linear.bias)
+        >>> def loss_of(x, y):
+        ...     return torch.nn.functional.mse_loss(linear(x), y)
+        >>> optimizer = torch.optim.SGD(linear.parameters(), lr=0.1)
+        >>> side = PyTorchSide(linear, optimizer, loss_of, parameter_reader({"dense": linear}))
+        >>> side.step((torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0]])))
+        1.0
+        >>> round(float(side.parameters()["dense.bias"][0]), 4)  # minus the error of 1 times twice the rate
+        -0.2
+    """
 
     framework = "pytorch"
 
@@ -34,7 +49,7 @@ class PyTorchSide:
             parameters: a function that returns the parameters under the names and in the shapes that all sides share.
             seed: the seed of random numbers such as dropout; the same step always draws the same numbers.
         """
-        self.model, self.optimizer, self.loss_of, self._parameters = model, optimizer, loss_of, parameters
+        self.model, self.optimizer, self._loss_of, self._parameters = model, optimizer, loss_of, parameters
         self.seed, self.steps = seed, 0
 
     def step(self, batch: Any) -> float:
@@ -43,11 +58,15 @@ class PyTorchSide:
         self.optimizer.zero_grad()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed((self.seed << 32) + self.steps)  # a step draws the same numbers, whatever was drawn before
-            loss = self.loss_of(*batch)
+            loss = self._loss_of(*batch)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.steps += 1
         return loss.item()
+
+    def loss(self, batch: Any) -> float:
+        """Return the loss of a batch without training on it."""
+        return float(self._loss_of(*batch).detach())
 
     def parameters(self) -> Mapping[str, Array]:
         """Return every parameter under the names and in the shapes that all sides share."""

@@ -22,6 +22,7 @@ class Trajectory:
         losses: the loss of each side before each step, (step,).
         measured_at: the number of steps before each measurement of the distances, (measurement,); 0 is before the first step.
         distances: the largest absolute difference of each parameter from the first side, (measurement,), by side and parameter.
+        notes: what differed before the first step, what was assumed, and what was not compared.
 
     Example:
         >>> import numpy as np
@@ -31,11 +32,16 @@ class Trajectory:
         >>> trajectory = Trajectory(losses, np.array([0, 2]), distances)
         >>> trajectory.farthest("pytorch").tolist(), trajectory.loss_gap("pytorch").tolist()
         ([0.0, 0.2], [0.0, 0.25])
+        >>> print(trajectory)
+        2 steps.
+        Largest difference of the losses: pytorch 2.5e-01 at step 1.
+        Largest difference of a parameter after 2 steps: pytorch 2.0e-01, dense.bias.
     """
 
     losses: Mapping[str, Array]
     measured_at: Array
     distances: Mapping[str, Mapping[str, Array]]
+    notes: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -52,6 +58,19 @@ class Trajectory:
         first = next(iter(self.losses.values()))
         gap: Array = np.abs(self.losses[side] - first)
         return gap
+
+    def __str__(self) -> str:
+        """Return the largest differences of each side, and the notes."""
+        lines = [f"{self.steps} steps."]
+        for side, by_parameter in self.distances.items():
+            gaps = self.loss_gap(side)
+            if len(gaps):
+                lines.append(f"Largest difference of the losses: {side} {np.max(gaps):.1e} at step {np.argmax(gaps)}.")
+            if by_parameter and len(self.measured_at):
+                name, last = max(((name, values[-1]) for name, values in by_parameter.items()), key=lambda one: one[1])
+                after = self.measured_at[-1]
+                lines.append(f"Largest difference of a parameter after {after} steps: {side} {last:.1e}, {name}.")
+        return "\n".join([*lines, *(["Notes:"] if self.notes else []), *(f"- {note}" for note in self.notes)])
 
 
 class Recording:

@@ -10,11 +10,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from frameworks.errors import InvalidValueError, printable
-from frameworks.files.formats import find_format
+from frameworks.errors import InvalidValueError
+from frameworks.escaping import printable
+from frameworks.files.formats import Format, find_format
 from frameworks.files.given_options import GivenOptions, Options
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
+from frameworks.files.untrusted.foreign_files import names_of_others, require_file
 from frameworks.files.untrusted.h5_process import started_for
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import open_source
@@ -29,6 +31,7 @@ class Checkpoint(Mapping[str, StoredLayer]):
         path: the path of the file.
         format: the name of its format.
         others: the layers that are not recurrent, by name, in order. Arrays that belong to no layer are under "".
+        in_order: all layers, each with its name, in the order of the file.
 
     Example:
         >>> checkpoint = open_checkpoint("model.npz")
@@ -43,6 +46,8 @@ class Checkpoint(Mapping[str, StoredLayer]):
         self.path, self.format = path, name
         self._layers: Mapping[str, StoredLayer] = _by_name([layer for layer in layers if isinstance(layer, StoredLayer)])
         self.others: Mapping[str, OtherLayer] = _by_name([layer for layer in layers if isinstance(layer, OtherLayer)])
+        names = {id(layer): name for named in (self._layers, self.others) for name, layer in named.items()}
+        self.in_order: tuple[tuple[str, StoredLayer | OtherLayer], ...] = tuple((names[id(each)], each) for each in layers)
 
     def __getitem__(self, name: str) -> StoredLayer:
         """Return a recurrent layer by name.
@@ -96,7 +101,9 @@ def open_checkpoint(
         options: what the file does not state, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}.
             Those under None apply to all layers that have the option. Options override the file. A Keras layer has
             activation, recurrent_activation, reset_after and the flags of `KerasOptions`; a torch module has batch_first,
-            dropout and nonlinearity; a layer of an ONNX graph has none.
+            dropout and nonlinearity; a layer of an ONNX graph has none. `cell` ("lstm", "gru", "rnn") states that a cell that
+            looks custom is the framework's own. `kind` states the class of arrays whose kind a torch file does not state,
+            such as "Embedding", which then has that module's arguments as options.
 
     Raises:
         GatewiseError: for a file of unknown format, a damaged file, an architecture for a format that accepts none, or options
@@ -109,19 +116,20 @@ def open_checkpoint(
         True
     """
     given = GivenOptions(options)
+    require_file(Path(path))
     with started_for(Path(path)):
         source = open_source(Path(path))
         file_format = find_format(source)
         layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
-    _require_recurrent(layers, source.name, file_format.name)
-    given.check(layer for layer in layers if isinstance(layer, StoredLayer))
+    _require_recurrent(layers, source.name, file_format, is_described=architecture is not None)
+    given.check(layers)
     warning = _shard_warning(source.name)
     if warning:
         layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]
     return Checkpoint(Path(path), file_format.name, layers)
 
 
-def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: str) -> None:
+def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_format: Format, *, is_described: bool) -> None:
     if any(isinstance(layer, StoredLayer) for layer in layers):
         return
     others = [layer for layer in layers if isinstance(layer, OtherLayer)]
@@ -131,26 +139,22 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, kind: 
         for warning in () if layer.known else layer.warnings:
             why.setdefault(warning, []).append(layer.name or repr(layer.name))
     caveats = " ".join(f"{_few(names)}: {warning}" for warning, names in why.items())
-    arrays = [
-        f"{layer.name}.{array} {stored.shape}".removeprefix(".")
-        for layer in others
-        if not layer.kind
-        for array, stored in layer.stored.items()
-    ]
-    parts = [f"is a {kind} file of {_few(list(kinds)) or 'no layers'}"]
+    names = [f"{layer.name}.{array}".removeprefix(".") for layer in others if not layer.known for array in layer.stored]
+    shapes = [stored.shape for layer in others if not layer.known for stored in layer.stored.values()]
+    article = "an" if file_format.name[0] in "AEIOU" or file_format.name.startswith("index") else "a"
+    parts = [f"is {article} {file_format.name} file of {_few(list(kinds)) or 'no layers'}"]
     if caveats:
         parts.append(f" ({caveats[:1000]})")
-    if arrays:
-        parts.append(f", with arrays named {_few(arrays)}")
+    if names:
+        parts.append(f", with arrays named {_few([f'{name} {shape}' for name, shape in zip(names, shapes, strict=True)])}")
     if _shard_warning(file):
         parts.append(f". {_shard_warning(file).removesuffix('.').capitalize()}")
-    raise InvalidValueError.because(
-        file,
-        must="hold a recurrent layer",
-        but="".join(parts),
-        remedy="Open the model's own file; pass the JSON of the architecture with Keras's weights; name other arrays as torch"
-        " does, as in NAME.weight_ih_l0.",
-    )
+    what, remedy = names_of_others(names, file)
+    if what:
+        parts.append(f", {what}")
+    elif file_format.takes_architecture and not is_described:
+        remedy = "Open the model's own file, or pass the JSON of the architecture with its weights."
+    raise InvalidValueError.because(file, must="hold a recurrent layer", but="".join(parts), remedy=remedy)
 
 
 def _shard_warning(file: str) -> str:
@@ -184,7 +188,15 @@ def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str
             but=wrong,
             remedy="Pass the text that Keras's model.to_json() returns.",
         )
-    return read_json(source.read(0, source.size), source.name)
+    parsed = read_json(source.read(0, source.size), source.name)
+    if "class_name" not in parsed:
+        raise InvalidValueError.because(
+            source.name,
+            must="be the JSON of an architecture",
+            but=f"has no class_name, but {_few(list(parsed)) or 'nothing'}",
+            remedy="Pass the text that Keras's model.to_json() returns.",
+        )
+    return parsed
 
 
 def _by_name(layers: list[Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from frameworks.errors import GatewiseError, InvalidValueError
@@ -14,26 +13,13 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.archive import Archive
+from frameworks.files.untrusted.foreign_files import describe, has_onnx_graph
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import Source, StoredArray
 
 ZIP = b"PK\x03\x04"
+_USER_BLOCKS = (0, *(512 << power for power in range(8)))
 Layers = list[StoredLayer | OtherLayer]
-
-_LOOKALIKES: Mapping[bytes, str] = MappingProxyType(
-    {
-        b"\x80": "a pickle that torch did not write, which nobody should open",
-        b"\x93NUMPY": "a single array",
-        b"\x1f\x8b": "packed with gzip: unpack it first",
-        b"BZh": "packed with bzip2: unpack it first",
-        b"\xfd7zXZ": "packed with xz: unpack it first",
-        b"\x28\xb5\x2f\xfd": "packed with zstandard: unpack it first",
-        b"version https://": "a pointer of Git LFS and not the file: fetch that with git lfs pull",
-        b"<": "a page of HTML or XML: the server sent that instead of the file",
-        b"TFL3": "a TensorFlow Lite model, which keeps no layers: open the model that it was made from",
-    }
-)
-"""Files that are often mistaken for checkpoints, by their first bytes or by those after the first four."""
 
 
 class Reader(Protocol):
@@ -136,6 +122,11 @@ def _zip_where(quantifier: Callable[[Iterable[bool]], bool], pattern: str) -> Ca
     return recognises
 
 
+def _is_h5(source: Source) -> bool:
+    """Return whether a file is h5, at its beginning or after a user block; the archive of a .keras file may look like one."""
+    return source.head(len(ZIP)) != ZIP and _begins_with(b"\x89HDF\r\n\x1a\n", _USER_BLOCKS)(source)
+
+
 def _is_torch_legacy(source: Source) -> bool:
     """Return whether a file begins with a pickle, in any protocol, of torch's magic number."""
     head = source.head(24)
@@ -151,7 +142,11 @@ def _is_safetensors(source: Source) -> bool:
 def _is_onnx(source: Source) -> bool:
     """Return whether a file begins with a version of ONNX, followed by a name, another version or the graph."""
     head = source.head(3)
-    return len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
+    begins = len(head) == 3 and head[0] == 0x08 and 0 < head[1] < 0x40 and head[2] in _AFTER_VERSION
+    return begins and has_onnx_graph(source)
+
+
+_AFTER_VERSION = (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
 
 
 def _is_index(source: Source) -> bool:
@@ -164,7 +159,6 @@ def _is_index(source: Source) -> bool:
         return False
 
 
-_USER_BLOCKS = (0, *(512 << power for power in range(8)))
 _EXPORTED = r"(.*/)?(data/(weights|constants)/[^/]+_\3_config\.json|data/weights/[^/]+\.pt|serialized_state_dict\.pt)"
 _KERAS, _TORCH = "frameworks.files.keras", "frameworks.files.torch"
 
@@ -173,7 +167,7 @@ FORMATS: tuple[Format, ...] = (
         "Keras h5",
         (".h5", ".hdf5", ".weights.h5"),
         f"{_KERAS}.h5",
-        _begins_with(b"\x89HDF\r\n\x1a\n", _USER_BLOCKS),
+        _is_h5,
         takes_architecture=True,
     ),
     Format("Keras zip", (".keras",), f"{_KERAS}.zip", _zip_where(any, r"config\.json"), takes_architecture=True),
@@ -208,23 +202,15 @@ def find_format(source: Source, formats: tuple[Format, ...] = FORMATS) -> Format
         if each.recognises(source):
             return each
     known = ", ".join(f"{each.name} ({', '.join(each.endings)})" for each in formats)
-    raise InvalidValueError.because(
-        source.name, must=f"be of a known format: {known}", but=f"is {_describe(source)}", remedy="Open the checkpoint itself."
-    )
+    what, remedy = _describe(source)
+    raise InvalidValueError.because(source.name, must=f"be of a known format: {known}", but=f"is {what}", remedy=remedy)
 
 
-def _describe(source: Source) -> str:
-    head = source.head(16)
-    if head.startswith(ZIP):
-        names = list(Archive(source))
-        if any(name.endswith(".data/extern_modules") for name in names):
-            return "a torch.package archive, which holds code: load it with torch.package and save the state_dict"
-        return f"a zip archive of {', '.join(names[:3])}"
-    if head.lstrip()[:1] in (b"{", b"["):
-        return "JSON, as an architecture is: open the weights, and pass this file as `architecture`"
-    known = [what for begin, what in _LOOKALIKES.items() if head.startswith(begin) or head[4:].startswith(begin)]
-    if known:
-        return known[0]
-    if source.name.endswith((".index", ".meta")) or ".data-0" in source.name or source.name == "checkpoint":
-        return "a part of a TensorFlow checkpoint: load it where the model is, and save that as .keras or .h5"
-    return f"not one of these; it begins with {head[:8].hex(' ')}" if head else "empty"
+def _describe(source: Source) -> tuple[str, str]:
+    """Return what a file of another format is, and what the user can do."""
+    if source.head(len(ZIP)) != ZIP:
+        return describe(source)
+    names = list(Archive(source))
+    if any(name.endswith(".data/extern_modules") for name in names):
+        return "a torch.package archive, which holds code", "Load it with torch.package, and save the state_dict."
+    return f"a zip archive of {', '.join(names[:3])}", "Open the checkpoint itself."

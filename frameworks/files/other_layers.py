@@ -15,13 +15,26 @@ from frameworks.files.untrusted.source import StoredArray
 Array = npt.NDArray[Any]
 
 
+_NOT_READ = "it is not read as a recurrent layer"
+
+
 class NotUnderstoodError(Exception):
-    """The reason why a recurrent layer could not be read as one: half a sentence, without a full stop."""
+    """The reason why a recurrent layer could not be read as one: half a sentence, without a full stop.
+
+    Args:
+        why: the reason.
+        options: the options with which the user can change that.
+    """
+
+    def __init__(self, why: str, options: tuple[str, ...] = ()) -> None:
+        """Keep the options."""
+        super().__init__(why)
+        self.options = options
 
     @property
     def warning(self) -> str:
         """The reason as a warning."""
-        return f"it is not read as a recurrent layer: {str(self).removesuffix('.')}."
+        return f"{_NOT_READ}: {str(self).removesuffix('.')}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +46,14 @@ class OtherLayer:
         kind: the class, without its package: "Dense", "Embedding"; "" if it is unknown.
         stored: its arrays; for a known Keras class by their Keras names: kernel, bias, embeddings, gamma, ...
         config: arguments of the Keras constructor: those that the file states, and torch's defaults for what a torch file does
-            not state. In files in torch's layout, "keras" holds what is kept of a Keras layer.
+            not state. In files in torch's layout, "keras" holds what is kept of a Keras layer. An ONNX layer of a kind that has
+            no record in Keras's table has the arguments of the torch module.
         known: whether the arrays have the names and the meaning of this kind in Keras or torch.
         wrappers: the classes that may run it several times per call, such as TimeDistributed.
         warnings: caveats, such as why a recurrent layer could not be read as one.
         place: the place where Keras 3 stores the variables of this layer; "" if unknown.
+        assumed: the names in `config` of values that the file does not state.
+        options: the options that the user may give for this layer.
 
     Example:
         >>> head = open_checkpoint("model.npz").others["head"]
@@ -53,6 +69,13 @@ class OtherLayer:
     wrappers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     place: str = ""
+    options: tuple[str, ...] = ()
+    assumed: frozenset[str] = frozenset()
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it is a recurrent layer that could not be read as one."""
+        return any(warning.startswith(_NOT_READ) for warning in self.warnings)
 
     @property
     def arrays(self) -> dict[str, Array]:

@@ -67,8 +67,10 @@ class StoredLayer:
         options: the Keras options; None for a layer that is called like a torch module.
         warnings: assumptions about what the file does not state, and other caveats.
         mask: the origin of its input's mask, such as "embedding (mask_zero)"; "" if there is none or it is unknown.
-        arguments: arguments of a torch module that the spec lacks: `batch_first`, `dropout`, `proj_size`.
+        arguments: arguments of a torch module that the spec lacks: `batch_first`, which is None where the file does not state
+            it, `dropout`, `proj_size`.
         place: the place where Keras 3 stores the variables of this layer; "" if unknown.
+        assumed: the options of the cell and of the call that the file does not state, so that their values are assumed.
 
     Example:
         >>> open_checkpoint("model.npz")["encoder"].weights.layers[0][0].kernel.shape  # (gate, input, hidden)
@@ -84,6 +86,7 @@ class StoredLayer:
     mask: str = ""
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     place: str = ""
+    assumed: frozenset[str] = frozenset()
 
     batch_size = None
     notes: tuple[str, ...] = ()
@@ -149,6 +152,8 @@ class StoredLayer:
 
     def emulate(self, to: FrameworkName = "pytorch") -> Any:
         """Build a layer that behaves like the stored one, in its own framework or in the other.
+
+        A torch module whose file does not state batch_first is built with batch_first=True.
 
         Args:
             to: "pytorch" ("torch" is the same) or "keras", the framework of the result.
@@ -262,5 +267,6 @@ def _place(layer: StoredLayer, index: int, direction: int) -> str:
     if len(layer.cells[0]) == 2:
         parts.append(("forward", "backward")[direction])
     if len(layer.cells) > 1:
-        parts.append(f"cell {index}" if layer.origin == "keras" else f"layer {index}")
+        is_stacked_cell = layer.options is not None and layer.options.nesting == "cells"
+        parts.append(f"cell {index}" if is_stacked_cell else f"layer {index}")
     return " ".join(parts)

@@ -51,7 +51,9 @@ class KerasAdapter:
                 "Bidirectional over stacked cells",
                 must="run one cell per direction",
                 but=f"runs {len(structure.cells)}, each direction through all of them on its own",
-                remedy="Adapt and convert layer.forward_layer and layer.backward_layer separately, each to a torch module.",
+                remedy="Use gatewise.emulate, which runs it as Keras does, or copy the weights of layer.forward_layer and "
+                "layer.backward_layer into one torch module each with copy_weights, and call the two as "
+                "gatewise.returns_map(layer).call says.",
             )
         self.spec = read_spec(structure)
         require_whole(native, structure, self.spec.dtype)
@@ -68,7 +70,7 @@ class KerasAdapter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes if the arithmetic is coarser than the dtype, and if a defect of Keras affects masked calls."""
+        """Notes on arithmetic coarser than the dtype, on a defect of Keras in masked calls, and on outer time steps."""
         coarser = f"Keras on the {self._backend} backend multiplies {self.spec.dtype} matrices in float32"
         unrolled = (
             "under a mask, Keras's own call of an unrolled layer that reads backwards applies an unreversed mask and zeroes "
@@ -76,7 +78,12 @@ class KerasAdapter:
         )
         flags = ("unroll", "go_backwards", "return_sequences", "zero_output_for_mask")
         defect = any(all(getattr(layer, flag, False) for flag in flags) for layer in inner_layers(self._structure.layers))
-        applicable = {coarser: self.precision != self.spec.dtype, unrolled: defect and self._backend == "tensorflow"}
+        repeated = "TimeDistributed runs the layer once for each outer time step: here the layer inside it is compared"
+        applicable = {
+            coarser: self.precision != self.spec.dtype,
+            unrolled: defect and self._backend == "tensorflow",
+            repeated: self._structure.repeated_by is not None,
+        }
         return tuple(note for note, applies in applicable.items() if applies)
 
     @property
@@ -205,7 +212,8 @@ class KerasAdapter:
         return [flip_time(x, library) if turned else x, *(ops.stack(rows) for rows in zip(*finals, strict=True))]
 
     def _call_layers(self, inputs: Array, states: States | None, mask: Mask | None) -> Any:
-        if states is None and mask is None and not isinstance(self.native, (list, tuple)):
+        own = not isinstance(self.native, (list, tuple)) and self._structure.repeated_by is None
+        if own and states is None and mask is None:
             return self.native(inputs, training=False)
         result: Any = inputs
         returned: list[Any] = []

@@ -55,6 +55,7 @@ def untouched(layers: Iterable[Any], cells: Iterable[Any]) -> Iterator[None]:
 def call_whole(native: Any, inputs: Array, initial_state: Any, mask: Any, *, training: bool) -> Any:
     """Call a layer with its own flags, see `frameworks.registry.call_whole`."""
     library = library_of(native)
+    native = native.layer if isinstance(native, library.layers.TimeDistributed) else native
     pieces = [part for _, _, part in parts(native)]
     if training and any(getattr(piece, name, 0) for piece in pieces for name in ("dropout", "recurrent_dropout")):
         raise random_call(type(native).__name__)

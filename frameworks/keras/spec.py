@@ -11,7 +11,7 @@ from frameworks.activations import ACTIVATIONS, KERAS2_NAMES
 from frameworks.cells import CELLS
 from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.keras.activations import ADDED, OfFamily
-from frameworks.keras.natives import cell_name
+from frameworks.keras.natives import ONE_BY_ONE, cell_name
 from frameworks.keras.stacks import Structure
 from frameworks.keras.tensors import dtype_of
 from frameworks.spec import RecurrentSpec
@@ -33,7 +33,7 @@ def read_spec(structure: Structure) -> RecurrentSpec:
         for direction, spec in enumerate(directions):
             expected = first.input_size if layer == 0 else len(directions) * first.hidden_size
             _require_equal(replace(first, input_size=expected), spec, f"layer {layer}, direction {direction}")
-    for layer in structure.layers:
+    for layer in structure.layers if structure.repeated_by is None else (structure.repeated_by, *structure.layers):
         for wrapper in wrappers_of(layer):
             _require_dtype(wrapper, first.dtype)
     _require_apart([cell for directions in structure.cells for cell in directions])
@@ -74,7 +74,8 @@ def require_whole(native: Any, structure: Structure, dtype: str) -> None:
 def wrappers_of(layer: Any) -> Iterator[Any]:
     """Yield a layer and everything inside it down to its cells, because each of them casts the data to its own dtype."""
     yield layer
-    for name in ("forward_layer", "backward_layer", "cell"):
+    names = ("forward_layer", "backward_layer") if hasattr(layer, "forward_layer") else ("layer", "cell")
+    for name in names:
         if hasattr(layer, name):
             yield from wrappers_of(getattr(layer, name))
     for cell in getattr(layer, "cells", ()):
@@ -87,7 +88,7 @@ def _require_apart(cells: Sequence[Any]) -> None:
             f"{type(cells[0]).__name__} {cells[0].name!r}",
             must="occur once in a stack",
             but="occurs twice, with the same weights",
-            remedy="Use a separate cell for each layer and direction: torch's layers do not share weights.",
+            remedy="Use gatewise.emulate, which shares the weights as Keras does, or one cell for each layer and direction.",
         )
 
 
@@ -136,7 +137,9 @@ def _activation_name(function: Callable[..., Any], cell: Any, library: ModuleTyp
         f"the activation of {type(cell).__name__}",
         must=f"be one of {', '.join(ACTIVATIONS)}",
         but=f"is {getattr(function, '__name__', function)!r}",
-        remedy="Neither the reference nor torch's layers can compute another function: compare it by hand.",
+        remedy="Write it with torch and pass that function, as in frameworks.emulation.pytorch.KerasLSTM(4, activation=...). "
+        "Its weights are the state_dict of gatewise.emulate of the layer with a built-in activation. Compare the results with "
+        "those of the Keras layer, with numpy.testing.assert_allclose.",
     )
 
 
@@ -158,7 +161,8 @@ def _require_dtype(layer: Any, dtype: str) -> None:
             f"{type(layer).__name__} {layer.name!r}",
             must="have dtype float32 or float64",
             but=f"has {dtype}",
-            remedy="Half precision is not compared: build the layer in float32 and give it the weights with set_weights.",
+            remedy="Half precision is not compared. Use gatewise.emulate, which computes in it as Keras does, or build the "
+            "layer in float32 and give it the weights with set_weights.",
         )
     for own in (layer.variable_dtype, layer.compute_dtype):
         if own != dtype:
@@ -166,7 +170,9 @@ def _require_dtype(layer: Any, dtype: str) -> None:
                 f"{type(layer).__name__} {layer.name!r}",
                 must="have one dtype, float32 or float64, in wrapper and inner layer, for weights and arithmetic",
                 but=f"has {own} where the weights have {dtype}",
-                remedy=f"Pass dtype={dtype!r} to it and to the inner layer; mixed precision is not compared.",
+                remedy=f"Pass dtype={dtype!r} to it and to the inner layer."
+                if layer.variable_dtype == layer.compute_dtype
+                else f"Use gatewise.emulate, which computes as Keras does, or build it with dtype={dtype!r}.",
             )
 
 
@@ -177,5 +183,5 @@ def _require_equal(expected: RecurrentSpec, actual: RecurrentSpec, place: str) -
                 f"{name} of {place}",
                 must=f"be {wanted!r} to match the first layer",
                 but=f"is {getattr(actual, name)!r}",
-                remedy="No one torch module holds such a stack: adapt and convert its layers one at a time.",
+                remedy=f"No one torch module has such a stack. {ONE_BY_ONE}",
             )

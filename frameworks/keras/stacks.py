@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from frameworks.errors import NoCounterpartError
-from frameworks.keras.natives import cell_name, described, refused, require_own_call, unequal
+from frameworks.errors import InvalidTypeError, NoCounterpartError
+from frameworks.keras.contents import refuse_whole
+from frameworks.keras.natives import ONE_BY_ONE, WITH_ONE, cell_name, described, refused, require_own_call, unequal
 from frameworks.options import KerasOptions
 from frameworks.spec import Stack
 
@@ -23,6 +24,7 @@ class Structure:
         layers: the native layers that are called one after the other; empty for a bare cell.
         options: how the layer is called and what it returns.
         dropout: the rate of the Dropout layers between layers.
+        repeated_by: the TimeDistributed that calls the layer at every outer time step, or None.
     """
 
     library: ModuleType
@@ -30,6 +32,7 @@ class Structure:
     layers: tuple[Any, ...]
     options: KerasOptions
     dropout: float = 0.0
+    repeated_by: Any = None
 
     @property
     def stack(self) -> Stack:
@@ -38,23 +41,28 @@ class Structure:
         return Stack(cell_name(first, self.library), first.units, len(self.cells), len(self.cells[0]) == 2)
 
 
-def recurrent_among(parts: Sequence[Any], library: ModuleType) -> list[Any]:
+def recurrent_among(native: Any, parts: Sequence[Any], library: ModuleType) -> list[Any]:
     """Return the recurrent layers of a stack, which may otherwise contain only Dropout.
+
+    Args:
+        native: the model or the list that has the parts.
+        parts: its layers.
+        library: the library of the layers.
 
     Raises:
         GatewiseError: for any other layer, and if none is recurrent.
     """
-    recurrent = [part for part in parts if not isinstance(part, library.layers.Dropout)]
-    if not recurrent:
-        raise refused(parts, "hold a recurrent layer", "holds none", "Pass the recurrent layers")
-    for part in recurrent:
-        if not isinstance(part, (library.layers.RNN, library.layers.Bidirectional)):
-            raise refused(
-                part,
-                f"be a recurrent layer of {library.__name__} to be part of one stack",
-                f"is a {type(part).__module__}.{type(part).__qualname__}, layer {parts.index(part)} of it",
-                "Pass the recurrent layers alone, as a list",
+    for index, part in enumerate(parts):
+        if not isinstance(part, library.layers.Layer) or (hasattr(part, "state_size") and not hasattr(part, "cell")):
+            raise InvalidTypeError.because(
+                f"layer {index} of the list",
+                must=f"be a layer of {library.__name__}, not a cell",
+                but=f"is a {type(part).__module__}.{type(part).__qualname__}",
+                remedy="Build all layers with one library, and wrap cells as keras.layers.RNN(cells).",
             )
+    recurrent = [part for part in parts if not isinstance(part, library.layers.Dropout)]
+    if not recurrent or not all(isinstance(part, (library.layers.RNN, library.layers.Bidirectional)) for part in recurrent):
+        raise refuse_whole(native, library) or refused(native, "have a recurrent layer", "has none", WITH_ONE)
     return recurrent
 
 
@@ -107,7 +115,7 @@ def _require_stackable(index: int, structure: Structure, structures: Sequence[St
                 f"layer {index} ({layer.name}) of the stack",
                 must=f"have {wanted}",
                 but=f"has {problem}",
-                remedy="No one torch module runs such a stack: adapt and convert its layers one at a time.",
+                remedy=f"No one torch module runs such a stack. {ONE_BY_ONE}",
             )
 
 
@@ -121,11 +129,16 @@ def _dropout_between(parts: Sequence[Any], library: ModuleType) -> float:
         require_own_call(dropout, library, ("Dropout",))
     alternating = kinds == [index % 2 == 1 for index in range(len(kinds))] and len(kinds) % 2 == 1
     rates = {dropout.rate for dropout in dropouts}
-    if not alternating or len(rates) != 1 or any(dropout.noise_shape is not None for dropout in dropouts):
+    shaped = any(dropout.noise_shape is not None for dropout in dropouts)
+    if not alternating or len(rates) != 1 or shaped:
         raise NoCounterpartError.because(
             "Dropout in a stack",
             must="be between all layers but not after the last, with one rate and without noise_shape, as in torch",
             but=f"the stack is {', '.join(described(part) for part in parts)}",
-            remedy="Take the Dropout layers out of the stack and port them as separate layers.",
+            remedy="Pass the recurrent layers one at a time, and write the Dropout between them in torch: with noise_shape, "
+            "the same values are dropped along the axes of size 1."
+            if shaped
+            else "Use gatewise.emulate, which runs it as Keras does, or pass the recurrent layers one at a time and call "
+            "nn.Dropout between them.",
         )
     return float(rates.pop())

@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from frameworks.cells import CELLS
-from frameworks.keras.natives import cell_name, cells_of, described, library_of, refused, require_own_call, unequal
+from frameworks.keras.contents import is_recurrent, refuse_whole
+from frameworks.keras.natives import WITH_ONE, cell_name, cells_of, described, library_of, refused, require_own_call, unequal
 from frameworks.keras.stacks import Structure, join, recurrent_among
 from frameworks.options import KerasOptions
 from frameworks.spec import Stack
@@ -17,6 +18,14 @@ from frameworks.spec import Stack
 def describe(native: Any) -> tuple[Stack, KerasOptions]:
     """Return the sizes and the options of a layer, built or not."""
     structure = take_apart(native)
+    if structure.repeated_by is not None:
+        raise refused(
+            native,
+            "be mapped by the layer inside it",
+            "adds an axis of outer time steps",
+            "Use gatewise.returns_map(layer.layer): in torch, call the module on x.flatten(0, 1), and give every result "
+            "its outer time steps back with .unflatten(0, x.shape[:2])",
+        )
     return structure.stack, structure.options
 
 
@@ -24,7 +33,10 @@ def parts(native: Any) -> Iterator[tuple[str, str, Any]]:
     """Yield the direction, cell and layer of each part that has one spec, see `frameworks.registry.parts_of`."""
     library = library_of(native)
     kinds = library.layers
-    if isinstance(native, kinds.Bidirectional):
+    if isinstance(native, kinds.TimeDistributed):
+        require_own_call(native, library, ("TimeDistributed",))
+        yield from parts(native.layer)
+    elif isinstance(native, kinds.Bidirectional):
         require_own_call(native, library, ("Bidirectional",))
         for direction in ("forward", "backward"):
             yield from ((direction, cell, part) for _, cell, part in parts(getattr(native, f"{direction}_layer")))
@@ -42,19 +54,21 @@ def take_apart(native: Any) -> Structure:
     """
     library = library_of(native)
     kinds = library.layers
-    if isinstance(native, (list, tuple)):
-        return _join(list(native), library)
-    if isinstance(native, library.Sequential):
-        require_own_call(native, library, ("Sequential",))
-        return _join(list(native.layers), library)
+    if isinstance(native, (list, tuple, library.Sequential)):
+        return _join(native, library)
     if isinstance(native, library.Model):
         return _open_model(native, library)
+    if isinstance(native, kinds.TimeDistributed):
+        require_own_call(native, library, ("TimeDistributed",))
+        if not is_recurrent(native, library):
+            raise refuse_whole(native, library) or refused(
+                native, "repeat a recurrent layer", f"repeats {described(native.layer)}", WITH_ONE
+            )
+        return replace(take_apart(native.layer), repeated_by=native)
     if isinstance(native, kinds.Bidirectional):
         return _open_bidirectional(native, library)
     if isinstance(native, kinds.RNN):
         return _open_layer(native, library)
-    if isinstance(native, kinds.StackedRNNCells):
-        raise refused(native, "be wrapped", "is bare", "Wrap it as keras.layers.RNN(cells)")
     cell_name(native, library)
     return Structure(library, ((native,),), (), KerasOptions(nesting="cell", **_dropouts([native])))
 
@@ -86,7 +100,8 @@ def _open_bidirectional(layer: Any, library: ModuleType) -> Structure:
             layer,
             "have two directions of the same kind and size",
             f"has {described(layer.forward_layer)} and {described(layer.backward_layer)}",
-            "Copy and compare one direction at a time: adapt(layer.forward_layer), adapt(layer.backward_layer)",
+            "Use gatewise.emulate, which runs it as Keras does, or copy and compare one direction at a time: "
+            "layer.forward_layer and layer.backward_layer",
         )
     dropouts = {
         name: max(getattr(each.options, name) for each in (forward, backward)) for name in ("dropout", "recurrent_dropout")
@@ -96,21 +111,24 @@ def _open_bidirectional(layer: Any, library: ModuleType) -> Structure:
     return Structure(library, cells, (layer,), options)
 
 
-def _join(parts: Sequence[Any], library: ModuleType) -> Structure:
-    return join([take_apart(part) for part in recurrent_among(parts, library)], parts, library)
+def _join(native: Any, library: ModuleType) -> Structure:
+    if isinstance(native, library.Sequential):
+        require_own_call(native, library, ("Sequential",))
+    parts = list(getattr(native, "layers", native))
+    return join([take_apart(part) for part in recurrent_among(native, parts, library)], parts, library)
 
 
 def _open_model(model: Any, library: ModuleType) -> Structure:
     """Return the structure of a functional model that returns the output and every state, as `convert` builds it."""
     parts = [layer for layer in model.layers if not isinstance(layer, library.layers.InputLayer)]
-    structure = _join(parts, library) if parts else None
-    if structure is None or not _is_converted(model, parts, structure.layers):
-        raise refused(
-            model,
-            "be a Sequential, or the functional model that convert builds",
-            "is another model",
-            "Pass its recurrent layers as a list, such as [layer for layer in model.layers if ...]",
-        )
+    whole = refuse_whole(model, library)
+    if whole is None:
+        raise refused(model, "have a recurrent layer", "has none", WITH_ONE)
+    if not all(isinstance(part, (library.layers.RNN, library.layers.Bidirectional, library.layers.Dropout)) for part in parts):
+        raise whole
+    structure = join([take_apart(part) for part in recurrent_among(model, parts, library)], parts, library)
+    if not _is_converted(model, parts, structure.layers):
+        raise whole
     return replace(structure, options=replace(structure.options, nesting="model"))
 
 

@@ -2,9 +2,11 @@
 
 A record lists the options of a kind with their defaults, its arrays with their axes, and how it treats masks. Keras names are
 the common ones: the table of another framework gives the Keras name of each of its kinds, options and arrays.
+`OPERATORS` lists the operators of ONNX, with the module of torch that each of them computes.
 """
 
 from frameworks.kinds.keras import KERAS
+from frameworks.kinds.onnx import OPERATORS, Operator
 from frameworks.kinds.partners import keras_kind, permutation
 from frameworks.kinds.pytorch import PYTORCH
 from frameworks.kinds.records import ANY_AXES, Array, Dated, Kind, Masks, Option
@@ -13,11 +15,13 @@ from frameworks.kinds.table import Table
 __all__ = [
     "ANY_AXES",
     "KERAS",
+    "OPERATORS",
     "PYTORCH",
     "Array",
     "Dated",
     "Kind",
     "Masks",
+    "Operator",
     "Option",
     "Table",
     "keras_kind",

@@ -10,7 +10,7 @@ from frameworks.kinds.records import ANY_AXES, GROUP_INPUT, Array, Dated, Kind, 
 from frameworks.kinds.table import Table
 
 _BIAS = Array("bias", ("output",), option="use_bias")
-_USE_BIAS, _ACTIVATION = Option("use_bias", default=True), Option("activation")
+_USE_BIAS, _ACTIVATION = Option("use_bias", default=True, formerly="bias"), Option("activation")
 _GAMMA = Array("gamma", (ANY_AXES, "features"), option="scale")
 _BETA = Array("beta", (ANY_AXES, "features"), option="center")
 _CENTER_AND_SCALE = (Option("center", default=True), Option("scale", default=True))
@@ -35,7 +35,6 @@ def _convolution(name: str, *window: str, data_format: str | Dated | None = None
         ),
         arrays=(Array("kernel", (*(f"kernel {axis}" for axis in window), GROUP_INPUT, "output")), _BIAS),
         reads=((*window, "input"),),
-        shown_by=("kernel",),
     )
 
 
@@ -56,7 +55,7 @@ _WITH_ARRAYS = (
     ),
     Kind(
         "Dense",
-        options=(Option("units", sizes=("output",)), _ACTIVATION, _USE_BIAS),
+        options=(Option("units", sizes=("output",), formerly="output_dim"), _ACTIVATION, _USE_BIAS),
         arrays=(Array("kernel", ("input", "output")), _BIAS),
         reads=((ANY_AXES, "input"),),
         masks=Masks.KEEP,
@@ -69,7 +68,6 @@ _WITH_ARRAYS = (
         options=(Option("axis", -1), Option("epsilon", 1e-3), *_CENTER_AND_SCALE),
         arrays=(_GAMMA, _BETA),
         masks=Masks.KEEP,
-        shown_by=("gamma", "beta"),
     ),
     Kind(
         "BatchNormalization",
@@ -145,6 +143,16 @@ _WITH_UNKNOWN_ARRAYS = (
 )
 """Their arrays are not listed. In files of Keras 3, dropout and noise layers store the state of a random generator."""
 
+_NOT_READ = tuple(
+    Kind(
+        name,
+        masks=Masks.SEQUENCES,
+        unread="its kernels are convolutions, and neither torch.nn nor gatewise has such a recurrent layer; its arrays are"
+        " listed as Keras stores them, for a module of your own",
+    )
+    for name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+)
+
 _AROUND_OTHERS = (
     Kind("InputLayer", arrays=(), masks=Masks.KEEP, role="input"),
     Kind("Sequential", role="model"),
@@ -160,4 +168,4 @@ _AROUND_OTHERS = (
     ),
 )
 
-KERAS = Table((*_WITH_ARRAYS, *_WITHOUT_ARRAYS, *_WITH_UNKNOWN_ARRAYS, *_AROUND_OTHERS))
+KERAS = Table((*_WITH_ARRAYS, *_WITHOUT_ARRAYS, *_WITH_UNKNOWN_ARRAYS, *_NOT_READ, *_AROUND_OTHERS))

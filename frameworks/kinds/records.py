@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Literal
 
 ANY_AXES = "..."
@@ -16,6 +17,9 @@ Role = Literal["layer", "input", "model", "wrapper", "recurrent"]
 
 GROUP_INPUT = "input of a group"
 """A convolution kernel's input axis: input channels divided by groups."""
+
+GROUP_OUTPUT = "output of a group"
+"""A transposed convolution kernel's output axis: output channels divided by groups."""
 
 
 class Masks(Enum):
@@ -68,6 +72,7 @@ class Option:
         harmless: values that do not change predictions, so that Keras needs no such option.
         remarks: pairs (value, remark about this value).
         formerly: the option's name in earlier versions; "" if it was the same.
+        required: whether the constructor has no default for it, and its arrays do not show it.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Option:
     harmless: tuple[Any, ...] = ()
     remarks: tuple[tuple[Any, str], ...] = ()
     formerly: str = ""
+    required: bool = False
 
     def carries(self, value: Any) -> bool:
         """Return whether Keras has this option and accepts the value."""
@@ -135,11 +141,11 @@ class Kind:
         inner: the name of the inner layer, both as an option and as an attribute.
         means: the Keras kind with the same arrays; "" in the table of Keras, or if Keras has no such kind.
         shown_by: arrays that must be present to recognise the kind in a file without class names; () if that is impossible.
-        hint: a substring of the layer name that selects this kind if the arrays are ambiguous.
-        rare: whether it is only mentioned as an alternative when another kind fits.
+        having: the sets of arrays that layers of the kind have, each as names with spaces between; () if they are not listed.
         activation: the name in `frameworks.activations` of the function, or family of functions, that it computes.
         activation_number: the option that is the parameter of the family.
         normalises: the axis along which it normalises, as text for messages.
+        unread: the reason why a recurrent layer of this kind is not read as one; "" for any other kind.
     """
 
     name: str
@@ -153,11 +159,11 @@ class Kind:
     inner: str = ""
     means: str = ""
     shown_by: tuple[str, ...] = ()
-    hint: str = ""
-    rare: bool = False
+    having: tuple[str, ...] = ()
     activation: str = ""
     activation_number: str = ""
     normalises: str = ""
+    unread: str = ""
 
     def option(self, name: str) -> Option | None:
         """Return an option by name, or None."""
@@ -219,6 +225,27 @@ class Kind:
             sizes["input"] = sizes[GROUP_INPUT] * (groups if type(groups) is int else 1)
         return sizes
 
+    def fits(self, shapes: Mapping[str, tuple[int, ...]], groups: int | None = None) -> bool:
+        """Return whether arrays with these names and shapes can be those of a layer of the kind.
+
+        Args:
+            shapes: the shapes of all its arrays, by name.
+            groups: the number of groups of a convolution; None for any.
+        """
+        if frozenset(shapes) not in _sets(self.having):
+            return False
+        sizes = self.sizes(shapes)
+        anywhere = {shapes[array.name] for array in self.arrays or () if ANY_AXES in array.axes and array.name in shapes}
+        if sizes is None or len(anywhere) > 1:
+            return False
+        parted = "input" if GROUP_OUTPUT in sizes else "output"
+        if GROUP_OUTPUT in sizes and "output" in sizes:
+            shown, left = divmod(sizes["output"], max(sizes[GROUP_OUTPUT], 1))
+            if left or groups not in (None, shown):
+                return False
+            groups = shown
+        return groups is None or (groups > 0 and sizes.get(parted, 0) % groups == 0)
+
     def stated_sizes(self, sizes: Mapping[str, int]) -> dict[str, Any]:
         """Return the options that give sizes, in order. Each is a number, or a tuple if it covers several axes."""
         return {
@@ -226,3 +253,8 @@ class Kind:
             for option in self.options
             if option.sizes and all(axis in sizes for axis in option.sizes)
         }
+
+
+@cache
+def _sets(having: tuple[str, ...]) -> frozenset[frozenset[str]]:
+    return frozenset(frozenset(names.split()) for names in having)

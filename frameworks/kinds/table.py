@@ -32,7 +32,7 @@ class Table:
     def shown_by(self, shapes: Mapping[str, tuple[int, ...]]) -> list[Kind]:
         """Return the kinds that fit a layer's arrays, in a file without class names.
 
-        Names are compared first, then shapes. If some kinds have these sizes by default, only those are returned.
+        Names are compared first, then shapes.
 
         Args:
             shapes: the shapes of the layer's arrays, by name.
@@ -40,9 +40,15 @@ class Table:
         named = [kind for kind in self if kind.shown_by and _names_fit(kind, shapes)]
         if len(named) < 2:
             return named
-        fitting = [kind for kind in named if _shapes_fit(kind, shapes)]
-        default = [kind for kind in fitting if _has_default_sizes(kind, shapes)]
-        return default or fitting
+        return [kind for kind in named if _shapes_fit(kind, shapes)]
+
+    def holding(self, shapes: Mapping[str, tuple[int, ...]]) -> list[Kind]:
+        """Return the kinds of which a layer can have exactly these arrays.
+
+        Args:
+            shapes: the shapes of the layer's arrays, by name.
+        """
+        return [kind for kind in self if kind.fits(shapes)]
 
 
 def _names_fit(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -57,8 +63,3 @@ def _shapes_fit(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         if array.name in shapes
     )
     return plain and kind.sizes(shapes) is not None
-
-
-def _has_default_sizes(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    stated = kind.stated_sizes(kind.sizes(shapes) or {})
-    return bool(stated) and all(kind.default(name) == size for name, size in stated.items())

@@ -12,6 +12,7 @@ from frameworks.cells import CellName, cells_by_name
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError, NoCounterpartError
 from frameworks.layouts import PYTORCH
+from frameworks.pytorch.contents import refuse_whole
 from frameworks.spec import RecurrentSpec
 
 LAYER_CLASSES: dict[type[nn.Module], CellName] = {getattr(nn, name): cell for name, cell in cells_by_name("pytorch").items()}
@@ -33,7 +34,7 @@ def read_spec(module: nn.Module) -> RecurrentSpec:
             "proj_size of nn.LSTM",
             must="be 0",
             but=f"is {proj_size}",
-            remedy="No built-in Keras layer projects its hidden state: keep this one in torch, or emulate it.",
+            remedy="No built-in Keras layer projects its hidden state. Use gatewise.emulate(rnn, to='keras'), which does.",
         )
     return spec
 
@@ -74,18 +75,23 @@ def _kind_of(module: nn.Module) -> type[nn.Module]:
     for kind in (*LAYER_CLASSES, *CELL_CLASSES):
         if isinstance(module, kind):
             return kind
-    raise InvalidTypeError.because(
+    raise refuse_whole(module) or InvalidTypeError.because(
         "the module",
         must="be nn.RNN, nn.LSTM, nn.GRU or one of their cells",
-        but=f"is a {type(module).__qualname__}",
-        remedy="Pass the recurrent module itself, such as model.rnn.",
+        but=f"is a {type(module).__qualname__}, and has none inside",
+        remedy="Pass the recurrent module, such as net.rnn.",
     )
 
 
 def _require_plain(module: nn.Module, kind: type[nn.Module]) -> None:
     own = type(module).forward is kind.forward and type(module).__call__ is nn.Module.__call__ and "forward" not in vars(module)
     if not own:
-        raise _refused(module, f"run {kind.__name__}'s own forward", "overrides it", f"Pass a plain nn.{kind.__name__}")
+        raise _refused(
+            module,
+            f"run {kind.__name__}'s own forward",
+            "overrides it",
+            f"Pass a plain nn.{kind.__name__} with its state_dict, and write in the other framework what its own code adds",
+        )
     if any(parameter.is_meta for parameter in module.parameters()):
         raise _refused(
             module,

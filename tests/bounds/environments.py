@@ -42,8 +42,13 @@ IN_CI = (
     Environment(
         "the core and the files without a framework",
         "3.10",
-        ("files",),
-        (("--without-frameworks", "tests/frameworks", "tests/compare/parity", "tests/compare/checkpoints"),),
+        ("files", "completion"),
+        (
+            (
+                *("--without-frameworks", "tests/frameworks", "tests/compare/parity", "tests/compare/checkpoints"),
+                "tests/compare/commands/test_completion.py",
+            ),
+        ),
     ),
     Environment(
         "Keras on TensorFlow", "3.11", ("files", "tensorflow"), (KERAS_TESTS,), settings={"KERAS_BACKEND": "tensorflow"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ PAGE_FOLDERS = Path(str(report.__file__)).parent / "pages"
 def test_a_folder_that_cannot_be_made_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def write_at_once(out: Path, *_: object) -> None:
+    def write_at_once(out: Path, *_: object, **_options: object) -> None:
         out.mkdir(parents=True)
 
     monkeypatch.setattr(report, "make_report", write_at_once)
@@ -36,10 +37,20 @@ def test_every_command_has_a_row_and_every_row_a_command(capsys: pytest.CaptureF
     for name in commands.COMMANDS:
         with pytest.raises(SystemExit, match="0"):
             cli.main([name, "--help"])
-        assert f"usage: gatewise {name} [-h]" in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert f"usage: gatewise {name} [-h]" in shown
+        assert f"example:\n  {cli.load([name])[name].EXAMPLE}" in shown
+        statuses = re.findall(r"^  (\d+) ", shown.partition("exit status:")[2], flags=re.MULTILINE)
+        assert {"0", "2", "130"} <= set(statuses)
+        assert all(flag in shown for flag in commands.FLAGS)
+        assert max(map(len, shown.splitlines())) <= 80
+        assert cli.main(["help", name]) == 0
+        assert capsys.readouterr().out == shown
     with pytest.raises(SystemExit, match="0"):
         cli.main(["--help"])
     overview = capsys.readouterr().out
+    assert cli.main(["help"]) == 0
+    assert capsys.readouterr().out == overview
     assert all(line in overview for line in commands.COMMANDS.values())
 
 

@@ -8,7 +8,7 @@ import keras
 
 from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import InvalidValueError
-from frameworks.files.building.parameters import fits_torch_module, torch_arrays
+from frameworks.files.building.parameters import fits_torch_module, torch_arguments, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.naming import plain_name
 from frameworks.keras.activations import ADDED
@@ -50,7 +50,7 @@ def _build_torch(stored: StoredLayer) -> Any:
 
 def _torch_layer(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
     spec = stored.cells[0][0].spec
-    arguments = {**sizes, **stored.arguments}
+    arguments = {**sizes, **torch_arguments(stored)}
     if spec.record.takes_nonlinearity:
         arguments["nonlinearity"] = spec.activation
     if stored.is_cell:
@@ -64,7 +64,7 @@ def _onnx_layer(stored: StoredLayer, sizes: dict[str, Any]) -> Any:
     return OnnxRecurrent(
         cells[0].spec.cell,
         **sizes,
-        batch_first=bool(stored.arguments.get("batch_first")),
+        batch_first=torch_arguments(stored)["batch_first"],
         bidirectional=len(cells) == 2,
         go_backwards=stored.reads_backwards,
         activations=[{name: getattr(cell.spec, name) for name in names} for cell in cells],

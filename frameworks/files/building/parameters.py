@@ -33,6 +33,12 @@ def fits_torch_module(stored: StoredLayer) -> bool:
     return False
 
 
+def torch_arguments(stored: StoredLayer) -> dict[str, Any]:
+    """Return the arguments of a torch module that its sizes do not give. Where the file states no batch_first, it is True."""
+    given = {name: value for name, value in stored.arguments.items() if value is not None}
+    return given if stored.is_cell else {"batch_first": True, **given}
+
+
 def torch_arrays(stored: StoredLayer) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     """Yield the name and array of each parameter of the module; one array at a time is read from the file."""
     for layer, cells in enumerate(stored.cells):

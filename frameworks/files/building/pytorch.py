@@ -10,7 +10,7 @@ from torch import nn
 
 from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import InvalidValueError
-from frameworks.files.building.parameters import fits_torch_module, torch_arrays
+from frameworks.files.building.parameters import fits_torch_module, torch_arguments, torch_arrays
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.keras_in_torch.layers import KerasBidirectional, KerasRNN, adapt
 from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell
@@ -35,7 +35,7 @@ def emulate(stored: StoredLayer) -> nn.Module:
 def _build_own(stored: StoredLayer) -> nn.Module:
     """Build the built-in torch module with the file's arguments."""
     spec = stored.cells[0][0].spec
-    arguments = dict(stored.arguments)
+    arguments = torch_arguments(stored)
     if spec.record.takes_nonlinearity:
         arguments["nonlinearity"] = spec.activation
     if not stored.is_cell:
@@ -52,7 +52,7 @@ def _build_onnx(stored: StoredLayer) -> nn.Module:
     """Build Keras cells that are called like a torch module."""
     options = BACKWARDS if stored.reads_backwards else WHOLE
     layer: Any = _build(replace(stored, options=options))
-    return OnnxRecurrent(layer, batch_first=bool(stored.arguments.get("batch_first")))
+    return OnnxRecurrent(layer, batch_first=torch_arguments(stored)["batch_first"])
 
 
 def _build(stored: StoredLayer) -> nn.Module:

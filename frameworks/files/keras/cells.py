@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +14,7 @@ from frameworks.files.keras.version import Version
 from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.derived_arrays import in_single
 from frameworks.files.untrusted.source import StoredArray
-from frameworks.layouts import CUDNN, KERAS, Layout
+from frameworks.layouts import CUDNN, KERAS, KERAS1, Layout
 from frameworks.spec import RecurrentSpec
 
 _PLAIN = {**cells_by_name("keras"), **cells_by_name("keras", "Cell")}
@@ -25,15 +26,46 @@ CLASSES: Mapping[str, CellName] = MappingProxyType(
 _OTHER_MODEL = "Check that the architecture belongs to this file."
 
 
-def is_recurrent(arrays: Sequence[StoredArray]) -> bool:
-    """Return whether arrays have the shapes of a kernel, a recurrent kernel and an optional bias."""
-    if len(arrays) not in (2, 3) or any(len(array.shape) != 2 for array in arrays[:2]) or 0 in arrays[1].shape:
-        return False
-    (_, columns), (hidden, blocks) = arrays[0].shape, arrays[1].shape
+@dataclass(frozen=True)
+class Shown:
+    """What the shapes of a cell's arrays show."""
+
+    cell: Cell
+    inputs: int
+    hidden: int
+    bias: bool
+    layout: Layout
+
+
+def shown_by(arrays: Sequence[StoredArray]) -> Shown | None:
+    """Return what arrays show of a cell, or None if they are not those of a Keras cell.
+
+    Args:
+        arrays: kernel, recurrent kernel and bias, if any; or, from Keras 1, these three for each gate in turn.
+    """
+    if len(arrays) > 3:
+        return _shown_by_gates(arrays)
+    if len(arrays) < 2 or any(len(array.shape) != 2 for array in arrays[:2]) or 0 in arrays[1].shape:
+        return None
+    (inputs, columns), (hidden, blocks) = arrays[0].shape, arrays[1].shape
     cell = cell_by_gates(blocks // hidden)
     if cell is None or columns != blocks or blocks % hidden:
-        return False
-    return len(arrays) == 2 or arrays[2].shape in _biases(cell, blocks)
+        return None
+    if len(arrays) == 3 and arrays[2].shape not in _biases(cell, blocks):
+        return None
+    return Shown(cell, inputs, hidden, len(arrays) == 3, CUDNN if is_folded(arrays) else KERAS)
+
+
+def _shown_by_gates(arrays: Sequence[StoredArray]) -> Shown | None:
+    """Return what one array per gate shows of a cell of Keras 1."""
+    count, left = divmod(len(arrays), 3)
+    cell = cell_by_gates(count)
+    if left or cell is None or cell.name not in KERAS1 or len(arrays[0].shape) != 2 or 0 in arrays[0].shape[1:]:
+        return None
+    inputs, hidden = arrays[0].shape
+    if [array.shape for array in arrays] != [(inputs, hidden), (hidden, hidden), (hidden,)] * count:
+        return None
+    return Shown(cell, inputs, hidden, bias=True, layout=KERAS1[cell.name])
 
 
 def _biases(cell: Cell, blocks: int) -> list[tuple[int, ...]]:
@@ -63,24 +95,23 @@ def read_cell(
 
     Args:
         name: the layer's name in messages.
-        class_name: "LSTM", "GRUCell", or the name of a subclass.
+        class_name: "LSTM", "GRUCell", or the name of a custom class, which is read as the cell that its arrays fit.
         config: the config of the layer or the cell.
-        arrays: kernel, recurrent kernel and bias, if any.
+        arrays: its arrays, see `shown_by`.
         version: the version of Keras that wrote the file.
         given: the user's options for the layer.
 
     Raises:
         GatewiseError: for arrays that fit no cell, or that contradict the config or the options.
     """
-    if not is_recurrent(arrays):
+    shown = shown_by(arrays)
+    if shown is None:
         observed = f"have the shapes {', '.join(str(array.shape) for array in arrays)}" if arrays else "are missing"
-        raise _contradiction(name, f"fit a {class_name}", observed, _OTHER_MODEL)
-    (inputs, _), (hidden, blocks) = arrays[0].shape, arrays[1].shape
-    shown: Any = cell_by_gates(blocks // hidden)
-    cell: CellName = CLASSES.get(class_name, shown.name)
-    if len(GATES[cell]) * hidden != blocks:
-        raise _contradiction(name, f"fit a {class_name}", f"have the shapes of a {shown.name}'s", _OTHER_MODEL)
-    for option, value in (("units", hidden), ("use_bias", len(arrays) == 3)):
+        raise _contradiction(name, f"fit {class_name}", observed, _OTHER_MODEL)
+    cell: CellName = CLASSES.get(class_name, shown.cell.name)
+    if len(shown.cell.gates) != len(GATES[cell]):
+        raise _contradiction(name, f"fit {class_name}", f"have the shapes of {shown.cell.names['keras']}'s", _OTHER_MODEL)
+    for option, value in (("units", shown.hidden), ("use_bias", shown.bias)):
         if config.get(option, value) != value:
             raise _contradiction(
                 name,
@@ -88,20 +119,27 @@ def read_cell(
                 f"have the shapes of {option}={value!r}",
                 _OTHER_MODEL,
             )
-    layout: Layout = CUDNN if is_folded(arrays) else KERAS
     spec = RecurrentSpec(
         cell=cell,
-        input_size=inputs,
-        hidden_size=hidden,
-        bias=len(arrays) == 3,
+        input_size=shown.inputs,
+        hidden_size=shown.hidden,
+        bias=shown.bias,
         dtype=_dtype(name, arrays),
         activation=given.get("activation", name_of(config.get("activation", "tanh"), version)),
         recurrent_activation=_recurrent_activation(cell, config, version, given),
         reset_after=_reset_after(name, cell, config, arrays, given),
     )
-    named = dict(zip(("kernel", "recurrent_kernel", "bias"), map(in_single, arrays), strict=False))
+    names = [name for each in zip(*_names_by_part(shown.layout, spec), strict=True) for name in each]
+    named = dict(zip(names, map(in_single, arrays), strict=True))
     rates = {rate: given.get(rate, config.get(rate) or 0.0) for rate in ("dropout", "recurrent_dropout")}
-    return StoredCell(spec, layout, MappingProxyType(named), **rates)
+    return StoredCell(spec, shown.layout, MappingProxyType(named), **rates)
+
+
+def _names_by_part(layout: Layout, spec: RecurrentSpec) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the arrays of each part, in canonical order; a bias that shares an array is left out."""
+    parts = layout.parts(spec)
+    for part in ("kernel", "recurrent_kernel", *(["bias"] if spec.bias else [])):
+        yield tuple(parts[part].gates_by_array(spec.gates))
 
 
 def _dtype(name: str, arrays: Sequence[StoredArray]) -> Any:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frameworks.files.keras.masks import MaskFlow, tensors_in
+from frameworks.files.keras.cells import CLASSES
+from frameworks.files.keras.masks import MaskFlow, states_of, tensors_in
 from frameworks.files.untrusted.source import damaged, unsupported
 from frameworks.kinds import KERAS
 
@@ -17,6 +18,10 @@ Locate = Callable[[str, str, int], str]
 """A function that returns the place of a layer in the file: (place of its model, class, number within that class)."""
 
 MAX_DEPTH = 32
+RECURRENT = frozenset({*CLASSES, "RNN", *(kind.name for kind in KERAS if kind.role == "recurrent")})
+"""The classes that are read as recurrent layers."""
+
+_LIBRARIES = ("keras", "tf_keras", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Node:
         trainable: whether it and everything around it are trainable; the order of weights in older files depends on it.
         wrappers: the classes that may run it several times per call, such as TimeDistributed.
         mask: the origin of its input's mask; "" if there is none.
+        states: the layers that pass it initial states.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Node:
     trainable: bool
     wrappers: tuple[str, ...]
     mask: str
+    states: tuple[str, ...] = ()
 
 
 def walk(model: Config, file: str, locate: Locate, *, keras2: bool) -> list[Node]:
@@ -63,11 +70,15 @@ def walk(model: Config, file: str, locate: Locate, *, keras2: bool) -> list[Node
 
 
 def class_of(entry: Any, file: str) -> str:
-    """Return the class of a serialised layer, without its package."""
+    """Return the class of a serialised layer, without its package unless a custom class has the name of a Keras class."""
     name = entry.get("class_name") if isinstance(entry, Mapping) else None
     if not isinstance(name, str):
         raise damaged(f"the architecture in {file}", "has a layer without a class name")
-    return name.rpartition(">")[2]
+    package, _, own = name.rpartition(">")
+    registered, module = entry.get("registered_name"), entry.get("module")
+    if not package and isinstance(registered, str) and str(module).partition(".")[0] not in _LIBRARIES:
+        package = registered.rpartition(">")[0] or str(module or "custom")
+    return f"{package}>{own}" if package and (own in KERAS.kinds or own in {*RECURRENT, "StackedRNNCells"}) else own
 
 
 def config_of(entry: Any, file: str) -> Config:
@@ -82,7 +93,8 @@ def config_of(entry: Any, file: str) -> Config:
 
 def snake(class_name: str) -> str:
     """Return the name that Keras gives the group of variables of a class."""
-    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", class_name)).lower()
+    own = class_name.rpartition(">")[2]
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", own)).lower()
 
 
 @dataclass(frozen=True)
@@ -124,11 +136,12 @@ def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> 
             trainable=model.trainable and config.get("trainable", True) is not False,
             wrappers=model.wrappers,
             mask=next(iter(before), "") if masks.given(entry) else "",
+            states=states_of(entry),
         )
         within = yield from _unwrap(node, walk, before, depth + 1)
         counts[own] += 1
         homes[snake(modern)] += 1
-        chained = masks.after[name] = masks.pass_on(entry, name, config, before) if within is None else within
+        chained = masks.after[name] = masks.pass_on(kind, name, config, before) if within is None else within
     return masks.outputs(model.config)
 
 

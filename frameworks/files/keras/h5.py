@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from frameworks.errors import InvalidValueError
 from frameworks.files.given_options import GivenOptions
 from frameworks.files.keras.cells import CLASSES
 from frameworks.files.keras.config import Config, Node, walk
-from frameworks.files.keras.layers import Reading, RowWeights, read_layer
+from frameworks.files.keras.keras1 import cells_of, count_arrays, in_keras_2
+from frameworks.files.keras.layers import CellWeights, Reading, RowWeights, Weights, read_layer
 from frameworks.files.keras.paths import read_placed
+from frameworks.files.keras.training import read_training
 from frameworks.files.keras.version import Version, version_of
 from frameworks.files.keras.weights_only import read_bare
 from frameworks.files.other_layers import OtherLayer
@@ -55,26 +58,44 @@ def _read_by_name(file: H5File, root: str, architecture: Config | None, name: st
     reading = Reading(name, version, given)
     if architecture is None and "model_config" in attributes:
         architecture = read_json(_text(attributes["model_config"]), f"the architecture in {name}")
+    architecture = in_keras_2(architecture)
     named = {layer: dict(_weights_of(file, f"{root}/{layer}".strip("/"), name)) for layer in _names(attributes["layer_names"])}
+    training = list(read_training(file.arrays, _compiled(attributes.get("training_config"), name)))
     if architecture is None:
-        return list(read_bare(named, reading))
+        return [*read_bare(named, reading), *training]
     return [
         *_read_described(walk(architecture, name, lambda *_: "", keras2=version.is_keras2), named, reading),
         *_read_top_level(file, root, named, name),
+        *training,
     ]
+
+
+def _compiled(text: Any, file: str) -> Any:
+    """Return the arguments of `compile`, whose optimizer Keras 2 stores as `optimizer_config`."""
+    if not isinstance(text, str):
+        return None
+    config = read_json(text, f"the training configuration in {file}")
+    return {"optimizer": config.get("optimizer_config", config.get("optimizer"))}
 
 
 def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Layers:
     layers: Layers = []
+    # Keras 1 stores the layers of the models in a Merge by themselves.
+    nodes = [node if node.top in named else replace(node, top=node.name.rpartition("/")[2]) for node in nodes]
     tops = list(dict.fromkeys(node.top for node in nodes))
     for top in tops:
         within = [node for node in nodes if node.top == top]
         shares = _share_out(within, named.get(top, {}), reading.file)
-        layers += [read_layer(node, RowWeights(dict(share)), reading) for node, share in zip(within, shares, strict=True)]
+        layers += [read_layer(node, _weights(dict(share)), reading) for node, share in zip(within, shares, strict=True)]
     for name in named:
         if name not in tops and named[name]:
             layers.append(OtherLayer(name, stored=named[name], warnings=("the architecture has no layer of this name.",)))
     return [layer for layer in layers if layer.name and KERAS.get(getattr(layer, "kind", "")).role != "input"]
+
+
+def _weights(arrays: Mapping[str, StoredArray]) -> Weights:
+    cells = cells_of(arrays)
+    return CellWeights(list(cells.values())) if cells else RowWeights(arrays)
 
 
 def _read_top_level(file: H5File, root: str, named: Mapping[str, Any], name: str) -> Layers:
@@ -127,7 +148,7 @@ def _slots(node: Node) -> list[bool]:
 def _count_cells(class_name: str, config: Mapping[str, Any]) -> int:
     """Count the arrays of all cells of a layer."""
     if class_name in CLASSES:
-        return 3 if config.get("use_bias", True) else 2
+        return count_arrays(class_name, config) or (3 if config.get("use_bias", True) else 2)
     forward = config.get("layer")
     inner = [forward, config.get("backward_layer") or forward] if class_name == "Bidirectional" else [config.get("cell")]
     if class_name == "StackedRNNCells":

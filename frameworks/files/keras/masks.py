@@ -31,11 +31,13 @@ class Call:
         mask: the tensor passed as its mask, or None.
         only_states: whether states are passed to it, but no mask. In Keras 3, such a layer does not receive the mask of its
             input; the next layer does.
+        states: the tensors passed as its initial states, if it is a recurrent layer.
     """
 
     reads: tuple[Tensor, ...]
     mask: Tensor | None = None
     only_states: bool = False
+    states: tuple[Tensor, ...] = ()
 
 
 def calls_of(entry: Mapping[str, Any]) -> Iterator[Call]:
@@ -45,12 +47,20 @@ def calls_of(entry: Mapping[str, Any]) -> Iterator[Call]:
         if isinstance(node, Mapping):  # Keras 3: args and kwargs that contain tensors
             args, named = node.get("args"), node.get("kwargs")
             kwargs = named if isinstance(named, Mapping) else {}
-            mask, with_states = kwargs.get("mask"), any(tensors_in(kwargs.get("initial_state")))
-            reads = tuple(tensors_in(args[:1] if isinstance(args, list) else []))
-            yield Call(reads, _first(mask), only_states=with_states and mask is None)
+            mask, given = kwargs.get("mask"), args if isinstance(args, list) else []
+            states = tuple(tensors_in([*given[1:2], kwargs.get("initial_state")]))
+            with_states = any(tensors_in(kwargs.get("initial_state")))
+            yield Call(tuple(tensors_in(given[:1])), _first(mask), only_states=with_states and mask is None, states=states)
         else:  # Keras 2: [name, call, output, kwargs] for each input tensor
-            kwargs = _kwargs(node)
-            yield Call(tuple(tensors_in(node)), _first(kwargs.get("mask")) if isinstance(kwargs, Mapping) else None)
+            named = _kwargs(node)
+            kwargs, reads = named if isinstance(named, Mapping) else {}, tuple(tensors_in(node))
+            states = (*reads[1:], *tensors_in(kwargs.get("initial_state")))
+            yield Call(reads, _first(kwargs.get("mask")), states=states)
+
+
+def states_of(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the layers that pass initial states to a recurrent layer."""
+    return tuple(dict.fromkeys(name for call in calls_of(entry) for name, _ in call.states))
 
 
 def _first(value: Any) -> Tensor | None:
@@ -122,16 +132,16 @@ class MaskFlow:
             return list(self.after[next(reversed(self.after))][:1]) if self.after else []
         return [self._of(self.after.get(name, ()), index) for name, index in tensors_in(config["output_layers"])]
 
-    def pass_on(self, entry: Mapping[str, Any], name: str, config: Mapping[str, Any], before: Sequence[str]) -> Sequence[str]:
+    def pass_on(self, class_name: str, name: str, config: Mapping[str, Any], before: Sequence[str]) -> Sequence[str]:
         """Return the masks of the outputs of a layer that is not a model.
 
         Args:
-            entry: the serialised layer.
+            class_name: the layer's class.
             name: the layer's name, which appears in a mask that it makes.
             config: the layer's config.
             before: the masks of its first argument.
         """
-        kind = KERAS.get(str(entry.get("class_name")).rpartition(">")[2])
+        kind = KERAS.get(class_name)
         rule = kind.masks_at((2,) if self.keras2 else (3,))
         first = next(iter(before), "")
         if not self.keras2 and "trainable" not in config and kind.role != "input":

@@ -35,4 +35,5 @@ def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstood
         wrappers=node.wrappers,
         warnings=tuple(warnings),
         place=node.home,
+        options=why.options if why else (),
     )

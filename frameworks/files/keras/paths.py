@@ -7,10 +7,11 @@ with weights twice, so that numbers are skipped.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from frameworks.files.keras.config import Config, Locate, numbered, snake, walk
 from frameworks.files.keras.layers import OLD, Reading, read_layer
+from frameworks.files.keras.training import is_of_training, read_training
 from frameworks.files.keras.weights_only import read_bare_paths
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
@@ -23,8 +24,9 @@ Layers = list[StoredLayer | OtherLayer]
 
 def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> Layers:
     """Read a file whose variables are stored by class and number, with or without its architecture."""
+    training = list(read_training(file.arrays, (architecture or {}).get("compile_config")))
     if architecture is None or not _lists_layers(architecture):
-        return list(read_bare_paths(file, reading))
+        return [*read_bare_paths(file, replace(reading, describable=architecture is None)), *training]
     nodes = walk(architecture, reading.file, locator(file), keras2=reading.version.is_keras2)
     nodes = [node for node in nodes if KERAS.get(node.class_name).role != "input"]
     layers: Layers = [read_layer(node, PathWeights(file, node.place), reading) for node in nodes]
@@ -32,11 +34,11 @@ def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> 
     left = {
         path: array
         for path, array in file.arrays.items()
-        if not any(path.startswith(place) for place in places) and not path.startswith("optimizer/")
+        if not any(path.startswith(place) for place in places) and not is_of_training(path)
     }
     if left:
         layers.append(OtherLayer("", stored=left, warnings=("these arrays belong to no layer of the architecture.",)))
-    return layers
+    return [*layers, *training]
 
 
 def locator(file: H5File) -> Locate:

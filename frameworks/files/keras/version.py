@@ -24,6 +24,11 @@ class Version:
         """Whether the version is before Keras 3; an unstated version counts as Keras 2."""
         return self.numbers < (3,)
 
+    @property
+    def is_keras1(self) -> bool:
+        """Whether the stated version is before Keras 2."""
+        return (0,) < self.numbers < (2,)
+
 
 def version_of(architecture: Mapping[str, Any] | None) -> Version:
     """Return the version that wrote an architecture. Keras 2 states it; Keras 3 is recognised by the module of each class."""

@@ -1,48 +1,65 @@
-"""Weights of Keras without an architecture: layers are recognised by the names and shapes of their arrays.
-
-Such files hold neither activations nor flags. The defaults of the Keras that wrote them are assumed, with a warning.
-"""
+"""Weights of Keras without an architecture: layers are assembled from arrays, by their names and shapes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise, permutations
 from typing import Any
 
-from frameworks.cells import cell_by_gates
-from frameworks.files.keras.cells import is_folded, is_recurrent
-from frameworks.files.keras.config import Node, snake
-from frameworks.files.keras.layers import OLD, Reading, RowWeights, read_layer
-from frameworks.files.keras.other_layers import read_other
+from frameworks.files.keras.assumptions import Parts, assumptions, bare_node, feeding, read_unstated, unstated
+from frameworks.files.keras.cells import Shown, is_folded, shown_by
+from frameworks.files.keras.config import RECURRENT, snake
+from frameworks.files.keras.keras1 import cells_of, way_of
+from frameworks.files.keras.layers import OLD, CellWeights, Reading, read_layer
+from frameworks.files.keras.training import is_of_training
 from frameworks.files.keras.version import Version
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.h5 import H5File
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.kinds import KERAS
+from frameworks.layouts import CUDNN, KERAS1
 
 _CELL = re.compile(r"(stacked_rnn_cells|(lstm|gru|simple_rnn)_cell)(_\d+)?")
 Layer = StoredLayer | OtherLayer
+_BY_CLASS = re.compile(r"(?:.*/)?layers/(\w+?)(?:_\d+)?")
+_KERAS_CLASSES = frozenset(snake(name) for name in (*RECURRENT, *KERAS.kinds))
+_NUMBER = re.compile(r"(\d{1,9})")
 _MOST_PERMUTED = 5
+_WAYS = ("forward_", "backward_")
+_CELL_ARRAYS = 3
+_NAMES_CELLS = (2, 4)
+"""The version of Keras from which on the name of a cell is part of the names of its arrays."""
 
 
-def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Iterator[Layer]:
-    """Read layers from `named[layer][weight]`, with the weights in Keras's order."""
+def read_bare(named: Mapping[str, Mapping[str, StoredArray]], reading: Reading, *, ordered: bool = True) -> Iterator[Layer]:
+    """Read layers from `named[layer][weight]`: weights in Keras's order, and layers in the model's if they are `ordered`."""
+    layers = _Layers(ordered=ordered)
     for layer, weights in named.items():
+        old = cells_of(weights)
+        if old and (len(weights) > _CELL_ARRAYS * len(old) or reading.version.is_keras1):
+            for owner, gates in old.items():
+                layers.add(layer, layer, way_of(owner), {str(index): array for index, array in enumerate(gates)}, cell=True)
+            continue
         owners: dict[str, dict[str, StoredArray]] = {}
         for path, array in weights.items():
             owner, _, leaf = path.rpartition("/")
             owners.setdefault(owner, {})[leaf.partition(":")[0]] = array
         keys = {owner: _split_owner(owner) for owner in owners}
         alone = len({key for key, _ in keys.values()}) == 1
-        layers = _Layers()
         for owner, arrays in owners.items():
             key, direction = keys[owner]
             name = layer if alone else f"{layer}/{key.rpartition('/')[2]}"
-            layers.add(key, name, direction, arrays, cell=list(arrays)[:2] == ["kernel", "recurrent_kernel"])
-        yield from layers.read(reading)
+            is_cell = list(arrays)[:2] == ["kernel", "recurrent_kernel"]
+            layers.add(f"{layer}:{key}", name, direction, arrays, cell=is_cell, kind=name.rpartition("/")[2])
+            outer, _, cell = owner.rpartition("/")
+            if is_cell and outer and reading.version.numbers >= _NAMES_CELLS and not _is_known_cell(cell, arrays):
+                layers.parts[f"{layer}:{key}"].custom = cell
+        if not weights:
+            layers.parts[layer] = Parts(layer)
+    yield from layers.read(reading)
 
 
 def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
@@ -52,16 +69,36 @@ def read_bare_paths(file: H5File, reading: Reading) -> Iterator[Layer]:
     bases: dict[str, dict[str, StoredArray]] = {}
     for path, array in file.below("").items():
         base, _, number = path.rpartition("/vars/")
-        if base.partition("/")[0] != "optimizer":
+        if not is_of_training(path):
             bases.setdefault(base, {})[number] = array
-    layers = _Layers()
-    for base, arrays in bases.items():
+    # Keras writes layers in the model's order, one after the other, but a small array may fill a gap before: that is a hint.
+    starts = {base: max(arrays.values(), key=lambda array: array.nbytes).start for base, arrays in bases.items()}
+    layers = _Layers(ordered=False)
+    for base in sorted(bases, key=lambda base: (starts[base], natural(base))):
         key, direction, cell = _split_base(base)
         named = str(file.groups.get(f"{key}/vars", {}).get("name", ""))
-        layers.add(key, named or _plain_name(key), direction, arrays, cell=cell, kind=key.rpartition("/")[2])
-    for parts in layers.parts.values():
-        parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
-    yield from layers.read(reading, homes=not any(OLD in key for key in layers.parts))
+        layers.add(key, named or _plain_name(key), direction, bases[base], cell=cell, kind=key.rpartition("/")[2])
+        layers.parts[key].custom = _custom_class(key) or (_custom_cell(file, base) if cell else "")
+    homes = not any(OLD in key for key in layers.parts)
+    yield from layers.read(reading, homes=homes)
+
+
+def _custom_class(key: str) -> str:
+    """Return the class in a path by class and number, as Keras writes it, if it is not one of Keras's; otherwise ""."""
+    match = _BY_CLASS.fullmatch(key)
+    return match[1] if match and match[1] not in _KERAS_CLASSES else ""
+
+
+def _custom_cell(file: H5File, base: str) -> str:
+    """Return the name that Keras 3 writes for a cell if it is not made of the name of a class of Keras; otherwise ""."""
+    name = str(file.groups.get(f"{base}/vars", {}).get("name", ""))
+    return "" if re.sub(r"_\d+$", "", name) in ("", *_KERAS_CLASSES) else name
+
+
+def natural(path: str) -> list[tuple[str, int]]:
+    """Return the key that sorts lstm_2 before lstm_10."""
+    parts = _NUMBER.split(path)
+    return list(zip(parts[::2], map(int, [*parts[1::2], "0"]), strict=True))
 
 
 def _in_order(cells: list[Sequence[StoredArray]]) -> list[Sequence[StoredArray]]:
@@ -82,13 +119,24 @@ def _in_order(cells: list[Sequence[StoredArray]]) -> list[Sequence[StoredArray]]
 
 
 def _gates(cell: Sequence[StoredArray]) -> int:
-    return cell[1].shape[1] // cell[1].shape[0]
+    shown: Any = shown_by(cell)
+    return len(shown.cell.gates)
+
+
+def _is_known_cell(name: str, arrays: Mapping[str, StoredArray]) -> bool:
+    """Return whether a cell has the name of a Keras cell; a layer of CuDNN has no cell."""
+    return _CELL.fullmatch(name) is not None or is_folded(tuple(arrays.values()))
+
+
+def is_cell_name(part: str) -> bool:
+    """Return whether a part of a variable's path is the name of a cell, or of one direction of a layer."""
+    return _CELL.fullmatch(part) is not None or part.startswith(_WAYS)
 
 
 def _split_owner(owner: str) -> tuple[str, str]:
     """Return the layer and the direction in a group name: "bi" and "forward" for "bi/forward_gru/gru_cell_1"."""
     parts = owner.split("/")
-    while len(parts) > 1 and _CELL.fullmatch(parts[-1]):
+    while len(parts) > 1 and (_CELL.fullmatch(parts[-1]) or parts[-2].startswith(_WAYS)):
         parts.pop()
     direction = parts[-1].partition("_")[0] if len(parts) > 1 else ""
     if direction not in ("forward", "backward"):
@@ -111,28 +159,23 @@ def _plain_name(key: str) -> str:
     return "/".join(part for part in key.split("/") if part not in ("layers", OLD))
 
 
-@dataclass
-class _Parts:
-    """The arrays of one layer."""
-
-    name: str
-    kind: str
-    cells: dict[str, list[Sequence[StoredArray]]] = field(default_factory=dict)
-    others: dict[str, StoredArray] = field(default_factory=dict)
-
-
 class _Layers:
-    """Layers assembled from their cells, by the key that identifies each layer."""
+    """Layers assembled from their cells, by the key that identifies each layer.
 
-    def __init__(self) -> None:
-        self.parts: dict[str, _Parts] = {}
+    Args:
+        ordered: whether the file lists the layers in the order of the model.
+    """
+
+    def __init__(self, *, ordered: bool = True) -> None:
+        self.parts: dict[str, Parts] = {}
+        self._ordered = ordered
 
     def add(
         self, key: str, name: str, direction: str, arrays: Mapping[str, StoredArray], *, cell: bool, kind: str = ""
     ) -> None:
         """Add the arrays at one place of the file; `kind` is the class name in the file."""
-        parts = self.parts.setdefault(key, _Parts(name, kind))
-        if cell and is_recurrent(tuple(arrays.values())):
+        parts = self.parts.setdefault(key, Parts(name, kind))
+        if cell and shown_by(tuple(arrays.values())):
             parts.cells.setdefault(direction, []).append(tuple(arrays.values()))
         else:
             prefix = f"{direction}/" if direction else ""
@@ -140,86 +183,54 @@ class _Layers:
 
     def read(self, reading: Reading, *, homes: bool = False) -> Iterator[Layer]:
         """Yield the layers. With `homes`, the keys are the layers' places in a file of Keras 3."""
+        for parts in self.parts.values():
+            parts.cells = {direction: _in_order(cells) for direction, cells in parts.cells.items()}
+        keys = self.parts if self._ordered else sorted(self.parts, key=natural)
+        feeds = feeding([self.parts[key] for key in keys], ordered=self._ordered)
         for key, parts in self.parts.items():
+            place = key if homes else ""
             if parts.cells:
-                yield replace(_read_assumed(parts.name, parts.cells, reading), place=key if homes else "")
-        for key, parts in self.parts.items():
+                yield replace(_read_assumed(parts, reading, feeds=parts.name in feeds), place=place)
             if parts.others:
-                kind = _kind(parts.kind, parts.others)
-                other = read_other(_node(parts.name, kind, {"use_bias": len(parts.others) == 2}), parts.others)
-                yield replace(other, place=key if homes else "")
+                yield replace(read_unstated(parts, reading), place=place)
 
 
-def _read_assumed(name: str, directions: Mapping[str, Sequence[Sequence[StoredArray]]], reading: Reading) -> Layer:
-    ways = [directions[way] for way in ("forward", "backward", "") if way in directions]
-    entries = [_entry(cells, reading.version) for cells in ways]
+def _read_assumed(parts: Parts, reading: Reading, *, feeds: bool) -> Layer:
+    ways = [parts.cells[way] for way in ("forward", "backward", "") if way in parts.cells]
+    entries = [_entry(cells, reading.version, feeds=feeds, custom=parts.custom) for cells in ways]
     class_name, config = entries[0]["class_name"], entries[0]["config"]
     if len(entries) == 2:
         class_name = "Bidirectional"
         config = {"layer": entries[0], "backward_layer": entries[1]}
-    arrays = [array for cells in ways for cell in cells for array in cell]
-    weights = RowWeights({str(index): array for index, array in enumerate(arrays)})
-    layer = read_layer(_node(name, class_name, config), weights, reading)
+    cells = [cell for column in ways for cell in column]
+    layer = read_layer(bare_node(parts.name, class_name, config), CellWeights(cells), reading)
     if isinstance(layer, OtherLayer):
         return layer
-    return replace(layer, warnings=(*_assumptions(layer, set(reading.given.of(name)), reading.version), *layer.warnings))
+    warnings = (*assumptions(layer, reading, feeds=feeds), *layer.warnings)
+    return replace(layer, warnings=warnings, assumed=unstated(layer, reading))
 
 
-def _entry(cells: Sequence[Sequence[StoredArray]], version: Version) -> dict[str, Any]:
+def _entry(cells: Sequence[Sequence[StoredArray]], version: Version, *, feeds: bool, custom: str) -> dict[str, Any]:
     """Return the config of a layer with these cells, as far as their shapes determine it."""
-    inner = []
+    flags: dict[str, Any] = {"return_sequences": True} if feeds else {}
+    inner: list[dict[str, Any]] = []
     for arrays in cells:
-        hidden, blocks = arrays[1].shape
-        cell: Any = cell_by_gates(blocks // hidden)
-        kind = f"CuDNN{cell.names['keras']}" if is_folded(arrays) else cell.names["keras"]
-        config: dict[str, Any] = {"units": hidden, "use_bias": len(arrays) == 3}
-        if blocks != hidden:
-            config["recurrent_activation"] = _default_gate(arrays, version)
+        shown: Any = shown_by(arrays)
+        kind = f"{'CuDNN' if shown.layout is CUDNN else ''}{shown.cell.names['keras']}"
+        config: dict[str, Any] = {"units": shown.hidden, "use_bias": shown.bias}
+        if custom:
+            kind, config["recurrent_initializer"] = custom, None
+        if shown.cell.gated:
+            config["recurrent_activation"] = _default_gate(shown, version)
         inner.append({"class_name": kind, "config": config})
     if len(inner) == 1:
-        return inner[0]
-    return {"class_name": "RNN", "config": {"cell": {"class_name": "StackedRNNCells", "config": {"cells": inner}}}}
+        return {**inner[0], "config": {**inner[0]["config"], **flags}}
+    stack = {"class_name": "StackedRNNCells", "config": {"cells": inner}}
+    return {"class_name": "RNN", "config": {"cell": stack, **flags}}
 
 
-def _default_gate(arrays: Sequence[StoredArray], version: Version) -> str:
+def _default_gate(shown: Shown, version: Version) -> str:
     """Return the default recurrent activation of a layer in the version of Keras that wrote the file."""
     old = (0,) < version.numbers < ((2, 2, 4) if version.text.endswith("-tf") else (2, 3))
-    return "hard_sigmoid" if old and not is_folded(arrays) else "sigmoid"
-
-
-def _assumptions(layer: StoredLayer, stated: set[str], version: Version) -> Iterator[str]:
-    spec, options = layer.cells[0][0].spec, layer.options
-    folded = is_folded(tuple(layer.cells[0][0].arrays.values()))
-    assumed: dict[str, Any] = {} if folded else {"activation": spec.activation}
-    if "recurrent_activation" in spec.record.options and not folded:
-        assumed["recurrent_activation"] = spec.recurrent_activation
-    if "reset_after" in spec.record.options and not spec.bias:
-        assumed["reset_after"] = str(spec.reset_after)
-    flags = ["return_sequences", "return_state", "go_backwards", *(["merge_mode"] if len(layer.cells[0]) == 2 else [])]
-    assumed |= {flag: getattr(options, flag) for flag in flags}
-    if len({cell[0].spec.cell for cell in layer.cells}) > 1:
-        assumed["the order of its cells"] = [cell[0].spec.cell for cell in layer.cells]
-    left = {name: value for name, value in assumed.items() if name not in stated}
-    if left:
-        doubt = ""
-        if version.text and version.numbers < (2, 4) and "recurrent_activation" in left:
-            doubt = f" Keras {version.text} wrote it: before 2.3, keras2_hard_sigmoid was the default of LSTM and GRU."
-        assumptions = ", ".join(f"{name}={value!r}" for name, value in left.items())
-        remedy = f"Give the architecture, or options={{{layer.name!r}: {{...}}}}."
-        yield f"the file holds only weights; {assumptions} {'is' if len(left) == 1 else 'are'} assumed.{doubt} {remedy}"
-
-
-def _node(name: str, class_name: str, config: Mapping[str, Any]) -> Node:
-    return Node(name, class_name, config, "", "", name, trainable=True, wrappers=(), mask="")
-
-
-def _kind(own: str, arrays: Mapping[str, StoredArray]) -> str:
-    """Guess a class from Keras's names of its arrays, or from the name of its group if the arrays are numbered."""
-    leaves = list(arrays)
-    if leaves[0].isdecimal():
-        return {snake(kind.name): kind.name for kind in KERAS if kind.arrays}.get(re.sub(r"_\d+$", "", own), "")
-    kinds = KERAS.shown_by({name: array.shape for name, array in arrays.items()})
-    if len(kinds) != 1:
-        return ""
-    in_order = [array.name for array in kinds[0].arrays or () if array.name in arrays]
-    return kinds[0].name if leaves == in_order else ""
+    is_old = old or shown.layout in KERAS1.values()
+    return "hard_sigmoid" if is_old and shown.layout is not CUDNN else "sigmoid"

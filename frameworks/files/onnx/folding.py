@@ -5,6 +5,7 @@ Source: https://onnx.ai/onnx/operators/, Slice, Split, Gather, Concat, Reshape, 
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +19,8 @@ from frameworks.files.untrusted.protobuf import Message
 from frameworks.files.untrusted.source import Array, StoredArray, in_memory
 
 MAX_NODES, MAX_DEPTH = 400, 32
+Arrays = dict[str, StoredArray]
+_Known = dict[tuple[int, str], Arrays | None]
 _LARGEST_ZERO = 1 << 24
 
 
@@ -25,8 +28,8 @@ class NotConstantError(Exception):
     """Names the operator that computes a value from more than constants."""
 
 
-def fold(name: str, graph: Graph, scope: Scope) -> tuple[StoredArray, set[StoredArray]]:
-    """Return an array that is computed at each read, and the constants from which it is computed.
+def fold(name: str, graph: Graph, scope: Scope) -> tuple[StoredArray, Arrays]:
+    """Return an array that is computed at each read, and the constants from which it is computed, by name.
 
     Raises:
         NotConstantError: for a value that is not computed from constants; it names the operator.
@@ -43,35 +46,37 @@ def fold(name: str, graph: Graph, scope: Scope) -> tuple[StoredArray, set[Stored
     return folded, folding.used
 
 
-def is_zero(name: str, scope: Scope) -> bool:
-    """Return whether all elements of a value are zero."""
-    return _is_zero(name, scope, 0, {})
+def zeros(name: str, scope: Scope) -> Arrays | None:
+    """Return the arrays from which a value is computed, by name, if all its elements are zero; otherwise None."""
+    return _zeros(name, scope, 0, {})
 
 
-def _is_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str], bool]) -> bool:
+def _zeros(name: str, scope: Scope, depth: int, known: _Known) -> Arrays | None:
     """Examine each value once, and a limited number of values; a value computed from itself is not zero."""
     key = id(scope), name
     if key not in known:
-        known[key] = False
-        known[key] = len(known) <= MAX_NODES and _made_zero(name, scope, depth, known)
+        known[key] = None
+        known[key] = _made_zeros(name, scope, depth, known) if len(known) <= MAX_NODES else None
     return known[key]
 
 
-def _made_zero(name: str, scope: Scope, depth: int, known: dict[tuple[int, str], bool]) -> bool:
+def _made_zeros(name: str, scope: Scope, depth: int, known: _Known) -> Arrays | None:
     if name in scope.arrays:
         array = scope.arrays[name]
-        return array.nbytes <= _LARGEST_ZERO and not np.any(array.read())
+        return None if array.nbytes > _LARGEST_ZERO or np.any(array.read()) else {name: array}
     node = scope.makers.get(name)
     if node is None or depth > MAX_DEPTH:
-        return False
+        return None
     if node.kind == "ConstantOfShape":
         try:
-            return not np.any(_filling(node))
+            return None if np.any(_filling(node)) else {}
         except ValueError:
-            return False
+            return None
     parts = node.inputs if node.kind == "Concat" else node.inputs[:1]
-    moved = node.kind in (*_MOVES, "Tile") and bool(parts)
-    return moved and all(_is_zero(each, node.scope, depth + 1, known) for each in parts)
+    if node.kind not in (*_MOVES, "Tile") or not parts:
+        return None
+    found = [_zeros(each, node.scope, depth + 1, known) for each in parts]
+    return None if any(each is None for each in found) else dict(ChainMap(*(each or {} for each in found)))
 
 
 class _Folding:
@@ -80,7 +85,7 @@ class _Folding:
     def __init__(self, graph: Graph) -> None:
         self._values: dict[tuple[int, str], Array] = {}
         self._left = 16 * sum(array.nbytes for array in graph.arrays.values()) + (1 << 20)
-        self.used: set[StoredArray] = set()
+        self.used: dict[str, StoredArray] = {}
         self.was = ""
 
     def value(self, name: str, scope: Scope, depth: int) -> Array:
@@ -94,6 +99,7 @@ class _Folding:
 
     def _make(self, name: str, scope: Scope, depth: int) -> Array:
         if name in scope.arrays:
+            self.used[name] = scope.arrays[name]
             return self._read(scope.arrays[name])
         node = scope.makers.get(name)
         if node is None or node.kind not in _OPERATIONS or node.domain not in ("", "ai.onnx") or depth > MAX_DEPTH:
@@ -110,7 +116,6 @@ class _Folding:
             raise NotConstantError(f"a {node.kind} that does not fit its inputs") from error
 
     def _read(self, array: StoredArray) -> Array:
-        self.used.add(array)
         if array.nbytes > self._left:
             raise NotConstantError("more nodes or memory than a weight needs")
         if isinstance(array, WidenedArray) or array.dtype == np.float16:

@@ -5,6 +5,7 @@ Source: onnx/onnx.proto, which defines the field numbers.
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,19 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Module:
+    """The module of torch that a node computes a part of, as newer exporters state it.
+
+    Args:
+        name: the module's name in its model; "" for the model itself.
+        class_name: its class, if that is one of torch.nn's; otherwise "".
+    """
+
+    name: str
+    class_name: str
+
+
+@dataclass(frozen=True)
 class Node:
     """An operator of a graph.
 
@@ -55,6 +69,8 @@ class Node:
         outputs: the names of its outputs.
         attributes: its attributes by name: ints, floats, texts, lists of these, and messages other than graphs.
         scope: the scope of its inputs.
+        module: the module of torch that it belongs to; None if the file does not state it.
+        body: the nodes of its inner graphs.
     """
 
     kind: str
@@ -64,6 +80,17 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     scope: Scope
+    module: Module | None = None
+    body: tuple[Node, ...] = ()
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether ONNX itself defines the operator."""
+        return self.domain in ("", "ai.onnx")
+
+    def maker(self, name: str) -> Node | None:
+        """Return the node that computes one of the inputs, or None."""
+        return self.scope.makers.get(name)
 
 
 @dataclass
@@ -71,13 +98,17 @@ class Graph:
     """The contents of a model.
 
     Args:
+        producer: the program that wrote the model.
         nodes: all nodes; a call of a function of the model is replaced by the nodes of the function.
-        arrays: all arrays that are stored in the file, by their names in the graph.
+        arrays: all arrays that are stored in the file, by their names in the graph. Several names may share an array.
+        literals: the names of the arrays that are constants of the graph rather than parameters.
         unread: the reasons why other arrays are not read, by name.
     """
 
+    producer: str = ""
     nodes: list[Node] = field(default_factory=list)
     arrays: dict[str, StoredArray] = field(default_factory=dict)
+    literals: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -89,6 +120,7 @@ def read_graph(source: Source) -> Graph:
     """
     model = message_of(source)
     reader = _Reader(Neighbours(source.folder), _functions(model))
+    reader.graph.producer = "".join(_text(as_message(name)) for name in model.all(2))
     for graph in model.all(7):
         reader.read(as_message(graph), Scope(ChainMap(), ChainMap()), 0, {})
     return reader.graph
@@ -137,22 +169,27 @@ class _Reader:
         texts: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: [], 7: []}
         attributes: dict[str, Any] = {}
         graphs: list[Message] = []
+        metadata: list[Message] = []
         for number, value in message.fields():
             if number in texts:
                 texts[number].append(as_message(value).text())
             elif number == 5:
                 attributes |= _attribute(as_message(value), graphs, given)
+            elif number == _METADATA:
+                metadata.append(as_message(value))
         kind, domain, outputs = "".join(texts[4][:1]), "".join(texts[7][:1]), tuple(texts[2])
         name = "".join(texts[3][:1]) or "".join(outputs[:1]) or kind
-        node = Node(kind, domain, name, tuple(texts[1]), outputs, attributes, scope)
+        begin = len(self.graph.nodes)
+        for graph in graphs:
+            self.read(graph, scope.within(), depth + 1, given)
+        body = tuple(self.graph.nodes[begin:])
+        node = Node(kind, domain, name, tuple(texts[1]), outputs, attributes, scope, _module(metadata), body)
         if kind == "Constant" and outputs and self._read_constant(node):
             return
         if kind == "Identity" and len(node.inputs) == 1 and outputs and node.inputs[0] in scope.arrays:
-            scope.arrays[outputs[0]] = scope.arrays[node.inputs[0]]
+            scope.arrays[outputs[0]] = self.graph.arrays[outputs[0]] = scope.arrays[node.inputs[0]]
             return
         scope.makers.update(dict.fromkeys(outputs, node))
-        for graph in graphs:
-            self.read(graph, scope.within(), depth + 1, given)
         if (domain, kind) in self._functions:
             self._call(self._functions[domain, kind], node, depth + 1)
         else:
@@ -162,6 +199,7 @@ class _Reader:
         """Add the array of a constant to its scope; return False if it does not hold numbers of the right type."""
         if isinstance(node.attributes.get("value"), Message):
             self._keep(node.attributes["value"], node.outputs[0], node.scope)
+            self.graph.literals.add(node.outputs[0])
             return True
         for name, (kind, dtype) in _CONSTANTS.items():
             given = node.attributes.get(name)
@@ -179,11 +217,35 @@ class _Reader:
             if actual in node.scope.arrays:
                 scope.arrays[name] = node.scope.arrays[actual]
             elif actual in node.scope.makers:
-                scope.makers[name] = Node("Identity", "", name, (actual,), (name,), {}, node.scope)
+                scope.makers[name] = Node("Identity", "", name, (actual,), (name,), {}, node.scope, node.module)
         defaults: dict[str, Any] = {}
         for value in function.all(11):
             defaults |= _attribute(as_message(value), [], {})
         self._read_nodes(function.all(7), scope, depth, {**defaults, **node.attributes})
+
+
+_METADATA = 9
+"""The number of a node's field for entries of metadata."""
+_NAMES, _CLASSES = "pkg.torch.onnx.name_scopes", "namespace"
+"""The entries in which torch's exporter states the modules around a node, from the outermost to the operator itself."""
+_QUOTED = re.compile(r"'([^']*)'")
+_TORCH_CLASS = re.compile(r".*: torch\.nn\.modules\.(?:\w+\.)*(\w+)")
+
+
+def _module(metadata: list[Message]) -> Module | None:
+    """Return the innermost module around a node, or None if the metadata do not state it."""
+    entries: dict[str, str] = {}
+    for entry in metadata:
+        content = {number: as_message(value) for number, value in entry.fields() if number in (1, 2)}
+        key = _text(content[1]) if len(content) == 2 else ""
+        if key in (_NAMES, _CLASSES):
+            entries[key] = _text(content[2])
+    names = _QUOTED.findall(entries.get(_NAMES, ""))
+    if len(names) < 2:  # the last one is the operator
+        return None
+    classes = entries.get(_CLASSES, "").split("/")
+    match = _TORCH_CLASS.fullmatch(classes[-2]) if len(classes) == len(names) else None
+    return Module(names[-2], match[1] if match else "")
 
 
 def _attribute(message: Message, graphs: list[Message], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.modules import read_modules
+from frameworks.files.torch.other_layers import told_kinds
 from frameworks.files.untrusted.archive import Archive
 from frameworks.files.untrusted.derived_arrays import strided
 from frameworks.files.untrusted.source import Source, StoredArray, damaged
@@ -47,7 +48,8 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
             warning = f"it is not read: an array of {array}, which cannot hold weights and is not unpickled."
             unread.append(OtherLayer(name.removesuffix(_ENDING), warnings=(warning,)))
     if DESCRIPTION in arrays:
-        return [*read_described(arrays.pop(DESCRIPTION).read().tobytes(), arrays, source.name, given), *unread]
+        description = arrays.pop(DESCRIPTION).read().tobytes()
+        return [*told_kinds(read_described(description, arrays, source.name, given), given), *unread]
     return [*read_modules(arrays, given), *unread]
 
 

@@ -193,7 +193,18 @@ def _subclass(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
     return known(*args) if known is not None and known is not _subclass else Record("a tensor of a custom class")
 
 
+def _attribute(owner: Any, name: Any, *_: Any) -> Any:
+    """Return the function with which Keras restores a whole model, or a record of any other attribute."""
+    if name == _KERAS_MODEL and isinstance(owner, Global) and owner.name.startswith("keras."):
+        return Global(_KERAS_MODEL)
+    return Record("builtins.getattr", (owner, name))
+
+
+_KERAS_MODEL = "_unpickle_model"
 _CALLS: Mapping[str, Callable[..., Any]] = {
+    "builtins.getattr": _attribute,
+    "__builtin__.getattr": _attribute,
+    _KERAS_MODEL: lambda *_: Record("a whole Keras model: load it where it was made, and call model.save('model.keras')"),
     "collections.OrderedDict": _ordered,
     "collections.Counter": _first,
     "builtins.set": _first,

@@ -8,13 +8,17 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.cells import cell_by_gates, cells_by_name
-from frameworks.files.given_options import GivenOptions, check_arguments
+from frameworks.files.given_options import GivenOptions, check_arguments, check_cell
 from frameworks.files.other_layers import NotUnderstoodError
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.derived_arrays import halves_of, in_single
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.layouts import PYTORCH
 from frameworks.spec import RecurrentSpec
+
+_BIASES = ("bias_ih", "bias_hh")
+_LINEARITY = ("_linearity.weight", "_linearity.bias")
+"""How the names of AllenNLP's cells end."""
 
 _NONLINEARITIES: Mapping[Any, str] = MappingProxyType({"RNN_RELU": "relu", "RNN_TANH": "tanh"})
 
@@ -56,13 +60,18 @@ def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
             f"its weights are parametrised ({module.parametrised}), as by weight_norm: make them plain in the model, "
             "with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm, and save it again"
         )
+    module = _with_both_biases(module)
     directions = 1 + max(way for _, way in module.cells)
     places = sorted(module.cells)
     expected = [(layer, way) for layer in range(places[-1][0] + 1) for way in range(directions)]
     if places != expected:
         lacking = ", ".join(_place(*place) for place in expected if place not in module.cells)
         raise NotUnderstoodError(f"it has {', '.join(_place(*place) for place in places)[:100]} and lacks {lacking[:100]}")
-    spec, proj_size = _sizes(module, len(places) // directions, directions)
+    try:
+        spec, proj_size = _sizes(module, len(places) // directions, directions)
+    except NotUnderstoodError as why:
+        raise NotUnderstoodError("; ".join(filter(None, (str(why), _custom(module))))) from why
+    _require_own(module, spec, given.of(module.name).get("cell"))
     spec, arguments, assumed = _arguments(module, spec, given)
     if proj_size:
         arguments["proj_size"] = proj_size
@@ -72,9 +81,53 @@ def read_recurrent(module: Module, given: GivenOptions) -> StoredLayer:
         origin="pytorch",
         class_name=_class_name(module, spec),
         cells=tuple(tuple(cells[start : start + directions]) for start in range(0, len(cells), directions)),
-        warnings=tuple(_warnings(module, assumed)),
+        warnings=tuple(_warnings(module, arguments, assumed)),
         arguments=MappingProxyType(arguments),
+        assumed=_unstated(module, spec, assumed),
     )
+
+
+def _with_both_biases(module: Module) -> Module:
+    """Add zeros for the bias that a cell of AllenNLP may lack."""
+    arrays = dict(module.cells.get((0, 0), {}))
+    one = [name for name in _BIASES if name in arrays]
+    if not module.own_names.endswith(_LINEARITY) or len(one) != 1:
+        return module
+    (lacking,) = {*_BIASES} - {*one}
+    like = arrays[one[0]]
+    arrays[lacking] = StoredArray(like.shape, like.dtype, _zeros)
+    return replace(module, cells={(0, 0): arrays})
+
+
+def _zeros(_start: int, buffer: memoryview) -> None:
+    buffer[:] = bytes(len(buffer))
+
+
+def _require_own(module: Module, spec: RecurrentSpec, told: Any) -> None:
+    """Refuse a custom cell that has torch's arrays, unless the user states that it computes the same."""
+    if told is not None:
+        check_cell(module.name, told, spec.cell)
+    if not spec.bias and "bias" in module.others:
+        raise NotUnderstoodError("it has one bias, where torch has two: save it as bias_ih, and zeros as bias_hh")
+    custom = _custom(module)
+    if custom and told is None:
+        raise NotUnderstoodError(
+            f"{custom}, so it may compute something else than torch's module with these arrays. If it computes the same, the"
+            f" option cell={spec.cell} states it (--option {module.name}.cell={spec.cell})"
+        )
+
+
+def _custom(module: Module) -> str:
+    """Return what shows that a module is not torch's own, "" if nothing does."""
+    if "class" in module.attributes:
+        return "" if module.attributes.get("torch") else f"its class is {module.attributes['class']}, not one of torch.nn"
+    others = _unexplained(module)
+    return f"it also has {', '.join(others)[:200]}" if others else ""
+
+
+def _unexplained(module: Module) -> list[str]:
+    """Return the names of the arrays and modules that torch's own module does not have."""
+    return [name for name in module.others if name.removesuffix("_dropped") not in module.raw]
 
 
 def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec, int]:
@@ -88,6 +141,10 @@ def _sizes(module: Module, layers: int, directions: int) -> tuple[RecurrentSpec,
     proj_size, hidden = matrices.get("weight_hr", (0, matrices["weight_hh"][1]))
     blocks, left = divmod(matrices["weight_hh"][0], hidden)
     kind = cell_by_gates(blocks)
+    if module.own_names.endswith(_LINEARITY) and "state_projection" in module.others:
+        raise NotUnderstoodError("it projects its hidden state and may clip its states, as AllenNLP's LSTM for ELMo does")
+    if module.own_names.endswith(_LINEARITY) and (divmod(matrices["weight_ih"][0], hidden), blocks) == ((6, 0), 5):
+        raise NotUnderstoodError("it has the 6 and 5 blocks of a highway LSTM, which neither torch nor Keras computes")
     if left or kind is None or (proj_size and not kind.projects):
         raise NotUnderstoodError(f"its arrays are {_shapes(first)}: 1, 3 or 4 blocks of hidden_size rows were expected")
     spec = RecurrentSpec(
@@ -128,15 +185,23 @@ def _arguments(
     if spec.num_layers > 1:
         defaults["dropout"] = 0.0
     if not module.is_cell:
-        defaults["batch_first"] = False
+        defaults["batch_first"] = None
     stated = {name: value for name, value in module.attributes.items() if name in defaults}
     if module.attributes.get("mode") in _NONLINEARITIES and spec.record.takes_nonlinearity:
         stated["nonlinearity"] = _NONLINEARITIES[module.attributes["mode"]]
     known = {**stated, **{name: value for name, value in given.of(module.name).items() if name in defaults}}
     arguments = {**defaults, **known}
     check_arguments(module.name, arguments)
-    assumed = {name: value for name, value in defaults.items() if name not in known}
+    assumed = {name: value for name, value in defaults.items() if name not in known and value is not None}
     return replace(spec, activation=arguments.pop("nonlinearity", "tanh")), arguments, assumed
+
+
+def _unstated(module: Module, spec: RecurrentSpec, assumed: Mapping[str, Any]) -> frozenset[str]:
+    """Return the options that the file does not state. Without its class, a layer may be an emulated one."""
+    hidden = [option for option in spec.record.options if option != "reset_after" or not spec.bias]
+    if module.attributes.get("torch") or (spec.record.takes_nonlinearity and "nonlinearity" not in assumed):
+        hidden = []
+    return frozenset({*hidden, *(name for name in assumed if name != "nonlinearity")})
 
 
 def _class_name(module: Module, spec: RecurrentSpec) -> str:
@@ -147,16 +212,19 @@ def _class_name(module: Module, spec: RecurrentSpec) -> str:
     return name
 
 
-def _warnings(module: Module, assumed: Mapping[str, Any]) -> Iterator[str]:
+def _warnings(module: Module, arguments: Mapping[str, Any], assumed: Mapping[str, Any]) -> Iterator[str]:
     if module.own_names:
-        own = module.own_names
-        yield f"its names ({own}) are not torch's: its arrays are identified by shape, with the gates in torch's order."
+        own, allennlp = module.own_names, module.own_names.endswith(_LINEARITY)
+        how = "it is read as a cell of AllenNLP" if allennlp else "its arrays are identified by shape"
+        yield f"its names ({own}) are not torch's: {how}, with the gates in torch's order."
+        if allennlp:
+            yield "the file does not state in which direction it reads time steps: its arrays are the same."
     if module.raw:
         raw = ", ".join(module.raw)[:200]
         yield f"{raw}: the values before weight dropout ({module.raw[0]}_raw) are used, as in evaluation."
     if not module.attributes.get("torch", True):
         yield f"its class is {module.attributes['class']}: the file does not say what else its code does."
-    others = [name for name in module.others if name.removesuffix("_dropped") not in module.raw]
+    others = _unexplained(module)
     if others:
         yield f"it also has {', '.join(others)[:200]}: the file does not say what its code does with them."
     for half in halves_of(array for cell in module.cells.values() for array in cell.values()):
@@ -164,6 +232,11 @@ def _warnings(module: Module, assumed: Mapping[str, Any]) -> Iterator[str]:
     if assumed:
         shown = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
         yield f"{shown} assumed: the file does not state it. Options can override it."
+    if not module.is_cell and arguments["batch_first"] is None:
+        yield (
+            "the file does not state batch_first. The weights are the same either way; .emulate builds the module with"
+            " batch_first=True, to be called with (batch, time, input). An option can state it."
+        )
 
 
 def _place(layer: int, way: int) -> str:

@@ -12,6 +12,7 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.modules import read_modules
+from frameworks.files.torch.other_layers import told_kinds
 from frameworks.files.untrusted.derived_arrays import check_shape, plain, widened
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import Source, StoredArray, damaged, unsupported
@@ -42,7 +43,7 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     metadata, arrays, unread = _read(source)
     description = metadata.get(DESCRIPTION) if isinstance(metadata, Mapping) else None
     if isinstance(description, str):
-        return [*read_described(description, arrays, source.name, given), *unread]
+        return [*told_kinds(read_described(description, arrays, source.name, given), given), *unread]
     return [*read_modules(arrays, given), *unread]
 
 

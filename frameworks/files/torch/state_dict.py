@@ -29,7 +29,7 @@ def read_named(
         given: the user's options.
     """
     arrays, unread = named_arrays(named, elements, file)
-    return [*read_modules(arrays, given, named.attributes), *unread]
+    return [*read_modules(arrays, given, named.attributes, named.groups), *unread]
 
 
 def named_arrays(
@@ -40,7 +40,8 @@ def named_arrays(
         name: each.over(elements(each), f"{name} in {file}") if isinstance(each, Tensor) else each.array(f"{name} in {file}")
         for name, each in named.tensors.items()
     }
-    return arrays, [OtherLayer(name, kind, warnings=(f"it is not read: {kind}.",)) for name, kind in named.unread.items()]
+    unread = [OtherLayer(name, kind, warnings=(f"it is not read: {kind}.",)) for name, kind in named.unread.items()]
+    return arrays, unread + [OtherLayer(name, kind) for name, kind in named.beside.items()]
 
 
 def order_of(archive: Archive, root: str) -> Literal["<", ">"]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from frameworks.files.other_layers import is_plain
+from frameworks.files.torch.bookkeeping import NUMBER, OPTIMIZER, bookkeeping, is_optimizer, without_folder
 from frameworks.files.torch.numpy import NumpyArray, numpy_array
 from frameworks.files.torch.objects import Objects, Tensor
 from frameworks.files.untrusted.source import unsupported
 from frameworks.files.untrusted.unpickling import Record
+from frameworks.kinds import PYTORCH
 
 MAX_DEPTH = 64
 MAX_OBJECTS = 2_000_000
@@ -45,14 +47,16 @@ _INSERTED = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpo
 _LISTED_AGAIN = "_flat_weights"
 """The attribute in which a recurrent module lists its parameters a second time."""
 
+Code = Callable[[str], Mapping[str, Any]]
+
 _ATTRIBUTES = ("batch_first", "dropout", "nonlinearity", "mode", "proj_size")
 """Attributes of a recurrent module that its weights do not determine."""
 
-_OTHER_ATTRIBUTES = ("eps", "momentum", "stride", "padding", "dilation", "groups", "padding_mode")
+_OTHER_ATTRIBUTES = tuple(dict.fromkeys(option.name for kind in PYTORCH for option in kind.stored_options))
 """Such attributes of other modules, for which None is a value."""
 
-_TORCH_CLASS = re.compile(r"(?:__torch__\.)?torch\.nn\.modules\..*")
-"""The full name of a class of torch.nn."""
+_TORCH_CLASS = re.compile(r"(?:__torch__\.)?torch\.(?:nn\.(?:modules|parallel)|_dynamo)\..*")
+"""The full name of a class of torch.nn, or of what torch puts around a model."""
 
 
 @dataclass
@@ -64,11 +68,15 @@ class Named:
         attributes: by module name, attributes of modules that were saved whole. `class` is the class name, and `torch` is
             True for a class of torch.nn.
         unread: descriptions of what could not be read as a tensor, by name.
+        beside: descriptions of what a training script saved beside the model, by name.
+        groups: the number of the dictionary or module that holds a tensor, by the tensor's name.
     """
 
     tensors: dict[str, Tensor | NumpyArray] = field(default_factory=dict)
     attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
 
     def put(self, name: str, tensor: Tensor | NumpyArray) -> None:
         """Add a tensor."""
@@ -83,7 +91,8 @@ class Named:
 
     def under(self, prefix: str) -> Named:
         """Return a copy with a prefix before each name."""
-        return Named(*({f"{prefix}{name}": value for name, value in part.items()} for part in self._parts()))
+        whole = prefix.removesuffix(".")
+        return Named(*({f"{prefix}{name}" if name else whole: value for name, value in part.items()} for part in self._parts()))
 
     def add(self, other: Named) -> None:
         """Add everything in another record."""
@@ -94,20 +103,25 @@ class Named:
         return self.tensors, self.attributes, self.unread
 
 
-def find_tensors(root: Objects, file: str) -> Named:
+def find_tensors(root: Objects, file: str, code: Code = lambda name: {}) -> Named:  # noqa: ARG005  no class has code
     """Find all tensors of a pickled object, by the names that they would have in a state dict.
 
     Usual keys around a state dict are left out of the names, unless two tensors would get the same name.
 
+    Args:
+        root: the object.
+        file: what messages call the file.
+        code: returns what the code of a TorchScript class states of its attributes.
+
     Raises:
         GatewiseError: for objects that are nested too deep, or too many of them.
     """
-    walk = _Walk(file)
+    walk = _Walk(file, code)
     groups = [(path, _shorten(named)) for path, named in walk.groups(root, ())]
     for keep in (lambda key: key not in WRAPPERS, lambda key: True):  # noqa: ARG005  all of them
         named = _join(groups, keep)
         if named is not None:
-            named.unread |= walk.optimizers
+            named.beside = walk.beside
             return named
     raise unsupported(file, "has two tensors that would have the same name in a state dict")
 
@@ -115,11 +129,12 @@ def find_tensors(root: Objects, file: str) -> Named:
 def _join(groups: list[tuple[tuple[str, ...], Named]], keep: Callable[[str], bool]) -> Named | None:
     """Join groups; return None if two tensors would get the same name."""
     joined = Named()
-    for path, named in groups:
+    for number, (path, named) in enumerate(groups):
         longer = named.under("".join(f"{key}." for key in path if keep(key)))
         if not joined.tensors.keys().isdisjoint(longer.tensors):
             return None
         joined.add(longer)
+        joined.groups |= dict.fromkeys(longer.tensors, number)
     return joined
 
 
@@ -135,10 +150,10 @@ def _shorten(named: Named) -> Named:
 class _Walk:
     """One walk through a pickled object, which ends even if the object contains itself."""
 
-    def __init__(self, file: str) -> None:
-        self._file, self._count = file, 0
+    def __init__(self, file: str, code: Code) -> None:
+        self._file, self._code, self._count = file, code, 0
         self._met: set[int] = set()
-        self.optimizers: dict[str, str] = {}
+        self.beside: dict[str, str] = {}
 
     def groups(self, value: Objects, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Named]]:
         """Yield groups of tensors, one per dictionary or module, each with the path of keys to it."""
@@ -147,24 +162,45 @@ class _Walk:
             self._module(value, "", named, len(path))
             yield path, named
             return
+        if is_optimizer(_inside(value)):
+            self.beside[".".join(path)] = OPTIMIZER
+            return
         if isinstance(value, Record):
             if id(value) in self._met:  # an object may refer to the one that holds it
                 return
             self._met.add(id(value))
             named.unread |= {} if _inside(value) else {"": value.name}
-        inner: dict[str, Objects] = {}
-        for key, item in self._items(value, len(path)):
-            if isinstance(item, (Tensor, NumpyArray)):
-                named.put(key, item)
-            elif _is_optimizer(item):
-                self.optimizers[".".join((*path, key))] = "the state of an optimizer"
-            elif _inside(item):
-                inner[key] = item
-            elif isinstance(item, Record):
-                named.unread[key] = item.name
-        yield path, named
+        inner = self._sort(list(self._items(value, len(path))), path, named)
+        if named.tensors or named.unread:
+            yield path, named
         for key, item in inner.items():
-            yield from self.groups(item, (*path, key))
+            what, within = bookkeeping(key), self.groups(item, (*path, key))
+            if not what or is_optimizer(_inside(item)):
+                yield from within
+                continue
+            outside, self.beside = self.beside, {}
+            if any([group.tensors for _, group in within] + [self.beside]):
+                outside[".".join((*path, key))] = what
+            self.beside = outside
+
+    def _sort(self, items: list[tuple[str, Objects]], path: tuple[str, ...], named: Named) -> dict[str, Objects]:
+        """Name the tensors of a dictionary, and return what has contents of its own."""
+        inner: dict[str, Objects] = {}
+        only_tensors = all(isinstance(item, (Tensor, NumpyArray)) for _, item in items)  # as in a state dict
+        for key, item in items:
+            short = without_folder(key)
+            if isinstance(item, (Tensor, NumpyArray)):
+                is_number = not item.shape and (short != key or not (only_tensors or "." in key))
+                what = NUMBER if is_number else "" if only_tensors else bookkeeping(key)
+                if what:
+                    self.beside[".".join((*path, short))] = what
+                else:
+                    named.put(key, item)
+            elif _inside(item):
+                inner[short if short not in inner else f"{short} ({len(inner)})"] = item
+            elif isinstance(item, Record):
+                named.unread[short] = item.name
+        return inner
 
     def _module(self, module: Record, prefix: str, named: Named, depth: int) -> None:
         """Collect the tensors of a module that was saved whole, or of a TorchScript object."""
@@ -180,6 +216,7 @@ class _Walk:
             "torch": _TORCH_CLASS.fullmatch(module.name) is not None,
             **{name: _hashable(state[name]) for name in (*_ATTRIBUTES, *_OTHER_ATTRIBUTES) if is_plain(state.get(name))},
             **{name: None for name in _OTHER_ATTRIBUTES if state.get(name, 0) is None},
+            **self._code(module.name),
         }
         for part in parts:
             for key, item in self._items(part, depth):
@@ -213,11 +250,6 @@ def _inside(value: Objects) -> Mapping[Any, Objects] | list[Objects] | tuple[Obj
         attributes: Any = next((state for state in states if isinstance(state, Mapping) and state), {})
         return ChainMap(value.items, attributes) if value.items else attributes
     return value if isinstance(value, (Mapping, list, tuple)) else {}
-
-
-def _is_optimizer(value: Objects) -> bool:
-    inside = _inside(value)
-    return isinstance(inside, Mapping) and "state" in inside and "param_groups" in inside
 
 
 def _is_module(value: Objects) -> bool:

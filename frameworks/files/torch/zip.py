@@ -10,6 +10,8 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.torch.objects import Tensor, elements_of, unpickle
+from frameworks.files.torch.other_layers import told_kinds
+from frameworks.files.torch.script_code import ScriptCode
 from frameworks.files.torch.state_dict import MAX_PICKLE, named_arrays, order_of, read_named
 from frameworks.files.torch.tree import Named, find_tensors
 from frameworks.files.untrusted.archive import Archive
@@ -37,7 +39,7 @@ def read(source: Source, given: GivenOptions) -> list[StoredLayer | OtherLayer]:
     description = f"{root}extra/{DESCRIPTION}.json"
     if description in archive:
         arrays = named_arrays(named, elements, source.name)[0]
-        return read_described(archive.read(description, MAX_BYTES), arrays, source.name, given)
+        return [*told_kinds(read_described(archive.read(description, MAX_BYTES), arrays, source.name, given), given)]
     return read_named(named, elements, source.name, given) + _constants(source, archive, root)
 
 
@@ -49,7 +51,8 @@ def read_arrays(source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer
 
 def _find(source: Source, archive: Archive, root: str) -> tuple[Named, Callable[[Tensor], StoredArray]]:
     pickled = unpickle(archive.read(f"{root}{_PICKLE}", MAX_PICKLE), f"{root}{_PICKLE} in {source.name}")
-    return find_tensors(pickled.root, source.name), _storages(archive, root, "data", source.name)
+    named = find_tensors(pickled.root, source.name, ScriptCode(archive, root))
+    return named, _storages(archive, root, "data", source.name)
 
 
 def _constants(source: Source, archive: Archive, root: str) -> list[StoredLayer | OtherLayer]:

@@ -48,6 +48,7 @@ def read_h5(source: Source) -> H5File:
     Raises:
         GatewiseError: for a damaged file, or one that takes too long or too much memory to read.
         MissingFrameworkError: where h5py is not installed.
+        ProcessError: if the process that parses h5 cannot run.
     """
     answer = _ask(source)
     arrays = {_plain(path): _array(source, path, dataset) for path, dataset in answer["datasets"].items()}

@@ -11,10 +11,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from frameworks.errors import ProcessError
+from frameworks.files.untrusted.h5_worker import READY
 from frameworks.files.untrusted.source import Source
 
 SECONDS, MEMORY = 20, 1 << 30
@@ -25,23 +27,31 @@ PASSES_DESCRIPTORS = hasattr(socket, "send_fds")
 _SCRIPT = Path(__file__).with_name("h5_worker.py")
 _ENDINGS = (".keras", ".h5", ".hdf5")
 _BLOCK = 4 << 20
+_KILLED = 9
 
 
 class Worker:
     """One process. It imports what it needs, then waits for its question."""
 
     def __init__(self) -> None:
-        """Start the process."""
-        ours, theirs = _channel()
-        self._question = ours
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  this interpreter on our own script
-                [sys.executable, str(_SCRIPT), str(SECONDS), str(MEMORY)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE", "HDF5_PLUGIN_PATH": ""},
-            )
+        """Start the process.
+
+        Raises:
+            ProcessError: if the system cannot start it.
+        """
+        try:
+            self._question, theirs = _channel()
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603  this interpreter on our own script
+                    [sys.executable, str(_SCRIPT), str(SECONDS), str(MEMORY)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE", "HDF5_PLUGIN_PATH": ""},
+                    start_new_session=True,  # Ctrl-C is for this process, which ends the other
+                )
+        except OSError as error:
+            raise _not_run(f"starting it failed with: {error}") from error
 
     def ask(self, question: bytes, descriptors: Sequence[int], seconds: float) -> bytes:
         """Ask a question and return the answer, which is empty if the process died.
@@ -53,6 +63,7 @@ class Worker:
 
         Raises:
             TimeoutError: when no answer comes in time.
+            ProcessError: if the process could not load what it needs, or was killed.
         """
         try:
             with self._question as channel:
@@ -69,13 +80,27 @@ class Worker:
             raise TimeoutError from error
         finally:
             self.close()
-        return bytes(answer)
+        status = self._process.returncode
+        if not answer.startswith(READY):
+            raise _not_run(f"ended with status {status} while it started")
+        if status == -_KILLED:
+            raise _not_run("was killed, as the system does when memory is short")
+        return bytes(answer).removeprefix(READY)
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
         self._question.close()
         with self._process:  # waits for the end
             self._process.kill()
+
+
+def _not_run(why: str) -> ProcessError:
+    return ProcessError.because(
+        f"the process that reads h5 files, {sys.executable} {_SCRIPT}",
+        must="run",
+        but=why,
+        remedy="Free memory, or raise the limits that `ulimit -a` shows, and try again: the file itself has not been judged.",
+    )
 
 
 def _channel() -> tuple[socket.socket | io.FileIO, socket.socket | io.FileIO]:
@@ -95,7 +120,8 @@ def started_for(path: Path) -> Iterator[None]:
     if _waiting or not path.name.endswith(_ENDINGS) or not path.is_file():
         yield
         return
-    _waiting.append(Worker())
+    with suppress(ProcessError):  # the one that is asked reports it
+        _waiting.append(Worker())
     try:
         yield
     finally:
@@ -113,6 +139,7 @@ def ask(question: Mapping[str, Any], source: Source, out: int | None = None) -> 
 
     Raises:
         TimeoutError: when no answer comes in time.
+        ProcessError: if the process cannot run.
     """
     worker = _waiting.pop() if _waiting else Worker()
     if PASSES_DESCRIPTORS:

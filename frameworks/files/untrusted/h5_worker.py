@@ -2,7 +2,7 @@
 
 `h5_process` runs this module as a script, which imports nothing of this package. It gets an open descriptor, never the user's
 path; where the system cannot pass one, it gets the path of a copy. The answer includes the reason if a file is refused; if
-this process ends without an answer, the parent treats the file as damaged.
+this process ends without an answer after it has announced that it is ready, the parent treats the file as damaged.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_OBJECTS, MAX_DEPTH, MAX_TEXT, BLOCK = 200_000, 64, 32 << 20, 4 << 20
+READY = b"ready\n"  # what this process prints once it can be asked
 BFLOAT16 = "|V2"  # how HDF5 shows Keras's bfloat16: two opaque bytes
 ATTRIBUTES = ("keras_version", "backend", "model_config", "layer_names", "weight_names", "name")
 
@@ -64,10 +65,15 @@ def limit(memory: int, seconds: int) -> bool:
         import resource
     except ImportError:  # Windows
         return False
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def lower(kind: int, soft: int, hard: int) -> None:
+        most = resource.getrlimit(kind)[1]  # one that the user has set may be lower already
+        resource.setrlimit(kind, (soft, hard) if most == resource.RLIM_INFINITY else (min(soft, most), min(hard, most)))
+
+    lower(resource.RLIMIT_CPU, seconds, seconds + 1)
+    lower(resource.RLIMIT_CORE, 0, 0)
     try:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        lower(resource.RLIMIT_AS, memory, memory)
     except (OSError, ValueError):  # macOS
         return False
     return True
@@ -223,6 +229,8 @@ if __name__ == "__main__":
     limited = limit(memory=int(sys.argv[2]), seconds=int(sys.argv[1]))
     with suppress(ImportError):  # the answer will report it
         import_module("h5py")
+    sys.stdout.write(READY.decode())
+    sys.stdout.flush()
     if request := receive():
         sys.stdout.write(json.dumps({**main(request), "memory_is_limited": limited}))
         sys.stdout.flush()

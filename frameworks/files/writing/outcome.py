@@ -47,7 +47,7 @@ class Written:
 
 
 def layers_of(given: Mapping[str, Any]) -> list[Layer]:
-    """Return the layers to be written, under the names in the mapping; of a checkpoint also its other layers.
+    """Return the layers to be written, under the names in the mapping; of a checkpoint also its other layers, in its order.
 
     Raises:
         GatewiseError: for a value that is not a layer, or that `adapt` rejects.
@@ -57,8 +57,8 @@ def layers_of(given: Mapping[str, Any]) -> list[Layer]:
             "layers", must="be a mapping from name to layer", but=f"is {type(given).__name__}", remedy="Write {'lstm': layer}."
         )
     whole = isinstance(given, Checkpoint)
-    others = given.others if isinstance(given, Checkpoint) else {}
-    return [_named(name, layer, whole=whole) for name, layer in (*given.items(), *others.items())]
+    pairs = given.in_order if isinstance(given, Checkpoint) else given.items()
+    return [_named(name, layer, whole=whole) for name, layer in pairs]
 
 
 def _named(name: str, layer: Any, *, whole: bool) -> Layer:

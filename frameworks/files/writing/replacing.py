@@ -43,7 +43,8 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
             if held is not None:
                 os.close(held)
     except OSError as error:
-        if error.filename is not None and str(error.filename) not in (str(path), str(written), str(path.parent)):
+        named = None if written is None else error.filename  # before it is made, nothing else is touched
+        if named is not None and str(named) not in (str(path), str(written), str(path.parent)):
             raise  # the error is about another file
         raise InvalidValueError.because(
             str(path), must="be writable", but=f"writing it failed with: {error}", remedy="Give another path."

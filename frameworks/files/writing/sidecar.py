@@ -50,6 +50,7 @@ def _recurrent(layer: StoredLayer) -> dict[str, Any]:
         "mask": layer.mask,
         "place": layer.place,
         "warnings": list(layer.warnings),
+        "assumed": sorted(layer.assumed),
     }
 
 
@@ -68,6 +69,7 @@ def _other(layer: OtherLayer, names: Mapping[str, str], kind: str) -> dict[str, 
         "wrappers": list(layer.wrappers),
         "place": layer.place,
         "warnings": list(layer.warnings),
+        "assumed": sorted(layer.assumed),
     }
 
 
@@ -109,9 +111,15 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
         stored = {str(name): left.pop(place) for name, place in entry["arrays"].items()}
         texts = {name: tuple(map(str, entry[name])) for name in ("wrappers", "warnings")}
         known = entry["known"] is True
-        place = _place(entry)
         return OtherLayer(
-            str(entry["name"]), str(entry["kind"]), MappingProxyType(stored), dict(entry["config"]), known, place=place, **texts
+            str(entry["name"]),
+            str(entry["kind"]),
+            MappingProxyType(stored),
+            dict(entry["config"]),
+            known,
+            place=_place(entry),
+            assumed=_assumed(entry),
+            **texts,
         )
     described = StoredLayer(
         name=str(entry["name"]),
@@ -123,6 +131,7 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
         mask=str(entry["mask"]),
         arguments=MappingProxyType(dict(entry["arguments"])),
         place=_place(entry),
+        assumed=_assumed(entry, given.of(str(entry["name"]))),
     )
     check_arguments(described.name, described.arguments)
     fits = described.options is not None if described.origin == "keras" else described.options in (None, BACKWARDS)
@@ -131,6 +140,12 @@ def _read_layer(entry: Mapping[str, Any], left: dict[str, StoredArray], given: G
     if {len(cells) for cells in described.cells} not in ({1}, {2}):
         raise damaged(f"the description of {described.name}", "does not have one direction in every layer, or two")
     return _override(replace(described, cells=_with_arrays(described, left)), given.of(described.name))
+
+
+def _assumed(entry: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})) -> frozenset[str]:
+    """Return the options that the source did not state, apart from those given by the user; older files list none."""
+    stated = {"activation" if name == "nonlinearity" else name for name in given}
+    return frozenset(map(str, entry.get("assumed", ()))) - stated
 
 
 def _place(entry: Mapping[str, Any]) -> str:
@@ -162,7 +177,7 @@ def _override(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
 
 
 def _override_module(layer: StoredLayer, given: Mapping[str, Any]) -> StoredLayer:
-    arguments = {name: given[name] for name in options_of_layer(layer) if name in given}
+    arguments = {name: given[name] for name in options_of_layer(layer) if name in given and name != "cell"}
     check_arguments(layer.name, arguments)
     changes = {"activation": arguments.pop("nonlinearity")} if "nonlinearity" in arguments else {}
     cells = tuple(tuple(replace(cell, spec=replace(cell.spec, **changes)) for cell in row) for row in layer.cells)

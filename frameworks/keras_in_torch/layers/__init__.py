@@ -5,7 +5,13 @@ from frameworks.keras_in_torch.layers.calling import call_whole
 from frameworks.keras_in_torch.layers.cell_modules import KerasGRUCell, KerasLSTMCell, KerasSimpleRNNCell
 from frameworks.keras_in_torch.layers.onnx import OnnxRecurrent
 from frameworks.keras_in_torch.layers.recurrent_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
-from frameworks.keras_in_torch.layers.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
+from frameworks.keras_in_torch.layers.sequential import (
+    KerasDropout,
+    KerasEmbedding,
+    KerasMasking,
+    KerasSequential,
+    KerasTimeDistributed,
+)
 from frameworks.keras_in_torch.layers.structure import describe, parts
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "KerasSequential",
     "KerasSimpleRNN",
     "KerasSimpleRNNCell",
+    "KerasTimeDistributed",
     "OnnxRecurrent",
     "adapt",
     "call_whole",

@@ -124,5 +124,6 @@ def _require_torch_function(function: Any, subject: str) -> None:
         subject,
         must="be a built-in activation of Keras, or a function from a torch tensor to one of the same shape and dtype",
         but=f"is {getattr(function, '__name__', repr(function))}, which {problem}",
-        remedy="Write it with torch and pass that function.",
+        remedy="Write it with torch and pass that function, as in frameworks.emulation.pytorch.KerasLSTM(4, activation=...). "
+        "Its weights are the state_dict of gatewise.emulate of the layer with a built-in activation.",
     )

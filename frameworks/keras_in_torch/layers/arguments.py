@@ -10,6 +10,7 @@ import torch
 
 from frameworks.cells import CELLS, CellName
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
+from frameworks.keras_in_torch.layers.recording import untraced
 
 if TYPE_CHECKING:
     from frameworks.keras_in_torch.layers.cells import Cell
@@ -83,6 +84,7 @@ def check_count(name: str, value: Any) -> None:
         raise InvalidValueError.because(name, must="be a positive whole number", but=f"is {value!r}", remedy="Pass a size.")
 
 
+@untraced
 def check_inputs(inputs: Any, axes: tuple[str, ...], input_size: int | None) -> None:
     """Check the type, rank and feature size of inputs, and that they have a time step.
 
@@ -135,9 +137,14 @@ def check_states(subject: str, given: Any, cell: Cell, x: Tensor) -> tuple[Tenso
             but=f"are {len(states)} arrays",
             remedy="An LSTM takes [h, c]; a GRU or simple RNN takes h alone.",
         )
-    for name, state in zip(names, states, strict=True):
-        _check_state(f"{name} of {subject}", state, (x.shape[0], cell.units))
+    _check_shapes(subject, states, cell, x)
     return tuple(state.to(x.dtype) for state in states)
+
+
+@untraced
+def _check_shapes(subject: str, states: tuple[Any, ...], cell: Cell, x: Tensor) -> None:
+    for name, state in zip(cell.state_names, states, strict=True):
+        _check_state(f"{name} of {subject}", state, (x.shape[0], cell.units))
 
 
 def _check_state(subject: str, state: Any, shape: tuple[int, int]) -> None:

@@ -15,6 +15,7 @@ from frameworks.keras_in_torch.layers.directions import Finals, Masks, Reading, 
 from frameworks.keras_in_torch.layers.dropout import NO_MASKS, draw_masks
 from frameworks.keras_in_torch.layers.masking import read_mask
 from frameworks.keras_in_torch.layers.parameters import CellHolder
+from frameworks.keras_in_torch.layers.recording import is_exporting, loses_states, untraced
 from frameworks.options import KerasOptions, MergeMode
 
 _MERGES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
@@ -34,9 +35,17 @@ class KerasLayer(CellHolder):
     `torch.rnn_relu`, over packed steps if there is a mask. Otherwise it loops over time, with one input projection for all
     time steps.
 
-    `torch.compile` accepts every layer; an LSTM that uses `torch.lstm` breaks the graph, as nn.LSTM does. `torch.export`
-    accepts every layer, for any batch size and the number of time steps in the example; a stateful layer must have been called
-    before.
+    `torch.compile` accepts every layer; an LSTM that uses `torch.lstm` breaks the graph, as nn.LSTM does. The compilers of
+    torch 2.9 and earlier raise an error of their own for most layers, also in `torch.export` with `strict=True`.
+
+    `torch.export`, `torch.jit.trace` and `torch.onnx.export` accept every layer. A trace works for any batch size and number of
+    time steps. A program of `torch.export` works for those of its example, unless its `dynamic_shapes` name the batch or the
+    time axis, and raises an error for others; so does an ONNX model, with `dynamic_shapes` or, with `dynamo=False`,
+    `dynamic_axes`. With a free time axis the program holds torch's `scan` instead of a fused operation; this needs torch 2.13
+    and `strict=False`, its default. `torch.jit.script` is refused.
+
+    A stateful layer must have been called before `torch.export`. It is refused by `torch.jit.trace`, in ONNX and in replicas of
+    `torch.nn.DataParallel`, which would lose its states.
 
     Attributes:
         readings: the directions, one or two.
@@ -174,6 +183,7 @@ class KerasLayer(CellHolder):
     def _starts(self, initial_state: Any, x: Tensor) -> tuple[Finals, ...]:
         stored = self.stored() if self.stateful else None
         if self.stateful:
+            _require_storage(self, stored)
             _check_batch(stored, x)
         if initial_state is not None:
             return self._checked_states(initial_state, x)
@@ -238,21 +248,28 @@ class KerasLayer(CellHolder):
                 stored.copy_(state.detach())
 
 
-# torch 2.5 cannot distinguish an export from a compilation, which needs no states.
-_is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
+def _require_storage(layer: KerasLayer, stored: tuple[Finals, ...] | None) -> None:
+    """Raise an error where states that are stored in this call would be lost."""
+    if place := loses_states(layer):
+        raise InvalidValueError.because(
+            "a stateful layer",
+            must="keep its states from call to call",
+            but=f"cannot do so in {place}",
+            remedy="Set stateful=False and return_state=True on it and pass the states on, or use gatewise.one_step.",
+        )
+    if stored is None and is_exporting():
+        raise InvalidValueError.because(
+            "a stateful layer",
+            must="hold its states before it is exported",
+            but="has not been called yet",
+            remedy="Call it once on a batch of the size to export, then call reset_state().",
+        )
 
 
+@untraced
 def _check_batch(stored: tuple[Finals, ...] | None, x: Tensor) -> None:
-    """Raise an error for another batch size than that of the stored states, as in Keras, and for an export without any."""
-    if stored is None:
-        if _is_exporting():
-            raise InvalidValueError.because(
-                "a stateful layer",
-                must="hold its states before it is exported",
-                but="has not been called yet",
-                remedy="Call it once on a batch of the size to export, then call reset_state().",
-            )
-    elif stored[0][0][0].shape[0] != x.shape[0]:
+    """Raise an error for another batch size than that of the stored states, as in Keras."""
+    if stored is not None and stored[0][0][0].shape[0] != x.shape[0]:
         raise InvalidValueError.because(
             "inputs of a stateful layer",
             must=f"have the batch size of its stored states, {stored[0][0][0].shape[0]}",

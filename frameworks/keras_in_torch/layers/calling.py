@@ -12,12 +12,14 @@ import torch
 
 from frameworks.adapter import random_call
 from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
+from frameworks.keras_in_torch.layers.structure import require_holder
 
 Array = npt.NDArray[Any]
 
 
 def call_whole(native: Any, inputs: Array, initial_state: Any, mask: Any, *, training: bool) -> Any:
     """Call a layer with its own flags, see `frameworks.registry.call_whole`."""
+    native = require_holder(native)
     device = next(native.parameters()).device
     if training and any(slot.cell.dropout or slot.cell.recurrent_dropout for slot in native.slots):
         raise random_call(type(native).__name__)

@@ -11,6 +11,7 @@ from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Te
 from frameworks.keras_in_torch.layers.dropout import NO_MASKS, DropoutMasks
 from frameworks.keras_in_torch.layers.masking import Packing, blank
 from frameworks.keras_in_torch.layers.parameters import Slot
+from frameworks.keras_in_torch.layers.recording import frees_time, is_tracing
 from frameworks.keras_in_torch.layers.sequences import run_fused, run_loop
 
 
@@ -122,7 +123,7 @@ def _run_direction(reading: Reading, weights: Weights, start: Finals, given: Seq
 
 
 def _run_unmasked(cell: Cell, weights: CellWeights, x: Tensor, states: States, dropout: DropoutMasks) -> tuple[Tensor, States]:
-    if cell.fused_mode is None or dropout.recurrent or len(dropout.inputs) > 1:
+    if cell.fused_mode is None or dropout.recurrent or len(dropout.inputs) > 1 or frees_time(x):
         return run_loop(cell, weights, x, states, None, dropout)
     if dropout.inputs:
         x = x * dropout.inputs[0].unsqueeze(1)
@@ -139,7 +140,7 @@ def _run_packed(cell: Cell, weights: CellWeights, x: Tensor, states: States, pac
 def _run_as_one(readings: Sequence[Reading], given: Sequences) -> bool:
     """Return whether torch's bidirectional operation can compute both directions at once."""
     slots = [slot for reading in readings for slot in reading.slots]
-    if len(readings) != 2 or len(slots) != 2 or given.dropout or readings[0].go_backwards:
+    if len(readings) != 2 or len(slots) != 2 or given.dropout or readings[0].go_backwards or frees_time(given.x):
         return False
     one, other = (replace(slot.cell, dropout=0.0, recurrent_dropout=0.0, implementation=2) for slot in slots)
     if one != other or one.fused_mode is None:
@@ -170,8 +171,8 @@ def _run_both(
 
 
 def _can_pack(reading: Reading, given: Sequences) -> bool:
-    """Return whether packing can replace the mask; not under a compiler, which would have to know the packed sizes."""
-    if given.mask is None or given.dropout or torch.compiler.is_compiling():
+    """Return whether packing can replace the mask; not in a recorded call, because the packed sizes depend on the mask."""
+    if given.mask is None or given.dropout or torch.compiler.is_compiling() or is_tracing():
         return False
     return all(cell.fused_mode for cell in reading.cells) and bool(given.mask.any())
 

@@ -12,16 +12,18 @@ from functools import cached_property
 import torch
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.keras_in_torch.layers.recording import untraced
 
 Tensor = torch.Tensor
 
 
-def read_mask(mask: object, inputs: Tensor) -> Tensor | None:
-    """Return a mask as bool, (batch, time), on the device of the inputs.
+def read_mask(mask: object, inputs: Tensor, axes: tuple[str, ...] = ("batch", "time")) -> Tensor | None:
+    """Return a mask as bool, on the device of the inputs.
 
     Args:
-        mask: (batch, time), bool or numbers 0 and 1; None if all steps are valid.
-        inputs: (batch, time, ...).
+        mask: with these axes, bool or numbers 0 and 1; None if all steps are valid.
+        inputs: (batch, time, ...), or (batch, ...) of one time step.
+        axes: names of the axes of the mask.
 
     Raises:
         GatewiseError: for a wrong type or shape, or other values.
@@ -32,16 +34,22 @@ def read_mask(mask: object, inputs: Tensor) -> Tensor | None:
         raise InvalidTypeError.because(
             "mask", must="be a torch tensor", but=f"is a {type(mask).__name__}", remedy="Convert it with torch.as_tensor."
         )
-    if mask.shape != inputs.shape[:2]:
+    _require_fitting(mask, inputs, axes)
+    return mask.to(device=inputs.device, dtype=torch.bool)
+
+
+@untraced
+def _require_fitting(mask: Tensor, inputs: Tensor, axes: tuple[str, ...]) -> None:
+    shape = inputs.shape[: len(axes)]
+    if mask.shape != shape:
         raise InvalidValueError.because(
             "mask",
-            must=f"have shape (batch, time) = {tuple(inputs.shape[:2])}",
+            must=f"have shape ({', '.join(axes)}) = {tuple(shape)}",
             but=f"has {tuple(mask.shape)}",
-            remedy="Pass one value for each row and time step.",
+            remedy=f"Pass one value for each {'row' if len(axes) == 1 else 'row and time step'}.",
         )
     if mask.dtype != torch.bool:
         _require_yes_or_no(mask)
-    return mask.to(device=inputs.device, dtype=torch.bool)
 
 
 def _require_yes_or_no(mask: Tensor) -> None:
@@ -62,7 +70,7 @@ def blank(outputs: Tensor, mask: Tensor, *, zero_output: bool) -> Tensor:
         mask: (batch, time), in the order of reading.
         zero_output: whether every masked step becomes zero, rather than only those before the first valid step.
     """
-    visible = mask if zero_output else mask.cummax(dim=1).values
+    visible = mask if zero_output else mask.long().cumsum(dim=1) > 0  # ONNX has no cummax
     return outputs.masked_fill(~visible.unsqueeze(-1), 0)
 
 

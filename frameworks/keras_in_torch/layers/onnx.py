@@ -11,11 +11,12 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from frameworks.errors import InvalidValueError
 from frameworks.keras_in_torch.layers.arguments import check_states
 from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
+from frameworks.keras_in_torch.layers.recording import Unscriptable, untraced
 
 Tensor = torch.Tensor
 
 
-class OnnxRecurrent(nn.Module):
+class OnnxRecurrent(Unscriptable, nn.Module):
     """One layer of an ONNX LSTM, GRU or RNN node, with the call and results of torch's modules.
 
     It supports three features that torch's modules lack: other activations, which may differ by direction; a GRU that resets
@@ -100,13 +101,7 @@ class OnnxRecurrent(nn.Module):
         """Return states in the form of Keras's layers, forward before backward, h before c."""
         cells = [reading.cells[0] for reading in self.layer.readings]
         for name, state in zip(self._names, states, strict=True):
-            if not isinstance(state, Tensor) or state.ndim != 3 or state.shape[0] != len(cells):
-                raise InvalidValueError.because(
-                    f"{name}_0 of hx",
-                    must=f"be a tensor (direction, batch, hidden) of {len(cells)} directions",
-                    but=f"is {tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__}",
-                    remedy="Its axes are those of torch: the batch is always second.",
-                )
+            _check_directions(f"{name}_0 of hx", state, len(cells))
         return [row for way, cell in enumerate(cells) for row in check_states("hx", [state[way] for state in states], cell, x)]
 
     def _states(self, hx: Any) -> tuple[Any, ...]:
@@ -126,3 +121,14 @@ class OnnxRecurrent(nn.Module):
     @property
     def _names(self) -> tuple[str, ...]:
         return self.layer.slots[0].cell.state_names
+
+
+@untraced
+def _check_directions(subject: str, state: Any, directions: int) -> None:
+    if not isinstance(state, Tensor) or state.ndim != 3 or state.shape[0] != directions:
+        raise InvalidValueError.because(
+            subject,
+            must=f"be a tensor (direction, batch, hidden) of {directions} directions",
+            but=f"is {tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__}",
+            remedy="Its axes are those of torch: the batch is always second.",
+        )

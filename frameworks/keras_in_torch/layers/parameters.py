@@ -18,6 +18,7 @@ from frameworks.errors import InvalidValueError
 from frameworks.keras_in_torch.initialisers import Initialiser, fill
 from frameworks.keras_in_torch.layers.arguments import check_count, check_inputs
 from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, Tensor
+from frameworks.keras_in_torch.layers.recording import Unscriptable
 from frameworks.layouts import KERAS
 
 
@@ -48,7 +49,7 @@ class Slot:
     reads_inputs: bool = True
 
 
-class CellHolder(nn.Module):
+class CellHolder(Unscriptable, nn.Module):
     """A module that owns the parameters of some cells, under torch's names.
 
     Attributes:

@@ -14,15 +14,23 @@ from torch import nn
 from frameworks.cells import CELLS, cells_by_name
 from frameworks.copying import fill
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
-from frameworks.keras.natives import cell_name, cells_of, library_of, require_own_call
+from frameworks.keras.contents import is_recurrent, refuse_whole
+from frameworks.keras.natives import WITH_ONE, cell_name, cells_of, library_of, require_no_convolution, require_own_call
 from frameworks.keras.spec import name_or_function, wrappers_of
 from frameworks.keras.tensors import map_nested, to_numpy, view
 from frameworks.keras_in_torch.layers.arguments import CELL_ARGUMENTS, PENALTIES
 from frameworks.keras_in_torch.layers.cell_modules import CELL_MODULES, KerasCell
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
 from frameworks.keras_in_torch.layers.recurrent_layers import KerasBidirectional, KerasGRU, KerasLSTM, KerasRNN, KerasSimpleRNN
-from frameworks.keras_in_torch.layers.sequential import KerasDropout, KerasEmbedding, KerasMasking, KerasSequential
+from frameworks.keras_in_torch.layers.sequential import (
+    KerasDropout,
+    KerasEmbedding,
+    KerasMasking,
+    KerasSequential,
+    KerasTimeDistributed,
+)
 from frameworks.layouts import KERAS, PYTORCH
+from frameworks.whole_models import WholeModelError
 
 _LAYERS: Mapping[str, type[KerasRNN]] = {
     CELLS[layer.cell_class.kind].names["keras"]: layer for layer in (KerasSimpleRNN, KerasLSTM, KerasGRU)
@@ -40,13 +48,20 @@ def emulate(native: Any) -> nn.Module:
     Raises:
         GatewiseError: for an object without an emulation, with its name.
     """
-    return _port(native, library_of(native)).eval()
+    library = library_of(native)
+    try:
+        return _port(native, library).eval()
+    except WholeModelError:
+        raise refuse_whole(native, library) or _unported(native, library, "is a model") from None
 
 
 def _port(native: Any, library: ModuleType) -> nn.Module:
     kinds = library.layers
     if isinstance(native, (list, tuple)):
         return _port_layers(native, library)
+    if isinstance(native, library.Model) and not isinstance(native, library.Sequential):
+        raise _unported(native, library, "is a model")
+    require_no_convolution(native)
     for name, port in _PORTS:
         kind = getattr(kinds, name, None) or getattr(library, name)
         if isinstance(native, kind):
@@ -56,14 +71,31 @@ def _port(native: Any, library: ModuleType) -> nn.Module:
 
 
 def _port_layers(layers: Sequence[Any], library: ModuleType) -> nn.Module:
+    return _port_each(layers, layers, library)
+
+
+def _port_each(native: Any, layers: Sequence[Any], library: ModuleType) -> nn.Module:
+    kinds = tuple(getattr(library.layers, name, None) or getattr(library, name) for name, _ in _PORTS)
+    odd = next((layer for layer in layers if not isinstance(layer, kinds) or _repeats_another(layer, library)), None)
+    if odd is not None:
+        raise _unported(native, library, f"has {type(odd).__name__} {odd.name!r}")
     _require_one_dtype("the layers", layers)
     # A layer that occurs twice has one set of weights.
     ported = {id(layer): _port(layer, library) for layer in layers}
     return KerasSequential([ported[id(layer)] for layer in layers])
 
 
+def _repeats_another(layer: Any, library: ModuleType) -> bool:
+    return isinstance(layer, library.layers.TimeDistributed) and not is_recurrent(layer, library)
+
+
+def _unported(native: Any, library: ModuleType, but: str) -> GatewiseError:
+    """Return the refusal of a model, which names its recurrent layers if it has any."""
+    return refuse_whole(native, library) or _refused(native, "have a recurrent layer", f"{but} without one", WITH_ONE)
+
+
 def _port_sequential(native: Any, library: ModuleType) -> nn.Module:
-    ported = _port_layers(native.layers, library)
+    ported = _port_each(native, native.layers, library)
     if not isinstance(native.layers[0], library.layers.Embedding):
         for tensor in native.inputs or ():
             _require_unrounded(native, getattr(tensor.dtype, "name", tensor.dtype), native.layers[0].compute_dtype)
@@ -79,6 +111,11 @@ def _require_unrounded(native: Any, input_dtype: str, layer_dtype: str) -> None:
             f"has one of {input_dtype}, which rounds the data",
             "Begin it with a keras.Input of that dtype, or pass its layers as a list",
         )
+
+
+def _port_time_distributed(native: Any, library: ModuleType) -> nn.Module:
+    _require_one_dtype(type(native).__name__, [native])
+    return KerasTimeDistributed(_port(native.layer, library))
 
 
 def _port_bidirectional(native: Any, library: ModuleType) -> nn.Module:
@@ -217,6 +254,7 @@ def _refused(layer: Any, must: str, but: str, remedy: str) -> GatewiseError:
 
 _PORTS: tuple[tuple[str, Callable[[Any, ModuleType], nn.Module]], ...] = (
     ("Sequential", _port_sequential),
+    ("TimeDistributed", _port_time_distributed),
     ("Bidirectional", _port_bidirectional),
     *((name, _port_rnn) for name in (*cells_by_name("keras"), "RNN")),
     ("Masking", _port_masking),

@@ -77,7 +77,7 @@ def _require_cells(cells: Sequence[Any]) -> None:
                 "the cell of a KerasRNN",
                 must="be a KerasLSTMCell, KerasGRUCell or KerasSimpleRNNCell",
                 but=f"is a {type(cell).__name__}",
-                remedy="A custom cell cannot be emulated: write its step in torch.",
+                remedy="A custom cell is not emulated: write its step in torch, and run it over the time steps in a loop.",
             )
     if not cells or len({id(cell) for cell in cells}) != len(cells):
         raise InvalidValueError.because(

@@ -11,6 +11,7 @@ from frameworks.keras_in_torch.layers import uncompiled
 from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Tensor
 from frameworks.keras_in_torch.layers.dropout import DropoutMasks
 from frameworks.keras_in_torch.layers.masking import Packing
+from frameworks.keras_in_torch.layers.recording import is_tracing, record_loop, records_loop
 from frameworks.keras_in_torch.layers.steps import make_step, project
 
 
@@ -30,17 +31,42 @@ def run_loop(
     Returns:
         The hidden state after every step, (batch, time, hidden), and the last states.
     """
+    projected = project(cell, weights, x.transpose(0, 1), dropout)
+    counted = None if mask is None else mask.t().unsqueeze(-1)
+    if records_loop(x):
+        return _record(cell, weights, projected, states, counted, dropout)
     step = make_step(cell, weights, dropout)
-    projected = project(cell, weights, x.transpose(0, 1), dropout).unbind(0)
-    counts: Sequence[Tensor] = () if mask is None else mask.t().unsqueeze(-1).unbind(0)
+    counts: Sequence[Tensor] = () if counted is None else counted.unbind(0)
     outputs = []
-    for time, x_t in enumerate(projected):
+    for time, x_t in enumerate(projected.unbind(0)):
         stepped = step(x_t, states)
         if mask is not None:
-            stepped = tuple(torch.where(counts[time], new, old) for new, old in zip(stepped, states, strict=True))
+            stepped = _where(counts[time], stepped, states)
         states = stepped
         outputs.append(states[0])
     return torch.stack(outputs, dim=1), states
+
+
+def _record(
+    cell: Cell, weights: CellWeights, projected: Tensor, states: States, counted: Tensor | None, dropout: DropoutMasks
+) -> tuple[Tensor, States]:
+    """Step through (time, batch, gate * hidden), with a mask (time, batch, 1), in a recorded loop."""
+    biases = () if weights.bias_hh is None else (weights.bias_hh,)
+
+    def advance(given: Sequence[Tensor], held: Sequence[Tensor], before: States) -> States:
+        x_t, *valid = given
+        weight_hh, *rest = held
+        own = weights._replace(weight_hh=weight_hh, bias_hh=rest[0] if biases else None)
+        step = make_step(cell, own, DropoutMasks(recurrent=tuple(rest[len(biases) :])))
+        after = step(x_t, before)
+        return _where(valid[0], after, before) if valid else after
+
+    sequences = (projected,) if counted is None else (projected, counted)
+    return record_loop(advance, sequences, (weights.weight_hh, *biases, *dropout.recurrent), states)
+
+
+def _where(valid: Tensor, after: States, before: States) -> States:
+    return tuple(torch.where(valid, new, old) for new, old in zip(after, before, strict=True))
 
 
 def run_fused(
@@ -63,8 +89,9 @@ def run_fused(
     operation: Any = uncompiled.lstm if keeps_out else getattr(torch, mode)
     flat = [each for one in weights for each in one if each is not None]
     hx = states if len(states) > 1 else states[0]
+    train = torch.is_grad_enabled() or is_tracing()  # torch.jit.trace checks its graph without gradients
     # has_biases, num_layers, dropout, train (cuDNN needs it for a backward pass), bidirectional
-    how = (weights[0].bias_ih is not None, 1, 0.0, torch.is_grad_enabled(), len(weights) == 2)
+    how = (weights[0].bias_ih is not None, 1, 0.0, train, len(weights) == 2)
     if packing is None:
         batch_first = True
         output, *finals = operation(x, hx, flat, *how, batch_first)

@@ -1,4 +1,4 @@
-"""Keras's layers around recurrent ones that make or pass on masks: Masking, Embedding, Dropout, Sequential."""
+"""Keras's layers around recurrent ones: Masking, Embedding and Dropout, TimeDistributed, Sequential."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
+from frameworks.keras_in_torch.layers.recording import Unscriptable
 
 Tensor = torch.Tensor
 
@@ -88,7 +89,56 @@ class KerasDropout(nn.Dropout):
         return nn.functional.dropout(inputs, self.p, self.training if training is None else training)
 
 
-class KerasSequential(nn.Sequential):
+class KerasTimeDistributed(Unscriptable, nn.Module):
+    """Keras's TimeDistributed of a recurrent layer: the layer runs over each outer time step.
+
+    Args:
+        layer: an emulated recurrent layer that returns one tensor.
+
+    Example:
+        >>> import torch
+        >>> from frameworks.emulation.pytorch import KerasLSTM, KerasTimeDistributed
+        >>> KerasTimeDistributed(KerasLSTM(4))(torch.zeros(2, 3, 5, 6)).shape
+        torch.Size([2, 3, 4])
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        """Wrap the layer.
+
+        Raises:
+            GatewiseError: for a layer that returns several tensors.
+        """
+        super().__init__()
+        if isinstance(layer, KerasLayer) and (layer.return_state or layer.merge_mode is None):
+            raise InvalidTypeError.because(
+                "the layer of KerasTimeDistributed",
+                must="return one tensor",
+                but="returns several",
+                remedy="Make it with return_state=False and, if it is bidirectional, a merge_mode.",
+            )
+        self.layer = layer
+
+    def forward(self, inputs: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Tensor:  # noqa: FBT001
+        """Run the layer once for each outer time step.
+
+        Args:
+            inputs: (batch, outer time, time, input).
+            mask: (batch, outer time, time) bool, True at valid steps; None if all steps are valid.
+            training: whether dropout is applied; the module's own mode when None.
+
+        Returns:
+            (batch, outer time, ...), the layer's results. A stateful layer keeps its states from one outer step to the next.
+        """
+        steps = range(inputs.shape[1])
+        masks = [None if mask is None else mask[:, step] for step in steps]
+        return torch.stack([self.layer(inputs[:, step], mask=masks[step], training=training) for step in steps], dim=1)
+
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:  # noqa: ARG002  Keras's
+        """Return the mask of the inputs, as Keras does."""
+        return mask
+
+
+class KerasSequential(Unscriptable, nn.Sequential):
     """Layers called one after the other; each gets the mask that the previous layer passes on, as in Keras.
 
     Args:
@@ -142,7 +192,7 @@ class KerasSequential(nn.Sequential):
             before = result
             if isinstance(layer, KerasSequential):
                 result, mask = layer._run(result, mask, training)  # noqa: SLF001  to get its mask too
-            elif isinstance(layer, KerasLayer):
+            elif isinstance(layer, (KerasLayer, KerasTimeDistributed)):
                 result, mask = layer(result, mask=mask, training=training), layer.compute_mask(before, mask)
             elif isinstance(layer, KerasDropout):
                 result = layer(result, training)

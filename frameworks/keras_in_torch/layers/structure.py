@@ -16,14 +16,24 @@ from frameworks.keras_in_torch.layers.cells import Cell
 from frameworks.keras_in_torch.layers.directions import Reading
 from frameworks.keras_in_torch.layers.onnx import OnnxRecurrent
 from frameworks.keras_in_torch.layers.parameters import CellHolder, Slot
+from frameworks.keras_in_torch.layers.sequential import KerasTimeDistributed
 from frameworks.options import KerasOptions
+from frameworks.pytorch.contents import refuse_whole
 from frameworks.spec import DTypeName, RecurrentSpec, Stack
 
+_PARTS = "No single spec describes such a layer: pass its parts one at a time, as frameworks.registry.parts_of returns them."
 _DTYPES: dict[torch.dtype, DTypeName] = {torch.float32: "float32", torch.float64: "float64"}
 
 
 def describe(native: Any) -> tuple[Stack, KerasOptions]:
     """Return the sizes and the options of a layer, built or not."""
+    if isinstance(native, KerasTimeDistributed):
+        raise InvalidTypeError.because(
+            "KerasTimeDistributed",
+            must="be mapped by the layer inside it",
+            but="adds an axis of outer time steps",
+            remedy="Use gatewise.returns_map(module.layer), whose results have no outer time axis.",
+        )
     holder = require_holder(native)
     slots = arrange_slots(holder)
     cell = slots[0][0].cell
@@ -53,15 +63,15 @@ def require_holder(native: Any) -> CellHolder:
     Raises:
         GatewiseError: for an emulated layer without cells, such as KerasMasking.
     """
-    if isinstance(native, OnnxRecurrent):
-        return native.layer
+    if isinstance(native, (OnnxRecurrent, KerasTimeDistributed)):
+        return require_holder(native.layer)
     if isinstance(native, (KerasCell, KerasLayer)):
         return native
-    raise InvalidTypeError.because(
+    raise refuse_whole(native) or InvalidTypeError.because(
         type(native).__name__,
         must="be a recurrent layer or cell",
         but="is another emulated layer",
-        remedy="Adapt its recurrent layers one at a time.",
+        remedy="Pass a recurrent layer.",
     )
 
 
@@ -86,7 +96,7 @@ def arrange_slots(holder: CellHolder) -> tuple[tuple[Slot, ...], ...]:
             "Bidirectional over stacked cells",
             must="run one cell per direction",
             but=f"runs {' and '.join(str(len(reading.slots)) for reading in readings)}",
-            remedy="Adapt one direction at a time, before they are joined.",
+            remedy=_PARTS,
         )
     for cell in (cell for reading in readings for cell in reading.cells):
         if (cell.name, cell.units) != (first.name, first.units):
@@ -94,7 +104,7 @@ def arrange_slots(holder: CellHolder) -> tuple[tuple[Slot, ...], ...]:
                 "a cell of the layer",
                 must=f"be of the kind and size of the first, {first.name} of {first.units}",
                 but=f"is {cell.name} of {cell.units}",
-                remedy="No single spec describes such a layer: adapt its parts one at a time.",
+                remedy=_PARTS,
             )
     return tuple(zip(*(reading.slots for reading in readings), strict=True))
 
@@ -114,9 +124,7 @@ def read_spec(holder: CellHolder, slots: Sequence[Sequence[Slot]]) -> RecurrentS
         )
     specs = {_cell_spec(holder, slot.cell) for layer in slots for slot in layer}
     if len(specs) > 1:
-        raise NoCounterpartError.because(
-            "the cells of the layer", must="compute alike", but=f"are {specs}", remedy="Adapt its parts one at a time."
-        )
+        raise NoCounterpartError.because("the cells of the layer", must="compute alike", but=f"are {specs}", remedy=_PARTS)
     return replace(specs.pop(), num_layers=len(slots), bidirectional=len(slots[0]) == 2)
 
 
@@ -127,7 +135,7 @@ def _cell_spec(holder: CellHolder, cell: Cell) -> RecurrentSpec:
             type(holder).__name__,
             must="have one dtype, float32 or float64",
             but=f"has {dtype} weights and computes in {holder.compute_dtype or dtype}",
-            remedy="Cast it: half and mixed precision are not compared.",
+            remedy="Half and mixed precision are not compared: make it with dtype='float32' and load the same state_dict.",
         )
     for name in ("activation", "recurrent_activation"):
         if not isinstance(getattr(cell, name), str):
@@ -135,7 +143,8 @@ def _cell_spec(holder: CellHolder, cell: Cell) -> RecurrentSpec:
                 f"the {name} of {type(holder).__name__}",
                 must="be a built-in one",
                 but=f"is {getattr(cell, name)!r}",
-                remedy="The reference cannot compute your own function: compare the layers by hand.",
+                remedy="The reference cannot compute your own function: compare the results of the two layers with "
+                "numpy.testing.assert_allclose.",
             )
     options: dict[str, Any] = {name: getattr(cell, name) for name in CELLS[cell.name].options}
     return replace(cell.spec(holder.input_size or 1), dtype=_DTYPES[dtype], **options)

@@ -47,14 +47,14 @@ FATES: Mapping[str, Fate] = MappingProxyType(
         "LossScaleOptimizer": Fate(
             refused=(
                 "it skips steps and changes its scale by what overflows",
-                "Scale with torch.amp.GradScaler, and give its inner_optimizer here.",
+                "Scale with torch.amp.GradScaler, and pass its inner_optimizer here.",
             )
         ),
         "MultiOptimizer": Fate(
             refused=("it holds several optimizers", "Make one of each of them, for the parameters that it trains."),
         ),
-        "OptimizerMap": Fate(refused=("it is a part of MultiOptimizer", "Give the optimizer in it.")),
-        "Optimizer": Fate(refused=("it is the base class, without a rule", "Give one of Keras's own optimizers.")),
+        "OptimizerMap": Fate(refused=("it is a part of MultiOptimizer", "Pass the optimizer in it.")),
+        "Optimizer": Fate(refused=("it is the base class, without a rule", "Pass one of Keras's own optimizers.")),
     }
 )
 """The fate of each optimizer by name in keras.optimizers."""

@@ -13,13 +13,14 @@ from frameworks import registry
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.keras.structure import take_apart
 from frameworks.keras.tensors import to_numpy
+from frameworks.keras_in_torch.layers.parameters import CellHolder
 from frameworks.keras_in_torch.optimizers.keras_optimizer import Pairing
 from frameworks.layouts import KERAS, PYTORCH
 from frameworks.part_layout import Stored
-from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES, parameter_name
+from frameworks.pytorch.structure import CELL_CLASSES, LAYER_CLASSES
 
 Array = npt.NDArray[Any]
-_RECURRENT = (*LAYER_CLASSES, *CELL_CLASSES)
+_RECURRENT: tuple[type[nn.Module], ...] = (*LAYER_CLASSES, *CELL_CLASSES, CellHolder)
 
 
 def pair(parameters: Any, variables: list[Any] | None) -> list[Pairing]:
@@ -101,7 +102,7 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
         )
     keras_side, torch_side = given
     if isinstance(torch_side, _RECURRENT):
-        yield from _pair_recurrent(keras_side, torch_side)
+        yield from (pairing for pairing in _pair_recurrent(keras_side, torch_side) if pairing.parameter.requires_grad)
     elif isinstance(torch_side, nn.Module):
         trained = [one for one in torch_side.parameters() if one.requires_grad]
         _require_count(len(trained), keras_side.trainable_variables)
@@ -116,6 +117,17 @@ def _pair_one(given: Any, known: Mapping[str, Any]) -> Iterator[Pairing]:
         )
     else:
         yield _pair_variable(known.get(keras_side) if isinstance(keras_side, str) else keras_side, torch_side)
+
+
+def pair_layer(keras_layer: Any, module: nn.Module) -> list[Pairing]:
+    """Pair the parameters of a layer; also the frozen ones of a recurrent module, such as a second bias.
+
+    Raises:
+        GatewiseError: as `pair`.
+    """
+    if isinstance(module, _RECURRENT):
+        return list(_pair_recurrent(keras_layer, module))
+    return list(_pair_one((keras_layer, module), {}))
 
 
 def _pair_of_layer(module: nn.Module, variable: Any, parameter: nn.Parameter) -> Pairing:
@@ -154,7 +166,8 @@ def _transposed(array: Array, transposes: bool) -> Array:  # noqa: FBT001 - the 
 
 def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
     """Pair by the layout tables; if Keras has one bias, both torch biases are paired with it."""
-    spec, other = registry.adapt(keras_layer).spec, registry.adapt(module).spec
+    adapter: Any = registry.adapt(module)
+    spec, other = registry.adapt(keras_layer).spec, adapter.spec
     if spec != other:
         raise InvalidValueError.because(
             "a layer and its module",
@@ -166,12 +179,11 @@ def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
     ours, theirs = KERAS.parts(spec), PYTORCH.parts(spec)
     for layer, directions in enumerate(cells):
         for direction, cell in enumerate(directions):
+            parameters = dict(adapter._parameters(layer, direction))
             for part, stored in theirs.items():
                 source = ours.get(part, ours["bias"] if "bias" in part else stored)
-                parameter = getattr(module, parameter_name(module, stored.name, layer, direction))
-                if parameter.requires_grad:
-                    carry = _carrying(spec, layer, source, stored, part)
-                    yield Pairing(parameter, getattr(cell, source.name), carry, transposes="bias" not in part)
+                carry = _carrying(spec, layer, source, stored, part)
+                yield Pairing(parameters[stored.name], getattr(cell, source.name), carry, transposes="bias" not in part)
 
 
 def _carrying(spec: Any, layer: int, source: Stored, target: Stored, part: str) -> Callable[[Array], Array]:

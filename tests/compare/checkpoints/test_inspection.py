@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +57,21 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
 def row(text: str, name: str) -> str:
-    (row,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
-    return " ".join(row.split())
+    """Return the cells of a row without spaces; each may be wrapped over several lines."""
+    lines = iter(text.splitlines())
+    rule = ""
+    for line in lines:
+        rule = line if re.fullmatch("-[- ]+-", line) else rule
+        if rule and line.startswith(f"{name} "):
+            places = [match.span() for match in re.finditer("-+", rule)]
+            whole = [line, *takewhile(lambda each: each.startswith("  "), lines)]
+            return squeezed("".join(part[start:end] for start, end in places for part in whole))
+    raise AssertionError(name)
 
 
 def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
@@ -65,28 +79,29 @@ def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
 ) -> None:
     assert cli.main(["inspect", str(file)]) == 0
     text = capsys.readouterr().out
-    assert row(text, "lstm") == (
+    assert row(text, "lstm") == squeezed(
         "lstm LSTM 3 -> 4, float32 tanh, gates keras2_hard_sigmoid return_sequences embedding (mask_zero) "
         "emulate: recurrent_activation='keras2_hard_sigmoid'"
     )
-    assert row(text, "bi") == (
+    assert row(text, "bi") == squeezed(
         "bi Bidirectional 4 -> 2 x 2 directions, float32 tanh, gates sigmoid merge_mode=concat embedding (mask_zero) "
-        "nn.GRU(4, 2, bidirectional=True)"
+        "nn.GRU(4, 2, bidirectional=True, batch_first=True)"
     )
-    assert row(text, "dense") == "dense Dense kernel (4, 1), bias (1,)"
+    assert row(text, "dense") == squeezed("dense Dense kernel (4, 1), bias (1,)")
+    assert max(map(len, text.partition("Caveats")[0].splitlines()[1:])) <= 80
     assert "- lstm: its hard_sigmoid is Keras 2's" in text
     assert "- bi: at masked steps, Bidirectional repeated the last output" in text
 
 
 def test_json_output_holds_the_same_contents(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", str(file), "--json"]) == 0
-    contents = json.loads(capsys.readouterr().out)
+    contents = json.loads(capsys.readouterr().out)["results"]
     assert [layer["name"] for layer in contents["layers"]] == ["lstm", "bi"]
     assert contents["layers"][0]["cells"][0]["recurrent_activation"] == "keras2_hard_sigmoid"
     assert contents["layers"][1]["elsewhere"] == {
         "framework": "pytorch",
         "by": "convert",
-        "layer": "nn.GRU(4, 2, bidirectional=True)",
+        "layer": "nn.GRU(4, 2, bidirectional=True, batch_first=True)",
         "because": [],
     }
     assert contents["others"][1]["arrays"] == {
@@ -105,7 +120,7 @@ def test_options_and_an_architecture_are_accepted(file: Path, tmp_path: Path, ca
         "bi.merge_mode=none",
     ]
     assert cli.main(["inspect", str(file), "--json", *options]) == 0
-    lstm, bi = json.loads(capsys.readouterr().out)["layers"]
+    lstm, bi = json.loads(capsys.readouterr().out)["results"]["layers"]
     assert lstm["cells"][0]["recurrent_activation"] == "sigmoid"
     assert lstm["options"]["return_state"] is bi["options"]["return_state"] is True
     assert bi["options"]["merge_mode"] is None

@@ -39,13 +39,16 @@ def file(tmp_path: Path) -> Path:
 RELU = ["--option", "plain.activation=relu"]
 
 
-def test_port_writes_the_file_and_lists_the_outcome_of_each_layer(file: Path, capsys: Any) -> None:
+def test_port_writes_the_file_and_lists_the_outcome_of_each_layer(
+    file: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compare.checkpoints.terminal_tables._WIDTH", 160)  # wide enough for unbroken code
     out = file.with_name("out.npz")
     assert main(["port", str(file), str(out), *RELU]) == 0
     said = capsys.readouterr().out
-    assert "nn.GRU(3, 5)" in said
-    assert "nn.LSTM(5, 4, bidirectional=True)" in said
-    assert "nn.RNN(4, 2, nonlinearity='relu')" in said
+    assert "nn.GRU(3, 5, batch_first=True)" in said
+    assert "nn.LSTM(5, 4, bidirectional=True, batch_first=True)" in said
+    assert "nn.RNN(4, 2, nonlinearity='relu', batch_first=True)" in said
     assert "stack_l1.weight_hh_l0_reverse" in np.load(out)
 
 
@@ -55,12 +58,14 @@ def test_verify_passes_equal_files_and_detects_one_changed_number(file: Path, ca
     out = file.with_name("out.weights.h5")
     assert main(["port", str(file), str(out), *RELU]) == 0
     assert main(["verify", str(file), str(out), *RELU]) == 0
-    assert "All 4 are the same." in capsys.readouterr().out
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "The 4 compared are the same. out.weights.h5 does not state activation='relu' of plain."
     with h5py.File(out, "r+") as h5:
         h5["layers/gru/cell/vars/1"][0, 0] += 0.01
     assert main(["verify", str(file), str(out)]) == 1
     said = capsys.readouterr().out
-    assert "These differ: gru" in said
+    assert "kernel is 0.01 off at gate update, " in said
+    assert "These differ: gru." in said
     assert main(["verify", str(file), str(out), "--layer", "stack_l0"]) == 0
 
 
@@ -68,11 +73,17 @@ def test_verify_detects_a_missing_layer_and_another_activation(file: Path, capsy
     out, whole = file.with_name("one.weights.h5"), file.with_name("whole.keras")
     assert main(["port", str(file), str(out), "--layer", "gru"]) == 0
     assert main(["verify", str(file), str(out)]) == 1
-    assert "is missing from the other file" in capsys.readouterr().out
+    missing = capsys.readouterr().out.splitlines()[-1].removeprefix("Missing from one.weights.h5: ")
+    assert set(missing.removesuffix(".").split(", ")) == {"stack_l0", "stack_l1", "plain"}
     assert main(["port", str(file), str(whole), *RELU]) == 0
     assert main(["verify", str(file), str(whole), *RELU]) == 0
-    assert main(["verify", str(file), str(whole)]) == 1
-    assert "These differ: plain" in capsys.readouterr().out
+    assert "The 4 compared are the same. model.weights.h5 does not state return_sequences=True" in capsys.readouterr().out
+    assert main(["verify", str(file), str(whole), "--option", "plain.activation=tanh"]) == 1
+    said = capsys.readouterr().out
+    assert "plain: activation is relu, not tanh; output is" in said
+    assert "These differ: plain." in said
+    assert main(["verify", str(file), str(whole)]) == 0
+    assert "activation='relu' of plain." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -139,6 +150,30 @@ def test_names_that_a_framework_forbids_are_ported_and_verified(tmp_path: Path, 
     assert capsys.readouterr().out.count("All 1 are the same.") == 3
 
 
+def test_the_command_line_states_the_kind_of_arrays_and_vouches_for_a_cell_even_without_a_name(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compare.checkpoints.terminal_tables._WIDTH", 160)
+    import torch
+    from torch import nn
+
+    words = {f"words.{name}": array for name, array in nn.Embedding(11, 3).state_dict().items()}
+    torch.save({**nn.LSTM(3, 4).state_dict(), **words}, tmp_path / "model.pt")
+    assert main(["inspect", str(tmp_path / "model.pt")]) == 2
+    refusal = capsys.readouterr().err
+    assert "it also has words, so it may compute something else" in refusal
+    assert "(--option .cell=lstm)" in refusal  # as the next lines do
+    vouched = ["inspect", str(tmp_path / "model.pt"), "--option", ".cell=lstm"]
+    assert main(vouched) == 0
+    shown = capsys.readouterr().out
+    assert "words          arrays  weight (11, 3)" in shown
+    assert "batch_first=?" in shown
+    assert main([*vouched, "--option", "words.kind=Embedding", "--option", "batch_first=True"]) == 0
+    shown = capsys.readouterr().out
+    assert "words          Embedding  weight (11, 3)" in shown
+    assert "batch_first=True" in shown
+
+
 def test_a_layer_without_a_name_is_verified_against_its_new_name(tmp_path: Path, capsys: Any) -> None:
     import torch
     from torch import nn
@@ -164,7 +199,7 @@ def test_layers_with_names_and_places_numbered_alike_share_a_row(tmp_path: Path,
         assert main([*command, str(tmp_path / "model.pt"), *[str(tmp_path / "out.npz")] * (command == ["port"])]) == 0
         said = capsys.readouterr().out
         assert "layers.{0-11}.norm{1-2}" in said
-        assert len(said.splitlines()) < 20
+        assert len(said.splitlines()) < 24
     assert main(["inspect", str(tmp_path / "model.pt"), "--json"]) == 0
     assert "layers.7.norm1" in capsys.readouterr().out
 
@@ -178,7 +213,9 @@ def test_a_port_made_by_hand_is_verified_under_its_own_name(tmp_path: Path, caps
         torch.save(module.state_dict(), tmp_path / f"{name}.pt")
     files = ["verify", str(tmp_path / "model.pt"), str(tmp_path / "mine.pt")]
     assert main(files) == 1
-    assert "is missing from the other file, which has encoder" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a = encoder" in said
+    assert "b: is missing from mine.pt, whose recurrent layers are encoder" in said
     assert main([*files, "--layer", "a=encoder"]) == 0
     assert main([*files, "--layer", "b=encoder"]) == 1
     assert main([*files, "--layer", "a=encode"]) == 2
@@ -211,6 +248,22 @@ def test_a_full_disk_leaves_no_file(file: Path) -> None:
     assert process.returncode == 2
     assert "must be writable, but writing it failed" in process.stderr
     assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_a_folder_that_may_not_be_written_to_is_named(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    whole = os.open
+
+    def refuse(path: Any, *arguments: Any, **options: Any) -> int:
+        if ".tmp-" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    out = file.with_name("out.npz")
+    assert main(["port", str(file), str(out), *RELU]) == 2
+    assert (
+        f"gatewise: {out} must be writable, but writing it failed with: [Errno 13] Permission denied" in capsys.readouterr().err
+    )
 
 
 def test_a_name_that_the_terminal_cannot_show_is_escaped(file: Path) -> None:

@@ -181,6 +181,20 @@ def test_check_runs_the_short_versions_alone(capsys: pytest.CaptureFixture[str])
     assert "--check runs the short versions: leave out --full" in capsys.readouterr().err
 
 
+def test_an_interrupted_long_run_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "make_report", interrupted)
+    assert cli.main(["report", "--full", "--quiet", "--out", str(tmp_path)]) == 130
+    kept = f"gatewise: interrupted. Finished steps are kept in {tmp_path}; run the same command to resume.\n"
+    assert capsys.readouterr().err == kept
+    assert cli.main(["report", "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "gatewise: interrupted.\n"
+
+
 def test_every_long_run_of_a_page_is_declared_and_every_default_is_switched() -> None:
     alone = {name.removeprefix("defaults-") for name in PARTS if name.startswith("defaults-")}
     assert alone == {*DEFAULTS, "none", "all", "keras", "fit"}

@@ -5,6 +5,7 @@ Covers: `compare/report/making.py`, `compare/report/run_experiments.py`, `compar
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from compare import cli
 from compare.report import making as report
+from compare.report import processes
 from compare.report.contents import PAGES
 from compare.report.lanes import Job
 from compare.report.results import read_results, write_results
@@ -40,9 +42,13 @@ def test_one_page_is_run_and_written_and_the_others_are_kept(
 def test_an_experiment_that_fails_is_told_with_its_message_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(report, "settings_of", lambda backend: {"KERAS_BACKEND": "no such backend"}, raising=True)
+    monkeypatch.setattr(processes, "settings_of", lambda backend: {"KERAS_BACKEND": "no such backend"}, raising=True)
     assert cli.main(["report", "--out", str(tmp_path / "out"), "--only", "weights"]) == 2
-    assert "no such backend" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert re.search("gatewise: the experiments weights on tensorflow must finish, but ended with .*: no such backend", said)
+    assert "Traceback" not in said
+    assert cli.main(["report", "--out", str(tmp_path / "out"), "--only", "weights", "--debug"]) == 2
+    assert capsys.readouterr().err.count("Traceback") == 2  # of the process, and of the command
     assert not (tmp_path / "out").exists()
 
 
@@ -60,3 +66,17 @@ def test_every_experiment_runs_once_and_no_process_has_two_backends(tmp_path: Pa
     needed = {pair for page in PAGES for pair in page.experiments}
     assert sorted((job.backend, name) for job in jobs for name in job.experiments) == sorted(needed)
     assert check(tmp_path / "out") == []
+
+
+def test_force_replaces_other_files_and_the_next_run_needs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_run", lambda *_: read_results(REPORTS / report.RESULTS))
+    (tmp_path / "README.md").write_text("mine")
+    (tmp_path / report.RESULTS).write_text('{"theirs": 1}')
+    (tmp_path / "notes.md").write_text("mine too")
+    command = ["report", "--only", "weights", "--out", str(tmp_path)]
+    assert cli.main(command) == 2
+    assert (tmp_path / "README.md").read_text() == "mine"
+    assert cli.main([*command, "--force"]) == 0
+    assert (tmp_path / "README.md").read_text().startswith("# Reports")
+    assert cli.main(command) == 0
+    assert (tmp_path / "notes.md").read_text() == "mine too"

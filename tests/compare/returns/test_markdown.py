@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from compare import ReturnsMap, returns_map
-from frameworks import GatewiseError, KerasOptions, RecurrentSpec
+from compare import ReturnsMap, check_parity, returns_map
+from frameworks import GatewiseError, KerasOptions, RecurrentSpec, convert
 from frameworks.options import Nesting
 from frameworks.spec import CellName, Stack
 
@@ -206,3 +206,20 @@ def test_a_layer_without_a_map_is_refused_with_a_remedy() -> None:
     ):
         with pytest.raises(GatewiseError, match=said):
             returns_map(*arguments)
+
+
+@pytest.mark.backend
+def test_the_name_of_a_layer_cannot_change_the_page() -> None:
+    hostile = "a\x1b[31m\n| row | x\u202e`<script>"
+    plain, named = (
+        keras.layers.Bidirectional(
+            keras.layers.LSTM(4, return_state=True, return_sequences=True, name=f"{name}1"), merge_mode=None, name=name
+        )
+        for name in ("plain", hostile)
+    )
+    assert returns_map(named).to_markdown() == returns_map(plain).to_markdown()
+    layer = keras.layers.LSTM(4, name=hostile)
+    layer.build((None, None, 3))
+    text = str(check_parity(layer, convert(layer)))
+    assert all(line.isprintable() for line in text.splitlines())
+    assert "| row" not in text

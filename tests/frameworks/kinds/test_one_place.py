@@ -22,7 +22,11 @@ ALLOWED = {
     "files/writing/keras/layout.py": ({"Bidirectional"}, "names the class of a recurrent layer of two directions"),
     "files/onnx/folding.py": ({"Identity"}, "an operator of ONNX"),
     "files/onnx/graph.py": ({"Identity"}, "an operator of ONNX"),
+    "files/onnx/modules.py": ({"Dropout", "Identity"}, "operators of ONNX"),
+    "files/onnx/operators.py": ({"Identity"}, "an operator of ONNX"),
+    "files/onnx/other_layers.py": ({"Add", "Identity"}, "operators of ONNX"),
     "files/onnx/recurrent.py": ({"Identity"}, "an operator of ONNX"),
+    "files/onnx/written_out.py": ({"Add", "Identity"}, "operators of ONNX"),
     "keras/stacks.py": ({"Dropout"}, "checks what lies between the live layers of a stack, by their classes"),
     "keras/structure.py": ({"Bidirectional", "Sequential"}, "takes live layers apart, by their classes"),
     "keras_in_torch/layers/porting.py": (

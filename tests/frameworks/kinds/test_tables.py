@@ -72,7 +72,7 @@ def test_every_kind_of_keras_has_the_name_of_a_class() -> None:
 def test_every_kind_of_torch_has_the_name_of_a_class() -> None:
     from torch import nn
 
-    families = {"BatchNorm", "InstanceNorm"}  # files do not state the number of dimensions
+    families = {"BatchNorm", "InstanceNorm"}  # ONNX does not state the number of dimensions
     assert {kind.name for kind in PYTORCH if not hasattr(nn, kind.name)} == families
 
 
@@ -83,7 +83,7 @@ def wrong_defaults(kind: Kind, constructor: Any, version: tuple[int, ...]) -> It
         name = option.formerly if option.name not in parameters else option.name
         if name not in parameters:
             yield option.name
-        elif not option.sizes or option.default is not None:
+        elif not option.required and (not option.sizes or option.default is not None):
             said, default = parameters[name].default, kind.default(option.name, version)
             if said != default and (not isinstance(said, tuple) or set(said) != {default}):
                 yield option.name

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frameworks import copy_weights, optimizer_like
+from frameworks import adapt, copy_weights, emulate, optimizer_like
 
 UNITS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
 
@@ -200,3 +200,28 @@ def test_gates_in_another_order_are_not_mistaken_for_a_transposed_kernel(refused
     optimizer.build(layer.trainable_variables[:2])
     with refused("another gate order", "[(keras_layer, torch_module), ...]"):
         optimizer_like(optimizer, [module.weight_ih_l0, module.weight_hh_l0])
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False}), ("SimpleRNN", {})])
+def test_an_emulated_layer_is_paired_as_a_whole_whatever_its_gate_order(kind: str, settings: Any, randomise: Any) -> None:
+    import keras
+    import torch
+
+    layer = keras.layers.Bidirectional(getattr(keras.layers, kind)(4, dtype="float64", **settings), dtype="float64")
+    layer.build((None, None, 3))
+    randomise(layer)
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    rng = np.random.default_rng(0)
+    variables = layer.trainable_variables
+    optimizer.apply([keras.ops.convert_to_tensor(rng.normal(size=one.shape)) for one in variables], variables)
+    module = emulate(layer)
+    follower = optimizer_like(optimizer, [(layer, module)])
+    start = layer.get_weights()
+    optimizer.apply([keras.ops.zeros_like(one) for one in variables], variables)
+    for parameter in module.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    follower.step()
+    inputs = rng.normal(size=(2, 5, 3))
+    expected, actual = (np.asarray(adapt(one).forward(inputs).output) for one in (layer, module))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)  # Keras keeps momentum in float32
+    assert max(np.abs(one - other).max() for one, other in zip(start, layer.get_weights(), strict=True)) > 1e-2

@@ -109,7 +109,7 @@ class RecordedModel(Original):
         expected_from: the code that computed the expected results.
         layers: the layers, in the order in which the model runs them.
         architecture: path within the package of the JSON beside a file of weights; empty if the file needs none.
-        options: options of all layers that neither file states.
+        options: what neither file states: values by [NAME.]OPTION, as `--option` of the command line takes them.
     """
 
     name: str
@@ -123,6 +123,15 @@ class RecordedModel(Original):
     layers: tuple[RecordedLayer, ...]
     architecture: str = ""
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def options_by_layer(self) -> dict[str | None, dict[str, Any]]:
+        """The options as `open_checkpoint` takes them; those under None apply to all layers."""
+        by_layer: dict[str | None, dict[str, Any]] = {}
+        for place, value in self.options.items():
+            name, _, option = place.rpartition(".")
+            by_layer.setdefault(name or None, {})[option] = value
+        return by_layer
 
     def layer(self, name: str) -> RecordedLayer:
         """Return one layer.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.training.parameters import STORED, kind_of, reader, stored_views
+from compare.training.parameters import STORED, kind_of, parameter_reader, stored_views
 from compare.training.states import require_same
 from frameworks import copy_weights
 from frameworks.keras.tensors import overwritten
@@ -39,7 +39,7 @@ def parts(model: Any) -> dict[str, Any]:
 
 def parameters(model: Any) -> dict[str, Array]:
     """Return copies of all parameters, by path and name; the two biases of an LSTM in PyTorch are summed."""
-    return reader(parts(model).items())()
+    return parameter_reader(parts(model))()
 
 
 def copy_model(source: Any, target: Any) -> None:

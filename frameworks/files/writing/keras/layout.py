@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -31,7 +31,17 @@ _NUMBERED = re.compile(r"((.+/)?vars/)?\d+")
 SUMMED_BIASES = "the file holds its two biases as their sum"
 """The caveat of a layer for which `sums_biases` holds."""
 
+_CODE: Mapping[str, str] = MappingProxyType({"keras2_hard_sigmoid": "lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)"})
+"""The code of activations that Keras 3 lacks."""
+
 _WHOLE = KerasOptions(return_sequences=True, return_state=True)
+
+
+def code_of(activations: Iterable[str]) -> Iterator[str]:
+    """Yield a caveat for each activation that a user of Keras 3 must write."""
+    for name in activations:
+        if name in _CODE:
+            yield f"in a model that you build, pass {name} as {_CODE[name]}"
 
 
 def as_keras(layer: StoredLayer) -> list[StoredLayer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,20 @@ import keras
 from frameworks.errors import InvalidValueError
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.writing.keras.layout import SUMMED_BIASES, as_keras, class_in_keras, sums_biases
+from frameworks.files.writing.keras.layout import SUMMED_BIASES, as_keras, class_in_keras, code_of, sums_biases
 from frameworks.files.writing.keras.other_layers import Rebuilt, Shape, rebuild
 from frameworks.files.writing.naming import plain_name
 from frameworks.files.writing.outcome import Layer, Written
+from frameworks.keras.activations import ADDED
 from frameworks.keras.building import untouched_random
 from frameworks.kinds import keras_kind
 from frameworks.registry import quiet_stderr
+
+UNCONNECTED = (
+    "the file holds the layer by itself, with an input of its own, and not the model that connects it. For the whole model,"
+    " port to a .weights.h5 file, build the model in Keras, and load it with model.load_weights."
+)
+"""The caveat of every layer, until whole models are written."""
 
 
 def write(path: Path, layers: list[Layer]) -> list[Written]:
@@ -34,7 +41,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
                 native, spec = one.emulate("keras"), one.cells[0][0].spec
                 native.name = plain_name(one.name)
                 built.append((native, [(None, spec.input_size)], spec.dtype))
-                caveats = (SUMMED_BIASES,) if sums_biases(layer) else ()
+                caveats = tuple(_caveats(layer, one))
                 written.append(Written(layer.name, layer.class_name, class_in_keras(one), native.name, caveats))
         else:
             with untouched_random():
@@ -53,6 +60,18 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
     return written
 
 
+def _caveats(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
+    """Yield caveats of a recurrent layer that was written."""
+    yield UNCONNECTED
+    if sums_biases(layer):
+        yield SUMMED_BIASES
+    values = {value for row in one.cells for cell in row for value in cell.spec.cell_options.values()}
+    lacking = sorted(value for value in values if isinstance(value, str) and value in ADDED)
+    if lacking:
+        yield f"Keras lacks {' and '.join(lacking)}: a process opens the file only after `import frameworks.keras`."
+        yield from code_of(lacking)
+
+
 def _check_names(written: list[Written]) -> None:
     owners: dict[str, str] = {}
     for each in written:
@@ -68,6 +87,6 @@ def _check_names(written: list[Written]) -> None:
 
 def _outcome(layer: OtherLayer, rebuilt: Rebuilt | str) -> Written:
     if isinstance(rebuilt, str):
-        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {rebuilt}",))
+        return Written(layer.name, layer.kind or "arrays", "", "", (f"not in the file: {rebuilt}",))
     kind = " of ".join([*layer.wrappers, keras_kind(layer.kind)])
-    return Written(layer.name, layer.kind, kind, rebuilt.native.name)
+    return Written(layer.name, layer.kind, kind, rebuilt.native.name, (UNCONNECTED,))

@@ -19,6 +19,7 @@ from frameworks.files.writing.keras.layout import (
     cell_places,
     cell_variables,
     class_in_keras,
+    code_of,
     sums_biases,
     variables_of_other,
 )
@@ -74,7 +75,7 @@ def _outcome(layer: OtherLayer, place: str) -> Written:
     """Return the outcome of a non-recurrent layer."""
     if not place:
         why = "it has no arrays" if not layer.stored else "the meaning of its arrays in Keras is not known"
-        return Written(layer.name, layer.kind or "?", "", "", (f"not in the file: {why}",))
+        return Written(layer.name, layer.kind or "arrays", "", "", (f"not in the file: {why}",))
     return Written(layer.name, layer.kind, " of ".join([*layer.wrappers, keras_kind(layer.kind) or layer.kind]), place)
 
 
@@ -101,5 +102,6 @@ def _caveats(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
     shown = [f"{name}={value!r}" for name, value, default in stated if value != default]
     if shown:
         yield f"the file holds only weights: build the model's layer with {', '.join(shown)}"
+    yield from code_of(dict.fromkeys(str(value) for _, value, _ in stated))
     if sums_biases(layer):
         yield SUMMED_BIASES

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from frameworks import kinds
-from frameworks.counterparts import LAYER_NAMES, find_limits
+from frameworks.counterparts import find_limits
 from frameworks.errors import InvalidValueError, NoCounterpartError
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.files.writing.blocks import Tensor, cell_tensors, reshaped, transposed, unchanged
+from frameworks.files.writing.constructors import in_pytorch
 from frameworks.files.writing.naming import DESCRIPTION, EMULATED, fits_torch, places, prefix_of
 from frameworks.files.writing.outcome import Layer, Written
 from frameworks.files.writing.sidecar import describe
@@ -112,20 +112,10 @@ def _recurrent_outcome(layer: StoredLayer) -> Written:
     if not fits_torch(layer):
         caveat = f"{_why_not(layer)}; its arrays are under `{EMULATED}`, so that no torch.nn module loads them"
         return Written(layer.name, layer.class_name, "weights for .emulate", place, (caveat,))
-    first, count, two = layer.cells[0][0].spec, len(layer.cells), len(layer.cells[0]) == 2
-    unusual: dict[str, tuple[Any, Any]] = {
-        "num_layers": (count, 1),
-        "bidirectional": (two, False),
-        "bias": (first.bias, True),
-        "nonlinearity": (first.activation, "tanh"),
-        "proj_size": (layer.arguments.get("proj_size", 0), 0),
-    }
-    arguments = [f"{name}={value!r}" for name, (value, default) in unusual.items() if value != default]
-    kind = LAYER_NAMES["pytorch"][first.cell] + ("Cell" if layer.is_cell else "")
-    becomes = f"{kind}({', '.join([str(first.input_size), str(first.hidden_size), *arguments])})"
+    first, two = layer.cells[0][0].spec, len(layer.cells[0]) == 2
     calls = find_limits(replace(first, bidirectional=two), "pytorch", layer.options)
     caveats = tuple(f"{limit.field}={value!r}: {limit.why}" for limit, value in calls)
-    return Written(layer.name, layer.class_name, becomes, place, caveats)
+    return Written(layer.name, layer.class_name, in_pytorch(layer), place, caveats)
 
 
 def _why_not(layer: StoredLayer) -> str:
@@ -141,5 +131,5 @@ def _other_outcome(layer: OtherLayer, module: str) -> Written:
         caveats = tuple(caveats_of(layer, module))
         return Written(layer.name, layer.kind, spell(layer, module), prefix_of(layer.name), caveats)
     becomes = "its arrays as they are" if layer.stored else "nothing: it has no arrays"
-    caveats = () if layer.known else ("the meaning of its arrays is not known",)
-    return Written(layer.name, layer.kind or "?", becomes, prefix_of(layer.name), caveats)
+    caveats = () if layer.known or not layer.stored else ("the meaning of its arrays is not known",)
+    return Written(layer.name, layer.kind or "arrays", becomes, prefix_of(layer.name), caveats)

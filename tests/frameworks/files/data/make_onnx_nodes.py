@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-not-found]
-from onnx import AttributeProto, TensorProto, helper, numpy_helper  # type: ignore[import-not-found]
+import onnxruntime as ort
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 TIME, BATCH, INPUT, HIDDEN = 5, 3, 2, 4
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}

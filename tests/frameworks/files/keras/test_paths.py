@@ -91,6 +91,8 @@ def test_torch_modules_compute_in_keras_what_they_did(through: str, tmp_path: Pa
     import torch
     from torch import nn
 
+    from frameworks.files.writing.keras.model import UNCONNECTED
+
     whole = through == "whole"
     unlike: dict[str, Any] = {"eps": 1e-4} if whole else {}
     modules = nn.ModuleDict(
@@ -106,12 +108,14 @@ def test_torch_modules_compute_in_keras_what_they_did(through: str, tmp_path: Pa
         for tensor in [*modules.parameters(), *(each for each in modules.buffers() if each.is_floating_point())]:
             tensor.uniform_(0.1, 1)
     torch.save(modules if whole else modules.state_dict(), tmp_path / "model.pt")
-    checkpoint = open_checkpoint(tmp_path / "model.pt")
+    kinds = {"ln": "LayerNorm", "bn": "BatchNorm1d", "conv": "Conv1d"}
+    told: dict[str | None, Any] = {} if whole else {name: {"kind": kind} for name, kind in kinds.items()}
+    checkpoint = open_checkpoint(tmp_path / "model.pt", options=told)
     if through == ".safetensors":
         save_checkpoint(tmp_path / "model.safetensors", checkpoint)
         checkpoint = open_checkpoint(tmp_path / "model.safetensors")
     written = save_checkpoint(tmp_path / "model.keras", checkpoint)
-    assert not [each for each in written if each.name != "rnn" and each.caveats]
+    assert {each.caveats for each in written if each.name != "rnn"} == {(UNCONNECTED,)}
     assumed = {name for name, other in checkpoint.others.items() for each in other.warnings if "assumed" in each}
     assert assumed == (set() if whole else {"ln", "bn", "conv"})
     model = keras.models.load_model(tmp_path / "model.keras")

@@ -196,7 +196,8 @@ def test_a_node_is_ported_and_verified_and_a_changed_weight_is_detected(
     model, out = str(tmp_path / "model.onnx"), tmp_path / f"out.{end}"
     assert main(["port", model, str(out)]) == 0
     assert main(["verify", model, str(out)]) == 0
-    assert "All 1 are the same" in capsys.readouterr().out
+    is_silent = end == "weights.h5" and "halves" not in name  # about activations and go_backwards
+    assert ("1 compared is the same." if is_silent else "All 1 are the same.") in capsys.readouterr().out
     content = bytearray(Path(model).read_bytes())
     array = RECORDED[f"{name}/model"].tobytes()
     weights = open_checkpoint(model)["rec"].cells[0][0].arrays["R"].read()

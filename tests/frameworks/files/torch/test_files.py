@@ -47,7 +47,7 @@ RECURRENT = ("rnn", "lstm", "gru", "cell", "wide", "deep.0.0")
 KINDS = {
     "embedding": "Embedding",
     "deep.0.1": "LayerNorm",
-    "norm": "BatchNorm",
+    "norm": "BatchNorm1d",
     "conv": "Conv1d",
     "linear": "Linear",
     "prelu": "PReLU",
@@ -125,11 +125,14 @@ def test_every_module_is_listed_with_its_weights_bit_for_bit(opened: Checkpoint,
                 np.testing.assert_array_equal(array, wanted, err_msg=f"{name} {part}")
 
 
-def test_other_modules_are_listed_with_their_kinds(opened: Checkpoint, model: nn.Module) -> None:
-    said = {"norm": "BatchNorm1d"} if opened.path.name in ("whole.pt", "script.pt") else {}
-    assert {name: other.kind for name, other in opened.others.items() if "optimizer" not in name} == KINDS | said
-    for name in KINDS:
+def test_other_modules_are_listed_with_the_kinds_that_the_file_states(opened: Checkpoint, model: nn.Module) -> None:
+    whole = opened.path.name in ("whole.pt", "script.pt")
+    expected = KINDS if whole else {name: "Linear" if name == "linear" else "" for name in KINDS}
+    assert {name: other.kind for name, other in opened.others.items() if "optimizer" not in name} == expected
+    for name, kind in KINDS.items():
         other = opened.others[name]
+        assert other.known == (expected[name] != "")
+        assert other.known or any(kind in warning for warning in other.warnings)
         for part, array in other.arrays.items():
             np.testing.assert_array_equal(array, model.get_submodule(name).state_dict()[part].numpy())
 
@@ -139,7 +142,7 @@ def test_other_modules_are_listed_with_their_kinds(opened: Checkpoint, model: nn
 def test_the_emulation_is_called_like_the_module_and_returns_the_same(model: nn.Module, tmp_path: Path) -> None:
     projected = nn.LSTM(5, 4, num_layers=2, proj_size=3, bidirectional=True)
     torch.save({**model.state_dict(), **{f"proj.{k}": v for k, v in projected.state_dict().items()}}, tmp_path / "model.pt")
-    checkpoint = open_checkpoint(tmp_path / "model.pt")
+    checkpoint = open_checkpoint(tmp_path / "model.pt", options={None: {"batch_first": False}})
     x = torch.randn(7, 3, 5)
     for name, module in (("lstm", model.get_submodule("lstm")), ("proj", projected)):
         expected, (h_n, _) = module(x)
@@ -163,10 +166,22 @@ def test_a_layer_is_converted_to_a_keras_layer_and_a_projection_is_refused(tmp_p
 def test_what_the_file_does_not_state_is_reported_as_assumed(model: nn.Module, tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "model.pt")
     checkpoint = open_checkpoint(tmp_path / "model.pt", options={"rnn": {"nonlinearity": "relu", "batch_first": True}})
-    assert "batch_first=False assumed" in checkpoint["lstm"].warnings[0]
+    assert "dropout=0.0 assumed" in checkpoint["lstm"].warnings[0]
+    assert "does not state batch_first" in checkpoint["lstm"].warnings[1]
+    assert checkpoint["lstm"].arguments["batch_first"] is None
     assert checkpoint["rnn"].warnings == ()
     module: Any = checkpoint["rnn"].emulate("pytorch")
     assert (module.nonlinearity, module.batch_first) == ("relu", True)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("to", ["pytorch", "keras"])
+def test_a_layer_whose_file_does_not_state_batch_first_is_built_with_it(model: nn.Module, tmp_path: Path, to: Any) -> None:
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    assert open_checkpoint(tmp_path / "model.pt")["lstm"].emulate(to).batch_first is True
+    stated = open_checkpoint(tmp_path / "model.pt", options={"lstm": {"batch_first": False}})["lstm"]
+    assert stated.emulate(to).batch_first is False
+    assert not any("batch_first" in warning for warning in stated.warnings)
 
 
 class Evil:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from frameworks.errors import GatewiseError
+from frameworks.errors import GatewiseError, ProcessError
 from frameworks.files import open_checkpoint
 from frameworks.files.untrusted import h5_process
 from frameworks.files.untrusted.h5 import read_h5
@@ -75,3 +76,64 @@ def test_the_process_ends_when_its_parent_is_gone(started: list[Any]) -> None:
     worker._question.close()
     assert started[0].wait(timeout=30) == 0
     worker.close()
+
+
+@pytest.mark.parametrize(
+    "failure", [BlockingIOError(11, "no more processes"), FileNotFoundError(2, "no interpreter"), OSError(12, "")]
+)
+@pytest.mark.parametrize("name", ["some.h5", "some.weights"])
+def test_a_process_that_cannot_be_started_is_not_blamed_on_the_file(
+    weights: Path, name: str, failure: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(subprocess, "Popen", fail)
+    with pytest.raises(ProcessError) as caught:
+        open_checkpoint(weights.rename(weights.with_name(name)))
+    assert "the process that reads h5 files" in str(caught.value)
+    assert f"must run, but starting it failed with: {failure}. Free memory" in str(caught.value)
+    assert "whole" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("import sys; sys.exit(3)", "ended with status 3 while it started"),
+        ("import os; os.abort()", "ended with status -6 while it started"),
+        ("import os; os.write(1, b'ready\\n'); os.kill(os.getpid(), 9)", "was killed, as the system does when memory is short"),
+    ],
+)
+def test_a_process_that_ends_by_itself_is_not_blamed_on_the_file(
+    weights: Path, program: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "worker.py").write_text(program)
+    monkeypatch.setattr(h5_process, "_SCRIPT", tmp_path / "worker.py")
+    with pytest.raises(ProcessError, match=f"must run, but {said}"):
+        open_checkpoint(weights)
+
+
+def test_a_process_that_the_file_makes_crash_is_blamed_on_the_file(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "worker.py").write_text("import os; os.write(1, b'ready\\n'); os.abort()")
+    monkeypatch.setattr(h5_process, "_SCRIPT", tmp_path / "worker.py")
+    with pytest.raises(GatewiseError, match=r"some\.h5 must be whole, but made the h5 library fail"):
+        open_checkpoint(weights)
+
+
+def test_limits_that_are_lower_already_are_kept(weights: Path) -> None:
+    script = (
+        "import resource, sys\n"
+        "for kind, most in ((resource.RLIMIT_CPU, 15), (resource.RLIMIT_AS, 900 << 20)):\n"
+        "    resource.setrlimit(kind, (most, most))\n"
+        "from frameworks.files.untrusted.h5 import read_h5\n"
+        "from frameworks.files.untrusted.source import open_source\n"
+        "from pathlib import Path\n"
+        "print(read_h5(open_source(Path(sys.argv[1]))).arrays['packed'].read().sum())\n"
+    )
+    root = Path(__file__).parents[4]
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, str(weights)], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert (run.stdout, run.stderr) == ("15.0\n", "")

@@ -145,7 +145,7 @@ def test_layers_that_torch_nn_cannot_compute_have_names_that_no_torch_nn_module_
     with pytest.raises(RuntimeError, match="Missing key"):
         nn.LSTM(5, 4).load_state_dict(relu)
     assert "relu" in written["zz"].caveats[0]
-    assert written["lstm_all"].becomes == "nn.LSTM(5, 4)"
+    assert written["lstm_all"].becomes == "nn.LSTM(5, 4, batch_first=True)"
 
 
 def test_pt_npz_and_safetensors_hold_the_same_arrays(checkpoint: Checkpoint, tmp_path: Path) -> None:

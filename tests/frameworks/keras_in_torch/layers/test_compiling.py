@@ -84,12 +84,6 @@ def test_an_exported_layer_returns_the_same_for_any_batch(name: str, mask: torch
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")
-def test_the_number_of_time_steps_is_fixed_on_export() -> None:
-    with pytest.raises(Exception, match="time"):  # torch's own message
-        export(KerasGRU(UNITS, input_size=INPUT, reset_after=False), (X,), dynamic_shapes={"inputs": {1: Dim("time")}})
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:torch")
 def test_a_stateful_layer_is_exported_with_its_states(refused: Any) -> None:
     layer = KerasGRU(UNITS, stateful=True, input_size=INPUT)
     with refused("stateful", "exported"):

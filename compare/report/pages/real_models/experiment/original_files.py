@@ -107,11 +107,14 @@ def _each_argument(model: RecordedModel) -> Iterator[str]:
     if model.architecture:
         yield f'architecture="{PurePosixPath(model.architecture).name}"'
     if model.options:
-        yield f"options={{None: {_written(model.options)}}}"
+        yield f"options={_written(model.options_by_layer)}"
 
 
-def _written(options: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f'"{name}": {value!r}' for name, value in options.items()) + "}"
+def _written(value: Any) -> str:
+    """Return the code of a value, with text in double quotes."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_written(name)}: {_written(each)}" for name, each in value.items()) + "}"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _wrong_port(layer: RecordedLayer, stored: StoredLayer, name: str) -> float:

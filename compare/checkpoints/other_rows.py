@@ -1,0 +1,232 @@
+"""The verdict on a pair of layers that are not recurrent: their arrays and options, by their meaning in Keras."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from compare.checkpoints.array_differences import measure_constant, measure_stored, size_of_error
+from compare.checkpoints.other_options import compare_options, is_class
+from compare.checkpoints.recurrent_rows import shown_difference
+from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict
+from compare.parity.difference import Difference, measure
+from compare.parity.tolerance import TOLERANCES
+from compare.parity.verdict import Against, Comparison
+from frameworks import kinds
+from frameworks.files import OtherLayer
+from frameworks.files.writing.blocks import BLOCK, Tensor, unchanged
+from frameworks.files.writing.keras.layout import keras_arrays
+
+_NEUTRAL = {"bias": 0.0, "beta": 0.0, "gamma": 1.0}
+"""What an array that a layer may lack does not change a result with."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The arrays of two layers by common names, with common axes.
+
+    Args:
+        kind: the kind in Keras; an empty record if the kind is not known, so that the arrays are compared as they are.
+        expected: the arrays of the one layer.
+        actual: the arrays of the other.
+    """
+
+    kind: kinds.Kind
+    expected: Mapping[str, Tensor]
+    actual: Mapping[str, Tensor]
+
+    @property
+    def has_same_sizes(self) -> bool:
+        """Whether the layers have the same arrays with the same shapes."""
+        return {name: each.shape for name, each in self.expected.items()} == {
+            name: each.shape for name, each in self.actual.items()
+        }
+
+    def compare(self, tolerance: float | None) -> Iterator[Comparison]:
+        """Compare the arrays; one that only one of the layers has is compared with the numbers that change nothing."""
+        for name in dict.fromkeys((*self.expected, *self.actual)):
+            one, other = self.expected.get(name), self.actual.get(name)
+            difference = _measure(name, one, other)
+            dtypes = {"float64" if each.dtype.name == "float64" else "float32" for each in (one, other) if each is not None}
+            allowed = tolerance or max(TOLERANCES[dtype] for dtype in dtypes)
+            where = self._place(name, difference)
+            yield Comparison.of(name, difference, where, allowed, Against.EXPECTED, kind="weights", array=name)
+
+    def _place(self, name: str, difference: Difference) -> dict[str, int | str] | None:
+        if difference.index is None or not difference.max_abs:
+            return None
+        array = self.kind.array(name)
+        named = [axis for axis in array.axes if axis != kinds.ANY_AXES] if array else []
+        lacking = len(difference.index) - len(named)
+        axes = [*(f"axis {axis}" for axis in range(lacking)), *named][-len(difference.index) :] if difference.index else []
+        return dict(zip(axes, difference.index, strict=True))
+
+
+def compare_other(
+    expected: OtherLayer, actual: OtherLayer, *, paired_by: PairedBy = "name", tolerance: float | None = None
+) -> Row:
+    """Compare the arrays and the options of two layers.
+
+    Args:
+        expected: the layer of the first file.
+        actual: the layer of the second file.
+        paired_by: what the pairing relies on.
+        tolerance: the allowed error as a share of max(1, max |expected|); None for the default of the dtype.
+    """
+    meaning = meaning_of(expected, actual)
+    causes: list[str] = []
+    unclear: list[str] = []
+    unstated: list[Unstated] = []
+    comparisons: list[Comparison] = []
+    if isinstance(meaning, str):
+        (unclear if _is_unclear(expected, actual) else causes).append(meaning)
+    else:
+        comparisons = list(meaning.compare(tolerance))
+        lacking = list(_lacking(meaning, expected, actual))
+        comparisons = [each for each in comparisons if each.name not in lacking]
+        unclear += (f"one of the files does not state which array is its {name}" for name in lacking)
+        causes += _describe(comparisons, meaning)
+        differences, unstated = compare_options(meaning.kind, expected, actual)
+        causes += differences
+        unclear += _open_questions(expected, actual)
+    failed = [each for each in comparisons if not each.within]
+    verdict: Verdict = "differs" if causes else "not compared" if unclear else "same"
+    worst = max(failed, key=lambda each: size_of_error(each.max_abs), default=None)
+    return Row(
+        expected=(expected.name,),
+        actual=(actual.name,),
+        verdict=verdict,
+        kind=expected.kind or actual.kind,
+        largest_error=max((each.max_abs for each in comparisons), key=size_of_error, default=None),
+        where=None if worst is None else worst.where,
+        cause="; ".join(causes or unclear),
+        unstated=tuple(unstated),
+        paired_by=paired_by,
+        comparisons=tuple(comparisons),
+    )
+
+
+def meaning_of(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
+    """Return the arrays of two layers with their common meaning, or the reason why there is none.
+
+    If only one of the files states the kind, the arrays of the other are read as those of that kind.
+    """
+    stated = [kinds.keras_kind(layer.kind) if _is_known(layer) else "" for layer in (expected, actual)]
+    if all(stated) and stated[0] != stated[1]:
+        return f"is {_named(actual)}, not {_named(expected)}"
+    if any(stated) and expected.stored and actual.stored:
+        name = stated[0] or stated[1]
+        both = _as_kind(expected, name, actual), _as_kind(actual, name, expected)
+        if both[0] is not None and both[1] is not None:
+            return Meaning(kinds.KERAS.get(name), both[0], both[1])
+        return f"it is {_article(name)} in one file; the other does not state what its arrays mean"
+    if is_class(expected) and is_class(actual) and expected.kind != actual.kind:
+        return f"is {_named(actual)}, not {_named(expected)}"
+    return _as_they_are(expected, actual)
+
+
+def _is_known(layer: OtherLayer) -> bool:
+    return is_class(layer) and (layer.known or layer.kind in kinds.PYTORCH.kinds) and bool(layer.stored)
+
+
+def _as_kind(layer: OtherLayer, name: str, partner: OtherLayer) -> dict[str, Tensor] | None:
+    """Return the arrays of a layer by the names of a Keras kind, or None if they cannot be those of the kind."""
+    module = kinds.PYTORCH.meaning(name)
+    if is_class(layer) and kinds.keras_kind(layer.kind) != name:
+        return None
+    if not is_class(layer) and module is not None:
+        layer = replace(layer, kind=module.name)
+    own = keras_arrays(replace(layer, known=True))
+    if own is None and all(each.isdecimal() for each in layer.stored) and len(layer.stored) == len(partner.stored):
+        own = keras_arrays(replace(layer, kind=name, known=True, stored=_numbered(layer, name)))
+    return own
+
+
+def _numbered(layer: OtherLayer, name: str) -> dict[str, Any]:
+    """Return arrays that a file lists by number by the names of a Keras kind."""
+    arrays = kinds.KERAS.get(name).arrays or ()
+    return dict(zip((array.name for array in arrays), layer.stored.values(), strict=False))
+
+
+def _as_they_are(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
+    one, other = ({name: unchanged(array) for name, array in layer.stored.items()} for layer in (expected, actual))
+    in_order = [each.shape for each in one.values()] == [each.shape for each in other.values()]
+    if one.keys() == other.keys():
+        return Meaning(kinds.KERAS.get(expected.kind), one, other)
+    if in_order and is_class(expected) and is_class(actual):
+        return Meaning(kinds.KERAS.get(expected.kind), one, dict(zip(one, other.values(), strict=True)))
+    return "neither file states what its arrays mean, and their names differ"
+
+
+def _lacking(meaning: Meaning, expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:
+    """Yield the arrays that a layer must have, but lacks in a file that does not state its kind."""
+    for layer, own, partner in (
+        (expected, meaning.expected, meaning.actual),
+        (actual, meaning.actual, meaning.expected),
+    ):
+        if not layer.known:
+            yield from (name for name in partner if name not in own and name not in _NEUTRAL)
+
+
+def _is_unclear(expected: OtherLayer, actual: OtherLayer) -> bool:
+    """Return whether a missing common meaning is a gap in what is known, rather than a difference."""
+    return not (is_class(expected) and is_class(actual)) or expected.kind == actual.kind
+
+
+def _open_questions(expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:
+    for layer in (expected, actual):
+        if layer.is_recurrent:
+            yield f"its arrays are the same, but {next(each for each in layer.warnings)}".removesuffix(".")
+            return
+    if not expected.known and not actual.known and expected.warnings != actual.warnings and not expected.stored:
+        yield "neither file states what it is"
+    for layer, partner in ((expected, actual), (actual, expected)):
+        if layer.kind in kinds.PYTORCH.kinds and not layer.known and (partner.known or partner.kind != layer.kind):
+            yield from (each.removesuffix(".") for each in layer.warnings if "lacks" in each)
+
+
+def _measure(name: str, one: Tensor | None, other: Tensor | None) -> Difference:
+    if one is not None and other is not None:
+        return measure_stored(one, other)
+    there = one if one is not None else other
+    if there is None or name not in _NEUTRAL:
+        shape = () if there is None else there.shape
+        return Difference(shape, math.inf, None, 1.0)
+    return measure_constant(there, _NEUTRAL[name])
+
+
+def _describe(comparisons: Sequence[Comparison], meaning: Meaning) -> Iterator[str]:
+    for each in comparisons:
+        if each.within:
+            continue
+        if math.isinf(each.max_abs) and each.other_shape is None and each.where is None:
+            side = "first" if each.name in meaning.expected else "second"
+            yield f"only the {side} file has its {each.name}"
+            continue
+        one, other = meaning.expected.get(each.name), meaning.actual.get(each.name)
+        if one is None or other is None:
+            yield f"{shown_difference(each)}, and only the {'second' if one is None else 'first'} file has it"
+        elif _is_transposed(one, other, each.allowed):
+            yield f"{each.name} is transposed"
+        else:
+            yield shown_difference(each)
+
+
+def _is_transposed(expected: Tensor, actual: Tensor, allowed: float) -> bool:
+    """Return whether a square matrix is the transpose of another, if it is small enough to be read as a whole."""
+    if len(expected.shape) != 2 or expected.shape[::-1] != actual.shape or expected.nbytes > BLOCK:
+        return False
+    one, other = (np.concatenate([block.reshape(-1) for block in each.blocks()]) for each in (expected, actual))
+    return bool(measure(one.reshape(expected.shape), other.reshape(actual.shape).T).max_abs <= allowed)
+
+
+def _named(layer: OtherLayer) -> str:
+    return _article(layer.kind) if is_class(layer) else "of an unknown kind"
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"

@@ -1,0 +1,178 @@
+"""The remedies that no case follows, by module, subject and text, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+INSTALL = "asks to install a package; tests/test_without_frameworks.py and tests/shipping check the refusal and the command"
+REPORT = "of the machinery of the reports, for those who regenerate them in a checkout; its own tests check the refusal"
+BACKEND = "needs another Keras backend, or another version of Keras or torch, than the tests run with"
+OTHER_FILE = "asks for another file, or for this one to be made anew by the program that wrote it"
+INSIDE = "only an error inside gatewise, or a stand-in of a test, leads there"
+ELSEWHERE = "needs a full disk or a closed output; the tests of its module check the refusal"
+HELPER = "a helper that shares its name with one that passes on a remedy; it states none"
+SHIPPING = "needs another distribution that installs the same packages; tests/shipping/test_installations.py checks it"
+SYSTEM = "needs a system without limits on memory; tests/frameworks/files/untrusted/test_without_posix.py checks it"
+FILES = "the refusal of an array becomes a caveat of its layer; tests/frameworks/files checks the caveats"
+KERAS = "passes on an error of Keras itself; no built-in layer is known to lead there"
+TOY = "needs a third framework; tests/frameworks/toy checks the refusal"
+TRAINING = "a side of one's own for train_together is code of the reader; its docstring's example runs one"
+
+NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
+    "compare/commands/printing.py": {
+        ("the output", "Redirect it to another place."): ELSEWHERE,
+    },
+    "compare/facade/ownership.py": {
+        ("a warning", "{}"): SHIPPING,
+    },
+    "compare/report/canvas.py": {
+        ("matplotlib", "Install it with: pip install 'gatewise[reports]'."): INSTALL,
+    },
+    "compare/report/long_runs.py": {
+        ("{}", "Delete the folder {} to start again, or install the versions that it was made with."): REPORT,
+        ("{}", "Delete it: the part resumes from its last checkpoint."): REPORT,
+        ("{}", "Wait until the other run has ended, or choose another --out."): REPORT,
+        (
+            "the long run {}",
+            "Fix what the message names and run `gatewise report --full` again: finished steps are kept.",
+        ): REPORT,
+    },
+    "compare/report/making.py": {
+        ("{}", "Choose another --out."): REPORT,
+        ("the other pages' results", "Run all pages: leave out --only, or write to another --out."): REPORT,
+        ("the page", "Choose one of them."): REPORT,
+        ("the experiments {} on {}", "Install what the message names, or report the message."): REPORT,
+    },
+    "compare/report/pages/options/experiment/signatures.py": {
+        ("the report on options", "Run it with a newer Python."): REPORT,
+    },
+    "compare/report/pages/return_values/experiment/grid.py": {
+        ("forms of one kind", "Give them two kinds in compare/report/pages/return_values/experiment/forms.py."): REPORT,
+    },
+    "compare/report/progress_bars.py": {
+        ("rich", "Install it with: pip install 'gatewise[reports]'."): INSTALL,
+    },
+    "compare/report/results.py": {
+        ("{}", "Run `gatewise report`."): REPORT,
+        ("{}", "Delete it, and run `gatewise report`."): REPORT,
+    },
+    "compare/report/studies/data.py": {
+        (
+            "{}",
+            "Run `make report` in a clone of the repository or in the unpacked source archive, or choose another page: `gatewise report --only PAGE`.",
+        ): REPORT,
+    },
+    "compare/report/studies/fetching.py": {
+        ("{}", "Connect to a package index, or name one in PIP_INDEX_URL."): REPORT,
+        ("the package unearth", "Install it with: pip install 'gatewise[originals]'."): INSTALL,
+    },
+    "compare/report/studies/originals.py": {
+        ("{}", "Fetch it with `{}`."): REPORT,
+        ("{}", "Delete the archive and fetch it again with `{}`."): REPORT,
+    },
+    "compare/report/studies/real_models/kept.py": {
+        ("the layer {}", "Read it from the original file: see compare.report.studies.real_models.files."): REPORT,
+    },
+    "compare/report/studies/real_models/recorded.py": {
+        ("{}", "Choose one of them."): REPORT,
+    },
+    "compare/report/studies/translation/batches.py": {
+        ("batch_size", "Use smaller batches or more words."): REPORT,
+    },
+    "compare/report/studies/translation/copying.py": {
+        ("{}", "{}"): HELPER,
+    },
+    "compare/report/studies/translation/defaults.py": {
+        ("optimizer_config", "Compare other settings with build_sides."): REPORT,
+        ("the optimizer", "Choose Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam or Adafactor."): REPORT,
+        ("a default", "Name the defaults to switch to PyTorch's."): REPORT,
+    },
+    "compare/training/comparing.py": {
+        (
+            "the Keras model",
+            "Train both with compare.training.train_together, and pass the mask to torch's loss: loss_like(loss)(prediction, target, mask=mask).",
+        ): TRAINING,
+    },
+    "compare/training/keras.py": {
+        ("a training on Keras", "Set KERAS_BACKEND before Keras is imported."): BACKEND,
+    },
+    "compare/training/parameters.py": {
+        (
+            "a layer in the training",
+            "Leave it out, or use train_together with your own function that reads its parameters.",
+        ): TRAINING,
+    },
+    "frameworks/files/building/keras.py": {
+        ("{}", "Build them one at a time, from .parts."): INSIDE,
+    },
+    "frameworks/files/building/parameters.py": {
+        ("the cells of {}", "Build them one at a time, from .parts."): INSIDE,
+    },
+    "frameworks/files/building/pytorch.py": {
+        ("{}", "Build them one at a time, from .parts."): INSIDE,
+    },
+    "frameworks/files/keras/cells.py": {
+        ("{}", "{}"): FILES,
+        ("{}", "Save the model in one of these."): OTHER_FILE,
+        ("{}", "Leave the option out: the bias shows it."): FILES,
+    },
+    "frameworks/files/untrusted/derived_arrays.py": {
+        ("{}", "Call .clone() before saving."): FILES,
+    },
+    "frameworks/files/untrusted/h5.py": {
+        (
+            "a warning",
+            "h5 files are parsed without a limit on memory, which this system cannot set; the limit of {} s holds. Open only files that you trust.",
+        ): SYSTEM,
+        ("h5py", "Install it with: pip install 'gatewise[files]'."): INSTALL,
+    },
+    "frameworks/files/untrusted/source.py": {
+        ("{}", "If you trust it, load it with the program that wrote it, and save only the weights."): OTHER_FILE,
+    },
+    "frameworks/files/writing/replacing.py": {
+        ("{}", "Give another path."): ELSEWHERE,
+    },
+    "frameworks/files/writing/saving.py": {
+        ("the module that writes {}", "Install it with: pip install 'gatewise[files,tensorflow]'."): INSTALL,
+    },
+    "frameworks/files/writing/sidecar.py": {
+        ("{}", "Read the file with the version of gatewise that wrote it."): OTHER_FILE,
+    },
+    "frameworks/files/writing/torch/layout.py": {
+        ("the array {} of {}", "Give the layers other names."): INSIDE,
+    },
+    "frameworks/files/writing/torch/safetensors.py": {
+        ("{}", "Leave the layer out."): FILES,
+    },
+    "frameworks/files/writing/torch/zipped.py": {
+        ("{}", "Leave the layer out."): FILES,
+    },
+    "frameworks/keras/activations.py": {
+        ("the activation {}", "Install a newer Keras."): BACKEND,
+    },
+    "frameworks/keras/adapter.py": {
+        (
+            "{}'s own call with {}",
+            "Change the flags with which Keras cannot run it, or call it yourself to see the whole error.",
+        ): KERAS,
+    },
+    "frameworks/keras/gradients.py": {
+        ("Keras's backend", "Choose it with KERAS_BACKEND before Keras is first imported."): BACKEND,
+    },
+    "frameworks/keras/spec.py": {
+        ("the weights of {} {}", "JAX stores float64 only with JAX_ENABLE_X64=1 in the environment."): BACKEND,
+    },
+    "frameworks/keras_in_torch/optimizers/porting.py": {
+        (
+            "the settings of keras.optimizers.{}",
+            "This version of Keras has settings that are not known here: use the pinned version.",
+        ): BACKEND,
+    },
+    "frameworks/registry.py": {
+        ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,
+        ("the framework {}", "Install it with: pip install 'gatewise[{}]'."): INSTALL,
+    },
+    "frameworks/torch_in_keras/optimizers.py": {
+        ("have settings that are known here", "Use the pinned version of torch"): BACKEND,
+    },
+}
