@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from frameworks.errors import GatewiseError, InvalidTypeError, NoCounterpartError
-from frameworks.keras_in_torch.layers import KerasEmbedding, KerasMasking, KerasSequential, OnnxRecurrent
+from frameworks.keras_in_torch.layers import KerasEmbedding, KerasMasking, KerasSequential, KerasTimeDistributed, OnnxRecurrent
 from frameworks.keras_in_torch.layers.arguments import check_inputs
 from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell
@@ -209,6 +209,13 @@ def kind_of(module: Any) -> Kind:
     for kind in KINDS:
         if isinstance(module, kind.classes):
             return kind
+    if isinstance(module, KerasTimeDistributed):
+        raise _refused(
+            module,
+            "have one axis of time",
+            "has an outer one and that of its layer",
+            "Call its `layer` on each outer step, or pass its `layer` for the steps within one.",
+        )
     foreign = not isinstance(module, nn.Module)
     library = type(module).__module__.partition(".")[0]
     raise InvalidTypeError.because(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -214,10 +215,11 @@ def require_file(path: Path) -> None:
         GatewiseError: for either of them; the message describes it.
     """
     what = remedy = ""
-    if path.is_dir():
-        what, remedy = _folder(path)
-    elif not path.exists() and any(each.name == f"{path.name}.index" for each in path.parent.glob("*.index")):
-        what, remedy = "the prefix of a TensorFlow checkpoint", _RESTORE.format(path=str(path))
+    with suppress(OSError):  # whoever opens the file reports it, such as a name that is too long
+        if path.is_dir():
+            what, remedy = _folder(path)
+        elif not path.exists() and any(each.name == f"{path.name}.index" for each in path.parent.glob("*.index")):
+            what, remedy = "the prefix of a TensorFlow checkpoint", _RESTORE.format(path=str(path))
     if what:
         raise InvalidValueError.because(str(path), must="be a file", but=f"is {what}", remedy=remedy)
 

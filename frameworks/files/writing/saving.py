@@ -64,7 +64,10 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
     ending = next((each for each in WRITERS if target.name.endswith(each)), "")
     if not ending or target.name == ending:
         raise InvalidValueError.because(
-            target.name, must=f"end in one of {', '.join(WRITERS)}", but="does not", remedy="The ending chooses the format."
+            target.name or str(target),
+            must=f"end in one of {', '.join(WRITERS)}",
+            but="does not",
+            remedy="The ending chooses the format.",
         )
     given = layers_of(layers)
     _require_text(name for layer in given for name in (layer.name, *getattr(layer, "stored", ())))
