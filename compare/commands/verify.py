@@ -14,7 +14,7 @@ EXAMPLE = "gatewise verify model.h5 mine.pt --layer lstm_1=encoder.rnn"
 STATUSES = {
     0: "all are the same",
     1: "any differ",
-    3: "no difference found, but a layer in both files could not be compared",
+    3: "no difference found, but a layer of both files could not be compared",
 }
 
 

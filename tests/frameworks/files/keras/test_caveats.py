@@ -18,6 +18,8 @@ import pytest
 
 from frameworks.files import open_checkpoint
 
+pytestmark = pytest.mark.frameworks
+
 LIBRARIES = pytest.mark.parametrize("library", ["keras", "tf_keras"])
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from frameworks.files import Checkpoint, open_checkpoint, save_checkpoint
+from frameworks.files import Checkpoint, open_checkpoint
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -194,26 +194,6 @@ def test_other_layers_have_the_names_of_keras_2(tmp_path: Path) -> None:
     }
     assert checkpoint.others["out"].config["activation"] == "keras2_hard_sigmoid"
     assert checkpoint.others["own"].kind == "BatchNormalization of mode 1"
-
-
-@pytest.mark.frameworks
-@pytest.mark.parametrize("kind", EQUATIONS)
-def test_a_layer_is_ported_to_every_format_and_framework(kind: str, tmp_path: Path) -> None:
-    import torch
-
-    arrays = draw(kind, seed=4)
-    checkpoint = write(tmp_path / "old.h5", [config("rec", kind)], {"rec": arrays})
-    expected = EQUATIONS[kind](arrays, inputs())
-    with torch.no_grad():
-        emulated: Any = checkpoint["rec"].emulate("pytorch")
-        np.testing.assert_allclose(emulated(torch.from_numpy(inputs())).numpy(), expected, atol=2e-6)
-    in_keras: Any = checkpoint["rec"].emulate("keras")
-    np.testing.assert_allclose(np.asarray(in_keras(inputs())), expected, atol=2e-6)
-    for ending in (".safetensors", ".pt", ".weights.h5"):
-        save_checkpoint(tmp_path / f"new{ending}", checkpoint)
-        told: Any = {"rec": dict(checkpoint["rec"].spec.cell_options)} if ending == ".weights.h5" else None
-        again = open_checkpoint(tmp_path / f"new{ending}", options=told)["rec"]
-        np.testing.assert_allclose(np.asarray(again.forward(inputs()).output), expected, atol=2e-6)
 
 
 def test_an_array_of_a_wrong_shape_or_name_is_refused(tmp_path: Path, refused: Any) -> None:
