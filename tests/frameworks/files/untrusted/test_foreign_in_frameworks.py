@@ -37,7 +37,7 @@ def keras_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     optimizer, rng = tf_keras.optimizers.Adam(), np.random.default_rng(0)
     optimizer.build(model.trainable_variables)
     model.set_weights([rng.normal(size=array.shape).astype("f4") for array in model.get_weights()])
-    model.save(folder / "saved")
+    model.save(folder / "saved", save_traces=False)  # each layer's graph would take seconds
     model.save_weights(folder / "weights")
     tf.train.Checkpoint(model=model, optimizer=optimizer).save(str(folder / "steps" / "ckpt"))
     np.savez(folder / "expected.npz", *model.get_weights())

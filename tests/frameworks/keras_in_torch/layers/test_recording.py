@@ -42,7 +42,9 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "fused": lambda: layers.LSTM(4, return_sequences=True, return_state=True),
     "loop": lambda: layers.GRU(4, reset_after=False, go_backwards=True, return_sequences=True, zero_output_for_mask=True),
     "two": lambda: layers.Bidirectional(layers.GRU(4, recurrent_activation="hard_sigmoid", use_bias=False), "sum"),
-    "stack": lambda: layers.RNN([layers.LSTMCell(4), layers.SimpleRNNCell(2, activation="elu")], return_sequences=True),
+    "stack": lambda: layers.RNN(
+        [layers.LSTMCell(4), layers.SimpleRNNCell(2, activation="elu")], return_sequences=True, go_backwards=True
+    ),
 }
 
 
@@ -87,7 +89,7 @@ def error_of(expected: Any, actual: Any) -> float:
     ("way", "name", "masked"),
     [
         *(("trace", name, masked) for name in MAKERS for masked in (False, True)),
-        *(("export", "fused", False), ("export", "two", True), ("export", "stack", True)),
+        *(("export", "fused", False), ("export", "stack", True)),
     ],
 )
 def test_a_recorded_layer_returns_what_keras_returns_at_any_length(
