@@ -19,6 +19,7 @@ from torch.export import Dim
 
 from frameworks import emulate, one_step
 from frameworks.keras_in_torch.layers import KerasGRU, KerasLSTM
+from frameworks.keras_in_torch.layers.activations import ACTIVATIONS, find_activation
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `test` installs onnxruntime")
 
@@ -87,6 +88,20 @@ def test_the_exported_layer_returns_what_keras_returns_at_any_length(
         arrays = {"x": x, "mask": mask} if masked else {"x": x}
         assert np.abs(run(arrays)[0] - expected).max() < 2e-6
         assert np.abs(run({**arrays, "x": x + 1})[0] - expected).max() > 1e-3
+
+
+def test_every_activation_is_exported_as_keras_computes_it(tmp_path: Path) -> None:
+    class Activations(nn.Module):
+        def forward(self, x: torch.Tensor) -> Any:
+            return [find_activation(name)(x) for name in names]
+
+    names = sorted(set(ACTIVATIONS) & set(dir(keras.activations)))
+    assert {"softplus", "log_sigmoid", "sparsemax", "mish"} <= set(names)
+    x = np.linspace(-120, 120, 242, dtype="float32").reshape(11, 22)
+    run = export(Activations(), {"x": torch.from_numpy(x[:2])}, tmp_path / "all.onnx", dynamo=False, free=(0,))
+    for name, actual in zip(names, run({"x": x}), strict=True):
+        expected = np.asarray(getattr(keras.activations, name)(x))
+        np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("dynamo", [False, True])
