@@ -15,6 +15,7 @@ from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell
 from frameworks.keras_in_torch.layers.dropout import NO_MASKS
 from frameworks.keras_in_torch.layers.parameters import CellHolder
+from frameworks.keras_in_torch.layers.recording import require_features
 from frameworks.keras_in_torch.layers.steps import make_step, project
 
 Tensor = torch.Tensor
@@ -147,7 +148,7 @@ def _step_layer(module: Any, x: Tensor, states: Iterator[Tensor], mask: Tensor |
     layer = getattr(module, "layer", module)
     check_inputs(x, ("batch", "input"), layer.input_size)
     _require_no_dropout_in_cells(layer)
-    before = list(states)
+    x, before = require_features(x, layer.input_size), list(states)
     axis = 1 if module.batch_first else 0
     output, finals = module(_filled(x, mask).unsqueeze(axis), tuple(before) if len(before) > 1 else before[0])
     after = _kept(mask, list(finals) if isinstance(finals, tuple) else [finals], before)
