@@ -179,10 +179,10 @@ def _outcome_of(name: str, command: Any, given: argparse.Namespace) -> Outcome:
 
 
 def _flush() -> None:
-    """Write what argparse has printed; if the reader of a pipe is gone, there is nothing to say."""
+    """Write what argparse has printed."""
     try:
         sys.stdout.flush()
-    except OSError:
-        from compare.commands.printing import silence_stdout
+    except OSError as error:
+        from compare.commands.printing import end_unwritten
 
-        silence_stdout()
+        end_unwritten(error)
