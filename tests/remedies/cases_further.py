@@ -31,7 +31,8 @@ def one_step_of_a_time_distributed() -> None:
     module, x = KerasTimeDistributed(KerasGRU(4, input_size=3)).eval(), torch.randn(2, 5, 6, 3)
     with refuses("Call its `layer` on each outer step, or pass its `layer` for the steps within one."):
         one_step(module)
-    whole, step, states = module(x), one_step(module.layer), []
+    states: list[torch.Tensor] = []
+    whole, step = module(x), one_step(module.layer)
     np.testing.assert_allclose(module.layer(x[:, 1]).detach(), whole[:, 1].detach(), atol=1e-6)
     for time in range(6):
         y, *states = step(x[:, 1, time], *states)
