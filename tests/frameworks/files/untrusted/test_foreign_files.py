@@ -71,6 +71,7 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "other.pkl": (pickle.dumps([1, 2]), "a pickle that torch did not write"),
     "a.npy": (b"\x93NUMPY\x01\x00v\x00{'descr'", "a single array"),
     "a.mat": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a MATLAB file"),
+    "b.mat": (b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + b"\x89HDF\r\n\x1a\n", "a MATLAB 7.3 file"),
     "a.rds": (b"\x1f\x8b\x08\x00", "data of R"),
     "a.gguf": (b"GGUF\x03\x00\x00\x00", "a GGUF file"),
     "a.pte": (b"\x10\x00\x00\x00ET12", "an ExecuTorch program"),
