@@ -114,6 +114,8 @@ def open_checkpoint(
         >>> checkpoint = open_checkpoint("model.npz", options={"encoder": {"batch_first": True}})
         >>> checkpoint["encoder"].arguments["batch_first"]
         True
+        >>> open_checkpoint("model.npz", options={"head": {"kind": "Linear"}}).others["head"].kind
+        'Linear'
     """
     given = GivenOptions(options)
     require_file(Path(path))
@@ -138,7 +140,7 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_f
     shapes = [stored.shape for layer in others if not layer.known for stored in layer.stored.values()]
     article = "an" if file_format.name[0] in "AEIOU" or file_format.name.startswith("index") else "a"
     parts = [f"is {article} {file_format.name} file of {_few(list(kinds)) or 'no layers'}"]
-    reasons = _warnings([layer for layer in others if layer.is_recurrent], "layer ")
+    reasons = _warnings([layer for layer in others if layer.is_recurrent], "Layer ")
     caveats = "" if reasons else _warnings([layer for layer in others if not layer.known])
     if caveats:
         parts.append(f" ({caveats.removesuffix('.')})")
