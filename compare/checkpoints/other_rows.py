@@ -159,7 +159,7 @@ def _as_they_are(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
         return Meaning(kinds.KERAS.get(expected.kind), one, other)
     if in_order and is_class(expected) and is_class(actual):
         return Meaning(kinds.KERAS.get(expected.kind), one, dict(zip(one, other.values(), strict=True)))
-    return "neither file states what its arrays mean, and their names differ"
+    return "its arrays have different names in the two files, and nothing states which are the same"
 
 
 def _lacking(meaning: Meaning, expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:

@@ -86,7 +86,8 @@ def _matches(node: Node | None, name: str, pattern: Pattern, owner: str) -> bool
         return True
     for _ in range(_MOST_MOVES):
         if node is not None and node.kind in _SAME and node.inputs:
-            node, name = node.maker(node.inputs[0]), node.inputs[0]
+            name = node.inputs[0]
+            node = node.maker(name)
     if node is None or not node.is_standard or not node.inputs:
         return False
     if isinstance(pattern, str):
