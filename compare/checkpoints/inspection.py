@@ -70,7 +70,7 @@ def render(contents: Mapping[str, Any], *, verbose: bool = False) -> str:
     if verbose:
         text += _options_of_others(contents["others"])
     if _is_mixed(contents):
-        text.append(printable(f"In order: {', '.join(name or repr(name) for name in contents['order'])}"))
+        text.append(printable(f"In the order of the file: {', '.join(name or repr(name) for name in contents['order'])}"))
     warnings = ((each["name"], each["warnings"]) for each in (*contents["layers"], *contents["others"]))
     return "\n\n".join([*text, *caveats(warnings)])
 

@@ -123,7 +123,7 @@ def open_checkpoint(
         source = open_source(Path(path))
         file_format = find_format(source)
         layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
-    _require_recurrent(layers, source.name, file_format, is_described=architecture is not None)
+    _require_recurrent(layers, Path(path), file_format, is_described=architecture is not None)
     given.check(layers)
     warning = _shard_warning(source.name)
     if warning:
@@ -131,7 +131,7 @@ def open_checkpoint(
     return Checkpoint(Path(path), file_format.name, layers)
 
 
-def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_format: Format, *, is_described: bool) -> None:
+def _require_recurrent(layers: list[StoredLayer | OtherLayer], path: Path, file_format: Format, *, is_described: bool) -> None:
     if any(isinstance(layer, StoredLayer) for layer in layers):
         return
     others = [layer for layer in layers if isinstance(layer, OtherLayer)]
@@ -146,9 +146,9 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_f
         parts.append(f" ({caveats.removesuffix('.')})")
     if names:
         parts.append(f", with arrays named {_few([f'{name} {shape}' for name, shape in zip(names, shapes, strict=True)])}")
-    if _shard_warning(file):
-        parts.append(f". {_shard_warning(file).removesuffix('.').capitalize()}")
-    what, remedy = names_of_others(names, file)
+    if _shard_warning(path.name):
+        parts.append(f". {_shard_warning(path.name).removesuffix('.').capitalize()}")
+    what, remedy = names_of_others(names, str(path))
     if what:
         parts.append(f", {what}")
     elif reasons:
@@ -159,7 +159,7 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_f
         remedy = "There is nothing to port in it: open a file that has a recurrent layer."
     elif file_format.takes_architecture and not is_described:
         remedy = "Open the model's own file, or pass the JSON of the architecture with its weights."
-    raise InvalidValueError.because(file, must="hold a recurrent layer", but="".join(parts), remedy=remedy)
+    raise InvalidValueError.because(path.name, must="hold a recurrent layer", but="".join(parts), remedy=remedy)
 
 
 def _warnings(layers: list[OtherLayer], prefix: str = "") -> str:
@@ -167,6 +167,8 @@ def _warnings(layers: list[OtherLayer], prefix: str = "") -> str:
     names: dict[str, list[str]] = {}
     for layer in layers:
         for warning in layer.warnings:
+            if layer.kind and warning.endswith(f": {layer.kind}."):  # the kind is named already
+                continue
             names.setdefault(warning, []).append(layer.name)
     return " ".join(f"{prefix}{_few(each)}: {text}" if any(each) else text for text, each in names.items())[:1000]
 

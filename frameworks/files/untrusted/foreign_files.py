@@ -39,7 +39,7 @@ class Foreign:
 
     Args:
         what: what it is.
-        remedy: what the user can do, in sentences; `{path}` stands for the file.
+        remedy: what the user can do, in sentences; `{path}` stands for the file, and `{name}` for its name.
         begins: the bytes that it has at `at`.
         at: see `begins`.
         recognises: returns whether a file is of this kind, if that takes more than these bytes.
@@ -210,7 +210,8 @@ def describe(source: Source) -> tuple[str, str]:
         head = source.head(8)
         return f"{UNKNOWN}; it begins with {head.hex(' ')}" if head else "empty", "Open the checkpoint itself."
     step = _STEP.fullmatch(source.name)
-    return foreign.what, foreign.remedy.format(path=step[1] if step else source.name)
+    name = step[1] if step else source.name
+    return foreign.what, foreign.remedy.format(path=str((source.folder or Path()) / name), name=name)
 
 
 def require_file(path: Path) -> None:

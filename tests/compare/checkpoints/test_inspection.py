@@ -96,7 +96,7 @@ def test_code_is_never_broken_and_layers_with_the_same_code_share_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shapes = {"weight_ih_l0": (20, 3), "weight_hh_l0": (20, 5), "bias_ih_l0": (20,), "bias_hh_l0": (20,)}
-    arrays = {f"{name}.{array}": np.ones(shape, "float32") for name in ("a", "b") for array, shape in shapes.items()}
+    arrays: Any = {f"{name}.{array}": np.ones(shape, "float32") for name in ("a", "b") for array, shape in shapes.items()}
     np.savez(tmp_path / "model.npz", **arrays)
     assert cli.main(["inspect", str(tmp_path / "model.npz")]) == 0
     assert "\n\nIn keras:\n- a, b: LSTM(5, return_sequences=True, return_state=True)\n" in capsys.readouterr().out

@@ -32,7 +32,7 @@ def lstm(order: str = "ifgo", forget: float = 0.0) -> Step:
     """Return the step of an LSTM with its gates in an order, and a constant added to the forget gate."""
 
     def step(from_input: Tensor, from_state: Tensor, _: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        gates = dict(zip(order, (from_input + from_state).split(4, 1), strict=True))
+        gates = dict(zip(order, torch.split(from_input + from_state, 4, 1), strict=True))
         c = torch.sigmoid(gates["f"] + forget if forget else gates["f"]) * c + torch.sigmoid(gates["i"]) * torch.tanh(
             gates["g"]
         )
@@ -45,7 +45,7 @@ def gru(*, inverted: bool, before: bool) -> Step:
     """Return the step of a GRU, perhaps with its update gate inverted, or the reset gate applied to all of the candidate."""
 
     def step(from_input: Tensor, from_state: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        (r, z, n), (hr, hz, hn) = from_input.split(4, 1), from_state.split(4, 1)
+        (r, z, n), (hr, hz, hn) = torch.split(from_input, 4, 1), torch.split(from_state, 4, 1)
         r, z = torch.sigmoid(r + hr), torch.sigmoid(z + hz)
         n = torch.tanh(r * (n + hn)) if before else torch.tanh(n + r * hn)
         return ((1 - z) * h + z * n if inverted else (1 - z) * n + z * h), c
@@ -83,7 +83,8 @@ class Model(nn.Module):
             else:
                 h = self.cell(step, h)
             outputs.append(h)
-        return self.after(torch.stack(outputs))[0]
+        result: Tensor = self.after(torch.stack(outputs))[0]
+        return result
 
 
 def exported(cell: nn.Module, path: Path) -> Path:

@@ -244,3 +244,15 @@ def test_the_name_of_a_file_adds_no_code_to_a_line(name: str, tmp_path: Path, mo
 
 def test_code_in_a_line_is_detected() -> None:
     assert "ran" in {node.id for node in ast.walk(ast.parse("open('a'); ran.append(1) #')")) if isinstance(node, ast.Name)}
+
+
+def test_a_printed_line_opens_the_file_from_where_the_user_is(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    for name, kept in (("w.index", "w"), ("w.data-00000-of-00001", "w")):
+        (tmp_path / "runs" / name).write_bytes(b"\x00")
+        assert repr(str(tmp_path / "runs" / kept)) in line_of(message_for(tmp_path / "runs" / name))
+    np.savez(
+        tmp_path / "runs" / "c.npz",
+        **{"l/upward/W": np.zeros((4, 1)), "l/upward/b": np.zeros(4), "l/lateral/W": np.zeros((4, 1))},
+    )  # type: ignore[arg-type]
+    assert repr(str(tmp_path / "runs" / "c.npz")) in line_of(message_for(tmp_path / "runs" / "c.npz"))
