@@ -167,8 +167,6 @@ def _warnings(layers: list[OtherLayer], prefix: str = "") -> str:
     names: dict[str, list[str]] = {}
     for layer in layers:
         for warning in layer.warnings:
-            if layer.kind and warning.endswith(f": {layer.kind}."):  # the kind is named already
-                continue
             names.setdefault(warning, []).append(layer.name)
     return " ".join(f"{prefix}{_few(each)}: {text}" if any(each) else text for text, each in names.items())[:1000]
 

@@ -319,3 +319,11 @@ def test_the_state_of_training_is_neither_the_same_nor_missing(tmp_path: Path) -
         assert render(result).endswith("All 1 are the same. The state of training is not compared: optimizer.")
     result = verify(open_checkpoint(tmp_path / "trained.keras"), tmp_path / "a.pt")
     assert (result.status, [row.verdict for row in result.rows]) == (1, ["differs"])
+
+
+def test_an_option_that_a_state_dict_does_not_state_is_the_reason(tmp_path: Path) -> None:
+    model = nn.ModuleDict({"rnn": nn.LSTM(3, 4), "conv": nn.Conv1d(4, 5, 3, padding=1)})
+    torch.save(model, tmp_path / "a.pt")
+    torch.save(model.state_dict(), tmp_path / "b.pt")
+    (row,) = (row for row in verify(open_checkpoint(tmp_path / "a.pt"), tmp_path / "b.pt").rows if row.name == "conv")
+    assert (row.verdict, row.cause) == ("not compared", "padding=(1,), which the other file does not state")
