@@ -251,8 +251,6 @@ def test_a_printed_line_opens_the_file_from_where_the_user_is(tmp_path: Path) ->
     for name, kept in (("w.index", "w"), ("w.data-00000-of-00001", "w")):
         (tmp_path / "runs" / name).write_bytes(b"\x00")
         assert repr(str(tmp_path / "runs" / kept)) in line_of(message_for(tmp_path / "runs" / name))
-    np.savez(
-        tmp_path / "runs" / "c.npz",
-        **{"l/upward/W": np.zeros((4, 1)), "l/upward/b": np.zeros(4), "l/lateral/W": np.zeros((4, 1))},
-    )  # type: ignore[arg-type]
+    arrays: Any = {"l/upward/W": np.zeros((4, 1)), "l/upward/b": np.zeros(4), "l/lateral/W": np.zeros((4, 1))}
+    np.savez(tmp_path / "runs" / "c.npz", **arrays)
     assert repr(str(tmp_path / "runs" / "c.npz")) in line_of(message_for(tmp_path / "runs" / "c.npz"))
