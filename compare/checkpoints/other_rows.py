@@ -159,7 +159,7 @@ def _as_they_are(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
         return Meaning(kinds.KERAS.get(expected.kind), one, other)
     if in_order and is_class(expected) and is_class(actual):
         return Meaning(kinds.KERAS.get(expected.kind), one, dict(zip(one, other.values(), strict=True)))
-    return "neither file states what its arrays mean, and their names differ"
+    return "its arrays have different names in the two files, and nothing states which are the same"
 
 
 def _lacking(meaning: Meaning, expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:
@@ -186,7 +186,8 @@ def _open_questions(expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:
         yield "neither file states what it is"
     for layer, partner in ((expected, actual), (actual, expected)):
         if layer.kind in kinds.PYTORCH.kinds and not layer.known and (partner.known or partner.kind != layer.kind):
-            yield from (each.removesuffix(".") for each in layer.warnings if "lacks" in each)
+            for unlike in (each.removesuffix(".") for each in layer.warnings if "lacks" in each):
+                yield unlike if partner.kind else f"{unlike.rpartition(', which')[0]}, which the other file does not state"
 
 
 def _measure(name: str, one: Tensor | None, other: Tensor | None) -> Difference:

@@ -59,7 +59,10 @@ def verify(
         *_in_order(checkpoint.others, _other_rows(others, (checkpoint, other), tolerance)),
     ]
     lone = [layer.name for layer in (*others.expected, *others.actual) if not _has_weights(layer)]
-    return Verification(files, tuple(rows), tuple(dict.fromkeys(lone)), chosen=bool(only))
+    training = [name for each in (checkpoint, other) for name, layer in each.others.items() if layer.is_of_training]
+    return Verification(
+        files, tuple(rows), tuple(dict.fromkeys(lone)), training=tuple(dict.fromkeys(training)), chosen=bool(only)
+    )
 
 
 def _named(layers: Mapping[str, L]) -> list[L]:
@@ -68,7 +71,7 @@ def _named(layers: Mapping[str, L]) -> list[L]:
 
 
 def _compared(checkpoint: Checkpoint) -> list[OtherLayer]:
-    return [layer for layer in _named(checkpoint.others) if KERAS.get(layer.kind).role != "input"]
+    return [layer for layer in _named(checkpoint.others) if KERAS.get(layer.kind).role != "input" and not layer.is_of_training]
 
 
 def _has_weights(layer: OtherLayer) -> bool:

@@ -86,6 +86,7 @@ class Verification:
         files: the two files.
         rows: one row per layer, in the order of the first file, then the layers of only the second file.
         without_weights: layers that only one of the files lists and that have no weights, such as Dropout.
+        training: what training left in the files, such as the state of an optimizer; it is not compared.
         chosen: whether the user chose the layers, so that others were not compared.
 
     Example:
@@ -99,6 +100,7 @@ class Verification:
     files: tuple[Path, Path]
     rows: tuple[Row, ...]
     without_weights: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
     chosen: bool = False
 
     @property
@@ -114,7 +116,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdicts as data for JSON; numbers that JSON lacks become text, such as "nan"."""
-        named = {"files": self.files, "rows": self.rows, "not_compared": self.not_compared}
+        named = {"files": self.files, "rows": self.rows, "not_compared": self.not_compared, "training": self.training}
         rest = {"without_weights": self.without_weights, "chosen": self.chosen, "status": self.status}
         return {name: _plain(value) for name, value in (named | rest).items()}
 

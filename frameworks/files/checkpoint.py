@@ -114,6 +114,8 @@ def open_checkpoint(
         >>> checkpoint = open_checkpoint("model.npz", options={"encoder": {"batch_first": True}})
         >>> checkpoint["encoder"].arguments["batch_first"]
         True
+        >>> open_checkpoint("model.npz", options={"head": {"kind": "Linear"}}).others["head"].kind
+        'Linear'
     """
     given = GivenOptions(options)
     require_file(Path(path))
@@ -121,7 +123,7 @@ def open_checkpoint(
         source = open_source(Path(path))
         file_format = find_format(source)
         layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
-    _require_recurrent(layers, source.name, file_format, is_described=architecture is not None)
+    _require_recurrent(layers, Path(path), file_format, is_described=architecture is not None)
     given.check(layers)
     warning = _shard_warning(source.name)
     if warning:
@@ -129,32 +131,44 @@ def open_checkpoint(
     return Checkpoint(Path(path), file_format.name, layers)
 
 
-def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_format: Format, *, is_described: bool) -> None:
+def _require_recurrent(layers: list[StoredLayer | OtherLayer], path: Path, file_format: Format, *, is_described: bool) -> None:
     if any(isinstance(layer, StoredLayer) for layer in layers):
         return
     others = [layer for layer in layers if isinstance(layer, OtherLayer)]
     kinds = dict.fromkeys(layer.kind or "layers of unknown kind" for layer in others)
-    why: dict[str, list[str]] = {}
-    for layer in others:
-        for warning in () if layer.known else layer.warnings:
-            why.setdefault(warning, []).append(layer.name or repr(layer.name))
-    caveats = " ".join(f"{_few(names)}: {warning}" for warning, names in why.items())
     names = [f"{layer.name}.{array}".removeprefix(".") for layer in others if not layer.known for array in layer.stored]
     shapes = [stored.shape for layer in others if not layer.known for stored in layer.stored.values()]
     article = "an" if file_format.name[0] in "AEIOU" or file_format.name.startswith("index") else "a"
     parts = [f"is {article} {file_format.name} file of {_few(list(kinds)) or 'no layers'}"]
+    reasons = _warnings([layer for layer in others if layer.is_recurrent], "Layer ")
+    caveats = "" if reasons else _warnings([layer for layer in others if not layer.known])
     if caveats:
-        parts.append(f" ({caveats[:1000]})")
+        parts.append(f" ({caveats.removesuffix('.')})")
     if names:
         parts.append(f", with arrays named {_few([f'{name} {shape}' for name, shape in zip(names, shapes, strict=True)])}")
-    if _shard_warning(file):
-        parts.append(f". {_shard_warning(file).removesuffix('.').capitalize()}")
-    what, remedy = names_of_others(names, file)
+    if _shard_warning(path.name):
+        parts.append(f". {_shard_warning(path.name).removesuffix('.').capitalize()}")
+    what, remedy = names_of_others(names, str(path))
     if what:
         parts.append(f", {what}")
+    elif reasons:
+        remedy = reasons[:1].upper() + reasons[1:]
+    elif others and not any(layer.stored for layer in others):
+        remedy = "Open the model's own file."
+    elif others and all(layer.known or not layer.stored for layer in others):
+        remedy = "There is nothing to port in it: open a file that has a recurrent layer."
     elif file_format.takes_architecture and not is_described:
         remedy = "Open the model's own file, or pass the JSON of the architecture with its weights."
-    raise InvalidValueError.because(file, must="hold a recurrent layer", but="".join(parts), remedy=remedy)
+    raise InvalidValueError.because(path.name, must="hold a recurrent layer", but="".join(parts), remedy=remedy)
+
+
+def _warnings(layers: list[OtherLayer], prefix: str = "") -> str:
+    """Return the warnings of layers in a text, each once with the names of its layers."""
+    names: dict[str, list[str]] = {}
+    for layer in layers:
+        for warning in layer.warnings:
+            names.setdefault(warning, []).append(layer.name)
+    return " ".join(f"{prefix}{_few(each)}: {text}" if any(each) else text for text, each in names.items())[:1000]
 
 
 def _shard_warning(file: str) -> str:

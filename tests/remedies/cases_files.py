@@ -180,7 +180,7 @@ def an_h5_file_of_another_kind(folder: Path) -> None:
     h5py = import_module("h5py")
     with h5py.File(folder / "m.h5", "w") as file:
         file["data"] = np.zeros(3)
-    with refuses("A Keras checkpoint has layer_names, or arrays in groups named vars."):
+    with refuses("Open a file that Keras saved: it has layer_names, or arrays in groups named vars."):
         open_checkpoint(folder / "m.h5")
 
 
