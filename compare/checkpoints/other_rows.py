@@ -100,7 +100,7 @@ def compare_other(
         expected=(expected.name,),
         actual=(actual.name,),
         verdict=verdict,
-        kind=expected.kind or actual.kind,
+        kind=expected.kind or actual.kind or "arrays",
         largest_error=max((each.max_abs for each in comparisons), key=size_of_error, default=None),
         where=None if worst is None else worst.where,
         cause="; ".join(causes or unclear),
