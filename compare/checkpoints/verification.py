@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compare.checkpoints.choices import Choice, choose
+from compare.checkpoints.choices import Choice, choose, chosen_names
 from compare.checkpoints.other_options import is_class
-from compare.checkpoints.other_rows import compare_other
+from compare.checkpoints.other_rows import compare_other, why_unread
 from compare.checkpoints.pairing import L, Pairing, pair_others, pair_recurrent
 from compare.checkpoints.recurrent_rows import compare_recurrent
 from compare.checkpoints.verified import Row, Verification, file_names
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint
+from frameworks.files.writing.naming import plain_name
 from frameworks.kinds import KERAS
 
 _GRAPH = "ONNX"
@@ -53,11 +54,14 @@ def verify(
     names = file_names(files)
     recurrent = pair_recurrent(_named(checkpoint), _named(other), tolerance)
     others = pair_others(_compared(checkpoint), _compared(other), tolerance)
+    unread = list(_read_in_one_file_alone(recurrent, others))
     if only:
+        unread = [row for row in unread if chosen_names(only).intersection(row.expected)]
         recurrent, others = choose(only, checkpoint, other, recurrent, others)
     rows = [
         *_in_order(checkpoint, _recurrent_rows(recurrent, names, list(other), seed, tolerance)),
         *_in_order(checkpoint.others, _other_rows(others, (checkpoint, other), names, tolerance)),
+        *unread,
     ]
     lone = [layer.name for layer in (*others.expected, *others.actual) if not _has_weights(layer)]
     return Verification(files, tuple(rows), tuple(dict.fromkeys(lone)), chosen=bool(only))
@@ -93,6 +97,19 @@ def _recurrent_rows(
         yield _without_partner(layer, layer.class_name, candidates, f"is missing from {files[1]}, {known}")
     for layer in pairing.actual:
         yield Row((), (layer.name,), "missing", layer.class_name, cause=f"is missing from {files[0]}", paired_by="")
+
+
+def _read_in_one_file_alone(recurrent: Pairing[StoredLayer], others: Pairing[OtherLayer]) -> Iterator[Row]:
+    """Yield the layers that only one of the files reads as recurrent, and take them out of those that are left."""
+    for read, unread in ((recurrent.expected, others.actual), (recurrent.actual, others.expected)):
+        partners = {plain_name(layer.name): layer for layer in unread if layer.is_recurrent}
+        for layer in tuple(read):
+            partner = partners.get(plain_name(layer.name))
+            if partner is not None:
+                read.remove(layer)
+                unread.remove(partner)
+                expected, actual = (layer, partner) if read is recurrent.expected else (partner, layer)
+                yield Row((expected.name,), (actual.name,), "not compared", layer.class_name, cause=why_unread(partner))
 
 
 def _other_rows(
