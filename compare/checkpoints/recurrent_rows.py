@@ -14,6 +14,7 @@ from compare.parity.remarks import remarks
 from compare.parity.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
 from compare.parity.weights import compare_weights
+from frameworks import registry
 from frameworks.errors import GatewiseError
 from frameworks.files import StoredLayer
 from frameworks.files.given_options import KERAS_FLAGS
@@ -237,7 +238,9 @@ def _compare(
         return [each for pair in cells for each in _compare_arrays(*pair, allowed)]
     found.causes += _other_options(cells)
     result = check_parity(one, other, seed=seed, tolerance=tolerance)
-    found.notes += remarks(sides, names=(f"the layer in {files[0]}", f"the layer in {files[1]}"))
+    found.notes += remarks(
+        (registry.adapt(one), registry.adapt(other)), names=(f"the layer in {files[0]}", f"the layer in {files[1]}")
+    )
     if result.verdict == "ill-conditioned":
         found.unclear.append("its own results are farther than allowed from their float64 reference")
     return result.comparisons

@@ -152,6 +152,8 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_f
     what, remedy = names_of_others(names, file)
     if what:
         parts.append(f", {what}")
+    elif any(layer.is_recurrent for layer in others):
+        remedy = "Where the reason in brackets names no option, write its step with these arrays in a module of your own."
     elif file_format.takes_architecture and not is_described:
         remedy = "Open the model's own file, or pass the JSON of the architecture with its weights."
     raise InvalidValueError.because(file, must="hold a recurrent layer", but="".join(parts), remedy=remedy)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import pytest
 import torch
 from torch import nn
 
@@ -17,6 +18,7 @@ from compare.checkpoints.verification import verify
 from compare.checkpoints.verification_text import render
 from compare.checkpoints.verified import Verification
 from frameworks import copy_weights
+from frameworks.errors import GatewiseError
 from frameworks.files import open_checkpoint, save_checkpoint
 
 Randomise = Callable[..., Any]
@@ -85,3 +87,24 @@ def test_joined_layers_are_not_told_to_be_joined(tmp_path: Path) -> None:
     alone, joined = (checked(tmp_path / "one.npz", tmp_path / "other.pt", {one: "stack"}).rows[0] for one in ("a", ("a", "b")))
     assert alone.cause == f"num_layers is 3, not 1: {hint}, as in --layer A,B=C"
     assert joined.cause == "num_layers is 3, not 2"
+
+
+def test_a_chosen_layer_that_is_not_there_is_told_what_is(tmp_path: Path) -> None:
+    net = nn.ModuleDict({"encoder": nn.GRU(3, 4), "head": nn.Linear(4, 2)})
+    torch.save(net.state_dict(), tmp_path / "one.pt")
+    torch.save(net.state_dict(), tmp_path / "other.pt")
+
+    def refusal(only: Any) -> str:
+        with pytest.raises(GatewiseError) as caught:
+            checked(tmp_path / "one.pt", tmp_path / "other.pt", only)
+        return str(caught.value)
+
+    start = "the layer 'encode' of one.pt must be one of its layers that are recurrent, encoder, but is not there."
+    assert refusal(["encode"]) == f"{start} Is it 'encoder'? Choose another with --layer NAME=OTHER."
+    assert "'head' of other.pt must be one of its layers that are recurrent, encoder, but is not recurrent." in refusal(
+        {"encoder": "head"}
+    )
+    assert "'encoder' of other.pt must be one of its layers that are not recurrent, head, but is recurrent." in refusal(
+        {"head": "encoder"}
+    )
+    assert checked(tmp_path / "one.pt", tmp_path / "other.pt", ["encoder"]).status == 0
