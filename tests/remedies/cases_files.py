@@ -265,7 +265,7 @@ def options_of_the_command_line(folder: Path) -> None:
 @case
 def a_file_whose_only_layer_is_custom(folder: Path) -> None:
     @keras.saving.register_keras_serializable("remedies")
-    class Own(LAYERS.LSTMCell):  # type: ignore[name-defined,misc]
+    class Own(LAYERS.LSTMCell):  # type: ignore[misc]
         pass
 
     layer = filled(LAYERS.RNN(Own(4), name="own"))

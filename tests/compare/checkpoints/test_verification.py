@@ -224,6 +224,16 @@ def test_layers_of_one_size_and_other_weights_are_not_paired_by_guessing(tmp_pat
     assert row.verdict == "differs"
 
 
+def test_a_generous_tolerance_does_not_pair_the_wrong_layers(tmp_path: Path) -> None:
+    swapped = dict(
+        reversed(list(renamed({**TWINS, **linear("c", 4, 4), **linear("d", 4, 4, 1)}, a="s", b="r", c="v", d="u").items()))
+    )
+    ours = {**TWINS, **linear("c", 4, 4), **linear("d", 4, 4, 1)}
+    result = compare(tmp_path, ours, swapped, tolerance=100.0)
+    assert [(row.name, row.largest_error) for row in result.rows if row.kind != "LSTM"] == [("c = v", 0.0), ("d = u", 0.0)]
+    assert sorted(row.name for row in result.rows if row.kind == "LSTM") == ["a = s", "b = r"]
+
+
 def test_the_only_layer_of_these_sizes_is_the_partner_even_if_it_is_wrong(tmp_path: Path) -> None:
     result = compare(tmp_path, MODEL, renamed(changed("lstm.bias_ih_l0", 0, 0.3), lstm="rnn"))
     (row,) = [row for row in result.rows if row.verdict != "same"]
