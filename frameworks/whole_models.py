@@ -150,8 +150,10 @@ def pair_up(call: str, first: Any, second: Any) -> WholeModelError:
 
 
 def _error(subject: str, but: str, remedy: str, code: Sequence[str]) -> WholeModelError:
-    error = WholeModelError.because(subject, must="be one recurrent layer, or a stack of nothing else", but=but, remedy=remedy)
-    error.args = ("\n".join([str(error), *map(printable, code)]),)  # each line of code on a line of its own
+    text = "\n".join([remedy, *code])
+    error = WholeModelError.because(subject, must="be one recurrent layer, or a stack of nothing else", but=but, remedy=text)
+    head = str(error).removesuffix(printable(text))
+    error.args = (head + "\n".join(map(printable, [remedy, *code])),)  # code needs its lines, which `because` escapes
     return error
 
 
