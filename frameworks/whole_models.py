@@ -12,6 +12,7 @@ from frameworks import registry
 from frameworks.adapter import Adapter
 from frameworks.counterparts import find_limits
 from frameworks.errors import GatewiseError, InvalidTypeError
+from frameworks.escaping import printable
 from frameworks.rows import FrameworkName, owner_of, row_of
 
 _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
@@ -65,7 +66,7 @@ def whole_model(native: Any, variable: str, found: Iterable[Found], others: Sequ
         others: the names of its other layers.
     """
     layers = tuple(found)
-    but = f"also has {_listed(others)}" if others else f"calls {len(layers)} of them in its own way"
+    but = f"also has {_listed(others)}" if others else f"calls {_counted(len(layers))} in its own way"
     error = _error(_named(native), but, *_one_by_one("adapt", variable, layers))
     error.native, error.variable, error.found, error.but = native, variable, layers, but
     return error
@@ -150,7 +151,14 @@ def pair_up(call: str, first: Any, second: Any) -> WholeModelError:
 
 def _error(subject: str, but: str, remedy: str, code: Sequence[str]) -> WholeModelError:
     text = "\n".join([remedy, *code])
-    return WholeModelError.because(subject, must="be one recurrent layer, or a stack of nothing else", but=but, remedy=text)
+    error = WholeModelError.because(subject, must="be one recurrent layer, or a stack of nothing else", but=but, remedy=text)
+    head = str(error).removesuffix(printable(text))
+    error.args = (head + "\n".join(map(printable, [remedy, *code])),)  # code needs its lines, which `because` escapes
+    return error
+
+
+def _counted(count: int) -> str:
+    return "its recurrent layer" if count == 1 else f"its {count} recurrent layers"
 
 
 def _refusal(native: Any) -> WholeModelError | None:

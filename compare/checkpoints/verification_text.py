@@ -51,7 +51,7 @@ def _comparisons(row: Row) -> Iterator[str]:
 
 def _verdict(verification: Verification) -> Iterator[str]:
     """Yield the sentences of the last line. "All are the same" is said only if everything was compared."""
-    rows, (first, second) = verification.rows, (printable(path.name) for path in verification.files)
+    rows, (first, second) = verification.rows, map(printable, verification.names)
     named = {verdict: [row for row in rows if row.verdict == verdict] for verdict in _SHOWN}
     groups = [
         ("These differ", named["differs"]),

@@ -248,3 +248,22 @@ def training_together(folder: Path) -> None:
         train(steps=6, checkpoint=TrainingCheckpoint(path, settings={}))
     path.unlink()
     assert train(steps=6, checkpoint=TrainingCheckpoint(path, settings={})).steps == 6
+
+
+@case
+def training_a_model_of_keras_2() -> None:
+    import tf_keras
+
+    def model(library: Any) -> Any:
+        return library.Sequential([library.layers.Input(X.shape[1:]), library.layers.LSTM(2)])
+
+    def train(each: Any, port: Any) -> Any:
+        rule = keras.optimizers.SGD(0.1)
+        return compare_training(each, port, lambda _: (X, drawn(2, 2)), 2, optimizer=rule, loss="mse")
+
+    old, new = model(tf_keras), model(keras)
+    with refuses("Build the same model with `keras`, and copy its weights: model.set_weights(old.get_weights())."):
+        train(old, nn.LSTM(3, 2))
+    new.set_weights(old.get_weights())
+    close(new(X), old(X))
+    assert train(new, emulate(new.layers[0])).loss_gap("pytorch").max() < 1e-6

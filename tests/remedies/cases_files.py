@@ -260,3 +260,17 @@ def options_of_the_command_line(folder: Path) -> None:
     with refuses("An example is lstm.activation=relu."):
         given("activation")
     assert_parity(layer, given(f"{name}.activation=relu")[name])
+
+
+@case
+def a_file_whose_only_layer_is_custom(folder: Path) -> None:
+    @keras.saving.register_keras_serializable("remedies")
+    class Own(LAYERS.LSTMCell):  # type: ignore[misc]
+        pass
+
+    layer = filled(LAYERS.RNN(Own(4), name="own"))
+    keras.Sequential([keras.Input(X.shape[1:]), layer]).save(folder / "own.keras")
+    with refuses("Where the reason in brackets names no option, write its step with these arrays in a module of your own."):
+        open_checkpoint(folder / "own.keras")
+    vouched = open_checkpoint(folder / "own.keras", options={"own": {"cell": "lstm"}})["own"]
+    close(vouched.emulate(to="pytorch")(tensor(X)), layer(X))
