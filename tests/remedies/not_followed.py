@@ -16,11 +16,10 @@ SYSTEM = "needs a system without limits on memory; tests/frameworks/files/untrus
 FILES = "the refusal of an array becomes a caveat of its layer; tests/frameworks/files checks the caveats"
 KERAS = "passes on an error of Keras itself; no built-in layer is known to lead there"
 TOY = "needs a third framework; tests/frameworks/toy checks the refusal"
-TRAINING = "a side of one's own for train_together is code of the reader; its docstring's example runs one"
 
 NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "compare/commands/printing.py": {
-        ("the output", "Redirect it to another place."): ELSEWHERE,
+        ("the output", "{}"): ELSEWHERE,
     },
     "compare/facade/ownership.py": {
         ("a warning", "{}"): SHIPPING,
@@ -32,16 +31,10 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("{}", "Delete the folder {} to start again, or install the versions that it was made with."): REPORT,
         ("{}", "Delete it: the part resumes from its last checkpoint."): REPORT,
         ("{}", "Wait until the other run has ended, or choose another --out."): REPORT,
-        (
-            "the long run {}",
-            "Fix what the message names and run `gatewise report --full` again: finished steps are kept.",
-        ): REPORT,
     },
     "compare/report/making.py": {
-        ("{}", "Choose another --out."): REPORT,
         ("the other pages' results", "Run all pages: leave out --only, or write to another --out."): REPORT,
         ("the page", "Choose one of them."): REPORT,
-        ("the experiments {} on {}", "Install what the message names, or report the message."): REPORT,
     },
     "compare/report/pages/options/experiment/signatures.py": {
         ("the report on options", "Run it with a newer Python."): REPORT,
@@ -87,20 +80,8 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("the optimizer", "Choose Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam or Adafactor."): REPORT,
         ("a default", "Name the defaults to switch to PyTorch's."): REPORT,
     },
-    "compare/training/comparing.py": {
-        (
-            "the Keras model",
-            "Train both with compare.training.train_together, and pass the mask to torch's loss: loss_like(loss)(prediction, target, mask=mask).",
-        ): TRAINING,
-    },
     "compare/training/keras.py": {
         ("a training on Keras", "Set KERAS_BACKEND before Keras is imported."): BACKEND,
-    },
-    "compare/training/parameters.py": {
-        (
-            "a layer in the training",
-            "Leave it out, or use train_together with your own function that reads its parameters.",
-        ): TRAINING,
     },
     "frameworks/files/building/keras.py": {
         ("{}", "Build them one at a time, from .parts."): INSIDE,

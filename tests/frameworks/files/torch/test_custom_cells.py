@@ -127,7 +127,7 @@ def test_a_custom_cell_with_other_shapes_is_called_one(tmp_path: Path, refused: 
         "bias_s": (HIDDEN,),
     }
     torch.save({f"lstm.{name}": torch.ones(shape) for name, shape in shapes.items()}, tmp_path / "a.pt")
-    with refused("lstm: it is not read as a recurrent layer", "blocks", "it also has weight_sh, bias_s"):
+    with refused("The layer lstm is not read as a recurrent layer", "blocks", "it also has weight_sh, bias_s"):
         open_checkpoint(tmp_path / "a.pt")
 
 
@@ -222,11 +222,11 @@ def test_a_cell_of_allennlp_is_read_as_the_lstm_that_it_is(randomise: Any, tmp_p
 
 def test_a_highway_and_a_projected_cell_of_allennlp_are_refused_by_name(tmp_path: Path, refused: Any) -> None:
     torch.save(state_of(AugmentedLstm(blocks=(6, 5))), tmp_path / "a.pt")
-    with refused("cell: it is not read as a recurrent layer", "highway", "cell.input_linearity.weight (24, 3)"):
+    with refused("The layer cell is not read as a recurrent layer", "highway", "cell.input_linearity.weight (24, 3)"):
         open_checkpoint(tmp_path / "a.pt")
     arrays = {**state_of(AugmentedLstm(bias=False)), "cell.state_projection.weight": torch.ones(HIDDEN, HIDDEN)}
     torch.save(arrays, tmp_path / "b.pt")
-    with refused("cell: it is not read as a recurrent layer", "projects"):
+    with refused("The layer cell is not read as a recurrent layer", "projects"):
         open_checkpoint(tmp_path / "b.pt", options={"cell": {"cell": "lstm"}})
     torch.save({f"a.input_linearity.{key}": array for key, array in nn.Linear(3, 8).state_dict().items()}, tmp_path / "c.pt")
     with refused("Linear"):  # without the other half it is any linear module
