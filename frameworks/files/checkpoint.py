@@ -141,7 +141,7 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_f
     reasons = _reasons(unread or unknown)
     if reasons and not unread:
         but += f" ({reasons[:1000]})"
-    if arrays := _arrays([layer for layer in unread if not layer.options] if unread else unknown):
+    if arrays := _arrays([layer for layer in unread if not layer.kind or not layer.options] if unread else unknown):
         but += f", with the arrays {arrays}"
     if unread:
         raise InvalidValueError.because(file, must="hold a recurrent layer", but=but, remedy=reasons)
