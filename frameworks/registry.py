@@ -30,8 +30,8 @@ def adapt(native: Any) -> Adapter:
     Args:
         native: a SimpleRNN, LSTM or GRU of Keras or tf_keras; a Bidirectional of them; an RNN over built-in cells; a built-in
             cell; a TimeDistributed of one of these, which stands for the layer inside it; a list or Sequential of layers; a
-            result of `convert`. An RNN, LSTM or GRU of PyTorch, or one of their cells. A list of layers of `open_checkpoint`. An
-            adapter is returned as it is.
+            result of `convert`. An RNN, LSTM or GRU of PyTorch, or one of their cells. A list of layers of `open_checkpoint`.
+            An adapter is returned as it is.
 
     Raises:
         GatewiseError: for anything else, with the layer's name; for an unbuilt Keras layer; for mixed or half precision.

@@ -24,7 +24,7 @@ from gatewise import (
     freeze_second_bias,
     returns_map,
 )
-from tests.remedies.arrays import LAYERS, X, close, drawn, filled, lstm, tensor
+from tests.remedies.arrays import LAYERS, X, close, drawn, filled, lstm, tensor, uncompiled
 from tests.remedies.following import case, refuses
 
 
@@ -148,7 +148,8 @@ def batch_of(step: int) -> tuple[Any, Any]:
 def what_training_compares() -> None:
     def train(model: Any, port: Any, optimizer: Any = None, loss: Any = "mse", **options: Any) -> Any:
         rule = optimizer or keras.optimizers.SGD(0.1)
-        return compare_training(model, port, batch_of, 2, optimizer=rule, loss=loss, **options)
+        with uncompiled():
+            return compare_training(model, port, batch_of, 2, optimizer=rule, loss=loss, **options)
 
     model, port = models()
     unbuilt = keras.Sequential([LAYERS.LSTM(4), LAYERS.Dense(2)])

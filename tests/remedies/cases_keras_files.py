@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from frameworks.files import open_checkpoint, save_checkpoint
-from gatewise import assert_parity, check_parity, copy_weights, save_checkpoint as save
+from gatewise import assert_parity, check_parity, convert, copy_weights
 from tests.remedies.arrays import LAYERS, X, array, close, drawn, filled, lstm, tensor
 from tests.remedies.cases_keras import message_of, run, sequential
 from tests.remedies.following import advises, case, refuses
@@ -21,7 +21,7 @@ from tests.remedies.following import advises, case, refuses
 @case
 def weights_without_their_model(folder: Path) -> None:
     layer = LAYERS.LSTM(4, activation="relu", return_sequences=True, name="rnn")
-    model = sequential(layer, LAYERS.BatchNormalization(epsilon=0.1, name="norm"), LAYERS.Dense(2, activation="relu", name="head"))
+    model = sequential(layer, LAYERS.BatchNormalization(epsilon=0.1, name="norm"), LAYERS.Dense(2, name="head"))
     path = folder / "m.weights.h5"
     model.save_weights(path)
     (folder / "m.json").write_text(model.to_json())
@@ -54,7 +54,7 @@ def weights_without_their_model(folder: Path) -> None:
 
 
 @case
-def an_optimizer_or_metrics_alone(folder: Path) -> None:
+def weights_without_a_recurrent_layer(folder: Path) -> None:
     model = sequential(LAYERS.Flatten(), LAYERS.Dense(2, name="head"))
     model.save_weights(folder / "m.weights.h5")
     with refuses("Open the model's own file, or pass the JSON of the architecture with its weights."):
@@ -72,8 +72,8 @@ def options_of_a_layer_in_a_file(folder: Path) -> None:
     own = sequential(LAYERS.RNN(Own(4), name="own"))
     own.save(folder / "own.keras")
     with refuses(
-        "The layer own is not read as a recurrent layer: its cell Own is not one of Keras's, and its code is not in the file. If "
-        "it computes what LSTMCell does, say so with options={'own': {'cell': 'lstm'}}, or --option own.cell=lstm."
+        "The layer own is not read as a recurrent layer: its cell Own is not one of Keras's, and its code is not in the file. "
+        "If it computes what LSTMCell does, say so with options={'own': {'cell': 'lstm'}}, or --option own.cell=lstm."
     ):
         open_checkpoint(folder / "own.keras")
     plain = filled(LAYERS.LSTM(4))
@@ -127,7 +127,9 @@ def a_whole_model_to_write(folder: Path) -> None:
     model = sequential(*layers)
     with refuses("Write its recurrent layers by name:\ngatewise.save_checkpoint(path, *)\nFor the other layers too, *"):
         save_checkpoint(folder / "m.pt", {"m": model})
-    run(message_of(lambda: save(folder / "m.pt", {"m": model})), "save_checkpoint", model=model, path=folder / "m.pt")
+    run(
+        message_of(lambda: save_checkpoint(folder / "m.pt", {"m": model})), "save_checkpoint", model=model, path=folder / "m.pt"
+    )
     for name in "ab":
         assert_parity(model.get_layer(name), open_checkpoint(folder / "m.pt")[name])
     model.save(folder / "own.keras")
@@ -185,7 +187,7 @@ def other_layers_in_torch(folder: Path) -> None:
     padded = nn.functional.pad(channels, ((2 - 1) * 2, 0))
     after = loaded(nn.Conv1d(3, 4, 2, dilation=2), "causal")(padded)
     close(after.swapaxes(1, 2), causal(x))
-    advises("it has no gamma: load it with strict=False, *" if False else "it has no *: load it with strict=False, *", told)
+    advises("it has no *: load it with strict=False, *", told)
     normed = loaded(nn.BatchNorm1d(4, eps=1e-3), "norm", strict=False)(after)
     close(normed.swapaxes(1, 2), unscaled(causal(x)))
     advises("padding='same' with strides * pad the input like Keras, with more zeros at the end", told)
@@ -208,7 +210,9 @@ def notes_of_a_comparison() -> None:
     model = sequential(LAYERS.Embedding(9, 3, mask_zero=True), LAYERS.LSTM(4), inputs=ids, dtype="int32")
     masked, plain = model.layers[-1], nn.LSTM(3, 4, batch_first=True)
     copy_weights(masked, plain)
-    advises("without a mask, although * pass `mask` to compare that call too, and mask or pack *", check_parity(masked, plain).notes)
+    advises(
+        "without a mask, although * pass `mask` to compare that call too, and mask or pack *", check_parity(masked, plain).notes
+    )
     embedded = array(model.layers[0](ids))
     assert_parity(masked, plain, embedded, mask=ids != 0)
     packed = nn.utils.rnn.pack_padded_sequence(tensor(embedded), torch.tensor([3, 4]), batch_first=True, enforce_sorted=False)
@@ -221,11 +225,11 @@ def a_model_whose_layers_cannot_be_ported() -> None:
         def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
             return super().call(2 * sequences, initial_state, mask, training)
 
-    from gatewise import convert
-
     own = sequential(Doubled(4, return_sequences=True, name="own"), LAYERS.Dense(4), LAYERS.LSTM(4, name="plain"))
     alone = sequential(Doubled(4, name="own"), LAYERS.Dense(4))
-    with refuses("Its recurrent layers cannot be ported; pass each alone to see why:\ngatewise.convert(model.get_layer('own'))\n*"):
+    with refuses(
+        "Its recurrent layers cannot be ported; pass each alone to see why:\ngatewise.convert(model.get_layer('own'))\n*"
+    ):
         convert(alone)
     with refuses("*model.get_layer('own') cannot be ported: pass it alone to see why.\n*"):
         convert(own)

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from frameworks.keras_in_torch.optimizers.keras_optimizer import KerasOptimizer
-from gatewise import convert, freeze_second_bias, loss_like, optimizer_like, schedule_like
-from tests.remedies.arrays import LAYERS, X, array, close, drawn, filled, lstm, tensor
+from gatewise import convert, freeze_second_bias, optimizer_like, schedule_like
+from tests.remedies.arrays import LAYERS, X, array, close, filled, lstm, tensor
 from tests.remedies.following import case, refuses
 
 OPTIMIZERS: Any = keras.optimizers

@@ -10,7 +10,7 @@ from torch import nn
 
 from frameworks.emulation import pytorch as emulated
 from gatewise import convert, emulate, one_step
-from tests.remedies.arrays import LAYERS, X, array, close, drawn, filled, lstm, tensor
+from tests.remedies.arrays import LAYERS, X, array, close, deprecated, drawn, filled, lstm, tensor
 from tests.remedies.following import case, refuses
 
 WHOLE = "Call the module on whole sequences, or on windows of them."
@@ -66,7 +66,6 @@ def a_layer_over_time_between_others() -> None:
     parts = [LAYERS.LSTM(4, return_sequences=True), LAYERS.LSTM(5)]
     filled(keras.Sequential(parts))
     first, second = map(emulate, parts)
-    pooled = nn.AvgPool1d(4)  # it averages over the features, but a Sequential cannot know
     with refuses("Take one_step of each recurrent layer, and call the layers between them on its y."):
         one_step(emulated.KerasSequential([first, nn.Softmax(-1), second]))
     steps, states = [one_step(first), one_step(second)], [[], []]
@@ -75,7 +74,6 @@ def a_layer_over_time_between_others() -> None:
         y, *states[0] = steps[0](x_t, *states[0])
         y, *states[1] = steps[1](y.softmax(-1), *states[1])
     close(y, second(first(tensor()).softmax(-1)))
-    del pooled
 
 
 @case
@@ -121,15 +119,16 @@ def dropout_in_a_step() -> None:
 def recordings() -> None:
     layer = lstm()
     module = emulate(layer).eval()
-    with refuses("Trace it: it then works for any batch size and number of time steps."):
-        torch.jit.script(module)
     longer = drawn(3, 7, 3)
-    traced = torch.jit.trace(module, (tensor(),))  # type: ignore[no-untyped-call]
-    close(traced(tensor(longer)), layer(longer))
     stateful = emulated.KerasLSTM(4, stateful=True, input_size=3).eval()
     stateful.load_state_dict(module.state_dict())
-    with refuses("Set stateful=False and return_state=True on it and pass the states on, or use gatewise.one_step."):
-        torch.jit.trace(stateful, (tensor(),))  # type: ignore[no-untyped-call]
+    with deprecated():
+        with refuses("Trace it: it then works for any batch size and number of time steps."):
+            torch.jit.script(module)
+        traced = torch.jit.trace(module, (tensor(),))  # type: ignore[no-untyped-call]
+        with refuses("Set stateful=False and return_state=True on it and pass the states on, or use gatewise.one_step."):
+            torch.jit.trace(stateful, (tensor(),))  # type: ignore[no-untyped-call]
+    close(traced(tensor(longer)), layer(longer))
     stateful.stateful, stateful.return_state = False, True
     zeros = [torch.zeros(2, 4), torch.zeros(2, 4)]
     _, *states = stateful(tensor(), initial_state=zeros)

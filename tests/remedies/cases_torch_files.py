@@ -16,7 +16,8 @@ from torch import nn
 
 from frameworks.files import open_checkpoint
 from gatewise import assert_parity, copy_weights
-from tests.remedies.arrays import LAYERS, X, array, close, filled, lstm, tensor
+from tests.remedies.arrays import LAYERS, X, array, close, deprecated, drawn, filled, lstm, tensor
+from tests.remedies.cases_keras import message_of
 from tests.remedies.following import advises, case, refuses
 
 KIND = "the file does not state its kind: by its arrays it may be *. The option kind states which."
@@ -99,8 +100,8 @@ def a_cell_of_ones_own(folder: Path) -> None:
 def weights_that_are_not_plain(folder: Path) -> None:
     normed: Any = nn.utils.parametrizations.weight_norm(rnn(), "weight_hh_l0")
     with refuses(
-        "It is not read as a recurrent layer: its weights are parametrised (*), as by weight_norm: make them plain in the model, "
-        "with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm, and save it again."
+        "It is not read as a recurrent layer: its weights are parametrised (*), as by weight_norm: make them plain in the "
+        "model, with torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm, and save it again."
     ):
         saved(folder / "normed.pt", normed.state_dict())
     nn.utils.parametrize.remove_parametrizations(normed, "weight_hh_l0")
@@ -112,16 +113,47 @@ def weights_that_are_not_plain(folder: Path) -> None:
     plain = conjugated.resolve_conj().resolve_neg()
     assert not told_in(saved(folder / "plain.pt", {**state, "beside.table": torch.view_as_real(plain)}), "conjugated")
     expanded = torch.ones(1).expand(3)
-    advises("*a tensor that repeats its elements, as .expand makes it: call .clone() before saving.", told_in(
-        saved(folder / "expanded.pt", {**state, "beside.table": expanded})
-    ))
+    advises(
+        "*a tensor that repeats its elements, as .expand makes it: call .clone() before saving.",
+        told_in(saved(folder / "expanded.pt", {**state, "beside.table": expanded})),
+    )
     cloned = saved(folder / "cloned.pt", {**state, "beside.table": expanded.clone()})
     assert np.array_equal(cloned.others["beside"].arrays["table"], np.ones(3))
-    quantised = torch.quantize_per_tensor(state["rnn.weight_ih_l0"], 0.1, 0, torch.qint8)
-    advises("*a quantised *: save it before it is quantised.", told_in(
-        saved(folder / "quantised.pt", {**state, "beside.table": quantised})
-    ))
-    assert saved(folder / "before.pt", {**state, "beside.table": state["rnn.weight_ih_l0"]}).others["beside"].arrays
+    table = drawn(4, 3)
+    for how, turned in {
+        "a quantised tensor: save it before it is quantised.": torch.quantize_per_tensor(tensor(table), 0.1, 0, torch.qint8),
+        "a sparse tensor: call .to_dense() before saving.": tensor(table).to_sparse(),
+    }.items():
+        advises(f"*{how}", told_in(saved(folder / "odd.pt", {**state, "beside.table": turned})))
+    dense = saved(folder / "dense.pt", {**state, "beside.table": tensor(table).to_sparse().to_dense()})
+    assert np.array_equal(dense.others["beside"].arrays["table"], table)
+
+
+@case
+def quantised_modules(folder: Path) -> None:
+    net = nn.Sequential(nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 2))
+    with deprecated():
+        quantise: Any = torch.ao.quantization.quantize_dynamic
+        whole, small = quantise(net, {nn.Linear}), quantise(net, {nn.LSTM})
+        torch.save(whole, folder / "whole.pt")
+        advises("*a quantised Linear: save it before it is quantised.", told_in(open_checkpoint(folder / "whole.pt")))
+        torch.save(small.state_dict(), folder / "small.pt")
+    text = "*packed weights, as of a quantised module: save it before it is quantised.*"
+    advises(text, [message_of(lambda: open_checkpoint(folder / "small.pt"))])
+    before = saved(folder / "before.pt", net.state_dict())
+    assert_parity(net[0], before["0"])
+    assert before.others["1"].kind == "Linear"
+
+
+@case
+def a_keras_model_in_a_file_of_torch(folder: Path) -> None:
+    model = filled(keras.Sequential([keras.Input(X.shape[1:]), LAYERS.LSTM(4, name="rnn")]))
+    torch.save({"net": model, **{f"rnn.{name}": value for name, value in rnn().state_dict().items()}}, folder / "m.pt")
+    text = "*a whole Keras model: load it where it was made, and call model.save('model.keras')."
+    advises(text, told_in(open_checkpoint(folder / "m.pt")))
+    loaded = torch.load(folder / "m.pt", weights_only=False)["net"]
+    loaded.save(folder / "model.keras")
+    assert_parity(model.layers[0], open_checkpoint(folder / "model.keras")["rnn"])
 
 
 def told_in(checkpoint: Any, word: str = "") -> list[str]:
@@ -132,12 +164,12 @@ def told_in(checkpoint: Any, word: str = "") -> list[str]:
 
 @case
 def modules_of_a_program(folder: Path) -> None:
-    frozen = torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(3, 3), rnn()).eval()))  # type: ignore[no-untyped-call]
-    frozen.save(folder / "frozen.pt")
-    scripted = torch.jit.script(nn.Sequential(nn.Linear(3, 3), rnn()).eval())  # type: ignore[no-untyped-call]
-    scripted.save(folder / "scripted.pt")
+    with deprecated():
+        scripted = torch.jit.script(nn.Sequential(nn.Linear(3, 3), rnn()).eval())  # type: ignore[no-untyped-call]
+        scripted.save(folder / "scripted.pt")
+        torch.jit.freeze(scripted).save(folder / "frozen.pt")  # type: ignore[no-untyped-call]
     text = "constants of its code have no names; if torch.jit.freeze made weights into constants, save the model before that."
-    advises(text, told_in(open_checkpoint(folder / "frozen.pt")))
+    advises(f"*{text}*", [message_of(lambda: open_checkpoint(folder / "frozen.pt"))])
     copied = rnn()
     copied.load_state_dict({name[2:]: value for name, value in scripted.state_dict().items() if name.startswith("1.")})
     assert_parity(copied, open_checkpoint(folder / "scripted.pt")["1"])
@@ -189,19 +221,14 @@ def files_of_other_programs(folder: Path) -> None:
     np.savez(folder / "m.npz", **arrays)
     right(folder / "m.npz")
     with refuses("If you trust it, load it where it was made, and save its weights with torch.save, np.savez or model.save."):
-        open_checkpoint(written("m.pkl", pickle.dumps({"arrays": "of a model"})))
+        open_checkpoint(written("m.pkl", pickle.dumps({name: value.tolist() for name, value in arrays.items()})))
+    loaded = pickle.loads((folder / "m.pkl").read_bytes())  # noqa: S301  our own
+    np.savez(folder / "pickled.npz", **{name: np.array(value, "float32") for name, value in loaded.items()})
+    right(folder / "pickled.npz")
     with refuses("If you trust it, load it with pickle, and write its state_dict() with torch.save."):
         open_checkpoint(written("torch.pkl", pickle.dumps(module)))
     torch.save(pickle.loads((folder / "torch.pkl").read_bytes()).state_dict(), folder / "again.pt")  # noqa: S301  our own
     right(folder / "again.pt")
-    with refuses("Pass one of those that it names."):
-        open_checkpoint(written("checkpoint", b'model_checkpoint_path: "m.pt"\n'))
-    (folder / "steps").mkdir()
-    written("steps/ckpt-3.index", b"x")
-    with refuses("Pass one of them, as in *ckpt-3."):
-        open_checkpoint(folder / "steps")
-    with refuses("*run `import *` in Python, and open *"):
-        open_checkpoint(folder / "steps" / "ckpt-3")
 
 
 @case
@@ -212,6 +239,11 @@ def an_architecture_by_itself(folder: Path) -> None:
     model.save_weights(folder / "m.weights.h5")
     with refuses("Open the weights, and pass this file as `architecture`."):
         open_checkpoint(folder / "m.json")
+    (folder / "inner").mkdir()
+    (folder / "inner" / "m.json").write_text(model.to_json())
+    with refuses("Pass the file in it."):
+        open_checkpoint(folder / "m.weights.h5", architecture=folder / "inner")
+    open_checkpoint(folder / "m.weights.h5", architecture=folder / "inner" / "m.json")
     assert_parity(layer, open_checkpoint(folder / "m.weights.h5", architecture=folder / "m.json")["rnn"])
 
 

@@ -1,7 +1,7 @@
 """Every remedy in the sources, by its call: `.because(...)`, a helper that passes a remedy on, or `warnings.warn(...)`.
 
-Caveats of files, notes of a comparison and remedies that a function puts together have no such call. They are collected by their
-text, as far as it tells the user to do something (`advice`).
+Caveats of files, notes of a comparison and remedies that a function puts together have no such call. They are collected by
+their text, as far as it tells the user to do something (`advice`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ ADVISING = (
 """Where texts tell the user to do something outside of a remedy's call."""
 
 _VERBS = (
-    "add build call cast choose convert copy delete emulate export fetch flip give install keep leave load make mask name open order"
-    " pack pad pass port put read remove rename return run save say set take train transpose unpack use wait write"
+    "add build call cast choose convert copy delete emulate export fetch flip give install keep leave load make mask name open"
+    " order pack pad pass port put read remove rename return run save say set take train transpose unpack use wait write"
 )
 _ADVICE = re.compile(
     rf"(?:^|[.!] )(?:{_VERBS.title().replace(' ', '|')})\b"
@@ -142,12 +142,15 @@ def collect(module: str, tree: ast.Module, helpers: Mapping[str, _Helper]) -> It
     inside = {id(call): helper for _, _, calls in _passing_on(tree) for call, helper in calls}
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = _name(call.func)
-        if name == "because" and id(call) not in inside:
-            yield Remedy(module, _text(call.args[0]), _text(_keyword(call, "remedy"))), call
+        subject = _text(call.args[0]) if call.args else ""
+        if name == "because":
+            stated = None if id(call) in inside else _keyword(call, "remedy")
         elif name == "warn" and isinstance(call.func, ast.Attribute):
-            yield Remedy(module, "a warning", _text(call.args[0])), call
-        elif name in helpers and (given := _argument(call, helpers[name])) is not None:
-            yield Remedy(module, _text(call.args[0]) if call.args else "", _text(given)), call
+            subject, stated = "a warning", call.args[0]
+        else:
+            stated = (_argument(call, helpers[name]) if name in helpers else None) or _given(call, "remedy")
+        if stated is not None:
+            yield Remedy(module, subject, _text(stated)), call
 
 
 def helpers_of(tree: ast.Module) -> Iterator[tuple[str, _Helper]]:
@@ -169,14 +172,18 @@ def _passing_on(tree: ast.Module) -> Iterator[tuple[str, _Helper, list[tuple[ast
 
 
 def _argument(call: ast.Call, helper: _Helper) -> ast.expr | None:
-    if any(each.arg == helper.name for each in call.keywords):
-        return _keyword(call, helper.name)
+    if given := _given(call, helper.name):
+        return given
     position = helper.position - isinstance(call.func, ast.Attribute)
     return call.args[position] if position < len(call.args) else None
 
 
+def _given(call: ast.Call, name: str) -> ast.expr | None:
+    return next((each.value for each in call.keywords if each.arg == name), None)
+
+
 def _keyword(call: ast.Call, name: str) -> ast.expr:
-    return next((each.value for each in call.keywords if each.arg == name), ast.Constant(""))
+    return _given(call, name) or ast.Constant("")
 
 
 def _name(function: ast.expr) -> str:

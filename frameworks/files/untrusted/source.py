@@ -198,7 +198,7 @@ def open_source(path: Path) -> Source:
         GatewiseError: for a path that is not a readable file.
     """
     if path.is_dir():
-        raise InvalidValueError.because(str(path), must="be a file", but="is a folder", remedy="Open the checkpoint in it.")
+        raise InvalidValueError.because(str(path), must="be a file", but="is a folder", remedy="Pass the file in it.")
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
