@@ -59,11 +59,11 @@ def deprecated() -> Iterator[None]:
 def uncompiled() -> Iterator[None]:
     """Train without compiling: that takes longer than a few steps."""
     tensorflow: Any = import_module("tensorflow")
-    tensorflow.config.run_functions_eagerly(True)
+    tensorflow.config.run_functions_eagerly(run_eagerly=True)
     try:
         yield
     finally:
-        tensorflow.config.run_functions_eagerly(False)
+        tensorflow.config.run_functions_eagerly(run_eagerly=False)
 
 
 def close(actual: Any, expected: Any, tolerance: float = 1e-5) -> None:

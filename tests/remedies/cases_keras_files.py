@@ -101,7 +101,7 @@ def options_of_a_layer_in_a_file(folder: Path) -> None:
     close(rnn(tensor())[0], array(timed(X.swapaxes(0, 1))).swapaxes(0, 1))
 
 
-@keras.saving.register_keras_serializable("gatewise_tests")
+@keras.saving.register_keras_serializable("gatewise_tests")  # type: ignore[untyped-decorator]
 def doubled(x: Any) -> Any:
     """Return an activation of one's own."""
     return 2 * keras.ops.tanh(x)

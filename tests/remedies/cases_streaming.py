@@ -18,7 +18,8 @@ WHOLE = "Call the module on whole sequences, or on windows of them."
 
 def stepped(module: Any, x: Any = X) -> Any:
     """Return the output of the last of all steps."""
-    step, states, y = one_step(module), [], None
+    states: Any = []
+    step, y = one_step(module), None
     for x_t in tensor(x).unbind(1):
         y, *states = step(x_t, *states)
     return y
@@ -68,8 +69,8 @@ def a_layer_over_time_between_others() -> None:
     first, second = map(emulate, parts)
     with refuses("Take one_step of each recurrent layer, and call the layers between them on its y."):
         one_step(emulated.KerasSequential([first, nn.Softmax(-1), second]))
-    steps, states = [one_step(first), one_step(second)], [[], []]
-    y: Any = None
+    states: Any = [[], []]
+    steps, y = [one_step(first), one_step(second)], None
     for x_t in tensor().unbind(1):
         y, *states[0] = steps[0](x_t, *states[0])
         y, *states[1] = steps[1](y.softmax(-1), *states[1])

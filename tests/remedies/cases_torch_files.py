@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import pickle
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def rnn(**options: Any) -> nn.LSTM:
     return nn.LSTM(3, 4, batch_first=True, **options)
 
 
-def saved(path: Path, state: Any, **options: Any) -> Any:
+def saved(path: Path, state: Any) -> Any:
     """Save a state dict, and return the checkpoint."""
     torch.save(state, path)
-    return open_checkpoint(path, options=options or None)
+    return open_checkpoint(path)
 
 
 @case
@@ -165,21 +166,22 @@ def told_in(checkpoint: Any, word: str = "") -> list[str]:
 @case
 def modules_of_a_program(folder: Path) -> None:
     with deprecated():
-        scripted = torch.jit.script(nn.Sequential(nn.Linear(3, 3), rnn()).eval())  # type: ignore[no-untyped-call]
+        scripted: Any = torch.jit.script(nn.Sequential(nn.Linear(3, 3), rnn()).eval())
         scripted.save(folder / "scripted.pt")
-        torch.jit.freeze(scripted).save(folder / "frozen.pt")  # type: ignore[no-untyped-call]
+        torch.jit.freeze(scripted).save(folder / "frozen.pt")
     text = "constants of its code have no names; if torch.jit.freeze made weights into constants, save the model before that."
     advises(f"*{text}*", [message_of(lambda: open_checkpoint(folder / "frozen.pt"))])
     copied = rnn()
     copied.load_state_dict({name[2:]: value for name, value in scripted.state_dict().items() if name.startswith("1.")})
     assert_parity(copied, open_checkpoint(folder / "scripted.pt")["1"])
     module = rnn()
-    with torch.package.PackageExporter(folder / "packed.pt") as exporter:
+    package: Any = import_module("torch.package")
+    with deprecated(), package.PackageExporter(folder / "packed.pt") as exporter:
         exporter.extern("torch.**")
         exporter.save_pickle("model", "model.pkl", module)
     with refuses("Load it with torch.package, and save the state_dict."):
         open_checkpoint(folder / "packed.pt")
-    loaded = torch.package.PackageImporter(folder / "packed.pt").load_pickle("model", "model.pkl")
+    loaded = package.PackageImporter(folder / "packed.pt").load_pickle("model", "model.pkl")
     assert_parity(module, saved(folder / "state.pt", loaded.state_dict())[""])
 
 
@@ -223,7 +225,8 @@ def files_of_other_programs(folder: Path) -> None:
     with refuses("If you trust it, load it where it was made, and save its weights with torch.save, np.savez or model.save."):
         open_checkpoint(written("m.pkl", pickle.dumps({name: value.tolist() for name, value in arrays.items()})))
     loaded = pickle.loads((folder / "m.pkl").read_bytes())  # noqa: S301  our own
-    np.savez(folder / "pickled.npz", **{name: np.array(value, "float32") for name, value in loaded.items()})
+    again: dict[str, Any] = {name: np.array(value, "float32") for name, value in loaded.items()}
+    np.savez(folder / "pickled.npz", **again)
     right(folder / "pickled.npz")
     with refuses("If you trust it, load it with pickle, and write its state_dict() with torch.save."):
         open_checkpoint(written("torch.pkl", pickle.dumps(module)))

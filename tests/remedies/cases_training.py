@@ -85,7 +85,7 @@ def a_loss_in_loss_of() -> None:
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(penalised.trainable_variables)
     follower = optimizer_like(optimizer, list(zip(penalised.layers, (port.rnn, port.out), strict=True)))
-    sides = {
+    sides: dict[str, Any] = {
         "keras": KerasSide(
             penalised,
             optimizer,
@@ -133,7 +133,7 @@ def a_layer_that_no_reader_knows() -> None:
     squared = keras.losses.MeanSquaredError()
     readers = [parameter_reader({"lstm": one}) for one in pairs[0]]
     net = nn.ModuleList([rnn, act])
-    sides = {
+    sides: dict[str, Any] = {
         "keras": KerasSide(
             model,
             optimizer,
