@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from frameworks.files import open_checkpoint
+from frameworks.files import open_checkpoint, save_checkpoint
 from gatewise import assert_parity, copy_weights
 from tests.remedies.arrays import LAYERS, X, array, close, deprecated, drawn, filled, lstm, tensor
 from tests.remedies.cases_keras import message_of
@@ -267,3 +267,21 @@ def layers_of_files_and_live_ones(folder: Path) -> None:
     assert [adapt(stored[name]).spec.cell for name in "02"] == ["lstm", "gru"]
     assert_parity(stored["2"], stored["2"].convert("keras"))
     assert lstm()
+
+
+@case
+def what_a_file_cannot_hold(folder: Path) -> None:
+    module = rnn()
+    arrays: dict[str, Any] = {f"rnn.{name}": array(value) for name, value in module.state_dict().items()}
+    np.savez(folder / "odd.npz", **arrays, **{"table.values": np.ones(3, "complex64")})
+    odd = open_checkpoint(folder / "odd.npz")
+    for ending in (".safetensors", ".pt"):
+        target = folder / f"m{ending}"
+        with refuses("Leave the layer out."):
+            save_checkpoint(target, odd)
+        save_checkpoint(target, {"rnn": odd["rnn"]})
+        assert_parity(module, open_checkpoint(target)["rnn"])
+    with refuses("Give another path."):
+        save_checkpoint(folder / "missing" / "m.pt", {"rnn": module})
+    save_checkpoint(folder / "there.pt", {"rnn": module})
+    assert_parity(module, open_checkpoint(folder / "there.pt")["rnn"])

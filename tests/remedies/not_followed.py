@@ -170,9 +170,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "frameworks/files/untrusted/source.py": {
         ("{}", "If you trust it, load it with the program that wrote it, and save only the weights."): OTHER_FILE,
     },
-    "frameworks/files/writing/replacing.py": {
-        ("{}", "Give another path."): ELSEWHERE,
-    },
     "frameworks/files/writing/saving.py": {
         ("the module that writes {}", "Install it with: pip install 'gatewise[files,tensorflow]'."): INSTALL,
     },
@@ -181,12 +178,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "frameworks/files/writing/torch/layout.py": {
         ("the array {} of {}", "Give the layers other names."): INSIDE,
-    },
-    "frameworks/files/writing/torch/safetensors.py": {
-        ("{}", "Leave the layer out."): FILES,
-    },
-    "frameworks/files/writing/torch/zipped.py": {
-        ("{}", "Leave the layer out."): FILES,
     },
     "frameworks/keras/activations.py": {
         ("the activation {}", "Install a newer Keras."): BACKEND,

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from frameworks import adapt
+from frameworks import GatewiseError, adapt
 from frameworks.files import Checkpoint, open_checkpoint, save_checkpoint
 
 BATCH, TIME, INPUT, HIDDEN = 2, 6, 3, 4
@@ -129,6 +129,21 @@ def test_a_custom_cell_with_other_shapes_is_called_one(tmp_path: Path, refused: 
     torch.save({f"lstm.{name}": torch.ones(shape) for name, shape in shapes.items()}, tmp_path / "a.pt")
     with refused("The layer lstm is not read as a recurrent layer", "blocks", "it also has weight_sh, bias_s"):
         open_checkpoint(tmp_path / "a.pt")
+
+
+def test_a_file_of_custom_cells_alone_states_their_reason_once_and_ends_with_the_way_on(tmp_path: Path) -> None:
+    cells = {name: state_of(NormalisedCell()) for name in ("first", "second", "third")}
+    state = {key.replace("cell.", f"{name}.", 1): array for name, one in cells.items() for key, array in one.items()}
+    torch.save({key: array for key, array in state.items() if not key.startswith("plain")}, tmp_path / "a.pt")
+    with pytest.raises(GatewiseError) as caught:
+        open_checkpoint(tmp_path / "a.pt")
+    message = str(caught.value)
+    assert message.endswith("the option cell=lstm states it (--option first.cell=lstm). Likewise second, third.")
+    assert message.count("is not read as a recurrent layer") == 1
+    assert message.count("of second: ") == 1  # its arrays stand together
+    assert "Open the model's own file" not in message
+    options: Any = {name: {"cell": "lstm"} for name in cells}
+    assert set(open_checkpoint(tmp_path / "a.pt", options=options)) == set(cells)
 
 
 def test_a_cell_of_torch_is_read_and_needs_no_vouching(tmp_path: Path) -> None:
