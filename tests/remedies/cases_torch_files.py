@@ -273,7 +273,8 @@ def layers_of_files_and_live_ones(folder: Path) -> None:
 def what_a_file_cannot_hold(folder: Path) -> None:
     module = rnn()
     arrays: dict[str, Any] = {f"rnn.{name}": array(value) for name, value in module.state_dict().items()}
-    np.savez(folder / "odd.npz", **arrays, **{"table.values": np.ones(3, "complex64")})
+    arrays["table.values"] = np.ones(3, "complex64")
+    np.savez(folder / "odd.npz", **arrays)
     odd = open_checkpoint(folder / "odd.npz")
     for ending in (".safetensors", ".pt"):
         target = folder / f"m{ending}"
