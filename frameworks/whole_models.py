@@ -12,11 +12,11 @@ from frameworks import registry
 from frameworks.adapter import Adapter
 from frameworks.counterparts import find_limits
 from frameworks.errors import GatewiseError, InvalidTypeError
-from frameworks.escaping import printable
 from frameworks.rows import FrameworkName, owner_of, row_of
 
 _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
 _KEPT = "Keep what is between them in your own model."
+_WHOLE = "For the other layers too, save the model by its own framework, and write what open_checkpoint returns for that file."
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +75,14 @@ def whole_model(native: Any, variable: str, found: Iterable[Found], others: Sequ
 def one_by_one(error: WholeModelError, call: str) -> WholeModelError:
     """Return the refusal of a function that takes one layer: for each recurrent layer its call."""
     return _error(_named(error.native), error.but, *_one_by_one(call, error.variable, error.found))
+
+
+def to_write(error: WholeModelError) -> WholeModelError:
+    """Return the refusal of `save_checkpoint`: a call with all recurrent layers, by name."""
+    entries = {each.name or f"layer_{at}": each for at, each in enumerate(error.found)}
+    code = ", ".join(f"{name!r}: {error.variable}{each.path}" for name, each in entries.items())
+    remedy = "Write its recurrent layers by name:"
+    return _error(_named(error.native), error.but, remedy, [f"gatewise.save_checkpoint(path, {{{code}}})", _WHOLE])
 
 
 def _one_by_one(call: str, variable: str, found: Sequence[Found]) -> tuple[str, list[str]]:
@@ -150,11 +158,8 @@ def pair_up(call: str, first: Any, second: Any) -> WholeModelError:
 
 
 def _error(subject: str, but: str, remedy: str, code: Sequence[str]) -> WholeModelError:
-    text = "\n".join([remedy, *code])
-    error = WholeModelError.because(subject, must="be one recurrent layer, or a stack of nothing else", but=but, remedy=text)
-    head = str(error).removesuffix(printable(text))
-    error.args = (head + "\n".join(map(printable, [remedy, *code])),)  # code needs its lines, which `because` escapes
-    return error
+    must = "be one recurrent layer, or a stack of nothing else"
+    return WholeModelError.because(subject, must=must, but=but, remedy=remedy, lines=code)
 
 
 def _counted(count: int) -> str:

@@ -181,8 +181,8 @@ def _shard_warning(file: str) -> str:
     )
 
 
-def _few(names: list[str]) -> str:
-    listed = ", ".join(names[:5])
+def _few(names: list[str], between: str = ", ") -> str:
+    listed = between.join(names[:5])
     return f"{listed} and {len(names) - 5} more" if len(names) > 5 else listed
 
 

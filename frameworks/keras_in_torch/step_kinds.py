@@ -96,6 +96,8 @@ def _check_sequential(model: KerasSequential) -> None:
         if isinstance(layer, KerasLayer):
             _check_layer(layer)
             over_time = over_time and layer.return_sequences
+        elif isinstance(layer, KerasTimeDistributed):
+            raise _refuse_time_distributed(layer)
         elif over_time and not _computes_each_step(layer):
             raise NoCounterpartError.because(
                 f"layer {index} of the KerasSequential of one_step",
@@ -211,19 +213,14 @@ def kind_of(module: Any) -> Kind:
         if isinstance(module, kind.classes):
             return kind
     if isinstance(module, KerasTimeDistributed):
-        raise _refused(
-            module,
-            "have one axis of time",
-            "has an outer one and that of its layer",
-            "Call its `layer` on each outer step, or pass its `layer` for the steps within one.",
-        )
+        raise _refuse_time_distributed(module)
     foreign = not isinstance(module, nn.Module)
     library = type(module).__module__.partition(".")[0]
     raise InvalidTypeError.because(
         "the module of one_step",
         must="be what convert or emulate returns in PyTorch, or nn.RNN, nn.LSTM, nn.GRU or one of their cells",
         but=f"is a {type(module).__qualname__}" + (f" of {library}" if foreign and library != "builtins" else ""),
-        remedy='Pass gatewise.emulate(it, to="pytorch") or gatewise.convert(it, to="pytorch").'
+        remedy="Pass gatewise.emulate(module) or gatewise.convert(module)."
         if foreign
         else "Pass the recurrent module itself, such as model.rnn, and call the other layers on its y.",
     )
@@ -239,6 +236,15 @@ def _needs_future(module: nn.Module, but: str) -> GatewiseError:
         "compute a step from this step and earlier ones",
         but,
         "Call the module on whole sequences, or on windows of them.",
+    )
+
+
+def _refuse_time_distributed(module: KerasTimeDistributed) -> GatewiseError:
+    return _refused(
+        module,
+        "compute a step from this step and earlier ones",
+        "runs its layer over a whole sequence at each of its outer steps",
+        "Call its .layer on each outer step; one_step of that layer computes the steps within it.",
     )
 
 

@@ -34,10 +34,6 @@ def what_is_no_checkpoint(folder: Path) -> None:
         open_checkpoint(folder / "missing.pt")
     with refuses("Open the checkpoint in it."):
         open_checkpoint(folder)
-    (folder / "saved" / "variables").mkdir(parents=True)
-    (folder / "saved" / "saved_model.pb").write_bytes(b"")
-    with refuses("Load it where it was made and save it as .keras or .h5."):
-        open_checkpoint(folder / "saved")
     (folder / "notes.txt").write_text("no checkpoint")
     with refuses("Open the checkpoint itself."):
         open_checkpoint(folder / "notes.txt")
@@ -53,10 +49,7 @@ def what_is_no_checkpoint(folder: Path) -> None:
 @case
 def a_file_without_a_recurrent_layer(folder: Path) -> None:
     torch.save({"a": torch.zeros(16, 3), "b": torch.zeros(16, 4)}, folder / "odd.pt")
-    with refuses(
-        "Open the model's own file; pass the JSON of the architecture with Keras's weights; name other arrays as torch does, "
-        "as in NAME.weight_ih_l0."
-    ):
+    with refuses("Open the model's own file, or save its arrays under torch's names, as in NAME.weight_ih_l0."):
         open_checkpoint(folder / "odd.pt")
     rnn = nn.LSTM(3, 4)
     renamed = {f"encoder.{name}": value for name, value in rnn.state_dict().items()}

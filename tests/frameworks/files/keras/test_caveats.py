@@ -72,7 +72,7 @@ def test_a_convolutional_recurrent_layer_carries_its_reason(library: str, alone:
     layer = kinds.ConvLSTM2D(3, 3, return_sequences=not alone, name="conv")
     keras.Sequential([keras.Input((5, 8, 8, 1)), layer, *after]).save(tmp_path / "model.keras")
     if alone:
-        with refused("conv: it is not read as a recurrent layer: its kernels are convolutions"):
+        with refused("The layer conv is not read as a recurrent layer: its kernels are convolutions"):
             open_checkpoint(tmp_path / "model.keras")
     else:
         checkpoint = open_checkpoint(tmp_path / "model.keras")
