@@ -136,39 +136,49 @@ def _require_recurrent(layers: list[StoredLayer | OtherLayer], path: Path, file_
         return
     others = [layer for layer in layers if isinstance(layer, OtherLayer)]
     kinds = dict.fromkeys(layer.kind or "layers of unknown kind" for layer in others)
-    names = [f"{layer.name}.{array}".removeprefix(".") for layer in others if not layer.known for array in layer.stored]
-    shapes = [stored.shape for layer in others if not layer.known for stored in layer.stored.values()]
     article = "an" if file_format.name[0] in "AEIOU" or file_format.name.startswith("index") else "a"
-    parts = [f"is {article} {file_format.name} file of {_few(list(kinds)) or 'no layers'}"]
-    reasons = _warnings([layer for layer in others if layer.is_recurrent], "Layer ")
-    caveats = "" if reasons else _warnings([layer for layer in others if not layer.known])
-    if caveats:
-        parts.append(f" ({caveats.removesuffix('.')})")
-    if names:
-        parts.append(f", with arrays named {_few([f'{name} {shape}' for name, shape in zip(names, shapes, strict=True)])}")
+    but = f"is {article} {file_format.name} file of {_few(list(kinds)) or 'no layers'}"
+    unread = [layer for layer in others if layer.is_recurrent]
+    unknown = [layer for layer in others if not layer.known]
+    reasons = _reasons(unread or unknown)
+    if reasons and not unread:
+        but += f" ({reasons[:1000]})"
+    if arrays := _arrays([layer for layer in unread if not layer.kind or not layer.options] if unread else unknown):
+        but += f", with the arrays {arrays}"
     if _shard_warning(path.name):
-        parts.append(f". {_shard_warning(path.name).removesuffix('.').capitalize()}")
-    what, remedy = names_of_others(names, str(path))
+        but += f". {_shard_warning(path.name).removesuffix('.').capitalize()}"
+    if unread:
+        raise InvalidValueError.because(path.name, must="hold a recurrent layer", but=but, remedy=reasons)
+    what, remedy = names_of_others(
+        [f"{layer.name}.{array}".removeprefix(".") for layer in unknown for array in layer.stored], str(path)
+    )
     if what:
-        parts.append(f", {what}")
-    elif reasons:
-        remedy = reasons[:1].upper() + reasons[1:]
+        but += f", {what}"
     elif others and not any(layer.stored for layer in others):
         remedy = "Open the model's own file."
     elif others and all(layer.known or not layer.stored for layer in others):
         remedy = "There is nothing to port in it: open a file that has a recurrent layer."
     elif file_format.takes_architecture and not is_described:
         remedy = "Open the model's own file, or pass the JSON of the architecture with its weights."
-    raise InvalidValueError.because(path.name, must="hold a recurrent layer", but="".join(parts), remedy=remedy)
+    raise InvalidValueError.because(path.name, must="hold a recurrent layer", but=but, remedy=remedy)
 
 
-def _warnings(layers: list[OtherLayer], prefix: str = "") -> str:
-    """Return the warnings of layers in a text, each once with the names of its layers."""
-    names: dict[str, list[str]] = {}
+def _arrays(layers: list[OtherLayer]) -> str:
+    listed = {layer.name: _few([f"{name} {array.shape}" for name, array in layer.stored.items()]) for layer in layers}
+    return _few([f"of {name}: {arrays}" if name else arrays for name, arrays in listed.items() if arrays], "; ")
+
+
+def _reasons(layers: list[OtherLayer]) -> str:
+    """Return the warnings of layers; one that differs only in the name of its layer is stated once."""
+    told: dict[str, tuple[str, list[str]]] = {}
     for layer in layers:
         for warning in layer.warnings:
-            names.setdefault(warning, []).append(layer.name)
-    return " ".join(f"{prefix}{_few(each)}: {text}" if any(each) else text for text, each in names.items())[:1000]
+            key = warning.replace(repr(layer.name), "").replace(f"{layer.name}.", ".")
+            first = f"{layer.name}: {warning}" if layer.name else warning
+            if layer.is_recurrent:
+                first = f"{f'The layer {layer.name}' if layer.name else 'It'} {warning.removeprefix('it ')}"
+            told.setdefault(key, (first, []))[1].append(layer.name or repr(layer.name))
+    return " ".join(f"{first} Likewise {_few(names[1:])}." if names[1:] else first for first, names in told.values())
 
 
 def _shard_warning(file: str) -> str:

@@ -263,7 +263,7 @@ def a_file_whose_only_layer_is_custom(folder: Path) -> None:
 
     layer = filled(LAYERS.RNN(Own(4), name="own"))
     keras.Sequential([keras.Input(X.shape[1:]), layer]).save(folder / "own.keras")
-    with refuses("Where the reason in brackets names no option, write its step with these arrays in a module of your own."):
+    with refuses("The layer own is not read as a recurrent layer: *, or --option own.cell=lstm."):
         open_checkpoint(folder / "own.keras")
     vouched = open_checkpoint(folder / "own.keras", options={"own": {"cell": "lstm"}})["own"]
     close(vouched.emulate(to="pytorch")(tensor(X)), layer(X))

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import torch
@@ -57,9 +58,23 @@ def weights_without_their_model(folder: Path) -> None:
 def weights_without_a_recurrent_layer(folder: Path) -> None:
     model = sequential(LAYERS.Flatten(), LAYERS.Dense(2, name="head"))
     model.save_weights(folder / "m.weights.h5")
-    with refuses("Open the model's own file, or pass the JSON of the architecture with its weights."):
+    with refuses("There is nothing to port in it: open a file that has a recurrent layer."):
         open_checkpoint(folder / "m.weights.h5")
     recurrent = sequential(LAYERS.LSTM(4, name="rnn"))
+    with h5py.File(folder / "cell.h5", "w") as file:
+        for number, value in enumerate(recurrent.layers[0].get_weights()):
+            file[f"vars/{number}"] = value
+    with refuses("Open the model's own file, or pass the JSON of the architecture with its weights."):
+        open_checkpoint(folder / "cell.h5")
+    optimizer = keras.optimizers.SGD(momentum=0.9)
+    optimizer.build(recurrent.trainable_variables)
+    held: dict[str, Any] = {}
+    optimizer.save_own_variables(held)
+    with h5py.File(folder / "optimizer.h5", "w") as file:
+        for name, value in held.items():
+            file[f"vars/{name}"] = value
+    with refuses("Open the model's own file."):
+        open_checkpoint(folder / "optimizer.h5")
     recurrent.save(folder / "own.keras")
     assert_parity(recurrent.layers[0], open_checkpoint(folder / "own.keras")["rnn"])
 
@@ -149,7 +164,7 @@ def what_a_file_of_keras_does_not_hold(folder: Path) -> None:
     model.save(folder / "m.keras")
     stored = open_checkpoint(folder / "m.keras", options={"rnn": {"recurrent_activation": "keras2_hard_sigmoid"}})
     told = caveats(folder / "m.weights.h5", stored)
-    advises("the file holds only weights: build the model's layer with recurrent_activation=*, return_sequences=True", told)
+    advises("only weights are written: build the model's layer with recurrent_activation=*, return_sequences=True", told)
     advises("in a model that you build, pass keras2_hard_sigmoid as lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)", told)
     activation = eval("lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)", {"keras": keras})
     built = sequential(LAYERS.LSTM(4, recurrent_activation=activation, return_sequences=True), LAYERS.LSTM(4))
@@ -158,7 +173,7 @@ def what_a_file_of_keras_does_not_hold(folder: Path) -> None:
     close(emulated(tensor()), built(X))
     model.save(folder / "plain.keras")
     plain = open_checkpoint(folder / "plain.keras")
-    advises("the file holds the layer by itself*port to a .weights.h5 file, *", caveats(folder / "apart.keras", plain))
+    advises("the layer is written by itself*port to a .weights.h5 file, *", caveats(folder / "apart.keras", plain))
     caveats(folder / "all.weights.h5", plain)
     again = keras.Sequential.from_config(model.get_config())
     again.load_weights(folder / "all.weights.h5")
@@ -211,10 +226,16 @@ def notes_of_a_comparison() -> None:
     masked, plain = model.layers[-1], nn.LSTM(3, 4, batch_first=True)
     copy_weights(masked, plain)
     advises(
-        "without a mask, although * pass `mask` to compare that call too, and mask or pack *", check_parity(masked, plain).notes
+        "without a mask, although *: mask or pack the input of actual too; check_parity(..., mask=mask) compares that call",
+        check_parity(masked, plain).notes,
     )
     embedded = array(model.layers[0](ids))
     assert_parity(masked, plain, embedded, mask=ids != 0)
+    twin = sequential(LAYERS.Embedding(9, 3, mask_zero=True), LAYERS.LSTM(4), inputs=ids, dtype="int32").layers[-1]
+    copy_weights(masked, twin)
+    both = "without a mask, although both get one in their models: check_parity(..., mask=mask) compares that call too"
+    advises(both, check_parity(masked, twin).notes)
+    assert_parity(masked, twin, embedded, mask=ids != 0)
     packed = nn.utils.rnn.pack_padded_sequence(tensor(embedded), torch.tensor([3, 4]), batch_first=True, enforce_sorted=False)
     close(plain(packed)[1][0][0], model(ids))
 

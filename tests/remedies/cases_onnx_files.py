@@ -46,6 +46,34 @@ def only(checkpoint: Any) -> Any:
     return layer
 
 
+class Renamed(nn.Module):
+    """The arrays of an LSTMCell in the equations of an LSTM, its gates multiplied in another order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(3, 4)
+
+    def forward(self, x: Any, h: Any, c: Any) -> Any:
+        """Return the next states."""
+        cell = self.cell
+        read = x @ cell.weight_ih.T + cell.bias_ih + h @ cell.weight_hh.T + cell.bias_hh
+        i, f, g, o = torch.chunk(read, 4, dim=1)
+        c = torch.exp(torch.log(f.sigmoid()) + torch.log(c)) + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@case
+def a_cell_of_other_operators(folder: Path) -> None:
+    module, states = Renamed(), [tensor(np.abs(drawn(2, 4, seed=seed))) for seed in (2, 3)]
+    reason = "the graph computes it with individual operators, * the option cell=lstm states it (--option cell.cell=lstm)"
+    with deprecated():
+        torch.onnx.export(module.eval(), (tensor(X[0]), *states), folder / "cell.onnx", dynamo=False, do_constant_folding=False)
+    with refuses(f"The layer cell is not read as a recurrent layer: {reason}."):
+        open_checkpoint(folder / "cell.onnx")
+    stored = open_checkpoint(folder / "cell.onnx", options={"cell": {"cell": "lstm"}})["cell"]
+    close(stored.convert("pytorch")(tensor(X[0]), tuple(states))[0], module(tensor(X[0]), *states)[0])
+
+
 @case
 def what_the_graph_does_around_a_layer(folder: Path) -> None:
     rnn, h, c = nn.LSTM(3, 4), drawn(1, 2, 4), drawn(1, 2, 4, seed=2)

@@ -21,7 +21,7 @@ from tests.remedies.arrays import LAYERS, X, array, close, deprecated, drawn, fi
 from tests.remedies.cases_keras import message_of
 from tests.remedies.following import advises, case, refuses
 
-KIND = "the file does not state its kind: by its arrays it may be *. The option kind states which."
+KIND = "the file does not state its kind: by its arrays it may be *. State it with --option NAME.kind=CLASS."
 
 
 def rnn(**options: Any) -> nn.LSTM:
@@ -43,8 +43,8 @@ def kinds_and_arguments(folder: Path) -> None:
     path = folder / "m.pt"
     bare = saved(path, net.state_dict())
     told = bare["rnn"].warnings
-    advises("nonlinearity='tanh'* assumed: the file does not state it. Options can override it.", told)
-    advises("the file does not state batch_first. *An option can state it.", told)
+    advises("nonlinearity='tanh' assumed: the file does not state it. Override it with --option NAME.OPTION=VALUE.", told)
+    advises("the file does not state batch_first. *State it with --option NAME.batch_first=True or False.", told)
     stated = open_checkpoint(path, options={"rnn": {"batch_first": False, "nonlinearity": "relu"}})["rnn"]
     assert not stated.warnings
     assert stated.convert("pytorch").nonlinearity == "relu"
@@ -54,13 +54,13 @@ def kinds_and_arguments(folder: Path) -> None:
     assert words.kind == "Embedding"
     assert np.array_equal(words.arrays["weight"], array(net["words"].weight))
     conv = open_checkpoint(path, options={"conv": {"kind": "Conv1d"}}).others["conv"]
-    advises("*stride=*assumed, torch's default: the file does not state it. Options can override it.", conv.warnings)
+    advises("*stride=*assumed, torch's default. State it with --option NAME.OPTION=VALUE.", conv.warnings)
     options: dict[str, Any] = {"stride": 2, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
     known = open_checkpoint(path, options={"conv": {"kind": "Conv1d", **options}}).others["conv"]
     assert known.config["strides"] == 2
     assert not known.assumed
     norm = open_checkpoint(path, options={"norm": {"kind": "GroupNorm"}}).others["norm"]
-    advises("the file does not state num_groups. An option can state it.", norm.warnings)
+    advises("the file does not state num_groups. State it with --option NAME.num_groups=VALUE.", norm.warnings)
     grouped = open_checkpoint(path, options={"norm": {"kind": "GroupNorm", "num_groups": 5}}).others["norm"]
     assert not any("num_groups" in each for each in grouped.warnings)
     with refuses("Leave it out if it is a class of your own."):
@@ -244,7 +244,7 @@ def an_architecture_by_itself(folder: Path) -> None:
         open_checkpoint(folder / "m.json")
     (folder / "inner").mkdir()
     (folder / "inner" / "m.json").write_text(model.to_json())
-    with refuses("Pass the file in it."):
+    with refuses("Open the checkpoint in it."):
         open_checkpoint(folder / "m.weights.h5", architecture=folder / "inner")
     open_checkpoint(folder / "m.weights.h5", architecture=folder / "inner" / "m.json")
     assert_parity(layer, open_checkpoint(folder / "m.weights.h5", architecture=folder / "m.json")["rnn"])

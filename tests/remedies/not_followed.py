@@ -141,6 +141,7 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "In R, save the model with save_model_hdf5() of keras, or its arrays with safe_save_file() of safetensors.",
         ): OTHER_FILE,
         (ADVICE, "Load it with scipy.io.loadmat. {}"): OTHER_FILE,
+        (ADVICE, "Read it with h5py, which shows the axes of each array in reverse. {}"): OTHER_FILE,
         (ADVICE, "Save its arrays with np.savez under torch's names, as in NAME.weight_ih_l0, and open that file."): OTHER_FILE,
         (ADVICE, "Open the checkpoint that it was converted from."): OTHER_FILE,
         (

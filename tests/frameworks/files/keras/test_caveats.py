@@ -322,7 +322,7 @@ def test_an_optimizer_alone_is_called_one(tmp_path: Path, refused: Any) -> None:
     with h5py.File(tmp_path / "cell.h5", "w") as file:
         for name, value in cell.items():
             file[f"vars/{name}"] = value
-    with refused("a Keras h5 file of layers of unknown kind, with arrays named vars/0 (5, 16)"):
+    with refused("a Keras h5 file of layers of unknown kind, with the arrays vars/0 (5, 16)"):
         open_checkpoint(tmp_path / "cell.h5")
 
 

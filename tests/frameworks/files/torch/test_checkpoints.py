@@ -88,7 +88,7 @@ def test_the_state_of_an_optimizer_is_called_one_with_and_without_its_groups(mod
         for state in (optimizer.state_dict(), optimizer.state_dict()["state"]):
             with refused("the state of an optimizer", "Open the model's own file."):
                 save(state, tmp_path / "a.pt")
-    with refused("arrays named 0.weight (4, 3)"):
+    with refused("the arrays of 0: weight (4, 3)"):
         save({0: {"weight": torch.ones(4, 3)}}, tmp_path / "a.pt")
 
 
@@ -401,5 +401,5 @@ def test_a_frozen_script_is_refused_and_the_error_names_the_freezing(model: Any,
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
         torch.jit.freeze(torch.jit.script(nn.Sequential(model.lstm).eval())).save(str(tmp_path / "a.pt"))
-    with refused("torch.jit.freeze", "constants.0 (16, 3)"):
+    with refused("torch.jit.freeze", "the arrays of constants: 0 (16, 3)"):
         open_checkpoint(tmp_path / "a.pt")
