@@ -38,6 +38,14 @@ class _Parser(argparse.ArgumentParser):
         tell(f"{self.format_usage()}{self.prog}: error: {message}")
         raise _WrongCallError(message)
 
+    def refuse_no_command(self, *, with_help: bool) -> NoReturn:
+        """Print the help, which contains the usage, and exit with status 2."""
+        from compare.commands.printing import tell
+
+        message = "a command is required: `gatewise help` lists them"
+        tell(f"{self.format_help() if with_help else ''}{self.prog}: error: {message}")
+        raise _WrongCallError(message)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -69,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _flush()
 
 
-def make_parser(modules: Mapping[str, Any]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def make_parser(modules: Mapping[str, Any]) -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     """Return the parser of the command line and those of its commands.
 
     Args:
@@ -131,9 +139,7 @@ def _run(arguments: list[str]) -> int:
     parser, _ = make_parser(modules)
     given = parser.parse_args(arguments)
     if not name:
-        if not (given.quiet or given.json):
-            parser.print_help(sys.stderr)
-        parser.error("a command is required: `gatewise help` lists them")
+        parser.refuse_no_command(with_help=not (given.quiet or given.json))
     from compare.commands.printing import print_outcome
 
     outcome = _outcome_of(name, modules[name], given)
