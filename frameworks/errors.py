@@ -41,7 +41,24 @@ class NoCounterpartError(GatewiseError, ValueError):
 
 
 class MissingFrameworkError(GatewiseError, ImportError):
-    """Raised for a framework that is needed but cannot be imported."""
+    """Raised for a framework, or another package, that is needed but cannot be imported."""
+
+    @classmethod
+    def of(cls, package: str, error: object, *, extra: str, to: str = "") -> Self:
+        """Return the error for a package whose import failed.
+
+        Args:
+            package: what could not be imported.
+            error: the error of the import.
+            extra: the extra of gatewise that installs it.
+            to: what it is needed for, as in "draw the figures".
+        """
+        return cls.because(
+            package,
+            must=f"be importable to {to}" if to else "be importable",
+            but=f"importing it failed with: {error}",
+            remedy=f"Install it with: pip install 'gatewise[{extra}]'.",
+        )
 
 
 class ProcessError(GatewiseError, RuntimeError):

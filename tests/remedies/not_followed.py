@@ -22,9 +22,6 @@ MEMORY = "needs a system that starts no further process; the tests of its module
 TOY = "needs a third framework; tests/frameworks/toy checks the refusal"
 
 NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
-    "compare/commands/completion.py": {
-        ("shtab", "Install it with: pip install 'gatewise[completion]'."): INSTALL,
-    },
     "compare/commands/printing.py": {
         ("the output", "{}"): ELSEWHERE,
     },
@@ -33,9 +30,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "compare/facade/ownership.py": {
         ("a warning", "{}"): SHIPPING,
-    },
-    "compare/report/canvas.py": {
-        ("matplotlib", "Install it with: pip install 'gatewise[reports]'."): INSTALL,
     },
     "compare/report/long_runs.py": {
         (
@@ -63,9 +57,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "compare/report/processes.py": {
         ("{}", "Free memory, or end other processes, and try again."): MEMORY,
         ("{}", "{}"): REPORT,
-    },
-    "compare/report/progress_bars.py": {
-        ("rich", "Install it with: pip install 'gatewise[reports]'."): INSTALL,
     },
     "compare/report/results.py": {
         ("{}", "Run `gatewise report`."): REPORT,
@@ -107,6 +98,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "compare/training/keras.py": {
         ("a training on Keras", "Set KERAS_BACKEND before Keras is imported."): BACKEND,
+    },
+    "frameworks/errors.py": {
+        ("{}", "Install it with: pip install 'gatewise[{}]'."): INSTALL,
     },
     "frameworks/files/building/keras.py": {
         ("{}", "Build them one at a time, from .parts."): INSIDE,
@@ -166,13 +160,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "a warning",
             "h5 files are parsed without a limit on memory, which this system cannot set; the limit of {} s holds. Open only files that you trust.",
         ): SYSTEM,
-        ("h5py", "Install it with: pip install 'gatewise[files]'."): INSTALL,
     },
     "frameworks/files/untrusted/source.py": {
         ("{}", "If you trust it, load it with the program that wrote it, and save only the weights."): OTHER_FILE,
-    },
-    "frameworks/files/writing/saving.py": {
-        ("the module that writes {}", "Install it with: pip install 'gatewise[files,tensorflow]'."): INSTALL,
     },
     "frameworks/files/writing/sidecar.py": {
         ("{}", "Read the file with the version of gatewise that wrote it."): OTHER_FILE,
@@ -203,7 +193,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "frameworks/registry.py": {
         ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,
-        ("the framework {}", "Install it with: pip install 'gatewise[{}]'."): INSTALL,
     },
     "frameworks/torch_in_keras/optimizers.py": {
         ("have settings that are known here", "Use the pinned version of torch"): BACKEND,

@@ -76,12 +76,7 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
         with quiet_stderr():
             write = getattr(import_module(module), function)
     except ImportError as error:
-        raise MissingFrameworkError.because(
-            f"the module that writes {ending}",
-            must="be importable",
-            but=f"importing it failed with: {error}",
-            remedy="Install it with: pip install 'gatewise[files,tensorflow]'.",
-        ) from error
+        raise MissingFrameworkError.of(f"the module that writes {ending}", error, extra="files,tensorflow") from error
     with replacing(target, force=force) as temporary, recycling(BLOCK):
         written: list[Written] = write(temporary, given)
     return written
