@@ -18,14 +18,33 @@ if TYPE_CHECKING:
     from compare.commands.outcome import Outcome
 
 
+class _WrongCallError(SystemExit):
+    """The end of a wrong call, which has been told on stderr."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(2)
+        self.message = message
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line below the usage: an argument may be the name of somebody's file."""
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the error, and exit with status 2."""
+        from compare.commands.printing import tell
         from frameworks.escaping import printable
 
-        super().error(printable(message))
+        message = printable(message)
+        tell(f"{self.format_usage()}{self.prog}: error: {message}")
+        raise _WrongCallError(message)
+
+    def refuse_no_command(self, *, with_help: bool) -> NoReturn:
+        """Print the help, which contains the usage, and exit with status 2."""
+        from compare.commands.printing import tell
+
+        message = "a command is required: `gatewise help` lists them"
+        tell(f"{self.format_help() if with_help else ''}{self.prog}: error: {message}")
+        raise _WrongCallError(message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(given)
+    except _WrongCallError as wrong:
+        _print_wrong_call(given, wrong.message)
+        raise
     except KeyboardInterrupt as interrupt:
         from compare.commands.printing import tell
 
@@ -55,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _flush()
 
 
-def make_parser(modules: Mapping[str, Any]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def make_parser(modules: Mapping[str, Any]) -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     """Return the parser of the command line and those of its commands.
 
     Args:
@@ -112,18 +134,34 @@ def _listed(statuses: Mapping[int, str]) -> str:
 
 
 def _run(arguments: list[str]) -> int:
-    name = next((text for text in arguments if not text.startswith("-")), None)
-    modules = load([name] if name in COMMANDS else [])
+    name = _command_of(arguments)
+    modules = load([name] if name else [])
     parser, _ = make_parser(modules)
     given = parser.parse_args(arguments)
-    if name is None or not modules:
-        parser.print_help()
-        return 2
+    if not name:
+        parser.refuse_no_command(with_help=not (given.quiet or given.json))
     from compare.commands.printing import print_outcome
 
     outcome = _outcome_of(name, modules[name], given)
     print_outcome(name, __version__, outcome, given)
     return outcome.status
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """Return the name of the command in a call, or "" if there is none."""
+    first = next((text for text in arguments if not text.startswith("-")), "")
+    return first if first in COMMANDS else ""
+
+
+def _print_wrong_call(arguments: Sequence[str], message: str) -> None:
+    """Print the JSON of a wrong call if it asks for JSON, in full or abbreviated."""
+    if not any(text.startswith("--j") and "--json".startswith(text) for text in arguments):
+        return
+    from compare.commands.outcome import Outcome
+    from compare.commands.printing import print_outcome
+
+    outcome = Outcome(2, {"error": "WrongCallError", "message": message})
+    print_outcome(_command_of(arguments), __version__, outcome, argparse.Namespace(json=True))
 
 
 def _outcome_of(name: str, command: Any, given: argparse.Namespace) -> Outcome:
@@ -147,10 +185,10 @@ def _outcome_of(name: str, command: Any, given: argparse.Namespace) -> Outcome:
 
 
 def _flush() -> None:
-    """Write what argparse has printed; if the reader of a pipe is gone, there is nothing to say."""
+    """Write what argparse has printed."""
     try:
         sys.stdout.flush()
-    except OSError:
-        from compare.commands.printing import silence_stdout
+    except OSError as error:
+        from compare.commands.printing import end_unwritten
 
-        silence_stdout()
+        end_unwritten(error)

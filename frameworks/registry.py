@@ -202,12 +202,7 @@ def _import(row: Framework, module: str) -> ModuleType:
         with quiet_stderr():
             return import_module(module)
     except ImportError as error:
-        raise MissingFrameworkError.because(
-            f"the framework {row.name!r}",
-            must="be importable",
-            but=f"importing it failed with: {error}",
-            remedy=f"Install it with: pip install 'gatewise[{row.extra}]'.",
-        ) from error
+        raise MissingFrameworkError.of(f"the framework {row.name!r}", error, extra=row.extra) from error
 
 
 @contextmanager

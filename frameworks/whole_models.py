@@ -16,6 +16,7 @@ from frameworks.rows import FrameworkName, owner_of, row_of
 
 _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "dtype")
 _KEPT = "Keep what is between them in your own model."
+_WHOLE = "For the other layers too, save the model by its own framework, and write what open_checkpoint returns for that file."
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def whole_model(native: Any, variable: str, found: Iterable[Found], others: Sequ
         others: the names of its other layers.
     """
     layers = tuple(found)
-    but = f"also has {_listed(others)}" if others else f"calls {len(layers)} of them in its own way"
+    but = f"also has {_listed(others)}" if others else f"calls {_counted(len(layers))} in its own way"
     error = _error(_named(native), but, *_one_by_one("adapt", variable, layers))
     error.native, error.variable, error.found, error.but = native, variable, layers, but
     return error
@@ -74,6 +75,14 @@ def whole_model(native: Any, variable: str, found: Iterable[Found], others: Sequ
 def one_by_one(error: WholeModelError, call: str) -> WholeModelError:
     """Return the refusal of a function that takes one layer: for each recurrent layer its call."""
     return _error(_named(error.native), error.but, *_one_by_one(call, error.variable, error.found))
+
+
+def to_write(error: WholeModelError) -> WholeModelError:
+    """Return the refusal of `save_checkpoint`: a call with all recurrent layers, by name."""
+    entries = {each.name or f"layer_{at}": each for at, each in enumerate(error.found)}
+    code = ", ".join(f"{name!r}: {error.variable}{each.path}" for name, each in entries.items())
+    remedy = "Write its recurrent layers by name:"
+    return _error(_named(error.native), error.but, remedy, [f"gatewise.save_checkpoint(path, {{{code}}})", _WHOLE])
 
 
 def _one_by_one(call: str, variable: str, found: Sequence[Found]) -> tuple[str, list[str]]:
@@ -149,8 +158,12 @@ def pair_up(call: str, first: Any, second: Any) -> WholeModelError:
 
 
 def _error(subject: str, but: str, remedy: str, code: Sequence[str]) -> WholeModelError:
-    text = "\n".join([remedy, *code])
-    return WholeModelError.because(subject, must="be one recurrent layer, or a stack of nothing else", but=but, remedy=text)
+    must = "be one recurrent layer, or a stack of nothing else"
+    return WholeModelError.because(subject, must=must, but=but, remedy=remedy, lines=code)
+
+
+def _counted(count: int) -> str:
+    return "its recurrent layer" if count == 1 else f"its {count} recurrent layers"
 
 
 def _refusal(native: Any) -> WholeModelError | None:

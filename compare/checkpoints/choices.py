@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
 from compare.checkpoints.pairing import L, Pair, Pairing
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
@@ -45,6 +46,11 @@ def choose(
     return picked, picked_others
 
 
+def chosen_names(only: Choice) -> set[str]:
+    """Return the names of all chosen layers of the first file."""
+    return {name for names in only for name in _listed(names)}
+
+
 def _listed(names: Names | None) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names or ())
 
@@ -61,16 +67,21 @@ def _pick(picked: Pairing[L], pairing: Pairing[L], expected: Sequence[L], actual
 
 
 def _find(checkpoint: Checkpoint, names: Sequence[str]) -> list[StoredLayer]:
-    return [replace(checkpoint[name], name=name) for name in names]
+    return [replace(_found(checkpoint, checkpoint, "recurrent", name), name=name) for name in names]
 
 
 def _find_others(checkpoint: Checkpoint, names: Sequence[str]) -> list[OtherLayer]:
-    for name in names:
-        if name not in checkpoint.others:
-            raise MissingLayerError.because(
-                f"the layer {name!r} of {checkpoint.path.name}",
-                must=f"be one of the layers that are not recurrent, {', '.join(checkpoint.others) or '(there are none)'}",
-                but="is recurrent" if name in checkpoint else "is not there",
-                remedy="Choose another with --layer NAME=OTHER.",
-            )
-    return [replace(checkpoint.others[name], name=name) for name in names]
+    return [replace(_found(checkpoint, checkpoint.others, "not recurrent", name), name=name) for name in names]
+
+
+def _found(checkpoint: Checkpoint, layers: Mapping[str, L], kind: str, name: str) -> L:
+    if name in layers:
+        return layers[name]
+    everything = dict(checkpoint.in_order)
+    near = "".join(f"Is it {each!r}? " for each in get_close_matches(name, everything, 1) if name not in everything)
+    raise MissingLayerError.because(
+        f"the layer {name!r} of {checkpoint.path.name}",
+        must=f"be one of its layers that are {kind}, {', '.join(each or repr(each) for each in layers) or '(there are none)'}",
+        but=f"is {'not ' if kind == 'recurrent' else ''}recurrent" if name in everything else "is not there",
+        remedy=f"{near}Choose another with --layer NAME=OTHER.",
+    )

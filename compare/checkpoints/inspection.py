@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from compare.checkpoints.name_ranges import together
-from compare.checkpoints.terminal_tables import caveats, table
+from compare.checkpoints.terminal_tables import caveats, shown_name, table
 from frameworks.cells import CELLS
 from frameworks.counterparts import find_limits
 from frameworks.errors import NoCounterpartError
 from frameworks.escaping import printable
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer
+from frameworks.files.other_layers import is_plain
 from frameworks.files.writing.constructors import in_keras, in_pytorch
 from frameworks.options import KerasOptions
 from frameworks.rows import FrameworkName
@@ -27,6 +28,7 @@ _FLAGS = (
     "recurrent_dropout",
 )
 
+_OF_EVERY_LAYER = ("name", "trainable")
 
 _LISTED = 24
 """The most layers whose order is listed in a line."""
@@ -48,7 +50,7 @@ def render(contents: Mapping[str, Any], *, verbose: bool = False) -> str:
 
     Args:
         contents: the data.
-        verbose: whether all arrays, and all names that differ only in numbers, are listed.
+        verbose: whether all arrays, the options of other layers, and all names that differ only in numbers are listed.
     """
     rows = [
         (
@@ -58,24 +60,41 @@ def render(contents: Mapping[str, Any], *, verbose: bool = False) -> str:
             _each(layer, _activations),
             ", ".join(_flags(layer)),
             layer["mask"] or "-",
-            _elsewhere(layer["elsewhere"]),
         )
         for layer in contents["layers"]
     ]
-    to = " and ".join(dict.fromkeys(layer["elsewhere"]["framework"] for layer in contents["layers"]))
-    headers = ("layer", "is", "sizes", "activations", "options", "mask", f"in {to}")
-    text = [printable(f"{contents['path']}: {contents['format']}"), table(headers, rows)]
-    alike: dict[tuple[str, str], list[str]] = {}
-    for other in contents["others"]:
-        kind = " in ".join([other["kind"] or "arrays", *other["wrappers"]])
-        alike.setdefault((kind, _arrays(other, verbose=verbose)), []).append(other["name"])
-    others = [(name, *row) for row, names in alike.items() for name in (names if verbose else together(names))]
-    if others:
-        text.append(table(("other layer", "is", "arrays"), others))
+    headers = ("layer", "is", "sizes", "activations", "options", "mask")
+    text = [printable(f"{contents['path']}: {contents['format']}"), table(headers, rows), _elsewhere(contents["layers"])]
+    if contents["others"]:
+        text.append(_other_table(contents["others"], verbose=verbose))
+    if verbose:
+        text += _options_of_others(contents["others"])
     if _is_mixed(contents):
-        text.append(printable(f"In order: {', '.join(name or repr(name) for name in contents['order'])}"))
+        text.append(printable(f"In the order of the file: {', '.join(name or repr(name) for name in contents['order'])}"))
     warnings = ((each["name"], each["warnings"]) for each in (*contents["layers"], *contents["others"]))
     return "\n\n".join([*text, *caveats(warnings)])
+
+
+def _other_table(others: Sequence[Mapping[str, Any]], *, verbose: bool) -> str:
+    """Return a table of other layers; those that are alike share a row if their names differ only in numbers."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for other in others:
+        kind = " in ".join([other["kind"] or "arrays", *other["wrappers"]])
+        alike.setdefault((kind, _arrays(other, verbose=verbose)), []).append(other["name"])
+    rows = [(name, *row) for row, names in alike.items() for name in (names if verbose else together(names))]
+    return table(("other layer", "is", "arrays"), rows)
+
+
+def _options_of_others(others: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a paragraph with a line of options for each layer that has any; [] if there are none."""
+    lines = [
+        printable(
+            f"- {shown_name(other['name'])}: {', '.join(f'{name}={value!r}' for name, value in other['options'].items())}"
+        )
+        for other in others
+        if other["options"]
+    ]
+    return ["\n".join(["Options, under their Keras names where Keras has the layer:", *lines])] if lines else []
 
 
 def _is_mixed(contents: Mapping[str, Any]) -> bool:
@@ -121,6 +140,9 @@ def _other(name: str, other: OtherLayer) -> dict[str, Any]:
         "kind": other.kind,
         "known": other.known,
         "wrappers": list(other.wrappers),
+        "options": {
+            option: value for option, value in other.config.items() if option not in _OF_EVERY_LAYER and is_plain(value)
+        },
         "arrays": {array: {"shape": list(stored.shape), "dtype": stored.dtype.name} for array, stored in other.stored.items()},
         "warnings": list(other.warnings),
     }
@@ -160,7 +182,17 @@ def _flags(layer: Mapping[str, Any]) -> list[str]:
     return [*shown, *([f"merge_mode={options['merge_mode']}"] if two else [])]
 
 
-def _elsewhere(counterpart: Mapping[str, Any]) -> str:
+def _elsewhere(layers: Sequence[Mapping[str, Any]]) -> str:
+    """Return the counterparts of layers, a line each: code that a column would break would not run."""
+    alike: dict[str, list[str]] = {}
+    for layer in layers:
+        alike.setdefault(_counterpart_text(layer["elsewhere"]), []).append(layer["name"])
+    to = " and ".join(dict.fromkeys(layer["elsewhere"]["framework"] for layer in layers))
+    lines = (printable(f"- {', '.join(map(shown_name, together(names)))}: {text}") for text, names in alike.items())
+    return "\n".join([f"In {to}:", *lines])
+
+
+def _counterpart_text(counterpart: Mapping[str, Any]) -> str:
     if counterpart["by"] == "convert":
         return str(counterpart["layer"])
     return "emulate: " + "; ".join(reason.partition(":")[0] for reason in counterpart["because"])

@@ -46,6 +46,19 @@ class Meaning:
             name: each.shape for name, each in self.actual.items()
         }
 
+    @property
+    def is_reordered(self) -> bool:
+        """Whether each array is equal to one of the other layer, but not always to that of the same name."""
+        left = list(self.actual.values())
+        if all(_is_equal(one, other) for one, other in zip(self.expected.values(), left, strict=True)):
+            return False
+        for one in self.expected.values():
+            partner = next((other for other in left if _is_equal(one, other)), None)
+            if partner is None:
+                return False
+            left.remove(partner)
+        return True
+
     def compare(self, tolerance: float | None) -> Iterator[Comparison]:
         """Compare the arrays; one that only one of the layers has is compared with the numbers that change nothing."""
         for name in dict.fromkeys((*self.expected, *self.actual)):
@@ -100,7 +113,7 @@ def compare_other(
         expected=(expected.name,),
         actual=(actual.name,),
         verdict=verdict,
-        kind=expected.kind or actual.kind,
+        kind=expected.kind or actual.kind or "arrays",
         largest_error=max((each.max_abs for each in comparisons), key=size_of_error, default=None),
         where=None if worst is None else worst.where,
         cause="; ".join(causes or unclear),
@@ -124,9 +137,15 @@ def meaning_of(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
         if both[0] is not None and both[1] is not None:
             return Meaning(kinds.KERAS.get(name), both[0], both[1])
         return f"it is {_article(name)} in one file; the other does not state what its arrays mean"
-    if is_class(expected) and is_class(actual) and expected.kind != actual.kind:
+    both_unread = expected.is_recurrent and actual.is_recurrent  # one of the files may name only the cell
+    if is_class(expected) and is_class(actual) and expected.kind != actual.kind and not both_unread:
         return f"is {_named(actual)}, not {_named(expected)}"
     return _as_they_are(expected, actual)
+
+
+def why_unread(layer: OtherLayer) -> str:
+    """Return why a recurrent layer could not be read as one, without a full stop."""
+    return layer.warnings[0].removesuffix(".")
 
 
 def _is_known(layer: OtherLayer) -> bool:
@@ -157,9 +176,13 @@ def _as_they_are(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:
     in_order = [each.shape for each in one.values()] == [each.shape for each in other.values()]
     if one.keys() == other.keys():
         return Meaning(kinds.KERAS.get(expected.kind), one, other)
-    if in_order and is_class(expected) and is_class(actual):
-        return Meaning(kinds.KERAS.get(expected.kind), one, dict(zip(one, other.values(), strict=True)))
-    return "neither file states what its arrays mean, and their names differ"
+    numbered = any(all(name.isdecimal() for name in layer.stored) for layer in (expected, actual))
+    if in_order and (numbered or (is_class(expected) and is_class(actual))):
+        meaning = Meaning(kinds.KERAS.get(expected.kind), one, dict(zip(one, other.values(), strict=True)))
+        if not meaning.is_reordered:
+            return meaning
+        return "its arrays are the same in another order, and neither file states which is which"
+    return "its arrays have different names in the two files, and nothing states which are the same"
 
 
 def _lacking(meaning: Meaning, expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:
@@ -180,13 +203,18 @@ def _is_unclear(expected: OtherLayer, actual: OtherLayer) -> bool:
 def _open_questions(expected: OtherLayer, actual: OtherLayer) -> Iterator[str]:
     for layer in (expected, actual):
         if layer.is_recurrent:
-            yield f"its arrays are the same, but {next(each for each in layer.warnings)}".removesuffix(".")
+            yield f"its arrays are the same, but {why_unread(layer)}"
             return
     if not expected.known and not actual.known and expected.warnings != actual.warnings and not expected.stored:
         yield "neither file states what it is"
     for layer, partner in ((expected, actual), (actual, expected)):
         if layer.kind in kinds.PYTORCH.kinds and not layer.known and (partner.known or partner.kind != layer.kind):
-            yield from (each.removesuffix(".") for each in layer.warnings if "lacks" in each)
+            for unlike in (each.removesuffix(".") for each in layer.warnings if "lacks" in each):
+                yield unlike if partner.kind else f"{unlike.rpartition(', which')[0]}, which the other file does not state"
+
+
+def _is_equal(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and measure_stored(one, other).max_abs == 0
 
 
 def _measure(name: str, one: Tensor | None, other: Tensor | None) -> Difference:

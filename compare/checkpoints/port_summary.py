@@ -22,7 +22,7 @@ def render(out: Path, written: Sequence[Written], checkpoint: Checkpoint, *, ver
     """
     alike: dict[tuple[str, str], list[Written]] = {}
     for each in written:
-        alike.setdefault((each.kind, each.becomes or "- not in the file"), []).append(each)
+        alike.setdefault((each.kind, each.becomes or "- not written"), []).append(each)
     rows = [row for (kind, becomes), layers in alike.items() for row in _rows(kind, becomes, layers, verbose=verbose)]
     sources: dict[str, OtherLayer | StoredLayer] = {**checkpoint.others, **checkpoint}
     warnings = ((each.name, (*each.caveats, *sources[each.name].warnings)) for each in written)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from compare.checkpoints.array_differences import measure_stored, size_of_error
 from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
 from compare.parity.checking import check_parity
+from compare.parity.remarks import remarks
 from compare.parity.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
 from compare.parity.weights import compare_weights
+from frameworks import registry
 from frameworks.errors import GatewiseError
 from frameworks.files import StoredLayer
 from frameworks.files.given_options import KERAS_FLAGS
@@ -43,6 +46,7 @@ def compare_recurrent(
     expected: Sequence[StoredLayer],
     actual: Sequence[StoredLayer],
     *,
+    files: tuple[str, str] = ("the first file", "the second file"),
     paired_by: PairedBy = "name",
     seed: int = 0,
     tolerance: float | None = None,
@@ -54,6 +58,7 @@ def compare_recurrent(
     Args:
         expected: the layers of the first file, called one after the other.
         actual: likewise, of the second file.
+        files: what the two files are called.
         paired_by: what the pairing relies on.
         seed: the seed of the inputs and initial states.
         tolerance: the allowed error, as in `check_parity`.
@@ -63,8 +68,10 @@ def compare_recurrent(
     if not found.causes:
         expected, actual = _with_shared_options(expected, actual, found)
         _compare_calls(expected[-1], actual[-1], found)
+        expected[-1] = _with_flags_of(actual[-1], expected[-1])
+        actual[-1] = _with_flags_of(expected[-1], actual[-1])
         for label, one, other in _sides(expected, actual, found):
-            compared = _compare(one, other, found, seed, tolerance)
+            compared = _compare((one, other), files, found, seed, tolerance)
             found.comparisons += (replace(each, name=f"{label}: {each.name}") if label else each for each in compared)
     failed = [each for each in found.comparisons if each.verdict == "failed"]
     found.causes += _describe(failed, hidden=_single_axes(expected))
@@ -113,7 +120,11 @@ def _other_sizes(expected: Sequence[StoredLayer], actual: Sequence[StoredLayer])
         ("the number of directions", (len(one[0]), len(other[0]))),
     ):
         if counts[0] != counts[1]:
-            more = ": join several layers with commas, as in --layer A,B=C" if what == "num_layers" else ""
+            more = (
+                ": join several layers with commas, as in --layer A,B=C"
+                if what == "num_layers" and len(expected) == len(actual) == 1
+                else ""
+            )
             yield f"{what} is {counts[1]}, not {counts[0]}{more}"
     if [len(row) for row in one] != [len(row) for row in other]:
         return
@@ -175,6 +186,14 @@ def _compare_calls(expected: StoredLayer, actual: StoredLayer, found: _Findings)
         found.causes.append(f"batch_first is {orders[1]}, not {orders[0]}")
 
 
+def _with_flags_of(partner: StoredLayer, layer: StoredLayer) -> StoredLayer:
+    """Give a layer the flags of its partner that its own file does not state."""
+    if layer.options is None or partner.options is None:
+        return layer
+    flags: Any = {name: getattr(partner.options, name) for name in KERAS_FLAGS if name in layer.assumed}
+    return replace(layer, options=replace(layer.options, **flags))
+
+
 def _sides(
     expected: Sequence[StoredLayer], actual: Sequence[StoredLayer], found: _Findings
 ) -> list[tuple[str, StoredLayer, StoredLayer]]:
@@ -210,15 +229,18 @@ def _single_axes(layers: Sequence[StoredLayer]) -> frozenset[str]:
 
 
 def _compare(
-    one: StoredLayer, other: StoredLayer, found: _Findings, seed: int, tolerance: float | None
+    sides: tuple[StoredLayer, StoredLayer], files: tuple[str, str], found: _Findings, seed: int, tolerance: float | None
 ) -> Sequence[Comparison]:
+    one, other = sides
     cells = [(a, b) for rows in zip(one.cells, other.cells, strict=True) for a, b in zip(*rows, strict=True)]
     if any("weight_hr" in cell.arrays for pair in cells for cell in pair):
         allowed = tolerance or TOLERANCES[one.cells[0][0].spec.dtype]
         return [each for pair in cells for each in _compare_arrays(*pair, allowed)]
     found.causes += _other_options(cells)
     result = check_parity(one, other, seed=seed, tolerance=tolerance)
-    found.notes += result.notes
+    found.notes += remarks(
+        (registry.adapt(one), registry.adapt(other)), names=(f"the layer in {files[0]}", f"the layer in {files[1]}")
+    )
     if result.verdict == "ill-conditioned":
         found.unclear.append("its own results are farther than allowed from their float64 reference")
     return result.comparisons
@@ -243,15 +265,20 @@ def _compare_arrays(one: StoredCell, other: StoredCell, allowed: float) -> Itera
 
 
 def _describe(failed: Sequence[Comparison], hidden: frozenset[str]) -> Iterator[str]:
-    """Yield what the failed comparisons say: the first weights that differ, and the effect on the results."""
+    """Yield what the failed comparisons say: the weights that differ most, and the effect on the results."""
     weights = [each for each in failed if each.kind == "weights"]
     results = [each for each in failed if each.kind == "result" and each.against is Against.EXPECTED]
     if weights:
         others = f", and {len(weights) - 1} more of its arrays differ" if len(weights) > 1 else ""
-        yield f"{shown_difference(weights[0], hidden)}{others}"
+        yield f"{shown_difference(max(weights, key=_severity), hidden)}{others}"
     effect = max(results, key=lambda each: (each.array == "output", size_of_error(each.max_abs)), default=None)
     if effect is not None:
         yield shown_difference(effect, hidden)
+
+
+def _severity(comparison: Comparison) -> tuple[bool, float]:
+    """Return what to sort by: a wrong shape is worse than any number."""
+    return comparison.other_shape is not None, size_of_error(comparison.max_abs)
 
 
 def shown_difference(comparison: Comparison, hidden: frozenset[str] = frozenset()) -> str:

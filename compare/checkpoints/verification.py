@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compare.checkpoints.choices import Choice, choose
+from compare.checkpoints.choices import Choice, choose, chosen_names
 from compare.checkpoints.other_options import is_class
-from compare.checkpoints.other_rows import compare_other
+from compare.checkpoints.other_rows import compare_other, why_unread
 from compare.checkpoints.pairing import L, Pairing, pair_others, pair_recurrent
 from compare.checkpoints.recurrent_rows import compare_recurrent
-from compare.checkpoints.verified import Row, Verification
+from compare.checkpoints.verified import Row, Verification, file_names
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint
+from frameworks.files.writing.naming import plain_name
 from frameworks.kinds import KERAS
 
 _GRAPH = "ONNX"
@@ -50,16 +51,23 @@ def verify(
     """
     other = open_checkpoint(out)
     files = checkpoint.path, out
+    names = file_names(files)
     recurrent = pair_recurrent(_named(checkpoint), _named(other), tolerance)
     others = pair_others(_compared(checkpoint), _compared(other), tolerance)
+    unread = list(_read_in_one_file_alone(recurrent, others))
     if only:
+        unread = [row for row in unread if chosen_names(only).intersection(row.expected)]
         recurrent, others = choose(only, checkpoint, other, recurrent, others)
     rows = [
-        *_in_order(checkpoint, _recurrent_rows(recurrent, files, list(other), seed, tolerance)),
-        *_in_order(checkpoint.others, _other_rows(others, (checkpoint, other), tolerance)),
+        *_in_order(checkpoint, _recurrent_rows(recurrent, names, list(other), seed, tolerance)),
+        *_in_order(checkpoint.others, _other_rows(others, (checkpoint, other), names, tolerance)),
+        *unread,
     ]
     lone = [layer.name for layer in (*others.expected, *others.actual) if not _has_weights(layer)]
-    return Verification(files, tuple(rows), tuple(dict.fromkeys(lone)), chosen=bool(only))
+    training = [name for each in (checkpoint, other) for name, layer in each.others.items() if layer.is_of_training]
+    return Verification(
+        files, tuple(rows), tuple(dict.fromkeys(lone)), training=tuple(dict.fromkeys(training)), chosen=bool(only)
+    )
 
 
 def _named(layers: Mapping[str, L]) -> list[L]:
@@ -68,7 +76,7 @@ def _named(layers: Mapping[str, L]) -> list[L]:
 
 
 def _compared(checkpoint: Checkpoint) -> list[OtherLayer]:
-    return [layer for layer in _named(checkpoint.others) if KERAS.get(layer.kind).role != "input"]
+    return [layer for layer in _named(checkpoint.others) if KERAS.get(layer.kind).role != "input" and not layer.is_of_training]
 
 
 def _has_weights(layer: OtherLayer) -> bool:
@@ -82,26 +90,43 @@ def _in_order(names: Mapping[str, object], rows: Iterator[Row]) -> list[Row]:
 
 
 def _recurrent_rows(
-    pairing: Pairing[StoredLayer], files: tuple[Path, Path], others: Sequence[str], seed: int, tolerance: float | None
+    pairing: Pairing[StoredLayer], files: tuple[str, str], others: Sequence[str], seed: int, tolerance: float | None
 ) -> Iterator[Row]:
     for pair in pairing.pairs:
-        yield compare_recurrent(pair.expected, pair.actual, paired_by=pair.by, seed=seed, tolerance=tolerance)
+        yield compare_recurrent(pair.expected, pair.actual, files=files, paired_by=pair.by, seed=seed, tolerance=tolerance)
     for layer in pairing.expected:
         candidates = pairing.candidates.get(layer.name)
         known = f"whose recurrent layers are {', '.join(name or repr(name) for name in others)}"
-        yield _without_partner(layer, layer.class_name, candidates, f"is missing from {files[1].name}, {known}")
+        yield _without_partner(layer, layer.class_name, candidates, f"is missing from {files[1]}, {known}")
     for layer in pairing.actual:
-        yield Row((), (layer.name,), "missing", layer.class_name, cause=f"is missing from {files[0].name}", paired_by="")
+        yield Row((), (layer.name,), "missing", layer.class_name, cause=f"is missing from {files[0]}", paired_by="")
+
+
+def _read_in_one_file_alone(recurrent: Pairing[StoredLayer], others: Pairing[OtherLayer]) -> Iterator[Row]:
+    """Yield the layers that only one of the files reads as recurrent, and take them out of those that are left."""
+    for read, unread in ((recurrent.expected, others.actual), (recurrent.actual, others.expected)):
+        partners = {plain_name(layer.name): layer for layer in unread if layer.is_recurrent}
+        for layer in tuple(read):
+            partner = partners.get(plain_name(layer.name))
+            if partner is not None:
+                read.remove(layer)
+                unread.remove(partner)
+                expected, actual = (layer, partner) if read is recurrent.expected else (partner, layer)
+                yield Row((expected.name,), (actual.name,), "not compared", layer.class_name, cause=why_unread(partner))
 
 
 def _other_rows(
-    pairing: Pairing[OtherLayer], checkpoints: tuple[Checkpoint, Checkpoint], tolerance: float | None
+    pairing: Pairing[OtherLayer],
+    checkpoints: tuple[Checkpoint, Checkpoint],
+    names: tuple[str, str],
+    tolerance: float | None,
 ) -> Iterator[Row]:
     for pair in pairing.pairs:
         yield compare_other(pair.expected[0], pair.actual[0], paired_by=pair.by, tolerance=tolerance)
-    yield from (_other_without_partner(each, pairing, pairing.actual, checkpoints) for each in _weighted(pairing.expected))
+    for layer in _weighted(pairing.expected):
+        yield _other_without_partner(layer, pairing, pairing.actual, checkpoints, names)
     for layer in _weighted(pairing.actual):
-        row = _other_without_partner(layer, pairing, pairing.expected, checkpoints[::-1])
+        row = _other_without_partner(layer, pairing, pairing.expected, checkpoints[::-1], names[::-1])
         yield replace(row, expected=(), actual=row.expected)
 
 
@@ -110,18 +135,22 @@ def _weighted(layers: Sequence[OtherLayer]) -> Iterator[OtherLayer]:
 
 
 def _other_without_partner(
-    layer: OtherLayer, pairing: Pairing[OtherLayer], partners: Sequence[OtherLayer], checkpoints: tuple[Checkpoint, Checkpoint]
+    layer: OtherLayer,
+    pairing: Pairing[OtherLayer],
+    partners: Sequence[OtherLayer],
+    checkpoints: tuple[Checkpoint, Checkpoint],
+    names: tuple[str, str],
 ) -> Row:
-    own, there = checkpoints
-    row = _without_partner(layer, layer.kind, pairing.candidates.get(layer.name), f"is missing from {there.path.name}")
+    own, there = names
+    row = _without_partner(layer, layer.kind or "arrays", pairing.candidates.get(layer.name), f"is missing from {there}")
     if row.verdict != "missing":
         return row
-    unclear = own if not is_class(layer) and own.format == _GRAPH else None
+    unclear = own if not is_class(layer) and checkpoints[0].format == _GRAPH else None
     if any(_may_hold(partner, layer) for partner in partners):
         unclear = there if is_class(layer) else own
     if unclear is None:
         return row
-    return replace(row, verdict="not compared", cause=f"{unclear.path.name} does not state what its arrays mean")
+    return replace(row, verdict="not compared", cause=f"{unclear} does not state what its arrays mean")
 
 
 def _without_partner(layer: StoredLayer | OtherLayer, kind: str, candidates: Sequence[str] | None, missing: str) -> Row:

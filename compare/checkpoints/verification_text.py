@@ -51,7 +51,7 @@ def _comparisons(row: Row) -> Iterator[str]:
 
 def _verdict(verification: Verification) -> Iterator[str]:
     """Yield the sentences of the last line. "All are the same" is said only if everything was compared."""
-    rows, (first, second) = verification.rows, (printable(path.name) for path in verification.files)
+    rows, (first, second) = verification.rows, map(printable, verification.names)
     named = {verdict: [row for row in rows if row.verdict == verdict] for verdict in _SHOWN}
     groups = [
         ("These differ", named["differs"]),
@@ -77,6 +77,13 @@ def _verdict(verification: Verification) -> Iterator[str]:
     elif same == len(rows):
         yield f"The {same} compared {'is' if same == 1 else 'are'} the same."
     yield from told
+    yield from _left_out(verification)
+
+
+def _left_out(verification: Verification) -> Iterator[str]:
+    """Yield the sentences about what was not to be compared."""
+    if verification.training and not verification.chosen:
+        yield f"The state of training is not compared: {printable(', '.join(verification.training))}."
     if verification.chosen:
         yield "Only the chosen layers were compared."
 

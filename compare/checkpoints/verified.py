@@ -56,7 +56,7 @@ class Row:
         unstated: the options that one of the files does not state, and whose value in the other is not the one assumed.
         paired_by: what the pairing relies on: "name", "choice" of the user, equal "weights" or unique "sizes".
         comparisons: the comparisons of arrays and results.
-        notes: remarks of the parity check.
+        notes: what the comparison leaves open.
     """
 
     expected: tuple[str, ...]
@@ -86,6 +86,7 @@ class Verification:
         files: the two files.
         rows: one row per layer, in the order of the first file, then the layers of only the second file.
         without_weights: layers that only one of the files lists and that have no weights, such as Dropout.
+        training: what training left in the files, such as the state of an optimizer; it is not compared.
         chosen: whether the user chose the layers, so that others were not compared.
 
     Example:
@@ -99,6 +100,7 @@ class Verification:
     files: tuple[Path, Path]
     rows: tuple[Row, ...]
     without_weights: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
     chosen: bool = False
 
     @property
@@ -108,15 +110,27 @@ class Verification:
         return next((status for status in (1, 3) if status in found), 0)
 
     @property
+    def names(self) -> tuple[str, str]:
+        """What the files are called: their names, or their paths if the names are equal."""
+        return file_names(self.files)
+
+    @property
     def not_compared(self) -> tuple[str, ...]:
         """The names of the layers that could not be compared."""
         return tuple(row.name for row in self.rows if row.verdict == "not compared")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdicts as data for JSON; numbers that JSON lacks become text, such as "nan"."""
-        named = {"files": self.files, "rows": self.rows, "not_compared": self.not_compared}
+        named = {"files": self.files, "rows": self.rows, "not_compared": self.not_compared, "training": self.training}
         rest = {"without_weights": self.without_weights, "chosen": self.chosen, "status": self.status}
         return {name: _plain(value) for name, value in (named | rest).items()}
+
+
+def file_names(files: tuple[Path, Path]) -> tuple[str, str]:
+    """Return what two files are called: their names, or their paths if the names are equal."""
+    if files[0].name == files[1].name:
+        return str(files[0]), str(files[1])
+    return files[0].name, files[1].name
 
 
 def _plain(value: Any) -> Any:

@@ -32,12 +32,7 @@ def run(given: argparse.Namespace) -> Outcome:
     try:
         import shtab
     except ImportError as error:
-        raise MissingFrameworkError.because(
-            "shtab",
-            must="be importable to write the script",
-            but=f"importing it failed with: {error}",
-            remedy="Install it with: pip install 'gatewise[completion]'.",
-        ) from error
+        raise MissingFrameworkError.of("shtab", error, extra="completion", to="write the script") from error
     whole, commands = given.make_parser(given.load(COMMANDS))
     for parser in commands.values():
         for action in parser._actions:  # noqa: SLF001  where shtab finds them too

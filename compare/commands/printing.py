@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from math import isfinite
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from compare.commands.outcome import Outcome
 from frameworks.errors import InvalidValueError
@@ -26,23 +26,28 @@ def print_outcome(command: str, version: str, outcome: Outcome, given: Namespace
 
 
 def _print(text: str) -> None:
-    """Print text to stdout; characters that its encoding lacks are escaped.
-
-    Raises:
-        SystemExit: with status 2 if it cannot be written, without a message if the reader of a pipe is gone, as with `head`.
-    """
+    """Print text to stdout; characters that its encoding lacks are escaped."""
     try:
         print(_encodable(text, sys.stdout), flush=True)
     except OSError as error:
-        silence_stdout()
-        if not isinstance(error, BrokenPipeError):
-            but, remedy = f"writing it failed with: {error}", "Redirect it to another place."
-            tell(f"gatewise: {InvalidValueError.because('the output', must='be writable', but=but, remedy=remedy)}")
-        raise SystemExit(2) from error
+        end_unwritten(error)
 
 
-def silence_stdout() -> None:
-    """Make stdout lead nowhere after a failure; otherwise the interpreter would try again at exit."""
+def end_unwritten(error: OSError) -> NoReturn:
+    """End the command because stdout cannot be written.
+
+    Raises:
+        SystemExit: with status 2, and without a message if the reader of a pipe is gone, as with `head`.
+    """
+    _silence_stdout()
+    if not isinstance(error, BrokenPipeError):
+        but, remedy = f"writing it failed with: {error}", "Redirect it to another place."
+        tell(f"gatewise: {InvalidValueError.because('the output', must='be writable', but=but, remedy=remedy)}")
+    raise SystemExit(2) from error
+
+
+def _silence_stdout() -> None:
+    """Make stdout lead nowhere; otherwise the interpreter would try again at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -32,12 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="compare only this layer, which OUT calls OTHER; several are called one after the other; can be repeated",
     )
-    parser.add_argument("--seed", type=int, default=0, help="the seed of the random inputs and initial states; 0 by default")
+    parser.add_argument("--seed", type=_seed, default=0, help="the seed of the random inputs and initial states; 0 by default")
     parser.add_argument(
         "--tolerance",
         type=float,
         help="the allowed error as a share of max(1, the largest number); by default 1e-5, for float64 1e-12",
     )
+
+
+def _seed(text: str) -> int:
+    """Read a seed."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 on, but is {text!r}")
+    return int(text)
 
 
 def run(given: argparse.Namespace) -> Outcome:

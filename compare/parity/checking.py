@@ -103,7 +103,7 @@ def check_parity(  # noqa: PLR0913  all but three by name
     weights = sides[0].get_weights(), sides[1].get_weights()
     comparisons = list(compare_weights(*weights, allowed))
     differences = tuple(name_differences(sides[0].spec, sides[1].spec, _MEANINGS))
-    notes = list(remarks(sides, calls))
+    notes = list(remarks(sides, {call.mask is not None for call in calls}))
     if gradients:
         notes += gradient_notes(sides, calls)
     same = all(comparison.max_abs == 0 for comparison in comparisons) and sides[0].spec == sides[1].spec

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import permutations
 
-from compare.parity.calls import Call
 from compare.returns.mapping import returns_map
 from frameworks.adapter import Adapter
 from frameworks.options import KerasOptions
@@ -14,41 +13,56 @@ _SIDES = ("expected", "actual")
 _CALLS = ("return_sequences", "return_state", "merge_mode", "stateful", "zero_output_for_mask", "dropout", "recurrent_dropout")
 
 
-def remarks(sides: tuple[Adapter, Adapter], calls: Sequence[Call]) -> Iterator[str]:
+def remarks(
+    sides: tuple[Adapter, Adapter], masked: Collection[bool] = (False,), names: tuple[str, str] = _SIDES
+) -> Iterator[str]:
     """Yield what the reader of a verdict must know: what was not compared, and what the user's own call must do.
 
     Args:
         sides: the expected and the actual layer.
-        calls: the calls that are compared.
+        masked: for each call that is compared, whether it has a mask.
+        names: what the two layers are called.
     """
-    yield from name_differences(sides[0].spec, sides[1].spec, ("bias",))
+    yield from name_differences(sides[0].spec, sides[1].spec, ("bias",), names)
     if sides[0].options is not None and sides[1].options is not None:
-        for difference in name_differences(sides[0].options, sides[1].options, _CALLS):
+        for difference in name_differences(sides[0].options, sides[1].options, _CALLS, names):
             yield f"both are called in the same way here, although {difference}"
     if sides[0].dropout != sides[1].dropout:
-        rates = f"{sides[0].dropout} in expected, {sides[1].dropout} in actual"
+        rates = f"{sides[0].dropout} in {names[0]}, {sides[1].dropout} in {names[1]}"
         yield f"only inference is compared: dropout between layers is {rates}"
-    for (name, side), (other_name, other) in permutations(zip(_SIDES, sides, strict=True)):
+    for (name, side), (other_name, other) in permutations(zip(names, sides, strict=True)):
         if side.options is not None and other.options is None:
             yield from _against_plain_module(name, side, other_name)
         yield from _time_axis(name, side, other_name, other)
-        if side.mask and any(call.mask is None for call in calls):
-            yield (
-                f"without a mask, although {name} gets one from {side.mask!r} in its model: pass `mask` to compare that call "
-                f"too, and mask or pack the input of {other_name}"
-            )
+    if False in masked:
+        yield from _left_out_masks(sides, names)
     yield from sides[0].notes
     yield from sides[1].notes
-    if any(call.mask is not None for call in calls):
-        yield _masked_steps(*sides)
+    if True in masked:
+        yield _masked_steps(sides, names)
 
 
-def name_differences(expected: object, actual: object, names: Sequence[str]) -> Iterator[str]:
+def name_differences(
+    expected: object, actual: object, attributes: Collection[str], names: tuple[str, str] = _SIDES
+) -> Iterator[str]:
     """Yield each attribute that differs, with both values."""
-    for name in names:
-        wanted, own = getattr(expected, name), getattr(actual, name)
+    for each in attributes:
+        wanted, own = getattr(expected, each), getattr(actual, each)
         if wanted != own:
-            yield f"{name} is {wanted!r} in expected, {own!r} in actual"
+            yield f"{each} is {wanted!r} in {names[0]}, {own!r} in {names[1]}"
+
+
+def _left_out_masks(sides: tuple[Adapter, Adapter], names: tuple[str, str]) -> Iterator[str]:
+    """Yield that the masks of the models are left out, and whose input needs one that its own model does not feed."""
+    masks = [side.mask for side in sides]
+    if all(masks):
+        yield "without a mask, although both get one in their models: check_parity(..., mask=mask) compares that call too"
+    elif any(masks):
+        one, other = names if masks[0] else names[::-1]
+        yield (
+            f"without a mask, although {one} gets one from {(masks[0] or masks[1])!r} in its model: mask or pack the input of "
+            f"{other} too; check_parity(..., mask=mask) compares that call"
+        )
 
 
 def _against_plain_module(name: str, side: Adapter, other: str) -> Iterator[str]:
@@ -87,12 +101,12 @@ def _time_axis(name: str, side: Adapter, other_name: str, other: Adapter) -> Ite
         yield f"it is not known which axis {name} takes first, time or batch: its file does not state batch_first"
 
 
-def _masked_steps(expected: Adapter, actual: Adapter) -> str:
+def _masked_steps(sides: tuple[Adapter, Adapter], names: tuple[str, str]) -> str:
     shown = {True: "zeros", False: "the last valid output"}
-    one, other = (shown[side.zeroes_masked_steps] for side in (expected, actual))
+    one, other = (shown[side.zeroes_masked_steps] for side in sides)
     if one == other:
         return f"masked steps are compared too: both sides output {one} at them"
     return (
-        "with a mask, the two are compared at the valid steps and in their final states; at masked steps, expected "
-        f"outputs {one} and actual {other}, and each is compared with the rule of its own framework"
+        f"with a mask, the two are compared at the valid steps and in their final states; at masked steps, {names[0]} "
+        f"outputs {one} and {names[1]} {other}, and each is compared with the rule of its own framework"
     )

@@ -18,12 +18,7 @@ def load_matplotlib() -> None:
     try:
         import_module("matplotlib.figure")
     except ImportError as error:
-        raise MissingFrameworkError.because(
-            "matplotlib",
-            must="be importable to draw the figures",
-            but=f"importing it failed with: {error}",
-            remedy="Install it with: pip install 'gatewise[reports]'.",
-        ) from error
+        raise MissingFrameworkError.of("matplotlib", error, extra="reports", to="draw the figures") from error
 
 
 def make_canvas(

@@ -28,12 +28,7 @@ class Bars:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
         except ImportError as error:
-            raise MissingFrameworkError.because(
-                "rich",
-                must="be importable to show the progress of the long runs",
-                but=f"importing it failed with: {error}",
-                remedy="Install it with: pip install 'gatewise[reports]'.",
-            ) from error
+            raise MissingFrameworkError.of("rich", error, extra="reports", to="show the progress of the long runs") from error
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._console = Console(stderr=True, no_color=True)
         self._progress = Progress(*columns, console=self._console)

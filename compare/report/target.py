@@ -44,8 +44,9 @@ def require_writable(out: Path, files: Iterable[str], *, force: bool) -> None:
     Raises:
         GatewiseError: naming the folder, or a file that would be lost.
     """
-    if out.exists() and not out.is_dir():
-        raise InvalidValueError.because(str(out), must="be a folder", but="is a file", remedy="Choose another --out.")
+    if (out.exists() or out.is_symlink()) and not out.is_dir():
+        what = "a file" if out.exists() else "a link that leads nowhere"
+        raise InvalidValueError.because(str(out), must="be a folder", but=f"is {what}", remedy="Choose another --out.")
     there = [name for name in files if (out / name).exists()]
     for name in there:
         if not (out / name).is_file():

@@ -154,6 +154,13 @@ def _loss_object(loss: Any, model: Any, *, given_for_torch: bool) -> Any:
 
     from frameworks.keras_in_torch.losses import named_loss
 
+    if not isinstance(model, keras.layers.Layer):
+        raise InvalidTypeError.because(
+            "the first argument of compare_training",
+            must="be a model of Keras 3",
+            but=f"is a {type(model).__module__.partition('.')[0]} {type(model).__name__}",
+            remedy="Build the same model with `keras`, and copy its weights: model.set_weights(old.get_weights()).",
+        )
     if not model.weights:
         raise InvalidValueError.because(
             "the Keras model", must="be built", but="has no weights yet", remedy="Call it once on data."

@@ -28,6 +28,7 @@ STORED: Mapping[str, Stored] = MappingProxyType(
         "pytorch Linear": {"kernel": ("weight", True), "bias": ("bias", False)},
         "pytorch Conv1d": {"kernel": ("weight", True), "bias": ("bias", False)},
         "pytorch Embedding": {"embeddings": ("weight", False)},
+        "pytorch KerasEmbedding": {"embeddings": ("weight", False)},
         "pytorch LayerNorm": _SCALED_IN_TORCH,
         "pytorch BatchNorm1d": _SCALED_IN_TORCH,
     }
@@ -71,7 +72,10 @@ def parameter_reader(layers: Mapping[str, Any]) -> Callable[[], dict[str, Array]
 def _reading(layer: Any) -> Callable[[], Iterator[tuple[str, Array]]]:
     if is_stored(layer):
         return lambda: stored_views(layer)
-    adapter = adapt(layer)
+    try:
+        adapter = adapt(layer)
+    except InvalidTypeError as error:
+        raise _unknown(layer) from error
     spec = adapter.spec
 
     def read() -> Iterator[tuple[str, Array]]:
@@ -101,12 +105,7 @@ def stored_views(layer: Any) -> Iterator[tuple[str, Array]]:
         GatewiseError: for a layer whose kind is not in STORED.
     """
     if not is_stored(layer):
-        raise InvalidTypeError.because(
-            "a layer in the training",
-            must=f"be recurrent, or one of {', '.join(STORED)}",
-            but=f"is a {kind_of(layer)}",
-            remedy="Leave it out; or use compare.training.train_together with your own function that reads its parameters.",
-        )
+        raise _unknown(layer)
     registry.load("keras")
     from frameworks.keras.tensors import view
 
@@ -115,3 +114,12 @@ def stored_views(layer: Any) -> Iterator[tuple[str, Array]]:
         if variable is not None:
             array = view(variable)
             yield name, array.T if reverses else array
+
+
+def _unknown(layer: Any) -> InvalidTypeError:
+    return InvalidTypeError.because(
+        "a layer in the training",
+        must=f"be recurrent, or one of {', '.join(STORED)}",
+        but=f"is a {kind_of(layer)}",
+        remedy="Leave it out; or use compare.training.train_together with your own function that reads its parameters.",
+    )

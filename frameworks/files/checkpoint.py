@@ -114,6 +114,8 @@ def open_checkpoint(
         >>> checkpoint = open_checkpoint("model.npz", options={"encoder": {"batch_first": True}})
         >>> checkpoint["encoder"].arguments["batch_first"]
         True
+        >>> open_checkpoint("model.npz", options={"head": {"kind": "Linear"}}).others["head"].kind
+        'Linear'
     """
     given = GivenOptions(options)
     require_file(Path(path))
@@ -121,7 +123,7 @@ def open_checkpoint(
         source = open_source(Path(path))
         file_format = find_format(source)
         layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
-    _require_recurrent(layers, source.name, file_format, is_described=architecture is not None)
+    _require_recurrent(layers, Path(path), file_format, is_described=architecture is not None)
     given.check(layers)
     warning = _shard_warning(source.name)
     if warning:
@@ -129,32 +131,54 @@ def open_checkpoint(
     return Checkpoint(Path(path), file_format.name, layers)
 
 
-def _require_recurrent(layers: list[StoredLayer | OtherLayer], file: str, file_format: Format, *, is_described: bool) -> None:
+def _require_recurrent(layers: list[StoredLayer | OtherLayer], path: Path, file_format: Format, *, is_described: bool) -> None:
     if any(isinstance(layer, StoredLayer) for layer in layers):
         return
     others = [layer for layer in layers if isinstance(layer, OtherLayer)]
     kinds = dict.fromkeys(layer.kind or "layers of unknown kind" for layer in others)
-    why: dict[str, list[str]] = {}
-    for layer in others:
-        for warning in () if layer.known else layer.warnings:
-            why.setdefault(warning, []).append(layer.name or repr(layer.name))
-    caveats = " ".join(f"{_few(names)}: {warning}" for warning, names in why.items())
-    names = [f"{layer.name}.{array}".removeprefix(".") for layer in others if not layer.known for array in layer.stored]
-    shapes = [stored.shape for layer in others if not layer.known for stored in layer.stored.values()]
     article = "an" if file_format.name[0] in "AEIOU" or file_format.name.startswith("index") else "a"
-    parts = [f"is {article} {file_format.name} file of {_few(list(kinds)) or 'no layers'}"]
-    if caveats:
-        parts.append(f" ({caveats[:1000]})")
-    if names:
-        parts.append(f", with arrays named {_few([f'{name} {shape}' for name, shape in zip(names, shapes, strict=True)])}")
-    if _shard_warning(file):
-        parts.append(f". {_shard_warning(file).removesuffix('.').capitalize()}")
-    what, remedy = names_of_others(names, file)
+    but = f"is {article} {file_format.name} file of {_few(list(kinds)) or 'no layers'}"
+    unread = [layer for layer in others if layer.is_recurrent]
+    unknown = [layer for layer in others if not layer.known]
+    reasons = _reasons(unread or unknown)
+    if reasons and not unread:
+        but += f" ({reasons[:1000]})"
+    if arrays := _arrays([layer for layer in unread if not layer.kind or not layer.options] if unread else unknown):
+        but += f", with the arrays {arrays}"
+    if _shard_warning(path.name):
+        but += f". {_shard_warning(path.name).removesuffix('.').capitalize()}"
+    if unread:
+        raise InvalidValueError.because(path.name, must="hold a recurrent layer", but=but, remedy=reasons)
+    what, remedy = names_of_others(
+        [f"{layer.name}.{array}".removeprefix(".") for layer in unknown for array in layer.stored], str(path)
+    )
     if what:
-        parts.append(f", {what}")
+        but += f", {what}"
+    elif others and not any(layer.stored for layer in others):
+        remedy = "Open the model's own file."
+    elif others and all(layer.known or not layer.stored for layer in others):
+        remedy = "There is nothing to port in it: open a file that has a recurrent layer."
     elif file_format.takes_architecture and not is_described:
         remedy = "Open the model's own file, or pass the JSON of the architecture with its weights."
-    raise InvalidValueError.because(file, must="hold a recurrent layer", but="".join(parts), remedy=remedy)
+    raise InvalidValueError.because(path.name, must="hold a recurrent layer", but=but, remedy=remedy)
+
+
+def _arrays(layers: list[OtherLayer]) -> str:
+    listed = {layer.name: _few([f"{name} {array.shape}" for name, array in layer.stored.items()]) for layer in layers}
+    return _few([f"of {name}: {arrays}" if name else arrays for name, arrays in listed.items() if arrays], "; ")
+
+
+def _reasons(layers: list[OtherLayer]) -> str:
+    """Return the warnings of layers; one that differs only in the name of its layer is stated once."""
+    told: dict[str, tuple[str, list[str]]] = {}
+    for layer in layers:
+        for warning in layer.warnings:
+            key = warning.replace(repr(layer.name), "").replace(f"{layer.name}.", ".")
+            first = f"{layer.name}: {warning}" if layer.name else warning
+            if layer.is_recurrent:
+                first = f"{f'The layer {layer.name}' if layer.name else 'It'} {warning.removeprefix('it ')}"
+            told.setdefault(key, (first, []))[1].append(layer.name or repr(layer.name))
+    return " ".join(f"{first} Likewise {_few(names[1:])}." if names[1:] else first for first, names in told.values())
 
 
 def _shard_warning(file: str) -> str:
@@ -167,8 +191,8 @@ def _shard_warning(file: str) -> str:
     )
 
 
-def _few(names: list[str]) -> str:
-    listed = ", ".join(names[:5])
+def _few(names: list[str], between: str = ", ") -> str:
+    listed = between.join(names[:5])
     return f"{listed} and {len(names) - 5} more" if len(names) > 5 else listed
 
 

@@ -13,7 +13,7 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.archive import Archive
-from frameworks.files.untrusted.foreign_files import describe, has_onnx_graph
+from frameworks.files.untrusted.foreign_files import UNKNOWN, describe, has_onnx_graph
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import Source, StoredArray
 
@@ -123,8 +123,8 @@ def _zip_where(quantifier: Callable[[Iterable[bool]], bool], pattern: str) -> Ca
 
 
 def _is_h5(source: Source) -> bool:
-    """Return whether a file is h5, at its beginning or after a user block; the archive of a .keras file may look like one."""
-    return source.head(len(ZIP)) != ZIP and _begins_with(b"\x89HDF\r\n\x1a\n", _USER_BLOCKS)(source)
+    """Return whether a file is h5, at its beginning or after a user block; zip archives and MATLAB files may look like one."""
+    return not source.head(6).startswith((ZIP, b"MATLAB")) and _begins_with(b"\x89HDF\r\n\x1a\n", _USER_BLOCKS)(source)
 
 
 def _is_torch_legacy(source: Source) -> bool:
@@ -201,9 +201,11 @@ def find_format(source: Source, formats: tuple[Format, ...] = FORMATS) -> Format
     for each in formats:
         if each.recognises(source):
             return each
-    known = ", ".join(f"{each.name} ({', '.join(each.endings)})" for each in formats)
     what, remedy = _describe(source)
-    raise InvalidValueError.because(source.name, must=f"be of a known format: {known}", but=f"is {what}", remedy=remedy)
+    known = ", ".join(f"{each.name} ({', '.join(each.endings)})" for each in formats)
+    is_listed = what.startswith(UNKNOWN) or formats is not FORMATS
+    must = f"be of a known format{f': {known}' if is_listed else ''}"
+    raise InvalidValueError.because(source.name, must=must, but=f"is {what}", remedy=remedy)
 
 
 def _describe(source: Source) -> tuple[str, str]:

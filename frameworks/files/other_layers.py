@@ -14,6 +14,8 @@ from frameworks.files.untrusted.source import StoredArray
 
 Array = npt.NDArray[Any]
 
+_OF_TRAINING = ("optimizer", "the state of ", "a number of the training", "hyper parameters", "metrics")
+"""How the kinds of entries begin that training leaves in a file."""
 
 _NOT_READ = "it is not read as a recurrent layer"
 
@@ -76,6 +78,11 @@ class OtherLayer:
     def is_recurrent(self) -> bool:
         """Whether it is a recurrent layer that could not be read as one."""
         return any(warning.startswith(_NOT_READ) for warning in self.warnings)
+
+    @property
+    def is_of_training(self) -> bool:
+        """Whether it is what training leaves in a file, such as the state of an optimizer, and no layer."""
+        return not self.stored and self.kind.startswith(_OF_TRAINING)
 
     @property
     def arrays(self) -> dict[str, Array]:

@@ -9,12 +9,13 @@ import torch
 from torch import nn
 
 from frameworks.errors import GatewiseError, InvalidTypeError, NoCounterpartError
-from frameworks.keras_in_torch.layers import KerasEmbedding, KerasMasking, KerasSequential, OnnxRecurrent
+from frameworks.keras_in_torch.layers import KerasEmbedding, KerasMasking, KerasSequential, KerasTimeDistributed, OnnxRecurrent
 from frameworks.keras_in_torch.layers.arguments import check_inputs
 from frameworks.keras_in_torch.layers.call_and_states import KerasLayer
 from frameworks.keras_in_torch.layers.cell_modules import KerasCell
 from frameworks.keras_in_torch.layers.dropout import NO_MASKS
 from frameworks.keras_in_torch.layers.parameters import CellHolder
+from frameworks.keras_in_torch.layers.recording import require_features
 from frameworks.keras_in_torch.layers.steps import make_step, project
 
 Tensor = torch.Tensor
@@ -95,6 +96,8 @@ def _check_sequential(model: KerasSequential) -> None:
         if isinstance(layer, KerasLayer):
             _check_layer(layer)
             over_time = over_time and layer.return_sequences
+        elif isinstance(layer, KerasTimeDistributed):
+            raise _refuse_time_distributed(layer)
         elif over_time and not _computes_each_step(layer):
             raise NoCounterpartError.because(
                 f"layer {index} of the KerasSequential of one_step",
@@ -147,7 +150,7 @@ def _step_layer(module: Any, x: Tensor, states: Iterator[Tensor], mask: Tensor |
     layer = getattr(module, "layer", module)
     check_inputs(x, ("batch", "input"), layer.input_size)
     _require_no_dropout_in_cells(layer)
-    before = list(states)
+    x, before = require_features(x, layer.input_size), list(states)
     axis = 1 if module.batch_first else 0
     output, finals = module(_filled(x, mask).unsqueeze(axis), tuple(before) if len(before) > 1 else before[0])
     after = _kept(mask, list(finals) if isinstance(finals, tuple) else [finals], before)
@@ -209,13 +212,15 @@ def kind_of(module: Any) -> Kind:
     for kind in KINDS:
         if isinstance(module, kind.classes):
             return kind
+    if isinstance(module, KerasTimeDistributed):
+        raise _refuse_time_distributed(module)
     foreign = not isinstance(module, nn.Module)
     library = type(module).__module__.partition(".")[0]
     raise InvalidTypeError.because(
         "the module of one_step",
         must="be what convert or emulate returns in PyTorch, or nn.RNN, nn.LSTM, nn.GRU or one of their cells",
         but=f"is a {type(module).__qualname__}" + (f" of {library}" if foreign and library != "builtins" else ""),
-        remedy='Pass gatewise.emulate(it, to="pytorch") or gatewise.convert(it, to="pytorch").'
+        remedy="Pass gatewise.emulate(module) or gatewise.convert(module)."
         if foreign
         else "Pass the recurrent module itself, such as model.rnn, and call the other layers on its y.",
     )
@@ -231,6 +236,15 @@ def _needs_future(module: nn.Module, but: str) -> GatewiseError:
         "compute a step from this step and earlier ones",
         but,
         "Call the module on whole sequences, or on windows of them.",
+    )
+
+
+def _refuse_time_distributed(module: KerasTimeDistributed) -> GatewiseError:
+    return _refused(
+        module,
+        "compute a step from this step and earlier ones",
+        "runs its layer over a whole sequence at each of its outer steps",
+        "Call its .layer on each outer step; one_step of that layer computes the steps within it.",
     )
 
 

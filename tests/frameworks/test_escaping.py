@@ -44,3 +44,12 @@ def test_markup_in_text_is_shown_and_not_followed() -> None:
     assert "<" not in text
     assert not re.search(r"(?<!\\)[`*\[\]|]", text)
     assert markdown_text("lstm (2 layers)") == "lstm (2 layers)"
+
+
+def test_the_lines_of_an_error_stay_lines_and_a_name_in_one_adds_none() -> None:
+    hostile = "rnn\n\x1b[2J"
+    lines = [f"gatewise.convert({hostile})", "Keep the rest."]
+    error = GatewiseError.because(hostile, must="be one", but="is two", remedy="Convert them:", lines=lines)
+    first, *others = str(error).split("\n")
+    assert first == r"rnn\n\x1b[2J must be one, but is two. Convert them:"
+    assert others == [r"gatewise.convert(rnn\n\x1b[2J)", "Keep the rest."]

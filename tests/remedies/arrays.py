@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import keras
@@ -41,6 +45,25 @@ def array(result: Any) -> Any:
 def tensor(values: Any = X) -> Any:
     """Return an array as a torch tensor."""
     return torch.from_numpy(np.array(values))
+
+
+@contextmanager
+def deprecated() -> Iterator[None]:
+    """Use a function that torch deprecates, such as torch.jit.trace."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Train without compiling: that takes longer than a few steps."""
+    tensorflow: Any = import_module("tensorflow")
+    tensorflow.config.run_functions_eagerly(run_eagerly=True)
+    try:
+        yield
+    finally:
+        tensorflow.config.run_functions_eagerly(run_eagerly=False)
 
 
 def close(actual: Any, expected: Any, tolerance: float = 1e-5) -> None:

@@ -24,7 +24,7 @@ from gatewise import (
     freeze_second_bias,
     returns_map,
 )
-from tests.remedies.arrays import LAYERS, X, close, drawn, filled, lstm, tensor
+from tests.remedies.arrays import LAYERS, X, close, drawn, filled, lstm, tensor, uncompiled
 from tests.remedies.following import case, refuses
 
 
@@ -148,7 +148,8 @@ def batch_of(step: int) -> tuple[Any, Any]:
 def what_training_compares() -> None:
     def train(model: Any, port: Any, optimizer: Any = None, loss: Any = "mse", **options: Any) -> Any:
         rule = optimizer or keras.optimizers.SGD(0.1)
-        return compare_training(model, port, batch_of, 2, optimizer=rule, loss=loss, **options)
+        with uncompiled():
+            return compare_training(model, port, batch_of, 2, optimizer=rule, loss=loss, **options)
 
     model, port = models()
     unbuilt = keras.Sequential([LAYERS.LSTM(4), LAYERS.Dense(2)])
@@ -175,22 +176,6 @@ def what_training_compares() -> None:
         train(model, port, pairs=pairs)
     port.further.requires_grad_(False)
     assert train(model, port, pairs=pairs).loss_gap("pytorch").max() < 1e-4
-
-
-@case
-def what_training_cannot_compare() -> None:
-    model, _ = models()
-    dropping = filled(keras.Sequential([keras.Input(X.shape[1:]), LAYERS.LSTM(4, dropout=0.5), LAYERS.Dense(2)]))
-    with refuses("Set the dropout rates to 0 for the comparison: the frameworks draw different random numbers."):
-        compare_training(dropping, models()[1], batch_of, 2, optimizer=keras.optimizers.SGD(0.1), loss="mse")
-    dropping.layers[0].cell.dropout = 0.0
-    dropping.set_weights(model.get_weights())
-    result = compare_training(dropping, models()[1], batch_of, 2, optimizer=keras.optimizers.SGD(0.1), loss="mse")
-    assert result.loss_gap("pytorch").max() < 1e-5
-    penalised = filled(keras.Sequential([keras.Input(X.shape[1:]), LAYERS.LSTM(4, kernel_regularizer="l2"), LAYERS.Dense(2)]))
-    with refuses("Leave them out for the comparison; in torch they belong in the training loop."):
-        compare_training(penalised, models()[1], batch_of, 2, optimizer=keras.optimizers.SGD(0.1), loss="mse")
-    compare_training(model, models()[1], batch_of, 2, optimizer=keras.optimizers.SGD(0.1), loss="mse")
 
 
 class Descent:
@@ -248,3 +233,22 @@ def training_together(folder: Path) -> None:
         train(steps=6, checkpoint=TrainingCheckpoint(path, settings={}))
     path.unlink()
     assert train(steps=6, checkpoint=TrainingCheckpoint(path, settings={})).steps == 6
+
+
+@case
+def training_a_model_of_keras_2() -> None:
+    import tf_keras
+
+    def model(library: Any) -> Any:
+        return library.Sequential([library.layers.Input(X.shape[1:]), library.layers.LSTM(2)])
+
+    def train(each: Any, port: Any) -> Any:
+        rule = keras.optimizers.SGD(0.1)
+        return compare_training(each, port, lambda _: (X, drawn(2, 2)), 2, optimizer=rule, loss="mse")
+
+    old, new = model(tf_keras), model(keras)
+    with refuses("Build the same model with `keras`, and copy its weights: model.set_weights(old.get_weights())."):
+        train(old, nn.LSTM(3, 2))
+    new.set_weights(old.get_weights())
+    close(new(X), old(X))
+    assert train(new, emulate(new.layers[0])).loss_gap("pytorch").max() < 1e-6

@@ -34,10 +34,6 @@ def what_is_no_checkpoint(folder: Path) -> None:
         open_checkpoint(folder / "missing.pt")
     with refuses("Open the checkpoint in it."):
         open_checkpoint(folder)
-    (folder / "saved" / "variables").mkdir(parents=True)
-    (folder / "saved" / "saved_model.pb").write_bytes(b"")
-    with refuses("Load it where it was made and save it as .keras or .h5."):
-        open_checkpoint(folder / "saved")
     (folder / "notes.txt").write_text("no checkpoint")
     with refuses("Open the checkpoint itself."):
         open_checkpoint(folder / "notes.txt")
@@ -53,10 +49,7 @@ def what_is_no_checkpoint(folder: Path) -> None:
 @case
 def a_file_without_a_recurrent_layer(folder: Path) -> None:
     torch.save({"a": torch.zeros(16, 3), "b": torch.zeros(16, 4)}, folder / "odd.pt")
-    with refuses(
-        "Open the model's own file; pass the JSON of the architecture with Keras's weights; name other arrays as torch does, "
-        "as in NAME.weight_ih_l0."
-    ):
+    with refuses("Open the model's own file, or save its arrays under torch's names, as in NAME.weight_ih_l0."):
         open_checkpoint(folder / "odd.pt")
     rnn = nn.LSTM(3, 4)
     renamed = {f"encoder.{name}": value for name, value in rnn.state_dict().items()}
@@ -180,7 +173,7 @@ def an_h5_file_of_another_kind(folder: Path) -> None:
     h5py = import_module("h5py")
     with h5py.File(folder / "m.h5", "w") as file:
         file["data"] = np.zeros(3)
-    with refuses("A Keras checkpoint has layer_names, or arrays in groups named vars."):
+    with refuses("Open a file that Keras saved: it has layer_names, or arrays in groups named vars."):
         open_checkpoint(folder / "m.h5")
 
 
@@ -260,3 +253,17 @@ def options_of_the_command_line(folder: Path) -> None:
     with refuses("An example is lstm.activation=relu."):
         given("activation")
     assert_parity(layer, given(f"{name}.activation=relu")[name])
+
+
+@case
+def a_file_whose_only_layer_is_custom(folder: Path) -> None:
+    @keras.saving.register_keras_serializable("remedies")
+    class Own(LAYERS.LSTMCell):  # type: ignore[misc]
+        pass
+
+    layer = filled(LAYERS.RNN(Own(4), name="own"))
+    keras.Sequential([keras.Input(X.shape[1:]), layer]).save(folder / "own.keras")
+    with refuses("The layer own is not read as a recurrent layer: *, or --option own.cell=lstm."):
+        open_checkpoint(folder / "own.keras")
+    vouched = open_checkpoint(folder / "own.keras", options={"own": {"cell": "lstm"}})["own"]
+    close(vouched.emulate(to="pytorch")(tensor(X)), layer(X))

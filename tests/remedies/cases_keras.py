@@ -558,12 +558,18 @@ def an_emulation_in_its_own_framework() -> None:
 def tf_keras_layers() -> None:
     old: Any = import_module("tf_keras").layers
     layer = filled(old.LSTM(4, time_major=True, return_sequences=True), X.swapaxes(0, 1))
-    with refuses("Transpose its inputs and outputs and build it without."):
+    with refuses(
+        "Build it with time_major=False and give it the same weights. Nothing else differs: transpose its input and output, or "
+        "pass them as they are to the torch module with batch_first=False."
+    ):
         convert(layer)
-    plain = old.LSTM(4, return_sequences=True)
+    plain = old.LSTM(4, return_sequences=True, time_major=False)
     plain(X)
     plain.set_weights(layer.get_weights())
     close(convert(plain)(tensor())[0], array(layer(X.swapaxes(0, 1))).swapaxes(0, 1))
+    time_first = nn.LSTM(3, 4, batch_first=False)
+    copy_weights(plain, time_first)
+    close(time_first(tensor(X.swapaxes(0, 1)))[0], layer(X.swapaxes(0, 1)))
     cells = old.StackedRNNCells([old.LSTMCell(4), old.LSTMCell(4)], reverse_state_order=True)
     with refuses("Build it without."):
         convert(filled(old.RNN(cells)))

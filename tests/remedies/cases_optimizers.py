@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from frameworks.keras_in_torch.optimizers.keras_optimizer import KerasOptimizer
-from gatewise import convert, freeze_second_bias, loss_like, optimizer_like, schedule_like
-from tests.remedies.arrays import LAYERS, X, array, close, drawn, filled, lstm, tensor
+from gatewise import convert, freeze_second_bias, optimizer_like, schedule_like
+from tests.remedies.arrays import LAYERS, X, array, close, filled, lstm, tensor
 from tests.remedies.following import case, refuses
 
 OPTIMIZERS: Any = keras.optimizers
@@ -224,28 +224,3 @@ def a_torch_optimizer() -> None:
     layer.set_weights([array(module.weight.T), array(module.bias)])
     follower = optimizer_like(stepped, layer.trainable_variables)
     step(follower, stepped, layer, module)
-
-
-@case
-def losses() -> None:
-    target, prediction = drawn(4, 3), drawn(4, 3, seed=2)
-    with refuses("Pass the object, such as keras.losses.MeanSquaredError()."):
-        loss_like(keras.losses.MeanSquaredError)
-    loss = keras.losses.MeanSquaredError()
-    close(loss_like(loss)(tensor(prediction), tensor(target)), loss(target, prediction))
-    for unknown in ("poisson", keras.losses.KLDivergence()):
-        with refuses("Write the torch loss yourself and compare it with Keras's on the same arrays before you train with it."):
-            loss_like(unknown)
-    rate = abs(prediction) + 0.1
-    own = nn.functional.poisson_nll_loss(tensor(rate), tensor(abs(target)), log_input=False)
-    np.testing.assert_allclose(own, keras.losses.Poisson()(abs(target), rate), atol=1e-5)
-    with refuses("Sample weights are not carried over: use 'sum_over_batch_size'."):
-        loss_like(keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"))
-    kind = keras.losses.CategoricalCrossentropy
-    with refuses("Move the classes to the last axis."):
-        loss_like(kind(axis=1, from_logits=True))
-    classes = abs(drawn(2, 3, 4))
-    classes /= classes.sum(1, keepdims=True)
-    logits = drawn(2, 3, 4, seed=3)
-    moved = loss_like(kind(from_logits=True))(tensor(logits).movedim(1, -1), tensor(classes).movedim(1, -1))
-    close(moved, kind(axis=1, from_logits=True)(classes, logits))

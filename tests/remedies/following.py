@@ -15,14 +15,15 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from frameworks.errors import GatewiseError
-from tests.remedies.collecting import Remedy, stated_at
+from frameworks.escaping import printable
+from tests.remedies.collecting import Remedy, advice, stated_at
 
 Case = Callable[..., None]
 
@@ -49,7 +50,7 @@ def refuses(text: str) -> Iterator[None]:
     remedy, stated = next((each for each in reversed(_stated[before:]) if str(caught.value).endswith(each[1])), (None, ""))
     assert remedy is not None, f"the remedy is not among those collected: {caught.value}"
     assert _matches(text, stated), f"the remedy is {stated!r}, not {text!r}"
-    _followed.add(remedy)
+    _follow(remedy, stated)
 
 
 @contextmanager
@@ -59,9 +60,17 @@ def warns(text: str) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-    remedy = next((remedy for remedy, stated in _stated[before:] if _matches(text, stated)), None)
+    remedy, stated = next((each for each in _stated[before:] if _matches(text, each[1])), (None, ""))
     assert remedy is not None, f"no warning is {text!r}"
-    _followed.add(remedy)
+    _follow(remedy, stated)
+
+
+def advises(text: str, told: Iterable[str]) -> None:
+    """Expect one of the caveats or notes told to be this text, in which `*` stands for anything."""
+    told = list(told)
+    stated = next((each for each in told if _matches(text, each)), None)
+    assert stated is not None, f"none is {text!r}: {told}"
+    _follow(None, stated)
 
 
 def follow(name: str, folder: Any) -> frozenset[Remedy]:
@@ -76,6 +85,10 @@ def follow(name: str, folder: Any) -> frozenset[Remedy]:
 _followed: set[Remedy] = set()
 
 
+def _follow(remedy: Remedy | None, stated: str) -> None:
+    _followed.update({remedy} if remedy else (), (each for each in advice() if each.is_in(stated)))
+
+
 def _matches(text: str, stated: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, text.split("*"))), stated, re.DOTALL) is not None
 
@@ -86,8 +99,9 @@ def _watched() -> Iterator[None]:
     because, warn = GatewiseError.__dict__["because"], warnings.warn
     form = because.__func__
 
-    def recording(cls: type[GatewiseError], /, subject: str, **parts: str) -> GatewiseError:
-        _stated.append((stated_at(sys._getframe(1)), parts["remedy"]))
+    def recording(cls: type[GatewiseError], /, subject: str, **parts: Any) -> GatewiseError:
+        said = (parts["remedy"], *parts.get("lines", ()))
+        _stated.append((stated_at(sys._getframe(1)), "\n".join(map(printable, said))))
         return form(cls, subject, **parts)  # type: ignore[no-any-return]
 
     def warning(message: Any, *given: Any, **options: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.remedies.collecting import ADVICE
+
 INSTALL = "asks to install a package; tests/test_without_frameworks.py and tests/shipping check the refusal and the command"
 REPORT = "of the machinery of the reports, for those who regenerate them in a checkout; its own tests check the refusal"
 BACKEND = "needs another Keras backend, or another version of Keras or torch, than the tests run with"
@@ -15,33 +17,36 @@ SHIPPING = "needs another distribution that installs the same packages; tests/sh
 SYSTEM = "needs a system without limits on memory; tests/frameworks/files/untrusted/test_without_posix.py checks it"
 FILES = "the refusal of an array becomes a caveat of its layer; tests/frameworks/files checks the caveats"
 KERAS = "passes on an error of Keras itself; no built-in layer is known to lead there"
+FOREIGN = "of a file of another program; tests/frameworks/files/untrusted/test_foreign_in_frameworks.py runs the printed lines"
+MEMORY = "needs a system that starts no further process; the tests of its module check the refusal"
 TOY = "needs a third framework; tests/frameworks/toy checks the refusal"
-TRAINING = "a side of one's own for train_together is code of the reader; its docstring's example runs one"
 
 NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "compare/commands/printing.py": {
-        ("the output", "Redirect it to another place."): ELSEWHERE,
+        ("the output", "{}"): ELSEWHERE,
+    },
+    "compare/commands/report.py": {
+        ("{}", "Choose another --out."): ELSEWHERE,
     },
     "compare/facade/ownership.py": {
         ("a warning", "{}"): SHIPPING,
     },
-    "compare/report/canvas.py": {
-        ("matplotlib", "Install it with: pip install 'gatewise[reports]'."): INSTALL,
-    },
     "compare/report/long_runs.py": {
+        (
+            "compare.report.run_long_part",
+            "Fix what the message names and run `gatewise report --full` again: finished steps are kept.",
+        ): REPORT,
         ("{}", "Delete the folder {} to start again, or install the versions that it was made with."): REPORT,
         ("{}", "Delete it: the part resumes from its last checkpoint."): REPORT,
         ("{}", "Wait until the other run has ended, or choose another --out."): REPORT,
-        (
-            "the long run {}",
-            "Fix what the message names and run `gatewise report --full` again: finished steps are kept.",
-        ): REPORT,
     },
     "compare/report/making.py": {
-        ("{}", "Choose another --out."): REPORT,
+        (
+            "compare.report.run_experiments",
+            "Install what the message names; --debug shows everything that was printed.",
+        ): REPORT,
         ("the other pages' results", "Run all pages: leave out --only, or write to another --out."): REPORT,
         ("the page", "Choose one of them."): REPORT,
-        ("the experiments {} on {}", "Install what the message names, or report the message."): REPORT,
     },
     "compare/report/pages/options/experiment/signatures.py": {
         ("the report on options", "Run it with a newer Python."): REPORT,
@@ -49,8 +54,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "compare/report/pages/return_values/experiment/grid.py": {
         ("forms of one kind", "Give them two kinds in compare/report/pages/return_values/experiment/forms.py."): REPORT,
     },
-    "compare/report/progress_bars.py": {
-        ("rich", "Install it with: pip install 'gatewise[reports]'."): INSTALL,
+    "compare/report/processes.py": {
+        ("{}", "Free memory, or end other processes, and try again."): MEMORY,
+        ("{}", "{}"): REPORT,
     },
     "compare/report/results.py": {
         ("{}", "Run `gatewise report`."): REPORT,
@@ -87,20 +93,14 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("the optimizer", "Choose Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam or Adafactor."): REPORT,
         ("a default", "Name the defaults to switch to PyTorch's."): REPORT,
     },
-    "compare/training/comparing.py": {
-        (
-            "the Keras model",
-            "Train both with compare.training.train_together, and pass the mask to torch's loss: loss_like(loss)(prediction, target, mask=mask).",
-        ): TRAINING,
+    "compare/report/target.py": {
+        ("{}", "Install them with: pip install 'gatewise[reports]'."): INSTALL,
     },
     "compare/training/keras.py": {
         ("a training on Keras", "Set KERAS_BACKEND before Keras is imported."): BACKEND,
     },
-    "compare/training/parameters.py": {
-        (
-            "a layer in the training",
-            "Leave it out, or use train_together with your own function that reads its parameters.",
-        ): TRAINING,
+    "frameworks/errors.py": {
+        ("{}", "Install it with: pip install 'gatewise[{}]'."): INSTALL,
     },
     "frameworks/files/building/keras.py": {
         ("{}", "Build them one at a time, from .parts."): INSIDE,
@@ -111,41 +111,64 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "frameworks/files/building/pytorch.py": {
         ("{}", "Build them one at a time, from .parts."): INSIDE,
     },
+    "frameworks/files/keras/assumptions.py": {
+        (ADVICE, "Options override that."): BACKEND,
+    },
     "frameworks/files/keras/cells.py": {
         ("{}", "{}"): FILES,
         ("{}", "Save the model in one of these."): OTHER_FILE,
-        ("{}", "Leave the option out: the bias shows it."): FILES,
+        (ADVICE, "Save the model in one of these."): OTHER_FILE,
     },
     "frameworks/files/untrusted/derived_arrays.py": {
         ("{}", "Call .clone() before saving."): FILES,
+    },
+    "frameworks/files/untrusted/foreign_files.py": {
+        (ADVICE, "Fetch the file again: the server sent the page instead of it."): OTHER_FILE,
+        (ADVICE, "Fetch the file with git lfs pull."): OTHER_FILE,
+        (ADVICE, "If the model has a Keras file, open that. Otherwise, to save its weights, "): FOREIGN,
+        (
+            ADVICE,
+            "Where the code of the model is, load the checkpoint and call model.save. Otherwise, to save its weights, ",
+        ): FOREIGN,
+        (
+            ADVICE,
+            "In R, save the model with save_model_hdf5() of keras, or its arrays with safe_save_file() of safetensors.",
+        ): OTHER_FILE,
+        (ADVICE, "Load it with scipy.io.loadmat. {}"): OTHER_FILE,
+        (ADVICE, "Read it with h5py, which shows the axes of each array in reverse. {}"): OTHER_FILE,
+        (ADVICE, "Save its arrays with np.savez under torch's names, as in NAME.weight_ih_l0, and open that file."): OTHER_FILE,
+        (ADVICE, "Open the checkpoint that it was converted from."): OTHER_FILE,
+        (
+            ADVICE,
+            "Open the model that it was frozen from, or read its constants with tf.compat.v1.GraphDef.FromString and tf.make_ndarray. {}",
+        ): FOREIGN,
+        (ADVICE, "Open the model that it was made from."): OTHER_FILE,
+        (ADVICE, "Pass its folder."): OTHER_FILE,
+        (ADVICE, "Pass its model.json."): OTHER_FILE,
+        (ADVICE, "Pass one of them, as in {}."): OTHER_FILE,
+        (ADVICE, "Pass one of those that it names."): OTHER_FILE,
+        (ADVICE, "Pass the folder of the SavedModel: the message says how to save its weights."): OTHER_FILE,
+    },
+    "frameworks/files/untrusted/h5_process.py": {
+        (
+            "the process that reads h5 files, {} {}",
+            "Free memory, or raise the limits that `ulimit -a` shows, and try again: the file itself has not been judged.",
+        ): MEMORY,
     },
     "frameworks/files/untrusted/h5.py": {
         (
             "a warning",
             "h5 files are parsed without a limit on memory, which this system cannot set; the limit of {} s holds. Open only files that you trust.",
         ): SYSTEM,
-        ("h5py", "Install it with: pip install 'gatewise[files]'."): INSTALL,
     },
     "frameworks/files/untrusted/source.py": {
         ("{}", "If you trust it, load it with the program that wrote it, and save only the weights."): OTHER_FILE,
-    },
-    "frameworks/files/writing/replacing.py": {
-        ("{}", "Give another path."): ELSEWHERE,
-    },
-    "frameworks/files/writing/saving.py": {
-        ("the module that writes {}", "Install it with: pip install 'gatewise[files,tensorflow]'."): INSTALL,
     },
     "frameworks/files/writing/sidecar.py": {
         ("{}", "Read the file with the version of gatewise that wrote it."): OTHER_FILE,
     },
     "frameworks/files/writing/torch/layout.py": {
         ("the array {} of {}", "Give the layers other names."): INSIDE,
-    },
-    "frameworks/files/writing/torch/safetensors.py": {
-        ("{}", "Leave the layer out."): FILES,
-    },
-    "frameworks/files/writing/torch/zipped.py": {
-        ("{}", "Leave the layer out."): FILES,
     },
     "frameworks/keras/activations.py": {
         ("the activation {}", "Install a newer Keras."): BACKEND,
@@ -170,7 +193,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "frameworks/registry.py": {
         ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,
-        ("the framework {}", "Install it with: pip install 'gatewise[{}]'."): INSTALL,
     },
     "frameworks/torch_in_keras/optimizers.py": {
         ("have settings that are known here", "Use the pinned version of torch"): BACKEND,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gatewise import adapt
-from tests.remedies.collecting import Remedy, collect, helpers_of, remedies
+from tests.remedies.collecting import Remedy, advice, advice_in, collect, helpers_of, remedies
 from tests.remedies.following import CASES, follow, refuses
 from tests.remedies.not_followed import NOT_FOLLOWED
 
@@ -45,11 +45,12 @@ def test_a_remedy_leads_on(name: str, followed: Followed) -> None:
 def test_every_remedy_has_a_case_or_a_reason(followed: Followed) -> None:
     cases = {remedy for name in CASES for remedy in followed(name)}
     listed = {Remedy(module, *key) for module, texts in NOT_FOLLOWED.items() for key in texts}
-    left = remedies().keys() - cases - listed
+    stated = remedies().keys() | advice()
+    left = stated - cases - listed
     assert not left, HOW_TO.format(
         "\n".join(sorted(f"{each.module!r}: {{({each.subject!r}, {each.text!r}): REASON}}" for each in left))
     )
-    assert sorted(map(str, listed - remedies().keys())) == [], "these remedies are no longer stated, or in other words"
+    assert sorted(map(str, listed - stated)) == [], "these remedies are no longer stated, or in other words"
     assert sorted(map(str, listed & cases)) == [], "these are followed by a case"
 
 
@@ -65,6 +66,7 @@ def check():
     refuse("the layer", "Build it")
     Error.because(f"layer {3}", must="a", but="b", remedy="Leave it out.")
     warnings.warn(f"{4} is not carried over.")
+    run("a process", remedy="Free memory.")
 """
 
 
@@ -75,6 +77,24 @@ def test_a_remedy_is_found_in_a_call_in_a_helper_and_in_a_warning() -> None:
         Remedy("m.py", "the layer", "Build it"),
         Remedy("m.py", "layer {}", "Leave it out."),
         Remedy("m.py", "a warning", "{} is not carried over."),
+        Remedy("m.py", "a process", "Free memory."),
+    ]
+
+
+CAVEATS = '''
+def read(layer):
+    """Open the file."""
+    yield f"the file does not state {layer}. Options can override it."
+    yield "its class is not torch's: the file does not say what its code does."
+    raise NotUnderstoodError("it has one bias: save it as bias_ih")
+    raise Error.because("a", must="b", but="c", remedy="Open another file.")
+'''
+
+
+def test_a_caveat_is_found_if_it_tells_the_user_to_do_something() -> None:
+    assert sorted(advice_in(ast.parse(CAVEATS))) == [
+        "it has one bias: save it as bias_ih",
+        "the file does not state {}. Options can override it.",
     ]
 
 

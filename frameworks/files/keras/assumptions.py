@@ -14,7 +14,7 @@ from frameworks.files.keras.cells import is_folded, shown_by
 from frameworks.files.keras.config import Node, snake
 from frameworks.files.keras.layers import Reading
 from frameworks.files.keras.other_layers import read_other
-from frameworks.files.other_layers import OtherLayer
+from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.kinds import KERAS, Kind
@@ -141,8 +141,15 @@ def read_unstated(parts: Parts, reading: Reading) -> OtherLayer:
     numbers = [array.option for array in kind.arrays or () if array.option]
     config = dict.fromkeys(numbers, len(shapes) == len(kind.arrays or ())) if kind.name else {}
     other = read_other(bare_node(parts.name, kind.name, config), parts.others)
-    warnings = _unstated(kind, shapes, named=bool(named), reading=reading)
+    warnings = [*_unread(parts), *_unstated(kind, shapes, named=bool(named), reading=reading)]
     return replace(other, warnings=(*other.warnings, *warnings), options=("kind",))
+
+
+def _unread(parts: Parts) -> Iterator[str]:
+    """Yield the reason why a recurrent layer is not read, if the file names its group after such a class."""
+    for kind in KERAS:
+        if kind.unread and re.sub(r"_\d+$", "", parts.kind) == snake(kind.name):
+            yield NotUnderstoodError(kind.unread).warning
 
 
 def _unstated(kind: Kind, shapes: Mapping[str, tuple[int, ...]], *, named: bool, reading: Reading) -> Iterator[str]:

@@ -47,7 +47,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
         source.name,
         must="hold a Keras model or its weights",
         but="is an h5 file of another kind",
-        remedy="A Keras checkpoint has layer_names, or arrays in groups named vars.",
+        remedy="Open a file that Keras saved: it has layer_names, or arrays in groups named vars.",
     )
 
 

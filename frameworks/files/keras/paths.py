@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from frameworks.files.keras.config import Config, Locate, numbered, snake, walk
 from frameworks.files.keras.layers import OLD, Reading, read_layer
-from frameworks.files.keras.training import is_of_training, read_training
+from frameworks.files.keras.training import is_of_training, is_optimizer, read_training
 from frameworks.files.keras.weights_only import read_bare_paths
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
@@ -25,6 +25,8 @@ Layers = list[StoredLayer | OtherLayer]
 def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> Layers:
     """Read a file whose variables are stored by class and number, with or without its architecture."""
     training = list(read_training(file.arrays, (architecture or {}).get("compile_config")))
+    if is_optimizer(file.arrays):
+        return [*training]
     if architecture is None or not _lists_layers(architecture):
         return [*read_bare_paths(file, replace(reading, describable=architecture is None)), *training]
     nodes = walk(architecture, reading.file, locator(file), keras2=reading.version.is_keras2)

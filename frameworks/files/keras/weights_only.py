@@ -205,7 +205,7 @@ def _read_assumed(parts: Parts, reading: Reading, *, feeds: bool) -> Layer:
     cells = [cell for column in ways for cell in column]
     layer = read_layer(bare_node(parts.name, class_name, config), CellWeights(cells), reading)
     if isinstance(layer, OtherLayer):
-        return layer
+        return replace(layer, assumed=frozenset(layer.config))
     warnings = (*assumptions(layer, reading, feeds=feeds), *layer.warnings)
     return replace(layer, warnings=warnings, assumed=unstated(layer, reading))
 

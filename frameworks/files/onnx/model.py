@@ -17,6 +17,7 @@ from frameworks.files.onnx.names import split
 from frameworks.files.onnx.operators import constant
 from frameworks.files.onnx.other_layers import OtherLayers
 from frameworks.files.onnx.recurrent import INPUTS, KINDS, Read, read_node
+from frameworks.files.onnx.written_cells import computes, is_used, nonlinearities
 from frameworks.files.onnx.written_out import find_written_out, stated_modules
 from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
 from frameworks.files.stored import StoredLayer
@@ -84,7 +85,8 @@ def _cells(graph: Graph, used: dict[str, StoredArray], given: GivenOptions) -> t
     _add_biases(arrays, graph)
     # Of a module that the file states to be recurrent, the exporter has computed what is missing here.
     stated = stated_modules(graph)
-    layers = [_cell(layer) for layer in read_modules(arrays, given)]
+    activations = nonlinearities(graph, {split(name)[0] for name in arrays})
+    layers = [_cell(layer, graph, given) for layer in read_modules(arrays, given, activations)]
     layers = [layer for layer in layers if isinstance(layer, StoredLayer) or layer.name not in stated]
     owners = {layer.name for layer in layers}
     return layers, {name: array for name, array in arrays.items() if split(name)[0] in owners}
@@ -107,8 +109,21 @@ def _add_biases(arrays: dict[str, StoredArray], graph: Graph) -> None:
             arrays[bias_name] = in_memory(np.zeros(arrays[weight_name].shape[:1], arrays[weight_name].dtype))
 
 
-def _cell(layer: Layer) -> Layer:
+def _cell(layer: Layer, graph: Graph, given: GivenOptions) -> Layer:
+    """Return a cell as it was read; as an other layer if the graph computes something else with its arrays."""
     if isinstance(layer, OtherLayer):
         return layer
-    how = "the graph computes it with individual operators, which may differ from the torch module of these names."
-    return replace(layer, warnings=(how, *layer.warnings))
+    cell = layer.cells[0][0]
+    if not is_used(graph, layer.name):
+        how = "no operator of the graph uses its weights, whose names are those of a torch module."
+        return replace(layer, warnings=(how, *layer.warnings))
+    form = cell.spec.cell if cell.spec.record.gated else cell.spec.activation
+    if computes(graph, layer.name, form) or "cell" in given.of(layer.name):
+        return layer
+    kind = cell.spec.cell
+    why = NotUnderstoodError(
+        f"the graph computes it with individual operators, and they are not those of torch's {layer.class_name}. If they"
+        f" compute the same, the option cell={kind} states it (--option {layer.name}.cell={kind})",
+        options=("cell",),
+    )
+    return OtherLayer(layer.name, "", cell.arrays, warnings=(why.warning,), options=why.options)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from frameworks.files.onnx.graph import Graph, Node
 from frameworks.files.onnx.names import is_from_torch, is_further_call, is_parameter, place_of, split, within
+from frameworks.files.onnx.normalisation import joined
 from frameworks.files.onnx.operators import Constant, arrays_of, constant, options_of
 from frameworks.files.onnx.recurrent import KINDS
 from frameworks.files.other_layers import OtherLayer
@@ -45,11 +46,12 @@ class OtherLayers:
     def __init__(self, graph: Graph, used: Mapping[str, StoredArray]) -> None:
         """Find the products whose result only gets a bias."""
         self._graph, self._used, self._is_from_torch = graph, used, is_from_torch(graph)
+        self._nodes = joined(graph.nodes)
         self._listed: dict[str, StoredArray] = {}
         uses = Counter(id(maker) for node in graph.nodes for name in node.inputs if (maker := node.maker(name)))
         self._biases: dict[int, Constant] = {}
         self._added: set[int] = set()
-        for node in graph.nodes:
+        for node in self._nodes:
             for product, bias in _sums(node):
                 if uses[id(product)] == 1:
                     self._biases[id(product)] = bias
@@ -59,7 +61,7 @@ class OtherLayers:
         """Yield the layers in the order of the graph, each once, however often the graph calls it."""
         found: dict[str, OtherLayer | _Group] = {}
         sources: dict[tuple[str, frozenset[StoredArray]], list[str]] = {}
-        for number, node in enumerate(self._graph.nodes):
+        for number, node in enumerate(self._nodes):
             if id(node) in self._added:
                 continue
             constants = self._constants(node)
@@ -111,7 +113,7 @@ class OtherLayers:
         if arrays is None:
             return None
         stated = node.module.class_name if node.module else ""
-        kind = stated if stated in PYTORCH.kinds else module
+        kind = stated if stated in PYTORCH.kinds and module in stated else module
         if PYTORCH.get(kind).means:
             return next(read_other(name, arrays, {"torch": True, "class": kind, **options}))
         return OtherLayer(name, kind, MappingProxyType(arrays), options, known=True)
@@ -127,8 +129,10 @@ class OtherLayers:
             place, stated = node.module.name, node.module.class_name
             if own is not None and (own == place or own.startswith(f"{place}." if place else "")):
                 return own
-            if stated:
-                return place if stated.startswith(module) else None
+            if stated and stated.startswith(module):
+                return place
+            if stated:  # an exporter that folds a layer into the one before it keeps the names of that one's arrays
+                return None if any(each.name in self._listed for each in constants.values()) else own
         if parameters:
             return own
         return None if OPERATORS[node.kind].serves_others else place_of(node)

@@ -27,6 +27,11 @@ _KEYS: Mapping[str, str] = MappingProxyType(
 
 _KEY = re.compile("|".join(f"({pattern})" for pattern in _KEYS.values()), re.IGNORECASE | re.DOTALL)
 
+_SLOT = re.compile(
+    r"step|(?:max_)?exp_(?:avg|avg_sq|inf)|momentum_buffer|(?:square|grad)_avg|acc_delta|sum|prev|step_size|mu|eta|ax"
+)
+"""What the optimizers of torch keep for a parameter."""
+
 _FOLDER = re.compile(r"\A(?:/|~|[A-Za-z]:[\\/]|\\\\).*[\\/]", re.DOTALL)
 """The folders of an absolute path. Where the author kept files is nobody's business, and no part of a name."""
 
@@ -38,8 +43,12 @@ def bookkeeping(key: str) -> str:
 
 
 def is_optimizer(contents: Any) -> bool:
-    """Return whether the contents of an object are those of an optimizer's state dict, whatever its key."""
-    return isinstance(contents, Mapping) and "state" in contents and "param_groups" in contents
+    """Return whether the contents of an object are those of an optimizer's state dict or its state, whatever its key."""
+    if not isinstance(contents, Mapping) or not contents:
+        return False
+    numbered = all(type(key) is int and isinstance(each, Mapping) for key, each in contents.items())
+    slots = numbered and all(_SLOT.fullmatch(str(name)) for each in contents.values() for name in each)
+    return slots or ("state" in contents and "param_groups" in contents)
 
 
 def without_folder(key: str) -> str:

@@ -49,9 +49,9 @@ def read_other(
     lacking = [option.name for option in record.stored_options if option.required and option.name not in stated]
     assumed = [f"{name}={value!r}" for name, value in arguments.items() if name not in stated and name not in lacking]
     if lacking:
-        warnings.append(f"the file does not state {' and '.join(lacking)}. An option can state it.")
+        warnings.append(f"the file does not state {' and '.join(lacking)}. State it with --option NAME.{lacking[0]}=VALUE.")
     if assumed:
-        warnings.append(f"{', '.join(assumed)} assumed, torch's default: the file does not state it. Options can override it.")
+        warnings.append(f"{', '.join(assumed)} assumed, torch's default. State it with --option NAME.OPTION=VALUE.")
     config, unlike = _in_keras(record, arguments)
     warnings += [
         remark
@@ -105,7 +105,7 @@ def _kind(name: str, shapes: Mapping[str, tuple[int, ...]], told: Any, attribute
         return "", ["the file does not state its kind, and no module of torch.nn has these arrays."]
     names = [kind.name for kind in fitting]
     fit = " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-    return "", [f"the file does not state its kind: by its arrays it may be {fit}. The option {_KIND} states which."]
+    return "", [f"the file does not state its kind: by its arrays it may be {fit}. State it with --option NAME.{_KIND}=CLASS."]
 
 
 def _refused(name: str, option: str, must: str, value: Any, remedy: str) -> InvalidValueError:

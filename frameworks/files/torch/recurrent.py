@@ -231,11 +231,11 @@ def _warnings(module: Module, arguments: Mapping[str, Any], assumed: Mapping[str
         yield f"its weights are {half}; they are returned in float32, which holds them exactly."
     if assumed:
         shown = ", ".join(f"{name}={value!r}" for name, value in assumed.items())
-        yield f"{shown} assumed: the file does not state it. Options can override it."
+        yield f"{shown} assumed: the file does not state it. Override it with --option NAME.OPTION=VALUE."
     if not module.is_cell and arguments["batch_first"] is None:
         yield (
-            "the file does not state batch_first. The weights are the same either way; .emulate builds the module with"
-            " batch_first=True, to be called with (batch, time, input). An option can state it."
+            "the file does not state batch_first. The weights are the same either way; `emulate` builds the module with"
+            " batch_first=True, to be called with (batch, time, input). State it with --option NAME.batch_first=True or False."
         )
 
 

@@ -23,7 +23,7 @@ SAVED_MODEL = (
 )
 """Of a TensorFlow SavedModel, by its folder."""
 TENSORFLOW_JS = (
-    "import json, pathlib, h5py, numpy as np; model = json.loads(pathlib.Path({path!r}).read_text()); "
+    "import json, pathlib, h5py, numpy as np; model = json.loads(pathlib.Path({name!r}).read_text()); "
     'groups = model["weightsManifest"]; at = 0; '
     'content = b"".join(pathlib.Path(path).read_bytes() for each in groups for path in each["paths"]); '
     'weights = [each for group in groups for each in group["weights"]]; '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from frameworks.files.untrusted import foreign_code as code
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import Source
 
+UNKNOWN = "not one of these"
 _HEAD = 4096
 _GRAPH, _COREML = 7, 200
 """The field of an ONNX model that holds its graph, and the least of those in which Core ML stores the kinds of models."""
@@ -38,7 +40,7 @@ class Foreign:
 
     Args:
         what: what it is.
-        remedy: what the user can do, in sentences; `{path}` stands for the file.
+        remedy: what the user can do, in sentences; `{path}` stands for the file, and `{name}` for its name.
         begins: the bytes that it has at `at`.
         at: see `begins`.
         recognises: returns whether a file is of this kind, if that takes more than these bytes.
@@ -141,6 +143,11 @@ FOREIGN: tuple[Foreign, ...] = (
     Foreign("a TensorFlow Lite model, which keeps no layers", _ORIGIN, b"TFL3", 4),
     Foreign("an ExecuTorch program, which keeps no layers", _ORIGIN, b"ET", 4, _named(r".*\.pte")),
     Foreign("a GGUF file, as llama.cpp reads it", "Open the checkpoint that it was converted from.", b"GGUF"),
+    Foreign(
+        "a MATLAB 7.3 file",
+        f"Read it with h5py, which shows the axes of each array in reverse. {_AS_NUMPY}",
+        b"MATLAB 7.3 MAT-file",
+    ),
     Foreign("a MATLAB file", f"Load it with scipy.io.loadmat. {_AS_NUMPY}", b"MATLAB 5.0 MAT-file"),
     Foreign(
         "the graph of a TensorFlow SavedModel, whose weights are beside it in the folder variables",
@@ -202,9 +209,10 @@ def describe(source: Source) -> tuple[str, str]:
     foreign = next((each for each in FOREIGN if each.matches(source)), None)
     if foreign is None:
         head = source.head(8)
-        return f"not one of these; it begins with {head.hex(' ')}" if head else "empty", "Open the checkpoint itself."
+        return f"{UNKNOWN}; it begins with {head.hex(' ')}" if head else "empty", "Open the checkpoint itself."
     step = _STEP.fullmatch(source.name)
-    return foreign.what, foreign.remedy.format(path=step[1] if step else source.name)
+    name = step[1] if step else source.name
+    return foreign.what, foreign.remedy.format(path=str((source.folder or Path()) / name), name=name)
 
 
 def require_file(path: Path) -> None:
@@ -214,10 +222,11 @@ def require_file(path: Path) -> None:
         GatewiseError: for either of them; the message describes it.
     """
     what = remedy = ""
-    if path.is_dir():
-        what, remedy = _folder(path)
-    elif not path.exists() and any(each.name == f"{path.name}.index" for each in path.parent.glob("*.index")):
-        what, remedy = "the prefix of a TensorFlow checkpoint", _RESTORE.format(path=str(path))
+    with suppress(OSError):  # whoever opens the file reports it, such as a name that is too long
+        if path.is_dir():
+            what, remedy = _folder(path)
+        elif not path.exists() and any(each.name == f"{path.name}.index" for each in path.parent.glob("*.index")):
+            what, remedy = "the prefix of a TensorFlow checkpoint", _RESTORE.format(path=str(path))
     if what:
         raise InvalidValueError.because(str(path), must="be a file", but=f"is {what}", remedy=remedy)
 

@@ -115,12 +115,7 @@ def _ask(source: Source, out: int | None = None, **request: Any) -> dict[str, An
             stacklevel=2,
         )
     if "missing" in answer:
-        raise MissingFrameworkError.because(
-            "h5py",
-            must="be importable to read an h5 file",
-            but=f"importing it failed with: {answer['missing']}",
-            remedy="Install it with: pip install 'gatewise[files]'.",
-        )
+        raise MissingFrameworkError.of("h5py", answer["missing"], extra="files", to="read an h5 file")
     if "refused" in answer:
         raise unsupported(source.name, answer["refused"])
     if "damaged" in answer:

@@ -117,7 +117,7 @@ _waiting: list[Worker] = []
 @contextmanager
 def started_for(path: Path) -> Iterator[None]:
     """Start the process early for a file that seems to hold h5, so that it starts up while other work goes on."""
-    if _waiting or not path.name.endswith(_ENDINGS) or not path.is_file():
+    if _waiting or not path.name.endswith(_ENDINGS) or not os.path.isfile(path):  # noqa: PTH113  Path raises for a name that is too long
         yield
         return
     with suppress(ProcessError):  # the one that is asked reports it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 import tempfile
 import threading
 import weakref
@@ -197,16 +198,23 @@ def open_source(path: Path) -> Source:
     Raises:
         GatewiseError: for a path that is not a readable file.
     """
-    if path.is_dir():
-        raise InvalidValueError.because(str(path), must="be a file", but="is a folder", remedy="Open the checkpoint in it.")
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
         raise InvalidValueError.because(
             str(path), must="be a readable file", but=f"cannot be opened: {error}", remedy="Check the path."
         ) from error
-    size = os.fstat(descriptor).st_size
-    source = Source(path.name, descriptor, 0, size)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        folder = stat.S_ISDIR(status.st_mode)
+        raise InvalidValueError.because(
+            str(path),
+            must="be a file",
+            but="is a folder" if folder else "is a pipe or a device, which can only be read from start to end",
+            remedy="Open the checkpoint in it." if folder else "Save its bytes to a file, and open that.",
+        )
+    source = Source(path.name, descriptor, 0, status.st_size)
     source.folder = path.parent
     return source
 

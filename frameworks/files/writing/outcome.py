@@ -18,6 +18,7 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.source import in_memory
 from frameworks.layouts import PYTORCH
+from frameworks.whole_models import WholeModelError, to_write
 
 Layer = StoredLayer | OtherLayer
 
@@ -65,7 +66,10 @@ def _named(name: str, layer: Any, *, whole: bool) -> Layer:
     if isinstance(layer, (StoredLayer, OtherLayer)):
         # A selection of layers is written as a separate model, with other places.
         return replace(layer, name=name, place=layer.place if whole else "")
-    return _stored_layer(name, registry.adapt(layer))
+    try:
+        return _stored_layer(name, registry.adapt(layer))
+    except WholeModelError as error:
+        raise to_write(error) from None
 
 
 def _stored_layer(name: str, adapter: Adapter) -> StoredLayer:

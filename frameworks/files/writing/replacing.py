@@ -27,10 +27,10 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
     Raises:
         GatewiseError: for an existing file without `force`, and for a path that cannot be written to.
     """
-    path = path.resolve() if path.is_symlink() else path
-    _require_free(path, force=force)
     written = None
     try:
+        path = path.resolve() if path.is_symlink() else path
+        _require_free(path, force=force)
         _remove_leftovers(path)
         written, held = _begin(path)
         try:

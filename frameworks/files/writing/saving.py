@@ -64,7 +64,10 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
     ending = next((each for each in WRITERS if target.name.endswith(each)), "")
     if not ending or target.name == ending:
         raise InvalidValueError.because(
-            target.name, must=f"end in one of {', '.join(WRITERS)}", but="does not", remedy="The ending chooses the format."
+            target.name or str(target),
+            must=f"end in one of {', '.join(WRITERS)}",
+            but="does not",
+            remedy="The ending chooses the format.",
         )
     given = layers_of(layers)
     _require_text(name for layer in given for name in (layer.name, *getattr(layer, "stored", ())))
@@ -73,12 +76,7 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
         with quiet_stderr():
             write = getattr(import_module(module), function)
     except ImportError as error:
-        raise MissingFrameworkError.because(
-            f"the module that writes {ending}",
-            must="be importable",
-            but=f"importing it failed with: {error}",
-            remedy="Install it with: pip install 'gatewise[files,tensorflow]'.",
-        ) from error
+        raise MissingFrameworkError.of(f"the module that writes {ending}", error, extra="files,tensorflow") from error
     with replacing(target, force=force) as temporary, recycling(BLOCK):
         written: list[Written] = write(temporary, given)
     return written

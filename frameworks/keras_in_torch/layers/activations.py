@@ -22,6 +22,11 @@ def _hard_sigmoid(x: torch.Tensor) -> torch.Tensor:
     return functional.relu6(x + 3) / 6
 
 
+def _softplus(x: torch.Tensor) -> torch.Tensor:
+    # Above the threshold torch returns x: the default of 20 is too low for float64. ONNX has no logaddexp.
+    return functional.softplus(x, threshold=40)
+
+
 def _sparsemax(x: torch.Tensor) -> torch.Tensor:
     """Compute sparsemax as in Keras 3.15: its threshold adds up all supported running sums; the paper uses only the last."""
     ordered = x.sort(dim=-1, descending=True).values
@@ -44,7 +49,7 @@ ACTIVATIONS: Mapping[str, Activation] = ByName(
         "elu": functional.elu,
         "celu": functional.celu,
         "selu": functional.selu,
-        "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+        "softplus": _softplus,
         "softsign": functional.softsign,
         "silu": functional.silu,
         "hard_silu": lambda x: x * _hard_sigmoid(x),
@@ -53,7 +58,7 @@ ACTIVATIONS: Mapping[str, Activation] = ByName(
         "gelu": functional.gelu,
         "mish": functional.mish,
         "exponential": torch.exp,
-        "log_sigmoid": functional.logsigmoid,
+        "log_sigmoid": lambda x: -_softplus(-x),  # functional.logsigmoid is exported to ONNX as the log of a sigmoid
         "softmax": lambda x: torch.softmax(x, dim=-1),
         "log_softmax": lambda x: torch.log_softmax(x, dim=-1),
         "hard_shrink": functional.hardshrink,

@@ -98,6 +98,14 @@ def record_loop(advance: Advance, sequences: Sequence[Tensor], held: Sequence[Te
     return outputs.transpose(0, 1), tuple(last)
 
 
+def require_features(x: Tensor, size: int) -> Tensor:
+    """Return a tensor; a traced call then raises an error for another size of its last axis.
+
+    Torch's fused operations on a CPU read past the weights instead, and a trace keeps no check.
+    """
+    return x.reshape(*x.shape[:-1], size) if is_tracing() else x
+
+
 def _script(advance: Advance, sequences: Sequence[Tensor], held: Sequence[Tensor], start: States) -> tuple[Tensor, States]:
     # ONNX has no loop over a list of sequences.
     joined, stacked = torch.cat([each.to(sequences[0].dtype) for each in sequences], dim=-1), torch.stack(start)

@@ -11,7 +11,7 @@ from frameworks.keras_in_torch.layers import uncompiled
 from frameworks.keras_in_torch.layers.cells import Cell, CellWeights, States, Tensor
 from frameworks.keras_in_torch.layers.dropout import DropoutMasks
 from frameworks.keras_in_torch.layers.masking import Packing
-from frameworks.keras_in_torch.layers.recording import is_tracing, record_loop, records_loop
+from frameworks.keras_in_torch.layers.recording import is_tracing, record_loop, records_loop, require_features
 from frameworks.keras_in_torch.layers.steps import make_step, project
 
 
@@ -86,6 +86,7 @@ def run_fused(
         `states`.
     """
     keeps_out = mode == "lstm" and torch.compiler.is_compiling()
+    x = require_features(x, weights[0].weight_ih.shape[1])
     operation: Any = uncompiled.lstm if keeps_out else getattr(torch, mode)
     flat = [each for one in weights for each in one if each is not None]
     hx = states if len(states) > 1 else states[0]

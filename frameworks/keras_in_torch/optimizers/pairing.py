@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -168,11 +169,12 @@ def _pair_recurrent(keras_layer: Any, module: nn.Module) -> Iterator[Pairing]:
     """Pair by the layout tables; if Keras has one bias, both torch biases are paired with it."""
     adapter: Any = registry.adapt(module)
     spec, other = registry.adapt(keras_layer).spec, adapter.spec
-    if spec != other:
+    differing = [each.name for each in fields(spec) if getattr(spec, each.name) != getattr(other, each.name)]
+    if differing:
         raise InvalidValueError.because(
             "a layer and its module",
             must="compute the same",
-            but=f"are {spec} and {other}",
+            but=f"differ: {', '.join(f'{name} is {getattr(spec, name)!r} and {getattr(other, name)!r}' for name in differing)}",
             remedy="Pair each layer with the module that has its weights.",
         )
     cells = take_apart(keras_layer).cells

@@ -80,17 +80,34 @@ def test_the_table_names_each_layer_its_sizes_activations_mask_and_counterpart(
     assert cli.main(["inspect", str(file)]) == 0
     text = capsys.readouterr().out
     assert row(text, "lstm") == squeezed(
-        "lstm LSTM 3 -> 4, float32 tanh, gates keras2_hard_sigmoid return_sequences embedding (mask_zero) "
-        "emulate: recurrent_activation='keras2_hard_sigmoid'"
+        "lstm LSTM 3 -> 4, float32 tanh, gates keras2_hard_sigmoid return_sequences embedding (mask_zero)"
     )
     assert row(text, "bi") == squeezed(
-        "bi Bidirectional 4 -> 2 x 2 directions, float32 tanh, gates sigmoid merge_mode=concat embedding (mask_zero) "
-        "nn.GRU(4, 2, bidirectional=True, batch_first=True)"
+        "bi Bidirectional 4 -> 2 x 2 directions, float32 tanh, gates sigmoid merge_mode=concat embedding (mask_zero)"
     )
+    assert "In pytorch:\n- lstm: emulate: recurrent_activation='keras2_hard_sigmoid'\n- bi: nn.GRU(4, 2, bidir" in text
     assert row(text, "dense") == squeezed("dense Dense kernel (4, 1), bias (1,)")
     assert max(map(len, text.partition("Caveats")[0].splitlines()[1:])) <= 80
     assert "- lstm: its hard_sigmoid is Keras 2's" in text
     assert "- bi: at masked steps, Bidirectional repeated the last output" in text
+
+
+def test_code_is_never_broken_and_layers_with_the_same_code_share_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shapes = {"weight_ih_l0": (20, 3), "weight_hh_l0": (20, 5), "bias_ih_l0": (20,), "bias_hh_l0": (20,)}
+    arrays: Any = {f"{name}.{array}": np.ones(shape, "float32") for name in ("a", "b") for array, shape in shapes.items()}
+    np.savez(tmp_path / "model.npz", **arrays)
+    assert cli.main(["inspect", str(tmp_path / "model.npz")]) == 0
+    assert "\n\nIn keras:\n- a, b: LSTM(5, return_sequences=True, return_state=True)\n" in capsys.readouterr().out
+
+
+def test_options_of_other_layers_are_listed_if_asked(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", str(file)]) == 0
+    assert "input_dim" not in capsys.readouterr().out
+    assert cli.main(["inspect", str(file), "--verbose"]) == 0
+    text = capsys.readouterr().out
+    assert "\n- embedding: input_dim=9, output_dim=3, mask_zero=True\n- dense: units=1\n" in text
 
 
 def test_json_output_holds_the_same_contents(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

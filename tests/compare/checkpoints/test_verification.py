@@ -105,9 +105,13 @@ def test_a_gru_whose_gates_were_not_exchanged_is_told_by_gate(tmp_path: Path) ->
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
         reset, update, candidate = np.split(wrong[f"gru.{name}"], 3)
         wrong[f"gru.{name}"] = np.concatenate([update, reset, candidate])
-    cause = next(row.cause for row in compare(tmp_path, MODEL, wrong).rows if row.name == "gru")
-    assert "kernel is" in cause
-    assert "gate reset" in cause or "gate update" in cause
+    row = next(row for row in compare(tmp_path, MODEL, wrong).rows if row.name == "gru")
+    cause, weights = row.cause, [each for each in row.comparisons if each.kind == "weights"]
+    largest = max(weights, key=lambda each: each.max_abs)
+    assert cause.startswith(f"{largest.name.partition(' of ')[0].replace('_', ' ')} is {largest.max_abs:.2g} off at gate ")
+    assert largest.where is not None
+    assert largest.where["gate"] in ("reset", "update")
+    assert f"gate {largest.where['gate']}" in cause
     assert "2 more of its arrays differ" in cause
 
 
@@ -215,7 +219,19 @@ def test_layers_of_one_size_and_other_weights_are_not_paired_by_guessing(tmp_pat
     result = compare(tmp_path, TWINS, other)
     assert (result.status, verdicts(result)) == (1, {"a": "differs", "b": "differs"})
     assert result.rows[0].cause == "x, y have its sizes, but not its weights: choose one with --layer a=x"
-    assert compare(tmp_path, TWINS, other, {"a": "x"}).rows[0].cause.startswith("kernel is")
+    (row,) = compare(tmp_path, TWINS, other, {"a": "x"}).rows
+    assert row.name == "a = x"
+    assert row.verdict == "differs"
+
+
+def test_a_generous_tolerance_does_not_pair_the_wrong_layers(tmp_path: Path) -> None:
+    swapped = dict(
+        reversed(list(renamed({**TWINS, **linear("c", 4, 4), **linear("d", 4, 4, 1)}, a="s", b="r", c="v", d="u").items()))
+    )
+    ours = {**TWINS, **linear("c", 4, 4), **linear("d", 4, 4, 1)}
+    result = compare(tmp_path, ours, swapped, tolerance=100.0)
+    assert [(row.name, row.largest_error) for row in result.rows if row.kind != "LSTM"] == [("c = v", 0.0), ("d = u", 0.0)]
+    assert sorted(row.name for row in result.rows if row.kind == "LSTM") == ["a = s", "b = r"]
 
 
 def test_the_only_layer_of_these_sizes_is_the_partner_even_if_it_is_wrong(tmp_path: Path) -> None:

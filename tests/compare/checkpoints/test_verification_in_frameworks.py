@@ -303,3 +303,27 @@ def test_a_projected_lstm_is_compared_by_its_arrays(tmp_path: Path) -> None:
     torch.save(module.state_dict(), tmp_path / "other.pt")
     row = only_wrong(verify(open_checkpoint(tmp_path / "one.pt"), tmp_path / "other.pt"))
     assert row.cause.startswith("layer 1: weight hr is 0.5 off at row 0, column 1")
+
+
+def test_the_state_of_training_is_neither_the_same_nor_missing(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((6, 5)), keras.layers.LSTM(4, name="rnn")])
+    model.compile("adam", "mse")
+    model.fit(np.zeros((2, 6, 5)), np.zeros((2, 4)), verbose=0)
+    model.save(tmp_path / "trained.keras")
+    save_checkpoint(tmp_path / "port.safetensors", open_checkpoint(tmp_path / "trained.keras"))
+    torch.save({"model": {f"rnn.{n}": t for n, t in nn.LSTM(5, 4).state_dict().items()}, "callbacks": {}}, tmp_path / "a.pt")
+    for file in ("trained.keras", "port.safetensors"):
+        result = verify(open_checkpoint(tmp_path / "trained.keras"), tmp_path / file)
+        assert [row.name for row in result.rows] == ["rnn"]
+        assert (result.status, result.training) == (0, ("optimizer",))
+        assert render(result).endswith("All 1 are the same. The state of training is not compared: optimizer.")
+    result = verify(open_checkpoint(tmp_path / "trained.keras"), tmp_path / "a.pt")
+    assert (result.status, [row.verdict for row in result.rows]) == (1, ["differs"])
+
+
+def test_an_option_that_a_state_dict_does_not_state_is_the_reason(tmp_path: Path) -> None:
+    model = nn.ModuleDict({"rnn": nn.LSTM(3, 4), "conv": nn.Conv1d(4, 5, 3, padding=1)})
+    torch.save(model, tmp_path / "a.pt")
+    torch.save(model.state_dict(), tmp_path / "b.pt")
+    (row,) = (row for row in verify(open_checkpoint(tmp_path / "a.pt"), tmp_path / "b.pt").rows if row.name == "conv")
+    assert (row.verdict, row.cause) == ("not compared", "padding=(1,), which the other file does not state")

@@ -227,10 +227,12 @@ def command(*arguments: object, **how: Any) -> Any:
 
 
 def test_a_closed_pipe_or_a_full_disk_gives_no_traceback(file: Path) -> None:
-    with Path("/dev/full").open("w") as full:
-        process = command("inspect", file, stdout=full, stderr=subprocess.PIPE)
-    assert (process.returncode, process.stderr.count("\n")) == (2, 1)
-    assert "No space left" in process.stderr
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    for arguments in (["inspect", file], ["--help"]):
+        with Path("/dev/full").open("w") as full:
+            process = command(*arguments, stdout=full, stderr=subprocess.PIPE, env=buffered)
+        assert (process.returncode, process.stderr.count("\n")) == (2, 1)
+        assert "No space left" in process.stderr
     reading, writing = os.pipe()
     os.close(reading)
     process = command("inspect", file, stdout=writing, stderr=subprocess.PIPE)

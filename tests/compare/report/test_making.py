@@ -134,8 +134,13 @@ def test_an_unknown_page_is_refused_by_name(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_command_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([]) == 2
-    assert "report" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        cli.main([])
+    assert end.value.code == 2
+    said = capsys.readouterr()
+    assert "report" in said.err
+    assert said.err.count("usage:") == 1
+    assert not said.out
 
 
 def test_results_that_lack_a_page_are_named(committed: Path) -> None:

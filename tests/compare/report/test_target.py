@@ -76,9 +76,11 @@ def test_other_files_in_the_folder_need_no_force(tmp_path: Path, ran: list[str],
 
 def test_a_target_that_cannot_be_written_is_named_before_the_run(tmp_path: Path, ran: list[str], capsys: Any) -> None:
     (tmp_path / "file").write_text("in the way")
+    (tmp_path / "link").symlink_to("nowhere")
     (tmp_path / "folder" / WEIGHTS.file).mkdir(parents=True)
     for out, said in (
         (tmp_path / "file", "must be a folder, but is a file"),
+        (tmp_path / "link", "must be a folder, but is a link that leads nowhere"),
         (tmp_path / "file" / "below", "below must be writable, but [Errno"),
         (tmp_path / "folder", f"{WEIGHTS.file} must be a file, but is not one"),
         (Path("/proc/reports"), "/proc/reports must be writable, but [Errno"),

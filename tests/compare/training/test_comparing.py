@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from compare.training import Checkpoint, compare_training
-from frameworks import GatewiseError, copy_weights
+from frameworks import GatewiseError, copy_weights, emulate
 from frameworks.keras.tensors import to_numpy
 
 WORDS, CLASSES, TIME = 11, 4, 6
@@ -267,3 +267,28 @@ def test_a_diverging_training_is_stopped_with_its_steps_on_record() -> None:
     with np.errstate(all="ignore"), pytest.raises(GatewiseError, match="must be a finite number") as caught:
         compare_training(model, port, batch_of, 100, optimizer=keras.optimizers.SGD(1e200), loss=loss())
     assert caught.value.trajectory.steps >= 2  # type: ignore[attr-defined]
+
+
+def test_a_model_of_keras_2_is_refused_and_its_weights_fit_the_same_model_of_keras_3() -> None:
+    import tf_keras
+
+    def model(library: Any) -> Any:
+        return library.Sequential([library.layers.Input((5, 3)), library.layers.LSTM(2, name="lstm")])
+
+    old, new = model(tf_keras), model(keras)
+    batch = np.ones((4, 5, 3), "float32"), np.zeros((4, 2), "float32")
+
+    def trained(each: Any, port: Any) -> Any:
+        return compare_training(each, port, lambda step: batch, 2, optimizer=keras.optimizers.SGD(0.1), loss="mse")
+
+    with pytest.raises(GatewiseError, match=r"must be a model of Keras 3, but is a tf_keras Sequential\. Build the same model"):
+        trained(old, nn.LSTM(3, 2))
+    new.set_weights(old.get_weights())
+    np.testing.assert_allclose(new(batch[0]), old(batch[0]), atol=1e-6)
+    assert trained(new, emulate(new.layers[0])).loss_gap("pytorch").max() < 1e-6
+
+
+def test_a_layer_and_a_module_that_differ_are_told_by_what_differs() -> None:
+    model = keras.Sequential([keras.Input((5, 3)), keras.layers.GRU(2)])
+    with pytest.raises(GatewiseError, match="but differ: cell is 'gru' and 'lstm', hidden_size is 2 and 4"):
+        compare_training(model, nn.LSTM(3, 4), lambda step: (), 1, optimizer=keras.optimizers.SGD(0.1), loss="mse")

@@ -35,7 +35,7 @@ def pair(rates: tuple[float, ...], dropout: nn.Module, *, emulated: bool = False
     layer = keras.layers.LSTM(5, return_sequences=True, dropout=within, recurrent_dropout=recurrent, dtype="float64")
     dense = keras.layers.Dense(2, dtype="float64")
     between = [keras.layers.Dropout(after, dtype="float64"), keras.layers.GaussianNoise(after, dtype="float64")]
-    model = keras.Sequential([keras.Input((6, 3), dtype="float64"), layer, *between, dense])
+    model = keras.Sequential([keras.Input((2, 3), dtype="float64"), layer, *between, dense])
     linear = nn.Linear(5, 2).double()
     with torch.no_grad():
         linear.weight.copy_(torch.tensor(to_numpy(dense.kernel)).T)
@@ -49,7 +49,7 @@ def pair(rates: tuple[float, ...], dropout: nn.Module, *, emulated: bool = False
 
 def compared(model: Any, port: nn.Module, **arguments: Any) -> Any:
     rng = np.random.default_rng(0)
-    batch = rng.normal(size=(4, 6, 3)), rng.normal(size=(4, 6, 2))
+    batch = rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 2, 2))
     loss = keras.losses.MeanSquaredError(dtype="float64")
     return compare_training(model, port, lambda _: batch, 3, optimizer=keras.optimizers.SGD(0.125), loss=loss, **arguments)
 
@@ -78,7 +78,7 @@ def test_the_rates_are_back_in_place_afterwards() -> None:
     assert (model.layers[0].cell.dropout, model.layers[0].cell.recurrent_dropout, model.layers[1].rate) == (0.2, 0.1, 0.5)
     assert port.dropout.p == 0.3
     port.train()
-    x = torch.ones(4, 6, 3, dtype=torch.float64)
+    x = torch.ones(4, 2, 3, dtype=torch.float64)
     assert not torch.equal(port.recurrent(x), port.recurrent(x))
 
 

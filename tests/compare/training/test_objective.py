@@ -16,6 +16,7 @@ from frameworks.keras.tensors import to_numpy
 
 WORDS, CLASSES, TIME, BATCH = 9, 3, 6, 4
 DTYPE = {"dtype": "float64"}
+WEIGHTS = (None, (BATCH, 1), (BATCH, TIME), (BATCH, TIME, 1))
 
 
 class Tagger(nn.Module):
@@ -78,9 +79,14 @@ def require_fit(model: Any, trajectory: Any, expected: tuple[list[float], list[A
 
 @pytest.mark.backend
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight", "sum"])
-@pytest.mark.parametrize("weights", [None, (BATCH, 1), (BATCH, TIME), (BATCH, TIME, 1)])
-@pytest.mark.parametrize("mask", [False, True], ids=["unmasked", "masked"])
+@pytest.mark.parametrize(
+    ("mask", "weights", "reduction"),
+    [
+        *((mask, weights, "sum_over_batch_size") for mask in (False, True) for weights in WEIGHTS),
+        *((True, weights, "mean_with_sample_weight") for weights in (None, (BATCH, TIME))),
+        (True, (BATCH, TIME), "sum"),
+    ],
+)
 def test_masks_and_weights_enter_the_loss_as_in_fit(fit: Any, *, mask: bool, weights: Any, reduction: str) -> None:
     on_tensorflow = keras.backend.backend() == "tensorflow"
     model, port = tagger(mask=mask)

@@ -15,7 +15,7 @@ from frameworks import GatewiseError, copy_weights, emulate, freeze_second_bias,
 from frameworks.keras.tensors import to_numpy
 
 DTYPE = {"dtype": "float64"}
-SIZES = (4, 6, 3, 5)
+SIZES = (4, 2, 3, 5)
 """(batch, time, input, hidden)"""
 ALL = {
     "kernel_regularizer": "l2",

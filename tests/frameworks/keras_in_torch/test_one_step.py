@@ -24,6 +24,7 @@ from frameworks.keras_in_torch.layers import (
     KerasLSTM,
     KerasLSTMCell,
     KerasSequential,
+    KerasTimeDistributed,
     OnnxRecurrent,
 )
 
@@ -193,7 +194,8 @@ def test_the_step_shares_parameters_and_mode_and_can_be_copied(randomise: Callab
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")
 @pytest.mark.parametrize("way", ["trace", "export", "compile"])
 def test_the_step_is_recorded_for_any_batch(way: str, randomise: Callable[[Any], Any]) -> None:
-    for module in (emulated("GRU, reset before", randomise)[1], randomise(nn.LSTM(INPUT, 4, num_layers=2)).eval()):
+    modules = emulated("GRU, reset before", randomise)[1], randomise(nn.LSTM(INPUT, 4, num_layers=2)).eval()
+    for module in modules[: 1 if way == "compile" else 2]:
         step = one_step(module)
         example = (torch.randn(2, INPUT), *step.initial_states(2))
         batch = Dim("batch")
@@ -223,6 +225,10 @@ def test_the_step_is_recorded_for_any_batch(way: str, randomise: Callable[[Any],
             "direction",
         ),
         (KerasSequential([KerasLSTM(3, return_sequences=True), nn.Softmax(dim=1), KerasLSTM(3)]), "Softmax"),
+        (
+            KerasTimeDistributed(KerasLSTM(3)),
+            "the KerasTimeDistributed of one_step must compute a step from this step and earlier ones",
+        ),
         (nn.Linear(2, 3), "recurrent module itself"),
         (layers.LSTM(3), "gatewise.emulate"),
         ("lstm", "gatewise.emulate"),

@@ -23,14 +23,16 @@ ALLOWED = {
     "files/onnx/folding.py": ({"Identity"}, "an operator of ONNX"),
     "files/onnx/graph.py": ({"Identity"}, "an operator of ONNX"),
     "files/onnx/modules.py": ({"Dropout", "Identity"}, "operators of ONNX"),
+    "files/onnx/normalisation.py": ({"Add", "LayerNormalization"}, "operators of ONNX"),
     "files/onnx/operators.py": ({"Identity"}, "an operator of ONNX"),
     "files/onnx/other_layers.py": ({"Add", "Identity"}, "operators of ONNX"),
     "files/onnx/recurrent.py": ({"Identity"}, "an operator of ONNX"),
+    "files/onnx/written_cells.py": ({"Add", "Identity"}, "operators of ONNX"),
     "files/onnx/written_out.py": ({"Add", "Identity"}, "operators of ONNX"),
     "keras/stacks.py": ({"Dropout"}, "checks what lies between the live layers of a stack, by their classes"),
-    "keras/structure.py": ({"Bidirectional", "Sequential"}, "takes live layers apart, by their classes"),
+    "keras/structure.py": ({"Bidirectional", "Sequential", "TimeDistributed"}, "takes live layers apart, by their classes"),
     "keras_in_torch/layers/porting.py": (
-        {"Bidirectional", "Dropout", "Embedding", "Masking", "Sequential"},
+        {"Bidirectional", "Dropout", "Embedding", "Masking", "Sequential", "TimeDistributed"},
         "chooses the function that emulates a live layer, by its class",
     ),
 }

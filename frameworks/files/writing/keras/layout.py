@@ -28,7 +28,7 @@ from frameworks.options import KerasOptions
 _NUMBERED = re.compile(r"((.+/)?vars/)?\d+")
 """The name of an array that a file stores by number, in a layer of an unknown class."""
 
-SUMMED_BIASES = "the file holds its two biases as their sum"
+SUMMED_BIASES = "its two biases are written as their sum"
 """The caveat of a layer for which `sums_biases` holds."""
 
 _CODE: Mapping[str, str] = MappingProxyType({"keras2_hard_sigmoid": "lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)"})
@@ -76,6 +76,18 @@ def as_keras(layer: StoredLayer) -> list[StoredLayer]:
         )
         for index, cells in enumerate(layer.cells)
     ]
+
+
+def why_not_written(layer: OtherLayer) -> str:
+    """Return why a non-recurrent layer is not written: `keras_arrays` is None for it."""
+    module = kinds.PYTORCH.get(layer.kind)
+    if not layer.stored:
+        return "it has no arrays"
+    if module.name and not module.means:
+        return f"{layer.kind} is not translated to Keras"
+    if module.name and not layer.known:
+        return "the corresponding Keras layer lacks one of its options"
+    return "the meaning of its arrays in Keras is not known"
 
 
 def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:

@@ -21,7 +21,7 @@ from frameworks.kinds import keras_kind
 from frameworks.registry import quiet_stderr
 
 UNCONNECTED = (
-    "the file holds the layer by itself, with an input of its own, and not the model that connects it. For the whole model,"
+    "the layer is written by itself, with an input of its own, and not the model that connects it. For the whole model,"
     " port to a .weights.h5 file, build the model in Keras, and load it with model.load_weights."
 )
 """The caveat of every layer, until whole models are written."""
@@ -87,6 +87,6 @@ def _check_names(written: list[Written]) -> None:
 
 def _outcome(layer: OtherLayer, rebuilt: Rebuilt | str) -> Written:
     if isinstance(rebuilt, str):
-        return Written(layer.name, layer.kind or "arrays", "", "", (f"not in the file: {rebuilt}",))
+        return Written(layer.name, layer.kind or "arrays", "", "", (f"not written: {rebuilt}",))
     kind = " of ".join([*layer.wrappers, keras_kind(layer.kind)])
     return Written(layer.name, layer.kind, kind, rebuilt.native.name, (UNCONNECTED,))

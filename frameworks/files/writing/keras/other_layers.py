@@ -12,7 +12,7 @@ import numpy as np
 from frameworks.files.other_layers import OtherLayer, is_plain
 from frameworks.files.untrusted.derived_arrays import MAX_RANK
 from frameworks.files.writing.blocks import Tensor
-from frameworks.files.writing.keras.layout import config_in_keras, keras_arrays
+from frameworks.files.writing.keras.layout import config_in_keras, keras_arrays, why_not_written
 from frameworks.keras.activations import ADDED
 from frameworks.kinds import ANY_AXES, KERAS, Kind, keras_kind
 
@@ -41,10 +41,10 @@ def rebuild(layer: OtherLayer, name: str) -> Rebuilt | str:
         name: its name in Keras.
     """
     tensors, kind = keras_arrays(layer), KERAS.get(keras_kind(layer.kind))
-    if not layer.stored:
-        return "it has no arrays"
-    if not tensors or any(KERAS.get(wrapper).role != "wrapper" for wrapper in layer.wrappers):
-        return "it is not known how to build it in Keras"
+    if not tensors:
+        return why_not_written(layer)
+    if any(KERAS.get(wrapper).role != "wrapper" for wrapper in layer.wrappers):
+        return f"it is in {' in '.join(layer.wrappers)}, and not all of these are Keras layers that run it as it is"
     arrays = {each: _read(tensor) for each, tensor in tensors.items()}
     main, config = next(iter(arrays.values())), config_in_keras(layer)
     stated = {option.name: config[option.name] for option in kind.stored_options if config.get(option.name) is not None}

@@ -22,6 +22,7 @@ from frameworks.files.writing.keras.layout import (
     code_of,
     sums_biases,
     variables_of_other,
+    why_not_written,
 )
 from frameworks.files.writing.outcome import Layer, Written
 from frameworks.kinds import KERAS, keras_kind
@@ -74,8 +75,7 @@ def _place_other(layer: OtherLayer, placing: Placing) -> str:
 def _outcome(layer: OtherLayer, place: str) -> Written:
     """Return the outcome of a non-recurrent layer."""
     if not place:
-        why = "it has no arrays" if not layer.stored else "the meaning of its arrays in Keras is not known"
-        return Written(layer.name, layer.kind or "arrays", "", "", (f"not in the file: {why}",))
+        return Written(layer.name, layer.kind or "arrays", "", "", (f"not written: {why_not_written(layer)}",))
     return Written(layer.name, layer.kind, " of ".join([*layer.wrappers, keras_kind(layer.kind) or layer.kind]), place)
 
 
@@ -101,7 +101,7 @@ def _caveats(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
         stated += [(name, getattr(options, name), getattr(KerasOptions(), name)) for name in KERAS_FLAGS]
     shown = [f"{name}={value!r}" for name, value, default in stated if value != default]
     if shown:
-        yield f"the file holds only weights: build the model's layer with {', '.join(shown)}"
+        yield f"only weights are written: build the model's layer with {', '.join(shown)}"
     yield from code_of(dict.fromkeys(str(value) for _, value, _ in stated))
     if sums_biases(layer):
         yield SUMMED_BIASES

@@ -24,13 +24,13 @@ os.environ["KERAS_BACKEND"] = "torch"
 import keras, numpy as np, torch
 kinds, rng = keras.layers, np.random.default_rng(0)
 model = keras.Sequential([
-    keras.Input((7, 3)), kinds.Dense(3, activation="tanh", name="first"),
+    keras.Input((3, 3)), kinds.Dense(3, activation="tanh", name="first"),
     kinds.Bidirectional(kinds.GRU(5, return_sequences=True), name="both"),
     kinds.RNN([kinds.LSTMCell(4), kinds.GRUCell(6), kinds.GRUCell(2)], return_sequences=True, name="stack"),
     keras.Sequential([kinds.LSTM(4, dropout=0.1, name="last")], name="inner"), kinds.Dense(2, name="out")])
 model.set_weights([rng.normal(0, 0.4, weight.shape) for weight in model.get_weights()])
 os.chdir(sys.argv[1])
-x = rng.normal(size=(2, 7, 3)).astype("float32")
+x = rng.normal(size=(2, 3, 3)).astype("float32")
 parts = [keras.Model(model.inputs, layer.output)(x) for layer in model.layers]
 results = {f"after {index}": keras.ops.convert_to_numpy(part) for index, part in enumerate(parts)}
 np.savez("results.npz", x=x, **results)
@@ -42,7 +42,7 @@ class Mixed(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder, self.head = kinds.LSTM(4), torch.nn.Linear(4, 2)
-        self.encoder.build((None, 7, 3))
+        self.encoder.build((None, 3, 3))
 
 torch.save(Mixed().state_dict(), "mixed.pt")
 """

@@ -109,7 +109,7 @@ def test_a_cell_of_plain_operators_is_called_one_with_its_arrays_and_a_way_on(
     name: str, kind: str, arrays: str, exporter: str, tmp_path: Path, refused: Any
 ) -> None:
     with refused(
-        f"an ONNX file of {kind} of plain operators", f"arrays named {arrays}", "save the arrays with NumPy under torch's"
+        f"an ONNX file of {kind} of plain operators", f"with the arrays {arrays}", "save the arrays with NumPy under torch's"
     ):
         opened(f"{name}, {exporter}", tmp_path)
 

@@ -149,7 +149,7 @@ def test_other_arrays_are_listed_and_recurrent_names_recognised(tmp_path: Path) 
     step = {"cell.weight_ih": np.ones((12, 3), "f4"), "cell.weight_hh": np.ones((12, 4), "f4")}
     checkpoint = opened(tmp_path / "a.onnx", graph([node("GRU", "x W R B h", "y", "rec")], weights("GRU") | beside | step))
     assert list(checkpoint) == ["rec", "cell"]
-    assert "individual operators" in checkpoint["cell"].warnings[0]
+    assert "no operator of the graph uses its weights" in checkpoint["cell"].warnings[0]
     # No operator uses them, and shapes do not show a kind.
     assert {name: (other.kind, other.known) for name, other in checkpoint.others.items()} == {
         "fc": ("", False),

@@ -5,13 +5,16 @@ Covers: `frameworks/files/onnx/other_layers.py`, `frameworks/files/onnx/operator
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from frameworks.files import OtherLayer
+from frameworks.files import OtherLayer, open_checkpoint
 from frameworks.kinds import OPERATORS, PYTORCH
 from tests.frameworks.files.onnx.test_nodes import graph, node, opened, weights
 
@@ -233,3 +236,47 @@ def test_every_operator_names_a_module_of_torch_and_its_arrays_and_options() -> 
             assert {name for name in operator.inputs if name} <= arrays, module
             if record.means:
                 assert {option for option, _ in operator.options.values()} <= {option.name for option in record.options}, module
+
+
+@pytest.mark.parametrize("opset", [12, 16])
+def test_a_layer_normalisation_of_an_old_opset_is_one(opset: int, tmp_path: Path) -> None:
+    norms = nn.ModuleDict({"one": nn.LayerNorm(3, eps=1e-3), "two": nn.LayerNorm((5, 3)), "plain": nn.LayerNorm(3, bias=False)})
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norms, self.gru, self.factor = norms, nn.GRU(3, 4), nn.Parameter(torch.randn(4))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            for norm in self.norms.values():
+                x = norm(x)
+            return self.gru(x)[0] * self.factor
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(Model(), (torch.randn(2, 5, 3),), str(tmp_path / "a.onnx"), dynamo=False, opset_version=opset)
+    found = open_checkpoint(tmp_path / "a.onnx").others
+    kinds = {name: (other.kind, tuple(other.arrays), other.config.get("epsilon")) for name, other in found.items()}
+    assert kinds.pop("")[0] == "Mul"  # a factor is no normalisation
+    assert kinds == {
+        "norms.one": ("LayerNorm", ("weight", "bias"), 1e-3),
+        "norms.two": ("LayerNorm", ("weight", "bias"), 1e-5),
+        "norms.plain": ("LayerNorm", ("weight",), 1e-5),
+    }
+
+
+def test_a_folded_batch_normalisation_leaves_the_convolution(tmp_path: Path) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru, self.up, self.norm = nn.GRU(3, 4), nn.ConvTranspose1d(4, 4, 3), nn.BatchNorm1d(4)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return self.norm(self.up(self.gru(x)[0].transpose(1, 2)))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(Model().eval(), (torch.randn(2, 5, 3),), str(tmp_path / "a.onnx"), dynamo=True, verbose=False)
+    assert {name: other.kind for name, other in open_checkpoint(tmp_path / "a.onnx").others.items()} == {
+        "up": "ConvTranspose1d"
+    }

@@ -80,6 +80,18 @@ def test_objects_of_a_training_script_hide_no_weights_and_are_not_listed(model: 
     assert len(checkpoint.others) == 2 + 5  # the modules other than the lstm
 
 
+def test_the_state_of_an_optimizer_is_called_one_with_and_without_its_groups(model: Any, tmp_path: Path, refused: Any) -> None:
+    for kind in (torch.optim.Adam, torch.optim.RMSprop, torch.optim.Adagrad):
+        optimizer = kind(model.parameters())
+        sum(parameter.sum() for parameter in model.parameters()).backward()
+        optimizer.step()
+        for state in (optimizer.state_dict(), optimizer.state_dict()["state"]):
+            with refused("the state of an optimizer", "Open the model's own file."):
+                save(state, tmp_path / "a.pt")
+    with refused("the arrays of 0: weight (4, 3)"):
+        save({0: {"weight": torch.ones(4, 3)}}, tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize("protocol", [2, 5])
 def test_numpy_weights_are_read_in_any_order_and_endianness(model: Any, tmp_path: Path, protocol: int) -> None:
     state: dict[str, Any] = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
@@ -389,5 +401,5 @@ def test_a_frozen_script_is_refused_and_the_error_names_the_freezing(model: Any,
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
         torch.jit.freeze(torch.jit.script(nn.Sequential(model.lstm).eval())).save(str(tmp_path / "a.pt"))
-    with refused("torch.jit.freeze", "constants.0 (16, 3)"):
+    with refused("torch.jit.freeze", "the arrays of constants: 0 (16, 3)"):
         open_checkpoint(tmp_path / "a.pt")

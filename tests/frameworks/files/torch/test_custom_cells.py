@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from frameworks import adapt
+from frameworks import GatewiseError, adapt
 from frameworks.files import Checkpoint, open_checkpoint, save_checkpoint
 
 BATCH, TIME, INPUT, HIDDEN = 2, 6, 3, 4
@@ -127,8 +127,23 @@ def test_a_custom_cell_with_other_shapes_is_called_one(tmp_path: Path, refused: 
         "bias_s": (HIDDEN,),
     }
     torch.save({f"lstm.{name}": torch.ones(shape) for name, shape in shapes.items()}, tmp_path / "a.pt")
-    with refused("lstm: it is not read as a recurrent layer", "blocks", "it also has weight_sh, bias_s"):
+    with refused("The layer lstm is not read as a recurrent layer", "blocks", "it also has weight_sh, bias_s"):
         open_checkpoint(tmp_path / "a.pt")
+
+
+def test_a_file_of_custom_cells_alone_states_their_reason_once_and_ends_with_the_way_on(tmp_path: Path) -> None:
+    cells = {name: state_of(NormalisedCell()) for name in ("first", "second", "third")}
+    state = {key.replace("cell.", f"{name}.", 1): array for name, one in cells.items() for key, array in one.items()}
+    torch.save({key: array for key, array in state.items() if not key.startswith("plain")}, tmp_path / "a.pt")
+    with pytest.raises(GatewiseError) as caught:
+        open_checkpoint(tmp_path / "a.pt")
+    message = str(caught.value)
+    assert message.endswith("the option cell=lstm states it (--option first.cell=lstm). Likewise second, third.")
+    assert message.count("is not read as a recurrent layer") == 1
+    assert message.count("of second: ") == 1  # its arrays stand together
+    assert "Open the model's own file" not in message
+    options: Any = {name: {"cell": "lstm"} for name in cells}
+    assert set(open_checkpoint(tmp_path / "a.pt", options=options)) == set(cells)
 
 
 def test_a_cell_of_torch_is_read_and_needs_no_vouching(tmp_path: Path) -> None:
@@ -222,11 +237,11 @@ def test_a_cell_of_allennlp_is_read_as_the_lstm_that_it_is(randomise: Any, tmp_p
 
 def test_a_highway_and_a_projected_cell_of_allennlp_are_refused_by_name(tmp_path: Path, refused: Any) -> None:
     torch.save(state_of(AugmentedLstm(blocks=(6, 5))), tmp_path / "a.pt")
-    with refused("cell: it is not read as a recurrent layer", "highway", "cell.input_linearity.weight (24, 3)"):
+    with refused("The layer cell is not read as a recurrent layer", "highway", "of cell: input_linearity.weight (24, 3)"):
         open_checkpoint(tmp_path / "a.pt")
     arrays = {**state_of(AugmentedLstm(bias=False)), "cell.state_projection.weight": torch.ones(HIDDEN, HIDDEN)}
     torch.save(arrays, tmp_path / "b.pt")
-    with refused("cell: it is not read as a recurrent layer", "projects"):
+    with refused("The layer cell is not read as a recurrent layer", "projects"):
         open_checkpoint(tmp_path / "b.pt", options={"cell": {"cell": "lstm"}})
     torch.save({f"a.input_linearity.{key}": array for key, array in nn.Linear(3, 8).state_dict().items()}, tmp_path / "c.pt")
     with refused("Linear"):  # without the other half it is any linear module

@@ -54,7 +54,16 @@ def test_a_kind_is_claimed_only_without_doubt(path: Path) -> None:
 def test_no_kind_is_guessed_in_a_file_of_keras(path: Path, tmp_path: Path, ending: str) -> None:
     written = {each.name: each for each in save_checkpoint(tmp_path / f"b.{ending}", open_checkpoint(path))}
     assert {name for name, each in written.items() if each.becomes} == {"gru", "head", "attention.out_proj"}
-    assert all("not in the file" in written[name].caveats[0] for name in AMBIGUOUS)
+    assert all("not written" in written[name].caveats[0] for name in AMBIGUOUS)
+
+
+def test_what_a_layer_lacks_in_keras_is_said(tmp_path: Path) -> None:
+    others = {"padded": nn.Conv2d(2, 3, 3, padding=1), "group": nn.GroupNorm(5, 5), "odd": nn.Linear(2, 3)}
+    torch.save(nn.ModuleDict({"gru": nn.GRU(2, 3), **others}), tmp_path / "a.pt")
+    written = {each.name: each for each in save_checkpoint(tmp_path / "b.weights.h5", open_checkpoint(tmp_path / "a.pt"))}
+    assert written["padded"].caveats == ("not written: the corresponding Keras layer lacks one of its options",)
+    assert written["group"].caveats == ("not written: GroupNorm is not translated to Keras",)
+    assert written["odd"].becomes
 
 
 def test_arrays_are_carried_under_their_names_and_may_be_told_later(path: Path, tmp_path: Path) -> None:

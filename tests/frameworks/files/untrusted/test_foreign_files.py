@@ -71,6 +71,7 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "other.pkl": (pickle.dumps([1, 2]), "a pickle that torch did not write"),
     "a.npy": (b"\x93NUMPY\x01\x00v\x00{'descr'", "a single array"),
     "a.mat": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a MATLAB file"),
+    "b.mat": (b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + b"\x89HDF\r\n\x1a\n", "a MATLAB 7.3 file"),
     "a.rds": (b"\x1f\x8b\x08\x00", "data of R"),
     "a.gguf": (b"GGUF\x03\x00\x00\x00", "a GGUF file"),
     "a.pte": (b"\x10\x00\x00\x00ET12", "an ExecuTorch program"),
@@ -243,3 +244,13 @@ def test_the_name_of_a_file_adds_no_code_to_a_line(name: str, tmp_path: Path, mo
 
 def test_code_in_a_line_is_detected() -> None:
     assert "ran" in {node.id for node in ast.walk(ast.parse("open('a'); ran.append(1) #')")) if isinstance(node, ast.Name)}
+
+
+def test_a_printed_line_opens_the_file_from_where_the_user_is(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    for name, kept in (("w.index", "w"), ("w.data-00000-of-00001", "w")):
+        (tmp_path / "runs" / name).write_bytes(b"\x00")
+        assert repr(str(tmp_path / "runs" / kept)) in line_of(message_for(tmp_path / "runs" / name))
+    arrays: Any = {"l/upward/W": np.zeros((4, 1)), "l/upward/b": np.zeros(4), "l/lateral/W": np.zeros((4, 1))}
+    np.savez(tmp_path / "runs" / "c.npz", **arrays)
+    assert repr(str(tmp_path / "runs" / "c.npz")) in line_of(message_for(tmp_path / "runs" / "c.npz"))

@@ -33,11 +33,11 @@ def keras_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder, layers = tmp_path_factory.mktemp("keras_2"), tf_keras.layers
     enc = layers.Bidirectional(layers.LSTM(4, return_sequences=True), name="enc")
-    model = tf_keras.Sequential([layers.Input((7, 3)), enc, layers.GRU(5), layers.Dense(2)])
+    model = tf_keras.Sequential([layers.Input((7, 3)), enc, layers.GRU(5, name="gru"), layers.Dense(2, name="dense")])
     optimizer, rng = tf_keras.optimizers.Adam(), np.random.default_rng(0)
     optimizer.build(model.trainable_variables)
     model.set_weights([rng.normal(size=array.shape).astype("f4") for array in model.get_weights()])
-    model.save(folder / "saved")
+    model.save(folder / "saved", save_traces=False)  # each layer's graph would take seconds
     model.save_weights(folder / "weights")
     tf.train.Checkpoint(model=model, optimizer=optimizer).save(str(folder / "steps" / "ckpt"))
     np.savez(folder / "expected.npz", *model.get_weights())

@@ -19,6 +19,7 @@ from torch.export import Dim
 
 from frameworks import emulate, one_step
 from frameworks.keras_in_torch.layers import KerasGRU, KerasLSTM
+from frameworks.keras_in_torch.layers.activations import ACTIVATIONS, find_activation
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `test` installs onnxruntime")
 
@@ -89,11 +90,25 @@ def test_the_exported_layer_returns_what_keras_returns_at_any_length(
         assert np.abs(run({**arrays, "x": x + 1})[0] - expected).max() > 1e-3
 
 
+def test_every_activation_is_exported_as_keras_computes_it(tmp_path: Path) -> None:
+    class Activations(nn.Module):
+        def forward(self, x: torch.Tensor) -> Any:
+            return [find_activation(name)(x) for name in names]
+
+    names = sorted(set(ACTIVATIONS) & set(dir(keras.activations)))
+    assert {"softplus", "log_sigmoid", "sparsemax", "mish"} <= set(names)
+    x = np.linspace(-120, 120, 242, dtype="float32").reshape(11, 22)
+    run = export(Activations(), {"x": torch.from_numpy(x[:2])}, tmp_path / "all.onnx", dynamo=False, free=(0,))
+    for name, actual in zip(names, run({"x": x}), strict=True):
+        expected = np.asarray(getattr(keras.activations, name)(x))
+        np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("dynamo", [False, True])
 def test_a_model_of_one_length_raises_an_error_for_another(*, dynamo: bool, tmp_path: Path) -> None:
     layer = KerasGRU(4, input_size=INPUT, reset_after=False).eval()
-    run = export(layer, {"x": torch.randn(2, 4, INPUT)}, tmp_path / "layer.onnx", dynamo=dynamo, free=(0,))
-    assert run({"x": np.zeros((3, 4, INPUT), "float32")})[0].shape == (3, 4)
+    run = export(layer, {"x": torch.randn(2, 2, INPUT)}, tmp_path / "layer.onnx", dynamo=dynamo, free=(0,))
+    assert run({"x": np.zeros((3, 2, INPUT), "float32")})[0].shape == (3, 4)
     with pytest.raises(Exception, match="Got invalid dimensions"):  # onnxruntime's own error
         run({"x": np.zeros((3, 5, INPUT), "float32")})
 
@@ -101,7 +116,7 @@ def test_a_model_of_one_length_raises_an_error_for_another(*, dynamo: bool, tmp_
 @pytest.mark.parametrize("dynamo", [False, True])
 def test_a_stateful_layer_is_refused(*, dynamo: bool, tmp_path: Path) -> None:
     layer = KerasLSTM(4, input_size=INPUT, stateful=True).eval()
-    x = torch.randn(2, 4, INPUT)
+    x = torch.randn(2, 2, INPUT)
     layer(x)
     with pytest.raises(Exception, match="stateful layer must keep its states"):  # the dynamo exporter wraps the error
         export(layer, {"x": x}, tmp_path / "layer.onnx", dynamo=dynamo, free=())

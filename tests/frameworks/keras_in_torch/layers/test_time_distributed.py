@@ -44,10 +44,9 @@ def array(tensor: Any) -> Any:
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("mask", [None, MASK], ids=["all steps", "masked"])
-def test_an_emulated_one_computes_what_keras_computes(name: str, mask: Any, randomise: Randomise) -> None:
-    layer = repeated(randomise, name)
+@pytest.mark.parametrize(("name", "masked"), [("LSTM", False), ("two directions", False), *((name, True) for name in KINDS)])
+def test_an_emulated_one_computes_what_keras_computes(name: str, *, masked: bool, randomise: Randomise) -> None:
+    layer, mask = repeated(randomise, name), MASK if masked else None
     expected = array(layer(X, mask=None if mask is None else keras.ops.convert_to_tensor(mask)))
     actual = emulate(layer)(torch.from_numpy(X), mask=None if mask is None else torch.from_numpy(mask))
     np.testing.assert_allclose(actual.detach(), expected, atol=1e-5)
@@ -81,7 +80,7 @@ def test_the_mask_of_an_embedding_reaches_the_layer(randomise: Randomise) -> Non
     assert np.abs(unmasked.detach().numpy() - array(model(ids))).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["LSTM", "read backwards", "two directions", "unlike cells"])
+@pytest.mark.parametrize("name", ["LSTM", "two directions", "unlike cells"])
 def test_parity_compares_the_layer_inside(name: str, randomise: Randomise) -> None:
     layer = repeated(randomise, name)
     result = check_parity(layer, emulate(layer))
