@@ -14,7 +14,7 @@ from compare.checkpoints.other_options import compare_options, is_class
 from compare.checkpoints.recurrent_rows import shown_difference
 from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict
 from compare.parity.difference import Difference, measure
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
 from frameworks import kinds
 from frameworks.files import OtherLayer

@@ -11,7 +11,7 @@ from compare.checkpoints.array_differences import measure_stored, size_of_error
 from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
 from compare.parity.checking import check_parity
 from compare.parity.remarks import remarks
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
 from compare.parity.weights import compare_weights
 from frameworks import registry

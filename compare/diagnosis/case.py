@@ -13,7 +13,7 @@ import numpy.typing as npt
 from compare.diagnosis.call_search import close, error
 from compare.diagnosis.port_side import PortSide
 from compare.diagnosis.right_side import Data, RightSide, whole_results
-from compare.parity.calls import Call, given_call
+from compare.calls import Call, given_call
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
 from frameworks.weights import RecurrentWeights

@@ -21,7 +21,7 @@ from compare.diagnosis.repetition import compare_two_calls
 from compare.diagnosis.result import Diagnosis, Finding
 from compare.diagnosis.right_side import RightSide
 from compare.diagnosis.simulation import Slip
-from compare.parity.tolerance import choose_tolerance
+from compare.tolerance import choose_tolerance
 from frameworks.registry import adapt
 from frameworks.weights import RecurrentWeights
 

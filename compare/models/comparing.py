@@ -17,7 +17,7 @@ from compare.models.other_layers import explain_other
 from compare.models.pairing import Pair, pair
 from compare.models.recording import Recorded, arrays_in, framework_of, record
 from compare.models.running import run_alone, whole_results
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from frameworks.errors import InvalidTypeError
 from frameworks.output import RecurrentOutput
 
@@ -255,3 +255,36 @@ def _notes(compared: Sequence[Compared], *, passed: bool) -> list[str]:
         inside = [each.row.actual for each in compared if each.row.verdict in ("wrong here", "input differs")]
         notes += [f"the results agree although these differ inside: {', '.join(map(str, inside))}"] if inside else []
     return notes
+
+
+def assert_models_agree(
+    expected: Any,
+    actual: Any,
+    inputs: Any = None,
+    *,
+    actual_inputs: Any = None,
+    pairs: Mapping[str, str] | None = None,
+    tolerance: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Compare two whole models as `compare_models` does, and raise an AssertionError that says where they first part.
+
+    Args:
+        expected: a keras.Model or a torch.nn.Module.
+        actual: likewise, of either framework.
+        inputs: as in `compare_models`.
+        actual_inputs: as in `compare_models`.
+        pairs: as in `compare_models`.
+        tolerance: as in `compare_models`.
+        seed: draws the inputs.
+
+    Raises:
+        AssertionError: if the models' results differ.
+        GatewiseError: as in `compare_models`.
+    """
+    __tracebackhide__ = True
+    compared = compare_models(
+        expected, actual, inputs, actual_inputs=actual_inputs, pairs=pairs, tolerance=tolerance, seed=seed
+    )
+    if not compared:
+        raise AssertionError(str(compared))

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from compare.parity.calls import Call, draw_calls, given_call, require_mapping
+from compare.calls import Call, draw_calls, given_call, require_mapping
 from compare.parity.difference import measure
 from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.parity.keras_returns import compare_own_calls
 from compare.parity.part_by_part import compare_composites
 from compare.parity.remarks import name_differences, remarks
-from compare.parity.tolerance import choose_tolerance
+from compare.tolerance import choose_tolerance
 from compare.parity.verdict import REFERENCES, Against, Comparison, ParityResult, judge, place_output, place_state
 from compare.parity.weights import compare_weights
 from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt

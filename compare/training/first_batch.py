@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from compare.parity.difference import measure
-from compare.parity.tolerance import TOLERANCES, choose_tolerance
+from compare.tolerance import TOLERANCES, choose_tolerance
 from compare.training.objective import Objective
 from compare.training.parameters import STORED, is_stored, kind_of
 from compare.training.penalties import require_no_further_losses

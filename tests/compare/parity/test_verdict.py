@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from compare.parity.difference import Difference, measure
-from compare.parity.tolerance import TOLERANCES, choose_tolerance
+from compare.tolerance import TOLERANCES, choose_tolerance
 from compare.parity.verdict import Against, Comparison, ParityResult, place_output, place_state
 from frameworks import RecurrentSpec
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from compare.report.results import Results, control, environment, exact, measured
 from compare.report.snippets import run_snippet
 from frameworks import RecurrentSpec, build, convert

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from compare.report.arrays import distance, flat
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet

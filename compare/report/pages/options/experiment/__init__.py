@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compare.parity.difference import measure
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from compare.report.pages.options.experiment.activations import run_activations, run_dropout
 from compare.report.pages.options.experiment.keras import KerasTrials
 from compare.report.pages.options.experiment.pytorch import PyTorchTrials

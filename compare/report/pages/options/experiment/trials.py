@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from compare.parity.difference import measure
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from compare.report.arrays import Arrays, distance
 from compare.report.results import Value, exact, measured
 from frameworks.counterparts import FateName

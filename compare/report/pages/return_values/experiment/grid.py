@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from compare.report.pages.return_values.experiment.forms import CELLS, FORMS, Form, Setting
 from compare.report.results import Results, Value, exact, measured
 from compare.report.snippets import run_snippet

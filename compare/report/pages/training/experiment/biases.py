@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compare.parity.cases import draw_weights
-from compare.parity.tolerance import TOLERANCES
+from compare.tolerance import TOLERANCES
 from compare.report.results import Results, control, environment, exact, measured
 from compare.report.snippets import run_snippet
 from frameworks import RecurrentSpec, build, convert, optimizer_like
