@@ -135,6 +135,8 @@ def _sequences(output: _Output) -> Iterator[Expression]:
         yield from _merged_sequences(output)
     first = value.transpose(1, 0, 2)
     yield replace(output.make(f"{name}.transpose(0, 1)", first, time="all", merge=merge, layout="time first"), batch_axis=1)
+    text = f"{name}.transpose(0, 1).reshape({name}.shape)"
+    yield replace(output.make(text, first.reshape(value.shape), time="all", merge=merge, layout="time first"), batch_axis=None)
     longest = int(output.valid.sum(1).max())
     if longest < value.shape[1]:
         yield output.make(f"{name}[:, :{longest}]", value[:, :longest], time="cut", merge=merge)

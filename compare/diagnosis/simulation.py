@@ -74,6 +74,7 @@ def call_slips(situation: Situation) -> Iterator[Slip]:
     right = "(batch, time, input)"
     yield Slip("batch-first", "axes", "exchanged", "it takes the batch axis for the time axis", right)
     yield Slip("batch-first", "axes", "reshaped", "the input is reshaped to (time, batch, input), not transposed", right)
+    yield Slip("batch-first", "axes", "reshaped twice", "input and output are reshaped, not transposed", right)
     if spec.bidirectional:
         yield Slip("backward-not-flipped", "backward", "forwards", "both directions read forwards", "one reads backwards")
     if situation.mask is not None:
@@ -151,7 +152,7 @@ def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
     if situation.backwards and "input" not in chosen:
         inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
     axes = chosen.get("axes", "")
-    inputs, mask = (inputs, mask) if not axes else (_other_axes(inputs, axes), None)
+    inputs, mask = (inputs, mask) if not axes else (_entering(inputs, axes), None)
     shown = np.ones(inputs.shape[:2], bool) if mask is None else mask
     valid = _valid(shown, chosen.get("mask", ""))
     states = _states(situation, chosen, (spec.num_layers * spec.num_directions, len(inputs), spec.hidden_size))
@@ -168,7 +169,7 @@ def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
             finals += [ends for _, ends in ran]
             sequence = np.concatenate([outputs for outputs, _ in ran], axis=-1)
     if axes:
-        sequence, shown = _other_axes(sequence, axes), np.ones(situation.inputs.shape[:2], bool)
+        sequence, shown = _leaving(sequence, axes), np.ones(situation.inputs.shape[:2], bool)
     if situation.turned_back:
         sequence, shown = sequence[:, ::-1], shown[:, ::-1]
     return Simulated(RecurrentOutput(sequence, *(np.stack(each) for each in zip(*finals, strict=True))), shown)
@@ -199,9 +200,18 @@ def _run_direction(
     return outputs, history[-1]
 
 
-def _other_axes(array: Array, axes: str) -> Array:
-    """Exchange the first two axes, or reshape as if they were exchanged; either one undoes itself."""
-    return array.transpose(1, 0, 2) if axes == "exchanged" else array.reshape(array.shape[1], array.shape[0], -1)
+def _entering(inputs: Array, axes: str) -> Array:
+    """Return the inputs as a port reads them that mistakes their axes."""
+    if axes == "exchanged":
+        return inputs.transpose(1, 0, 2)
+    return inputs.reshape(inputs.shape[1], inputs.shape[0], -1).transpose(1, 0, 2)
+
+
+def _leaving(output: Array, axes: str) -> Array:
+    """Return the output as a port returns it that mistakes its axes."""
+    if axes == "exchanged":
+        return output.transpose(1, 0, 2)
+    return output.transpose(1, 0, 2).reshape(output.shape) if axes == "reshaped twice" else output
 
 
 def _spec(spec: RecurrentSpec, chosen: Mapping[str, str]) -> RecurrentSpec:
