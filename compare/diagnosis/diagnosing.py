@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis.case import Case, draw_data, require_as_many
-from compare.diagnosis.claims import Observed, explain_weights
+from compare.diagnosis.claims import explain_weights
 from compare.diagnosis.explaining import Question, explain_call
 from compare.diagnosis.grouping import weight_findings
 from compare.diagnosis.mistakes import fix_of
+from compare.diagnosis.observed import Observed
 from compare.diagnosis.origins import Right
 from compare.diagnosis.port_side import PortSide, layout_of
 from compare.diagnosis.repetition import compare_two_calls
@@ -120,12 +121,7 @@ def _ended(findings: Sequence[Finding]) -> Diagnosis:
 
 def _not_named(case: Case, observed: Observed | None, findings: Sequence[Finding]) -> Diagnosis:
     notes = [f"ruled out: {each.mistake} explains only a part" for each in findings]
-    for unit, related in (observed.unexplained if observed is not None else {}).items():
-        part = unit.part.replace("_", " ")
-        notes.append(
-            f"the {part} of layer {unit.layer}, direction {unit.direction} is not the right one, nor made of it by a known "
-            f"mistake; their correlation is {related:.3f}"
-        )
+    notes += observed.notes() if observed is not None else ()
     if not notes and observed is not None:
         notes.append("the weights are the right ones: the difference is in the call or in what is returned")
     return Diagnosis("not named", notes=tuple(notes))
@@ -168,7 +164,7 @@ def _undo_weights(
     findings: list[Finding] = []
     undone: set[str] = set()
     before, left = case.off(port, right), port
-    for finding in weight_findings(observed.claims if observed is not None else (), case.right.adapter.spec):
+    for finding in weight_findings(observed) if observed is not None else ():
         undone.add(finding.mistake)
         left = case.port_call(case.data, observed.without(undone) if observed is not None else None)
         after = case.off(left, right)

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from compare.diagnosis.claims import Claim
+from compare.diagnosis.copying_lines import copying_lines
 from compare.diagnosis.mistakes import fix_of
+from compare.diagnosis.observed import BOTH_BIASES, Claim, Observed
 from compare.diagnosis.result import Finding
-from frameworks.spec import RecurrentSpec
 
-_PARTS = {"kernel": "kernel", "recurrent_kernel": "recurrent kernel", "bias": "bias"}
+_PARTS = {
+    "kernel": "kernel",
+    "recurrent_kernel": "recurrent kernel",
+    "bias": "bias",
+    "recurrent_bias": "recurrent bias",
+    BOTH_BIASES: "bias",
+}
 
 
-def weight_findings(claims: Iterable[Claim], spec: RecurrentSpec) -> list[Finding]:
-    """Return one finding for each mistake among claims about weights."""
+def weight_findings(observed: Observed) -> list[Finding]:
+    """Return one finding for each mistake among the claims about weights; roundings first, because they are undone first."""
     grouped: dict[str, list[Claim]] = {}
-    for claim in claims:
+    for claim in sorted(observed.claims, key=lambda claim: claim.mistake != "rounded"):
         grouped.setdefault(claim.mistake, []).append(claim)
-    return [_weight_finding(mistake, each, spec) for mistake, each in grouped.items()]
+    return [_weight_finding(mistake, each, observed) for mistake, each in grouped.items()]
 
 
-def _weight_finding(mistake: str, claims: Sequence[Claim], spec: RecurrentSpec) -> Finding:
+def _weight_finding(mistake: str, claims: Sequence[Claim], observed: Observed) -> Finding:
+    spec = observed.right.spec
     where: dict[str, int | str] = {}
     for axis, count in (("layer", spec.num_layers), ("direction", spec.num_directions)):
         values = {getattr(claim.unit, axis) for claim in claims}
         if count > 1 and len(values) == 1:
             where[axis] = values.pop()
-    parts = {claim.unit.part for claim in claims}
+    parts = {_PARTS[claim.unit.part] for claim in claims}
+    if mistake == "recurrent-bias-dropped":
+        parts = {"recurrent bias"}
     if len(parts) == 1:
-        where["part"] = _PARTS[parts.pop()]
+        where["part"] = parts.pop()
     gates = {claim.gates for claim in claims}
     if len(gates) == 1 and len(next(iter(gates))) == 1:
         where["gate"] = next(iter(gates))[0]
-    first = next((claim for claim in claims if claim.found), claims[0])
+    found, must_be = (" / ".join(dict.fromkeys(each)) for each in zip(*((c.found, c.must_be) for c in claims), strict=True))
     twins = tuple(sorted({twin for claim in claims for twin in claim.twins} - {mistake}))
-    return Finding(mistake, where, first.found, first.must_be, fix_of(mistake, n=str(claims[0].unit.layer)), twins=twins)
+    fix = copying_lines([claim.unit for claim in claims], observed.right)
+    return Finding(mistake, where, found, must_be, fix, twins=twins)
