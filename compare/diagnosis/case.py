@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.calls import Call, given_call
 from compare.diagnosis.call_search import close, error
 from compare.diagnosis.port_side import PortSide
 from compare.diagnosis.right_side import Data, RightSide, whole_results
-from compare.calls import Call, given_call
+from compare.diagnosis.stored_port import rewritten
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
+from frameworks.files import StoredLayer
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[Any]
@@ -38,23 +40,39 @@ class Case:
     tolerance: float
 
     def right_call(self, data: Data) -> list[Array]:
-        """Return the right results; beside a port that is a layer, those of the common interface."""
-        return self._layer_call(self.right.adapter, data) if self.port.is_layer else self.right.call(data)
+        """Return the right results; beside a port that is a layer, those of the common interface.
+
+        Raises:
+            GatewiseError: for results that are not finite.
+        """
+        results = self._layer_call(self.right.adapter, data) if self.port.is_layer else self.right.call(data)
+        if not all(np.isfinite(array).all() for array in results):
+            raise InvalidValueError.because(
+                "what the right layer returns",
+                must="be finite numbers",
+                but="holds NaN or infinity",
+                remedy="Check its weights, and pass finite inputs.",
+            )
+        return results
 
     def port_call(self, data: Data, weights: RecurrentWeights | None = None) -> list[Array]:
         """Return the port's results, with other weights if they are given."""
+        return self.port_calls(data, weights)[0]
+
+    def port_calls(self, data: Data, weights: RecurrentWeights | None = None, times: int = 1) -> list[list[Array]]:
+        """Return the port's results at each of several calls, one after the other."""
         cells = self.port.cells()
         if weights is None or cells is None:
-            return self._port_call(data)
+            return self._port_calls(data, times)
+        if isinstance(self.port.adapter, StoredLayer):
+            return [self._layer_call(rewritten(self.port.adapter, weights), data)] * times
         with self.port.holding(weights, cells):
-            return self._port_call(data)
+            return self._port_calls(data, times)
 
-    def _port_call(self, data: Data) -> list[Array]:
+    def _port_calls(self, data: Data, times: int) -> list[list[Array]]:
         if self.port.adapter is not None and self.port.is_layer:
-            results = self._layer_call(self.port.adapter, data)
-        else:
-            results = self.port.call(data)
-        return results
+            return [self._layer_call(self.port.adapter, data) for _ in range(times)]
+        return self.port.call(data, times)
 
     def _layer_call(self, side: Adapter, data: Data) -> list[Array]:
         call = Call("", data.inputs, data.states, data.mask, backwards=self.right.reads_backwards)
@@ -72,11 +90,12 @@ class Case:
 def require_as_many(right: Sequence[Array], port: Sequence[Array]) -> None:
     """Raise an error if the port returns another number of arrays than the right call."""
     if len(right) != len(port):
+        wanted = f"{len(right)} array{'' if len(right) == 1 else 's'} of shape {', '.join(str(array.shape) for array in right)}"
         raise InvalidValueError.because(
             "what the port returns",
-            must=f"be {len(right)} arrays, as the right layer's own call returns them",
-            but=f"is {len(port)}: {', '.join(str(array.shape) for array in port)}",
-            remedy="Return the same arrays in the same order, nested anyhow.",
+            must=f"be {wanted}, as the right layer's own call returns",
+            but=f"is {len(port)}: {', '.join(str(array.shape) for array in port) or 'nothing'}",
+            remedy="Return the same arrays in the same order, nested in any way.",
         )
 
 
