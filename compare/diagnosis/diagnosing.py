@@ -75,10 +75,11 @@ def diagnose(
     sides = (right_side.adapter, port_side.adapter or right_side.adapter)
     allowed = choose_tolerance(sides, tolerance)
     touched = [right_side.adapter.native, *port_side.contents.roots]
-    with as_before(touched), without_dropout(touched[:1]):
+    with as_before(touched), without_dropout(touched[:1], functions=False):
         data = draw_data(right_side, inputs, initial_state, mask, seed, with_states=port_side.is_layer)
         case = Case(right_side, port_side, data, coarsened(allowed, port_side) if tolerance is None else allowed)
-        return other_sizes(case) or _diagnose(case)
+        sizes = other_sizes(case)
+        return _diagnose(case) if sizes is None else sizes
 
 
 def _diagnose(case: Case) -> Diagnosis:

@@ -63,6 +63,8 @@ class PortSide:
         try:
             self.adapter: Adapter | None = adapt(native)
         except GatewiseError:
+            if getattr(native, "proj_size", 0):
+                raise
             self.adapter = None
         if self.adapter is None and not callable(native):
             raise InvalidTypeError.because(

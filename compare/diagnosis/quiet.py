@@ -11,8 +11,13 @@ _RATES = ("rate", "dropout", "recurrent_dropout")
 
 
 @contextmanager
-def without_dropout(roots: Iterable[Any]) -> Iterator[None]:
-    """Put torch modules into evaluation mode and the rates of Keras layers to zero, and let torch's functions drop nothing."""
+def without_dropout(roots: Iterable[Any], *, functions: bool = True) -> Iterator[None]:
+    """Put torch modules into evaluation mode and the rates of Keras layers to zero.
+
+    Args:
+        roots: the modules and layers.
+        functions: whether torch's dropout functions drop nothing either.
+    """
     with ExitStack() as stack:
         for root in roots:
             for module in root.modules() if hasattr(root, "state_dict") else ():
@@ -25,7 +30,7 @@ def without_dropout(roots: Iterable[Any]) -> Iterator[None]:
                     if isinstance(rate, float) and rate:
                         setattr(layer, name, 0.0)
                         stack.callback(setattr, layer, name, rate)
-        if "torch" in sys.modules:
+        if functions and "torch" in sys.modules:
             stack.enter_context(_dropping_nothing())
         yield
 

@@ -69,10 +69,9 @@ def silent_of(case: Case) -> Iterator[str]:
         yield "the weights of the port cannot be observed: only its results were compared"
     if case.right.is_stateful and case.port.is_stateless:
         yield "the right layer is stateful; the port is compared from zeros: keep its final states, and pass them on"
-    if case.data.mask is None:
-        yield "no mask was passed, so that its use was not compared"
-    if case.data.states is None:
-        yield "no initial states were passed, so that their use was not compared"
+    left_out = [name for name, given in (("mask", case.data.mask), ("initial_state", case.data.states)) if given is None]
+    if left_out:
+        yield f"without {' and '.join(left_out)}, it was not compared what becomes of {'it' if len(left_out) == 1 else 'them'}"
 
 
 def coarsened(tolerance: float, port: PortSide) -> float:
