@@ -79,7 +79,7 @@ class BiasOrigin:
     def mistakes(self) -> tuple[str, ...]:
         """The identifiers of the mistakes; another place is left to the caller."""
         named = ["" if self.change is None else CHANGES[self.change].mistake, self.offset]
-        named += ["gates-permuted"] if self.gates != tuple(range(len(self.gates))) else []
+        named += ["gates-permuted"] * (self.gates != tuple(range(len(self.gates))))
         named += ["scaled"] * (self.fit.scale != 1) + ["rounded"] * bool(self.fit.rounded)
         named += ["units-permuted"] * bool(self.fit.columns)
         return tuple(each for each in named if each)
@@ -143,6 +143,7 @@ def bias_origins(actual: Pair, right: Right, place: Place) -> list[BiasOrigin]:
 def _fewest(actual: Pair, right: Right, place: Place, rounding: str = "") -> list[BiasOrigin]:
     """Return the origins with the fewest mistakes; `rounding` is that of each right bias before the two were added."""
     found: list[BiasOrigin] = []
+    tried: set[tuple[tuple[str, ...], bytes]] = set()
     for origin in sorted(_candidates(right, place), key=lambda each: each.cost(place)):
         fewest = found[0].cost(place) if found else 1 << 30
         if origin.cost(place) > fewest:
@@ -150,7 +151,10 @@ def _fewest(actual: Pair, right: Right, place: Place, rounding: str = "") -> lis
         bias, second = pair_of(right.weights.layers[origin.source[0]][origin.source[1]])
         if rounding:
             bias, second = round_like(bias, rounding), round_like(second, rounding)
-        whole = _fitted(origin, actual, _changed((bias, second), origin, right.spec), right.spec)
+        changed = _changed((bias, second), origin, right.spec)
+        numbers = origin.mistakes, effective(changed, right.spec).tobytes()
+        whole = None if numbers in tried else _fitted(origin, actual, changed, right.spec)
+        tried.add(numbers)
         if whole is None:
             continue
         if whole.cost(place) < fewest:

@@ -119,6 +119,8 @@ def _explained_biases(
     """Yield the biases that were explained, together or each on its own, with their origins; without any if it was neither."""
     pair, expected = biases.pair_of(own), biases.pair_of(right.weights.layers[both.layer][both.direction])
     acting, wanted = (biases.effective(each, right.spec) for each in (pair, expected))
+    if own.recurrent_bias is None and right.spec.has_two_biases:  # a layer that adds them up, which is another mistake
+        acting, wanted = pair[0], expected[0] + expected[1]
     if same(acting, wanted):
         yield both, [biases.BiasOrigin(both.place, gates=tuple(range(len(pair[0]))))]
         return

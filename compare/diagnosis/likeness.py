@@ -13,8 +13,8 @@ from compare.diagnosis.origins import Place, Right, structured
 
 Array = npt.NDArray[np.floating]
 
-_NEAR = 0.35
-"""Independent numbers are farther apart than this share of the right ones."""
+_NEAR, _NEAR_IF_FEW = 0.7, 0.6
+"""Independent numbers are farther apart than this share of the right ones; a few numbers may be nearer by chance."""
 _LEAST_CORRELATION, _MOST_CORRELATION, _STANDARD_ERRORS = 0.15, 0.9, 5.0
 _FEW = 12
 """So few numbers correlate by chance."""
@@ -68,7 +68,7 @@ def _related(actual: Array, expected: Array) -> bool:
     one, other = _sample(actual), _sample(expected)
     if np.count_nonzero(_equal(one, other)) > _SAME * one.size:
         return True
-    if np.linalg.norm(one - other) < _NEAR * np.linalg.norm(other):
+    if np.linalg.norm(one - other) < (_NEAR if one.size >= _FEW else _NEAR_IF_FEW) * np.linalg.norm(other):
         return True
     least = max(_LEAST_CORRELATION, min(_MOST_CORRELATION, _STANDARD_ERRORS / one.size**0.5))
     if one.size >= _FEW and max(abs(correlation(one, other)), abs(correlation(np.abs(one), np.abs(other)))) > least:
