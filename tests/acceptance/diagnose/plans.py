@@ -52,12 +52,12 @@ class Plan:
     laid: dict[str, Array] = field(default_factory=dict)
     memory: tuple[Array, ...] | None = None
 
-    def weights(self) -> Weights:
-        """Return what lies in the port's arrays by gate."""
+    def weights(self, arrays: list[list[Native]]) -> Weights:
+        """Return what lies in native arrays of the port by gate."""
         read = layouts.from_torch if self.setting.port == "pytorch" else layouts.from_keras
         gates = len(self.setting.gates)
         cell = self.recurrence.cell if self.setting.port == "keras" else self.setting.cell
-        return tuple(tuple(read(cell, each, gates) for each in directions) for directions in self.arrays)
+        return tuple(tuple(read(cell, each, gates) for each in directions) for directions in arrays)
 
     def call(self, engine: Engine, inputs: Array, mask: Array | None, states: tuple[Array, ...] | None) -> list[Array]:
         """Return what the port returns, flat."""
@@ -77,7 +77,7 @@ class Plan:
 
     def loop(self, inputs: Array, mask: Array | None, states: tuple[Array, ...] | None) -> Results:
         """Return the results of the recurrence, written out in NumPy over the arrays of the port."""
-        return self.recurrence.run(self.weights(), inputs, mask, states)
+        return self.recurrence.run(self.weights(self.arrays), inputs, mask, states)
 
     def compute(self, data: Data) -> list[Array]:
         """Return what the port returns the first time that it is called."""

@@ -11,7 +11,7 @@ import torch
 
 from tests.acceptance.diagnose.plans import Plan
 from tests.acceptance.diagnose.recurrence import Results
-from tests.acceptance.diagnose.rights import build_keras, build_torch
+from tests.acceptance.diagnose.rights import build_keras, build_torch, read_keras, read_torch
 from tests.acceptance.diagnose.settings import Array, Setting
 
 
@@ -50,9 +50,16 @@ class TorchPort(torch.nn.Module):
         plan = self._plan
         states = _joined_states(plan.setting, initial_state, _from_torch)
         inputs = inputs if self.dropout is None else self.dropout(inputs)
-        engine = self._native if _runs_in_torch(plan, mask) else plan.loop
+        engine = self._native if _runs_in_torch(plan, mask) else self._loop
         results = plan.call(engine, _from_torch(inputs), None if mask is None else _from_torch(mask), states)
         return _nested(plan.setting, [torch.tensor(each.copy()) for each in results])
+
+    def _loop(self, inputs: Array, mask: Array | None, states: tuple[Array, ...] | None) -> Results:
+        plan = self._plan
+        modules = list(self.rnn) if isinstance(self.rnn, torch.nn.ModuleList) else [self.rnn]
+        stacks = [[each] for each in plan.arrays] if len(modules) > 1 else [plan.arrays]
+        held = [row for module, stack in zip(modules, stacks, strict=True) for row in read_torch(module, stack)]
+        return plan.recurrence.run(plan.weights(held), inputs, mask, states)
 
     def _native(self, inputs: Array, mask: Array | None, states: tuple[Array, ...] | None) -> Results:
         flow, last = torch.tensor(inputs.copy()), []
@@ -83,9 +90,14 @@ class KerasPort(keras.Model):  # type: ignore[misc]  # Keras has no types
         plan = self._plan
         states = _joined_states(plan.setting, initial_state, _from_keras)
         inputs = self.dropout(inputs, training=True) if plan.drops else inputs
-        engine = self._native if plan.recurrence.builtin and not plan.setting.loop else plan.loop
+        engine = self._native if plan.recurrence.builtin and not plan.setting.loop else self._loop
         results = plan.call(engine, _from_keras(inputs), None, states)
         return _nested(plan.setting, [keras.ops.convert_to_tensor(each.copy()) for each in results])
+
+    def _loop(self, inputs: Array, mask: Array | None, states: tuple[Array, ...] | None) -> Results:
+        plan = self._plan
+        held = [read_keras(layer, row) for layer, row in zip(self.layers_in_order, plan.arrays, strict=True)]
+        return plan.recurrence.run(plan.weights(held), inputs, mask, states)
 
     def _native(self, inputs: Array, mask: Array | None, states: tuple[Array, ...] | None) -> Results:
         flow, last = keras.ops.convert_to_tensor(inputs), []

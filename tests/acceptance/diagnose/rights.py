@@ -60,6 +60,25 @@ def build_torch(setting: Setting, arrays: list[list[Native]], *, biased: bool = 
     return module
 
 
+def read_keras(layer: Any, native: list[Native]) -> list[Native]:
+    """Return what lies in a layer now, for each direction; zeros for biases that it does not have."""
+    held = layer.get_weights()
+    share = len(held) // len(native)
+    names = ("kernel", "recurrent", "bias")[:share]
+    return [each | dict(zip(names, held[at * share :], strict=False)) for at, each in enumerate(native)]
+
+
+def read_torch(module: Any, native: list[list[Native]]) -> list[list[Native]]:
+    """Return what lies in a module now, [layer][direction]; zeros for biases that it does not have."""
+    held = {name: each.detach().numpy() for name, each in module.named_parameters()}
+
+    def read(layer: int, direction: int, arrays: Native) -> Native:
+        ending = f"_l{layer}{'_reverse' * direction}"
+        return {name: held.get(name + ending, array) for name, array in arrays.items()}
+
+    return [[read(layer, direction, each) for direction, each in enumerate(row)] for layer, row in enumerate(native)]
+
+
 def call_right(setting: Setting, right: Any, data: Data) -> list[Array]:
     """Return what the right layer's own call returns, flat, as NumPy arrays."""
     import keras
