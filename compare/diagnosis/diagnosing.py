@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.black_box import wrong_weights
-from compare.diagnosis.call_search import Explanation, Results, explain
 from compare.diagnosis.case import Case, draw_data, require_as_many
 from compare.diagnosis.claims import explain_weights
-from compare.diagnosis.grouping import call_findings, weight_findings
+from compare.diagnosis.explaining import Question, explain_call
+from compare.diagnosis.grouping import weight_findings
 from compare.diagnosis.mistakes import fix_of
 from compare.diagnosis.observed import Observed
 from compare.diagnosis.origins import Right
@@ -21,14 +20,11 @@ from compare.diagnosis.port_side import PortSide, layout_of
 from compare.diagnosis.repetition import compare_two_calls
 from compare.diagnosis.result import Diagnosis, Finding
 from compare.diagnosis.right_side import RightSide
-from compare.diagnosis.simulation import Slip
 from compare.tolerance import choose_tolerance
 from frameworks.registry import adapt
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[Any]
-_ROWS, _STEPS = 4, 16
-"""The search calls both sides on at most so many rows and steps; the verdict is on all."""
 _SIZES = ("input_size", "hidden_size", "num_layers", "bidirectional")
 
 
@@ -104,8 +100,9 @@ def _diagnose(case: Case) -> Diagnosis:
     if not case.agree(left, right):
         if not all(np.isfinite(array).all() for array in left) and all(np.isfinite(array).all() for array in right):
             return _ended([*findings, Finding("not-a-number", {}, "its results hold NaN", "", fix_of("not-a-number"))])
-        rest = _explain_call(case, observed, weights, case.off(left, right))
-        if rest is None:
+        with case.port.in_evaluation():
+            rest = explain_call(Question(case, right, left, weights, _right(case) if observed is None else None))
+        if not rest:
             return _not_named(case, observed, findings)
         findings += rest
     if findings:
@@ -174,41 +171,3 @@ def _undo_weights(
         findings.append(replace(finding, error_before=before, error_after=after))
         before = after
     return findings, left
-
-
-def _explain_call(case: Case, observed: Observed | None, weights: RecurrentWeights | None, off: float) -> list[Finding] | None:
-    """Explain results with right weights by the recurrence and the call; those of a black box by its weights too."""
-    few = case.data.few(_ROWS, _STEPS)
-    with case.port.in_evaluation():
-        port = case.port_call(few, weights)
-    results = Results(case.right.situation(few, as_layer=case.port.is_layer), case.right_call(few), port, case.tolerance)
-    known = tuple(_observed_slips(case))
-    found = explain(results, known=known)
-    if found:
-        return call_findings(found, results, off)
-    return _explain_black_box(case, results, off) if observed is None else None
-
-
-def _observed_slips(case: Case) -> Iterator[Slip]:
-    """Yield what the port's layers state of their recurrence, where it differs from the right one."""
-    right = case.right.adapter.spec
-    for held in case.port.held[:1]:
-        for name, mistake in (("activation", "activation"), ("recurrent_activation", "recurrent-activation")):
-            own, wanted = getattr(held.adapter.spec, name), getattr(right, name)
-            if held.adapter.spec.cell == right.cell and own != wanted:
-                yield Slip(mistake, name, own, own, wanted)
-
-
-def _explain_black_box(case: Case, results: Results, off: float) -> list[Finding] | None:
-    best: tuple[int, str, str, list[Explanation]] | None = None
-    for mistake, words, weights in wrong_weights(_right(case)):
-        found = explain(results, replace(results.situation, weights=weights), most=0)
-        if found and (best is None or found[0].cost < best[0]):
-            best = (found[0].cost, mistake, words, found)
-            if best[0] == 0:
-                break
-    if best is None:
-        return None
-    rest = call_findings(best[3], results, off)
-    after = rest[0].error_before if rest else 0.0
-    return [Finding(best[1], {}, best[2], "", fix_of(best[1]), off, after), *rest]
