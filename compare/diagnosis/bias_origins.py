@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from compare.diagnosis.fitting import EXACT, Fit, fit, fit_reordered
 from compare.diagnosis.origins import Place, Right
+from compare.diagnosis.rounding import ROUNDINGS, round_like
 from frameworks.spec import RecurrentSpec
 from frameworks.weights import DirectionWeights
 
@@ -78,7 +79,7 @@ class BiasOrigin:
     def mistakes(self) -> tuple[str, ...]:
         """The identifiers of the mistakes; another place is left to the caller."""
         named = ["" if self.change is None else CHANGES[self.change].mistake, self.offset]
-        named += ["gates-permuted"] if self.gates != tuple(range(len(self.gates))) else []
+        named += ["gates-permuted"] * (self.gates != tuple(range(len(self.gates))))
         named += ["scaled"] * (self.fit.scale != 1) + ["rounded"] * bool(self.fit.rounded)
         named += ["units-permuted"] * bool(self.fit.columns)
         return tuple(each for each in named if each)
@@ -129,13 +130,31 @@ def bias_origins(actual: Pair, right: Right, place: Place) -> list[BiasOrigin]:
         right: the right layer.
         place: the layer and direction of the biases.
     """
+    found = _fewest(actual, right, place)
+    if found or right.spec.has_two_biases or not pair_of(right.weights.layers[place[0]][place[1]])[1].any():
+        return found
+    for rounding in ROUNDINGS:
+        found = _fewest(actual, right, place, rounding)
+        if found:
+            return [replace(each, fit=replace(each.fit, rounded=rounding)) for each in found]
+    return []
+
+
+def _fewest(actual: Pair, right: Right, place: Place, rounding: str = "") -> list[BiasOrigin]:
+    """Return the origins with the fewest mistakes; `rounding` is that of each right bias before the two were added."""
     found: list[BiasOrigin] = []
+    tried: set[tuple[tuple[str, ...], bytes]] = set()
     for origin in sorted(_candidates(right, place), key=lambda each: each.cost(place)):
         fewest = found[0].cost(place) if found else 1 << 30
         if origin.cost(place) > fewest:
             break
-        changed = _changed(pair_of(right.weights.layers[origin.source[0]][origin.source[1]]), origin, right.spec)
-        whole = _fitted(origin, actual, changed, right.spec)
+        bias, second = pair_of(right.weights.layers[origin.source[0]][origin.source[1]])
+        if rounding:
+            bias, second = round_like(bias, rounding), round_like(second, rounding)
+        changed = _changed((bias, second), origin, right.spec)
+        numbers = origin.mistakes, effective(changed, right.spec).tobytes()
+        whole = None if numbers in tried else _fitted(origin, actual, changed, right.spec)
+        tried.add(numbers)
         if whole is None:
             continue
         if whole.cost(place) < fewest:
@@ -159,8 +178,11 @@ def part_origins(actual: Array, right: Right, place: Place, number: int) -> list
         expected = pair_of(right.weights.layers[source[0]][source[1]])[number]
         order = _order_of_gates(actual, expected)
         fitted = _fit(actual, expected[list(order)]) if order else None
+        moved = fit_reordered(actual, expected) if fitted is None and actual.any() and expected.any() else None
         if fitted is not None:
             found.append(BiasOrigin(source, gates=order, fit=fitted))
+        elif moved is not None and moved.columns:
+            found.append(BiasOrigin(source, gates=moved.rows or tuple(range(len(actual))), fit=replace(moved, rows=())))
         elif not actual.any() and expected.any():
             dropped = ("bias-dropped", "recurrent-bias-dropped")[number]
             change = next(index for index, each in enumerate(CHANGES) if each.mistake == dropped)
@@ -179,13 +201,15 @@ def _fitted(origin: BiasOrigin, actual: Pair, made: Pair, spec: RecurrentSpec) -
             fitted = _fit(acting, effective(taken, spec)) or _fit_both(actual, taken)
             if fitted is not None:
                 return replace(origin, gates=order, fit=fitted)
-    moved = fit_reordered(total, wanted)
-    if moved is None or not moved.columns:
-        return None
-    order, columns = moved.rows or in_order, list(moved.columns)
-    taken = made[0][list(order)][:, columns], made[1][list(order)][:, columns]
-    fitted = _fit(acting, effective(taken, spec))
-    return None if fitted is None else replace(origin, gates=order, fit=replace(fitted, columns=moved.columns))
+    for one, other in ((total, wanted), (actual[0], made[0])):
+        moved = fit_reordered(one, other) if one.any() and other.any() else None
+        if moved is not None and moved.columns:
+            order, columns = moved.rows or in_order, list(moved.columns)
+            taken = made[0][list(order)][:, columns], made[1][list(order)][:, columns]
+            fitted = _fit(acting, effective(taken, spec)) or _fit_both(actual, taken)
+            if fitted is not None:
+                return replace(origin, gates=order, fit=replace(fitted, columns=moved.columns))
+    return None
 
 
 def _order_of_gates(actual: Array, expected: Array) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -24,29 +25,44 @@ def explain_weights(port: RecurrentWeights, right: Right) -> Observed:
     """Explain each array of a port by the right ones."""
     claims: list[Claim] = []
     unexplained: dict[Unit, str] = {}
-    found: dict[Unit, Origin] = {}
+    alternatives: dict[Unit, Sequence[Origin]] = {}
     pairs: dict[Unit, biases.BiasOrigin] = {}
-    moved: dict[Unit, Place] = {}
     for layer, direction, own in port:
         for part in MATRICES:
             unit, actual = Unit(layer, direction, part), getattr(own, part)
             expected = right.array(unit.place, part)
             every = [Origin(unit.place)] if same(actual, expected) else matrices.origins(actual, right, unit.place, part)
             if every:
-                found[unit], moved[unit] = every[0], every[0].source
-                claims += _matrix_claims(unit, every, right)
+                alternatives[unit] = every
             else:
                 related = not is_unrelated(actual, right, unit.place, part)
                 claims += _unknown(unit, actual, expected, right, unexplained, related=related)
         for unit, known in _explained_biases(Unit(layer, direction, BOTH_BIASES), own, right):
             if known:
-                pairs[unit], moved[unit] = known[0], known[0].source
+                pairs[unit] = known[0]
                 claims += _bias_claims(unit, known, right)
             else:
                 claims += _unknown_bias(unit, own, right, unexplained)
-    claims = _as_never_copied(claims, port, right)
-    claims += _moves(moved)
+    found = {unit: every[0] for unit, every in _agreeing(alternatives, right.spec.gates).items()}
+    for unit, every in _agreeing(alternatives, right.spec.gates).items():
+        claims += _matrix_claims(unit, every, right)
+    claims = _as_never_copied(claims)
+    claims += _moves({unit: origin.source for unit, origin in [*found.items(), *pairs.items()]})
     return Observed(right, port, tuple(claims), unexplained, found, pairs)
+
+
+def _agreeing(alternatives: Mapping[Unit, Sequence[Origin]], gates: Sequence[str]) -> dict[Unit, Sequence[Origin]]:
+    """Put the origin first, of several that make the same array, whose mistake explains the most arrays."""
+    counts = Counter(
+        mistake
+        for unit, every in alternatives.items()
+        for mistake in {name for each in every for name in matrices.mistakes_of(each, unit.part, gates)}
+    )
+
+    def spread(origin: Origin, part: str) -> int:
+        return -sum(counts[mistake] for mistake in matrices.mistakes_of(origin, part, gates))
+
+    return {unit: sorted(every, key=lambda each, part=unit.part: spread(each, part)) for unit, every in alternatives.items()}  # type: ignore[misc]
 
 
 def _unknown(
@@ -103,6 +119,8 @@ def _explained_biases(
     """Yield the biases that were explained, together or each on its own, with their origins; without any if it was neither."""
     pair, expected = biases.pair_of(own), biases.pair_of(right.weights.layers[both.layer][both.direction])
     acting, wanted = (biases.effective(each, right.spec) for each in (pair, expected))
+    if own.recurrent_bias is None and right.spec.has_two_biases:  # a layer that adds them up, which is another mistake
+        acting, wanted = pair[0], expected[0] + expected[1]
     if same(acting, wanted):
         yield both, [biases.BiasOrigin(both.place, gates=tuple(range(len(pair[0]))))]
         return
@@ -121,14 +139,22 @@ def _explained_biases(
 def _unknown_bias(unit: Unit, own: DirectionWeights, right: Right, unexplained: dict[Unit, str]) -> Iterator[Claim]:
     pair, expected = biases.pair_of(own), biases.pair_of(right.weights.layers[unit.layer][unit.direction])
     every = [biases.pair_of(one) for *_, one in right.weights]
+    apart = [one for two in every for one in two]
     if unit.part == BOTH_BIASES:
         acting, wanted = pair[0] + pair[1], expected[0] + expected[1]
-        related = not all(is_unrelated_bias(each, [*map(sum, every), *(one for two in every for one in two)]) for each in (acting, *pair) if each.any())
+        parts = [acting, *(each for each in pair if each.any())]
+        related = not all(is_unrelated_bias(each, [*(one + two for one, two in every), *apart]) for each in parts)
     else:
         number = BIASES.index(unit.part)
         acting, wanted = pair[number], expected[number]
-        related = not is_unrelated_bias(acting, [one for two in every for one in two])
+        related = not is_unrelated_bias(acting, apart)
+    related = related and not _is_initial(acting, right.spec.gates)
     yield from _unknown(unit, acting, wanted, right, unexplained, related=related)
+
+
+def _is_initial(bias: Array, gates: Sequence[str]) -> bool:
+    """Return whether a bias is the one that a new Keras layer has: zeros, and ones at the forget gate."""
+    return bool((bias == np.array([gate == "forget" for gate in gates])[:, None]).all())
 
 
 def _bias_claims(unit: Unit, every: Sequence[biases.BiasOrigin], right: Right) -> Iterator[Claim]:
@@ -148,14 +174,18 @@ def _bias_claims(unit: Unit, every: Sequence[biases.BiasOrigin], right: Right) -
         yield Claim(mistake, unit, confined, found, must_be, tuple(sorted(others)))
 
 
-def _as_never_copied(claims: Sequence[Claim], port: RecurrentWeights, right: Right) -> list[Claim]:
-    """Name the biases of a direction whose matrices were never copied likewise, if they have their initial values."""
-    fresh = {claim.unit.place for claim in claims if claim.mistake == "not-copied" and claim.unit.part == "kernel"}
-    fresh &= {claim.unit.place for claim in claims if claim.mistake == "not-copied" and claim.unit.part == "recurrent_kernel"}
-    kept: list[Claim] = []
+def _as_never_copied(claims: Sequence[Claim]) -> list[Claim]:
+    """Name zero biases not-copied, too, if the matrices of their direction were never copied."""
+    fresh = {
+        part: {claim.unit.place for claim in claims if claim.mistake == "not-copied" and claim.unit.part == part}
+        for part in MATRICES
+    }
+    kept = []
     for claim in claims:
-        dropped = claim.mistake in ("bias-dropped", "recurrent-bias-dropped") and claim.unit.place in fresh
-        kept.append(Claim("not-copied", claim.unit, found="zeros", must_be="the right bias", twins=(claim.mistake,)) if dropped else claim)
+        if claim.mistake in ("bias-dropped", "recurrent-bias-dropped") and all(claim.unit.place in each for each in fresh.values()):
+            kept.append(replace(claim, mistake="not-copied", twins=(claim.mistake,)))
+        else:
+            kept.append(claim)
     return kept
 
 

@@ -8,13 +8,13 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.fitting import alike, same
+from compare.diagnosis.fitting import alike
 from compare.diagnosis.origins import Place, Right, structured
 
 Array = npt.NDArray[np.floating]
 
-_NEAR = 0.35
-"""Independent numbers are farther apart than this share of the right ones."""
+_NEAR, _NEAR_IF_FEW = 0.7, 0.6
+"""Independent numbers are farther apart than this share of the right ones; a few numbers may be nearer by chance."""
 _LEAST_CORRELATION, _MOST_CORRELATION, _STANDARD_ERRORS = 0.15, 0.9, 5.0
 _FEW = 12
 """So few numbers correlate by chance."""
@@ -24,6 +24,7 @@ _SAME = 0.02
 
 _ENOUGH = 1 << 14
 """So many numbers of a large array tell whether it is related."""
+_EXACT, _ROUGH = 1e-6, 0.01
 _LARGE = 1 << 20
 """From this size on, wrong structures are only tried on the right array of the same place."""
 
@@ -67,7 +68,7 @@ def _related(actual: Array, expected: Array) -> bool:
     one, other = _sample(actual), _sample(expected)
     if np.count_nonzero(_equal(one, other)) > _SAME * one.size:
         return True
-    if np.linalg.norm(one - other) < _NEAR * np.linalg.norm(other):
+    if np.linalg.norm(one - other) < (_NEAR if one.size >= _FEW else _NEAR_IF_FEW) * np.linalg.norm(other):
         return True
     least = max(_LEAST_CORRELATION, min(_MOST_CORRELATION, _STANDARD_ERRORS / one.size**0.5))
     if one.size >= _FEW and max(abs(correlation(one, other)), abs(correlation(np.abs(one), np.abs(other)))) > least:
@@ -86,9 +87,12 @@ def _related_block(actual: Array, expected: Array) -> bool:
 
 
 def _same_numbers(actual: Array, expected: Array) -> bool:
-    if not alike(actual, expected, within=1e-6):
+    """Return whether two arrays hold the same numbers in another order, with any sign, rounded a little if there are not many."""
+    rough = _ROUGH if _FEW <= actual.size <= _ENOUGH else _EXACT
+    if not alike(actual, expected, within=rough):
         return False
-    return same(np.sort(np.abs(actual), axis=None), np.sort(np.abs(expected), axis=None))
+    one, other = (np.sort(np.abs(each), axis=None) for each in (actual, expected))
+    return bool((np.abs(one - other) <= rough * (other + 0.01 * other[-1])).all())
 
 
 def _sample(array: Array) -> Array:

@@ -152,15 +152,14 @@ def _source(source: Place, own: Place, undone: set[str]) -> Place:
 
 def _repaired(origin: Origin, unit: Unit, undone: set[str]) -> Origin:
     in_order = tuple(range(len(origin.gates)))
-    gates, wanted, structure = origin.gates, origin.wanted, origin.structure
+    gates, wanted, after, structure = origin.gates, origin.wanted, origin.after, origin.structure
     if "gates-permuted" in undone:
         gates = wanted or in_order
     if structure is not None and STRUCTURES[structure].mistakes[unit.part] in undone:
-        gates, wanted, structure = in_order if gates == wanted else gates, (), None
+        gates, wanted, after, structure = in_order if gates == wanted else gates, (), (), None
     fits = tuple(_repaired_fit(each, undone, unit.part) for each in origin.fits)
-    return replace(
-        origin, source=_source(origin.source, unit.place, undone), structure=structure, wanted=wanted, gates=gates, fits=fits
-    )
+    source = _source(origin.source, unit.place, undone)
+    return replace(origin, source=source, structure=structure, after=after, wanted=wanted, gates=gates, fits=fits)
 
 
 def _repaired_fit(fit: Fit, undone: set[str], part: str) -> Fit:

@@ -32,8 +32,9 @@ class Origin:
         source: the layer and direction of the right array.
         structure: the number of the wrong structure in STRUCTURES, or None.
         inside: whether the gates and fits are those of the array before it got that structure.
-        wanted: the order of gates that is right with that structure; () if it is that of the right layer. A structure that mixes
-            the gates is right about them if they were exchanged before it or after it.
+        after: the order that the gates got after the structure; () if they stayed. A structure that mixes the gates is right
+            about them if they were exchanged before it or after it.
+        wanted: the order of gates that is right with that structure; () if it is that of the right layer.
         gates: for each gate, the number of the gate whose block it has.
         fits: for each gate, how its block was changed.
     """
@@ -41,6 +42,7 @@ class Origin:
     source: Place
     structure: int | None = None
     inside: bool = False
+    after: tuple[int, ...] = ()
     wanted: tuple[int, ...] = ()
     gates: tuple[int, ...] = ()
     fits: tuple[Fit, ...] = ()
@@ -92,7 +94,9 @@ def make(origin: Origin, right: Right, place: Place, part: str) -> Array:
         array = structure.make(array, matrix)
     if origin.gates:
         array = np.stack([each.apply(array[gate]) for gate, each in zip(origin.gates, origin.fits, strict=True)])
-    return structure.make(array, matrix) if structure is not None and origin.inside else array
+    if structure is not None and origin.inside:
+        array = structure.make(array, matrix)
+    return array[list(origin.after)] if origin.after else array
 
 
 def origins(actual: Array, right: Right, place: Place, part: str) -> list[Origin]:
@@ -119,11 +123,7 @@ def origins(actual: Array, right: Right, place: Place, part: str) -> list[Origin
 def _candidates(
     actual: Array, right: Right, place: Place, part: str, sources: Sequence[Place], fitting: Fitting
 ) -> Iterator[Origin]:
-    matrix = _matrix(right, place, part)
-    undone = [
-        (number, structure.undo(actual, matrix)) for number, structure in enumerate(STRUCTURES) if structure.applies(actual, part)
-    ]
-    undone = [(number, array) for number, array in undone if not np.array_equal(array, actual)]
+    undone = list(_undone(actual, right, place, part))
     for source in sources:
         array = right.array(source, part)
         plain = _fitted(Origin(source), actual, array, fitting)
@@ -131,16 +131,29 @@ def _candidates(
             yield plain
             if plain.cost(place) <= (source != place):
                 continue
-        for number, before in undone:
-            wanted = exchange(right) if STRUCTURES[number].mixes_gates else ()
-            found = _fitted(Origin(source, number, inside=True, wanted=wanted), before, array, fitting)
+        for origin, before in undone:
+            found = _fitted(replace(origin, source=source), before, array, fitting)
             if found is not None:
                 yield found
-            if found is None or not found.in_order:
-                made = STRUCTURES[number].make(array, matrix)
-                found = _fitted(Origin(source, number, wanted=wanted), actual, made, fitting)
+            elif origin.structure is not None and not origin.after:
+                made = STRUCTURES[origin.structure].make(array, _matrix(right, place, part))
+                found = _fitted(replace(origin, source=source, inside=False), actual, made, fitting)
                 if found is not None:
                     yield found
+
+
+def _undone(actual: Array, right: Right, place: Place, part: str) -> Iterator[tuple[Origin, Array]]:
+    """Yield the array that each wrong structure would have been made of."""
+    swap, matrix = exchange(right), _matrix(right, place, part)
+    in_order = tuple(range(len(swap)))
+    for number, structure in enumerate(STRUCTURES):
+        if structure.applies(actual, part):
+            exchanged = structure.mixes_gates and swap != in_order
+            for after in ((), swap) if exchanged else ((),):
+                taken = actual[np.argsort(after)] if after else actual
+                before = structure.undo(taken, matrix)
+                if not np.array_equal(before, actual):
+                    yield Origin(place, number, inside=True, after=after, wanted=swap if exchanged and not after else ()), before
 
 
 def _fitted(origin: Origin, actual: Array, made: Array, fitting: Fitting) -> Origin | None:

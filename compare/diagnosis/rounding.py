@@ -30,6 +30,21 @@ def rounding_of(actual: Array, exact: Array) -> str:
     return _dtype(actual, exact, error) or _decimals(actual, error) or _eight_bits(actual, error)
 
 
+ROUNDINGS = ("float16", "bfloat16", "4 decimals", "3 decimals", "2 decimals", "1 decimals")
+"""The roundings that `round_like` repeats."""
+
+
+def round_like(array: Array, rounding: str) -> Array:
+    """Round an array as one of ROUNDINGS says."""
+    if rounding == "float16":
+        return array.astype(np.float16).astype(array.dtype)
+    if rounding == "bfloat16":
+        bits = np.ascontiguousarray(array, np.float32).view(np.uint32).astype(np.uint64)
+        even = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+        return even.astype(np.uint32).view(np.float32).astype(array.dtype)
+    return np.round(array, int(rounding.split()[0]))
+
+
 def _dtype(actual: Array, exact: Array, error: Array) -> str:
     for name, kind in (("float16", np.float16), ("float32", np.float32)):
         if actual.dtype == kind or not np.array_equal(actual.astype(kind).astype(actual.dtype), actual):

@@ -103,7 +103,7 @@ class Structure:
         undo: the function that makes the right array of it.
         mixes_gates: whether it matters in which order the gates lay before.
         square: whether it only applies to a square matrix.
-        one_gate: whether it only applies to a cell with one gate.
+        counts: the numbers of gates of the cells that it applies to.
     """
 
     mistakes: Mapping[str, str]
@@ -111,12 +111,12 @@ class Structure:
     undo: Callable[[Array, Matrix], Array]
     mixes_gates: bool = False
     square: bool = False
-    one_gate: bool = False
+    counts: tuple[int, ...] = (1, 3, 4)
 
     def applies(self, array: Array, part: str) -> bool:
         """Return whether the mistake can be made with an array of this shape."""
         is_square = array.shape[1] == array.shape[2]
-        return part in self.mistakes and (is_square or not self.square) and (len(array) == 1 or not self.one_gate)
+        return part in self.mistakes and (is_square or not self.square) and len(array) in self.counts
 
 
 _RESHAPED = MappingProxyType({"kernel": "kernel-reshaped", "recurrent_kernel": "recurrent-kernel-reshaped"})
@@ -132,12 +132,12 @@ STRUCTURES: tuple[Structure, ...] = (
         _transposed,
         _transposed,
         square=True,
-        one_gate=True,
+        counts=(1,),
     ),
     Structure(_RESHAPED, _reshaped, lambda array, matrix: _reshaped(array, matrix.back()), mixes_gates=True),
     Structure(_for_both("gate-blocks-not-transposed"), _transposed, _transposed, square=True),
     Structure(_RESHAPED, _blocks_reshaped, lambda array, matrix: _blocks_reshaped(array, matrix.back())),
-    Structure(_for_both("cudnn-layout-read-as-plain"), _read_as_plain, _read_as_cudnn),
-    Structure(_for_both("cudnn-layout-read-as-plain"), _read_as_cudnn, _read_as_plain),
+    Structure(_for_both("cudnn-layout-read-as-plain"), _read_as_plain, _read_as_cudnn, counts=(3, 4)),
+    Structure(_for_both("cudnn-layout-read-as-plain"), _read_as_cudnn, _read_as_plain, counts=(3, 4)),
 )
 """The wrong structures, the likeliest first."""
