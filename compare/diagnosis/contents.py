@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -50,11 +51,12 @@ class Contents:
         Raises:
             GatewiseError: for a recurrent Keras layer that is not built.
         """
-        found = cls(roots=list(_roots(native, set())))
+        named = list(_roots(native, "", set()))
+        found = cls([root for _, root in named])
         seen: set[int] = set()
-        for root in found.roots:
+        for name, root in named:
             if owner_of(root) is not None:
-                found._search(root, "", seen)
+                found._search(root, name, seen)
         return found
 
     def _search(self, native: Any, name: str, seen: set[int]) -> None:
@@ -91,40 +93,44 @@ def _is_unbuilt(native: Any) -> bool:
     return getattr(native, "built", True) is False and is_recurrent
 
 
-def _roots(native: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield the objects that a port reaches; of a list those of its items, of a function those that it binds."""
+def _roots(native: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Yield the objects that a port reaches, each with its name; of a function those that it binds."""
     if id(native) in seen:
         return
     seen.add(id(native))
+    inside: Mapping[str, Any] = {}
     if owner_of(native) is not None:
-        yield native
+        yield name, native
     elif isinstance(native, (list, tuple)):
-        for each in native:
-            yield from _roots(each, seen)
+        inside = {f"{name}[{number}]": each for number, each in enumerate(native)}
     elif isinstance(native, dict):
-        yield from _roots(list(native.values()), seen)
+        inside = {f"{name}[{key!r}]": each for key, each in native.items()}
     elif isinstance(native, partial):
-        yield from _roots([native.func, *native.args, *native.keywords.values()], seen)
+        inside = {"": native.func, "args": native.args, **native.keywords}
     elif inspect.ismethod(native):
-        yield from _roots([native.__self__, native.__func__], seen)
+        inside = {"": native.__func__, "self": native.__self__}
     elif inspect.isfunction(native):
-        yield native
-        yield from _roots(list(_bound(inspect.unwrap(native))), seen)
+        yield name, native
+        inside = dict(_bound(inspect.unwrap(native)))
     elif callable(native) and hasattr(native, "__dict__") and not isinstance(native, type):
-        yield native
-        yield from _roots(list(vars(native).values()), seen)
+        yield name, native
+        inside = vars(native)
+    for inner, each in inside.items():
+        yield from _roots(each, inner, seen)
 
 
-def _bound(function: Any) -> Iterator[Any]:
-    """Yield the values of the variables and defaults that a function binds."""
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # the variable has no value yet
-            continue
+def _bound(function: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the variables and defaults that a function binds, those of enclosing functions first."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # the variable has no value yet
+            yield name, cell.cell_contents
     names = function.__globals__
-    yield from (names[name] for name in function.__code__.co_names if name in names and not inspect.ismodule(names[name]))
-    yield from (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    for name in function.__code__.co_names:
+        if name in names and not inspect.ismodule(names[name]):
+            yield name, names[name]
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.default is not parameter.empty:
+            yield name, parameter.default
 
 
 def _children(native: Any) -> Iterator[tuple[str, Any]]:

@@ -118,7 +118,7 @@ class PortSide:
         if all(cell.held.adapter.spec.num_directions == spec.num_directions for cell in found):
             ordered = found
         else:
-            ordered = sorted(found, key=lambda cell: _is_backward(cell.held.name)) if spec.num_layers == 1 else found
+            ordered = sorted(found, key=lambda cell: _is_backward(cell.held)) if spec.num_layers == 1 else found
         return [ordered[at : at + spec.num_directions] for at in range(0, places, spec.num_directions)]
 
     def call(self, data: Data, times: int = 1) -> list[list[Array]]:
@@ -166,8 +166,10 @@ def _failed(error: Exception, given: Iterable[str]) -> GatewiseError:
     )
 
 
-def _is_backward(name: str) -> bool:
-    return any(word in name.lower() for word in ("back", "bw", "rev"))
+def _is_backward(held: Held) -> bool:
+    """Return whether a layer of one direction is the backward one, by its option or its name."""
+    options = held.adapter.options
+    return (options is not None and options.go_backwards) or any(word in held.name.lower() for word in ("back", "bw", "rev"))
 
 
 def layout_of(framework: str) -> Layout:

@@ -18,7 +18,9 @@ def other_sizes(case: Case) -> Diagnosis | None:
     if case.port.contents.misshapen:
         found = "; ".join(case.port.contents.misshapen)
         must_be = "arrays of the shapes that its sizes ask for: torch may read past the end of others"
-        return _named(Finding("sizes", {}, found, must_be, "Assign them with load_state_dict, which checks the shapes."))
+        parts = {"recurrent kernel" if "_hh" in text else "kernel" for text in case.port.contents.misshapen if "weight" in text}
+        where: dict[str, int | str] = {"part": parts.pop()} if len(parts) == 1 else {}
+        return _named(Finding("sizes", where, found, must_be, "Assign them with load_state_dict, which checks the shapes."))
     spec, held = case.right.adapter.spec, case.port.held
     cells = {each.adapter.spec.cell for each in held}
     if held and spec.cell not in cells:
