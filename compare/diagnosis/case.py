@@ -75,7 +75,9 @@ class Case:
         return self.port.call(data, times)
 
     def _layer_call(self, side: Adapter, data: Data) -> list[Array]:
-        call = Call("", data.inputs, data.states, data.mask, backwards=self.right.reads_backwards)
+        own = side.spec.dtype
+        states = None if data.states is None else tuple(state.astype(own, copy=False) for state in data.states)
+        call = Call("", data.inputs.astype(own, copy=False), states, data.mask, backwards=self.right.reads_backwards)
         return list(whole_results(call.run(side)))
 
     def off(self, port: Sequence[Array], right: Sequence[Array]) -> float:
@@ -113,6 +115,10 @@ def draw_data(
         with_states: whether initial states are drawn too if nothing is given.
     """
     adapter, spec = right.adapter, right.adapter.spec
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InvalidValueError.because(
+            "seed", must="be an int from 0", but=f"is {seed!r}", remedy="Leave it out, or pass a whole number."
+        )
     rng = np.random.default_rng(seed)
     if inputs is None and mask is None and initial_state is None:
         taken = {spec.input_size, spec.hidden_size, spec.num_layers * spec.num_directions}

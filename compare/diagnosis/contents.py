@@ -74,7 +74,8 @@ class Contents:
 
     def _note(self, native: Any, refusal: str) -> None:
         kind = type(native)
-        if kind.__module__.startswith(("torch.ao.nn.quantized", "torch.nn.quantized")):
+        quantised = kind.__module__.startswith(("torch.ao.nn.quantized", "torch.nn.quantized"))
+        if quantised and any(name in kind.__name__ for name in ("RNN", "LSTM", "GRU")):
             self.quantised.append(kind.__name__)
         elif " of the module must have shape " in refusal:
             self.misshapen.append(refusal.partition(". ")[0])

@@ -72,14 +72,16 @@ def diagnose(
     """
     right_side = RightSide(adapt(right))
     port_side = PortSide(port, right_side)
-    sides = (right_side.adapter, port_side.adapter or right_side.adapter)
-    allowed = choose_tolerance(sides, tolerance)
+    allowed = choose_tolerance((right_side.adapter, *(held.adapter for held in port_side.held)), tolerance)
     touched = [right_side.adapter.native, *port_side.contents.roots]
     with as_before(touched), without_dropout(touched[:1], functions=False):
         data = draw_data(right_side, inputs, initial_state, mask, seed, with_states=port_side.is_layer)
-        case = Case(right_side, port_side, data, coarsened(allowed, port_side) if tolerance is None else allowed)
-        sizes = other_sizes(case)
-        return _diagnose(case) if sizes is None else sizes
+        sizes = other_sizes(right_side, port_side)
+        if sizes is not None:
+            return sizes
+        if not port_side.is_layer:
+            port_side.call(data)
+        return _diagnose(Case(right_side, port_side, data, coarsened(allowed, port_side) if tolerance is None else allowed))
 
 
 def _diagnose(case: Case) -> Diagnosis:
@@ -94,12 +96,13 @@ def _diagnose(case: Case) -> Diagnosis:
         findings, left = _undo_weights(case, observed, right, port)
         weights = observed.right.weights if observed is not None and observed.claims else None
         rest = _explain_rest(case, right, left, observed, weights)
+        changing = "two calls with the same data differ, also without dropout: it draws random numbers, or it changes itself"
         if rest is None:
-            return _not_named(case, observed, findings, right, left)
+            return _not_named(case, observed, findings, right, left, changing if repeated.changes else "")
         findings += rest
         kept = explain_change(case, weights, findings) if repeated.changes and not case.right.is_stateful else None
         if repeated.changes and not case.right.is_stateful and kept is None:
-            return _not_named(case, observed, findings, right, left, "two calls with the same data differ")
+            return _not_named(case, observed, findings, right, left, changing)
         if case.right.is_stateful and not case.port.is_stateless:
             kept = explain_stateful(case, weights)
     findings += [kept] if kept is not None else []

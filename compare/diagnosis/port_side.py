@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis.contents import Contents, Held
-from compare.diagnosis.port_tensors import Tensors, arrays_of
+from compare.diagnosis.port_tensors import Tensors, arrays_of, halved, in_single_precision
 from compare.diagnosis.restoring import as_before
 from compare.diagnosis.right_side import Data, RightSide
 from frameworks.adapter import Adapter
@@ -60,8 +60,9 @@ class PortSide:
         """
         self.native = native
         self.right = right
+        self.half = ""
         try:
-            self.adapter: Adapter | None = adapt(native)
+            self.adapter: Adapter | None = adapt(in_single_precision(native))
         except GatewiseError:
             if getattr(native, "proj_size", 0):
                 raise
@@ -140,6 +141,7 @@ class PortSide:
                     returned = [self.native(inputs, **given) for _ in range(times)]
             except Exception as error:  # whatever the user's code raises
                 raise _failed(error, given) from error
+            self.half = self.half or halved(returned[0])
             return [arrays_of(each) for each in returned]
 
     @contextmanager

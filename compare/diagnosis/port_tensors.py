@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -31,19 +32,19 @@ class Tensors:
 
     @classmethod
     def of(cls, framework: str, roots: Iterable[Any]) -> Tensors:
-        """Return them for a port that takes tensors of a framework; those of torch on its device, and in its half precision."""
+        """Return them for a port that takes tensors of a framework; those of torch on its device and in its dtype."""
         if framework != "pytorch":
             return cls(_keras_maker(roots))
         torch = sys.modules.get("torch")
         if torch is None:
             return cls(lambda array: array)
         first = first_parameter(roots)
-        device = "cpu" if first is None else first.device
-        half = first.dtype if first is not None and first.dtype in (torch.float16, torch.bfloat16) else None
 
         def make(array: Array) -> Any:
-            tensor = torch.from_numpy(np.array(array)).to(device)
-            return tensor.to(half) if half is not None and tensor.is_floating_point() else tensor
+            tensor = torch.from_numpy(np.array(array))
+            if first is None:
+                return tensor
+            return tensor.to(first.device, first.dtype if tensor.is_floating_point() else tensor.dtype)
 
         return cls(make, torch)
 
@@ -75,6 +76,12 @@ def arrays_of(returned: Any) -> list[Array]:
         GatewiseError: for anything but arrays of numbers.
     """
     return [_array(leaf) for leaf in _leaves(returned)]
+
+
+def halved(returned: Any) -> str:
+    """Return the first half precision among the results of a port, or ""."""
+    names = (str(getattr(leaf, "dtype", "")).rpartition(".")[2] for leaf in _leaves(returned))
+    return next((name for name in names if name in HALVES), "")
 
 
 def _leaves(returned: Any) -> Iterator[Any]:
@@ -116,3 +123,12 @@ def _no_numbers(leaf: Any) -> InvalidTypeError:
         but=f"holds a {type(leaf).__name__}",
         remedy="Return what the right layer's own call returns, nested in any way.",
     )
+
+
+def in_single_precision(native: Any) -> Any:
+    """Return a copy of a recurrent torch module in half precision with the same weights in float32; anything else as it is."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(native, (torch.nn.RNNBase, torch.nn.modules.rnn.RNNCellBase)):
+        return native
+    dtypes = {parameter.dtype for parameter in native.parameters()}
+    return copy.deepcopy(native).float() if dtypes and dtypes <= {torch.float16, torch.bfloat16} else native

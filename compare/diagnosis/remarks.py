@@ -81,7 +81,9 @@ def coarsened(tolerance: float, port: PortSide) -> float:
 
 
 def precision_of(port: PortSide) -> str:
-    """Return "float16", "bfloat16" or "TF32" if the port computes so coarsely, or ""."""
+    """Return "float16", "bfloat16" or "TF32" if the port is known to compute so coarsely, or ""."""
+    if port.half:
+        return port.half
     first, torch = first_parameter(port.contents.roots), sys.modules.get("torch")
     if first is None or torch is None:
         return ""

@@ -26,6 +26,7 @@ def ruled_out(case: Case, *, observed: bool) -> Iterator[str]:
     if observed:
         yield "the weights are the right ones, or were put right: the difference is in the call or in what is returned"
     else:
+        yield from () if case.port.held else ("the port holds no recurrent layer",)
         yield "the weights of the port cannot be observed: each known mistake with them was tried alone"
     situation = case.right.situation(case.data, as_layer=case.port.is_layer)
     slips = [*call_slips(situation), *recurrence_slips(situation.spec)]
