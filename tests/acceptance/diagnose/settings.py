@@ -212,7 +212,7 @@ def _mask(rng: np.random.Generator, kind: str, batch: int, steps: int) -> Array 
 
 
 Weights = tuple[tuple[dict[str, Array], ...], ...]
-"""[layer][direction] -> kernel (gate, input, hidden), recurrent (gate, hidden, hidden), bias (2, gate, hidden); Keras's order."""
+"""[layer][direction] -> kernel (gate, input, hidden), recurrent (gate, hidden, hidden), bias (2, gate, hidden)."""
 
 
 def draw_weights(rng: np.random.Generator, setting: Setting) -> Weights:
