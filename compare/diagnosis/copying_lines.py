@@ -34,7 +34,7 @@ def copying_lines(units: Sequence[Unit], right: Right) -> str:
     elif frameworks == ["pytorch", "keras"]:
         lines = _to_keras(first, part, right)
     else:
-        lines = _within(first, part, right, frameworks[0] == "keras")
+        lines = _within(first, part, right, is_keras=frameworks[0] == "keras")
     places = {unit.place for unit in units}
     return f"{lines}  # likewise for each layer and direction" if len(places) > 1 else lines
 
@@ -89,7 +89,7 @@ def _to_keras(unit: Unit, part: str, right: Right) -> str:
     return f"{cell}.bias.assign(({first} + {second}).numpy(force=True))"
 
 
-def _within(unit: Unit, part: str, right: Right, is_keras: bool) -> str:
+def _within(unit: Unit, part: str, right: Right, *, is_keras: bool) -> str:
     if is_keras:
         own, other = (_cell(unit, right.spec, name) for name in ("right", "port"))
         return f"{other}.{part}.assign({own}.{part})"
