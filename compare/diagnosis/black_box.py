@@ -165,6 +165,8 @@ def _of_layers(right: Right) -> Iterator[Guess]:
         found, must_be = (f"that of layer {each[0]}, direction {each[1]}" for each in (source, place))
         for parts in (PARTS, ("recurrent_kernel",), ("kernel",), BIASES):
             arrays = {part: getattr(other_one, part) for part in _held(right, parts)}
+            if source[0] == place[0] and len(arrays) == len(_held(right, PARTS)):
+                continue  # a direction that is repeated
             if arrays and all(array.shape == getattr(own, part).shape for part, array in arrays.items()):
                 moved = {place: replace(own, **arrays)}
                 yield Guess("from-another-layer", _units([place], tuple(arrays)), moved.copy, found, must_be)
