@@ -108,10 +108,11 @@ def expressions(simulated: Simulated, spec: RecurrentSpec, *, zero_masked: bool)
     if not simulated.mask.all():
         other = _shown_otherwise(outputs[0], zero_masked=zero_masked)
         outputs.append(_Output(other, simulated.mask, spec.hidden_size, "otherwise"))
-    found = [each for output in outputs for each in _sequences(output)]
-    found += _states(simulated, spec)
-    for output in outputs:
-        found += [*_steps(output), *_pooled(output)]
+    with np.errstate(all="ignore"):
+        found = [each for output in outputs for each in _sequences(output)]
+        found += _states(simulated, spec)
+        for output in outputs:
+            found += [*_steps(output), *_pooled(output)]
     return found
 
 
@@ -204,8 +205,12 @@ def _steps(output: _Output) -> Iterator[Expression]:
     if not output.valid.all():
         yield from _by_length(output, merge)
     if output.is_one:
+        yield replace(output.make("output[:, -1][None]", value[None, :, -1], time="last", layout="stacked"), batch_axis=1)
         return
     cut = (f":{size}", f"{size}:")
+    last = np.stack([each[:, -1] for each in output.halves])
+    text = f"torch.stack((output[:, -1, {cut[0]}], output[:, -1, {cut[1]}]))"
+    yield replace(output.make(text, last, time="last", layout="stacked"), batch_axis=1)
     for half, columns, each in zip(_HALVES, cut, output.halves, strict=True):
         for time, step in (("last", -1), ("first", 0)):
             yield output.make(f"output[:, {step}, {columns}]", each[:, step], half=half, time=time)

@@ -92,7 +92,7 @@ def _content(value: Any) -> Undo:
         return lambda: (value.clear(), value.update(pairs))  # type: ignore[func-returns-value]
     if isinstance(value, np.ndarray) and value.flags.writeable:
         return partial(value.__setitem__, ..., value.copy())
-    if hasattr(value, "_version") and hasattr(value, "requires_grad_"):
+    if hasattr(value, "data_ptr"):
         return _tensor(value)
     return _nothing
 
