@@ -177,7 +177,8 @@ def rounded_on_the_way(rng: Generator, plan: Plan) -> Expected:
             bits = array.astype(np.float32).view(np.uint32)
             even = ((bits >> 16) & 1) + np.uint32(0x7FFF)
             return ((bits + even) & np.uint32(0xFFFF0000)).view(np.float32)
-        return array.astype(kind).astype(array.dtype)
+        rounded: Array = array.astype(kind).astype(array.dtype)
+        return rounded
 
     for part in parts_of(plan):
         edit(plan, list(plan.setting.places), part, change)

@@ -156,13 +156,13 @@ def one_direction_twice(rng: Generator, plan: Plan) -> Expected:
 @way("layers-swapped", "kernel", "recurrent", "bias", layers=(3,))
 def upper_layers_exchanged(rng: Generator, plan: Plan) -> Expected:
     plan.arrays[1], plan.arrays[2] = plan.arrays[2], plan.arrays[1]
-    return expect([place for place in plan.setting.places if place[0]], *ALL_PARTS)
+    return Expected()
 
 
 @way("layers-swapped", "kernel", "recurrent", "bias", layers=(2, 3), square_kernel=(True,), two=(False,))
 def lower_layers_exchanged(rng: Generator, plan: Plan) -> Expected:
     plan.arrays[0], plan.arrays[1] = plan.arrays[1], plan.arrays[0]
-    return expect([place for place in plan.setting.places if place[0] < 2], *ALL_PARTS)
+    return Expected()
 
 
 @way("from-another-layer", "kernel", "recurrent", "bias", layers=(3,))

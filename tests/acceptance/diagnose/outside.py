@@ -73,7 +73,7 @@ def peephole(rng: Generator, plan: Plan) -> None:
     strength = 0.5 * rng.normal(size=plan.setting.units).astype(plan.setting.dtype)
 
     def receives(gate: str, z: Array, moment: Moment) -> Array:
-        return z if gate == "candidate" or moment.c is None else np.asarray(z + strength * moment.c)
+        return z if gate == "candidate" or moment.c is None else np.add(z, strength * moment.c)
 
     plan.recurrence.receives = receives
 

@@ -24,6 +24,7 @@ class Expected:
         gates: by name.
         results: by position.
         implied: whether the name of the mistake says the part.
+        brings: mistakes that this one cannot be made without, and which may be named beside it.
     """
 
     places: frozenset[Place] | None = None
@@ -31,6 +32,7 @@ class Expected:
     gates: frozenset[str] | None = None
     results: frozenset[int] | None = None
     implied: bool = False
+    brings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
