@@ -50,7 +50,6 @@ class Taken:
             return ("wrong-result",) if self.part.factor == 1 else ("scaled",)
         return mistakes_of(self.found, self.right)
 
-
     def value(self, every: Mapping[str, Expression]) -> Array | None:
         """Return what the port returns according to other values of the expressions; None if one of them has no value."""
         right, found = every.get(self.right.text), every.get(self.found.text)
@@ -138,9 +137,7 @@ def explain(
     return best
 
 
-def _choices(
-    calls: Sequence[Slip], recurrences: Sequence[tuple[Slip, ...]], count: int
-) -> Iterator[tuple[Slip, ...]]:
+def _choices(calls: Sequence[Slip], recurrences: Sequence[tuple[Slip, ...]], count: int) -> Iterator[tuple[Slip, ...]]:
     for recurrence in recurrences:
         if len(recurrence) <= count:
             yield from ((*recurrence, *each) for each in _combined(calls, count - len(recurrence)))
@@ -178,15 +175,13 @@ def right_expressions(results: Results) -> Wanted:
         errors = [error(each.value, array) for each in every.values()]
         scale = max(1.0, float(np.abs(array).max(initial=0)))
         allowed = max(results.tolerance * scale, 4 * min(errors))
-        if not allowed <= _SOUND * scale:
+        if not min(errors) <= _SOUND * scale:
             return ()
         found.append([text for text, off in zip(every, errors, strict=True) if off <= allowed][::-1])
     return found
 
 
-def explain_with(
-    chosen: tuple[Slip, ...], wanted: Wanted, results: Results, situation: Situation
-) -> Explanation | None:
+def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, situation: Situation) -> Explanation | None:
     """Return how some slips explain all results of the port, or None.
 
     Args:
@@ -239,4 +234,4 @@ def error(actual: Array, expected: Array) -> float:
         return np.inf
     with np.errstate(all="ignore"):
         largest = float(np.abs(np.subtract(actual, expected, dtype=np.float64)).max(initial=0))
-    return largest if largest == largest else np.inf
+    return np.inf if np.isnan(largest) else largest
