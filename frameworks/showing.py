@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from frameworks.escaping import markdown_code, markdown_text, printable
 
-_LINE, _CELL, _ROWS = 120, 240, 100
-"""The most characters of a line and of a cell, and the most rows of a table: names in a file may have any length."""
+_CELL, _ROWS = 240, 100
+"""The most characters of a cell, and the most rows of a table: names in a file may have any length."""
 
 
 class Shown:
     """The base of a result that shows as one line in `repr()` and as a table in a notebook. Neither ever raises."""
+
+    _longest: ClassVar[int] = 120
+    """The most characters of the line."""
 
     def _in_a_line(self) -> str:
         """Return what the result is, its sizes and its verdict, without line breaks. Control characters may be in it."""
@@ -27,7 +31,7 @@ class Shown:
             line = self._in_a_line()
         except Exception:  # noqa: BLE001  a debugger shows objects that are not ready, and a file may hold nonsense
             line = type(self).__name__
-        return f"<{shortened(line, _LINE - 2)}>"
+        return f"<{shortened(line, self._longest - 2)}>"
 
     def _repr_markdown_(self) -> str:
         """Return the result as a notebook shows it."""
@@ -58,7 +62,7 @@ def markdown_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> 
         | a\|b | 4 |
     """
     every = [[markdown_text(shortened(str(cell), _CELL)) for cell in row] for row in rows]
-    lines = [_line(headers), _line(["---"] * len(headers)), *map(_line, every[:_ROWS])]
+    lines = [_line([markdown_text(head) for head in headers]), _line(["---"] * len(headers)), *map(_line, every[:_ROWS])]
     left_out = f"\n\n{len(every)} rows, of which the first {_ROWS} are shown." if len(every) > _ROWS else ""
     return "\n".join(lines) + left_out
 
