@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.models.comparison import ModelComparison
 from compare.parity.difference import measure
 from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 
@@ -24,6 +25,8 @@ class Trajectory(Shown):
         measured_at: the number of steps before each measurement of the distances, (measurement,); 0 is before the first step.
         distances: the largest absolute difference of each parameter from the first side, (measurement,), by side and parameter.
         notes: what differed before the first step, what was assumed, and what was not compared.
+        comparison: the model and its port side by side on the batch of the first step whose predictions differ; None if there
+            is no such step.
 
     Example:
         >>> import numpy as np
@@ -43,6 +46,7 @@ class Trajectory(Shown):
     measured_at: Array
     distances: Mapping[str, Mapping[str, Array]]
     notes: tuple[str, ...] = ()
+    comparison: ModelComparison | None = None
 
     @property
     def steps(self) -> int:
@@ -70,13 +74,16 @@ class Trajectory(Shown):
                 lines.append(
                     f"Largest difference of a parameter after {self.measured_at[-1]} steps: {side} {distance}, {name}."
                 )
-        return "\n".join([*lines, *(["Notes:"] if self.notes else []), *(f"- {note}" for note in self.notes)])
+        lines += [*(["Notes:"] if self.notes else []), *(f"- {note}" for note in self.notes)]
+        return "\n".join(lines if self.comparison is None else [*lines, f"Where they part, {self.comparison}"])
 
     def to_markdown(self) -> str:
         """Return the largest differences of each side as a table, and the notes."""
         after = f"of a parameter after {self.measured_at[-1]} steps" if len(self.measured_at) else "of a parameter"
         headers = ("side", "largest difference of the losses", "at step", f"largest difference {after}", "parameter")
-        return markdown_blocks(f"{self.steps} steps", markdown_table(headers, self._largest()), markdown_list(self.notes))
+        comparison = "" if self.comparison is None else f"Where they part, {self.comparison.to_markdown().rstrip()}"
+        table = markdown_table(headers, self._largest())
+        return markdown_blocks(f"{self.steps} steps", table, markdown_list(self.notes), comparison)
 
     def _in_a_line(self) -> str:
         sides = [
