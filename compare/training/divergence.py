@@ -19,8 +19,8 @@ from frameworks.errors import GatewiseError
 Pairs = Sequence[tuple[Any, Any]]
 
 _SAME = (
-    "With the Keras model's weights in both, their predictions for the batch of that step agree: the forward pass is the same, and "
-    "the difference is in the loss, the gradients or the update, or has grown from rounding."
+    "With the Keras model's weights in both, their predictions for the batch of that step agree: the forward pass is the same, "
+    "and the difference is in the loss, the gradients or the update, or has grown from rounding."
 )
 _OTHER = "With the Keras model's weights in both, their predictions for the batch of that step differ too."
 _IN_TRAINING = (
