@@ -71,6 +71,8 @@ def diagnose(
     """
     right_side = RightSide(adapt(right))
     port_side = PortSide(port, right_side)
+    if port_side.is_layer and port_side.reads_backwards:
+        right_side = replace(right_side, beside_backwards=True)  # as check_parity calls them
     data = draw_data(right_side, inputs, initial_state, mask, seed, with_states=port_side.is_layer)
     sides = (right_side.adapter, port_side.adapter or right_side.adapter)
     case = Case(right_side, port_side, data, choose_tolerance(sides, tolerance))

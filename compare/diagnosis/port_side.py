@@ -90,6 +90,11 @@ class PortSide:
         )
 
     @property
+    def reads_backwards(self) -> bool:
+        """Whether it is a layer that reads the sequence from its end."""
+        return self.adapter is not None and self.adapter.options is not None and self.adapter.options.go_backwards
+
+    @property
     def framework(self) -> str:
         """The framework whose tensors the port takes."""
         native = self.native
