@@ -26,7 +26,7 @@ class Entry:
         symptom: a sentence, in the words of somebody who has the wrong port.
         mistakes: the identifiers of its mistakes; () if it has none, or one that has no identifier.
         is_right: whether `wrong` is right after all: such an entry shows who raises a false alarm.
-        where: what the mistake is confined to, as in `Finding.where`.
+        places: each mistake with the place that it is confined to, as in `Finding.where`.
         direction: from which framework to which.
         text: the text of its file.
         path: its file.
@@ -36,7 +36,7 @@ class Entry:
     symptom: str
     mistakes: tuple[str, ...]
     is_right: bool
-    where: Mapping[str, int | str]
+    places: Mapping[str, Mapping[str, int | str]]
     direction: Direction
     text: str
     path: Path
@@ -57,6 +57,11 @@ class Entry:
     def correct(self, layer: Any) -> Any:
         """Return the same port without its mistakes."""
         return self.module.correct(layer)
+
+    @property
+    def where(self) -> Mapping[str, int | str]:
+        """The place of the only mistake; {} if there are more, or none."""
+        return next(iter(self.places.values())) if len(self.places) == 1 else {}
 
     @property
     def wrong_lines(self) -> tuple[str, ...]:
@@ -111,11 +116,16 @@ def read(path: Path) -> Entry:
         ast.get_docstring(tree) or "",
         labels["MISTAKES"],
         labels.get("RIGHT", False),
-        labels["WHERE"],
+        _places(labels["MISTAKES"], labels["WHERE"]),
         "keras-to-pytorch" if uses_keras else "pytorch-to-keras",
         text,
         path,
     )
+
+
+def _places(mistakes: tuple[str, ...], where: Mapping[str, Any]) -> Mapping[str, Mapping[str, int | str]]:
+    """Return the place of each mistake; WHERE has those of several mistakes by their names."""
+    return {mistakes[0]: where} if len(mistakes) == 1 else {mistake: where.get(mistake, {}) for mistake in mistakes}
 
 
 def _place(entry: Entry) -> tuple[int, int, str]:
