@@ -23,9 +23,11 @@ class Score:
         entry: the name of the entry.
         which: "wrong", or "correct" for the port without its mistakes.
         direction: from which framework to which.
+        is_right: whether the port is right.
         mistakes: the mistakes of the port; () for a right port, and for a fault without an identifier.
         outcome: "named" (all mistakes, and nothing else), "twin" (an identifier that explains the same data), "wrong place",
-            "not named" (or in part), "called right" (a wrong port), "false name" (also for a right port), "right" (a right port), or "error".
+            "not named" (or not all), "called right" (a wrong port), "false name" (also if a right port is not called right),
+            "right" (a right port), or "error".
         good: whether the outcome is what it must be.
         said: the identifiers that the function gave, or its error.
         seconds: the time that it took.
@@ -34,6 +36,7 @@ class Score:
     entry: str
     which: Literal["wrong", "correct"]
     direction: Direction
+    is_right: bool
     mistakes: tuple[str, ...]
     outcome: Outcome
     good: bool
@@ -45,8 +48,8 @@ def score(diagnose: Diagnose, entries: Iterable[Entry], seed: int = 0) -> Iterat
     """Yield the scores of a function: of each entry's wrong port, and of its correct one.
 
     Args:
-        diagnose: called as `diagnose(right, port, inputs, mask=..., initial_state=...)`, the last two where the entry has them. What
-            it returns has `verdict` ("right", "named", ...) and `findings`, each with `mistake`, `where` and `twins`.
+        diagnose: called as `diagnose(right, port, inputs=..., mask=..., initial_state=...)`, the last two where the entry has
+            them. What it returns has `verdict` ("right", "named", ...) and `findings`, each with `mistake`, `where` and `twins`.
         entries: the entries.
         seed: draws weights and inputs.
     """
@@ -70,7 +73,7 @@ def _score(diagnose: Diagnose, entry: Entry, which: Literal["wrong", "correct"],
         outcome, said = "error", f"{type(error).__name__}: {error}"
     seconds = time.perf_counter() - start
     good = outcome == "right" if is_right else outcome in GOOD if mistakes else outcome == "not named"
-    return Score(entry.name, which, entry.direction, mistakes, outcome, good, said, seconds)
+    return Score(entry.name, which, entry.direction, is_right, mistakes, outcome, good, said, seconds)
 
 
 def judge(diagnosis: Any, places: Mapping[str, Mapping[str, int | str]], *, is_right: bool) -> Outcome:

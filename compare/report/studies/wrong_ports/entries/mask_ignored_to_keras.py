@@ -32,7 +32,9 @@ def wrong(layer):
             output, h, c = lstm(x)
             return output, keras.ops.expand_dims(h, 0), keras.ops.expand_dims(c, 0)
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port
 
 
 def correct(layer):
@@ -46,4 +48,6 @@ def correct(layer):
             output, h, c = lstm(x, mask=mask)
             return output, keras.ops.expand_dims(h, 0), keras.ops.expand_dims(c, 0)
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port

@@ -36,7 +36,9 @@ def wrong(layer):
             output, h = gru(x, mask=~mask)
             return output, keras.ops.expand_dims(h, 0)
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port
 
 
 def correct(layer):
@@ -54,4 +56,6 @@ def correct(layer):
             output, h = gru(x, mask=mask)
             return output, keras.ops.expand_dims(h, 0)
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port

@@ -33,7 +33,9 @@ def wrong(layer):
             output = output
             return output, keras.ops.expand_dims(h, 0)
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port
 
 
 def correct(layer):
@@ -48,4 +50,6 @@ def correct(layer):
             output = keras.ops.where(keras.ops.expand_dims(mask, -1), output, 0.0)
             return output, keras.ops.expand_dims(h, 0)
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port

@@ -36,7 +36,9 @@ def wrong(layer):
             output, forward, backward = rnn(x, initial_state=[initial_state[1], initial_state[0]])
             return output, keras.ops.stack([forward, backward])
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port
 
 
 def correct(layer):
@@ -51,4 +53,6 @@ def correct(layer):
             output, forward, backward = rnn(x, initial_state=[initial_state[0], initial_state[1]])
             return output, keras.ops.stack([forward, backward])
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port

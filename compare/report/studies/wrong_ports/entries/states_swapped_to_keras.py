@@ -36,7 +36,9 @@ def wrong(layer):
             output, h, c = lstm(x, initial_state=[c[0], h[0]])
             return output, keras.ops.expand_dims(h, 0), keras.ops.expand_dims(c, 0)
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port
 
 
 def correct(layer):
@@ -51,4 +53,6 @@ def correct(layer):
             output, h, c = lstm(x, initial_state=[h[0], c[0]])
             return output, keras.ops.expand_dims(h, 0), keras.ops.expand_dims(c, 0)
 
-    return Port()
+    port = Port()
+    port.supports_masking = True
+    return port
