@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from compare.report.studies.wrong_ports.corpus import Framework
+
 Array = npt.NDArray[Any]
-Framework = Literal["keras", "pytorch"]
 CALLS = 2
 """Both sides are called so many times with the same data, because a port may keep states that it should not keep."""
 TOLERANCE = 1e-5
@@ -18,22 +19,34 @@ TOLERANCE = 1e-5
 def agree(layer: Any, port: Any, arguments: Mapping[str, Any], framework: Framework) -> float:
     """Return how far a port is from the right layer: the largest difference as a share of max(1, max |expected|).
 
-    A port that is itself a recurrent layer has no call like the right one's; only its output sequence is compared.
-
     Args:
-        layer: the right layer; it must not have been called before if it is stateful.
+        layer: the right layer; if it is stateful, it must not have been called before.
         port: the port.
         arguments: inputs, and where there are any mask and initial_state, as NumPy arrays.
         framework: the framework of the port.
 
     Returns:
-        The distance; infinity if the port returns other arrays or NaN.
+        The distance; infinity if the port returns other arrays, or NaN.
     """
     expected = [call_right(layer, arguments) for _ in range(CALLS)]
-    found = [call_port(port, arguments, framework) for _ in range(CALLS)]
-    if is_recurrent(port):
-        expected, found = ([arrays[:1] for arrays in each] for each in (expected, found))
-    return max(_distance(one, other) for one, other in zip(found, expected, strict=True))
+    return compare_results(port, results_of(port, arguments, framework), expected)
+
+
+def results_of(port: Any, arguments: Mapping[str, Any], framework: Framework) -> list[list[Array]]:
+    """Return the results of each call of a port."""
+    return [call_port(port, arguments, framework) for _ in range(CALLS)]
+
+
+def compare_results(port: Any, found: Sequence[Sequence[Array]], expected: Sequence[Sequence[Array]]) -> float:
+    """Return the distance of the results of a port's calls, as `agree` does.
+
+    A port that is itself a recurrent layer has no call like the right one's; only its output sequence is compared.
+    """
+    only_output = is_recurrent(port)
+    return max(
+        _distance(one[:1], other[:1]) if only_output else _distance(one, other)
+        for one, other in zip(found, expected, strict=True)
+    )
 
 
 def call_right(layer: Any, arguments: Mapping[str, Any]) -> list[Array]:

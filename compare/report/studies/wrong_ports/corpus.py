@@ -15,6 +15,7 @@ from compare.diagnosis.mistakes import MISTAKES
 from compare.report.studies.data import data_folder
 
 Direction = Literal["keras-to-pytorch", "pytorch-to-keras"]
+Framework = Literal["keras", "pytorch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,11 @@ class Entry:
         return self.module.correct(layer)
 
     @property
+    def target(self) -> Framework:
+        """The framework of the port."""
+        return "pytorch" if self.direction == "keras-to-pytorch" else "keras"
+
+    @property
     def where(self) -> Mapping[str, int | str]:
         """The place of the only mistake; {} if there are more, or none."""
         return next(iter(self.places.values())) if len(self.places) == 1 else {}
@@ -75,8 +81,12 @@ class Entry:
 
     def source_of(self, function: str) -> str:
         """Return the source of one of the functions of the entry's file."""
-        (found,) = [node for node in _functions(self.text) if node.name == function]
-        return "\n".join(self.text.splitlines()[found.lineno - 1 : found.end_lineno])
+        return self._sources[function]
+
+    @cached_property
+    def _sources(self) -> Mapping[str, str]:
+        lines = self.text.splitlines()
+        return {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in _functions(self.text)}
 
     @cached_property
     def module(self) -> ModuleType:

@@ -49,7 +49,7 @@ def score(diagnose: Diagnose, entries: Iterable[Entry], seed: int = 0) -> Iterat
 
     Args:
         diagnose: called as `diagnose(right, port, inputs=..., mask=..., initial_state=...)`, the last two where the entry has
-            them. What it returns has `verdict` ("right", "named", ...) and `findings`, each with `mistake`, `where` and `twins`.
+            them. It returns a `verdict` ("right", "named", ...) and `findings`, each with `mistake`, `where` and `twins`.
         entries: the entries.
         seed: draws weights and inputs.
     """

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from compare.report.studies.wrong_ports.calling import TOLERANCE, Framework, agree
+from compare.report.studies.wrong_ports.calling import TOLERANCE, agree
 from compare.report.studies.wrong_ports.corpus import Entry, read
 from compare.report.studies.wrong_ports.functions import load_function
 from compare.report.studies.wrong_ports.naming import said_by
@@ -23,11 +23,19 @@ _DRAWS = 2
 def main() -> None:
     """Run the port, and write what became of it."""
     folder, entry, function, seed, result = sys.argv[1:]
-    found = _run(Path(folder) / "port.py", read(Path(entry)), function, int(seed))
+    found = run(Path(folder) / "port.py", read(Path(entry)), function, int(seed))
     Path(result).write_text(json.dumps(found))
 
 
-def _run(path: Path, entry: Entry, function: str, seed: int) -> dict[str, Any]:
+def run(path: Path, entry: Entry, function: str, seed: int) -> dict[str, Any]:
+    """Return the outcome of a port, its distance, and the mistakes that are named.
+
+    Args:
+        path: the file with the function `port`.
+        entry: the entry that builds the right layer and draws calls.
+        function: what names the mistakes of a wrong port.
+        seed: draws weights and inputs.
+    """
     sys.path.insert(0, str(path.parent))
     try:
         port = load_function(f"{path}:port")
@@ -42,8 +50,7 @@ def _run(path: Path, entry: Entry, function: str, seed: int) -> dict[str, Any]:
 
 
 def _distance(port: Any, entry: Entry, seed: int) -> float:
-    framework: Framework = "pytorch" if entry.direction == "keras-to-pytorch" else "keras"
-    return agree(entry.right(seed), port(entry.right(seed)), entry.call(seed), framework)
+    return agree(entry.right(seed), port(entry.right(seed)), entry.call(seed), entry.target)
 
 
 def _name(port: Any, entry: Entry, function: str, seed: int) -> str:
