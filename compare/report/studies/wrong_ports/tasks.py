@@ -137,7 +137,7 @@ def _shape(value: Any) -> str:
 
 
 def _flat(call: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in call.items():
         flat |= {f"{name}_{n}": each for n, each in enumerate(value)} if isinstance(value, (list, tuple)) else {name: value}
     return flat

@@ -14,7 +14,7 @@ from frameworks.errors import GatewiseError
 
 ENTRIES = load()
 GATES = {"input", "forget", "candidate", "output", "update", "reset"}
-PLACES = {
+PLACES: dict[str, set[int] | set[str]] = {
     "layer": {0, 1},
     "direction": {0, 1},
     "result": {0, 1, 2},
