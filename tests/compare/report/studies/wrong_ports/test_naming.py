@@ -142,7 +142,7 @@ def test_what_was_said_is_one_line() -> None:
     assert said_by(Said("not named")) == "not named"
 
 
-@pytest.mark.parametrize("entry", list(ENTRIES.values())[::12], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", list(ENTRIES.values())[::20], ids=lambda entry: entry.name)
 def test_diagnose_names_the_mistake_and_calls_the_correct_port_right(entry: Entry) -> None:
     """A sample; `python -m compare.report.studies.wrong_ports.score` scores all of them."""
     bad = [each for each in score(diagnose, [entry]) if not each.good]

@@ -34,10 +34,11 @@ def port_of(task: Task, function: str) -> str:
     return f"{imports}\n\n\n{task.entry.source_of(function).replace(f'def {function}(', 'def port(')}\n"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write(TASK, tmp_path / TASK.name)
-    return tmp_path
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tasks")
+    write(TASK, folder / TASK.name)
+    return folder
 
 
 def run(folder: Path, text: str) -> dict[str, Any]:
