@@ -6,9 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
-import torch
-
 from compare import MISTAKES, Diagnosis, diagnose
 from compare.report.arrays import distance
 from compare.report.pages.mistakes.experiment.silent import SEEDS, SETUP, SILENT, run_silent
@@ -42,8 +39,7 @@ def run(progress: Callable[[str], None]) -> Results:
 def run_entry(entry: Entry, mistake: str) -> Results:
     """Measure a wrong port and its right one from ten seeds, and diagnose the wrong one from the first."""
     wrong, right = zip(*(_errors(entry, seed) for seed in SEEDS), strict=True)
-    keras.utils.set_random_seed(SEEDS[0])
-    torch.manual_seed(SEEDS[0])
+    _seed(SEEDS[0])
     layer = entry.right(SEEDS[0])
     diagnosis = diagnose(layer, entry.wrong(layer), **entry.call(SEEDS[0]))
     return {
@@ -62,8 +58,7 @@ def run_entry(entry: Entry, mistake: str) -> Results:
 
 def _errors(entry: Entry, seed: int) -> Iterator[float]:
     """Yield how far the wrong port is off, and how far the right one."""
-    keras.utils.set_random_seed(seed)  # for the arrays that are not copied
-    torch.manual_seed(seed)
+    _seed(seed)
     layer, arguments = entry.right(seed), entry.call(seed)
     framework: Framework = "pytorch" if entry.direction == "keras-to-pytorch" else "keras"
     calls = range(2 if entry.mistakes[0] in _IN_A_SECOND_CALL else 1)
@@ -73,6 +68,15 @@ def _errors(entry: Entry, seed: int) -> Iterator[float]:
         kept = slice(1 if is_recurrent(port) else None)  # a layer returns states too
         found = [call_port(port, arguments, framework) for _ in calls]
         yield max(distance(one[kept], other[kept]) for one, other in zip(expected, found, strict=True))
+
+
+def _seed(seed: int) -> None:
+    """Seed both frameworks, whose initial values are left in the arrays that a port does not copy."""
+    import keras
+    import torch
+
+    keras.utils.set_random_seed(seed)
+    torch.manual_seed(seed)
 
 
 def _size(error: float) -> Any:
