@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="compare only this layer, which OUT calls OTHER; several are called one after the other; can be repeated",
     )
-    parser.add_argument("--seed", type=read_seed, default=0, help="the seed of the random inputs and initial states; 0 by default")
+    parser.add_argument(
+        "--seed", type=read_seed, default=0, help="the seed of the random inputs and initial states; 0 by default"
+    )
     parser.add_argument(
         "--tolerance",
         type=float,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 import warnings
@@ -43,7 +44,7 @@ class _Channel:
                 self._pipe.write(json.dumps(message).encode() + b"\n")
                 self._pipe.flush()
         except OSError:
-            os._exit(1)
+            _leave()
 
     def step(self, what: str, done: int, total: int) -> None:
         """Send the progress of a search, now and then."""
@@ -62,7 +63,7 @@ def main() -> None:
     question, channel = _open()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     told, outcome = _answer(question, channel)
-    text = None if outcome.render is None else outcome.render(question.verbose)
+    text = None if outcome.render is None else "\n".join(map(printable, outcome.render(question.verbose).splitlines()))
     sys.stdout.flush()
     sys.stderr.flush()
     channel.send({"status": outcome.status, "results": to_json(outcome.results), "text": text, "told": told})
@@ -78,8 +79,20 @@ def _open() -> tuple[argparse.Namespace, _Channel]:
     os.dup2(nowhere, 0)
     os.dup2(nowhere if question.quiet else 2, 1)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    Thread(target=lambda: asking.read() or os._exit(1), daemon=True).start()
+    Thread(target=_leave_after, args=(asking,), daemon=True).start()
     return question, channel
+
+
+def _leave_after(asking: BinaryIO) -> None:
+    asking.read()
+    _leave()
+
+
+def _leave() -> None:
+    """End this process with all that it has started, because nobody waits for its answer."""
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 def _answer(question: argparse.Namespace, channel: _Channel) -> tuple[Sequence[str], Outcome]:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -60,10 +60,7 @@ def _listen(process: subprocess.Popen[bytes], found: list[str], line: ProgressLi
             found.append(message["found"])
         else:
             line.clear()
-            for each in message["told"]:
-                tell(each)
-            text: str | None = message["text"]
-            return Outcome(message["status"], message["results"], None if text is None else lambda _: text)
+            return _outcome(message)
     status = process.wait()
     raise ProcessError.because(
         "the process of the search",
@@ -71,6 +68,14 @@ def _listen(process: subprocess.Popen[bytes], found: list[str], line: ProgressLi
         but=f"ended with exit status {status}" if status >= 0 else f"was ended by signal {-status}",
         remedy="If it ran a file of yours, see whether that ends the process (os._exit) or needs more memory than there is.",
     )
+
+
+def _outcome(answer: Mapping[str, Any]) -> Outcome:
+    """Print what an answer tells besides its results, and return it as an outcome."""
+    for line in answer["told"]:
+        tell(line)
+    text: str | None = answer["text"]
+    return Outcome(answer["status"], answer["results"], None if text is None else lambda _: text)
 
 
 @contextmanager

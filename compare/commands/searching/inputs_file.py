@@ -27,7 +27,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     try:
         with np.load(path, allow_pickle=False) as file:
             if not hasattr(file, "files"):
-                raise ValueError("it holds a single array")  # noqa: TRY004, TRY301  told like the others
+                raise ValueError("it holds a single array")  # noqa: TRY301  told like the others
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, BadZipFile) as error:
         raise InvalidValueError.because(
@@ -58,7 +58,7 @@ def read_layer_call(path: Path) -> dict[str, Any]:
 
 
 def read_model_call(path: Path) -> Any:
-    """Return the inputs of `compare_models` that a file holds: by name, or in order if they are named arr_0, arr_1 and so on."""
+    """Return the inputs of `compare_models` that a file holds: by name, or in order if their names are arr_0, arr_1, ..."""
     arrays = read_arrays(path)
     if not arrays:
         raise InvalidValueError.because(

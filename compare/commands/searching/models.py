@@ -10,10 +10,14 @@ from typing import Any
 from compare.commands.searching.arguments import Named, read_named
 from compare.commands.searching.user_files import UserFiles
 from compare.commands.searching.weights_file import is_of_keras, load_weights
-from frameworks.errors import InvalidValueError
+from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.files.formats import Format, find_format
 from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.version import Version
+from frameworks.files.keras.zip import METADATA
+from frameworks.files.untrusted.archive import Archive
 from frameworks.files.untrusted.foreign_files import require_file
+from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import Source, open_source
 from frameworks.registry import load
 from frameworks.rows import owner_of
@@ -75,7 +79,8 @@ def open_model(path: Path) -> Any:
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # whatever Keras raises
-        raise _not_opened(path, str(error), keras.__version__) from error
+        must = f"hold a model that Keras {keras.__version__} opens"
+        raise _not_opened(path, must, _first_line(error), _version_of(path, source)) from error
 
 
 def _refuse_lambda(path: Path, source: Source, file_format: Format) -> None:
@@ -86,23 +91,45 @@ def _refuse_lambda(path: Path, source: Source, file_format: Format) -> None:
             str(path),
             must="hold no code",
             but=f"holds that of the Lambda layer {named[0]!r}",
-            remedy="If you trust it, load it in a Python file with keras.saving.load_model(path, safe_mode=False), and name that:"
-            " FILE.py:NAME.",
+            remedy="If you trust it, load it in a Python file, model = keras.saving.load_model(path, safe_mode=False), and name"
+            " that: FILE.py:model.",
         )
 
 
-def _not_opened(path: Path, said: str, version: str) -> InvalidValueError:
-    first = next((line for line in said.splitlines() if line.strip()), "").strip().removesuffix(".")
-    must = f"hold a model that Keras {version} opens"
-    if "No model config" in said or "weights" in path.suffixes[-2:-1]:
+def _not_opened(path: Path, must: str, said: str, version: Version) -> InvalidValueError:
+    if "No model config" in said or path.name.endswith(".weights.h5"):
+        but = "holds weights alone"
         remedy = "Name the code that builds the model, FILE.py:NAME, and pass this file with --weights."
-        return InvalidValueError.because(str(path), must=must, but=f"holds weights alone: {first}", remedy=remedy)
+        return InvalidValueError.because(str(path), must=must, but=but, remedy=remedy)
+    if version.text and version.is_keras2:
+        return InvalidValueError.because(
+            str(path),
+            must=must,
+            but=f"was saved by Keras {version.text} ({said})",
+            remedy="Load it in a Python file, model = tf_keras.models.load_model(path), and name that: FILE.py:model."
+            " `gatewise verify` compares its layers with those of a file without any Keras.",
+        )
     return InvalidValueError.because(
         str(path),
         must=must,
-        but=f"Keras says: {first[:300]}",
-        remedy="Load it in a Python file, with its custom classes or, for a model of Keras 2, with tf_keras.models.load_model,"
-        " and name that: FILE.py:NAME. `gatewise verify` compares the layers of the file without Keras.",
+        but=f"Keras says: {said}",
+        remedy="Load it in a Python file that defines what Keras lacks, and name that: FILE.py:NAME.",
     )
 
 
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[0].removesuffix(".")[:300]
+
+
+def _version_of(path: Path, source: Source) -> Version:
+    """Return the version of Keras that a file states."""
+    try:
+        if path.suffix == ".keras":
+            stated = read_json(Archive(source).read(METADATA, MAX_BYTES), path.name).get("keras_version")
+        else:
+            with import_module("h5py").File(path, "r") as file:
+                stated = file.attrs.get("keras_version")
+    except (GatewiseError, ImportError, OSError):
+        return Version("")
+    return Version(stated.decode() if isinstance(stated, bytes) else str(stated or ""))

@@ -39,7 +39,11 @@ class UserFiles:
     def __str__(self) -> str:
         """Return the sentence that says which files were run, or ""."""
         names = " and ".join(map(str, self.ran))
-        return f"{names} {'was run, in a process of its' if len(self.ran) == 1 else 'were run, in a process of their'} own." if names else ""
+        return (
+            f"{names} {'was run, in a process of its' if len(self.ran) == 1 else 'were run, in a process of their'} own."
+            if names
+            else ""
+        )
 
     def load(self, named: Named, *, is_port: bool) -> Any:
         """Return the object that an argument names.
