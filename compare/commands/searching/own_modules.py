@@ -20,17 +20,10 @@ class OwnModules:
     def __init__(self) -> None:
         """Know no folder yet."""
         self._kept: dict[Path, dict[str, ModuleType]] = {}
-        self._files: dict[str, Path] = {}
 
     @contextmanager
-    def visible(self, folder: Path, name: str) -> Iterator[None]:
-        """Run a file, whose folder is the first on the path.
-
-        Args:
-            folder: the folder.
-            name: the name of the module of the file.
-        """
-        self._files[name] = folder
+    def visible(self, folder: Path) -> Iterator[None]:
+        """Run a file of a folder, which becomes the first on the path."""
         if folder not in self._kept:
             self._kept[folder] = {}
             sys.path.insert(0, str(folder))
@@ -52,25 +45,26 @@ class OwnModules:
         try:
             yield
         finally:
-            added = [each for each in sys.path if each not in path]
-            sys.path[:] = [*added, *path]
             own = {name: module for name, module in sys.modules.items() if self._folder_of(name, module) == folder}
             self._kept[folder].update(own)
+            added = [each for each in sys.path if each not in path]
+            sys.path[:] = [*added, *path]
             for kept in self._kept.values():  # the last file wins, which is the port
                 sys.modules.update(kept)
 
     def _folder_of(self, name: str, module: object) -> Path | None:
         """Return the folder from which a module was imported under its name, if it is one of the user's."""
-        if name in self._files:
-            return self._files[name]
+        for folder, kept in self._kept.items():
+            if kept.get(name) is module:  # the path of a package without __init__.py changes with sys.path
+                return folder
         return self._folder(name, getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None))
 
     def _folder(self, name: str, file: object) -> Path | None:
         top = name.partition(".")[0]
+        files = (f"{top}.py", f"{top.removesuffix('_')}.py")  # json.py is run as json_
         for folder in self._kept:
-            with suppress(ValueError):
-                first = Path(str(file)).relative_to(folder).parts[:1]
-                if first in ((top,), (f"{top}.py",)):
+            with suppress(ValueError, IndexError):  # elsewhere
+                if Path(str(file)).relative_to(folder).parts[0] in (top, *files):
                     return folder
         return None
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -38,12 +40,8 @@ class UserFiles:
 
     def __str__(self) -> str:
         """Return the sentence that says which files were run, or ""."""
-        names = " and ".join(map(str, self.ran))
-        return (
-            f"{names} {'was run, in a process of its' if len(self.ran) == 1 else 'were run, in a process of their'} own."
-            if names
-            else ""
-        )
+        how = "was run, in a process of its own" if len(self.ran) == 1 else "were run, in a process of their own"
+        return f"{' and '.join(map(str, self.ran))} {how}." if self.ran else ""
 
     def load(self, named: Named, *, is_port: bool) -> Any:
         """Return the object that an argument names.
@@ -93,22 +91,28 @@ class UserFiles:
             if getattr(module, "__file__", None) == str(place):  # imported by the other file
                 return module
         folder, name = _package_of(place)
-        with self._own.visible(folder, name):
+        with self._own.visible(folder):
+            _warn_of_hidden()
             if "." in name:
                 return import_module(name)
-            spec = spec_from_file_location(name, place)
+            spec = spec_from_file_location(f"{name}_" if name in sys.modules else name, place)
             module = module_from_spec(spec)  # type: ignore[arg-type]
-            sys.modules[name] = module
+            sys.modules[module.__name__] = module
             spec.loader.exec_module(module)  # type: ignore[union-attr]
             return module
+
+
+def _warn_of_hidden() -> None:
+    """Warn of the user's modules that gatewise's packages of the same name hide."""
+    with suppress(ImportError):
+        for hidden in import_module("gatewise.ownership").find_hidden():
+            warnings.warn(hidden, stacklevel=1)
 
 
 def _package_of(place: Path) -> tuple[Path, str]:
     """Return the folder to import from, and the name of the module: that in its package if it imports relatively."""
     folder, name = place.parent, place.stem
-    if not _imports_relatively(place):
-        return folder, f"{name}_" if name in sys.modules else name
-    while (folder / "__init__.py").is_file():
+    while _imports_relatively(place) and (folder / "__init__.py").is_file():
         name = f"{folder.name}.{name}"
         folder = folder.parent
     return folder, name
@@ -167,16 +171,12 @@ def _needed(function: Any) -> list[str]:
 def _made(recipe: Any, named: Named) -> Any:
     """Call a class or a function that returns the object."""
     if needed := _needed(recipe):
-        raise InvalidValueError.because(
-            str(named),
-            must="be callable without arguments",
-            but=f"needs {', '.join(needed)}",
-            remedy=f"Add `def build(): return {named.name}(...)` with its arguments to {named.path.name}, and name that:"
-            f" {named.path}:build.",
-        )
+        raise _not_callable(named, f"needs {', '.join(needed)}")
     try:
         made = recipe()
     except BaseException as error:
+        if isinstance(error, TypeError) and "required positional argument" in str(error) and isinstance(recipe, type):
+            raise _not_callable(named, f"raises TypeError: {error}") from error
         raise _did_not_run(f"{named}()", error) from error
     if not _is_object(made) and not callable(made):
         raise InvalidTypeError.because(
@@ -188,12 +188,25 @@ def _made(recipe: Any, named: Named) -> Any:
     return made
 
 
+def _not_callable(named: Named, but: str) -> GatewiseError:
+    return InvalidValueError.because(
+        str(named),
+        must="be callable without arguments",
+        but=but,
+        remedy=f"Add `def build(): return {named.name}(...)` with its arguments to {named.path.name}, and name that:"
+        f" {named.path}:build.",
+    )
+
+
 def _names(module: ModuleType, *, is_port: bool) -> Iterator[str]:
     """Yield the names of a file that would do, in its order."""
     for name, value in vars(module).items():
         is_own = getattr(value, "__module__", None) == module.__name__
-        made = is_own and (isinstance(value, type) or inspect.isroutine(value)) and (is_port or not _needed(value))
-        if isinstance(value, type) and made:
-            made = not _needed(value)
-        if not name.startswith("_") and (made or _is_object(value)):
+        if not name.startswith("_") and (_is_object(value) or (is_own and _would_do(value, is_port=is_port))):
             yield name
+
+
+def _would_do(value: Any, *, is_port: bool) -> bool:
+    if isinstance(value, type):
+        return any("__call__" in vars(base) for base in value.__mro__) and not _needed(value)
+    return inspect.isroutine(value) and (is_port or not _needed(value))
