@@ -25,7 +25,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
         InvalidValueError: for any other file, and for arrays of Python objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             if not hasattr(file, "files"):
                 raise ValueError("it holds a single array")  # noqa: TRY301  told like the others
             return {name: file[name] for name in file.files}

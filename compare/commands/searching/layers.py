@@ -60,7 +60,7 @@ def _choose(value: Any, known: Mapping[str, Any], names: Sequence[str] | None, n
     missing = [name for name in names or () if name not in known]
     if names is None or missing:
         listed = ", ".join(known)
-        but = f"{named} has {listed or 'none of its own names'}" if names is None else f"{named} has no {missing[0]!r}"
+        but = f"{named} has {listed} and none is chosen" if names is None else f"{named} has no {missing[0]!r}"
         raise InvalidValueError.because(
             f"--layer {form}",
             must="name a recurrent layer",

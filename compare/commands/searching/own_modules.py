@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,10 +62,11 @@ class OwnModules:
 
     def _folder(self, name: str, file: object) -> Path | None:
         top = name.partition(".")[0]
-        files = (f"{top}.py", f"{top.removesuffix('_')}.py")  # json.py is run as json_
         for folder in self._kept:
-            with suppress(ValueError, IndexError):  # elsewhere
-                if Path(str(file)).relative_to(folder).parts[0] in (top, *files):
+            inside = f"{folder}{os.sep}"
+            if isinstance(file, str) and file.startswith(inside):
+                first = file[len(inside) :].partition(os.sep)[0]
+                if first in (top, f"{top}.py", f"{top.removesuffix('_')}.py"):  # json.py is run as json_
                     return folder
         return None
 

@@ -113,14 +113,10 @@ def test_an_error_of_a_file_is_the_users_traceback_and_status_2(folder: Path, ca
     assert debug or len(lines) < 10
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [("import os; os._exit(7)", "ended with exit status 7."), ("import os; os.kill(os.getpid(), 9)", "was ended by signal 9.")],
-)
-def test_a_file_that_ends_the_process_is_an_error(folder: Path, capfd: Any, text: str, said: str) -> None:
-    (folder / "ends.py").write_text(text)
+def test_a_file_that_ends_the_process_is_an_error(folder: Path, capfd: Any) -> None:
+    (folder / "ends.py").write_text("import os; os._exit(7)")
     assert cli.main(["diagnose", "model.npz", "ends.py:net"]) == 2
-    assert said in capfd.readouterr().err
+    assert "the process of the search must end with an answer, but ended with exit status 7." in capfd.readouterr().err
 
 
 def started(folder: Path) -> list[int]:
@@ -171,16 +167,15 @@ def test_the_search_ends_with_a_command_that_is_killed(folder: Path) -> None:
     assert all(map(gone, numbers))
 
 
-@pytest.mark.parametrize(("flags", "shown"), [([], True), (["--quiet"], False)])
-def test_a_terminal_shows_a_bar_and_the_time_left(folder: Path, flags: list[str], *, shown: bool) -> None:
+def test_a_terminal_shows_a_bar_and_the_time_left(folder: Path) -> None:
     (folder / "slow.py").write_text(SLOW.replace("range(400)", "range(8)").replace("0.15", "0.12"))
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "compare", "diagnose", "model.npz", "slow.py:port", *flags]
+    command = [sys.executable, "-m", "compare", "diagnose", "model.npz", "slow.py:port"]
     ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, check=False)
     os.close(theirs)
     assert ended.returncode == 2  # it returns nothing
     lines = os.read(ours, 1 << 16).decode().replace("\n", "").split("\r")
     os.close(ours)
-    assert any(line.startswith("gates of the kernel [#") and line.rstrip().endswith(" s left") for line in lines) == shown
+    assert any(line.startswith("gates of the kernel [#") and line.rstrip().endswith(" s left") for line in lines)
     assert "\x1b" not in "".join(lines)
     assert [line for line in lines if line.strip()][-1].startswith("gatewise: what the port returns must be 2 arrays")
