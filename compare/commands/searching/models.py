@@ -118,7 +118,9 @@ def _not_opened(path: Path, must: str, said: str, version: Version) -> InvalidVa
 
 
 def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """Return the first line of an error of Keras, or of the error inside that it quotes."""
+    text = str(error).rpartition("Exception encountered:")[2]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return (lines or [type(error).__name__])[0].removesuffix(".")[:300]
 
 

@@ -30,7 +30,9 @@ def test_the_arrays_of_a_layer_are_its_inputs_mask_and_states(tmp_path: Path) ->
 
 @pytest.mark.parametrize("named", [{"x": X}, {"inputs": X, "c_0": C}, {"inputs": X, "state": H}, {}])
 def test_other_names_are_refused_with_the_right_ones(tmp_path: Path, named: dict[str, Any]) -> None:
-    with pytest.raises(GatewiseError, match="must hold arrays of the names inputs, mask, h_0, c_0, and c_0 only beside h_0, but"):
+    with pytest.raises(
+        GatewiseError, match="must hold arrays of the names inputs, mask, h_0, c_0, and c_0 only beside h_0, but"
+    ):
         read_layer_call(save(tmp_path / "x.npz", **named))
 
 

@@ -78,7 +78,13 @@ LAYER = nn.GRU(3, 4)
 )
 def test_layers_of_a_model_are_chosen_by_name(choice: str, right: Any, port: Any) -> None:
     def layers(names: Any) -> Any:
-        return NET if names == "port" else [getattr(NET, name) for name in names] if isinstance(names, list) else getattr(NET, names)
+        return (
+            NET
+            if names == "port"
+            else [getattr(NET, name) for name in names]
+            if isinstance(names, list)
+            else getattr(NET, names)
+        )
 
     sides = read_sides("a.py:net", "a.py:port", choice, Files(net=NET, port=NET))
     assert [side[0] for side in sides] == [layers(right), layers(port)]

@@ -133,7 +133,9 @@ def test_a_function_of_the_inputs_is_a_port_and_no_layer(files: UserFiles, tmp_p
     path = write(tmp_path / "model.py", KINDS)
     assert callable(load(files, path, name, is_port=True))
     if name != "Loop":  # an object that only `adapt` can judge
-        with pytest.raises(GatewiseError, match=r"must be callable without arguments|must be a module, layer or model, but is a"):
+        with pytest.raises(
+            GatewiseError, match=r"must be callable without arguments|must be a module, layer or model, but is a"
+        ):
             load(files, path, name, is_port=False)
 
 
@@ -260,7 +262,11 @@ def test_a_module_that_gatewise_hides_is_named(files: UserFiles, tmp_path: Path)
         ("import helper", "raises KeyError: 'inside'.", ["import helper", "{}['inside']"]),
         ("import sys; sys.exit()", "ends with sys.exit(). Put what it does", ["SystemExit"]),
         ("import sys; sys.exit('usage')", "ends with sys.exit('usage'). Put what it does", ["SystemExit: usage"]),
-        ("import json; json.loads('[')", "raises JSONDecodeError: Expecting value", ["json.loads('[')", "raise JSONDecodeError"]),
+        (
+            "import json; json.loads('[')",
+            "raises JSONDecodeError: Expecting value",
+            ["json.loads('[')", "raise JSONDecodeError"],
+        ),
         ("raise BaseException('odd')", "raises BaseException: odd.", ["BaseException: odd"]),
         ("try:\n    {}['a']\nexcept KeyError:\n    raise ValueError('second')", "raises ValueError: second.", []),
     ],
@@ -324,5 +330,7 @@ def test_a_path_that_is_no_file_is_named(files: UserFiles, tmp_path: Path) -> No
 
 def test_a_file_without_anything_of_use_says_how_to_add_it(files: UserFiles, tmp_path: Path) -> None:
     path = write(tmp_path / "empty.py", "SIZE = 3")
-    with pytest.raises(GatewiseError, match=r"Add a function to it that returns the model, `def build\(\): \.\.\.`, and name that"):
+    with pytest.raises(
+        GatewiseError, match=r"Add a function to it that returns the model, `def build\(\): \.\.\.`, and name that"
+    ):
         load(files, path, "net")
