@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.calls import Call, given_call
 from compare.diagnosis.call_search import close, error
 from compare.diagnosis.port_side import PortSide
 from compare.diagnosis.right_side import Data, RightSide, whole_results
-from compare.calls import Call, given_call
+from compare.diagnosis.stored_port import rewritten
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
+from frameworks.files import StoredLayer
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[Any]
@@ -46,6 +48,8 @@ class Case:
         cells = self.port.cells()
         if weights is None or cells is None:
             return self._port_call(data)
+        if isinstance(self.port.adapter, StoredLayer):
+            return self._layer_call(rewritten(self.port.adapter, weights), data)
         with self.port.holding(weights, cells):
             return self._port_call(data)
 
