@@ -74,9 +74,9 @@ def _array(right: Right, number: int, place: tuple[int, int], part: str) -> Arra
 
 def _biased(right: Right) -> Iterator[Wrong]:
     variants = [("", name) for name in biases.OFFSETS] if "forget" in right.spec.gates else []
-    changes = [((name, number), "") for name, every in biases.CHANGES.items() for number in range(len(every))]
+    changes = [(number, "") for number in range(len(biases.CHANGES))]
     order = tuple(range(len(right.spec.gates)))
-    for change, offset in [*changes, *((("", 0), name) for _, name in variants)]:
+    for change, offset in [*changes, *((None, name) for _, name in variants)]:
         layers = []
         for layer, directions in enumerate(right.weights.layers):
             row = []
@@ -86,7 +86,8 @@ def _biased(right: Right) -> Iterator[Wrong]:
                 row.append(replace(one, bias=bias if two else bias + second, recurrent_bias=second if two else None))
             layers.append(tuple(row))
         if right.spec.bias:
-            yield change[0] or offset, "", RecurrentWeights(tuple(layers))
+            mistake = offset if change is None else biases.CHANGES[change].mistake
+            yield mistake, "", RecurrentWeights(tuple(layers))
 
 
 def _moved(right: Right) -> Iterator[Wrong]:
