@@ -39,8 +39,8 @@ CHANGES: tuple[Change, ...] = (
     Change("bias-doubled", lambda bias, second: (bias * 2, second * 2), "twice the bias acts"),
     Change("bias-doubled", lambda bias, second: (bias + second, bias + second), "the sum of both biases, in both"),
     Change("bias-doubled", lambda bias, second: (bias * 2, second), "twice the first bias"),
-    Change("bias-doubled", lambda bias, second: (bias, bias), "the first bias, in both"),
-    Change("bias-doubled", lambda bias, second: (second, second), "the second bias, in both"),
+    Change("bias-doubled", lambda bias, _: (bias, bias), "the first bias, in both"),
+    Change("bias-doubled", lambda _, second: (second, second), "the second bias, in both"),
     Change("bias-halved", lambda bias, second: (bias / 2, second / 2), "half of the bias acts"),
     Change("bias-halved", lambda bias, second: (bias / 2, second), "half of the first bias"),
     Change("bias-halved", lambda bias, second: ((bias + second) / 2, np.zeros_like(second)), "the mean of both biases"),
@@ -48,13 +48,26 @@ CHANGES: tuple[Change, ...] = (
     Change("bias-dropped", lambda bias, second: (np.zeros_like(bias), second), "the second bias alone"),
     Change("bias-dropped", lambda bias, second: (np.zeros_like(bias), np.zeros_like(second)), "zeros"),
     Change("biases-swapped", lambda bias, second: (second, bias), "the second bias, then the first"),
-    Change("biases-summed", lambda bias, second: (bias + second, np.zeros_like(second)), "their sum in the first, zeros in the second"),
-    Change("biases-summed", lambda bias, second: (np.zeros_like(bias), bias + second), "zeros in the first, their sum in the second"),
+    Change(
+        "biases-summed",
+        lambda bias, second: (bias + second, np.zeros_like(second)),
+        "their sum, then zeros",
+    ),
+    Change(
+        "biases-summed",
+        lambda bias, second: (np.zeros_like(bias), bias + second),
+        "zeros, then their sum",
+    ),
 )
 """What becomes of the two biases, the likeliest first."""
 
 OFFSETS: Mapping[str, float] = MappingProxyType({"forget-bias-missing": -1.0, "forget-bias-twice": 1.0})
 """What is added to the bias of the forget gate, by identifier."""
+
+
+def offset_in_words(mistake: str) -> str:
+    """Return what the forget gate has, in words."""
+    return f"the right bias {'-' if OFFSETS[mistake] < 0 else '+'} 1"
 
 
 @dataclass(frozen=True)

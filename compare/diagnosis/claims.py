@@ -113,9 +113,7 @@ def _shown(order: Sequence[int]) -> str:
     return ", ".join(map(str, order[:8])) + (", ..." if len(order) > 8 else "")
 
 
-def _explained_biases(
-    both: Unit, own: DirectionWeights, right: Right
-) -> Iterator[tuple[Unit, Sequence[biases.BiasOrigin]]]:
+def _explained_biases(both: Unit, own: DirectionWeights, right: Right) -> Iterator[tuple[Unit, Sequence[biases.BiasOrigin]]]:
     """Yield the biases that were explained, together or each on its own, with their origins; without any if it was neither."""
     pair, expected = biases.pair_of(own), biases.pair_of(right.weights.layers[both.layer][both.direction])
     acting, wanted = (biases.effective(each, right.spec) for each in (pair, expected))
@@ -167,7 +165,7 @@ def _bias_claims(unit: Unit, every: Sequence[biases.BiasOrigin], right: Right) -
         elif first.change is not None and biases.CHANGES[first.change].mistake == mistake:
             found = biases.CHANGES[first.change].found
         elif mistake == first.offset:
-            found = f"the right bias {'-' if biases.OFFSETS[mistake] < 0 else '+'} 1"
+            found = biases.offset_in_words(mistake)
         else:
             found, must_be = _words(mistake, Origin(first.source, fits=(first.fit,)), right.spec.gates)
         confined = ("forget",) if mistake.startswith("forget") else ()
@@ -182,7 +180,8 @@ def _as_never_copied(claims: Sequence[Claim]) -> list[Claim]:
     }
     kept = []
     for claim in claims:
-        if claim.mistake in ("bias-dropped", "recurrent-bias-dropped") and all(claim.unit.place in each for each in fresh.values()):
+        is_fresh = all(claim.unit.place in each for each in fresh.values())
+        if is_fresh and claim.mistake in ("bias-dropped", "recurrent-bias-dropped"):
             kept.append(replace(claim, mistake="not-copied", twins=(claim.mistake,)))
         else:
             kept.append(claim)
@@ -200,8 +199,7 @@ def _moves(moved: Mapping[Unit, Place]) -> Iterator[Claim]:
 
 def _kinds_of_move(unit: Unit, source: Place, moved: Mapping[Unit, Place]) -> tuple[str, ...]:
     back = moved.get(Unit(*source, unit.part))
-    if source[0] == unit.layer:
-        return ("directions-swapped" if back == unit.place else "direction-repeated" if back == source else "from-another-layer",)
+    same_layer, same_direction = source[0] == unit.layer, source[1] == unit.direction
     if back == unit.place:
-        return ("layers-swapped",) if source[1] == unit.direction else ("layers-swapped", "directions-swapped")
-    return ("from-another-layer",)
+        return ("layers-swapped",) * (not same_layer) + ("directions-swapped",) * (not same_direction)
+    return ("direction-repeated",) if same_layer and back == source else ("from-another-layer",)

@@ -26,7 +26,9 @@ def copying_lines(units: Sequence[Unit], right: Right) -> str:
     parts = {"bias" if unit.part in (BOTH_BIASES, *BIASES) else unit.part for unit in units}
     first = units[0]
     names = _objects(frameworks)
-    if len(parts) > 1 or None in frameworks or (right.spec.cell == "gru" and not right.spec.reset_after):
+    if right.spec.cell == "gru" and not right.spec.reset_after and frameworks[1] == "pytorch":
+        return "gatewise.emulate(right), which torch's own GRU cannot replace"
+    if len(parts) > 1 or None in frameworks:
         return f"gatewise.copy_weights({names[0]}, {names[1]})"
     part = parts.pop()
     if frameworks == ["keras", "pytorch"]:
@@ -34,7 +36,7 @@ def copying_lines(units: Sequence[Unit], right: Right) -> str:
     elif frameworks == ["pytorch", "keras"]:
         lines = _to_keras(first, part, right)
     else:
-        lines = _within(first, part, right, frameworks[0] == "keras")
+        lines = _within(first, part, right, is_keras=frameworks[0] == "keras")
     places = {unit.place for unit in units}
     return f"{lines}  # likewise for each layer and direction" if len(places) > 1 else lines
 
@@ -89,7 +91,7 @@ def _to_keras(unit: Unit, part: str, right: Right) -> str:
     return f"{cell}.bias.assign(({first} + {second}).numpy(force=True))"
 
 
-def _within(unit: Unit, part: str, right: Right, is_keras: bool) -> str:
+def _within(unit: Unit, part: str, right: Right, *, is_keras: bool) -> str:
     if is_keras:
         own, other = (_cell(unit, right.spec, name) for name in ("right", "port"))
         return f"{other}.{part}.assign({own}.{part})"

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 
-from compare.diagnosis.black_box import wrong_weights
 from compare.diagnosis.call_findings import Left, call_findings, confirm
-from compare.diagnosis.call_search import Explanation, Results, explain, possible_recurrences
+from compare.diagnosis.call_search import Results, explain, possible_recurrences
 from compare.diagnosis.case import Case
-from compare.diagnosis.mistakes import fix_of
+from compare.diagnosis.guessing import explain_black_box, shortest
 from compare.diagnosis.origins import Right
 from compare.diagnosis.result import Finding
 from compare.diagnosis.right_side import Data
-from compare.diagnosis.simulation import Situation, Slip
+from compare.diagnosis.simulation import Slip
 from compare.diagnosis.windows import windows
-from compare.progress import tell, track
+from compare.progress import tell
 from frameworks.errors import GatewiseError
 from frameworks.weights import RecurrentWeights
 
@@ -79,8 +78,10 @@ def explain_call(question: Question) -> list[Finding]:
         if confirmed and confirmed[0].cost:
             tell(f"the call: {', '.join(confirmed[0].mistakes)}")
             return call_findings(confirmed, Left.of(confirmed[0], whole), question.off)
-        if question.black_box is not None and (findings := _explain_black_box(question.black_box, results, whole, question.off)):
-            return findings
+        if question.black_box is not None:
+            few = shortest(data, question.results) or results
+            if findings := explain_black_box(question.black_box, few, results, whole, question.off):
+                return findings
     return []
 
 
@@ -104,24 +105,3 @@ def _recurrences(question: Question, known: tuple[Slip, ...]) -> list[tuple[Slip
     """Return the slips of the recurrence that are worth trying: those that explain the first step."""
     results = question.results(question.case.data.first_step())
     return [()] if results is None else possible_recurrences(results, known)
-
-
-def _explain_black_box(right: Right, results: Results, whole: Results, off: float) -> list[Finding]:
-    """Explain results by weights with one known mistake, and by what is returned."""
-    best: tuple[str, str, Situation, list[Explanation]] | None = None
-    for mistake, words, weights in track(list(wrong_weights(right)), "weights"):
-        wrong = replace(results.situation, weights=weights)
-        found = explain(results, wrong=wrong, most=0)
-        if found and (best is None or found[0].cost < best[3][0].cost):
-            best = mistake, words, wrong, found
-            if not found[0].cost:
-                break
-    if best is None:
-        return []
-    wrong = replace(whole.situation, weights=best[2].weights)
-    confirmed = confirm(best[3], whole, wrong)
-    if not confirmed:
-        return []
-    left = Left.of(confirmed[0], whole, wrong)
-    after = left.off()
-    return [Finding(best[0], {}, best[1], "", fix_of(best[0]), off, after), *call_findings(confirmed, left, after)]

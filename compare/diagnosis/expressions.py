@@ -225,7 +225,7 @@ def _by_length(output: _Output, merge: str) -> Iterator[Expression]:
     """Yield steps that depend on the number of valid steps of each row."""
     lengths, rows = output.valid.sum(1), np.arange(len(output.valid))
     for off in (-1, -2, 0):
-        at = np.minimum(lengths + off, output.valid.shape[1] - 1)
+        at = np.clip(lengths + off, -output.valid.shape[1], output.valid.shape[1] - 1)
         text = f"output[rows, lengths{f' - {-off}' if off else ''}]"
         yield output.make(text, output.value[rows, at], time=text, merge=merge)
 

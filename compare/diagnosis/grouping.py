@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from compare.diagnosis.copying_lines import copying_lines
-from compare.diagnosis.mistakes import fix_of
-from compare.diagnosis.observed import BOTH_BIASES, Claim, Observed
+from compare.diagnosis.observed import BOTH_BIASES, Claim, Observed, Unit
 from compare.diagnosis.result import Finding
+from frameworks.spec import RecurrentSpec
 
 _PARTS = {
     "kernel": "kernel",
@@ -27,17 +27,7 @@ def weight_findings(observed: Observed) -> list[Finding]:
 
 
 def _weight_finding(mistake: str, claims: Sequence[Claim], observed: Observed) -> Finding:
-    spec = observed.right.spec
-    where: dict[str, int | str] = {}
-    for axis, count in (("layer", spec.num_layers), ("direction", spec.num_directions)):
-        values = {getattr(claim.unit, axis) for claim in claims}
-        if count > 1 and len(values) == 1:
-            where[axis] = values.pop()
-    parts = {_PARTS[claim.unit.part] for claim in claims}
-    if mistake == "recurrent-bias-dropped":
-        parts = {"recurrent bias"}
-    if len(parts) == 1:
-        where["part"] = parts.pop()
+    where = where_of(mistake, [claim.unit for claim in claims], observed.right.spec)
     gates = {claim.gates for claim in claims}
     if len(gates) == 1 and len(next(iter(gates))) == 1:
         where["gate"] = next(iter(gates))[0]
@@ -45,3 +35,16 @@ def _weight_finding(mistake: str, claims: Sequence[Claim], observed: Observed) -
     twins = tuple(sorted({twin for claim in claims for twin in claim.twins} - {mistake}))
     fix = copying_lines([claim.unit for claim in claims], observed.right)
     return Finding(mistake, where, found, must_be, fix, twins=twins)
+
+
+def where_of(mistake: str, units: Sequence[Unit], spec: RecurrentSpec) -> dict[str, int | str]:
+    """Return what a mistake in some arrays is confined to: a layer, a direction, a part."""
+    where: dict[str, int | str] = {}
+    for axis, count in (("layer", spec.num_layers), ("direction", spec.num_directions)):
+        values = {getattr(unit, axis) for unit in units}
+        if count > 1 and len(values) == 1:
+            where[axis] = values.pop()
+    parts = {"recurrent bias"} if mistake == "recurrent-bias-dropped" else {_PARTS[unit.part] for unit in units}
+    if len(parts) == 1:
+        where["part"] = parts.pop()
+    return where

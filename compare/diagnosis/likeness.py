@@ -87,7 +87,7 @@ def _related_block(actual: Array, expected: Array) -> bool:
 
 
 def _same_numbers(actual: Array, expected: Array) -> bool:
-    """Return whether two arrays hold the same numbers in another order, with any sign, rounded a little if there are not many."""
+    """Return whether two arrays hold the same numbers in another order, with any sign; a few may be rounded a little."""
     rough = _ROUGH if _FEW <= actual.size <= _ENOUGH else _EXACT
     if not alike(actual, expected, within=rough):
         return False
@@ -125,6 +125,5 @@ def describe_difference(actual: Array, expected: Array, gates: Sequence[str], ax
     )
     touched = [gates[number] for number in sorted(set(places[:, 0].tolist()))]
     only = f", in the gates {', '.join(touched)} alone" if len(touched) < len(gates) else ""
-    return (
-        f"{len(places)} of {actual.size} numbers differ{only}, the first at {first}; correlation {correlation(actual, expected):.3f}"
-    )
+    related = correlation(actual, expected)
+    return f"{len(places)} of {actual.size} numbers differ{only}, the first at {first}; correlation {related:.3f}"

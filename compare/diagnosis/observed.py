@@ -18,7 +18,10 @@ from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights
 Array = npt.NDArray[np.floating]
 BOTH_BIASES = "biases"
 """The part of a unit that is both biases together."""
-_LAYERS, _DIRECTIONS = ("layers-swapped", "from-another-layer"), ("directions-swapped", "direction-repeated", "from-another-layer")
+_LAYERS, _DIRECTIONS = (
+    ("layers-swapped", "from-another-layer"),
+    ("directions-swapped", "direction-repeated", "from-another-layer"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,8 @@ class Observed:
             yield f"the {part} of layer {unit.layer}, direction {unit.direction} is not the right one: {known}"
         if self.unexplained:
             yield (
-                "ruled out for it: an array of any other layer or direction, reshaped, not transposed, in CuDNN's layout, another "
-                "order of gates, inputs or units, a factor, a rounding, numbers that have nothing to do with the right ones"
+                "ruled out for it: the array of another layer or direction, reshaped, not transposed, in CuDNN's layout, with "
+                "another order of gates, inputs or units, a factor or a rounding; and numbers that have nothing to do with it"
             )
             for mistake in dict.fromkeys(claim.mistake for claim in self.claims):
                 yield f"besides, in other arrays: {mistake}"

@@ -13,7 +13,7 @@ from compare.diagnosis.fitting import Fit, fit, fit_reordered
 from compare.diagnosis.structures import STRUCTURES, Matrix
 from frameworks.layouts import Layout
 from frameworks.spec import RecurrentSpec
-from frameworks.weights import RecurrentWeights
+from frameworks.weights import DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[np.floating]
 Place = tuple[int, int]
@@ -78,6 +78,10 @@ class Right:
         """Return the array of one part of one direction, (gate, row, hidden)."""
         array: Array = getattr(self.weights.layers[place[0]][place[1]], part)
         return array
+
+    def at(self, place: Place) -> DirectionWeights:
+        """Return the weights of one direction."""
+        return self.weights.layers[place[0]][place[1]]
 
     @property
     def places(self) -> list[Place]:
@@ -153,7 +157,10 @@ def _undone(actual: Array, right: Right, place: Place, part: str) -> Iterator[tu
                 taken = actual[np.argsort(after)] if after else actual
                 before = structure.undo(taken, matrix)
                 if not np.array_equal(before, actual):
-                    yield Origin(place, number, inside=True, after=after, wanted=swap if exchanged and not after else ()), before
+                    yield (
+                        Origin(place, number, inside=True, after=after, wanted=swap if exchanged and not after else ()),
+                        before,
+                    )
 
 
 def _fitted(origin: Origin, actual: Array, made: Array, fitting: Fitting) -> Origin | None:
@@ -189,9 +196,14 @@ def _like_first(block: Array, made: Array, fits: Sequence[Fit], fitting: Fitting
 
 def structured(array: Array, right: Right, place: Place, part: str) -> Iterator[Array]:
     """Yield what each wrong structure makes of a right array."""
-    for structure in STRUCTURES:
+    for number, structure in enumerate(STRUCTURES):
         if structure.applies(array, part):
-            yield structure.make(array, _matrix(right, place, part))
+            yield structured_by(number, array, right, place, part)
+
+
+def structured_by(number: int, array: Array, right: Right, place: Place, part: str) -> Array:
+    """Return what a wrong structure makes of a right array."""
+    return STRUCTURES[number].make(array, _matrix(right, place, part))
 
 
 def exchange(right: Right) -> tuple[int, ...]:

@@ -31,18 +31,18 @@ def rounding_of(actual: Array, exact: Array) -> str:
 
 
 ROUNDINGS = ("float16", "bfloat16", "4 decimals", "3 decimals", "2 decimals", "1 decimals")
-"""The roundings that `round_like` repeats."""
+"""Roundings of each number on its own."""
 
 
 def round_like(array: Array, rounding: str) -> Array:
-    """Round an array as one of ROUNDINGS says."""
-    if rounding == "float16":
-        return array.astype(np.float16).astype(array.dtype)
+    """Round an array to a dtype, or to decimals."""
+    if rounding in ("float16", "float32"):
+        return array.astype(rounding).astype(array.dtype)
     if rounding == "bfloat16":
         bits = np.ascontiguousarray(array, np.float32).view(np.uint32).astype(np.uint64)
         even = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
         return even.astype(np.uint32).view(np.float32).astype(array.dtype)
-    return np.round(array, int(rounding.split()[0]))
+    return np.round(array, int(rounding.split(maxsplit=1)[0]))
 
 
 def _dtype(actual: Array, exact: Array, error: Array) -> str:
@@ -83,7 +83,7 @@ def _eight_bits(actual: Array, error: Array) -> str:
 
 
 def _on_grid(columns: Array, errors: Array) -> bool:
-    """Return whether the numbers of each column are integers from -255 to 255, times a factor, and nearest to the exact ones."""
+    """Return whether the numbers of each column are integers up to 255 times a factor, nearest to the exact ones."""
     top = np.abs(columns).max(axis=0)
     if not top.all():
         return False
