@@ -1,102 +1,115 @@
-"""Naming what a port does with a result before the next layer gets it."""
+"""Naming what a port does with results before the next layer gets them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.expressions import expressions
-from frameworks.activations import ACTIVATIONS
+from compare.models.forms import Form, Source, binary_forms, plain_forms, relations, same, unary_forms
+from compare.progress import track
 from frameworks.output import RecurrentOutput
-from frameworks.spec import RecurrentSpec
 
-Array = npt.NDArray[np.floating]
-
-
-class Form(NamedTuple):
-    """An expression over the results of a layer, and its value."""
-
-    text: str
-    value: Array
+Array = npt.NDArray[Any]
+_RECENT = 6
+"""How many of the latest results are combined two by two."""
+_ROWS = 4
+"""The search looks at so many rows of the batch."""
 
 
-def explain_between(
-    before: Array | None, whole: RecurrentOutput | None, spec: RecurrentSpec | None, wanted: Array, found: Array
-) -> str:
-    """Return what the port hands on and what it must, "" if that is not known.
+@dataclass(frozen=True)
+class Explanation:
+    """What is passed on.
 
     Args:
-        before: what the last layer that agrees returned, the expected model's.
-        whole: its whole results, if it is recurrent.
-        spec: its spec.
-        wanted: what the next layer of the expected model gets.
-        found: what that of the port gets.
+        must_be: the expression that must be passed, "" if it is not known.
+        found: the expression that is passed, "" if it is not known.
+        relation: in words, what makes the one of the other, if the two are not known.
     """
-    forms = list(_forms(before, whole, spec))
-    must_be = _text_of(wanted, forms)
-    has = _text_of(found, forms)
-    if has and must_be and has != must_be:
-        return f"{must_be}, not {has}"
-    direct = _relation(wanted, found)
-    return direct or (f"it must be {must_be}" if must_be else f"it is {has}" if has else "")
+
+    must_be: str = ""
+    found: str = ""
+    relation: str = ""
+
+    def words(self, to: str) -> str:
+        """Return what mends it, for what is passed to a module."""
+        target = f"to {to}" if to else "as the result"
+        if self.must_be and self.found and self.must_be != self.found:
+            return f"pass `{self.must_be}` {target}, not `{self.found}`"
+        if self.relation:
+            return (
+                f"{target.capitalize()}: {self.relation}"
+                if not self.must_be
+                else f"pass `{self.must_be}` {target}: {self.relation}"
+            )
+        if self.must_be:
+            return f"pass `{self.must_be}` {target}; what is passed is no known expression"
+        return f"`{self.found}` is passed {target}, and must not be" if self.found else ""
 
 
-def _text_of(array: Array, forms: list[Form]) -> str:
-    return next((form.text for form in forms if form.value.shape == array.shape and _same(form.value, array)), "")
+def explain_passed(sources: Sequence[tuple[Source, Source]], wanted: Array, found: Array) -> Explanation:
+    """Return which expression over earlier results is passed on, and which must be.
+
+    Args:
+        sources: earlier results, the latest first, and the inputs: those of the expected model, laid out as the port has them,
+            and the port's own.
+        wanted: what must be passed, laid out as the port has it.
+        found: what is passed.
+    """
+    must_be, has = "", ""
+    for right, own in zip(_forms([one for one, _ in sources]), _forms([two for _, two in sources]), strict=False):
+        if not must_be and same(right.value, wanted):
+            must_be = right.text
+            if same(own.value, found):
+                return Explanation(must_be, must_be)
+        if not has and same(own.value, found):
+            has = own.text
+        if must_be and has:
+            break
+    if must_be and not has and not found.any():
+        has = "zeros"
+    return Explanation(must_be, has, "" if must_be and has else relations(wanted, found))
 
 
-def _same(one: Array, two: Array) -> bool:
-    return bool(np.abs(one - two).max(initial=0) <= 2e-5 * max(1.0, float(np.abs(one).max(initial=0))))
+def few(sources: Sequence[tuple[Source, Source]], wanted: Array, found: Array) -> tuple[Any, Array, Array]:
+    """Return the same for the first rows of the batch, where the arrays have the batch axis first."""
+    sizes = {len(array) for pair in sources for each in pair if (array := _first_array(each)) is not None}
+    if len(sizes) != 1:
+        return sources, wanted, found
+    (batch,) = sizes
+    if batch <= _ROWS or len(wanted) % batch or len(found) % batch:
+        return sources, wanted, found
+    cut = [array[: _ROWS * (len(array) // batch)] for array in (wanted, found)]
+    return [(_cut(one), _cut(two)) for one, two in sources], cut[0], cut[1]
 
 
-def _forms(before: Array | None, whole: RecurrentOutput | None, spec: RecurrentSpec | None) -> Iterator[Form]:
-    if whole is not None and spec is not None:
-        yield from (Form(each.text, np.asarray(each.value)) for each in expressions(whole, spec))
-    if before is None:
-        return
-    yield Form("x", before)
-    for axis in range(1, before.ndim):
-        yield Form(f"x.flip({axis})", np.flip(before, axis))
-        yield Form(f"x.mean({axis})", before.mean(axis))
-        yield Form(f"x.amax({axis})", before.max(axis))
-        yield Form(f"softmax(x, {axis})", _softmax(before, axis))
-    for name in ("relu", "tanh", "sigmoid", "elu", "silu", "gelu", "softplus"):
-        yield Form(f"{name}(x)", ACTIVATIONS[name](before))
-    if before.ndim > 2:
-        yield Form("x.flatten(1)", before.reshape(len(before), -1))
-        moved = np.moveaxis(before, 1, -1)
-        yield Form("x.movedim(1, -1).flatten(1)", moved.reshape(len(before), -1))
-        back = np.moveaxis(before, -1, 1)
-        yield Form("x.movedim(-1, 1).flatten(1)", back.reshape(len(before), -1))
-        yield Form("x[:, -1]", before[:, -1])
-        yield Form("x[:, 0]", before[:, 0])
-        yield Form("x.transpose(1, 2)", before.swapaxes(1, 2))
+def _first_array(source: Source) -> Array | None:
+    return source.whole.output if source.whole is not None else source.value
 
 
-def _relation(wanted: Array, found: Array) -> str:
-    """Name what makes one of two arrays of the other."""
-    if wanted.shape != found.shape:
-        return f"shape {wanted.shape}, not {found.shape}" if wanted.size != found.size else ""
-    for form in _forms(found, None, None):
-        if form.text != "x" and form.value.shape == wanted.shape and _same(form.value, wanted):
-            return f"{form.text} of what it gets"
-    for form in _forms(wanted, None, None):
-        if form.text != "x" and form.value.shape == found.shape and _same(form.value, found):
-            return f"it gets {form.text} of what it must get"
-    norm = float(np.vdot(found, found))
-    scale = float(np.vdot(wanted, found)) / norm if norm else 0.0
-    if scale and _same(found * scale, wanted):
-        return f"times {scale:g}"
-    half = wanted.shape[-1] // 2
-    if wanted.shape[-1] % 2 == 0 and _same(np.concatenate((found[..., half:], found[..., :half]), -1), wanted):
-        return "the halves are exchanged: concatenate in the other order"
-    return ""
+def _cut(source: Source) -> Source:
+    whole = source.whole
+    if whole is not None:
+        states = (None if each is None else each[:, :_ROWS] for each in (whole.h_n, whole.c_n))
+        whole = RecurrentOutput(whole.output[:_ROWS], *states)
+    parts = (None if each is None else each[:_ROWS] for each in (source.value, source.mask))
+    value, mask = parts
+    return Source(source.name, value, whole, source.spec, mask)
 
 
-def _softmax(x: Array, axis: int) -> Array:
-    shifted = np.exp(x - x.max(axis=axis, keepdims=True))
-    result: Array = shifted / shifted.sum(axis=axis, keepdims=True)
-    return result
+def _forms(sources: Sequence[Source]) -> Iterator[Form]:
+    recent = sources[:_RECENT]
+    yield from plain_forms(sources)
+    for source in track(sources, "expressions over earlier results"):
+        yield from unary_forms(source)
+    yield from binary_forms(recent)
+    yield from chain.from_iterable(_of_form(form) for form in plain_forms(recent) if form.value.ndim > 1)
+
+
+def _of_form(form: Form) -> Iterator[Form]:
+    """Yield the expressions over a part of a recurrent layer's results."""
+    if form.value.dtype.kind == "f" and " of " in form.text:
+        yield from unary_forms(Source(f"({form.text})", form.value))

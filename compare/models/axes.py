@@ -1,0 +1,74 @@
+"""The axes of arrays that two frameworks lay out differently, and how far two arrays are apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.models.recorded import Recorded, innermost
+from frameworks.registry import owner_name
+
+Array = npt.NDArray[Any]
+
+
+def difference(one: Array | None, two: Array | None) -> float | None:
+    """Return the largest difference; None for arrays of different shapes, infinity where one is not a number."""
+    if one is None or two is None or one.shape != two.shape:
+        return None
+    with np.errstate(invalid="ignore"):
+        off = np.abs(one.astype(float) - two.astype(float))
+    return math.inf if np.isnan(off).any() else float(off.max(initial=0))
+
+
+def laid_out(array: Array, own: Array, expected: Recorded, actual: Recorded) -> Array | None:
+    """Return an array of the expected layer with its axes as the actual layer has them; None if it cannot have its shape.
+
+    Args:
+        array: what the expected layer gets or returns.
+        own: what the actual one gets or returns in its place: of all layouts, the nearest to it is chosen.
+        expected: the call of the expected layer.
+        actual: the call of the actual layer.
+    """
+    fitting = [each for each in _layouts(array, own, expected, actual) if each.shape == own.shape]
+    if len(fitting) < 2:
+        return fitting[0] if fitting else None
+    offs = [difference(each, own) for each in fitting]
+    return fitting[int(np.argmin([math.inf if off is None else off for off in offs]))]
+
+
+def _layouts(array: Array, own: Array, expected: Recorded, actual: Recorded) -> Iterator[Array]:
+    rule = expected.family.axes if expected.family == actual.family else "any"
+    for each in _ranks(array, own.ndim):
+        if rule == "channels":
+            yield np.moveaxis(each, _channel_axis(expected, each), _channel_axis(actual, own))
+            if _channel_axis(expected, each) == _channel_axis(actual, own):
+                continue
+        elif rule == "last":
+            yield from (each.transpose(*order, each.ndim - 1) for order in permutations(range(each.ndim - 1)))
+        else:
+            yield from (each.transpose(order) for order in permutations(range(each.ndim)))
+
+
+def _ranks(array: Array, rank: int) -> Iterator[Array]:
+    """Yield the array, and with its leading axes merged to another rank: layers may run on all time steps as on rows."""
+    if array.ndim <= rank:
+        yield array
+    if rank < array.ndim and rank > 0:
+        yield array.reshape(-1, *array.shape[array.ndim - rank + 1 :])
+        if array.ndim == 3:
+            yield array.swapaxes(0, 1).reshape(-1, *array.shape[2:])
+
+
+def _channel_axis(call: Recorded, array: Array) -> int:
+    native = innermost(call.native)
+    if owner_name(native) == "pytorch":
+        return min(1, array.ndim - 1)
+    axis = getattr(native, "axis", None)
+    if isinstance(axis, int):
+        return axis % array.ndim
+    return 1 if getattr(native, "data_format", "") == "channels_first" else array.ndim - 1
