@@ -171,4 +171,5 @@ def without_padding_row(values: np.ndarray) -> np.ndarray:
 
 def redrawn(values: np.ndarray) -> np.ndarray:
     """Return other values, as a module that nothing was copied to has them."""
-    return np.random.default_rng(values.size).uniform(-1, 1, values.shape) / np.sqrt(values.shape[-1])
+    drawn = np.random.default_rng(values.size).uniform(-1, 1, values.shape)
+    return np.asarray(drawn / np.sqrt(values.shape[-1]))

@@ -92,7 +92,6 @@ def draw(case: Case, seed: int) -> Drawn:
 
 
 def _draw(case: Case, rng: np.random.Generator) -> Drawn:
-    keras.backend.clear_session()
     torch.manual_seed(int(rng.integers(2**31)))
     sizes = dict(case.pair.sizes(rng))
     for mistake in case.mistakes:

@@ -29,7 +29,8 @@ from tests.acceptance.models.weights import copy_both_directions, copy_dense, co
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
-    batch, time, features, units, hidden, labels = different(rng, 3, 22, 6)
+    batch, time = different(rng, 3, 15, 2)
+    features, units, hidden, labels = different(rng, 15, 40, 4)
     return {
         "batch": batch,
         "time": time,

@@ -16,12 +16,12 @@ from tests.acceptance.models.weights import copy_convolution, copy_dense, copy_n
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
-    batch, features, filters, units, classes = different(rng, 3, 20, 5)
-    time = 2 * int(rng.integers(10, 20))
+    batch, time = different(rng, 5, 12, 2)
+    features, filters, units, classes = different(rng, 13, 30, 4)
     dilation = int(rng.integers(1, 3))
     return {
         "batch": batch,
-        "time": time,
+        "time": 2 * time,
         "features": features,
         "filters": 2 * filters,
         "units": 2 * units,

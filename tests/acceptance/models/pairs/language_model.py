@@ -27,7 +27,8 @@ from tests.acceptance.models.weights import copy_embedding, copy_normalisation, 
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
-    batch, time, units = different(rng, 4, 24, 3)
+    batch, time = different(rng, 3, 15, 2)
+    units = int(rng.integers(15, 40))
     return {"batch": batch, "time": time, "words": 40, "units": units, "activation": "tanh"}
 
 

@@ -17,7 +17,8 @@ from tests.acceptance.models.weights import copy_dense, copy_embedding, copy_nor
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
-    batch, time, features, units, hidden = different(rng, 4, 22, 5)
+    batch, time = different(rng, 3, 12, 2)
+    features, units, hidden = different(rng, 15, 40, 3)
     return {"batch": batch, "time": time, "words": 45, "features": features, "units": units, "hidden": hidden}
 
 

@@ -30,7 +30,8 @@ from tests.acceptance.models.weights import copy_both_directions, copy_dense, co
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
-    batch, time, features, units, tags = different(rng, 4, 24, 5)
+    batch, time = different(rng, 3, 15, 2)
+    features, units, tags = different(rng, 15, 30, 3)
     return {"batch": batch, "time": time, "words": 50, "features": features, "units": 2 * units, "tags": tags}
 
 

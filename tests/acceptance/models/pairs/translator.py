@@ -26,7 +26,8 @@ from tests.acceptance.models.weights import copy_dense, copy_embedding, copy_rec
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
-    batch, source, target, features, units, combined = different(rng, 4, 20, 6)
+    batch, source, target = different(rng, 3, 14, 3)
+    features, units, combined = different(rng, 15, 40, 3)
     return {
         "batch": batch,
         "source": source,

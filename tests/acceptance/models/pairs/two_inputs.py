@@ -25,7 +25,8 @@ from tests.acceptance.models.weights import copy_convolution, copy_dense, copy_r
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
-    batch, time, features, units, seen, classes, filters = different(rng, 3, 18, 7)
+    batch, time = different(rng, 3, 13, 2)
+    features, units, seen, classes, filters = different(rng, 13, 36, 5)
     height, width = (4 + 2 * size for size in different(rng, 1, 5, 2))
     return {
         "batch": batch,
