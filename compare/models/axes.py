@@ -25,20 +25,25 @@ def difference(one: Array | None, two: Array | None) -> float | None:
     return math.inf if np.isnan(off).any() else float(off.max(initial=0))
 
 
-def laid_out(array: Array, own: Array, expected: Recorded, actual: Recorded) -> Array | None:
+def laid_out(array: Array, own: Array, expected: Recorded, actual: Recorded, *, exact: bool = True) -> Array | None:
     """Return an array of the expected layer with its axes as the actual layer has them; None if it cannot have its shape.
 
     Args:
         array: what the expected layer gets or returns.
-        own: what the actual one gets or returns in its place: of all layouts, the nearest to it is chosen.
+        own: what the actual one gets or returns in its place: of several layouts, the one that is equal to it is chosen, and
+            otherwise the first.
         expected: the call of the expected layer.
         actual: the call of the actual layer.
+        exact: whether the sizes must be those of `own`; otherwise its rank is enough.
     """
-    fitting = [each for each in _layouts(array, own, expected, actual) if each.shape == own.shape]
-    if len(fitting) < 2:
-        return fitting[0] if fitting else None
-    offs = [difference(each, own) for each in fitting]
-    return fitting[int(np.argmin([math.inf if off is None else off for off in offs]))]
+    layouts = [each for each in _layouts(array, own, expected, actual) if each.ndim == own.ndim]
+    fitting = [each for each in layouts if each.shape == own.shape]
+    if not fitting:
+        return layouts[0] if layouts and not exact else None
+    if len(fitting) == 1:
+        return fitting[0]
+    allowed = 1e-4 * max(1.0, float(np.abs(own[np.isfinite(own)]).max(initial=0)))
+    return next((each for each in fitting if (difference(each, own) or 0.0) <= allowed), fitting[0])
 
 
 def _layouts(array: Array, own: Array, expected: Recorded, actual: Recorded) -> Iterator[Array]:

@@ -238,7 +238,7 @@ class _Ran(NamedTuple):
 
 def _alone(pair: Pair) -> _Ran:
     first, own = pair.expected[0], pair.actual[0]
-    given = [laid_out(one, two, first, own) for one, two in zip(_in_order_of(own, first), own.inputs, strict=False)]
+    given = [laid_out(one, two, first, own, exact=False) for one, two in zip(_in_order_of(own, first), own.inputs, strict=False)]
     arrays = [array.astype(two.dtype) for array, two in zip(given, own.inputs, strict=False) if array is not None]
     if not arrays or len(arrays) != len(own.inputs) or not pair.expected[-1].outputs:
         return _Ran()

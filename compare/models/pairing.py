@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
+
+import numpy as np
 
 from compare.models.absorbing import absorb_activations, activation_in, feeds
+from compare.models.axes import difference, laid_out
 from compare.models.fingerprints import Print, prints_of, similarity
 from compare.models.pair import Pair
 from compare.models.recorded import Recorded, weights_of
@@ -251,14 +255,53 @@ def _component(links: _Links, one: int) -> tuple[set[int], set[int]]:
 
 
 def _in_turn(expected: list[Recorded], actual: list[Recorded]) -> Iterator[Pair]:
-    """Pair calls in turn; of recurrent layers as many as hold the same number of layers and directions, or of time steps."""
-    while expected and actual:
-        one, other = [expected.pop(0)], [actual.pop(0)]
-        _fill(one, other, expected)
-        _fill(other, one, actual)
-        yield Pair(tuple(one), tuple(other))
-    yield from (Pair((call,), ()) for call in expected)
-    yield from (Pair((), (call,)) for call in actual)
+    """Pair calls that get the same, then the others in turn; of recurrent layers as many as have equally many parts."""
+    ones, others = _grouped(expected, actual), _grouped(actual, expected)
+    if len(ones) > 1 and len(others) > 1:
+        others = _in_order_of(ones, others)
+    for one, other in zip_longest(ones, others, fillvalue=()):
+        if one and other:
+            yield Pair(tuple(one), tuple(other))
+        else:
+            yield from (Pair((call,), ()) for call in one)
+            yield from (Pair((), (call,)) for call in other)
+
+
+def _in_order_of(ones: Sequence[Sequence[Recorded]], others: list[list[Recorded]]) -> list[list[Recorded]]:
+    """Return groups of calls in the order of the groups that get the same; the others keep their order in the free places."""
+    left = list(others)
+    places: list[list[Recorded] | None] = []
+    for one in ones:
+        match = next((other for other in left if _gets_the_same(one[0], other[0])), None)
+        places.append(match)
+        if match is not None:
+            left.remove(match)
+    return [left.pop(0) if place is None and left else place or [] for place in places] + left
+
+
+def _gets_the_same(one: Recorded, other: Recorded) -> bool:
+    if not one.inputs or not other.inputs:
+        return False
+    if one.adapter is not None and other.adapter is not None:
+        arrays = [(one.sequence, other.sequence)]
+    else:
+        arrays = list(zip(one.inputs, other.inputs, strict=False))
+    for mine, yours in arrays:
+        laid = mine if one.adapter is not None else laid_out(mine, yours, one, other)
+        off = difference(laid, yours)
+        if off is None or off > 1e-4 * max(1.0, float(np.abs(yours).max(initial=0))):
+            return False
+    return True
+
+
+def _grouped(calls: Sequence[Recorded], partners: Sequence[Recorded]) -> list[list[Recorded]]:
+    rest, groups = list(calls), []
+    while rest:
+        group = [rest.pop(0)]
+        if partners:
+            _fill(group, list(partners), rest)
+        groups.append(group)
+    return groups
 
 
 def _fill(group: list[Recorded], partner: list[Recorded], rest: list[Recorded]) -> None:
@@ -270,7 +313,8 @@ def _fill(group: list[Recorded], partner: list[Recorded], rest: list[Recorded]) 
         while rest and len(group) < steps and rest[0].native is group[0].native:
             group.append(rest.pop(0))
         return
-    while rest and _units(group) < _units(partner) and all(rest[0].native is not each.native for each in group):
+    units = max(map(units_in, partner))
+    while rest and _units(group) < units and all(rest[0].native is not each.native for each in group):
         group.append(rest.pop(0))
 
 
