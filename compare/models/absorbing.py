@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from compare.models.pair import Pair
-from compare.models.recorded import Recorded, innermost
+from compare.models.recorded import Recorded, arrays_in, innermost
+
+Array = npt.NDArray[Any]
 
 
 def activation_in(call: Recorded) -> Any:
@@ -18,6 +21,20 @@ def activation_in(call: Recorded) -> Any:
         return None
     activation = getattr(innermost(call.native), "activation", None)
     return None if getattr(activation, "__name__", "linear") == "linear" else activation
+
+
+def name_of(activation: Any) -> str:
+    """Return the name of an activation for a reader."""
+    return str(getattr(activation, "__name__", None) or type(activation).__name__)
+
+
+def activated(activation: Any, array: Array) -> Array | None:
+    """Return what an activation makes of an array, None if it fails."""
+    try:
+        arrays = arrays_in(activation(array))
+    except Exception:  # noqa: BLE001  whatever a user's activation raises
+        return None
+    return arrays[0] if arrays else None
 
 
 def absorb_activations(pairs: Sequence[Pair]) -> list[Pair]:

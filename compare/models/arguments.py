@@ -85,18 +85,20 @@ def _in_its_names(model: Any, given: Arguments, order: list[str]) -> Arguments:
     if not given.named:
         return given
     own = input_names(model) if framework_of(model) == "keras" else None
-    known = set(own or _parameters(model))
+    known = set(own or parameters_of(model))
     if set(given.named) <= known and (own is None or set(own) == set(given.named)):
         return given
     names = order if set(order) == set(given.named) else list(given.named)
     return Arguments(tuple(given.named[name] for name in names))
 
 
-def _parameters(model: Any) -> Iterator[str]:
+def parameters_of(model: Any) -> list[str]:
+    """Return the names by which a model knows its inputs: those of a functional model's, or the parameters of its call."""
+    if framework_of(model) == "keras" and input_names(model):
+        return input_names(model)
     function = model.forward if framework_of(model) == "pytorch" else model.call
-    for name, each in inspect.signature(function).parameters.items():
-        if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
-            yield name
+    parameters = inspect.signature(function).parameters.items()
+    return [name for name, each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
 
 
 def _drawn(model: Any, seed: int) -> Iterator[Array]:

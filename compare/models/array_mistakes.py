@@ -42,6 +42,15 @@ def arrays_by_meaning(native: Any) -> dict[str, Array]:
     return found
 
 
+def in_keras_order(native: Any, name: str, value: Array) -> Array:
+    """Return an array of `arrays_by_meaning` with its axes as a Keras layer stores it."""
+    kind = type(native).__name__
+    target, array = PYTORCH.meaning(keras_kind(kind)), KERAS.get(kind).array(name)
+    own = target.meaning(name) if target is not None else None
+    order = permutation(own, array) if own is not None and array is not None else ()
+    return value.transpose(order) if order else value
+
+
 def torch_name(native: Any, meaning: str) -> str:
     """Return the name under which a layer has the array of this Keras name."""
     layer = innermost(native)
@@ -143,8 +152,11 @@ def _scaled(right: Array, own: Array) -> str:
     if right.shape != own.shape:
         return ""
     off = float(np.abs(right - own).max())
-    if off <= 2**-7 * float(np.abs(right).max()) and _is_rounded(own):
-        return f"is rounded (off by {off:.2g})"
+    if off <= 2**-6 * float(np.abs(right).max()):
+        if _is_rounded(own):
+            return f"is rounded (off by {off:.2g})"
+        if _is_rounded(right):
+            return f"is not rounded as the right one is (off by {off:.2g})"
     factor = float(np.vdot(right, own)) / max(float(np.vdot(right, right)), 1e-30)
     if factor and _same(right * factor, own):
         return f"is multiplied by {factor:.6g}"

@@ -48,7 +48,7 @@ def laid_out(array: Array, own: Array, expected: Recorded, actual: Recorded, *, 
 
 def _layouts(array: Array, own: Array, expected: Recorded, actual: Recorded) -> Iterator[Array]:
     rule = expected.family.axes if expected.family == actual.family else "any"
-    for each in _ranks(array, own.ndim):
+    for each in _ranks(array, own):
         if rule == "channels":
             yield np.moveaxis(each, _channel_axis(expected, each), _channel_axis(actual, own))
             if _channel_axis(expected, each) == _channel_axis(actual, own):
@@ -59,14 +59,19 @@ def _layouts(array: Array, own: Array, expected: Recorded, actual: Recorded) -> 
             yield from (each.transpose(order) for order in permutations(range(each.ndim)))
 
 
-def _ranks(array: Array, rank: int) -> Iterator[Array]:
-    """Yield the array, and with its leading axes merged to another rank: layers may run on all time steps as on rows."""
-    if array.ndim <= rank:
+def _ranks(array: Array, own: Array) -> Iterator[Array]:
+    """Yield the array, and with its leading axes merged or split: layers may run on all time steps as on rows."""
+    rank = own.ndim
+    if array.ndim == rank:
         yield array
-    if rank < array.ndim and rank > 0:
+    elif 0 < rank < array.ndim:
         yield array.reshape(-1, *array.shape[array.ndim - rank + 1 :])
         if array.ndim == 3:
             yield array.swapaxes(0, 1).reshape(-1, *array.shape[2:])
+    elif rank > array.ndim > 0:
+        leading = own.shape[: rank - array.ndim + 1]
+        if int(np.prod(leading)) == len(array):
+            yield array.reshape(*leading, *array.shape[1:])
 
 
 def _channel_axis(call: Recorded, array: Array) -> int:

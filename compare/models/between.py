@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
-from compare.models.forms import Form, Source, binary_forms, plain_forms, relations, same, unary_forms
+from compare.models.forms import Form, Source, attention_forms, binary_forms, plain_forms, relations, same, unary_forms
 from compare.progress import track
 from frameworks.output import RecurrentOutput
 
@@ -28,11 +29,13 @@ class Explanation:
         must_be: the expression that must be passed, "" if it is not known.
         found: the expression that is passed, "" if it is not known.
         relation: in words, what makes the one of the other, if the two are not known.
+        known: whether `must_be` is an expression over results that the port has too.
     """
 
     must_be: str = ""
     found: str = ""
     relation: str = ""
+    known: bool = True
 
     def words(self, to: str) -> str:
         """Return what mends it, for what is passed to a module."""
@@ -41,49 +44,107 @@ class Explanation:
             return f"pass `{self.must_be}` {target}, not `{self.found}`"
         if self.relation:
             return (
-                f"{target.capitalize()}: {self.relation}"
-                if not self.must_be
-                else f"pass `{self.must_be}` {target}: {self.relation}"
+                f"{f'pass `{self.must_be}` {target}' if self.must_be else f'what is passed {target} is wrong'}: {self.relation}"
             )
         if self.must_be:
             return f"pass `{self.must_be}` {target}; what is passed is no known expression"
         return f"`{self.found}` is passed {target}, and must not be" if self.found else ""
 
 
-def explain_passed(sources: Sequence[tuple[Source, Source]], wanted: Array, found: Array) -> Explanation:
+class _Found(NamedTuple):
+    """An expression, and what it is on the port's own results."""
+
+    text: str
+    own: Array
+
+
+def explain_passed(
+    sources: Sequence[tuple[Source, Source]], only: Sequence[Source], wanted: Array, found: Array
+) -> Explanation:
     """Return which expression over earlier results is passed on, and which must be.
 
     Args:
         sources: earlier results, the latest first, and the inputs: those of the expected model, laid out as the port has them,
             and the port's own.
+        only: results of layers that only the expected model has.
         wanted: what must be passed, laid out as the port has it.
         found: what is passed.
     """
-    must_be, has = "", ""
-    for right, own in zip(_forms([one for one, _ in sources]), _forms([two for _, two in sources]), strict=False):
-        if not must_be and same(right.value, wanted):
-            must_be = right.text
-            if same(own.value, found):
-                return Explanation(must_be, must_be)
-        if not has and same(own.value, found):
-            has = own.text
-        if must_be and has:
-            break
-    if must_be and not has and not found.any():
-        has = "zeros"
-    return Explanation(must_be, has, "" if must_be and has else relations(wanted, found))
+    forms = _Forms(sources)
+    must_be = forms.express(wanted, 0)
+    if must_be is not None and same(must_be.own, found):
+        return Explanation(must_be.text, must_be.text)
+    has = forms.express(found, 1)
+    text = "" if must_be is None else must_be.text
+    own = has.text if has is not None else ""
+    relation = "" if text and own else relations(wanted, found)
+    if not text:
+        text = next((form.text for form in _forms(only) if same(form.value, wanted)), "")
+        return Explanation(text, own, relation, known=False)
+    return Explanation(text, own, relation)
 
 
-def few(sources: Sequence[tuple[Source, Source]], wanted: Array, found: Array) -> tuple[Any, Array, Array]:
+class _Forms:
+    """The expressions over the results of both models, each computed once.
+
+    Args:
+        sources: the results of the expected model, and the port's own.
+    """
+
+    def __init__(self, sources: Sequence[tuple[Source, Source]]) -> None:
+        """Compute nothing yet."""
+        both = _forms([one for one, _ in sources]), _forms([two for _, two in sources])
+        self._left = zip(*both, strict=False)
+        self._known: list[tuple[Form, Form]] = []
+
+    def express(self, array: Array, side: int) -> _Found | None:
+        """Return an expression whose value is an array: of the expected model (side 0) or of the port (side 1)."""
+        if not array.any():
+            return _Found("zeros", array)
+        for pair in self._all():
+            if same(pair[side].value, array):
+                return _Found(pair[side].text, pair[1].value)
+        return self._joined(array, side, 3) if array.ndim > 1 and array.dtype.kind == "f" else None
+
+    def _all(self) -> Iterator[tuple[Form, Form]]:
+        yield from self._known
+        for pair in self._left:
+            self._known.append(pair)
+            yield pair
+
+    def _joined(self, array: Array, side: int, most: int) -> _Found | None:
+        """Return a concatenation of up to so many expressions along the last axis."""
+        size = array.shape[-1]
+        for pair in self._known:
+            value = pair[side].value
+            if value.ndim != array.ndim or not 0 < value.shape[-1] < size or value.shape[:-1] != array.shape[:-1]:
+                continue
+            if not same(value, array[..., : value.shape[-1]]):
+                continue
+            rest = array[..., value.shape[-1] :]
+            ends = (each for each in self._known if same(each[side].value, rest))
+            end = next((_Found(each[side].text, each[1].value) for each in ends), None)
+            if end is None and most > 2:
+                end = self._joined(rest, side, most - 1)
+            if end is not None and end.own.shape[:-1] == pair[1].value.shape[:-1]:
+                first = pair[side].text
+                parts = f"{first}, {end.text.removeprefix('torch.cat((').removesuffix('), dim=-1)')}"
+                return _Found(f"torch.cat(({parts}), dim=-1)", np.concatenate((pair[1].value, end.own), -1))
+        return None
+
+
+def few(
+    sources: Sequence[tuple[Source, Source]], only: Sequence[Source], wanted: Array, found: Array
+) -> tuple[Any, Any, Array, Array]:
     """Return the same for the first rows of the batch, where the arrays have the batch axis first."""
     sizes = {len(array) for pair in sources for each in pair if (array := _first_array(each)) is not None}
     if len(sizes) != 1:
-        return sources, wanted, found
+        return sources, only, wanted, found
     (batch,) = sizes
     if batch <= _ROWS or len(wanted) % batch or len(found) % batch:
-        return sources, wanted, found
+        return sources, only, wanted, found
     cut = [array[: _ROWS * (len(array) // batch)] for array in (wanted, found)]
-    return [(_cut(one), _cut(two)) for one, two in sources], cut[0], cut[1]
+    return [(_cut(one), _cut(two)) for one, two in sources], [_cut(each) for each in only], cut[0], cut[1]
 
 
 def _first_array(source: Source) -> Array | None:
@@ -106,6 +167,7 @@ def _forms(sources: Sequence[Source]) -> Iterator[Form]:
     for source in track(sources, "expressions over earlier results"):
         yield from unary_forms(source)
     yield from binary_forms(recent)
+    yield from attention_forms(recent)
     yield from chain.from_iterable(_of_form(form) for form in plain_forms(recent) if form.value.ndim > 1)
 
 

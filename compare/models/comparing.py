@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.arguments import Arguments, arguments_of
+from compare.models.arguments import Arguments, arguments_of, parameters_of
 from compare.models.axes import difference
 from compare.models.comparison import ModelComparison, Row
 from compare.models.diverging import Sides, divergences, ordered
@@ -87,11 +87,13 @@ def compare_models(
         allowed = max(allowed, noise)
         judged = [judge_again(each, allowance) for each in judged]
     passed = error is not None and error <= allowed
-    sides = Sides(one, two, list(_inputs_of_both(*given)), judged, allowance)
+    sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)
     places = [] if passed else list(_some(divergences(sides, results_differ=True)))
-    notes = (*_notes(sides, passed=passed), *remarks_on(expected, actual, one, two))
-    first, also = (places[0] if places else None), tuple(places[1:])
-    return ModelComparison(passed, tuple(_rows(judged)), first, error, allowed, also, notes)
+    further = [f"also {each.place}{f': {each.fix}' if each.fix else ''}" for each in places[1:]]
+    notes = (*further, *_notes(sides, passed=passed), *remarks_on(expected, actual, one, two))
+    return ModelComparison(
+        passed, tuple(_rows(judged)), places[0] if places else None, error, allowed, tuple(places[1:]), notes
+    )
 
 
 def _some(found: Iterator[Any]) -> Iterator[Any]:
@@ -138,10 +140,10 @@ def _scale(one: Recording) -> float:
     return max([1.0, *(float(np.abs(array[np.isfinite(array)]).max(initial=0)) for array in floats)])
 
 
-def _inputs_of_both(one: Arguments, two: Arguments) -> Iterator[tuple[str, Array, Array]]:
-    arrays = one.arrays(), two.arrays()
-    for at, (first, second) in enumerate(zip(*arrays, strict=False)):
-        name = "x" if len(arrays[0]) == 1 else f"input {at}"
+def _inputs_of_both(actual: Any, one: Arguments, two: Arguments) -> Iterator[tuple[str, Array, Array]]:
+    names = [*two.named] if two.named else parameters_of(actual)
+    for at, (first, second) in enumerate(zip(one.arrays(), two.arrays(), strict=False)):
+        name = names[at] if at < len(names) else f"input {at}"
         yield name, first if first.shape == second.shape else second, second
 
 

@@ -133,12 +133,13 @@ class ModelComparison:
 
     def __str__(self) -> str:
         """Return the verdict, the table of pairs and the divergences as text."""
-        parts = (self._verdict(), self._table("simple"), self._divergences(), self._notes("note: "))
+        words = "" if self.first is None else f"they first part {self.first}"
+        parts = (self._verdict(), self._table("simple"), words, self._notes("note: "))
         return "\n\n".join(part for part in parts if part)
 
     def to_markdown(self) -> str:
         """Return the same as Markdown."""
-        words = "\n\n".join(_as_markdown(f"{label}: {each}") for label, each in self._places())
+        words = "" if self.first is None else f"they first part {self.first}".replace("\n", "  \n")
         parts = (f"**{self._verdict()}**", self._table("github"), words, self._notes("* "))
         return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -189,19 +190,8 @@ class ModelComparison:
         near = {at + by for at in differ for by in (-1, 0, 1)}
         return near | {0, 1, len(self.rows) - 2, len(self.rows) - 1}
 
-    def _places(self) -> list[tuple[str, Divergence]]:
-        first = [] if self.first is None else [("they first part", self.first)]
-        return first + [("also", each) for each in self.also]
-
-    def _divergences(self) -> str:
-        return "\n\n".join(f"{label}: {each}" for label, each in self._places())
-
     def _notes(self, bullet: str) -> str:
         return "\n".join(f"{bullet}{note}" for note in self.notes)
-
-
-def _as_markdown(text: str) -> str:
-    return text.replace("\n", "  \n")
 
 
 def _shown(error: float | None) -> str:

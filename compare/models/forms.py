@@ -68,13 +68,13 @@ def unary_forms(source: Source) -> Iterator[Form]:
     if x is None and source.whole is not None:
         x, name = source.whole.output, f"output of {source.name}"
     if x is None or x.dtype.kind != "f":
+        yield from () if x is None else _of_integers(name, x)
         return
     yield from _elementwise(name, x)
     yield from _over_axes(name, x)
     if source.mask is not None and x.ndim == 3 and source.mask.shape == x.shape[:2]:
         yield from _with_mask(name, x, source.mask.astype(bool))
     yield from _reshaped(name, x)
-    yield Form(f"torch.zeros_like({name})", np.zeros_like(x))
 
 
 def binary_forms(sources: Sequence[Source]) -> Iterator[Form]:
@@ -84,16 +84,40 @@ def binary_forms(sources: Sequence[Source]) -> Iterator[Form]:
             yield from _joined(first, second)
 
 
+def attention_forms(sources: Sequence[Source]) -> Iterator[Form]:
+    """Yield what attention makes of two sequences, alone and joined with the queries."""
+    sequences = [(source, form) for source in sources for form in _values(source) if form.value.ndim == 3]
+    for (_, q), (source, k) in permutations(sequences, 2):
+        if q.value.shape[::2] != k.value.shape[::2]:
+            continue
+        scores = q.value @ k.value.swapaxes(1, 2)
+        for text, product in (
+            ("q @ k.mT", scores),
+            (f"q @ k.mT / {q.value.shape[2]} ** 0.5", scores / np.sqrt(q.value.shape[2])),
+        ):
+            for axis in (2, 1):
+                for masked in (False, True):
+                    if masked and (source.mask is None or source.mask.shape != k.value.shape[:2]):
+                        continue
+                    shown = f"({text}).masked_fill(~mask[:, None], -inf)" if masked else text
+                    left = np.where(source.mask[:, None], product, -1e9) if masked and source.mask is not None else product
+                    context = softmax(left, axis) @ k.value
+                    form = Form(f"softmax({shown}, dim={axis}) @ k [q: {q.text}, k: {k.text}]", context)
+                    yield form
+                    yield from _joined(q, form)
+                    yield from _joined(form, q)
+
+
 def relations(wanted: Array, found: Array) -> str:
     """Name what makes one of two arrays of the other, "" if nothing known does."""
     if wanted.size != found.size:
         return f"the shape must be {wanted.shape}, but is {found.shape}" if wanted.ndim == found.ndim else ""
     for form in unary_forms(Source("x", found)):
         if same(form.value, wanted):
-            return f"apply {form.text} to what is passed (x)"
+            return f"apply `{form.text}` to what is passed (x)"
     for form in unary_forms(Source("x", wanted)):
         if same(form.value, found):
-            return f"{form.text} is passed, and x itself must be"
+            return f"leave out `{form.text}`: x itself must be passed"
     if wanted.shape != found.shape:
         return ""
     return _scaled(wanted, found) or _exchanged(wanted, found)
@@ -130,6 +154,17 @@ def _masked_steps(source: Source) -> Iterator[Form]:
     yield Form(f"output[torch.arange(batch), lengths - 1] of {source.name}", repeated[:, -1])
 
 
+def _of_integers(name: str, x: Array) -> Iterator[Form]:
+    for axis in range(1, x.ndim):
+        yield Form(f"{name}.flip({axis})", np.flip(x, axis))
+    for by in (1, -1):
+        yield Form(f"{name} {'+' if by > 0 else '-'} 1", x + by)
+        if x.ndim > 1:
+            yield Form(f"{name}.roll({by}, 1)", np.roll(x, by, 1))
+    if x.ndim == 2:
+        yield Form(f"{name}.T", x.T)
+
+
 def _elementwise(name: str, x: Array) -> Iterator[Form]:
     with np.errstate(all="ignore"):
         for activation in _ACTIVATIONS:
@@ -163,7 +198,10 @@ def _over_axes(name: str, x: Array) -> Iterator[Form]:
             yield Form(f"{name}.amax(({text}))", x.max(axes))
     if x.ndim > 1 and x.shape[-1] % 2 == 0:
         half = x.shape[-1] // 2
-        yield Form(f"the last axis of {name}, its halves exchanged", np.concatenate((x[..., half:], x[..., :half]), -1))
+        yield Form(
+            f"torch.cat(({name}[..., {half}:], {name}[..., :{half}]), dim=-1)",
+            np.concatenate((x[..., half:], x[..., :half]), -1),
+        )
         for text, value in ((f":{half}", x[..., :half]), (f"{half}:", x[..., half:])):
             yield Form(f"{name}[..., {text}]", value)
         yield Form(f"{name}[..., :{half}] + {name}[..., {half}:]", x[..., :half] + x[..., half:])

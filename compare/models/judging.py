@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.absorbing import activation_in
+from compare.models.absorbing import activated, activation_in
 from compare.models.axes import difference, laid_out
 from compare.models.pair import Pair
-from compare.models.recorded import Recorded, arrays_in
+from compare.models.recorded import Recorded
 from compare.models.recording import run_alone
 from compare.models.whole import Whole, whole_of
 from frameworks.output import RecurrentOutput
@@ -53,14 +53,6 @@ class Judged:
     alone_raw: Array | None = None
     before_last: Array | None = None
     whole: Whole | None = None
-
-    @property
-    def wanted_as_returned(self) -> Array | None:
-        """What the actual layer must return in the model, before an activation that only the expected one has inside.
-
-        That is what it returns alone, if it is right; None if it is not run alone, or is wrong.
-        """
-        return self.alone_raw if self.verdict != "wrong here" else None
 
     def finish(self, returned: Array) -> Array:
         """Return what the actual layer returned with the activation that only the expected one has inside."""
@@ -208,22 +200,14 @@ def _nearest(pair: Pair, wanted: Array, found: Array) -> tuple[Array, Array, flo
         if activation is None or activation_in(other[-1]) is not None or len(other) > 1:
             continue
         mine = calls is pair.expected
-        activated = _activated(activation, found if mine else wanted)
-        if activated is None:
+        after = activated(activation, found if mine else wanted)
+        if after is None:
             continue
-        tried = (wanted, activated) if mine else (activated, found)
+        tried = (wanted, after) if mine else (after, found)
         off = difference(*tried)
         if off is not None and (best[2] is None or off < best[2]):
             best = (*tried, off)
     return best
-
-
-def _activated(activation: Any, array: Array) -> Array | None:
-    try:
-        arrays = arrays_in(activation(array))
-    except Exception:  # noqa: BLE001  whatever a user's activation raises
-        return None
-    return arrays[0] if arrays else None
 
 
 class _Ran(NamedTuple):
@@ -238,7 +222,9 @@ class _Ran(NamedTuple):
 
 def _alone(pair: Pair) -> _Ran:
     first, own = pair.expected[0], pair.actual[0]
-    given = [laid_out(one, two, first, own, exact=False) for one, two in zip(_in_order_of(own, first), own.inputs, strict=False)]
+    given = [
+        laid_out(one, two, first, own, exact=False) for one, two in zip(_in_order_of(own, first), own.inputs, strict=False)
+    ]
     arrays = [array.astype(two.dtype) for array, two in zip(given, own.inputs, strict=False) if array is not None]
     if not arrays or len(arrays) != len(own.inputs) or not pair.expected[-1].outputs:
         return _Ran()

@@ -24,6 +24,7 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
     ("alpha", "alpha", "alpha"),
     ("axis", "axis", "dim"),
     ("padded values counted", "", "count_include_pad"),
+    ("padding_mode", "", "padding_mode"),
 )
 """What an option is called here, in Keras and in torch."""
 
@@ -54,7 +55,9 @@ def options_of(call: Recorded) -> Options:
     for name, keras_name, torch_name in _NAMES:
         attribute = torch_name if torch else keras_name
         value = getattr(native, attribute, None) if attribute else None
-        if value is None or isinstance(value, (str, bytes)) or callable(value):
+        if name == "padding_mode" and "convolution" in call.family.name:
+            value = value or "zeros"  # Keras pads with nothing else
+        if value is None or (isinstance(value, str) and name != "padding_mode") or callable(value):
             continue
         if name == "window" and "convolution" in call.family.name:
             continue

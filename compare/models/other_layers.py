@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.array_mistakes import arrays_by_meaning, describe, torch_name
-from compare.models.axes import difference
+from compare.models.array_mistakes import arrays_by_meaning, describe, in_keras_order, torch_name
+from compare.models.absorbing import activation_in, name_of
+from compare.models.axes import difference, laid_out
 from compare.models.forms import Source, relations, same, unary_forms
 from compare.models.judging import Judged
 from compare.models.layer_options import differing, options_of
@@ -54,14 +55,45 @@ class Fault:
 def explain_other(judged: Judged) -> tuple[str, ...]:
     """Return what mends a layer that returns something else on the same input, the arrays first; () if that is not known."""
     one, two = judged.pair.expected[0], judged.pair.actual[0]
+    if _differs_in_the_call(judged):
+        return (_of_the_call(judged),)
     alike = one.family == two.family
     faults = [*_array_faults(one, two), *_option_faults(one, two)] if alike or one.family.group == two.family.group else []
-    words = _confirmed(faults, judged, two)
-    if not words:
-        words = _by_results(judged)
+    words = _confirmed(faults, judged, two) or _by_activations(judged) or _by_results(judged)
     if not alike and one.family.group != "activation":
         words = [f"{two.name} must be a {one.family.name} ({one.kind}), but is a {two.family.name} ({two.kind})", *words]
     return tuple(words)
+
+
+def _differs_in_the_call(judged: Judged) -> bool:
+    """Return whether the layer is right alone, and returns something else in the model's call."""
+    if judged.wanted is None or judged.alone_error is None:
+        return False
+    return judged.alone_error <= 1e-5 * max(1.0, float(np.abs(judged.wanted).max(initial=0)))
+
+
+def _of_the_call(judged: Judged) -> str:
+    two = judged.pair.actual[0]
+    if hasattr(innermost(two.native), "running_mean"):
+        words = "normalises with the statistics of the batch"
+    elif "dropout" in two.family.name:
+        words = "is active"
+    else:
+        return f"{two.name} returns something else when the model calls it than alone on the same input"
+    return f"{two.name} {words}: it is in training mode when the model calls it; call `{two.name}.eval()`"
+
+
+def _by_activations(judged: Judged) -> list[str]:
+    """Name the activations of both sides, inside a layer or after it, if they differ."""
+    names = [_activation_of(calls) for calls in (judged.pair.expected, judged.pair.actual)]
+    if names[0] and names[1] and names[0] != names[1]:
+        return [f"the activation of {judged.pair.actual[-1].name} must be {names[0]}, but is {names[1]}"]
+    return []
+
+
+def _activation_of(calls: Sequence[Recorded]) -> str:
+    inside = activation_in(calls[-1])
+    return name_of(inside) if inside is not None else calls[-1].family.activation
 
 
 def _array_faults(one: Recorded, two: Recorded) -> list[Fault]:
@@ -114,16 +146,17 @@ def _option_faults(one: Recorded, two: Recorded) -> list[Fault]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
 def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, *, torch: bool) -> Fault:
     rank = len(must_be)
     if not torch:
+        word = word or ("" if any(map(any, must_be)) else "valid")
         fix = (
-            f'`padding="{word}"`'
-            if word
-            else f"`keras.ops.pad` the time and space axes by {must_be} before, and padding='valid'"
+            f'`padding="{word}"`' if word else f"pad the axes by {must_be} with `keras.ops.pad` before, and set padding='valid'"
         )
         return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: {fix}", _set_option("padding", word or "valid"))
     if all(before == after for before, after in must_be):
@@ -155,12 +188,7 @@ def _set_array(name: str, value: Array | None) -> Callable[[Any], Any]:
                 setattr(own, name, None if tensor is None else torch.nn.Parameter(tensor, requires_grad=False))
             return layer
         variable = getattr(own, name)
-        shape = tuple(variable.shape)
-        array = np.zeros(shape) if value is None else value
-        if array.shape != shape:  # in torch's order of axes
-            orders = {2: (1, 0), 3: (2, 1, 0), 4: (2, 3, 1, 0)}
-            array = array.transpose(orders[array.ndim])
-        variable.assign(array)
+        variable.assign(np.zeros(variable.shape) if value is None else in_keras_order(own, name, value))
         return layer
 
     return undo
@@ -251,14 +279,14 @@ def _by_results(judged: Judged) -> list[str]:
     if judged.wanted is None or judged.alone is None:
         return []
     given = judged.alone_input if len(two) == 1 else judged.before_last
+    if len(one) > 1 and len(two) == 1:  # what the activation gets that is inside the actual layer
+        given = laid_out(one[-1].inputs[0], judged.alone, one[-1], two[-1])
     texts = []
     if given is not None and given.dtype.kind == "f":
         forms = list(unary_forms(Source("x", given)))
         texts = [next((form.text for form in forms if same(form.value, each)), "") for each in (judged.wanted, judged.alone)]
         if all(texts) and texts[0] != texts[1]:
             return [f"{two[-1].name} must compute `{texts[0]}`, but computes `{texts[1]}`"]
-    if one[-1].family != two[-1].family and {one[-1].family.group, two[-1].family.group} == {"activation"}:
-        return [f"{two[-1].name} must be {one[-1].family.name}, but is {two[-1].family.name}"]
     if _normalises_the_batch(judged):
         return [
             f"{two[0].name} normalises with the statistics of the batch: call `{two[0].name}.eval()`, and keep running statistics"

@@ -14,7 +14,7 @@ from compare.models.absorbing import absorb_activations, activation_in, feeds
 from compare.models.axes import difference, laid_out
 from compare.models.fingerprints import Print, prints_of, similarity
 from compare.models.pair import Pair
-from compare.models.recorded import Recorded, weights_of
+from compare.models.recorded import Recorded, sequences_of, weights_of
 from frameworks.errors import InvalidValueError
 
 _ENOUGH = 0.3
@@ -86,8 +86,11 @@ def pair_calls(expected: Sequence[Recorded], actual: Sequence[Recorded], given: 
     opened = _opened(expected, actual)
     links = _Links(_by_layer(opened[0]), _by_layer(opened[1]), {})
     fixed = _link_given(links, given or {})
-    _link_by_weights(links, fixed)
+    shared = _link_by_weights(links, fixed)
     _link_by_kind(links)
+    for one, other in shared:
+        if one not in links.partners or not links.of_other(other):
+            links.add(one, other)
     pairs = list(_pairs(links))
     return absorb_activations(pairs)
 
@@ -139,8 +142,12 @@ def _find(layers: Sequence[_Layer], name: str, subject: str, side: str) -> int:
     return names.index(name)
 
 
-def _link_by_weights(links: _Links, fixed: set[int]) -> None:
-    """Link layers that have numbers in common; most in common first, then the same family, similar names and the order."""
+def _link_by_weights(links: _Links, fixed: set[int]) -> list[tuple[int, int]]:
+    """Link layers that have numbers in common; most in common first, then the same family, similar names and the order.
+
+    Returns:
+        Layers that have the numbers of one that has a partner already: shared or tied weights, if nothing else fits them.
+    """
     taken = {other for one in fixed for other in links.partners[one]}
     found = []
     for one, layer in enumerate(links.ones):
@@ -160,9 +167,7 @@ def _link_by_weights(links: _Links, fixed: set[int]) -> None:
             links.add(one, other)
         elif share >= _SHARED:
             left.append((one, other))
-    for one, other in left:  # shared or tied: the values are those of a layer that has a partner already
-        if one not in links.partners or not links.of_other(other):
-            links.add(one, other)
+    return left
 
 
 def _link_by_kind(links: _Links) -> None:
@@ -283,7 +288,11 @@ def _gets_the_same(one: Recorded, other: Recorded) -> bool:
     if not one.inputs or not other.inputs:
         return False
     if one.adapter is not None and other.adapter is not None:
-        arrays = [(one.sequence, other.sequence)]
+        (mine, mask), (yours, steps) = sequences_of(one, other)
+        valid = mask if mask is not None else steps
+        if valid is not None and mine.shape[:2] == yours.shape[:2] == valid.shape:
+            mine, yours = (np.where(valid[..., None], each, 0) for each in (mine, yours))
+        arrays = [(mine, yours)]
     else:
         arrays = list(zip(one.inputs, other.inputs, strict=False))
     for mine, yours in arrays:

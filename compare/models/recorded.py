@@ -88,6 +88,18 @@ class Recorded:
         return mask if mask.shape == self.sequence.shape[:2] else None
 
 
+def sequences_of(one: Recorded, other: Recorded) -> tuple[tuple[Array, Array | None], tuple[Array, Array | None]]:
+    """Return the sequences of two recurrent calls and their masks; a packed one, which ends with its longest row, is padded."""
+    both = [(call.sequence, call.steps) for call in (one, other)]
+    time = max(x.shape[1] for x, _ in both)
+    for at, call in enumerate((one, other)):
+        x, mask = both[at]
+        if call.packed and x.shape[1] < time and mask is not None:
+            missing = time - x.shape[1]
+            both[at] = np.pad(x, ((0, 0), (0, missing), (0, 0))), np.pad(mask, ((0, 0), (0, missing)))
+    return both[0], both[1]
+
+
 @dataclass(eq=False)
 class Recording:
     """The calls of a model's layers in order, and what the model returned.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from compare.calls import Call
 from compare.models.pair import Pair
-from compare.models.recorded import Recorded
+from compare.models.recorded import Recorded, sequences_of
 from frameworks.adapter import Adapter, Mask, States
 from frameworks.errors import GatewiseError
 from frameworks.output import RecurrentOutput
@@ -57,13 +57,13 @@ def whole_of(pair: Pair) -> Whole | None:
         one, two = _as_one(pair.expected, pair.actual), _as_one(pair.actual, pair.expected)
         if one is None or two is None:
             return None
-        call = _call(one, pair.expected)
+        call = _call(one, pair.expected, pair.actual)
         wanted = run(one, call)
     except GatewiseError:
         return None
     turned = _turned(one) != _turned(two)
     try:
-        own = _call(two, pair.actual, turned=turned)
+        own = _call(two, pair.actual, pair.expected, turned=turned)
     except GatewiseError:
         return Whole(one, two, call, call, wanted, None, None)
     try:
@@ -163,13 +163,13 @@ def _joined(adapters: Sequence[Adapter], like: RecurrentSpec) -> Adapter | None:
     return None
 
 
-def _call(adapter: Adapter, calls: Sequence[Recorded], *, turned: bool = False) -> Call:
+def _call(adapter: Adapter, calls: Sequence[Recorded], partner: Sequence[Recorded], *, turned: bool = False) -> Call:
     """Return a recorded call in the common form; `turned` flips it into the order of time of the other side."""
     first = calls[0]
     if first.adapter is not None and first.adapter.is_cell and len(calls) > 1:
         inputs, steps = np.stack([call.inputs[0] for call in calls], axis=1), None
     else:
-        inputs, steps = first.sequence, first.steps
+        inputs, steps = sequences_of(first, partner[0])[0]
     inputs = np.ascontiguousarray(inputs[:, ::-1] if turned else inputs).astype(adapter.spec.dtype)
     mask: Mask | None = None if steps is None or steps.all() else np.ascontiguousarray(steps[:, ::-1] if turned else steps)
     return Call("", inputs, _states(adapter, calls), mask, backwards=_turned(adapter) != turned)
