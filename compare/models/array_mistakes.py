@@ -78,7 +78,7 @@ def describe(name: str, wanted: dict[str, Array], found: dict[str, Array]) -> st
     return (
         _another(name, wanted, own)
         or _moved(right, own)
-        or _filled(right, own)
+        or _filled(own)
         or _rows(right, own)
         or _scaled(right, own)
         or f"is another array (the correlation is {_correlation(right, own)})"
@@ -124,7 +124,7 @@ def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(at) for at in np.argsort(order))
 
 
-def _filled(right: Array, own: Array) -> str:
+def _filled(own: Array) -> str:
     if not own.any():
         return "is zero"
     return "is one everywhere, as if it had not been copied" if (own == 1).all() else ""
@@ -137,7 +137,8 @@ def _rows(right: Array, own: Array) -> str:
     for shift in (1, -1, 2, -2):
         kept = slice(max(shift, 0), len(right) + min(shift, 0))
         if _same(np.roll(right, shift, 0)[kept], own[kept]):
-            return f"is shifted by {abs(shift)} row{'s' if abs(shift) > 1 else ''}: row i holds what row i {'-' if shift > 0 else '+'} {abs(shift)} must"
+            rows = f"{abs(shift)} row{'s' if abs(shift) > 1 else ''}"
+            return f"is shifted by {rows}: row i holds what row i {'-' if shift > 0 else '+'} {abs(shift)} must"
     differ = np.flatnonzero(np.abs(right - own).max(axis=1) > 1e-6 * np.abs(right).max())
     if 0 < len(differ) <= max(1, len(right) // 4):
         rows = ", ".join(map(str, differ[:4]))
@@ -167,7 +168,7 @@ def _scaled(right: Array, own: Array) -> str:
 
 
 def _is_rounded(own: Array) -> bool:
-    """Return whether the numbers need fewer bits than their dtype has: those of float16 or bfloat16, or few steps, as int8's."""
+    """Return whether the numbers need fewer bits than their dtype has: float16's, bfloat16's, or few equal steps."""
     half = own.astype("float16").astype(own.dtype)
     if np.array_equal(half, own) or not (own.astype("float32").view("uint32") & 0xFFFF).any():
         return True

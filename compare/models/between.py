@@ -154,8 +154,8 @@ def _first_array(source: Source) -> Array | None:
 def _cut(source: Source) -> Source:
     whole = source.whole
     if whole is not None:
-        states = (None if each is None else each[:, :_ROWS] for each in (whole.h_n, whole.c_n))
-        whole = RecurrentOutput(whole.output[:_ROWS], *states)
+        h_n, c_n = (None if each is None else each[:, :_ROWS] for each in (whole.h_n, whole.c_n))
+        whole = RecurrentOutput(np.asarray(whole.output)[:_ROWS], h_n, c_n)
     parts = (None if each is None else each[:_ROWS] for each in (source.value, source.mask))
     value, mask = parts
     return Source(source.name, value, whole, source.spec, mask)

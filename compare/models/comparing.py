@@ -154,8 +154,10 @@ def _rows(judged: Sequence[Judged]) -> Iterator[Row]:
         by_names.setdefault(each.pair.names, []).append(each)
     worst = ("wrong here", "input differs", "agrees", "no partner")
     for names, calls in by_names.items():
-        errors = [_largest([getattr(each, name) for each in calls]) for name in ("input_error", "output_error", "alone_error")]
-        yield Row(*names, *errors, min((each.verdict for each in calls), key=worst.index))
+        off, output, alone = (
+            _largest([getattr(each, name) for each in calls]) for name in ("input_error", "output_error", "alone_error")
+        )
+        yield Row(*names, off, output, alone, min((each.verdict for each in calls), key=worst.index))
 
 
 def _largest(errors: Sequence[float | None]) -> float | None:

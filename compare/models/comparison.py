@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 from tabulate import tabulate
@@ -152,9 +153,7 @@ class ModelComparison:
         Raises:
             MissingFrameworkError: if matplotlib is not installed.
         """
-        from compare.models.drawing import draw
-
-        return draw(self)
+        return import_module("compare.models.drawing").draw(self)
 
     def _verdict(self) -> str:
         off = (

@@ -50,7 +50,7 @@ def divergences(sides: Sides, *, results_differ: bool) -> Iterator[Divergence]:
     """Yield the places where the models part on their own, in the order of the expected model's calls."""
     after: str | None = None
     any_found = False
-    wrong: set[tuple[str | None, str | None]] = set()
+    wrong: set[tuple[str | None, ...]] = set()
     for at, judged in enumerate(track(sides.judged, "layers that differ")):
         names = judged.pair.names
         if _is_transparent(judged):
@@ -214,7 +214,7 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
         if whole.found is None or reads_the_batch_as_time(judged):
             return
         own = [turned_output(each) if whole.turned else each for each in (whole.wanted, whole.found)]
-        mask = whole.call.mask if whole.call.mask is not None else _mask_of(own[0].output, masks)
+        mask = whole.call.mask if whole.call.mask is not None else _mask_of(np.asarray(own[0].output), masks)
         spec = whole.actual.spec
         yield Source(name, None, own[0], spec, mask), Source(name, None, own[1], spec, mask)
         return
@@ -224,9 +224,9 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
         if laid is not None:
             shown = name if at == 0 else f"{name}[{at}]"
             mask = _mask_of(returned, masks)
-            sides = list(_around_activation(judged, laid, returned, shown)) if at == 0 else [(shown, laid, returned)]
-            for text, right, own in sides:
-                yield Source(text, right, mask=mask), Source(text, own, mask=mask)
+            both = list(_around_activation(judged, laid, returned, shown)) if at == 0 else [(shown, laid, returned)]
+            for text, right, left in both:
+                yield Source(text, right, mask=mask), Source(text, left, mask=mask)
 
 
 def _around_activation(judged: Judged, wanted: Array, returned: Array, name: str) -> Iterator[tuple[str, Array, Array]]:

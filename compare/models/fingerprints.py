@@ -65,7 +65,7 @@ def _print(array: Array) -> Print | None:
 
 
 def similarity(ones: list[Print], others: list[Print]) -> float:
-    """Return which share of the arrays of one layer are in the other, from 0 to 1: of the layer of which more is in the other."""
+    """Return which share of the arrays of one layer are in the other, from 0 to 1: the larger of both shares."""
     if not ones or not others:
         return 0.0
     table = np.array([[one.alike(other) for other in others] for one in ones])

@@ -134,22 +134,25 @@ def _values(source: Source) -> Iterator[Form]:
     if source.value is not None and source.value.dtype.kind == "f":
         yield Form(source.name, source.value)
     if source.whole is not None:
-        yield Form(f"output of {source.name}", source.whole.output)
-        yield Form(f"h_n[-1] of {source.name}", source.whole.h_n[-1])
-        if source.whole.c_n is not None:
-            yield Form(f"c_n[-1] of {source.name}", source.whole.c_n[-1])
-        yield Form(f"output[:, -1] of {source.name}", source.whole.output[:, -1])
+        whole = source.whole
+        output, h_n = np.asarray(whole.output), np.asarray(whole.h_n)
+        yield Form(f"output of {source.name}", output)
+        yield Form(f"h_n[-1] of {source.name}", h_n[-1])
+        if whole.c_n is not None:
+            yield Form(f"c_n[-1] of {source.name}", whole.c_n[-1])
+        yield Form(f"output[:, -1] of {source.name}", output[:, -1])
 
 
 def _masked_steps(source: Source) -> Iterator[Form]:
     """Yield what depends on the padding: the outputs at masked steps, shown in two ways, and the last valid step."""
-    whole, mask = source.whole, source.mask
-    if whole is None or mask is None or mask.shape != whole.output.shape[:2] or mask.all():
+    if source.whole is None or source.mask is None:
         return
-    steps = mask.astype(bool)
-    yield Form(f"output of {source.name}, zero at masked steps", np.where(steps[..., None], whole.output, 0))
+    output, steps = np.asarray(source.whole.output), source.mask.astype(bool)
+    if steps.shape != output.shape[:2] or steps.all():
+        return
+    yield Form(f"output of {source.name}, zero at masked steps", np.where(steps[..., None], output, 0))
     last = np.maximum.accumulate(np.where(steps, np.arange(steps.shape[1]), 0), axis=1)
-    repeated = np.take_along_axis(whole.output, last[..., None], axis=1)
+    repeated = np.take_along_axis(output, last[..., None], axis=1)
     yield Form(f"output of {source.name}, its last valid step repeated at masked steps", repeated)
     yield Form(f"output[torch.arange(batch), lengths - 1] of {source.name}", repeated[:, -1])
 

@@ -91,7 +91,7 @@ def judge(pair: Pair, allowance: Allowance) -> Judged:
 
 def judge_again(judged: Judged, allowance: Allowance) -> Judged:
     """Return the same comparison with another allowance."""
-    if judged.verdict == "no partner" or judged.verdict == "agrees":
+    if judged.verdict in {"no partner", "agrees"}:
         return judged
     return _with_verdict(judged, allowance)
 
@@ -99,18 +99,18 @@ def judge_again(judged: Judged, allowance: Allowance) -> Judged:
 def _judge_recurrent(pair: Pair, whole: Whole, allowance: Allowance) -> Judged:
     inputs = {"input": _at_valid_steps(whole)}
     states = whole.call.initial_state, whole.own.initial_state
-    names = whole.expected.spec.state_names
     if states[0] is not None or states[1] is not None:
-        shape = (len(whole.wanted.h_n), *whole.wanted.h_n.shape[1:])
-        zeros = tuple(np.zeros(shape, whole.call.inputs.dtype) for _ in names)
-        inputs |= {f"{name}_0": each for name, *each in zip(names, states[0] or zeros, states[1] or zeros, strict=False)}
+        shape = whole.state_shape
+        for at, name in enumerate(whole.expected.spec.state_names):
+            one, two = (np.zeros(shape, whole.call.inputs.dtype) if each is None else each[at] for each in states)
+            inputs[f"{name}_0"] = one, two
     judged = Judged(
         pair,
         "agrees",
         _largest(difference(*each) for each in inputs.values()),
         _off(whole, whole.found),
         _off(whole, whole.alone),
-        {name: (each[0], each[1]) for name, each in inputs.items()},
+        inputs,
         whole=whole,
     )
     return _with_verdict(judged, allowance)
@@ -147,7 +147,8 @@ def _largest(errors: Any) -> float | None:
 
 def _judge_other(pair: Pair, allowance: Allowance) -> Judged:
     first, other = pair.expected[0], pair.actual[0]
-    inputs, errors = {}, []
+    inputs: dict[str, tuple[Array, Array]] = {}
+    errors: list[float | None] = []
     for at, (one, two) in enumerate(zip(first.inputs, _in_order_of(first, other), strict=False)):
         wanted = laid_out(one, two, first, other)
         if wanted is None:

@@ -78,8 +78,7 @@ def _rank(call: Recorded) -> int:
 
 
 def _each(value: Any, rank: int) -> tuple[int, ...]:
-    found = tuple(int(each) for each in value) if isinstance(value, (tuple, list)) else (int(value),) * max(rank, 1)
-    return found
+    return tuple(int(each) for each in value) if isinstance(value, (tuple, list)) else (int(value),) * max(rank, 1)
 
 
 def _padding(native: Any, call: Recorded, rank: int, *, torch: bool) -> tuple[tuple[int, int], ...]:

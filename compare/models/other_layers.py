@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.array_mistakes import arrays_by_meaning, describe, in_keras_order, torch_name
 from compare.models.absorbing import activation_in, name_of
+from compare.models.array_mistakes import arrays_by_meaning, describe, in_keras_order, torch_name
 from compare.models.axes import difference, laid_out
 from compare.models.forms import Source, relations, same, unary_forms
 from compare.models.judging import Judged
@@ -167,8 +167,8 @@ def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, *, torch: b
     fill = ', value=float("-inf")' if two.family.name.startswith("max") else ""
     call = f"{two.name}(F.pad(x, {pads}{fill}))"
     return Fault(
-        f"padding of {two.name} must be {must_be} (before, after){f', as in {word!r}' if word else ''}, but is {is_}: `{call}`, "
-        "with `padding=0`",
+        f"padding of {two.name} must be {must_be} (before, after){f', as in {word!r}' if word else ''}, but is {is_}: "
+        f"`{call}`, with `padding=0`",
         _padded(pads, rank, minus_infinity=bool(fill)),
     )
 
@@ -288,9 +288,7 @@ def _by_results(judged: Judged) -> list[str]:
         if all(texts) and texts[0] != texts[1]:
             return [f"{two[-1].name} must compute `{texts[0]}`, but computes `{texts[1]}`"]
     if _normalises_the_batch(judged):
-        return [
-            f"{two[0].name} normalises with the statistics of the batch: call `{two[0].name}.eval()`, and keep running statistics"
-        ]
+        return [f"{two[0].name} normalises with the batch: keep running statistics, and call `{two[0].name}.eval()`"]
     relation = relations(judged.wanted, judged.alone)
     found = f", but computes `{texts[1]}`" if texts and texts[1] else ""
     if texts and texts[0]:

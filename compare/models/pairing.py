@@ -16,6 +16,7 @@ from compare.models.fingerprints import Print, prints_of, similarity
 from compare.models.pair import Pair
 from compare.models.recorded import Recorded, sequences_of, weights_of
 from frameworks.errors import InvalidValueError
+from frameworks.kinds import Family
 
 _ENOUGH = 0.3
 """The share of the weights that two layers have at least in common if they are a pair."""
@@ -101,7 +102,7 @@ def _opened(expected: Sequence[Recorded], actual: Sequence[Recorded]) -> tuple[l
     return _without(expected, whole), _without(actual, whole)
 
 
-def _without(calls: Sequence[Recorded], whole: set[object]) -> list[Recorded]:
+def _without(calls: Sequence[Recorded], whole: set[Family]) -> list[Recorded]:
     opened = {each.index for each in calls if each.family.opaque and each.family not in whole}
     with_parts = {each.inside for each in calls if each.inside is not None}
     return [
@@ -228,7 +229,7 @@ def _distance(one: _Layer, other: _Layer, place: int) -> tuple[bool, float, int]
 def _likeness(one: str, other: str) -> float:
     """Return how much two names have in common, numbers that count layers aside."""
     words = [re.sub(r"[\W\d_]+", " ", name.lower()).strip() for name in (one, other)]
-    return SequenceMatcher(None, *words).ratio() if all(words) else 0.0
+    return SequenceMatcher(None, words[0], words[1]).ratio() if all(words) else 0.0
 
 
 def _pairs(links: _Links) -> Iterator[Pair]:

@@ -62,9 +62,9 @@ def record(model: Any, inputs: Sequence[Array], named: Mapping[str, Array], whic
     Raises:
         InvalidValueError: if the call raises.
     """
-    calls = torch_calls if framework_of(model, which) == "pytorch" else keras_calls
+    run = torch_calls.run_recorded if framework_of(model, which) == "pytorch" else keras_calls.run_recorded
     try:
-        recording, returned = calls.run_recorded(model, inputs, named)
+        recording, returned = run(model, inputs, named)
     except GatewiseError:
         raise
     except Exception as error:  # whatever the user's code raises

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -110,18 +109,17 @@ def place_of(judged: Judged, diagnosis: Diagnosis | None) -> dict[str, Any]:
     gates = [str(each.where["gate"]) for each in diagnosis.findings if "gate" in each.where] if diagnosis is not None else []
     place: dict[str, Any] = {"gate": gates[0] if gates else None}
     other = None if whole is None else whole.alone if judged.alone_error else whole.found
-    if whole is None or other is None or other.output.shape != whole.wanted.output.shape:
+    wanted, own = (None if each is None else each.output for each in (whole.wanted if whole is not None else None, other))
+    if whole is None or wanted is None or own is None or own.shape != wanted.shape:
         return place
     if place["gate"] is None:
         place["gate"] = _gate_of(whole)
-    off = np.abs(whole.wanted.output - other.output)
+    off = np.abs(wanted - own)
     reading = off[:, ::-1] if whole.call.backwards else off
-    scale = 1e-5 * max(1.0, float(np.abs(whole.wanted.output).max(initial=0)))
-    steps = np.flatnonzero(reading.max(axis=(0, 2)) > scale)
+    steps = np.flatnonzero(reading.max(axis=(0, 2)) > 1e-5 * max(1.0, float(np.abs(wanted).max(initial=0))))
     if not len(steps):
         return place
-    step = int(steps[0])
-    column = int(off.max(axis=(0, 1)).argmax())
+    step, column = int(steps[0]), int(off.max(axis=(0, 1)).argmax())
     size = whole.expected.spec.hidden_size
     return place | {
         "time_step": off.shape[1] - 1 - step if whole.call.backwards else step,
@@ -143,7 +141,7 @@ def _gate_of(whole: Whole) -> str | None:
             own = parts.get(part)
             if own is None or own.shape != array.shape or one.gates != two.gates:
                 return None
-            gates |= {gate for gate, *each in zip(one.gates, array, own, strict=True) if not np.allclose(*each, atol=1e-6)}
+            gates |= {gate for gate, x, y in zip(one.gates, array, own, strict=True) if not np.allclose(x, y, atol=1e-6)}
     return gates.pop() if len(gates) == 1 else None
 
 
@@ -152,5 +150,5 @@ def reads_the_batch_as_time(judged: Judged) -> bool:
     one, two = judged.pair.expected[0], judged.pair.actual[0]
     if two.adapter is None or not two.adapter.time_major or two.packed or not one.inputs or not two.inputs:
         return False
-    raw: Sequence[Array] = (one.sequence, two.inputs[0])
-    return raw[0].shape == raw[1].shape and bool(np.allclose(*raw, rtol=1e-4, atol=1e-5))
+    right, own = one.sequence, two.inputs[0]
+    return right.shape == own.shape and bool(np.allclose(right, own, rtol=1e-4, atol=1e-5))

@@ -46,6 +46,12 @@ class Whole:
     alone: RecurrentOutput | None
 
     @property
+    def state_shape(self) -> tuple[int, ...]:
+        """(layer * direction, batch, hidden)."""
+        spec = self.expected.spec
+        return (spec.num_layers * spec.num_directions, len(self.call.inputs), spec.hidden_size)
+
+    @property
     def turned(self) -> bool:
         """Whether only one of the two reads the sequence from its end, so that the port must flip it."""
         return _turned(self.expected) != _turned(self.actual)
@@ -76,8 +82,9 @@ def whole_of(pair: Pair) -> Whole | None:
 
 
 def _same_rest(one: Call, other: Call) -> bool:
-    masks = one.mask, other.mask
-    if (masks[0] is None) != (masks[1] is None) or (masks[0] is not None and not np.array_equal(masks[0], masks[1])):
+    if (one.mask is None) != (other.mask is None):
+        return False
+    if one.mask is not None and other.mask is not None and not np.array_equal(one.mask, other.mask):
         return False
     states = one.initial_state or (), other.initial_state or ()
     return len(states[0]) == len(states[1]) and all(np.array_equal(*each) for each in zip(*states, strict=True))
@@ -95,7 +102,7 @@ def run(adapter: Adapter, call: Call) -> RecurrentOutput:
 
 def turned_output(result: RecurrentOutput) -> RecurrentOutput:
     """Return the same results with the output in the other order of time."""
-    return RecurrentOutput(result.output[:, ::-1], result.h_n, result.c_n)
+    return RecurrentOutput(np.asarray(result.output)[:, ::-1], result.h_n, result.c_n)
 
 
 def _alone(adapter: Adapter, call: Call, *, zero_masked: bool) -> RecurrentOutput | None:

@@ -2,8 +2,8 @@
 
 A record lists the options of a kind with their defaults, its arrays with their axes, and how it treats masks. Keras names are
 the common ones: the table of another framework gives the Keras name of each of its kinds, options and arrays.
-`OPERATORS` lists the operators of ONNX, with the module of torch that each of them computes. `FAMILIES` has one name for the kinds of
-all frameworks that stand for each other in a model and its port.
+`OPERATORS` lists the operators of ONNX, with the module of torch that each of them computes. `FAMILIES` has one name for
+the kinds of all frameworks that stand for each other in a model and its port.
 """
 
 from frameworks.kinds.families import FAMILIES, AxesRule, Family, family_computing, family_of

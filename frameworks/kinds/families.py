@@ -97,7 +97,7 @@ def _by_class() -> dict[str, Family]:
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(_by_class())
-"""By the name of a class of any framework; those of torch that have a Keras kind in its table are of the family of that kind."""
+"""By the name of a class of any framework; those with a Keras kind in torch's table are of the family of that kind."""
 
 
 def family_of(name: str) -> Family:
