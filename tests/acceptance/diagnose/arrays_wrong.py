@@ -49,9 +49,13 @@ def parts_of(plan: Plan) -> list[str]:
 @way("gates-permuted", "kernel", "recurrent", "gates", cell=GATED)
 def gates_in_another_order(rng: Generator, plan: Plan) -> Expected:
     """The order of the other framework, of ONNX or of TensorFlow 1; any other of a GRU."""
-    orders = [(0, 3, 1, 2), (0, 2, 1, 3), (0, 1, 3, 2), (1, 0, 2, 3)] if plan.setting.cell == "lstm" else [(1, 0, 2), (1, 0, 2), (2, 0, 1)]
+    orders = (
+        [(0, 3, 1, 2), (0, 2, 1, 3), (0, 1, 3, 2), (1, 0, 2, 3)]
+        if plan.setting.cell == "lstm"
+        else [(1, 0, 2), (1, 0, 2), (2, 0, 1)]
+    )
     order, places = pick(rng, orders), confine(rng, plan)
-    parts = parts_of(plan) if rng.random() < 0.7 else [pick(rng, ("kernel", "recurrent kernel", "bias"))]  # noqa: PLR2004
+    parts = parts_of(plan) if rng.random() < 0.7 else [pick(rng, ("kernel", "recurrent kernel", "bias"))]
     if parts == ["bias"] and plan.setting.cell != "gru" and plan.setting.port == "pytorch":
         parts = ["bias", "recurrent bias"]
     for part in parts:
@@ -133,7 +137,12 @@ def units_in_another_order(rng: Generator, plan: Plan) -> Expected:
     places, order = [place for place in plan.setting.places if place[0] == layer], rng.permutation(plan.setting.units)
     axis = 0 if plan.setting.port == "pytorch" else -1
     for part in parts_of(plan):
-        edit(plan, places, part, lambda array, source: joined(plan, [np.take(block, order, axis) for block in blocks(plan, array)]))
+        edit(
+            plan,
+            places,
+            part,
+            lambda array, source: joined(plan, [np.take(block, order, axis) for block in blocks(plan, array)]),
+        )
     edit(plan, places, "recurrent kernel", lambda array, source: np.take(array, order, -1 - axis))
     return expect(places, *ALL_PARTS)
 
@@ -142,7 +151,7 @@ def units_in_another_order(rng: Generator, plan: Plan) -> Expected:
 def inputs_in_another_order(rng: Generator, plan: Plan) -> Expected:
     layer = int(rng.integers(plan.setting.layers))
     places, width = [place for place in plan.setting.places if place[0] == layer], plan.setting.width(layer)
-    order = rng.permutation(width) if rng.random() < 0.7 else np.roll(np.arange(width), width // 2)  # noqa: PLR2004
+    order = rng.permutation(width) if rng.random() < 0.7 else np.roll(np.arange(width), width // 2)
     edit(plan, places, "kernel", lambda array, source: np.take(array, order, 1 if plan.setting.port == "pytorch" else 0))
     return expect(places, "kernel")
 
@@ -151,7 +160,7 @@ def inputs_in_another_order(rng: Generator, plan: Plan) -> Expected:
 def never_copied(rng: Generator, plan: Plan) -> Expected:
     """One array of a place, or all of it, is as the framework made it."""
     places = confine(rng, plan)
-    parts = parts_of(plan) if rng.random() < 0.5 else [pick(rng, ("kernel", "recurrent kernel"))]  # noqa: PLR2004
+    parts = parts_of(plan) if rng.random() < 0.5 else [pick(rng, ("kernel", "recurrent kernel"))]
     bound = 1 / np.sqrt(plan.setting.units)
     for part in parts:
         edit(plan, places, part, lambda array, source: rng.uniform(-bound, bound, array.shape).astype(array.dtype))

@@ -138,7 +138,7 @@ def forget_bias_added_again(rng: Generator, plan: Plan) -> Expected:
 
 @way("directions-swapped", "kernel", "recurrent", "bias", two=(True,))
 def directions_exchanged(rng: Generator, plan: Plan) -> Expected:
-    layers = range(plan.setting.layers) if rng.random() < 0.7 else [int(rng.integers(plan.setting.layers))]  # noqa: PLR2004
+    layers = range(plan.setting.layers) if rng.random() < 0.7 else [int(rng.integers(plan.setting.layers))]
     for layer in layers:
         plan.arrays[layer].reverse()
     return expect([place for place in plan.setting.places if place[0] in layers], *ALL_PARTS)
@@ -146,8 +146,8 @@ def directions_exchanged(rng: Generator, plan: Plan) -> Expected:
 
 @way("direction-repeated", "kernel", "recurrent", "bias", two=(True,))
 def one_direction_twice(rng: Generator, plan: Plan) -> Expected:
-    layers = range(plan.setting.layers) if rng.random() < 0.7 else [int(rng.integers(plan.setting.layers))]  # noqa: PLR2004
-    wrong = int(rng.random() < 0.8)  # noqa: PLR2004
+    layers = range(plan.setting.layers) if rng.random() < 0.7 else [int(rng.integers(plan.setting.layers))]
+    wrong = int(rng.random() < 0.8)
     for layer in layers:
         plan.arrays[layer][wrong] = dict(plan.arrays[layer][1 - wrong])
     return expect([(layer, wrong) for layer in layers], *ALL_PARTS)
@@ -162,7 +162,7 @@ def upper_layers_exchanged(rng: Generator, plan: Plan) -> Expected:
 @way("layers-swapped", "kernel", "recurrent", "bias", layers=(2, 3), square_kernel=(True,), two=(False,))
 def lower_layers_exchanged(rng: Generator, plan: Plan) -> Expected:
     plan.arrays[0], plan.arrays[1] = plan.arrays[1], plan.arrays[0]
-    return expect([place for place in plan.setting.places if place[0] < 2], *ALL_PARTS)  # noqa: PLR2004
+    return expect([place for place in plan.setting.places if place[0] < 2], *ALL_PARTS)
 
 
 @way("from-another-layer", "kernel", "recurrent", "bias", layers=(3,))

@@ -15,7 +15,9 @@ from tests.acceptance.diagnose.ways import CALLED, GATED, Way, pick
 FAULTS: dict[str, Way] = {}
 
 
-def fault(name: str, *, hidden: bool = True, **needs: tuple[object, ...]) -> Callable[[Callable[[Generator, Plan], None]], None]:
+def fault(
+    name: str, *, hidden: bool = True, **needs: tuple[object, ...]
+) -> Callable[[Callable[[Generator, Plan], None]], None]:
     """Enter a function into the table of faults."""
 
     def enter(make: Callable[[Generator, Plan], None]) -> None:
@@ -85,7 +87,9 @@ def layer_norm(rng: Generator, plan: Plan) -> None:
 @fault("a gate left out", **CALLED, cell=GATED)
 def missing_gate(rng: Generator, plan: Plan) -> None:
     missing = pick(rng, [gate for gate in plan.setting.gates if gate != "candidate"])
-    plan.recurrence.receives = lambda gate, z, moment: np.full_like(z, 40 if missing != "update" else -40) if gate == missing else z
+    plan.recurrence.receives = lambda gate, z, moment: (
+        np.full_like(z, 40 if missing != "update" else -40) if gate == missing else z
+    )
 
 
 @fault("the forget gate inverted", **CALLED, cell=("lstm",))
@@ -109,9 +113,7 @@ def stride(rng: Generator, plan: Plan) -> None:
 
 @fault("inputs a step late", **CALLED, mask=("",))
 def late(rng: Generator, plan: Plan) -> None:
-    plan.enters.append(
-        lambda inputs, mask, states: (np.concatenate((0 * inputs[:, :1], inputs[:, :-1]), axis=1), mask, states)
-    )
+    plan.enters.append(lambda inputs, mask, states: (np.concatenate((0 * inputs[:, :1], inputs[:, :-1]), axis=1), mask, states))
 
 
 @fault("zoneout at inference", **CALLED)
@@ -155,5 +157,3 @@ def squashed(rng: Generator, plan: Plan) -> None:
 def shifted(rng: Generator, plan: Plan) -> None:
     shown = plan.results[0]
     plan.results[0] = lambda *results: shown(*results) + np.roll(shown(*results), 1, axis=-1) / 2
-
-

@@ -166,7 +166,7 @@ def _joined_states(setting: Setting, given: Any, read: Callable[[Any], Array]) -
 def _nested(setting: Setting, results: Sequence[Any]) -> Any:
     """Return the results nested as the right layer's own call nests them."""
     if setting.right == "pytorch":
-        return results[0], results[1] if len(results) == 2 else tuple(results[1:])  # noqa: PLR2004  # output and h_n
+        return results[0], results[1] if len(results) == 2 else tuple(results[1:])  # output and h_n
     return results[0] if len(results) == 1 else tuple(results)
 
 

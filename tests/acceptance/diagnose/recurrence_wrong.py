@@ -15,7 +15,9 @@ def activation_of_the_other_framework(rng: Generator, plan: Plan) -> Expected:
     return Expected()
 
 
-@way("activation", "activation", "cell activation", right=("keras",), activation=("relu", "softsign", "sigmoid", "hard_sigmoid"))
+@way(
+    "activation", "activation", "cell activation", right=("keras",), activation=("relu", "softsign", "sigmoid", "hard_sigmoid")
+)
 def activation_not_read(rng: Generator, plan: Plan) -> Expected:
     plan.recurrence.activation = "tanh"
     return Expected()

@@ -77,10 +77,10 @@ def confine(rng: np.random.Generator, plan: Plan) -> list[Place]:
     """Return where a mistake of copying is made: mostly everywhere, as by a function that copies each layer."""
     places = list(plan.setting.places)
     dice = rng.random()
-    if dice < 0.6:  # noqa: PLR2004  # a share
+    if dice < 0.6:  # a share
         return places
     layer, direction = places[int(rng.integers(len(places)))]
-    return [place for place in places if place[0] == layer and (dice < 0.8 or place[1] == direction)]  # noqa: PLR2004
+    return [place for place in places if place[0] == layer and (dice < 0.8 or place[1] == direction)]
 
 
 def expect(places: Iterable[Place], *parts: str, gates: Iterable[str] | None = None, implied: bool = True) -> Expected:
