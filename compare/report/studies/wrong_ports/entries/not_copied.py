@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 MISTAKES = ("not-copied",)
-WHERE = {"part": "bias"}
+WHERE = {"part": "recurrent bias"}
 
 
 def right(seed):
