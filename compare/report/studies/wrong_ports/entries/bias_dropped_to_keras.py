@@ -1,4 +1,4 @@
-"""Torch has two biases and Keras one, so the Keras layer was built without."""
+"""Torch has two biases and Keras one, so the Keras layer was built without one."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Two calls of the module with the same data differ, and none of them agrees with predict()."""
+"""Two calls of the module with the same data differ, and neither call agrees with predict()."""
 
 import keras
 import numpy as np

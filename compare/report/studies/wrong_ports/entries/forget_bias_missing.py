@@ -1,4 +1,4 @@
-"""Keras has unit_forget_bias, so 1 was taken off torch's forget bias; but that is only how Keras starts."""
+"""The port forgets too fast: 1 was subtracted from the forget bias, because Keras has unit_forget_bias=True."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The port remembers for too long: 1 was added to the forget bias for unit_forget_bias=True."""
+"""The port remembers for too long: 1 was added to the forget bias, because Keras had unit_forget_bias=True."""
 
 import keras
 import numpy as np

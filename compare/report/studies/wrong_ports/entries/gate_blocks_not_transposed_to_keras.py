@@ -25,7 +25,7 @@ def wrong(layer):
     lstm = keras.layers.LSTM(5, return_sequences=True)
     lstm.build((None, None, 4))
     kernel, recurrent_kernel, bias, recurrent_bias = (array.detach().numpy() for array in layer.parameters())
-    blocks = np.hstack([block for block in np.split(recurrent_kernel, 4)])
+    blocks = np.hstack(np.split(recurrent_kernel, 4))
     lstm.set_weights([kernel.T, blocks, bias + recurrent_bias])
     return lstm
 

@@ -1,4 +1,4 @@
-"""The Keras Bidirectional was built with merge_mode='sum', and the layer after it gets half of the features."""
+"""The Keras port adds its two directions, and the layer after it gets half of the features."""
 
 import keras
 import numpy as np

@@ -33,7 +33,7 @@ def wrong(layer):
 def correct(layer):
     lstm = keras.layers.LSTM(5, return_sequences=True)
     lstm.build((None, None, 4))
-    saved = {name: array for name, array in layer.state_dict().items()}
+    saved = layer.state_dict()
     kernel, recurrent_kernel, bias, recurrent_bias = (array.float().numpy() for array in saved.values())
     lstm.set_weights([kernel.T, recurrent_kernel.T, bias + recurrent_bias])
     return lstm
