@@ -166,7 +166,8 @@ def _fewest(actual: Pair, right: Right, place: Place, rounding: str = "") -> lis
             bias, second = round_like(bias, rounding), round_like(second, rounding)
         changed = _changed((bias, second), origin, right.spec)
         numbers = origin.mistakes, effective(changed, right.spec).tobytes()
-        whole = None if numbers in tried else _fitted(origin, actual, changed, right.spec)
+        without = changed[0].any() or changed[1].any() or "bias-dropped" in origin.mistakes or not (bias.any() or second.any())
+        whole = None if numbers in tried or not without else _fitted(origin, actual, changed, right.spec)
         tried.add(numbers)
         if whole is None:
             continue
