@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,17 @@ import numpy as np
 from tests.acceptance.diagnose import arrays_wrong, calls_wrong, layers_wrong, recurrence_wrong, results_wrong
 from tests.acceptance.diagnose.outside import FAULTS
 from tests.acceptance.diagnose.plans import Plan, plan_port
-from tests.acceptance.diagnose.settings import Array, Data, Setting, UnfitError, Weights, draw_data, draw_setting, draw_weights, merge_needs
+from tests.acceptance.diagnose.settings import (
+    Array,
+    Data,
+    Setting,
+    UnfitError,
+    Weights,
+    draw_data,
+    draw_setting,
+    draw_weights,
+    merge_needs,
+)
 from tests.acceptance.diagnose.ways import WAYS, Expected, Way, pick
 
 IDENTIFIERS = tuple(WAYS)
@@ -87,10 +98,8 @@ def draw(task: Task, seed: int) -> Draw:
         UnfitError: if nothing could be drawn.
     """
     for attempt in range(_ATTEMPTS):
-        try:
+        with suppress(UnfitError):
             return _draw(task, [seed, task.number, attempt])
-        except UnfitError:
-            continue
     raise UnfitError(task)
 
 
@@ -138,7 +147,7 @@ def _choose(rng: np.random.Generator, task: Task) -> list[tuple[str, Way]]:
 
 def _form(rng: np.random.Generator, task: Task) -> dict[str, tuple[Any, ...]]:
     if task.kind in ("black box", "outside"):
-        return {"form": ("black box",) if task.kind == "black box" or rng.random() < 0.3 else ("module",)}  # noqa: PLR2004
+        return {"form": ("black box",) if task.kind == "black box" or rng.random() < 0.3 else ("module",)}
     if task.kind == "right":
         return {"form": ("layer", "module", "module", "black box")}
     return {"form": ("layer", "module")}
@@ -163,7 +172,7 @@ def _require_conditioned(rng: np.random.Generator, plan: Plan, data: Data, resul
     """Refuse weights with which one rounding of the inputs moves the right results beyond the tolerance."""
     ulp = np.finfo(plan.setting.dtype).eps
     moved = (data.inputs * (1 + ulp * rng.choice((-1, 1), data.inputs.shape))).astype(plan.setting.dtype)
-    if off(results, _twice(plan, Data(moved, data.states, data.mask))) > plan.setting.tolerance / 10 or _largest(results) > 1e3:  # noqa: PLR2004
+    if off(results, _twice(plan, Data(moved, data.states, data.mask))) > plan.setting.tolerance / 10 or _largest(results) > 1e3:
         raise UnfitError
 
 

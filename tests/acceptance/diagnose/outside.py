@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,11 @@ from tests.acceptance.diagnose.ways import CALLED, GATED, Way, pick
 FAULTS: dict[str, Way] = {}
 
 
-def fault(name: str, *, hidden: bool = True, **needs: tuple[object, ...]) -> Callable[[Callable[[Generator, Plan], None]], None]:
+def fault(name: str, **needs: tuple[Any, ...]) -> Callable[[Callable[[Generator, Plan], None]], None]:
     """Enter a function into the table of faults."""
 
     def enter(make: Callable[[Generator, Plan], None]) -> None:
-        FAULTS[name] = Way(make, frozenset(), needs, hidden)  # type: ignore[arg-type]  # what no identifier names is nowhere
+        FAULTS[name] = Way(make, frozenset(), needs)  # type: ignore[arg-type]  # what no identifier names is nowhere
 
     return enter
 
@@ -72,7 +73,7 @@ def peephole(rng: Generator, plan: Plan) -> None:
     strength = 0.5 * rng.normal(size=plan.setting.units).astype(plan.setting.dtype)
 
     def receives(gate: str, z: Array, moment: Moment) -> Array:
-        return z if gate == "candidate" or moment.c is None else z + strength * moment.c
+        return z if gate == "candidate" or moment.c is None else np.add(z, strength * moment.c)
 
     plan.recurrence.receives = receives
 
@@ -85,7 +86,9 @@ def layer_norm(rng: Generator, plan: Plan) -> None:
 @fault("a gate left out", **CALLED, cell=GATED)
 def missing_gate(rng: Generator, plan: Plan) -> None:
     missing = pick(rng, [gate for gate in plan.setting.gates if gate != "candidate"])
-    plan.recurrence.receives = lambda gate, z, moment: np.full_like(z, 40 if missing != "update" else -40) if gate == missing else z
+    plan.recurrence.receives = lambda gate, z, moment: (
+        np.full_like(z, 40 if missing != "update" else -40) if gate == missing else z
+    )
 
 
 @fault("the forget gate inverted", **CALLED, cell=("lstm",))
@@ -109,9 +112,7 @@ def stride(rng: Generator, plan: Plan) -> None:
 
 @fault("inputs a step late", **CALLED, mask=("",))
 def late(rng: Generator, plan: Plan) -> None:
-    plan.enters.append(
-        lambda inputs, mask, states: (np.concatenate((0 * inputs[:, :1], inputs[:, :-1]), axis=1), mask, states)
-    )
+    plan.enters.append(lambda inputs, mask, states: (np.concatenate((0 * inputs[:, :1], inputs[:, :-1]), axis=1), mask, states))
 
 
 @fault("zoneout at inference", **CALLED)
@@ -140,7 +141,7 @@ def cell_clipped(rng: Generator, plan: Plan) -> None:
 @fault("the output fed back into the input", **CALLED)
 def fed_back(rng: Generator, plan: Plan) -> None:
     def receives(gate: str, z: Array, moment: Moment) -> Array:
-        return z + moment.h[:, ::-1] * np.asarray(0.5, z.dtype)
+        return np.asarray(z + moment.h[:, ::-1] * np.asarray(0.5, z.dtype))
 
     plan.recurrence.receives = receives
 
@@ -155,5 +156,3 @@ def squashed(rng: Generator, plan: Plan) -> None:
 def shifted(rng: Generator, plan: Plan) -> None:
     shown = plan.results[0]
     plan.results[0] = lambda *results: shown(*results) + np.roll(shown(*results), 1, axis=-1) / 2
-
-

@@ -38,7 +38,8 @@ def summarise(outcomes: Iterable[Outcome], seed: int) -> Summary:
     numbered = [each.undone for each in outcomes if each.kept and each.undone is not None]
     return {
         "seed": seed,
-        "versions": {name: version(name) for name in ("keras", "tensorflow", "torch", "numpy")} | {"python": platform.python_version()},
+        "versions": {name: version(name) for name in ("keras", "tensorflow", "torch", "numpy")}
+        | {"python": platform.python_version()},
         "kinds": kinds,
         "mistakes": dict(sorted(mistakes.items())),
         "outside": dict(sorted(faults.items())),
@@ -76,13 +77,17 @@ def broken(summary: Summary) -> list[str]:
     ]
     undone = summary["undone"]
     if undone["kept"] < undone["draws"]:
-        complaints.append(f"{undone['draws'] - undone['kept']} of {undone['draws']} ports are not right once all findings are undone")
+        complaints.append(
+            f"{undone['draws'] - undone['kept']} of {undone['draws']} ports are not right once all findings are undone"
+        )
     return complaints
 
 
 def to_text(summary: Summary) -> str:
     """Return the summary as tables."""
-    by_kind = [(kind, each["draws"], each["kept"], each["twin"], f"{SHARES[kind]:.0%}") for kind, each in summary["kinds"].items()]
+    by_kind = [
+        (kind, each["draws"], each["kept"], each["twin"], f"{SHARES[kind]:.0%}") for kind, each in summary["kinds"].items()
+    ]
     by_mistake = [
         (name, *(each.get(column, 0) for column in ("draws", "named", "twin", "right", "right_kept")))
         for name, each in summary["mistakes"].items()

@@ -92,7 +92,9 @@ def call_right(setting: Setting, right: Any, data: Data) -> list[Array]:
     result: Any = keras.ops.convert_to_tensor(data.inputs)
     for number, layer in enumerate(right if isinstance(right, list) else [right]):
         places = range(number * setting.directions, (number + 1) * setting.directions)
-        initial = None if data.states is None else [keras.ops.convert_to_tensor(kind[at]) for at in places for kind in data.states]
+        initial = (
+            None if data.states is None else [keras.ops.convert_to_tensor(kind[at]) for at in places for kind in data.states]
+        )
         mask = None if data.mask is None else keras.ops.convert_to_tensor(data.mask)
         result = layer(result, initial_state=initial, mask=mask)
     return [keras.ops.convert_to_numpy(each) for each in (result if isinstance(result, list | tuple) else [result])]

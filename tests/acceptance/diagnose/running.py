@@ -63,7 +63,9 @@ def run_task(task: Task, seed: int) -> Outcome:
         kept, first, undone = _judge(drawn, diagnosis), by_first_name(diagnosis, drawn.expected), _undone(drawn, diagnosis)
         said = describe_diagnosis(diagnosis)
     expected = tuple(sorted(drawn.expected))
-    return Outcome(task.number, task.kind, task.about, expected, kept, first, undone, seconds, setting.units, said, describe(drawn))
+    return Outcome(
+        task.number, task.kind, task.about, expected, kept, first, undone, seconds, setting.units, said, describe(drawn)
+    )
 
 
 def diagnose_drawn(drawn: Draw) -> Diagnosis:
@@ -105,7 +107,9 @@ def describe(drawn: Draw) -> str:
     """Return a draw's setting, and where its mistakes are, in a line."""
     setting = drawn.plan.setting
     usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "merge": "concat", "mask": ""}
-    said = [f"{name}={value}" for name, value in vars(setting).items() if value is not False and value != usual.get(name, False)]
+    said = [
+        f"{name}={value}" for name, value in vars(setting).items() if value is not False and value != usual.get(name, False)
+    ]
     return ", ".join(said)
 
 
