@@ -45,8 +45,8 @@ CHANGES: tuple[Change, ...] = (
     Change("bias-halved", lambda bias, second: (bias / 2, second), "half of the first bias"),
     Change("bias-halved", lambda bias, second: ((bias + second) / 2, np.zeros_like(second)), "the mean of both biases"),
     Change("recurrent-bias-dropped", lambda bias, second: (bias, np.zeros_like(second)), "the first bias alone"),
-    Change("bias-dropped", lambda bias, second: (np.zeros_like(bias), second), "the second bias alone"),
     Change("bias-dropped", lambda bias, second: (np.zeros_like(bias), np.zeros_like(second)), "zeros"),
+    Change("bias-dropped", lambda bias, second: (np.zeros_like(bias), second), "the second bias alone"),
     Change("biases-swapped", lambda bias, second: (second, bias), "the second bias, then the first"),
     Change(
         "biases-summed",
