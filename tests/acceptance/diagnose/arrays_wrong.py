@@ -176,7 +176,7 @@ def rounded_on_the_way(rng: Generator, plan: Plan) -> Expected:
         if kind == "bfloat16":
             bits = array.astype(np.float32).view(np.uint32)
             even = ((bits >> 16) & 1) + np.uint32(0x7FFF)
-            return ((bits + even) & np.uint32(0xFFFF0000)).view(np.float32)
+            return np.asarray(((bits + even) & np.uint32(0xFFFF0000)).view(np.float32))
         rounded: Array = array.astype(kind).astype(array.dtype)
         return rounded
 
