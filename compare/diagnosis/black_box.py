@@ -122,8 +122,10 @@ def _biased(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
     if not right.spec.bias:
         return
     offsets = biases.OFFSETS if "forget" in right.spec.gates else {}
+    apart = () if right.spec.has_two_biases else ("biases-summed", "biases-swapped")
     in_order = tuple(range(len(right.spec.gates)))
-    for change, offset in [*((number, "") for number in range(len(biases.CHANGES))), *((None, name) for name in offsets)]:
+    changes = [number for number, each in enumerate(biases.CHANGES) if each.mistake not in apart]
+    for change, offset in [*((number, "") for number in changes), *((None, name) for name in offsets)]:
         made = None if change is None else biases.CHANGES[change]
         mistake, found = (offset, biases.offset_in_words(offset)) if made is None else (made.mistake, made.found)
         origins = {place: biases.BiasOrigin(place, change, offset, in_order) for place in places}

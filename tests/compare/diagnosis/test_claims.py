@@ -210,6 +210,18 @@ def test_one_of_torch_s_two_biases_is_not_their_sum() -> None:
     assert set(named(observe(right, port, LSTM, "pytorch", "keras"))) == {"recurrent-bias-dropped"}
 
 
+def test_a_constant_beside_two_biases_of_which_torch_s_is_the_sum_is_one_mistake() -> None:
+    spec = RecurrentSpec("lstm", 3, 128)
+    right = draw(spec, two_biases=True)
+    one = right.layers[0][0]
+    assert one.bias is not None
+    total = one.summed_bias()
+    assert total is not None
+    total[1] -= 1
+    port = with_arrays(right, {(0, 0): {"bias": total, "recurrent_bias": None}})  # type: ignore[dict-item]
+    assert set(named(observe(right, port, spec, "pytorch", "keras"))) == {"forget-bias-missing"}
+
+
 # Arrays of another place
 
 
