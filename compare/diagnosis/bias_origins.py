@@ -105,13 +105,14 @@ class BiasOrigin:
 def pair_of(weights: DirectionWeights) -> Pair:
     """Return both biases of a direction, zeros for those that it lacks."""
     shape = weights.kernel.shape[0], weights.kernel.shape[2]
-    zeros = np.zeros(shape, weights.kernel.dtype)
-    return tuple(zeros if each is None else each for each in (weights.bias, weights.recurrent_bias))  # type: ignore[return-value]
+    zeros: Array = np.zeros(shape, weights.kernel.dtype)
+    bias, second = (zeros if each is None else each for each in (weights.bias, weights.recurrent_bias))
+    return bias, second
 
 
 def effective(pair: Pair, spec: RecurrentSpec) -> Array:
     """Return the numbers that act: each gate's sum, and both biases of a candidate whose second one the reset gate scales."""
-    rows = [pair[0] + pair[1]]
+    rows: list[Array] = [pair[0] + pair[1]]
     if spec.has_two_biases:
         candidate = spec.gates.index("candidate")
         rows += [pair[0][candidate : candidate + 1], pair[1][candidate : candidate + 1]]

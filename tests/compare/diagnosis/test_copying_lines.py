@@ -1,6 +1,6 @@
 """The line that mends an array is run, and the port is right afterwards.
 
-Covers: `compare.diagnosis.copying_lines`, `compare.diagnosis.lent_biases`.
+Covers: `compare/diagnosis/copying_lines.py`, `compare/diagnosis/lent_biases.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import gatewise
-from compare import Finding, diagnose
+from compare import Diagnosis, Finding, diagnose
 from frameworks import adapt, copy_weights
 
 KERAS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
@@ -41,7 +41,7 @@ def run(finding: Finding, **names: Any) -> None:
     exec(finding.fix, {"torch": torch, "np": np, "gatewise": gatewise, **names})  # noqa: S102  the promise is that it runs
 
 
-def only(diagnosis: Any) -> Finding:
+def only(diagnosis: Diagnosis) -> Finding:
     (finding,) = diagnosis.findings
     return finding
 
@@ -63,7 +63,7 @@ def agree(one: Any, other: Any) -> bool:
     return all(
         np.allclose(first.kernel, second.kernel)
         and np.allclose(first.recurrent_kernel, second.recurrent_kernel)
-        and np.allclose(first.summed_bias(), second.summed_bias(), atol=1e-6)
+        and np.allclose(np.asarray(first.summed_bias()), np.asarray(second.summed_bias()), atol=1e-6)
         for (*_, first), (*_, second) in pairs
     )
 

@@ -1,6 +1,6 @@
 """A mistake in weights that cannot be observed is guessed, with its place, and confirmed on all data.
 
-Covers: `compare.diagnosis.guessing`, `compare.diagnosis.black_box`.
+Covers: `compare/diagnosis/guessing.py`, `compare/diagnosis/black_box.py`.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def black_box(spec: RecurrentSpec, weights: RecurrentWeights) -> Callable[..., A
 
     def port(inputs: torch.Tensor) -> Any:
         results = run_reference(weights, spec, inputs.numpy())
-        states = [torch.tensor(each.astype(np.float32)) for each in (results.h_n, results.c_n) if each is not None]
-        return torch.tensor(results.output.astype(np.float32)), states[0] if len(states) == 1 else tuple(states)
+        states = [torch.tensor(each, dtype=torch.float32) for each in (results.h_n, results.c_n) if each is not None]
+        return torch.tensor(results.output, dtype=torch.float32), states[0] if len(states) == 1 else tuple(states)
 
     return port
 
