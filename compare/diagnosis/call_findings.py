@@ -118,7 +118,9 @@ def _result_findings(left: Left, before: float, twins: dict[str, tuple[str, ...]
             left.taken[place.index] = Taken(place.index, place.right, rest)
         after = left.off()
         others = {twin for place in places for twin in place.twins} | set(twins.get(mistake, ()))
-        yield replace(_result_finding(mistake, places, left), error_before=before, error_after=after, twins=tuple(sorted(others)))
+        yield replace(
+            _result_finding(mistake, places, left), error_before=before, error_after=after, twins=tuple(sorted(others))
+        )
         before = after
 
 
@@ -130,7 +132,9 @@ def _result_finding(mistake: str, places: Sequence[Taken], left: Left) -> Findin
     if part is not None:
         where["rows"] = ", ".join(map(str, part.rows))
     found, must_be = (
-        "; ".join(dict.fromkeys(f"result[{place.index}] is {text}" if several and len(places) > 1 else text for place, text in named))
+        "; ".join(
+            dict.fromkeys(f"result[{place.index}] is {text}" if several and len(places) > 1 else text for place, text in named)
+        )
         for named in ([(place, place.found.text) for place in places], [(place, place.right.text) for place in places])
     )
     return Finding(mistake, where, found, must_be, fix_of(mistake, must_be=must_be))

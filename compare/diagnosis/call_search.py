@@ -48,7 +48,6 @@ class Taken:
             return ()
         return ("wrong-result",) if self.part is not None else mistakes_of(self.found, self.right)
 
-
     def value(self, every: Mapping[str, Expression]) -> Array | None:
         """Return what the port returns according to other values of the expressions; None if one of them has no value."""
         right, found = every.get(self.right.text), every.get(self.found.text)
@@ -136,9 +135,7 @@ def explain(
     return best
 
 
-def _choices(
-    calls: Sequence[Slip], recurrences: Sequence[tuple[Slip, ...]], count: int
-) -> Iterator[tuple[Slip, ...]]:
+def _choices(calls: Sequence[Slip], recurrences: Sequence[tuple[Slip, ...]], count: int) -> Iterator[tuple[Slip, ...]]:
     for recurrence in recurrences:
         if len(recurrence) <= count:
             yield from ((*recurrence, *each) for each in _combined(calls, count - len(recurrence)))
@@ -182,9 +179,7 @@ def right_expressions(results: Results) -> Wanted:
     return found
 
 
-def explain_with(
-    chosen: tuple[Slip, ...], wanted: Wanted, results: Results, situation: Situation
-) -> Explanation | None:
+def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, situation: Situation) -> Explanation | None:
     """Return how some slips explain all results of the port, or None.
 
     Args:

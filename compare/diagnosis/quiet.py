@@ -48,8 +48,8 @@ def _keras_layers(root: Any) -> Iterable[Any]:
 
 def _dropping_nothing() -> Any:
     """Return a context in which torch's dropout functions return their input."""
-    import torch  # noqa: PLC0415  torch only where a caller has imported it
-    from torch.overrides import TorchFunctionMode  # noqa: PLC0415
+    import torch
+    from torch.overrides import TorchFunctionMode
 
     names = ("dropout", "dropout_", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
     functions = {getattr(where, name) for where in (torch, torch.nn.functional) for name in names if hasattr(where, name)}

@@ -99,7 +99,9 @@ def remarks(case: Case) -> Iterator[str]:
     precision = precision_of(case.port)
     if precision in HALVES:
         yield f"the port computes in {precision}, and is compared with a tolerance of {case.tolerance:g}"
-    yield from dict.fromkeys(note for each in (case.right.adapter, *(held.adapter for held in case.port.held)) for note in each.notes)
+    yield from dict.fromkeys(
+        note for each in (case.right.adapter, *(held.adapter for held in case.port.held)) for note in each.notes
+    )
     if precision == "TF32":
         yield f"TF32 is allowed, so that the tolerance is {case.tolerance:g}; torch.backends.cudnn.allow_tf32 = False makes it finer"
     if case.port.contents.quantised:
