@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +81,7 @@ class Draw:
         data: what both are called with.
         right: what the right layer returns.
         expected: where each mistake was made.
+        ways: the name of the function that made each of them, or a fault.
     """
 
     task: Task
@@ -88,6 +90,7 @@ class Draw:
     data: Data
     right: list[Array]
     expected: Mapping[str, Expected]
+    ways: tuple[str, ...]
 
 
 def draw(task: Task, seed: int) -> Draw:
@@ -97,10 +100,8 @@ def draw(task: Task, seed: int) -> Draw:
         UnfitError: if nothing could be drawn.
     """
     for attempt in range(_ATTEMPTS):
-        try:
+        with suppress(UnfitError):
             return _draw(task, [seed, task.number, attempt])
-        except UnfitError:
-            continue
     raise UnfitError(task)
 
 
@@ -126,7 +127,7 @@ def _draw(task: Task, seed: list[int]) -> Draw:
     _require_form(port)
     for left_out, (_, way) in enumerate(made):
         _require_visible(way, setting, _twice(plan(left_out)[0], data), port, data)
-    return Draw(task, port, weights, data, results[: len(port.results)], expected)
+    return Draw(task, port, weights, data, results[: len(port.results)], expected, tuple(way.make.__name__ for _, way in made))
 
 
 def _choose(rng: np.random.Generator, task: Task) -> list[tuple[str, Way]]:
