@@ -125,7 +125,8 @@ def _divergence(kind: Any, judged: Judged, after: str | None, fix: str, **rest: 
 def _at_the_end(sides: Sides, after: str | None, *, alone: bool) -> Divergence | None:
     wanted, found = sides.expected.outputs, sides.actual.outputs
     if set(wanted) != set(found) and len(wanted) != len(found):
-        words = f"return {len(wanted)} arrays, as the expected model does: the port returns {len(found)}"
+        count = f"{len(wanted)} array{'' if len(wanted) == 1 else 's'}"
+        words = f"return {count}, as the expected model does: the port returns {len(found)}"
         return Divergence("between", None, None, after, fix=words)
     for one, two in zip(wanted.values(), ordered(wanted, found), strict=True):
         if one.shape == two.shape and float(np.abs(one - two).max(initial=0)) <= sides.allowance.tolerance:

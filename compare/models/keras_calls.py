@@ -181,6 +181,8 @@ def _with(call: Recorded, name: str) -> Recorded:
 
 
 def _leaves(model: Any, library: ModuleType) -> Iterator[Any]:
+    if not isinstance(model, library.Model) and is_leaf(model, library):
+        return
     for layer in _inner(model):
         if isinstance(layer, library.layers.InputLayer) or not isinstance(layer, library.layers.Layer):
             continue

@@ -15,7 +15,7 @@ from compare.models.axes import difference, laid_out
 from compare.models.fingerprints import Print, prints_of, similarity
 from compare.models.pair import Pair
 from compare.models.recorded import Recorded, sequences_of, weights_of
-from frameworks.errors import InvalidValueError
+from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.kinds import Family
 
 _ENOUGH = 0.3
@@ -82,8 +82,15 @@ def pair_calls(expected: Sequence[Recorded], actual: Sequence[Recorded], given: 
         given: names of the expected layers and their partners, which are taken as they are.
 
     Raises:
-        InvalidValueError: for a name that neither model has.
+        GatewiseError: for a name that a model does not have.
     """
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidTypeError.because(
+            "pairs",
+            must="be a mapping from the names of expected layers to those of actual ones",
+            but=f"is of type {type(given).__name__}",
+            remedy='Pass a dict, such as {"lstm": "encoder.rnn"}.',
+        )
     opened = _opened(expected, actual)
     links = _Links(_by_layer(opened[0]), _by_layer(opened[1]), {})
     fixed = _link_given(links, given or {})

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.models.call_sites import user_line
-from compare.models.recorded import Recorded, Recording, adapter_of, arrays_in, to_array, unpacked
+from compare.models.recorded import Recorded, Recording, adapter_of, arrays_in, is_recurrent, to_array, unpacked
 from frameworks.adapter import Adapter
-from frameworks.kinds import family_of
+from frameworks.kinds import FAMILIES, family_of
 
 Array = npt.NDArray[Any]
 
@@ -116,9 +116,11 @@ def _leaves(module: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any, 
     seen.add(id(module))
     adapter = adapter_of(module)
     children = list(module.named_children())
-    whole = hasattr(module, "parametrizations") or family_of(type(module).__name__).opaque
-    scripted = isinstance(module, sys.modules["torch"].jit.ScriptModule)
-    if adapter is not None or not children or whole or scripted:
+    if isinstance(module, sys.modules["torch"].jit.ScriptModule):  # it has no hooks
+        return
+    kind = type(module)
+    built_in = kind.__module__.startswith("torch.") and (kind.__name__ in FAMILIES or is_recurrent(module))
+    if adapter is not None or not children or hasattr(module, "parametrizations") or built_in:
         yield name or type(module).__name__, module, adapter
         return
     for child_name, child in children:
