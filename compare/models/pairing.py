@@ -110,13 +110,18 @@ def _opened(expected: Sequence[Recorded], actual: Sequence[Recorded]) -> tuple[l
 
 
 def _without(calls: Sequence[Recorded], whole: set[Family]) -> list[Recorded]:
-    opened = {each.index for each in calls if each.family.opaque and each.family not in whole}
-    with_parts = {each.inside for each in calls if each.inside is not None}
-    return [
-        each
-        for each in calls
-        if not (each.index in opened and each.index in with_parts) and (each.inside is None or each.inside in opened)
-    ]
+    """Return the calls of layers that are one to the reader: without containers of called layers, and parts of whole layers."""
+    containers = {each.inside for each in calls if each.inside is not None}
+    closed = {each.index for each in calls if each.family in whole}
+    around = {each.index: each.inside for each in calls}
+    kept = []
+    for call in calls:
+        outer = around[call.index]
+        while outer is not None and outer not in closed:
+            outer = around[outer]
+        if outer is None and (call.index in closed or call.index not in containers):
+            kept.append(call)
+    return kept
 
 
 def _by_layer(calls: Sequence[Recorded]) -> list[_Layer]:
