@@ -105,11 +105,25 @@ MISTAKES = (
         "words and batch exchanged in the view",
         before(*_SENTENCE),
         calls(by_word=lambda self, spelt, batch, time: spelt.view(time, batch, -1).transpose(0, 1)),
+        fix=("transpos", "permut", "axes", "batch", "view", "reshape", "rows"),
     ),
-    Mistake("mean over the letters", before(*_SENTENCE), calls(summary=lambda self, output, h_n: output.mean(dim=1))),
-    Mistake("first letter's output", before(*_SENTENCE), calls(summary=lambda self, output, h_n: output[:, 0])),
     Mistake(
-        "letters before words", before(*_SENTENCE), calls(join=lambda self, known, spelt: torch.cat([spelt, known], dim=-1))
+        "mean over the letters",
+        before(*_SENTENCE),
+        calls(summary=lambda self, output, h_n: output.mean(dim=1)),
+        fix=("h_n", "last", "[:, -1]"),
+    ),
+    Mistake(
+        "first letter's output",
+        before(*_SENTENCE),
+        calls(summary=lambda self, output, h_n: output[:, 0]),
+        fix=("h_n", "last", "[:, -1]"),
+    ),
+    Mistake(
+        "letters before words",
+        before(*_SENTENCE),
+        calls(join=lambda self, known, spelt: torch.cat([spelt, known], dim=-1)),
+        fix=("order", "cat", "concat"),
     ),
     Mistake(
         "speller's recurrent kernel reshaped",
@@ -140,11 +154,13 @@ MISTAKES = (
         around("sentence", "word_rnn"),
         calls(read=lambda self, joined: self.word_rnn(joined.transpose(0, 1))[0].transpose(0, 1)),
         identifiers=("batch-first",),
+        fix=("batch", "transpos", "permut", "axes"),
     ),
     Mistake(
         "sentence read backwards",
         around(*_SENTENCE),
         calls(read=lambda self, joined: self.word_rnn(joined.flip(1))[0]),
+        fix=("flip", "revers", "turn"),
     ),
     Mistake(
         "log_softmax for softmax",

@@ -105,16 +105,19 @@ MISTAKES = (
         around(*_RNN),
         calls(read=lambda self, x, lengths: self.rnn(x)[0]),
         identifiers=("mask-ignored",),
+        fix=("mask", "pack", "length"),
     ),
     Mistake(
         "halves exchanged",
         before(*_TAGS),
         calls(combine=lambda self, output: torch.cat(output.chunk(2, dim=-1)[::-1], dim=-1)),
+        fix=("half", "halves", "backward", "exchanged", "swapped", "chunk"),
     ),
     Mistake(
         "backward half flipped once more",
         before(*_TAGS),
         calls(combine=lambda self, y: torch.cat([y.chunk(2, -1)[0], y.chunk(2, -1)[1].flip(1)], dim=-1)),
+        fix=("flip", "revers", "turn"),
     ),
     Mistake(
         "softmax over time",
