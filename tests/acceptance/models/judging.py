@@ -30,7 +30,8 @@ class Outcome:
         wrong: the kinds of the place of the first mistake, "in" or "between" or both.
         right_place: whether the first divergence is where the first mistake is; of a correct port, whether there is none.
         second_found: whether the second mistake is found too; None if there is none.
-        said: whether the remedy mentions what it has to, or `diagnose` names the mistake; None if it may be worded in any way.
+        said: whether the remedy mentions what it has to, or `diagnose` names the mistake; None if it may be worded in any way,
+            and where the wrong model is the expected one, to which the other one's mistake is another.
         seconds: the processor time of the comparison.
         own_seconds: that of the two models' own calls.
         came: the comparison's words.
@@ -92,7 +93,7 @@ def _judge_mistakes(case: Case, found: Any, expected: str) -> dict[str, Any]:
     return {
         "right_place": at_first,
         "second_found": _mentions(found, case.mistakes[1], expected) if case.mistakes[1:] else None,
-        "said": (at_first and _is_said(found.first, first)) if first.fix or first.identifiers else None,
+        "said": (at_first and _is_said(found.first, first)) if _is_to_be_said(first, expected) else None,
     }
 
 
@@ -106,6 +107,10 @@ def _judge_correct(case: Case, found: Any, expected: str) -> dict[str, Any]:
     }
     agrees = found.passed and found.first is None
     return {"right_place": agrees and all(row.verdict in {"agrees", "no partner"} for row in found.rows) and partners <= paired}
+
+
+def _is_to_be_said(mistake: Mistake, expected: str) -> bool:
+    return mistake.side != expected and bool(mistake.fix or mistake.identifiers)
 
 
 def _is_said(first: Any, mistake: Mistake) -> bool:

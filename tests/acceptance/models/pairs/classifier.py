@@ -145,9 +145,9 @@ MISTAKES = (
         "halves exchanged",
         before(*_HIDDEN),
         attribute("2", BackwardFirst()),
-        fix=("half", "halves", "backward", "exchanged", "swapped", "chunk"),
+        fix=("half", "halves", "torch.cat"),
     ),
-    Mistake("halves interleaved", before(*_HIDDEN), attribute("2", Interleaved()), fix=("half", "halves", "interleav")),
+    Mistake("halves interleaved", before(*_HIDDEN), attribute("2", Interleaved()), fix=("half", "halves", "torch.cat")),
     Mistake(
         "states reshaped across the batch",
         before(*_HIDDEN),

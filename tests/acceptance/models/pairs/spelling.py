@@ -193,6 +193,6 @@ PAIR = ModelPair(
     MISTAKES,
     (
         ("letters one off", "backward direction with the forward one's weights"),
-        ("speller's recurrent kernel reshaped", "word embedding with a padding row of zeros"),
+        ("speller's recurrent kernel reshaped", "log_softmax for softmax"),
     ),
 )

@@ -111,7 +111,7 @@ MISTAKES = (
         "halves exchanged",
         before(*_TAGS),
         calls(combine=lambda self, output: torch.cat(output.chunk(2, dim=-1)[::-1], dim=-1)),
-        fix=("half", "halves", "backward", "exchanged", "swapped", "chunk"),
+        fix=("half", "halves", "torch.cat"),
     ),
     Mistake(
         "backward half flipped once more",
