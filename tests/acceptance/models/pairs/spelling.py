@@ -21,13 +21,14 @@ from tests.acceptance.models.altering import (
 )
 from tests.acceptance.models.cases import Inputs, Mistake, ModelPair, Sizes, around, before, inside
 from tests.acceptance.models.drawing import different, tokens
-from tests.acceptance.models.weights import copy_both_directions, copy_dense, copy_embedding, copy_recurrent
+from tests.acceptance.models.weights import CELLS, copy_both_directions, copy_dense, copy_embedding, copy_recurrent
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
     batch, time, letters = different(rng, 3, 9, 3)
     spelt, features, read, units, tags = different(rng, 9, 30, 5)
     return {
+        "cell": str(rng.choice(list(CELLS))),
         "batch": batch,
         "time": time,
         "letters": letters,
@@ -49,7 +50,7 @@ def build(s: Sizes) -> Any:
     spelt = layers.TimeDistributed(layers.LSTM(s["letter units"], name="letter_lstm"), name="speller")(spelt)
     known = layers.Embedding(s["words"], s["word features"], name="word_embedding")(words)
     both = layers.Concatenate(name="words_and_letters")([known, spelt])
-    read = layers.Bidirectional(layers.LSTM(s["units"], return_sequences=True), name="sentence")(both)
+    read = layers.Bidirectional(CELLS[s["cell"]][0](s["units"], return_sequences=True), name="sentence")(both)
     return keras.Model([words, letters], layers.Dense(s["tags"], activation="softmax", name="tags")(read))
 
 
@@ -59,7 +60,9 @@ class Speller(nn.Module):
         self.char_embed = nn.Embedding(s["alphabet"], s["letter features"])
         self.char_rnn = nn.LSTM(s["letter features"], s["letter units"], batch_first=True)
         self.word_embed = nn.Embedding(s["words"], s["word features"])
-        self.word_rnn = nn.LSTM(s["word features"] + s["letter units"], s["units"], batch_first=True, bidirectional=True)
+        self.word_rnn = CELLS[s["cell"]][1](
+            s["word features"] + s["letter units"], s["units"], batch_first=True, bidirectional=True
+        )
         self.fc = nn.Linear(2 * s["units"], s["tags"])
 
     def fill(self, model: Any) -> None:
