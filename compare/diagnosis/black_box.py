@@ -1,103 +1,172 @@
-"""Weights of a port that cannot be observed: the right ones with one known mistake, to be simulated."""
+"""Weights of a port that cannot be observed: guesses at them, each the right ones with one known mistake."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations, permutations
 
 import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis import bias_origins as biases
-from compare.diagnosis.origins import MATRICES, Origin, Right, make
+from compare.diagnosis.observed import BOTH_BIASES, Unit
+from compare.diagnosis.origins import MATRICES, Place, Right, exchange, structured_by
+from compare.diagnosis.rounding import round_like
 from compare.diagnosis.structures import STRUCTURES
-from frameworks.weights import DirectionWeights, RecurrentWeights
+from frameworks.weights import BIASES, PARTS, DirectionWeights
 
 Array = npt.NDArray[np.floating]
-Wrong = tuple[str, str, RecurrentWeights]
-"""A mistake, what was found in words, and the weights with it."""
+Changed = Mapping[Place, DirectionWeights]
+_ROUNDINGS = ("float16", "bfloat16", "float32", "3 decimals", "2 decimals")
 
 
-def wrong_weights(right: Right) -> Iterator[Wrong]:
-    """Yield weights with one mistake each, the likeliest first; the same mistake in all layers and directions."""
-    yield from _permuted(right)
-    yield from _structured(right)
-    yield from _biased(right)
-    yield from _moved(right)
-    for name, kind in (("float16", np.float16),):
-        yield "rounded", f"rounded to {name}", _each(right, lambda array, k=kind: array.astype(k).astype(array.dtype))  # type: ignore[misc]
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """One mistake in the weights.
+
+    Args:
+        mistake: its identifier.
+        units: the arrays that it changes.
+        build: returns the weights of each place that it changes.
+        found: what the port has, in words.
+        must_be: what it must have.
+    """
+
+    mistake: str
+    units: tuple[Unit, ...]
+    build: Callable[[], Changed]
+    found: str = ""
+    must_be: str = ""
 
 
-def _each(right: Right, change: Callable[[Array], Array]) -> RecurrentWeights:
-    def changed(one: DirectionWeights) -> DirectionWeights:
-        return replace(one, **{part: change(array) for part, array in one.arrays()})
+def guesses(right: Right) -> Iterator[Guess]:
+    """Yield guesses at the weights of a port, those that change the most first."""
+    for places in _scopes(right):
+        yield from _permuted(right, places)
+        yield from _structured(right, places)
+        yield from _biased(right, places)
+        yield from _of_directions(right, places)
+    yield from _of_layers(right)
+    every = {place: right.at(place) for place in right.places}
+    for rounding in _ROUNDINGS:
+        build = partial(_each, every, PARTS, partial(round_like, rounding=rounding))
+        yield Guess("rounded", _units(right.places, _held(right, PARTS)), build, f"rounded to {rounding}", "not rounded")
 
-    return RecurrentWeights(tuple(tuple(changed(one) for one in row) for row in right.weights.layers))
+
+def _scopes(right: Right) -> list[tuple[Place, ...]]:
+    """Return all places, those of each layer, those of each direction, and each alone."""
+    by_layer = [tuple(place for place in right.places if place[0] == layer) for layer in range(right.spec.num_layers)]
+    by_direction = [tuple(place for place in right.places if place[1] == side) for side in range(right.spec.num_directions)]
+    return list(dict.fromkeys([tuple(right.places), *by_layer, *by_direction, *((place,) for place in right.places)]))
 
 
-def _permuted(right: Right) -> Iterator[Wrong]:
+def _held(right: Right, parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part for part in parts if getattr(right.at((0, 0)), part) is not None)
+
+
+def _units(places: Sequence[Place], parts: Sequence[str]) -> tuple[Unit, ...]:
+    named = (*(part for part in parts if part in MATRICES), *([BOTH_BIASES] if set(BIASES) <= set(parts) else ()))
+    named += tuple(part for part in parts if part in BIASES and BOTH_BIASES not in named)
+    return tuple(Unit(*place, part) for place in places for part in named)
+
+
+def _each(chosen: Changed, parts: Sequence[str], change: Callable[[Array], Array]) -> Changed:
+    return {
+        place: replace(one, **{part: change(array) for part, array in one.arrays() if part in parts})
+        for place, one in chosen.items()
+    }
+
+
+def _permuted(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
     gates = right.spec.gates
-    own, other = right.source.gates[right.spec.cell], right.target.gates[right.spec.cell]
-    first = [gates.index(own[other.index(gate)]) for gate in gates]
-    orders = dict.fromkeys([tuple(first), *permutations(range(len(gates)))])
-    for order in orders:
-        if order != tuple(range(len(gates))):
+    in_order = tuple(range(len(gates)))
+    chosen = {place: right.at(place) for place in places}
+    orders = [order for order in dict.fromkeys([exchange(right), *permutations(in_order)]) if order != in_order]
+    every = (PARTS, MATRICES, ("kernel",), ("recurrent_kernel",), BIASES, ("bias",), ("recurrent_bias",))
+    for parts in filter(None, dict.fromkeys(_held(right, each) for each in every)):
+        for order in orders:
             shown = f"in the place of {', '.join(gates)}: {', '.join(gates[gate] for gate in order)}"
-            yield "gates-permuted", shown, _each(right, lambda array, o=order: array[list(o)])  # type: ignore[misc]
+            build = partial(_each, chosen, parts, lambda array, order=order: array[list(order)])
+            yield Guess("gates-permuted", _units(places, parts), build, shown, ", ".join(gates))
 
 
-def _structured(right: Right) -> Iterator[Wrong]:
+def _structured(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
     for number, structure in enumerate(STRUCTURES):
-        for parts in [(part,) for part in MATRICES] + [MATRICES]:
-            if not all(part in structure.mistakes for part in parts):
-                continue
-            layers = []
-            for layer, directions in enumerate(right.weights.layers):
-                row = []
-                for direction, one in enumerate(directions):
-                    arrays = {part: _array(right, number, (layer, direction), part) for part in parts}
-                    if any(array is None or array.shape != getattr(one, part).shape for part, array in arrays.items()):
-                        break
-                    row.append(replace(one, **arrays))
-                layers.append(tuple(row))
-            if all(len(row) == right.spec.num_directions for row in layers):
-                yield structure.mistakes[parts[0]], "", RecurrentWeights(tuple(layers))
+        swap = exchange(right) if structure.mixes_gates else tuple(range(len(right.spec.gates)))
+        shared = len(set(structure.mistakes.values())) == 1 and set(MATRICES) <= set(structure.mistakes)
+        for parts in [MATRICES] * shared + [(part,) for part in MATRICES if part in structure.mistakes]:
+            if all(structure.applies(getattr(right.at(place), part), part) for place in places for part in parts):
+                for first in (True, False) if swap != tuple(range(len(swap))) else (True,):
+                    build = partial(_restructured, right, places, parts, number, swap, first=first)
+                    yield Guess(structure.mistakes[parts[0]], _units(places, parts), build, "", "the transpose of the array")
 
 
-def _array(right: Right, number: int, place: tuple[int, int], part: str) -> Array | None:
-    array = right.array(place, part)
-    if array.shape[1] != array.shape[2] and number in (0, 2):
-        return None
-    return make(Origin(place, number), right, place, part)
+def _restructured(
+    right: Right, places: Sequence[Place], parts: Sequence[str], number: int, swap: Sequence[int], *, first: bool
+) -> Changed:
+    """Change the structure of some arrays, whose gates are exchanged before it or after it."""
+    changed = {}
+    for place in places:
+        arrays = {}
+        for part in parts:
+            array = right.array(place, part)
+            made = structured_by(number, array[list(swap)] if first else array, right, place, part)
+            arrays[part] = made if first else made[list(swap)]
+        changed[place] = replace(right.at(place), **arrays)
+    return changed
 
 
-def _biased(right: Right) -> Iterator[Wrong]:
-    variants = [("", name) for name in biases.OFFSETS] if "forget" in right.spec.gates else []
-    changes = [((name, number), "") for name, every in biases.CHANGES.items() for number in range(len(every))]
-    order = tuple(range(len(right.spec.gates)))
-    for change, offset in [*changes, *((("", 0), name) for _, name in variants)]:
-        layers = []
-        for layer, directions in enumerate(right.weights.layers):
-            row = []
-            for direction, one in enumerate(directions):
-                bias, second = biases.make(biases.BiasOrigin((layer, direction), change, offset, order), right)
-                two = right.spec.has_two_biases
-                row.append(replace(one, bias=bias if two else bias + second, recurrent_bias=second if two else None))
-            layers.append(tuple(row))
-        if right.spec.bias:
-            yield change[0] or offset, "", RecurrentWeights(tuple(layers))
+def _biased(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
+    if not right.spec.bias:
+        return
+    offsets = biases.OFFSETS if "forget" in right.spec.gates else {}
+    in_order = tuple(range(len(right.spec.gates)))
+    for change, offset in [*((number, "") for number in range(len(biases.CHANGES))), *((None, name) for name in offsets)]:
+        made = None if change is None else biases.CHANGES[change]
+        mistake, found = (offset, biases.offset_in_words(offset)) if made is None else (made.mistake, made.found)
+        origins = {place: biases.BiasOrigin(place, change, offset, in_order) for place in places}
+        build = partial(_with_biases, right, origins)
+        yield Guess(mistake, tuple(Unit(*place, BOTH_BIASES) for place in places), build, found, "the right bias")
 
 
-def _moved(right: Right) -> Iterator[Wrong]:
-    layers = right.weights.layers
-    if right.spec.bidirectional:
-        yield "directions-swapped", "", RecurrentWeights(tuple(row[::-1] for row in layers))
-        yield "direction-repeated", "", RecurrentWeights(tuple((row[0], row[0]) for row in layers))
-        yield "direction-repeated", "", RecurrentWeights(tuple((row[1], row[1]) for row in layers))
-    for one, other in combinations(range(len(layers)), 2):
-        shapes = [layers[layer][0].kernel.shape for layer in (one, other)]
-        if shapes[0] == shapes[1]:
-            swapped = list(layers)
-            swapped[one], swapped[other] = swapped[other], swapped[one]
-            yield "layers-swapped", f"layers {one} and {other}", RecurrentWeights(tuple(swapped))
+def _with_biases(right: Right, origins: Mapping[Place, biases.BiasOrigin]) -> Changed:
+    changed = {}
+    for place, origin in origins.items():
+        bias, second = biases.make(origin, right)
+        two = right.spec.has_two_biases
+        changed[place] = replace(right.at(place), bias=bias if two else bias + second, recurrent_bias=second if two else None)
+    return changed
+
+
+def _of_directions(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
+    layers = sorted({layer for layer, _ in places})
+    if not right.spec.bidirectional or len(places) != 2 * len(layers):
+        return
+    for mistake, sources, sides in (
+        ("directions-swapped", (1, 0), (0, 1)),
+        ("direction-repeated", (0, 0), (1,)),
+        ("direction-repeated", (1, 1), (0,)),
+    ):
+        changed = {(layer, side): right.at((layer, sources[side])) for layer in layers for side in sides}
+        yield Guess(mistake, _units(list(changed), _held(right, PARTS)), changed.copy)
+
+
+def _of_layers(right: Right) -> Iterator[Guess]:
+    sides = range(right.spec.num_directions)
+    for one, other in combinations(range(right.spec.num_layers), 2):
+        if right.at((one, 0)).kernel.shape == right.at((other, 0)).kernel.shape:
+            changed = {(layer, side): right.at((one + other - layer, side)) for layer in (one, other) for side in sides}
+            found = f"layers {one} and {other}, exchanged"
+            yield Guess("layers-swapped", _units(list(changed), _held(right, PARTS)), changed.copy, found)
+    for place, source in permutations(right.places, 2):
+        own, other_one = right.at(place), right.at(source)
+        found, must_be = (f"that of layer {each[0]}, direction {each[1]}" for each in (source, place))
+        for parts in (PARTS, ("recurrent_kernel",), ("kernel",), BIASES):
+            arrays = {part: getattr(other_one, part) for part in _held(right, parts)}
+            if source[0] == place[0] and len(arrays) == len(_held(right, PARTS)):
+                continue  # a direction that is repeated
+            if arrays and all(array.shape == getattr(own, part).shape for part, array in arrays.items()):
+                moved = {place: replace(own, **arrays)}
+                yield Guess("from-another-layer", _units([place], tuple(arrays)), moved.copy, found, must_be)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.expressions import Expression, expressions, mistake_of
-from compare.diagnosis.simulation import Situation, Slip, run, slips
-from frameworks.output import RecurrentOutput
+from compare.diagnosis.expressions import Expression, expressions, mistakes_of
+from compare.diagnosis.row_search import Part, match_by_rows
+from compare.diagnosis.simulation import Situation, Slip, call_slips, recurrence_slips, run
+from compare.progress import track
 
 Array = npt.NDArray[np.floating]
 _MOST = 3
 """The largest number of slips of recurrence and call that are tried together."""
+Wanted = Sequence[Sequence[str]]
+"""For each result, the expressions that are right, the likeliest first."""
+_SOUND = 1e-3
+"""A right result that is farther than this from every expression is not understood."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +31,29 @@ class Taken:
         index: the number of the result.
         right: what it must return there.
         found: what it returns there.
-        twins: other mistaken expressions with the same value.
+        part: the rows to which that is confined; None for all.
+        twins: identifiers of other mistakes that return the same.
     """
 
     index: int
     right: Expression
     found: Expression
-    twins: tuple[Expression, ...] = ()
+    part: Part | None = None
+    twins: tuple[str, ...] = ()
 
     @property
-    def mistake(self) -> str:
-        """The identifier; "" if the result is the right one."""
-        return "" if self.found is self.right else mistake_of(self.found, self.right)
+    def mistakes(self) -> tuple[str, ...]:
+        """The identifiers; () if the result is the right one."""
+        if self.found is self.right:
+            return ()
+        return ("wrong-result",) if self.part is not None else mistakes_of(self.found, self.right)
+
+    def value(self, every: Mapping[str, Expression]) -> Array | None:
+        """Return what the port returns according to other values of the expressions; None if one of them has no value."""
+        right, found = every.get(self.right.text), every.get(self.found.text)
+        if self.part is not None and right is not None:
+            return self.part.apply(right, found or self.found)
+        return None if found is None else found.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +69,15 @@ class Explanation:
     taken: tuple[Taken, ...]
 
     @property
+    def mistakes(self) -> tuple[str, ...]:
+        """The identifiers, each once."""
+        named = [slip.mistake for slip in self.slips] + [mistake for each in self.taken for mistake in each.mistakes]
+        return tuple(dict.fromkeys(named))
+
+    @property
     def cost(self) -> int:
         """The number of mistakes."""
-        return len(self.slips) + len({(each.mistake) for each in self.taken if each.mistake})
+        return len(self.slips) + len({mistake for each in self.taken for mistake in each.mistakes})
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +96,20 @@ class Results:
     port: Sequence[Array]
     tolerance: float
 
+    def values(self, slips: tuple[Slip, ...], situation: Situation | None = None) -> dict[str, Expression]:
+        """Return every expression after some slips, by its text."""
+        situation = situation or self.situation
+        every = expressions(run(situation, slips), situation.spec, zero_masked=situation.zero_masked)
+        return {each.text: each for each in reversed(every)}
+
 
 def explain(
-    results: Results, wrong: Situation | None = None, most: int = _MOST, known: tuple[Slip, ...] = ()
+    results: Results,
+    *,
+    wrong: Situation | None = None,
+    most: int = _MOST,
+    known: tuple[Slip, ...] = (),
+    recurrences: Sequence[tuple[Slip, ...]] = ((),),
 ) -> list[Explanation]:
     """Return the explanations with the fewest mistakes; none if nothing explains the results.
 
@@ -85,61 +118,104 @@ def explain(
         wrong: the call with the weights of the port, if they are not the right ones.
         most: the largest number of slips.
         known: slips that the port is known to make.
+        recurrences: the slips of the recurrence that are tried together.
     """
-    whole = run(results.situation)
-    wanted = _right_expressions(whole, results)
-    if wanted is None:
-        return []
+    wanted = right_expressions(results)
     best: list[Explanation] = []
-    for count in range(most + 1):
-        if best and count > best[0].cost:
+    for count in range(most + 1 if wanted else 0):
+        if best and count > min(best[0].cost, 1):
             break
-        for more in _choices(slips(results.situation), count):
-            chosen = (*known, *more)
-            if len({slip.factor for slip in chosen}) < len(chosen):
+        tried = list(_choices(list(call_slips(results.situation)), recurrences, count))
+        for more in track(tried, "calls" if count < 2 else f"calls with {count} mistakes"):
+            if len({slip.factor for slip in (*known, *more)}) < len(known) + len(more):
                 continue
-            found = _explain_with(chosen, wanted, results, wrong or results.situation)
-            if found is None:
-                continue
-            if not best or found.cost < best[0].cost:
-                best = [found]
-            elif found.cost == best[0].cost:
-                best.append(found)
+            found = explain_with((*known, *more), wanted, results, wrong or results.situation)
+            if found is not None and (not best or found.cost <= best[0].cost):
+                best = [*(each for each in best if each.cost == found.cost), found]
     return best
 
 
-def _choices(every: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
-    for chosen in combinations(every, count):
+def _choices(calls: Sequence[Slip], recurrences: Sequence[tuple[Slip, ...]], count: int) -> Iterator[tuple[Slip, ...]]:
+    for recurrence in recurrences:
+        if len(recurrence) <= count:
+            yield from ((*recurrence, *each) for each in _combined(calls, count - len(recurrence)))
+
+
+def _combined(slips: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
+    """Yield so many slips together; a port makes each choice once."""
+    for chosen in combinations(slips, count):
         if len({slip.factor for slip in chosen}) == count:
             yield chosen
 
 
-def _right_expressions(whole: RecurrentOutput, results: Results) -> list[list[int]] | None:
-    """Return, for each result, the numbers of the expressions that are right."""
-    every = expressions(whole, results.situation.spec)
-    right = [
-        [number for number, each in enumerate(every) if close(each.value, array, results.tolerance)] for array in results.right
-    ]
-    return right if all(right) else None
+def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list[tuple[Slip, ...]]:
+    """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen."""
+    wanted = right_expressions(results)
+    slips = [slip for slip in recurrence_slips(results.situation.spec) if slip.factor not in {each.factor for each in known}]
+    calls = list(call_slips(results.situation))
+    for count, beside in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0)):
+        found = {
+            recurrence
+            for recurrence in _combined(slips, count)
+            for call in _combined(calls, beside)
+            if wanted and explain_with((*known, *recurrence, *call), wanted, results, results.situation) is not None
+        }
+        if found:
+            return sorted(found, key=lambda each: [slips.index(slip) for slip in each])
+    return [(), *((slip,) for slip in slips)]
 
 
-def _explain_with(
-    chosen: tuple[Slip, ...], wanted: list[list[int]], results: Results, situation: Situation
-) -> Explanation | None:
-    every = expressions(run(situation, chosen), situation.spec)
+def right_expressions(results: Results) -> Wanted:
+    """Return, for each result, the expressions that are right; () if a right result is not understood."""
+    every = results.values(())
+    found = []
+    for array in results.right:
+        errors = [error(each.value, array) for each in every.values()]
+        scale = max(1.0, float(np.abs(array).max(initial=0)))
+        allowed = max(results.tolerance * scale, 4 * min(errors))
+        if not allowed <= _SOUND * scale:
+            return ()
+        found.append([text for text, off in zip(every, errors, strict=True) if off <= allowed][::-1])
+    return found
+
+
+def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, situation: Situation) -> Explanation | None:
+    """Return how some slips explain all results of the port, or None.
+
+    Args:
+        chosen: the slips.
+        wanted: for each result, the expressions that are right.
+        results: the results of both sides.
+        situation: the call that the slips are made in.
+    """
+    every = results.values(chosen, situation)
     taken = []
     for index, array in enumerate(results.port):
-        fitting = [number for number, each in enumerate(every) if close(each.value, array, results.tolerance)]
-        if not fitting:
+        right = next((every[text] for text in wanted[index] if text in every), None)
+        if right is None:
             return None
-        right = every[wanted[index][0]]
-        ours = [number for number in fitting if number in wanted[index]]
-        if ours:
-            taken.append(Taken(index, right, right))
-        else:
-            found = [every[number] for number in fitting]
-            taken.append(Taken(index, right, found[0], tuple(found[1:])))
+        fitting = [each for each in every.values() if close(each.value, array, results.tolerance)][::-1]
+        if fitting:
+            taken.append(_take(index, fitting, right, wanted[index]))
+            continue
+        by_rows = match_by_rows(array, list(every.values()), right, results.tolerance) if len(chosen) < 2 else None
+        if by_rows is None:
+            return None
+        taken.append(Taken(index, right, *by_rows))
     return Explanation(chosen, tuple(taken))
+
+
+def _take(index: int, fitting: Sequence[Expression], right: Expression, wanted: Sequence[str]) -> Taken:
+    """Return the right expression if it is among those that fit, or the likeliest mistake."""
+    if any(each.text in wanted for each in fitting):
+        return Taken(index, right, right)
+    named = [mistakes_of(each, right) for each in fitting]
+    first = min(range(len(fitting)), key=lambda number: ("wrong-result" in named[number], len(named[number])))
+    found, others = fitting[first], {mistake for each in named for mistake in each} - {"wrong-result"}
+    both_last = found.what == "output" and found.time == "last" and found.merge and right.what in ("h", "output")
+    if both_last and right.merge == found.merge:
+        others.add("backward-not-flipped")
+    return Taken(index, right, found, None, tuple(sorted(others - set(named[first]))))
 
 
 def close(actual: Array, expected: Array, tolerance: float) -> bool:
@@ -151,5 +227,9 @@ def close(actual: Array, expected: Array, tolerance: float) -> bool:
 
 
 def error(actual: Array, expected: Array) -> float:
-    """Return the largest difference; infinity if the shapes differ."""
-    return float(np.abs(actual - expected).max(initial=0)) if actual.shape == expected.shape else np.inf
+    """Return the largest difference; infinity if the shapes differ or if there is a NaN."""
+    if actual.shape != expected.shape:
+        return np.inf
+    with np.errstate(all="ignore"):
+        largest = float(np.abs(np.subtract(actual, expected, dtype=np.float64)).max(initial=0))
+    return largest if largest == largest else np.inf

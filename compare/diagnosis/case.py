@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.calls import Call, given_call
 from compare.diagnosis.call_search import close, error
 from compare.diagnosis.port_side import PortSide
 from compare.diagnosis.right_side import Data, RightSide, whole_results
-from compare.calls import Call, given_call
+from compare.diagnosis.stored_port import rewritten
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
+from frameworks.files import StoredLayer
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[Any]
@@ -38,26 +40,44 @@ class Case:
     tolerance: float
 
     def right_call(self, data: Data) -> list[Array]:
-        """Return the right results; beside a port that is a layer, those of the common interface."""
-        return self._layer_call(self.right.adapter, data) if self.port.is_layer else self.right.call(data)
+        """Return the right results; beside a port that is a layer, those of the common interface.
+
+        Raises:
+            GatewiseError: for results that are not finite.
+        """
+        results = self._layer_call(self.right.adapter, data) if self.port.is_layer else self.right.call(data)
+        if not all(np.isfinite(array).all() for array in results):
+            raise InvalidValueError.because(
+                "what the right layer returns",
+                must="be finite numbers",
+                but="holds NaN or infinity",
+                remedy="Check its weights, and pass finite inputs.",
+            )
+        return results
 
     def port_call(self, data: Data, weights: RecurrentWeights | None = None) -> list[Array]:
         """Return the port's results, with other weights if they are given."""
+        return self.port_calls(data, weights)[0]
+
+    def port_calls(self, data: Data, weights: RecurrentWeights | None = None, times: int = 1) -> list[list[Array]]:
+        """Return the port's results at each of several calls, one after the other."""
         cells = self.port.cells()
         if weights is None or cells is None:
-            return self._port_call(data)
+            return self._port_calls(data, times)
+        if isinstance(self.port.adapter, StoredLayer):
+            return [self._layer_call(rewritten(self.port.adapter, weights), data)] * times
         with self.port.holding(weights, cells):
-            return self._port_call(data)
+            return self._port_calls(data, times)
 
-    def _port_call(self, data: Data) -> list[Array]:
+    def _port_calls(self, data: Data, times: int) -> list[list[Array]]:
         if self.port.adapter is not None and self.port.is_layer:
-            results = self._layer_call(self.port.adapter, data)
-        else:
-            results = self.port.call(data)
-        return results
+            return [self._layer_call(self.port.adapter, data) for _ in range(times)]
+        return self.port.call(data, times)
 
     def _layer_call(self, side: Adapter, data: Data) -> list[Array]:
-        call = Call("", data.inputs, data.states, data.mask, backwards=self.right.reads_backwards)
+        own = side.spec.dtype
+        states = None if data.states is None else tuple(state.astype(own, copy=False) for state in data.states)
+        call = Call("", data.inputs.astype(own, copy=False), states, data.mask, backwards=self.right.reads_backwards)
         return list(whole_results(call.run(side)))
 
     def off(self, port: Sequence[Array], right: Sequence[Array]) -> float:
@@ -72,11 +92,12 @@ class Case:
 def require_as_many(right: Sequence[Array], port: Sequence[Array]) -> None:
     """Raise an error if the port returns another number of arrays than the right call."""
     if len(right) != len(port):
+        wanted = f"{len(right)} array{'' if len(right) == 1 else 's'} of shape {', '.join(str(array.shape) for array in right)}"
         raise InvalidValueError.because(
             "what the port returns",
-            must=f"be {len(right)} arrays, as the right layer's own call returns them",
-            but=f"is {len(port)}: {', '.join(str(array.shape) for array in port)}",
-            remedy="Return the same arrays in the same order, nested anyhow.",
+            must=f"be {wanted}, as the right layer's own call returns",
+            but=f"is {len(port)}: {', '.join(str(array.shape) for array in port) or 'nothing'}",
+            remedy="Return the same arrays in the same order, nested in any way.",
         )
 
 
@@ -94,6 +115,10 @@ def draw_data(
         with_states: whether initial states are drawn too if nothing is given.
     """
     adapter, spec = right.adapter, right.adapter.spec
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InvalidValueError.because(
+            "seed", must="be an int from 0", but=f"is {seed!r}", remedy="Leave it out, or pass a whole number."
+        )
     rng = np.random.default_rng(seed)
     if inputs is None and mask is None and initial_state is None:
         taken = {spec.input_size, spec.hidden_size, spec.num_layers * spec.num_directions}

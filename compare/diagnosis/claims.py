@@ -1,212 +1,84 @@
-"""The mistakes in the weights of a port: claims about its arrays, each of which can be undone on its own."""
+"""The claims about the weights of a port: each array is explained by the right ones, or unrelated, or neither."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis import bias_origins as biases
 from compare.diagnosis import origins as matrices
-from compare.diagnosis.fitting import Fit, alike, same
-from compare.diagnosis.origins import MATRICES, Origin, Place, Right, correlation
-from frameworks.weights import DirectionWeights, RecurrentWeights
+from compare.diagnosis.fitting import same
+from compare.diagnosis.likeness import correlation, describe_difference, is_unrelated, is_unrelated_bias
+from compare.diagnosis.observed import BOTH_BIASES, Claim, Observed, Unit
+from compare.diagnosis.origins import MATRICES, Origin, Place, Right
+from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[np.floating]
-_UNRELATED = 0.15
-"""Below this correlation, or four standard errors, an array has nothing to do with the right one."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A part of one direction: its kernel, its recurrent kernel, or its biases together ("bias")."""
-
-    layer: int
-    direction: int
-    part: str
-
-    @property
-    def place(self) -> Place:
-        """The layer and the direction."""
-        return self.layer, self.direction
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One mistake in one unit.
-
-    Args:
-        mistake: its identifier.
-        unit: the unit.
-        gates: the gates that it is confined to; () for all.
-        found: what the port has.
-        must_be: what it must have.
-        twins: identifiers of other mistakes that make the same array.
-    """
-
-    mistake: str
-    unit: Unit
-    gates: tuple[str, ...] = ()
-    found: str = ""
-    must_be: str = ""
-    twins: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Observed:
-    """The weights of a port, explained.
-
-    Args:
-        right: the right layer.
-        port: the weights of the port, canonical, gates in canonical order.
-        claims: the mistakes found.
-        unexplained: the units that are neither right nor explained, with their correlation.
-        unseen: differences that this data cannot show, in words.
-    """
-
-    right: Right
-    port: RecurrentWeights
-    claims: tuple[Claim, ...]
-    unexplained: Mapping[Unit, float]
-    _matrices: Mapping[Unit, Origin] = field(default_factory=dict)
-    _biases: Mapping[Unit, biases.BiasOrigin] = field(default_factory=dict)
-
-    def without(self, mistakes: Iterable[str]) -> RecurrentWeights:
-        """Return the port's weights with these mistakes undone."""
-        undone = set(mistakes)
-        layers = []
-        for layer, directions in enumerate(self.port.layers):
-            layers.append(tuple(self._direction((layer, number), one, undone) for number, one in enumerate(directions)))
-        return RecurrentWeights(tuple(layers))
-
-    def _direction(self, place: Place, own: DirectionWeights, undone: set[str]) -> DirectionWeights:
-        changed: dict[str, Array | None] = {part: self._matrix(Unit(*place, part), own, undone) for part in MATRICES}
-        bias, second = self._pair(Unit(*place, "bias"), own, undone)
-        right = self.right.weights.layers[place[0]][place[1]]
-        keeps_two = right.recurrent_bias is not None or own.recurrent_bias is not None
-        changed["bias"] = None if right.bias is None and own.bias is None else (bias if keeps_two else bias + second)
-        changed["recurrent_bias"] = second if keeps_two and changed["bias"] is not None else None
-        return replace(own, **changed)  # type: ignore[arg-type]
-
-    def _matrix(self, unit: Unit, own: DirectionWeights, undone: set[str]) -> Array:
-        actual: Array = getattr(own, unit.part)
-        concerned = {claim.mistake for claim in self.claims if claim.unit == unit}
-        if not concerned & undone:
-            return actual
-        if concerned <= undone or unit not in self._matrices:
-            return self.right.array(unit.place, unit.part)
-        return matrices.make(_repaired(self._matrices[unit], unit, undone, self.claims), self.right, unit.place, unit.part)
-
-    def _pair(self, unit: Unit, own: DirectionWeights, undone: set[str]) -> biases.Pair:
-        concerned = {claim.mistake for claim in self.claims if claim.unit == unit}
-        if not concerned & undone:
-            return biases.pair_of(own)
-        if concerned <= undone or unit not in self._biases:
-            return biases.pair_of(self.right.weights.layers[unit.layer][unit.direction])
-        origin = self._biases[unit]
-        kept = replace(
-            origin,
-            source=unit.place if _place_mistakes(self.claims, unit) & undone else origin.source,
-            change=("", 0) if origin.change[0] in undone else origin.change,
-            offset="" if origin.offset in undone else origin.offset,
-            gates=tuple(range(len(origin.gates))) if "gates-permuted" in undone else origin.gates,
-            fit=_repaired_fit(origin.fit, undone),
-        )
-        return biases.make(kept, self.right)
-
-
-_PLACES = ("directions-swapped", "direction-repeated", "layers-swapped", "from-another-layer")
-
-
-def _place_mistakes(claims: Iterable[Claim], unit: Unit) -> set[str]:
-    return {claim.mistake for claim in claims if claim.unit == unit and claim.mistake in _PLACES}
-
-
-def _repaired(origin: Origin, unit: Unit, undone: set[str], claims: Iterable[Claim]) -> Origin:
-    named = matrices.mistakes_of(
-        replace(origin, gates=tuple(range(len(origin.gates))), before=(), fits=()), unit.place, unit.part, ()
-    )
-    count = len(origin.gates)
-    kept = origin
-    if set(named) & undone:
-        kept = replace(kept, structure=None)
-    if "gates-permuted" in undone:
-        kept = replace(kept, before=kept.exchange if kept.structure is not None else (), gates=tuple(range(count)))
-    elif kept.structure is None and kept.exchange and kept.in_order:
-        kept = replace(kept, before=(), gates=tuple(range(count)))
-    if _place_mistakes(claims, unit) & undone:
-        kept = replace(kept, source=unit.place)
-    return replace(kept, fits=tuple(_repaired_fit(each, undone) for each in kept.fits))
-
-
-def _repaired_fit(fit: Fit, undone: set[str]) -> Fit:
-    return replace(
-        fit,
-        scale=1.0 if "scaled" in undone else fit.scale,
-        rounded="" if "rounded" in undone else fit.rounded,
-        rows=() if "inputs-permuted" in undone else fit.rows,
-        columns=() if "units-permuted" in undone else fit.columns,
-    )
+_AXES = {"kernel": ("input", "unit"), "recurrent_kernel": ("unit", "to unit")}
 
 
 def explain_weights(port: RecurrentWeights, right: Right) -> Observed:
     """Explain each array of a port by the right ones."""
     claims: list[Claim] = []
-    unexplained: dict[Unit, float] = {}
-    found: dict[Unit, Origin] = {}
+    unexplained: dict[Unit, str] = {}
+    alternatives: dict[Unit, Sequence[Origin]] = {}
     pairs: dict[Unit, biases.BiasOrigin] = {}
-    moved: dict[Unit, Place] = {}
     for layer, direction, own in port:
-        place = layer, direction
-        orders = []
         for part in MATRICES:
             unit, actual = Unit(layer, direction, part), getattr(own, part)
-            expected = right.array(place, part)
-            every = [Origin(place)] if same(actual, expected) else matrices.origins(actual, right, place, part)
-            if not every:
-                claims += _unrelated(unit, actual, expected, unexplained)
-                continue
-            found[unit] = every[0]
-            moved[unit] = every[0].source
-            orders += [every[0].gates] if every[0].gates else []
-            claims += _matrix_claims(unit, every, right)
-        unit = Unit(layer, direction, "bias")
-        actual_pair, expected_pair = biases.pair_of(own), biases.pair_of(right.weights.layers[layer][direction])
-        acting, wanted = (biases.effective(pair, right.spec) for pair in (actual_pair, expected_pair))
-        if same(acting, wanted):
-            moved[unit] = place
-            continue
-        known = biases.bias_origins(actual_pair, right, place, [order for order in orders if order])
-        if not known:
-            claims += _unrelated(unit, acting, wanted, unexplained)
-            continue
-        pairs[unit] = known[0]
-        moved[unit] = known[0].source
-        claims += _bias_claims(unit, known, right)
-    claims += _moves(moved)
+            expected = right.array(unit.place, part)
+            every = [Origin(unit.place)] if same(actual, expected) else matrices.origins(actual, right, unit.place, part)
+            if every:
+                alternatives[unit] = every
+            else:
+                related = not is_unrelated(actual, right, unit.place, part)
+                claims += _unknown(unit, actual, expected, right, unexplained, related=related)
+        for unit, known in _explained_biases(Unit(layer, direction, BOTH_BIASES), own, right):
+            if known:
+                pairs[unit] = known[0]
+                claims += _bias_claims(unit, known, right)
+            else:
+                claims += _unknown_bias(unit, own, right, unexplained)
+    found = {unit: every[0] for unit, every in _agreeing(alternatives, right.spec.gates).items()}
+    for unit, every in _agreeing(alternatives, right.spec.gates).items():
+        claims += _matrix_claims(unit, every, right)
+    claims = _as_never_copied(claims)
+    claims += _moves({unit: origin.source for unit, origin in [*found.items(), *pairs.items()]})
     return Observed(right, port, tuple(claims), unexplained, found, pairs)
 
 
-def _unrelated(unit: Unit, actual: Array, expected: Array, unexplained: dict[Unit, float]) -> Iterator[Claim]:
+def _agreeing(alternatives: Mapping[Unit, Sequence[Origin]], gates: Sequence[str]) -> dict[Unit, Sequence[Origin]]:
+    """Put the origin first, of several that make the same array, whose mistake explains the most arrays."""
+    counts = Counter(
+        mistake
+        for unit, every in alternatives.items()
+        for mistake in {name for each in every for name in matrices.mistakes_of(each, unit.part, gates)}
+    )
+
+    def spread(origin: Origin, part: str) -> int:
+        return -sum(counts[mistake] for mistake in matrices.mistakes_of(origin, part, gates))
+
+    return {unit: sorted(every, key=lambda each, part=unit.part: spread(each, part)) for unit, every in alternatives.items()}  # type: ignore[misc]
+
+
+def _unknown(
+    unit: Unit, actual: Array, expected: Array, right: Right, unexplained: dict[Unit, str], *, related: bool
+) -> Iterator[Claim]:
     if not np.isfinite(actual).all():
         yield Claim("not-a-number", unit, found=f"{np.count_nonzero(~np.isfinite(actual))} numbers that are not finite")
-        return
-    related = abs(correlation(actual, expected))
-    if related < max(_UNRELATED, 4 / actual.size**0.5) and not (alike(actual, expected) and actual.size > 64):
-        yield Claim(
-            "not-copied",
-            unit,
-            found=f"other numbers, correlation {correlation(actual, expected):.2f}",
-            must_be="the right array",
-        )
+    elif related:
+        unexplained[unit] = describe_difference(actual, expected, right.spec.gates, _AXES.get(unit.part, ("unit",)))
     else:
-        unexplained[unit] = correlation(actual, expected)
+        found = f"other numbers, correlation {correlation(actual, expected):.2f}" if actual.any() else "zeros"
+        yield Claim("not-copied", unit, found=found, must_be="the right array")
 
 
 def _matrix_claims(unit: Unit, every: Sequence[Origin], right: Right) -> Iterator[Claim]:
-    named = [matrices.mistakes_of(each, unit.place, unit.part, right.spec.gates) for each in every]
+    named = [matrices.mistakes_of(each, unit.part, right.spec.gates) for each in every]
     others = {mistake for each in named[1:] for mistake in each} - set(named[0])
     gates = right.spec.gates
     for mistake, confined in named[0].items():
@@ -216,39 +88,118 @@ def _matrix_claims(unit: Unit, every: Sequence[Origin], right: Right) -> Iterato
 
 
 def _words(mistake: str, origin: Origin, gates: Sequence[str]) -> tuple[str, str]:
-    if mistake == "gates-permuted":
-        order = [gates[gate] for gate in (origin.before or origin.gates)]
-        return f"in the place of {', '.join(gates)}: {', '.join(order)}", ", ".join(gates)
-    if mistake == "scaled":
-        scales = sorted({round(each.scale, 6) for each in origin.fits if each.scale != 1})
-        return f"multiplied by {', '.join(f'{scale:g}' for scale in scales)}", "as it is"
-    if mistake == "rounded":
-        return f"rounded to {next(each.rounded for each in origin.fits if each.rounded)}", "as it is"
-    return "", ""
+    fits = origin.fits
+    words: Mapping[str, Callable[[], tuple[str, str]]] = {
+        "gates-permuted": lambda: _order_in_words(origin.gates, gates),
+        "scaled": lambda: (f"multiplied by {', '.join(f'{each:g}' for each in _scales(origin))}", "as it is"),
+        "rounded": lambda: (f"rounded to {next(each.rounded for each in fits if each.rounded)}", "not rounded"),
+        "inputs-permuted": lambda: (f"input features {_shown(fits[0].rows)}", "0, 1, 2, ..., as the right layer reads them"),
+        "units-permuted": lambda: (f"units {_shown(fits[0].columns or fits[0].rows)}", "0, 1, 2, ..., as in the right layer"),
+    }
+    if mistake in words:
+        return words[mistake]()
+    return "reshaped blocks" if "reshaped" in mistake else "blocks of another layout", "the transpose of the whole array"
+
+
+def _scales(origin: Origin) -> list[float]:
+    return sorted({round(each.scale, 6) for each in origin.fits if each.scale != 1})
+
+
+def _order_in_words(order: Sequence[int], gates: Sequence[str]) -> tuple[str, str]:
+    return f"in the place of {', '.join(gates)}: {', '.join(gates[gate] for gate in order)}", ", ".join(gates)
+
+
+def _shown(order: Sequence[int]) -> str:
+    return ", ".join(map(str, order[:8])) + (", ..." if len(order) > 8 else "")
+
+
+def _explained_biases(both: Unit, own: DirectionWeights, right: Right) -> Iterator[tuple[Unit, Sequence[biases.BiasOrigin]]]:
+    """Yield the biases that were explained, together or each on its own, with their origins; without any if it was neither."""
+    pair, expected = biases.pair_of(own), biases.pair_of(right.weights.layers[both.layer][both.direction])
+    acting, wanted = (biases.effective(each, right.spec) for each in (pair, expected))
+    if own.recurrent_bias is None and right.spec.has_two_biases:  # a layer that adds them up, which is another mistake
+        acting, wanted = pair[0], expected[0] + expected[1]
+    if same(acting, wanted):
+        yield both, [biases.BiasOrigin(both.place, gates=tuple(range(len(pair[0]))))]
+        return
+    together = biases.bias_origins(pair, right, both.place) if np.isfinite(acting).all() else []
+    if together or own.recurrent_bias is None:
+        yield both, together
+        return
+    units = [replace(both, part=part) for part in BIASES]
+    apart = [biases.part_origins(array, right, both.place, number) for number, array in enumerate(pair)]
+    if any(apart):
+        yield from zip(units, apart, strict=True)
+    else:
+        yield both, []
+
+
+def _unknown_bias(unit: Unit, own: DirectionWeights, right: Right, unexplained: dict[Unit, str]) -> Iterator[Claim]:
+    pair, expected = biases.pair_of(own), biases.pair_of(right.weights.layers[unit.layer][unit.direction])
+    every = [biases.pair_of(one) for *_, one in right.weights]
+    apart = [one for two in every for one in two]
+    if unit.part == BOTH_BIASES:
+        acting, wanted = pair[0] + pair[1], expected[0] + expected[1]
+        parts = [acting, *(each for each in pair if each.any())]
+        related = not all(is_unrelated_bias(each, [*(one + two for one, two in every), *apart]) for each in parts)
+    else:
+        number = BIASES.index(unit.part)
+        acting, wanted = pair[number], expected[number]
+        related = not is_unrelated_bias(acting, apart)
+    related = related and not _is_initial(acting, right.spec.gates)
+    yield from _unknown(unit, acting, wanted, right, unexplained, related=related)
+
+
+def _is_initial(bias: Array, gates: Sequence[str]) -> bool:
+    """Return whether a bias is the one that a new Keras layer has: zeros, and ones at the forget gate."""
+    return bool((bias == np.array([gate == "forget" for gate in gates])[:, None]).all())
 
 
 def _bias_claims(unit: Unit, every: Sequence[biases.BiasOrigin], right: Right) -> Iterator[Claim]:
-    first = every[0].mistakes(unit.place)
-    others = {mistake for each in every[1:] for mistake in each.mistakes(unit.place)} - set(first)
-    gates = right.spec.gates
-    for mistake in first:
-        found, must_be = "", ""
+    first = every[0]
+    others = {mistake for each in every[1:] for mistake in each.mistakes} - set(first.mistakes)
+    for mistake in first.mistakes:
+        found, must_be = "", "the right bias"
         if mistake == "gates-permuted":
-            found = f"in the place of {', '.join(gates)}: {', '.join(gates[gate] for gate in every[0].gates)}"
-            must_be = ", ".join(gates)
+            found, must_be = _order_in_words(first.gates, right.spec.gates)
+        elif first.change is not None and biases.CHANGES[first.change].mistake == mistake:
+            found = biases.CHANGES[first.change].found
+        elif mistake == first.offset:
+            found = biases.offset_in_words(mistake)
+        else:
+            found, must_be = _words(mistake, Origin(first.source, fits=(first.fit,)), right.spec.gates)
         confined = ("forget",) if mistake.startswith("forget") else ()
         yield Claim(mistake, unit, confined, found, must_be, tuple(sorted(others)))
+
+
+def _as_never_copied(claims: Sequence[Claim]) -> list[Claim]:
+    """Name zero biases not-copied, too, if the matrices of their direction were never copied."""
+    fresh = {
+        part: {claim.unit.place for claim in claims if claim.mistake == "not-copied" and claim.unit.part == part}
+        for part in MATRICES
+    }
+    kept = []
+    for claim in claims:
+        is_fresh = all(claim.unit.place in each for each in fresh.values())
+        if is_fresh and claim.mistake in ("bias-dropped", "recurrent-bias-dropped"):
+            kept.append(replace(claim, mistake="not-copied", twins=(claim.mistake,)))
+        else:
+            kept.append(claim)
+    return kept
 
 
 def _moves(moved: Mapping[Unit, Place]) -> Iterator[Claim]:
     """Yield the claims about arrays that are those of another place."""
     away = {unit: source for unit, source in moved.items() if source != unit.place}
     for unit, source in away.items():
-        yield Claim(_kind_of_move(unit, source, moved), unit, found=f"that of layer {source[0]}, direction {source[1]}")
+        found = f"that of layer {source[0]}, direction {source[1]}"
+        for mistake in _kinds_of_move(unit, source, moved):
+            yield Claim(mistake, unit, found=found, must_be=f"that of layer {unit.layer}, direction {unit.direction}")
 
 
-def _kind_of_move(unit: Unit, source: Place, moved: Mapping[Unit, Place]) -> str:
+def _kinds_of_move(unit: Unit, source: Place, moved: Mapping[Unit, Place]) -> tuple[str, ...]:
     back = moved.get(Unit(*source, unit.part))
-    if source[0] == unit.layer:
-        return "directions-swapped" if back == unit.place else "direction-repeated" if back == source else "from-another-layer"
-    return "layers-swapped" if back == unit.place else "from-another-layer"
+    same_layer, same_direction = source[0] == unit.layer, source[1] == unit.direction
+    if back == unit.place:
+        return ("layers-swapped",) * (not same_layer) + ("directions-swapped",) * (not same_direction)
+    return ("direction-repeated",) if same_layer and back == source else ("from-another-layer",)

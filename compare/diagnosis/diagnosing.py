@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.black_box import wrong_weights
-from compare.diagnosis.call_search import Explanation, Results, explain
 from compare.diagnosis.case import Case, draw_data, require_as_many
-from compare.diagnosis.claims import Observed, explain_weights
-from compare.diagnosis.grouping import call_findings, weight_findings
+from compare.diagnosis.claims import explain_weights
+from compare.diagnosis.explaining import Question, explain_call
+from compare.diagnosis.grouping import weight_findings
 from compare.diagnosis.mistakes import fix_of
+from compare.diagnosis.observed import Observed
 from compare.diagnosis.origins import Right
 from compare.diagnosis.port_side import PortSide, layout_of
-from compare.diagnosis.repetition import compare_two_calls
+from compare.diagnosis.quiet import without_dropout
+from compare.diagnosis.remarks import apart, coarsened, remarks, silent_of, unseen_of
+from compare.diagnosis.repetition import dropout_finding, explain_change, explain_stateful, repeat
+from compare.diagnosis.restoring import as_before
 from compare.diagnosis.result import Diagnosis, Finding
 from compare.diagnosis.right_side import RightSide
-from compare.diagnosis.simulation import Slip
+from compare.diagnosis.sizes import other_sizes
+from compare.diagnosis.unnamed import beginnings, ruled_out
 from compare.tolerance import choose_tolerance
 from frameworks.registry import adapt
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[Any]
-_ROWS, _STEPS = 4, 16
-"""The search calls both sides on at most so many rows and steps; the verdict is on all."""
-_SIZES = ("input_size", "hidden_size", "num_layers", "bidirectional")
 
 
 def diagnose(
@@ -71,84 +72,81 @@ def diagnose(
     """
     right_side = RightSide(adapt(right))
     port_side = PortSide(port, right_side)
-    data = draw_data(right_side, inputs, initial_state, mask, seed, with_states=port_side.is_layer)
-    sides = (right_side.adapter, port_side.adapter or right_side.adapter)
-    case = Case(right_side, port_side, data, choose_tolerance(sides, tolerance))
-    sizes = _other_sizes(case)
-    return Diagnosis("named", (sizes,)) if sizes is not None else _diagnose(case)
-
-
-def _other_sizes(case: Case) -> Finding | None:
-    """Return the finding that the only recurrent layer of the port has other sizes."""
-    spec, held = case.right.adapter.spec, [each.adapter.spec for each in case.port.held]
-    if len(held) != 1 or held[0].cell != spec.cell:
-        return None
-    differ = [name for name in _SIZES if getattr(held[0], name) != getattr(spec, name)]
-    if not differ:
-        return None
-    found, must_be = (", ".join(f"{name} {getattr(each, name)}" for name in differ) for each in (held[0], spec))
-    return Finding("sizes", {}, found, must_be, fix_of("sizes"))
+    allowed = choose_tolerance((right_side.adapter, *(held.adapter for held in port_side.held)), tolerance)
+    touched = [right_side.adapter.native, *port_side.contents.roots]
+    with as_before(touched), without_dropout(touched[:1], functions=False):
+        data = draw_data(right_side, inputs, initial_state, mask, seed, with_states=port_side.is_layer)
+        sizes = other_sizes(right_side, port_side)
+        if sizes is not None:
+            return sizes
+        if not port_side.is_layer:
+            port_side.call(data)
+        return _diagnose(Case(right_side, port_side, data, coarsened(allowed, port_side) if tolerance is None else allowed))
 
 
 def _diagnose(case: Case) -> Diagnosis:
-    right, port = case.right_call(case.data), case.port_call(case.data)
-    require_as_many(right, port)
-    observed = _observe(case)
-    if observed is not None and observed.unexplained:
-        return _not_named(case, observed, ())
-    findings, left = _undo_weights(case, observed, right, port)
-    weights = observed.right.weights if observed is not None and observed.claims else None
-    repeated, left = compare_two_calls(case, left, weights)
-    findings += [repeated] if repeated is not None else []
-    if not case.agree(left, right):
-        if not all(np.isfinite(array).all() for array in left) and all(np.isfinite(array).all() for array in right):
-            return _ended([*findings, Finding("not-a-number", {}, "its results hold NaN", "", fix_of("not-a-number"))])
-        rest = _explain_call(case, observed, weights, case.off(left, right))
+    right = case.right_call(case.data)
+    repeated = repeat(case)
+    with without_dropout(case.port.contents.roots):
+        port = case.port_call(case.data)
+        require_as_many(right, port)
+        observed = _observe(case)
+        if observed is not None and observed.unexplained:
+            return _not_named(case, observed, (), right, port)
+        findings, left = _undo_weights(case, observed, right, port)
+        weights = observed.right.weights if observed is not None and observed.claims else None
+        rest = _explain_rest(case, right, left, observed, weights)
+        changing = "two calls with the same data differ, also without dropout: it draws random numbers, or it changes itself"
         if rest is None:
-            return _not_named(case, observed, findings)
+            return _not_named(case, observed, findings, right, left, changing if repeated.changes else "")
         findings += rest
+        kept = explain_change(case, weights, findings) if repeated.changes and not case.right.is_stateful else None
+        if repeated.changes and not case.right.is_stateful and kept is None:
+            return _not_named(case, observed, findings, right, left, changing)
+        if case.right.is_stateful and not case.port.is_stateless:
+            kept = explain_stateful(case, weights)
+    findings += [kept] if kept is not None else []
+    findings += [dropout_finding()] if repeated.drops else []
     if findings:
-        return _ended(findings)
-    unseen = tuple(_unseen(case))
-    return Diagnosis("cannot be seen" if unseen else "right", notes=unseen or tuple(_silent(case)))
+        return _ended(findings, notes=tuple(remarks(case)))
+    unseen = tuple(unseen_of(case))
+    return Diagnosis("cannot be seen" if unseen else "right", notes=(*unseen, *silent_of(case), *remarks(case)))
 
 
-def _ended(findings: Sequence[Finding]) -> Diagnosis:
+def _explain_rest(
+    case: Case, right: list[Array], left: list[Array], observed: Observed | None, weights: RecurrentWeights | None
+) -> list[Finding] | None:
+    """Return the findings about results with right weights; None if nothing explains them."""
+    if case.agree(left, right):
+        return []
+    if not all(np.isfinite(array).all() for array in left):
+        return [Finding("not-a-number", {}, "its results hold NaN or infinity", "finite numbers", fix_of("not-a-number"))]
+    black_box = _right(case) if observed is None else None
+    return explain_call(Question(case, right, left, weights, black_box)) or None
+
+
+def _ended(findings: Sequence[Finding], notes: tuple[str, ...]) -> Diagnosis:
     def effect(finding: Finding) -> float:
         before, after = finding.error_before, finding.error_after
         return 0.0 if before is None or after is None else after - before
 
-    return Diagnosis("named", tuple(sorted(findings, key=effect)))
+    return Diagnosis("named", tuple(sorted(findings, key=effect)), (*apart(findings), *notes))
 
 
-def _not_named(case: Case, observed: Observed | None, findings: Sequence[Finding]) -> Diagnosis:
-    notes = [f"ruled out: {each.mistake} explains only a part" for each in findings]
-    for unit, related in (observed.unexplained if observed is not None else {}).items():
-        part = unit.part.replace("_", " ")
-        notes.append(
-            f"the {part} of layer {unit.layer}, direction {unit.direction} is not the right one, nor made of it by a known "
-            f"mistake; their correlation is {related:.3f}"
-        )
-    if not notes and observed is not None:
-        notes.append("the weights are the right ones: the difference is in the call or in what is returned")
-    return Diagnosis("not named", notes=tuple(notes))
-
-
-def _unseen(case: Case) -> Iterator[str]:
-    """Yield how the port is built differently, although its results are the same."""
-    for held in case.port.held:
-        spec = held.adapter.spec
-        if spec.bias != case.right.adapter.spec.bias:
-            yield f"bias is {spec.bias} in the port, {case.right.adapter.spec.bias} in the right layer, whose biases are zero"
-
-
-def _silent(case: Case) -> Iterator[str]:
-    """Yield what this data cannot show of a port that is right."""
-    weights = case.right.adapter.get_weights()
-    if case.right.adapter.spec.bias and not any(one.bias is not None and one.bias.any() for *_, one in weights):
-        yield "the biases of the right layer are zero, so that a mistake with them makes no difference"
-    if not case.port.is_layer and case.port.cells() is None:
-        yield "the weights of the port cannot be observed: only its results were compared"
+def _not_named(
+    case: Case,
+    observed: Observed | None,
+    findings: Sequence[Finding],
+    right: Sequence[Array],
+    port: Sequence[Array],
+    reason: str = "",
+) -> Diagnosis:
+    notes = [reason] if reason else []
+    notes += [f"besides, {each.mistake} was found, which explains only a part" for each in findings]
+    notes += observed.notes() if observed is not None else ()
+    if observed is None or not observed.unexplained:
+        notes += ruled_out(case, observed=observed is not None)
+    return Diagnosis("not named", notes=(*notes, *beginnings(case, right, port), *remarks(case)))
 
 
 def _observe(case: Case) -> Observed | None:
@@ -171,48 +169,10 @@ def _undo_weights(
     findings: list[Finding] = []
     undone: set[str] = set()
     before, left = case.off(port, right), port
-    for finding in weight_findings(observed.claims if observed is not None else (), case.right.adapter.spec):
+    for finding in weight_findings(observed) if observed is not None else ():
         undone.add(finding.mistake)
         left = case.port_call(case.data, observed.without(undone) if observed is not None else None)
         after = case.off(left, right)
         findings.append(replace(finding, error_before=before, error_after=after))
         before = after
     return findings, left
-
-
-def _explain_call(case: Case, observed: Observed | None, weights: RecurrentWeights | None, off: float) -> list[Finding] | None:
-    """Explain results with right weights by the recurrence and the call; those of a black box by its weights too."""
-    few = case.data.few(_ROWS, _STEPS)
-    with case.port.in_evaluation():
-        port = case.port_call(few, weights)
-    results = Results(case.right.situation(few, as_layer=case.port.is_layer), case.right_call(few), port, case.tolerance)
-    known = tuple(_observed_slips(case))
-    found = explain(results, known=known)
-    if found:
-        return call_findings(found, results, off)
-    return _explain_black_box(case, results, off) if observed is None else None
-
-
-def _observed_slips(case: Case) -> Iterator[Slip]:
-    """Yield what the port's layers state of their recurrence, where it differs from the right one."""
-    right = case.right.adapter.spec
-    for held in case.port.held[:1]:
-        for name, mistake in (("activation", "activation"), ("recurrent_activation", "recurrent-activation")):
-            own, wanted = getattr(held.adapter.spec, name), getattr(right, name)
-            if held.adapter.spec.cell == right.cell and own != wanted:
-                yield Slip(mistake, name, own, own, wanted)
-
-
-def _explain_black_box(case: Case, results: Results, off: float) -> list[Finding] | None:
-    best: tuple[int, str, str, list[Explanation]] | None = None
-    for mistake, words, weights in wrong_weights(_right(case)):
-        found = explain(results, replace(results.situation, weights=weights), most=0)
-        if found and (best is None or found[0].cost < best[0]):
-            best = (found[0].cost, mistake, words, found)
-            if best[0] == 0:
-                break
-    if best is None:
-        return None
-    rest = call_findings(best[3], results, off)
-    after = rest[0].error_before if rest else 0.0
-    return [Finding(best[1], {}, best[2], "", fix_of(best[1]), off, after), *rest]

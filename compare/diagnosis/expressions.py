@@ -1,15 +1,16 @@
-"""What a port may return: expressions over `output`, `h_n` and `c_n`, right and wrong, with the features in which they differ."""
+"""What a port may return: expressions over `output`, `h_n` and `c_n`, with the features in which they differ."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from frameworks.output import RecurrentOutput
+from compare.diagnosis.simulation import Simulated
+from frameworks.adapter import Mask
 from frameworks.spec import RecurrentSpec
 
 Array = npt.NDArray[np.floating]
@@ -26,9 +27,11 @@ class Expression:
         layer: the layer of a state; None for the output.
         half: "both", "forward" or "backward".
         time: "all", "flipped", "turned" (only the backward half is flipped), "end" (where each direction ends), "last",
-            "first", or "" for a state.
+            "first", another step or steps, or "" for a state.
         merge: "concat", "swapped", "interleaved", "sum", "mul", "ave", or "" for one half.
         layout: "" or "time first", or another order of the axes.
+        shown: "" or "otherwise": masked steps show what they show in the other framework.
+        batch_axis: the axis of the rows; None if there is none.
     """
 
     text: str
@@ -39,6 +42,8 @@ class Expression:
     time: str = ""
     merge: str = ""
     layout: str = ""
+    shown: str = ""
+    batch_axis: int | None = 0
 
 
 _HALVES = ("forward", "backward")
@@ -57,39 +62,104 @@ _MERGES: Mapping[str, tuple[str, Callable[[Array, Array], Array]]] = MappingProx
 )
 
 
-def expressions(results: RecurrentOutput, spec: RecurrentSpec) -> list[Expression]:
+@dataclass(frozen=True, eq=False)
+class _Output:
+    """The output of a simulated call, as it shows masked steps.
+
+    Args:
+        value: (batch, time, direction * hidden).
+        valid: (batch, time) bool.
+        size: the number of units of one direction.
+        shown: as in `Expression`.
+    """
+
+    value: Array
+    valid: Mask
+    size: int
+    shown: str = ""
+
+    @property
+    def halves(self) -> list[Array]:
+        """The halves of both directions, or the whole of one."""
+        return np.split(self.value, range(self.size, self.value.shape[-1], self.size), axis=-1)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether there is one direction."""
+        return self.value.shape[-1] == self.size
+
+    def make(self, text: str, value: Array, **features: str) -> Expression:
+        """Return an expression over this output."""
+        said = f"{text}, masked steps shown otherwise" if self.shown else text
+        return replace(Expression(said, value, "output", shown=self.shown), **features)  # type: ignore[arg-type]
+
+
+def expressions(simulated: Simulated, spec: RecurrentSpec, *, zero_masked: bool) -> list[Expression]:
     """Return every expression with its value, the likeliest first.
 
     Args:
-        results: output (batch, time, direction * hidden), h_n and c_n (layer * direction, batch, hidden).
+        simulated: output (batch, time, direction * hidden), h_n and c_n (layer * direction, batch, hidden), and the mask.
         spec: the spec of the layer.
+        zero_masked: whether masked steps show zeros.
     """
-    return [*_sequences(results, spec), *_states(results, spec), *_steps(results, spec), *_pooled(results)]
+    results = simulated.results
+    assert results.output is not None
+    outputs = [_Output(results.output, simulated.mask, spec.hidden_size)]
+    if not simulated.mask.all():
+        other = _shown_otherwise(outputs[0], zero_masked=zero_masked)
+        outputs.append(_Output(other, simulated.mask, spec.hidden_size, "otherwise"))
+    with np.errstate(all="ignore"):
+        found = [each for output in outputs for each in _sequences(output)]
+        found += _states(simulated, spec)
+        for output in outputs:
+            found += [*_steps(output), *_pooled(output)]
+    return found
 
 
-def _sequences(results: RecurrentOutput, spec: RecurrentSpec) -> Iterator[Expression]:
-    output = results.output
-    one = not spec.bidirectional
-    yield Expression("output", output, "output", time="all", merge="" if one else "concat")
-    yield Expression("output.flip(1)", output[:, ::-1], "output", time="flipped", merge="" if one else "concat")
-    if not one:
-        halves = [output[..., : spec.hidden_size], output[..., spec.hidden_size :]]
-        names = [f"output[..., :{spec.hidden_size}]", f"output[..., {spec.hidden_size}:]"]
-        for half, text, value in zip(_HALVES, names, halves, strict=True):
-            yield Expression(text, value, "output", half=half, time="all")
-            yield Expression(f"{text}.flip(1)", value[:, ::-1], "output", half=half, time="flipped")
-        turned = [halves[0], halves[1][:, ::-1]]
-        for merge, (form, make) in _MERGES.items():
-            if merge != "concat":
-                both = make(*halves)
-                yield Expression(form.format(*names), both, "output", time="all", merge=merge)
-                yield Expression(f"({form.format(*names)}).flip(1)", both[:, ::-1], "output", time="flipped", merge=merge)
-            yield Expression(form.format(names[0], f"{names[1]}.flip(1)"), make(*turned), "output", time="turned", merge=merge)
-    first = output.transpose(1, 0, 2)
-    yield Expression("output.transpose(0, 1)", first, "output", time="all", merge="" if one else "concat", layout="time first")
+def _shown_otherwise(output: _Output, *, zero_masked: bool) -> Array:
+    """Return the output with zeros at masked steps in place of the last valid output, or the other way round."""
+    if not zero_masked:
+        return output.value * output.valid[..., None]
+    steps = np.where(output.valid, np.arange(output.valid.shape[1]), -1)
+    back = np.where(output.valid, np.arange(output.valid.shape[1]), output.valid.shape[1])
+    last = [np.maximum.accumulate(steps, axis=1), np.minimum.accumulate(back[:, ::-1], axis=1)[:, ::-1]]
+    padded = [np.concatenate((half, np.zeros_like(half[:, :1])), axis=1) for half in output.halves]
+    return np.concatenate([np.take_along_axis(half, at[..., None], axis=1) for half, at in zip(padded, last, strict=False)], -1)
 
 
-def _states(results: RecurrentOutput, spec: RecurrentSpec) -> Iterator[Expression]:
+def _sequences(output: _Output) -> Iterator[Expression]:
+    value, name = output.value, "output"
+    merge = "" if output.is_one else "concat"
+    yield output.make(name, value, time="all", merge=merge)
+    yield output.make(f"{name}.flip(1)", value[:, ::-1], time="flipped", merge=merge)
+    if not output.is_one:
+        yield from _merged_sequences(output)
+    first = value.transpose(1, 0, 2)
+    yield replace(output.make(f"{name}.transpose(0, 1)", first, time="all", merge=merge, layout="time first"), batch_axis=1)
+    text = f"{name}.transpose(0, 1).reshape({name}.shape)"
+    yield replace(output.make(text, first.reshape(value.shape), time="all", merge=merge, layout="time first"), batch_axis=None)
+    longest = int(output.valid.sum(1).max())
+    if longest < value.shape[1]:
+        yield output.make(f"{name}[:, :{longest}]", value[:, :longest], time="cut", merge=merge)
+
+
+def _merged_sequences(output: _Output) -> Iterator[Expression]:
+    halves, size = output.halves, output.size
+    names = [f"output[..., :{size}]", f"output[..., {size}:]"]
+    for half, text, value in zip(_HALVES, names, halves, strict=True):
+        yield output.make(text, value, half=half, time="all")
+        yield output.make(f"{text}.flip(1)", value[:, ::-1], half=half, time="flipped")
+    turned = [halves[0], halves[1][:, ::-1]]
+    for merge, (form, make) in _MERGES.items():
+        if merge != "concat":
+            both = make(*halves)
+            yield output.make(form.format(*names), both, time="all", merge=merge)
+            yield output.make(f"({form.format(*names)}).flip(1)", both[:, ::-1], time="flipped", merge=merge)
+        yield output.make(form.format(names[0], f"{names[1]}.flip(1)"), make(*turned), time="turned", merge=merge)
+
+
+def _states(simulated: Simulated, spec: RecurrentSpec) -> Iterator[Expression]:
+    results = simulated.results
     for what, states in (("h", results.h_n), ("c", results.c_n)):
         if states is None:
             continue
@@ -103,55 +173,105 @@ def _states(results: RecurrentOutput, spec: RecurrentSpec) -> Iterator[Expressio
                 for merge, (form, make) in _MERGES.items():
                     text = form.format(*(f"{name}[{row}]" for row in rows))
                     yield Expression(text, make(*(states[row] for row in rows)), what, layer, merge=merge)
-        yield Expression(name, states, what, half="both", layout="stacked")
+        yield Expression(name, states, what, layout="stacked", batch_axis=1)
         if len(states) > 1:
-            by_row = states.transpose(1, 0, 2)
-            yield Expression(f"{name}.transpose(0, 1)", by_row, what, layout="batch first")
-            yield Expression(f"{name}.transpose(0, 1).flatten(1)", by_row.reshape(len(by_row), -1), what, layout="concatenated")
-            yield Expression(f"{name}.reshape(batch, -1)", states.reshape(states.shape[1], -1), what, layout="reshaped")
-            yield Expression(f"{name}.sum(0)", states.sum(0), what, layout="summed")
-            yield Expression(f"{name}.mean(0)", states.mean(0), what, layout="averaged")
+            yield from _joined(name, what, states)
+            if spec.bidirectional:
+                crossed = states.reshape(-1, 2, *states.shape[1:])[:, ::-1].reshape(states.shape)
+                text = f"{name} with its directions exchanged"
+                yield Expression(text, crossed, what, half="crossed", layout="stacked", batch_axis=1)
 
 
-def _steps(results: RecurrentOutput, spec: RecurrentSpec) -> Iterator[Expression]:
-    output, size = results.output, spec.hidden_size
-    merge = "concat" if spec.bidirectional else ""
+def _joined(name: str, what: str, states: Array) -> Iterator[Expression]:
+    by_row = states.transpose(1, 0, 2)
+    yield Expression(f"{name}.transpose(0, 1)", by_row, what, layout="batch first")
+    yield Expression(f"{name}.transpose(0, 1).flatten(1)", by_row.reshape(len(by_row), -1), what, layout="concatenated")
+    reshaped = states.reshape(states.shape[1], -1)
+    yield Expression(f"{name}.reshape(batch, -1)", reshaped, what, layout="reshaped", batch_axis=None)
+    yield Expression(f"{name}.flip(0)", states[::-1], what, layout="flipped", batch_axis=1)
+    yield Expression(f"{name}.sum(0)", states.sum(0), what, layout="summed")
+    yield Expression(f"{name}.mean(0)", states.mean(0), what, layout="averaged")
+
+
+def _steps(output: _Output) -> Iterator[Expression]:
+    value, size = output.value, output.size
+    merge = "" if output.is_one else "concat"
     for time, step in (("last", -1), ("first", 0)):
-        yield Expression(f"output[:, {step}]", output[:, step], "output", time=time, merge=merge)
-    if output.shape[1] > 2:
-        yield Expression("output[:, -2]", output[:, -2], "output", time="last but one", merge=merge)
-    if not spec.bidirectional:
+        yield output.make(f"output[:, {step}]", value[:, step], time=time, merge=merge)
+    if value.shape[1] > 2:
+        yield output.make("output[:, -2]", value[:, -2], time="last but one", merge=merge)
+    for text, row in (("output[-1]", -1), ("output[0]", 0)):
+        yield replace(output.make(text, value[row], time="all", merge=merge, layout="one row"), batch_axis=None)
+    if not output.valid.all():
+        yield from _by_length(output, merge)
+    if output.is_one:
+        yield replace(output.make("output[:, -1][None]", value[None, :, -1], time="last", layout="stacked"), batch_axis=1)
         return
     cut = (f":{size}", f"{size}:")
-    values = [output[..., :size], output[..., size:]]
-    for half, columns, value in zip(_HALVES, cut, values, strict=True):
+    last = np.stack([each[:, -1] for each in output.halves])
+    text = f"torch.stack((output[:, -1, {cut[0]}], output[:, -1, {cut[1]}]))"
+    yield replace(output.make(text, last, time="last", layout="stacked"), batch_axis=1)
+    for half, columns, each in zip(_HALVES, cut, output.halves, strict=True):
         for time, step in (("last", -1), ("first", 0)):
-            yield Expression(f"output[:, {step}, {columns}]", value[:, step], "output", half=half, time=time)
+            yield output.make(f"output[:, {step}, {columns}]", each[:, step], half=half, time=time)
     for time, steps in (("end", (-1, 0)), ("last", (-1, -1)), ("first", (0, 0)), ("start", (0, -1))):
         texts = [f"output[:, {step}, {columns}]" for step, columns in zip(steps, cut, strict=True)]
-        taken = [value[:, step] for step, value in zip(steps, values, strict=True)]
+        taken = [each[:, step] for step, each in zip(steps, output.halves, strict=True)]
         for name, (form, make) in _MERGES.items():
-            yield Expression(form.format(*texts), make(*taken), "output", time=time, merge=name)
+            yield output.make(form.format(*texts), make(*taken), time=time, merge=name)
 
 
-def _pooled(results: RecurrentOutput) -> Iterator[Expression]:
-    yield Expression("output.mean(1)", results.output.mean(1), "pooled", time="mean")
-    yield Expression("output.amax(1)", results.output.max(1), "pooled", time="max")
-    yield Expression("output.sum(1)", results.output.sum(1), "pooled", time="sum")
+def _by_length(output: _Output, merge: str) -> Iterator[Expression]:
+    """Yield steps that depend on the number of valid steps of each row."""
+    lengths, rows = output.valid.sum(1), np.arange(len(output.valid))
+    for off in (-1, -2, 0):
+        at = np.clip(lengths + off, -output.valid.shape[1], output.valid.shape[1] - 1)
+        text = f"output[rows, lengths{f' - {-off}' if off else ''}]"
+        yield output.make(text, output.value[rows, at], time=text, merge=merge)
 
 
-def mistake_of(found: Expression, right: Expression) -> str:
-    """Return the identifier of the mistake that takes one expression for another."""
-    names = ("what", "layer", "half", "time", "merge", "layout")
-    differ = [name for name in names if getattr(found, name) != getattr(right, name)]
-    if differ == ["merge"]:
-        return {"swapped": "halves-swapped", "interleaved": "halves-interleaved"}.get(found.merge, "merge-mode")
-    if differ == ["time"] and {found.time, right.time} == {"all", "flipped"}:
-        return "output-not-flipped"
-    if "time" in differ and "turned" in (found.time, right.time):
-        return "backward-not-flipped"
-    if differ == ["what"] and {found.what, right.what} == {"h", "c"}:
-        return "states-swapped"
-    if differ == ["layout"] and "time first" in (found.layout, right.layout):
-        return "batch-first"
-    return "wrong-result"
+def _pooled(output: _Output) -> Iterator[Expression]:
+    value, valid = output.value, output.valid[..., None]
+    yield output.make("output.mean(1)", value.mean(1), what="pooled", time="mean")
+    yield output.make("output.amax(1)", value.max(1), what="pooled", time="max")
+    yield output.make("output.sum(1)", value.sum(1), what="pooled", time="sum")
+    if not output.valid.all() and output.valid.any(1).all():
+        total = (value * valid).sum(1)
+        counts = output.valid.sum(1)[:, None]
+        yield output.make("(output * mask).sum(1)", total, what="pooled", time="masked sum")
+        yield output.make("(output * mask).sum(1) / mask.sum(1)", total / counts, what="pooled", time="masked mean")
+        top = np.where(valid, value, -np.inf).max(1)
+        yield output.make("output.masked_fill(~mask, -inf).amax(1)", top, what="pooled", time="masked max")
+
+
+_FEATURES = ("what", "layer", "half", "time", "merge", "layout", "shown")
+_OF_MERGES = MappingProxyType({"swapped": "halves-swapped", "interleaved": "halves-interleaved"})
+_TURNED = frozenset({"all", "turned", "flipped"})
+
+
+def mistakes_of(found: Expression, right: Expression) -> tuple[str, ...]:
+    """Return the identifiers of the mistakes that take one expression for another; () if none is needed."""
+    differ = {name for name in _FEATURES if getattr(found, name) != getattr(right, name)}
+    if differ == {"what"} and {found.what, right.what} == {"h", "c"}:
+        return ("states-swapped",)
+    if found.half == "crossed" and differ == {"half"}:
+        return ("state-directions-swapped",)
+    if differ == {"layout"} and "time first" in (found.layout, right.layout):
+        return ("batch-first",)
+    if not differ <= {"time", "merge", "shown"} or ("time" in differ and not {found.time, right.time} <= _TURNED):
+        return ("wrong-result",)
+    named = []
+    if "merge" in differ:
+        named.append("wrong-result" if "" in (found.merge, right.merge) else _OF_MERGES.get(found.merge, "merge-mode"))
+    if "time" in differ:
+        named.append("backward-not-flipped" if "turned" in (found.time, right.time) else "output-not-flipped")
+    if "shown" in differ:
+        named.append("masked-steps-shown-otherwise" if right.time in _TURNED else "wrong-result")
+    return tuple(named)
+
+
+def undone(found: Expression, right: Expression, mistake: str, every: Iterable[Expression]) -> Expression:
+    """Return the expression that is left when one mistake of another is undone; the right one if there is none between."""
+    left = set(mistakes_of(found, right)) - {mistake}
+    between = (each for each in every if left and set(mistakes_of(each, right)) == left)
+    return next(between, right)

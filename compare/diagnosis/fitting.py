@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from compare.diagnosis.rounding import rounding_of
 
 Array = npt.NDArray[np.floating]
 Order = tuple[int, ...]
@@ -14,7 +16,10 @@ Order = tuple[int, ...]
 _ULPS = 8
 """An array is the same if no number is farther off than this many units in the last place, of its largest number at most."""
 _SAMPLE = 64
-_HALF_STEPS = {"float16": 2.0**-11, "bfloat16": 2.0**-7, "decimals": 0.0}
+_ROUGH = 0.3
+"""The share that even the roughest rounding leaves of an array."""
+_FEWEST = 3
+"""So many numbers must have one factor before it is called one."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,17 @@ class Fit:
     @property
     def cost(self) -> int:
         """The number of mistakes that it takes."""
-        return (self.scale != 1) + bool(self.rounded) + bool(self.rows) + bool(self.columns)
+        return (self.scale != 1) + bool(self.rounded) + bool(self.rows or self.columns)
 
     def apply(self, array: Array) -> Array:
         """Return what becomes of the array; a rounding is not repeated."""
         taken = array[list(self.rows)] if self.rows else array
         taken = taken[..., list(self.columns)] if self.columns else taken
         return taken * np.asarray(self.scale, taken.dtype) if self.scale != 1 else taken
+
+
+EXACT = Fit()
+"""The fit of an array that is the other one."""
 
 
 def same(actual: Array, expected: Array) -> bool:
@@ -53,125 +62,90 @@ def same(actual: Array, expected: Array) -> bool:
     return not far.any()
 
 
-def fit(actual: Array, expected: Array, *, orders: bool = True) -> Fit | None:
-    """Return how `actual` is made of `expected`, or None.
+def fit(actual: Array, expected: Array) -> Fit | None:
+    """Return how `actual` is made of `expected`, rows and columns in order, or None.
 
     Args:
         actual: (row, hidden) or (hidden,).
         expected: likewise, of the same shape.
-        orders: whether rows and columns may be in another order.
     """
-    if actual.shape != expected.shape or not np.isfinite(actual).all():
-        return None
-    direct = _scaled(actual, expected)
-    if direct is not None or not orders or actual.ndim != 2:
-        return direct
-    return next(_reordered(actual, expected), None)
-
-
-def _scaled(actual: Array, expected: Array) -> Fit | None:
     places = np.linspace(0, actual.size - 1, min(_SAMPLE, actual.size)).astype(int)
     one, other = actual.ravel()[places], expected.ravel()[places]
     if same(one, other) and same(actual, expected):
-        return Fit()
-    scale = _scale(one, other)
-    if scale is None:
+        return EXACT
+    if not actual.any() or _factor(one, other) is None:
         return None
-    scale = _scale(actual, expected)
-    if scale is None:
+    factor = _factor(actual, expected)
+    if factor is None:
         return None
-    whole = 1.0 if abs(scale - 1) < 2e-3 else scale
-    with np.errstate(all="ignore"):
-        scaled = (expected * whole).astype(actual.dtype)
-    if whole != 1 and same(actual, scaled):
-        return Fit(whole)
-    rounded = _rounding(actual, scaled)
-    return Fit(whole, rounded) if rounded else None
+    for scale in dict.fromkeys((1.0, float(f"{factor:.3g}"), factor)):
+        if abs(scale / factor - 1) > _ROUGH or (scale != 1 and np.count_nonzero(actual) < _FEWEST):
+            continue
+        scaled = (expected * scale).astype(actual.dtype)
+        if same(actual, scaled):
+            return Fit(scale)
+        rounded = rounding_of(actual, scaled)
+        if rounded:
+            return Fit(scale, rounded)
+    return None
 
 
-def _scale(actual: Array, expected: Array) -> float | None:
-    """Return the factor between two arrays, or None if they are not proportional, to within a rough rounding."""
-    one, other = actual.astype(np.float64), expected.astype(np.float64)
-    norm = float(np.vdot(other, other))
-    if not norm or not float(np.vdot(one, one)):
+def _factor(actual: Array, expected: Array) -> float | None:
+    """Return the positive factor between two arrays, or None if they are not proportional, to within a rough rounding."""
+    one, other = actual.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
+    norm, product = float(other @ other), float(one @ other)
+    if not norm or not np.isfinite(norm) or not product > 0:
         return None
-    scale = float(np.vdot(one, other)) / norm
-    left = float(np.linalg.norm(one - scale * other))
-    return scale if left <= 0.05 * abs(scale) * norm**0.5 else None
+    factor = product / norm
+    return factor if float(np.linalg.norm(one - factor * other)) <= _ROUGH * factor * norm**0.5 else None
 
 
-def _rounding(actual: Array, expected: Array) -> str:
-    """Return the rounding of which `actual` is the result, or ""."""
-    error = np.abs(actual - expected)
-    for name, kind in (("float16", np.float16), ("float32", np.float32)):
-        if actual.dtype != kind and np.array_equal(actual.astype(kind).astype(actual.dtype), actual):
-            step = np.finfo(kind).eps * (0.51 + 2 / actual.size**0.5) * np.abs(expected) + np.finfo(kind).smallest_subnormal
-            if (error <= step).all():
-                return name
-    single = actual.astype(np.float32)
-    if np.array_equal(single, actual) and not (np.ascontiguousarray(single).view(np.uint32) & 0xFFFF).any():
-        return "bfloat16" if (error <= 2.0**-7 * np.abs(expected) + 1e-38).all() else ""
-    for decimals in range(1, 7):
-        step = 10.0**-decimals
-        if (error <= step * 0.51).all() and np.abs(np.round(actual, decimals) - actual).max() <= 1e-6 * step:
-            return f"{decimals} decimals"
-    return _quantised(actual, error)
+def fit_reordered(actual: Array, expected: Array) -> Fit | None:
+    """Return how `actual` is made of `expected`, rows or columns or both in another order, or None.
+
+    Args:
+        actual: (row, hidden) or (hidden,).
+        expected: likewise, of the same shape.
+    """
+    if not alike(actual, expected):
+        return None
+    size = float(np.linalg.norm(actual.astype(np.float64)) / np.linalg.norm(expected.astype(np.float64)))
+    for candidate in _orders(np.atleast_2d(actual / size), np.atleast_2d(expected)):
+        if candidate.rows or candidate.columns:
+            found = fit(actual, candidate.apply(expected))
+            if found is not None:
+                return replace(found, rows=candidate.rows, columns=candidate.columns)
+    return None
 
 
-def _quantised(actual: Array, error: Array) -> str:
-    """Recognise integers of eight bits with one factor, as after quantisation."""
-    top = float(np.abs(actual).max())
-    values = np.unique(actual)
-    if not top or len(values) > 256 or actual.size <= len(values):
-        return ""
-    gaps = np.diff(values)
-    step = float(gaps.min())
-    on_grid = np.abs(gaps / step - np.round(gaps / step)).max() < 1e-2
-    return "8 bits" if on_grid and (error <= 0.51 * step + 1e-12).all() else ""
+def _orders(actual: Array, expected: Array) -> Sequence[Fit]:
+    rows, columns = _order(actual, expected), _order(actual.T, expected.T)
+    both = _order(np.sort(actual), np.sort(expected)), _order(np.sort(actual.T), np.sort(expected.T))
+    return [Fit(rows=rows), Fit(columns=columns), Fit(rows=both[0], columns=both[1])]
 
 
-def alike(actual: Array, expected: Array, *, within: float = 1e-5) -> bool:
-    """Return whether two arrays may hold the same numbers in any order, times any factor: their moments agree."""
-    one, other = _moments(actual), _moments(expected)
-    return one is not None and other is not None and abs(one[1] / other[1] - 1) <= within * (1 + 100 / actual.size**0.5)
+def _order(actual: Array, expected: Array) -> Order:
+    """Return, for each row, the number of the nearest row of `expected` that is not taken yet; () if they are in order."""
+    places = np.linspace(0, actual.shape[1] - 1, min(_SAMPLE, actual.shape[1])).astype(int)
+    one, other = actual[:, places].astype(np.float64), expected[:, places].astype(np.float64)
+    far = (one**2).sum(1)[:, None] - 2 * one @ other.T + (other**2).sum(1)
+    unit = 1e-12 * float(np.abs(far).max(initial=0))
+    taken = []
+    for index, row in enumerate(far):
+        nearest = index if row[index] <= row.min() + unit else int(row.argmin())
+        far[:, nearest] = np.inf
+        taken.append(nearest)
+    return () if taken == list(range(len(taken))) else tuple(taken)
 
 
-def _moments(array: Array) -> tuple[float, float] | None:
-    """Return the sum of squares, and the kurtosis, which no factor changes; None for zeros and for what is not finite."""
+def alike(actual: Array, expected: Array, *, within: float = 0.02) -> bool:
+    """Return whether two arrays may hold the same numbers in any order, times a factor, rounded: their moments agree."""
+    one, other = kurtosis(actual), kurtosis(expected)
+    return one is not None and other is not None and abs(one / other - 1) <= within
+
+
+def kurtosis(array: Array) -> float | None:
+    """Return the mean fourth power by the squared mean square, which no order or factor changes; None for zeros or NaN."""
     squares = np.square(array, dtype=np.float64).ravel()
-    second = float(squares.sum())
-    return (second, float(squares @ squares) / second**2) if second and np.isfinite(second) else None
-
-
-def _same_numbers(actual: Array, expected: Array) -> bool:
-    one, other = _moments(actual), _moments(expected)
-    return one is not None and other is not None and abs(one[0] / other[0] - 1) <= 1e-5 and abs(one[1] / other[1] - 1) <= 1e-5
-
-
-def _reordered(actual: Array, expected: Array) -> Iterator[Fit]:
-    """Yield orders of the rows, the columns, or both, that make the two the same."""
-    if not _same_numbers(actual, expected):
-        return
-    rows = _order(actual, expected)
-    if rows is not None and same(actual, expected[list(rows)]):
-        yield Fit(rows=rows)
-    columns = _order(actual.T, expected.T)
-    if columns is not None and same(actual, expected[:, list(columns)]):
-        yield Fit(columns=columns)
-    rows, columns = _order(np.sort(actual, axis=1), np.sort(expected, axis=1)), _order(np.sort(actual.T), np.sort(expected.T))
-    if rows is not None and columns is not None and same(actual, expected[list(rows)][:, list(columns)]):
-        yield Fit(rows=rows, columns=columns)
-
-
-def _order(actual: Array, expected: Array) -> Order | None:
-    """Return, for each row, the number of the row of `expected` that it is, or None; rows that are equal are taken in order."""
-    known: dict[bytes, list[int]] = {}
-    for index, row in enumerate(np.ascontiguousarray(expected) + 0.0):  # + 0.0 makes -0.0 the same as 0.0
-        known.setdefault(row.tobytes(), []).append(index)
-    found = []
-    for row in np.ascontiguousarray(actual) + 0.0:
-        left = known.get(row.tobytes())
-        if not left:
-            return None
-        found.append(left.pop(0))
-    return tuple(found)
+    second = float(squares.mean())
+    return float(squares @ squares) / squares.size / second**2 if second and np.isfinite(second) else None

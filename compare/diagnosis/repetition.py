@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
+from compare.diagnosis.call_search import Results, explain
 from compare.diagnosis.case import Case
 from compare.diagnosis.mistakes import fix_of
+from compare.diagnosis.quiet import drops, without_dropout
 from compare.diagnosis.result import Finding
 from compare.diagnosis.right_side import Data
 from frameworks.weights import RecurrentWeights
@@ -14,36 +19,65 @@ from frameworks.weights import RecurrentWeights
 Array = npt.NDArray[np.floating]
 
 
-def compare_two_calls(case: Case, first: list[Array], weights: RecurrentWeights | None) -> tuple[Finding | None, list[Array]]:
-    """Call the port again.
+@dataclass(frozen=True)
+class Repeated:
+    """What two calls with the same data reveal.
+
+    Args:
+        drops: whether dropout is active.
+        changes: whether the second result is another one, even without dropout.
+    """
+
+    drops: bool
+    changes: bool
+
+
+def repeat(case: Case) -> Repeated:
+    """Call the port twice as it is, and twice without dropout."""
+    as_is = not case.port.is_layer and not _twice_the_same(case)
+    with without_dropout(case.port.contents.roots):
+        changes = as_is and not _twice_the_same(case)
+    return Repeated((as_is and not changes) or drops(case.port.contents.roots), changes)
+
+
+def _twice_the_same(case: Case) -> bool:
+    first, second = case.port_calls(case.data, times=2)
+    return all(np.array_equal(one, other, equal_nan=True) for one, other in zip(first, second, strict=True))
+
+
+def dropout_finding() -> Finding:
+    """Return the finding that dropout is active."""
+    return Finding("dropout-active", {}, "two calls with the same data differ", "the same results", fix_of("dropout-active"))
+
+
+def explain_change(case: Case, weights: RecurrentWeights | None, others: Sequence[Finding]) -> Finding | None:
+    """Return the finding that explains why the second call returns another result, or None.
 
     Args:
         case: the diagnosis.
-        first: the results of the port's first call.
         weights: the weights to put into the port, if its own are wrong.
-
-    Returns:
-        The finding, if there is one; and the results to go on with.
+        others: the findings about a single call.
     """
-    second = case.port_call(case.data, weights)
-    same = all(np.array_equal(one, other, equal_nan=True) for one, other in zip(first, second, strict=True))
-    if case.right.is_stateful:
-        return _stateful(case, first, second, same=same)
-    if same:
-        return None, first
-    with case.port.in_evaluation() as changed:
-        quiet, again = case.port_call(case.data, weights), case.port_call(case.data, weights)
-    if changed and all(np.array_equal(one, other) for one, other in zip(quiet, again, strict=True)):
-        return Finding("dropout-active", {}, "two calls differ", "the same results", fix_of("dropout-active")), quiet
-    right = case.right_call(case.data)
-    kept = case.right_call(_after(case))
-    if case.agree(first, right) and case.agree(second, kept):
-        before, after = case.off(second, right), case.off(first, right)
-        return (
-            Finding("state-kept", {}, "its states are kept", "each call starts anew", fix_of("state-kept"), before, after),
-            first,
-        )
-    return None, first
+    after = _after(case)
+    right, kept = case.right_call(case.data), case.right_call(after)
+    second = case.port_calls(case.data, weights, times=2)[1]
+    if not case.agree(second, kept):
+        found = explain(Results(case.right.situation(after, as_layer=case.port.is_layer), kept, second, case.tolerance))
+        if not found or not set(found[0].mistakes) <= {each.mistake for each in others}:
+            return None
+    text = "it starts from the final states of its last call"
+    before, left = case.off(second, right), case.off(second, kept)
+    return Finding("state-kept", {}, text, "each call starts anew", fix_of("state-kept"), before, left)
+
+
+def explain_stateful(case: Case, weights: RecurrentWeights | None) -> Finding | None:
+    """Return the finding that a port does not keep its states although the right layer does, or None if it does."""
+    first, second = case.port_calls(case.data, weights, times=2)
+    if not all(np.array_equal(one, other, equal_nan=True) for one, other in zip(first, second, strict=True)):
+        return None
+    before, after = case.off(second, case.right_call(_after(case))), case.off(first, case.right_call(case.data))
+    found, must_be = "the second call starts from zeros", "it starts from the final states of the first"
+    return Finding("state-not-kept", {}, found, must_be, fix_of("state-not-kept"), before, after)
 
 
 def _after(case: Case) -> Data:
@@ -51,21 +85,3 @@ def _after(case: Case) -> Data:
     results = case.right.adapter.forward(case.data.inputs, case.data.states, case.data.mask)
     states = tuple(state for state in (results.h_n, results.c_n) if state is not None)
     return Data(case.data.inputs, states, case.data.mask)
-
-
-def _stateful(case: Case, first: list[Array], second: list[Array], *, same: bool) -> tuple[Finding | None, list[Array]]:
-    if not same:
-        return None, first
-    wanted = case.right_call(_after(case))
-    return (
-        Finding(
-            "state-not-kept",
-            {},
-            "the second call starts from zeros",
-            "it starts from the final states of the first",
-            fix_of("state-not-kept"),
-            case.off(second, wanted),
-            case.off(first, case.right_call(case.data)),
-        ),
-        first,
-    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from compare.returns.mapping import returns_map
 from frameworks.adapter import Adapter, FlaggedAdapter, Mask, States
 from frameworks.output import RecurrentOutput
 from frameworks.registry import has_flags
+from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[Any]
 
@@ -32,10 +34,16 @@ class Data:
     states: States | None = None
     mask: Mask | None = None
 
-    def few(self, rows: int, steps: int) -> Data:
-        """Return the first rows and steps."""
-        states = None if self.states is None else tuple(state[:, :rows] for state in self.states)
-        return Data(self.inputs[:rows, :steps], states, None if self.mask is None else self.mask[:rows, :steps])
+    def part(self, rows: Sequence[int], steps: slice) -> Data:
+        """Return some rows and steps."""
+        of = list(rows)
+        states = None if self.states is None else tuple(state[:, of] for state in self.states)
+        return Data(self.inputs[of, steps], states, None if self.mask is None else self.mask[of, steps])
+
+    def first_step(self) -> Data:
+        """Return the first step of each row, valid."""
+        mask = None if self.mask is None else np.ones_like(self.mask[:, :1])
+        return Data(self.inputs[:, :1], self.states, mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +82,7 @@ class RightSide:
         """Return the call as data; `as_layer` with its output in input time order, as the common interface has it."""
         adapter = self.adapter
         return Situation(
-            adapter.get_weights(),
+            self._weights,
             adapter.spec,
             data.inputs,
             data.states,
@@ -82,6 +90,16 @@ class RightSide:
             self.reads_backwards,
             adapter.zeroes_masked_steps,
             turned_back=as_layer and self.reads_backwards,
+        )
+
+    @cached_property
+    def _weights(self) -> RecurrentWeights:
+        """The weights in float64, converted once for all simulations."""
+        return RecurrentWeights(
+            tuple(
+                tuple(replace(one, **{part: array.astype(np.float64) for part, array in one.arrays()}) for one in row)
+                for row in self.adapter.get_weights().layers
+            )
         )
 
     def own_states(self, data: Data) -> Any:

@@ -1,4 +1,4 @@
-"""The recurrence and the call of a port, simulated in float64 with one or more mistakes."""
+"""The recurrence and the call of a right layer, simulated in float64 with one or more slips."""
 
 from __future__ import annotations
 
@@ -62,47 +62,58 @@ class Slip:
     must_be: str
 
 
-_GATE_ACTIVATIONS = ("sigmoid", "hard_sigmoid", "keras2_hard_sigmoid", "tanh", "linear")
-_ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear", "softsign", "hard_sigmoid")
+_GATE_ACTIVATIONS = ("sigmoid", "hard_sigmoid", "keras2_hard_sigmoid", "tanh", "linear", "relu")
+_ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear", "softsign", "hard_sigmoid", "elu", "selu", "softplus", "gelu", "silu")
 
 
-def slips(situation: Situation) -> list[Slip]:
-    """Return every slip that makes sense in a situation, the likeliest first."""
-    return [*_call_slips(situation), *_recurrence_slips(situation.spec)]
-
-
-def _call_slips(situation: Situation) -> Iterator[Slip]:
+def call_slips(situation: Situation) -> Iterator[Slip]:
+    """Yield every slip of the call that makes sense in a situation, the likeliest first."""
     spec = situation.spec
     if situation.backwards:
         yield Slip("input-not-flipped", "input", "forwards", "it reads forwards", "it reads backwards: x.flip(1)")
-    yield Slip("batch-first", "axes", "exchanged", "the axes of batch and time are exchanged", "(batch, time, input)")
-    yield Slip("batch-first", "axes", "reshaped", "the input is reshaped to (time, batch, input)", "(batch, time, input)")
+    right = "(batch, time, input)"
+    yield Slip("batch-first", "axes", "exchanged", "it takes the batch axis for the time axis", right)
+    yield Slip("batch-first", "axes", "reshaped", "the input is reshaped to (time, batch, input), not transposed", right)
+    yield Slip("batch-first", "axes", "reshaped twice", "input and output are reshaped, not transposed", right)
     if spec.bidirectional:
         yield Slip("backward-not-flipped", "backward", "forwards", "both directions read forwards", "one reads backwards")
     if situation.mask is not None:
-        for mistake, value, found in (
-            ("mask-ignored", "ignored", "all steps are valid"),
-            ("mask-inverted", "inverted", "valid steps are masked"),
-            ("mask-read-as-lengths", "lengths", "the first steps of each row are valid, as many as the mask has"),
-            ("mask-ignored-backwards", "forward only", "the backward direction reads all steps"),
-        ):
-            if value != "forward only" or spec.bidirectional:
-                yield Slip(mistake, "mask", value, found, "the mask says which steps are valid")
-        one, other = ("zeros", "the last valid output")[:: 1 if situation.zero_masked else -1]
-        yield Slip("masked-steps-shown-otherwise", "shown", "otherwise", f"masked steps show {other}", f"they show {one}")
+        yield from _mask_slips(spec)
     if situation.states is not None:
-        yield Slip("state-forgotten", "state", "forgotten", "it starts from zeros", "it starts from the initial states")
+        yield from _state_slips(spec)
+
+
+def _mask_slips(spec: RecurrentSpec) -> Iterator[Slip]:
+    right = "steps are valid where the mask is True"
+    yield Slip("mask-ignored", "mask", "ignored", "all steps are valid", right)
+    yield Slip("mask-inverted", "mask", "inverted", "steps are valid where the mask is False", right)
+    found = "in each row the first steps are valid, as many as the mask has True"
+    yield Slip("mask-read-as-lengths", "mask", "lengths", found, right)
+    if spec.bidirectional:
+        yield Slip("mask-ignored-backwards", "mask", "forward only", "the backward direction reads all steps", right)
+
+
+def _state_slips(spec: RecurrentSpec) -> Iterator[Slip]:
+    right = "it starts from the initial states"
+    yield Slip("state-forgotten", "state", "forgotten", "it starts from zeros", right)
+    if spec.has_cell_state:
+        yield Slip("states-swapped", "state", "exchanged", "it starts from (c_0, h_0)", "it starts from (h_0, c_0)")
+        yield Slip("state-forgotten", "state", "h only", "it starts from (h_0, zeros)", "it starts from (h_0, c_0)")
+        yield Slip("state-forgotten", "state", "h twice", "it starts from (h_0, h_0)", "it starts from (h_0, c_0)")
+    if spec.bidirectional:
+        found = "each direction starts from the states of the other one"
+        yield Slip("state-directions-swapped", "state", "directions", found, "each direction starts from its own")
+        yield Slip("state-forgotten", "state", "forward only", "the backward direction starts from zeros", right)
         if spec.has_cell_state:
-            yield Slip("states-swapped", "state", "exchanged", "the initial states are (c, h)", "(h, c)")
-        if spec.bidirectional:
-            yield Slip(
-                "state-directions-swapped", "state", "directions", "each direction starts from the other's states", "its own"
-            )
+            found = "it starts from the states as if they were h, h, c, c and not h, c, h, c"
+            yield Slip("states-swapped", "state", "grouped", found, "direction by direction, h before c")
+    if spec.num_layers > 1:
+        yield Slip("state-forgotten", "state", "first layer", "the layers above the first start from zeros", right)
 
 
-def _recurrence_slips(spec: RecurrentSpec) -> Iterator[Slip]:
-    record = spec.record
-    if record.gated:
+def recurrence_slips(spec: RecurrentSpec) -> Iterator[Slip]:
+    """Yield every slip of the recurrence that makes sense for a spec, the likeliest first."""
+    if spec.record.gated:
         for name in _GATE_ACTIVATIONS:
             if name != spec.recurrent_activation:
                 yield Slip("recurrent-activation", "recurrent_activation", name, name, spec.recurrent_activation)
@@ -110,72 +121,97 @@ def _recurrence_slips(spec: RecurrentSpec) -> Iterator[Slip]:
         if name != spec.activation:
             yield Slip("activation", "activation", name, name, spec.activation)
             if spec.has_cell_state:
-                yield Slip(
-                    "cell-activation",
-                    "cell_activation",
-                    name,
-                    f"output gate * {name}(c)",
-                    f"output gate * {spec.activation}(c)",
-                )
+                found, must_be = (f"output gate * {each}(c)" for each in (name, spec.activation))
+                yield Slip("cell-activation", "cell_activation", name, found, must_be)
+                found = f"{name} for the candidate alone"
+                yield Slip("activation", "candidate_activation", name, found, spec.activation)
     if "update" in spec.gates:
-        yield Slip(
-            "reset-after",
-            "reset_after",
-            str(not spec.reset_after),
-            f"reset_after={not spec.reset_after}",
-            f"reset_after={spec.reset_after}",
-        )
+        found, must_be = (f"reset_after={each}" for each in (not spec.reset_after, spec.reset_after))
+        yield Slip("reset-after", "reset_after", str(not spec.reset_after), found, must_be)
         yield Slip("update-gate-inverted", "update", "inverted", "(1 - z) * h + z * candidate", "z * h + (1 - z) * candidate")
 
 
-def run(situation: Situation, made: tuple[Slip, ...] = ()) -> RecurrentOutput:
-    """Run the right call with some slips.
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """What a simulated call returns.
 
-    Returns:
-        The results, output in the order of reading of a layer that reads backwards.
+    Args:
+        results: the results; the output is in the order of reading, unless the situation turns it back.
+        mask: (batch, time) bool, the valid steps, in the order of the output.
     """
+
+    results: RecurrentOutput
+    mask: Mask
+
+
+def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
+    """Run the right call with some slips."""
     chosen = {slip.factor: slip.value for slip in made}
     spec = _spec(situation.spec, chosen)
     inputs, mask = situation.inputs.astype(np.float64), situation.mask
     if situation.backwards and "input" not in chosen:
         inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
-    axes = chosen.get("axes")
-    if axes:
-        inputs = inputs.transpose(1, 0, 2) if axes == "exchanged" else inputs.reshape(inputs.shape[1], inputs.shape[0], -1)
-        mask = None
-    counts = _counts(mask, inputs.shape[:2], chosen.get("mask", ""))
-    rows = spec.num_layers * spec.num_directions
-    states = _states(situation, chosen, (rows, len(inputs), spec.hidden_size))
-    zero_masked = situation.zero_masked != ("shown" in chosen)
-    finals = []
+    axes = chosen.get("axes", "")
+    inputs, mask = (inputs, mask) if not axes else (_entering(inputs, axes), None)
+    shown = np.ones(inputs.shape[:2], bool) if mask is None else mask
+    valid = _valid(shown, chosen.get("mask", ""))
+    states = _states(situation, chosen, (spec.num_layers * spec.num_directions, len(inputs), spec.hidden_size))
+    finals: list[States] = []
     sequence = inputs
     with np.errstate(all="ignore"):
-        for layer in range(spec.num_layers):
-            halves = []
-            for direction in range(spec.num_directions):
-                row = layer * spec.num_directions + direction
-                weights = _weights(situation.weights.layers[layer][direction], spec, chosen)
-                valid = counts if direction == 0 or chosen.get("mask") != "forward only" else np.ones_like(counts)
-                outputs, history = run_direction(
-                    weights,
-                    spec,
-                    sequence,
-                    tuple(state[row].astype(np.float64) for state in states),
-                    valid,
-                    backward=direction == 1 and chosen.get("backward") != "forwards",
-                    zero_masked=zero_masked,
-                    step=_step(weights, spec, chosen),
-                )
-                halves.append(outputs)
-                finals.append(history[-1])
-            sequence = np.concatenate(halves, axis=-1)
+        for layer, directions in enumerate(situation.weights.layers):
+            rows = range(layer * spec.num_directions, (layer + 1) * spec.num_directions)
+            starts = [tuple(state[row].astype(np.float64) for state in states) for row in rows]
+            ran = [
+                _run_direction(directions[direction], spec, sequence, starts[direction], valid, direction, chosen, situation)
+                for direction in range(spec.num_directions)
+            ]
+            finals += [ends for _, ends in ran]
+            sequence = np.concatenate([outputs for outputs, _ in ran], axis=-1)
     if axes:
-        sequence = (
-            sequence.transpose(1, 0, 2) if axes == "exchanged" else sequence.reshape(sequence.shape[1], sequence.shape[0], -1)
-        )
+        sequence, shown = _leaving(sequence, axes), np.ones(situation.inputs.shape[:2], bool)
     if situation.turned_back:
-        sequence = sequence[:, ::-1]
-    return RecurrentOutput(sequence, *(np.stack(each) for each in zip(*finals, strict=True)))
+        sequence, shown = sequence[:, ::-1], shown[:, ::-1]
+    return Simulated(RecurrentOutput(sequence, *(np.stack(each) for each in zip(*finals, strict=True))), shown)
+
+
+def _run_direction(
+    weights: DirectionWeights,
+    spec: RecurrentSpec,
+    sequence: Array,
+    states: States,
+    valid: Mask,
+    direction: int,
+    chosen: Mapping[str, str],
+    situation: Situation,
+) -> tuple[Array, States]:
+    """Return the output of one direction in the order of time, and its final states."""
+    weights = _weights(weights, spec, chosen)
+    outputs, history = run_direction(
+        weights,
+        spec,
+        sequence,
+        states,
+        np.ones_like(valid) if direction and chosen.get("mask") == "forward only" else valid,
+        backward=direction == 1 and chosen.get("backward") != "forwards",
+        zero_masked=situation.zero_masked,
+        step=_step(weights, spec, chosen),
+    )
+    return outputs, history[-1]
+
+
+def _entering(inputs: Array, axes: str) -> Array:
+    """Return the inputs as a port reads them that mistakes their axes."""
+    if axes == "exchanged":
+        return inputs.transpose(1, 0, 2)
+    return inputs.reshape(inputs.shape[1], inputs.shape[0], -1).transpose(1, 0, 2)
+
+
+def _leaving(output: Array, axes: str) -> Array:
+    """Return the output as a port returns it that mistakes its axes."""
+    if axes == "exchanged":
+        return output.transpose(1, 0, 2)
+    return output.transpose(1, 0, 2).reshape(output.shape) if axes == "reshaped twice" else output
 
 
 def _spec(spec: RecurrentSpec, chosen: Mapping[str, str]) -> RecurrentSpec:
@@ -185,26 +221,38 @@ def _spec(spec: RecurrentSpec, chosen: Mapping[str, str]) -> RecurrentSpec:
     return replace(spec, **changed)
 
 
-def _counts(mask: Mask | None, shape: tuple[int, ...], choice: str) -> Mask:
-    if mask is None or choice == "ignored":
-        return np.ones(shape, bool)
+def _valid(mask: Mask, choice: str) -> Mask:
+    """Return the steps that a port takes for valid ones."""
+    if choice == "ignored":
+        return np.ones_like(mask)
     if choice == "inverted":
         return ~mask
     if choice == "lengths":
-        return np.arange(shape[1]) < mask.sum(1)[:, None]
+        lengths: Mask = np.arange(mask.shape[1]) < mask.sum(1)[:, None]
+        return lengths
     return mask
 
 
 def _states(situation: Situation, chosen: Mapping[str, str], shape: tuple[int, ...]) -> States:
-    names = situation.spec.state_names
-    if situation.states is None or chosen.get("state") == "forgotten" or situation.states[0].shape != shape:
-        return tuple(np.zeros(shape) for _ in names)
-    if chosen.get("state") == "exchanged":
-        return situation.states[::-1]
-    if chosen.get("state") == "directions":
+    zeros = tuple(np.zeros(shape) for _ in situation.spec.state_names)
+    choice, states = chosen.get("state"), situation.states
+    if states is None or choice == "forgotten" or states[0].shape != shape:
+        return zeros
+    if choice == "exchanged":
+        return states[::-1]
+    if choice == "h only":
+        return states[0], zeros[1]
+    if choice == "h twice":
+        return states[0], states[0]
+    if choice == "directions":
         order = [row ^ 1 for row in range(shape[0])]
-        return tuple(state[order] for state in situation.states)
-    return situation.states
+        return tuple(state[order] for state in states)
+    if choice == "grouped":
+        in_turn = np.stack(states, axis=1).reshape(len(states), *shape)
+        return tuple(in_turn)
+    count = {"forward only": 1, "first layer": situation.spec.num_directions}.get(choice or "", 0)
+    kept = np.arange(shape[0])[:, None, None] % (2 if choice == "forward only" else shape[0]) < count
+    return tuple(np.where(kept, state, 0) for state in states) if count else states
 
 
 def _weights(weights: DirectionWeights, spec: RecurrentSpec, chosen: Mapping[str, str]) -> DirectionWeights:
@@ -218,17 +266,18 @@ def _weights(weights: DirectionWeights, spec: RecurrentSpec, chosen: Mapping[str
 
 
 def _step(weights: DirectionWeights, spec: RecurrentSpec, chosen: Mapping[str, str]) -> Step | None:
-    """Return the step of an LSTM whose cell state has another activation on its way out, or None."""
-    if "cell_activation" not in chosen:
+    """Return the step of an LSTM whose candidate or cell state has an activation of its own, or None."""
+    if not {"cell_activation", "candidate_activation"} & set(chosen):
         return None
     recurrent, biases = recurrent_weights(weights)
-    act, gate = ACTIVATIONS[spec.activation], ACTIVATIONS[spec.recurrent_activation]
-    shown = ACTIVATIONS[chosen["cell_activation"]]
+    gate = ACTIVATIONS[spec.recurrent_activation]
+    entering = ACTIVATIONS[chosen.get("candidate_activation", spec.activation)]
+    leaving = ACTIVATIONS[chosen.get("cell_activation", spec.activation)]
 
     def step(x: dict[str, Array], states: States) -> States:
         h, c = states
         read = {name: x[name] + h @ recurrent[name] + biases[name] for name in weights.gates}
-        c = gate(read["forget"]) * c + gate(read["input"]) * act(read["candidate"])
-        return gate(read["output"]) * shown(c), c
+        c = gate(read["forget"]) * c + gate(read["input"]) * entering(read["candidate"])
+        return gate(read["output"]) * leaving(c), c
 
     return step

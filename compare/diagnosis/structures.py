@@ -38,7 +38,7 @@ class Matrix:
     def stored(self, canonical: Array, layout: Layout) -> Array:
         """Return the matrix as a layout stores it, from (gate, row, hidden) with gates in canonical order."""
         table = getattr(layout, self.part)
-        empty = {name: np.empty(shape, canonical.dtype) for name, shape in self._shapes(layout).items()}
+        empty = {name: np.empty(shape, canonical.dtype) for name, shape in self.shapes(layout).items()}
         weights = DirectionWeights(self.spec.gates, canonical, canonical)
         fill(empty, layout, replace(self.spec, bias=False), self.layer, weights)
         array: Array = empty[table.name]
@@ -51,42 +51,40 @@ class Matrix:
         view = table.view(stored, self.part, axis_sizes(self.spec, self.layer))
         return np.asarray(view[[gates.index(gate) for gate in self.spec.gates]])
 
-    def _shapes(self, layout: Layout) -> Mapping[str, tuple[int, ...]]:
+    def back(self) -> Matrix:
+        """Return the matrix of a port in the other direction."""
+        return replace(self, source=self.target, target=self.source)
+
+    def shapes(self, layout: Layout) -> Mapping[str, tuple[int, ...]]:
+        """Return the shape of the matrix as a layout stores it, by its name there."""
         table = getattr(layout, self.part)
         return {table.name: layout.shapes(replace(self.spec, bias=False), self.layer)[table.name]}
 
 
-def _reshaped(array: Array, matrix: Matrix) -> Array | None:
+def _reshaped(array: Array, matrix: Matrix) -> Array:
     """Reshape the whole stored matrix."""
-    source = matrix.stored(array, matrix.source)
-    shape = matrix.stored(array[:, :, :], matrix.target).shape
-    return matrix.canonical(source.reshape(shape), matrix.target)
+    shape = next(iter(matrix.shapes(matrix.target).values()))
+    return matrix.canonical(matrix.stored(array, matrix.source).reshape(shape), matrix.target)
 
 
-def _blocks_reshaped(array: Array, matrix: Matrix) -> Array | None:
+def _blocks_reshaped(array: Array, matrix: Matrix) -> Array:
     """Reshape the block of each gate, as in kernel[:, :n].reshape(n, -1)."""
-    return (
-        array.transpose(0, 2, 1).reshape(array.shape)
-        if _is_transposed(matrix)
-        else array.reshape(_turned(array)).transpose(0, 2, 1)
-    )
+    if matrix.source.kernel.groups[0] == ("gate", "hidden"):
+        return array.transpose(0, 2, 1).reshape(array.shape)
+    return array.reshape(_turned(array)).transpose(0, 2, 1)
 
 
-def _blocks_not_transposed(array: Array, matrix: Matrix) -> Array | None:
-    return array.transpose(0, 2, 1) if array.shape[1] == array.shape[2] else None
+def _transposed(array: Array, _: Matrix) -> Array:
+    return array.transpose(0, 2, 1)
 
 
-def _not_transposed(array: Array, matrix: Matrix) -> Array | None:
-    return array.transpose(0, 2, 1) if len(array) == 1 and array.shape[1] == array.shape[2] else None
-
-
-def _read_as_plain(array: Array, matrix: Matrix) -> Array | None:
+def _read_as_plain(array: Array, matrix: Matrix) -> Array:
     """Read the layout of CuDNN as Keras's own: its blocks are transposed and lie in the shape of plain ones."""
     turned = array.transpose(0, 2, 1)
     return turned.reshape(array.shape) if matrix.part == "kernel" else turned
 
 
-def _read_as_cudnn(array: Array, matrix: Matrix) -> Array | None:
+def _read_as_cudnn(array: Array, matrix: Matrix) -> Array:
     """Read Keras's own layout as that of CuDNN."""
     return (array.reshape(_turned(array)) if matrix.part == "kernel" else array).transpose(0, 2, 1)
 
@@ -95,24 +93,30 @@ def _turned(array: Array) -> tuple[int, int, int]:
     return array.shape[0], array.shape[2], array.shape[1]
 
 
-def _is_transposed(matrix: Matrix) -> bool:
-    """Whether the source stores hidden units along the first axis, as torch does."""
-    return matrix.source.kernel.groups[0] == ("gate", "hidden")
-
-
 @dataclass(frozen=True)
 class Structure:
     """One wrong structure.
 
     Args:
         mistakes: its identifier for each part.
-        make: the function that makes it of the right canonical array; None where it does not apply.
+        make: the function that makes it of the right canonical array.
+        undo: the function that makes the right array of it.
         mixes_gates: whether it matters in which order the gates lay before.
+        square: whether it only applies to a square matrix.
+        counts: the numbers of gates of the cells that it applies to.
     """
 
     mistakes: Mapping[str, str]
-    make: Callable[[Array, Matrix], Array | None]
+    make: Callable[[Array, Matrix], Array]
+    undo: Callable[[Array, Matrix], Array]
     mixes_gates: bool = False
+    square: bool = False
+    counts: tuple[int, ...] = (1, 3, 4)
+
+    def applies(self, array: Array, part: str) -> bool:
+        """Return whether the mistake can be made with an array of this shape."""
+        is_square = array.shape[1] == array.shape[2]
+        return part in self.mistakes and (is_square or not self.square) and len(array) in self.counts
 
 
 _RESHAPED = MappingProxyType({"kernel": "kernel-reshaped", "recurrent_kernel": "recurrent-kernel-reshaped"})
@@ -123,11 +127,17 @@ def _for_both(mistake: str) -> Mapping[str, str]:
 
 
 STRUCTURES: tuple[Structure, ...] = (
-    Structure(MappingProxyType({"recurrent_kernel": "recurrent-kernel-not-transposed"}), _not_transposed),
-    Structure(_RESHAPED, _reshaped, mixes_gates=True),
-    Structure(_for_both("gate-blocks-not-transposed"), _blocks_not_transposed),
-    Structure(_RESHAPED, _blocks_reshaped),
-    Structure(_for_both("cudnn-layout-read-as-plain"), _read_as_plain),
-    Structure(_for_both("cudnn-layout-read-as-plain"), _read_as_cudnn),
+    Structure(
+        MappingProxyType({"recurrent_kernel": "recurrent-kernel-not-transposed"}),
+        _transposed,
+        _transposed,
+        square=True,
+        counts=(1,),
+    ),
+    Structure(_RESHAPED, _reshaped, lambda array, matrix: _reshaped(array, matrix.back()), mixes_gates=True),
+    Structure(_for_both("gate-blocks-not-transposed"), _transposed, _transposed, square=True),
+    Structure(_RESHAPED, _blocks_reshaped, lambda array, matrix: _blocks_reshaped(array, matrix.back())),
+    Structure(_for_both("cudnn-layout-read-as-plain"), _read_as_plain, _read_as_cudnn, counts=(3, 4)),
+    Structure(_for_both("cudnn-layout-read-as-plain"), _read_as_cudnn, _read_as_plain, counts=(3, 4)),
 )
 """The wrong structures, the likeliest first."""

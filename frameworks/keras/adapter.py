@@ -22,6 +22,7 @@ from frameworks.keras.tensors import flatten, map_nested, overwritten, plain_tex
 from frameworks.layouts import KERAS
 from frameworks.output import RecurrentOutput
 from frameworks.rows import FrameworkName
+from frameworks.shown_layers import ShownLayer
 from frameworks.spec import DTypeName
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -33,7 +34,7 @@ def adapt(native: Any) -> KerasAdapter:
     return KerasAdapter(native)
 
 
-class KerasAdapter:
+class KerasAdapter(ShownLayer):
     """The adapter of a recurrent Keras layer, see `frameworks.adapter.Adapter`."""
 
     framework: FrameworkName = "keras"

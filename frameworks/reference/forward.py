@@ -125,7 +125,7 @@ def reading_order(sequence: Array, *, backward: bool) -> range:
 
 def make_projection(weights: DirectionWeights) -> Callable[[Array], Gates]:
     """Return the function that projects the inputs of one time step, (batch, input), to (batch, hidden) by gate."""
-    kernel = weights.kernel.astype(np.float64)
+    kernel = weights.kernel.astype(np.float64, copy=False)
     bias = np.zeros((len(weights.gates), 1, kernel.shape[2]))
     if weights.bias is not None:
         bias = weights.bias.astype(np.float64)[:, None]
@@ -141,7 +141,8 @@ def make_step(weights: DirectionWeights, spec: RecurrentSpec) -> Step:
 
 def recurrent_weights(weights: DirectionWeights) -> tuple[Gates, Gates]:
     """Return each gate's recurrent kernel, (hidden, hidden), and recurrent bias, (hidden,), which is zero if there is none."""
-    recurrent = {gate: kernel.astype(np.float64) for gate, kernel in zip(weights.gates, weights.recurrent_kernel, strict=True)}
+    kernels = weights.recurrent_kernel.astype(np.float64, copy=False)
+    recurrent = dict(zip(weights.gates, kernels, strict=True))
     if weights.recurrent_bias is None:
         return recurrent, {gate: np.zeros(kernel.shape[1]) for gate, kernel in recurrent.items()}
     return recurrent, dict(zip(weights.gates, weights.recurrent_bias.astype(np.float64), strict=True))

@@ -1,0 +1,107 @@
+"""Explaining what a port returns: searched on a few rows and steps, confirmed on all data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from compare.diagnosis.call_findings import Left, call_findings, confirm
+from compare.diagnosis.call_search import Results, explain, possible_recurrences
+from compare.diagnosis.case import Case
+from compare.diagnosis.guessing import explain_black_box, shortest
+from compare.diagnosis.origins import Right
+from compare.diagnosis.result import Finding
+from compare.diagnosis.right_side import Data
+from compare.diagnosis.simulation import Slip
+from compare.diagnosis.windows import windows
+from compare.progress import tell
+from frameworks.errors import GatewiseError
+from frameworks.weights import RecurrentWeights
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is to be explained.
+
+    Args:
+        case: the diagnosis.
+        right: the right results on all data.
+        port: those of the port, with right weights if they can be put into it.
+        weights: the weights to put into the port, if its own are wrong.
+        black_box: the right weights, as an origin of wrong ones, if the port's cannot be observed.
+    """
+
+    case: Case
+    right: Sequence[Array]
+    port: Sequence[Array]
+    weights: RecurrentWeights | None = None
+    black_box: Right | None = None
+
+    def results(self, data: Data) -> Results | None:
+        """Return the results of both sides on a part of the data; None if the port cannot be called with it."""
+        case = self.case
+        situation = case.right.situation(data, as_layer=case.port.is_layer)
+        if data is case.data:
+            return Results(situation, self.right, self.port, case.tolerance)
+        try:
+            right, port = case.right_call(data), case.port_call(data, self.weights)
+        except GatewiseError:
+            return None
+        same_number = len(right) == len(port)
+        return Results(situation, right, port, case.tolerance) if same_number else None
+
+    @property
+    def off(self) -> float:
+        """The largest difference."""
+        return self.case.off(self.port, self.right)
+
+
+def explain_call(question: Question) -> list[Finding]:
+    """Return the findings that explain the results; () if nothing does, or if what explains a part does not explain all."""
+    case = question.case
+    whole = question.results(case.data)
+    assert whole is not None
+    known = tuple(_observed_slips(case))
+    recurrences = _recurrences(question, known)
+    all_rows = case.right.adapter.batch_size is not None
+    for data in windows(case.data, question.right, question.port, all_rows=all_rows):
+        results = question.results(data)
+        if results is None or case.agree(results.port, results.right):
+            continue
+        found = explain(results, known=known, recurrences=recurrences)
+        confirmed = found if data is case.data else confirm(found, whole)
+        if confirmed and confirmed[0].cost:
+            tell(f"the call: {', '.join(confirmed[0].mistakes)}")
+            return call_findings(confirmed, Left.of(confirmed[0], whole), question.off)
+        if question.black_box is not None:
+            few = shortest(data, question.results) or results
+            if findings := explain_black_box(question.black_box, few, results, whole, question.off):
+                return findings
+    return []
+
+
+def _observed_slips(case: Case) -> Iterator[Slip]:
+    """Yield what the port's layers state of their recurrence, where it differs from the right one."""
+    right = case.right.adapter.spec
+    for held in case.port.held[:1]:
+        spec = held.adapter.spec
+        for name, mistake in (
+            ("activation", "activation"),
+            ("recurrent_activation", "recurrent-activation"),
+            ("reset_after", "reset-after"),
+        ):
+            own, wanted = getattr(spec, name), getattr(right, name)
+            if spec.cell == right.cell and own != wanted:
+                said, must_be = (f"{name}={each}" if isinstance(each, bool) else each for each in (own, wanted))
+                yield Slip(mistake, name, str(own), said, must_be)
+
+
+def _recurrences(question: Question, known: tuple[Slip, ...]) -> list[tuple[Slip, ...]]:
+    """Return the slips of the recurrence that are worth trying: those that explain the first step."""
+    results = question.results(question.case.data.first_step())
+    return [()] if results is None else possible_recurrences(results, known)

@@ -1,0 +1,178 @@
+"""Which guess at the weights of a black box makes what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.diagnosis.black_box import Changed, Guess, guesses
+from compare.diagnosis.call_findings import Left, call_findings, confirm
+from compare.diagnosis.call_search import Explanation, Results, close, explain, right_expressions
+from compare.diagnosis.copying_lines import copying_lines
+from compare.diagnosis.expressions import expressions
+from compare.diagnosis.grouping import where_of
+from compare.diagnosis.origins import Place, Right
+from compare.diagnosis.result import Finding
+from compare.diagnosis.right_side import Data
+from compare.diagnosis.simulation import Simulated, Situation
+from compare.progress import track
+from frameworks.adapter import States
+from frameworks.output import RecurrentOutput
+from frameworks.reference.forward import run_direction
+from frameworks.weights import DirectionWeights, RecurrentWeights
+
+Array = npt.NDArray[np.floating]
+_STEPS = (1, 2, 3, 5, 8)
+
+
+class Simulator:
+    """The right call with other weights in some places; what lies below them is computed once.
+
+    Args:
+        situation: the right call.
+    """
+
+    def __init__(self, situation: Situation) -> None:
+        """Run the right call."""
+        self.situation = situation
+        back = situation.backwards
+        shape = situation.inputs.shape[:2]
+        valid = np.ones(shape, bool) if situation.mask is None else situation.mask
+        self._inputs = situation.inputs.astype(np.float64)[:, :: -1 if back else 1]
+        self._valid = valid[:, :: -1 if back else 1]
+        self._ran: dict[Place, tuple[Array, States]] = {}
+        self._entering: list[Array] = []
+        self.run({})
+
+    def run(self, changed: Changed) -> Simulated:
+        """Return what the call returns with the weights of some places changed."""
+        spec = self.situation.spec
+        first = min((layer for layer, _ in changed), default=0) if self._entering else 0
+        ran = {place: each for place, each in self._ran.items() if place[0] < first}
+        sequence = self._entering[first] if self._entering else self._inputs
+        entering = []
+        with np.errstate(all="ignore"):
+            for layer in range(first, spec.num_layers):
+                entering.append(sequence)
+                for side in range(spec.num_directions):
+                    place = layer, side
+                    known = layer == first and place not in changed and place in self._ran
+                    own = changed.get(place, self.situation.weights.layers[layer][side])
+                    ran[place] = self._ran[place] if known else self._direction(own, place, sequence)
+                sequence = np.concatenate([ran[layer, side][0] for side in range(spec.num_directions)], axis=-1)
+        if not self._entering:
+            self._ran, self._entering = ran, entering
+        shown = self._valid
+        if self.situation.turned_back:
+            sequence, shown = sequence[:, ::-1], shown[:, ::-1]
+        finals = zip(*(ran[place][1] for place in sorted(ran)), strict=True)
+        return Simulated(RecurrentOutput(sequence, *(np.stack(each) for each in finals)), shown)
+
+    def _direction(self, weights: DirectionWeights, place: Place, sequence: Array) -> tuple[Array, States]:
+        spec, states = self.situation.spec, self.situation.states
+        row = place[0] * spec.num_directions + place[1]
+        zeros = np.zeros((len(sequence), spec.hidden_size))
+        start = tuple(zeros if states is None else states[at][row].astype(np.float64) for at in range(len(spec.state_names)))
+        outputs, history = run_direction(
+            weights, spec, sequence, start, self._valid, backward=place[1] == 1, zero_masked=self.situation.zero_masked
+        )
+        return outputs, history[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Guesses that are simulated on a few rows and steps.
+
+    Args:
+        results: the results of both sides there.
+        simulator: the right call there.
+        wanted: for each result, the expressions that are right.
+    """
+
+    results: Results
+    simulator: Simulator
+    wanted: Sequence[Sequence[str]]
+
+    def makes(self, guess: Guess, *, anything: bool = False) -> bool:
+        """Return whether a guess makes what the port returns; with `anything`, in any expression."""
+        situation = self.results.situation
+        every = expressions(self.simulator.run(guess.build()), situation.spec, zero_masked=situation.zero_masked)
+        values = {each.text: each.value for each in reversed(every)}
+        tolerance = self.results.tolerance
+        return all(
+            any(text in values and close(values[text], array, tolerance) for text in (values if anything else texts))
+            for texts, array in zip(self.wanted, self.results.port, strict=True)
+        )
+
+
+def shortest(data: Data, results_of: Callable[[Data], Results | None]) -> Results | None:
+    """Return the results on the fewest first steps that show a difference; None if only all of them do."""
+    for steps in _STEPS:
+        if steps < data.inputs.shape[1]:
+            results = results_of(data.part(range(len(data.inputs)), slice(0, steps)))
+            pairs = () if results is None else zip(results.port, results.right, strict=True)
+            if results is not None and not all(close(*pair, results.tolerance) for pair in pairs):
+                return results
+    return None
+
+
+def explain_black_box(right: Right, few: Results, results: Results, whole: Results, off: float) -> list[Finding]:
+    """Return the findings that explain results by weights with one known mistake; () if none does.
+
+    Args:
+        right: the right weights.
+        few: the results of both sides on a few steps, on which guesses are tried first.
+        results: those on more steps.
+        whole: those on all data.
+        off: the largest difference from the right results.
+    """
+    wide = replace(right, weights=_wide(right.weights))
+    wanted = right_expressions(few)
+    if not wanted:
+        return []
+    search = Search(few, Simulator(replace(few.situation, weights=wide.weights)), wanted)
+    every = list(guesses(wide))
+    for anything, chosen in ((False, every), (True, [each for each in every if each.units == every[0].units])):
+        found: list[tuple[Guess, list[Explanation]]] = []
+        for guess in track(chosen, "weights"):
+            if (not found or guess.units == found[0][0].units) and search.makes(guess, anything=anything):
+                confirmed = _confirmed(guess, wide, results, whole)
+                found += [(guess, confirmed)] if confirmed else []
+        if found:
+            return _findings(found, wide, whole, off)
+    return []
+
+
+def _confirmed(guess: Guess, right: Right, results: Results, whole: Results) -> list[Explanation]:
+    weights = _with(right.weights, guess.build())
+    found = explain(results, wrong=replace(results.situation, weights=weights), most=0)
+    return confirm(found, whole, replace(whole.situation, weights=weights)) if found else []
+
+
+def _findings(found: Sequence[tuple[Guess, list[Explanation]]], right: Right, whole: Results, off: float) -> list[Finding]:
+    guess, explanations = found[0]
+    wrong = replace(whole.situation, weights=_with(right.weights, guess.build()))
+    left = Left.of(explanations[0], whole, wrong)
+    after = left.off()
+    twins = tuple(sorted({other.mistake for other, _ in found} - {guess.mistake}))
+    where, fix = where_of(guess.mistake, guess.units, right.spec), copying_lines(guess.units, right)
+    named = Finding(guess.mistake, where, guess.found, guess.must_be, fix, off, after, twins)
+    return [named, *call_findings(explanations, left, after)]
+
+
+def _wide(weights: RecurrentWeights) -> RecurrentWeights:
+    def widened(one: DirectionWeights) -> DirectionWeights:
+        return replace(one, **{part: array.astype(np.float64) for part, array in one.arrays()})
+
+    return RecurrentWeights(tuple(tuple(widened(one) for one in row) for row in weights.layers))
+
+
+def _with(weights: RecurrentWeights, changed: Changed) -> RecurrentWeights:
+    return RecurrentWeights(
+        tuple(
+            tuple(changed.get((layer, side), one) for side, one in enumerate(row)) for layer, row in enumerate(weights.layers)
+        )
+    )
