@@ -45,8 +45,8 @@ CHANGES: tuple[Change, ...] = (
     Change("bias-halved", lambda bias, second: (bias / 2, second), "half of the first bias"),
     Change("bias-halved", lambda bias, second: ((bias + second) / 2, np.zeros_like(second)), "the mean of both biases"),
     Change("recurrent-bias-dropped", lambda bias, second: (bias, np.zeros_like(second)), "the first bias alone"),
-    Change("bias-dropped", lambda bias, second: (np.zeros_like(bias), second), "the second bias alone"),
     Change("bias-dropped", lambda bias, second: (np.zeros_like(bias), np.zeros_like(second)), "zeros"),
+    Change("bias-dropped", lambda bias, second: (np.zeros_like(bias), second), "the second bias alone"),
     Change("biases-swapped", lambda bias, second: (second, bias), "the second bias, then the first"),
     Change(
         "biases-summed",
@@ -166,7 +166,8 @@ def _fewest(actual: Pair, right: Right, place: Place, rounding: str = "") -> lis
             bias, second = round_like(bias, rounding), round_like(second, rounding)
         changed = _changed((bias, second), origin, right.spec)
         numbers = origin.mistakes, effective(changed, right.spec).tobytes()
-        whole = None if numbers in tried else _fitted(origin, actual, changed, right.spec)
+        without = changed[0].any() or changed[1].any() or "bias-dropped" in origin.mistakes or not (bias.any() or second.any())
+        whole = None if numbers in tried or not without else _fitted(origin, actual, changed, right.spec)
         tried.add(numbers)
         if whole is None:
             continue

@@ -160,13 +160,29 @@ def _of_layers(right: Right) -> Iterator[Guess]:
             changed = {(layer, side): right.at((one + other - layer, side)) for layer in (one, other) for side in sides}
             found = f"layers {one} and {other}, exchanged"
             yield Guess("layers-swapped", _units(list(changed), _held(right, PARTS)), changed.copy, found)
-    for place, source in permutations(right.places, 2):
-        own, other_one = right.at(place), right.at(source)
-        found, must_be = (f"that of layer {each[0]}, direction {each[1]}" for each in (source, place))
+    for places, sources in _pairs(right):
+        found, must_be = (_shown(each, right) for each in (sources, places))
         for parts in (PARTS, ("recurrent_kernel",), ("kernel",), BIASES):
-            arrays = {part: getattr(other_one, part) for part in _held(right, parts)}
-            if source[0] == place[0] and len(arrays) == len(_held(right, PARTS)):
+            held = _held(right, parts)
+            if places[0][0] == sources[0][0] and held == _held(right, PARTS):
                 continue  # a direction that is repeated
-            if arrays and all(array.shape == getattr(own, part).shape for part, array in arrays.items()):
-                moved = {place: replace(own, **arrays)}
-                yield Guess("from-another-layer", _units([place], tuple(arrays)), moved.copy, found, must_be)
+            moved = {
+                place: replace(right.at(place), **{part: right.array(source, part) for part in held})
+                for place, source in zip(places, sources, strict=True)
+            }
+            if held and all(one.kernel.shape == right.at(place).kernel.shape for place, one in moved.items()):
+                yield Guess("from-another-layer", _units(places, held), moved.copy, found, must_be)
+
+
+def _pairs(right: Right) -> Iterator[tuple[Sequence[Place], Sequence[Place]]]:
+    """Yield places and those that their arrays may be from: a whole layer, or one direction of it."""
+    sides = range(right.spec.num_directions)
+    for one, other in permutations(range(right.spec.num_layers), 2):
+        yield [(one, side) for side in sides], [(other, side) for side in sides]
+    if right.spec.bidirectional:
+        yield from (([place], [source]) for place, source in permutations(right.places, 2))
+
+
+def _shown(places: Sequence[Place], right: Right) -> str:
+    direction = f", direction {places[0][1]}" if len(places) == 1 and right.spec.bidirectional else ""
+    return f"that of layer {places[0][0]}{direction}"

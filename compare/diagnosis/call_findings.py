@@ -129,7 +129,7 @@ def _result_finding(mistake: str, places: Sequence[Taken], left: Left) -> Findin
     where: dict[str, int | str] = {"result": places[0].index} if several and len(places) == 1 else {}
     parts = {place.part for place in places}
     part = parts.pop() if len(parts) == 1 else None
-    if part is not None:
+    if part is not None and part.rows:
         where["rows"] = ", ".join(map(str, part.rows))
     found, must_be = (
         "; ".join(

@@ -122,8 +122,9 @@ def _explained_biases(both: Unit, own: DirectionWeights, right: Right) -> Iterat
     if same(acting, wanted):
         yield both, [biases.BiasOrigin(both.place, gates=tuple(range(len(pair[0]))))]
         return
-    together = biases.bias_origins(pair, right, both.place) if np.isfinite(acting).all() else []
-    if together or own.recurrent_bias is None:
+    fresh = _is_initial(acting, right.spec.gates)
+    together = biases.bias_origins(pair, right, both.place) if np.isfinite(acting).all() and not fresh else []
+    if together or fresh or own.recurrent_bias is None:
         yield both, together
         return
     units = [replace(both, part=part) for part in BIASES]
@@ -151,8 +152,8 @@ def _unknown_bias(unit: Unit, own: DirectionWeights, right: Right, unexplained: 
 
 
 def _is_initial(bias: Array, gates: Sequence[str]) -> bool:
-    """Return whether a bias is the one that a new Keras layer has: zeros, and ones at the forget gate."""
-    return bool((bias == np.array([gate == "forget" for gate in gates])[:, None]).all())
+    """Return whether a bias is the one that a new Keras LSTM has: zeros, and ones at the forget gate."""
+    return "forget" in gates and bool((bias[: len(gates)] == np.array([gate == "forget" for gate in gates])[:, None]).all())
 
 
 def _bias_claims(unit: Unit, every: Sequence[biases.BiasOrigin], right: Right) -> Iterator[Claim]:
@@ -192,9 +193,13 @@ def _moves(moved: Mapping[Unit, Place]) -> Iterator[Claim]:
     """Yield the claims about arrays that are those of another place."""
     away = {unit: source for unit, source in moved.items() if source != unit.place}
     for unit, source in away.items():
-        found = f"that of layer {source[0]}, direction {source[1]}"
         for mistake in _kinds_of_move(unit, source, moved):
-            yield Claim(mistake, unit, found=found, must_be=f"that of layer {unit.layer}, direction {unit.direction}")
+            if mistake == "layers-swapped":
+                found = f"layers {min(unit.layer, source[0])} and {max(unit.layer, source[0])}, exchanged"
+                yield Claim(mistake, unit, found=found, must_be="each in its own place")
+            else:
+                found, must_be = (f"that of layer {place[0]}, direction {place[1]}" for place in (source, unit.place))
+                yield Claim(mistake, unit, found=found, must_be=must_be)
 
 
 def _kinds_of_move(unit: Unit, source: Place, moved: Mapping[Unit, Place]) -> tuple[str, ...]:

@@ -233,10 +233,27 @@ def _wrapped(library: ModuleType, recorder: _Recorder) -> Iterator[None]:
         base.__call__ = original
 
 
+def _leaves_of(states: Any) -> Iterator[Any]:
+    if hasattr(states, "assign"):
+        yield states
+    elif states is not None:
+        for each in states:
+            yield from _leaves_of(each)
+
+
+def _states(model: Any) -> Iterator[Any]:
+    """Yield the stored states of stateful layers, which Keras does not list among a model's variables."""
+    flat = model._flatten_layers() if hasattr(model, "_flatten_layers") else model.submodules  # noqa: SLF001  no public walk
+    for layer in flat:
+        if getattr(layer, "stateful", False):
+            yield from _leaves_of(getattr(layer, "states", None))
+
+
 @contextmanager
 def _unchanged(model: Any, recording: Recording) -> Iterator[None]:
     """Put all variables back, such as the states of a stateful layer, and note which weights the call changed."""
-    kept = [(each, np.array(to_array(each))) for each in model.variables]
+    variables = {id(each): each for each in (*model.variables, *_states(model))}.values()
+    kept = [(each, np.array(to_array(each))) for each in variables]
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,10 +98,8 @@ def draw(task: Task, seed: int) -> Draw:
         UnfitError: if nothing could be drawn.
     """
     for attempt in range(_ATTEMPTS):
-        try:
+        with suppress(UnfitError):
             return _draw(task, [seed, task.number, attempt])
-        except UnfitError:
-            continue
     raise UnfitError(task)
 
 

@@ -61,7 +61,7 @@ class TorchPort(torch.nn.Module):
         held = [row for module, stack in zip(modules, stacks, strict=True) for row in read_torch(module, stack)]
         return plan.recurrence.run(plan.weights(held), inputs, mask, states)
 
-    def _native(self, inputs: Array, mask: Array | None, states: tuple[Array, ...] | None) -> Results:
+    def _native(self, inputs: Array, _: Array | None, states: tuple[Array, ...] | None) -> Results:
         flow, last = torch.tensor(inputs.copy()), []
         modules = list(self.rnn) if isinstance(self.rnn, torch.nn.ModuleList) else [self.rnn]
         share = self._plan.setting.directions * (1 if len(modules) > 1 else self._plan.setting.layers)
@@ -99,7 +99,7 @@ class KerasPort(keras.Model):  # type: ignore[misc]  # Keras has no types
         held = [read_keras(layer, row) for layer, row in zip(self.layers_in_order, plan.arrays, strict=True)]
         return plan.recurrence.run(plan.weights(held), inputs, mask, states)
 
-    def _native(self, inputs: Array, mask: Array | None, states: tuple[Array, ...] | None) -> Results:
+    def _native(self, inputs: Array, _: Array | None, states: tuple[Array, ...] | None) -> Results:
         flow, last = keras.ops.convert_to_tensor(inputs), []
         directions, kinds = self._plan.setting.directions, 2 if self._plan.setting.cell == "lstm" else 1
         for number, layer in enumerate(self.layers_in_order):
