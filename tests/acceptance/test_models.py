@@ -20,7 +20,7 @@ from tests.acceptance.models.running import run
 
 pytestmark = pytest.mark.frameworks
 
-COMMITTED = Path(__file__).with_name("models") / "models.json"
+COMMITTED = Path(__file__).with_name("models.json")
 
 
 @pytest.fixture(scope="module")
