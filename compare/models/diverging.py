@@ -193,7 +193,7 @@ def _sources(sides: Sides, before: int) -> Sources:
     for judged in reversed(earlier):
         if len(found) >= _SOURCES:
             break
-        if judged.verdict != "no partner":
+        if judged.verdict != "no partner" and not _is_transparent(judged):
             found += _results_of(judged, masks)
     for name, one, two in sides.inputs:
         mask = _mask_of(one, masks)
@@ -222,10 +222,12 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
     if whole is not None:
         if whole.found is None or reads_the_batch_as_time(judged):
             return
-        own = [turned_output(each) if whole.turned else each for each in (whole.wanted, whole.found)]
+        right = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
+        own = [turned_output(each) if whole.turned else each for each in (right, whole.found)]
         mask = whole.call.mask if whole.call.mask is not None else _mask_of(np.asarray(own[0].output), masks)
         spec = whole.actual.spec
-        yield Source(name, None, own[0], spec, mask), Source(name, None, own[1], spec, mask)
+        zeros = whole.actual.zeroes_masked_steps
+        yield Source(name, None, own[0], spec, mask, zeros), Source(name, None, own[1], spec, mask, zeros)
         return
     one, two = judged.pair.expected[-1], judged.pair.actual[-1]
     for at, (wanted, returned) in enumerate(zip(one.outputs, two.outputs, strict=False)):

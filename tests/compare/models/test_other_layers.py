@@ -99,8 +99,8 @@ DILATED = (
     SIGNAL,
 )
 STRIDED = (lambda: L.Conv2D(4, 3, strides=2, padding="same"), lambda: nn.Conv2d(4, 4, 3, stride=2, padding=1), IMAGES)
-BATCH = (lambda: L.BatchNormalization(), lambda: nn.BatchNorm1d(6, eps=1e-3), SIGNAL)
-LAYER = (lambda: L.LayerNormalization(), lambda: nn.LayerNorm(6, eps=1e-3), SIGNAL)
+BATCH = (L.BatchNormalization, lambda: nn.BatchNorm1d(6, eps=1e-3), SIGNAL)
+LAYER = (L.LayerNormalization, lambda: nn.LayerNorm(6, eps=1e-3), SIGNAL)
 POOL = (lambda: L.MaxPooling1D(2), lambda: nn.MaxPool1d(2), SIGNAL)
 LEAKY = (lambda: L.LeakyReLU(negative_slope=0.3), lambda: nn.LeakyReLU(0.3), SIGNAL)
 

@@ -35,7 +35,7 @@ class Fails(nn.Module):
 
 
 def hooks_of(model: nn.Module) -> int:
-    return sum(len(each._forward_hooks) + len(each._forward_pre_hooks) for each in model.modules())  # noqa: SLF001
+    return sum(len(each._forward_hooks) + len(each._forward_pre_hooks) for each in model.modules())
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
@@ -102,7 +102,7 @@ class Two(nn.Module):
         self.there, self.back = nn.GRU(4, 3, batch_first=True), nn.GRU(4, 3, batch_first=True)
         copy_weights(layer.forward_layer, self.there)
         copy_weights(layer.backward_layer.cell, nn.GRUCell(4, 3))
-        from gatewise import adapt  # noqa: PLC0415
+        from gatewise import adapt
 
         weights = adapt(layer).get_weights()
         adapt(self.back).set_weights(type(weights)(((weights.layers[0][1],),)))
