@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -173,11 +173,25 @@ def _twice(plan: Plan, data: Data) -> list[Array]:
 
 
 def _require_conditioned(rng: np.random.Generator, plan: Plan, data: Data, results: list[Array]) -> None:
-    """Refuse weights with which one rounding of the inputs moves the right results beyond the tolerance."""
+    """Refuse weights with which rounding, of the inputs or of all that is computed, moves the right results too far."""
     ulp = np.finfo(plan.setting.dtype).eps
     moved = (data.inputs * (1 + ulp * rng.choice((-1, 1), data.inputs.shape))).astype(plan.setting.dtype)
-    if off(results, _twice(plan, Data(moved, data.states, data.mask))) > plan.setting.tolerance / 10 or _largest(results) > 1e3:
+    far = off(results, _twice(plan, Data(moved, data.states, data.mask)))
+    if plan.setting.dtype == "float32":
+        far = max(far, off(_twice(_in_float64(plan), _data_in_float64(data)), results))
+    if far > plan.setting.tolerance / 5 or _largest(results) > 1e3:
         raise UnfitError
+
+
+def _in_float64(plan: Plan) -> Plan:
+    """Return a plan whose arrays are float64."""
+    wide = [[{name: each.astype(np.float64) for name, each in native.items()} for native in row] for row in plan.arrays]
+    return replace(plan, arrays=wide)
+
+
+def _data_in_float64(data: Data) -> Data:
+    states = None if data.states is None else tuple(each.astype(np.float64) for each in data.states)
+    return Data(data.inputs.astype(np.float64), states, data.mask)
 
 
 def _require_form(plan: Plan) -> None:
