@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from frameworks import registry, whole_models
 from frameworks.adapter import Adapter
 from frameworks.counterparts import require_counterpart
 from frameworks.errors import InvalidValueError
-from frameworks.escaping import printable
 from frameworks.layouts import Layout
-from frameworks.rows import FrameworkName, row_of
+from frameworks.rows import FrameworkName
+from frameworks.showing import Shown, markdown_blocks, markdown_table
+from frameworks.shown_layers import described
 from frameworks.spec import RecurrentSpec
 from frameworks.transpose import copy_arrays
 from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights, check_weights
@@ -23,8 +24,8 @@ from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights, check
 Array = npt.NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class CopySummary:
+@dataclass(frozen=True, repr=False)
+class CopySummary(Shown):
     """What `copy_weights` copied. Its text, in a REPL or a notebook, says it in a line.
 
     Args:
@@ -48,11 +49,17 @@ class CopySummary:
     arrays: int
     biases: str = ""
 
-    def __repr__(self) -> str:
-        """Return the copy in one line."""
+    _longest: ClassVar[int] = 240
+
+    def to_markdown(self) -> str:
+        """Return the copy as a table."""
+        row = (self.source, self.target, self.layers, self.arrays, self.biases)
+        return markdown_blocks(markdown_table(("source", "target", "layers", "arrays", "biases"), [row]))
+
+    def _in_a_line(self) -> str:
         layers, arrays = (f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in self._counts())
         biases = f"; {self.biases}" if self.biases else ""
-        return printable(f"<copied {self.source} into {self.target}: {layers}, {arrays}{biases}>")
+        return f"copied {self.source} into {self.target}: {layers}, {arrays}{biases}"
 
     def _counts(self) -> tuple[tuple[int, str], ...]:
         return (self.layers, "layer"), (self.arrays, "array")
@@ -99,7 +106,7 @@ def copy_weights(source: Any, target: Any) -> CopySummary:
         for layer in range(taker.spec.num_layers)
         for direction in range(taker.spec.num_directions)
     )
-    return CopySummary(_described(giver), _described(taker), taker.spec.num_layers, arrays, biases)
+    return CopySummary(described(giver), described(taker), taker.spec.num_layers, arrays, biases)
 
 
 def convert(native: Any, to: FrameworkName = "pytorch") -> Any:
@@ -183,16 +190,6 @@ def match_biases(source: DirectionWeights, *, two: bool) -> DirectionWeights:
     if two:
         return replace(source, recurrent_bias=np.zeros_like(source.bias))
     return replace(source, bias=source.summed_bias(), recurrent_bias=None)
-
-
-def _described(side: Adapter) -> str:
-    row, spec = row_of(side.framework), side.spec
-    name = getattr(side.native, "name", "")
-    shown = f" {name!r}" if isinstance(name, str) and name else ""
-    shape = [f"{spec.input_size} -> {spec.hidden_size}"]
-    shape += [f"{spec.num_layers} layers"] if spec.num_layers > 1 else []
-    shape += ["two directions"] if spec.bidirectional else []
-    return f"{row.title} {row.cells[spec.cell]}{shown} ({', '.join(shape)})"
 
 
 def _fate_of_biases(source: DirectionWeights, target: DirectionWeights) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args
 
 from frameworks.activations import ACTIVATIONS
@@ -60,7 +60,7 @@ class Stack(_Stack):
     bidirectional: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecurrentSpec(_Stack):
     """A recurrence and its sizes, which define the meaning of a layer's weights.
 
@@ -113,6 +113,12 @@ class RecurrentSpec(_Stack):
         for option in OPTIONS:
             if option not in self.record.options and getattr(self, option) != getattr(RecurrentSpec, option):
                 raise _without_meaning(option, getattr(self, option), self.cell)
+
+    def __repr__(self) -> str:
+        """Return the call that makes the spec, without the arguments that have their default."""
+        values = ((each, getattr(self, each.name, MISSING)) for each in fields(self))
+        given = (f"{each.name}={value!r}" for each, value in values if value not in (each.default, MISSING))
+        return f"{type(self).__name__}({', '.join(given)})"
 
     @property
     def cell_options(self) -> dict[str, Any]:

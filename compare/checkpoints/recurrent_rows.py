@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from compare.checkpoints.array_differences import measure_stored, size_of_error
+from compare.checkpoints.shown_differences import describe_failed
 from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
+from compare.diagnosis.result import Diagnosis
 from compare.parity.checking import check_parity
+from compare.parity.naming import join_diagnoses, name_mistake
 from compare.parity.remarks import remarks
-from compare.tolerance import TOLERANCES
 from compare.parity.verdict import Against, Comparison
 from compare.parity.weights import compare_weights
+from compare.tolerance import TOLERANCES
 from frameworks import registry
 from frameworks.errors import GatewiseError
 from frameworks.files import StoredLayer
@@ -28,8 +30,6 @@ _SIZES = ("cell", "input_size", "hidden_size", "num_layers", "bidirectional", "d
 _READING = ("go_backwards", "merge_mode", "stateful")
 """The flags that change what a layer computes, and that no torch module has."""
 
-_WAYS: Mapping[object, str] = {0: "the forward direction", 1: "the backward direction"}
-
 
 @dataclass
 class _Findings:
@@ -40,6 +40,7 @@ class _Findings:
     unclear: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
+    diagnoses: dict[str, Diagnosis | None] = field(default_factory=dict)
 
 
 def compare_recurrent(
@@ -65,16 +66,17 @@ def compare_recurrent(
     """
     found = _Findings()
     found.causes += _other_sizes(expected, actual)
-    if not found.causes:
+    if found.causes:
+        found.diagnoses[""] = name_mistake((expected, actual), None, tolerance, seed)
+    else:
         expected, actual = _with_shared_options(expected, actual, found)
         _compare_calls(expected[-1], actual[-1], found)
         expected[-1] = _with_flags_of(actual[-1], expected[-1])
         actual[-1] = _with_flags_of(expected[-1], actual[-1])
         for label, one, other in _sides(expected, actual, found):
-            compared = _compare((one, other), files, found, seed, tolerance)
-            found.comparisons += (replace(each, name=f"{label}: {each.name}") if label else each for each in compared)
+            _compare((one, other), label, files, found, seed, tolerance)
     failed = [each for each in found.comparisons if each.verdict == "failed"]
-    found.causes += _describe(failed, hidden=_single_axes(expected))
+    found.causes += describe_failed(failed, hidden=_single_axes(expected))
     verdict: Verdict = "differs" if found.causes else "not compared" if found.unclear else "same"
     worst = max(failed, key=lambda each: size_of_error(each.max_abs), default=None)
     return Row(
@@ -89,6 +91,7 @@ def compare_recurrent(
         paired_by=paired_by,
         comparisons=tuple(found.comparisons),
         notes=tuple(dict.fromkeys(found.notes)),
+        diagnosis=join_diagnoses(found.diagnoses) if verdict == "differs" else None,
     )
 
 
@@ -229,13 +232,20 @@ def _single_axes(layers: Sequence[StoredLayer]) -> frozenset[str]:
 
 
 def _compare(
-    sides: tuple[StoredLayer, StoredLayer], files: tuple[str, str], found: _Findings, seed: int, tolerance: float | None
-) -> Sequence[Comparison]:
+    sides: tuple[StoredLayer, StoredLayer],
+    label: str,
+    files: tuple[str, str],
+    found: _Findings,
+    seed: int,
+    tolerance: float | None,
+) -> None:
+    """Compare two layers, or two parts of them under a label, and add what is found."""
     one, other = sides
     cells = [(a, b) for rows in zip(one.cells, other.cells, strict=True) for a, b in zip(*rows, strict=True)]
     if any("weight_hr" in cell.arrays for pair in cells for cell in pair):
         allowed = tolerance or TOLERANCES[one.cells[0][0].spec.dtype]
-        return [each for pair in cells for each in _compare_arrays(*pair, allowed)]
+        found.comparisons += _labelled(label, (each for pair in cells for each in _compare_arrays(*pair, allowed)))
+        return
     found.causes += _other_options(cells)
     result = check_parity(one, other, seed=seed, tolerance=tolerance)
     found.notes += remarks(
@@ -243,7 +253,13 @@ def _compare(
     )
     if result.verdict == "ill-conditioned":
         found.unclear.append("its own results are farther than allowed from their float64 reference")
-    return result.comparisons
+    found.comparisons += _labelled(label, result.comparisons)
+    found.diagnoses[label] = result.diagnosis
+
+
+def _labelled(label: str, comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
+    for each in comparisons:
+        yield replace(each, name=f"{label}: {each.name}") if label else each
 
 
 def _other_options(cells: Sequence[tuple[StoredCell, StoredCell]]) -> Iterator[str]:
@@ -262,36 +278,3 @@ def _compare_arrays(one: StoredCell, other: StoredCell, allowed: float) -> Itera
         difference = measure_stored(unchanged(array), unchanged(other.arrays[name]))
         index = None if difference.index is None else dict(zip(("row", "column"), difference.index, strict=False))
         yield Comparison.of(name, difference, index, allowed, Against.EXPECTED, kind="weights")
-
-
-def _describe(failed: Sequence[Comparison], hidden: frozenset[str]) -> Iterator[str]:
-    """Yield what the failed comparisons say: the weights that differ most, and the effect on the results."""
-    weights = [each for each in failed if each.kind == "weights"]
-    results = [each for each in failed if each.kind == "result" and each.against is Against.EXPECTED]
-    if weights:
-        others = f", and {len(weights) - 1} more of its arrays differ" if len(weights) > 1 else ""
-        yield f"{shown_difference(max(weights, key=_severity), hidden)}{others}"
-    effect = max(results, key=lambda each: (each.array == "output", size_of_error(each.max_abs)), default=None)
-    if effect is not None:
-        yield shown_difference(effect, hidden)
-
-
-def _severity(comparison: Comparison) -> tuple[bool, float]:
-    """Return what to sort by: a wrong shape is worse than any number."""
-    return comparison.other_shape is not None, size_of_error(comparison.max_abs)
-
-
-def shown_difference(comparison: Comparison, hidden: frozenset[str] = frozenset()) -> str:
-    """Return a difference in one phrase, such as `kernel is 0.31 off at gate update, input 3, unit 1`.
-
-    Args:
-        comparison: a comparison that failed.
-        hidden: the axes that are left out of the place.
-    """
-    name = comparison.name.partition(" of ")[0].replace("_", " ")
-    if comparison.other_shape is not None:
-        return f"{name} has shape {comparison.other_shape}, not {comparison.shape}"
-    axes = {axis: index for axis, index in (comparison.where or {}).items() if axis not in hidden}
-    place = ", ".join(_WAYS[index] if axis == "direction" else f"{axis} {index}" for axis, index in axes.items())
-    error = "holds NaN" if math.isnan(comparison.max_abs) else f"is {comparison.max_abs:.2g} off"
-    return f"{name} {error}{f' at {place}' if place else ''}"

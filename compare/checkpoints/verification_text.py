@@ -24,7 +24,7 @@ def render(verification: Verification, *, verbose: bool = False) -> str:
     """
     rows = [(shown_name(row.name), row.kind, _SHOWN[row.verdict], _error(row)) for row in verification.rows]
     parts = [table(("layer", "is", "verdict", "largest error"), rows)]
-    details = [f"{shown_name(row.name)}: {printable(row.cause)}" for row in verification.rows if row.cause]
+    details = [line for row in verification.rows for line in _details(row)]
     paired = [
         f"Paired by {how}: {', '.join(names)}"
         for by, how in _PAIRED.items()
@@ -39,6 +39,14 @@ def render(verification: Verification, *, verbose: bool = False) -> str:
 
 def _error(row: Row) -> str:
     return "-" if row.largest_error is None else f"{row.largest_error:.1e}"
+
+
+def _details(row: Row) -> Iterator[str]:
+    """Yield what differs in a layer, and below it what `diagnose` says of it."""
+    if row.cause:
+        yield f"{shown_name(row.name)}: {printable(row.cause)}"
+    if row.diagnosis is not None:
+        yield from (f"  {printable(line)}" for line in str(row.diagnosis).splitlines())
 
 
 def _comparisons(row: Row) -> Iterator[str]:

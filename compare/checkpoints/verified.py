@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
+from compare.diagnosis.result import Diagnosis, Finding
 from compare.parity.verdict import Comparison, Where
 
 Verdict = Literal["same", "differs", "missing", "not compared"]
@@ -57,6 +58,7 @@ class Row:
         paired_by: what the pairing relies on: "name", "choice" of the user, equal "weights" or unique "sizes".
         comparisons: the comparisons of arrays and results.
         notes: what the comparison leaves open.
+        diagnosis: what `diagnose` says of recurrent layers that differ; None for others, and if it finds no difference.
     """
 
     expected: tuple[str, ...]
@@ -70,6 +72,7 @@ class Row:
     paired_by: PairedBy = "name"
     comparisons: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()
+    diagnosis: Diagnosis | None = None
 
     @property
     def name(self) -> str:
@@ -134,7 +137,7 @@ def file_names(files: tuple[Path, Path]) -> tuple[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (Row, Comparison, Unstated)):
+    if isinstance(value, (Row, Comparison, Unstated, Diagnosis, Finding)):
         own = {"name": value.name} if isinstance(value, Row) else {}
         own |= {"verdict": value.verdict} if isinstance(value, Comparison) else {}
         return _plain({**own, **{name: getattr(value, name) for name in (each.name for each in fields(value))}})

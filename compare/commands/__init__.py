@@ -5,6 +5,8 @@ COMMANDS = {
     "inspect": "list the layers of a checkpoint file",
     "port": "convert a checkpoint file to another format",
     "verify": "compare the layers of two checkpoint files",
+    "diagnose": "name the mistake in a wrong port of a layer",
+    "compare": "compare two whole models, and find where they first part",
     "completion": "print the script that completes this command line in a shell",
     "help": "show the help of a command",
 }
@@ -24,7 +26,7 @@ STATUSES = {
     0: "all agrees, or done",
     1: "a difference, a drift, a mistake",
     2: "a wrong call or input; an error",
-    3: "no difference found, but something could not be compared",
+    3: "no difference found, but something could not be compared or seen",
     INTERRUPTED: "interrupted",
 }
 """The exit statuses of all commands."""

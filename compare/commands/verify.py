@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from compare.commands import checkpoint_file
 from compare.commands.outcome import Outcome
+from compare.commands.searching.arguments import read_seed
+from compare.commands.searching.choice import read_choice
 
 EXAMPLE = "gatewise verify model.h5 mine.pt --layer lstm_1=encoder.rnn"
 STATUSES = {
@@ -32,19 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="compare only this layer, which OUT calls OTHER; several are called one after the other; can be repeated",
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="the seed of the random inputs and initial states; 0 by default")
+    parser.add_argument(
+        "--seed", type=read_seed, default=0, help="the seed of the random inputs and initial states; 0 by default"
+    )
     parser.add_argument(
         "--tolerance",
         type=float,
         help="the allowed error as a share of max(1, the largest number); by default 1e-5, for float64 1e-12",
     )
-
-
-def _seed(text: str) -> int:
-    """Read a seed."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 on, but is {text!r}")
-    return int(text)
 
 
 def run(given: argparse.Namespace) -> Outcome:
@@ -57,17 +53,3 @@ def run(given: argparse.Namespace) -> Outcome:
     only: Any = dict(read_choice(each, known) for each in given.layer or ())
     verification = verify(checkpoint, given.out, only, seed=given.seed, tolerance=given.tolerance)
     return Outcome(verification.status, verification.to_dict(), lambda verbose: render(verification, verbose=verbose))
-
-
-def read_choice(text: str, known: Container[str]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-    """Read NAME or NAME=OTHER, each side one name or several with commas; a known name may contain these characters."""
-    if text in known:
-        return (text,), None
-    name, _, other = text.rpartition("=")
-    if not name:
-        return _names(text, known), None
-    return _names(name, known), tuple(other.split(","))
-
-
-def _names(text: str, known: Container[str]) -> tuple[str, ...]:
-    return (text,) if text in known else tuple(text.split(","))

@@ -1,102 +1,177 @@
-"""Naming what a port does with a result before the next layer gets it."""
+"""Naming what a port does with results before the next layer gets them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.expressions import expressions
-from frameworks.activations import ACTIVATIONS
+from compare.models.forms import Form, Source, attention_forms, binary_forms, plain_forms, relations, same, unary_forms
+from compare.progress import track
 from frameworks.output import RecurrentOutput
-from frameworks.spec import RecurrentSpec
 
-Array = npt.NDArray[np.floating]
-
-
-class Form(NamedTuple):
-    """An expression over the results of a layer, and its value."""
-
-    text: str
-    value: Array
+Array = npt.NDArray[Any]
+_RECENT = 6
+"""How many of the latest results are combined two by two."""
+_ROWS = 4
+"""The search looks at so many rows of the batch."""
 
 
-def explain_between(
-    before: Array | None, whole: RecurrentOutput | None, spec: RecurrentSpec | None, wanted: Array, found: Array
-) -> str:
-    """Return what the port hands on and what it must, "" if that is not known.
+@dataclass(frozen=True)
+class Explanation:
+    """What is passed on.
 
     Args:
-        before: what the last layer that agrees returned, the expected model's.
-        whole: its whole results, if it is recurrent.
-        spec: its spec.
-        wanted: what the next layer of the expected model gets.
-        found: what that of the port gets.
+        must_be: the expression that must be passed, "" if it is not known.
+        found: the expression that is passed, "" if it is not known.
+        relation: in words, what makes the one of the other, if the two are not known.
+        known: whether `must_be` is an expression over results that the port has too.
     """
-    forms = list(_forms(before, whole, spec))
-    must_be = _text_of(wanted, forms)
-    has = _text_of(found, forms)
-    if has and must_be and has != must_be:
-        return f"{must_be}, not {has}"
-    direct = _relation(wanted, found)
-    return direct or (f"it must be {must_be}" if must_be else f"it is {has}" if has else "")
+
+    must_be: str = ""
+    found: str = ""
+    relation: str = ""
+    known: bool = True
+
+    def words(self, to: str) -> str:
+        """Return what mends it, for what is passed to a module."""
+        target = f"to {to}" if to else "as the result"
+        if self.must_be and self.found and self.must_be != self.found:
+            return f"pass `{self.must_be}` {target}, not `{self.found}`"
+        if self.relation:
+            return (
+                f"{f'pass `{self.must_be}` {target}' if self.must_be else f'what is passed {target} is wrong'}: {self.relation}"
+            )
+        if self.must_be:
+            return f"pass `{self.must_be}` {target}; what is passed is no known expression"
+        return f"`{self.found}` is passed {target}, and must not be" if self.found else ""
 
 
-def _text_of(array: Array, forms: list[Form]) -> str:
-    return next((form.text for form in forms if form.value.shape == array.shape and _same(form.value, array)), "")
+class _Found(NamedTuple):
+    """An expression, and what it is on the port's own results."""
+
+    text: str
+    own: Array
 
 
-def _same(one: Array, two: Array) -> bool:
-    return bool(np.abs(one - two).max(initial=0) <= 2e-5 * max(1.0, float(np.abs(one).max(initial=0))))
+def explain_passed(
+    sources: Sequence[tuple[Source, Source]], only: Sequence[Source], wanted: Array, found: Array
+) -> Explanation:
+    """Return which expression over earlier results is passed on, and which must be.
+
+    Args:
+        sources: earlier results, the latest first, and the inputs: those of the expected model, laid out as the port has them,
+            and the port's own.
+        only: results of layers that only the expected model has.
+        wanted: what must be passed, laid out as the port has it.
+        found: what is passed.
+    """
+    forms = _Forms(sources)
+    must_be = forms.express(wanted, 0)
+    if must_be is not None and same(must_be.own, found):
+        return Explanation(must_be.text, must_be.text)
+    has = forms.express(found, 1)
+    text = "" if must_be is None else must_be.text
+    own = has.text if has is not None else ""
+    relation = "" if text and own else relations(wanted, found)
+    if not text:
+        text = next((form.text for form in _forms(only) if same(form.value, wanted)), "")
+        return Explanation(text, own, relation, known=False)
+    return Explanation(text, own, relation)
 
 
-def _forms(before: Array | None, whole: RecurrentOutput | None, spec: RecurrentSpec | None) -> Iterator[Form]:
-    if whole is not None and spec is not None:
-        yield from (Form(each.text, np.asarray(each.value)) for each in expressions(whole, spec))
-    if before is None:
-        return
-    yield Form("x", before)
-    for axis in range(1, before.ndim):
-        yield Form(f"x.flip({axis})", np.flip(before, axis))
-        yield Form(f"x.mean({axis})", before.mean(axis))
-        yield Form(f"x.amax({axis})", before.max(axis))
-        yield Form(f"softmax(x, {axis})", _softmax(before, axis))
-    for name in ("relu", "tanh", "sigmoid", "elu", "silu", "gelu", "softplus"):
-        yield Form(f"{name}(x)", ACTIVATIONS[name](before))
-    if before.ndim > 2:
-        yield Form("x.flatten(1)", before.reshape(len(before), -1))
-        moved = np.moveaxis(before, 1, -1)
-        yield Form("x.movedim(1, -1).flatten(1)", moved.reshape(len(before), -1))
-        back = np.moveaxis(before, -1, 1)
-        yield Form("x.movedim(-1, 1).flatten(1)", back.reshape(len(before), -1))
-        yield Form("x[:, -1]", before[:, -1])
-        yield Form("x[:, 0]", before[:, 0])
-        yield Form("x.transpose(1, 2)", before.swapaxes(1, 2))
+class _Forms:
+    """The expressions over the results of both models, each computed once.
+
+    Args:
+        sources: the results of the expected model, and the port's own.
+    """
+
+    def __init__(self, sources: Sequence[tuple[Source, Source]]) -> None:
+        """Compute nothing yet."""
+        both = _forms([one for one, _ in sources]), _forms([two for _, two in sources])
+        self._left = zip(*both, strict=False)
+        self._known: list[tuple[Form, Form]] = []
+
+    def express(self, array: Array, side: int) -> _Found | None:
+        """Return an expression whose value is an array: of the expected model (side 0) or of the port (side 1)."""
+        if not array.any():
+            return _Found("zeros", array)
+        for pair in self._all():
+            if same(pair[side].value, array):
+                return _Found(pair[side].text, pair[1].value)
+        return self._joined(array, side, 3) if array.ndim > 1 and array.dtype.kind == "f" else None
+
+    def _all(self) -> Iterator[tuple[Form, Form]]:
+        yield from self._known
+        for pair in self._left:
+            self._known.append(pair)
+            yield pair
+
+    def _joined(self, array: Array, side: int, most: int) -> _Found | None:
+        """Return a concatenation of up to so many expressions along the last axis."""
+        size = array.shape[-1]
+        for pair in self._known:
+            value = pair[side].value
+            if value.ndim != array.ndim or not 0 < value.shape[-1] < size or value.shape[:-1] != array.shape[:-1]:
+                continue
+            if not same(value, array[..., : value.shape[-1]]):
+                continue
+            rest = array[..., value.shape[-1] :]
+            ends = (each for each in self._known if same(each[side].value, rest))
+            end = next((_Found(each[side].text, each[1].value) for each in ends), None)
+            if end is None and most > 2:
+                end = self._joined(rest, side, most - 1)
+            if end is not None and end.own.shape[:-1] == pair[1].value.shape[:-1]:
+                first = pair[side].text
+                parts = f"{first}, {end.text.removeprefix('torch.cat((').removesuffix('), dim=-1)')}"
+                return _Found(f"torch.cat(({parts}), dim=-1)", np.concatenate((pair[1].value, end.own), -1))
+        return None
 
 
-def _relation(wanted: Array, found: Array) -> str:
-    """Name what makes one of two arrays of the other."""
-    if wanted.shape != found.shape:
-        return f"shape {wanted.shape}, not {found.shape}" if wanted.size != found.size else ""
-    for form in _forms(found, None, None):
-        if form.text != "x" and form.value.shape == wanted.shape and _same(form.value, wanted):
-            return f"{form.text} of what it gets"
-    for form in _forms(wanted, None, None):
-        if form.text != "x" and form.value.shape == found.shape and _same(form.value, found):
-            return f"it gets {form.text} of what it must get"
-    norm = float(np.vdot(found, found))
-    scale = float(np.vdot(wanted, found)) / norm if norm else 0.0
-    if scale and _same(found * scale, wanted):
-        return f"times {scale:g}"
-    half = wanted.shape[-1] // 2
-    if wanted.shape[-1] % 2 == 0 and _same(np.concatenate((found[..., half:], found[..., :half]), -1), wanted):
-        return "the halves are exchanged: concatenate in the other order"
-    return ""
+def few(
+    sources: Sequence[tuple[Source, Source]], only: Sequence[Source], wanted: Array, found: Array
+) -> tuple[Any, Any, Array, Array]:
+    """Return the same for the first rows of the batch, where the arrays have the batch axis first."""
+    sizes = {len(array) for pair in sources for each in pair if (array := _first_array(each)) is not None}
+    if len(sizes) != 1:
+        return sources, only, wanted, found
+    (batch,) = sizes
+    if batch <= _ROWS or len(wanted) % batch or len(found) % batch:
+        return sources, only, wanted, found
+    cut = [array[: _ROWS * (len(array) // batch)] for array in (wanted, found)]
+    return [(_cut(one), _cut(two)) for one, two in sources], [_cut(each) for each in only], cut[0], cut[1]
 
 
-def _softmax(x: Array, axis: int) -> Array:
-    shifted = np.exp(x - x.max(axis=axis, keepdims=True))
-    result: Array = shifted / shifted.sum(axis=axis, keepdims=True)
-    return result
+def _first_array(source: Source) -> Array | None:
+    return source.whole.output if source.whole is not None else source.value
+
+
+def _cut(source: Source) -> Source:
+    whole = source.whole
+    if whole is not None:
+        h_n, c_n = (None if each is None else each[:, :_ROWS] for each in (whole.h_n, whole.c_n))
+        whole = RecurrentOutput(np.asarray(whole.output)[:_ROWS], h_n, c_n)
+    parts = (None if each is None else each[:_ROWS] for each in (source.value, source.mask))
+    value, mask = parts
+    return Source(source.name, value, whole, source.spec, mask, source.zero_masked)
+
+
+def _forms(sources: Sequence[Source]) -> Iterator[Form]:
+    recent = sources[:_RECENT]
+    yield from plain_forms(sources)
+    for source in track(sources, "expressions over earlier results"):
+        yield from unary_forms(source)
+    yield from binary_forms(recent)
+    yield from attention_forms(recent)
+    yield from chain.from_iterable(_of_form(form) for form in plain_forms(recent) if form.value.ndim > 1)
+
+
+def _of_form(form: Form) -> Iterator[Form]:
+    """Yield the expressions over a part of a recurrent layer's results."""
+    if form.value.dtype.kind == "f" and " of " in form.text:
+        yield from unary_forms(Source(f"({form.text})", form.value))

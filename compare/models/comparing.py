@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import permutations
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.diagnosing import diagnose
-from compare.models.between import explain_between
-from compare.models.comparison import Divergence, ModelComparison, Row
-from compare.models.other_layers import explain_other
-from compare.models.pairing import Pair, pair
-from compare.models.recording import Recorded, arrays_in, framework_of, record
-from compare.models.running import run_alone, whole_results
-from compare.tolerance import TOLERANCES
-from frameworks.errors import InvalidTypeError
-from frameworks.output import RecurrentOutput
+from compare.models.arguments import Arguments, arguments_of, parameters_of
+from compare.models.axes import difference
+from compare.models.comparison import ModelComparison, Row
+from compare.models.diverging import Sides, divergences, ordered
+from compare.models.judging import Allowance, Judged, judge, judge_again
+from compare.models.pairing import pair_calls
+from compare.models.recorded import Recording
+from compare.models.recording import framework_of, record, remarks_on, require_built
+from compare.models.rounding import nudge_all, nudged
+from compare.progress import track
+from compare.tolerance import TOLERANCES, choose_tolerance
 
 Array = npt.NDArray[Any]
+_HALF: Mapping[str, float] = {"float16": 1e-2, "bfloat16": 5e-2}
+"""The tolerances of dtypes in which layers compute, but no recurrent layer is adapted."""
+_ROUNDINGS = 4.0
+"""How many times the effect of one rounding of all inputs and weights is allowed: rounding happens in every operation."""
+_FURTHER = 5
+"""How many divergences are described."""
 
 
 def compare_models(
@@ -36,225 +41,157 @@ def compare_models(
 ) -> ModelComparison:
     """Compare two whole models layer by layer, and find where they first part.
 
+    Both are called in inference mode, and stay as they are.
+
     Args:
-        expected: a keras.Model or a torch.nn.Module.
+        expected: a keras.Model or a torch.nn.Module, or a single layer.
         actual: likewise, of either framework.
-        inputs: one array, a tuple or list of arrays, or a mapping by name; drawn from a Keras model's inputs when None.
-        actual_inputs: where the actual model takes them laid out otherwise.
+        inputs: one array, a tuple or list of arrays by position, or a mapping by the names of the Keras inputs or of the
+            parameters of `forward`; drawn from a Keras model's inputs when None.
+        actual_inputs: the same for the actual model, where it takes them laid out otherwise.
         pairs: names of expected layers and their partners, where the pairs found are to be overridden.
-        tolerance: the allowed error as a share of max(1, max |expected|); when None, 1e-5 for a layer on its own.
+        tolerance: the allowed error as a share of max(1, max |expected|). When None, that of `check_parity` for each layer
+            alone; for the results of the models, what one rounding of inputs and weights makes of them if that is more.
         seed: draws the inputs.
 
     Returns:
         The comparison, which is truthy if the results of the models agree.
 
     Raises:
-        GatewiseError: for anything but two models, and for inputs that they do not take.
+        GatewiseError: for anything but two built models, and for inputs that they do not accept.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> from torch import nn
+        >>> from gatewise import compare_models
+        >>> right = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> port = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+        >>> port.load_state_dict(right.state_dict())
+        <All keys matched successfully>
+        >>> compare_models(right, port, np.ones((5, 3), "float32")).first.actual
+        '1'
     """
-    for each in (expected, actual):
-        framework_of(each)
-    positional, named = _inputs(expected, actual, inputs, seed)
-    other, other_named = (positional, named) if actual_inputs is None else _given(actual_inputs)
-    one, two = record(expected, positional, named), record(actual, other, other_named)
-    allowed = tolerance if tolerance is not None else TOLERANCES["float32"]
-    compared = [_compare(each, allowed) for each in pair(one.calls, two.calls, pairs)]
-    error = _largest(one.outputs, two.outputs)
-    scale = max([1.0, *(float(np.abs(array).max(initial=0)) for array in one.outputs if array.dtype.kind == "f")])
-    passed = error is not None and error <= max(allowed, 1e-5) * scale
-    first = _first(compared, allowed, passed=passed)
-    notes = tuple(_notes(compared, passed=passed))
-    return ModelComparison(passed, tuple(each.row for each in compared), None if passed else first, error, notes)
-
-
-@dataclass(frozen=True, eq=False)
-class Compared:
-    """A pair, and its row."""
-
-    pair: Pair
-    row: Row
-    whole: tuple[RecurrentOutput, RecurrentOutput] | None = None
-
-
-def _inputs(expected: Any, actual: Any, inputs: Any, seed: int) -> tuple[list[Array], dict[str, Array]]:
-    if inputs is not None:
-        return _given(inputs)
-    keras_model = next((each for each in (expected, actual) if framework_of(each) == "keras"), None)
-    specs = getattr(keras_model, "inputs", None)
-    if not specs:
-        raise InvalidTypeError.because(
-            "inputs",
-            must="be passed",
-            but="are None, and neither model states its inputs",
-            remedy="Pass an array, a tuple of arrays, or a mapping by name.",
-        )
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for spec in specs:
-        shape = [3 if index == 0 else size or 7 for index, size in enumerate(spec.shape)]
-        whole = np.dtype(getattr(spec.dtype, "name", spec.dtype))
-        drawn.append(
-            rng.integers(0, _vocabulary(keras_model), shape).astype(whole)
-            if whole.kind in "iu"
-            else rng.standard_normal(shape).astype(whole)
-        )
-    return drawn, {}
-
-
-def _vocabulary(model: Any) -> int:
-    sizes = [layer.input_dim for layer in model.layers if hasattr(layer, "input_dim") and hasattr(layer, "embeddings")]
-    return min(sizes, default=10)
-
-
-def _given(inputs: Any) -> tuple[list[Array], dict[str, Array]]:
-    if isinstance(inputs, Mapping):
-        return [], {name: np.asarray(each) for name, each in inputs.items()}
-    each = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
-    return [np.asarray(array) for array in each], {}
-
-
-def _largest(expected: Sequence[Array], actual: Sequence[Array]) -> float | None:
-    if len(expected) != len(actual) or any(one.shape != two.shape for one, two in zip(expected, actual, strict=False)):
-        return None
-    errors = [
-        float(np.abs(one.astype(float) - two.astype(float)).max(initial=0)) for one, two in zip(expected, actual, strict=True)
-    ]
-    return max(errors, default=0.0)
-
-
-def _compare(each: Pair, allowed: float) -> Compared:
-    names = [" + ".join(call.name for call in calls) or None for calls in (each.expected, each.actual)]
-    if not each.expected or not each.actual:
-        return Compared(each, Row(names[0], names[1], verdict="no partner"))
-    one, two = each.expected, each.actual
-    inputs_differ = _difference(_first_input(one[0]), _first_input(two[0]))
-    if one[0].adapter is not None and two[0].adapter is not None:
-        outcome = whole_results(one, two)
-        if outcome is None:
-            return Compared(each, Row(names[0], names[1], inputs_differ, None, None, "wrong here"))
-        expected, actual, alone = outcome
-        output, alone_error = _off(expected, actual), _off(expected, alone)
-    else:
-        expected, actual, alone = None, None, None
-        outputs = one[-1].outputs[:1], two[-1].outputs[:1]
-        output = _difference_of(outputs[0], outputs[1], one[-1])
-        ran = run_alone(two[0], one[0])
-        alone_error = None if ran is None else _difference_of(outputs[0], ran, one[-1])
-    scale = allowed * max(1.0, float(np.abs(one[-1].outputs[0]).max(initial=0)) if one[-1].outputs else 1.0)
-    wrong = alone_error is None or alone_error > scale
-    differs = inputs_differ is None or inputs_differ > scale * 10
-    verdict: Any = (
-        "wrong here" if wrong else "input differs" if differs or (output is None or output > scale * 10) else "agrees"
+    for model, which in ((expected, "the expected model"), (actual, "the actual model")):
+        framework_of(model, which)
+        require_built(model, which)
+    choose_tolerance((), 1.0 if tolerance is None else tolerance)
+    given = arguments_of(expected, actual, inputs, actual_inputs, seed)
+    one = record(expected, given[0].positional, given[0].named, "the expected model")
+    two = record(actual, given[1].positional, given[1].named, "the actual model")
+    allowance = Allowance(_tolerance_of(one, two) if tolerance is None else tolerance)
+    found = pair_calls(one.calls, two.calls, pairs)
+    judged = [judge(each, allowance) for each in track(found, "layers")]
+    single = len(judged) == 1 and judged[0].whole is not None and judged[0].pair.natives == (expected, actual)
+    error, allowed = judged[0].output_error if single else _error(one, two), allowance.tolerance * _scale(one)
+    if tolerance is None and _may_be_rounding(error, allowed, judged):
+        allowance, noise = _with_rounding(expected, given[0], one, allowance)
+        allowed = max(allowed, noise)
+        judged = [judge_again(each, allowance) for each in judged]
+    passed = error is not None and error <= allowed
+    sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)
+    places = [] if passed else list(_some(divergences(sides, results_differ=not single)))
+    further = [f"also {each.place}{f': {each.fix}' if each.fix else ''}" for each in places[1:]]
+    notes = (*further, *_notes(sides, passed=passed), *remarks_on(expected, actual, one, two))
+    return ModelComparison(
+        passed, tuple(_rows(judged)), places[0] if places else None, error, allowed, tuple(places[1:]), notes
     )
-    row = Row(names[0], names[1], inputs_differ, output, alone_error, verdict)
-    return Compared(each, row, None if expected is None or actual is None else (expected, actual))
 
 
-def _first_input(call: Recorded) -> Array | None:
-    if not call.inputs:
+def _some(found: Iterator[Any]) -> Iterator[Any]:
+    for _, each in zip(range(_FURTHER), found, strict=False):
+        yield each
+
+
+def _tolerance_of(*recordings: Recording) -> float:
+    known = {**TOLERANCES, **_HALF}
+    return max((known[name] for each in recordings for name in each.dtypes if name in known), default=TOLERANCES["float32"])
+
+
+def _may_be_rounding(error: float | None, allowed: float, judged: Sequence[Judged]) -> bool:
+    differs = error is None or error > allowed
+    return (differs and error != float("inf")) or any(each.verdict not in ("agrees", "no partner") for each in judged)
+
+
+def _with_rounding(expected: Any, given: Arguments, one: Recording, allowance: Allowance) -> tuple[Allowance, float]:
+    """Return an allowance for what one rounding of inputs and weights makes of each layer's call, and of the results."""
+    named = dict(zip(given.named, nudge_all(list(given.named.values())), strict=True))
+    with nudged(expected):
+        other = record(expected, nudge_all(given.positional), named, "the expected model")
+    noise = {}
+    for before, after in zip(one.calls, other.calls, strict=False):
+        if before.native is after.native:
+            arrays = ((before.inputs, after.inputs), (before.outputs, after.outputs))
+            sizes = [max([difference(*pair) or 0.0 for pair in zip(*both, strict=False)], default=0.0) for both in arrays]
+            noise[before.index] = (_ROUNDINGS * sizes[0], _ROUNDINGS * sizes[1])
+    whole = max(
+        (difference(*each) or 0.0 for each in zip(one.outputs.values(), other.outputs.values(), strict=False)), default=0.0
+    )
+    return Allowance(allowance.tolerance, noise), _ROUNDINGS * whole
+
+
+def _error(one: Recording, two: Recording) -> float | None:
+    if len(one.outputs) != len(two.outputs):
         return None
-    array = call.inputs[0]
-    return array.swapaxes(0, 1) if call.adapter is not None and call.adapter.time_major and array.ndim == 3 else array
+    errors = [difference(*each) for each in zip(one.outputs.values(), ordered(one.outputs, two.outputs), strict=True)]
+    return max((each for each in errors if each is not None), default=0.0) if None not in errors else None
 
 
-def _difference(one: Array | None, two: Array | None) -> float | None:
-    if one is None or two is None:
-        return None
-    if one.shape == two.shape:
-        return float(np.abs(one.astype(float) - two.astype(float)).max(initial=0))
-    if one.size != two.size:
-        return None
-    if one.ndim == two.ndim:
-        turned = [two.transpose(order) for order in permutations(range(two.ndim))]
-        errors = [_difference(one, each) for each in turned if each.shape == one.shape]
-        return min((error for error in errors if error is not None), default=None)
-    return _difference(one.ravel(), two.ravel())
+def _scale(one: Recording) -> float:
+    floats = [array for array in one.outputs.values() if array.dtype.kind == "f"]
+    return max([1.0, *(float(np.abs(array[np.isfinite(array)]).max(initial=0)) for array in floats)])
 
 
-def _difference_of(expected: Sequence[Array], actual: Sequence[Array], call: Recorded) -> float | None:
-    """Compare outputs; an activation inside the expected layer may follow the actual one as a layer of its own."""
-    if not expected or not actual:
-        return None
-    plain = _difference(expected[0], actual[0])
-    activation = getattr(call.native, "activation", None)
-    if activation is None or plain is None or plain == 0:
-        return plain
-    try:
-        activated = arrays_in(activation(actual[0]))
-    except Exception:  # noqa: BLE001  whatever a user's activation raises
-        return plain
-    other = _difference(expected[0], activated[0]) if activated else None
-    return plain if other is None else min(plain, other)
+def _inputs_of_both(actual: Any, one: Arguments, two: Arguments) -> Iterator[tuple[str, Array, Array]]:
+    names = [*two.named] if two.named else parameters_of(actual)
+    for at, (first, second) in enumerate(zip(one.arrays(), two.arrays(), strict=False)):
+        name = names[at] if at < len(names) else f"input {at}"
+        yield name, first if first.shape == second.shape else second, second
 
 
-def _off(one: RecurrentOutput, two: RecurrentOutput | None) -> float | None:
-    if two is None:
-        return None
-    errors = []
-    for name in ("output", "h_n", "c_n"):
-        first, second = getattr(one, name), getattr(two, name)
-        if first is not None and second is not None:
-            error = _difference(first, second) if first.shape == second.shape else None
-            if error is None:
-                return None
-            errors.append(error)
-    return max(errors)
+def _rows(judged: Sequence[Judged]) -> Iterator[Row]:
+    """Yield one row per pair of layers, with the largest errors of all its calls."""
+    by_names: dict[tuple[str | None, str | None], list[Judged]] = {}
+    for each in judged:
+        by_names.setdefault(each.pair.names, []).append(each)
+    worst = ("wrong here", "input differs", "agrees", "no partner")
+    for names, calls in by_names.items():
+        off, output, alone = (
+            _largest([getattr(each, name) for each in calls]) for name in ("input_error", "output_error", "alone_error")
+        )
+        yield Row(*names, off, output, alone, min((each.verdict for each in calls), key=worst.index))
 
 
-def _first(compared: Sequence[Compared], allowed: float, *, passed: bool) -> Divergence | None:
-    after, last = None, None
-    for each in compared:
-        row = each.row
-        if row.verdict == "agrees":
-            after, last = row.expected, each
-        elif row.verdict == "wrong here" and (row.input_error is not None and row.input_error <= 10 * allowed):
-            return _inside(each, after)
-        elif row.verdict in ("input differs", "wrong here"):
-            return Divergence("between", row.expected, row.actual, after, fix=_between(last, each))
+def _largest(errors: Sequence[float | None]) -> float | None:
+    known = [each for each in errors if each is not None]
+    return max(known) if len(known) == len(errors) else None
+
+
+def _notes(sides: Sides, *, passed: bool) -> Iterator[str]:
+    alone = [("expected", each.pair.expected) for each in sides.judged if not each.pair.actual]
+    alone += [("actual", each.pair.actual) for each in sides.judged if not each.pair.expected]
+    for side in ("expected", "actual"):
+        names = dict.fromkeys(calls[0].name for each, calls in alone if each == side)
+        if names:
+            yield f"without a partner in the other model: {', '.join(names)} of the {side} model"
+    for side, recording in (("expected", sides.expected), ("actual", sides.actual)):
+        yield from (f"the {side} model {note}" for note in recording.notes)
+        if recording.uncalled:
+            yield f"never called: {', '.join(recording.uncalled)} of the {side} model"
+        if recording.draws:
+            yield f"the {side} model draws random numbers in inference, so that each call returns something else"
     if passed:
-        return None
-    return Divergence("between", None, None, after, fix="what the models return of their last layers differs")
-
-
-def _between(last: Compared | None, each: Compared) -> str:
-    wanted, found = _first_input(each.pair.expected[0]), _first_input(each.pair.actual[0])
-    if wanted is None or found is None or wanted.dtype.kind != "f":
-        return ""
-    whole = last.whole[0] if last is not None and last.whole is not None else None
-    call = last.pair.expected[-1] if last is not None else None
-    spec = last.pair.actual[0].adapter.spec if last is not None and last.pair.actual[0].adapter is not None else None
-    return explain_between(call.outputs[0] if call is not None and call.outputs else None, whole, spec, wanted, found)
-
-
-def _inside(each: Compared, after: str | None) -> Divergence:
-    row = each.row
-    one, two = each.pair.expected, each.pair.actual
-    if each.whole is None and one[0].adapter is None:
-        return Divergence("in", row.expected, row.actual, after, fix=explain_other(one[0], two[0]))
-    natives = [call.native for call in one] if len(one) > 1 else one[0].native
-    diagnosis = diagnose(natives, two[0].native)
-    gate = next((finding.where.get("gate") for finding in diagnosis.findings if "gate" in finding.where), None)
-    step, unit = _place(each.whole) if each.whole is not None else (None, None)
-    fix = diagnosis.findings[0].fix if diagnosis.findings else ""
-    return Divergence("in", row.expected, row.actual, after, step, unit, str(gate) if gate else None, diagnosis, fix)
-
-
-def _place(whole: tuple[RecurrentOutput, RecurrentOutput]) -> tuple[int | None, int | None]:
-    one, two = whole
-    if one.output.shape != two.output.shape:
-        return None, None
-    off = np.abs(one.output - two.output)
-    steps = np.flatnonzero(off.max(axis=(0, 2)) > 1e-5)
-    step = int(steps[0]) if len(steps) else None
-    return step, int(off.max(axis=(0, 1)).argmax())
-
-
-def _notes(compared: Sequence[Compared], *, passed: bool) -> list[str]:
-    alone = [each.row.expected or each.row.actual for each in compared if each.row.verdict == "no partner"]
-    notes = [f"without a partner: {', '.join(str(name) for name in alone)}"] if alone else []
-    if passed:
-        inside = [each.row.actual for each in compared if each.row.verdict in ("wrong here", "input differs")]
-        notes += [f"the results agree although these differ inside: {', '.join(map(str, inside))}"] if inside else []
-    return notes
+        inside = dict.fromkeys(
+            str(each.pair.names[1]) for each in sides.judged if each.verdict in ("wrong here", "input differs")
+        )
+        if inside:
+            yield f"the results agree although these differ inside: {', '.join(inside)}"
+    not_run = dict.fromkeys(
+        str(each.pair.names[1])
+        for each in sides.judged
+        if each.alone_error is None and each.verdict != "no partner" and each.pair.actual[0].inputs
+    )
+    if not_run:
+        yield f"not compared alone: {', '.join(not_run)}"
 
 
 def assert_models_agree(
@@ -281,6 +218,13 @@ def assert_models_agree(
     Raises:
         AssertionError: if the models' results differ.
         GatewiseError: as in `compare_models`.
+
+    Example:
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> from gatewise import assert_models_agree
+        >>> model = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+        >>> assert_models_agree(model, model, np.ones((2, 3), "float32"))
     """
     __tracebackhide__ = True
     compared = compare_models(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 from tabulate import tabulate
 
 from compare.diagnosis.result import Diagnosis
+from compare.models.judging import RowVerdict
+from frameworks.escaping import printable
 
-RowVerdict = Literal["agrees", "wrong here", "input differs", "no partner"]
+_SHOWN = 40
+"""A table in text has at most about so many rows: of a run of pairs that agree, only its ends are shown."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One pair of layers.
+    """One pair of layers, in all its calls.
 
     Args:
         expected: the name of the expected model's layer; None if there is no partner.
@@ -35,18 +39,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Divergence:
-    """Where two models first part.
+    """A place where two models part.
 
     Args:
         kind: "in": the module is wrong. "between": what the port does with a result is.
-        expected: the name of the expected model's layer.
+        expected: the name of the expected model's layer; None for the result of the model.
         actual: the name of the actual model's.
         after: the expected layer of the last pair that agrees; None if there is none before.
         time_step: the first time step that differs, for a recurrent layer.
         unit: the unit of the largest difference there.
+        direction: the direction of that unit, if there are two.
         gate: the gate whose weights differ.
         diagnosis: what `diagnose` says of a recurrent pair.
         fix: what mends it.
+        line: "file:line" of the port's code that calls the module, or "".
+        call: which of the module's calls it is, from 0.
     """
 
     kind: Literal["in", "between"]
@@ -55,9 +62,43 @@ class Divergence:
     after: str | None = None
     time_step: int | None = None
     unit: int | None = None
+    direction: int | None = None
     gate: str | None = None
     diagnosis: Diagnosis | None = None
     fix: str = ""
+    line: str = ""
+    call: int = 0
+
+    def __str__(self) -> str:
+        """Return the place, what was diagnosed, and the fix."""
+        lines = [self.place]
+        lines += [f"fix: {self.fix}"] if self.fix else []
+        lines += [str(self.diagnosis)] if self.diagnosis is not None else []
+        return "\n".join(lines)
+
+    @property
+    def place(self) -> str:
+        """The place in words."""
+        where = f" at {self.line}" if self.line else ""
+        again = f", in its call {self.call + 1}" if self.call else ""
+        other = f" (expected: {self.expected})" if self.expected not in (None, self.actual) else ""
+        after = self.after or "the inputs"
+        if self.kind == "between" and self.expected is None:
+            return f"between {after} and the result of the model"
+        if self.kind == "between":
+            return (
+                f"between {after} and {self.actual}{other}, which is called{where}{again}"
+                if where or again
+                else (f"between {after} and {self.actual}{other}")
+            )
+        steps = [
+            f"time step {self.time_step}" if self.time_step is not None else "",
+            ("backward direction" if self.direction else "forward direction") if self.direction is not None else "",
+            f"gate {self.gate}" if self.gate else "",
+            f"unit {self.unit}" if self.unit is not None else "",
+        ]
+        shown = ", ".join(each for each in steps if each)
+        return f"in {self.actual}{other}{f', called{where}' if where else ''}{again}{f': {shown}' if shown else ''}"
 
 
 @dataclass(frozen=True)
@@ -69,13 +110,17 @@ class ModelComparison:
         rows: one for each pair, in the order of the expected model's call.
         first: where they first part, or None.
         error: the largest difference of their results; None if their shapes differ.
-        notes: what differs although the results agree, and what was not compared.
+        allowed: how large it may be.
+        also: further places where they part, each on its own.
+        notes: what differs although the results agree, what was not compared, and what the calls did beside.
     """
 
     passed: bool
     rows: tuple[Row, ...]
     first: Divergence | None = None
     error: float | None = None
+    allowed: float = 0.0
+    also: tuple[Divergence, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -84,18 +129,19 @@ class ModelComparison:
 
     def __repr__(self) -> str:
         """Return the verdict in one line."""
-        place = "" if self.first is None else f", first {self.first.kind} {self.first.expected!r} / {self.first.actual!r}"
-        return f"<ModelComparison {'passed' if self.passed else 'failed'}: {len(self.rows)} pairs{place}>"
+        place = "" if self.first is None else f", first {self.first.place}"
+        return printable(f"<ModelComparison {'passed' if self.passed else 'failed'}: {len(self.rows)} pairs{place}>")
 
     def __str__(self) -> str:
-        """Return the verdict, the table of pairs and the first divergence as text."""
-        return "\n\n".join(
-            part for part in (self._verdict(), self._table("simple"), self._first(), self._notes("note: ")) if part
-        )
+        """Return the verdict, the table of pairs and the divergences as text."""
+        words = "" if self.first is None else f"they first part {self.first}"
+        parts = (self._verdict(), self._table("simple"), words, self._notes("note: "))
+        return "\n\n".join(part for part in parts if part)
 
     def to_markdown(self) -> str:
         """Return the same as Markdown."""
-        parts = (self._verdict(), self._table("github"), self._first(), self._notes("* "))
+        words = "" if self.first is None else f"they first part {self.first}".replace("\n", "  \n")
+        parts = (f"**{self._verdict()}**", self._table("github"), words, self._notes("* "))
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def _repr_markdown_(self) -> str:
@@ -107,46 +153,41 @@ class ModelComparison:
         Raises:
             MissingFrameworkError: if matplotlib is not installed.
         """
-        from compare.models.drawing import draw
-
-        return draw(self)
+        return import_module("compare.models.drawing").draw(self)
 
     def _verdict(self) -> str:
-        off = "their shapes differ" if self.error is None else f"{self.error:.3g} off"
+        off = (
+            "their shapes or their number differ" if self.error is None else f"{self.error:.3g} off, {self.allowed:.2g} allowed"
+        )
         return f"the models' results {'agree' if self.passed else 'differ'}: {off}"
 
     def _table(self, form: str) -> str:
-        rows = [
-            (
-                row.expected or "-",
-                row.actual or "-",
-                *map(_shown, (row.input_error, row.output_error, row.alone_error)),
-                row.verdict,
-            )
-            for row in self.rows
-        ]
-        return tabulate(
-            rows, ("expected", "actual", "input", "output", "alone", "verdict"), tablefmt=form, disable_numparse=True
-        )
+        header = ("expected", "actual", "input", "output", "alone", "verdict")
+        escaped = [[each.replace("|", "\\|") for each in row] for row in self._cells()] if form == "github" else self._cells()
+        return tabulate(escaped, header, tablefmt=form, disable_numparse=True) if self.rows else ""
 
-    def _first(self) -> str:
-        if self.first is None:
-            return ""
-        first = self.first
-        place = [
-            f"time step {first.time_step}" if first.time_step is not None else "",
-            f"gate {first.gate}" if first.gate else "",
-        ]
-        shown = ", ".join(each for each in place if each)
-        what = (
-            f"they part in {first.actual} (expected: {first.expected})"
-            if first.kind == "in"
-            else f"they part between {first.after or 'the input'} and {first.actual} (expected: {first.expected})"
-        )
-        lines = [what + (f", at {shown}" if shown else "")]
-        lines += [f"fix: {first.fix}"] if first.fix else []
-        lines += [str(first.diagnosis)] if first.diagnosis is not None else []
-        return "\n".join(lines)
+    def _cells(self) -> list[list[str]]:
+        kept = self._shown_rows()
+        cells = []
+        skipped = 0
+        for at, row in enumerate(self.rows):
+            if at not in kept:
+                skipped += 1
+                continue
+            if skipped:
+                cells.append([f"... {skipped} pairs", "", "", "", "", "agree"])
+                skipped = 0
+            errors = map(_shown, (row.input_error, row.output_error, row.alone_error))
+            cells.append([printable(row.expected or "-"), printable(row.actual or "-"), *errors, row.verdict])
+        return [*cells, [f"... {skipped} pairs", "", "", "", "", "agree"]] if skipped else cells
+
+    def _shown_rows(self) -> set[int]:
+        """Return which rows are shown: all, or in a long table those that differ and their neighbours, and both ends."""
+        if len(self.rows) <= _SHOWN:
+            return set(range(len(self.rows)))
+        differ = [at for at, row in enumerate(self.rows) if row.verdict != "agrees"]
+        near = {at + by for at in differ for by in (-1, 0, 1)}
+        return near | {0, 1, len(self.rows) - 2, len(self.rows) - 1}
 
     def _notes(self, bullet: str) -> str:
         return "\n".join(f"{bullet}{note}" for note in self.notes)

@@ -1,58 +1,310 @@
-"""Naming the mistake of a layer that is not recurrent."""
+"""Naming the mistakes of a layer that is not recurrent, each confirmed by undoing it in a copy of the layer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+import copy
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.pairing import family_of, weights_of
-from compare.models.recording import Recorded
+from compare.models.absorbing import activation_in, name_of
+from compare.models.array_mistakes import arrays_by_meaning, describe, in_keras_order, torch_name
+from compare.models.axes import difference, laid_out
+from compare.models.forms import Source, relations, same, unary_forms
+from compare.models.judging import Judged
+from compare.models.layer_options import differing, options_of
+from compare.models.recorded import Recorded, innermost
+from compare.models.recording import run_alone
+from frameworks.registry import owner_name
 
 Array = npt.NDArray[Any]
-_EPSILON: Mapping[str, str] = MappingProxyType({"batch norm": "eps", "layer norm": "eps"})
+_TORCH_OPTION = {
+    "epsilon": "eps",
+    "number of groups": "num_groups",
+    "slope": "negative_slope",
+    "axis": "dim",
+    "window": "kernel_size",
+}
+_KERAS_OPTION = {
+    "epsilon": "epsilon",
+    "stride": "strides",
+    "dilation": "dilation_rate",
+    "window": "pool_size",
+    "number of groups": "groups",
+    "slope": "negative_slope",
+}
 
 
-def explain_other(expected: Recorded, actual: Recorded) -> str:
-    """Return what mends a layer that returns something else on the same input; "" if that is not known."""
-    family = family_of(expected)
-    if family != family_of(actual):
-        return f"{actual.kind} stands where {expected.kind} must"
-    options = _other_options(expected, actual)
-    if options:
-        return options
-    one, two = weights_of(expected.native), weights_of(actual.native)
-    return _other_weights(one, two)
+@dataclass(frozen=True, eq=False)
+class Fault:
+    """One difference between two layers of a kind.
+
+    Args:
+        words: what is wrong, and the line that mends it.
+        undo: puts it right in a copy of the actual layer, and returns the copy or a function in its place; None if it cannot.
+    """
+
+    words: str
+    undo: Callable[[Any], Any] | None = None
 
 
-def _other_options(expected: Recorded, actual: Recorded) -> str:
-    names = {"epsilon": "eps", "eps": "eps"}
-    values = [
-        next((float(getattr(call.native, name)) for name in names if hasattr(call.native, name)), None)
-        for call in (expected, actual)
-    ]
-    if None not in values and values[0] != values[1]:
-        return f"eps={values[0]:g}: it is {values[1]:g} here"
-    return ""
+def explain_other(judged: Judged) -> tuple[str, ...]:
+    """Return what mends a layer that returns something else on the same input, the arrays first; () if that is not known."""
+    one, two = judged.pair.expected[0], judged.pair.actual[0]
+    if _differs_in_the_call(judged):
+        return (_of_the_call(judged),)
+    alike = one.family == two.family
+    faults = [*_array_faults(one, two), *_option_faults(one, two)] if alike or one.family.group == two.family.group else []
+    words = _confirmed(faults, judged, two) or _by_activations(judged) or _by_results(judged)
+    if not alike and one.family.group != "activation":
+        words = [f"{two.name} must be a {one.family.name} ({one.kind}), but is a {two.family.name} ({two.kind})", *words]
+    return tuple(words)
 
 
-def _other_weights(one: list[Array], two: list[Array]) -> str:
-    def like(a: Array, b: Array) -> bool:
-        return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-5, atol=1e-7))
+def _differs_in_the_call(judged: Judged) -> bool:
+    """Return whether the layer is right alone, and returns something else in the model's call."""
+    if judged.wanted is None or judged.alone_error is None:
+        return False
+    return judged.alone_error <= 1e-5 * max(1.0, float(np.abs(judged.wanted).max(initial=0)))
 
-    for expected in one:
-        same_size = [actual for actual in two if actual.size == expected.size]
-        if (
-            expected.ndim == 2
-            and any(like(expected, actual) for actual in same_size)
-            and expected.shape[0] == expected.shape[1]
-        ):
-            return "transpose the weight: weight.copy_(kernel.T)"
-        if expected.ndim >= 2 and any(
-            like(expected.ravel(), actual.ravel()) and expected.shape != actual.shape for actual in same_size
-        ):
-            return "transpose the weight, do not reshape it"
-    return ""
+
+def _of_the_call(judged: Judged) -> str:
+    two = judged.pair.actual[0]
+    if hasattr(innermost(two.native), "running_mean"):
+        words = "normalises with the statistics of the batch"
+    elif "dropout" in two.family.name:
+        words = "is active"
+    else:
+        return f"{two.name} returns something else when the model calls it than alone on the same input"
+    return f"{two.name} {words}: it is in training mode when the model calls it; call `{two.name}.eval()`"
+
+
+def _by_activations(judged: Judged) -> list[str]:
+    """Name the activations of both sides, inside a layer or after it, if they differ."""
+    names = [_activation_of(calls) for calls in (judged.pair.expected, judged.pair.actual)]
+    if names[0] and names[1] and names[0] != names[1]:
+        return [f"the activation of {judged.pair.actual[-1].name} must be {names[0]}, but is {names[1]}"]
+    return []
+
+
+def _activation_of(calls: Sequence[Recorded]) -> str:
+    inside = activation_in(calls[-1])
+    return name_of(inside) if inside is not None else calls[-1].family.activation
+
+
+def _array_faults(one: Recorded, two: Recorded) -> list[Fault]:
+    wanted, found = arrays_by_meaning(one.native), arrays_by_meaning(two.native)
+    faults = []
+    for name in dict.fromkeys((*wanted, *found)):
+        problem = describe(name, wanted, found)
+        if problem:
+            own = torch_name(two.native, name)
+            faults.append(
+                Fault(f"{own} of {two.name} {problem}. {_copying(one, two, name, own)}", _set_array(own, wanted.get(name)))
+            )
+    return faults
+
+
+def _copying(one: Recorded, two: Recorded, name: str, own: str) -> str:
+    source = torch_name(one.native, name)
+    turned = ""
+    if name == "kernel" and owner_name(innermost(one.native)) != owner_name(innermost(two.native)):
+        rank = np.ndim(getattr(innermost(one.native), source))
+        keras_first = owner_name(innermost(one.native)) == "keras"
+        orders = {2: ".T", 3: ".transpose(2, 1, 0)", 4: ".transpose(3, 2, 0, 1)" if keras_first else ".transpose(2, 3, 1, 0)"}
+        turned = orders.get(rank, "")
+    value = f"{one.name}.{source}"
+    if owner_name(innermost(two.native)) == "pytorch":
+        array = f"torch.from_numpy(np.array({value}){turned})" if owner_name(innermost(one.native)) == "keras" else value
+        return f"`{two.name}.{own}.data.copy_({array})`"
+    array = f"{value}.detach().numpy(){turned}" if owner_name(innermost(one.native)) == "pytorch" else value
+    return f"`{two.name}.{own}.assign({array})`"
+
+
+def _option_faults(one: Recorded, two: Recorded) -> list[Fault]:
+    wanted, found = options_of(one), options_of(two)
+    torch = owner_name(innermost(two.native)) == "pytorch"
+    faults = []
+    for name, must_be, is_ in differing(wanted, found):
+        if name == "padding":
+            faults.append(_padding_fault(two, must_be, is_, wanted.padding_name, torch=torch))
+            continue
+        option = (_TORCH_OPTION if torch else _KERAS_OPTION).get(name, name)
+        value = must_be[0] if isinstance(must_be, tuple) and len(set(must_be)) == 1 else must_be
+        shown = is_[0] if isinstance(is_, tuple) and len(set(is_)) == 1 else is_
+        faults.append(
+            Fault(
+                f"{option} of {two.name} must be {_shown(value)}, but is {_shown(shown)}: `{option}={_shown(value)}`",
+                _set_option(option, value),
+            )
+        )
+    return faults
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, *, torch: bool) -> Fault:
+    rank = len(must_be)
+    if not torch:
+        word = word or ("" if any(map(any, must_be)) else "valid")
+        fix = (
+            f'`padding="{word}"`' if word else f"pad the axes by {must_be} with `keras.ops.pad` before, and set padding='valid'"
+        )
+        return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: {fix}", _set_option("padding", word or "valid"))
+    if all(before == after for before, after in must_be):
+        each = tuple(before for before, _ in must_be)
+        value = each[0] if len(set(each)) == 1 else each
+        return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: `padding={value}`", _set_option("padding", each))
+    pads = tuple(number for pair in reversed(must_be) for number in pair)
+    fill = ', value=float("-inf")' if two.family.name.startswith("max") else ""
+    call = f"{two.name}(F.pad(x, {pads}{fill}))"
+    return Fault(
+        f"padding of {two.name} must be {must_be} (before, after){f', as in {word!r}' if word else ''}, but is {is_}: "
+        f"`{call}`, with `padding=0`",
+        _padded(pads, rank, minus_infinity=bool(fill)),
+    )
+
+
+def _set_array(name: str, value: Array | None) -> Callable[[Any], Any]:
+    def undo(layer: Any) -> Any:
+        own = innermost(layer)
+        if owner_name(own) == "pytorch":
+            torch = sys.modules["torch"]
+            old = getattr(own, name, None)
+            tensor = None if value is None else torch.from_numpy(np.array(value)).to(old.device if old is not None else "cpu")
+            if old is not None and tensor is not None and old.shape == tensor.shape:
+                old.data = tensor.to(old.dtype)
+            elif name in dict(own.named_buffers(recurse=False)):
+                setattr(own, name, tensor)
+            else:
+                setattr(own, name, None if tensor is None else torch.nn.Parameter(tensor, requires_grad=False))
+            return layer
+        variable = getattr(own, name)
+        variable.assign(np.zeros(variable.shape) if value is None else in_keras_order(own, name, value))
+        return layer
+
+    return undo
+
+
+def _set_option(name: str, value: Any) -> Callable[[Any], Any]:
+    def undo(layer: Any) -> Any:
+        own = innermost(layer)
+        if owner_name(own) == "pytorch":
+            setattr(own, name, value)
+            return layer
+        made = type(own).from_config({**own.get_config(), name: value})
+        made.build(getattr(own, "_build_shapes_dict", {}).get("input_shape") or own.input_spec.shape)
+        made.set_weights(own.get_weights())
+        return made
+
+    return undo
+
+
+def _padded(pads: tuple[int, ...], rank: int, *, minus_infinity: bool) -> Callable[[Any], Any]:
+    def undo(layer: Any) -> Any:
+        torch = sys.modules["torch"]
+        layer.padding = (0,) * rank
+        fill = float("-inf") if minus_infinity else 0.0
+        return torch.nn.Sequential(_Pad(pads, fill).module(torch), layer)
+
+    return undo
+
+
+@dataclass(frozen=True)
+class _Pad:
+    pads: tuple[int, ...]
+    fill: float
+
+    def module(self, torch: Any) -> Any:
+        return {2: torch.nn.ConstantPad1d, 4: torch.nn.ConstantPad2d, 6: torch.nn.ConstantPad3d}[len(self.pads)](
+            self.pads, self.fill
+        )
+
+
+def _confirmed(faults: Sequence[Fault], judged: Judged, two: Recorded) -> list[str]:
+    """Return the words of the faults that matter: without any of them undone the results stay wrong."""
+    before = judged.alone_error
+    if not faults:
+        return []
+    after = _error(faults, judged, two)
+    if after is None:  # sizes differ, or the layer cannot be copied: all differences are named
+        return [fault.words for fault in faults]
+    if before is not None and after > before / 10:
+        return []
+    needed = []
+    for fault in faults:
+        without = _error([each for each in faults if each is not fault], judged, two)
+        if without is None or without > 3 * max(after, 1e-7):
+            needed.append(fault.words)
+    return needed
+
+
+def _error(faults: Sequence[Fault], judged: Judged, two: Recorded) -> float | None:
+    """Return how far the layer is off with some faults undone; None if that cannot be computed."""
+    if judged.alone_input is None or judged.wanted is None:
+        return None
+    try:
+        layer: Any = _copy(two.native)
+        for fault in faults:
+            layer = fault.undo(layer) if fault.undo is not None else layer
+        returned = run_alone(layer, [judged.alone_input])
+        for call in judged.pair.actual[1:]:
+            returned = run_alone(call.native, returned[:1])
+    except Exception:  # noqa: BLE001  whatever a layer raises with options that it was not made for
+        return None
+    found = judged.finish(returned[0])
+    return difference(judged.wanted, found)
+
+
+def _copy(native: Any) -> Any:
+    if owner_name(native) == "pytorch":
+        return copy.deepcopy(native)
+    made = type(native).from_config(native.get_config())
+    made.build(getattr(native, "_build_shapes_dict", {}).get("input_shape") or native.input.shape)
+    made.set_weights(native.get_weights())
+    return made
+
+
+def _by_results(judged: Judged) -> list[str]:
+    """Name the functions that both layers compute of their input, or what makes the one result of the other."""
+    one, two = judged.pair.expected, judged.pair.actual
+    if judged.wanted is None or judged.alone is None:
+        return []
+    given = judged.alone_input if len(two) == 1 else judged.before_last
+    if len(one) > 1 and len(two) == 1:  # what the activation gets that is inside the actual layer
+        given = laid_out(one[-1].inputs[0], judged.alone, one[-1], two[-1])
+    texts = []
+    if given is not None and given.dtype.kind == "f":
+        forms = list(unary_forms(Source("x", given)))
+        texts = [next((form.text for form in forms if same(form.value, each)), "") for each in (judged.wanted, judged.alone)]
+        if all(texts) and texts[0] != texts[1]:
+            return [f"{two[-1].name} must compute `{texts[0]}`, but computes `{texts[1]}`"]
+    if _normalises_the_batch(judged):
+        return [f"{two[0].name} normalises with the batch: keep running statistics, and call `{two[0].name}.eval()`"]
+    relation = relations(judged.wanted, judged.alone)
+    found = f", but computes `{texts[1]}`" if texts and texts[1] else ""
+    if texts and texts[0]:
+        return [f"{two[-1].name} must compute `{texts[0]}`{found}"]
+    return [f"what {two[-1].name} returns: {relation}"] if relation else []
+
+
+def _normalises_the_batch(judged: Judged) -> bool:
+    given, alone = judged.alone_input, judged.alone
+    if given is None or alone is None or given.ndim < 2 or given.shape != alone.shape:
+        return False
+    axes = tuple(axis for axis in range(given.ndim) if axis != 1)
+    means, spread = alone.mean(axes), alone.std(axes)
+    native = innermost(judged.pair.actual[0].native)
+    if not hasattr(native, "running_mean"):
+        return False
+    arrays = arrays_by_meaning(native)
+    beta, gamma = arrays.get("beta", np.zeros_like(means)), arrays.get("gamma", np.ones_like(spread))
+    return bool(np.allclose(means, beta, atol=1e-3) and np.allclose(spread, np.abs(gamma), rtol=0.05))

@@ -1,192 +1,344 @@
-"""Pairing the layers of two models: by the sorted values of their weights, then by kind, sizes and order.
-
-Sorted values do not change under transposition, reshaping or another order of gates, so that a pair is found despite the mistake
-that is sought.
-"""
+"""Pairing the calls of two models: layers by the numbers in their weights, then by kind, names and order."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from difflib import SequenceMatcher
+from itertools import zip_longest
 
 import numpy as np
-import numpy.typing as npt
 
-from compare.models.recording import Recorded
+from compare.models.absorbing import absorb_activations, activation_in, feeds
+from compare.models.axes import difference, laid_out
+from compare.models.fingerprints import Print, prints_of, similarity
+from compare.models.pair import Pair
+from compare.models.recorded import Recorded, sequences_of, weights_of
+from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.kinds import Family
 
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """Layers that correspond: usually one of each model; a stack may be several in one of them.
-
-    Args:
-        expected: the calls of the expected model's layers, in order; () if there is no partner.
-        actual: those of the actual model's.
-        by: "name", "weights", "kind" or "given": what they were paired by.
-    """
-
-    expected: tuple[Recorded, ...]
-    actual: tuple[Recorded, ...]
-    by: str = ""
+_ENOUGH = 0.3
+"""The share of the weights that two layers have at least in common if they are a pair."""
+_SHARED = 0.9
+"""The same for a layer whose partner has another one too: shared or tied weights, or several layers in one module."""
 
 
-_FAMILIES: Mapping[str, str] = {
-    name: family
-    for family, names in {
-        "dense": ("Dense", "Linear", "EinsumDense"),
-        "embedding": ("Embedding",),
-        "conv1": ("Conv1D", "Conv1d"),
-        "conv2": ("Conv2D", "Conv2d"),
-        "batch norm": ("BatchNormalization", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d"),
-        "layer norm": ("LayerNormalization", "LayerNorm"),
-        "dropout": ("Dropout", "SpatialDropout1D", "Dropout1d", "AlphaDropout"),
-        "relu": ("ReLU",),
-        "softmax": ("Softmax", "LogSoftmax"),
-        "flatten": ("Flatten",),
-        "pool": ("MaxPooling1D", "MaxPool1d", "MaxPooling2D", "MaxPool2d", "AveragePooling1D", "AvgPool1d"),
-        "recurrent": ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "LSTMCell", "GRUCell", "RNNCell"),
-        "activation": ("Activation", "Sigmoid", "Tanh"),
-    }.items()
-    for name in names
-}
+@dataclass(eq=False)
+class _Layer:
+    """A layer with all its calls."""
+
+    calls: list[Recorded]
+    prints: list[Print]
+    place: float
+
+    @property
+    def first(self) -> Recorded:
+        return self.calls[0]
+
+    @property
+    def units(self) -> int:
+        return units_in(self.first)
 
 
-def family_of(call: Recorded) -> str:
-    """Return what a layer is, in a word that both frameworks share; its class's name if they do not."""
-    return "recurrent" if call.adapter is not None else _FAMILIES.get(call.kind, call.kind.lower())
+@dataclass(eq=False)
+class _Links:
+    """Which layers belong together; a layer may have several partners."""
+
+    ones: list[_Layer]
+    others: list[_Layer]
+    partners: dict[int, list[int]]
+
+    def of_other(self, other: int) -> list[int]:
+        return [one for one, linked in self.partners.items() if other in linked]
+
+    def add(self, one: int, other: int) -> None:
+        self.partners.setdefault(one, []).append(other)
+
+    def has_room(self, one: int, other: int) -> bool:
+        """Return whether neither has a partner, or both are recurrent and one of them holds more layers than are linked."""
+        mine, yours = self.partners.get(one, []), self.of_other(other)
+        if not mine and not yours:
+            return True
+        if bool(mine) == bool(yours) or self.ones[one].first.family.name != "recurrent":
+            return False
+        if mine:
+            return sum(self.others[each].units for each in mine) < self.ones[one].units
+        return sum(self.ones[each].units for each in yours) < self.others[other].units
 
 
-def weights_of(native: Any) -> list[Array]:
-    """Return the weights of a layer as arrays."""
-    if hasattr(native, "get_weights"):
-        return [np.asarray(each) for each in native.get_weights()]
-    state = native.state_dict()
-    return [each.detach().cpu().numpy() for each in state.values() if each.numel() > 1 or each.dim()]
+def units_in(call: Recorded) -> int:
+    """Return how many layers and directions a recurrent layer has; 1 for any other."""
+    spec = call.adapter.spec if call.adapter is not None else None
+    return spec.num_layers * spec.num_directions if spec is not None else 1
 
 
-def pair(expected: Sequence[Recorded], actual: Sequence[Recorded], given: Mapping[str, str] | None = None) -> list[Pair]:
+def pair_calls(expected: Sequence[Recorded], actual: Sequence[Recorded], given: Mapping[str, str] | None = None) -> list[Pair]:
     """Pair the calls of two models, in the order of the expected model's calls; what has no partner is there alone.
 
     Args:
         expected: the calls of the expected model's layers.
         actual: those of the actual model's.
         given: names of the expected layers and their partners, which are taken as they are.
+
+    Raises:
+        GatewiseError: for a name that a model does not have.
     """
-    ones, others = _by_layer(expected), _by_layer(actual)
-    partners: dict[int, tuple[int, str]] = {}
-    for name, other in (given or {}).items():
-        one = next((key for key, calls in ones.items() if calls[0].name == name), None)
-        two = next((key for key, calls in others.items() if calls[0].name == other), None)
-        if one is not None and two is not None:
-            partners[one] = (two, "given")
-    _pair_by_weights(ones, others, partners)
-    _pair_by_kind(ones, others, partners)
-    return _in_order(expected, actual, ones, others, partners)
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidTypeError.because(
+            "pairs",
+            must="be a mapping from the names of expected layers to those of actual ones",
+            but=f"is of type {type(given).__name__}",
+            remedy='Pass a dict, such as {"lstm": "encoder.rnn"}.',
+        )
+    opened = _opened(expected, actual)
+    links = _Links(_by_layer(opened[0]), _by_layer(opened[1]), {})
+    fixed = _link_given(links, given or {})
+    shared = _link_by_weights(links, fixed)
+    _link_by_kind(links)
+    for one, other in shared:
+        if one not in links.partners or not links.of_other(other):
+            links.add(one, other)
+    pairs = list(_pairs(links))
+    return absorb_activations(pairs)
 
 
-def _by_layer(calls: Sequence[Recorded]) -> dict[int, list[Recorded]]:
-    layers: dict[int, list[Recorded]] = {}
+def _opened(expected: Sequence[Recorded], actual: Sequence[Recorded]) -> tuple[list[Recorded], list[Recorded]]:
+    """Return the calls of both sides, where a layer made of others is one if both models have such a layer, else its parts."""
+    whole = {each.family for each in expected if each.family.opaque} & {each.family for each in actual if each.family.opaque}
+    return _without(expected, whole), _without(actual, whole)
+
+
+def _without(calls: Sequence[Recorded], whole: set[Family]) -> list[Recorded]:
+    """Return the calls of layers that are one to the reader: without containers of called layers, and parts of whole layers."""
+    containers = {each.inside for each in calls if each.inside is not None}
+    closed = {each.index for each in calls if each.family in whole}
+    around = {each.index: each.inside for each in calls}
+    kept = []
     for call in calls:
-        layers.setdefault(id(call.native), []).append(call)
-    return layers
+        outer = around[call.index]
+        while outer is not None and outer not in closed:
+            outer = around[outer]
+        if outer is None and (call.index in closed or call.index not in containers):
+            kept.append(call)
+    return kept
 
 
-def _prints(call: Recorded) -> list[tuple[int, float, float]]:
-    """Return the fingerprints of a layer's matrices: size and moments, which no order of the numbers changes."""
-    return [
-        (each.size, float(np.square(each, dtype=np.float64).sum()), float(np.abs(each, dtype=np.float64).sum()))
-        for each in _matrices(call)
-    ]
+def _by_layer(calls: Sequence[Recorded]) -> list[_Layer]:
+    layers: dict[int, _Layer] = {}
+    for place, call in enumerate(calls):
+        if id(call.native) in layers:
+            layers[id(call.native)].calls.append(call)
+        else:
+            layers[id(call.native)] = _Layer([call], prints_of(call), place / len(calls))
+    return list(layers.values())
 
 
-def _matrices(call: Recorded) -> list[Array]:
-    if call.adapter is not None:
-        return [array for *_, one in call.adapter.get_weights() for part, array in one.arrays() if "kernel" in part]
-    weights = [each for each in weights_of(call.native) if each.dtype.kind == "f"]
-    return [each for each in weights if each.ndim > 1] or weights
+def _link_given(links: _Links, given: Mapping[str, str]) -> set[int]:
+    for name, other in given.items():
+        links.add(
+            _find(links.ones, name, "a key of pairs", "expected"), _find(links.others, other, f"pairs[{name!r}]", "actual")
+        )
+    return set(links.partners)
 
 
-def _alike(one: tuple[int, float, float], other: tuple[int, float, float]) -> bool:
-    return one[0] == other[0] and all(
-        abs(a - b) <= 1e-5 * max(abs(a), abs(b), 1e-12) for a, b in zip(one[1:], other[1:], strict=True)
-    )
+def _find(layers: Sequence[_Layer], name: str, subject: str, side: str) -> int:
+    names = [layer.first.name for layer in layers]
+    if name not in names:
+        shown = ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
+        raise InvalidValueError.because(
+            subject,
+            must=f"be the name of a layer that the {side} model calls",
+            but=f"is {name!r}",
+            remedy=f"Choose one of {shown}.",
+        )
+    return names.index(name)
 
 
-def _pair_by_weights(
-    ones: Mapping[int, list[Recorded]], others: Mapping[int, list[Recorded]], partners: dict[int, tuple[int, str]]
-) -> None:
-    """Pair layers of which at least one matrix has the same numbers; the most matrices first, then the order."""
-    scores = []
-    known = {key: _prints(calls[0]) for key, calls in (*ones.items(), *others.items())}
-    for place, one in enumerate(ones):
-        for other_place, other in enumerate(others):
-            shared = sum(any(_alike(mine, yours) for yours in known[other]) for mine in known[one])
-            if shared:
-                scores.append((-shared, abs(place / len(ones) - other_place / len(others)), one, other))
-    several = {other for other in others if _layers_in(others[other][0]) > 1}
-    for _, _, one, other in sorted(scores, key=lambda each: each[:2]):
-        taken = [each for each, _ in partners.values()].count(other)
-        if one not in partners and taken < (_layers_in(others[other][0]) if other in several else 1):
-            partners[one] = (other, "weights")
+def _link_by_weights(links: _Links, fixed: set[int]) -> list[tuple[int, int]]:
+    """Link layers that have numbers in common; most in common first, then the same family, similar names and the order.
+
+    Returns:
+        Layers that have the numbers of one that has a partner already: shared or tied weights, if nothing else fits them.
+    """
+    taken = {other for one in fixed for other in links.partners[one]}
+    found = []
+    for one, layer in enumerate(links.ones):
+        for other, partner in enumerate(links.others):
+            if one in fixed or other in taken:
+                continue
+            share = similarity(layer.prints, partner.prints)
+            if share >= _ENOUGH:
+                alike = layer.first.family == partner.first.family
+                name = _likeness(layer.first.name, partner.first.name)
+                rank = (-round(share, 1), not alike, -round(name, 1), abs(layer.place - partner.place))
+                found.append((rank, share, one, other))
+    found.sort(key=lambda each: each[0])
+    left = []
+    for _, share, one, other in found:
+        if links.has_room(one, other):
+            links.add(one, other)
+        elif share >= _SHARED:
+            left.append((one, other))
+    return left
 
 
-def _layers_in(call: Recorded) -> int:
-    return call.adapter.spec.num_layers if call.adapter is not None else 1
+def _link_by_kind(links: _Links) -> None:
+    """Link what is left by family, then by what it can be mistaken for: sizes, names and the place between linked layers."""
+    for activations in (False, True):
+        reserved = {id(each) for each in _absorbed(links)} if activations else set[int]()
+        for same in ("family", "group"):
+            for one, layer in enumerate(links.ones):
+                if one in links.partners or (layer.first.family.group == "activation") is not activations:
+                    continue
+                before, after = _window(links, one)
+                free = [
+                    other
+                    for other, partner in enumerate(links.others)
+                    if not links.of_other(other)
+                    and before <= other <= after
+                    and id(partner) not in reserved
+                    and id(layer) not in reserved
+                    and _stands_for(layer.first, partner.first, same)
+                ]
+                if free:
+                    links.add(one, min(free, key=lambda other: _distance(layer, links.others[other], other - before)))
 
 
-def _pair_by_kind(
-    ones: Mapping[int, list[Recorded]], others: Mapping[int, list[Recorded]], partners: dict[int, tuple[int, str]]
-) -> None:
-    """Pair what is left between two pairs that stand fast, by kind and sizes, in order."""
-    places = {other: place for place, other in enumerate(others)}
-    free = [other for other in others if other not in {each for each, _ in partners.values()}]
-    keys = list(ones)
-    for place, one in enumerate(keys):
-        if one in partners:
+def _absorbed(links: _Links) -> Iterator[_Layer]:
+    """Yield the activations that follow a layer whose partner has one inside."""
+    for one, partners in links.partners.items():
+        for other in partners:
+            mine, yours = links.ones[one], links.others[other]
+            for layer, inner, candidates in ((mine, yours, links.ones), (yours, mine, links.others)):
+                if activation_in(inner.first) and not activation_in(layer.first):
+                    yield from (
+                        each
+                        for each in candidates
+                        if each.first.family.group == "activation" and feeds(layer.first, each.first)
+                    )
+
+
+def _window(links: _Links, one: int) -> tuple[int, int]:
+    """Return between which layers of the actual model the partner of an expected layer must be called."""
+    before = [max(links.partners[key]) for key in range(one) if key in links.partners]
+    after = [min(links.partners[key]) for key in range(one + 1, len(links.ones)) if key in links.partners]
+    low, high = max(before[-1:], default=-1), min(after[:1], default=len(links.others))
+    return (low, high) if low < high else (-1, len(links.others))
+
+
+def _stands_for(one: Recorded, other: Recorded, same: str) -> bool:
+    if same == "family":
+        return one.family == other.family
+    return bool(one.family.group) and one.family.group == other.family.group
+
+
+def _distance(one: _Layer, other: _Layer, place: int) -> tuple[bool, float, int]:
+    sizes = [sorted(each.size for each in weights_of(layer.first.native).values()) for layer in (one, other)]
+    return sizes[0] != sizes[1], -round(_likeness(one.first.name, other.first.name), 1), place
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return how much two names have in common, numbers that count layers aside."""
+    words = [re.sub(r"[\W\d_]+", " ", name.lower()).strip() for name in (one, other)]
+    return SequenceMatcher(None, words[0], words[1]).ratio() if all(words) else 0.0
+
+
+def _pairs(links: _Links) -> Iterator[Pair]:
+    found: list[Pair] = []
+    seen: set[int] = set()
+    for one in range(len(links.ones)):
+        if one in seen:
             continue
-        before = max((places[partners[key][0]] for key in keys[:place] if key in partners), default=-1)
-        after = min((places[partners[key][0]] for key in keys[place + 1 :] if key in partners), default=len(others))
-        for other in free:
-            if before < places[other] < after and _fits(ones[one][0], others[other][0]):
-                partners[one] = (other, "kind")
-                free.remove(other)
-                break
+        mine, yours = _component(links, one)
+        seen |= mine
+        found += _in_turn(
+            sorted((call for key in mine for call in links.ones[key].calls), key=lambda call: call.index),
+            sorted((call for key in yours for call in links.others[key].calls), key=lambda call: call.index),
+        )
+    linked = {other for partners in links.partners.values() for other in partners}
+    found += [Pair((), (call,)) for key, layer in enumerate(links.others) if key not in linked for call in layer.calls]
+    yield from sorted((each for each in found if each.expected), key=lambda each: each.expected[0].index)
+    yield from sorted((each for each in found if not each.expected), key=lambda each: each.actual[0].index)
 
 
-def _fits(one: Recorded, other: Recorded) -> bool:
-    if family_of(one) != family_of(other):
+def _component(links: _Links, one: int) -> tuple[set[int], set[int]]:
+    mine, yours = {one}, set[int]()
+    while True:
+        more = {other for key in mine for other in links.partners.get(key, ())}
+        back = {key for other in more for key in links.of_other(other)} | mine
+        if more == yours and back == mine:
+            return mine, yours
+        mine, yours = back, more
+
+
+def _in_turn(expected: list[Recorded], actual: list[Recorded]) -> Iterator[Pair]:
+    """Pair calls that get the same, then the others in turn; of recurrent layers as many as have equally many parts."""
+    ones, others = _grouped(expected, actual), _grouped(actual, expected)
+    if len(ones) > 1 and len(others) > 1:
+        others = _in_order_of(ones, others)
+    for one, other in zip_longest(ones, others, fillvalue=()):
+        if one and other:
+            yield Pair(tuple(one), tuple(other))
+        else:
+            yield from (Pair((call,), ()) for call in one)
+            yield from (Pair((), (call,)) for call in other)
+
+
+def _in_order_of(ones: Sequence[Sequence[Recorded]], others: list[list[Recorded]]) -> list[list[Recorded]]:
+    """Return groups of calls in the order of the groups that get the same; the others keep their order in the free places."""
+    left = list(others)
+    places: list[list[Recorded] | None] = []
+    for one in ones:
+        match = next((other for other in left if _gets_the_same(one[0], other[0])), None)
+        places.append(match)
+        if match is not None:
+            left.remove(match)
+    return [left.pop(0) if place is None and left else place or [] for place in places] + left
+
+
+def _gets_the_same(one: Recorded, other: Recorded) -> bool:
+    if not one.inputs or not other.inputs:
         return False
-    sizes = [sorted(each.size for each in _matrices(call)) for call in (one, other)]
-    return sizes[0] == sizes[1] or family_of(one) == "recurrent"
+    if one.adapter is not None and other.adapter is not None:
+        (mine, mask), (yours, steps) = sequences_of(one, other)
+        valid = mask if mask is not None else steps
+        if valid is not None and mine.shape[:2] == yours.shape[:2] == valid.shape:
+            mine, yours = (np.where(valid[..., None], each, 0) for each in (mine, yours))
+        arrays = [(mine, yours)]
+    else:
+        arrays = list(zip(one.inputs, other.inputs, strict=False))
+    for mine, yours in arrays:
+        laid = mine if one.adapter is not None else laid_out(mine, yours, one, other)
+        off = difference(laid, yours)
+        if off is None or off > 1e-4 * max(1.0, float(np.abs(yours).max(initial=0))):
+            return False
+    return True
 
 
-def _in_order(
-    expected: Sequence[Recorded],
-    actual: Sequence[Recorded],
-    ones: Mapping[int, list[Recorded]],
-    others: Mapping[int, list[Recorded]],
-    partners: Mapping[int, tuple[int, str]],
-) -> list[Pair]:
-    pairs: list[Pair] = []
-    done: set[int] = set()
-    for call in expected:
-        key = id(call.native)
-        partner = partners.get(key)
-        if partner is None:
-            pairs.append(Pair((call,), ()))
-            continue
-        other, by = partner
-        stack = [one for one in ones if partners.get(one, (None, ""))[0] == other]
-        if len(stack) > 1:  # several expected layers in one of the actual model
-            if other not in done:
-                done.add(other)
-                pairs.append(Pair(tuple(ones[one][0] for one in stack), (others[other][0],), by))
-            continue
-        calls = others[other]
-        pairs.append(Pair((call,), (calls[min(call.number, len(calls) - 1)],), by))
-    taken = {id(each.native) for one in pairs for each in one.actual}
-    pairs += [Pair((), (call,)) for call in actual if id(call.native) not in taken]
-    return pairs
+def _grouped(calls: Sequence[Recorded], partners: Sequence[Recorded]) -> list[list[Recorded]]:
+    rest, groups = list(calls), []
+    while rest:
+        group = [rest.pop(0)]
+        if partners:
+            _fill(group, list(partners), rest)
+        groups.append(group)
+    return groups
+
+
+def _fill(group: list[Recorded], partner: list[Recorded], rest: list[Recorded]) -> None:
+    mine, yours = group[0].adapter, partner[0].adapter
+    if mine is None or yours is None:
+        return
+    if mine.is_cell and not yours.is_cell:  # a loop over time
+        steps = partner[0].sequence.shape[1]
+        while rest and len(group) < steps and rest[0].native is group[0].native:
+            group.append(rest.pop(0))
+        return
+    units = max(map(units_in, partner))
+    while rest and _units(group) < units and all(rest[0].native is not each.native for each in group):
+        group.append(rest.pop(0))
+
+
+def _units(calls: Sequence[Recorded]) -> int:
+    return sum(map(units_in, calls))

@@ -13,11 +13,12 @@ from compare.calls import Call, draw_calls, given_call, require_mapping
 from compare.parity.difference import measure
 from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.parity.keras_returns import compare_own_calls
+from compare.parity.naming import name_mistake
 from compare.parity.part_by_part import compare_composites
 from compare.parity.remarks import name_differences, remarks
-from compare.tolerance import choose_tolerance
 from compare.parity.verdict import REFERENCES, Against, Comparison, ParityResult, judge, place_output, place_state
 from compare.parity.weights import compare_weights
+from compare.tolerance import choose_tolerance
 from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidValueError
@@ -90,15 +91,16 @@ def check_parity(  # noqa: PLR0913  all but three by name
     except WholeModelError:
         raise pair_up("check_parity", expected, actual) from None
     except GatewiseError:
-        check_part = partial(check_parity, tolerance=tolerance, gradients=gradients)
+        check_part = partial(check_parity, tolerance=tolerance, gradients=gradients, seed=seed)
         whole_call = {"mask": mask, **(keras_call or {})}
         result = None if initial_state is not None else compare_composites(expected, actual, inputs, whole_call, check_part)
         if result is None:
             raise
         return replace(result, notes=(*result.notes, PART_BY_PART)) if gradients else result
     _require_comparable(*sides)
-    given = inputs is not None or initial_state is not None or mask is not None or keras_call
-    calls = (given_call(sides, inputs, initial_state, mask, keras_call),) if given else draw_calls(sides, seed)
+    is_given = inputs is not None or initial_state is not None or mask is not None or keras_call
+    given = given_call(sides, inputs, initial_state, mask, keras_call) if is_given else None
+    calls = (given,) if given is not None else draw_calls(sides, seed)
     allowed = choose_tolerance(sides, tolerance)
     weights = sides[0].get_weights(), sides[1].get_weights()
     comparisons = list(compare_weights(*weights, allowed))
@@ -113,7 +115,9 @@ def check_parity(  # noqa: PLR0913  all but three by name
             unsure = any(each.ill_conditioned for each in of_call)
             of_call += compare_gradients(sides, weights, call, allowed, unsure=unsure)
         comparisons += of_call
-    return ParityResult(tuple(comparisons), allowed, tuple(dict.fromkeys(notes)), differences)
+    result = ParityResult(tuple(comparisons), allowed, tuple(dict.fromkeys(notes)), differences)
+    # Computed now and not when it is printed: the layers may change after the check.
+    return replace(result, diagnosis=name_mistake(sides, given, allowed, seed)) if result.can_be_named else result
 
 
 def assert_parity(

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.parity.difference import measure
+from compare.parity.naming import join_diagnoses
 from compare.parity.verdict import Against, Comparison, ParityResult
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
@@ -71,7 +72,8 @@ def compare_composites(
     ]
     notes = dict.fromkeys(note for _, result in results for note in result.notes)
     differences = tuple(f"{label}: {each}" for label, result in results for each in result.differences)
-    return ParityResult((*named, *wholes), tolerance, tuple(notes), differences)
+    diagnosis = join_diagnoses({label: result.diagnosis for label, result in results})
+    return ParityResult((*named, *wholes), tolerance, tuple(notes), differences, diagnosis)
 
 
 def _calls(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 from tabulate import tabulate
 
+from compare.diagnosis.result import Diagnosis
 from compare.parity.difference import Difference
+from frameworks.escaping import markdown_text
+from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 from frameworks.spec import RecurrentSpec
 
 Where = Mapping[str, int | str]
 Verdict = Literal["passed", "failed", "ill-conditioned"]
+
+_HEADERS = ("what", "against", "shape", "max abs", "allowed", "needed", "verdict")
 
 
 class Against(str, Enum):
@@ -121,8 +126,8 @@ class Comparison:
         return f"{self.name} {error}{place}, against {self.shown_against}; {verdict}"
 
 
-@dataclass(frozen=True)
-class ParityResult:
+@dataclass(frozen=True, repr=False)
+class ParityResult(Shown):
     """All comparisons of a check, weights first. It is truthy if everything passed, and its text is a report.
 
     Args:
@@ -130,6 +135,8 @@ class ParityResult:
         tolerance: the allowed error as a share of max(1, max |expected|).
         notes: remarks for the reader: flags that differ, coarser arithmetic, steps left out.
         differences: the options in which the two layers differ, such as the activation; each is a failure.
+        diagnosis: what `diagnose` says of a failed check on the same call. None if the check did not fail, if only gradients
+            failed, or if `diagnose` finds no difference.
 
     Example:
         >>> import torch
@@ -141,12 +148,15 @@ class ParityResult:
         >>> result = check_parity(layer, other)
         >>> result.passed, result.cause.name, result.cause.where["gate"], round(result.cause.max_abs, 3)
         (False, 'bias of layer 0, direction 0', 'reset', 0.5)
+        >>> result.diagnosis.verdict
+        'not named'
     """
 
     comparisons: tuple[Comparison, ...]
     tolerance: float
     notes: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    diagnosis: Diagnosis | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -167,6 +177,11 @@ class ParityResult:
         return next((each for each in self.comparisons if each.kind == "weights" and not each.within), None)
 
     @property
+    def can_be_named(self) -> bool:
+        """Whether the check failed in something other than gradients, of which `diagnose` knows nothing."""
+        return bool(self.differences) or any(each.verdict == "failed" and each.kind != "gradient" for each in self.comparisons)
+
+    @property
     def worst(self) -> Comparison:
         """The comparison that needed the largest tolerance."""
         return max(self.comparisons, key=_needed)
@@ -176,30 +191,56 @@ class ParityResult:
         return self.passed
 
     def __str__(self) -> str:
-        """Return the verdict, the cause or the worst difference, the notes, and a table of all comparisons, as text."""
-        lines = [f"parity {self.verdict}: {len(self.comparisons)} comparisons at tolerance {self.tolerance:g}"]
-        lines += [f"failed: {difference}" for difference in self.differences]
+        """Return the verdict, the cause or the worst difference, the notes, a table of all comparisons, and the diagnosis."""
+        table = tabulate(self._rows(), _HEADERS, floatfmt=".2e")
+        diagnosis = [] if self.diagnosis is None else ["", f"diagnosis: {self.diagnosis}"]
+        return "\n".join([self._headline(), *self._lines(), "", table, *diagnosis])
+
+    def to_markdown(self) -> str:
+        """Return the same as Markdown."""
+        rows = ([f"{cell:.2e}" if isinstance(cell, float) else cell for cell in row] for row in self._rows())
+        table = markdown_table(_HEADERS, rows)
+        diagnosis = "" if self.diagnosis is None else f"Diagnosis: {self.diagnosis.to_markdown().rstrip()}"
+        return markdown_blocks(markdown_text(self._headline()), markdown_list(self._lines()), table, diagnosis)
+
+    def _in_a_line(self) -> str:
         if self.passed:
-            lines.append(f"largest: {self.worst}")
+            found = f"largest {self.worst.max_abs:.2g}"
+        elif self.diagnosis is not None and self.diagnosis.findings:
+            found = ", ".join(each.mistake for each in self.diagnosis.findings)
+        else:
+            found = next(self._lines()).removeprefix("failed: ")
+        return f"{type(self).__name__} {self.verdict}, {len(self.comparisons)} comparisons: {found}"
+
+    def _headline(self) -> str:
+        return f"parity {self.verdict}: {len(self.comparisons)} comparisons at tolerance {self.tolerance:g}"
+
+    def _lines(self) -> Iterator[str]:
+        """Yield what differs, or the largest difference that passes, and the notes."""
+        for difference in self.differences:
+            yield f"failed: {difference}"
+        if self.passed:
+            yield f"largest: {self.worst}"
         elif self.cause is not None:
-            lines.append(f"cause: the weights differ: {self.cause}")
+            yield f"cause: the weights differ: {self.cause}"
         elif self.verdict == "ill-conditioned":
-            lines += [f"{each}" for each in self.comparisons if each.ill_conditioned]
-            lines.append(
+            yield from (f"{each}" for each in self.comparisons if each.ill_conditioned)
+            yield (
                 "The expected layer itself is farther than allowed from the float64 reference of its own weights: its states "
                 "are too large or too chaotic for a verdict, or its computation does not correspond to its weights."
             )
         if not self.passed:
-            lines += [f"failed: {each}" for each in self.comparisons if each.verdict == "failed" and each is not self.cause][:8]
-        lines += [f"note: {note}" for note in self.notes]
-        rows = [
+            failed = [each for each in self.comparisons if each.verdict == "failed" and each is not self.cause]
+            yield from (f"failed: {each}" for each in failed[:8])
+        yield from (f"note: {note}" for note in self.notes)
+        if any(each.kind == "gradient" for each in self.comparisons):
+            yield "the table shows, for each array, only the gradient with the largest error over all layers and calls"
+
+    def _rows(self) -> list[tuple[Any, ...]]:
+        return [
             (each.name, each.shown_against, each.shape, each.max_abs, each.allowed, each.needed, each.verdict)
             for each in self._shown()
         ]
-        table = tabulate(rows, ("what", "against", "shape", "max abs", "allowed", "needed", "verdict"), floatfmt=".2e")
-        if any(each.kind == "gradient" for each in self.comparisons):
-            lines.append("the table shows, for each array, only the gradient with the largest error over all layers and calls")
-        return "\n".join([*lines, "", table])
 
     def _shown(self) -> Iterable[Comparison]:
         """Return the comparisons in the table: all but the gradients, and the worst gradient of each array."""

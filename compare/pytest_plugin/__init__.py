@@ -1,8 +1,8 @@
-"""The pytest plugin: a fixture for `assert_parity`.
+"""The pytest plugin: fixtures for `assert_parity` and `assert_models_agree`.
 
 pytest loads it under the name `gatewise_pytest`. A plugin named `compare.pytest_plugin` would import `compare` when pytest
 starts, so that a user's own compare.py would break pytest or be hidden by gatewise's. Therefore nothing but pytest is imported
-until the fixture is used or a test fails.
+until a fixture is used or a test fails.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TOLERANCE = pytest.StashKey[float | None]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the tolerance, as an option and as an ini value."""
-    text = "tolerance of the assert_parity fixture, unless a test passes its own (default: by dtype)"
+    text = "tolerance of assert_parity and assert_models_agree, unless a test passes its own (default: by dtype)"
     parser.getgroup("gatewise").addoption(_OPTION, metavar="TOLERANCE", help=text)
     parser.addini(_INI, text, default="")
 
@@ -42,11 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def assert_parity(pytestconfig: pytest.Config) -> Callable[..., None]:
     """Return `gatewise.assert_parity`, with the tolerance from the command line or the ini file as its default."""
-    if hiding := _find_hiding():
-        pytest.fail(hiding, pytrace=False)
-    function: Callable[..., None] = import_module("gatewise").assert_parity
-    tolerance = pytestconfig.stash[_TOLERANCE]
-    return function if tolerance is None else partial(function, tolerance=tolerance)
+    return _function("assert_parity", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def assert_models_agree(pytestconfig: pytest.Config) -> Callable[..., None]:
+    """Return `gatewise.assert_models_agree`, with the same default."""
+    return _function("assert_models_agree", pytestconfig)
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
@@ -58,6 +60,14 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
         warnings.simplefilter("ignore")
         for hidden in import_module("gatewise.ownership").find_hidden():
             terminalreporter.write_line(f"gatewise: {hidden}")
+
+
+def _function(name: str, config: pytest.Config) -> Callable[..., None]:
+    if hiding := _find_hiding():
+        pytest.fail(hiding, pytrace=False)
+    function: Callable[..., None] = getattr(import_module("gatewise"), name)
+    tolerance = config.stash[_TOLERANCE]
+    return function if tolerance is None else partial(function, tolerance=tolerance)
 
 
 def _tolerance(config: pytest.Config) -> float | None:

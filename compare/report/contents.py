@@ -4,10 +4,10 @@ from compare.report.index import Index
 from compare.report.page import Page
 from compare.report.pages.hidden_states import page as hidden_states
 from compare.report.pages.masking import page as masking
+from compare.report.pages.mistakes import page as mistakes
 from compare.report.pages.optimizers import page as optimizers
 from compare.report.pages.options import page as options
 from compare.report.pages.parity import page as parity
-from compare.report.pages.pitfalls import page as pitfalls
 from compare.report.pages.porting import page as porting
 from compare.report.pages.real_models import page as real_models
 from compare.report.pages.return_values import page as return_values
@@ -21,7 +21,7 @@ PAGES: tuple[Page, ...] = (
     hidden_states.PAGE,
     masking.PAGE,
     options.PAGE,
-    pitfalls.PAGE,
+    mistakes.PAGE,
     porting.PAGE,
     parity.PAGE,
     real_models.PAGE,

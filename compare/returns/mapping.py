@@ -27,6 +27,7 @@ from frameworks.errors import InvalidTypeError, InvalidValueError, NoCounterpart
 from frameworks.options import KerasOptions
 from frameworks.output import RecurrentOutput
 from frameworks.registry import describe
+from frameworks.showing import Shown
 from frameworks.spec import RecurrentSpec, Stack
 from frameworks.whole_models import WholeModelError, one_by_one
 
@@ -77,8 +78,8 @@ def returns_map(layer: object, options: KerasOptions | None = None) -> ReturnsMa
     )
 
 
-@dataclass(frozen=True)
-class ReturnsMap:
+@dataclass(frozen=True, repr=False)
+class ReturnsMap(Shown):
     """The results of a Keras layer with its flags, and PyTorch's `output`, `h_n`, `c_n`, each expressed over the other.
 
     Args:
@@ -192,6 +193,10 @@ class ReturnsMap:
     def to_markdown(self) -> str:
         """Render the map: the call, a table of Keras's results, a table of PyTorch's results, and notes."""
         return render(self._keras_call, self.code, self.items, self.reverse)
+
+    def _in_a_line(self) -> str:
+        items = "; ".join(f"{item.keras} = {item.pytorch}" for item in self.items)
+        return f"{type(self).__name__} of {self.call if not self.needs_two_modules else 'two modules'}: {items}"
 
     @cached_property
     def _keras_call(self) -> KerasCall:

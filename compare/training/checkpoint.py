@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.showing import Shown, markdown_blocks, markdown_table, shortened
 
 Array = npt.NDArray[Any]
 
@@ -26,8 +27,8 @@ class DamagedCheckpointError(GatewiseError, ValueError):
     """Raised for a checkpoint that is damaged."""
 
 
-@dataclass(frozen=True)
-class TrainingCheckpoint:
+@dataclass(frozen=True, repr=False)
+class TrainingCheckpoint(Shown):
     """The checkpoint of a training.
 
     The previous state is stored beside the latest, so that a damaged file costs only the steps between the two.
@@ -58,6 +59,16 @@ class TrainingCheckpoint:
                 "the path of a checkpoint", must="end in .npz", but=f"is {self.path}", remedy="Add the ending."
             )
         object.__setattr__(self, "path", Path(self.path))
+
+    def to_markdown(self) -> str:
+        """Return the files and the settings as a table."""
+        files = [(path, "is there" if path.exists() else "is not written yet") for path in (self.path, self.before)]
+        rows = [*files, ("seconds between two savings", f"{self.seconds:g}"), *self.settings.items()]
+        return markdown_blocks(markdown_table((type(self).__name__, ""), rows))
+
+    def _in_a_line(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"{type(self).__name__} {shortened(str(self.path), 60)}{f': {settings}' if settings else ''}"
 
     @property
     def before(self) -> Path:

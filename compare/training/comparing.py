@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from compare.training.together import TrainingStoppedError, train_together
 from compare.training.trajectory import Trajectory
 from frameworks import loss_like, optimizer_like, registry
 from frameworks.errors import InvalidTypeError, InvalidValueError
+
+if TYPE_CHECKING:
+    from compare.training.divergence import Divergence
 
 Array = npt.NDArray[Any]
 Batch = tuple[Any, ...]
@@ -71,7 +74,8 @@ def compare_training(  # noqa: PLR0913  all but four by name
 
     Returns:
         The losses of "keras" and "pytorch", and the distances of each parameter, `LAYER.NAME`. An LSTM's biases are compared as
-        their sum. Its notes say what differed before the first step, what was assumed, and what was not compared.
+        their sum. Its notes say what differed before the first step, what was assumed, and what was not compared. Where the
+        two first part, before or in a step, it says what `compare_models` and `diagnose` say of them.
 
     Raises:
         GatewiseError: for an optimizer, schedule, loss or regulariser without a counterpart; for parameters that do not pair up
@@ -97,6 +101,7 @@ def compare_training(  # noqa: PLR0913  all but four by name
     registry.load("keras")
     registry.load("pytorch")
     from compare.training import dropout, first_batch, penalties
+    from compare.training.divergence import Divergence
     from compare.training.keras import KerasSide
     from compare.training.objective import Objective
     from compare.training.pytorch import PyTorchSide
@@ -116,10 +121,13 @@ def compare_training(  # noqa: PLR0913  all but four by name
     silenced = dropout.without_dropout(keras_model, module) if without_dropout else nullcontext(())
     with silenced as silence:
         notes = tuple(silence)
+        divergence = None
         if steps:
             batch = _batch("batch_of(0)", batch_of(0))
-            notes += first_batch.look(sides, objective, batch, tolerance, without_dropout=without_dropout)
-            notes += first_batch.assumptions(objective, paired)
+            allowed, differences = first_batch.look(sides, objective, batch, tolerance, without_dropout=without_dropout)
+            notes += differences + first_batch.assumptions(objective, paired)
+            divergence = Divergence(sides, objective, paired, allowed)
+            divergence.look_before(batch)
         try:
             trajectory = train_together(
                 sides,
@@ -128,11 +136,18 @@ def compare_training(  # noqa: PLR0913  all but four by name
                 every=every,
                 checkpoint=checkpoint,
                 progress=progress,
+                watch=None if divergence is None else divergence.look_after,
             )
         except TrainingStoppedError as stopped:
-            stopped.trajectory = replace(stopped.trajectory, notes=notes)
+            stopped.trajectory = _explained(stopped.trajectory, notes, divergence)
             raise
-    return replace(trajectory, notes=notes)
+    return _explained(trajectory, notes, divergence)
+
+
+def _explained(trajectory: Trajectory, notes: tuple[str, ...], divergence: Divergence | None) -> Trajectory:
+    if divergence is None:
+        return replace(trajectory, notes=notes)
+    return replace(trajectory, notes=notes + divergence.notes, comparison=divergence.comparison)
 
 
 def _batch(subject: str, given: Any) -> Batch:

@@ -31,7 +31,7 @@ _ACTIVATIONS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 def look(
     sides: Mapping[str, Any], objective: Objective, batch: tuple[Any, ...], tolerance: float | None, *, without_dropout: bool
-) -> tuple[str, ...]:
+) -> tuple[float, tuple[str, ...]]:
     """Compute the losses of the first batch without training, and compare them.
 
     Args:
@@ -42,7 +42,7 @@ def look(
         without_dropout: whether all rates are 0.
 
     Returns:
-        Notes on what differs.
+        The allowed error as a share of max(1, |expected|), and notes on what differs.
 
     Raises:
         GatewiseError: for losses that are not the same twice, losses that no side can follow, and logits against probabilities.
@@ -61,7 +61,13 @@ def look(
     if objective.predictions["keras"].shape == objective.predictions["pytorch"].shape:
         _require_same_form(*_counted(objective), allowed)
     losses["pytorch"] = _determined_loss("pytorch", sides["pytorch"], batch, without_dropout=without_dropout)
-    return tuple(_differences(objective, losses, allowed))
+    return allowed, tuple(_differences(objective, losses, allowed))
+
+
+def agree(objective: Objective, allowed: float) -> bool:
+    """Return whether the latest predictions of both sides are the same at the elements that the mask keeps."""
+    one, other = objective.predictions["keras"], objective.predictions["pytorch"]
+    return one.shape == other.shape and measure(*_counted(objective)).needed <= allowed
 
 
 def assumptions(objective: Objective, pairs: Sequence[tuple[Any, Any]]) -> tuple[str, ...]:
@@ -93,19 +99,16 @@ def _determined_loss(name: str, side: Any, batch: tuple[Any, ...], *, without_dr
 
 def _differences(objective: Objective, losses: Mapping[str, float], allowed: float) -> Iterator[str]:
     one, other = objective.predictions["keras"], objective.predictions["pytorch"]
-    agree = False
     if one.shape != other.shape:
         yield f"The module's prediction has the shape {other.shape}, the Keras model's {one.shape}: they were not compared."
-    else:
-        difference = measure(*_counted(objective))
-        agree = difference.needed <= allowed
-        if not agree:
-            yield (
-                f"Before the first step, the predictions for the first batch differ by up to {difference.max_abs:.1e}: the two "
-                "do not start with the same weights, or the module computes something else."
-            )
+    elif not agree(objective, allowed):
+        yield (
+            "Before the first step, the predictions for the first batch differ by up to "
+            f"{measure(*_counted(objective)).max_abs:.1e}: the two do not start with the same weights, or the module computes "
+            "something else."
+        )
     gap = abs(losses["keras"] - losses["pytorch"])
-    if agree and gap > allowed * max(1.0, abs(losses["keras"])):
+    if agree(objective, allowed) and gap > allowed * max(1.0, abs(losses["keras"])):
         yield (
             f"Before the first step, the predictions for the first batch agree, but the losses are {losses['keras']:.6g} "
             f"(Keras) and {losses['pytorch']:.6g} (PyTorch): look at the mask, the sample weights, the reduction of "

@@ -60,6 +60,7 @@ def train_together(
     every: int = 10,
     checkpoint: TrainingCheckpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
+    watch: Callable[[int, Any, Mapping[str, float]], None] | None = None,
 ) -> Trajectory:
     """Train all sides on the same batches, and record their losses and distances.
 
@@ -71,6 +72,8 @@ def train_together(
         checkpoint: the file to resume from if it exists. It is written from time to time, at the end, and on an interruption
             (SIGINT, SIGTERM) once the current step is finished.
         progress: a function called after each step with the numbers of finished steps and of all steps.
+        watch: a function called after each step with its number, its batch and the losses by side; it leaves the sides as they
+            are.
 
     Returns:
         The losses of each side, and the distances of the others from the first.
@@ -120,6 +123,8 @@ def train_together(
             losses = {name: float(side.step(batch)) for name, side in sides.items()}
             recording.add_losses(losses)
             _require_finite(losses, recording.trajectory, checkpoint)
+            if watch is not None:
+                watch(done, batch, losses)
             done += 1
             if progress is not None:
                 progress(done, steps)

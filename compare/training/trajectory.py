@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from compare.models.comparison import ModelComparison
 from compare.parity.difference import measure
+from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Trajectory:
+@dataclass(frozen=True, repr=False)
+class Trajectory(Shown):
     """The course of a training.
 
     Attributes:
@@ -23,6 +25,8 @@ class Trajectory:
         measured_at: the number of steps before each measurement of the distances, (measurement,); 0 is before the first step.
         distances: the largest absolute difference of each parameter from the first side, (measurement,), by side and parameter.
         notes: what differed before the first step, what was assumed, and what was not compared.
+        comparison: the model and its port side by side on the batch of the first step whose predictions differ; None if there
+            is no such step.
 
     Example:
         >>> import numpy as np
@@ -42,6 +46,7 @@ class Trajectory:
     measured_at: Array
     distances: Mapping[str, Mapping[str, Array]]
     notes: tuple[str, ...] = ()
+    comparison: ModelComparison | None = None
 
     @property
     def steps(self) -> int:
@@ -62,15 +67,40 @@ class Trajectory:
     def __str__(self) -> str:
         """Return the largest differences of each side, and the notes."""
         lines = [f"{self.steps} steps."]
+        for side, loss, step, distance, name in self._largest():
+            if loss:
+                lines.append(f"Largest difference of the losses: {side} {loss} at step {step}.")
+            if distance:
+                lines.append(
+                    f"Largest difference of a parameter after {self.measured_at[-1]} steps: {side} {distance}, {name}."
+                )
+        lines += [*(["Notes:"] if self.notes else []), *(f"- {note}" for note in self.notes)]
+        return "\n".join(lines if self.comparison is None else [*lines, f"Where they part, {self.comparison}"])
+
+    def to_markdown(self) -> str:
+        """Return the largest differences of each side as a table, and the notes."""
+        after = f"of a parameter after {self.measured_at[-1]} steps" if len(self.measured_at) else "of a parameter"
+        headers = ("side", "largest difference of the losses", "at step", f"largest difference {after}", "parameter")
+        comparison = "" if self.comparison is None else f"Where they part, {self.comparison.to_markdown().rstrip()}"
+        table = markdown_table(headers, self._largest())
+        return markdown_blocks(f"{self.steps} steps", table, markdown_list(self.notes), comparison)
+
+    def _in_a_line(self) -> str:
+        sides = [
+            f"{side} losses up to {loss or '-'}, parameters up to {distance or '-'} off"
+            for side, loss, _, distance, _ in self._largest()
+        ]
+        notes = ["with notes"] if self.notes else []
+        return f"{type(self).__name__} of {self.steps} steps: {'; '.join([*sides, *notes])}"
+
+    def _largest(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """Yield each side, its largest difference of the losses and its step, and of a parameter; "" if not measured."""
         for side, by_parameter in self.distances.items():
             gaps = self.loss_gap(side)
-            if len(gaps):
-                lines.append(f"Largest difference of the losses: {side} {np.max(gaps):.1e} at step {np.argmax(gaps)}.")
-            if by_parameter and len(self.measured_at):
-                name, last = max(((name, values[-1]) for name, values in by_parameter.items()), key=lambda one: one[1])
-                after = self.measured_at[-1]
-                lines.append(f"Largest difference of a parameter after {after} steps: {side} {last:.1e}, {name}.")
-        return "\n".join([*lines, *(["Notes:"] if self.notes else []), *(f"- {note}" for note in self.notes)])
+            loss, step = (f"{np.max(gaps):.1e}", str(np.argmax(gaps))) if len(gaps) else ("", "")
+            last = {name: values[-1] for name, values in by_parameter.items() if len(values)}
+            name = max(last, key=lambda each: last[each]) if last and len(self.measured_at) else ""
+            yield side, loss, step, f"{last[name]:.1e}" if name else "", name
 
 
 class Recording:

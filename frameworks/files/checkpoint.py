@@ -10,8 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from frameworks.errors import InvalidValueError
-from frameworks.escaping import printable
+from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.escaping import markdown_text
 from frameworks.files.formats import Format, find_format
 from frameworks.files.given_options import GivenOptions, Options
 from frameworks.files.other_layers import OtherLayer
@@ -20,11 +20,13 @@ from frameworks.files.untrusted.foreign_files import names_of_others, require_fi
 from frameworks.files.untrusted.h5_process import started_for
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import open_source
+from frameworks.showing import Shown, markdown_blocks, markdown_table, shortened
+from frameworks.shown_layers import sizes_of
 
 _SHARD = re.compile(r".+-\d{5}-of-(\d{5})\.\w+")
 
 
-class Checkpoint(Mapping[str, StoredLayer]):
+class Checkpoint(Shown, Mapping[str, StoredLayer]):
     """The recurrent layers of a file by name, in the order of the model. It is read-only.
 
     Attributes:
@@ -75,9 +77,28 @@ class Checkpoint(Mapping[str, StoredLayer]):
         """Count the recurrent layers."""
         return len(self._layers)
 
-    def __repr__(self) -> str:
-        """Return the format, the name of the file and the names of its recurrent layers."""
-        return printable(f"<{self.format} {self.path.name}: {', '.join(self._layers) or 'no recurrent layer'}>")
+    def to_markdown(self) -> str:
+        """Return the file's name and format, and a table of its layers."""
+        rows = [
+            (name or repr(name), each.class_name if isinstance(each, StoredLayer) else each.kind or "arrays", _held(each))
+            for name, each in self.in_order
+        ]
+        title = markdown_text(f"{shortened(self.path.name, 80)}: {self.format}")
+        return markdown_blocks(title, markdown_table(("layer", "is", "sizes"), rows))
+
+    def _in_a_line(self) -> str:
+        names = ", ".join(name or repr(name) for name in self._layers)
+        return f"{self.format} {shortened(self.path.name, 60)}: {names or 'no recurrent layer'}"
+
+
+def _held(layer: StoredLayer | OtherLayer) -> str:
+    """Return the sizes of a recurrent layer, or the shapes of another layer's arrays."""
+    if isinstance(layer, OtherLayer):
+        return ", ".join(f"{name} {each.shape}" for name, each in layer.stored.items())
+    try:
+        return sizes_of(layer.spec)
+    except GatewiseError:  # no single spec describes unlike cells
+        return "; ".join(f"{part.cells[0][0].spec.input_size} -> {part.cells[0][0].spec.hidden_size}" for part in layer.parts)
 
 
 class MissingLayerError(InvalidValueError, KeyError):

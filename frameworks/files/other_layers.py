@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frameworks.files.untrusted.source import StoredArray
+from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table, shortened
 
 Array = npt.NDArray[Any]
 
@@ -39,8 +40,8 @@ class NotUnderstoodError(Exception):
         return f"{_NOT_READ}: {str(self).removesuffix('.')}."
 
 
-@dataclass(frozen=True, eq=False)
-class OtherLayer:
+@dataclass(frozen=True, eq=False, repr=False)
+class OtherLayer(Shown):
     """A layer that is not recurrent, or a recurrent one that could not be read as such.
 
     Args:
@@ -73,6 +74,15 @@ class OtherLayer:
     place: str = ""
     options: tuple[str, ...] = ()
     assumed: frozenset[str] = frozenset()
+
+    def to_markdown(self) -> str:
+        """Return the layer as a table of its options and arrays, and a list of the caveats."""
+        rows = [("kind", self.kind), *self.config.items(), *((name, each.shape) for name, each in self.stored.items())]
+        return markdown_blocks(markdown_table((self.name or "layer", "value"), rows), markdown_list(self.warnings))
+
+    def _in_a_line(self) -> str:
+        arrays = ", ".join(f"{shortened(name, 40)} {each.shape}" for name, each in self.stored.items())
+        return f"OtherLayer {shortened(repr(self.name), 40)}, {shortened(self.kind, 40) or 'arrays'}: {arrays or 'no arrays'}"
 
     @property
     def is_recurrent(self) -> bool:

@@ -21,6 +21,8 @@ from frameworks.output import RecurrentOutput
 from frameworks.reference.forward import run_reference
 from frameworks.reference.gradients import run_reference_gradients
 from frameworks.rows import FrameworkName
+from frameworks.showing import markdown_blocks, markdown_list, shortened
+from frameworks.shown_layers import ShownLayer, layer_table, sizes_of
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -55,8 +57,8 @@ class StoredCell:
         return self.layout.read({name: array.read() for name, array in self.arrays.items()}, self.spec, 0)
 
 
-@dataclass(frozen=True, eq=False)
-class StoredLayer:
+@dataclass(frozen=True, eq=False, repr=False)
+class StoredLayer(ShownLayer):
     """A recurrent layer in a file. It is a read-only `Adapter`, which `copy_weights` and `check_parity` accept.
 
     Args:
@@ -167,7 +169,7 @@ class StoredLayer:
         return registry.load_builder(to).emulate(self)
 
     @property
-    def framework(self) -> str:
+    def framework(self) -> FrameworkName:
         """The framework that the layer comes from."""
         return self.origin
 
@@ -241,6 +243,20 @@ class StoredLayer:
             self.weights, self.spec, inputs[:, way], initial_state, reversed_mask, counted, zero_masked=self.zeroes_masked_steps
         )
         return replace(reversed_gradients, inputs=reversed_gradients.inputs[:, way])
+
+    def to_markdown(self) -> str:
+        """Return the layer as a table of its options and of what else the file states, and a list of the caveats."""
+        stated = [("name", self.name), ("class", self.class_name), *self.arguments.items(), ("mask", self.mask)]
+        rows = [*stated, ("assumed", ", ".join(sorted(self.assumed)))]
+        table = layer_table(self, *((name, value) for name, value in rows if value not in ("", None)))
+        return markdown_blocks(table.rstrip(), markdown_list(self.warnings))
+
+    def _in_a_line(self) -> str:
+        named = f"StoredLayer {shortened(repr(self.name), 40)}, {self.origin} {shortened(self.class_name, 40)}"
+        try:
+            return f"{named} ({sizes_of(self.spec)})"
+        except GatewiseError:
+            return f"{named} of {len(self.cells) * len(self.cells[0])} unlike cells"
 
     def _require_alike(self, expected: RecurrentSpec, actual: RecurrentSpec, place: str) -> None:
         for each in fields(RecurrentSpec):

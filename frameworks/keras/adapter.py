@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from frameworks.keras.tensors import flatten, map_nested, overwritten, plain_tex
 from frameworks.layouts import KERAS
 from frameworks.output import RecurrentOutput
 from frameworks.rows import FrameworkName
+from frameworks.shown_layers import ShownLayer
 from frameworks.spec import DTypeName
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -33,7 +35,7 @@ def adapt(native: Any) -> KerasAdapter:
     return KerasAdapter(native)
 
 
-class KerasAdapter:
+class KerasAdapter(ShownLayer):
     """The adapter of a recurrent Keras layer, see `frameworks.adapter.Adapter`."""
 
     framework: FrameworkName = "keras"
@@ -95,6 +97,11 @@ class KerasAdapter:
     def zeroes_masked_steps(self) -> bool:
         """True for two directions; a single one repeats its last valid output at masked steps unless its flag is set."""
         return self.spec.bidirectional or self.options.zero_output_for_mask
+
+    @property
+    def cells(self) -> Sequence[Sequence[Any]]:
+        """The cells, `cells[layer][direction]`."""
+        return self._structure.cells
 
     @property
     def batch_size(self) -> int | None:

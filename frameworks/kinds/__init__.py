@@ -2,9 +2,11 @@
 
 A record lists the options of a kind with their defaults, its arrays with their axes, and how it treats masks. Keras names are
 the common ones: the table of another framework gives the Keras name of each of its kinds, options and arrays.
-`OPERATORS` lists the operators of ONNX, with the module of torch that each of them computes.
+`OPERATORS` lists the operators of ONNX, with the module of torch that each of them computes. `FAMILIES` has one name for
+the kinds of all frameworks that stand for each other in a model and its port.
 """
 
+from frameworks.kinds.families import FAMILIES, AxesRule, Family, family_computing, family_of
 from frameworks.kinds.keras import KERAS
 from frameworks.kinds.onnx import OPERATORS, Operator
 from frameworks.kinds.partners import keras_kind, permutation
@@ -14,16 +16,21 @@ from frameworks.kinds.table import Table
 
 __all__ = [
     "ANY_AXES",
+    "FAMILIES",
     "KERAS",
     "OPERATORS",
     "PYTORCH",
     "Array",
+    "AxesRule",
     "Dated",
+    "Family",
     "Kind",
     "Masks",
     "Operator",
     "Option",
     "Table",
+    "family_computing",
+    "family_of",
     "keras_kind",
     "permutation",
 ]

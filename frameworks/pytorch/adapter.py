@@ -22,6 +22,7 @@ from frameworks.output import RecurrentOutput
 from frameworks.pytorch.gradients import pull_back
 from frameworks.pytorch.structure import CELL_CLASSES, parameter_name, read_spec
 from frameworks.rows import FrameworkName
+from frameworks.shown_layers import ShownLayer
 from frameworks.spec import DTypeName, RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -34,7 +35,7 @@ def adapt(native: Any) -> PyTorchAdapter:
     return PyTorchAdapter(native)
 
 
-class PyTorchAdapter:
+class PyTorchAdapter(ShownLayer):
     """A recurrent torch module behind the common interface, see `frameworks.adapter.Adapter`."""
 
     framework: FrameworkName = "pytorch"

@@ -1,4 +1,4 @@
-"""The fixture `assert_parity` passes a converted layer and fails a changed one.
+"""The fixtures `assert_parity` and `assert_models_agree` pass a right port and fail a wrong one.
 
 Covers: `compare/pytest_plugin`.
 """
@@ -10,7 +10,7 @@ from tests.compare.test_pytest_plugin import run
 pytestmark = pytest.mark.frameworks
 
 
-def test_a_converted_layer_passes_and_a_changed_one_fails(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_right_ports_pass_and_wrong_ones_fail(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONPATH", raising=False)  # as a user runs it
     monkeypatch.setenv("KERAS_BACKEND", "torch")  # the faster to import
     pytester.makepyfile(
@@ -39,6 +39,31 @@ def test_a_converted_layer_passes_and_a_changed_one_fails(pytester: pytest.Pytes
             with torch.no_grad():
                 layers[1].weight_hh_l0[:5].neg_()
             assert_parity(*layers)
+
+        class Port(torch.nn.Module):
+            def __init__(self, gru, step):
+                super().__init__()
+                self.gru = gru
+                self.step = step
+
+            def forward(self, x):
+                return self.gru(x)[0][:, self.step]
+
+        @pytest.fixture
+        def models(layers):
+            inputs = keras.Input((7, 3))
+            return keras.Model(inputs, layers[0](inputs)[0][:, -1]), layers[1]
+
+        def test_right_model(models, assert_models_agree):
+            assert_models_agree(models[0], Port(models[1], -1))
+
+        def test_wrong_model(models, assert_models_agree):
+            with pytest.raises(AssertionError, match="differ"):
+                assert_models_agree(models[0], Port(models[1], 0))
+            assert_models_agree(models[0], Port(models[1], 0), tolerance=100)
+            assert_models_agree(models[0], Port(models[1], 0))
         """
     )
-    run(pytester).assert_outcomes(passed=2, failed=1)
+    result = run(pytester)
+    result.assert_outcomes(passed=3, failed=2)
+    result.stdout.fnmatch_lines(["FAILED *::test_wrong*", "FAILED *::test_wrong_model*"])

@@ -18,6 +18,7 @@ STUBBED = """
     def stub():
         import compare
         compare.assert_parity = lambda *args, **kwargs: (args, kwargs)
+        compare.assert_models_agree = lambda *args, **kwargs: ("models", kwargs)
 """
 
 
@@ -115,31 +116,35 @@ def shown(pytester: pytest.Pytester, call: str, *args: str, ini: str = "") -> Ca
     """Run one test that prints what `call` passes on, and return a function that checks the printed keywords."""
     pytester.makeconftest(STUBBED)
     pytester.makeini(f"[pytest]\n{ini}\n")
-    pytester.makepyfile(f"def test_it(assert_parity):\n    print('passed on', {call})\n")
+    pytester.makepyfile(f"def test_it(assert_parity, assert_models_agree):\n    print('passed on', {call})\n")
     result = run(pytester, "-s", *args)
     result.assert_outcomes(passed=1)
 
     def check(keywords: str) -> None:
-        result.stdout.fnmatch_lines([f"*passed on ((1, 2), {keywords})*"])
+        result.stdout.fnmatch_lines([f"*passed on {keywords}*"])
 
     return check
 
 
 def test_without_an_option_the_call_is_passed_on_as_it_is(pytester: pytest.Pytester) -> None:
-    shown(pytester, "assert_parity(1, 2)")("{}")
+    shown(pytester, "assert_parity(1, 2), assert_models_agree(1, 2)")("((1, 2), {}) ('models', {})")
 
 
 def test_the_ini_value_is_the_tolerance(pytester: pytest.Pytester) -> None:
-    shown(pytester, "assert_parity(1, 2)", ini="gatewise_tolerance = 1e-3")("{'tolerance': 0.001}")
+    both = "assert_parity(1, 2), assert_models_agree(1, 2)"
+    check = shown(pytester, both, ini="gatewise_tolerance = 1e-3")
+    check("((1, 2), {'tolerance': 0.001}) ('models', {'tolerance': 0.001})")
 
 
 def test_the_option_wins_over_the_ini_value(pytester: pytest.Pytester) -> None:
     check = shown(pytester, "assert_parity(1, 2)", "--gatewise-tolerance=1e-4", ini="gatewise_tolerance = 1e-3")
-    check("{'tolerance': 0.0001}")
+    check("((1, 2), {'tolerance': 0.0001})")
 
 
 def test_the_argument_wins_over_the_option(pytester: pytest.Pytester) -> None:
-    shown(pytester, "assert_parity(1, 2, tolerance=0.5)", "--gatewise-tolerance=1e-4")("{'tolerance': 0.5}")
+    both = "assert_parity(1, 2, tolerance=0.5), assert_models_agree(1, 2, tolerance=0.25)"
+    check = shown(pytester, both, "--gatewise-tolerance=1e-4")
+    check("((1, 2), {'tolerance': 0.5}) ('models', {'tolerance': 0.25})")
 
 
 @pytest.mark.parametrize("value", ["0", "-1e-5", "inf", "nan", "small", ""])

@@ -16,6 +16,8 @@ import pytest
 from frameworks import __version__
 from tests.shipping.installing import ROOT, tracked_files
 
+ENTRIES = "compare/report/studies/wrong_ports/entries/"
+"""Code that is data: the wrong ports."""
 FOLDERS = {"compare/facade": "gatewise", "compare/pytest_plugin": "gatewise_pytest"}
 
 
@@ -41,11 +43,13 @@ def test_the_source_archive_has_every_file_of_the_repository(sdist: set[str]) ->
     assert {"CHANGELOG.md", "tests/test_readme.py", "reports/results.json", ".ci/run"} <= sdist
     assert "compare/report/studies/real_models/data/sources.json" in sdist
     assert "compare/report/studies/real_models/data/LICENSE.silero" in sdist
+    assert f"{ENTRIES}gates_permuted.py" in sdist
 
 
 def test_the_wheel_has_every_module_once_and_no_data(wheel: zipfile.ZipFile) -> None:
     names = wheel.namelist()
     code = {name for name in tracked_files() if re.match(r"(compare|frameworks)/(.*/)?(\w+\.py|py\.typed)$", name)}
+    code = {name for name in code if not name.startswith(ENTRIES)}
     assert sorted(name for name in names if ".dist-info/" not in name) == sorted(map(installed_as, code))
 
 

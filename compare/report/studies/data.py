@@ -8,6 +8,8 @@ from pathlib import Path
 from frameworks.errors import GatewiseError
 
 _STUDIES = Path(__file__).parent
+_FOLDERS = {"wrong_ports": "entries"}
+"""The folders of data that have a name of their own."""
 
 
 class MissingDataError(GatewiseError, FileNotFoundError):
@@ -20,7 +22,7 @@ def data_folder(study: str) -> Path:
     Raises:
         GatewiseError: if the folder does not exist, as in an installed package.
     """
-    folder = _STUDIES / study / "data"
+    folder = _folder(study)
     if not folder.is_dir():
         raise _missing(f"the study {study}", f"{folder} does not exist")
     return folder
@@ -36,8 +38,12 @@ def require_data(studies: Iterable[str], subject: str) -> None:
     Raises:
         GatewiseError: if the data of one of them are missing.
     """
-    if not all((_STUDIES / study / "data").is_dir() for study in studies):
+    if not all(_folder(study).is_dir() for study in studies):
         raise _missing(subject, "an installed gatewise leaves them out")
+
+
+def _folder(study: str) -> Path:
+    return _STUDIES / study / _FOLDERS.get(study, "data")
 
 
 def _missing(subject: str, observation: str) -> MissingDataError:

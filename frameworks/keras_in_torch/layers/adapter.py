@@ -25,6 +25,7 @@ from frameworks.output import RecurrentOutput
 from frameworks.pytorch.adapter import device_notes, read_parameters, write_parameters
 from frameworks.pytorch.gradients import pull_back
 from frameworks.rows import FrameworkName
+from frameworks.shown_layers import ShownLayer
 from frameworks.spec import DTypeName
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
@@ -36,7 +37,7 @@ def adapt(native: Any) -> EmulatedKerasAdapter:
     return EmulatedKerasAdapter(native)
 
 
-class EmulatedKerasAdapter:
+class EmulatedKerasAdapter(ShownLayer):
     """A Keras layer written in torch, behind the common interface, see `frameworks.adapter.Adapter`."""
 
     framework: FrameworkName = "pytorch"

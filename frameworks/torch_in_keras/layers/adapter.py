@@ -22,6 +22,7 @@ from frameworks.layouts import PYTORCH
 from frameworks.options import BACKWARDS
 from frameworks.output import RecurrentOutput
 from frameworks.rows import FrameworkName
+from frameworks.shown_layers import ShownLayer
 from frameworks.spec import DTypeName
 from frameworks.torch_in_keras.layers.cells import TorchCell
 from frameworks.torch_in_keras.layers.module import TorchModule
@@ -35,7 +36,7 @@ def adapt(native: Any) -> EmulatedAdapter:
     return EmulatedAdapter(native)
 
 
-class EmulatedAdapter:
+class EmulatedAdapter(ShownLayer):
     """A torch module written in Keras, behind the common interface, see `frameworks.adapter.Adapter`."""
 
     framework: FrameworkName = "keras"

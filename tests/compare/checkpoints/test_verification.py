@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compare import diagnose
 from compare.checkpoints.verification import verify
 from compare.checkpoints.verification_text import render
 from compare.checkpoints.verified import Verification
@@ -113,6 +114,62 @@ def test_a_gru_whose_gates_were_not_exchanged_is_told_by_gate(tmp_path: Path) ->
     assert largest.where["gate"] in ("reset", "update")
     assert f"gate {largest.where['gate']}" in cause
     assert "2 more of its arrays differ" in cause
+
+
+def exchanged(arrays: Arrays, name: str) -> Arrays:
+    """Exchange the first two of the four gates of one layer."""
+    blocks = {key: np.split(array, 4) for key, array in arrays.items() if key.startswith(f"{name}.")}
+    return {**arrays, **{key: np.concatenate([two, one, *rest]) for key, (one, two, *rest) in blocks.items()}}
+
+
+def test_the_mistake_in_a_recurrent_layer_is_named_below_what_differs(tmp_path: Path) -> None:
+    wrong = {**exchanged(MODEL, "lstm"), "head.bias": MODEL["head.bias"] + 1}
+    result = compare(tmp_path, MODEL, wrong)
+    diagnoses = {row.name: row.diagnosis for row in result.rows}
+    assert (diagnoses["gru"], diagnoses["head"]) == (None, None)
+    assert diagnoses["lstm"] == diagnose(
+        open_checkpoint(tmp_path / "one.npz")["lstm"], open_checkpoint(tmp_path / "other.npz")["lstm"]
+    )
+    lines = render(result).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("lstm: "))
+    assert lines[at + 1 : at + 4] == [
+        "  named: 1 mistake",
+        "  1. gates-permuted: The blocks of the gates lie in the order of the other framework.",
+        "    found: in the place of input, forget, candidate, output: forget, input, candidate, output",
+    ]
+    (row,) = [each for each in json.loads(json.dumps(result.to_dict()))["rows"] if each["name"] == "lstm"]
+    assert row["diagnosis"]["verdict"] == "named"
+    (finding,) = row["diagnosis"]["findings"]
+    assert finding["mistake"] == "gates-permuted"
+    assert finding["error_before"] > 1e-3 > finding["error_after"]
+
+
+def test_the_layers_of_a_stack_are_named_as_one_whichever_file_has_them_apart(tmp_path: Path) -> None:
+    stack = recurrent("rnn", 3, 4, layers=2)
+    parts = in_parts(exchanged(stack, "rnn"))
+    for one, other, only in (
+        (stack, parts, {("rnn",): ("first", "second")}),
+        (in_parts(stack), exchanged(stack, "rnn"), {("first", "second"): ("rnn",)}),
+    ):
+        (row,) = compare(tmp_path, one, other, only).rows
+        assert row.diagnosis is not None
+        assert [each.mistake for each in row.diagnosis.findings] == ["gates-permuted"]
+
+
+def test_other_sizes_are_named_and_another_cell_is_no_mistake_in_a_port(tmp_path: Path) -> None:
+    (row,) = compare(tmp_path, recurrent("rnn", 3, 4), recurrent("rnn", 3, 5)).rows
+    assert row.diagnosis is not None
+    assert [(each.mistake, each.found, each.must_be) for each in row.diagnosis.findings] == [
+        ("sizes", "hidden_size 5", "hidden_size 4")
+    ]
+    (row,) = compare(tmp_path, recurrent("rnn", 3, 4), recurrent("rnn", 3, 4, gates=3)).rows
+    assert row.verdict == "differs"
+    assert row.diagnosis is None or row.diagnosis.verdict == "not named"
+
+
+def test_a_layer_that_is_the_same_or_not_compared_has_no_diagnosis(tmp_path: Path) -> None:
+    assert [row.diagnosis for row in compare(tmp_path, MODEL, MODEL).rows] == [None] * 3
+    assert "named" not in render(compare(tmp_path, MODEL, MODEL))
 
 
 def test_an_embedding_of_zeros_beside_a_right_lstm_is_not_the_same(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from compare.parity.difference import Difference, measure
-from compare.tolerance import TOLERANCES, choose_tolerance
 from compare.parity.verdict import Against, Comparison, ParityResult, place_output, place_state
+from compare.tolerance import TOLERANCES, choose_tolerance
 from frameworks import RecurrentSpec
 
 NAN = float("nan")

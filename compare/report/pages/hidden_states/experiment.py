@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
-from compare.tolerance import TOLERANCES
 from compare.report.results import Results, control, environment, exact, measured
 from compare.report.snippets import run_snippet
+from compare.tolerance import TOLERANCES
 from frameworks import RecurrentSpec, build, convert
 from frameworks.adapter import Adapter
 from frameworks.registry import adapt

@@ -1,6 +1,6 @@
-"""The pages on masking, pitfalls and porting say what was run, and notice when it no longer holds.
+"""The pages on masking, mistakes and porting say what was run, and notice when it no longer holds.
 
-Covers: `compare/report/pages/masking`, `compare/report/pages/pitfalls`, `compare/report/pages/porting`.
+Covers: `compare/report/pages/masking`, `compare/report/pages/mistakes`, `compare/report/pages/porting`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compare import MISTAKES
 from compare.report.contents import PAGES
 from compare.report.page import Page
 from compare.report.pages.masking import experiment as masking
-from compare.report.pages.pitfalls import experiment as pitfalls
-from compare.report.pages.pitfalls.experiment.pitfall import SETUP
+from compare.report.pages.mistakes import experiment as mistakes
+from compare.report.pages.mistakes.experiment import silent
 from compare.report.pages.porting import experiment as porting
 from compare.report.pages.porting.experiment.recipe import SETUP as RECIPE_SETUP
 from compare.report.pages.porting.experiment.recipes import RECIPES
 from compare.report.results import environment, leaves, measured, read_results
 from compare.report.snippets import run_snippet
+from compare.report.studies.wrong_ports.corpus import load
 
-NAMES = ("masking", "pitfalls", "porting")
+NAMES = ("masking", "mistakes", "porting")
 
 
 REPORTS = Path(__file__).parents[4] / "reports"
@@ -157,15 +159,35 @@ def test_the_figure_is_drawn_from_the_results(tmp_path: Path) -> None:
     assert (tmp_path / figure.file).read_bytes().startswith(b"\x89PNG")
 
 
-# Pitfalls and recipes
+# Mistakes and recipes
+
+
+def mistakes_found() -> dict[str, Any]:
+    return {name: mistake for group in run("mistakes")["groups"].values() for name, mistake in group.items()}
+
+
+def test_the_page_has_every_mistake_that_diagnose_names_below_its_identifier() -> None:
+    text = page_of("mistakes").render(results_of("mistakes"))
+    assert set(mistakes_found()) == set(MISTAKES)
+    for name, sentence in MISTAKES.items():
+        assert f"\n### {name}\n\n{sentence}\n" in text
+        assert f"(#{name})" in text
 
 
 def test_every_mistake_is_far_larger_than_what_is_left_once_it_is_mended() -> None:
-    found = [pitfall for group in run("pitfalls")["groups"].values() for pitfall in group["pitfalls"].values()]
-    assert 15 <= len(found) <= 25
-    for pitfall in found:
-        assert pitfall["wrong"].value > 1000 * pitfall["right"].allowed
-        assert pitfall["right"].passed
+    for mistake in (*mistakes_found().values(), *run("mistakes")["silent"].values()):
+        assert mistake["right"].passed
+        if mistake["least"].value is not None:  # None: not a number
+            assert mistake["most"].value >= mistake["least"].value > 10 * mistake["right"].allowed
+
+
+def test_every_mistake_on_the_page_is_named_and_its_diagnosis_is_shown() -> None:
+    text = page_of("mistakes").render(results_of("mistakes"))
+    for name, mistake in mistakes_found().items():
+        assert mistake["named"].value is True
+        first = mistake["diagnosis"]["findings"]["0"]
+        assert name in (first["mistake"].value, *first["twins"].value)
+        assert f"  fix: {first['fix'].value}" in text
 
 
 def test_every_mistake_next_to_a_recipe_is_larger_than_what_passes() -> None:
@@ -173,12 +195,17 @@ def test_every_mistake_next_to_a_recipe_is_larger_than_what_passes() -> None:
         assert recipe["error of the mistake"].value > 1000 * recipe["error"].allowed
 
 
+def test_a_port_whose_mistake_is_not_mended_fails_the_page() -> None:
+    entry = next(each for each in load() if each.mistakes == ("gates-permuted",))
+    unmended = replace(entry, text=entry.text.replace("[reset, update, candidate]", "[update, reset, candidate]"))
+    assert mistakes.run_entry(entry, "gates-permuted")["right"].passed  # type: ignore[union-attr]
+    assert not mistakes.run_entry(unmended, "gates-permuted")["right"].passed  # type: ignore[union-attr]
+
+
 def test_a_mended_line_that_mends_nothing_fails() -> None:
-    _, names = run_snippet(SETUP)
-    pitfall = next(group for group in pitfalls.GROUPS if group.name == "masks").pitfalls[0]
-    assert pitfalls.run_pitfall(pitfall, names)["right"].passed  # type: ignore[union-attr]
-    broken = replace(pitfall, right="_, (h_n, _) = rnn(tensor)\nfound = torch.cat((h_n[0], h_n[1]), dim=-1)\n")
-    assert not pitfalls.run_pitfall(broken, names)["right"].passed  # type: ignore[union-attr]
+    mistake = silent.SILENT["zero-output-for-mask"]
+    assert silent.run_silent(mistake, seeds=range(1))["right"].passed  # type: ignore[union-attr]
+    assert not silent.run_silent(replace(mistake, right=mistake.wrong), seeds=range(1))["right"].passed  # type: ignore[union-attr]
 
 
 def test_a_recipe_that_gives_something_else_or_another_shape_fails() -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from compare.parity.difference import measure
-from compare.tolerance import TOLERANCES
 from compare.report.arrays import Arrays, distance
 from compare.report.results import Value, exact, measured
+from compare.tolerance import TOLERANCES
 from frameworks.counterparts import FateName
 from frameworks.errors import GatewiseError
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
-from compare.tolerance import TOLERANCES
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet
+from compare.tolerance import TOLERANCES
 from frameworks import RecurrentOutput, RecurrentSpec, adapt, build
 from frameworks.spec import CellName
 

@@ -1,0 +1,76 @@
+"""`gatewise compare`: two whole models, and where they first part."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compare.commands.outcome import Outcome
+from compare.commands.searching import arguments
+
+if TYPE_CHECKING:
+    from compare.commands.searching.user_files import UserFiles
+
+EXAMPLE = "gatewise compare model.keras port.py:Net --weights port.pt"
+STATUSES = {0: "the models' results agree", 1: "they differ"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Compare PORT with MODEL layer by layer, and find where they first part. Either is a Keras file that holds a model, or"
+        " FILE.py:NAME: a model or module of that file, or a class or function without arguments that returns one. The file is"
+        " run, in a process of its own."
+    )
+    arguments.add_arguments(parser, "MODEL", "the expected model: a .keras or .h5 file, or FILE.py:NAME", "its port, likewise")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="weights for the model of FILE.py:NAME, for PORT before MODEL: a state dict, or Keras weights; can be repeated",
+    )
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the divergence over the layers: .png, .svg, .pdf")
+
+
+def run(given: argparse.Namespace) -> Outcome:
+    """Return the comparison."""
+    from compare.commands.searching.asking import ask
+
+    return ask("compare", given)
+
+
+def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
+    """Return the comparison, in the process of the search."""
+    from dataclasses import fields
+
+    from compare.commands.searching.inputs_file import read_model_call
+    from compare.commands.searching.models import read_models
+    from compare.models.comparing import compare_models
+
+    inputs = read_model_call(Path(question.inputs)) if question.inputs else None
+    expected, actual = read_models(question.model, question.port, question.weights, files)
+    compared = compare_models(expected, actual, inputs, tolerance=question.tolerance, seed=question.seed)
+    results = {"model": question.model, "port": question.port, "ran": files.ran}
+    results |= {field.name: getattr(compared, field.name) for field in fields(compared)}
+    if question.figure:
+        _draw(compared, Path(question.figure))
+    lines = [f"model: {question.model}; port: {question.port}", *filter(None, [str(files)]), "", str(compared)]
+    return Outcome(0 if compared.passed else 1, results, lambda _: "\n".join(lines))
+
+
+def _draw(compared: object, path: Path) -> None:
+    from frameworks.errors import InvalidValueError
+
+    figure = compared.figure()  # type: ignore[attr-defined]
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise InvalidValueError.because(
+            f"--figure {path}",
+            must="be writable",
+            but=f"writing it failed with: {' '.join(str(error).split())}",
+            remedy="Choose another place, or another ending, such as .png.",
+        ) from error

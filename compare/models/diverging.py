@@ -1,0 +1,262 @@
+"""The places where two models part: wrong layers, and wrong uses of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.models.absorbing import activated, activation_in, name_of
+from compare.models.axes import laid_out
+from compare.models.between import Explanation, explain_passed, few
+from compare.models.comparison import Divergence
+from compare.models.forms import Source
+from compare.models.judging import Allowance, Judged
+from compare.models.other_layers import explain_other
+from compare.models.recorded import Recorded, Recording
+from compare.models.recurrent_layers import diagnose_call, diagnose_pair, place_of, reads_the_batch_as_time
+from compare.models.whole import turned_output
+from compare.progress import track
+
+Array = npt.NDArray[Any]
+Sources = list[tuple[Source, Source]]
+_SOURCES = 10
+"""How many of the latest results an expression may be made of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Both recordings, with the pairs of their layers.
+
+    Args:
+        expected: the recording of the expected model.
+        actual: that of the actual model.
+        inputs: the inputs of both models, by name; the expected model's are laid out as the actual one's.
+        judged: the pairs, in the order of the expected model's calls.
+        allowance: how far arrays may be apart.
+    """
+
+    expected: Recording
+    actual: Recording
+    inputs: Sequence[tuple[str, Array, Array]]
+    judged: Sequence[Judged]
+    allowance: Allowance
+
+
+def divergences(sides: Sides, *, results_differ: bool) -> Iterator[Divergence]:
+    """Yield the places where the models part on their own, in the order of the expected model's calls."""
+    after: str | None = None
+    any_found = False
+    wrong: set[tuple[str | None, ...]] = set()
+    for at, judged in enumerate(track(sides.judged, "layers that differ")):
+        names = judged.pair.names
+        if _is_transparent(judged):
+            continue
+        if judged.verdict == "agrees":
+            after = names[0]
+        elif judged.verdict != "no partner":
+            found = _at(sides, at, after, alone=not any_found)
+            if found is not None and (found.kind, *names) not in wrong:
+                wrong.add((found.kind, *names))
+                any_found = True
+                yield found
+    if results_differ:
+        last = _at_the_end(sides, after, alone=not any_found)
+        if last is not None:
+            yield last
+
+
+def _is_transparent(judged: Judged) -> bool:
+    """Return whether a layer passes on what it gets, as dropout in inference: its input is that of the next layer."""
+    calls = (*judged.pair.expected, *judged.pair.actual)
+    return judged.verdict != "wrong here" and all(call.family.name in {"dropout", "identity"} for call in calls)
+
+
+def _at(sides: Sides, at: int, after: str | None, *, alone: bool) -> Divergence | None:
+    judged = sides.judged[at]
+    input_off = judged.input_error is None or judged.input_error > sides.allowance.of_inputs(judged.pair, _scale(judged))
+    if input_off and reads_the_batch_as_time(judged):
+        fix = f"`batch_first=True` is missing in {judged.pair.names[1]}, which reads the batch axis as time"
+        return _divergence("in", judged, after, fix)
+    if input_off:
+        explained = _explain(sides, at)
+        if alone or _is_a_fault(explained):
+            fix = _random(sides, explained) or explained.words(str(judged.pair.names[1])) or _other(judged)
+            return _divergence("between", judged, after, fix, diagnosis=diagnose_call(judged))
+    return _inside(judged, after) if judged.verdict == "wrong here" else None
+
+
+def _is_a_fault(explained: Explanation) -> bool:
+    """Return whether the port does something else with results that are wrong already."""
+    return bool(explained.known and explained.must_be and explained.found and explained.must_be != explained.found)
+
+
+def _random(sides: Sides, explained: Explanation) -> str:
+    """Return what is to be said of a model that draws random numbers, if what it passes is no known expression."""
+    if not (sides.actual.draws or sides.expected.draws) or (explained.must_be and explained.found):
+        return ""
+    which = "the port" if sides.actual.draws else "the expected model"
+    return f"{which} draws random numbers, as dropout does that is active: `F.dropout(x, p, training=self.training)`"
+
+
+def _other(judged: Judged) -> str:
+    sizes = [calls[0].inputs[0].shape for calls in (judged.pair.expected, judged.pair.actual) if calls[0].inputs]
+    if judged.input_error is None and len(sizes) == 2:
+        return f"{judged.pair.names[1]} must get shape {sizes[0]} (as the expected model has it), but gets {sizes[1]}"
+    return ""
+
+
+def _inside(judged: Judged, after: str | None) -> Divergence:
+    if judged.whole is None:
+        return _divergence("in", judged, after, "; ".join(explain_other(judged)))
+    diagnosis, fix = diagnose_pair(judged)
+    where = place_of(judged, diagnosis)
+    return _divergence("in", judged, after, fix, diagnosis=diagnosis, **where)
+
+
+def _divergence(kind: Any, judged: Judged, after: str | None, fix: str, **rest: Any) -> Divergence:
+    call, names = judged.pair.actual[0], judged.pair.names
+    return Divergence(kind, *names, after, fix=fix, line=call.line, call=call.number, **rest)
+
+
+def _at_the_end(sides: Sides, after: str | None, *, alone: bool) -> Divergence | None:
+    wanted, found = sides.expected.outputs, sides.actual.outputs
+    if set(wanted) != set(found) and len(wanted) != len(found):
+        count = f"{len(wanted)} array{'' if len(wanted) == 1 else 's'}"
+        words = f"return {count}, as the expected model does: the port returns {len(found)}"
+        return Divergence("between", None, None, after, fix=words)
+    for one, two in zip(wanted.values(), ordered(wanted, found), strict=True):
+        if one.shape == two.shape and float(np.abs(one - two).max(initial=0)) <= sides.allowance.tolerance:
+            continue
+        before = len(sides.judged)
+        explained = explain_passed(*few(_sources(sides, before), _only_expected(sides, before), one, two))
+        if alone or _is_a_fault(explained):
+            fix = _random(sides, explained) or explained.words("")
+            if not fix and one.shape != two.shape:
+                fix = f"return shape {one.shape}: the port returns {two.shape}"
+            return Divergence("between", None, None, after, fix=fix)
+    return None
+
+
+def ordered(wanted: dict[Any, Array], found: dict[Any, Array]) -> list[Array]:
+    """Return the port's results in the expected model's order: by key if both have the same keys."""
+    return [found[key] for key in wanted] if set(wanted) == set(found) else list(found.values())
+
+
+def _scale(judged: Judged) -> float:
+    arrays = [one for one, _ in judged.inputs.values() if one.dtype.kind == "f"]
+    return max((float(np.abs(each).max(initial=0)) for each in arrays), default=0.0)
+
+
+def _explain(sides: Sides, at: int) -> Explanation:
+    judged = sides.judged[at]
+    sources, only = _sources(sides, at), _only_expected(sides, at)
+    best = Explanation()
+    for wanted, found in _differing(sides, judged):
+        explained = explain_passed(*few(sources, only, wanted, found))
+        if explained.must_be and explained.must_be == explained.found:
+            best = explained if not (best.must_be or best.relation) else best
+            continue
+        if explained.must_be or explained.found or explained.relation:
+            return explained
+    return best
+
+
+def _differing(sides: Sides, judged: Judged) -> Iterator[tuple[Array, Array]]:
+    """Yield the inputs that differ: what must be passed, as the port lays it out, and what is passed."""
+    allowed = sides.allowance.of_inputs(judged.pair, _scale(judged))
+    for name, (wanted, found) in judged.inputs.items():
+        if wanted.shape == found.shape and float(np.abs(wanted - found).max(initial=0)) <= allowed:
+            continue
+        if name.endswith("_0") and len(wanted) == 1:
+            yield wanted[0], found[0]
+        elif judged.whole is not None and name == "input" and judged.whole.turned:
+            yield wanted[:, ::-1], found[:, ::-1]
+        else:
+            yield wanted, found
+    if not judged.inputs and judged.pair.expected[0].inputs and judged.pair.actual[0].inputs:
+        yield judged.pair.expected[0].inputs[0], judged.pair.actual[0].inputs[0]
+
+
+def _sources(sides: Sides, before: int) -> Sources:
+    """Return the results before a pair, the latest first, of both models and in the port's layout, and the inputs."""
+    masks = [call.mask for call in sides.expected.calls if call.mask is not None]
+    masks += [one != 0 for _, one, _ in sides.inputs if one.dtype.kind in "iu"]
+    found: Sources = []
+    earlier = list(sides.judged[:before])
+    if before < len(sides.judged):  # the port may call its layers in another order
+        actual = sides.judged[before].pair.actual
+        earlier += [each for each in sides.judged[before + 1 :] if _is_earlier(each, actual)]
+    for judged in reversed(earlier):
+        if len(found) >= _SOURCES:
+            break
+        if judged.verdict != "no partner" and not _is_transparent(judged):
+            found += _results_of(judged, masks)
+    for name, one, two in sides.inputs:
+        mask = _mask_of(one, masks)
+        found.append((Source(name, one, mask=mask), Source(name, two, mask=mask)))
+    return found
+
+
+def _is_earlier(judged: Judged, than: Sequence[Recorded]) -> bool:
+    return bool(judged.pair.actual and judged.pair.expected and than) and judged.pair.actual[-1].index < than[0].index
+
+
+def _only_expected(sides: Sides, before: int) -> list[Source]:
+    """Return the results before a pair of layers that only the expected model has."""
+    alone = [judged.pair.expected[-1] for judged in reversed(sides.judged[:before]) if not judged.pair.actual]
+    return [Source(call.name, call.outputs[0]) for call in alone if call.outputs]
+
+
+def _mask_of(array: Array, masks: Sequence[Array]) -> Array | None:
+    return next((mask for mask in masks if mask.shape == array.shape[:2] and mask.ndim == 2), None)
+
+
+def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source, Source]]:
+    call = judged.pair.actual[0]
+    name = str(judged.pair.names[1]) + (f" (call {call.number + 1})" if call.number else "")
+    whole = judged.whole
+    if whole is not None:
+        if whole.found is None or reads_the_batch_as_time(judged):
+            return
+        right = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
+        own = [turned_output(each) if whole.turned else each for each in (right, whole.found)]
+        mask = whole.call.mask if whole.call.mask is not None else _mask_of(np.asarray(own[0].output), masks)
+        spec = whole.actual.spec
+        zeros = whole.actual.zeroes_masked_steps
+        yield Source(name, None, own[0], spec, mask, zeros), Source(name, None, own[1], spec, mask, zeros)
+        return
+    one, two = judged.pair.expected[-1], judged.pair.actual[-1]
+    for at, (wanted, returned) in enumerate(zip(one.outputs, two.outputs, strict=False)):
+        laid = laid_out(wanted, returned, one, two)
+        if laid is not None:
+            shown = name if at == 0 else f"{name}[{at}]"
+            mask = _mask_of(returned, masks)
+            both = list(_around_activation(judged, laid, returned, shown)) if at == 0 else [(shown, laid, returned)]
+            for text, right, left in both:
+                yield Source(text, right, mask=mask), Source(text, left, mask=mask)
+
+
+def _around_activation(judged: Judged, wanted: Array, returned: Array, name: str) -> Iterator[tuple[str, Array, Array]]:
+    """Yield a result of both sides; where only one layer has an activation inside, before and after the activation."""
+    one, two = judged.pair.expected[-1], judged.pair.actual[-1]
+    inside = activation_in(one), activation_in(two)
+    if bool(inside[0]) == bool(inside[1]) or len(judged.pair.expected) + len(judged.pair.actual) > 2:
+        yield name, wanted, returned
+        return
+    raw = judged.alone_raw if judged.verdict != "wrong here" else None
+    if inside[0]:
+        after = activated(inside[0], returned)
+        if raw is not None:
+            yield name, raw, returned
+        if after is not None:
+            yield f"{name_of(inside[0])}({name})", wanted, after
+        return
+    after = activated(inside[1], wanted)
+    if after is not None:
+        yield name, after, returned
+    if judged.verdict == "agrees":  # then both are the same before it too
+        yield f"{name} (before its {name_of(inside[1])})", wanted, wanted

@@ -1,0 +1,45 @@
+"""The gates were stacked one below the other as torch wants them, and only the first step is right."""
+
+import keras
+import numpy as np
+import torch
+
+MISTAKES = ("gate-blocks-not-transposed",)
+WHERE = {"part": "recurrent kernel"}
+
+
+def right(seed):
+    layer = keras.layers.LSTM(5, return_sequences=True)
+    layer.build((None, None, 4))
+    rng = np.random.default_rng(seed)
+    layer.set_weights([rng.normal(0, 0.5, array.shape) for array in layer.get_weights()])
+    return layer
+
+
+def call(seed):
+    rng = np.random.default_rng(seed)
+    return {"inputs": rng.normal(size=(3, 7, 4)).astype("float32")}
+
+
+def wrong(layer):
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    blocks = np.split(recurrent_kernel, 4, axis=1)
+    rnn = torch.nn.LSTM(4, 5, batch_first=True)
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))
+        rnn.weight_hh_l0.copy_(torch.tensor(np.concatenate(blocks)))
+        rnn.bias_ih_l0.copy_(torch.tensor(bias))
+        rnn.bias_hh_l0.copy_(torch.zeros(20))
+    return rnn
+
+
+def correct(layer):
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    blocks = [block.T for block in np.split(recurrent_kernel, 4, axis=1)]
+    rnn = torch.nn.LSTM(4, 5, batch_first=True)
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))
+        rnn.weight_hh_l0.copy_(torch.tensor(np.concatenate(blocks)))
+        rnn.bias_ih_l0.copy_(torch.tensor(bias))
+        rnn.bias_hh_l0.copy_(torch.zeros(20))
+    return rnn

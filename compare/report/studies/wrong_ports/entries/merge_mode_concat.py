@@ -1,0 +1,51 @@
+"""The port returns twice as many features as the Keras layer with merge_mode='sum'."""
+
+import keras
+import numpy as np
+import torch
+
+MISTAKES = ("merge-mode",)
+WHERE = {}
+
+
+def right(seed):
+    layer = keras.layers.Bidirectional(keras.layers.LSTM(5, return_sequences=True), merge_mode="sum")
+    layer.build((None, None, 4))
+    rng = np.random.default_rng(seed)
+    layer.set_weights([rng.normal(0, 0.5, array.shape) for array in layer.get_weights()])
+    return layer
+
+
+def call(seed):
+    rng = np.random.default_rng(seed)
+    return {"inputs": rng.normal(size=(3, 7, 4)).astype("float32")}
+
+
+def wrong(layer):
+    rnn = torch.nn.LSTM(4, 5, batch_first=True, bidirectional=True)
+    for suffix, one in (("_l0", layer.forward_layer), ("_l0_reverse", layer.backward_layer)):
+        kernel, recurrent_kernel, bias = map(torch.tensor, one.get_weights())
+        arrays = (kernel.T, recurrent_kernel.T, bias, 0 * bias)
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        rnn.load_state_dict({name + suffix: array for name, array in zip(names, arrays)}, strict=False)
+
+    def port(x):
+        forward, backward = rnn(x)[0].chunk(2, dim=-1)
+        return torch.cat((forward, backward), dim=-1)
+
+    return port
+
+
+def correct(layer):
+    rnn = torch.nn.LSTM(4, 5, batch_first=True, bidirectional=True)
+    for suffix, one in (("_l0", layer.forward_layer), ("_l0_reverse", layer.backward_layer)):
+        kernel, recurrent_kernel, bias = map(torch.tensor, one.get_weights())
+        arrays = (kernel.T, recurrent_kernel.T, bias, 0 * bias)
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        rnn.load_state_dict({name + suffix: array for name, array in zip(names, arrays)}, strict=False)
+
+    def port(x):
+        forward, backward = rnn(x)[0].chunk(2, dim=-1)
+        return forward + backward
+
+    return port

@@ -1,0 +1,43 @@
+"""The SimpleRNN agrees at the first time step only; the recurrent kernel is square, so nothing complained."""
+
+import keras
+import numpy as np
+import torch
+
+MISTAKES = ("recurrent-kernel-not-transposed",)
+WHERE = {"part": "recurrent kernel"}
+
+
+def right(seed):
+    layer = keras.layers.SimpleRNN(5, return_sequences=True)
+    layer.build((None, None, 4))
+    rng = np.random.default_rng(seed)
+    layer.set_weights([rng.normal(0, 0.5, array.shape) for array in layer.get_weights()])
+    return layer
+
+
+def call(seed):
+    rng = np.random.default_rng(seed)
+    return {"inputs": rng.normal(size=(3, 7, 4)).astype("float32")}
+
+
+def wrong(layer):
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    rnn = torch.nn.RNN(4, 5, batch_first=True)
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))
+        rnn.weight_hh_l0.copy_(torch.tensor(recurrent_kernel))
+        rnn.bias_ih_l0.copy_(torch.tensor(bias))
+        rnn.bias_hh_l0.copy_(torch.zeros(5))
+    return rnn
+
+
+def correct(layer):
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    rnn = torch.nn.RNN(4, 5, batch_first=True)
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))
+        rnn.weight_hh_l0.copy_(torch.tensor(recurrent_kernel.T))
+        rnn.bias_ih_l0.copy_(torch.tensor(bias))
+        rnn.bias_hh_l0.copy_(torch.zeros(5))
+    return rnn

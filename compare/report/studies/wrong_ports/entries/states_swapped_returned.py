@@ -1,0 +1,47 @@
+"""The sequence is right, and the next layer starts from the wrong states: they were returned as (c, h)."""
+
+import keras
+import numpy as np
+import torch
+
+MISTAKES = ("states-swapped",)
+WHERE = {}
+
+
+def right(seed):
+    layer = keras.layers.LSTM(5, return_sequences=True, return_state=True)
+    layer.build((None, None, 4))
+    rng = np.random.default_rng(seed)
+    layer.set_weights([rng.normal(0, 0.5, array.shape) for array in layer.get_weights()])
+    return layer
+
+
+def call(seed):
+    rng = np.random.default_rng(seed)
+    return {"inputs": rng.normal(size=(3, 7, 4)).astype("float32")}
+
+
+def wrong(layer):
+    kernel, recurrent_kernel, bias = map(torch.tensor, layer.get_weights())
+    rnn = torch.nn.LSTM(4, 5, batch_first=True)
+    arrays = (kernel.T, recurrent_kernel.T, bias, 0 * bias)
+    rnn.load_state_dict(dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), arrays)))
+
+    def port(x):
+        output, (h_n, c_n) = rnn(x)
+        return output, c_n[0], h_n[0]
+
+    return port
+
+
+def correct(layer):
+    kernel, recurrent_kernel, bias = map(torch.tensor, layer.get_weights())
+    rnn = torch.nn.LSTM(4, 5, batch_first=True)
+    arrays = (kernel.T, recurrent_kernel.T, bias, 0 * bias)
+    rnn.load_state_dict(dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), arrays)))
+
+    def port(x):
+        output, (h_n, c_n) = rnn(x)
+        return output, h_n[0], c_n[0]
+
+    return port
