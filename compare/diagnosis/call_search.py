@@ -151,7 +151,10 @@ def _combined(slips: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
 
 
 def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list[tuple[Slip, ...]]:
-    """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen."""
+    """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen.
+
+    There is () among them if it may be right; there are none if nothing explains the call.
+    """
     wanted = right_expressions(results)
     slips = [slip for slip in recurrence_slips(results.situation.spec) if slip.factor not in {each.factor for each in known}]
     calls = list(call_slips(results.situation))
@@ -170,7 +173,7 @@ def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list
         found = fitting(count, beside)
         if found:
             return found if count else [*found, *fitting(1, beside)]
-    return [(), *((slip,) for slip in slips)]
+    return []
 
 
 def right_expressions(results: Results) -> Wanted:
