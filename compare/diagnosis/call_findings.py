@@ -61,7 +61,7 @@ class Left:
         slips: the slips that are left.
         taken: what the port returns.
         results: the results of both sides, on all data.
-        unexplained: how far the explanation is from what the port returns, as a share of that, on the scale of the right results.
+        unexplained: how far the explanation is from what the port returns, on the scale of the right results.
     """
 
     slips: list[Slip]
@@ -123,6 +123,8 @@ def _result_findings(left: Left, before: float, twins: dict[str, tuple[str, ...]
             left.taken[place.index] = Taken(place.index, place.right, rest)
         after = left.off()
         others = {twin for place in places for twin in place.twins} | set(twins.get(mistake, ()))
+        if mistake == "states-swapped" and len({place.right.what for place in places}) == 1:
+            others.add("wrong-result")  # one is returned in the place of the other, and not the other way round
         yield replace(
             _result_finding(mistake, places, left), error_before=before, error_after=after, twins=tuple(sorted(others))
         )
