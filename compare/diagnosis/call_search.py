@@ -218,8 +218,10 @@ def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, sit
 
 def _take(index: int, fitting: Sequence[Expression], right: Expression, wanted: Sequence[str]) -> Taken:
     """Return the right expression if it is among those that fit, or the likeliest mistake."""
-    if any(each.text in wanted for each in fitting):
-        return Taken(index, right, right)
+    ours = next((each for each in fitting if each.text in wanted), None)
+    if ours is not None:
+        best = right if right in fitting else ours
+        return Taken(index, best, best)
     named = [mistakes_of(each, right) for each in fitting]
     first = min(range(len(fitting)), key=lambda number: ("wrong-result" in named[number], len(named[number])))
     found, others = fitting[first], {mistake for each in named for mistake in each} - {"wrong-result"}

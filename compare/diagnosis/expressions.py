@@ -31,7 +31,7 @@ class Expression:
             "first", another step or steps, or "" for a state.
         merge: "concat", "swapped", "interleaved", "sum", "mul", "ave", or "" for one half.
         layout: "" or "time first", or another order of the axes.
-        shown: "" or "otherwise": masked steps show what they show in the other framework.
+        shown: "", or how masked steps are shown otherwise.
         batch_axis: the axis of the rows; None if there is none.
     """
 
@@ -91,7 +91,7 @@ class _Output:
 
     def make(self, text: str, value: Array, **features: str) -> Expression:
         """Return an expression over this output."""
-        said = f"{text}, masked steps shown otherwise" if self.shown else text
+        said = f"{text}, {self.shown}" if self.shown else text
         return replace(Expression(said, value, "output", shown=self.shown), **features)  # type: ignore[arg-type]
 
 
@@ -104,9 +104,13 @@ def expressions(simulated: Simulated, spec: RecurrentSpec, *, zero_masked: bool)
         zero_masked: whether masked steps show zeros.
     """
     outputs = [_Output(cast("Array", simulated.results.output), simulated.mask, spec.hidden_size)]
-    if not simulated.mask.all():
-        other = _shown_otherwise(outputs[0], zero_masked=zero_masked)
-        outputs.append(_Output(other, simulated.mask, spec.hidden_size, "otherwise"))
+    taken = simulated.mask if simulated.taken is None else simulated.taken
+    if not taken.all():
+        other = _shown_otherwise(replace(outputs[0], valid=taken), zero_masked=zero_masked)
+        outputs.append(_Output(other, simulated.mask, spec.hidden_size, "masked steps shown otherwise"))
+    if not (simulated.mask == taken).all():
+        zeroed = outputs[0].value * simulated.mask[..., None]
+        outputs.append(_Output(zeroed, simulated.mask, spec.hidden_size, "times the mask"))
     with np.errstate(all="ignore"):
         found = [each for output in outputs for each in _sequences(output)]
         found += _states(simulated, spec)
