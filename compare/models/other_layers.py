@@ -6,6 +6,7 @@ import copy
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from compare.models.axes import difference, laid_out
 from compare.models.forms import Source, relations, same, unary_forms
 from compare.models.judging import Judged
 from compare.models.layer_options import differing, options_of
-from compare.models.recorded import Recorded, innermost
+from compare.models.recorded import RECURRENT, Recorded, innermost, weights_of
 from compare.models.recording import run_alone
+from frameworks.kinds import FAMILIES
 from frameworks.registry import owner_name
 
 Array = npt.NDArray[Any]
+_KNOWN = {*FAMILIES.values(), RECURRENT}
 _TORCH_OPTION = {
     "epsilon": "eps",
     "number of groups": "num_groups",
@@ -60,9 +63,22 @@ def explain_other(judged: Judged) -> tuple[str, ...]:
     alike = one.family == two.family
     faults = [*_array_faults(one, two), *_option_faults(one, two)] if alike or one.family.group == two.family.group else []
     words = _confirmed(faults, judged, two) or _by_activations(judged) or _by_results(judged)
+    if one.family not in _KNOWN or two.family not in _KNOWN:
+        return tuple(words or _by_weights(one, two))
     if not alike and one.family.group != "activation":
         words = [f"{two.name} must be a {one.family.name} ({one.kind}), but is a {two.family.name} ({two.kind})", *words]
     return tuple(words)
+
+
+def _by_weights(one: Recorded, two: Recorded) -> list[str]:
+    """Name the arrays of a layer of the user's own that hold other numbers than those of their size in the expected layer."""
+    wanted = [np.sort(each.ravel()) for each in weights_of(one.native).values()]
+    words = []
+    for name, array in weights_of(two.native).items():
+        sizes = [each for each in wanted if each.size == array.size]
+        if sizes and not any(np.allclose(each, np.sort(array.ravel()), rtol=1e-5, atol=1e-7) for each in sizes):
+            words.append(f"{name} of {two.name} {'is zero' if not array.any() else 'holds other numbers than in ' + one.name}")
+    return words
 
 
 def _differs_in_the_call(judged: Judged) -> bool:
@@ -287,6 +303,8 @@ def _by_results(judged: Judged) -> list[str]:
         texts = [next((form.text for form in forms if same(form.value, each)), "") for each in (judged.wanted, judged.alone)]
         if all(texts) and texts[0] != texts[1]:
             return [f"{two[-1].name} must compute `{texts[0]}`, but computes `{texts[1]}`"]
+    if axes := _normalised_axes(judged):
+        return [f"{two[0].name} must normalise over the last axis, but does so over axes {axes}"]
     if _normalises_the_batch(judged):
         return [f"{two[0].name} normalises with the batch: keep running statistics, and call `{two[0].name}.eval()`"]
     relation = relations(judged.wanted, judged.alone)
@@ -294,6 +312,27 @@ def _by_results(judged: Judged) -> list[str]:
     if texts and texts[0]:
         return [f"{two[-1].name} must compute `{texts[0]}`{found}"]
     return [f"what {two[-1].name} returns: {relation}"] if relation else []
+
+
+def _normalised_axes(judged: Judged) -> tuple[int, ...]:
+    """Return the axes over which a layer normalisation computes its mean, if they are not the last one alone; else ()."""
+    x, alone, native = judged.alone_input, judged.alone, innermost(judged.pair.actual[0].native)
+    if x is None or alone is None or judged.pair.expected[0].family.name != "layer norm" or x.shape != alone.shape:
+        return ()
+    arrays = arrays_by_meaning(native)
+    epsilon = getattr(native, "eps", getattr(native, "epsilon", 1e-5))
+    for count in range(1, x.ndim):
+        for axes in combinations(range(1, x.ndim), count):
+            if axes == (x.ndim - 1,):
+                continue
+            standard = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + epsilon)
+            try:
+                value = standard * arrays.get("gamma", 1.0) + arrays.get("beta", 0.0)
+            except ValueError:  # they belong to other axes
+                continue
+            if np.allclose(value, alone, rtol=1e-3, atol=1e-4):
+                return axes
+    return ()
 
 
 def _normalises_the_batch(judged: Judged) -> bool:

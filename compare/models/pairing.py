@@ -187,7 +187,7 @@ def _link_by_kind(links: _Links) -> None:
     """Link what is left by family, then by what it can be mistaken for: sizes, names and the place between linked layers."""
     for activations in (False, True):
         reserved = {id(each) for each in _absorbed(links)} if activations else set[int]()
-        for same in ("family", "group"):
+        for same in ("family", "group", "shape"):
             for one, layer in enumerate(links.ones):
                 if one in links.partners or (layer.first.family.group == "activation") is not activations:
                     continue
@@ -230,6 +230,9 @@ def _window(links: _Links, one: int) -> tuple[int, int]:
 def _stands_for(one: Recorded, other: Recorded, same: str) -> bool:
     if same == "family":
         return one.family == other.family
+    if same == "shape":  # layers of the user's own
+        shapes = [sorted(each.outputs[0].shape) if each.outputs else [] for each in (one, other)]
+        return bool(shapes[0]) and shapes[0] == shapes[1] and all(weights_of(each.native) for each in (one, other))
     return bool(one.family.group) and one.family.group == other.family.group
 
 
