@@ -18,8 +18,8 @@ def models() -> tuple[keras.Model, nn.Module]:
     filled(model.layers[0], X)
     port = nn.Sequential(nn.Linear(4, 3))
     kernel, bias = (np.array(each) for each in model.layers[0].get_weights())
-    port[0].weight.data.copy_(tensor(kernel.T))
-    port[0].bias.data.copy_(tensor(bias))
+    port[0].weight.data.copy_(tensor(kernel.T))  # type: ignore[operator]  # torch's types know no item of a Sequential
+    port[0].bias.data.copy_(tensor(bias))  # type: ignore[operator]  # torch's types know no item of a Sequential
     return model, port
 
 
