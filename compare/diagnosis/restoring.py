@@ -119,7 +119,20 @@ class _Snapshot:
 
 
 _PLAIN = (str, bytes, int, float, complex, type, type(None))
-_FOREIGN = ("torch", "keras", "tf_keras", "tensorflow", "numpy", "builtins", "jax", "functools", "collections", "threading", "compare", "frameworks")
+_FOREIGN = (
+    "torch",
+    "keras",
+    "tf_keras",
+    "tensorflow",
+    "numpy",
+    "builtins",
+    "jax",
+    "functools",
+    "collections",
+    "threading",
+    "compare",
+    "frameworks",
+)
 
 
 def _is_foreign(value: Any) -> bool:

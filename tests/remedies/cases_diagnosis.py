@@ -8,7 +8,7 @@ from torch import nn
 
 from gatewise import convert, diagnose
 from tests.remedies.arrays import LAYERS, X, lstm
-from tests.remedies.following import advises, case, refuses
+from tests.remedies.following import case, refuses
 
 
 @case

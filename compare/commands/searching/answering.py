@@ -18,13 +18,13 @@ from threading import Lock, Thread
 from typing import Any, BinaryIO
 
 import frameworks  # noqa: F401  before the folders of users come first on the path
-from compare import progress
 from compare.commands import failures
 from compare.commands.outcome import Outcome
 from compare.commands.printing import to_json
 from compare.commands.searching.quiet_imports import quiet_imports_of
 from compare.commands.searching.user_errors import as_refusal, short_traceback
 from compare.commands.searching.user_files import UserFiles
+from compare.common import progress
 from frameworks.escaping import printable
 
 _OFTEN = 0.1

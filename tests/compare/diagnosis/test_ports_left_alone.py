@@ -21,7 +21,7 @@ from tests.compare.diagnosis.wrong_calls import BATCH, HIDDEN, LAYERS, TIME, Por
 def test_global_random_states_stay() -> None:
     layer, module = lstm(return_sequences=True)
     before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
-    diagnose(layer, Port(module, lambda rnn, x: rnn(x)[0] + torch.randn(1) + np.random.rand() + random.random()), X)  # noqa: NPY002, S311
+    diagnose(layer, Port(module, lambda rnn, x: rnn(x)[0] + torch.randn(1) + np.random.rand() + random.random()), X)  # noqa: NPY002
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1] == np.random.get_state()[1].tolist()  # noqa: NPY002
     assert before[2] == random.getstate()
