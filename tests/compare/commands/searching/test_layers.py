@@ -6,6 +6,7 @@ Covers: `compare/commands/searching/layers.py`, `compare/commands/searching/choi
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,17 @@ def test_python_files_are_run_before_others_are_opened(single: str, monkeypatch:
     )
     read_sides(single, "a.py:port", None, files)
     assert opened == [1]
+
+
+def test_a_file_that_changes_the_folder_changes_no_path(single: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Changing(Files):
+        def load(self, named: Any, *, is_port: bool) -> Any:
+            os.chdir("/")
+            return super().load(named, is_port=is_port)
+
+    monkeypatch.chdir(tmp_path)
+    right, _ = read_sides(Path(single).name, "a.py:port", None, Changing(port=LAYER))
+    assert right[0].spec.input_size == 3
 
 
 def test_a_name_may_contain_the_signs_of_a_choice() -> None:
