@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/installed
 # Images of containers set it, and then every process compiles all that it imports anew: 6 s where it imports a framework.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: report originals quick test lint types check bounds bounds-ci bench dist clean
+.PHONY: report originals quick test lint types check bounds bounds-ci bench diagnosis dist clean
 
 report: $(INSTALLED)
 	$(BIN)/gatewise report
@@ -60,6 +60,12 @@ bench: $(INSTALLED)
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_training.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_emulation.py
 	$(BIN)/python tests/benchmarks/bench_files.py
+
+# Wrong and right ports by the hundred: what diagnose and compare_models say of them, in the results that are committed.
+diagnosis: export OMP_NUM_THREADS := 1
+diagnosis: $(INSTALLED)
+	$(BIN)/python -m tests.acceptance.diagnose --out tests/acceptance/diagnose.json
+	$(BIN)/python -m tests.acceptance.models --out tests/acceptance/models.json
 
 # The wheel is built from the source archive, so that what is missing there is missed.
 dist: $(INSTALLED)

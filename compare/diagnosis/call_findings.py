@@ -112,7 +112,8 @@ def _result_findings(left: Left, before: float, twins: dict[str, tuple[str, ...]
     every = left.results.values(()).values()
     for mistake, places in _by_mistake(left.taken).items():
         for place in places:
-            rest = place.right if place.part is not None else undone(place.found, place.right, mistake, every)
+            now = left.taken[place.index].found
+            rest = place.right if place.part is not None else undone(now, place.right, mistake, every)
             if mistake == "state-directions-swapped":
                 rest = place.right
             left.taken[place.index] = Taken(place.index, place.right, rest)
@@ -129,7 +130,7 @@ def _result_finding(mistake: str, places: Sequence[Taken], left: Left) -> Findin
     where: dict[str, int | str] = {"result": places[0].index} if several and len(places) == 1 else {}
     parts = {place.part for place in places}
     part = parts.pop() if len(parts) == 1 else None
-    if part is not None:
+    if part is not None and part.rows:
         where["rows"] = ", ".join(map(str, part.rows))
     found, must_be = (
         "; ".join(

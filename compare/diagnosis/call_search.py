@@ -46,7 +46,9 @@ class Taken:
         """The identifiers; () if the result is the right one."""
         if self.found is self.right:
             return ()
-        return ("wrong-result",) if self.part is not None else mistakes_of(self.found, self.right)
+        if self.part is not None:
+            return ("wrong-result",) if self.part.factor == 1 else ("scaled",)
+        return mistakes_of(self.found, self.right)
 
     def value(self, every: Mapping[str, Expression]) -> Array | None:
         """Return what the port returns according to other values of the expressions; None if one of them has no value."""

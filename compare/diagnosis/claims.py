@@ -43,11 +43,13 @@ def explain_weights(port: RecurrentWeights, right: Right) -> Observed:
                 claims += _bias_claims(unit, known, right)
             else:
                 claims += _unknown_bias(unit, own, right, unexplained)
-    found = {unit: every[0] for unit, every in _agreeing(alternatives, right.spec.gates).items()}
-    for unit, every in _agreeing(alternatives, right.spec.gates).items():
-        claims += _matrix_claims(unit, every, right)
+    agreeing = _agreeing(alternatives, right.spec.gates)
+    found = {unit: origins[0] for unit, origins in agreeing.items()}
+    for unit, origins in agreeing.items():
+        claims += _matrix_claims(unit, origins, right)
     claims = _as_never_copied(claims)
-    claims += _moves({unit: origin.source for unit, origin in [*found.items(), *pairs.items()]})
+    sources = {unit: origin.source for unit, origin in found.items()} | {unit: origin.source for unit, origin in pairs.items()}
+    claims += _moves(sources)
     return Observed(right, port, tuple(claims), unexplained, found, pairs)
 
 
@@ -116,14 +118,16 @@ def _shown(order: Sequence[int]) -> str:
 def _explained_biases(both: Unit, own: DirectionWeights, right: Right) -> Iterator[tuple[Unit, Sequence[biases.BiasOrigin]]]:
     """Yield the biases that were explained, together or each on its own, with their origins; without any if it was neither."""
     pair, expected = biases.pair_of(own), biases.pair_of(right.weights.layers[both.layer][both.direction])
-    acting, wanted = (biases.effective(each, right.spec) for each in (pair, expected))
+    acting: Array = biases.effective(pair, right.spec)
+    wanted: Array = biases.effective(expected, right.spec)
     if own.recurrent_bias is None and right.spec.has_two_biases:  # a layer that adds them up, which is another mistake
         acting, wanted = pair[0], expected[0] + expected[1]
     if same(acting, wanted):
         yield both, [biases.BiasOrigin(both.place, gates=tuple(range(len(pair[0]))))]
         return
-    together = biases.bias_origins(pair, right, both.place) if np.isfinite(acting).all() else []
-    if together or own.recurrent_bias is None:
+    fresh = _is_initial(acting, right.spec.gates)
+    together = biases.bias_origins(pair, right, both.place) if np.isfinite(acting).all() and not fresh else []
+    if together or fresh or own.recurrent_bias is None:
         yield both, together
         return
     units = [replace(both, part=part) for part in BIASES]
@@ -139,7 +143,8 @@ def _unknown_bias(unit: Unit, own: DirectionWeights, right: Right, unexplained: 
     every = [biases.pair_of(one) for *_, one in right.weights]
     apart = [one for two in every for one in two]
     if unit.part == BOTH_BIASES:
-        acting, wanted = pair[0] + pair[1], expected[0] + expected[1]
+        acting: Array = pair[0] + pair[1]
+        wanted: Array = expected[0] + expected[1]
         parts = [acting, *(each for each in pair if each.any())]
         related = not all(is_unrelated_bias(each, [*(one + two for one, two in every), *apart]) for each in parts)
     else:
@@ -151,8 +156,8 @@ def _unknown_bias(unit: Unit, own: DirectionWeights, right: Right, unexplained: 
 
 
 def _is_initial(bias: Array, gates: Sequence[str]) -> bool:
-    """Return whether a bias is the one that a new Keras layer has: zeros, and ones at the forget gate."""
-    return bool((bias == np.array([gate == "forget" for gate in gates])[:, None]).all())
+    """Return whether a bias is the one that a new Keras LSTM has: zeros, and ones at the forget gate."""
+    return "forget" in gates and bool((bias[: len(gates)] == np.array([gate == "forget" for gate in gates])[:, None]).all())
 
 
 def _bias_claims(unit: Unit, every: Sequence[biases.BiasOrigin], right: Right) -> Iterator[Claim]:
@@ -192,9 +197,13 @@ def _moves(moved: Mapping[Unit, Place]) -> Iterator[Claim]:
     """Yield the claims about arrays that are those of another place."""
     away = {unit: source for unit, source in moved.items() if source != unit.place}
     for unit, source in away.items():
-        found = f"that of layer {source[0]}, direction {source[1]}"
         for mistake in _kinds_of_move(unit, source, moved):
-            yield Claim(mistake, unit, found=found, must_be=f"that of layer {unit.layer}, direction {unit.direction}")
+            if mistake == "layers-swapped":
+                found = f"layers {min(unit.layer, source[0])} and {max(unit.layer, source[0])}, exchanged"
+                yield Claim(mistake, unit, found=found, must_be="each in its own place")
+            else:
+                found, must_be = (f"that of layer {place[0]}, direction {place[1]}" for place in (source, unit.place))
+                yield Claim(mistake, unit, found=found, must_be=must_be)
 
 
 def _kinds_of_move(unit: Unit, source: Place, moved: Mapping[Unit, Place]) -> tuple[str, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
 
 from compare.diagnosis.call_findings import Left, call_findings, confirm
-from compare.diagnosis.call_search import Results, explain, possible_recurrences
+from compare.diagnosis.call_search import Explanation, Results, explain, possible_recurrences
 from compare.diagnosis.case import Case
 from compare.diagnosis.guessing import explain_black_box, shortest
 from compare.diagnosis.origins import Right
@@ -22,6 +22,8 @@ from frameworks.errors import GatewiseError
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[Any]
+_COARSE = {"float32": 1e-4, "float64": 1e-9}
+"""What a recurrence with large weights may make of rounding within the steps of a search."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,22 +68,36 @@ def explain_call(question: Question) -> list[Finding]:
     case = question.case
     whole = question.results(case.data)
     assert whole is not None
-    known = tuple(_observed_slips(case))
-    recurrences = _recurrences(question, known)
     all_rows = case.right.adapter.batch_size is not None
-    for data in windows(case.data, question.right, question.port, all_rows=all_rows):
-        results = question.results(data)
-        if results is None or case.agree(results.port, results.right):
-            continue
-        found = explain(results, known=known, recurrences=recurrences)
-        confirmed = found if data is case.data else confirm(found, whole)
-        if confirmed and confirmed[0].cost:
-            tell(f"the call: {', '.join(confirmed[0].mistakes)}")
-            return call_findings(confirmed, Left.of(confirmed[0], whole), question.off)
-        if question.black_box is not None:
-            few = shortest(data, question.results) or results
-            if findings := explain_black_box(question.black_box, few, results, whole, question.off):
-                return findings
+    parts = list(windows(case.data, question.right, question.port, all_rows=all_rows))
+    known = tuple(_observed_slips(case))
+    for made in dict.fromkeys((known, ())):
+        recurrences = _recurrences(question, made)
+        for data in parts:
+            results = question.results(data)
+            if results is None or case.agree(results.port, results.right):
+                continue
+            confirmed = _search(results, whole, made, recurrences)
+            if confirmed:
+                tell(f"the call: {', '.join(confirmed[0].mistakes)}")
+                return call_findings(confirmed, Left.of(confirmed[0], whole), question.off)
+            if question.black_box is not None:
+                few = shortest(data, question.results) or results
+                if findings := explain_black_box(question.black_box, few, results, whole, question.off):
+                    return findings
+    return []
+
+
+def _search(
+    results: Results, whole: Results, known: tuple[Slip, ...], recurrences: Sequence[tuple[Slip, ...]]
+) -> list[Explanation]:
+    """Search with the tolerance of the diagnosis and then with a coarser one, and keep what holds for all data."""
+    coarse = _COARSE[results.situation.inputs.dtype.name]
+    for tolerance in dict.fromkeys((results.tolerance, max(results.tolerance, coarse))):
+        found = explain(replace(results, tolerance=tolerance), known=known, recurrences=recurrences)
+        confirmed = [each for each in confirm(found, whole) if each.cost]
+        if confirmed:
+            return confirmed
     return []
 
 

@@ -186,8 +186,10 @@ def _joined(name: str, what: str, states: Array) -> Iterator[Expression]:
     by_row = states.transpose(1, 0, 2)
     yield Expression(f"{name}.transpose(0, 1)", by_row, what, layout="batch first")
     yield Expression(f"{name}.transpose(0, 1).flatten(1)", by_row.reshape(len(by_row), -1), what, layout="concatenated")
-    reshaped = states.reshape(states.shape[1], -1)
-    yield Expression(f"{name}.reshape(batch, -1)", reshaped, what, layout="reshaped", batch_axis=None)
+    for count in dict.fromkeys((len(states), 2)):
+        text = name if count == len(states) else f"{name}[-{count}:]"
+        reshaped = states[-count:].reshape(states.shape[1], -1)
+        yield Expression(f"{text}.reshape(batch, -1)", reshaped, what, layout="reshaped", batch_axis=None)
     yield Expression(f"{name}.flip(0)", states[::-1], what, layout="flipped", batch_axis=1)
     yield Expression(f"{name}.sum(0)", states.sum(0), what, layout="summed")
     yield Expression(f"{name}.mean(0)", states.mean(0), what, layout="averaged")

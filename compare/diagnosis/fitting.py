@@ -58,8 +58,8 @@ def same(actual: Array, expected: Array) -> bool:
     """Return whether two arrays are the same but for the last places."""
     with np.errstate(all="ignore"):
         unit = np.finfo(actual.dtype).eps * _ULPS
-        far = np.abs(actual - expected) > unit * np.maximum(np.abs(expected), np.abs(expected).max(initial=0) * 2.0**-6)
-    return not far.any()
+        near = np.abs(actual - expected) <= unit * np.maximum(np.abs(expected), np.abs(expected).max(initial=0) * 2.0**-6)
+    return bool(near.all())
 
 
 def fit(actual: Array, expected: Array) -> Fit | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from compare.diagnosis.copying_lines import copying_lines
 from compare.diagnosis.observed import BOTH_BIASES, Claim, Observed, Unit
 from compare.diagnosis.result import Finding
+from frameworks.layouts import KERAS
 from frameworks.spec import RecurrentSpec
 
 _PARTS = {
@@ -34,6 +35,9 @@ def _weight_finding(mistake: str, claims: Sequence[Claim], observed: Observed) -
     found, must_be = (" / ".join(dict.fromkeys(each)) for each in zip(*((c.found, c.must_be) for c in claims), strict=True))
     twins = tuple(sorted({twin for claim in claims for twin in claim.twins} - {mistake}))
     fix = copying_lines([claim.unit for claim in claims], observed.right)
+    if mistake == "bias-dropped" and observed.port.layers[0][0].bias is None:
+        option = "use_bias=True" if observed.right.target is KERAS else "bias=True"
+        found, fix = "no bias", f"Build the port with {option}, then copy the bias."
     return Finding(mistake, where, found, must_be, fix, twins=twins)
 
 

@@ -20,6 +20,7 @@ from compare.diagnosis.right_side import Data
 from compare.diagnosis.simulation import Simulated, Situation
 from compare.progress import track
 from frameworks.adapter import States
+from frameworks.layouts import KERAS, PYTORCH
 from frameworks.output import RecurrentOutput
 from frameworks.reference.forward import run_direction
 from frameworks.weights import DirectionWeights, RecurrentWeights
@@ -129,7 +130,8 @@ def explain_black_box(right: Right, few: Results, results: Results, whole: Resul
         whole: those on all data.
         off: the largest difference from the right results.
     """
-    wide = replace(right, weights=_wide(right.weights))
+    target = right.target if right.target is not right.source else PYTORCH if right.source is KERAS else KERAS
+    wide = replace(right, weights=_wide(right.weights), target=target)
     wanted = right_expressions(few)
     if not wanted:
         return []
@@ -165,7 +167,8 @@ def _findings(found: Sequence[tuple[Guess, list[Explanation]]], right: Right, wh
 
 def _wide(weights: RecurrentWeights) -> RecurrentWeights:
     def widened(one: DirectionWeights) -> DirectionWeights:
-        return replace(one, **{part: array.astype(np.float64) for part, array in one.arrays()})
+        arrays = {part: array.astype(np.float64) for part, array in one.arrays()}
+        return replace(one, **arrays)  # type: ignore[arg-type]
 
     return RecurrentWeights(tuple(tuple(widened(one) for one in row) for row in weights.layers))
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis.contents import Contents, Held
+from compare.diagnosis.lent_biases import lent_biases
 from compare.diagnosis.port_tensors import Tensors, arrays_of, halved, in_single_precision
 from compare.diagnosis.restoring import as_before
 from compare.diagnosis.right_side import Data, RightSide
@@ -91,6 +92,11 @@ class PortSide:
         )
 
     @property
+    def reads_backwards(self) -> bool:
+        """Whether it is a layer that reads the sequence from its end."""
+        return self.adapter is not None and self.adapter.options is not None and self.adapter.options.go_backwards
+
+    @property
     def is_stateless(self) -> bool:
         """Whether it is a layer without flags, which cannot keep states from call to call."""
         return self.adapter is not None and self.adapter.options is None
@@ -148,11 +154,12 @@ class PortSide:
     def holding(self, weights: RecurrentWeights, cells: list[list[PortCell]]) -> Iterator[None]:
         """Put weights into the port's layers, and its own back afterwards."""
         kept = [(cell, cell.read()) for row in cells for cell in row]
+        wanted = list(zip([cell for cell, _ in kept], [one for *_, one in weights], strict=True))
         try:
-            for row, layers in zip(cells, weights.layers, strict=True):
-                for cell, one in zip(row, layers, strict=True):
-                    cell.held.adapter.write(cell.layer, cell.direction, one)
-            yield
+            for cell, one in wanted:
+                cell.held.adapter.write(cell.layer, cell.direction, one)
+            with lent_biases((cell.held.adapter, (cell.layer, cell.direction), one) for cell, one in wanted):
+                yield
         finally:
             for cell, own in kept:
                 cell.held.adapter.write(cell.layer, cell.direction, own)

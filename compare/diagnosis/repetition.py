@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from compare.diagnosis.call_findings import Left
 from compare.diagnosis.call_search import Results, explain
 from compare.diagnosis.case import Case
 from compare.diagnosis.mistakes import fix_of
@@ -61,13 +62,15 @@ def explain_change(case: Case, weights: RecurrentWeights | None, others: Sequenc
     after = _after(case)
     right, kept = case.right_call(case.data), case.right_call(after)
     second = case.port_calls(case.data, weights, times=2)[1]
+    left = case.off(second, kept)
     if not case.agree(second, kept):
-        found = explain(Results(case.right.situation(after, as_layer=case.port.is_layer), kept, second, case.tolerance))
+        results = Results(case.right.situation(after, as_layer=case.port.is_layer), kept, second, case.tolerance)
+        found = explain(results)
         if not found or not set(found[0].mistakes) <= {each.mistake for each in others}:
             return None
-    text = "it starts from the final states of its last call"
-    before, left = case.off(second, right), case.off(second, kept)
-    return Finding("state-kept", {}, text, "each call starts anew", fix_of("state-kept"), before, left)
+        left = Left.of(found[0], results).unexplained
+    found_text, before = "it starts from the final states of its last call", case.off(kept, right)
+    return Finding("state-kept", {}, found_text, "each call starts anew", fix_of("state-kept"), before, left)
 
 
 def explain_stateful(case: Case, weights: RecurrentWeights | None) -> Finding | None:

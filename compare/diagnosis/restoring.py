@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.rows import owner_of
+
 Undo = Callable[[], None]
 
 
@@ -24,8 +26,9 @@ def as_before(roots: Iterable[Any], *, randomness: bool = True) -> Iterator[None
         randomness: whether the global random states are restored too.
     """
     with ExitStack() as stack:
+        snapshot = _Snapshot()
         for root in roots:
-            for undo in _undoing(root):
+            for undo in snapshot.of(root):
                 stack.callback(undo)
         if randomness:
             for undo in _random_states():
@@ -52,58 +55,94 @@ def _random_states() -> Iterator[Undo]:
             yield from _assigning(seeds.state)
 
 
-def _undoing(root: Any) -> Iterator[Undo]:
-    if hasattr(root, "modules") and hasattr(root, "state_dict"):
-        for module in root.modules():
-            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
-                yield _tensor(tensor)
-            yield _attributes(module)
-    elif hasattr(root, "variables") and hasattr(root, "get_weights"):
-        for variable in (*root.variables, *_stored_states(root)):
-            yield from _assigning(variable)
-    elif inspect.isfunction(root) or inspect.ismethod(root):
-        yield from _of_function(inspect.unwrap(root))
-    elif hasattr(root, "__dict__") and not isinstance(root, type):
-        yield _attributes(root)
+class _Snapshot:
+    """What undoes the changes of a call to the objects that a port reaches, each looked at once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, Any] = {}
+
+    def of(self, value: Any) -> Iterator[Undo]:
+        """Yield what undoes changes to an object, and to what it holds."""
+        if id(value) in self._seen or isinstance(value, _PLAIN) or inspect.ismodule(value):
+            return
+        self._seen[id(value)] = value
+        if isinstance(value, np.ndarray):
+            if value.flags.writeable:
+                yield partial(value.__setitem__, ..., value.copy())
+        elif isinstance(value, np.random.Generator):
+            yield partial(setattr, value.bit_generator, "state", value.bit_generator.state)
+        elif hasattr(value, "data_ptr"):
+            yield from _tensor(value)
+        elif isinstance(value, (list, tuple, dict)):
+            yield from self._items(value)
+        elif inspect.isfunction(value):
+            yield from () if _is_foreign(value) else self._function(value)
+        elif inspect.ismethod(value):
+            yield from self._each((value.__self__, value.__func__))
+        elif hasattr(value, "__dict__"):
+            yield from self._object(value)
+
+    def _each(self, values: Iterable[Any]) -> Iterator[Undo]:
+        for value in values:
+            yield from self.of(value)
+
+    def _items(self, value: Any) -> Iterator[Undo]:
+        if type(value) is list:
+            yield partial(value.__setitem__, slice(None), list(value))
+        elif type(value) is dict:
+            pairs = dict(value)
+            yield lambda: (value.clear(), value.update(pairs))  # type: ignore[func-returns-value]
+        yield from self._each(list(value.values()) if isinstance(value, dict) else list(value))
+
+    def _object(self, value: Any) -> Iterator[Undo]:
+        owner = owner_of(value)
+        if owner is not None and hasattr(value, "variables") and hasattr(value, "get_weights"):
+            for variable in (*value.variables, *_stored_states(value)):
+                yield from _assigning(variable)
+            own = {name: each for name, each in vars(value).items() if owner_of(each) is None and not _is_foreign(each)}
+            yield from (partial(vars(value).__setitem__, name, each) for name, each in own.items())
+            yield from self._each(own.values())
+        elif owner is not None or not _is_foreign(value):
+            yield from _attributes(value)
+            yield from self._each(list(vars(value).values()))
+
+    def _function(self, function: Any) -> Iterator[Undo]:
+        for cell in function.__closure__ or ():
+            with suppress(ValueError):  # the variable has no value yet
+                yield partial(setattr, cell, "cell_contents", cell.cell_contents)
+                yield from self.of(cell.cell_contents)
+        names = function.__globals__
+        for name in function.__code__.co_names:
+            if name in names and not inspect.ismodule(names[name]):
+                yield partial(names.__setitem__, name, names[name])
+                yield from self.of(names[name])
 
 
-def _attributes(owner: Any) -> Undo:
-    """Return what undoes new values of attributes, and changes within their values."""
-    kept = [(name, value, _content(value)) for name, value in vars(owner).items()]
+_PLAIN = (str, bytes, int, float, complex, type, type(None))
+_FOREIGN = ("torch", "keras", "tf_keras", "tensorflow", "numpy", "builtins", "jax", "functools", "collections", "threading", "compare", "frameworks")
+
+
+def _is_foreign(value: Any) -> bool:
+    """Return whether a function or an object is one of a library's own, which is not looked into."""
+    owner = value if inspect.isfunction(value) else type(value)
+    return str(owner.__module__).partition(".")[0] in _FOREIGN
+
+
+def _attributes(owner: Any) -> Iterator[Undo]:
+    kept = dict(vars(owner))
 
     def undo() -> None:
         held = vars(owner)
-        for name in set(held) - {name for name, *_ in kept}:
+        for name in set(held) - set(kept):
             del held[name]
-        for name, value, restore in kept:
-            restore()
-            held[name] = value
+        held.update(kept)
 
-    return undo
+    yield undo
 
 
-def _content(value: Any) -> Undo:
-    """Return what undoes changes within a list, a dict, an array or a tensor."""
-    if type(value) is list:
-        items = list(value)
-        return partial(value.__setitem__, slice(None), items)
-    if type(value) is dict:
-        pairs = dict(value)
-        return lambda: (value.clear(), value.update(pairs))  # type: ignore[func-returns-value]
-    if isinstance(value, np.ndarray) and value.flags.writeable:
-        return partial(value.__setitem__, ..., value.copy())
-    if hasattr(value, "data_ptr"):
-        return _tensor(value)
-    return _nothing
-
-
-def _nothing() -> None:
-    """Undo nothing."""
-
-
-def _tensor(tensor: Any) -> Undo:
+def _tensor(tensor: Any) -> Iterator[Undo]:
     if tensor.is_inference():
-        return _nothing
+        return
     kept, version, trained = tensor.detach().clone(), tensor._version, tensor.requires_grad
 
     def undo() -> None:
@@ -112,7 +151,7 @@ def _tensor(tensor: Any) -> Undo:
         if tensor.requires_grad != trained:
             tensor.requires_grad_(trained)
 
-    return undo
+    yield undo
 
 
 def _assigning(variable: Any) -> Iterator[Undo]:
@@ -125,16 +164,3 @@ def _stored_states(layer: Any) -> Iterator[Any]:
     for each in (layer, *getattr(layer, "_flatten_layers", tuple)()):
         states = getattr(each, "states", None)
         yield from (state for state in (states if isinstance(states, (list, tuple)) else ()) if hasattr(state, "assign"))
-
-
-def _of_function(function: Any) -> Iterator[Undo]:
-    """Undo new values of the variables that a function binds, and changes within them."""
-    for cell in function.__closure__ or ():
-        with suppress(ValueError):  # the variable has no value yet
-            yield _content(cell.cell_contents)
-            yield partial(setattr, cell, "cell_contents", cell.cell_contents)
-    names = function.__globals__
-    for name in function.__code__.co_names:
-        if name in names and not inspect.ismodule(names[name]):
-            yield _content(names[name])
-            yield partial(names.__setitem__, name, names[name])

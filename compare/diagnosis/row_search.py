@@ -1,9 +1,9 @@
-"""Explaining a result row by row, where no expression explains all rows of a batch."""
+"""Explaining a result that is no expression as a whole: some of its rows are, their order is another one, or all are scaled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +20,18 @@ class Part:
     Args:
         rows: their numbers.
         order: for each row of the result the number of the right row that it is; () if the rows are in order.
+        factor: what all of the result is multiplied by.
     """
 
-    rows: tuple[int, ...]
+    rows: tuple[int, ...] = ()
     order: tuple[int, ...] = ()
+    factor: float = 1.0
 
     def apply(self, right: Expression, found: Expression) -> Array:
         """Return the right result with these rows taken from another expression, or in their order."""
         axis = right.batch_axis or 0
+        if self.factor != 1:
+            return right.value * self.factor
         if self.order:
             return np.take(right.value, self.order, axis)
         value = np.moveaxis(right.value, axis, 0).copy()
@@ -48,7 +52,12 @@ def match_by_rows(
         right: the right one.
         tolerance: the share of max(1, max |expected|) that may be off.
     """
-    if right.value.shape != array.shape or right.batch_axis is None or array.shape[right.batch_axis] < 2:
+    if right.value.shape != array.shape or not array.size:
+        return None
+    factor = _factor(array, right.value, tolerance)
+    if factor is not None:
+        return replace(right, text=f"{factor:.6g} * {right.text}", value=right.value * factor), Part(factor=factor)
+    if right.batch_axis is None or array.shape[right.batch_axis] < 2:
         return None
     is_right = _fitting_rows(array, right, tolerance)
     for each in every if is_right.any() else ():
@@ -57,6 +66,16 @@ def match_by_rows(
             if (is_right | fits).all():
                 return each, Part(tuple(np.flatnonzero(~is_right).tolist()))
     return _other_order(array, right, tolerance)
+
+
+def _factor(array: Array, right: Array, tolerance: float) -> float | None:
+    """Return the factor between a result and the right one, or None."""
+    with np.errstate(all="ignore"):
+        one, other = np.asarray(array, np.float64).ravel(), np.asarray(right, np.float64).ravel()
+        factor = float(np.vdot(one, other) / np.vdot(other, other))
+        off = float(np.abs(one - factor * other).max())
+    is_one = off <= tolerance * max(abs(factor), 1e-3) * max(1.0, float(np.abs(other).max()))
+    return factor if is_one and abs(factor) > 1e-3 and one.size > 1 else None
 
 
 def _fitting_rows(array: Array, expression: Expression, tolerance: float) -> npt.NDArray[np.bool_]:

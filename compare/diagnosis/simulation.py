@@ -77,6 +77,9 @@ def call_slips(situation: Situation) -> Iterator[Slip]:
     yield Slip("batch-first", "axes", "reshaped twice", "input and output are reshaped, not transposed", right)
     if spec.bidirectional:
         yield Slip("backward-not-flipped", "backward", "forwards", "both directions read forwards", "one reads backwards")
+        if spec.num_layers > 1:
+            found = "in each layer the output of the backward direction is left in the order in which it reads"
+            yield Slip("backward-not-flipped", "backward", "unturned", found, "it is turned back: .flip(1)")
     if situation.mask is not None:
         yield from _mask_slips(spec)
     if situation.states is not None:
@@ -90,7 +93,10 @@ def _mask_slips(spec: RecurrentSpec) -> Iterator[Slip]:
     found = "in each row the first steps are valid, as many as the mask has True"
     yield Slip("mask-read-as-lengths", "mask", "lengths", found, right)
     if spec.bidirectional:
-        yield Slip("mask-ignored-backwards", "mask", "forward only", "the backward direction reads all steps", right)
+        found = "the backward direction reads all steps"
+        yield Slip("mask-ignored-backwards", "mask", "forward only", found, right)
+        if spec.num_layers > 1:
+            yield Slip("mask-ignored-backwards", "mask", "forward only, shown otherwise", found, right)
 
 
 def _state_slips(spec: RecurrentSpec) -> Iterator[Slip]:
@@ -186,18 +192,18 @@ def _run_direction(
     situation: Situation,
 ) -> tuple[Array, States]:
     """Return the output of one direction in the order of time, and its final states."""
-    weights = _weights(weights, spec, chosen)
+    weights, choice = _weights(weights, spec, chosen), chosen.get("mask", "")
     outputs, history = run_direction(
         weights,
         spec,
         sequence,
         states,
-        np.ones_like(valid) if direction and chosen.get("mask") == "forward only" else valid,
+        np.ones_like(valid) if direction and choice.startswith("forward only") else valid,
         backward=direction == 1 and chosen.get("backward") != "forwards",
-        zero_masked=situation.zero_masked,
+        zero_masked=situation.zero_masked != choice.endswith("shown otherwise"),
         step=_step(weights, spec, chosen),
     )
-    return outputs, history[-1]
+    return outputs[:, ::-1] if direction and chosen.get("backward") == "unturned" else outputs, history[-1]
 
 
 def _entering(inputs: Array, axes: str) -> Array:

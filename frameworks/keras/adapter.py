@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -96,6 +97,11 @@ class KerasAdapter(ShownLayer):
     def zeroes_masked_steps(self) -> bool:
         """True for two directions; a single one repeats its last valid output at masked steps unless its flag is set."""
         return self.spec.bidirectional or self.options.zero_output_for_mask
+
+    @property
+    def cells(self) -> Sequence[Sequence[Any]]:
+        """The cells, `cells[layer][direction]`."""
+        return self._structure.cells
 
     @property
     def batch_size(self) -> int | None:

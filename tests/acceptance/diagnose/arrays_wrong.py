@@ -8,7 +8,7 @@ from tests.acceptance.diagnose import layouts
 from tests.acceptance.diagnose.layouts import Native
 from tests.acceptance.diagnose.plans import Plan
 from tests.acceptance.diagnose.settings import Array
-from tests.acceptance.diagnose.ways import ALL_PARTS, GATED, Expected, Place, confine, expect, pick, way
+from tests.acceptance.diagnose.ways import ALL_PARTS, GATED, OBSERVED, Expected, Place, confine, expect, pick, way
 
 KEYS = {
     "pytorch": {"kernel": "weight_ih", "recurrent kernel": "weight_hh", "bias": "bias_ih", "recurrent bias": "bias_hh"},
@@ -119,7 +119,7 @@ def square_blocks_stacked(rng: Generator, plan: Plan) -> Expected:
 
 @way("cudnn-layout-read-as-plain", "kernel", "recurrent", cell=("lstm", "gru"), right=("keras",))
 def read_from_a_cudnn_layer(rng: Generator, plan: Plan) -> Expected:
-    """The blocks as CuDNNLSTM's file has them: the kernel's in the other order of reading, the recurrent kernel's transposed."""
+    """The blocks as CuDNNLSTM's file has them: the kernel's in another order, the recurrent kernel's transposed."""
     places = list(plan.setting.places)
     _blocks_as_they_are(plan, "recurrent kernel", places)
 
@@ -130,7 +130,7 @@ def read_from_a_cudnn_layer(rng: Generator, plan: Plan) -> Expected:
     return expect(places, "kernel", "recurrent kernel")
 
 
-@way("units-permuted", "kernel", "recurrent", "bias", hidden=False)
+@way("units-permuted", "kernel", "recurrent", "bias", **OBSERVED)
 def units_in_another_order(rng: Generator, plan: Plan) -> Expected:
     """All arrays of a layer agree on the order, and what reads the layer does not know it."""
     layer = int(rng.integers(plan.setting.layers))
@@ -147,7 +147,7 @@ def units_in_another_order(rng: Generator, plan: Plan) -> Expected:
     return expect(places, *ALL_PARTS)
 
 
-@way("inputs-permuted", "kernel", hidden=False)
+@way("inputs-permuted", "kernel", **OBSERVED)
 def inputs_in_another_order(rng: Generator, plan: Plan) -> Expected:
     layer = int(rng.integers(plan.setting.layers))
     places, width = [place for place in plan.setting.places if place[0] == layer], plan.setting.width(layer)
@@ -156,7 +156,7 @@ def inputs_in_another_order(rng: Generator, plan: Plan) -> Expected:
     return expect(places, "kernel")
 
 
-@way("not-copied", "kernel", "recurrent", "bias", hidden=False)
+@way("not-copied", "kernel", "recurrent", "bias", **OBSERVED)
 def never_copied(rng: Generator, plan: Plan) -> Expected:
     """One array of a place, or all of it, is as the framework made it."""
     places = confine(rng, plan)
@@ -176,15 +176,16 @@ def rounded_on_the_way(rng: Generator, plan: Plan) -> Expected:
         if kind == "bfloat16":
             bits = array.astype(np.float32).view(np.uint32)
             even = ((bits >> 16) & 1) + np.uint32(0x7FFF)
-            return ((bits + even) & np.uint32(0xFFFF0000)).view(np.float32)
-        return array.astype(kind).astype(array.dtype)
+            return np.asarray(((bits + even) & np.uint32(0xFFFF0000)).view(np.float32))
+        rounded: Array = array.astype(kind).astype(array.dtype)
+        return rounded
 
     for part in parts_of(plan):
         edit(plan, list(plan.setting.places), part, change)
     return expect(plan.setting.places, *ALL_PARTS)
 
 
-@way("scaled", "kernel", "recurrent", hidden=False)
+@way("scaled", "kernel", "recurrent", **OBSERVED)
 def array_scaled(rng: Generator, plan: Plan) -> Expected:
     places, part = confine(rng, plan), pick(rng, ("kernel", "recurrent kernel"))
     factor = pick(rng, (0.5, 2.0, 0.1, float(rng.uniform(0.3, 1.7)), 1 / np.sqrt(plan.setting.units)))
@@ -192,7 +193,7 @@ def array_scaled(rng: Generator, plan: Plan) -> Expected:
     return expect(places, part, implied=False)
 
 
-@way("not-a-number", "kernel", "recurrent", "bias", hidden=False)
+@way("not-a-number", "kernel", "recurrent", "bias", **OBSERVED)
 def weight_is_not_a_number(rng: Generator, plan: Plan) -> Expected:
     part, place = pick(rng, ("kernel", "recurrent kernel")), pick(rng, plan.setting.places)
 

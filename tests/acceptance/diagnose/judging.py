@@ -12,7 +12,8 @@ from tests.acceptance.diagnose.ways import ALL_PARTS, Expected
 
 def names_all(diagnosis: Diagnosis, expected: Mapping[str, Expected], setting: Setting) -> bool:
     """Return whether every mistake is named, or a twin of it, with its place, and nothing else is."""
-    findings = diagnosis.findings
+    brought = {name for where in expected.values() for name in where.brings}
+    findings = [each for each in diagnosis.findings if each.mistake not in brought]
     candidates = [[name for name in expected if name in (each.mistake, *each.twins)] for each in findings]
     if diagnosis.verdict != "named" or not all(candidates):
         return False

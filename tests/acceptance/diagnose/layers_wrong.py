@@ -156,13 +156,13 @@ def one_direction_twice(rng: Generator, plan: Plan) -> Expected:
 @way("layers-swapped", "kernel", "recurrent", "bias", layers=(3,))
 def upper_layers_exchanged(rng: Generator, plan: Plan) -> Expected:
     plan.arrays[1], plan.arrays[2] = plan.arrays[2], plan.arrays[1]
-    return expect([place for place in plan.setting.places if place[0]], *ALL_PARTS)
+    return Expected()
 
 
 @way("layers-swapped", "kernel", "recurrent", "bias", layers=(2, 3), square_kernel=(True,), two=(False,))
 def lower_layers_exchanged(rng: Generator, plan: Plan) -> Expected:
     plan.arrays[0], plan.arrays[1] = plan.arrays[1], plan.arrays[0]
-    return expect([place for place in plan.setting.places if place[0] < 2], *ALL_PARTS)
+    return Expected()
 
 
 @way("from-another-layer", "kernel", "recurrent", "bias", layers=(3,))
@@ -182,7 +182,7 @@ def recurrent_kernel_of_another_layer(rng: Generator, plan: Plan) -> Expected:
     return expect([place for place in plan.setting.places if place[0] == wrong], "recurrent kernel", implied=False)
 
 
-@way("sizes", "all", form=("layer",), hidden=False)
+@way("sizes", "all", form=("layer",))
 def other_sizes(rng: Generator, plan: Plan) -> Expected:
     """Other units, other inputs, another count of layers or directions."""
     units, width = plan.setting.units, plan.setting.inputs
@@ -195,7 +195,7 @@ def other_sizes(rng: Generator, plan: Plan) -> Expected:
     def arrays(layer: int) -> Native:
         gates, columns = len(plan.setting.gates), width if layer == 0 else units * directions
         if plan.setting.port == "pytorch":
-            shapes = {"weight_ih": (gates * units, columns), "weight_hh": (gates * units, units)}
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (gates * units, columns), "weight_hh": (gates * units, units)}
             shapes |= {"bias_ih": (gates * units,), "bias_hh": (gates * units,)}
         else:
             bias = (2, gates * units) if plan.setting.cell == "gru" else (gates * units,)
@@ -206,7 +206,7 @@ def other_sizes(rng: Generator, plan: Plan) -> Expected:
     return Expected()
 
 
-@way("sizes", "all", form=("layer",), right=("keras",), cell=("lstm",), dtype=("float32",), hidden=False)
+@way("sizes", "all", form=("layer",), right=("keras",), cell=("lstm",), dtype=("float32",))
 def wrong_shape_that_runs(rng: Generator, plan: Plan) -> Expected:
     """A kernel laid into nn.LSTM as it is, by a new Parameter: torch reads its buffer in another shape."""
     if plan.setting.inputs == plan.setting.units * 4:

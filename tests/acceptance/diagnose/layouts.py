@@ -15,7 +15,7 @@ TORCH_ORDER = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2), "gru-before": (1, 0, 2), 
 """Which gate of Keras's lies at each place of torch's; to a GRU's it is its own inverse."""
 
 
-def join(blocks: Sequence[Array]) -> Array:
+def join(blocks: Sequence[Array] | Array) -> Array:
     """Return blocks (gate, ..., hidden) side by side on the last axis, as Keras has them."""
     return np.concatenate(list(blocks), axis=-1)
 

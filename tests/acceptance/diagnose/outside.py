@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +16,11 @@ from tests.acceptance.diagnose.ways import CALLED, GATED, Way, pick
 FAULTS: dict[str, Way] = {}
 
 
-def fault(
-    name: str, *, hidden: bool = True, **needs: tuple[object, ...]
-) -> Callable[[Callable[[Generator, Plan], None]], None]:
+def fault(name: str, **needs: tuple[Any, ...]) -> Callable[[Callable[[Generator, Plan], None]], None]:
     """Enter a function into the table of faults."""
 
     def enter(make: Callable[[Generator, Plan], None]) -> None:
-        FAULTS[name] = Way(make, frozenset(), needs, hidden)  # type: ignore[arg-type]  # what no identifier names is nowhere
+        FAULTS[name] = Way(make, frozenset(), needs)  # type: ignore[arg-type]  # what no identifier names is nowhere
 
     return enter
 
@@ -74,7 +73,7 @@ def peephole(rng: Generator, plan: Plan) -> None:
     strength = 0.5 * rng.normal(size=plan.setting.units).astype(plan.setting.dtype)
 
     def receives(gate: str, z: Array, moment: Moment) -> Array:
-        return z if gate == "candidate" or moment.c is None else z + strength * moment.c
+        return z if gate == "candidate" or moment.c is None else np.add(z, strength * moment.c)
 
     plan.recurrence.receives = receives
 
@@ -101,7 +100,8 @@ def forget_inverted(rng: Generator, plan: Plan) -> None:
 def residual(rng: Generator, plan: Plan) -> None:
     def add(output: Array, inputs: Array) -> Array:
         width = min(output.shape[-1], inputs.shape[-1])
-        return output + np.pad(inputs[..., :width], ((0, 0), (0, 0), (0, output.shape[-1] - width)))
+        added: Array = np.add(output, np.pad(inputs[..., :width], ((0, 0), (0, 0), (0, output.shape[-1] - width))))
+        return added
 
     plan.recurrence.between = add
 
@@ -142,7 +142,7 @@ def cell_clipped(rng: Generator, plan: Plan) -> None:
 @fault("the output fed back into the input", **CALLED)
 def fed_back(rng: Generator, plan: Plan) -> None:
     def receives(gate: str, z: Array, moment: Moment) -> Array:
-        return z + moment.h[:, ::-1] * np.asarray(0.5, z.dtype)
+        return np.asarray(z + moment.h[:, ::-1] * np.asarray(0.5, z.dtype))
 
     plan.recurrence.receives = receives
 

@@ -127,10 +127,7 @@ MERGES: dict[str | None, Callable[[Array, Array], Array]] = {
 def state(at: int, kind: str = "h") -> Expression:
     """Return the expression h_n[at] or c_n[at]."""
 
-    def expression(output: Array, h_n: Array, c_n: Array | None) -> Array:
-        return h_n[at] if kind == "h" or c_n is None else c_n[at]
-
-    return expression
+    return lambda output, h_n, c_n: h_n[at] if kind == "h" or c_n is None else c_n[at]
 
 
 def side(setting: Setting, direction: int) -> Expression:

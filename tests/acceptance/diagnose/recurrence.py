@@ -38,7 +38,7 @@ class Moment:
     time: int = 0
 
 
-def _same_mask(mask: Array, direction: int) -> Array | None:
+def _same_mask(mask: Array, _: int) -> Array | None:
     return mask
 
 
@@ -86,7 +86,7 @@ class Recurrence:
                 at = layer * len(directions) + direction
                 initial = [each[at] for each in states] if states is not None else None
                 seen = mask if mask is None else self.masks(mask, direction)
-                output, h, c = self._direction(arrays, inputs, seen, initial, bool(direction))
+                output, h, c = self._direction(arrays, inputs, seen, initial, direction)
                 outputs.append(output)
                 h_n.append(h)
                 c_n.append(c)
@@ -95,9 +95,9 @@ class Recurrence:
         return inputs, np.stack(h_n), np.stack([c for c in c_n if c is not None]) if self.cell == "lstm" else None
 
     def _direction(
-        self, weights: Mapping[str, Array], inputs: Array, mask: Array | None, initial: list[Array] | None, backward: bool
+        self, weights: Mapping[str, Array], inputs: Array, mask: Array | None, initial: list[Array] | None, direction: int
     ) -> tuple[Array, Array, Array | None]:
-        batch, steps = inputs.shape[:2]
+        batch, steps, backward = *inputs.shape[:2], direction == 1
         zeros = np.zeros((batch, weights["recurrent"].shape[-1]), inputs.dtype)
         h = initial[0] if initial else zeros
         c = (initial[1] if initial else zeros) if self.cell == "lstm" else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ _ODDS: Mapping[str, tuple[Any, ...]] = {
     "zero_masked": (False,) * 5 + (True,),
     "mask": ("",) * 8 + ("right", "left", "gaps"),
     "from_state": (False,) * 3 + (True,),
-    "form": ("layer", "module", "module"),
+    "form": ("layer", "module", "module", "emulated"),
     "apart": (False, False, True),
     "loop": (False, False, False, True),
     "square_inputs": (False,),
@@ -154,30 +154,28 @@ def _ticket(rng: np.random.Generator, tickets: tuple[Any, ...], allowed: tuple[A
 
 
 def _consequences(drawn: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what follows from what was drawn: options that a framework or a combination does not have."""
-    follows: dict[str, Any] = {}
-    if drawn["right"] == "pytorch":
-        follows |= dict.fromkeys(("backwards", "stateful", "zero_masked"), False)
-        follows |= {"mask": "", "sequences": True, "state": True, "merge": "concat", "recurrent_activation": "sigmoid"}
-        follows |= {"activation": "tanh"} if drawn["cell"] != "rnn" else {}
-        follows |= {"cell": "gru"} if drawn["cell"] == "gru-before" else {}
-    if drawn["cell"] == "rnn":
-        follows["recurrent_activation"] = "sigmoid"
-    if not drawn["two"]:
-        follows["merge"] = "concat"
-    if drawn["two"] or drawn["layers"] > 1:
-        follows["backwards"] = False
-    if drawn["two"] or not drawn["sequences"] or not drawn["mask"]:
-        follows["zero_masked"] = False
-    if drawn["stateful"]:
-        follows |= {"from_state": False, "mask": "", "layers": 1}
-    if drawn["mask"] or drawn["from_state"] or drawn["stateful"] or drawn["square_inputs"]:
-        follows["given"] = True
-    if drawn["form"] == "layer":
-        follows |= {"loop": False, "mask": "", "apart": False, "stateful": False}
-    if drawn["activation"] == "relu":
-        follows |= {"gain": 1.0, "steps": 6}
-    return follows
+    """Return what follows from what was drawn."""
+    return {name: value for holds, follows in _RULES if holds(drawn) for name, value in follows.items()}
+
+
+# Options that a framework, a cell or a combination does not have; what is later goes first.
+_RULES: tuple[tuple[Callable[[Mapping[str, Any]], bool], Mapping[str, Any]], ...] = (
+    (lambda drawn: drawn["right"] == "pytorch", dict.fromkeys(("backwards", "stateful", "zero_masked"), False)),
+    (lambda drawn: drawn["right"] == "pytorch", {"mask": "", "sequences": True, "state": True, "merge": "concat"}),
+    (lambda drawn: drawn["right"] == "pytorch" or drawn["cell"] == "rnn", {"recurrent_activation": "sigmoid"}),
+    (lambda drawn: drawn["right"] == "pytorch" and drawn["cell"] != "rnn", {"activation": "tanh"}),
+    (lambda drawn: drawn["right"] == "pytorch" and drawn["cell"] == "gru-before", {"cell": "gru"}),
+    (lambda drawn: not drawn["two"], {"merge": "concat"}),
+    (lambda drawn: drawn["two"] or drawn["layers"] > 1, {"backwards": False}),
+    (lambda drawn: drawn["two"] or not drawn["sequences"] or not drawn["mask"], {"zero_masked": False}),
+    (lambda drawn: drawn["stateful"], {"from_state": False, "mask": "", "layers": 1}),
+    # Keras fails, which counts what its generator of states yields.
+    (lambda drawn: drawn["stateful"] and drawn["two"], {"state": False}),
+    (lambda drawn: any(drawn[name] for name in ("mask", "from_state", "stateful", "square_inputs")), {"given": True}),
+    (lambda drawn: drawn["form"] == "layer", {"loop": False, "mask": "", "apart": False, "stateful": False}),
+    (lambda drawn: drawn["form"] == "emulated", {"right": "keras", "layers": 1, "loop": False, "apart": False}),
+    (lambda drawn: drawn["activation"] == "relu", {"gain": 1.0, "steps": 6}),
+)
 
 
 @dataclass(frozen=True)
@@ -212,7 +210,7 @@ def _mask(rng: np.random.Generator, kind: str, batch: int, steps: int) -> Array 
 
 
 Weights = tuple[tuple[dict[str, Array], ...], ...]
-"""[layer][direction] -> kernel (gate, input, hidden), recurrent (gate, hidden, hidden), bias (2, gate, hidden); Keras's order."""
+"""[layer][direction] -> kernel (gate, input, hidden), recurrent (gate, hidden, hidden), bias (2, gate, hidden)."""
 
 
 def draw_weights(rng: np.random.Generator, setting: Setting) -> Weights:

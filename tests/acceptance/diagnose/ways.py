@@ -24,6 +24,7 @@ class Expected:
         gates: by name.
         results: by position.
         implied: whether the name of the mistake says the part.
+        brings: mistakes that this one cannot be made without, and which may be named beside it.
     """
 
     places: frozenset[Place] | None = None
@@ -31,6 +32,7 @@ class Expected:
     gates: frozenset[str] | None = None
     results: frozenset[int] | None = None
     implied: bool = False
+    brings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,28 @@ class Way:
         make: changes a plan, and returns where; raises UnfitError if it cannot be made there.
         touches: what no other mistake of the same port may touch.
         needs: what the setting must be.
-        hidden: whether it can be told without observing the weights.
     """
 
     make: Callable[[np.random.Generator, Plan], Expected]
     touches: frozenset[str]
     needs: Needs
-    hidden: bool = True
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it can be told without observing the weights."""
+        return "black box" in self.needs.get("form", ("black box",))
 
 
 WAYS: dict[str, list[Way]] = {}
 
 
 def way(
-    identifier: str, *touches: str, hidden: bool = True, **needs: tuple[Any, ...]
+    identifier: str, *touches: str, **needs: tuple[Any, ...]
 ) -> Callable[[Callable[[np.random.Generator, Plan], Expected]], Callable[[np.random.Generator, Plan], Expected]]:
     """Enter a function into the table."""
 
     def enter(make: Callable[[np.random.Generator, Plan], Expected]) -> Callable[[np.random.Generator, Plan], Expected]:
-        WAYS.setdefault(identifier, []).append(Way(make, frozenset(touches), needs, hidden))
+        WAYS.setdefault(identifier, []).append(Way(make, frozenset(touches), needs))
         return make
 
     return enter
@@ -67,6 +72,9 @@ def way(
 
 CALLED: Mapping[str, tuple[Any, ...]] = {"form": ("module", "black box")}
 """What a mistake needs that is made around the layer."""
+
+OBSERVED: Mapping[str, tuple[Any, ...]] = {"form": ("layer", "module", "emulated")}
+"""What a mistake needs that only the weights show: as a black box it would be one of endlessly many."""
 
 GATED = ("lstm", "gru", "gru-before")
 ONE_BIAS = ("lstm", "gru-before", "rnn")
