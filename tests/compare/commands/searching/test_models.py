@@ -55,7 +55,7 @@ def port_of(model: Any, *, last: bool = True) -> Net:
 
 
 def question(model: str, port: str, **given: Any) -> argparse.Namespace:
-    plain = {"weights": [], "inputs": None, "seed": 0, "tolerance": None, "figure": None}
+    plain: dict[str, Any] = {"weights": [], "inputs": None, "seed": 0, "tolerance": None, "figure": None}
     return argparse.Namespace(model=model, port=port, **{**plain, **given})
 
 
