@@ -1,7 +1,7 @@
 """Ports whose weights are right and whose call is wrong, written as porters write them, each beside the right call.
 
-A case is: the identifier, the right Keras layer, the torch module with its weights, the wrong call, the right one, and what both
-are called with. The frameworks compute all numbers.
+A case is the identifier, the right Keras layer, the torch module with its weights, the wrong call, the right one, and
+what both are called with. The frameworks compute all numbers.
 """
 
 from __future__ import annotations
