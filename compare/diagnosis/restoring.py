@@ -120,25 +120,8 @@ class _Snapshot:
 
 _VERSION = "_version"
 _PLAIN = (str, bytes, int, float, complex, type, type(None))
-<<<<<<< HEAD
-_FOREIGN = (
-    "torch",
-    "keras",
-    "tf_keras",
-    "tensorflow",
-    "numpy",
-    "builtins",
-    "jax",
-    "functools",
-    "collections",
-    "threading",
-    "compare",
-    "frameworks",
-)
-=======
 _FRAMEWORKS = frozenset({"torch", "keras", "tf_keras", "tensorflow", "jax", "numpy"})
 _FOREIGN = _FRAMEWORKS | {"builtins", "functools", "collections", "threading", "compare", "frameworks"}
->>>>>>> calls
 
 
 def _is_foreign(value: Any) -> bool:
