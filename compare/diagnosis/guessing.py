@@ -167,7 +167,8 @@ def _findings(found: Sequence[tuple[Guess, list[Explanation]]], right: Right, wh
 
 def _wide(weights: RecurrentWeights) -> RecurrentWeights:
     def widened(one: DirectionWeights) -> DirectionWeights:
-        return replace(one, **{part: array.astype(np.float64) for part, array in one.arrays()})
+        arrays = {part: array.astype(np.float64) for part, array in one.arrays()}
+        return replace(one, **arrays)  # type: ignore[arg-type]
 
     return RecurrentWeights(tuple(tuple(widened(one) for one in row) for row in weights.layers))
 

@@ -103,7 +103,9 @@ def _sample(array: Array) -> Array:
 
 def _equal(one: Array, other: Array) -> npt.NDArray[np.bool_]:
     """Return where two arrays hold the same number but zero, with either sign."""
-    return (np.abs(np.abs(one) - np.abs(other)) <= 1e-6 * np.abs(other)) & (other != 0)
+    size = np.abs(other)
+    same: npt.NDArray[np.bool_] = (np.abs(np.abs(one) - size) <= 1e-6 * size) & (other != 0)
+    return same
 
 
 def describe_difference(actual: Array, expected: Array, gates: Sequence[str], axes: Sequence[str]) -> str:
