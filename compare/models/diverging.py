@@ -222,8 +222,8 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
     if whole is not None:
         if whole.found is None or reads_the_batch_as_time(judged):
             return
-        right = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
-        own = [turned_output(each) if whole.turned else each for each in (right, whole.found)]
+        shown = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
+        own = [turned_output(each) if whole.turned else each for each in (shown, whole.found)]
         mask = whole.call.mask if whole.call.mask is not None else _mask_of(np.asarray(own[0].output), masks)
         spec = whole.actual.spec
         zeros = whole.actual.zeroes_masked_steps
@@ -233,9 +233,9 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
     for at, (wanted, returned) in enumerate(zip(one.outputs, two.outputs, strict=False)):
         laid = laid_out(wanted, returned, one, two)
         if laid is not None:
-            shown = name if at == 0 else f"{name}[{at}]"
+            label = name if at == 0 else f"{name}[{at}]"
             mask = _mask_of(returned, masks)
-            both = list(_around_activation(judged, laid, returned, shown)) if at == 0 else [(shown, laid, returned)]
+            both = list(_around_activation(judged, laid, returned, label)) if at == 0 else [(label, laid, returned)]
             for text, right, left in both:
                 yield Source(text, right, mask=mask), Source(text, left, mask=mask)
 

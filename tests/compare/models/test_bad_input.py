@@ -17,8 +17,7 @@ import pytest
 import torch
 from torch import nn
 
-from gatewise import compare_models
-from tests.compare.models.ports import L, Tagger, filled, lay_dense
+from tests.compare.models.ports import L, Tagger, compared, filled, lay_dense
 
 X = np.random.default_rng(7).standard_normal((5, 9, 4)).astype("float32")
 
@@ -39,15 +38,15 @@ def port(model: Any) -> Any:
 @pytest.mark.parametrize("wrong", [3, nn.Linear, lambda x: x, None])
 def test_anything_but_a_model_is_refused(wrong: Any, model: Any, port: Any, refused: Any) -> None:
     with refused("the expected model must be a keras.Model or a torch.nn.Module"):
-        compare_models(wrong, port, X)
+        compared(wrong, port, X)
     with refused("the actual model must be a keras.Model or a torch.nn.Module"):
-        compare_models(model, wrong, X)
+        compared(model, wrong, X)
 
 
 def test_a_model_without_weights_is_refused(port: Any, refused: Any) -> None:
     for unbuilt in (keras.Sequential([L.Dense(3)]), nn.Sequential(nn.LazyLinear(3))):
         with refused("must be built, but has no weights yet"):
-            compare_models(unbuilt, port, X)
+            compared(unbuilt, port, X)
 
 
 INPUTS: dict[str, tuple[Any, str]] = {
@@ -66,7 +65,7 @@ INPUTS: dict[str, tuple[Any, str]] = {
 def test_inputs_that_a_model_does_not_accept_are_refused(name: str, model: Any, port: Any, refused: Any) -> None:
     given, words = INPUTS[name]
     with refused(words):
-        compare_models(model, port, given)
+        compared(model, port, given)
 
 
 def test_inputs_are_accepted_in_every_form(model: Any, port: Any) -> None:
@@ -81,14 +80,14 @@ def test_inputs_are_accepted_in_every_form(model: Any, port: Any) -> None:
     forms: tuple[Any, ...] = (X, [X], (X,), {"signal": X}, {"x": X}, torch.from_numpy(X), None)
     for given in forms:
         for pair in ((model, Named()), (Named(), model)):
-            assert compare_models(*pair, given)
+            assert compared(*pair, given)
 
 
 def test_a_port_may_take_its_inputs_laid_out_otherwise(model: Any, port: Any) -> None:
     turned = np.ascontiguousarray(X.swapaxes(0, 1))
-    compared = compare_models(model, port, X, actual_inputs=turned)
-    assert [row.verdict for row in compared.rows] == ["agrees", "agrees"]
-    assert compare_models(model, port, X, actual_inputs=X)
+    found = compared(model, port, X, actual_inputs=turned)
+    assert [row.verdict for row in found.rows] == ["agrees", "agrees"]
+    assert compared(model, port, X, actual_inputs=X)
 
 
 def test_ids_are_drawn_within_every_vocabulary_and_padded_where_zero_is_masked() -> None:
@@ -106,7 +105,7 @@ def test_ids_are_drawn_within_every_vocabulary_and_padded_where_zero_is_masked()
             seen.update(few=few.clone(), many=many.clone())
             return self.few(few)[:, 0, :2], self.many(many)[:, 0, :2]
 
-    assert not compare_models(model, Port())
+    assert not compared(model, Port())
     assert 0 < seen["few"].max() < 5 <= seen["many"].max() < 40
     assert (seen["few"][1:, -1] == 0).all()
     assert (seen["few"][0] != 0).all()
@@ -119,29 +118,29 @@ def test_a_model_that_raises_is_named_with_its_error(model: Any, refused: Any) -
             raise KeyError(message)
 
     with refused("the actual model must accept the inputs", "raises KeyError", "no such branch"):
-        compare_models(model, Raises(), X)
+        compared(model, Raises(), X)
 
 
 def test_pairs_that_do_not_exist_are_refused(model: Any, port: Any, refused: Any) -> None:
     name = model.layers[0].name
     with refused("a key of pairs", "that the expected model calls, but is 'gru'", name):
-        compare_models(model, port, X, pairs={"gru": "0"})
+        compared(model, port, X, pairs={"gru": "0"})
     with refused(f"pairs['{name}']", "that the actual model calls, but is '9'", "Choose one of 0, 1, 2."):
-        compare_models(model, port, X, pairs={name: "9"})
+        compared(model, port, X, pairs={name: "9"})
     with refused("pairs must be a mapping"):
-        compare_models(model, port, X, pairs=[(name, "0")])  # type: ignore[arg-type]  # the mistake
+        compared(model, port, X, pairs=[(name, "0")])
     for wrong in (0, float("nan"), "small"):
         with refused("tolerance must be a positive number"):
-            compare_models(model, port, X, tolerance=wrong)  # type: ignore[arg-type]  # the mistake
+            compared(model, port, X, tolerance=wrong)
 
 
 def test_a_model_in_training_mode_is_compared_in_inference(model: Any, port: Any) -> None:
     with_dropout = nn.Sequential(*port, nn.Dropout(0.5)).train()
-    found = compare_models(model, with_dropout, X)
+    found = compared(model, with_dropout, X)
     assert found
     assert any("is in training mode" in note for note in found.notes)
     assert with_dropout.training
-    assert not any("training mode" in note for note in compare_models(model, with_dropout.eval(), X).notes)
+    assert not any("training mode" in note for note in compared(model, with_dropout.eval(), X).notes)
 
 
 class Random(nn.Module):
@@ -160,12 +159,12 @@ class Drifts(Random):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            self.inner[0].weight.mul_(1.5)  # type: ignore[index,operator]  # a Sequential
+            self.inner[0].weight.mul_(1.5)  # type: ignore[index]  # a Sequential
         return self.inner(x)  # type: ignore[no-any-return]  # a module returns Any
 
 
 def test_random_numbers_are_told(model: Any, port: Any) -> None:
-    found = compare_models(model, Random(port), X)
+    found = compared(model, Random(port), X)
     assert not found
     assert "draws random numbers" in found.first.fix
     assert "training=self.training" in found.first.fix
@@ -173,7 +172,7 @@ def test_random_numbers_are_told(model: Any, port: Any) -> None:
 
 def test_weights_that_a_call_changes_are_put_back_and_told(model: Any, port: Any) -> None:
     before = port[0].weight.clone()
-    found = compare_models(model, Drifts(port), X)
+    found = compared(model, Drifts(port), X)
     assert any("changes its own inner.0.weight" in note for note in found.notes)
     assert torch.equal(port[0].weight, before)
 
@@ -191,15 +190,15 @@ class Named(nn.Module):
 
 
 def test_results_by_name_are_compared_by_name(port: Any) -> None:
-    assert compare_models(Named(port), Named(port, swapped=True), X)
-    found = compare_models(port, Named(port), X)
+    assert compared(Named(port), Named(port, swapped=True), X)
+    found = compared(port, Named(port), X)
     assert not found
     assert found.error is None
     assert "return 1 array, as the expected model does: the port returns 2" in found.first.fix
 
 
 def test_results_of_another_shape_are_a_finding(model: Any, port: Any) -> None:
-    found = compare_models(model, nn.Sequential(*port, nn.Flatten()), X)
+    found = compared(model, nn.Sequential(*port, nn.Flatten()), X)
     assert found.error is None
     assert (found.first.kind, found.first.expected) == ("between", None)
     assert "shape" in str(found)
@@ -208,28 +207,28 @@ def test_results_of_another_shape_are_a_finding(model: Any, port: Any) -> None:
 def test_not_a_number_is_a_finding_with_its_layer(model: Any, port: Any) -> None:
     with torch.no_grad():
         port[2].weight[0, 0] = float("nan")
-    found = compare_models(model, port, X)
+    found = compared(model, port, X)
     assert found.error == float("inf")
     assert found.first.actual == "2"
 
 
 def test_half_precision_is_compared_within_its_rounding(model: Any, port: Any) -> None:
     half = copy.deepcopy(port).half()
-    found = compare_models(model, half, X, actual_inputs=X.astype("float16"))
+    found = compared(model, half, X, actual_inputs=X.astype("float16"))
     assert found
     assert any("float16" in note for note in found.notes)
     with torch.no_grad():
         half[2].weight.mul_(1.5)
-    assert not compare_models(model, half, X, actual_inputs=X.astype("float16"))
-    assert not compare_models(model, port.double(), X, actual_inputs=X.astype("float64"), tolerance=1e-9)
+    assert not compared(model, half, X, actual_inputs=X.astype("float16"))
+    assert not compared(model, port.double(), X, actual_inputs=X.astype("float64"), tolerance=1e-9)
 
 
 def test_quantized_modules_are_compared() -> None:
     net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        quantized = torch.ao.quantization.quantize_dynamic(copy.deepcopy(net), {nn.Linear}, dtype=torch.qint8)
-        found = compare_models(net, quantized, X)
+        quantized = torch.ao.quantization.quantize_dynamic(copy.deepcopy(net), {nn.Linear}, dtype=torch.qint8)  # type: ignore[no-untyped-call]  # torch has no types here
+        found = compared(net, quantized, X)
     assert not found
     assert [(row.expected, row.actual) for row in found.rows] == [("0", "0"), ("1", "1"), ("2", "2")]
     assert found.first.actual == "0"
@@ -239,7 +238,7 @@ def test_scripted_models_are_compared_as_a_whole(port: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scripted = torch.jit.script(port)
-    found = compare_models(port, scripted, X)
+    found = compared(port, scripted, X)
     assert found
     assert {row.verdict for row in found.rows} == {"no partner"}
 
@@ -255,6 +254,6 @@ def test_tf_keras_models_are_compared() -> None:
     old = tf_keras.Model(ids, layers.Dense(4, activation="softmax", name="tags")(x))
     rng = np.random.default_rng(0)
     old.set_weights([rng.normal(0, 0.4, each.shape) for each in old.get_weights()])
-    assert compare_models(old, Tagger(old).eval())
-    first = compare_models(old, Tagger(old, "halves").eval()).first
+    assert compared(old, Tagger(old).eval())
+    first = compared(old, Tagger(old, "halves").eval()).first
     assert (first.kind, first.expected, first.actual) == ("between", "hidden", "fc1")

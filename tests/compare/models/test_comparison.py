@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from compare.models.comparison import Divergence, ModelComparison, Row
-from gatewise import compare_models
+from tests.compare.models.ports import compared
 
 ROWS = (
     Row("embedding", "embed", 0.0, 0.0, 0.0, "agrees"),
@@ -82,10 +82,10 @@ def test_a_deep_model_is_compared_in_a_readable_table() -> None:
     port = nn.Sequential(*(each for _ in range(40) for each in (nn.Linear(6, 6), nn.Tanh())))
     port.load_state_dict(deep.state_dict())
     x = np.random.default_rng(0).standard_normal((3, 6)).astype("float32")
-    assert compare_models(deep, port, x)
+    assert compared(deep, port, x)
     with torch.no_grad():
-        port[74].weight.copy_(port[74].weight.T.clone())
-    found = compare_models(deep, port, x)
+        port[74].weight.copy_(port[74].weight.T.clone())  # type: ignore[operator]  # torch's types know no item of a Sequential
+    found = compared(deep, port, x)
     assert len(found.rows) == 80
     assert found.first is not None
     assert (found.first.actual, found.first.after) == ("74", "73")
