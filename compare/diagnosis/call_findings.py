@@ -112,7 +112,8 @@ def _result_findings(left: Left, before: float, twins: dict[str, tuple[str, ...]
     every = left.results.values(()).values()
     for mistake, places in _by_mistake(left.taken).items():
         for place in places:
-            rest = place.right if place.part is not None else undone(place.found, place.right, mistake, every)
+            now = left.taken[place.index].found
+            rest = place.right if place.part is not None else undone(now, place.right, mistake, every)
             if mistake == "state-directions-swapped":
                 rest = place.right
             left.taken[place.index] = Taken(place.index, place.right, rest)

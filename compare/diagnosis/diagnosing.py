@@ -72,6 +72,8 @@ def diagnose(
     """
     right_side = RightSide(adapt(right))
     port_side = PortSide(port, right_side)
+    if port_side.is_layer and port_side.reads_backwards:
+        right_side = replace(right_side, beside_backwards=True)  # as check_parity calls them
     allowed = choose_tolerance((right_side.adapter, *(held.adapter for held in port_side.held)), tolerance)
     touched = [right_side.adapter.native, *port_side.contents.roots]
     with as_before(touched), without_dropout(touched[:1], functions=False):

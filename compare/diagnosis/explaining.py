@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from compare.diagnosis.call_findings import Left, call_findings, confirm
-from compare.diagnosis.call_search import Results, explain, possible_recurrences
+from compare.diagnosis.call_search import Explanation, Results, explain, possible_recurrences
 from compare.diagnosis.case import Case
 from compare.diagnosis.guessing import explain_black_box, shortest
 from compare.diagnosis.origins import Right

@@ -52,14 +52,16 @@ class RightSide:
 
     Args:
         adapter: its adapter.
+        beside_backwards: whether it is compared with a layer that reads the sequence from its end, and so does the same.
     """
 
     adapter: Adapter
+    beside_backwards: bool = False
 
     @property
     def reads_backwards(self) -> bool:
         """Whether it reads the sequence from its end."""
-        return self.adapter.options is not None and self.adapter.options.go_backwards
+        return self.beside_backwards or (self.adapter.options is not None and self.adapter.options.go_backwards)
 
     @property
     def is_stateful(self) -> bool:

@@ -49,6 +49,7 @@ def arguments_of(expected: Any, actual: Any, inputs: Any, actual_inputs: Any, se
     else:
         given = _given(inputs, "inputs")
         order = input_names(keras_model) if keras_model is not None else list(given.named)
+        _require_known(given, [parameters_of(each) for each in (expected, actual)])
     other = given if actual_inputs is None else _given(actual_inputs, "actual_inputs")
     return _in_its_names(expected, given, order), _in_its_names(actual, other, order)
 
@@ -58,6 +59,17 @@ def _given(inputs: Any, subject: str) -> Arguments:
         return Arguments(named={str(name): _array(each, f"{subject}[{name!r}]") for name, each in inputs.items()})
     each = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     return Arguments(tuple(_array(one, subject if len(each) == 1 else f"{subject}[{at}]") for at, one in enumerate(each)))
+
+
+def _require_known(given: Arguments, known: list[list[str]]) -> None:
+    if given.named and not any(set(given.named) <= set(names) for names in known):
+        either = [", ".join(names) or "no names" for names in known]
+        raise InvalidValueError.because(
+            "inputs by name",
+            must="have the names of the Keras inputs, or of the parameters of a model's call",
+            but=f"have {', '.join(given.named)}",
+            remedy=f"Use {either[0]} (the expected model) or {either[1]} (the actual one), or pass a tuple.",
+        )
 
 
 def _array(given: Any, subject: str) -> Array:

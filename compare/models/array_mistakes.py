@@ -26,6 +26,7 @@ def arrays_by_meaning(native: Any) -> dict[str, Array]:
         found = {}
         for array in kind.arrays or ():
             value = getattr(layer, array.name, None)
+            value = value() if callable(value) else value  # of a quantized module
             if value is not None and value.ndim:
                 found[array.means or _PLAIN.get(array.name, array.name)] = to_array(value)
         return found

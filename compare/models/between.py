@@ -158,7 +158,7 @@ def _cut(source: Source) -> Source:
         whole = RecurrentOutput(np.asarray(whole.output)[:_ROWS], h_n, c_n)
     parts = (None if each is None else each[:_ROWS] for each in (source.value, source.mask))
     value, mask = parts
-    return Source(source.name, value, whole, source.spec, mask)
+    return Source(source.name, value, whole, source.spec, mask, source.zero_masked)
 
 
 def _forms(sources: Sequence[Source]) -> Iterator[Form]:

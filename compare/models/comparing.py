@@ -81,14 +81,15 @@ def compare_models(
     allowance = Allowance(_tolerance_of(one, two) if tolerance is None else tolerance)
     found = pair_calls(one.calls, two.calls, pairs)
     judged = [judge(each, allowance) for each in track(found, "layers")]
-    error, allowed = _error(one, two), allowance.tolerance * _scale(one)
+    single = len(judged) == 1 and judged[0].whole is not None and judged[0].pair.natives == (expected, actual)
+    error, allowed = judged[0].output_error if single else _error(one, two), allowance.tolerance * _scale(one)
     if tolerance is None and _may_be_rounding(error, allowed, judged):
         allowance, noise = _with_rounding(expected, given[0], one, allowance)
         allowed = max(allowed, noise)
         judged = [judge_again(each, allowance) for each in judged]
     passed = error is not None and error <= allowed
     sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)
-    places = [] if passed else list(_some(divergences(sides, results_differ=True)))
+    places = [] if passed else list(_some(divergences(sides, results_differ=not single)))
     further = [f"also {each.place}{f': {each.fix}' if each.fix else ''}" for each in places[1:]]
     notes = (*further, *_notes(sides, passed=passed), *remarks_on(expected, actual, one, two))
     return ModelComparison(

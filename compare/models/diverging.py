@@ -16,7 +16,7 @@ from compare.models.comparison import Divergence
 from compare.models.forms import Source
 from compare.models.judging import Allowance, Judged
 from compare.models.other_layers import explain_other
-from compare.models.recorded import Recording
+from compare.models.recorded import Recorded, Recording
 from compare.models.recurrent_layers import diagnose_call, diagnose_pair, place_of, reads_the_batch_as_time
 from compare.models.whole import turned_output
 from compare.progress import track
@@ -125,7 +125,8 @@ def _divergence(kind: Any, judged: Judged, after: str | None, fix: str, **rest: 
 def _at_the_end(sides: Sides, after: str | None, *, alone: bool) -> Divergence | None:
     wanted, found = sides.expected.outputs, sides.actual.outputs
     if set(wanted) != set(found) and len(wanted) != len(found):
-        words = f"return {len(wanted)} arrays, as the expected model does: the port returns {len(found)}"
+        count = f"{len(wanted)} array{'' if len(wanted) == 1 else 's'}"
+        words = f"return {count}, as the expected model does: the port returns {len(found)}"
         return Divergence("between", None, None, after, fix=words)
     for one, two in zip(wanted.values(), ordered(wanted, found), strict=True):
         if one.shape == two.shape and float(np.abs(one - two).max(initial=0)) <= sides.allowance.tolerance:
@@ -185,15 +186,23 @@ def _sources(sides: Sides, before: int) -> Sources:
     masks = [call.mask for call in sides.expected.calls if call.mask is not None]
     masks += [one != 0 for _, one, _ in sides.inputs if one.dtype.kind in "iu"]
     found: Sources = []
-    for judged in reversed(sides.judged[:before]):
+    earlier = list(sides.judged[:before])
+    if before < len(sides.judged):  # the port may call its layers in another order
+        actual = sides.judged[before].pair.actual
+        earlier += [each for each in sides.judged[before + 1 :] if _is_earlier(each, actual)]
+    for judged in reversed(earlier):
         if len(found) >= _SOURCES:
             break
-        if judged.verdict != "no partner":
+        if judged.verdict != "no partner" and not _is_transparent(judged):
             found += _results_of(judged, masks)
     for name, one, two in sides.inputs:
         mask = _mask_of(one, masks)
         found.append((Source(name, one, mask=mask), Source(name, two, mask=mask)))
     return found
+
+
+def _is_earlier(judged: Judged, than: Sequence[Recorded]) -> bool:
+    return bool(judged.pair.actual and judged.pair.expected and than) and judged.pair.actual[-1].index < than[0].index
 
 
 def _only_expected(sides: Sides, before: int) -> list[Source]:
@@ -213,10 +222,12 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
     if whole is not None:
         if whole.found is None or reads_the_batch_as_time(judged):
             return
-        own = [turned_output(each) if whole.turned else each for each in (whole.wanted, whole.found)]
+        right = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
+        own = [turned_output(each) if whole.turned else each for each in (right, whole.found)]
         mask = whole.call.mask if whole.call.mask is not None else _mask_of(np.asarray(own[0].output), masks)
         spec = whole.actual.spec
-        yield Source(name, None, own[0], spec, mask), Source(name, None, own[1], spec, mask)
+        zeros = whole.actual.zeroes_masked_steps
+        yield Source(name, None, own[0], spec, mask, zeros), Source(name, None, own[1], spec, mask, zeros)
         return
     one, two = judged.pair.expected[-1], judged.pair.actual[-1]
     for at, (wanted, returned) in enumerate(zip(one.outputs, two.outputs, strict=False)):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis.expressions import expressions
+from compare.diagnosis.simulation import Simulated
 from frameworks.activations import ACTIVATIONS
 from frameworks.output import RecurrentOutput
 from frameworks.spec import RecurrentSpec
@@ -29,6 +30,7 @@ class Source:
         whole: the whole results of a recurrent layer.
         spec: its spec.
         mask: (batch, time) bool: the mask that belongs to its time steps, or None.
+        zero_masked: whether a recurrent layer returns zeros at masked steps.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Source:
     whole: RecurrentOutput | None = None
     spec: RecurrentSpec | None = None
     mask: Array | None = None
+    zero_masked: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +58,9 @@ def plain_forms(sources: Sequence[Source]) -> Iterator[Form]:
     """Yield the results themselves, and the expressions over the whole results of recurrent layers."""
     for source in sources:
         if source.whole is not None and source.spec is not None:
-            for each in expressions(source.whole, source.spec):
+            for each in expressions(Simulated(source.whole, _steps_of(source)), source.spec, zero_masked=source.zero_masked):
                 yield Form(f"{each.text} of {source.name}", np.asarray(each.value))
-            yield from _masked_steps(source)
+            yield from _last_valid_step(source)
         if source.value is not None:
             yield Form(source.name, source.value)
 
@@ -143,18 +146,17 @@ def _values(source: Source) -> Iterator[Form]:
         yield Form(f"output[:, -1] of {source.name}", output[:, -1])
 
 
-def _masked_steps(source: Source) -> Iterator[Form]:
-    """Yield what depends on the padding: the outputs at masked steps, shown in two ways, and the last valid step."""
+def _steps_of(source: Source) -> Array:
+    shape = np.asarray(source.whole.output if source.whole is not None else source.value).shape[:2]
+    return np.ones(shape, bool) if source.mask is None or source.mask.shape != shape else source.mask.astype(bool)
+
+
+def _last_valid_step(source: Source) -> Iterator[Form]:
     if source.whole is None or source.mask is None:
         return
-    output, steps = np.asarray(source.whole.output), source.mask.astype(bool)
-    if steps.shape != output.shape[:2] or steps.all():
-        return
-    yield Form(f"output of {source.name}, zero at masked steps", np.where(steps[..., None], output, 0))
-    last = np.maximum.accumulate(np.where(steps, np.arange(steps.shape[1]), 0), axis=1)
-    repeated = np.take_along_axis(output, last[..., None], axis=1)
-    yield Form(f"output of {source.name}, its last valid step repeated at masked steps", repeated)
-    yield Form(f"output[torch.arange(batch), lengths - 1] of {source.name}", repeated[:, -1])
+    output, steps = np.asarray(source.whole.output), _steps_of(source)
+    last = steps.shape[1] - 1 - np.argmax(steps[:, ::-1], axis=1)
+    yield Form(f"output[torch.arange(batch), lengths - 1] of {source.name}", output[np.arange(len(output)), last])
 
 
 def _of_integers(name: str, x: Array) -> Iterator[Form]:

@@ -264,6 +264,8 @@ def _with_verdict(judged: Judged, allowance: Allowance) -> Judged:
 def _wrong_although_alone(judged: Judged, allowed: float) -> bool:
     """Return whether results differ on the same inputs although the layer is right alone, as where its mask is not passed."""
     if judged.output_error is None:
+        if judged.whole is None and judged.pair.expected[0].family.name == "recurrent":
+            return False  # of a layer that cannot be adapted, as in half precision, another part may be returned
         ran = judged.alone if judged.whole is None else judged.whole.alone or judged.whole.found
         return judged.alone_error is None and ran is not None
     return judged.output_error > 10 * allowed

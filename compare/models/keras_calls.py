@@ -43,12 +43,10 @@ class _Recorder:
                 return original(layer, *positional, **given)
             finally:
                 self.models.pop()
-        opaque = family_of(type(layer).__name__).opaque
-        if not opaque and not is_leaf(layer, self.library):
-            return original(layer, *positional, **given)
-        return self._record(original, layer, positional, given, opaque=opaque)
+        closed = is_leaf(layer, self.library) and not family_of(type(layer).__name__).opaque
+        return self._record(original, layer, positional, given, closed=closed)
 
-    def _record(self, original: Any, layer: Any, positional: Any, given: dict[str, Any], *, opaque: bool) -> Any:
+    def _record(self, original: Any, layer: Any, positional: Any, given: dict[str, Any], *, closed: bool) -> Any:
         kept = {each: arrays for each, value in given.items() if (arrays := arrays_in(value))}
         inputs, mask, line = arrays_in(positional), self._mask(positional, kept), user_line()
         if not inputs and kept:
@@ -59,13 +57,13 @@ class _Recorder:
         index = len(self.recording.calls)
         self.recording.calls.append(Recorded(layer.name, layer, inputs, kept, ()))  # its place; its parts come after it
         around = self.inside[-1] if self.inside else None
-        self.closed += not opaque
+        self.closed += closed
         self.inside.append(index)
         try:
             returned = original(layer, *positional, **given)
         finally:
             self.inside.pop()
-            self.closed -= not opaque
+            self.closed -= closed
         number = self.counts.get(id(layer), 0)
         self.counts[id(layer)] = number + 1
         self.recording.dtypes |= _dtypes(returned)
@@ -181,6 +179,8 @@ def _with(call: Recorded, name: str) -> Recorded:
 
 
 def _leaves(model: Any, library: ModuleType) -> Iterator[Any]:
+    if not isinstance(model, library.Model) and is_leaf(model, library):
+        return
     for layer in _inner(model):
         if isinstance(layer, library.layers.InputLayer) or not isinstance(layer, library.layers.Layer):
             continue
@@ -233,10 +233,27 @@ def _wrapped(library: ModuleType, recorder: _Recorder) -> Iterator[None]:
         base.__call__ = original
 
 
+def _leaves_of(states: Any) -> Iterator[Any]:
+    if hasattr(states, "assign"):
+        yield states
+    elif states is not None:
+        for each in states:
+            yield from _leaves_of(each)
+
+
+def _states(model: Any) -> Iterator[Any]:
+    """Yield the stored states of stateful layers, which Keras does not list among a model's variables."""
+    flat = model._flatten_layers() if hasattr(model, "_flatten_layers") else model.submodules  # noqa: SLF001  no public walk
+    for layer in flat:
+        if getattr(layer, "stateful", False):
+            yield from _leaves_of(getattr(layer, "states", None))
+
+
 @contextmanager
 def _unchanged(model: Any, recording: Recording) -> Iterator[None]:
     """Put all variables back, such as the states of a stateful layer, and note which weights the call changed."""
-    kept = [(each, np.array(to_array(each))) for each in model.variables]
+    variables = {id(each): each for each in (*model.variables, *_states(model))}.values()
+    kept = [(each, np.array(to_array(each))) for each in variables]
     try:
         yield
     finally:

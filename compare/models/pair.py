@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from compare.models.recorded import Recorded
 
@@ -23,6 +24,12 @@ class Pair:
     def names(self) -> tuple[str | None, str | None]:
         """The names of both sides, joined with " + "; None for a side without a layer."""
         one, two = (" + ".join(dict.fromkeys(call.name for call in calls)) or None for calls in (self.expected, self.actual))
+        return one, two
+
+    @property
+    def natives(self) -> tuple[Any, Any]:
+        """The first layer of both sides."""
+        one, two = (calls[0].native if calls else None for calls in (self.expected, self.actual))
         return one, two
 
     @property

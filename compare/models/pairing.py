@@ -15,7 +15,7 @@ from compare.models.axes import difference, laid_out
 from compare.models.fingerprints import Print, prints_of, similarity
 from compare.models.pair import Pair
 from compare.models.recorded import Recorded, sequences_of, weights_of
-from frameworks.errors import InvalidValueError
+from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.kinds import Family
 
 _ENOUGH = 0.3
@@ -82,8 +82,15 @@ def pair_calls(expected: Sequence[Recorded], actual: Sequence[Recorded], given: 
         given: names of the expected layers and their partners, which are taken as they are.
 
     Raises:
-        InvalidValueError: for a name that neither model has.
+        GatewiseError: for a name that a model does not have.
     """
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidTypeError.because(
+            "pairs",
+            must="be a mapping from the names of expected layers to those of actual ones",
+            but=f"is of type {type(given).__name__}",
+            remedy='Pass a dict, such as {"lstm": "encoder.rnn"}.',
+        )
     opened = _opened(expected, actual)
     links = _Links(_by_layer(opened[0]), _by_layer(opened[1]), {})
     fixed = _link_given(links, given or {})
@@ -103,13 +110,18 @@ def _opened(expected: Sequence[Recorded], actual: Sequence[Recorded]) -> tuple[l
 
 
 def _without(calls: Sequence[Recorded], whole: set[Family]) -> list[Recorded]:
-    opened = {each.index for each in calls if each.family.opaque and each.family not in whole}
-    with_parts = {each.inside for each in calls if each.inside is not None}
-    return [
-        each
-        for each in calls
-        if not (each.index in opened and each.index in with_parts) and (each.inside is None or each.inside in opened)
-    ]
+    """Return the calls of layers that are one to the reader: without containers of called layers, and parts of whole layers."""
+    containers = {each.inside for each in calls if each.inside is not None}
+    closed = {each.index for each in calls if each.family in whole}
+    around = {each.index: each.inside for each in calls}
+    kept = []
+    for call in calls:
+        outer = around[call.index]
+        while outer is not None and outer not in closed:
+            outer = around[outer]
+        if outer is None and (call.index in closed or call.index not in containers):
+            kept.append(call)
+    return kept
 
 
 def _by_layer(calls: Sequence[Recorded]) -> list[_Layer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -68,7 +69,8 @@ def record(model: Any, inputs: Sequence[Array], named: Mapping[str, Array], whic
     except GatewiseError:
         raise
     except Exception as error:  # whatever the user's code raises
-        lines = [line for line in str(error).splitlines() if line.strip()]
+        text, _, _ = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received by")
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Exception encountered")]
         shown = ", ".join([f"{each.dtype} {each.shape}" for each in inputs] + [f"{name}=..." for name in named])
         raise InvalidValueError.because(
             which,

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.calls import Call
 from compare.diagnosis.diagnosing import diagnose
 from compare.diagnosis.result import Diagnosis
 from compare.models.judging import Judged
-from compare.models.whole import Whole
+from compare.models.recorded import arrays_in, to_array
+from compare.models.whole import Whole, run
 from compare.returns.mapping import returns_map
 from frameworks.errors import GatewiseError
+from frameworks.registry import adapt
 
 Array = npt.NDArray[Any]
 
@@ -53,21 +56,51 @@ def _of_layer(whole: Whole) -> Diagnosis | None:
 
 
 def _of_call(whole: Whole) -> Diagnosis | None:
-    """Diagnose the layer with its call: on what the expected one got, it returns what it returned in the model."""
-    found, right = whole.found, whole.expected
-    if found is None:
-        return None
-    results: Any = (found.output, found.h_n) if found.c_n is None else (found.output, found.h_n, found.c_n)
-    if right.options is not None:
-        results = returns_map(right.spec, right.options).to_keras(found.output, *results[1:])
+    """Diagnose the layer as the model calls it: with its own mask and states in the place of those that it must get."""
+    right, native = whole.expected, whole.actual.native
 
-    def port(*_: Any, **__: Any) -> Any:
-        return results
+    def port(inputs: Any, mask: Any = None, initial_state: Any = None) -> Any:
+        x = to_array(inputs)
+        x = x.swapaxes(0, 1) if right.time_major else x
+        call = Call("", x, _own_states(whole, initial_state, len(x)), _own_mask(whole, mask, x), whole.call.backwards)
+        result = run(adapt(native), call)
+        if right.options is not None:
+            output = result.output[:, ::-1] if whole.call.backwards and result.output is not None else result.output
+            return returns_map(right.spec, right.options).to_keras(output, result.h_n, result.c_n)
+        output = np.asarray(result.output)
+        states = [each for each in (result.h_n, result.c_n) if each is not None]
+        return (output.swapaxes(0, 1) if right.time_major else output, *states)
 
     try:
         return diagnose(right, port, whole.call.inputs, initial_state=whole.call.initial_state, mask=whole.call.mask)
     except (GatewiseError, ValueError):
         return None
+
+
+def _own_mask(whole: Whole, given: Any, inputs: Array) -> Array | None:
+    own = whole.own.mask
+    if own is None or (given is not None and whole.call.mask is not None and np.array_equal(own, whole.call.mask)):
+        return None if own is None else to_array(given).astype(bool)
+    return own[: inputs.shape[0], : inputs.shape[1]]
+
+
+def _own_states(whole: Whole, given: Any, rows: int) -> tuple[Array, ...] | None:
+    """Return the states from which the layer starts in its model, if it must start from the given ones."""
+    own, right = whole.own.initial_state, whole.call.initial_state
+    if own is None or not any(each.any() for each in own):
+        return None
+    if right is not None and given is not None:
+        arrays = _in_common_form(given, len(right))
+        for order in ((0, 1), (1, 0))[: len(right)]:
+            chosen = order[: len(right)]
+            if all(np.allclose(own[to], right[at], rtol=1e-4, atol=1e-5) for to, at in enumerate(chosen)):
+                return tuple(arrays[at] for at in chosen)
+    return tuple(each[:, :rows] for each in own)
+
+
+def _in_common_form(given: Any, count: int) -> list[Array]:
+    arrays = list(arrays_in(given))
+    return arrays if arrays[0].ndim == 3 else [np.stack(arrays[at::count]) for at in range(count)]
 
 
 def _fix_of_call(judged: Judged) -> str:

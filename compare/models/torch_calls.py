@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.models.call_sites import user_line
-from compare.models.recorded import Recorded, Recording, adapter_of, arrays_in, to_array, unpacked
+from compare.models.recorded import Recorded, Recording, adapter_of, arrays_in, is_recurrent, to_array, unpacked
 from frameworks.adapter import Adapter
-from frameworks.kinds import family_of
+from frameworks.kinds import FAMILIES, family_of
 
 Array = npt.NDArray[Any]
 
@@ -23,6 +23,7 @@ Array = npt.NDArray[Any]
 class _Open:
     """A call that has not returned yet."""
 
+    index: int
     inputs: tuple[Array, ...]
     mask: Array | None
     packed: bool
@@ -37,11 +38,13 @@ class _Recorder:
     counts: dict[int, int] = field(default_factory=dict)
     running: list[_Open] = field(default_factory=list)
 
-    def before(self, _: Any, positional: Any, __: Any) -> None:
+    def before(self, module: Any, positional: Any, _: Any) -> None:
         first = positional[0] if positional else None
         packed = hasattr(first, "batch_sizes")
         mask = unpacked(first)[1] if packed else None
-        self.running.append(_Open(arrays_in(positional), mask, packed, user_line()))
+        index = len(self.recording.calls)
+        self.recording.calls.append(Recorded("", module, (), {}, ()))  # its place; its parts come after it
+        self.running.append(_Open(index, arrays_in(positional), mask, packed, user_line()))
 
     def after(self, name: str, adapter: Adapter | None, module: Any, given: Mapping[str, Any], returned: Any) -> None:
         call = self.running.pop()
@@ -53,10 +56,20 @@ class _Recorder:
         if not inputs and "input" in kept:
             inputs = kept.pop("input")
         self.recording.dtypes |= _dtypes(returned)
-        index = len(self.recording.calls)
-        outputs = arrays_in(returned)
-        self.recording.calls.append(
-            Recorded(name, module, inputs, kept, outputs, number, index, mask, call.packed, adapter, call.line)
+        around = self.running[-1].index if self.running else None
+        self.recording.calls[call.index] = Recorded(
+            name,
+            module,
+            inputs,
+            kept,
+            arrays_in(returned),
+            number,
+            call.index,
+            mask,
+            call.packed,
+            adapter,
+            call.line,
+            around,
         )
 
 
@@ -87,7 +100,11 @@ def run_recorded(model: Any, inputs: Sequence[Array], named: Mapping[str, Array]
         with _unchanged(model, recording):
             returned = model(*arguments, **keywords)
     recording.dtypes |= _dtypes(returned)
-    recording.uncalled = [name for name, module, _ in leaves if id(module) not in recorder.counts and _does_something(module)]
+    recording.uncalled = [
+        name
+        for name, module, _ in leaves
+        if id(module) not in recorder.counts and _does_something(module) and not any(module.children())
+    ]
     return recording, returned
 
 
@@ -116,11 +133,15 @@ def _leaves(module: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any, 
     seen.add(id(module))
     adapter = adapter_of(module)
     children = list(module.named_children())
-    whole = hasattr(module, "parametrizations") or family_of(type(module).__name__).opaque
-    scripted = isinstance(module, sys.modules["torch"].jit.ScriptModule)
-    if adapter is not None or not children or whole or scripted:
+    if isinstance(module, sys.modules["torch"].jit.ScriptModule):  # it has no hooks
+        return
+    kind = type(module)
+    built_in = kind.__module__.startswith("torch.") and (kind.__name__ in FAMILIES or is_recurrent(module))
+    if adapter is not None or not children or hasattr(module, "parametrizations") or built_in:
         yield name or type(module).__name__, module, adapter
         return
+    if name and not kind.__module__.startswith("torch."):  # a layer too, if none of its parts is called
+        yield name, module, None
     for child_name, child in children:
         yield from _leaves(child, f"{name}.{child_name}".lstrip("."), seen)
 

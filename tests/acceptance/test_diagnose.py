@@ -30,8 +30,8 @@ COMMITTED: Mapping[str, Any] = json.loads((Path(__file__).parent / "diagnose.jso
 @pytest.mark.parametrize("kind", SHARES)
 def test_a_tenth_of_the_ports_comes_out_as_promised(kind: str) -> None:
     outcomes = [run_task(task, SEED) for task in sample(0.1) if task.kind == kind]
-    # Of a mistake's one draw, no share can be promised.
-    summary = {**summarise(outcomes, SEED), "mistakes": {}}
+    # Of a mistake's one draw, no share can be promised; nor can the time on a busy machine.
+    summary = {**summarise(outcomes, SEED), "mistakes": {}, "seconds": {}}
     failing = [f"{each.number} {each.about}: {each.said}" for each in outcomes if not each.kept]
     assert not broken(summary), failing
 
@@ -57,8 +57,9 @@ def test_the_committed_result_is_of_as_many_ports_as_promised() -> None:
 def test_a_summary_says_which_promise_is_broken() -> None:
     kinds = {kind: {"draws": 100, "kept": round(100 * share) - 1} for kind, share in SHARES.items()}
     mistakes = {"rounded": {"draws": 10, "named": 7}, "scaled": {"draws": 10, "named": 8}}
-    complaints = broken({"kinds": kinds, "mistakes": mistakes, "undone": {"draws": 3, "kept": 2}})
-    assert len(complaints) == len(SHARES) + 2
+    seconds = {"128": {"median": 2.1}, "1024": {"median": 4.9}}
+    complaints = broken({"kinds": kinds, "mistakes": mistakes, "seconds": seconds, "undone": {"draws": 3, "kept": 2}})
+    assert len(complaints) == len(SHARES) + 3
     assert "rounded: 7 of 10 named, promised 80%" in complaints
 
 

@@ -382,7 +382,9 @@ def tampered(native: Any, array: str, index: tuple[int, ...], value: float) -> A
     class Tampered(PyTorchAdapter):
         def forward(self, *arguments: Any, **options: Any) -> RecurrentOutput:
             result = super().forward(*arguments, **options)
-            getattr(result, array)[index] += value
+            wrong = getattr(result, array)
+            if all(at < size for at, size in zip(index, wrong.shape, strict=True)):  # diagnose also calls it on less
+                wrong[index] += value
             return result
 
     return Tampered(native)

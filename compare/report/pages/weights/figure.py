@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from compare.report.canvas import make_canvas, save
+from compare.canvas import make_canvas, save
 
 _COLOURS = {
     "input": "#4477aa",

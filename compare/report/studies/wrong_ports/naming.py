@@ -105,11 +105,11 @@ def judge(diagnosis: Any, places: Mapping[str, Mapping[str, int | str]], *, is_r
     return next(each for each in ("wrong place", "twin", "named") if each in outcomes)
 
 
-def is_placed(where: Mapping[str, int | str], place: Mapping[str, int | str]) -> bool:
-    """Return whether a finding gives the right place; it may add layer, direction or result 0, of which there may be one."""
-    added = {axis: value for axis, value in where.items() if axis not in place}
+def is_placed(where: Mapping[str, Any], place: Mapping[str, int | str]) -> bool:
+    """Return whether a finding gives the right place, to which it may add layer, direction or result 0."""
+    added = [axis for axis in where if axis not in place]
     return all(where.get(axis) == value for axis, value in place.items()) and not any(
-        value != 0 or axis not in ("layer", "direction", "result") for axis, value in added.items()
+        axis in ("part", "gate") or (axis in ("layer", "direction", "result") and where[axis] != 0) for axis in added
     )
 
 

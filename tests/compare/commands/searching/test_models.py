@@ -105,7 +105,7 @@ def test_no_file_runs_code(tmp_path: Path) -> None:
         open_model(tmp_path / "whole.pt")
     with pytest.raises(GatewiseError, match="pickle"):
         open_model(tmp_path / "plain.pkl")
-    with pytest.raises(GatewiseError, match="must hold the weights of a.py:net"):
+    with pytest.raises(GatewiseError, match=r"must hold the weights of a\.py:net"):
         read_models("a.py:net", "a.py:net", [str(tmp_path / "whole.pt")], Files(net=Net()))
     assert not ran.exists()
 

@@ -25,12 +25,12 @@ from frameworks.errors import GatewiseError
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[UserFiles]:
     """Run files in this process, which is as before afterwards."""
-    modules, plain = dict(sys.modules), builtins.__import__
+    modules, plain = set(sys.modules), builtins.__import__
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "argv", list(sys.argv))
     yield UserFiles()
     builtins.__import__ = plain
-    for name in set(sys.modules) - set(modules):
+    for name in set(sys.modules) - modules:
         del sys.modules[name]
 
 

@@ -68,10 +68,11 @@ def test_a_right_port_must_be_called_right(said: Said, outcome: str) -> None:
     assert judge(said, {}, is_right=True) == outcome
 
 
-def test_layer_direction_and_result_0_may_be_added_to_a_place_and_nothing_else() -> None:
+def test_layer_direction_and_result_0_may_be_added_to_a_place_and_what_no_label_has() -> None:
     for where, outcome in (
         ({"layer": 0, "direction": 0}, "named"),
         ({"result": 0}, "named"),
+        ({"rows": "0, 2"}, "named"),
         ({"layer": 1}, "wrong place"),
         ({"part": "kernel"}, "wrong place"),
     ):
