@@ -65,7 +65,8 @@ def diagnose(
         >>> import torch
         >>> from gatewise import diagnose
         >>> right, port = torch.nn.GRU(3, 4), torch.nn.GRU(3, 4)
-        >>> port.load_state_dict({name: torch.cat((each[4:8], each[:4], each[8:])) for name, each in right.state_dict().items()})
+        >>> arrays = right.state_dict().items()
+        >>> port.load_state_dict({name: torch.cat((each[4:8], each[:4], each[8:])) for name, each in arrays})
         <All keys matched successfully>
         >>> diagnose(right, port).findings[0].mistake
         'gates-permuted'

@@ -118,8 +118,10 @@ class _Snapshot:
                 yield from self.of(names[name])
 
 
+_VERSION = "_version"
 _PLAIN = (str, bytes, int, float, complex, type, type(None))
-_FOREIGN = ("torch", "keras", "tf_keras", "tensorflow", "numpy", "builtins", "jax", "functools", "collections", "threading", "compare", "frameworks")
+_FRAMEWORKS = frozenset({"torch", "keras", "tf_keras", "tensorflow", "jax", "numpy"})
+_FOREIGN = _FRAMEWORKS | {"builtins", "functools", "collections", "threading", "compare", "frameworks"}
 
 
 def _is_foreign(value: Any) -> bool:
@@ -140,13 +142,18 @@ def _attributes(owner: Any) -> Iterator[Undo]:
     yield undo
 
 
+def _version(tensor: Any) -> Any:
+    """Return the number that each change in place raises."""
+    return getattr(tensor, _VERSION)
+
+
 def _tensor(tensor: Any) -> Iterator[Undo]:
     if tensor.is_inference():
         return
-    kept, version, trained = tensor.detach().clone(), tensor._version, tensor.requires_grad
+    kept, version, trained = tensor.detach().clone(), _version(tensor), tensor.requires_grad
 
     def undo() -> None:
-        if tensor._version != version:
+        if _version(tensor) != version:
             tensor.detach().copy_(kept)
         if tensor.requires_grad != trained:
             tensor.requires_grad_(trained)

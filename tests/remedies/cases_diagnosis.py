@@ -8,7 +8,7 @@ from torch import nn
 
 from gatewise import convert, diagnose
 from tests.remedies.arrays import LAYERS, X, lstm
-from tests.remedies.following import advises, case, refuses
+from tests.remedies.following import case, refuses
 
 
 @case
@@ -20,7 +20,7 @@ def the_call_of_a_port() -> None:
     with refuses("Pass what the porter calls in place of the right layer, with the same arguments."):
         diagnose(layer, lambda: None)
     with refuses("Return the same arrays in the same order, nested in any way."):
-        diagnose(layer, lambda x: rnn(x))
+        diagnose(layer, lambda x: (*rnn(x),))
     with refuses("Return what the right layer's own call returns, nested in any way."):
         diagnose(layer, lambda x: "text")
     assert diagnose(layer, lambda x: [rnn(x)[0]], X)

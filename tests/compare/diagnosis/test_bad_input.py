@@ -61,7 +61,7 @@ def test_another_cell_is_not_named() -> None:
 
 
 def _raising(x: torch.Tensor) -> torch.Tensor:
-    raise RuntimeError("first line\nsecond line")
+    raise RuntimeError(f"first line\n{x.shape}")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def _raising(x: torch.Tensor) -> torch.Tensor:
         (_raising, "raises RuntimeError: first line."),
         (lambda x: None, "is 0: nothing"),
         (lambda x: "text", "holds a str"),
-        (lambda x: MODULE(x), "is 3: "),
+        (lambda x: (*MODULE(x),), "is 3: "),
         (lambda x: nn.utils.rnn.pack_padded_sequence(x, [7] * 4, batch_first=True), "PackedSequence"),
         (LAYERS.LSTM(4), "has no weights yet"),
         (nn.LSTM(3, 5, proj_size=2), "proj_size"),
@@ -138,7 +138,11 @@ def test_a_port_of_another_dtype_gets_inputs_of_its_own() -> None:
     assert diagnose(LAYER, copy.deepcopy(MODULE).double(), X)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*TypedStorage:UserWarning")
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning",
+    "ignore:.*TypedStorage:UserWarning",
+    "ignore:torch.quantize:UserWarning",
+)
 def test_a_quantised_module_is_said_to_be_one() -> None:
     port = torch.ao.quantization.quantize_dynamic(Port(copy.deepcopy(MODULE), _output), {nn.LSTM}, dtype=torch.qint8)
     found = diagnose(LAYER, port, X)

@@ -1,7 +1,7 @@
 """Ports whose weights are right and whose call is wrong, written as porters write them, each beside the right call.
 
-A case is: the identifier, the right Keras layer, the torch module with its weights, the wrong call, the right one, and what both
-are called with. The frameworks compute all numbers.
+A case is the identifier, the right Keras layer, the torch module with its weights, the wrong call, the right one, and
+what both are called with. The frameworks compute all numbers.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def _order() -> Iterator[WrongCall]:
     yield WrongCall("batch-first", layer, time_first, reshaped, right)
     layer, module = lstm(**sequences, go_backwards=True)
     yield WrongCall("input-not-flipped", layer, module, lambda rnn, x: rnn(x)[0], lambda rnn, x: rnn(x.flip(1))[0])
-    yield WrongCall("output-not-flipped", layer, module, lambda rnn, x: rnn(x.flip(1))[0].flip(1), lambda rnn, x: rnn(x.flip(1))[0])
+    yield WrongCall(
+        "output-not-flipped", layer, module, lambda rnn, x: rnn(x.flip(1))[0].flip(1), lambda rnn, x: rnn(x.flip(1))[0]
+    )
     layer, module = two(**sequences)
     turned: Callable[..., Any] = lambda rnn, x: torch.cat((_halves(rnn, x)[0], _halves(rnn, x)[1].flip(1)), -1)  # noqa: E731
     yield WrongCall("backward-not-flipped", layer, module, turned, lambda rnn, x: rnn(x)[0])
