@@ -73,7 +73,7 @@ def way(
 CALLED: Mapping[str, tuple[Any, ...]] = {"form": ("module", "black box")}
 """What a mistake needs that is made around the layer."""
 
-OBSERVED: Mapping[str, tuple[Any, ...]] = {"form": ("layer", "module", "emulated")}
+OBSERVED: Mapping[str, tuple[Any, ...]] = {"form": ("layer", "cell", "module", "emulated")}
 """What a mistake needs that only the weights show: as a black box it would be one of endlessly many."""
 
 GATED = ("lstm", "gru", "gru-before")
