@@ -26,7 +26,7 @@ STATUSES = {
     0: "all agrees, or done",
     1: "a difference, a drift, a mistake",
     2: "a wrong call or input; an error",
-    3: "no difference found, but something could not be compared",
+    3: "no difference found, but something could not be compared or seen",
     INTERRUPTED: "interrupted",
 }
 """The exit statuses of all commands."""

@@ -105,13 +105,14 @@ class BiasOrigin:
 def pair_of(weights: DirectionWeights) -> Pair:
     """Return both biases of a direction, zeros for those that it lacks."""
     shape = weights.kernel.shape[0], weights.kernel.shape[2]
-    zeros = np.zeros(shape, weights.kernel.dtype)
-    return tuple(zeros if each is None else each for each in (weights.bias, weights.recurrent_bias))  # type: ignore[return-value]
+    zeros: Array = np.zeros(shape, weights.kernel.dtype)
+    bias, second = (zeros if each is None else each for each in (weights.bias, weights.recurrent_bias))
+    return bias, second
 
 
 def effective(pair: Pair, spec: RecurrentSpec) -> Array:
     """Return the numbers that act: each gate's sum, and both biases of a candidate whose second one the reset gate scales."""
-    rows = [pair[0] + pair[1]]
+    rows: list[Array] = [pair[0] + pair[1]]
     if spec.has_two_biases:
         candidate = spec.gates.index("candidate")
         rows += [pair[0][candidate : candidate + 1], pair[1][candidate : candidate + 1]]
@@ -208,6 +209,8 @@ def part_origins(actual: Array, right: Right, place: Place, number: int) -> list
 def _fitted(origin: BiasOrigin, actual: Pair, made: Pair, spec: RecurrentSpec) -> BiasOrigin | None:
     acting, total, wanted = effective(actual, spec), actual[0] + actual[1], made[0] + made[1]
     in_order = tuple(range(len(total)))
+    if origin.offset and _is_near(acting, effective(made, spec)):
+        return replace(origin, gates=in_order)
     orders = dict.fromkeys((in_order, _order_of_gates(total, wanted), _order_of_gates(actual[0], made[0])))
     for order in orders:
         if order:
@@ -224,6 +227,11 @@ def _fitted(origin: BiasOrigin, actual: Pair, made: Pair, spec: RecurrentSpec) -
             if fitted is not None:
                 return replace(origin, gates=order, fit=replace(fitted, columns=moved.columns))
     return None
+
+
+def _is_near(actual: Array, expected: Array) -> bool:
+    """Return whether two arrays differ by what the rounding of a constant as large as 1 leaves."""
+    return bool((np.abs(actual - expected) <= 8 * np.finfo(actual.dtype).eps * max(1.0, float(np.abs(expected).max()))).all())
 
 
 def _order_of_gates(actual: Array, expected: Array) -> tuple[int, ...]:
@@ -252,7 +260,9 @@ def _fit_both(actual: Pair, made: Pair) -> Fit | None:
 
 def _candidates(right: Right, place: Place) -> Iterator[BiasOrigin]:
     offsets = ["", *OFFSETS] if "forget" in right.spec.gates else [""]
+    apart = ("biases-summed", "biases-swapped")  # no mistakes where only the sum acts
+    changes = [number for number, each in enumerate(CHANGES) if right.spec.has_two_biases or each.mistake not in apart]
     for source in sorted(right.places, key=lambda each: each != place):
-        for change in (None, *range(len(CHANGES))):
+        for change in (None, *changes):
             for offset in offsets:
                 yield BiasOrigin(source, change, offset)

@@ -74,9 +74,17 @@ def _units(places: Sequence[Place], parts: Sequence[str]) -> tuple[Unit, ...]:
 
 def _each(chosen: Changed, parts: Sequence[str], change: Callable[[Array], Array]) -> Changed:
     return {
-        place: replace(one, **{part: change(array) for part, array in one.arrays() if part in parts})
+        place: _with(one, {part: change(array) for part, array in one.arrays() if part in parts})
         for place, one in chosen.items()
     }
+
+
+def _with(one: DirectionWeights, arrays: Mapping[str, Array]) -> DirectionWeights:
+    return replace(one, **dict(arrays))  # type: ignore[arg-type]
+
+
+def _reordered(array: Array, order: Sequence[int]) -> Array:
+    return array[list(order)]
 
 
 def _permuted(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
@@ -88,7 +96,7 @@ def _permuted(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
     for parts in filter(None, dict.fromkeys(_held(right, each) for each in every)):
         for order in orders:
             shown = f"in the place of {', '.join(gates)}: {', '.join(gates[gate] for gate in order)}"
-            build = partial(_each, chosen, parts, lambda array, order=order: array[list(order)])
+            build = partial(_each, chosen, parts, partial(_reordered, order=order))
             yield Guess("gates-permuted", _units(places, parts), build, shown, ", ".join(gates))
 
 
@@ -114,7 +122,7 @@ def _restructured(
             array = right.array(place, part)
             made = structured_by(number, array[list(swap)] if first else array, right, place, part)
             arrays[part] = made if first else made[list(swap)]
-        changed[place] = replace(right.at(place), **arrays)
+        changed[place] = _with(right.at(place), arrays)
     return changed
 
 
@@ -122,8 +130,10 @@ def _biased(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
     if not right.spec.bias:
         return
     offsets = biases.OFFSETS if "forget" in right.spec.gates else {}
+    apart = () if right.spec.has_two_biases else ("biases-summed", "biases-swapped")
     in_order = tuple(range(len(right.spec.gates)))
-    for change, offset in [*((number, "") for number in range(len(biases.CHANGES))), *((None, name) for name in offsets)]:
+    changes = [number for number, each in enumerate(biases.CHANGES) if each.mistake not in apart]
+    for change, offset in [*((number, "") for number in changes), *((None, name) for name in offsets)]:
         made = None if change is None else biases.CHANGES[change]
         mistake, found = (offset, biases.offset_in_words(offset)) if made is None else (made.mistake, made.found)
         origins = {place: biases.BiasOrigin(place, change, offset, in_order) for place in places}
@@ -167,7 +177,7 @@ def _of_layers(right: Right) -> Iterator[Guess]:
             if places[0][0] == sources[0][0] and held == _held(right, PARTS):
                 continue  # a direction that is repeated
             moved = {
-                place: replace(right.at(place), **{part: right.array(source, part) for part in held})
+                place: _with(right.at(place), {part: right.array(source, part) for part in held})
                 for place, source in zip(places, sources, strict=True)
             }
             if held and all(one.kernel.shape == right.at(place).kernel.shape for place, one in moved.items()):

@@ -96,7 +96,7 @@ def call_findings(found: Sequence[Explanation], left: Left, off: float) -> list[
     """
     twins = _twins(found)
     findings = [*_slip_findings(left, off, twins)]
-    return findings + [*_result_findings(left, off if not findings else left.off(), twins)]
+    return [*findings, *_result_findings(left, left.off() if findings else off, twins)]
 
 
 def _slip_findings(left: Left, before: float, twins: dict[str, tuple[str, ...]]) -> Iterator[Finding]:
@@ -112,7 +112,8 @@ def _result_findings(left: Left, before: float, twins: dict[str, tuple[str, ...]
     every = left.results.values(()).values()
     for mistake, places in _by_mistake(left.taken).items():
         for place in places:
-            rest = place.right if place.part is not None else undone(place.found, place.right, mistake, every)
+            now = left.taken[place.index].found
+            rest = place.right if place.part is not None else undone(now, place.right, mistake, every)
             if mistake == "state-directions-swapped":
                 rest = place.right
             left.taken[place.index] = Taken(place.index, place.right, rest)
@@ -131,13 +132,14 @@ def _result_finding(mistake: str, places: Sequence[Taken], left: Left) -> Findin
     part = parts.pop() if len(parts) == 1 else None
     if part is not None and part.rows:
         where["rows"] = ", ".join(map(str, part.rows))
-    found, must_be = (
-        "; ".join(
-            dict.fromkeys(f"result[{place.index}] is {text}" if several and len(places) > 1 else text for place, text in named)
-        )
-        for named in ([(place, place.found.text) for place in places], [(place, place.right.text) for place in places])
-    )
+    many = several and len(places) > 1
+    found = "; ".join(_of(place.index, place.found.text, many=many) for place in places)
+    must_be = "; ".join(_of(place.index, place.right.text, many=many) for place in places)
     return Finding(mistake, where, found, must_be, fix_of(mistake, must_be=must_be))
+
+
+def _of(index: int, text: str, *, many: bool) -> str:
+    return f"result[{index}] = {text}" if many else text
 
 
 def _by_mistake(taken: Sequence[Taken]) -> dict[str, list[Taken]]:

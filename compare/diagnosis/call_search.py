@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.progress import track
 from compare.diagnosis.expressions import Expression, expressions, mistakes_of
 from compare.diagnosis.row_search import Part, match_by_rows
 from compare.diagnosis.simulation import Situation, Slip, call_slips, recurrence_slips, run
-from compare.progress import track
 
 Array = npt.NDArray[np.floating]
 _MOST = 3
@@ -175,7 +175,7 @@ def right_expressions(results: Results) -> Wanted:
         errors = [error(each.value, array) for each in every.values()]
         scale = max(1.0, float(np.abs(array).max(initial=0)))
         allowed = max(results.tolerance * scale, 4 * min(errors))
-        if not allowed <= _SOUND * scale:
+        if not min(errors) <= _SOUND * scale:
             return ()
         found.append([text for text, off in zip(every, errors, strict=True) if off <= allowed][::-1])
     return found
@@ -234,4 +234,4 @@ def error(actual: Array, expected: Array) -> float:
         return np.inf
     with np.errstate(all="ignore"):
         largest = float(np.abs(np.subtract(actual, expected, dtype=np.float64)).max(initial=0))
-    return largest if largest == largest else np.inf
+    return np.inf if np.isnan(largest) else largest

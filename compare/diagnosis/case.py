@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.calls import Call, given_call
+from compare.common.calls import Call, given_call
 from compare.diagnosis.call_search import close, error
 from compare.diagnosis.port_side import PortSide
 from compare.diagnosis.right_side import Data, RightSide, whole_results
@@ -115,7 +115,7 @@ def draw_data(
         with_states: whether initial states are drawn too if nothing is given.
     """
     adapter, spec = right.adapter, right.adapter.spec
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not _is_count(seed):
         raise InvalidValueError.because(
             "seed", must="be an int from 0", but=f"is {seed!r}", remedy="Leave it out, or pass a whole number."
         )
@@ -133,6 +133,10 @@ def draw_data(
     call = given_call((adapter, adapter), inputs, None if own else initial_state, mask, keras_call)
     states = call.initial_state
     return Data(call.inputs, states if states is None or isinstance(states, tuple) else (states,), call.mask)
+
+
+def _is_count(seed: object) -> bool:
+    return isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
 
 
 def _is_canonical(states: Any) -> bool:

@@ -43,11 +43,13 @@ def explain_weights(port: RecurrentWeights, right: Right) -> Observed:
                 claims += _bias_claims(unit, known, right)
             else:
                 claims += _unknown_bias(unit, own, right, unexplained)
-    found = {unit: every[0] for unit, every in _agreeing(alternatives, right.spec.gates).items()}
-    for unit, every in _agreeing(alternatives, right.spec.gates).items():
-        claims += _matrix_claims(unit, every, right)
+    agreeing = _agreeing(alternatives, right.spec.gates)
+    found = {unit: origins[0] for unit, origins in agreeing.items()}
+    for unit, origins in agreeing.items():
+        claims += _matrix_claims(unit, origins, right)
     claims = _as_never_copied(claims)
-    claims += _moves({unit: origin.source for unit, origin in [*found.items(), *pairs.items()]})
+    sources = {unit: origin.source for unit, origin in found.items()} | {unit: origin.source for unit, origin in pairs.items()}
+    claims += _moves(sources)
     return Observed(right, port, tuple(claims), unexplained, found, pairs)
 
 
@@ -116,7 +118,8 @@ def _shown(order: Sequence[int]) -> str:
 def _explained_biases(both: Unit, own: DirectionWeights, right: Right) -> Iterator[tuple[Unit, Sequence[biases.BiasOrigin]]]:
     """Yield the biases that were explained, together or each on its own, with their origins; without any if it was neither."""
     pair, expected = biases.pair_of(own), biases.pair_of(right.weights.layers[both.layer][both.direction])
-    acting, wanted = (biases.effective(each, right.spec) for each in (pair, expected))
+    acting: Array = biases.effective(pair, right.spec)
+    wanted: Array = biases.effective(expected, right.spec)
     if own.recurrent_bias is None and right.spec.has_two_biases:  # a layer that adds them up, which is another mistake
         acting, wanted = pair[0], expected[0] + expected[1]
     if same(acting, wanted):
@@ -140,7 +143,8 @@ def _unknown_bias(unit: Unit, own: DirectionWeights, right: Right, unexplained: 
     every = [biases.pair_of(one) for *_, one in right.weights]
     apart = [one for two in every for one in two]
     if unit.part == BOTH_BIASES:
-        acting, wanted = pair[0] + pair[1], expected[0] + expected[1]
+        acting: Array = pair[0] + pair[1]
+        wanted: Array = expected[0] + expected[1]
         parts = [acting, *(each for each in pair if each.any())]
         related = not all(is_unrelated_bias(each, [*(one + two for one, two in every), *apart]) for each in parts)
     else:

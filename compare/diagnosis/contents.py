@@ -137,5 +137,6 @@ def _bound(function: Any) -> Iterator[tuple[str, Any]]:
 def _children(native: Any) -> Iterator[tuple[str, Any]]:
     if hasattr(native, "named_children"):
         yield from native.named_children()
-    for layer in getattr(native, "layers", None) or getattr(native, "_layers", ()):
+    layers: Any = getattr(native, "layers", None) or getattr(native, "_layers", ())
+    for layer in layers:
         yield layer.name, layer

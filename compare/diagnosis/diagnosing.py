@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.tolerance import choose_tolerance
 from compare.diagnosis.case import Case, draw_data, require_as_many
 from compare.diagnosis.claims import explain_weights
 from compare.diagnosis.explaining import Question, explain_call
@@ -25,7 +26,6 @@ from compare.diagnosis.result import Diagnosis, Finding
 from compare.diagnosis.right_side import RightSide
 from compare.diagnosis.sizes import other_sizes
 from compare.diagnosis.unnamed import beginnings, ruled_out
-from compare.tolerance import choose_tolerance
 from frameworks.registry import adapt
 from frameworks.weights import RecurrentWeights
 
@@ -65,13 +65,16 @@ def diagnose(
         >>> import torch
         >>> from gatewise import diagnose
         >>> right, port = torch.nn.GRU(3, 4), torch.nn.GRU(3, 4)
-        >>> port.load_state_dict({name: torch.cat((each[4:8], each[:4], each[8:])) for name, each in right.state_dict().items()})
+        >>> arrays = right.state_dict().items()
+        >>> port.load_state_dict({name: torch.cat((each[4:8], each[:4], each[8:])) for name, each in arrays})
         <All keys matched successfully>
         >>> diagnose(right, port).findings[0].mistake
         'gates-permuted'
     """
     right_side = RightSide(adapt(right))
     port_side = PortSide(port, right_side)
+    if port_side.is_layer and port_side.reads_backwards:
+        right_side = replace(right_side, beside_backwards=True)  # as check_parity calls them
     allowed = choose_tolerance((right_side.adapter, *(held.adapter for held in port_side.held)), tolerance)
     touched = [right_side.adapter.native, *port_side.contents.roots]
     with as_before(touched), without_dropout(touched[:1], functions=False):

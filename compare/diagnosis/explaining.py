@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy.typing as npt
 
+from compare.common.progress import tell
 from compare.diagnosis.call_findings import Left, call_findings, confirm
-from compare.diagnosis.call_search import Results, explain, possible_recurrences
+from compare.diagnosis.call_search import Explanation, Results, explain, possible_recurrences
 from compare.diagnosis.case import Case
 from compare.diagnosis.guessing import explain_black_box, shortest
 from compare.diagnosis.origins import Right
 from compare.diagnosis.result import Finding
 from compare.diagnosis.right_side import Data
-from compare.diagnosis.simulation import Slip
+from compare.diagnosis.simulation import Situation, Slip
 from compare.diagnosis.windows import windows
-from compare.progress import tell
 from frameworks.errors import GatewiseError
 from frameworks.weights import RecurrentWeights
 
@@ -44,10 +44,13 @@ class Question:
     weights: RecurrentWeights | None = None
     black_box: Right | None = None
 
+    def situation(self, data: Data) -> Situation:
+        """Return the right call with a part of the data."""
+        return self.case.right.situation(data, as_layer=self.case.port.is_layer)
+
     def results(self, data: Data) -> Results | None:
         """Return the results of both sides on a part of the data; None if the port cannot be called with it."""
-        case = self.case
-        situation = case.right.situation(data, as_layer=case.port.is_layer)
+        case, situation = self.case, self.situation(data)
         if data is case.data:
             return Results(situation, self.right, self.port, case.tolerance)
         try:
@@ -66,8 +69,7 @@ class Question:
 def explain_call(question: Question) -> list[Finding]:
     """Return the findings that explain the results; () if nothing does, or if what explains a part does not explain all."""
     case = question.case
-    whole = question.results(case.data)
-    assert whole is not None
+    whole = Results(question.situation(case.data), question.right, question.port, case.tolerance)
     all_rows = case.right.adapter.batch_size is not None
     parts = list(windows(case.data, question.right, question.port, all_rows=all_rows))
     known = tuple(_observed_slips(case))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +87,7 @@ class _Output:
     @property
     def is_one(self) -> bool:
         """Whether there is one direction."""
-        return self.value.shape[-1] == self.size
+        return int(self.value.shape[-1]) == self.size
 
     def make(self, text: str, value: Array, **features: str) -> Expression:
         """Return an expression over this output."""
@@ -102,9 +103,7 @@ def expressions(simulated: Simulated, spec: RecurrentSpec, *, zero_masked: bool)
         spec: the spec of the layer.
         zero_masked: whether masked steps show zeros.
     """
-    results = simulated.results
-    assert results.output is not None
-    outputs = [_Output(results.output, simulated.mask, spec.hidden_size)]
+    outputs = [_Output(cast("Array", simulated.results.output), simulated.mask, spec.hidden_size)]
     if not simulated.mask.all():
         other = _shown_otherwise(outputs[0], zero_masked=zero_masked)
         outputs.append(_Output(other, simulated.mask, spec.hidden_size, "otherwise"))

@@ -68,14 +68,16 @@ class Observed:
         port: the weights of the port, canonical, gates in canonical order.
         claims: the mistakes found.
         unexplained: what is known, in words, of each unit that is neither right nor explained.
+        made: how each matrix that is explained was made.
+        made_biases: likewise each bias, or both biases of a direction.
     """
 
     right: Right
     port: RecurrentWeights
     claims: tuple[Claim, ...] = ()
     unexplained: Mapping[Unit, str] = field(default_factory=dict)
-    matrices: Mapping[Unit, Origin] = field(default_factory=dict)
-    biases: Mapping[Unit, biases.BiasOrigin] = field(default_factory=dict)
+    made: Mapping[Unit, Origin] = field(default_factory=dict)
+    made_biases: Mapping[Unit, biases.BiasOrigin] = field(default_factory=dict)
 
     def without(self, mistakes: Iterable[str]) -> RecurrentWeights:
         """Return the port's weights with these mistakes undone."""
@@ -115,9 +117,9 @@ class Observed:
         concerned = self._mistakes(unit)
         if not concerned & undone:
             return actual
-        if concerned <= undone or unit not in self.matrices:
+        if concerned <= undone or unit not in self.made:
             return self.right.array(unit.place, unit.part)
-        return matrices.make(_repaired(self.matrices[unit], unit, undone), self.right, unit.place, unit.part)
+        return matrices.make(_repaired(self.made[unit], unit, undone), self.right, unit.place, unit.part)
 
     def _pair(self, place: Place, own: DirectionWeights, undone: set[str]) -> biases.Pair:
         pair, right = biases.pair_of(own), biases.pair_of(self.right.weights.layers[place[0]][place[1]])
@@ -134,9 +136,9 @@ class Observed:
         concerned = self._mistakes(unit)
         if not concerned & undone:
             return own
-        if concerned <= undone or unit not in self.biases:
+        if concerned <= undone or unit not in self.made_biases:
             return right
-        origin = self.biases[unit]
+        origin = self.made_biases[unit]
         kept = replace(
             origin,
             source=_source(origin.source, unit.place, undone),

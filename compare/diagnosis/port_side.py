@@ -92,6 +92,11 @@ class PortSide:
         )
 
     @property
+    def reads_backwards(self) -> bool:
+        """Whether it is a layer that reads the sequence from its end."""
+        return self.adapter is not None and self.adapter.options is not None and self.adapter.options.go_backwards
+
+    @property
     def is_stateless(self) -> bool:
         """Whether it is a layer without flags, which cannot keep states from call to call."""
         return self.adapter is not None and self.adapter.options is None

@@ -23,7 +23,7 @@ def without_dropout(roots: Iterable[Any], *, functions: bool = True) -> Iterator
             for module in root.modules() if hasattr(root, "state_dict") else ():
                 if module.training:
                     module.training = False
-                    stack.callback(setattr, module, "training", True)
+                    stack.callback(setattr, *(module, "training", True))
             for layer in _keras_layers(root):
                 for name in _RATES:
                     rate = vars(layer).get(name)
@@ -43,7 +43,7 @@ def drops(roots: Iterable[Any]) -> bool:
 
 
 def _keras_layers(root: Any) -> Iterable[Any]:
-    return root._flatten_layers() if hasattr(root, "_flatten_layers") else ()
+    return getattr(root, "_flatten_layers", tuple)()
 
 
 def _dropping_nothing() -> Any:

@@ -57,7 +57,7 @@ def unseen_of(case: Case) -> Iterator[str]:
     for held in case.port.held:
         if held.adapter.spec.bias != right.bias:
             owner = "right layer" if right.bias else "port"
-            yield f"bias is {held.adapter.spec.bias} in the port and {right.bias} in the right layer; those of the {owner} are zero"
+            yield f"bias is {not right.bias} in the port, {right.bias} in the right layer; those of the {owner} are zero"
 
 
 def silent_of(case: Case) -> Iterator[str]:
@@ -103,7 +103,9 @@ def remarks(case: Case) -> Iterator[str]:
         note for each in (case.right.adapter, *(held.adapter for held in case.port.held)) for note in each.notes
     )
     if precision == "TF32":
-        yield f"TF32 is allowed, so that the tolerance is {case.tolerance:g}; torch.backends.cudnn.allow_tf32 = False makes it finer"
+        finer = "torch.backends.cudnn.allow_tf32 = False makes it finer"
+        yield f"TF32 is allowed, so that the tolerance is {case.tolerance:g}; {finer}"
     if case.port.contents.quantised:
         kinds = ", ".join(dict.fromkeys(case.port.contents.quantised))
-        yield f"the port holds quantised layers ({kinds}), whose weights are rounded to integers: diagnose it before it is quantised"
+        rounded = "whose weights are rounded to integers: diagnose it before it is quantised"
+        yield f"the port holds quantised layers ({kinds}), {rounded}"

@@ -63,7 +63,7 @@ class _Snapshot:
 
     def of(self, value: Any) -> Iterator[Undo]:
         """Yield what undoes changes to an object, and to what it holds."""
-        if id(value) in self._seen or isinstance(value, _PLAIN):
+        if id(value) in self._seen or isinstance(value, _PLAIN) or inspect.ismodule(value):
             return
         self._seen[id(value)] = value
         if isinstance(value, np.ndarray):
@@ -76,10 +76,10 @@ class _Snapshot:
         elif isinstance(value, (list, tuple, dict)):
             yield from self._items(value)
         elif inspect.isfunction(value):
-            yield from self._function(value)
+            yield from () if _is_foreign(value) else self._function(value)
         elif inspect.ismethod(value):
             yield from self._each((value.__self__, value.__func__))
-        elif hasattr(value, "__dict__") and not isinstance(value, type) and not inspect.ismodule(value):
+        elif hasattr(value, "__dict__"):
             yield from self._object(value)
 
     def _each(self, values: Iterable[Any]) -> Iterator[Undo]:
@@ -118,13 +118,16 @@ class _Snapshot:
                 yield from self.of(names[name])
 
 
-_PLAIN = (str, bytes, int, float, complex, type(None))
-_FOREIGN = ("torch", "keras", "tf_keras", "tensorflow", "numpy", "builtins", "jax", "functools", "collections", "threading")
+_VERSION = "_version"
+_PLAIN = (str, bytes, int, float, complex, type, type(None))
+_FRAMEWORKS = frozenset({"torch", "keras", "tf_keras", "tensorflow", "jax", "numpy"})
+_FOREIGN = _FRAMEWORKS | {"builtins", "functools", "collections", "threading", "compare", "frameworks"}
 
 
 def _is_foreign(value: Any) -> bool:
-    """Return whether an object is one of a library's own, whose attributes are not touched."""
-    return type(value).__module__.partition(".")[0] in _FOREIGN
+    """Return whether a function or an object is one of a library's own, which is not looked into."""
+    owner = value if inspect.isfunction(value) else type(value)
+    return str(owner.__module__).partition(".")[0] in _FOREIGN
 
 
 def _attributes(owner: Any) -> Iterator[Undo]:
@@ -139,13 +142,18 @@ def _attributes(owner: Any) -> Iterator[Undo]:
     yield undo
 
 
+def _version(tensor: Any) -> Any:
+    """Return the number that each change in place raises."""
+    return getattr(tensor, _VERSION)
+
+
 def _tensor(tensor: Any) -> Iterator[Undo]:
     if tensor.is_inference():
         return
-    kept, version, trained = tensor.detach().clone(), tensor._version, tensor.requires_grad
+    kept, version, trained = tensor.detach().clone(), _version(tensor), tensor.requires_grad
 
     def undo() -> None:
-        if tensor._version != version:
+        if _version(tensor) != version:
             tensor.detach().copy_(kept)
         if tensor.requires_grad != trained:
             tensor.requires_grad_(trained)

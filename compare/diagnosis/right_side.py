@@ -15,7 +15,7 @@ from compare.returns.mapping import returns_map
 from frameworks.adapter import Adapter, FlaggedAdapter, Mask, States
 from frameworks.output import RecurrentOutput
 from frameworks.registry import has_flags
-from frameworks.weights import RecurrentWeights
+from frameworks.weights import DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
 
@@ -52,14 +52,16 @@ class RightSide:
 
     Args:
         adapter: its adapter.
+        beside_backwards: whether it is compared with a layer that reads the sequence from its end, and so does the same.
     """
 
     adapter: Adapter
+    beside_backwards: bool = False
 
     @property
     def reads_backwards(self) -> bool:
         """Whether it reads the sequence from its end."""
-        return self.adapter.options is not None and self.adapter.options.go_backwards
+        return self.beside_backwards or (self.adapter.options is not None and self.adapter.options.go_backwards)
 
     @property
     def is_stateful(self) -> bool:
@@ -75,7 +77,7 @@ class RightSide:
         if adapter.options is None:
             arrays = leaves((results.output, results.h_n, results.c_n))
             return [arrays[0].swapaxes(0, 1), *arrays[1:]] if adapter.time_major else arrays
-        output = results.output[:, ::-1] if self.reads_backwards else results.output
+        output = cast("Array", results.output)[:, :: -1 if self.reads_backwards else 1]
         return leaves(returns_map(adapter.spec, adapter.options).to_keras(output, results.h_n, results.c_n))
 
     def situation(self, data: Data, *, as_layer: bool = False) -> Situation:
@@ -95,12 +97,12 @@ class RightSide:
     @cached_property
     def _weights(self) -> RecurrentWeights:
         """The weights in float64, converted once for all simulations."""
-        return RecurrentWeights(
-            tuple(
-                tuple(replace(one, **{part: array.astype(np.float64) for part, array in one.arrays()}) for one in row)
-                for row in self.adapter.get_weights().layers
-            )
-        )
+
+        def wide(one: DirectionWeights) -> DirectionWeights:
+            arrays: dict[str, Any] = {part: array.astype(np.float64) for part, array in one.arrays()}
+            return replace(one, **arrays)
+
+        return RecurrentWeights(tuple(tuple(map(wide, row)) for row in self.adapter.get_weights().layers))
 
     def own_states(self, data: Data) -> Any:
         """Return the initial states as the layer's own call takes them: row by row, h before c, or (h_0, c_0) for torch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -165,12 +166,12 @@ def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
     finals: list[States] = []
     sequence = inputs
     with np.errstate(all="ignore"):
-        for layer, directions in enumerate(situation.weights.layers):
+        for layer in range(spec.num_layers):
             rows = range(layer * spec.num_directions, (layer + 1) * spec.num_directions)
             starts = [tuple(state[row].astype(np.float64) for state in states) for row in rows]
             ran = [
-                _run_direction(directions[direction], spec, sequence, starts[direction], valid, direction, chosen, situation)
-                for direction in range(spec.num_directions)
+                _run_direction(situation, chosen, (layer, direction), sequence, start, valid)
+                for direction, start in enumerate(starts)
             ]
             finals += [ends for _, ends in ran]
             sequence = np.concatenate([outputs for outputs, _ in ran], axis=-1)
@@ -182,17 +183,11 @@ def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
 
 
 def _run_direction(
-    weights: DirectionWeights,
-    spec: RecurrentSpec,
-    sequence: Array,
-    states: States,
-    valid: Mask,
-    direction: int,
-    chosen: Mapping[str, str],
-    situation: Situation,
+    situation: Situation, chosen: Mapping[str, str], place: tuple[int, int], sequence: Array, states: States, valid: Mask
 ) -> tuple[Array, States]:
-    """Return the output of one direction in the order of time, and its final states."""
-    weights, choice = _weights(weights, spec, chosen), chosen.get("mask", "")
+    """Return the output of one layer and direction in the order of time, and its final states."""
+    spec, (layer, direction), choice = _spec(situation.spec, chosen), place, chosen.get("mask", "")
+    weights = _weights(situation.weights.layers[layer][direction], spec, chosen)
     outputs, history = run_direction(
         weights,
         spec,
@@ -221,7 +216,7 @@ def _leaving(output: Array, axes: str) -> Array:
 
 
 def _spec(spec: RecurrentSpec, chosen: Mapping[str, str]) -> RecurrentSpec:
-    changed = {name: chosen[name] for name in ("activation", "recurrent_activation") if name in chosen}
+    changed: dict[str, Any] = {name: chosen[name] for name in ("activation", "recurrent_activation") if name in chosen}
     if "reset_after" in chosen:
         return replace(spec, reset_after=chosen["reset_after"] == "True", **changed)
     return replace(spec, **changed)
@@ -244,18 +239,16 @@ def _states(situation: Situation, chosen: Mapping[str, str], shape: tuple[int, .
     choice, states = chosen.get("state"), situation.states
     if states is None or choice == "forgotten" or states[0].shape != shape:
         return zeros
-    if choice == "exchanged":
-        return states[::-1]
-    if choice == "h only":
-        return states[0], zeros[1]
-    if choice == "h twice":
-        return states[0], states[0]
-    if choice == "directions":
-        order = [row ^ 1 for row in range(shape[0])]
-        return tuple(state[order] for state in states)
-    if choice == "grouped":
-        in_turn = np.stack(states, axis=1).reshape(len(states), *shape)
-        return tuple(in_turn)
+    by_direction = [row ^ 1 for row in range(shape[0])] if situation.spec.bidirectional else []
+    made = {
+        "exchanged": states[::-1],
+        "h only": (states[0], *zeros[1:]),
+        "h twice": (states[0],) * len(states),
+        "directions": tuple(state[by_direction] for state in states),
+        "grouped": tuple(np.stack(states, axis=1).reshape(len(states), *shape)),
+    }
+    if choice in made:
+        return made[choice]
     count = {"forward only": 1, "first layer": situation.spec.num_directions}.get(choice or "", 0)
     kept = np.arange(shape[0])[:, None, None] % (2 if choice == "forward only" else shape[0]) < count
     return tuple(np.where(kept, state, 0) for state in states) if count else states
@@ -268,7 +261,8 @@ def _weights(weights: DirectionWeights, spec: RecurrentSpec, chosen: Mapping[str
     if "update" not in chosen:
         return weights
     sign = np.where(np.array(weights.gates) == "update", -1.0, 1.0)
-    return replace(weights, **{part: array * sign.reshape(-1, *[1] * (array.ndim - 1)) for part, array in weights.arrays()})
+    parts: dict[str, Any] = {part: array * sign.reshape(-1, *[1] * (array.ndim - 1)) for part, array in weights.arrays()}
+    return replace(weights, **parts)
 
 
 def _step(weights: DirectionWeights, spec: RecurrentSpec, chosen: Mapping[str, str]) -> Step | None:

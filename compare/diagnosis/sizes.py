@@ -15,7 +15,7 @@ _SIZES = ("input_size", "hidden_size", "num_layers", "bidirectional")
 
 
 def other_sizes(right: RightSide, port: PortSide) -> Diagnosis | None:
-    """Return the diagnosis of a port of other sizes or of another cell; None if it has the right ones, or if it cannot be told."""
+    """Return the diagnosis of a port of other sizes or of another cell; None if none is known to differ."""
     if port.contents.misshapen:
         found = "; ".join(port.contents.misshapen)
         must_be = "arrays of the shapes that its sizes ask for: torch may read past the end of others"

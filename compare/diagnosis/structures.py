@@ -64,33 +64,42 @@ class Matrix:
 def _reshaped(array: Array, matrix: Matrix) -> Array:
     """Reshape the whole stored matrix."""
     shape = next(iter(matrix.shapes(matrix.target).values()))
-    return matrix.canonical(matrix.stored(array, matrix.source).reshape(shape), matrix.target)
+    reshaped: Array = matrix.stored(array, matrix.source).reshape(shape)
+    return matrix.canonical(reshaped, matrix.target)
+
+
+def _transposed(array: Array, _: Matrix) -> Array:
+    """Transpose the block of each gate."""
+    turned: Array = array.transpose(0, 2, 1)
+    return turned
+
+
+def _reshaped_to_rows(array: Array, matrix: Matrix) -> Array:
+    """Transpose the block of each gate, and read it in its old shape."""
+    turned: Array = _transposed(array, matrix).reshape(array.shape)
+    return turned
+
+
+def _reshaped_from_rows(array: Array, matrix: Matrix) -> Array:
+    """Read the block of each gate in the shape of its transpose, and transpose it."""
+    count, rows, units = array.shape
+    return _transposed(array.reshape(count, units, rows), matrix)
 
 
 def _blocks_reshaped(array: Array, matrix: Matrix) -> Array:
     """Reshape the block of each gate, as in kernel[:, :n].reshape(n, -1)."""
-    if matrix.source.kernel.groups[0] == ("gate", "hidden"):
-        return array.transpose(0, 2, 1).reshape(array.shape)
-    return array.reshape(_turned(array)).transpose(0, 2, 1)
-
-
-def _transposed(array: Array, _: Matrix) -> Array:
-    return array.transpose(0, 2, 1)
+    from_torch = matrix.source.kernel.groups[0] == ("gate", "hidden")
+    return (_reshaped_to_rows if from_torch else _reshaped_from_rows)(array, matrix)
 
 
 def _read_as_plain(array: Array, matrix: Matrix) -> Array:
     """Read the layout of CuDNN as Keras's own: its blocks are transposed and lie in the shape of plain ones."""
-    turned = array.transpose(0, 2, 1)
-    return turned.reshape(array.shape) if matrix.part == "kernel" else turned
+    return (_reshaped_to_rows if matrix.part == "kernel" else _transposed)(array, matrix)
 
 
 def _read_as_cudnn(array: Array, matrix: Matrix) -> Array:
     """Read Keras's own layout as that of CuDNN."""
-    return (array.reshape(_turned(array)) if matrix.part == "kernel" else array).transpose(0, 2, 1)
-
-
-def _turned(array: Array) -> tuple[int, int, int]:
-    return array.shape[0], array.shape[2], array.shape[1]
+    return (_reshaped_from_rows if matrix.part == "kernel" else _transposed)(array, matrix)
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,9 @@ def beginnings(case: Case, right: Sequence[Array], port: Sequence[Array]) -> Ite
         else:
             far = np.abs(one - other) / max(1.0, float(np.abs(other).max(initial=0)))
             expression = every[texts[0]] if texts else None
-            if not (far <= case.tolerance).all():
-                yield f"result {index} differs first at {_first(~(far <= case.tolerance), expression, situation.spec.hidden_size)}"
+            wrong = ~(far <= case.tolerance)
+            if wrong.any():
+                yield f"result {index} differs first at {_first(wrong, expression, situation.spec.hidden_size)}"
 
 
 def _first(far: npt.NDArray[np.bool_], expression: Expression | None, size: int) -> str:

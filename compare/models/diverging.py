@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.progress import track
 from compare.models.absorbing import activated, activation_in, name_of
 from compare.models.axes import laid_out
 from compare.models.between import Explanation, explain_passed, few
@@ -19,7 +20,6 @@ from compare.models.other_layers import explain_other
 from compare.models.recorded import Recorded, Recording
 from compare.models.recurrent_layers import diagnose_call, diagnose_pair, place_of, reads_the_batch_as_time
 from compare.models.whole import turned_output
-from compare.progress import track
 
 Array = npt.NDArray[Any]
 Sources = list[tuple[Source, Source]]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.calls import Call
+from compare.common.calls import Call
 from compare.diagnosis.diagnosing import diagnose
 from compare.diagnosis.result import Diagnosis
 from compare.models.judging import Judged

@@ -169,7 +169,7 @@ class StoredLayer(ShownLayer):
         return registry.load_builder(to).emulate(self)
 
     @property
-    def framework(self) -> str:
+    def framework(self) -> FrameworkName:
         """The framework that the layer comes from."""
         return self.origin
 

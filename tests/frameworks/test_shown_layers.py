@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ def lstm(**options: Any) -> Any:
     return layer
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[[], Any]] = {
     "<KerasAdapter of Keras LSTM 'encoder' (3 -> 4)>": lstm,
     "<PyTorchAdapter of PyTorch nn.GRU (3 -> 4, 2 layers, two directions)>": lambda: torch.nn.GRU(3, 4, 2, bidirectional=True),
     "<EmulatedKerasAdapter of PyTorch nn.LSTM (3 -> 4)>": lambda: emulate(lstm()),

@@ -28,6 +28,12 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "compare/commands/report.py": {
         ("{}", "Choose another --out."): ELSEWHERE,
     },
+    "compare/commands/searching/asking.py": {
+        ("the search", "Free memory, or end other processes, and try again."): MEMORY,
+    },
+    "compare/commands/searching/user_files.py": {
+        ("a warning", "{}"): SHIPPING,
+    },
     "compare/facade/ownership.py": {
         ("a warning", "{}"): SHIPPING,
     },

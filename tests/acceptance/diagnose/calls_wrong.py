@@ -145,7 +145,7 @@ def stateful_overlooked(rng: Generator, plan: Plan) -> Expected:
     return Expected()
 
 
-@way("dropout-active", "random", **CALLED)
+@way("dropout-active", "random", form=("module",))
 def left_in_training_mode(rng: Generator, plan: Plan) -> Expected:
     plan.drops = pick(rng, (0.1, 0.3, 0.5))
     return Expected()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,9 @@ from tests.acceptance.diagnose.settings import (
 )
 from tests.acceptance.diagnose.ways import WAYS, Expected, Way, pick
 
-IDENTIFIERS = tuple(WAYS)
+IDENTIFIERS = tuple(sorted(WAYS))
 EACH = {"one": 10, "black box": 4, "right": 5}
-COUNT = {"two": 120, "three": 120}
+COUNT = {"two": 120, "three": 120, "large": 8}
 OUTSIDE = 6
 ALONE = ("sizes", "not-a-number")
 """Mistakes that hide every other one."""
@@ -56,7 +56,7 @@ def tasks() -> Iterator[Task]:
                     number += 1
     for kind, count in COUNT.items():
         for turn in range(count):
-            yield Task(number, kind, "", turn)
+            yield Task(number, kind, IDENTIFIERS[6 * turn] if kind == "large" else "", turn)
             number += 1
     for turn in range(OUTSIDE):
         for name in FAULTS:
@@ -81,6 +81,7 @@ class Draw:
         data: what both are called with.
         right: what the right layer returns.
         expected: where each mistake was made.
+        ways: the name of the function that made each of them, or a fault.
     """
 
     task: Task
@@ -89,6 +90,7 @@ class Draw:
     data: Data
     right: list[Array]
     expected: Mapping[str, Expected]
+    ways: tuple[str, ...]
 
 
 def draw(task: Task, seed: int) -> Draw:
@@ -125,7 +127,7 @@ def _draw(task: Task, seed: list[int]) -> Draw:
     _require_form(port)
     for left_out, (_, way) in enumerate(made):
         _require_visible(way, setting, _twice(plan(left_out)[0], data), port, data)
-    return Draw(task, port, weights, data, results[: len(port.results)], expected)
+    return Draw(task, port, weights, data, results[: len(port.results)], expected, tuple(way.make.__name__ for _, way in made))
 
 
 def _choose(rng: np.random.Generator, task: Task) -> list[tuple[str, Way]]:
@@ -149,8 +151,10 @@ def _form(rng: np.random.Generator, task: Task) -> dict[str, tuple[Any, ...]]:
     if task.kind in ("black box", "outside"):
         return {"form": ("black box",) if task.kind == "black box" or rng.random() < 0.3 else ("module",)}
     if task.kind == "right":
-        return {"form": ("layer", "module", "module", "black box")}
-    return {"form": ("layer", "module")}
+        return {"form": ("layer", "cell", "module", "emulated", "black box")}
+    if task.kind == "large":
+        return {"units": (1024,), "layers": (1,), "form": ("layer", "module"), "gain": (1.0,)}
+    return {"form": ("layer", "cell", "module", "emulated")}
 
 
 def _direction(task: Task, chosen: list[tuple[str, Way]]) -> Iterator[dict[str, tuple[Any, ...]]]:
@@ -169,21 +173,36 @@ def _twice(plan: Plan, data: Data) -> list[Array]:
 
 
 def _require_conditioned(rng: np.random.Generator, plan: Plan, data: Data, results: list[Array]) -> None:
-    """Refuse weights with which one rounding of the inputs moves the right results beyond the tolerance."""
+    """Refuse weights with which rounding, of the inputs or of all that is computed, moves the right results too far."""
     ulp = np.finfo(plan.setting.dtype).eps
     moved = (data.inputs * (1 + ulp * rng.choice((-1, 1), data.inputs.shape))).astype(plan.setting.dtype)
-    if off(results, _twice(plan, Data(moved, data.states, data.mask))) > plan.setting.tolerance / 10 or _largest(results) > 1e3:
+    far = off(results, _twice(plan, Data(moved, data.states, data.mask)))
+    if plan.setting.dtype == "float32":
+        far = max(far, off(_twice(_in_float64(plan), _data_in_float64(data)), results))
+    if far > plan.setting.tolerance / 5 or _largest(results) > 1e3:
         raise UnfitError
 
 
+def _in_float64(plan: Plan) -> Plan:
+    """Return a plan whose arrays are float64."""
+    wide = [[{name: each.astype(np.float64) for name, each in native.items()} for native in row] for row in plan.arrays]
+    return replace(plan, arrays=wide)
+
+
+def _data_in_float64(data: Data) -> Data:
+    states = None if data.states is None else tuple(each.astype(np.float64) for each in data.states)
+    return Data(data.inputs.astype(np.float64), states, data.mask)
+
+
 def _require_form(plan: Plan) -> None:
-    """Refuse a bare layer that its framework cannot build so."""
+    """Refuse a bare or an emulated layer that cannot be built so."""
     recurrence, cell = plan.recurrence, plan.recurrence.cell
-    if plan.setting.form != "layer":
+    if plan.setting.form not in ("layer", "cell", "emulated"):
         return
     torch_like = recurrence.recurrent_activation == "sigmoid" and cell != "gru-before"
     torch_like = torch_like and recurrence.activation in (("tanh", "relu") if cell == "rnn" else ("tanh",))
-    if not recurrence.builtin or (plan.setting.port == "pytorch" and not torch_like):
+    bare = plan.setting.form != "emulated" and plan.setting.port == "pytorch"
+    if not recurrence.builtin or (bare and not torch_like):
         raise UnfitError
 
 

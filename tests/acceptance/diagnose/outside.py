@@ -100,7 +100,8 @@ def forget_inverted(rng: Generator, plan: Plan) -> None:
 def residual(rng: Generator, plan: Plan) -> None:
     def add(output: Array, inputs: Array) -> Array:
         width = min(output.shape[-1], inputs.shape[-1])
-        return np.add(output, np.pad(inputs[..., :width], ((0, 0), (0, 0), (0, output.shape[-1] - width))))
+        added: Array = np.add(output, np.pad(inputs[..., :width], ((0, 0), (0, 0), (0, output.shape[-1] - width))))
+        return added
 
     plan.recurrence.between = add
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import torch
 
+from frameworks import emulate
+from tests.acceptance.diagnose import layouts
 from tests.acceptance.diagnose.plans import Plan
 from tests.acceptance.diagnose.recurrence import Results
 from tests.acceptance.diagnose.rights import build_keras, build_torch, read_keras, read_torch
@@ -19,6 +21,10 @@ def build_port(plan: Plan) -> Any:
     """Return the planned port, in its form."""
     if plan.setting.form == "layer":
         return _torch_modules(plan)[0] if plan.setting.port == "pytorch" else _one_or_all(_keras_layers(plan, whole=False))
+    if plan.setting.form == "cell":
+        return _torch_modules(plan)[0] if plan.setting.port == "pytorch" else _keras_layers(plan, whole=False)[0]
+    if plan.setting.form == "emulated":
+        return emulate(_keras_like_right(plan)).eval()
     if plan.setting.form == "module":
         return TorchPort(plan) if plan.setting.port == "pytorch" else KerasPort(plan)
     return hidden(plan)
@@ -130,6 +136,18 @@ def _keras_layers(plan: Plan, *, whole: bool) -> list[Any]:
     if not plan.biased:
         other["use_bias"] = False
     return [build_keras(plan.setting, each, last=whole or each is plan.arrays[-1], **other) for each in plan.arrays]
+
+
+def _keras_like_right(plan: Plan) -> Any:
+    """Return the Keras layer that computes what an emulated port computes."""
+    setting, recurrence = plan.setting, plan.recurrence
+    held = [layouts.to_keras(recurrence.cell, each) for each in plan.weights(plan.arrays)[0]]
+    other: dict[str, Any] = {"activation": recurrence.activation, "use_bias": plan.biased}
+    if setting.cell != "rnn":
+        other["recurrent_activation"] = recurrence.recurrent_activation
+    if setting.cell.startswith("gru"):
+        other["reset_after"] = recurrence.cell == "gru"
+    return build_keras(setting, held, last=True, **other)
 
 
 def _one_or_all(layers: list[Any]) -> Any:

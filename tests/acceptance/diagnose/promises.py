@@ -13,10 +13,13 @@ from tabulate import tabulate
 
 from tests.acceptance.diagnose.running import Outcome
 
-SHARES = {"one": 0.98, "two": 0.95, "three": 0.9, "black box": 0.95, "right": 1.0, "outside": 1.0}
+SHARES = {"one": 0.98, "two": 0.95, "three": 0.9, "black box": 0.95, "large": 0.95, "right": 1.0, "outside": 1.0}
 """Which share of each kind of draws comes out as expected."""
 EACH = 0.8
 """Which share of the draws of any one mistake is named, as a module and as a black box together."""
+
+SECONDS = {128: 2.0, 256: 3.0, 1024: 5.0}
+"""How long half of the diagnoses may take, by the largest hidden size."""
 
 Summary = Mapping[str, Any]
 
@@ -33,7 +36,7 @@ def summarise(outcomes: Iterable[Outcome], seed: int) -> Summary:
             _count(faults.setdefault(each.about, {}), draws=1, not_named=each.kept)
         elif each.kind == "right":
             _count(mistakes.setdefault(each.about, {}), right=1, right_kept=each.kept)
-        elif each.about:
+        elif each.kind in ("one", "black box"):
             _count(mistakes.setdefault(each.about, {}), draws=1, named=each.kept, twin=each.kept and not each.first)
     numbered = [each.undone for each in outcomes if each.kept and each.undone is not None]
     return {
@@ -54,12 +57,13 @@ def _count(counts: dict[str, int], **more: int) -> None:
 
 
 def _seconds(outcomes: list[Outcome]) -> dict[str, dict[str, float]]:
-    """Return the median and the longest time of a diagnosis, up to 128 units and beyond."""
-    found = {}
-    for name, low, high in (("to 128 units", 0, 128), ("to 256 units", 129, 256)):
-        times = sorted(each.seconds for each in outcomes if low <= each.units <= high)
+    """Return the median and the longest time of a diagnosis, by the largest hidden size."""
+    found, least = {}, 0
+    for most in SECONDS:
+        times = sorted(each.seconds for each in outcomes if least < each.units <= most)
         if times:
-            found[name] = {"median": round(times[len(times) // 2], 2), "longest": round(times[-1], 2)}
+            found[str(most)] = {"median": round(times[len(times) // 2], 2), "longest": round(times[-1], 2)}
+        least = most
     return found
 
 
@@ -74,6 +78,11 @@ def broken(summary: Summary) -> list[str]:
         f"{name}: {counts['named']} of {counts['draws']} named, promised {EACH:.0%}"
         for name, counts in summary["mistakes"].items()
         if counts.get("named", 0) < EACH * counts.get("draws", 0)
+    ]
+    complaints += [
+        f"{units} units: half of the diagnoses take {times['median']} s and more, promised {SECONDS[int(units)]} s"
+        for units, times in summary["seconds"].items()
+        if times["median"] > SECONDS[int(units)]
     ]
     undone = summary["undone"]
     if undone["kept"] < undone["draws"]:

@@ -49,13 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(outcome: Outcome, *, in_full: bool) -> None:
-    kept = outcome.right_place and outcome.second_found is not False and outcome.in_time
-    said = outcome.fixed is not False and outcome.named is not False
-    if in_full or not (kept and said):
-        mark = "" if kept and said else "place " * (not outcome.right_place) + "second " * (outcome.second_found is False)
-        mark += "fix " * (outcome.fixed is False) + "name " * (outcome.named is False) + "time " * (not outcome.in_time)
+    missed = {
+        "place": not outcome.right_place,
+        "second": outcome.second_found is False,
+        "words": outcome.said is False,
+        "time": not outcome.in_time,
+    }
+    if in_full or any(missed.values()):
+        marks = ", ".join(name for name, is_missed in missed.items() if is_missed)
         head = f"{outcome.number} ({outcome.expected} expected) {outcome.pair}: {outcome.label}"
-        print(f"{mark.strip() or 'ok'}: {head} [{outcome.wrong}; {outcome.seconds} s]\n    {outcome.came}", flush=True)
+        print(f"{marks or 'kept'}: {head} [{outcome.wrong}; {outcome.seconds} s]\n    {outcome.came}", flush=True)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ class Mistake:
         label: what the port does.
         places: where; any of them is right.
         alter: makes the mistake in a correct model.
-        fix: words, one of which the remedy has to mention; () if it may be worded in any way.
-        identifiers: of a recurrent layer's mistake, those that name it on this data.
+        fix: words, one of which the remedy has to mention.
+        identifiers: those that name it, one of which may be said instead; without either it may be worded in any way.
         sizes: the sizes that the mistake needs.
         side: "torch" or "keras": the model that is wrong. The other one is the original.
     """

@@ -30,8 +30,8 @@ class Outcome:
         wrong: the kinds of the place of the first mistake, "in" or "between" or both.
         right_place: whether the first divergence is where the first mistake is; of a correct port, whether there is none.
         second_found: whether the second mistake is found too; None if there is none.
-        fixed: whether the remedy mentions what it has to; None if it may be worded in any way.
-        named: whether `diagnose` names the mistake of the recurrent layer; None if there is none to be named.
+        said: whether the remedy mentions what it has to, or `diagnose` names the mistake; None if it may be worded in any way,
+            and where the wrong model is the expected one, to which the other one's mistake is another.
         seconds: the processor time of the comparison.
         own_seconds: that of the two models' own calls.
         came: the comparison's words.
@@ -45,8 +45,7 @@ class Outcome:
     wrong: str
     right_place: bool
     second_found: bool | None
-    fixed: bool | None
-    named: bool | None
+    said: bool | None
     seconds: float
     own_seconds: float
     came: str
@@ -67,7 +66,7 @@ def judge(case: Case, drawn: Drawn, expected: str) -> Outcome:
     except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
         found, came = None, f"{type(error).__name__}: {error}"
     seconds = time.process_time() - start
-    verdict: dict[str, Any] = {"right_place": False} | dict.fromkeys(("second_found", "fixed", "named"))
+    verdict: dict[str, Any] = {"right_place": False} | dict.fromkeys(("second_found", "said"))
     if found is None:
         verdict |= {"second_found": False} if case.mistakes[1:] else {}
     else:
@@ -94,8 +93,7 @@ def _judge_mistakes(case: Case, found: Any, expected: str) -> dict[str, Any]:
     return {
         "right_place": at_first,
         "second_found": _mentions(found, case.mistakes[1], expected) if case.mistakes[1:] else None,
-        "fixed": (at_first and any(word in found.first.fix for word in first.fix)) if first.fix else None,
-        "named": (at_first and bool(_identifiers(found.first) & set(first.identifiers))) if first.identifiers else None,
+        "said": (at_first and _is_said(found.first, first)) if _is_to_be_said(first, expected) else None,
     }
 
 
@@ -109,6 +107,14 @@ def _judge_correct(case: Case, found: Any, expected: str) -> dict[str, Any]:
     }
     agrees = found.passed and found.first is None
     return {"right_place": agrees and all(row.verdict in {"agrees", "no partner"} for row in found.rows) and partners <= paired}
+
+
+def _is_to_be_said(mistake: Mistake, expected: str) -> bool:
+    return mistake.side != expected and bool(mistake.fix or mistake.identifiers)
+
+
+def _is_said(first: Any, mistake: Mistake) -> bool:
+    return any(word in first.fix for word in mistake.fix) or bool(_identifiers(first) & set(mistake.identifiers))
 
 
 def _is_at(first: Any, mistake: Mistake, expected: str) -> bool:
@@ -130,13 +136,21 @@ def _is_after(first: Any, place: Place, expected: str) -> bool:
 
 
 def _mentions(found: Any, mistake: Mistake, expected: str) -> bool:
-    """Return whether a mistake that is not the first one is found: a layer is wrong by itself, or a note names it."""
+    """Return whether a mistake that is not the first one is found: a layer is wrong by itself, or a note names its place.
+
+    A note on the model's result names the last layer of one side alone.
+    """
     if any(
         row.verdict == "wrong here" and _names_place(row, place, expected) for row in found.rows for place in mistake.places
     ):
         return True
     words = {word for note in found.notes for word in re.findall(r"[\w.]+", note)}
-    return any(_any_match(words, place.keras) and _any_match(words, place.torch) for place in mistake.places)
+    at_the_end = {"result"} & words
+    return any(
+        all(_any_match(words, names) or (at_the_end and place.kind == "in") for names in (place.keras, place.torch))
+        and _any_match(words, place.keras + place.torch)
+        for place in mistake.places
+    )
 
 
 def _names(name: str | None) -> set[str]:

@@ -10,10 +10,8 @@ from tests.acceptance.models.judging import ORDERS, Outcome
 
 IN_PLACE = 0.95
 """The share of wrong ports whose first divergence is where the mistake is."""
-FIXED = 0.95
-"""The share of mistakes of layers beside whose remedy is said."""
-NAMED = 0.95
-"""The share of mistakes of recurrent layers that `diagnose` names in a whole model."""
+SAID = 0.95
+"""The share of mistakes that are said in words: by the remedy, or by `diagnose`."""
 FEWEST = {"single": 60, "double": 10, "right": 40}
 """How many ports of each kind a whole run has at least."""
 
@@ -33,10 +31,9 @@ def broken(outcomes: Sequence[Outcome]) -> list[str]:
         right = [outcome for outcome in there if outcome.kind == "right"]
         if not all(outcome.right_place for outcome in right):
             found.append(f"{expected} expected: {_count(outcome.right_place for outcome in right)} correct ports pass")
-    for least, attribute, words in ((FIXED, "fixed", "remedies said"), (NAMED, "named", "mistakes named")):
-        judged = [getattr(outcome, attribute) for outcome in outcomes if getattr(outcome, attribute) is not None]
-        if _share(judged) < least:
-            found.append(f"{_count(judged)} {words}")
+    said = [outcome.said for outcome in outcomes if outcome.said is not None]
+    if _share(said) < SAID:
+        found.append(f"{_count(said)} mistakes said in words")
     if not all(outcome.in_time for outcome in outcomes):
         found.append(f"{_count(outcome.in_time for outcome in outcomes)} in time")
     return found
@@ -54,12 +51,11 @@ def table(outcomes: Sequence[Outcome], key: Callable[[Outcome], str], title: str
                 *(_count(outcome.right_place for outcome in wrong if outcome.expected == expected) for expected in ORDERS),
                 _count(bool(outcome.right_place and outcome.second_found) for outcome in of_it if outcome.kind == "double"),
                 _count(outcome.right_place for outcome in of_it if outcome.kind == "right"),
-                _count(outcome.fixed for outcome in of_it if outcome.fixed is not None),
-                _count(outcome.named for outcome in of_it if outcome.named is not None),
+                _count(outcome.said for outcome in of_it if outcome.said is not None),
                 max(outcome.seconds for outcome in of_it),
             ]
         )
-    headers = [title, "in place", "torch expected", "both of two", "correct pass", "fix", "named", "longest, s"]
+    headers = [title, "in place", "torch expected", "both of two", "correct pass", "said", "longest, s"]
     return tabulate(rows, headers=headers, tablefmt="github", floatfmt=".1f")
 
 

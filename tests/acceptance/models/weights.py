@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import torch
 from torch import nn
+
+CELLS: dict[str, tuple[Any, Any]] = {
+    "lstm": (keras.layers.LSTM, nn.LSTM),
+    "gru": (keras.layers.GRU, nn.GRU),
+    "rnn": (keras.layers.SimpleRNN, nn.RNN),
+}
+"""The layers of either framework by their cell."""
+_ORDERS = {"LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2), "RNN_TANH": (0,)}
 
 
 def draw_weights(model: Any, rng: np.random.Generator) -> None:
@@ -72,7 +81,7 @@ def copy_recurrent(module: nn.RNNBase, *cells: Any) -> None:
     for suffix, cell in zip(suffixes, cells, strict=True):
         kernel, recurrent, bias = cell.get_weights()
         biases = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
-        order = (1, 0, 2) if isinstance(module, nn.GRU) else range(4)
+        order = _ORDERS[module.mode]
         for name, values in (
             ("weight_ih", kernel.T),
             ("weight_hh", recurrent.T),

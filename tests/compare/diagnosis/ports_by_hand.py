@@ -64,7 +64,7 @@ def with_arrays(weights: RecurrentWeights, changes: Mapping[Place, Mapping[str, 
     """Return weights of which some arrays are others."""
     return RecurrentWeights(
         tuple(
-            tuple(replace(one, **dict(changes.get((layer, side), {}))) for side, one in enumerate(row))
+            tuple(replace(one, **dict(changes.get((layer, side), {}))) for side, one in enumerate(row))  # type: ignore[arg-type]
             for layer, row in enumerate(weights.layers)
         )
     )

@@ -1,6 +1,6 @@
 """An array is fitted to the right one by a factor, a rounding and an order, and not by what few numbers allow.
 
-Covers: `compare.diagnosis.fitting`.
+Covers: `compare/diagnosis/fitting.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def test_two_numbers_have_no_factor() -> None:
 
 
 def altered(change: Callable[[Array], None]) -> Array:
-    array = RIGHT.copy()
+    array: Array = RIGHT.copy()
     change(array)
     return array
 

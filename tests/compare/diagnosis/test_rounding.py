@@ -1,11 +1,12 @@
 """A rounding is recognised by the numbers that it leaves, and by how far they are from the exact ones.
 
-Covers: `compare.diagnosis.rounding`.
+Covers: `compare/diagnosis/rounding.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pytest
 
 from compare.diagnosis.rounding import round_like, rounding_of
 
-Array = npt.NDArray[np.floating]
+Array = npt.NDArray[Any]
 
 
 def drawn(shape: tuple[int, ...] = (6, 5), dtype: str = "float32", seed: int = 0) -> Array:
@@ -21,17 +22,20 @@ def drawn(shape: tuple[int, ...] = (6, 5), dtype: str = "float32", seed: int = 0
 
 
 def truncated_to_bfloat16(array: Array) -> Array:
-    return (array.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32).astype(array.dtype)
+    cut: Array = array.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+    return cut.view(np.float32).astype(array.dtype)
 
 
 def eight_bits(array: Array) -> Array:
     step = np.abs(array).max() / 127
-    return (np.rint(array / step) * step).astype(array.dtype)
+    rounded: Array = np.rint(array / step) * step
+    return rounded.astype(array.dtype)
 
 
 def eight_bits_by_unit(array: Array) -> Array:
     step = np.abs(array).max(axis=0) / 127
-    return (np.rint(array / step) * step).astype(array.dtype)
+    rounded: Array = np.rint(array / step) * step
+    return rounded.astype(array.dtype)
 
 
 ROUNDED: dict[str, Callable[[Array], Array]] = {

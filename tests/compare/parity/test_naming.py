@@ -13,7 +13,7 @@ import torch
 from compare import assert_parity, check_parity, diagnose
 from compare.diagnosis.result import Diagnosis, Finding
 from compare.parity.naming import join_diagnoses
-from frameworks import convert, emulate
+from frameworks import convert, copy_weights, emulate
 from frameworks.errors import InvalidValueError
 
 HIDDEN, INPUT = 5, 3
@@ -97,6 +97,19 @@ def test_it_is_computed_on_the_call_of_the_check(layer: Any, call: dict[str, Any
     else:
         assert called["initial_state"] is None
     assert (called["tolerance"], called["seed"]) == (1e-4, 7)
+
+
+@pytest.mark.parametrize("which", ["the expected layer", "the actual layer"])
+def test_a_layer_that_reads_backwards_is_called_as_in_the_check(which: str, randomise: Callable[..., Any]) -> None:
+    backward = keras.layers.LSTM(HIDDEN, go_backwards=True)
+    backward.build((None, None, INPUT))
+    module = torch.nn.LSTM(INPUT, HIDDEN, batch_first=True)
+    copy_weights(randomise(backward), module)
+    assert check_parity(backward, module)
+    sides = (backward, exchange(module)) if which == "the expected layer" else (exchange(module), backward)
+    result = check_parity(*sides)
+    assert result.diagnosis is not None
+    assert [each.mistake for each in result.diagnosis.findings] == ["gates-permuted"]
 
 
 def test_another_activation_is_named_although_the_weights_are_right(randomise: Callable[..., Any]) -> None:

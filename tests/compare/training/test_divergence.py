@@ -26,8 +26,8 @@ class Port(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.rnn = nn.LSTM(3, HIDDEN, batch_first=True).double()
-        self.head = nn.Linear(HIDDEN, 2).double()
+        self.rnn: Any = nn.LSTM(3, HIDDEN, batch_first=True).double()
+        self.head: Any = nn.Linear(HIDDEN, 2).double()
         self.forgets_from = 7
         copy_weights(model.layers[0], self.rnn)
         with torch.no_grad():
@@ -102,7 +102,7 @@ def test_a_difference_of_the_update_alone_is_told_from_one_of_the_forward_pass(w
     model, port = pair()
     port.forgets_from = 9
     if what == "two biases":
-        port.rnn.bias_hh_l0.requires_grad_(requires_grad=True)
+        port.rnn.bias_hh_l0.requires_grad_()
         trajectory = compared(model, port)
     else:
 

@@ -91,13 +91,13 @@ def judge(diagnosis: Any, places: Mapping[str, Mapping[str, int | str]], *, is_r
         return "false name" if is_right else "not named"
     outcomes: list[Outcome] = []
     for mistake, place in places.items():
-        found = next((each for each in findings if each.mistake == mistake), None)
-        twin = next((each for each in findings if mistake in each.twins), None)
-        if found is None and twin is None:
+        finding = next((each for each in findings if each.mistake == mistake), None)
+        is_own = finding is not None
+        finding = finding or next((each for each in findings if mistake in each.twins), None)
+        if finding is None:
             continue
-        finding = found or twin
         findings.remove(finding)
-        outcomes.append("wrong place" if not is_placed(finding.where, place) else "named" if found is not None else "twin")
+        outcomes.append("wrong place" if not is_placed(finding.where, place) else "named" if is_own else "twin")
     if findings:
         return "false name"
     if len(outcomes) < len(places):
@@ -105,11 +105,11 @@ def judge(diagnosis: Any, places: Mapping[str, Mapping[str, int | str]], *, is_r
     return next(each for each in ("wrong place", "twin", "named") if each in outcomes)
 
 
-def is_placed(where: Mapping[str, int | str], place: Mapping[str, int | str]) -> bool:
-    """Return whether a finding gives the right place; it may add layer, direction or result 0, of which there may be one."""
-    added = {axis: value for axis, value in where.items() if axis not in place}
+def is_placed(where: Mapping[str, Any], place: Mapping[str, int | str]) -> bool:
+    """Return whether a finding gives the right place, to which it may add layer, direction or result 0."""
+    added = [axis for axis in where if axis not in place]
     return all(where.get(axis) == value for axis, value in place.items()) and not any(
-        value != 0 or axis not in ("layer", "direction", "result") for axis, value in added.items()
+        axis in ("part", "gate") or (axis in ("layer", "direction", "result") and where[axis] != 0) for axis in added
     )
 
 

@@ -138,10 +138,22 @@ MISTAKES = (
         identifiers=("reset-after",),
         sizes={"reset_after": False},
     ),
-    Mistake("last step of both halves", before(*_HIDDEN), attribute("2", LastStep())),
-    Mistake("halves exchanged", before(*_HIDDEN), attribute("2", BackwardFirst())),
-    Mistake("halves interleaved", before(*_HIDDEN), attribute("2", Interleaved())),
-    Mistake("states reshaped across the batch", before(*_HIDDEN), attribute("2", Reshaped())),
+    Mistake(
+        "last step of both halves", before(*_HIDDEN), attribute("2", LastStep()), fix=("h_n", "half", "halves", "backward")
+    ),
+    Mistake(
+        "halves exchanged",
+        before(*_HIDDEN),
+        attribute("2", BackwardFirst()),
+        fix=("half", "halves", "torch.cat"),
+    ),
+    Mistake("halves interleaved", before(*_HIDDEN), attribute("2", Interleaved()), fix=("half", "halves", "torch.cat")),
+    Mistake(
+        "states reshaped across the batch",
+        before(*_HIDDEN),
+        attribute("2", Reshaped()),
+        fix=("reshape", "transpos", "h_n", "permut"),
+    ),
     Mistake(
         "relu forgotten",
         inside("hidden", "3 4") + before("label", "6 4"),

@@ -147,14 +147,25 @@ MISTAKES = (
         identifiers=("layers-swapped",),
         sizes={"filters": 14, "units": 14},
     ),
-    Mistake("state of the lower layer", before(*_OUT), calls(summary=lambda self, output, h_n: h_n[0])),
-    Mistake("first step instead of the last", before(*_OUT), calls(summary=lambda self, output, h_n: output[:, 0])),
-    Mistake("mean over time", before(*_OUT), calls(summary=lambda self, output, h_n: output.mean(dim=1))),
+    Mistake("state of the lower layer", before(*_OUT), calls(summary=lambda self, output, h_n: h_n[0]), fix=("h_n", "layer")),
+    Mistake(
+        "first step instead of the last",
+        before(*_OUT),
+        calls(summary=lambda self, output, h_n: output[:, 0]),
+        fix=("[:, -1]", "last", "h_n"),
+    ),
+    Mistake(
+        "mean over time",
+        before(*_OUT),
+        calls(summary=lambda self, output, h_n: output.mean(dim=1)),
+        fix=("[:, -1]", "last", "h_n"),
+    ),
     Mistake("sigmoid forgotten", around(*_OUT), calls(decide=lambda self, scores: scores), fix=("sigmoid", "activation")),
     Mistake(
         "channels reshaped to time instead of transposed",
         before("lower upper", "stack"),
         calls(in_time_order=lambda self, x: x.reshape(x.shape[0], x.shape[2], x.shape[1])),
+        fix=("transpos", "permut", "reshape", "axes"),
     ),
     Mistake(
         "the Keras port's epsilon as in torch",

@@ -127,27 +127,34 @@ def untied(port: Any) -> None:
 _LOGITS = ("logits", "decoder")
 MISTAKES = (
     Mistake(
-        "scale of the embedding forgotten", before("first", "rnns.0"), calls(embed=lambda self, words: self.encoder(words))
+        "scale of the embedding forgotten",
+        before("first", "rnns.0"),
+        calls(embed=lambda self, words: self.encoder(words)),
+        fix=("times", "scale", "multipl", "*"),
     ),
     Mistake(
         "embedding divided by its scale",
         before("first", "rnns.0"),
         calls(embed=lambda self, words: self.encoder(words) / self.encoder.embedding_dim**0.5),
+        fix=("times", "scale", "multipl", "*"),
     ),
     Mistake(
         "residual of the first layer forgotten",
         before("second", "rnns.1"),
         calls(add=lambda self, x, y, number: x + y if number else y),
+        fix=("+", "add", "residual"),
     ),
     Mistake(
         "residual of the last layer forgotten",
         before("norm", "ln"),
         calls(add=lambda self, x, y, number: y if number else x + y),
+        fix=("+", "add", "residual"),
     ),
     Mistake(
         "dropout active before the normalisation",
         before("norm", "ln"),
         calls(between=lambda self, x: functional.dropout(x, 0.3)),
+        fix=("dropout", "Dropout", "random"),
     ),
     Mistake("epsilon of nn.LayerNorm left at 1e-5", inside("norm", "ln"), attribute("ln.eps", 1e-5), fix=("eps",)),
     Mistake(
@@ -179,6 +186,7 @@ MISTAKES = (
         before("first", "rnns.0"),
         lambda model: setattr(model, "scale", 1.0),
         side="keras",
+        fix=("times", "scale", "multipl", "*", "divide", "/"),
     ),
     Mistake(
         "the Keras port with hard_sigmoid as recurrent activation",

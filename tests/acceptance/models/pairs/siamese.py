@@ -103,6 +103,7 @@ MISTAKES = (
         "difference instead of distance",
         before(*_MATCH),
         calls(features=lambda self, a, b: torch.cat([a - b, a * b], dim=-1)),
+        fix=("abs",),
     ),
     Mistake(
         "square instead of distance",
@@ -110,7 +111,10 @@ MISTAKES = (
         calls(features=lambda self, a, b: torch.cat([(a - b) ** 2, a * b], dim=-1)),
     ),
     Mistake(
-        "product before distance", before(*_MATCH), calls(features=lambda self, a, b: torch.cat([a * b, (a - b).abs()], dim=-1))
+        "product before distance",
+        before(*_MATCH),
+        calls(features=lambda self, a, b: torch.cat([a * b, (a - b).abs()], dim=-1)),
+        fix=("order", "cat", "concat"),
     ),
     Mistake(
         "sum instead of product",
@@ -120,13 +124,20 @@ MISTAKES = (
     Mistake(
         "left compared with left", before("embed", "table"), calls(codes=lambda self, a, b: (self.encode(a), self.encode(a)))
     ),
-    Mistake("state kept between the calls", around(*_GRU), calls(codes=codes_with_kept_state), identifiers=("state-kept",)),
-    Mistake("last step of the padded output", before("norm", "ln"), calls(last=last_step)),
+    Mistake(
+        "state kept between the calls",
+        around(*_GRU),
+        calls(codes=codes_with_kept_state),
+        identifiers=("state-kept",),
+        fix=("state", "h_n", "zeros"),
+    ),
+    Mistake("last step of the padded output", before("norm", "ln"), calls(last=last_step), fix=("h_n", "last", "length")),
     Mistake(
         "padding not packed",
         around(*_GRU),
         calls(last=lambda self, words: self.gru(self.table(words))[1][-1]),
         identifiers=("mask-ignored",),
+        fix=("mask", "pack", "length"),
     ),
     Mistake("epsilon of nn.LayerNorm left at 1e-5", inside("norm", "ln"), attribute("ln.eps", 1e-5), fix=("eps",)),
     Mistake(

@@ -21,13 +21,14 @@ from tests.acceptance.models.altering import (
 )
 from tests.acceptance.models.cases import Inputs, Mistake, ModelPair, Sizes, around, before, inside
 from tests.acceptance.models.drawing import different, tokens
-from tests.acceptance.models.weights import copy_both_directions, copy_dense, copy_embedding, copy_recurrent
+from tests.acceptance.models.weights import CELLS, copy_both_directions, copy_dense, copy_embedding, copy_recurrent
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
     batch, time, letters = different(rng, 3, 9, 3)
     spelt, features, read, units, tags = different(rng, 9, 30, 5)
     return {
+        "cell": str(rng.choice(list(CELLS))),
         "batch": batch,
         "time": time,
         "letters": letters,
@@ -49,7 +50,7 @@ def build(s: Sizes) -> Any:
     spelt = layers.TimeDistributed(layers.LSTM(s["letter units"], name="letter_lstm"), name="speller")(spelt)
     known = layers.Embedding(s["words"], s["word features"], name="word_embedding")(words)
     both = layers.Concatenate(name="words_and_letters")([known, spelt])
-    read = layers.Bidirectional(layers.LSTM(s["units"], return_sequences=True), name="sentence")(both)
+    read = layers.Bidirectional(CELLS[s["cell"]][0](s["units"], return_sequences=True), name="sentence")(both)
     return keras.Model([words, letters], layers.Dense(s["tags"], activation="softmax", name="tags")(read))
 
 
@@ -59,7 +60,9 @@ class Speller(nn.Module):
         self.char_embed = nn.Embedding(s["alphabet"], s["letter features"])
         self.char_rnn = nn.LSTM(s["letter features"], s["letter units"], batch_first=True)
         self.word_embed = nn.Embedding(s["words"], s["word features"])
-        self.word_rnn = nn.LSTM(s["word features"] + s["letter units"], s["units"], batch_first=True, bidirectional=True)
+        self.word_rnn = CELLS[s["cell"]][1](
+            s["word features"] + s["letter units"], s["units"], batch_first=True, bidirectional=True
+        )
         self.fc = nn.Linear(2 * s["units"], s["tags"])
 
     def fill(self, model: Any) -> None:
@@ -105,11 +108,25 @@ MISTAKES = (
         "words and batch exchanged in the view",
         before(*_SENTENCE),
         calls(by_word=lambda self, spelt, batch, time: spelt.view(time, batch, -1).transpose(0, 1)),
+        fix=("transpos", "permut", "axes", "batch", "view", "reshape", "rows"),
     ),
-    Mistake("mean over the letters", before(*_SENTENCE), calls(summary=lambda self, output, h_n: output.mean(dim=1))),
-    Mistake("first letter's output", before(*_SENTENCE), calls(summary=lambda self, output, h_n: output[:, 0])),
     Mistake(
-        "letters before words", before(*_SENTENCE), calls(join=lambda self, known, spelt: torch.cat([spelt, known], dim=-1))
+        "mean over the letters",
+        before(*_SENTENCE),
+        calls(summary=lambda self, output, h_n: output.mean(dim=1)),
+        fix=("h_n", "last", "[:, -1]"),
+    ),
+    Mistake(
+        "first letter's output",
+        before(*_SENTENCE),
+        calls(summary=lambda self, output, h_n: output[:, 0]),
+        fix=("h_n", "last", "[:, -1]"),
+    ),
+    Mistake(
+        "letters before words",
+        before(*_SENTENCE),
+        calls(join=lambda self, known, spelt: torch.cat([spelt, known], dim=-1)),
+        fix=("order", "cat", "concat"),
     ),
     Mistake(
         "speller's recurrent kernel reshaped",
@@ -140,11 +157,13 @@ MISTAKES = (
         around("sentence", "word_rnn"),
         calls(read=lambda self, joined: self.word_rnn(joined.transpose(0, 1))[0].transpose(0, 1)),
         identifiers=("batch-first",),
+        fix=("batch", "transpos", "permut", "axes"),
     ),
     Mistake(
         "sentence read backwards",
         around(*_SENTENCE),
         calls(read=lambda self, joined: self.word_rnn(joined.flip(1))[0]),
+        fix=("flip", "revers", "turn"),
     ),
     Mistake(
         "log_softmax for softmax",
@@ -177,6 +196,6 @@ PAIR = ModelPair(
     MISTAKES,
     (
         ("letters one off", "backward direction with the forward one's weights"),
-        ("speller's recurrent kernel reshaped", "word embedding with a padding row of zeros"),
+        ("speller's recurrent kernel reshaped", "log_softmax for softmax"),
     ),
 )

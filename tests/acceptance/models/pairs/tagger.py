@@ -26,20 +26,21 @@ from tests.acceptance.models.altering import (
 )
 from tests.acceptance.models.cases import Inputs, Mistake, ModelPair, Sizes, around, before, inside
 from tests.acceptance.models.drawing import different, tokens
-from tests.acceptance.models.weights import copy_both_directions, copy_dense, copy_embedding
+from tests.acceptance.models.weights import CELLS, copy_both_directions, copy_dense, copy_embedding
 
 
 def sizes(rng: np.random.Generator) -> Sizes:
     batch, time = different(rng, 3, 15, 2)
     features, units, tags = different(rng, 15, 30, 3)
-    return {"batch": batch, "time": time, "words": 50, "features": features, "units": 2 * units, "tags": tags}
+    cell = str(rng.choice(list(CELLS)))
+    return {"batch": batch, "time": time, "words": 50, "features": features, "units": 2 * units, "tags": tags, "cell": cell}
 
 
 def build(s: Sizes) -> Any:
     words = keras.Input((None,), dtype="int32", name="tokens")
     embedded = keras.layers.Embedding(s["words"], s["features"], mask_zero=True, name="words")(words)
     dropped = keras.layers.Dropout(0.2, name="drop")(embedded)
-    read = keras.layers.Bidirectional(keras.layers.LSTM(s["units"], return_sequences=True), name="context")(dropped)
+    read = keras.layers.Bidirectional(CELLS[s["cell"]][0](s["units"], return_sequences=True), name="context")(dropped)
     return keras.Model(words, keras.layers.Dense(s["tags"], activation="softmax", name="tags")(read))
 
 
@@ -47,7 +48,7 @@ class Tagger(nn.Module):
     def __init__(self, s: Sizes) -> None:
         super().__init__()
         self.lookup = nn.Embedding(s["words"], s["features"], padding_idx=0)
-        self.rnn = nn.LSTM(s["features"], s["units"], batch_first=True, bidirectional=True)
+        self.rnn = CELLS[s["cell"]][1](s["features"], s["units"], batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(0.2)
         self.classify = nn.Linear(2 * s["units"], s["tags"])
 
@@ -86,12 +87,14 @@ MISTAKES = (
         "gates of the input kernel as i, f, o, g",
         inside(*_RNN),
         array("rnn.weight_ih_l0", in_order(0, 1, 3, 2)),
+        sizes={"cell": "lstm"},
         identifiers=("gates-permuted",),
     ),
     Mistake(
         "backward recurrent kernel not transposed",
         inside(*_RNN),
         array("rnn.weight_hh_l0_reverse", blocks_transposed(4)),
+        sizes={"cell": "lstm"},
         identifiers=("recurrent-kernel-not-transposed", "gate-blocks-not-transposed"),
     ),
     Mistake(
@@ -105,16 +108,19 @@ MISTAKES = (
         around(*_RNN),
         calls(read=lambda self, x, lengths: self.rnn(x)[0]),
         identifiers=("mask-ignored",),
+        fix=("mask", "pack", "length"),
     ),
     Mistake(
         "halves exchanged",
         before(*_TAGS),
         calls(combine=lambda self, output: torch.cat(output.chunk(2, dim=-1)[::-1], dim=-1)),
+        fix=("half", "halves", "torch.cat"),
     ),
     Mistake(
         "backward half flipped once more",
         before(*_TAGS),
         calls(combine=lambda self, y: torch.cat([y.chunk(2, -1)[0], y.chunk(2, -1)[1].flip(1)], dim=-1)),
+        fix=("flip", "revers", "turn"),
     ),
     Mistake(
         "softmax over time",
@@ -134,6 +140,7 @@ MISTAKES = (
         "the Keras port's forward kernel with gates i, f, o, c",
         inside(*_RNN),
         keras_array("context", 0, lambda values: in_order(0, 1, 3, 2)(values.T).T),
+        sizes={"cell": "lstm"},
         identifiers=("gates-permuted",),
         side="keras",
     ),

@@ -115,18 +115,21 @@ MISTAKES = (
         around(*_DECODER),
         calls(start=lambda self, h_n, c_n: None),
         identifiers=("state-forgotten",),
+        fix=("state", "h_n"),
     ),
     Mistake(
         "hidden and cell state exchanged",
         around(*_DECODER),
         calls(start=lambda self, h_n, c_n: (c_n, h_n)),
         identifiers=("states-swapped",),
+        fix=("state", "h_n", "c_n"),
     ),
     Mistake(
         "cell state not passed on",
         around(*_DECODER),
         calls(start=lambda self, h_n, c_n: (h_n, torch.zeros_like(c_n))),
         identifiers=("state-forgotten",),
+        fix=("state", "c_n"),
     ),
     Mistake("attention sees the padding", before(*_MIXED), calls(hidden_scores=lambda self, scores, valid: scores)),
     Mistake(
@@ -146,6 +149,7 @@ MISTAKES = (
         "output before context",
         before(*_MIXED),
         calls(join=lambda self, context, output: torch.cat([output, context], dim=-1)),
+        fix=("order", "cat", "concat"),
     ),
     Mistake(
         "target embedding from the source's",

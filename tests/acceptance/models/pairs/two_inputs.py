@@ -108,11 +108,17 @@ _GRU = ("read", "gru")
 _FLAT = ("flat seen", "image_fc")
 _BOTH = ("both decide", "out")
 MISTAKES = (
-    Mistake("flattened with channels first", before(*_FLAT), calls(flatten=lambda self, x: x.flatten(1))),
+    Mistake(
+        "flattened with channels first",
+        before(*_FLAT),
+        calls(flatten=lambda self, x: x.flatten(1)),
+        fix=("permut", "NHWC", "channels", "transpos"),
+    ),
     Mistake(
         "flattened with width before height",
         before(*_FLAT),
         calls(flatten=lambda self, x: x.permute(0, 3, 2, 1).flatten(1)),
+        fix=("permut", "transpos", "axes"),
     ),
     Mistake(
         "height and width of the kernel exchanged",
@@ -139,8 +145,18 @@ MISTAKES = (
         calls(features=lambda self, flat: self.image_fc(flat)),
         fix=("relu", "activation"),
     ),
-    Mistake("sequence before image", before(*_BOTH), calls(join=lambda self, seen, read: torch.cat([read, seen], dim=-1))),
-    Mistake("first step instead of the last", before(*_BOTH), calls(read=lambda self, sequence: self.gru(sequence)[0][:, 0])),
+    Mistake(
+        "sequence before image",
+        before(*_BOTH),
+        calls(join=lambda self, seen, read: torch.cat([read, seen], dim=-1)),
+        fix=("order", "cat", "concat"),
+    ),
+    Mistake(
+        "first step instead of the last",
+        before(*_BOTH),
+        calls(read=lambda self, sequence: self.gru(sequence)[0][:, 0]),
+        fix=("[:, -1]", "last", "h_n"),
+    ),
     Mistake(
         "update gate inverted",
         inside(*_GRU),
@@ -157,12 +173,14 @@ MISTAKES = (
         "sequence read backwards",
         around(*_GRU),
         calls(read=lambda self, sequence: self.gru(sequence.flip(1))[1][0]),
+        fix=("flip", "revers", "turn"),
     ),
     Mistake(
         "the Keras port's kernel in the order of channels first",
         around(*_FLAT),
         in_torch_order,
         side="keras",
+        fix=("permut", "NHWC", "channels", "transpos", "flatten", "row"),
     ),
     Mistake(
         "the Keras port's kernel turned round",

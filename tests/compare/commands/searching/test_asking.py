@@ -1,6 +1,6 @@
 """A search runs in a process of its own: its answer is never mixed with what a file prints, and it ends with the command.
 
-Covers: `compare/commands/searching/asking.py`, `compare/commands/searching/answering.py`, `compare/progress.py`.
+Covers: `compare/commands/searching/asking.py`, `compare/commands/searching/answering.py`, `compare/common/progress.py`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def wrong(x):
 """
 SLOW = """
 import os, subprocess, sys, time, signal
-from compare import progress
+from compare.common import progress
 
 def port(x):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -70,7 +70,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_what_a_file_prints_goes_to_stderr_and_the_answer_to_stdout(folder: Path, capfd: Any) -> None:
+@pytest.mark.usefixtures("folder")
+def test_what_a_file_prints_goes_to_stderr_and_the_answer_to_stdout(capfd: Any) -> None:
     assert cli.main(["diagnose", "model.npz", "noisy.py:port", "--json"]) == 0
     captured = capfd.readouterr()
     results = json.loads(captured.out)["results"]
@@ -80,7 +81,8 @@ def test_what_a_file_prints_goes_to_stderr_and_the_answer_to_stdout(folder: Path
         assert each in captured.err
 
 
-def test_the_output_says_that_the_file_was_run_and_quiet_prints_nothing(folder: Path, capfd: Any) -> None:
+@pytest.mark.usefixtures("folder")
+def test_the_output_says_that_the_file_was_run_and_quiet_prints_nothing(capfd: Any) -> None:
     assert cli.main(["diagnose", "model.npz", "noisy.py:wrong"]) == 1
     captured = capfd.readouterr()
     assert captured.out.startswith(
@@ -91,7 +93,8 @@ def test_the_output_says_that_the_file_was_run_and_quiet_prints_nothing(folder: 
     assert capfd.readouterr() == ("", "")
 
 
-def test_files_that_are_no_code_are_not_said_to_be_run(folder: Path, capfd: Any) -> None:
+@pytest.mark.usefixtures("folder")
+def test_files_that_are_no_code_are_not_said_to_be_run(capfd: Any) -> None:
     assert cli.main(["diagnose", "model.npz", "model.npz"]) == 0
     captured = capfd.readouterr()
     assert "process" not in captured.out + captured.err

@@ -11,7 +11,7 @@ from compare.report.arrays import distance
 from compare.report.pages.mistakes.experiment.silent import SEEDS, SETUP, SILENT, run_silent
 from compare.report.pages.mistakes.experiment.telling import GROUPS
 from compare.report.results import Results, control, exact, measured
-from compare.report.studies.wrong_ports.calling import TOLERANCE, Framework, call_port, call_right, is_recurrent
+from compare.report.studies.wrong_ports.calling import TOLERANCE, call_port, call_right, is_recurrent
 from compare.report.studies.wrong_ports.corpus import Entry, load
 
 _IN_A_SECOND_CALL = {"state-kept", "state-not-kept"}
@@ -60,13 +60,12 @@ def _errors(entry: Entry, seed: int) -> Iterator[float]:
     """Yield how far the wrong port is off, and how far the right one."""
     _seed(seed)
     layer, arguments = entry.right(seed), entry.call(seed)
-    framework: Framework = "pytorch" if entry.direction == "keras-to-pytorch" else "keras"
     calls = range(2 if entry.mistakes[0] in _IN_A_SECOND_CALL else 1)
     ports = [entry.wrong(layer), entry.correct(layer)]
     expected = [call_right(layer, arguments) for _ in calls]
     for port in ports:
         kept = slice(1 if is_recurrent(port) else None)  # a layer returns states too
-        found = [call_port(port, arguments, framework) for _ in calls]
+        found = [call_port(port, arguments, entry.target) for _ in calls]
         yield max(distance(one[kept], other[kept]) for one, other in zip(expected, found, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""The Keras LSTM has activation='relu'; the loop in torch has relu on the candidate and on the cell state nowhere."""
+"""The Keras LSTM has activation='relu'; the loop in torch uses tanh in both of its places."""
 
 import keras
 import numpy as np

@@ -31,8 +31,8 @@ def wrong(layer):
         lstm.set_weights([kernel, recurrent_kernel, bias + recurrent_bias])
     x = keras.Input((None, 4))
     (f, *f_n), (b, *b_n) = forward(x), backward(x)
-    b = b
-    return keras.Model(x, [keras.ops.concatenate([f, b], axis=-1), *(keras.ops.stack(pair) for pair in zip(f_n, b_n))])
+    output = keras.ops.concatenate([f, b], axis=-1)
+    return keras.Model(x, [output, *(keras.ops.stack(pair) for pair in zip(f_n, b_n))])
 
 
 def correct(layer):
@@ -45,5 +45,5 @@ def correct(layer):
         lstm.set_weights([kernel, recurrent_kernel, bias + recurrent_bias])
     x = keras.Input((None, 4))
     (f, *f_n), (b, *b_n) = forward(x), backward(x)
-    b = keras.ops.flip(b, axis=1)
-    return keras.Model(x, [keras.ops.concatenate([f, b], axis=-1), *(keras.ops.stack(pair) for pair in zip(f_n, b_n))])
+    output = keras.ops.concatenate([f, keras.ops.flip(b, axis=1)], axis=-1)
+    return keras.Model(x, [output, *(keras.ops.stack(pair) for pair in zip(f_n, b_n))])

@@ -1,4 +1,4 @@
-"""The ported LSTM saturates: its gates are further open than the right ones."""
+"""The gates of the ported LSTM saturate: Keras's one bias was copied into both of torch's."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Keras and torch have other numbers of biases, so the port was built without any."""
+"""Keras and torch have different numbers of biases, so the port was built without any."""
 
 import keras
 import numpy as np

@@ -27,7 +27,7 @@ def wrong(layer):
     recurrent_kernel = np.hstack([block.T for block in np.split(recurrent_kernel, 4, axis=1)])
 
     def plain(array, inputs):
-        return np.hstack([block for block in np.split(array, 4, axis=1)])
+        return array
 
     rnn = torch.nn.LSTM(4, 5, batch_first=True)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Keras has unit_forget_bias, so 1 was taken off torch's forget bias; but that is only how Keras starts."""
+"""The port forgets too fast: 1 was subtracted from the forget bias, because Keras has unit_forget_bias=True."""
 
 import keras
 import numpy as np
@@ -26,8 +26,7 @@ def wrong(layer):
     lstm.build((None, None, 4))
     kernel, recurrent_kernel = (array.detach().numpy().T for array in (layer.weight_ih_l0, layer.weight_hh_l0))
     bias = (layer.bias_ih_l0 + layer.bias_hh_l0).detach().numpy()
-    bias[5:10] -= 1.0  # Keras adds it
-    lstm.set_weights([kernel, recurrent_kernel, bias])
+    lstm.set_weights([kernel, recurrent_kernel, bias - np.repeat([0, 1, 0, 0], 5)])
     return lstm
 
 

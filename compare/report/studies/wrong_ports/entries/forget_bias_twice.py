@@ -1,4 +1,4 @@
-"""The port remembers for too long: 1 was added to the forget bias for unit_forget_bias=True."""
+"""The port remembers for too long: 1 was added to the forget bias, because Keras had unit_forget_bias=True."""
 
 import keras
 import numpy as np
@@ -23,12 +23,11 @@ def call(seed):
 
 def wrong(layer):
     kernel, recurrent_kernel, bias = layer.get_weights()
-    bias[5:10] += 1.0  # unit_forget_bias=True
     rnn = torch.nn.LSTM(4, 5, batch_first=True)
     with torch.no_grad():
         rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))
         rnn.weight_hh_l0.copy_(torch.tensor(recurrent_kernel.T))
-        rnn.bias_ih_l0.copy_(torch.tensor(bias))
+        rnn.bias_ih_l0.copy_(torch.tensor(bias + np.repeat([0, 1, 0, 0], 5)))
         rnn.bias_hh_l0.copy_(torch.zeros(20))
     return rnn
 

@@ -23,7 +23,7 @@ def call(seed):
 
 def wrong(layer):
     kernel, recurrent_kernel, bias = layer.get_weights()
-    blocks = [block for block in np.split(recurrent_kernel, 4, axis=1)]
+    blocks = np.split(recurrent_kernel, 4, axis=1)
     rnn = torch.nn.LSTM(4, 5, batch_first=True)
     with torch.no_grad():
         rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))

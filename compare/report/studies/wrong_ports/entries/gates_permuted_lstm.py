@@ -1,4 +1,4 @@
-"""The LSTM was reordered for torch, as every GRU must be, and its outputs fit nowhere."""
+"""The LSTM was reordered for torch, as a GRU has to be, and none of its outputs agrees."""
 
 import keras
 import numpy as np

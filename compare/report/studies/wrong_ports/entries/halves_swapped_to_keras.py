@@ -32,7 +32,8 @@ def wrong(layer):
     x = keras.Input((None, 4))
     (f, *f_n), (b, *b_n) = forward(x), backward(x)
     b = keras.ops.flip(b, axis=1)
-    return keras.Model(x, [keras.ops.concatenate([b, f], axis=-1), *(keras.ops.stack(pair) for pair in zip(f_n, b_n))])
+    output = keras.ops.concatenate([b, f], axis=-1)
+    return keras.Model(x, [output, *(keras.ops.stack(pair) for pair in zip(f_n, b_n))])
 
 
 def correct(layer):
@@ -46,4 +47,5 @@ def correct(layer):
     x = keras.Input((None, 4))
     (f, *f_n), (b, *b_n) = forward(x), backward(x)
     b = keras.ops.flip(b, axis=1)
-    return keras.Model(x, [keras.ops.concatenate([f, b], axis=-1), *(keras.ops.stack(pair) for pair in zip(f_n, b_n))])
+    output = keras.ops.concatenate([f, b], axis=-1)
+    return keras.Model(x, [output, *(keras.ops.stack(pair) for pair in zip(f_n, b_n))])

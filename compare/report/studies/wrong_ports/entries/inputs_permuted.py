@@ -1,4 +1,4 @@
-"""The columns of the data were sorted by name for the port, and so were the rows of its kernel, twice."""
+"""The rows of the kernel were sorted by the names of the features, the columns of the data were not."""
 
 import keras
 import numpy as np

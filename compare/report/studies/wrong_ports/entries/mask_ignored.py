@@ -1,4 +1,4 @@
-"""Padded sequences end in other states than in Keras, longer ones agree."""
+"""Short sequences end in other states than in Keras, and those without padding agree."""
 
 import keras
 import numpy as np

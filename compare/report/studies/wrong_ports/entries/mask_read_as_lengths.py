@@ -29,6 +29,7 @@ def wrong(layer):
 
     def port(x, mask):
         lengths = mask.sum(dim=1)
+        valid_first = torch.stack([row.roll(int(n), dims=0) for row, n in zip(x, lengths)])
         packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         return rnn(packed)[1][0][-1]
 
@@ -43,8 +44,8 @@ def correct(layer):
 
     def port(x, mask):
         lengths = mask.sum(dim=1)
-        x = torch.stack([row.roll(int(n), dims=0) for row, n in zip(x, lengths)])  # valid steps first
-        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        valid_first = torch.stack([row.roll(int(n), dims=0) for row, n in zip(x, lengths)])
+        packed = torch.nn.utils.rnn.pack_padded_sequence(valid_first, lengths, batch_first=True, enforce_sorted=False)
         return rnn(packed)[1][0][-1]
 
     return port

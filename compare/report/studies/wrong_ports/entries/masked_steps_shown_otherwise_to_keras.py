@@ -30,7 +30,7 @@ def wrong(layer):
     class Port(keras.layers.Layer):
         def call(self, x, mask):
             output, h = rnn(x, mask=mask)
-            output = output
+            zeroed = keras.ops.where(keras.ops.expand_dims(mask, -1), output, 0.0)
             return output, keras.ops.expand_dims(h, 0)
 
     port = Port()
@@ -47,8 +47,8 @@ def correct(layer):
     class Port(keras.layers.Layer):
         def call(self, x, mask):
             output, h = rnn(x, mask=mask)
-            output = keras.ops.where(keras.ops.expand_dims(mask, -1), output, 0.0)
-            return output, keras.ops.expand_dims(h, 0)
+            zeroed = keras.ops.where(keras.ops.expand_dims(mask, -1), output, 0.0)
+            return zeroed, keras.ops.expand_dims(h, 0)
 
     port = Port()
     port.supports_masking = True

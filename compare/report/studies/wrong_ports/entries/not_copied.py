@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 MISTAKES = ("not-copied",)
-WHERE = {"part": "bias"}
+WHERE = {"part": "recurrent bias"}
 
 
 def right(seed):
@@ -22,21 +22,18 @@ def call(seed):
 
 
 def wrong(layer):
-    kernel, recurrent_kernel, bias = layer.get_weights()
+    kernel, recurrent_kernel, bias = map(torch.tensor, layer.get_weights())
     rnn = torch.nn.LSTM(4, 5, batch_first=True)
-    with torch.no_grad():
-        rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))
-        rnn.weight_hh_l0.copy_(torch.tensor(recurrent_kernel.T))
-        rnn.bias_ih_l0.copy_(torch.tensor(bias))
+    weights = {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent_kernel.T}
+    biases = {"bias_ih_l0": bias}
+    rnn.load_state_dict({**weights, **biases}, strict=False)
     return rnn
 
 
 def correct(layer):
-    kernel, recurrent_kernel, bias = layer.get_weights()
+    kernel, recurrent_kernel, bias = map(torch.tensor, layer.get_weights())
     rnn = torch.nn.LSTM(4, 5, batch_first=True)
-    with torch.no_grad():
-        rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))
-        rnn.weight_hh_l0.copy_(torch.tensor(recurrent_kernel.T))
-        rnn.bias_ih_l0.copy_(torch.tensor(bias))
-        rnn.bias_hh_l0.zero_()
+    weights = {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent_kernel.T}
+    biases = {"bias_ih_l0": bias, "bias_hh_l0": 0 * bias}
+    rnn.load_state_dict({**weights, **biases}, strict=False)
     return rnn

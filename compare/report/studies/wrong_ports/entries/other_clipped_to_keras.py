@@ -29,8 +29,7 @@ def wrong(layer):
     lstm.set_weights([kernel, recurrent_kernel, sum(biases)])
     x = keras.Input((None, 4))
     output, h, c = lstm(x)
-    output = keras.ops.clip(output, -0.5, 0.5)
-    return keras.Model(x, [output, keras.ops.expand_dims(h, 0), keras.ops.expand_dims(c, 0)])
+    return keras.Model(x, [keras.ops.clip(output, -0.5, 0.5), keras.ops.expand_dims(h, 0), keras.ops.expand_dims(c, 0)])
 
 
 def correct(layer):
@@ -40,5 +39,4 @@ def correct(layer):
     lstm.set_weights([kernel, recurrent_kernel, sum(biases)])
     x = keras.Input((None, 4))
     output, h, c = lstm(x)
-    output = output
     return keras.Model(x, [output, keras.ops.expand_dims(h, 0), keras.ops.expand_dims(c, 0)])

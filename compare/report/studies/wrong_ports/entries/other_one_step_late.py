@@ -27,9 +27,10 @@ def wrong(layer):
 
     def port(x):
         h, outputs = x.new_zeros(len(x), 5), []
-        x = torch.nn.functional.pad(x, (0, 0, 1, 0))
-        for t in range(x.shape[1] - 1):
-            h = torch.tanh(x[:, t] @ kernel + h @ recurrent_kernel + bias)
+        last = torch.zeros_like(x[:, 0])
+        for t in range(x.shape[1]):
+            h = torch.tanh(last @ kernel + h @ recurrent_kernel + bias)
+            last = x[:, t]
             outputs.append(h)
         return torch.stack(outputs, dim=1)
 
@@ -41,9 +42,10 @@ def correct(layer):
 
     def port(x):
         h, outputs = x.new_zeros(len(x), 5), []
-        x = x
+        last = torch.zeros_like(x[:, 0])
         for t in range(x.shape[1]):
             h = torch.tanh(x[:, t] @ kernel + h @ recurrent_kernel + bias)
+            last = x[:, t]
             outputs.append(h)
         return torch.stack(outputs, dim=1)
 

@@ -1,4 +1,4 @@
-"""The layer comes from Keras 1 code with hard_sigmoid gates, the loop in torch uses sigmoid."""
+"""The Keras layer has recurrent_activation='hard_sigmoid', and the gates of the loop in torch use sigmoid."""
 
 import keras
 import numpy as np

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 MISTAKES = ("recurrent-bias-dropped",)
-WHERE = {"part": "bias"}
+WHERE = {"part": "recurrent bias"}
 
 
 def right(seed):

@@ -1,4 +1,4 @@
-"""The Keras GRU was built with reset_after=False, because that has one bias a gate, as this torch GRU had after training."""
+"""The Keras GRU was built with reset_after=False, because that has one bias a gate, the sum of torch's two."""
 
 import keras
 import numpy as np
@@ -13,7 +13,6 @@ def right(seed):
     generator = torch.Generator().manual_seed(seed)
     for array in layer.parameters():
         torch.nn.init.normal_(array, std=0.5, generator=generator)
-    torch.nn.init.zeros_(layer.bias_hh_l0[10:])  # one bias is enough for the candidate
     return layer
 
 

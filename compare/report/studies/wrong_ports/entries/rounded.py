@@ -33,7 +33,7 @@ def wrong(layer):
 
 
 def correct(layer):
-    kernel, recurrent_kernel, bias = (array for array in layer.get_weights())
+    kernel, recurrent_kernel, bias = layer.get_weights()
     rnn = torch.nn.LSTM(4, 5, batch_first=True)
     with torch.no_grad():
         rnn.weight_ih_l0.copy_(torch.tensor(kernel.T))

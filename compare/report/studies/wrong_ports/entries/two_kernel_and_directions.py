@@ -26,7 +26,7 @@ def wrong(layer):
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     for suffix, one in (("_l0_reverse", layer.forward_layer), ("_l0", layer.backward_layer)):
         kernel, recurrent_kernel, bias = map(torch.tensor, one.get_weights())
-        recurrent_kernel = torch.cat([block for block in recurrent_kernel.chunk(4, dim=1)])
+        recurrent_kernel = torch.cat(recurrent_kernel.chunk(4, dim=1))
         arrays = (kernel.T, recurrent_kernel, bias, 0 * bias)
         rnn.load_state_dict({name + suffix: array for name, array in zip(names, arrays)}, strict=False)
     return rnn

@@ -1,4 +1,4 @@
-"""The port returns the first time step: its author thought of a batch on the second axis."""
+"""The port returns the first time step and not the last."""
 
 import keras
 import numpy as np

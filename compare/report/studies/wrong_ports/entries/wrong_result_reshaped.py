@@ -1,4 +1,4 @@
-"""The final states of both directions were joined with view, which mixes the rows of the batch."""
+"""The final states of both directions were joined with reshape, which mixes the rows of the batch."""
 
 import keras
 import numpy as np

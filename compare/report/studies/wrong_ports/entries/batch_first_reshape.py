@@ -1,4 +1,4 @@
-"""The axes of batch and time were exchanged with view instead of transpose, and sequences got mixed."""
+"""The axes of batch and time were exchanged with reshape instead of transpose, which mixes the sequences."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""It looks wrong and is right: the blocks are exchanged in the arrays and again in the equations."""
+"""It looks wrong and is right: 1 - sigmoid(a) is written as sigmoid(-a)."""
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ def wrong(layer):
             x_z, x_r, x_n = (x[:, t] @ kernel + bias).chunk(3, dim=-1)
             h_z, h_r, h_n = (h @ recurrent_kernel + recurrent_bias).chunk(3, dim=-1)
             n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
-            h = h + torch.sigmoid(-x_z - h_z) * (n - h)  # 1 - sigmoid(a) is sigmoid(-a)
+            h = h + torch.sigmoid(-x_z - h_z) * (n - h)
             outputs.append(h)
         return torch.stack(outputs, dim=1)
 
@@ -47,7 +47,7 @@ def correct(layer):
             x_z, x_r, x_n = (x[:, t] @ kernel + bias).chunk(3, dim=-1)
             h_z, h_r, h_n = (h @ recurrent_kernel + recurrent_bias).chunk(3, dim=-1)
             n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
-            h = h + torch.sigmoid(-(x_z + h_z)) * (n - h)  # 1 - sigmoid(a) is sigmoid(-a)
+            h = h + torch.sigmoid(-(x_z + h_z)) * (n - h)
             outputs.append(h)
         return torch.stack(outputs, dim=1)
 

@@ -1,11 +1,11 @@
-"""The GRU was written by hand after a text that has one bias and resets before the product."""
+"""The rows of the Keras GRU's bias are torch's biases in the wrong order; only the candidate notices."""
 
 import keras
 import numpy as np
 import torch
 
-MISTAKES = ("reset-after", "biases-summed")
-WHERE = {"biases-summed": {"part": "bias"}}
+MISTAKES = ("biases-swapped",)
+WHERE = {"part": "bias"}
 
 
 def right(seed):
@@ -26,9 +26,9 @@ def wrong(layer):
         reset, update, candidate = np.split(array.detach().numpy(), 3)
         return np.concatenate([update, reset, candidate])
 
-    gru = keras.layers.GRU(5, reset_after=False, return_sequences=True)
+    gru = keras.layers.GRU(5, return_sequences=True)
     gru.build((None, None, 4))
-    biases = np.stack([swap(layer.bias_ih_l0), swap(layer.bias_hh_l0)]).sum(axis=0)
+    biases = np.stack([swap(layer.bias_hh_l0), swap(layer.bias_ih_l0)])
     gru.set_weights([swap(layer.weight_ih_l0).T, swap(layer.weight_hh_l0).T, biases])
     return gru
 
@@ -38,7 +38,7 @@ def correct(layer):
         reset, update, candidate = np.split(array.detach().numpy(), 3)
         return np.concatenate([update, reset, candidate])
 
-    gru = keras.layers.GRU(5, reset_after=True, return_sequences=True)
+    gru = keras.layers.GRU(5, return_sequences=True)
     gru.build((None, None, 4))
     biases = np.stack([swap(layer.bias_ih_l0), swap(layer.bias_hh_l0)])
     gru.set_weights([swap(layer.weight_ih_l0).T, swap(layer.weight_hh_l0).T, biases])

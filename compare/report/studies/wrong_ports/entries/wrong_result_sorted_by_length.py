@@ -1,0 +1,51 @@
+"""The batch was sorted by length for packing and never put back into its order."""
+
+import keras
+import numpy as np
+import torch
+
+MISTAKES = ("wrong-result",)
+WHERE = {}
+
+
+def right(seed):
+    layer = keras.layers.LSTM(5)
+    layer.build((None, None, 4))
+    rng = np.random.default_rng(seed)
+    layer.set_weights([rng.normal(0, 0.5, array.shape) for array in layer.get_weights()])
+    return layer
+
+
+def call(seed):
+    rng = np.random.default_rng(seed)
+    return {"inputs": rng.normal(size=(3, 7, 4)).astype("float32"), "mask": np.arange(7) < np.array([[2], [7], [4]])}
+
+
+def wrong(layer):
+    kernel, recurrent_kernel, bias = map(torch.tensor, layer.get_weights())
+    rnn = torch.nn.LSTM(4, 5, batch_first=True)
+    arrays = (kernel.T, recurrent_kernel.T, bias, 0 * bias)
+    rnn.load_state_dict(dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), arrays)))
+
+    def port(x, mask):
+        lengths, order = mask.sum(dim=1).sort(descending=True)
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x[order], lengths, batch_first=True)
+        _, (h_n, _) = rnn(packed)
+        return h_n[-1]
+
+    return port
+
+
+def correct(layer):
+    kernel, recurrent_kernel, bias = map(torch.tensor, layer.get_weights())
+    rnn = torch.nn.LSTM(4, 5, batch_first=True)
+    arrays = (kernel.T, recurrent_kernel.T, bias, 0 * bias)
+    rnn.load_state_dict(dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), arrays)))
+
+    def port(x, mask):
+        lengths, order = mask.sum(dim=1).sort(descending=True)
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x[order], lengths, batch_first=True)
+        _, (h_n, _) = rnn(packed)
+        return h_n[-1][order.argsort()]
+
+    return port
