@@ -18,7 +18,7 @@ from compare.models.forms import Source
 from compare.models.judging import Allowance, Judged
 from compare.models.other_layers import explain_other
 from compare.models.recorded import Recorded, Recording
-from compare.models.recurrent_layers import diagnose_call, diagnose_pair, place_of, reads_the_batch_as_time
+from compare.models.recurrent_layers import diagnose_call, diagnose_pair, fix_of_mask, place_of, reads_the_batch_as_time
 from compare.models.whole import turned_output
 
 Array = npt.NDArray[Any]
@@ -83,6 +83,8 @@ def _at(sides: Sides, at: int, after: str | None, *, alone: bool) -> Divergence 
         return _divergence("in", judged, after, fix)
     if input_off:
         explained = _explain(sides, at)
+        if not alone and fix_of_mask(judged):
+            return _divergence("in", judged, after, fix_of_mask(judged))
         if alone or _is_a_fault(explained):
             fix = _random(sides, explained) or explained.words(str(judged.pair.names[1])) or _other(judged)
             return _divergence("between", judged, after, fix, diagnosis=diagnose_call(judged))

@@ -86,6 +86,16 @@ def test_a_mask_that_does_not_reach_the_layer_is_named(pair: Any) -> None:
     assert compared(*pair("tagger")).first is None
 
 
+def test_a_forgotten_mask_is_told_beside_wrong_weights(pair: Any) -> None:
+    for mistake in ("mask", ""):
+        model, port = pair("tagger", mistake)
+        with torch.no_grad():
+            port.rnn.weight_hh_l0.copy_(port.rnn.weight_hh_l0.roll(5, 0).clone())
+        first = compared(model, port).first
+        assert (first.kind, first.actual) == ("in", "rnn")
+        assert ("ignores the mask" in first.fix) is bool(mistake)
+
+
 def test_wrong_weights_of_a_recurrent_layer_are_diagnosed_with_their_place(pair: Any) -> None:
     model, port = pair("tagger")
     with torch.no_grad():
