@@ -1,6 +1,6 @@
 """The promises of `diagnose` are kept: on a tenth of the drawn ports, and in the committed result of all of them.
 
-Covers: compare/diagnosis/diagnosing.py
+Covers: `compare/diagnosis`, `tests/acceptance/diagnose`.
 """
 
 from __future__ import annotations
