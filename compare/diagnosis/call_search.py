@@ -155,15 +155,21 @@ def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list
     wanted = right_expressions(results)
     slips = [slip for slip in recurrence_slips(results.situation.spec) if slip.factor not in {each.factor for each in known}]
     calls = list(call_slips(results.situation))
-    for count, beside in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0)):
-        found = {
+
+    def fitting(count: int, beside: int) -> list[tuple[Slip, ...]]:
+        return [
             recurrence
             for recurrence in _combined(slips, count)
-            for call in _combined(calls, beside)
-            if wanted and explain_with((*known, *recurrence, *call), wanted, results, results.situation) is not None
-        }
+            if any(
+                explain_with((*known, *recurrence, *call), wanted, results, results.situation) is not None
+                for call in _combined(calls, beside)
+            )
+        ]
+
+    for count, beside in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0)) if wanted else ():
+        found = fitting(count, beside)
         if found:
-            return sorted(found, key=lambda each: [slips.index(slip) for slip in each])
+            return found if count else [*found, *fitting(1, beside)]
     return [(), *((slip,) for slip in slips)]
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from compare.diagnosis.contents import Contents, Held
 from compare.diagnosis.lent_biases import lent_biases
 from compare.diagnosis.port_tensors import Tensors, arrays_of, halved, in_single_precision
-from compare.diagnosis.restoring import as_before
+from compare.diagnosis.restoring import as_before, without_a_trace
 from compare.diagnosis.right_side import Data, RightSide
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
@@ -155,14 +155,15 @@ class PortSide:
         """Put weights into the port's layers, and its own back afterwards."""
         kept = [(cell, cell.read()) for row in cells for cell in row]
         wanted = list(zip([cell for cell, _ in kept], [one for *_, one in weights], strict=True))
-        try:
-            for cell, one in wanted:
-                cell.held.adapter.write(cell.layer, cell.direction, one)
-            with lent_biases((cell.held.adapter, (cell.layer, cell.direction), one) for cell, one in wanted):
-                yield
-        finally:
-            for cell, own in kept:
-                cell.held.adapter.write(cell.layer, cell.direction, own)
+        with without_a_trace(held.adapter.native for held in self.held):
+            try:
+                for cell, one in wanted:
+                    cell.held.adapter.write(cell.layer, cell.direction, one)
+                with lent_biases((cell.held.adapter, (cell.layer, cell.direction), one) for cell, one in wanted):
+                    yield
+            finally:
+                for cell, own in kept:
+                    cell.held.adapter.write(cell.layer, cell.direction, own)
 
 
 def _failed(error: Exception, given: Iterable[str]) -> GatewiseError:

@@ -26,8 +26,10 @@ def as_before(roots: Iterable[Any], *, randomness: bool = True) -> Iterator[None
         randomness: whether the global random states are restored too.
     """
     with ExitStack() as stack:
+        every = list(roots)
+        stack.enter_context(without_a_trace(every))
         snapshot = _Snapshot()
-        for root in roots:
+        for root in every:
             for undo in snapshot.of(root):
                 stack.callback(undo)
         if randomness:
@@ -91,7 +93,7 @@ class _Snapshot:
             yield partial(value.__setitem__, slice(None), list(value))
         elif type(value) is dict:
             pairs = dict(value)
-            yield lambda: (value.clear(), value.update(pairs))  # type: ignore[func-returns-value]
+            yield from (partial(value.update, pairs), value.clear)
         yield from self._each(list(value.values()) if isinstance(value, dict) else list(value))
 
     def _object(self, value: Any) -> Iterator[Undo]:
@@ -119,6 +121,7 @@ class _Snapshot:
 
 
 _VERSION = "_version"
+_PRESERVING = "_unsafe_preserve_version_counter"
 _PLAIN = (str, bytes, int, float, complex, type, type(None))
 _FRAMEWORKS = frozenset({"torch", "keras", "tf_keras", "tensorflow", "jax", "numpy"})
 _FOREIGN = _FRAMEWORKS | {"builtins", "functools", "collections", "threading", "compare", "frameworks"}
@@ -142,23 +145,29 @@ def _attributes(owner: Any) -> Iterator[Undo]:
     yield undo
 
 
-def _version(tensor: Any) -> Any:
-    """Return the number that each change in place raises."""
-    return getattr(tensor, _VERSION)
-
-
 def _tensor(tensor: Any) -> Iterator[Undo]:
     if tensor.is_inference():
         return
-    kept, version, trained = tensor.detach().clone(), _version(tensor), tensor.requires_grad
+    kept, version, trained = tensor.detach().clone(), getattr(tensor, _VERSION), tensor.requires_grad
 
     def undo() -> None:
-        if _version(tensor) != version:
-            tensor.detach().copy_(kept)
+        if getattr(tensor, _VERSION) != version:
+            tensor.data.copy_(kept)
         if tensor.requires_grad != trained:
             tensor.requires_grad_(trained)
 
     yield undo
+
+
+@contextmanager
+def without_a_trace(natives: Iterable[Any]) -> Iterator[None]:
+    """Let autograd forget that parameters of torch modules are written and put back, so that an older graph stays valid."""
+    modules = [each for each in natives if hasattr(each, "parameters") and hasattr(each, "state_dict")]
+    with ExitStack() as stack:
+        for parameter in [each for module in modules for each in module.parameters()]:
+            autograd = sys.modules["torch"].autograd
+            stack.enter_context(getattr(autograd, _PRESERVING)(parameter))
+        yield
 
 
 def _assigning(variable: Any) -> Iterator[Undo]:

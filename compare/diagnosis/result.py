@@ -46,7 +46,8 @@ class Finding:
             lines.append(f"  found: {self.found}")
         if self.must_be:
             lines.append(f"  must be: {self.must_be}")
-        lines.append(f"  fix: {self.fix}")
+        first, *more = self.fix.splitlines() or [""]
+        lines += [f"  fix: {first}", *(f"       {line}" for line in more)]
         if self.error_before is not None and self.error_after is not None:
             lines.append(f"  off by {self.error_before:.3g} before, {self.error_after:.3g} after this is undone")
         if self.twins:

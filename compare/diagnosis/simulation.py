@@ -96,6 +96,7 @@ def _mask_slips(spec: RecurrentSpec) -> Iterator[Slip]:
     if spec.bidirectional:
         found = "the backward direction reads all steps"
         yield Slip("mask-ignored-backwards", "mask", "forward only", found, right)
+        yield Slip("mask-ignored-backwards", "mask", "forward only, zeroed", found, right)
         if spec.num_layers > 1:
             yield Slip("mask-ignored-backwards", "mask", "forward only, shown otherwise", found, right)
 
@@ -155,7 +156,8 @@ def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
     """Run the right call with some slips."""
     chosen = {slip.factor: slip.value for slip in made}
     spec = _spec(situation.spec, chosen)
-    inputs, mask = situation.inputs.astype(np.float64), situation.mask
+    inputs: Array = situation.inputs.astype(np.float64)
+    mask = situation.mask
     if situation.backwards and "input" not in chosen:
         inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
     axes = chosen.get("axes", "")
@@ -164,7 +166,7 @@ def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
     valid = _valid(shown, chosen.get("mask", ""))
     states = _states(situation, chosen, (spec.num_layers * spec.num_directions, len(inputs), spec.hidden_size))
     finals: list[States] = []
-    sequence = inputs
+    sequence: Array = inputs
     with np.errstate(all="ignore"):
         for layer in range(spec.num_layers):
             rows = range(layer * spec.num_directions, (layer + 1) * spec.num_directions)
@@ -198,21 +200,23 @@ def _run_direction(
         zero_masked=situation.zero_masked != choice.endswith("shown otherwise"),
         step=_step(weights, spec, chosen),
     )
+    if direction and choice.endswith("zeroed"):
+        outputs = outputs * valid[..., None]
     return outputs[:, ::-1] if direction and chosen.get("backward") == "unturned" else outputs, history[-1]
 
 
 def _entering(inputs: Array, axes: str) -> Array:
     """Return the inputs as a port reads them that mistakes their axes."""
-    if axes == "exchanged":
-        return inputs.transpose(1, 0, 2)
-    return inputs.reshape(inputs.shape[1], inputs.shape[0], -1).transpose(1, 0, 2)
+    exchanged = inputs if axes == "exchanged" else inputs.reshape(inputs.shape[1], inputs.shape[0], -1)
+    return np.swapaxes(exchanged, 0, 1)
 
 
 def _leaving(output: Array, axes: str) -> Array:
     """Return the output as a port returns it that mistakes its axes."""
+    exchanged = np.swapaxes(output, 0, 1)
     if axes == "exchanged":
-        return output.transpose(1, 0, 2)
-    return output.transpose(1, 0, 2).reshape(output.shape) if axes == "reshaped twice" else output
+        return exchanged
+    return np.reshape(exchanged, output.shape) if axes == "reshaped twice" else output
 
 
 def _spec(spec: RecurrentSpec, chosen: Mapping[str, str]) -> RecurrentSpec:

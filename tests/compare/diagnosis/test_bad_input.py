@@ -144,7 +144,8 @@ def test_a_port_of_another_dtype_gets_inputs_of_its_own() -> None:
     "ignore:torch.quantize:UserWarning",
 )
 def test_a_quantised_module_is_said_to_be_one() -> None:
-    port = torch.ao.quantization.quantize_dynamic(Port(copy.deepcopy(MODULE), _output), {nn.LSTM}, dtype=torch.qint8)
+    quantize: Any = torch.ao.quantization.quantize_dynamic
+    port = quantize(Port(copy.deepcopy(MODULE), _output), {nn.LSTM}, dtype=torch.qint8)
     found = diagnose(LAYER, port, X)
     assert found.verdict == "not named"
     assert any("quantised layers" in note for note in found.notes)

@@ -99,7 +99,7 @@ def test_a_step_that_only_some_rows_get_wrong_is_named_with_its_rows() -> None:
     layer, module = lstm()
     wrong = [1, 3]
 
-    def port(rnn: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    def port(rnn: nn.Module, x: torch.Tensor) -> Any:
         output = rnn(x)[0]
         last = output[:, -1].clone()
         last[wrong] = output[wrong, 0]
@@ -120,7 +120,7 @@ def test_explanations_of_the_same_data_are_twins_with_an_input_that_tells_them_a
 def test_a_fault_without_a_name_is_not_named_and_said_where_it_begins() -> None:
     layer, module = lstm(return_sequences=True)
 
-    def port(rnn: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    def port(rnn: nn.Module, x: torch.Tensor) -> Any:
         output = rnn(x)[0].clone()
         output[2, 4:, 1] += 0.3
         return output
@@ -135,7 +135,7 @@ def test_packing_that_drops_the_mask_of_one_row_is_not_named() -> None:
     layer, module = lstm(return_sequences=True)
     mask = np.arange(7) < np.array([7, 3, 5, 2])[:, None]
 
-    def port(rnn: nn.Module, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def port(rnn: nn.Module, x: torch.Tensor, mask: torch.Tensor) -> Any:
         output = packed(rnn, x, mask)[0].clone()
         output[1] = output[1] * 2 + 1
         return output

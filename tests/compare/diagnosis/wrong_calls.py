@@ -106,7 +106,7 @@ def cases() -> Iterator[WrongCall]:
 
 
 def _order() -> Iterator[WrongCall]:
-    sequences = {"return_sequences": True}
+    sequences: dict[str, Any] = {"return_sequences": True}
     layer, module = lstm(**sequences)
     time_first = nn.LSTM(INPUT, HIDDEN)
     time_first.load_state_dict(module.state_dict())
