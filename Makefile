@@ -64,8 +64,8 @@ bench: $(INSTALLED)
 # Wrong and right ports by the hundred: what diagnose and compare_models say of them, in the results that are committed.
 diagnosis: export OMP_NUM_THREADS := 1
 diagnosis: $(INSTALLED)
-	$(BIN)/python -m tests.acceptance.diagnose --out tests/acceptance/diagnose.json
-	$(BIN)/python -m tests.acceptance.models --out tests/acceptance/models.json
+	$(BIN)/python -m tests.acceptance.diagnose --out tests/acceptance/diagnose.json; first=$$?; \
+	$(BIN)/python -m tests.acceptance.models --out tests/acceptance/models.json && exit $$first
 
 # The wheel is built from the source archive, so that what is missing there is missed.
 dist: $(INSTALLED)

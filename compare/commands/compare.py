@@ -51,12 +51,14 @@ def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
     from compare.models.comparing import compare_models
 
     inputs = read_model_call(Path(question.inputs)) if question.inputs else None
-    expected, actual = read_models(question.model, question.port, question.weights, files)
+    weights = [Path(path).absolute() for path in question.weights]  # before a file that is run changes the folder
+    figure = Path(question.figure).absolute() if question.figure else None
+    expected, actual = read_models(question.model, question.port, weights, files)
     compared = compare_models(expected, actual, inputs, tolerance=question.tolerance, seed=question.seed)
     results = {"model": question.model, "port": question.port, "ran": files.ran}
     results |= {field.name: getattr(compared, field.name) for field in fields(compared)}
-    if question.figure:
-        _draw(compared, Path(question.figure))
+    if figure is not None:
+        _draw(compared, figure)
     lines = [f"model: {question.model}; port: {question.port}", *filter(None, [str(files)]), "", str(compared)]
     return Outcome(0 if compared.passed else 1, results, lambda _: "\n".join(lines))
 

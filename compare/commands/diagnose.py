@@ -45,6 +45,8 @@ def run(given: argparse.Namespace) -> Outcome:
 
 def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
     """Return the diagnosis, in the process of the search."""
+    from dataclasses import fields
+
     from compare.commands.searching.inputs_file import read_layer_call
     from compare.commands.searching.layers import read_sides
     from compare.diagnosis.diagnosing import diagnose
@@ -52,13 +54,7 @@ def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
     call = read_layer_call(Path(question.inputs)) if question.inputs else {}
     right, port = read_sides(question.right, question.port, question.layer, files)
     diagnosis = diagnose(right[0], port[0], **call, tolerance=question.tolerance, seed=question.seed)
-    results = {
-        "right": right[1],
-        "port": port[1],
-        "ran": files.ran,
-        "verdict": diagnosis.verdict,
-        "findings": diagnosis.findings,
-        "notes": diagnosis.notes,
-    }
+    results = {"right": right[1], "port": port[1], "ran": files.ran}
+    results |= {field.name: getattr(diagnosis, field.name) for field in fields(diagnosis)}
     lines = [f"right: {right[1]}; port: {port[1]}", *filter(None, [str(files)]), "", str(diagnosis)]
     return Outcome(_OF_VERDICT[diagnosis.verdict], results, lambda _: "\n".join(lines))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.calls import Call, given_call
+from compare.common.calls import Call, given_call
 from compare.diagnosis.call_search import close, error
 from compare.diagnosis.port_side import PortSide
 from compare.diagnosis.right_side import Data, RightSide, whole_results

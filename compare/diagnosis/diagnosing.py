@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.tolerance import choose_tolerance
 from compare.diagnosis.case import Case, draw_data, require_as_many
 from compare.diagnosis.claims import explain_weights
 from compare.diagnosis.explaining import Question, explain_call
@@ -25,7 +26,6 @@ from compare.diagnosis.result import Diagnosis, Finding
 from compare.diagnosis.right_side import RightSide
 from compare.diagnosis.sizes import other_sizes
 from compare.diagnosis.unnamed import beginnings, ruled_out
-from compare.tolerance import choose_tolerance
 from frameworks.registry import adapt
 from frameworks.weights import RecurrentWeights
 

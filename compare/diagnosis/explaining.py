@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from compare.common.progress import tell
 from compare.diagnosis.call_findings import Left, call_findings, confirm
 from compare.diagnosis.call_search import Explanation, Results, explain, possible_recurrences
 from compare.diagnosis.case import Case
@@ -17,7 +18,6 @@ from compare.diagnosis.result import Finding
 from compare.diagnosis.right_side import Data
 from compare.diagnosis.simulation import Situation, Slip
 from compare.diagnosis.windows import windows
-from compare.progress import tell
 from frameworks.errors import GatewiseError
 from frameworks.weights import RecurrentWeights
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.progress import track
 from compare.diagnosis.black_box import Changed, Guess, guesses
 from compare.diagnosis.call_findings import Left, call_findings, confirm
 from compare.diagnosis.call_search import Explanation, Results, close, explain, right_expressions
@@ -18,7 +19,6 @@ from compare.diagnosis.origins import Place, Right
 from compare.diagnosis.result import Finding
 from compare.diagnosis.right_side import Data
 from compare.diagnosis.simulation import Simulated, Situation
-from compare.progress import track
 from frameworks.adapter import States
 from frameworks.layouts import KERAS, PYTORCH
 from frameworks.output import RecurrentOutput

@@ -133,6 +133,8 @@ def _candidates(
         plain = _fitted(Origin(source), actual, array, fitting)
         if plain is not None:
             yield plain
+            if source == place and plain.cost(place) <= (fitting is fit_reordered):
+                return
             if plain.cost(place) <= (source != place):
                 continue
         for origin, before in undone:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.progress import track
 from compare.models.forms import Form, Source, attention_forms, binary_forms, plain_forms, relations, same, unary_forms
-from compare.progress import track
 from frameworks.output import RecurrentOutput
 
 Array = npt.NDArray[Any]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.progress import track
+from compare.common.tolerance import TOLERANCES, choose_tolerance
 from compare.models.arguments import Arguments, arguments_of, parameters_of
 from compare.models.axes import difference
 from compare.models.comparison import ModelComparison, Row
@@ -17,8 +19,6 @@ from compare.models.pairing import pair_calls
 from compare.models.recorded import Recording
 from compare.models.recording import framework_of, record, remarks_on, require_built
 from compare.models.rounding import nudge_all, nudged
-from compare.progress import track
-from compare.tolerance import TOLERANCES, choose_tolerance
 
 Array = npt.NDArray[Any]
 _HALF: Mapping[str, float] = {"float16": 1e-2, "bfloat16": 5e-2}

@@ -72,7 +72,7 @@ class Divergence:
     def __str__(self) -> str:
         """Return the place, what was diagnosed, and the fix."""
         lines = [self.place]
-        lines += [f"fix: {self.fix}"] if self.fix else []
+        lines += ["fix: {}".format(self.fix.replace("\n", "\n     "))] if self.fix else []
         lines += [str(self.diagnosis)] if self.diagnosis is not None else []
         return "\n".join(lines)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.progress import track
 from compare.models.absorbing import activated, activation_in, name_of
 from compare.models.axes import laid_out
 from compare.models.between import Explanation, explain_passed, few
@@ -17,9 +18,8 @@ from compare.models.forms import Source
 from compare.models.judging import Allowance, Judged
 from compare.models.other_layers import explain_other
 from compare.models.recorded import Recorded, Recording
-from compare.models.recurrent_layers import diagnose_call, diagnose_pair, place_of, reads_the_batch_as_time
+from compare.models.recurrent_layers import diagnose_call, diagnose_pair, fix_of_mask, place_of, reads_the_batch_as_time
 from compare.models.whole import turned_output
-from compare.progress import track
 
 Array = npt.NDArray[Any]
 Sources = list[tuple[Source, Source]]
@@ -83,6 +83,8 @@ def _at(sides: Sides, at: int, after: str | None, *, alone: bool) -> Divergence 
         return _divergence("in", judged, after, fix)
     if input_off:
         explained = _explain(sides, at)
+        if not alone and fix_of_mask(judged):
+            return _divergence("in", judged, after, fix_of_mask(judged))
         if alone or _is_a_fault(explained):
             fix = _random(sides, explained) or explained.words(str(judged.pair.names[1])) or _other(judged)
             return _divergence("between", judged, after, fix, diagnosis=diagnose_call(judged))
@@ -222,8 +224,8 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
     if whole is not None:
         if whole.found is None or reads_the_batch_as_time(judged):
             return
-        right = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
-        own = [turned_output(each) if whole.turned else each for each in (right, whole.found)]
+        shown = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
+        own = [turned_output(each) if whole.turned else each for each in (shown, whole.found)]
         mask = whole.call.mask if whole.call.mask is not None else _mask_of(np.asarray(own[0].output), masks)
         spec = whole.actual.spec
         zeros = whole.actual.zeroes_masked_steps
@@ -233,9 +235,9 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
     for at, (wanted, returned) in enumerate(zip(one.outputs, two.outputs, strict=False)):
         laid = laid_out(wanted, returned, one, two)
         if laid is not None:
-            shown = name if at == 0 else f"{name}[{at}]"
+            label = name if at == 0 else f"{name}[{at}]"
             mask = _mask_of(returned, masks)
-            both = list(_around_activation(judged, laid, returned, shown)) if at == 0 else [(shown, laid, returned)]
+            both = list(_around_activation(judged, laid, returned, label)) if at == 0 else [(label, laid, returned)]
             for text, right, left in both:
                 yield Source(text, right, mask=mask), Source(text, left, mask=mask)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.models.absorbing import activation_in, name_of
-from compare.models.array_mistakes import arrays_by_meaning, describe, in_keras_order, torch_name
+from compare.models.array_mistakes import arrays_by_meaning, describe, torch_name
 from compare.models.axes import difference, laid_out
 from compare.models.forms import Source, relations, same, unary_forms
 from compare.models.judging import Judged
 from compare.models.layer_options import differing, options_of
-from compare.models.recorded import Recorded, innermost
+from compare.models.normalising import normalised_axes, normalises_the_batch
+from compare.models.recorded import RECURRENT, Recorded, innermost, weights_of
 from compare.models.recording import run_alone
+from compare.models.undoing import copied, padded, set_array, set_option
+from frameworks.kinds import FAMILIES
 from frameworks.registry import owner_name
 
 Array = npt.NDArray[Any]
+_KNOWN = {*FAMILIES.values(), RECURRENT}
 _TORCH_OPTION = {
     "epsilon": "eps",
     "number of groups": "num_groups",
@@ -60,9 +62,22 @@ def explain_other(judged: Judged) -> tuple[str, ...]:
     alike = one.family == two.family
     faults = [*_array_faults(one, two), *_option_faults(one, two)] if alike or one.family.group == two.family.group else []
     words = _confirmed(faults, judged, two) or _by_activations(judged) or _by_results(judged)
+    if one.family not in _KNOWN or two.family not in _KNOWN:
+        return tuple(words or _by_weights(one, two))
     if not alike and one.family.group != "activation":
         words = [f"{two.name} must be a {one.family.name} ({one.kind}), but is a {two.family.name} ({two.kind})", *words]
     return tuple(words)
+
+
+def _by_weights(one: Recorded, two: Recorded) -> list[str]:
+    """Name the arrays of a layer of the user's own that hold other numbers than those of their size in the expected layer."""
+    wanted = [np.sort(each.ravel()) for each in weights_of(one.native).values()]
+    words = []
+    for name, array in weights_of(two.native).items():
+        sizes = [each for each in wanted if each.size == array.size]
+        if sizes and not any(np.allclose(each, np.sort(array.ravel()), rtol=1e-5, atol=1e-7) for each in sizes):
+            words.append(f"{name} of {two.name} {'is zero' if not array.any() else 'holds other numbers than in ' + one.name}")
+    return words
 
 
 def _differs_in_the_call(judged: Judged) -> bool:
@@ -104,7 +119,7 @@ def _array_faults(one: Recorded, two: Recorded) -> list[Fault]:
         if problem:
             own = torch_name(two.native, name)
             faults.append(
-                Fault(f"{own} of {two.name} {problem}. {_copying(one, two, name, own)}", _set_array(own, wanted.get(name)))
+                Fault(f"{own} of {two.name} {problem}. {_copying(one, two, name, own)}", set_array(own, wanted.get(name)))
             )
     return faults
 
@@ -139,7 +154,7 @@ def _option_faults(one: Recorded, two: Recorded) -> list[Fault]:
         faults.append(
             Fault(
                 f"{option} of {two.name} must be {_shown(value)}, but is {_shown(shown)}: `{option}={_shown(value)}`",
-                _set_option(option, value),
+                set_option(option, value),
             )
         )
     return faults
@@ -158,75 +173,19 @@ def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, *, torch: b
         fix = (
             f'`padding="{word}"`' if word else f"pad the axes by {must_be} with `keras.ops.pad` before, and set padding='valid'"
         )
-        return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: {fix}", _set_option("padding", word or "valid"))
+        return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: {fix}", set_option("padding", word or "valid"))
     if all(before == after for before, after in must_be):
         each = tuple(before for before, _ in must_be)
         value = each[0] if len(set(each)) == 1 else each
-        return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: `padding={value}`", _set_option("padding", each))
+        return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: `padding={value}`", set_option("padding", each))
     pads = tuple(number for pair in reversed(must_be) for number in pair)
     fill = ', value=float("-inf")' if two.family.name.startswith("max") else ""
     call = f"{two.name}(F.pad(x, {pads}{fill}))"
     return Fault(
         f"padding of {two.name} must be {must_be} (before, after){f', as in {word!r}' if word else ''}, but is {is_}: "
         f"`{call}`, with `padding=0`",
-        _padded(pads, rank, minus_infinity=bool(fill)),
+        padded(pads, rank, minus_infinity=bool(fill)),
     )
-
-
-def _set_array(name: str, value: Array | None) -> Callable[[Any], Any]:
-    def undo(layer: Any) -> Any:
-        own = innermost(layer)
-        if owner_name(own) == "pytorch":
-            torch = sys.modules["torch"]
-            old = getattr(own, name, None)
-            tensor = None if value is None else torch.from_numpy(np.array(value)).to(old.device if old is not None else "cpu")
-            if old is not None and tensor is not None and old.shape == tensor.shape:
-                old.data = tensor.to(old.dtype)
-            elif name in dict(own.named_buffers(recurse=False)):
-                setattr(own, name, tensor)
-            else:
-                setattr(own, name, None if tensor is None else torch.nn.Parameter(tensor, requires_grad=False))
-            return layer
-        variable = getattr(own, name)
-        variable.assign(np.zeros(variable.shape) if value is None else in_keras_order(own, name, value))
-        return layer
-
-    return undo
-
-
-def _set_option(name: str, value: Any) -> Callable[[Any], Any]:
-    def undo(layer: Any) -> Any:
-        own = innermost(layer)
-        if owner_name(own) == "pytorch":
-            setattr(own, name, value)
-            return layer
-        made = type(own).from_config({**own.get_config(), name: value})
-        made.build(getattr(own, "_build_shapes_dict", {}).get("input_shape") or own.input_spec.shape)
-        made.set_weights(own.get_weights())
-        return made
-
-    return undo
-
-
-def _padded(pads: tuple[int, ...], rank: int, *, minus_infinity: bool) -> Callable[[Any], Any]:
-    def undo(layer: Any) -> Any:
-        torch = sys.modules["torch"]
-        layer.padding = (0,) * rank
-        fill = float("-inf") if minus_infinity else 0.0
-        return torch.nn.Sequential(_Pad(pads, fill).module(torch), layer)
-
-    return undo
-
-
-@dataclass(frozen=True)
-class _Pad:
-    pads: tuple[int, ...]
-    fill: float
-
-    def module(self, torch: Any) -> Any:
-        return {2: torch.nn.ConstantPad1d, 4: torch.nn.ConstantPad2d, 6: torch.nn.ConstantPad3d}[len(self.pads)](
-            self.pads, self.fill
-        )
 
 
 def _confirmed(faults: Sequence[Fault], judged: Judged, two: Recorded) -> list[str]:
@@ -252,7 +211,7 @@ def _error(faults: Sequence[Fault], judged: Judged, two: Recorded) -> float | No
     if judged.alone_input is None or judged.wanted is None:
         return None
     try:
-        layer: Any = _copy(two.native)
+        layer: Any = copied(two.native)
         for fault in faults:
             layer = fault.undo(layer) if fault.undo is not None else layer
         returned = run_alone(layer, [judged.alone_input])
@@ -262,15 +221,6 @@ def _error(faults: Sequence[Fault], judged: Judged, two: Recorded) -> float | No
         return None
     found = judged.finish(returned[0])
     return difference(judged.wanted, found)
-
-
-def _copy(native: Any) -> Any:
-    if owner_name(native) == "pytorch":
-        return copy.deepcopy(native)
-    made = type(native).from_config(native.get_config())
-    made.build(getattr(native, "_build_shapes_dict", {}).get("input_shape") or native.input.shape)
-    made.set_weights(native.get_weights())
-    return made
 
 
 def _by_results(judged: Judged) -> list[str]:
@@ -287,24 +237,12 @@ def _by_results(judged: Judged) -> list[str]:
         texts = [next((form.text for form in forms if same(form.value, each)), "") for each in (judged.wanted, judged.alone)]
         if all(texts) and texts[0] != texts[1]:
             return [f"{two[-1].name} must compute `{texts[0]}`, but computes `{texts[1]}`"]
-    if _normalises_the_batch(judged):
+    if axes := normalised_axes(judged):
+        return [f"{two[0].name} must normalise over the last axis, but does so over axes {axes}"]
+    if normalises_the_batch(judged):
         return [f"{two[0].name} normalises with the batch: keep running statistics, and call `{two[0].name}.eval()`"]
     relation = relations(judged.wanted, judged.alone)
     found = f", but computes `{texts[1]}`" if texts and texts[1] else ""
     if texts and texts[0]:
         return [f"{two[-1].name} must compute `{texts[0]}`{found}"]
     return [f"what {two[-1].name} returns: {relation}"] if relation else []
-
-
-def _normalises_the_batch(judged: Judged) -> bool:
-    given, alone = judged.alone_input, judged.alone
-    if given is None or alone is None or given.ndim < 2 or given.shape != alone.shape:
-        return False
-    axes = tuple(axis for axis in range(given.ndim) if axis != 1)
-    means, spread = alone.mean(axes), alone.std(axes)
-    native = innermost(judged.pair.actual[0].native)
-    if not hasattr(native, "running_mean"):
-        return False
-    arrays = arrays_by_meaning(native)
-    beta, gamma = arrays.get("beta", np.zeros_like(means)), arrays.get("gamma", np.ones_like(spread))
-    return bool(np.allclose(means, beta, atol=1e-3) and np.allclose(spread, np.abs(gamma), rtol=0.05))

@@ -6,15 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import zip_longest
-
-import numpy as np
 
 from compare.models.absorbing import absorb_activations, activation_in, feeds
-from compare.models.axes import difference, laid_out
 from compare.models.fingerprints import Print, prints_of, similarity
 from compare.models.pair import Pair
-from compare.models.recorded import Recorded, sequences_of, weights_of
+from compare.models.recorded import Recorded, weights_of
+from compare.models.turns import in_turn, units_in
 from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.kinds import Family
 
@@ -65,12 +62,6 @@ class _Links:
         if mine:
             return sum(self.others[each].units for each in mine) < self.ones[one].units
         return sum(self.ones[each].units for each in yours) < self.others[other].units
-
-
-def units_in(call: Recorded) -> int:
-    """Return how many layers and directions a recurrent layer has; 1 for any other."""
-    spec = call.adapter.spec if call.adapter is not None else None
-    return spec.num_layers * spec.num_directions if spec is not None else 1
 
 
 def pair_calls(expected: Sequence[Recorded], actual: Sequence[Recorded], given: Mapping[str, str] | None = None) -> list[Pair]:
@@ -187,7 +178,7 @@ def _link_by_kind(links: _Links) -> None:
     """Link what is left by family, then by what it can be mistaken for: sizes, names and the place between linked layers."""
     for activations in (False, True):
         reserved = {id(each) for each in _absorbed(links)} if activations else set[int]()
-        for same in ("family", "group"):
+        for same in ("family", "group", "shape"):
             for one, layer in enumerate(links.ones):
                 if one in links.partners or (layer.first.family.group == "activation") is not activations:
                     continue
@@ -230,6 +221,9 @@ def _window(links: _Links, one: int) -> tuple[int, int]:
 def _stands_for(one: Recorded, other: Recorded, same: str) -> bool:
     if same == "family":
         return one.family == other.family
+    if same == "shape":  # layers of the user's own
+        shapes = [sorted(each.outputs[0].shape) if each.outputs else [] for each in (one, other)]
+        return bool(shapes[0]) and shapes[0] == shapes[1] and all(weights_of(each.native) for each in (one, other))
     return bool(one.family.group) and one.family.group == other.family.group
 
 
@@ -252,7 +246,7 @@ def _pairs(links: _Links) -> Iterator[Pair]:
             continue
         mine, yours = _component(links, one)
         seen |= mine
-        found += _in_turn(
+        found += in_turn(
             sorted((call for key in mine for call in links.ones[key].calls), key=lambda call: call.index),
             sorted((call for key in yours for call in links.others[key].calls), key=lambda call: call.index),
         )
@@ -270,75 +264,3 @@ def _component(links: _Links, one: int) -> tuple[set[int], set[int]]:
         if more == yours and back == mine:
             return mine, yours
         mine, yours = back, more
-
-
-def _in_turn(expected: list[Recorded], actual: list[Recorded]) -> Iterator[Pair]:
-    """Pair calls that get the same, then the others in turn; of recurrent layers as many as have equally many parts."""
-    ones, others = _grouped(expected, actual), _grouped(actual, expected)
-    if len(ones) > 1 and len(others) > 1:
-        others = _in_order_of(ones, others)
-    for one, other in zip_longest(ones, others, fillvalue=()):
-        if one and other:
-            yield Pair(tuple(one), tuple(other))
-        else:
-            yield from (Pair((call,), ()) for call in one)
-            yield from (Pair((), (call,)) for call in other)
-
-
-def _in_order_of(ones: Sequence[Sequence[Recorded]], others: list[list[Recorded]]) -> list[list[Recorded]]:
-    """Return groups of calls in the order of the groups that get the same; the others keep their order in the free places."""
-    left = list(others)
-    places: list[list[Recorded] | None] = []
-    for one in ones:
-        match = next((other for other in left if _gets_the_same(one[0], other[0])), None)
-        places.append(match)
-        if match is not None:
-            left.remove(match)
-    return [left.pop(0) if place is None and left else place or [] for place in places] + left
-
-
-def _gets_the_same(one: Recorded, other: Recorded) -> bool:
-    if not one.inputs or not other.inputs:
-        return False
-    if one.adapter is not None and other.adapter is not None:
-        (mine, mask), (yours, steps) = sequences_of(one, other)
-        valid = mask if mask is not None else steps
-        if valid is not None and mine.shape[:2] == yours.shape[:2] == valid.shape:
-            mine, yours = (np.where(valid[..., None], each, 0) for each in (mine, yours))
-        arrays = [(mine, yours)]
-    else:
-        arrays = list(zip(one.inputs, other.inputs, strict=False))
-    for mine, yours in arrays:
-        laid = mine if one.adapter is not None else laid_out(mine, yours, one, other)
-        off = difference(laid, yours)
-        if off is None or off > 1e-4 * max(1.0, float(np.abs(yours).max(initial=0))):
-            return False
-    return True
-
-
-def _grouped(calls: Sequence[Recorded], partners: Sequence[Recorded]) -> list[list[Recorded]]:
-    rest, groups = list(calls), []
-    while rest:
-        group = [rest.pop(0)]
-        if partners:
-            _fill(group, list(partners), rest)
-        groups.append(group)
-    return groups
-
-
-def _fill(group: list[Recorded], partner: list[Recorded], rest: list[Recorded]) -> None:
-    mine, yours = group[0].adapter, partner[0].adapter
-    if mine is None or yours is None:
-        return
-    if mine.is_cell and not yours.is_cell:  # a loop over time
-        steps = partner[0].sequence.shape[1]
-        while rest and len(group) < steps and rest[0].native is group[0].native:
-            group.append(rest.pop(0))
-        return
-    units = max(map(units_in, partner))
-    while rest and _units(group) < units and all(rest[0].native is not each.native for each in group):
-        group.append(rest.pop(0))
-
-
-def _units(calls: Sequence[Recorded]) -> int:
-    return sum(map(units_in, calls))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.calls import Call
+from compare.common.calls import Call
 from compare.diagnosis.diagnosing import diagnose
 from compare.diagnosis.result import Diagnosis
 from compare.models.judging import Judged
@@ -30,6 +30,9 @@ def diagnose_pair(judged: Judged) -> tuple[Diagnosis | None, str]:
         called = _of_call(whole)
         diagnosis = called if called is not None and not called else diagnosis
     fixes = [finding.fix for finding in diagnosis.findings] if diagnosis is not None else []
+    named = [finding.mistake for finding in diagnosis.findings] if diagnosis is not None else []
+    if fixes and fix_of_mask(judged) and not any("mask" in each for each in named):
+        fixes.append(fix_of_mask(judged))  # the diagnosis is of the layer alone
     fix = "\n".join(fixes) or _fix_of_call(judged)
     return diagnosis, fix
 
@@ -103,17 +106,24 @@ def _in_common_form(given: Any, count: int) -> list[Array]:
     return arrays if arrays[0].ndim == 3 else [np.stack(arrays[at::count]) for at in range(count)]
 
 
+def fix_of_mask(judged: Judged) -> str:
+    """Return what mends a recurrent layer that gets no mask although the expected one does; "" for any other."""
+    whole = judged.whole
+    if whole is None or whole.call.mask is None or whole.own.mask is not None:
+        return ""
+    name = judged.pair.names[1]
+    if whole.actual.framework == "pytorch":
+        pack = "nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)"
+        return f"{name} ignores the mask, which does not reach it: pack the sequence, `{pack}`"
+    return f"{name} ignores the mask, which does not reach it: pass `mask=mask`"
+
+
 def _fix_of_call(judged: Judged) -> str:
     whole = judged.whole
     if whole is None:
         return ""
-    if whole.call.mask is not None and whole.own.mask is None:
-        return (
-            "the mask does not reach it: pack the sequence, `nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, "
-            "enforce_sorted=False)`"
-            if whole.actual.framework == "pytorch"
-            else "the mask does not reach it: pass `mask=mask`"
-        )
+    if words := fix_of_mask(judged):
+        return words
     if whole.call.mask is None and whole.own.mask is not None:
         return "it gets a mask, and must not: call it on the whole sequence"
     differ = [name for name in ("cell", *_SIZES) if getattr(whole.expected.spec, name) != getattr(whole.actual.spec, name)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from compare.calls import Call
+from compare.common.calls import Call
 from compare.models.pair import Pair
 from compare.models.recorded import Recorded, sequences_of
 from frameworks.adapter import Adapter, Mask, States

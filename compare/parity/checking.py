@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from compare.calls import Call, draw_calls, given_call, require_mapping
+from compare.common.calls import Call, draw_calls, given_call, require_mapping
+from compare.common.tolerance import choose_tolerance
 from compare.parity.difference import measure
 from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.parity.keras_returns import compare_own_calls
@@ -18,7 +19,6 @@ from compare.parity.part_by_part import compare_composites
 from compare.parity.remarks import name_differences, remarks
 from compare.parity.verdict import REFERENCES, Against, Comparison, ParityResult, judge, place_output, place_state
 from compare.parity.weights import compare_weights
-from compare.tolerance import choose_tolerance
 from frameworks import RecurrentOutput, RecurrentSpec, RecurrentWeights, adapt
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidValueError

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.calls import Call
+from compare.common.calls import Call
 from compare.diagnosis.diagnosing import diagnose
 from compare.diagnosis.result import Diagnosis, Finding
 from frameworks.errors import GatewiseError

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from compare.common.tolerance import TOLERANCES, choose_tolerance
 from compare.parity.difference import measure
-from compare.tolerance import TOLERANCES, choose_tolerance
 from compare.training.objective import Objective
 from compare.training.parameters import STORED, is_stored, kind_of
 from compare.training.penalties import require_no_further_losses

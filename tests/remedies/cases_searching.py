@@ -298,7 +298,7 @@ def a_file_that_ends_the_process(folder: Path) -> None:
         return diagnose.run(argparse.Namespace(**vars(given), quiet=False, verbose=False, debug=False, json=False))
 
     arrays = {name: array.numpy() for name, array in nn.GRU(3, 4).state_dict().items()}
-    np.savez(folder / "model.npz", **{f"gru.{name}": array for name, array in arrays.items()})  # type: ignore[arg-type]
+    np.savez(folder / "model.npz", **{f"gru.{name}": array for name, array in arrays.items()})
     text = f"from gatewise import open_checkpoint\nnet = open_checkpoint({str(folder / 'model.npz')!r})['gru']\n"
     path.write_text(f"{text}import os\nos._exit(0)\n")
     with refuses(ends):

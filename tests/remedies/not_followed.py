@@ -31,9 +31,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "compare/commands/searching/asking.py": {
         ("the search", "Free memory, or end other processes, and try again."): MEMORY,
     },
-    "compare/commands/searching/models.py": {
-        ("{}", "{}"): HELPER,
-    },
     "compare/commands/searching/user_files.py": {
         ("a warning", "{}"): SHIPPING,
     },

@@ -13,18 +13,19 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from threading import Lock, Thread
 from typing import Any, BinaryIO
 
 import frameworks  # noqa: F401  before the folders of users come first on the path
-from compare import progress
 from compare.commands import failures
 from compare.commands.outcome import Outcome
 from compare.commands.printing import to_json
 from compare.commands.searching.quiet_imports import quiet_imports_of
 from compare.commands.searching.user_errors import as_refusal, short_traceback
 from compare.commands.searching.user_files import UserFiles
+from compare.common import progress
 from frameworks.escaping import printable
 
 _OFTEN = 0.1
@@ -64,8 +65,9 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     told, outcome = _answer(question, channel)
     text = None if outcome.render is None else "\n".join(map(printable, outcome.render(question.verbose).splitlines()))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # of a stream that a user's file has put there
+            stream.flush()
     channel.send({"status": outcome.status, "results": to_json(outcome.results), "text": text, "told": told})
     os._exit(0)  # without what a user's file does at exit
 

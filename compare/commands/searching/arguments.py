@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _CODE = re.compile(r"(.*\.py)(?::([^:/\\]*))?", re.DOTALL)
@@ -17,10 +17,15 @@ class Named:
     Args:
         path: the file.
         name: the object of a Python file; "" if none is named, None for a file that is not Python.
+        place: the path from the root: a file that is run may change the current folder.
     """
 
     path: Path
     name: str | None = None
+    place: Path = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", self.path.absolute())
 
     def __str__(self) -> str:
         """Return the argument as it was given."""

@@ -37,7 +37,7 @@ def read_sides(right: str, port: str, choice: str | None, files: UserFiles) -> t
 
 
 def _load(named: Named, files: UserFiles, *, is_port: bool) -> Any:
-    return open_checkpoint(named.path) if named.name is None else files.load(named, is_port=is_port)
+    return open_checkpoint(named.place) if named.name is None else files.load(named, is_port=is_port)
 
 
 def _choose_port(value: Any, names: Sequence[str] | None, others: Sequence[str] | None, named: Named) -> Side:

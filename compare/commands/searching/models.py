@@ -23,23 +23,22 @@ from frameworks.registry import load
 from frameworks.rows import owner_of
 
 
-def read_models(model: str, port: str, weights: Sequence[str], files: UserFiles) -> tuple[Any, Any]:
+def read_models(model: str, port: str, weights: Sequence[Path], files: UserFiles) -> tuple[Any, Any]:
     """Return both models. Python files are run before others are opened, so that they may choose Keras's backend.
 
     Args:
         model: the argument MODEL.
         port: the argument PORT.
-        weights: files of weights for what Python files make, PORT before MODEL.
+        weights: files of weights for what Python files make, PORT before MODEL; from the root, as `place`.
         files: runs Python files.
     """
     named = read_named(model), read_named(port)
     values: dict[int, Any] = {}
     for at in sorted((0, 1), key=lambda at: named[at].name is None):
-        values[at] = open_model(named[at].path) if named[at].name is None else files.load(named[at], is_port=False)
+        values[at] = open_model(named[at].place) if named[at].name is None else files.load(named[at], is_port=False)
     made = [(values[at], named[at]) for at in (1, 0) if named[at].name is not None]
     for path in weights:
-        at = _taker(Path(path), made)
-        load_weights(Path(path), *made.pop(at))
+        load_weights(path, *made.pop(_taker(path, made)))
     return values[0], values[1]
 
 

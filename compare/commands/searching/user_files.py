@@ -25,18 +25,15 @@ class UserFiles:
 
     Attributes:
         ran: their paths, as they were given.
+        folders: their folders, whose modules are the user's.
     """
 
     def __init__(self) -> None:
         """Run none yet."""
         self.ran: list[Path] = []
+        self.folders: list[Path] = []
         self._modules: dict[Path, ModuleType] = {}
         self._own = OwnModules()
-
-    @property
-    def folders(self) -> list[Path]:
-        """The folders whose modules are the user's."""
-        return [path.resolve().parent for path in self.ran]
 
     def __str__(self) -> str:
         """Return the sentence that says which files were run, or ""."""
@@ -53,7 +50,7 @@ class UserFiles:
         Raises:
             GatewiseError: for a file that does not run, and for a name that leads to nothing of use.
         """
-        module = self._run(named.path)
+        module = self._run(named)
         would_do = [f"{named.path}:{name}" for name in _names(module, is_port=is_port)]
         wanted = "a module, layer, model or function" if is_port else "a module, layer or model"
         remedy = f"Name one of these: {', '.join(would_do)}."
@@ -71,17 +68,18 @@ class UserFiles:
             raise InvalidTypeError.because(str(named), must=f"be {wanted}", but=but, remedy=remedy)
         return value
 
-    def _run(self, path: Path) -> ModuleType:
-        if not path.is_file():
-            but = "is a folder" if path.is_dir() else "is not there"
-            raise InvalidValueError.because(str(path), must="be a file", but=but, remedy="Check the path.")
-        place = path.resolve()
+    def _run(self, named: Named) -> ModuleType:
+        if not named.place.is_file():
+            but = "is a folder" if named.place.is_dir() else "is not there"
+            raise InvalidValueError.because(str(named.path), must="be a file", but=but, remedy="Check the path.")
+        place = named.place.resolve()
         if place not in self._modules:
-            self.ran.append(path)
+            self.ran.append(named.path)
+            self.folders.append(place.parent)
             try:
                 self._modules[place] = self._import(place)
             except BaseException as error:
-                raise _did_not_run(str(path), error) from error
+                raise _did_not_run(str(named.path), error) from error
         return self._modules[place]
 
     def _import(self, place: Path) -> ModuleType:

@@ -151,10 +151,10 @@ def _form(rng: np.random.Generator, task: Task) -> dict[str, tuple[Any, ...]]:
     if task.kind in ("black box", "outside"):
         return {"form": ("black box",) if task.kind == "black box" or rng.random() < 0.3 else ("module",)}
     if task.kind == "right":
-        return {"form": ("layer", "module", "emulated", "black box")}
+        return {"form": ("layer", "cell", "module", "emulated", "black box")}
     if task.kind == "large":
         return {"units": (1024,), "layers": (1,), "form": ("layer", "module"), "gain": (1.0,)}
-    return {"form": ("layer", "module", "emulated")}
+    return {"form": ("layer", "cell", "module", "emulated")}
 
 
 def _direction(task: Task, chosen: list[tuple[str, Way]]) -> Iterator[dict[str, tuple[Any, ...]]]:
@@ -197,11 +197,11 @@ def _data_in_float64(data: Data) -> Data:
 def _require_form(plan: Plan) -> None:
     """Refuse a bare or an emulated layer that cannot be built so."""
     recurrence, cell = plan.recurrence, plan.recurrence.cell
-    if plan.setting.form not in ("layer", "emulated"):
+    if plan.setting.form not in ("layer", "cell", "emulated"):
         return
     torch_like = recurrence.recurrent_activation == "sigmoid" and cell != "gru-before"
     torch_like = torch_like and recurrence.activation in (("tanh", "relu") if cell == "rnn" else ("tanh",))
-    bare = plan.setting.form == "layer" and plan.setting.port == "pytorch"
+    bare = plan.setting.form != "emulated" and plan.setting.port == "pytorch"
     if not recurrence.builtin or (bare and not torch_like):
         raise UnfitError
 

@@ -14,7 +14,9 @@ def names_all(diagnosis: Diagnosis, expected: Mapping[str, Expected], setting: S
     """Return whether every mistake is named, or a twin of it, with its place, and nothing else is."""
     brought = {name for where in expected.values() for name in where.brings}
     findings = [each for each in diagnosis.findings if each.mistake not in brought]
-    candidates = [[name for name in expected if name in (each.mistake, *each.twins)] for each in findings]
+    candidates = [
+        [name for name, where in expected.items() if {name, *where.same} & {each.mistake, *each.twins}] for each in findings
+    ]
     if diagnosis.verdict != "named" or not all(candidates):
         return False
     return any(

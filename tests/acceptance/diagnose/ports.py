@@ -21,6 +21,8 @@ def build_port(plan: Plan) -> Any:
     """Return the planned port, in its form."""
     if plan.setting.form == "layer":
         return _torch_modules(plan)[0] if plan.setting.port == "pytorch" else _one_or_all(_keras_layers(plan, whole=False))
+    if plan.setting.form == "cell":
+        return _torch_modules(plan)[0] if plan.setting.port == "pytorch" else _keras_layers(plan, whole=False)[0]
     if plan.setting.form == "emulated":
         return emulate(_keras_like_right(plan)).eval()
     if plan.setting.form == "module":

@@ -7,6 +7,9 @@ from typing import Any
 from tests.acceptance.diagnose.layouts import Native
 from tests.acceptance.diagnose.settings import Array, Data, Setting
 
+_TORCH = {"lstm": "LSTM", "gru": "GRU", "gru-before": "GRU", "rnn": "RNN"}
+_OF_A_LAYER = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
+
 
 def build_right(setting: Setting, source: list[list[Native]], batch: int | None) -> Any:
     """Return the right layer; a list of layers where Keras has several."""
@@ -31,10 +34,14 @@ def build_keras(setting: Setting, arrays: list[Native], *, last: bool, batch: in
         arguments["reset_after"] = setting.cell == "gru"
     arguments |= other
     units = arrays[0]["recurrent"].shape[0]
+    if setting.form == "cell":
+        kind += "Cell"
+        arguments = {name: value for name, value in arguments.items() if name not in _OF_A_LAYER}
     layer = getattr(keras.layers, kind)(units, **arguments)
     if len(arrays) == 2:
         layer = keras.layers.Bidirectional(layer, merge_mode=setting.merge if last else "concat", dtype=setting.dtype)
-    layer.build((batch if setting.stateful else None, None, arrays[0]["kernel"].shape[0]))
+    steps = () if setting.form == "cell" else (None,)
+    layer.build((batch if setting.stateful else None, *steps, arrays[0]["kernel"].shape[0]))
     names = ("kernel", "recurrent", "bias") if arguments.get("use_bias", True) else ("kernel", "recurrent")
     layer.set_weights([each[name] for each in arrays for name in names])
     return layer
@@ -44,8 +51,10 @@ def build_torch(setting: Setting, arrays: list[list[Native]], *, biased: bool = 
     """Return one torch module that holds these arrays."""
     import torch
 
-    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "gru-before": torch.nn.GRU, "rnn": torch.nn.RNN}[setting.cell]
+    kind = getattr(torch.nn, _TORCH[setting.cell])
     units, inputs = arrays[0][0]["weight_hh"].shape[1], arrays[0][0]["weight_ih"].shape[1]
+    if setting.form == "cell":
+        return _build_torch_cell(setting, arrays[0][0], biased=biased, relu=relu)
     arguments: dict[str, Any] = {"num_layers": len(arrays), "bidirectional": len(arrays[0]) == 2, "batch_first": True}
     arguments |= {"bias": biased, "dtype": getattr(torch, setting.dtype)}
     if setting.cell == "rnn" and (setting.activation == "relu" if relu is None else relu):
@@ -58,6 +67,23 @@ def build_torch(setting: Setting, arrays: list[list[Native]], *, biased: bool = 
                     if biased or "bias" not in name:
                         module.get_parameter(f"{name}_l{layer}{'_reverse' * direction}").copy_(torch.tensor(array))
     return module
+
+
+def _build_torch_cell(setting: Setting, native: Native, *, biased: bool, relu: bool | None) -> Any:
+    """Return one torch cell that holds these arrays."""
+    import torch
+
+    units, inputs = native["weight_hh"].shape[1], native["weight_ih"].shape[1]
+    kind = getattr(torch.nn, f"{_TORCH[setting.cell]}Cell")
+    options = (
+        {"nonlinearity": "relu"} if setting.cell == "rnn" and (setting.activation == "relu" if relu is None else relu) else {}
+    )
+    cell = kind(inputs, units, bias=biased, dtype=getattr(torch, setting.dtype), **options)
+    with torch.no_grad():
+        for name, array in native.items():
+            if biased or "bias" not in name:
+                cell.get_parameter(name).copy_(torch.tensor(array))
+    return cell
 
 
 def read_keras(layer: Any, native: list[Native]) -> list[Native]:

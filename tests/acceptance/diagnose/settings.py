@@ -41,7 +41,7 @@ _ODDS: Mapping[str, tuple[Any, ...]] = {
     "zero_masked": (False,) * 5 + (True,),
     "mask": ("",) * 8 + ("right", "left", "gaps"),
     "from_state": (False,) * 3 + (True,),
-    "form": ("layer", "module", "module", "emulated"),
+    "form": ("layer", "layer", "cell", "module", "module", "module", "emulated", "emulated"),
     "apart": (False, False, True),
     "loop": (False, False, False, True),
     "square_inputs": (False,),
@@ -172,7 +172,8 @@ _RULES: tuple[tuple[Callable[[Mapping[str, Any]], bool], Mapping[str, Any]], ...
     # Keras fails, which counts what its generator of states yields.
     (lambda drawn: drawn["stateful"] and drawn["two"], {"state": False}),
     (lambda drawn: any(drawn[name] for name in ("mask", "from_state", "stateful", "square_inputs")), {"given": True}),
-    (lambda drawn: drawn["form"] == "layer", {"loop": False, "mask": "", "apart": False, "stateful": False}),
+    (lambda drawn: drawn["form"] in ("layer", "cell"), {"loop": False, "mask": "", "apart": False, "stateful": False}),
+    (lambda drawn: drawn["form"] == "cell", {"layers": 1, "two": False, "backwards": False, "merge": "concat"}),
     (lambda drawn: drawn["form"] == "emulated", {"right": "keras", "layers": 1, "loop": False, "apart": False}),
     (lambda drawn: drawn["activation"] == "relu", {"gain": 1.0, "steps": 6}),
 )

@@ -24,6 +24,7 @@ class Expected:
         gates: by name.
         results: by position.
         implied: whether the name of the mistake says the part.
+        same: other mistakes that are the same in what is done, as where only one result is returned.
         brings: mistakes that this one cannot be made without, and which may be named beside it.
     """
 
@@ -32,6 +33,7 @@ class Expected:
     gates: frozenset[str] | None = None
     results: frozenset[int] | None = None
     implied: bool = False
+    same: frozenset[str] = frozenset()
     brings: frozenset[str] = frozenset()
 
 
@@ -73,7 +75,7 @@ def way(
 CALLED: Mapping[str, tuple[Any, ...]] = {"form": ("module", "black box")}
 """What a mistake needs that is made around the layer."""
 
-OBSERVED: Mapping[str, tuple[Any, ...]] = {"form": ("layer", "module", "emulated")}
+OBSERVED: Mapping[str, tuple[Any, ...]] = {"form": ("layer", "cell", "module", "emulated")}
 """What a mistake needs that only the weights show: as a black box it would be one of endlessly many."""
 
 GATED = ("lstm", "gru", "gru-before")

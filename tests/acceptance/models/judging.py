@@ -136,13 +136,21 @@ def _is_after(first: Any, place: Place, expected: str) -> bool:
 
 
 def _mentions(found: Any, mistake: Mistake, expected: str) -> bool:
-    """Return whether a mistake that is not the first one is found: a layer is wrong by itself, or a note names it."""
+    """Return whether a mistake that is not the first one is found: a layer is wrong by itself, or a note names its place.
+
+    A note on the model's result names the last layer of one side alone.
+    """
     if any(
         row.verdict == "wrong here" and _names_place(row, place, expected) for row in found.rows for place in mistake.places
     ):
         return True
     words = {word for note in found.notes for word in re.findall(r"[\w.]+", note)}
-    return any(_any_match(words, place.keras) and _any_match(words, place.torch) for place in mistake.places)
+    at_the_end = {"result"} & words
+    return any(
+        all(_any_match(words, names) or (at_the_end and place.kind == "in") for names in (place.keras, place.torch))
+        and _any_match(words, place.keras + place.torch)
+        for place in mistake.places
+    )
 
 
 def _names(name: str | None) -> set[str]:

@@ -16,8 +16,8 @@ import pytest
 import torch
 from torch import nn
 
-from gatewise import assert_models_agree, compare_models
-from tests.compare.models.ports import MODELS
+from gatewise import assert_models_agree
+from tests.compare.models.ports import MODELS, compared
 
 X = np.random.default_rng(7).standard_normal((5, 9, 4)).astype("float32")
 
@@ -26,7 +26,7 @@ X = np.random.default_rng(7).standard_normal((5, 9, 4)).astype("float32")
 def test_a_correct_port_agrees_in_every_row_in_both_directions(name: str, pair: Any) -> None:
     models = pair(name)
     for one, two in (models, models[::-1]):
-        found = compare_models(one, two)
+        found = compared(one, two)
         assert found
         assert found.first is None
         assert {row.verdict for row in found.rows} <= {"agrees", "no partner"}
@@ -53,7 +53,7 @@ BETWEEN = (
 def test_what_is_passed_on_wrongly_is_named_between_two_layers(
     name: str, mistake: str, place: Any, after: str | None, needed: str, passed: str, pair: Any
 ) -> None:
-    found = compare_models(*pair(name, mistake))
+    found = compared(*pair(name, mistake))
     assert not found
     assert found.first is not None
     assert (found.first.kind, found.first.expected, found.first.actual) == ("between", *place)
@@ -67,7 +67,7 @@ def test_what_is_passed_on_wrongly_is_named_between_two_layers(
 @pytest.mark.parametrize(("name", "mistake"), [("tagger", "relu"), ("convolutions", "mean"), ("translator", "exchanged")])
 def test_the_place_is_the_same_with_the_other_model_expected(name: str, mistake: str, pair: Any) -> None:
     models = pair(name, mistake)
-    one, two = compare_models(*models).first, compare_models(*models[::-1]).first
+    one, two = compared(*models).first, compared(*models[::-1]).first
     assert one is not None
     assert two is not None
     assert (one.kind, one.expected, one.actual) == (two.kind, two.actual, two.expected)
@@ -75,22 +75,32 @@ def test_the_place_is_the_same_with_the_other_model_expected(name: str, mistake:
 
 def test_the_states_of_a_decoder_are_diagnosed(pair: Any) -> None:
     for mistake, identifier in (("exchanged", "states-swapped"), ("forgotten", "state-forgotten")):
-        first = compare_models(*pair("translator", mistake)).first
+        first = compared(*pair("translator", mistake)).first
         assert [each.mistake for each in first.diagnosis.findings] == [identifier]
 
 
 def test_a_mask_that_does_not_reach_the_layer_is_named(pair: Any) -> None:
-    first = compare_models(*pair("tagger", "mask")).first
+    first = compared(*pair("tagger", "mask")).first
     assert (first.kind, first.expected, first.actual) == ("in", "context", "rnn")
     assert [each.mistake for each in first.diagnosis.findings] == ["mask-ignored"]
-    assert compare_models(*pair("tagger")).first is None
+    assert compared(*pair("tagger")).first is None
+
+
+def test_a_forgotten_mask_is_told_beside_wrong_weights(pair: Any) -> None:
+    for mistake in ("mask", ""):
+        model, port = pair("tagger", mistake)
+        with torch.no_grad():
+            port.rnn.weight_hh_l0.copy_(port.rnn.weight_hh_l0.roll(5, 0).clone())
+        first = compared(model, port).first
+        assert (first.kind, first.actual) == ("in", "rnn")
+        assert ("ignores the mask" in first.fix) is bool(mistake)
 
 
 def test_wrong_weights_of_a_recurrent_layer_are_diagnosed_with_their_place(pair: Any) -> None:
     model, port = pair("tagger")
     with torch.no_grad():
         port.rnn.weight_hh_l0_reverse[5:10] *= 0.5
-    first = compare_models(model, port).first
+    first = compared(model, port).first
     assert (first.kind, first.expected, first.actual, first.after) == ("in", "context", "rnn", "embedding")
     assert first.diagnosis is not None
     assert (first.direction, first.gate) == (1, "forget")
@@ -106,13 +116,13 @@ def test_gates_in_another_order_are_named(pair: Any) -> None:
         for each in port.rnn.parameters():
             i, f, c, o = each.clone().chunk(4)
             each.copy_(torch.cat((f, i, c, o)))
-    first = compare_models(model, port).first
+    first = compared(model, port).first
     assert (first.kind, first.expected, first.actual) == ("in", "lower + upper", "rnn")
     assert "gates-permuted" in [each.mistake for each in first.diagnosis.findings]
 
 
 def test_the_batch_read_as_time_is_said(pair: Any) -> None:
-    first = compare_models(*pair("convolutions", "batch first")).first
+    first = compared(*pair("convolutions", "batch first")).first
     assert (first.kind, first.actual) == ("in", "rnn")
     assert "batch_first=True" in first.fix
 
@@ -122,7 +132,7 @@ def test_all_wrong_layers_are_found_in_one_run(pair: Any) -> None:
     port.bn.eps = 1e-5
     with torch.no_grad():
         port.fc.bias.zero_()
-    found = compare_models(model, port)
+    found = compared(model, port)
     assert {row.actual for row in found.rows if row.verdict == "wrong here"} == {"bn", "fc"}
     assert (found.first.kind, found.first.actual) == ("in", "bn")
     assert [(each.kind, each.actual) for each in found.also] == [("between", "fc")]
@@ -131,18 +141,18 @@ def test_all_wrong_layers_are_found_in_one_run(pair: Any) -> None:
 
 def test_a_mistake_after_another_one_is_told_from_its_consequences(pair: Any) -> None:
     model, port = pair("translator", "exchanged")
-    found = compare_models(model, port)
+    found = compared(model, port)
     assert found.also == ()
     with torch.no_grad():
         port.out.weight.add_(0.1)
-    assert [each.actual for each in compare_models(model, port).also] == ["out"]
+    assert [each.actual for each in compared(model, port).also] == ["out"]
 
 
 def test_what_makes_no_difference_to_the_results_is_noted(pair: Any) -> None:
     model, port = pair("tagger")
     with torch.no_grad():
         port.embed.weight[0] = 0  # the padding, which the mask leaves out
-    found = compare_models(model, port)
+    found = compared(model, port)
     assert found
     assert found.first is None
     assert "the results agree although these differ inside: embed" in found.notes
@@ -156,7 +166,7 @@ class Chaotic(nn.Module):
         torch.manual_seed(seed)
         self.rnn, self.out = nn.RNN(4, 64, batch_first=True), nn.Linear(64, 2)
         with torch.no_grad():
-            self.rnn.weight_hh_l0.normal_(0, 3 / 8)
+            self.rnn.weight_hh_l0.normal_(0, 3 / 8)  # type: ignore[operator]  # torch's types know no item of a Sequential
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.out(self.rnn(x)[0][:, -1])  # type: ignore[no-any-return]  # a module returns Any
@@ -172,25 +182,25 @@ class Nudged(Chaotic):
 def test_the_results_may_be_as_far_apart_as_one_rounding_makes_them() -> None:
     x = np.random.default_rng(0).standard_normal((3, 40, 4)).astype("float32")
     right, port = Chaotic().eval(), Nudged().eval()
-    found = compare_models(right, port, x)
+    found = compared(right, port, x)
     assert found
     assert found.allowed > 2e-5
-    assert not compare_models(right, port, x, tolerance=1e-6)
+    assert not compared(right, port, x, tolerance=1e-6)
     with torch.no_grad():
         port.out.weight.mul_(1.1)
-    assert not compare_models(right, port, x)
+    assert not compared(right, port, x)
 
 
 def test_a_comparison_costs_few_calls_of_the_models(pair: Any) -> None:
     models = pair("convolutions")
     x = np.random.default_rng(0).standard_normal((4, 14, 3)).astype("float32")
-    compare_models(*models, x)
+    compared(*models, x)
     start = time.process_time()
     models[0](x, training=False)
     with torch.no_grad():
         models[1](torch.from_numpy(x))
     own, start = time.process_time() - start, time.process_time()
-    compare_models(*models, x)
+    compared(*models, x)
     assert time.process_time() - start <= 3 * own + 2
 
 
@@ -203,10 +213,10 @@ def test_an_assertion_says_where_the_models_part(pair: Any) -> None:
 def test_two_models_of_one_framework_are_compared() -> None:
     right = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 6))
     port = copy.deepcopy(right)
-    assert compare_models(right, port, X)
+    assert compared(right, port, X)
     with torch.no_grad():
-        port[2].weight.copy_(port[2].weight.T.clone())
-    found = compare_models(right, port, X)
+        port[2].weight.copy_(port[2].weight.T.clone())  # type: ignore[operator]  # torch's types know no item of a Sequential
+    found = compared(right, port, X)
     assert (found.first.kind, found.first.actual) == ("in", "2")
     assert "transposed" in found.first.fix
 
@@ -214,7 +224,7 @@ def test_two_models_of_one_framework_are_compared() -> None:
 @pytest.mark.gpu
 def test_models_on_cuda_are_compared_there(pair: Any) -> None:
     model, port = pair("convolutions")
-    found = compare_models(model, port.cuda())
+    found = compared(model, port.cuda())
     assert any("TF32" in note for note in found.notes)
     assert all(each.device.type == "cuda" for each in port.parameters())
-    assert not compare_models(model, pair("convolutions", "mean")[1].cuda())
+    assert not compared(model, pair("convolutions", "mean")[1].cuda())

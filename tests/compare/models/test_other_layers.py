@@ -1,7 +1,7 @@
 """The mistakes of layers that are not recurrent are named, with what mends them; in either framework, and confirmed.
 
 Covers: `compare/models/other_layers.py`, `compare/models/array_mistakes.py`, `compare/models/layer_options.py`,
-`compare/models/axes.py`, `compare/models/judging.py`.
+`compare/models/axes.py`, `compare/models/judging.py`, `compare/models/undoing.py`, `compare/models/normalising.py`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from gatewise import compare_models
-from tests.compare.models.ports import filled, lay
+from tests.compare.models.ports import compared, filled, lay
 
 L = keras.layers
 SIGNAL = np.random.default_rng(3).standard_normal((4, 11, 6)).astype("float32")
@@ -166,7 +165,7 @@ def whole(case: Any, mistake: Callable[[Any], Any] = lambda _: None) -> tuple[An
 def test_a_correct_layer_agrees(name: str) -> None:
     model, port, inputs = whole(RIGHT[name])
     for one, two in ((model, port), (port, model)):
-        found = compare_models(one, two, inputs)
+        found = compared(one, two, inputs)
         assert found
         assert [row.verdict for row in found.rows] == ["agrees"]
 
@@ -174,7 +173,7 @@ def test_a_correct_layer_agrees(name: str) -> None:
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_layer_is_named_with_what_mends_it(name: str) -> None:
     case, mistake, words = WRONG[name]
-    found = compare_models(*whole(case, mistake))
+    found = compared(*whole(case, mistake))
     assert not found
     assert found.first.kind == "in"
     for word in words:
@@ -185,7 +184,7 @@ def test_a_wrong_layer_is_named_with_what_mends_it(name: str) -> None:
 def test_a_wrong_keras_layer_is_named_too(name: str) -> None:
     case, mistake, _ = WRONG[name]
     model, port, inputs = whole(case, mistake)
-    found = compare_models(port, model, inputs)
+    found = compared(port, model, inputs)
     assert found.first.kind == "in"
     assert found.first.fix.startswith(
         {"batch norm's epsilon": "epsilon of", "no dilation": "dilation_rate of", "bias forgotten": "bias of"}.get(
@@ -198,12 +197,12 @@ def test_two_mistakes_of_one_layer_are_both_named_and_harmless_differences_are_n
     model, port, inputs = whole(BATCH)
     port.inner.eps, port.inner.momentum = 1e-5, 0.5
     port.inner.bias.data.zero_()
-    fix = compare_models(model, port, inputs).first.fix
+    fix = compared(model, port, inputs).first.fix
     assert "eps=0.001" in fix
     assert "bias" in fix
     assert "momentum" not in fix
     port.inner.bias.data.copy_(torch.from_numpy(np.array(model.layers[-1].beta)))
-    assert "bias" not in compare_models(model, port, inputs).first.fix
+    assert "bias" not in compared(model, port, inputs).first.fix
 
 
 class InTraining(nn.Module):
@@ -222,7 +221,7 @@ def test_a_normalisation_in_training_mode_is_told_and_its_statistics_are_put_bac
     model, port, inputs = whole(BATCH)
     before = port.inner.running_mean.clone()
     port.inner = InTraining(port.inner)
-    found = compare_models(model, port, inputs)
+    found = compared(model, port, inputs)
     assert "training mode" in found.first.fix
     assert torch.equal(port.inner.inner.running_mean, before)
     assert any("changes its own" in note and "running_mean" in note for note in found.notes)
@@ -232,8 +231,8 @@ def test_active_dropout_is_told() -> None:
     model = filled(keras.Sequential([keras.Input((11, 6)), L.Dense(5), L.Dropout(0.4), L.Dense(3)]))
     linear = [ported(layer, nn.Linear(*layer.kernel.shape)) for layer in (model.layers[0], model.layers[2])]
     right = nn.Sequential(linear[0], nn.Dropout(0.4), linear[1])
-    assert compare_models(model, right, SIGNAL)
-    found = compare_models(model, nn.Sequential(linear[0], InTraining(nn.Dropout(0.4)), linear[1]), SIGNAL)
+    assert compared(model, right, SIGNAL)
+    found = compared(model, nn.Sequential(linear[0], InTraining(nn.Dropout(0.4)), linear[1]), SIGNAL)
     assert "dropout" in str(found.first.fix).lower() or "training mode" in found.first.fix
     assert any("draws random numbers" in note for note in found.notes)
 
@@ -251,15 +250,15 @@ def test_another_activation_is_named(name: str) -> None:
     model = keras_model(L.Dense(5, activation=activation), SIGNAL)
     assert module is not None
     port = nn.Sequential(ported(model.layers[-1], nn.Linear(6, 5)), module)
-    fix = compare_models(model, port, SIGNAL).first.fix
+    fix = compared(model, port, SIGNAL).first.fix
     assert all(word in fix for word in words), fix
     right = {"relu": nn.ReLU(), "softmax": nn.Softmax(dim=-1), "gelu": nn.GELU()}[activation]
-    assert compare_models(model, nn.Sequential(port[0], right), SIGNAL)
+    assert compared(model, nn.Sequential(port[0], right), SIGNAL)
 
 
 def test_another_kind_of_pooling_is_named() -> None:
     model = keras_model(L.MaxPooling1D(2), SIGNAL)
-    fix = compare_models(model, ChannelsFirst(nn.AvgPool1d(2)), SIGNAL).first.fix
+    fix = compared(model, ChannelsFirst(nn.AvgPool1d(2)), SIGNAL).first.fix
     assert "must be a max pooling" in fix
 
 
@@ -277,8 +276,8 @@ def test_flattening_in_the_other_order_of_axes_is_named() -> None:
             x = self.conv(x.permute(0, 3, 1, 2))
             return self.fc((x.permute(0, 2, 3, 1) if self.last else x).flatten(1))  # type: ignore[no-any-return]
 
-    assert compare_models(model, Port(last=True), IMAGES)
-    first = compare_models(model, Port(last=False), IMAGES).first
+    assert compared(model, Port(last=True), IMAGES)
+    first = compared(model, Port(last=False), IMAGES).first
     assert (first.kind, first.actual) == ("between", "fc")
     assert "conv.permute(0, 2, 3, 1).flatten(1)" in first.fix
     assert "not `conv.flatten(1)`" in first.fix

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compare.common.tolerance import TOLERANCES, choose_tolerance
 from compare.parity.difference import Difference, measure
 from compare.parity.verdict import Against, Comparison, ParityResult, place_output, place_state
-from compare.tolerance import TOLERANCES, choose_tolerance
 from frameworks import RecurrentSpec
 
 NAN = float("nan")

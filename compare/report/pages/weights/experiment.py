@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.tolerance import TOLERANCES
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet
-from compare.tolerance import TOLERANCES
 from frameworks import RecurrentSpec, adapt, build, copy_weights
 from frameworks.layouts import KERAS, PYTORCH, Layout
 from frameworks.spec import CellName

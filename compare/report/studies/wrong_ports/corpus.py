@@ -96,8 +96,8 @@ class Entry:
         return module
 
     def _lines_of(self, side: str) -> tuple[str, ...]:
-        bodies = [self.source_of(function).splitlines()[1:] for function in ("wrong", "correct")]
-        return tuple(line.removeprefix(side).strip() for line in difflib.ndiff(*bodies) if line.startswith(side))
+        wrong, correct = (self.source_of(function).splitlines()[1:] for function in ("wrong", "correct"))
+        return tuple(line.removeprefix(side).strip() for line in difflib.ndiff(wrong, correct) if line.startswith(side))
 
 
 def load() -> tuple[Entry, ...]:

@@ -91,13 +91,13 @@ def judge(diagnosis: Any, places: Mapping[str, Mapping[str, int | str]], *, is_r
         return "false name" if is_right else "not named"
     outcomes: list[Outcome] = []
     for mistake, place in places.items():
-        found = next((each for each in findings if each.mistake == mistake), None)
-        twin = next((each for each in findings if mistake in each.twins), None)
-        if found is None and twin is None:
+        finding = next((each for each in findings if each.mistake == mistake), None)
+        is_own = finding is not None
+        finding = finding or next((each for each in findings if mistake in each.twins), None)
+        if finding is None:
             continue
-        finding = found or twin
         findings.remove(finding)
-        outcomes.append("wrong place" if not is_placed(finding.where, place) else "named" if found is not None else "twin")
+        outcomes.append("wrong place" if not is_placed(finding.where, place) else "named" if is_own else "twin")
     if findings:
         return "false name"
     if len(outcomes) < len(places):

@@ -129,7 +129,7 @@ MISTAKES = (
         around(*_GRU),
         calls(codes=codes_with_kept_state),
         identifiers=("state-kept",),
-        fix=("state",),
+        fix=("state", "h_n", "zeros"),
     ),
     Mistake("last step of the padded output", before("norm", "ln"), calls(last=last_step), fix=("h_n", "last", "length")),
     Mistake(

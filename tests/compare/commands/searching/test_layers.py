@@ -6,6 +6,7 @@ Covers: `compare/commands/searching/layers.py`, `compare/commands/searching/choi
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +138,25 @@ def test_one_layer_of_a_model_and_a_stack_need_no_choice() -> None:
 def test_python_files_are_run_before_others_are_opened(single: str, monkeypatch: pytest.MonkeyPatch) -> None:
     files = Files(port=LAYER)
     opened: list[int] = []
-    monkeypatch.setattr(
-        "compare.commands.searching.layers.open_checkpoint", lambda path: opened.append(len(files.order)) or {"rnn": LAYER}
-    )
+
+    def opening(_: Path) -> dict[str, Any]:
+        opened.append(len(files.order))
+        return {"rnn": LAYER}
+
+    monkeypatch.setattr("compare.commands.searching.layers.open_checkpoint", opening)
     read_sides(single, "a.py:port", None, files)
     assert opened == [1]
+
+
+def test_a_file_that_changes_the_folder_changes_no_path(single: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Changing(Files):
+        def load(self, named: Any, *, is_port: bool) -> Any:
+            os.chdir("/")
+            return super().load(named, is_port=is_port)
+
+    monkeypatch.chdir(tmp_path)
+    right, _ = read_sides(Path(single).name, "a.py:port", None, Changing(port=LAYER))
+    assert right[0].spec.input_size == 3
 
 
 def test_a_name_may_contain_the_signs_of_a_choice() -> None:
@@ -184,6 +199,6 @@ def test_arrays_that_do_not_fit_the_layer_are_refused(tmp_path: Path) -> None:
         ({"mask": np.ones((2, 6), int)}, "mask"),
         ({"inputs": np.ones((2, 6, 3), "float32"), "h_0": np.ones((2, 2, 4), "float32")}, "initial_state"),
     ):
-        np.savez(tmp_path / "x.npz", **arrays)  # type: ignore[arg-type]
+        np.savez(tmp_path / "x.npz", **arrays)
         with pytest.raises(GatewiseError, match=said):
             diagnose.search(question("a.py:net", "a.py:port", inputs=str(tmp_path / "x.npz")), Files(net=LAYER, port=LAYER))

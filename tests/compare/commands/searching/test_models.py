@@ -55,7 +55,7 @@ def port_of(model: Any, *, last: bool = True) -> Net:
 
 
 def question(model: str, port: str, **given: Any) -> argparse.Namespace:
-    plain = {"weights": [], "inputs": None, "seed": 0, "tolerance": None, "figure": None}
+    plain: dict[str, Any] = {"weights": [], "inputs": None, "seed": 0, "tolerance": None, "figure": None}
     return argparse.Namespace(model=model, port=port, **{**plain, **given})
 
 
@@ -106,7 +106,7 @@ def test_no_file_runs_code(tmp_path: Path) -> None:
     with pytest.raises(GatewiseError, match="pickle"):
         open_model(tmp_path / "plain.pkl")
     with pytest.raises(GatewiseError, match=r"must hold the weights of a\.py:net"):
-        read_models("a.py:net", "a.py:net", [str(tmp_path / "whole.pt")], Files(net=Net()))
+        read_models("a.py:net", "a.py:net", [tmp_path / "whole.pt"], Files(net=Net()))
     assert not ran.exists()
 
 
@@ -173,13 +173,13 @@ def test_weights_of_torch_are_loaded_without_unpickling(tmp_path: Path, form: st
         content = {"model": state} if form == "in a dict" else state
         torch.save(content, path, _use_new_zipfile_serialization=form != "old")
     port, expected = filled(Net(), 0), filled(Net(), 1)
-    read_models("a.py:net", "a.py:twin", [str(path)], Files(net=expected, twin=port))
+    read_models("a.py:net", "a.py:twin", [path], Files(net=expected, twin=port))
     assert same(port, state)
     assert not same(expected, state)
 
 
 def test_weights_go_to_the_model_of_their_framework_and_to_the_port_first(model: Any, tmp_path: Path) -> None:
-    keras_file, torch_file = str(tmp_path / "model.weights.h5"), str(tmp_path / "net.pt")
+    keras_file, torch_file = tmp_path / "model.weights.h5", tmp_path / "net.pt"
     model.save_weights(keras_file)
     state = Net().state_dict()
     torch.save(state, torch_file)
@@ -210,4 +210,4 @@ def test_weights_that_fit_nothing_are_refused(model: Any, tmp_path: Path) -> Non
         ("a.py:net", "a.py:net", "missing.pt", "must be a readable file"),
     ):
         with pytest.raises(GatewiseError, match=said):
-            read_models(right, port, [str(tmp_path / weights)], Files(net=Net(), larger=larger))
+            read_models(right, port, [tmp_path / weights], Files(net=Net(), larger=larger))

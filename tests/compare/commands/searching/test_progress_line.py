@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import time
 
 import pytest
 
-from compare.commands.searching import progress_line
 from compare.commands.searching.progress_line import ProgressLine
 
 
@@ -27,7 +27,7 @@ def screen(written: str) -> str:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(progress_line.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

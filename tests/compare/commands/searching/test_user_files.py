@@ -188,11 +188,13 @@ def test_a_file_runs_as_a_program_does_but_for_its_main_block(
             input_size: int = SIZE
         net = nn.GRU(Sizes().input_size, 4)
         net.seen = sys.argv, os.getcwd()
+        os.chdir("/")
         """,
     )
     net = load(files, Path("code/my model-2.py"), "net")
     assert net.input_size == 3
     assert net.seen == ([str(path)], str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     assert str(files) == "code/my model-2.py was run, in a process of its own."
 
 

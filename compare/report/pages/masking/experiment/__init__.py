@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from compare.common.tolerance import TOLERANCES
 from compare.parity.difference import measure
 from compare.report.arrays import Array, flat
 from compare.report.pages.masking.experiment.flow import run_flow, run_nan, run_quirks
 from compare.report.results import Results, control, environment, exact, measured
 from compare.report.snippets import run_snippet
-from compare.tolerance import TOLERANCES
 
 _TOLERANCE = TOLERANCES["float32"]
 KINDS = ("right", "left", "holes", "empty")

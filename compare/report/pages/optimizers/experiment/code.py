@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from compare.common.tolerance import TOLERANCES
 from compare.report.arrays import distance, flat
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet
-from compare.tolerance import TOLERANCES
 
 KERAS = """\
 import keras

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from compare.common.tolerance import TOLERANCES
 from compare.parity.difference import measure
 from compare.report.pages.options.experiment.activations import run_activations, run_dropout
 from compare.report.pages.options.experiment.keras import KerasTrials
@@ -15,7 +16,6 @@ from compare.report.pages.options.experiment.signatures import read_options
 from compare.report.pages.options.experiment.trials import Outcome, Trials, as_said
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet
-from compare.tolerance import TOLERANCES
 from frameworks.counterparts import OPTIONS, Fate
 
 CLASSES: dict[str, tuple[str, ...]] = {

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from compare.common.tolerance import TOLERANCES
 from compare.parity.difference import measure
 from compare.report.arrays import Arrays, distance
 from compare.report.results import Value, exact, measured
-from compare.tolerance import TOLERANCES
 from frameworks.counterparts import FateName
 from frameworks.errors import GatewiseError
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from compare.common.tolerance import TOLERANCES
 from compare.report.arrays import distance, flat
 from compare.report.pages.porting.experiment.recipe import SETUP, Recipe
 from compare.report.pages.porting.experiment.recipes import RECIPES
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet
-from compare.tolerance import TOLERANCES
 
 
 def run(progress: Callable[[str], None]) -> Results:

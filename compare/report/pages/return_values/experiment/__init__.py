@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.tolerance import TOLERANCES
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet
-from compare.tolerance import TOLERANCES
 from frameworks import RecurrentOutput, RecurrentSpec, adapt, build
 from frameworks.spec import CellName
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.common.tolerance import TOLERANCES
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
 from compare.report.pages.return_values.experiment.forms import CELLS, FORMS, Form, Setting
@@ -23,7 +24,6 @@ from compare.report.results import Results, Value, exact, measured
 from compare.report.snippets import run_snippet
 from compare.returns.evaluation import as_numpy
 from compare.returns.mapping import ReturnsMap, returns_map
-from compare.tolerance import TOLERANCES
 from frameworks import adapt, build, copy_weights
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.spec import CellName

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from compare.common.tolerance import TOLERANCES
 from compare.parity.cases import draw_weights
 from compare.report.results import Results, control, environment, exact, measured
 from compare.report.snippets import run_snippet
-from compare.tolerance import TOLERANCES
 from frameworks import RecurrentSpec, build, convert, optimizer_like
 
 STEPS, EVERY = 200, 20

@@ -11,13 +11,13 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from compare.calls import Call
+from compare.common.calls import Call
+from compare.common.tolerance import choose_tolerance
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
 from compare.parity.gradients import compare_gradients, draw_cotangents
 from compare.parity.verdict import Against, Comparison
 from compare.report.results import Results, control, environment, exact, measured
-from compare.tolerance import choose_tolerance
 from frameworks import DirectionWeights, RecurrentSpec, adapt, build, convert, emulate
 from frameworks.adapter import Adapter
 from frameworks.spec import CellName, DTypeName

@@ -16,7 +16,13 @@ from compare.report.studies.wrong_ports.score import totals
 
 pytestmark = pytest.mark.frameworks
 ENTRIES = {entry.name: entry for entry in load()}
-SHORTFALLS: Mapping[str, str] = MappingProxyType({})
+SHORTFALLS: Mapping[str, str] = MappingProxyType(
+    {
+        "bias_dropped": "the arrays of a module without biases are not those of one with them",
+        "reset_after": "a loop of one's own over tensors, with one bias",
+        "mask_ignored_backwards_to_keras": "a Keras layer of one's own around two layers",
+    }
+)
 """Entries that diagnose does not name, and why."""
 
 
