@@ -150,8 +150,14 @@ def _combined(slips: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
             yield chosen
 
 
-def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list[tuple[Slip, ...]]:
-    """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen."""
+def possible_recurrences(results: Results, known: tuple[Slip, ...] = (), *, observed: bool = True) -> list[tuple[Slip, ...]]:
+    """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen.
+
+    Args:
+        results: the results of both sides on one step.
+        known: slips that the port is known to make.
+        observed: whether its weights are known to be right; if not, there are none where few slips explain nothing.
+    """
     wanted = right_expressions(results)
     slips = [slip for slip in recurrence_slips(results.situation.spec) if slip.factor not in {each.factor for each in known}]
     calls = list(call_slips(results.situation))
@@ -166,11 +172,11 @@ def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list
             )
         ]
 
-    for count, beside in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0)) if wanted else ():
+    for count, beside in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0) if observed else (0, 2)) if wanted else ():
         found = fitting(count, beside)
         if found:
             return found if count else [*found, *fitting(1, beside)]
-    return [(), *((slip,) for slip in slips)]
+    return [(), *((slip,) for slip in slips)] if observed or not wanted else []
 
 
 def right_expressions(results: Results) -> Wanted:
@@ -199,12 +205,16 @@ def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, sit
     every = results.values(chosen, situation)
     taken = []
     for index, array in enumerate(results.port):
-        right = next((every[text] for text in wanted[index] if text in every), None)
-        if right is None:
+        own = [every[text] for text in wanted[index] if text in every]
+        if not own:
             return None
+        right = own[0]
+        if any(close(each.value, array, results.tolerance) for each in own):
+            taken.append(Taken(index, right, right))
+            continue
         fitting = [each for each in every.values() if close(each.value, array, results.tolerance)][::-1]
         if fitting:
-            taken.append(_take(index, fitting, right, wanted[index]))
+            taken.append(_take(index, fitting, right))
             continue
         by_rows = match_by_rows(array, list(every.values()), right, results.tolerance) if len(chosen) < 2 else None
         if by_rows is None:
@@ -213,10 +223,8 @@ def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, sit
     return Explanation(chosen, tuple(taken))
 
 
-def _take(index: int, fitting: Sequence[Expression], right: Expression, wanted: Sequence[str]) -> Taken:
-    """Return the right expression if it is among those that fit, or the likeliest mistake."""
-    if any(each.text in wanted for each in fitting):
-        return Taken(index, right, right)
+def _take(index: int, fitting: Sequence[Expression], right: Expression) -> Taken:
+    """Return the likeliest mistake among the expressions that fit."""
     named = [mistakes_of(each, right) for each in fitting]
     first = min(range(len(fitting)), key=lambda number: ("wrong-result" in named[number], len(named[number])))
     found, others = fitting[first], {mistake for each in named for mistake in each} - {"wrong-result"}

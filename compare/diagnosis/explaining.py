@@ -72,7 +72,7 @@ def explain_call(question: Question) -> list[Finding]:
     whole = Results(question.situation(case.data), question.right, question.port, case.tolerance)
     all_rows = case.right.adapter.batch_size is not None
     parts = list(windows(case.data, question.right, question.port, all_rows=all_rows))
-    known = tuple(_observed_slips(case))
+    known, guessed = tuple(_observed_slips(case)), False
     for made in dict.fromkeys((known, ())):
         recurrences = _recurrences(question, made)
         for data in parts:
@@ -83,7 +83,8 @@ def explain_call(question: Question) -> list[Finding]:
             if confirmed:
                 tell(f"the call: {', '.join(confirmed[0].mistakes)}")
                 return call_findings(confirmed, Left.of(confirmed[0], whole), question.off)
-            if question.black_box is not None:
+            if question.black_box is not None and not guessed:
+                guessed = True
                 few = shortest(data, question.results) or results
                 if findings := explain_black_box(question.black_box, few, results, whole, question.off):
                     return findings
@@ -122,4 +123,5 @@ def _observed_slips(case: Case) -> Iterator[Slip]:
 def _recurrences(question: Question, known: tuple[Slip, ...]) -> list[tuple[Slip, ...]]:
     """Return the slips of the recurrence that are worth trying: those that explain the first step."""
     results = question.results(question.case.data.first_step())
-    return [()] if results is None else possible_recurrences(results, known)
+    observed = question.black_box is None
+    return [()] if results is None else possible_recurrences(results, known, observed=observed)
