@@ -61,6 +61,9 @@ def guesses(right: Right) -> Iterator[Guess]:
     for rounding in _ROUNDINGS:
         build = partial(_each, right, PARTS, partial(round_like, rounding=rounding))
         yield Guess("rounded", _units(right.places, _held(right, PARTS)), build, f"rounded to {rounding}", "not rounded")
+        if not right.spec.has_two_biases and len(_held(right, BIASES)) == 2:
+            build = partial(_rounded_in_one, right, rounding)
+            yield Guess("rounded", _units(right.places, _held(right, PARTS)), build, f"rounded to {rounding}", "not rounded")
 
 
 def _scopes(right: Right) -> list[tuple[Place, ...]]:
@@ -87,6 +90,13 @@ def _each(right: Right, parts: Sequence[str], change: Callable[[Array], Array], 
 
 def _with(one: DirectionWeights, arrays: Mapping[str, Array]) -> DirectionWeights:
     return replace(one, **dict(arrays))  # type: ignore[arg-type]
+
+
+def _rounded_in_one(right: Right, rounding: str, place: Place) -> DirectionWeights:
+    """Round the sum of both biases rather than each of them."""
+    one = right.at(place)
+    summed = replace(one, bias=one.summed_bias(), recurrent_bias=None)
+    return _with(summed, {part: round_like(array, rounding) for part, array in summed.arrays()})
 
 
 def _reordered(array: Array, order: Sequence[int]) -> Array:

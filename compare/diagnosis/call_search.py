@@ -153,10 +153,12 @@ def _combined(slips: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
 def possible_recurrences(results: Results, known: tuple[Slip, ...] = (), *, observed: bool = True) -> list[tuple[Slip, ...]]:
     """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen.
 
+    There is () among them if it may be right; there are none if nothing explains the call.
+
     Args:
         results: the results of both sides on one step.
         known: slips that the port is known to make.
-        observed: whether its weights are known to be right; if not, there are none where few slips explain nothing.
+        observed: whether its weights are known to be right; if not, two slips of the recurrence are not sought.
     """
     wanted = right_expressions(results)
     slips = [slip for slip in recurrence_slips(results.situation.spec) if slip.factor not in {each.factor for each in known}]
@@ -172,11 +174,12 @@ def possible_recurrences(results: Results, known: tuple[Slip, ...] = (), *, obse
             )
         ]
 
-    for count, beside in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0) if observed else (0, 2)) if wanted else ():
+    tried = ((0, 0), (0, 1), (1, 0), (0, 2), (1, 1), *([(2, 0)] if observed else []))
+    for count, beside in tried if wanted else ():
         found = fitting(count, beside)
         if found:
-            return found if count else [*found, *fitting(1, beside)]
-    return [(), *((slip,) for slip in slips)] if observed or not wanted else []
+            return found if count else [*found, *fitting(1, min(beside, 1))]
+    return []
 
 
 def right_expressions(results: Results) -> Wanted:
@@ -209,8 +212,9 @@ def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, sit
         if not own:
             return None
         right = own[0]
-        if any(close(each.value, array, results.tolerance) for each in own):
-            taken.append(Taken(index, right, right))
+        ours = next((each for each in own if close(each.value, array, results.tolerance)), None)
+        if ours is not None:
+            taken.append(Taken(index, ours, ours))
             continue
         fitting = [each for each in every.values() if close(each.value, array, results.tolerance)][::-1]
         if fitting:
