@@ -93,9 +93,9 @@ def explain_call(question: Question) -> list[Finding]:
 
 def _explain_black_box(question: Question, whole: Results, parts: Sequence[Data]) -> list[Finding]:
     """Return what a guess at the weights explains, from the first part of the data that shows a difference."""
-    for data in parts if question.black_box is not None else ():
+    for data in parts:
         results = question.results(data)
-        if results is not None and not question.case.agree(results.port, results.right):
+        if question.black_box is not None and results is not None and not question.case.agree(results.port, results.right):
             few = shortest(data, question.results) or results
             return explain_black_box(question.black_box, few, results, whole, question.off)
     return []
