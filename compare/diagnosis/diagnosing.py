@@ -162,7 +162,8 @@ def _observe(case: Case) -> Observed | None:
 
 def _right(case: Case) -> Right:
     adapter = case.right.adapter
-    return Right(adapter.get_weights(), adapter.spec, layout_of(adapter.framework), layout_of(case.port.framework))
+    layouts = layout_of(adapter.framework), layout_of(case.port.framework)
+    return Right(adapter.get_weights(), adapter.spec, *layouts, case.port.names_of_arrays(), getattr(adapter, "is_cell", False))
 
 
 def _undo_weights(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt

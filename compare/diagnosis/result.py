@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Literal
 
 from tabulate import tabulate
@@ -49,10 +50,20 @@ class Finding:
         first, *more = self.fix.splitlines() or [""]
         lines += [f"  fix: {first}", *(f"       {line}" for line in more)]
         if self.error_before is not None and self.error_after is not None:
-            lines.append(f"  off by {self.error_before:.3g} before, {self.error_after:.3g} after this is undone")
+            before, after = map(_in_words, (self.error_before, self.error_after))
+            after = after.removeprefix(_OFF) if before.startswith(_OFF) else after
+            lines.append(f"  {before} before, {after} after this is undone")
         if self.twins:
             lines.append(f"  the same on this data: {', '.join(self.twins)}")
         return "\n".join(lines)
+
+
+_OFF = "off by "
+
+
+def _in_words(error: float) -> str:
+    """Say how far results are apart, which is infinite where their shapes differ or a number is none."""
+    return f"{_OFF}{error:.3g}" if isfinite(error) else "not comparable"
 
 
 @dataclass(frozen=True)

@@ -141,3 +141,13 @@ def test_packing_that_drops_the_mask_of_one_row_is_not_named() -> None:
         return output
 
     assert diagnose(layer, Port(module, port), X, mask=mask).verdict == "not named"
+
+
+def test_rows_that_stay_sorted_are_said_to_need_their_order_back() -> None:
+    layer, module = lstm()
+    order = torch.tensor([2, 0, 3, 1])
+    wrong = Port(module, lambda rnn, x: rnn(x[order])[1][0][0])
+    (finding,) = diagnose(layer, wrong, X).findings
+    assert finding.mistake == "wrong-result"
+    assert "result[order.argsort()] undoes x[order]" in finding.fix
+    assert diagnose(layer, Port(module, lambda rnn, x: rnn(x[order])[1][0][0][order.argsort()]), X)
