@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ class Expression:
             "first", another step or steps, or "" for a state.
         merge: "concat", "swapped", "interleaved", "sum", "mul", "ave", or "" for one half.
         layout: "" or "time first", or another order of the axes.
-        shown: "" or "otherwise": masked steps show what they show in the other framework.
+        shown: "", or how masked steps are shown otherwise.
         batch_axis: the axis of the rows; None if there is none.
     """
 
@@ -98,7 +98,7 @@ class _Output:
 
     def make(self, text: str, compute: Callable[[], Array], what: str = "output", **features: Any) -> Expression:
         """Return an expression over this output."""
-        said = f"{text}, masked steps shown otherwise" if self.shown else text
+        said = f"{text}, {self.shown}" if self.shown else text
         return Expression(said, compute, what, shown=self.shown, **features)
 
 
@@ -110,13 +110,15 @@ def expressions(simulated: Simulated, spec: RecurrentSpec, *, zero_masked: bool)
         spec: the spec of the layer.
         zero_masked: whether masked steps show zeros.
     """
-    results = simulated.results
-    assert results.output is not None
-    outputs = [_Output(results.output, simulated.mask, spec.hidden_size)]
-    if not simulated.mask.all():
-        with np.errstate(all="ignore"):
-            other = _shown_otherwise(outputs[0], zero_masked=zero_masked)
-        outputs.append(_Output(other, simulated.mask, spec.hidden_size, "otherwise"))
+    outputs = [_Output(cast("Array", simulated.results.output), simulated.mask, spec.hidden_size)]
+    taken = simulated.mask if simulated.taken is None else simulated.taken
+    with np.errstate(all="ignore"):
+        if not taken.all():
+            other = _shown_otherwise(replace(outputs[0], valid=taken), zero_masked=zero_masked)
+            outputs.append(_Output(other, simulated.mask, spec.hidden_size, "masked steps shown otherwise"))
+        if not (simulated.mask == taken).all():
+            zeroed = outputs[0].value * simulated.mask[..., None]
+            outputs.append(_Output(zeroed, simulated.mask, spec.hidden_size, "times the mask"))
     found = [each for output in outputs for each in _sequences(output)]
     found += _states(simulated, spec)
     for output in outputs:

@@ -50,8 +50,8 @@ def _layouts(array: Array, own: Array, expected: Recorded, actual: Recorded) -> 
     rule = expected.family.axes if expected.family == actual.family else "any"
     for each in _ranks(array, own):
         if rule == "channels":
-            yield np.moveaxis(each, _channel_axis(expected, each), _channel_axis(actual, own))
-            if _channel_axis(expected, each) == _channel_axis(actual, own):
+            yield np.moveaxis(each, channel_axis(expected, each), channel_axis(actual, own))
+            if channel_axis(expected, each) == channel_axis(actual, own):
                 continue
         elif rule == "last":
             yield from (each.transpose(*order, each.ndim - 1) for order in permutations(range(each.ndim - 1)))
@@ -74,7 +74,8 @@ def _ranks(array: Array, own: Array) -> Iterator[Array]:
             yield array.reshape(*leading, *array.shape[1:])
 
 
-def _channel_axis(call: Recorded, array: Array) -> int:
+def channel_axis(call: Recorded, array: Array) -> int:
+    """Return the axis of the channels in what a layer gets or returns."""
     native = innermost(call.native)
     if owner_name(native) == "pytorch":
         return min(1, array.ndim - 1)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from compare.models.absorbing import activated, activation_in
 from compare.models.axes import difference, laid_out
+from compare.models.margins import Margin, margins
 from compare.models.pair import Pair
 from compare.models.recorded import Recorded
 from compare.models.recording import run_alone
@@ -39,6 +40,7 @@ class Judged:
         alone_raw: what it returned alone, before an activation that only the expected one has inside.
         before_last: what the last of several actual layers got of it.
         whole: the whole results of a recurrent pair.
+        margins: what each side puts around the input of a convolution or pooling itself.
     """
 
     pair: Pair
@@ -53,6 +55,7 @@ class Judged:
     alone_raw: Array | None = None
     before_last: Array | None = None
     whole: Whole | None = None
+    margins: tuple[Margin, Margin] = (Margin(), Margin())
 
     def finish(self, returned: Array) -> Array:
         """Return what the actual layer returned with the activation that only the expected one has inside."""
@@ -149,8 +152,11 @@ def _judge_other(pair: Pair, allowance: Allowance) -> Judged:
     first, other = pair.expected[0], pair.actual[0]
     inputs: dict[str, tuple[Array, Array]] = {}
     errors: list[float | None] = []
+    around = margins(first, other)
     for at, (one, two) in enumerate(zip(first.inputs, _in_order_of(first, other), strict=False)):
-        wanted = laid_out(one, two, first, other)
+        wanted = laid_out(one, two, first, other, exact=not any(each.pads for each in around))
+        if wanted is not None and at == 0:
+            wanted, two = around[0].without(wanted), around[1].without(two)  # noqa: PLW2901
         if wanted is None:
             errors.append(None)
         elif wanted.dtype.kind == "f" or not np.array_equal(wanted, two):
@@ -159,7 +165,7 @@ def _judge_other(pair: Pair, allowance: Allowance) -> Judged:
         else:
             errors.append(0.0)
     output = _output_error(pair)
-    ran = _alone(pair)
+    ran = _alone(pair, around)
     judged = Judged(
         pair,
         "agrees",
@@ -172,6 +178,7 @@ def _judge_other(pair: Pair, allowance: Allowance) -> Judged:
         ran.given,
         ran.raw,
         ran.before_last,
+        margins=around,
     )
     return _with_verdict(judged, allowance)
 
@@ -221,7 +228,7 @@ class _Ran(NamedTuple):
     before_last: Array | None = None
 
 
-def _alone(pair: Pair) -> _Ran:
+def _alone(pair: Pair, around: tuple[Margin, Margin]) -> _Ran:
     first, own = pair.expected[0], pair.actual[0]
     given = [
         laid_out(one, two, first, own, exact=False) for one, two in zip(_in_order_of(own, first), own.inputs, strict=False)
@@ -229,7 +236,7 @@ def _alone(pair: Pair) -> _Ran:
     arrays = [array.astype(two.dtype) for array, two in zip(given, own.inputs, strict=False) if array is not None]
     if not arrays or len(arrays) != len(own.inputs) or not pair.expected[-1].outputs:
         return _Ran()
-    before = arrays[0]
+    before = arrays[0] = around[1].around(around[0].without(arrays[0]))
     try:
         returned: Sequence[Array] = run_alone(own.native, arrays)
         for call in pair.actual[1:]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,13 @@ class Options:
     values: dict[str, Any]
     padding: tuple[tuple[int, int], ...] = ()
     padding_name: str = ""
+
+    def within(self, margin: tuple[tuple[int, int], ...]) -> Options:
+        """Return the options of a layer whose input has this margin already, as if the layer padded it."""
+        if len(margin) != len(self.padding):
+            return self
+        sums = zip(self.padding, margin, strict=True)
+        return replace(self, padding=tuple((one[0] + two[0], one[1] + two[1]) for one, two in sums), padding_name="")
 
 
 def options_of(call: Recorded) -> Options:

@@ -15,6 +15,7 @@ from compare.models.axes import difference, laid_out
 from compare.models.forms import Source, relations, same, unary_forms
 from compare.models.judging import Judged
 from compare.models.layer_options import differing, options_of
+from compare.models.margins import Margin
 from compare.models.normalising import normalised_axes, normalises_the_batch
 from compare.models.recorded import RECURRENT, Recorded, innermost, weights_of
 from compare.models.recording import run_alone
@@ -60,7 +61,11 @@ def explain_other(judged: Judged) -> tuple[str, ...]:
     if _differs_in_the_call(judged):
         return (_of_the_call(judged),)
     alike = one.family == two.family
-    faults = [*_array_faults(one, two), *_option_faults(one, two)] if alike or one.family.group == two.family.group else []
+    faults = (
+        [*_array_faults(one, two), *_option_faults(one, two, judged.margins)]
+        if alike or one.family.group == two.family.group
+        else []
+    )
     words = _confirmed(faults, judged, two) or _by_activations(judged) or _by_results(judged)
     if one.family not in _KNOWN or two.family not in _KNOWN:
         return tuple(words or _by_weights(one, two))
@@ -140,13 +145,13 @@ def _copying(one: Recorded, two: Recorded, name: str, own: str) -> str:
     return f"`{two.name}.{own}.assign({array})`"
 
 
-def _option_faults(one: Recorded, two: Recorded) -> list[Fault]:
-    wanted, found = options_of(one), options_of(two)
+def _option_faults(one: Recorded, two: Recorded, around: tuple[Margin, Margin]) -> list[Fault]:
+    wanted, found = (options_of(call).within(margin.spatial) for call, margin in zip((one, two), around, strict=True))
     torch = owner_name(innermost(two.native)) == "pytorch"
     faults = []
     for name, must_be, is_ in differing(wanted, found):
         if name == "padding":
-            faults.append(_padding_fault(two, must_be, is_, wanted.padding_name, torch=torch))
+            faults.append(_padding_fault(two, must_be, is_, wanted.padding_name, around[1].spatial, torch=torch))
             continue
         option = (_TORCH_OPTION if torch else _KERAS_OPTION).get(name, name)
         value = must_be[0] if isinstance(must_be, tuple) and len(set(must_be)) == 1 else must_be
@@ -166,7 +171,7 @@ def _shown(value: Any) -> str:
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
-def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, *, torch: bool) -> Fault:
+def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, outside: Any, *, torch: bool) -> Fault:
     rank = len(must_be)
     if not torch:
         word = word or ("" if any(map(any, must_be)) else "valid")
@@ -174,7 +179,7 @@ def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, *, torch: b
             f'`padding="{word}"`' if word else f"pad the axes by {must_be} with `keras.ops.pad` before, and set padding='valid'"
         )
         return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: {fix}", set_option("padding", word or "valid"))
-    if all(before == after for before, after in must_be):
+    if not outside and all(before == after for before, after in must_be):
         each = tuple(before for before, _ in must_be)
         value = each[0] if len(set(each)) == 1 else each
         return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: `padding={value}`", set_option("padding", each))
@@ -184,8 +189,13 @@ def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, *, torch: b
     return Fault(
         f"padding of {two.name} must be {must_be} (before, after){f', as in {word!r}' if word else ''}, but is {is_}: "
         f"`{call}`, with `padding=0`",
-        padded(pads, rank, minus_infinity=bool(fill)),
+        padded(_less(pads, outside), rank, minus_infinity=bool(fill)),
     )
+
+
+def _less(pads: tuple[int, ...], outside: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    there = [number for pair in reversed(outside) for number in pair] or [0] * len(pads)
+    return tuple(must_be - is_ for must_be, is_ in zip(pads, there, strict=True))
 
 
 def _confirmed(faults: Sequence[Fault], judged: Judged, two: Recorded) -> list[str]:
