@@ -200,7 +200,7 @@ def test_results_that_cannot_be_compared_before_the_mistake_is_undone_are_said_s
 def test_zeros_in_place_of_a_new_layer_s_bias_may_be_a_missing_forget_bias() -> None:
     layer = LAYERS.LSTM(4)
     layer.build((None, None, 3))
-    module = nn.LSTM(3, 4)
+    module: Any = nn.LSTM(3, 4)
     copy_weights(layer, module)
     module.bias_ih_l0.data.zero_()
     module.bias_hh_l0.data.zero_()

@@ -156,7 +156,7 @@ def test_the_fix_names_the_arrays_of_a_cell(part: str) -> None:
 def test_the_fix_of_a_port_of_several_modules_names_the_one_that_is_wrong() -> None:
     layers = [keras_layer("lstm", two=False), KERAS["lstm"](4, return_sequences=True)]
     layers[1].build((None, None, 4))
-    rnns = nn.ModuleList([nn.LSTM(3, 4, batch_first=True), nn.LSTM(4, 4, batch_first=True)])
+    rnns: Any = nn.ModuleList([nn.LSTM(3, 4, batch_first=True), nn.LSTM(4, 4, batch_first=True)])
     for layer, module in zip(layers, rnns, strict=True):
         copy_weights(layer, module)
     rnns[1].weight_hh_l0.data.mul_(3.0)
