@@ -70,7 +70,7 @@ def test_a_mistake_in_the_weights_is_named_before_the_first_step() -> None:
     assert [each.mistake for each in first.diagnosis.findings] == ["gates-permuted"]
     assert str(trajectory).endswith(f"Where they part, {trajectory.comparison}")
     assert "gates-permuted" in str(trajectory)
-    assert "Where they part, the models" in trajectory._repr_markdown_()
+    assert "Where they part, **the models" in trajectory._repr_markdown_()
     assert not any(note.startswith("At step") for note in trajectory.notes)
 
 
