@@ -244,8 +244,8 @@ def _check_states(spec: RecurrentSpec, initial_state: object, batch: int) -> Sta
     if len(states) != len(names):
         raise InvalidValueError.because(
             "initial_state",
-            must=f"be {' and '.join(f'{name}_0' for name in names)} for a {spec.cell}",
-            but=f"has {len(states)} arrays",
+            must=f"be {' and '.join(f'{name}_0' for name in names)} for this {spec.cell.upper()}",
+            but=f"has {len(states)} array{'' if len(states) == 1 else 's'}",
             remedy="An LSTM takes (h_0, c_0); a GRU or simple RNN takes h_0 alone.",
         )
     for name, state in zip(names, states, strict=True):

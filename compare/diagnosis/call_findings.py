@@ -141,7 +141,11 @@ def _result_finding(mistake: str, places: Sequence[Taken], left: Left) -> Findin
     many = several and len(places) > 1
     found = "; ".join(_of(place.index, place.found.text, many=many) for place in places)
     must_be = "; ".join(_of(place.index, place.right.text, many=many) for place in places)
-    return Finding(mistake, where, found, must_be, fix_of(mistake, must_be=must_be))
+    fix = _IN_ORDER if part is not None and part.order else fix_of(mistake, must_be=must_be)
+    return Finding(mistake, where, found, must_be, fix)
+
+
+_IN_ORDER = "Put the rows back into the order of the batch: result[order.argsort()] undoes x[order]."
 
 
 def _of(index: int, text: str, *, many: bool) -> str:

@@ -163,6 +163,9 @@ def _is_initial(bias: Array, gates: Sequence[str]) -> bool:
 def _bias_claims(unit: Unit, every: Sequence[biases.BiasOrigin], right: Right) -> Iterator[Claim]:
     first = every[0]
     others = {mistake for each in every[1:] for mistake in each.mistakes} - set(first.mistakes)
+    bias, second = biases.pair_of(right.at(first.source))
+    if "bias-dropped" in first.mistakes and _is_initial(bias + second, right.spec.gates):
+        others.add("forget-bias-missing")
     for mistake in first.mistakes:
         found, must_be = "", "the right bias"
         if mistake == "gates-permuted":

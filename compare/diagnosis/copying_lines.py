@@ -16,7 +16,7 @@ _TORCH = {"kernel": "weight_ih", "recurrent_kernel": "weight_hh", "bias": "bias_
 def copying_lines(units: Sequence[Unit], right: Right) -> str:
     """Return the code that copies the first of the arrays, which are all of one part; of all parts if there are several.
 
-    `layer` is a Keras layer and `rnn` a torch module; `layers` are those of a stack.
+    `layer` is a Keras layer and `rnn` a torch module; `layers` are those of a stack, `rnns` the modules of a port.
 
     Args:
         units: the arrays.
@@ -54,16 +54,17 @@ def _cell(unit: Unit, spec: RecurrentSpec, name: str = "layer") -> str:
     return f"{layer}{side}.cell"
 
 
-def _parameter(unit: Unit, part: str, module: str = "rnn") -> str:
-    return f"{module}.{_TORCH[part]}_l{unit.layer}{'_reverse' if unit.direction else ''}"
+def _parameter(unit: Unit, part: str, right: Right, module: str = "rnn") -> str:
+    own = "{}.{}" if right.is_cell else f"{{}}.{{}}_l{unit.layer}{'_reverse' if unit.direction else ''}"
+    return (own if module == "right" else right.names.get(unit.place, own)).format(module, _TORCH[part])
 
 
 def _to_torch(unit: Unit, part: str, right: Right) -> str:
     names = "kernel, recurrent_kernel" + (", bias" if right.spec.bias else "")
     read = f"{names} = map(torch.tensor, {_cell(unit, right.spec)}.get_weights())"
-    first, second = _parameter(unit, "bias"), _parameter(unit, "recurrent_bias")
+    first, second = (_parameter(unit, each, right) for each in BIASES)
     if part != "bias":
-        return f"{read}\n{_parameter(unit, part)}.data.copy_({_exchanged(part, right)}.T)"
+        return f"{read}\n{_parameter(unit, part, right)}.data.copy_({_exchanged(part, right)}.T)"
     if right.spec.has_two_biases:
         blocks = f"torch.cat([row.chunk(3)[gate] for gate in {exchange(right)}])"
         return f"{read}\nfor own, row in zip(({first}, {second}), bias): own.data.copy_({blocks})"
@@ -78,10 +79,10 @@ def _exchanged(part: str, right: Right) -> str:
 
 def _to_keras(unit: Unit, part: str, right: Right) -> str:
     cell, mixed = _cell(unit, right.spec), exchange(right) != tuple(range(len(right.spec.gates)))
-    first, second = _parameter(unit, "bias"), _parameter(unit, "recurrent_bias")
+    first, second = (_parameter(unit, each, right) for each in BIASES)
     ordered = f"np.concatenate([blocks[gate] for gate in {exchange(right)}])"
     if part != "bias":
-        array = f"{_parameter(unit, part)}.numpy(force=True)"
+        array = f"{_parameter(unit, part, right)}.numpy(force=True)"
         if mixed:
             return f"blocks = np.split({array}, 3)\n{cell}.{part}.assign({ordered}.T)"
         return f"{cell}.{part}.assign({array}.T)"
@@ -96,4 +97,5 @@ def _within(unit: Unit, part: str, right: Right, *, is_keras: bool) -> str:
         own, other = (_cell(unit, right.spec, name) for name in ("right", "port"))
         return f"{other}.{part}.assign({own}.{part})"
     parts = BIASES if part == "bias" else (part,)
-    return "\n".join(f"{_parameter(unit, each, 'port')}.data.copy_({_parameter(unit, each, 'right')})" for each in parts)
+    pairs = ((_parameter(unit, each, right, "port"), _parameter(unit, each, right, "right")) for each in parts)
+    return "\n".join(f"{own}.data.copy_({other})" for own, other in pairs)

@@ -26,6 +26,8 @@ from compare.diagnosis.result import Diagnosis, Finding
 from compare.diagnosis.right_side import RightSide
 from compare.diagnosis.sizes import other_sizes
 from compare.diagnosis.unnamed import beginnings, ruled_out
+from frameworks.adapter import Adapter
+from frameworks.errors import InvalidTypeError, NoCounterpartError
 from frameworks.registry import adapt
 from frameworks.weights import RecurrentWeights
 
@@ -71,7 +73,7 @@ def diagnose(
         >>> diagnose(right, port).findings[0].mistake
         'gates-permuted'
     """
-    right_side = RightSide(adapt(right))
+    right_side = RightSide(_adapted(right))
     port_side = PortSide(port, right_side)
     if port_side.is_layer and port_side.reads_backwards:
         right_side = replace(right_side, beside_backwards=True)  # as check_parity calls them
@@ -85,6 +87,20 @@ def diagnose(
         if not port_side.is_layer:
             port_side.call(data)
         return _diagnose(Case(right_side, port_side, data, coarsened(allowed, port_side) if tolerance is None else allowed))
+
+
+def _adapted(right: Any) -> Adapter:
+    try:
+        return adapt(right)
+    except NoCounterpartError as error:
+        if not isinstance(right, (list, tuple)):
+            raise
+        raise InvalidTypeError.because(
+            "a list as the right layer",
+            must="be one stack, whose layers have the same cell, size and directions",
+            but="holds layers that do not",
+            remedy="Diagnose one layer at a time, or pass both models to gatewise.compare_models, which names the wrong layer.",
+        ) from error
 
 
 def _diagnose(case: Case) -> Diagnosis:
@@ -166,7 +182,8 @@ def _observe(case: Case) -> Observed | None:
 
 def _right(case: Case) -> Right:
     adapter = case.right.adapter
-    return Right(adapter.get_weights(), adapter.spec, layout_of(adapter.framework), layout_of(case.port.framework))
+    layouts = layout_of(adapter.framework), layout_of(case.port.framework)
+    return Right(adapter.get_weights(), adapter.spec, *layouts, case.port.names_of_arrays(), getattr(adapter, "is_cell", False))
 
 
 def _undo_weights(

@@ -13,9 +13,9 @@ from compare.common.progress import track
 from compare.diagnosis.black_box import Changed, Guess, guesses
 from compare.diagnosis.call_findings import Left, call_findings, confirm
 from compare.diagnosis.call_search import Explanation, Results, Wanted, close, explain, right_expressions
-from compare.diagnosis.copying_lines import copying_lines
 from compare.diagnosis.expressions import expressions
 from compare.diagnosis.grouping import where_of
+from compare.diagnosis.mistakes import fix_of
 from compare.diagnosis.origins import Place, Right
 from compare.diagnosis.result import Finding
 from compare.diagnosis.right_side import Data
@@ -204,7 +204,7 @@ def _findings(found: Sequence[tuple[Guess, list[Explanation]]], right: Right, wh
     left = Left.of(explanations[0], whole, wrong)
     after = left.off()
     twins = tuple(sorted({other.mistake for other, _ in found} - {guess.mistake}))
-    where, fix = where_of(guess.mistake, guess.units, right.spec), copying_lines(guess.units, right)
+    where, fix = where_of(guess.mistake, guess.units, right.spec), fix_of(guess.mistake)
     named = Finding(guess.mistake, where, guess.found, guess.must_be, fix, off, after, twins)
     return [named, *call_findings(explanations, left, after)]
 

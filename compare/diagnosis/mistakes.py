@@ -24,8 +24,8 @@ _TABLE: Mapping[str, Mistake] = MappingProxyType(
     {
         # Weights: how an array of the port was made from the right ones
         "gates-permuted": Mistake(
-            "The blocks of the gates lie in the order of the other framework.",
-            "Reorder the blocks by gate name, or use gatewise.copy_weights(right, port).",
+            "The blocks of the gates lie in another order.",
+            "Put the blocks into the order of the gates, by their names, as gatewise.copy_weights(right, port) does.",
         ),
         "kernel-reshaped": Mistake(
             "The kernel was reshaped where it must be transposed.",
@@ -85,7 +85,7 @@ _TABLE: Mapping[str, Mistake] = MappingProxyType(
         ),
         "direction-repeated": Mistake(
             "Both directions have the weights of one.",
-            "Copy those of the backward layer into the arrays with _reverse.",
+            "Copy those of each direction into its own arrays; in torch, the backward ones end in _reverse.",
         ),
         "layers-swapped": Mistake("The weights of two layers are exchanged.", "Copy layer by layer: layer n into _l{n}."),
         "from-another-layer": Mistake("The array is that of another layer or direction.", "gatewise.copy_weights(right, port)"),
@@ -146,10 +146,15 @@ _TABLE: Mapping[str, Mistake] = MappingProxyType(
         "state-not-kept": Mistake(
             "The right layer is stateful; the port starts from zeros each time.", "Keep the final states, and pass them on."
         ),
-        "dropout-active": Mistake("Dropout is active in the port.", "port.eval()"),
+        "dropout-active": Mistake(
+            "Dropout is active in the port.",
+            "port.eval(), and F.dropout(x, p, training=self.training) where it is called by hand",
+        ),
         # The results
         "wrong-result": Mistake("The port returns another array.", "{must_be}"),
-        "merge-mode": Mistake("The outputs of the two directions are merged in another way.", "{must_be}"),
+        "merge-mode": Mistake(
+            "The outputs of the two directions are merged in another way.", "Merge them as the right layer does: {must_be}"
+        ),
         "halves-swapped": Mistake("The halves of the two directions are exchanged.", "torch.cat((forward, backward), dim=-1)"),
         "halves-interleaved": Mistake(
             "The units of the two directions alternate, as after reshaping.", "torch.cat((forward, backward), dim=-1)"

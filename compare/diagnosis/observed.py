@@ -95,7 +95,7 @@ class Observed:
         if self.unexplained:
             yield (
                 "ruled out for it: the array of another layer or direction, reshaped, not transposed, in CuDNN's layout, with "
-                "another order of gates, inputs or units, a factor or a rounding; and numbers that have nothing to do with it"
+                "another order of gates, inputs or units, a positive factor or a rounding; and unrelated numbers"
             )
             for mistake in dict.fromkeys(claim.mistake for claim in self.claims):
                 yield f"besides, in other arrays: {mistake}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -67,12 +67,16 @@ class Right:
         spec: the spec.
         source: the layout in which the right layer stores its weights.
         target: the layout in which the port stores its weights.
+        names: how code names the arrays of each place of a torch port, such as "{}.{}_l0" of the module and the array.
+        is_cell: whether it is a torch cell, whose arrays have no number of a layer.
     """
 
     weights: RecurrentWeights
     spec: RecurrentSpec
     source: Layout
     target: Layout
+    names: Mapping[Place, str] = field(default_factory=dict)
+    is_cell: bool = False
 
     def array(self, place: Place, part: str) -> Array:
         """Return the array of one part of one direction, (gate, row, hidden)."""

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from compare.diagnosis.contents import Contents, Held
 from compare.diagnosis.lent_biases import lent_biases
-from compare.diagnosis.port_tensors import Tensors, arrays_of, halved, in_single_precision
+from compare.diagnosis.origins import Place
+from compare.diagnosis.port_tensors import Tensors, arrays_of, halved, in_single_precision, is_on_meta
 from compare.diagnosis.restoring import as_before, without_a_trace
 from compare.diagnosis.right_side import Data, RightSide
 from frameworks.adapter import Adapter
@@ -65,7 +66,7 @@ class PortSide:
         try:
             self.adapter: Adapter | None = adapt(in_single_precision(native))
         except GatewiseError:
-            if getattr(native, "proj_size", 0):
+            if getattr(native, "proj_size", 0) or is_on_meta(native):
                 raise
             self.adapter = None
         if self.adapter is None and not callable(native):
@@ -77,6 +78,10 @@ class PortSide:
             )
         of_adapter = Contents([self.adapter.native], [Held("", self.adapter)]) if self.adapter is not None else None
         self.contents = of_adapter or Contents.of(native)
+        rights = right.adapter.native if isinstance(right.adapter.native, (list, tuple)) else (right.adapter.native,)
+        self._own = [root for root in self.contents.roots if not any(root is each for each in rights)]
+        own = [held for held in self.contents.held if not any(held.adapter.native is each for each in rights)]
+        self.contents.held = own or self.contents.held  # a function may read the sizes of the right layer
 
     @property
     def held(self) -> list[Held]:
@@ -106,7 +111,7 @@ class PortSide:
         """The framework whose tensors the port takes."""
         if self.adapter is not None:
             return self.adapter.framework
-        owners = [owner.name for root in self.contents.roots if (owner := owner_of(root)) is not None]
+        owners = [owner.name for root in (*self._own, *self.contents.roots) if (owner := owner_of(root)) is not None]
         return self.held[0].adapter.framework if self.held else next(iter(owners), "pytorch")
 
     def cells(self) -> list[list[PortCell]] | None:
@@ -127,6 +132,16 @@ class PortSide:
         else:
             ordered = sorted(found, key=lambda cell: _is_backward(cell.held)) if spec.num_layers == 1 else found
         return [ordered[at : at + spec.num_directions] for at in range(0, places, spec.num_directions)]
+
+    def names_of_arrays(self) -> dict[Place, str]:
+        """Return how code names the arrays of each place of a torch port."""
+        rows = self.cells() or () if self.framework == "pytorch" else ()
+        return {(layer, side): self._name(cell) for layer, row in enumerate(rows) for side, cell in enumerate(row)}
+
+    def _name(self, cell: PortCell) -> str:
+        module = "{}" if len(self.held) == 1 else f"{{}}s[{self.held.index(cell.held)}]"
+        is_cell = getattr(cell.held.adapter, "is_cell", False)
+        return f"{module}.{{}}" if is_cell else f"{module}.{{}}_l{cell.layer}{'_reverse' if cell.direction else ''}"
 
     def call(self, data: Data, times: int = 1) -> list[list[Array]]:
         """Return the arrays that the port returns, in order, at each of several calls, and leave it as it was.

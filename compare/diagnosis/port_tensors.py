@@ -102,27 +102,34 @@ def _leaves(returned: Any) -> Iterator[Any]:
 
 
 def _array(leaf: Any) -> Array:
+    if getattr(leaf, "is_meta", False):
+        raise _no_numbers("tensor on the meta device")
     if hasattr(leaf, "detach"):
         leaf = leaf.detach().cpu()
         leaf = leaf.float() if str(leaf.dtype) == "torch.bfloat16" else leaf
     try:
         array = np.asarray(leaf)
     except (TypeError, ValueError) as error:
-        raise _no_numbers(leaf) from error
+        raise _no_numbers(type(leaf).__name__) from error
     if array.dtype.kind not in "fiub":
         if array.dtype.name != "bfloat16":
-            raise _no_numbers(leaf)
+            raise _no_numbers(f"{type(leaf).__name__}{'' if array.dtype.kind in 'OUS' else f' of {array.dtype}'}")
         array = array.astype(np.float32)
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
-def _no_numbers(leaf: Any) -> InvalidTypeError:
+def _no_numbers(kind: str) -> InvalidTypeError:
     return InvalidTypeError.because(
         "what the port returns",
         must="be arrays of numbers",
-        but=f"holds a {type(leaf).__name__}",
+        but=f"holds a {kind}",
         remedy="Return what the right layer's own call returns, nested in any way.",
     )
+
+
+def is_on_meta(native: Any) -> bool:
+    """Return whether a torch module has parameters without numbers."""
+    return hasattr(native, "state_dict") and any(each.is_meta for each in getattr(native, "parameters", tuple)())
 
 
 def in_single_precision(native: Any) -> Any:

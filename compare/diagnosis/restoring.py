@@ -149,9 +149,12 @@ def _tensor(tensor: Any) -> Iterator[Undo]:
     if tensor.is_inference():
         return
     kept, version, trained = tensor.detach().clone(), getattr(tensor, _VERSION), tensor.requires_grad
+    is_dense = not (tensor.is_meta or tensor.is_sparse)
 
     def undo() -> None:
-        if getattr(tensor, _VERSION) != version:
+        if tensor.shape != kept.shape:
+            tensor.data = kept
+        elif getattr(tensor, _VERSION) != version or (is_dense and not tensor.equal(kept)):  # `.data` has no version
             tensor.data.copy_(kept)
         if tensor.requires_grad != trained:
             tensor.requires_grad_(trained)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Literal
 
 from tabulate import tabulate
@@ -59,11 +60,27 @@ class Finding:
             lines.append(f"  must be: {self.must_be}")
         first, *more = self.fix.splitlines() or [""]
         lines += [f"  fix: {first}", *(f"       {line}" for line in more)]
-        if self.error_before is not None and self.error_after is not None:
-            lines.append(f"  off by {self.error_before:.3g} before, {self.error_after:.3g} after this is undone")
+        if _effect(self):
+            lines.append(f"  {_effect(self)} this is undone")
         if self.twins:
             lines.append(f"  the same on this data: {', '.join(self.twins)}")
         return "\n".join(lines)
+
+
+_OFF = "off by "
+
+
+def _effect(finding: Finding) -> str:
+    """Say how far the results are off before and after a mistake is undone; "" if it cannot be undone."""
+    if finding.error_before is None or finding.error_after is None:
+        return ""
+    before, after = map(_in_words, (finding.error_before, finding.error_after))
+    return f"{before} before, {after.removeprefix(_OFF) if before.startswith(_OFF) else after} after"
+
+
+def _in_words(error: float) -> str:
+    """Say how far results are apart, which is infinite where their shapes differ or a number is none."""
+    return f"{_OFF}{error:.3g}" if isfinite(error) else "not comparable"
 
 
 @dataclass(frozen=True)
@@ -113,11 +130,15 @@ class Diagnosis:
                 ", ".join(f"{axis} {value}" for axis, value in each.where.items()),
                 each.found,
                 each.must_be,
-                each.fix,
+                "<br>".join(f"`{line}`" for line in each.fix.splitlines()),
+                _effect(each),
+                ", ".join(f"`{twin}`" for twin in each.twins),
             )
             for each in self.findings
         ]
-        table = tabulate(rows, ("mistake", "where", "found", "must be", "fix"), tablefmt="github", disable_numparse=True)
+        heads = ("mistake", "where", "found", "must be", "fix", "when it is undone", "the same on this data")
+        shown = [column for column in zip(heads, *rows, strict=True) if any(column[1:])]
+        table = tabulate(list(zip(*shown, strict=True))[1:], [head for head, *_ in shown], "github", disable_numparse=True)
         notes = "\n".join(f"* {note}" for note in self.notes)
         return "\n\n".join(part for part in (self._headline(), table if rows else "", notes) if part) + "\n"
 

@@ -63,6 +63,7 @@ class Slip:
     must_be: str
 
 
+_FORMULAS = {"hard_sigmoid": "clip(x / 6 + 0.5, 0, 1)", "keras2_hard_sigmoid": "clip(0.2 * x + 0.5, 0, 1)"}
 _FACTORS = (0.5, 2.0, 0.1, 10.0, 1 / 255, 255.0, 0.01, 100.0, -1.0)
 """What inputs are multiplied by in one framework's preprocessing and not in the other's."""
 _GATE_ACTIVATIONS = ("sigmoid", "hard_sigmoid", "keras2_hard_sigmoid", "tanh", "linear", "relu")
@@ -128,7 +129,8 @@ def recurrence_slips(spec: RecurrentSpec) -> Iterator[Slip]:
     if spec.record.gated:
         for name in _GATE_ACTIVATIONS:
             if name != spec.recurrent_activation:
-                yield Slip("recurrent-activation", "recurrent_activation", name, name, spec.recurrent_activation)
+                found = f"{name}: {_FORMULAS[name]}" if name in _FORMULAS else name
+                yield Slip("recurrent-activation", "recurrent_activation", name, found, spec.recurrent_activation)
     for name in _ACTIVATIONS:
         if name != spec.activation:
             yield Slip("activation", "activation", name, name, spec.activation)

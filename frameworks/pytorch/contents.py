@@ -29,7 +29,7 @@ def recurrent_in(net: nn.Module) -> Iterator[Found]:
             continue
         inside.append(name)
         # Never at consecutive places: a stack in torch is one module.
-        yield Found(_path(net, name), module, name.rpartition(".")[2], 2 * place)
+        yield Found(_path(net, name), module, name, 2 * place)
 
 
 def _others(net: nn.Module) -> Iterator[str]:

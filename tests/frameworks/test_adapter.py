@@ -666,7 +666,7 @@ def test_a_call_that_does_not_fit_is_refused(name: str, library: str, refused: C
 def test_two_states_of_a_gru_are_refused(refused: Callable[..., Any]) -> None:
     torch = import_module("torch")
     states = (np.zeros((1, BATCH, HIDDEN), "f4"),) * 2
-    with refused("initial_state", "h_0 for a gru", "2 arrays"):
+    with refused("initial_state", "h_0 for this GRU", "2 arrays"):
         adapt(torch.nn.GRU(INPUT, HIDDEN)).forward(np.zeros((BATCH, TIME, INPUT), "f4"), states)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 import numpy as np
 import torch
 from torch import nn
 
-from gatewise import convert, diagnose
+from gatewise import compare_models, convert, diagnose
 from tests.remedies.arrays import LAYERS, X, lstm
 from tests.remedies.following import case, refuses
 
@@ -56,3 +59,27 @@ def the_arguments_of_a_diagnosis() -> None:
     with refuses("Check its weights, and pass finite inputs."):
         diagnose(layer, rnn, np.full_like(X, np.nan))
     assert diagnose(layer, rnn, X)
+
+
+@case
+def a_list_of_layers_that_are_no_stack() -> None:
+    layers = [LAYERS.LSTM(units, return_sequences=True) for units in (4, 5)]
+    model = keras.Sequential([keras.Input((7, 3)), *layers])
+    rnns: Any = nn.ModuleList(map(convert, layers))
+
+    class Port(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnns = rnns
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return rnns[1](rnns[0](x)[0])[0]
+
+    for wrong in (False, True):
+        if wrong:
+            rnns[1].weight_hh_l0.data.mul_(2)
+            with refuses("Diagnose one layer at a time, or pass both models to gatewise.compare_models, *"):
+                diagnose(layers, Port())
+        assert [bool(diagnose(*pair)) for pair in zip(layers, rnns, strict=True)] == [True, not wrong]
+        first = compare_models(model, Port()).first
+        assert (first is not None and first.actual == "rnns.1") == wrong

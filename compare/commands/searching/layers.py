@@ -45,6 +45,10 @@ def _choose_port(value: Any, names: Sequence[str] | None, others: Sequence[str] 
     if others is None and not isinstance(value, Checkpoint):
         return value, str(named)
     known = _layers_of(value)
+    if others is not None and len(others) == 1 and _full_name(others[0], known) is None:
+        part = _part(value, others[0])
+        if part is not None:
+            return part, f"{named}, {others[0]}"
     same = names if names is not None and all(name in known for name in names) else None
     return _choose(value, known, others or same, named, "NAME=OTHER")
 
@@ -54,10 +58,11 @@ def _choose(value: Any, known: Mapping[str, Any], names: Sequence[str] | None, n
     if names is None:
         if len(known) == 1 or not (known or isinstance(value, Checkpoint)):
             only = next(iter(known), "")
-            return (known[only] if only else value), f"{named}{f', layer {only}' if only else ''}"
+            return known.get(only, value), f"{named}{f', layer {only}' if only else ''}"
         if not isinstance(value, Checkpoint) and _is_one(value):
             return value, str(named)
-    missing = [name for name in names or () if name not in known]
+    full = {name: _full_name(name, known) for name in names or ()}
+    missing = [name for name, each in full.items() if each is None]
     if names is None or missing:
         listed = ", ".join(known)
         but = f"{named} has {listed} and none is chosen" if names is None else f"{named} has no {missing[0]!r}"
@@ -67,8 +72,23 @@ def _choose(value: Any, known: Mapping[str, Any], names: Sequence[str] | None, n
             but=but,
             remedy=f"Choose one of {listed}; several with commas are a stack." if known else "Leave it out.",
         )
-    layers = [known[name] for name in names]
+    layers = [known[str(full[name])] for name in names]
     return (layers[0] if len(layers) == 1 else layers), f"{named}, layer {', '.join(names)}"
+
+
+def _full_name(name: str, known: Mapping[str, Any]) -> str | None:
+    """Return the layer that a name stands for: its own, or the end of one path alone, as `lstm` of `encoder.lstm`."""
+    ends = [each for each in known if each.endswith(f".{name}")]
+    return name if name in known else ends[0] if len(ends) == 1 else None
+
+
+def _part(value: Any, name: str) -> Any:
+    """Return the module or layer of that name in a model, which holds the recurrent layer and its call; None if it has none."""
+    find = getattr(value, "get_submodule", None) or getattr(value, "get_layer", None)
+    try:
+        return find(name) if find is not None and name else None
+    except (AttributeError, ValueError):
+        return None
 
 
 def _layers_of(value: Any) -> Mapping[str, Any]:

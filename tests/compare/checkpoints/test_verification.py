@@ -134,7 +134,7 @@ def test_the_mistake_in_a_recurrent_layer_is_named_below_what_differs(tmp_path: 
     at = next(number for number, line in enumerate(lines) if line.startswith("lstm: "))
     assert lines[at + 1 : at + 4] == [
         "  named: 1 mistake",
-        "  1. gates-permuted: The blocks of the gates lie in the order of the other framework.",
+        "  1. gates-permuted: The blocks of the gates lie in another order.",
         "    found: in the place of input, forget, candidate, output: forget, input, candidate, output",
     ]
     (row,) = [each for each in json.loads(json.dumps(result.to_dict()))["rows"] if each["name"] == "lstm"]

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from compare import diagnose
-from gatewise import GatewiseError
+from gatewise import GatewiseError, copy_weights
 from tests.compare.diagnosis.wrong_calls import HIDDEN, LAYERS, Port, X, filled, lstm
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -76,8 +76,24 @@ def _raising(x: torch.Tensor) -> torch.Tensor:
         (LAYERS.LSTM(4), "has no weights yet"),
         (nn.LSTM(3, 5, proj_size=2), "proj_size"),
         (3, "is a int"),
+        (lambda x: MODULE(x)[0] + 0j, "holds a Tensor of complex64"),
+        (nn.LSTM(3, 5, batch_first=True, device="meta"), "to_empty and a state_dict"),
+        (lambda x: x.to("meta"), "holds a tensor on the meta device"),
     ],
-    ids=["signature", "raises", "nothing", "text", "too many", "packed", "unbuilt", "projection", "number"],
+    ids=[
+        "signature",
+        "raises",
+        "nothing",
+        "text",
+        "too many",
+        "packed",
+        "unbuilt",
+        "projection",
+        "number",
+        "complex",
+        "meta",
+        "meta result",
+    ],
 )
 def test_a_port_that_cannot_be_compared_is_refused(port: Any, said: str, refused: Refused) -> None:
     with refused(said):
@@ -172,3 +188,27 @@ def test_a_module_on_cuda_is_compared_there_and_tf32_is_said() -> None:
     flipped = diagnose(LAYER, Port(module, lambda rnn, x: rnn(x)[0].flip(1)), X)
     assert [each.mistake for each in flipped.findings] == ["output-not-flipped"]
     assert next(module.parameters()).is_cuda
+
+
+def test_results_that_cannot_be_compared_before_the_mistake_is_undone_are_said_so() -> None:
+    layer, module = lstm()
+    (finding,) = diagnose(layer, Port(module, _output), X).findings
+    assert finding.error_before == np.inf
+    assert "not comparable before, off by " in str(finding)
+
+
+def test_zeros_in_place_of_a_new_layer_s_bias_may_be_a_missing_forget_bias() -> None:
+    layer = LAYERS.LSTM(4)
+    layer.build((None, None, 3))
+    module: Any = nn.LSTM(3, 4)
+    copy_weights(layer, module)
+    module.bias_ih_l0.data.zero_()
+    module.bias_hh_l0.data.zero_()
+    (finding,) = diagnose(layer, module).findings
+    assert (finding.mistake, finding.twins) == ("bias-dropped", ("forget-bias-missing",))
+    layer.set_weights([array + 0.25 for array in layer.get_weights()])  # a trained one has no such constant
+    copy_weights(layer, module)
+    module.bias_ih_l0.data.zero_()
+    module.bias_hh_l0.data.zero_()
+    (finding,) = diagnose(layer, module).findings
+    assert (finding.mistake, finding.twins) == ("bias-dropped", ())

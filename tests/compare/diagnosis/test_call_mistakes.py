@@ -141,3 +141,24 @@ def test_packing_that_drops_the_mask_of_one_row_is_not_named() -> None:
         return output
 
     assert diagnose(layer, Port(module, port), X, mask=mask).verdict == "not named"
+
+
+def test_rows_that_stay_sorted_are_said_to_need_their_order_back() -> None:
+    layer, module = lstm()
+    order = torch.tensor([2, 0, 3, 1])
+    wrong = Port(module, lambda rnn, x: rnn(x[order])[1][0][0])
+    (finding,) = diagnose(layer, wrong, X).findings
+    assert finding.mistake == "wrong-result"
+    assert "result[order.argsort()] undoes x[order]" in finding.fix
+    assert diagnose(layer, Port(module, lambda rnn, x: rnn(x[order])[1][0][0][order.argsort()]), X)
+
+
+def test_the_table_of_a_notebook_has_one_row_for_each_finding() -> None:
+    layer, module = lstm()
+    module.weight_hh_l0.data.mul_(2)
+    found = diagnose(layer, Port(module, lambda rnn, x: rnn(x)[0][:, 0]), X)
+    (first, second) = found.findings
+    rows = [line for line in found._repr_markdown_().splitlines() if line.startswith("| ")]
+    assert [row.split("|")[1].strip(" `") for row in rows] == ["mistake", first.mistake, second.mistake]
+    assert all(("off by" in row and "<br>" in row) or "`h_n[0]`" in row for row in rows[1:])
+    assert "the same on this data" not in rows[0]

@@ -138,3 +138,36 @@ def test_a_keras_port_that_was_built_without_a_bias_is_named_and_left_as_it_was(
     assert (finding.mistake, finding.fix) == ("bias-dropped", "Build the port with use_bias=True, then copy the bias.")
     assert len(layer.get_weights()) == 2
     assert not layer.cell.use_bias
+
+
+@pytest.mark.parametrize("part", ["recurrent kernel", "bias"])
+def test_the_fix_names_the_arrays_of_a_cell(part: str) -> None:
+    layer = keras_layer("lstm", two=False)
+    cell, other = nn.LSTMCell(3, 4), nn.LSTMCell(3, 4)
+    copy_weights(layer, cell)
+    (cell.bias_ih if part == "bias" else cell.weight_hh).data.mul_(0.0 if part == "bias" else 3.0)
+    other.load_state_dict(cell.state_dict())
+    run(only(diagnose(layer, cell)), layer=layer, rnn=cell)
+    assert agree(layer, cell)
+    run(only(diagnose(cell, other)), right=cell, port=other)  # of one framework, whose right side is a cell too
+    assert agree(cell, other)
+
+
+def test_the_fix_of_a_port_of_several_modules_names_the_one_that_is_wrong() -> None:
+    layers = [keras_layer("lstm", two=False), KERAS["lstm"](4, return_sequences=True)]
+    layers[1].build((None, None, 4))
+    rnns: Any = nn.ModuleList([nn.LSTM(3, 4, batch_first=True), nn.LSTM(4, 4, batch_first=True)])
+    for layer, module in zip(layers, rnns, strict=True):
+        copy_weights(layer, module)
+    rnns[1].weight_hh_l0.data.mul_(3.0)
+    finding = only(diagnose(layers, nn.Sequential(rnns[0], _First(), rnns[1], _First())))
+    assert finding.where == {"layer": 1, "part": "recurrent kernel"}
+    run(finding, layers=layers, rnns=rnns)
+    assert agree(layers[1], rnns[1])
+
+
+class _First(nn.Module):
+    """The output of a recurrent module."""
+
+    def forward(self, returned: Any) -> Any:
+        return returned[0]

@@ -181,3 +181,25 @@ def test_two_modules_of_a_closure_are_told_apart_by_their_names() -> None:
     assert [e.mistake for e in diagnose(layer, lambda x: torch.cat((forward(x)[0], backward(x)[0]), -1), X).findings] == [
         "backward-not-flipped"
     ]
+
+
+def test_what_is_written_past_autograd_is_undone() -> None:
+    layer, module = lstm(return_sequences=True)
+    kernel, bias = module.weight_ih_l0.detach().clone(), module.bias_ih_l0.detach().clone()
+
+    def port(x: torch.Tensor) -> Any:
+        module.weight_ih_l0.data *= 1.5  # raises no version
+        module.bias_ih_l0.data[0] = np.nan
+        return module(x)[0]
+
+    diagnose(layer, port, X)
+    assert torch.equal(module.weight_ih_l0, kernel)
+    assert torch.equal(module.bias_ih_l0, bias)
+
+
+def test_a_function_may_read_the_sizes_of_the_right_layer() -> None:
+    layer, module = lstm(return_sequences=True)
+    assert diagnose(layer, lambda x: module(x)[0][..., : layer.units], X)
+    module.weight_hh_l0.data.mul_(2)
+    (finding,) = diagnose(layer, lambda x: module(x)[0][..., : layer.units], X).findings
+    assert (finding.mistake, finding.where) == ("scaled", {"part": "recurrent kernel"})

@@ -42,7 +42,9 @@ class Loop(nn.Module):
         (False, True, {"reset-after", "state-kept"}),
     ],
 )
-def test_kept_states_are_named_alone_and_beside_another_recurrence(reset_after: bool, keeps: bool, mistakes: set[str]) -> None:
+def test_kept_states_are_named_alone_and_beside_another_recurrence(
+    *, reset_after: bool, keeps: bool, mistakes: set[str]
+) -> None:
     torch.manual_seed(0)
     gru = nn.GRU(3, 4, batch_first=True)
     diagnosis = diagnose(gru, Loop(gru, reset_after=reset_after, keeps=keeps))

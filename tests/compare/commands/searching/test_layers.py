@@ -202,3 +202,39 @@ def test_arrays_that_do_not_fit_the_layer_are_refused(tmp_path: Path) -> None:
         np.savez(tmp_path / "x.npz", **arrays)
         with pytest.raises(GatewiseError, match=said):
             diagnose.search(question("a.py:net", "a.py:port", inputs=str(tmp_path / "x.npz")), Files(net=LAYER, port=LAYER))
+
+
+class Inner(nn.Module):
+    """A part of a model with a recurrent layer and its own call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(3, 4)
+
+
+def test_layers_of_the_same_name_are_told_apart_by_their_paths() -> None:
+    net = nn.ModuleDict({"encoder": Inner(), "decoder": Inner()})
+    files = Files(net=net, port=net)
+    right, port = read_sides("a.py:net", "a.py:port", "encoder.rnn=decoder.rnn", files)
+    assert right == (net["encoder"].rnn, "a.py:net, layer encoder.rnn")
+    assert port == (net["decoder"].rnn, "a.py:port, layer decoder.rnn")
+    with pytest.raises(GatewiseError, match=r"has no 'rnn'\. Choose one of encoder\.rnn, decoder\.rnn"):
+        read_sides("a.py:net", "a.py:port", "encoder.rnn=rnn", files)
+    single = nn.ModuleDict({"encoder": Inner()})
+    right, _ = read_sides("a.py:net", "a.py:port", "rnn", Files(net=single, port=LAYER))  # the end of one path alone
+    assert right[0] is single["encoder"].rnn
+
+
+def test_a_part_of_a_model_may_be_the_port() -> None:
+    net = nn.ModuleDict({"encoder": Inner(), "decoder": Inner()})
+    _, port = read_sides("a.py:layer", "a.py:port", None, Files(layer=LAYER, port=net))
+    assert port[0] is net
+    _, port = read_sides("a.py:net", "a.py:port", "encoder.rnn=decoder", Files(net=net, port=net))
+    assert port == (net["decoder"], "a.py:port, decoder")
+
+
+def test_the_only_layer_of_a_file_needs_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "bare.pt"
+    torch.save(LAYER.state_dict(), path)
+    _, port = read_sides("a.py:net", str(path), "one", Files(net=NET))
+    assert (port[0].spec.hidden_size, port[1]) == (4, str(path))
