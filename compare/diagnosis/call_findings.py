@@ -61,7 +61,7 @@ class Left:
         slips: the slips that are left.
         taken: what the port returns.
         results: the results of both sides, on all data.
-        unexplained: how far the explanation is from what the port returns.
+        unexplained: how far the explanation is from what the port returns, on the scale of the right results.
     """
 
     slips: list[Slip]
@@ -74,8 +74,8 @@ class Left:
         """Return all of an explanation; `wrong` is the call with the weights of the port, if they are not the right ones."""
         every = results.values(explanation.slips, wrong)
         values = [each.value(every) for each in explanation.taken]
-        pairs = zip(values, results.port, strict=True)
-        unexplained = max(np.inf if one is None else error(one, port) for one, port in pairs)
+        each = zip(values, results.port, results.right, strict=True)
+        unexplained = max(np.inf if one is None else error(one, port) / _size(port) * _size(right) for one, port, right in each)
         return cls(list(explanation.slips), list(explanation.taken), results, unexplained)
 
     def off(self) -> float:
@@ -84,6 +84,10 @@ class Left:
         values = [each.value(every) for each in self.taken]
         pairs = zip(values, self.results.right, strict=True)
         return max(self.unexplained, *(np.inf if value is None else error(value, right) for value, right in pairs))
+
+
+def _size(array: Array) -> float:
+    return max(1.0, float(np.abs(array).max(initial=0)))
 
 
 def call_findings(found: Sequence[Explanation], left: Left, off: float) -> list[Finding]:
@@ -119,6 +123,8 @@ def _result_findings(left: Left, before: float, twins: dict[str, tuple[str, ...]
             left.taken[place.index] = Taken(place.index, place.right, rest)
         after = left.off()
         others = {twin for place in places for twin in place.twins} | set(twins.get(mistake, ()))
+        if mistake == "states-swapped" and len({place.right.what for place in places}) == 1:
+            others.add("wrong-result")  # one is returned in the place of the other, and not the other way round
         yield replace(
             _result_finding(mistake, places, left), error_before=before, error_after=after, twins=tuple(sorted(others))
         )

@@ -151,7 +151,10 @@ def _combined(slips: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
 
 
 def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list[tuple[Slip, ...]]:
-    """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen."""
+    """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen.
+
+    There is () among them if it may be right; there are none if nothing explains the call.
+    """
     wanted = right_expressions(results)
     slips = [slip for slip in recurrence_slips(results.situation.spec) if slip.factor not in {each.factor for each in known}]
     calls = list(call_slips(results.situation))
@@ -170,7 +173,7 @@ def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list
         found = fitting(count, beside)
         if found:
             return found if count else [*found, *fitting(1, beside)]
-    return [(), *((slip,) for slip in slips)]
+    return []
 
 
 def right_expressions(results: Results) -> Wanted:
@@ -215,8 +218,10 @@ def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, sit
 
 def _take(index: int, fitting: Sequence[Expression], right: Expression, wanted: Sequence[str]) -> Taken:
     """Return the right expression if it is among those that fit, or the likeliest mistake."""
-    if any(each.text in wanted for each in fitting):
-        return Taken(index, right, right)
+    ours = next((each for each in fitting if each.text in wanted), None)
+    if ours is not None:
+        best = right if right in fitting else ours
+        return Taken(index, best, best)
     named = [mistakes_of(each, right) for each in fitting]
     first = min(range(len(fitting)), key=lambda number: ("wrong-result" in named[number], len(named[number])))
     found, others = fitting[first], {mistake for each in named for mistake in each} - {"wrong-result"}

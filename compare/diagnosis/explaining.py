@@ -71,7 +71,8 @@ def explain_call(question: Question) -> list[Finding]:
     case = question.case
     whole = Results(question.situation(case.data), question.right, question.port, case.tolerance)
     all_rows = case.right.adapter.batch_size is not None
-    parts = list(windows(case.data, question.right, question.port, all_rows=all_rows))
+    units = case.right.adapter.spec.hidden_size
+    parts = list(windows(case.data, question.right, question.port, all_rows=all_rows, units=units))
     known = tuple(_observed_slips(case))
     for made in dict.fromkeys((known, ())):
         recurrences = _recurrences(question, made)
@@ -79,28 +80,35 @@ def explain_call(question: Question) -> list[Finding]:
             results = question.results(data)
             if results is None or case.agree(results.port, results.right):
                 continue
-            confirmed = _search(results, whole, made, recurrences)
+            found = _search(results, made, recurrences)
+            confirmed = [each for each in confirm(found, whole) if each.cost]
             if confirmed:
                 tell(f"the call: {', '.join(confirmed[0].mistakes)}")
                 return call_findings(confirmed, Left.of(confirmed[0], whole), question.off)
-            if question.black_box is not None:
-                few = shortest(data, question.results) or results
-                if findings := explain_black_box(question.black_box, few, results, whole, question.off):
-                    return findings
+            if not found:  # what explains all data would explain this part of it
+                break
+    return _explain_black_box(question, whole, parts)
+
+
+def _explain_black_box(question: Question, whole: Results, parts: Sequence[Data]) -> list[Finding]:
+    if question.black_box is None:
+        return []
+    for data in parts:
+        results = question.results(data)
+        if results is not None and not question.case.agree(results.port, results.right):
+            few = shortest(data, question.results) or results
+            if findings := explain_black_box(question.black_box, few, results, whole, question.off):
+                return findings
     return []
 
 
-def _search(
-    results: Results, whole: Results, known: tuple[Slip, ...], recurrences: Sequence[tuple[Slip, ...]]
-) -> list[Explanation]:
-    """Search with the tolerance of the diagnosis and then with a coarser one, and keep what holds for all data."""
-    coarse = _COARSE[results.situation.inputs.dtype.name]
-    for tolerance in dict.fromkeys((results.tolerance, max(results.tolerance, coarse))):
-        found = explain(replace(results, tolerance=tolerance), known=known, recurrences=recurrences)
-        confirmed = [each for each in confirm(found, whole) if each.cost]
-        if confirmed:
-            return confirmed
-    return []
+def _search(results: Results, known: tuple[Slip, ...], recurrences: Sequence[tuple[Slip, ...]]) -> list[Explanation]:
+    """Search with the tolerance of the diagnosis and then, for fewer mistakes, with a coarser one."""
+    if not recurrences:
+        return explain(results, known=known, most=1)
+    coarse = max(results.tolerance, _COARSE[results.situation.inputs.dtype.name])
+    found = explain(results, known=known, recurrences=recurrences)
+    return found or explain(replace(results, tolerance=coarse), known=known, recurrences=recurrences, most=2)
 
 
 def _observed_slips(case: Case) -> Iterator[Slip]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,11 @@ Array = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """One expression with its value.
+    """One expression, whose value is computed when it is asked for.
 
     Args:
         text: the expression, in torch's words.
-        value: its value.
+        compute: returns its value.
         what: "output", "h", "c", or "pooled".
         layer: the layer of a state; None for the output.
         half: "both", "forward" or "backward".
@@ -31,12 +32,12 @@ class Expression:
             "first", another step or steps, or "" for a state.
         merge: "concat", "swapped", "interleaved", "sum", "mul", "ave", or "" for one half.
         layout: "" or "time first", or another order of the axes.
-        shown: "" or "otherwise": masked steps show what they show in the other framework.
+        shown: "", or how masked steps are shown otherwise.
         batch_axis: the axis of the rows; None if there is none.
     """
 
     text: str
-    value: Array
+    compute: Callable[[], Array]
     what: str
     layer: int | None = None
     half: str = "both"
@@ -45,6 +46,12 @@ class Expression:
     layout: str = ""
     shown: str = ""
     batch_axis: int | None = 0
+
+    @cached_property
+    def value(self) -> Array:
+        """Its value."""
+        with np.errstate(all="ignore"):
+            return self.compute()
 
 
 _HALVES = ("forward", "backward")
@@ -79,7 +86,7 @@ class _Output:
     size: int
     shown: str = ""
 
-    @property
+    @cached_property
     def halves(self) -> list[Array]:
         """The halves of both directions, or the whole of one."""
         return np.split(self.value, range(self.size, self.value.shape[-1], self.size), axis=-1)
@@ -87,16 +94,16 @@ class _Output:
     @property
     def is_one(self) -> bool:
         """Whether there is one direction."""
-        return int(self.value.shape[-1]) == self.size
+        return self.value.shape[-1] == self.size
 
-    def make(self, text: str, value: Array, **features: str) -> Expression:
+    def make(self, text: str, compute: Callable[[], Array], what: str = "output", **features: Any) -> Expression:
         """Return an expression over this output."""
-        said = f"{text}, masked steps shown otherwise" if self.shown else text
-        return replace(Expression(said, value, "output", shown=self.shown), **features)  # type: ignore[arg-type]
+        said = f"{text}, {self.shown}" if self.shown else text
+        return Expression(said, compute, what, shown=self.shown, **features)
 
 
 def expressions(simulated: Simulated, spec: RecurrentSpec, *, zero_masked: bool) -> list[Expression]:
-    """Return every expression with its value, the likeliest first.
+    """Return every expression, the likeliest first.
 
     Args:
         simulated: output (batch, time, direction * hidden), h_n and c_n (layer * direction, batch, hidden), and the mask.
@@ -104,14 +111,18 @@ def expressions(simulated: Simulated, spec: RecurrentSpec, *, zero_masked: bool)
         zero_masked: whether masked steps show zeros.
     """
     outputs = [_Output(cast("Array", simulated.results.output), simulated.mask, spec.hidden_size)]
-    if not simulated.mask.all():
-        other = _shown_otherwise(outputs[0], zero_masked=zero_masked)
-        outputs.append(_Output(other, simulated.mask, spec.hidden_size, "otherwise"))
+    taken = simulated.mask if simulated.taken is None else simulated.taken
     with np.errstate(all="ignore"):
-        found = [each for output in outputs for each in _sequences(output)]
-        found += _states(simulated, spec)
-        for output in outputs:
-            found += [*_steps(output), *_pooled(output)]
+        if not taken.all():
+            other = _shown_otherwise(replace(outputs[0], valid=taken), zero_masked=zero_masked)
+            outputs.append(_Output(other, simulated.mask, spec.hidden_size, "masked steps shown otherwise"))
+        if not (simulated.mask == taken).all():
+            zeroed = outputs[0].value * simulated.mask[..., None]
+            outputs.append(_Output(zeroed, simulated.mask, spec.hidden_size, "times the mask"))
+    found = [each for output in outputs for each in _sequences(output)]
+    found += _states(simulated, spec)
+    for output in outputs:
+        found += [*_steps(output), *_pooled(output)]
     return found
 
 
@@ -129,32 +140,36 @@ def _shown_otherwise(output: _Output, *, zero_masked: bool) -> Array:
 def _sequences(output: _Output) -> Iterator[Expression]:
     value, name = output.value, "output"
     merge = "" if output.is_one else "concat"
-    yield output.make(name, value, time="all", merge=merge)
-    yield output.make(f"{name}.flip(1)", value[:, ::-1], time="flipped", merge=merge)
+    yield output.make(name, lambda: value, time="all", merge=merge)
+    yield output.make(f"{name}.flip(1)", lambda: value[:, ::-1], time="flipped", merge=merge)
     if not output.is_one:
         yield from _merged_sequences(output)
+    features = {"time": "all", "merge": merge, "layout": "time first"}
     first = value.transpose(1, 0, 2)
-    yield replace(output.make(f"{name}.transpose(0, 1)", first, time="all", merge=merge, layout="time first"), batch_axis=1)
+    yield output.make(f"{name}.transpose(0, 1)", lambda: first, **features, batch_axis=1)
     text = f"{name}.transpose(0, 1).reshape({name}.shape)"
-    yield replace(output.make(text, first.reshape(value.shape), time="all", merge=merge, layout="time first"), batch_axis=None)
+    yield output.make(text, lambda: first.reshape(value.shape), **features, batch_axis=None)
     longest = int(output.valid.sum(1).max())
     if longest < value.shape[1]:
-        yield output.make(f"{name}[:, :{longest}]", value[:, :longest], time="cut", merge=merge)
+        yield output.make(f"{name}[:, :{longest}]", lambda: value[:, :longest], time="cut", merge=merge)
 
 
 def _merged_sequences(output: _Output) -> Iterator[Expression]:
     halves, size = output.halves, output.size
     names = [f"output[..., :{size}]", f"output[..., {size}:]"]
     for half, text, value in zip(_HALVES, names, halves, strict=True):
-        yield output.make(text, value, half=half, time="all")
-        yield output.make(f"{text}.flip(1)", value[:, ::-1], half=half, time="flipped")
-    turned = [halves[0], halves[1][:, ::-1]]
+        yield output.make(text, partial(_as_it_is, value), half=half, time="all")
+        yield output.make(f"{text}.flip(1)", partial(_as_it_is, value[:, ::-1]), half=half, time="flipped")
+    flipped, turned = [half[:, ::-1] for half in halves], [halves[0], halves[1][:, ::-1]]
     for merge, (form, make) in _MERGES.items():
         if merge != "concat":
-            both = make(*halves)
-            yield output.make(form.format(*names), both, time="all", merge=merge)
-            yield output.make(f"({form.format(*names)}).flip(1)", both[:, ::-1], time="flipped", merge=merge)
-        yield output.make(form.format(names[0], f"{names[1]}.flip(1)"), make(*turned), time="turned", merge=merge)
+            yield output.make(form.format(*names), partial(make, *halves), time="all", merge=merge)
+            yield output.make(f"({form.format(*names)}).flip(1)", partial(make, *flipped), time="flipped", merge=merge)
+        yield output.make(form.format(names[0], f"{names[1]}.flip(1)"), partial(make, *turned), time="turned", merge=merge)
+
+
+def _as_it_is(value: Array) -> Array:
+    return value
 
 
 def _states(simulated: Simulated, spec: RecurrentSpec) -> Iterator[Expression]:
@@ -167,59 +182,58 @@ def _states(simulated: Simulated, spec: RecurrentSpec) -> Iterator[Expression]:
             rows = [layer * spec.num_directions + side for side in range(spec.num_directions)]
             for half, row in zip(_HALVES, rows, strict=False):
                 shown = half if spec.bidirectional else "both"
-                yield Expression(f"{name}[{row}]", states[row], what, layer, half=shown)
+                yield Expression(f"{name}[{row}]", partial(_as_it_is, states[row]), what, layer, half=shown)
             if spec.bidirectional:
                 for merge, (form, make) in _MERGES.items():
                     text = form.format(*(f"{name}[{row}]" for row in rows))
-                    yield Expression(text, make(*(states[row] for row in rows)), what, layer, merge=merge)
-        yield Expression(name, states, what, layout="stacked", batch_axis=1)
+                    yield Expression(text, partial(make, *(states[row] for row in rows)), what, layer, merge=merge)
+        yield Expression(name, partial(_as_it_is, states), what, layout="stacked", batch_axis=1)
         if len(states) > 1:
             yield from _joined(name, what, states)
             if spec.bidirectional:
                 crossed = states.reshape(-1, 2, *states.shape[1:])[:, ::-1].reshape(states.shape)
                 text = f"{name} with its directions exchanged"
-                yield Expression(text, crossed, what, half="crossed", layout="stacked", batch_axis=1)
+                yield Expression(text, partial(_as_it_is, crossed), what, half="crossed", layout="stacked", batch_axis=1)
 
 
 def _joined(name: str, what: str, states: Array) -> Iterator[Expression]:
-    by_row = states.transpose(1, 0, 2)
-    yield Expression(f"{name}.transpose(0, 1)", by_row, what, layout="batch first")
-    yield Expression(f"{name}.transpose(0, 1).flatten(1)", by_row.reshape(len(by_row), -1), what, layout="concatenated")
+    by_row, batch = states.transpose(1, 0, 2), states.shape[1]
+    yield Expression(f"{name}.transpose(0, 1)", lambda: by_row, what, layout="batch first")
+    yield Expression(f"{name}.transpose(0, 1).flatten(1)", lambda: by_row.reshape(batch, -1), what, layout="concatenated")
     for count in dict.fromkeys((len(states), 2)):
-        text = name if count == len(states) else f"{name}[-{count}:]"
-        reshaped = states[-count:].reshape(states.shape[1], -1)
-        yield Expression(f"{text}.reshape(batch, -1)", reshaped, what, layout="reshaped", batch_axis=None)
-    yield Expression(f"{name}.flip(0)", states[::-1], what, layout="flipped", batch_axis=1)
-    yield Expression(f"{name}.sum(0)", states.sum(0), what, layout="summed")
-    yield Expression(f"{name}.mean(0)", states.mean(0), what, layout="averaged")
+        text = f"{name if count == len(states) else f'{name}[-{count}:]'}.reshape(batch, -1)"
+        yield Expression(text, partial(states[-count:].reshape, batch, -1), what, layout="reshaped", batch_axis=None)
+    yield Expression(f"{name}.flip(0)", lambda: states[::-1], what, layout="flipped", batch_axis=1)
+    yield Expression(f"{name}.sum(0)", lambda: states.sum(0), what, layout="summed")
+    yield Expression(f"{name}.mean(0)", lambda: states.mean(0), what, layout="averaged")
 
 
 def _steps(output: _Output) -> Iterator[Expression]:
     value, size = output.value, output.size
     merge = "" if output.is_one else "concat"
     for time, step in (("last", -1), ("first", 0)):
-        yield output.make(f"output[:, {step}]", value[:, step], time=time, merge=merge)
+        yield output.make(f"output[:, {step}]", partial(_as_it_is, value[:, step]), time=time, merge=merge)
     if value.shape[1] > 2:
-        yield output.make("output[:, -2]", value[:, -2], time="last but one", merge=merge)
+        yield output.make("output[:, -2]", lambda: value[:, -2], time="last but one", merge=merge)
     for text, row in (("output[-1]", -1), ("output[0]", 0)):
-        yield replace(output.make(text, value[row], time="all", merge=merge, layout="one row"), batch_axis=None)
+        features = {"time": "all", "merge": merge, "layout": "one row"}
+        yield output.make(text, partial(_as_it_is, value[row]), **features, batch_axis=None)
     if not output.valid.all():
         yield from _by_length(output, merge)
     if output.is_one:
-        yield replace(output.make("output[:, -1][None]", value[None, :, -1], time="last", layout="stacked"), batch_axis=1)
+        yield output.make("output[:, -1][None]", lambda: value[None, :, -1], time="last", layout="stacked", batch_axis=1)
         return
-    cut = (f":{size}", f"{size}:")
-    last = np.stack([each[:, -1] for each in output.halves])
+    cut, halves = (f":{size}", f"{size}:"), output.halves
     text = f"torch.stack((output[:, -1, {cut[0]}], output[:, -1, {cut[1]}]))"
-    yield replace(output.make(text, last, time="last", layout="stacked"), batch_axis=1)
-    for half, columns, each in zip(_HALVES, cut, output.halves, strict=True):
+    yield output.make(text, lambda: np.stack([half[:, -1] for half in halves]), time="last", layout="stacked", batch_axis=1)
+    for half, columns, each in zip(_HALVES, cut, halves, strict=True):
         for time, step in (("last", -1), ("first", 0)):
-            yield output.make(f"output[:, {step}, {columns}]", each[:, step], half=half, time=time)
+            yield output.make(f"output[:, {step}, {columns}]", partial(_as_it_is, each[:, step]), half=half, time=time)
     for time, steps in (("end", (-1, 0)), ("last", (-1, -1)), ("first", (0, 0)), ("start", (0, -1))):
         texts = [f"output[:, {step}, {columns}]" for step, columns in zip(steps, cut, strict=True)]
-        taken = [each[:, step] for step, each in zip(steps, output.halves, strict=True)]
+        taken = [each[:, step] for step, each in zip(steps, halves, strict=True)]
         for name, (form, make) in _MERGES.items():
-            yield output.make(form.format(*texts), make(*taken), time=time, merge=name)
+            yield output.make(form.format(*texts), partial(make, *taken), time=time, merge=name)
 
 
 def _by_length(output: _Output, merge: str) -> Iterator[Expression]:
@@ -228,21 +242,21 @@ def _by_length(output: _Output, merge: str) -> Iterator[Expression]:
     for off in (-1, -2, 0):
         at = np.clip(lengths + off, -output.valid.shape[1], output.valid.shape[1] - 1)
         text = f"output[rows, lengths{f' - {-off}' if off else ''}]"
-        yield output.make(text, output.value[rows, at], time=text, merge=merge)
+        yield output.make(text, partial(output.value.__getitem__, (rows, at)), time=text, merge=merge)
 
 
 def _pooled(output: _Output) -> Iterator[Expression]:
     value, valid = output.value, output.valid[..., None]
-    yield output.make("output.mean(1)", value.mean(1), what="pooled", time="mean")
-    yield output.make("output.amax(1)", value.max(1), what="pooled", time="max")
-    yield output.make("output.sum(1)", value.sum(1), what="pooled", time="sum")
+    yield output.make("output.mean(1)", lambda: value.mean(1), what="pooled", time="mean")
+    yield output.make("output.amax(1)", lambda: value.max(1), what="pooled", time="max")
+    yield output.make("output.sum(1)", lambda: value.sum(1), what="pooled", time="sum")
     if not output.valid.all() and output.valid.any(1).all():
-        total = (value * valid).sum(1)
         counts = output.valid.sum(1)[:, None]
+        total = partial(np.sum, value * valid, 1)
         yield output.make("(output * mask).sum(1)", total, what="pooled", time="masked sum")
-        yield output.make("(output * mask).sum(1) / mask.sum(1)", total / counts, what="pooled", time="masked mean")
-        top = np.where(valid, value, -np.inf).max(1)
-        yield output.make("output.masked_fill(~mask, -inf).amax(1)", top, what="pooled", time="masked max")
+        yield output.make("(output * mask).sum(1) / mask.sum(1)", lambda: total() / counts, what="pooled", time="masked mean")
+        highest = "output.masked_fill(~mask, -inf).amax(1)"
+        yield output.make(highest, lambda: np.where(valid, value, -np.inf).max(1), what="pooled", time="masked max")
 
 
 _FEATURES = ("what", "layer", "half", "time", "merge", "layout", "shown")

@@ -44,10 +44,10 @@ _TELLING: Mapping[str, str] = MappingProxyType(
 def apart(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield for each finding with twins an input that would tell them apart."""
     for finding in findings:
-        if finding.twins:
-            names = [finding.mistake, *finding.twins]
-            told = dict.fromkeys(_TELLING[name] for name in (*finding.twins, finding.mistake) if name in _TELLING)
-            text = f"{' and '.join(names)} are the same on this data"
+        twins = [twin for twin in finding.twins if twin != "wrong-result"]  # the general name of the others
+        told = dict.fromkeys(_TELLING[name] for name in (*twins, finding.mistake) if name in _TELLING)
+        if twins:
+            text = f"{' and '.join((finding.mistake, *twins))} are the same on this data"
             yield f"{text}; to tell them apart, use {next(iter(told))}" if told else text
 
 

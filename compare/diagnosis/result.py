@@ -27,6 +27,17 @@ class Finding:
             undone by computing.
         error_after: the same afterwards, with all findings before it undone too.
         twins: identifiers of other mistakes that explain the same data.
+
+    Example:
+        >>> import torch
+        >>> from gatewise import diagnose
+        >>> right = torch.nn.GRU(3, 4, batch_first=True)
+        >>> def port(x):
+        ...     output, state = right(x)
+        ...     return output.flip(1), state
+        >>> finding = diagnose(right, port).findings[0]
+        >>> finding.mistake, finding.where, finding.found, finding.must_be
+        ('output-not-flipped', {'result': 0}, 'output.flip(1)', 'output')
     """
 
     mistake: str
@@ -65,6 +76,15 @@ class Diagnosis:
             that this data cannot show.
         findings: the mistakes, the one with the largest effect first; () unless the verdict is "named".
         notes: what this data cannot show, and what was ruled out.
+
+    Example:
+        >>> import torch
+        >>> from gatewise import diagnose
+        >>> right = torch.nn.LSTM(3, 4)
+        >>> diagnose(right, right)
+        <Diagnosis 'right'>
+        >>> diagnose(right, torch.nn.LSTM(3, 5)).verdict
+        'named'
     """
 
     verdict: Verdict

@@ -56,7 +56,8 @@ def match_by_rows(
         return None
     factor = _factor(array, right.value, tolerance)
     if factor is not None:
-        return replace(right, text=f"{factor:.6g} * {right.text}", value=right.value * factor), Part(factor=factor)
+        scaled = replace(right, text=f"{factor:.6g} * {right.text}", compute=lambda: right.value * factor)
+        return scaled, Part(factor=factor)
     if right.batch_axis is None or array.shape[right.batch_axis] < 2:
         return None
     is_right = _fitting_rows(array, right, tolerance)
@@ -102,6 +103,8 @@ def _other_order(array: Array, right: Expression, tolerance: float) -> tuple[Exp
         order.append(left[0])
     moved = tuple(number for number, other in enumerate(order) if number != other)
     cut = "[" + ":, " * axis + f"{order}]"
-    value = np.take(right.value, order, axis)
-    found = Expression(f"{right.text}{cut}", value, right.what, time="rows in another order", batch_axis=axis)
+    text = f"{right.text}{cut}"
+    found = Expression(
+        text, lambda: np.take(right.value, order, axis), right.what, time="rows in another order", batch_axis=axis
+    )
     return (found, Part(moved, tuple(order))) if moved else None

@@ -63,6 +63,8 @@ class Slip:
     must_be: str
 
 
+_FACTORS = (0.5, 2.0, 0.1, 10.0, 1 / 255, 255.0, 0.01, 100.0, -1.0)
+"""What inputs are multiplied by in one framework's preprocessing and not in the other's."""
 _GATE_ACTIVATIONS = ("sigmoid", "hard_sigmoid", "keras2_hard_sigmoid", "tanh", "linear", "relu")
 _ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear", "softsign", "hard_sigmoid", "elu", "selu", "softplus", "gelu", "silu")
 
@@ -120,7 +122,9 @@ def _state_slips(spec: RecurrentSpec) -> Iterator[Slip]:
 
 
 def recurrence_slips(spec: RecurrentSpec) -> Iterator[Slip]:
-    """Yield every slip of the recurrence that makes sense for a spec, the likeliest first."""
+    """Yield every slip that a single step shows and that makes sense for a spec, the likeliest first."""
+    for factor in _FACTORS:
+        yield Slip("scaled", "scale", repr(factor), f"it reads the inputs times {factor:.6g}", "the inputs as they are")
     if spec.record.gated:
         for name in _GATE_ACTIVATIONS:
             if name != spec.recurrent_activation:
@@ -146,17 +150,19 @@ class Simulated:
     Args:
         results: the results; the output is in the order of reading, unless the situation turns it back.
         mask: (batch, time) bool, the valid steps, in the order of the output.
+        taken: likewise, the steps that the port takes for valid ones; None if they are those.
     """
 
     results: RecurrentOutput
     mask: Mask
+    taken: Mask | None = None
 
 
 def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
     """Run the right call with some slips."""
     chosen = {slip.factor: slip.value for slip in made}
     spec = _spec(situation.spec, chosen)
-    inputs: Array = situation.inputs.astype(np.float64)
+    inputs: Array = situation.inputs.astype(np.float64) * float(chosen.get("scale", 1))
     mask = situation.mask
     if situation.backwards and "input" not in chosen:
         inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
@@ -179,9 +185,10 @@ def run(situation: Situation, made: tuple[Slip, ...] = ()) -> Simulated:
             sequence = np.concatenate([outputs for outputs, _ in ran], axis=-1)
     if axes:
         sequence, shown = _leaving(sequence, axes), np.ones(situation.inputs.shape[:2], bool)
+        valid = shown
     if situation.turned_back:
-        sequence, shown = sequence[:, ::-1], shown[:, ::-1]
-    return Simulated(RecurrentOutput(sequence, *(np.stack(each) for each in zip(*finals, strict=True))), shown)
+        sequence, shown, valid = sequence[:, ::-1], shown[:, ::-1], valid[:, ::-1]
+    return Simulated(RecurrentOutput(sequence, *(np.stack(each) for each in zip(*finals, strict=True))), shown, valid)
 
 
 def _run_direction(

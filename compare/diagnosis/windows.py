@@ -11,9 +11,11 @@ from compare.diagnosis.right_side import Data
 
 Array = npt.NDArray[np.floating]
 _ROWS, _STEPS = 4, 16
+_LARGE, _FEWER_STEPS = 256, 6
+"""With more units than this, a search uses fewer steps."""
 
 
-def windows(data: Data, right: Sequence[Array], port: Sequence[Array], *, all_rows: bool) -> Iterator[Data]:
+def windows(data: Data, right: Sequence[Array], port: Sequence[Array], *, all_rows: bool, units: int) -> Iterator[Data]:
     """Yield parts of the data, the smallest first and all of it last.
 
     Args:
@@ -21,15 +23,17 @@ def windows(data: Data, right: Sequence[Array], port: Sequence[Array], *, all_ro
         right: the right results.
         port: those of the port.
         all_rows: whether a side takes no other number of rows.
+        units: the number of units.
     """
     rows, steps = data.inputs.shape[:2]
+    few = _STEPS if units <= _LARGE else _FEWER_STEPS
     chosen = range(rows) if all_rows else _rows(rows, right, port)
-    if len(chosen) == rows and steps <= _STEPS:
+    if len(chosen) == rows and steps <= few:
         yield data
         return
-    for start in dict.fromkeys((0, max(0, steps - _STEPS))):
-        yield data.part(chosen, slice(start, start + _STEPS))
-    if steps > _STEPS:
+    for start in dict.fromkeys((0, max(0, steps - few))):
+        yield data.part(chosen, slice(start, start + few))
+    if steps > few:
         yield data.part(chosen, slice(0, steps))
     yield data
 

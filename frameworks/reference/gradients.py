@@ -96,8 +96,7 @@ class _Run:
         zero_masked: bool,
     ) -> _Run:
         """Run a direction forwards."""
-        how = {"backward": backward, "zero_masked": zero_masked}
-        outputs, history = run_direction(weights, spec, sequence, states, counts, **how)
+        outputs, history = run_direction(weights, spec, sequence, states, counts, backward=backward, zero_masked=zero_masked)
         return cls(weights, spec, sequence, counts, backward, zero_masked, outputs, history)
 
     def pull(self, d_outputs: Array, d_states: States) -> _Direction:

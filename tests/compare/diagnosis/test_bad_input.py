@@ -1,7 +1,7 @@
 """Bad input has a finding or a clear error.
 
-Covers: `compare.diagnosis.case`, `compare.diagnosis.port_side`, `compare.diagnosis.port_tensors`, `compare.diagnosis.sizes`,
-`compare.diagnosis.remarks`.
+Covers: `compare/diagnosis/case.py`, `compare/diagnosis/port_side.py`, `compare/diagnosis/port_tensors.py`,
+`compare/diagnosis/sizes.py`, `compare/diagnosis/remarks.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Right weights and a wrong call: the mistake is named, undone on all data, and the right call is not named.
 
-Covers: `compare.diagnosis.call_search`, `compare.diagnosis.call_findings`, `compare.diagnosis.simulation`,
-`compare.diagnosis.expressions`, `compare.diagnosis.row_search`, `compare.diagnosis.windows`.
+Covers: `compare/diagnosis/call_search.py`, `compare/diagnosis/call_findings.py`, `compare/diagnosis/simulation.py`,
+`compare/diagnosis/expressions.py`, `compare/diagnosis/row_search.py`, `compare/diagnosis/windows.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A port, and everything global, is after a diagnosis as it was before, whatever the port does.
 
-Covers: `compare.diagnosis.restoring`, `compare.diagnosis.quiet`, `compare.diagnosis.repetition`, `compare.diagnosis.contents`.
+Covers: `compare/diagnosis/restoring.py`, `compare/diagnosis/quiet.py`,
+`compare/diagnosis/repetition.py`, `compare/diagnosis/contents.py`.
 """
 
 from __future__ import annotations
