@@ -25,6 +25,7 @@ from compare.models.recurrent_layers import (
     fix_of_mask,
     place_of,
     reads_the_batch_as_time,
+    unlike_in_a_stack,
     with_names,
 )
 from compare.models.whole import turned_output
@@ -125,7 +126,11 @@ def _other(judged: Judged) -> str:
 def _inside(judged: Judged, after: str | None) -> Divergence:
     if judged.whole is None:
         diagnosis = diagnose_as_called(judged)
-        named = [each.fix for each in diagnosis.findings] if diagnosis is not None else explain_other(judged)
+        named = (
+            [each.fix for each in diagnosis.findings]
+            if diagnosis is not None
+            else unlike_in_a_stack(judged) or explain_other(judged)
+        )
         fix = "; ".join(named) if diagnosis is None else with_names("\n".join(named), judged)
         return _divergence("in", judged, after, fix, diagnosis=diagnosis)
     diagnosis, fix = diagnose_pair(judged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,20 @@ _CELLS = {"LSTMCell", "GRUCell", "SimpleRNNCell", "RNNCellBase"}
 
 def _classes(native: Any) -> set[str]:
     return {base.__name__ for base in type(native).__mro__}
+
+
+def unlike_in_a_stack(judged: Judged) -> list[str]:
+    """Return the options in which the layers of a stack differ from the layer that is their partner."""
+    one, two = judged.pair.expected, judged.pair.actual
+    words = []
+    for right, own in product(one, two):
+        if right.adapter is None or own.adapter is None:
+            continue
+        for name in ("activation", "recurrent_activation", "reset_after"):
+            must_be, is_ = getattr(right.adapter.spec, name), getattr(own.adapter.spec, name)
+            if must_be != is_:
+                words.append(f"{name} of {own.name} must be {must_be}, but is {is_}")
+    return list(dict.fromkeys(words)) if 1 in (len(one), len(two)) else []
 
 
 def diagnose_call(judged: Judged) -> Diagnosis | None:

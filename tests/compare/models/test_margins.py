@@ -32,7 +32,7 @@ class Padded(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(self.conv(nn.functional.pad(x.permute(0, 3, 1, 2), self.pads)))
-        return self.pool(nn.functional.pad(x, (0, 0, 0, 1), value=self.fill)).permute(0, 2, 3, 1)
+        return self.pool(nn.functional.pad(x, (0, 0, 0, 1), value=self.fill)).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
 
 
 def keras_model() -> Any:
@@ -77,7 +77,7 @@ def test_pads_of_the_expected_model_belong_to_its_layer(pad: str) -> None:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = x.transpose(1, 2)
-            return self.conv(x if pad == "valid" else nn.functional.pad(x, (2, 0))).transpose(1, 2)
+            return self.conv(x if pad == "valid" else nn.functional.pad(x, (2, 0))).transpose(1, 2)  # type: ignore[no-any-return]
 
     port = Port()
     assert {row.verdict for row in compared(model, port, SIGNAL).rows if row.actual} == {"agrees"}

@@ -61,7 +61,7 @@ def test_a_mistake_of_a_cell_in_a_loop_is_named() -> None:
     lay(port.bias_ih, biases[0])
     lay(port.bias_hh, biases[1])
 
-    class Loop(keras.Model):
+    class Loop(keras.Model):  # type: ignore[misc]  # keras is untyped
         def __init__(self) -> None:
             super().__init__()
             self.cell = cell
@@ -105,3 +105,25 @@ def test_a_note_names_the_mistake_and_what_its_code_refers_to(pair: Any) -> None
     assert len(notes) == 1
     assert "bias-doubled: " in notes[0]
     assert "# here layer is the expected decoder, rnn is the actual decoder" in notes[0]
+
+
+def test_a_stack_of_unlike_layers_is_not_taken_for_one_of_like_ones() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.LSTM(5, 6, num_layers=2, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.rnn(x)[0]  # type: ignore[no-any-return]  # a module returns Any
+
+    right = Net()
+    gates = ("sigmoid", "hard_sigmoid")
+    layers = [L.LSTM(6, return_sequences=True, recurrent_activation=each, name=f"lstm_{each}") for each in gates]
+    port = keras.Sequential([keras.Input((7, 5)), *layers])
+    arrays = {name: each.detach().numpy() for name, each in right.rnn.named_parameters()}
+    for at, layer in enumerate(layers):
+        bias = arrays[f"bias_ih_l{at}"] + arrays[f"bias_hh_l{at}"]
+        layer.set_weights([arrays[f"weight_ih_l{at}"].T, arrays[f"weight_hh_l{at}"].T, bias])
+    first = compared(right, port, X).first
+    assert (first.kind, first.expected) == ("in", "rnn")
+    assert first.fix == "recurrent_activation of lstm_hard_sigmoid must be sigmoid, but is hard_sigmoid"
