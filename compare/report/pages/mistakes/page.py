@@ -51,8 +51,10 @@ def _body(results: Tree) -> str:
     parts = [
         table(("mistake", "what it is", "error"), rows),
         "The error is the largest absolute difference from what the right layer returns, from the smallest to the largest of ten "
-        "random layers and inputs. Below, only the lines are shown that differ between the wrong port and the right one. The link in "
-        "each section leads to both as a whole, and to the layer. What the diagnosis prints is that of the first layer.",
+        "random layers and inputs. Each section shows the lines that differ between the wrong port and the right one, and what "
+        "`diagnose` prints of the first of the ten. The whole code behind each link is an entry of a "
+        "[public corpus of wrong ports](../compare/report/studies/wrong_ports/README.md), on which any tool that finds mistakes, and any "
+        "program that writes ports, can be scored.",
         code("python", _USE),
         "The same from the command line: `gatewise diagnose model.keras port.py:build`. For two whole models, which also shows "
         "mistakes between their layers: `compare_models(model, port)`, or `gatewise compare`.",
