@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations, permutations
 
 import numpy as np
@@ -29,16 +29,25 @@ class Guess:
     Args:
         mistake: its identifier.
         units: the arrays that it changes.
-        build: returns the weights of each place that it changes.
+        build: returns the weights of a place that it changes.
         found: what the port has, in words.
         must_be: what it must have.
     """
 
     mistake: str
     units: tuple[Unit, ...]
-    build: Callable[[], Changed]
+    build: Callable[[Place], DirectionWeights]
     found: str = ""
     must_be: str = ""
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The layers and directions that it changes."""
+        return tuple(dict.fromkeys((unit.layer, unit.direction) for unit in self.units))
+
+    def changed(self) -> Changed:
+        """Return the weights of each place that it changes."""
+        return {place: self.build(place) for place in self.places}
 
 
 def guesses(right: Right) -> Iterator[Guess]:
@@ -49,10 +58,12 @@ def guesses(right: Right) -> Iterator[Guess]:
         yield from _biased(right, places)
         yield from _of_directions(right, places)
     yield from _of_layers(right)
-    every = {place: right.at(place) for place in right.places}
     for rounding in _ROUNDINGS:
-        build = partial(_each, every, PARTS, partial(round_like, rounding=rounding))
+        build = partial(_each, right, PARTS, partial(round_like, rounding=rounding))
         yield Guess("rounded", _units(right.places, _held(right, PARTS)), build, f"rounded to {rounding}", "not rounded")
+        if not right.spec.has_two_biases and len(_held(right, BIASES)) == 2:
+            build = partial(_rounded_in_one, right, rounding)
+            yield Guess("rounded", _units(right.places, _held(right, PARTS)), build, f"rounded to {rounding}", "not rounded")
 
 
 def _scopes(right: Right) -> list[tuple[Place, ...]]:
@@ -72,15 +83,20 @@ def _units(places: Sequence[Place], parts: Sequence[str]) -> tuple[Unit, ...]:
     return tuple(Unit(*place, part) for place in places for part in named)
 
 
-def _each(chosen: Changed, parts: Sequence[str], change: Callable[[Array], Array]) -> Changed:
-    return {
-        place: _with(one, {part: change(array) for part, array in one.arrays() if part in parts})
-        for place, one in chosen.items()
-    }
+def _each(right: Right, parts: Sequence[str], change: Callable[[Array], Array], place: Place) -> DirectionWeights:
+    one = right.at(place)
+    return _with(one, {part: change(array) for part, array in one.arrays() if part in parts})
 
 
 def _with(one: DirectionWeights, arrays: Mapping[str, Array]) -> DirectionWeights:
     return replace(one, **dict(arrays))  # type: ignore[arg-type]
+
+
+def _rounded_in_one(right: Right, rounding: str, place: Place) -> DirectionWeights:
+    """Round the sum of both biases rather than each of them."""
+    one = right.at(place)
+    summed = replace(one, bias=one.summed_bias(), recurrent_bias=None)
+    return _with(summed, {part: round_like(array, rounding) for part, array in summed.arrays()})
 
 
 def _reordered(array: Array, order: Sequence[int]) -> Array:
@@ -90,13 +106,12 @@ def _reordered(array: Array, order: Sequence[int]) -> Array:
 def _permuted(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
     gates = right.spec.gates
     in_order = tuple(range(len(gates)))
-    chosen = {place: right.at(place) for place in places}
     orders = [order for order in dict.fromkeys([exchange(right), *permutations(in_order)]) if order != in_order]
     every = (PARTS, MATRICES, ("kernel",), ("recurrent_kernel",), BIASES, ("bias",), ("recurrent_bias",))
     for parts in filter(None, dict.fromkeys(_held(right, each) for each in every)):
         for order in orders:
             shown = f"in the place of {', '.join(gates)}: {', '.join(gates[gate] for gate in order)}"
-            build = partial(_each, chosen, parts, partial(_reordered, order=order))
+            build = partial(_each, right, parts, partial(_reordered, order=order))
             yield Guess("gates-permuted", _units(places, parts), build, shown, ", ".join(gates))
 
 
@@ -107,23 +122,20 @@ def _structured(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
         for parts in [MATRICES] * shared + [(part,) for part in MATRICES if part in structure.mistakes]:
             if all(structure.applies(getattr(right.at(place), part), part) for place in places for part in parts):
                 for first in (True, False) if swap != tuple(range(len(swap))) else (True,):
-                    build = partial(_restructured, right, places, parts, number, swap, first=first)
+                    build = partial(_restructured, right, parts, number, swap, first=first)
                     yield Guess(structure.mistakes[parts[0]], _units(places, parts), build, "", "the transpose of the array")
 
 
 def _restructured(
-    right: Right, places: Sequence[Place], parts: Sequence[str], number: int, swap: Sequence[int], *, first: bool
-) -> Changed:
+    right: Right, parts: Sequence[str], number: int, swap: Sequence[int], place: Place, *, first: bool
+) -> DirectionWeights:
     """Change the structure of some arrays, whose gates are exchanged before it or after it."""
-    changed = {}
-    for place in places:
-        arrays = {}
-        for part in parts:
-            array = right.array(place, part)
-            made = structured_by(number, array[list(swap)] if first else array, right, place, part)
-            arrays[part] = made if first else made[list(swap)]
-        changed[place] = _with(right.at(place), arrays)
-    return changed
+    arrays = {}
+    for part in parts:
+        array = right.array(place, part)
+        made = structured_by(number, array[list(swap)] if first else array, right, place, part)
+        arrays[part] = made if first else made[list(swap)]
+    return _with(right.at(place), arrays)
 
 
 def _biased(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
@@ -131,23 +143,19 @@ def _biased(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
         return
     offsets = biases.OFFSETS if "forget" in right.spec.gates else {}
     apart = () if right.spec.has_two_biases else ("biases-summed", "biases-swapped")
-    in_order = tuple(range(len(right.spec.gates)))
     changes = [number for number, each in enumerate(biases.CHANGES) if each.mistake not in apart]
     for change, offset in [*((number, "") for number in changes), *((None, name) for name in offsets)]:
         made = None if change is None else biases.CHANGES[change]
         mistake, found = (offset, biases.offset_in_words(offset)) if made is None else (made.mistake, made.found)
-        origins = {place: biases.BiasOrigin(place, change, offset, in_order) for place in places}
-        build = partial(_with_biases, right, origins)
+        build = partial(_with_biases, right, change, offset)
         yield Guess(mistake, tuple(Unit(*place, BOTH_BIASES) for place in places), build, found, "the right bias")
 
 
-def _with_biases(right: Right, origins: Mapping[Place, biases.BiasOrigin]) -> Changed:
-    changed = {}
-    for place, origin in origins.items():
-        bias, second = biases.make(origin, right)
-        two = right.spec.has_two_biases
-        changed[place] = replace(right.at(place), bias=bias if two else bias + second, recurrent_bias=second if two else None)
-    return changed
+def _with_biases(right: Right, change: int | None, offset: str, place: Place) -> DirectionWeights:
+    in_order = tuple(range(len(right.spec.gates)))
+    bias, second = biases.make(biases.BiasOrigin(place, change, offset, in_order), right)
+    two = right.spec.has_two_biases
+    return replace(right.at(place), bias=bias if two else bias + second, recurrent_bias=second if two else None)
 
 
 def _of_directions(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
@@ -160,7 +168,7 @@ def _of_directions(right: Right, places: Sequence[Place]) -> Iterator[Guess]:
         ("direction-repeated", (1, 1), (0,)),
     ):
         changed = {(layer, side): right.at((layer, sources[side])) for layer in layers for side in sides}
-        yield Guess(mistake, _units(list(changed), _held(right, PARTS)), changed.copy)
+        yield Guess(mistake, _units(list(changed), _held(right, PARTS)), changed.__getitem__)
 
 
 def _of_layers(right: Right) -> Iterator[Guess]:
@@ -169,7 +177,7 @@ def _of_layers(right: Right) -> Iterator[Guess]:
         if right.at((one, 0)).kernel.shape == right.at((other, 0)).kernel.shape:
             changed = {(layer, side): right.at((one + other - layer, side)) for layer in (one, other) for side in sides}
             found = f"layers {one} and {other}, exchanged"
-            yield Guess("layers-swapped", _units(list(changed), _held(right, PARTS)), changed.copy, found)
+            yield Guess("layers-swapped", _units(list(changed), _held(right, PARTS)), changed.__getitem__, found)
     for places, sources in _pairs(right):
         found, must_be = (_shown(each, right) for each in (sources, places))
         for parts in (PARTS, ("recurrent_kernel",), ("kernel",), BIASES):
@@ -181,7 +189,7 @@ def _of_layers(right: Right) -> Iterator[Guess]:
                 for place, source in zip(places, sources, strict=True)
             }
             if held and all(one.kernel.shape == right.at(place).kernel.shape for place, one in moved.items()):
-                yield Guess("from-another-layer", _units(places, held), moved.copy, found, must_be)
+                yield Guess("from-another-layer", _units(places, held), moved.__getitem__, found, must_be)
 
 
 def _pairs(right: Right) -> Iterator[tuple[Sequence[Place], Sequence[Place]]]:

@@ -150,10 +150,15 @@ def _combined(slips: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
             yield chosen
 
 
-def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list[tuple[Slip, ...]]:
+def possible_recurrences(results: Results, known: tuple[Slip, ...] = (), *, observed: bool = True) -> list[tuple[Slip, ...]]:
     """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen.
 
     There is () among them if it may be right; there are none if nothing explains the call.
+
+    Args:
+        results: the results of both sides on one step.
+        known: slips that the port is known to make.
+        observed: whether its weights are known to be right; if not, two slips of the recurrence are not sought.
     """
     wanted = right_expressions(results)
     slips = [slip for slip in recurrence_slips(results.situation.spec) if slip.factor not in {each.factor for each in known}]
@@ -169,10 +174,11 @@ def possible_recurrences(results: Results, known: tuple[Slip, ...] = ()) -> list
             )
         ]
 
-    for count, beside in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0)) if wanted else ():
+    tried = ((0, 0), (0, 1), (1, 0), (0, 2), (1, 1), *([(2, 0)] if observed else []))
+    for count, beside in tried if wanted else ():
         found = fitting(count, beside)
         if found:
-            return found if count else [*found, *fitting(1, beside)]
+            return found if count else [*found, *fitting(1, min(beside, 1))]
     return []
 
 
@@ -202,12 +208,17 @@ def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, sit
     every = results.values(chosen, situation)
     taken = []
     for index, array in enumerate(results.port):
-        right = next((every[text] for text in wanted[index] if text in every), None)
-        if right is None:
+        own = [every[text] for text in wanted[index] if text in every]
+        if not own:
             return None
+        right = own[0]
+        ours = next((each for each in own if close(each.value, array, results.tolerance)), None)
+        if ours is not None:
+            taken.append(Taken(index, ours, ours))
+            continue
         fitting = [each for each in every.values() if close(each.value, array, results.tolerance)][::-1]
         if fitting:
-            taken.append(_take(index, fitting, right, wanted[index]))
+            taken.append(_take(index, fitting, right))
             continue
         by_rows = match_by_rows(array, list(every.values()), right, results.tolerance) if len(chosen) < 2 else None
         if by_rows is None:
@@ -216,12 +227,8 @@ def explain_with(chosen: tuple[Slip, ...], wanted: Wanted, results: Results, sit
     return Explanation(chosen, tuple(taken))
 
 
-def _take(index: int, fitting: Sequence[Expression], right: Expression, wanted: Sequence[str]) -> Taken:
-    """Return the right expression if it is among those that fit, or the likeliest mistake."""
-    ours = next((each for each in fitting if each.text in wanted), None)
-    if ours is not None:
-        best = right if right in fitting else ours
-        return Taken(index, best, best)
+def _take(index: int, fitting: Sequence[Expression], right: Expression) -> Taken:
+    """Return the likeliest mistake among the expressions that fit."""
     named = [mistakes_of(each, right) for each in fitting]
     first = min(range(len(fitting)), key=lambda number: ("wrong-result" in named[number], len(named[number])))
     found, others = fitting[first], {mistake for each in named for mistake in each} - {"wrong-result"}

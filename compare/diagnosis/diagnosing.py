@@ -12,7 +12,7 @@ import numpy.typing as npt
 from compare.common.tolerance import choose_tolerance
 from compare.diagnosis.case import Case, draw_data, require_as_many
 from compare.diagnosis.claims import explain_weights
-from compare.diagnosis.explaining import Question, explain_call
+from compare.diagnosis.explaining import Question, explain_call, explain_without_biases
 from compare.diagnosis.grouping import weight_findings
 from compare.diagnosis.mistakes import fix_of
 from compare.diagnosis.observed import Observed
@@ -115,6 +115,10 @@ def _diagnose(case: Case) -> Diagnosis:
         findings, left = _undo_weights(case, observed, right, port)
         weights = observed.right.weights if observed is not None and observed.claims else None
         rest = _explain_rest(case, right, left, observed, weights)
+        lacking = next((each for each in findings if each.mistake == "bias-dropped"), None)
+        if rest is None and lacking is not None:
+            rest = explain_without_biases(Question(case, right, left, weights), lacking) or None
+            findings = [each for each in findings if each is not lacking] if rest else findings
         changing = "two calls with the same data differ, also without dropout: it draws random numbers, or it changes itself"
         if rest is None:
             return _not_named(case, observed, findings, right, left, changing if repeated.changes else "")

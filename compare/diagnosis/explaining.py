@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from compare.common.progress import tell
@@ -19,7 +20,7 @@ from compare.diagnosis.right_side import Data
 from compare.diagnosis.simulation import Situation, Slip
 from compare.diagnosis.windows import windows
 from frameworks.errors import GatewiseError
-from frameworks.weights import RecurrentWeights
+from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
 _COARSE = {"float32": 1e-4, "float64": 1e-9}
@@ -91,15 +92,41 @@ def explain_call(question: Question) -> list[Finding]:
 
 
 def _explain_black_box(question: Question, whole: Results, parts: Sequence[Data]) -> list[Finding]:
-    if question.black_box is None:
-        return []
+    """Return what a guess at the weights explains, from the first part of the data that shows a difference."""
     for data in parts:
         results = question.results(data)
-        if results is not None and not question.case.agree(results.port, results.right):
+        if question.black_box is not None and results is not None and not question.case.agree(results.port, results.right):
             few = shortest(data, question.results) or results
-            if findings := explain_black_box(question.black_box, few, results, whole, question.off):
-                return findings
+            return explain_black_box(question.black_box, few, results, whole, question.off)
     return []
+
+
+def explain_without_biases(question: Question, lacking: Finding) -> list[Finding]:
+    """Return the findings about a port that has no biases to put right: it is compared with the right layer without them.
+
+    Args:
+        question: what is to be explained.
+        lacking: the finding that the biases are missing.
+
+    Returns:
+        That finding with what is left once it is undone, and those about the call; () if they do not explain the results.
+    """
+    whole = Results(question.situation(question.case.data), question.right, question.port, question.case.tolerance)
+    bare = replace(whole.situation, weights=_without_biases(whole.situation.weights))
+    confirmed = confirm(explain(whole, wrong=bare, most=1), whole, bare)
+    if not confirmed:
+        return []
+    left = Left.of(confirmed[0], whole, bare)
+    after = left.off()
+    return [replace(lacking, error_before=question.off, error_after=after), *call_findings(confirmed, left, after)]
+
+
+def _without_biases(weights: RecurrentWeights) -> RecurrentWeights:
+    def bare(one: DirectionWeights) -> DirectionWeights:
+        zeros = {part: np.zeros_like(array) for part, array in one.arrays() if part in BIASES}
+        return replace(one, **zeros)  # type: ignore[arg-type]
+
+    return RecurrentWeights(tuple(tuple(bare(one) for one in row) for row in weights.layers))
 
 
 def _search(results: Results, known: tuple[Slip, ...], recurrences: Sequence[tuple[Slip, ...]]) -> list[Explanation]:
@@ -130,4 +157,5 @@ def _observed_slips(case: Case) -> Iterator[Slip]:
 def _recurrences(question: Question, known: tuple[Slip, ...]) -> list[tuple[Slip, ...]]:
     """Return the slips of the recurrence that are worth trying: those that explain the first step."""
     results = question.results(question.case.data.first_step())
-    return [()] if results is None else possible_recurrences(results, known)
+    observed = question.black_box is None
+    return [()] if results is None else possible_recurrences(results, known, observed=observed)

@@ -94,7 +94,7 @@ class _Output:
     @property
     def is_one(self) -> bool:
         """Whether there is one direction."""
-        return self.value.shape[-1] == self.size
+        return int(self.value.shape[-1]) == self.size
 
     def make(self, text: str, compute: Callable[[], Array], what: str = "output", **features: Any) -> Expression:
         """Return an expression over this output."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from compare.common.progress import track
 from compare.diagnosis.black_box import Changed, Guess, guesses
 from compare.diagnosis.call_findings import Left, call_findings, confirm
-from compare.diagnosis.call_search import Explanation, Results, close, explain, right_expressions
+from compare.diagnosis.call_search import Explanation, Results, Wanted, close, explain, right_expressions
 from compare.diagnosis.expressions import expressions
 from compare.diagnosis.grouping import where_of
 from compare.diagnosis.mistakes import fix_of
@@ -46,12 +47,22 @@ class Simulator:
         self._valid = valid[:, :: -1 if back else 1]
         self._ran: dict[Place, tuple[Array, States]] = {}
         self._entering: list[Array] = []
-        self.run({})
+        self.run()
 
-    def run(self, changed: Changed) -> Simulated:
-        """Return what the call returns with the weights of some places changed."""
+    def states(self, place: Place) -> States:
+        """Return the final states of one direction of one layer."""
+        return self._ran[place][1]
+
+    def run(self, guess: Guess | None = None, agree: Callable[[Place, States], bool] | None = None) -> Simulated | None:
+        """Return what the call returns according to a guess, or None.
+
+        Args:
+            guess: a guess at the weights; None for the right ones.
+            agree: whether a place may end in some states; if it may not, nothing more is computed.
+        """
         spec = self.situation.spec
-        first = min((layer for layer, _ in changed), default=0) if self._entering else 0
+        places = guess.places if guess is not None else ()
+        first = min((layer for layer, _ in places), default=0)
         ran = {place: each for place, each in self._ran.items() if place[0] < first}
         sequence = self._entering[first] if self._entering else self._inputs
         entering = []
@@ -60,9 +71,15 @@ class Simulator:
                 entering.append(sequence)
                 for side in range(spec.num_directions):
                     place = layer, side
-                    known = layer == first and place not in changed and place in self._ran
-                    own = changed.get(place, self.situation.weights.layers[layer][side])
+                    own = (
+                        guess.build(place)
+                        if guess is not None and place in places
+                        else self.situation.weights.layers[layer][side]
+                    )
+                    known = layer == first and place not in places and place in self._ran
                     ran[place] = self._ran[place] if known else self._direction(own, place, sequence)
+                    if agree is not None and not agree(place, ran[place][1]):
+                        return None
                 sequence = np.concatenate([ran[layer, side][0] for side in range(spec.num_directions)], axis=-1)
         if not self._entering:
             self._ran, self._entering = ran, entering
@@ -83,37 +100,64 @@ class Simulator:
         return outputs, history[-1]
 
 
-@dataclass(frozen=True, eq=False)
 class Search:
     """Guesses that are simulated on a few rows and steps.
 
     Args:
         results: the results of both sides there.
-        simulator: the right call there.
+        weights: the right weights.
         wanted: for each result, the expressions that are right.
     """
 
-    results: Results
-    simulator: Simulator
-    wanted: Sequence[Sequence[str]]
+    def __init__(self, results: Results, weights: RecurrentWeights, wanted: Wanted) -> None:
+        """Run the right call, and find the layers and directions whose final states the port returns."""
+        self._results, self._wanted = results, wanted
+        self._simulator = Simulator(replace(results.situation, weights=weights))
+        self._shown: dict[Place, list[tuple[int, Array]]] = {}
+        spec = results.situation.spec
+        for row, place in enumerate(product(range(spec.num_layers), range(spec.num_directions))):
+            for index, what in enumerate(spec.state_names):
+                for texts, array in zip(wanted, results.port, strict=True):
+                    if f"{what}_n" in texts:
+                        self._shown.setdefault(place, []).append((index, array[row]))
+                    elif f"{what}_n[{row}]" in texts:
+                        self._shown.setdefault(place, []).append((index, array))
+        self._differing = [place for place in self._shown if not self._agree(place, self._simulator.states(place))]
+
+    def _agree(self, place: Place, states: States) -> bool:
+        """Return whether the port ends in these states, as far as it shows them."""
+        return all(close(states[index], array, self._results.tolerance) for index, array in self._shown.get(place, ()))
+
+    def _may_explain(self, guess: Guess) -> bool:
+        """Return whether a guess changes each place that differs, or one below it."""
+        lowest = min(layer for layer, _ in guess.places)
+        return all(place in guess.places or lowest < place[0] for place in self._differing)
 
     def makes(self, guess: Guess, *, anything: bool = False) -> bool:
         """Return whether a guess makes what the port returns; with `anything`, in any expression."""
-        situation = self.results.situation
-        every = expressions(self.simulator.run(guess.build()), situation.spec, zero_masked=situation.zero_masked)
-        values = {each.text: each.value for each in reversed(every)}
-        tolerance = self.results.tolerance
+        if not anything and not self._may_explain(guess):
+            return False
+        simulated = self._simulator.run(guess, None if anything else self._agree)
+        if simulated is None:
+            return False
+        situation, tolerance = self._results.situation, self._results.tolerance
+        every = expressions(simulated, situation.spec, zero_masked=situation.zero_masked)
+        values = {each.text: each for each in reversed(every)}
         return all(
-            any(text in values and close(values[text], array, tolerance) for text in (values if anything else texts))
-            for texts, array in zip(self.wanted, self.results.port, strict=True)
+            any(text in values and close(values[text].value, array, tolerance) for text in (values if anything else texts))
+            for texts, array in zip(self._wanted, self._results.port, strict=True)
         )
 
 
 def shortest(data: Data, results_of: Callable[[Data], Results | None]) -> Results | None:
-    """Return the results on the fewest first steps that show a difference; None if only all of them do."""
+    """Return the results on the fewest first steps that show a difference; None if only all of them do.
+
+    Each row has a valid step in them: the frameworks differ in what they return of a row without any.
+    """
     for steps in _STEPS:
-        if steps < data.inputs.shape[1]:
-            results = results_of(data.part(range(len(data.inputs)), slice(0, steps)))
+        part = data.part(range(len(data.inputs)), slice(0, steps))
+        if steps < data.inputs.shape[1] and (part.mask is None or part.mask.any(1).all()):
+            results = results_of(part)
             pairs = () if results is None else zip(results.port, results.right, strict=True)
             if results is not None and not all(close(*pair, results.tolerance) for pair in pairs):
                 return results
@@ -135,7 +179,7 @@ def explain_black_box(right: Right, few: Results, results: Results, whole: Resul
     wanted = right_expressions(few)
     if not wanted:
         return []
-    search = Search(few, Simulator(replace(few.situation, weights=wide.weights)), wanted)
+    search = Search(few, wide.weights, wanted)
     every = list(guesses(wide))
     for anything, chosen in ((False, every), (True, [each for each in every if each.units == every[0].units])):
         found: list[tuple[Guess, list[Explanation]]] = []
@@ -149,14 +193,14 @@ def explain_black_box(right: Right, few: Results, results: Results, whole: Resul
 
 
 def _confirmed(guess: Guess, right: Right, results: Results, whole: Results) -> list[Explanation]:
-    weights = _with(right.weights, guess.build())
+    weights = _with(right.weights, guess.changed())
     found = explain(results, wrong=replace(results.situation, weights=weights), most=0)
     return confirm(found, whole, replace(whole.situation, weights=weights)) if found else []
 
 
 def _findings(found: Sequence[tuple[Guess, list[Explanation]]], right: Right, whole: Results, off: float) -> list[Finding]:
     guess, explanations = found[0]
-    wrong = replace(whole.situation, weights=_with(right.weights, guess.build()))
+    wrong = replace(whole.situation, weights=_with(right.weights, guess.changed()))
     left = Left.of(explanations[0], whole, wrong)
     after = left.off()
     twins = tuple(sorted({other.mistake for other, _ in found} - {guess.mistake}))

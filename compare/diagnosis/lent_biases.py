@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,8 @@ def _to_torch(adapter: Adapter, every: Mapping[Place, DirectionWeights]) -> Iter
             native._all_weights = names  # noqa: SLF001
             native._flat_weights_names = [name for each in names for name in each]  # noqa: SLF001
             native._flat_weights = [getattr(native, name) for name in native._flat_weights_names]  # noqa: SLF001
+            if hasattr(native, "_flat_weight_refs"):
+                native._flat_weight_refs = [ref(each) for each in native._flat_weights]  # noqa: SLF001
         yield
     finally:
         native._parameters.clear()  # noqa: SLF001

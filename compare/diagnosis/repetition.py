@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis.call_findings import Left
-from compare.diagnosis.call_search import Results, explain
+from compare.diagnosis.call_search import Results, explain, possible_recurrences
 from compare.diagnosis.case import Case
 from compare.diagnosis.mistakes import fix_of
 from compare.diagnosis.quiet import drops, without_dropout
 from compare.diagnosis.result import Finding
 from compare.diagnosis.right_side import Data
+from compare.diagnosis.simulation import Slip, run
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[np.floating]
@@ -59,18 +60,29 @@ def explain_change(case: Case, weights: RecurrentWeights | None, others: Sequenc
         weights: the weights to put into the port, if its own are wrong.
         others: the findings about a single call.
     """
-    after = _after(case)
-    right, kept = case.right_call(case.data), case.right_call(after)
-    second = case.port_calls(case.data, weights, times=2)[1]
-    left = case.off(second, kept)
-    if not case.agree(second, kept):
-        results = Results(case.right.situation(after, as_layer=case.port.is_layer), kept, second, case.tolerance)
-        found = explain(results)
-        if not found or not set(found[0].mistakes) <= {each.mistake for each in others}:
-            return None
-        left = Left.of(found[0], results).unexplained
-    found_text, before = "it starts from the final states of its last call", case.off(kept, right)
-    return Finding("state-kept", {}, found_text, "each call starts anew", fix_of("state-kept"), before, left)
+    right = case.right_call(case.data)
+    first, second = case.port_calls(case.data, weights, times=2)
+    for slips in _slips_of(case, right, first):
+        after = _after(case, slips)
+        kept = case.right_call(after)
+        left = case.off(second, kept)
+        if not case.agree(second, kept):
+            results = Results(case.right.situation(after, as_layer=case.port.is_layer), kept, second, case.tolerance)
+            found = explain(results, known=slips)
+            if not found or not set(found[0].mistakes) <= {each.mistake for each in others}:
+                continue
+            left = Left.of(found[0], results).unexplained
+        found_text, before = "it starts from the final states of its last call", case.off(kept, right)
+        return Finding("state-kept", {}, found_text, "each call starts anew", fix_of("state-kept"), before, left)
+    return None
+
+
+def _slips_of(case: Case, right: Sequence[Array], first: Sequence[Array]) -> list[tuple[Slip, ...]]:
+    """Return the slips that explain the first call, after which the states that a port keeps are not the right ones."""
+    if case.agree(first, right):
+        return [()]
+    results = Results(case.right.situation(case.data, as_layer=case.port.is_layer), right, first, case.tolerance)
+    return [each.slips for each in explain(results, recurrences=possible_recurrences(results))]
 
 
 def explain_stateful(case: Case, weights: RecurrentWeights | None) -> Finding | None:
@@ -78,13 +90,15 @@ def explain_stateful(case: Case, weights: RecurrentWeights | None) -> Finding | 
     first, second = case.port_calls(case.data, weights, times=2)
     if not all(np.array_equal(one, other, equal_nan=True) for one, other in zip(first, second, strict=True)):
         return None
-    before, after = case.off(second, case.right_call(_after(case))), case.off(first, case.right_call(case.data))
+    before, after = case.off(second, case.right_call(_after(case, ()))), case.off(first, case.right_call(case.data))
     found, must_be = "the second call starts from zeros", "it starts from the final states of the first"
     return Finding("state-not-kept", {}, found, must_be, fix_of("state-not-kept"), before, after)
 
 
-def _after(case: Case) -> Data:
-    """Return the data of a second call that starts from the final states of the first."""
-    results = case.right.adapter.forward(case.data.inputs, case.data.states, case.data.mask)
-    states = tuple(state for state in (results.h_n, results.c_n) if state is not None)
+def _after(case: Case, slips: tuple[Slip, ...]) -> Data:
+    """Return the data of a second call that starts from the final states of a first one with some slips."""
+    situation = case.right.situation(case.data, as_layer=case.port.is_layer)
+    results = run(situation, slips).results
+    own = case.right.adapter.spec.dtype
+    states = tuple(state.astype(own) for state in (results.h_n, results.c_n) if state is not None)
     return Data(case.data.inputs, states, case.data.mask)

@@ -49,7 +49,8 @@ def arguments_of(expected: Any, actual: Any, inputs: Any, actual_inputs: Any, se
     else:
         given = _given(inputs, "inputs")
         order = input_names(keras_model) if keras_model is not None else list(given.named)
-        _require_known(given, [parameters_of(each) for each in (expected, actual)])
+        if not any(_takes_a_mapping(each, given) for each in (expected, actual)):
+            _require_known(given, [parameters_of(each) for each in (expected, actual)])
     other = given if actual_inputs is None else _given(actual_inputs, "actual_inputs")
     return _in_its_names(expected, given, order), _in_its_names(actual, other, order)
 
@@ -96,12 +97,21 @@ def _in_its_names(model: Any, given: Arguments, order: list[str]) -> Arguments:
     """Return arguments by the names that a model knows them by; others by position, in the order of the Keras inputs."""
     if not given.named:
         return given
+    if _takes_a_mapping(model, given):
+        return given
     own = input_names(model) if framework_of(model) == "keras" else None
     known = set(own or parameters_of(model))
     if set(given.named) <= known and (own is None or set(own) == set(given.named)):
         return given
     names = order if set(order) == set(given.named) else list(given.named)
     return Arguments(tuple(given.named[name] for name in names))
+
+
+def _takes_a_mapping(model: Any, given: Arguments) -> bool:
+    """Return whether a model's call has one parameter for the several arrays that are given by name."""
+    if len(given.named) < 2 or (framework_of(model) == "keras" and input_names(model)):
+        return False
+    return len([name for name in parameters_of(model) if name not in ("training", "mask")]) == 1
 
 
 def parameters_of(model: Any) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -11,7 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.common.progress import track
-from compare.models.forms import Form, Source, attention_forms, binary_forms, plain_forms, relations, same, unary_forms
+from compare.models.forms import (
+    Form,
+    Source,
+    attention_forms,
+    binary_forms,
+    plain_forms,
+    relations,
+    same,
+    unary_forms,
+)
+from compare.models.reordering import arrays_of, reordered, same_numbers
 from frameworks.output import RecurrentOutput
 
 Array = npt.NDArray[Any]
@@ -19,6 +29,8 @@ _RECENT = 6
 """How many of the latest results are combined two by two."""
 _ROWS = 4
 """The search looks at so many rows of the batch."""
+_SEQUENCE = 3
+"""How many axes a sequence has: batch, time and features."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,16 @@ def explain_passed(
     return Explanation(text, own, relation)
 
 
+def explain(sources: Sequence[tuple[Source, Source]], only: Sequence[Source], wanted: Array, found: Array) -> Explanation:
+    """Return the same as `explain_passed`, found on a few rows of the batch, unless the port mixes the rows."""
+    fewer = few(sources, only, wanted, found)
+    explained = explain_passed(*fewer)
+    if explained.found or fewer[3] is found:
+        return explained
+    mixed = _Forms(sources).reshaped(found, 1)
+    return explained if mixed is None else replace(explained, found=mixed.text)
+
+
 class _Forms:
     """The expressions over the results of both models, each computed once.
 
@@ -94,6 +116,7 @@ class _Forms:
     def __init__(self, sources: Sequence[tuple[Source, Source]]) -> None:
         """Compute nothing yet."""
         both = _forms([one for one, _ in sources]), _forms([two for _, two in sources])
+        self._sources = sources
         self._left = zip(*both, strict=False)
         self._known: list[tuple[Form, Form]] = []
 
@@ -104,7 +127,30 @@ class _Forms:
         for pair in self._all():
             if same(pair[side].value, array):
                 return _Found(pair[side].text, pair[1].value)
-        return self._joined(array, side, 3) if array.ndim > 1 and array.dtype.kind == "f" else None
+        if array.ndim < 2 or array.dtype.kind != "f":
+            return None
+        return self._joined(array, side, 3) or self.reshaped(array, side) or self._repeated(array, side)
+
+    def reshaped(self, array: Array, side: int) -> _Found | None:
+        """Return a result with its axes in another order, reshaped."""
+        for pair in self._sources:
+            for forms in zip(*(arrays_of(source) for source in pair), strict=False):
+                if not same_numbers(forms[side].value, array):
+                    continue
+                for both in zip(*(reordered(form, array.shape) for form in forms), strict=True):
+                    if same(both[side].value, array):
+                        return _Found(both[side].text, both[1].value)
+        return None
+
+    def _repeated(self, array: Array, side: int) -> _Found | None:
+        """Return an expression that is repeated for each time step."""
+        if array.ndim != _SEQUENCE or array.shape[1] == 1 or not same(np.repeat(array[:, :1], array.shape[1], 1), array):
+            return None
+        found = self.express(array[:, 0], side)
+        if found is None:
+            return None
+        steps = array.shape[1]
+        return _Found(f"({found.text})[:, None].expand(-1, {steps}, -1)", np.repeat(found.own[:, None], steps, 1))
 
     def _all(self) -> Iterator[tuple[Form, Form]]:
         yield from self._known

@@ -25,7 +25,7 @@ _HALF: Mapping[str, float] = {"float16": 1e-2, "bfloat16": 5e-2}
 """The tolerances of dtypes in which layers compute, but no recurrent layer is adapted."""
 _ROUNDINGS = 4.0
 """How many times the effect of one rounding of all inputs and weights is allowed: rounding happens in every operation."""
-_FURTHER = 5
+_FURTHER = 20
 """How many divergences are described."""
 
 
@@ -90,7 +90,7 @@ def compare_models(
     passed = error is not None and error <= allowed
     sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)
     places = [] if passed else list(_some(divergences(sides, results_differ=not single)))
-    further = [f"also {each.place}{f': {each.fix}' if each.fix else ''}" for each in places[1:]]
+    further = [each.in_short for each in places[1:]]
     notes = (*further, *_notes(sides, passed=passed), *remarks_on(expected, actual, one, two))
     return ModelComparison(
         passed, tuple(_rows(judged)), places[0] if places else None, error, allowed, tuple(places[1:]), notes

@@ -71,10 +71,21 @@ class Divergence:
 
     def __str__(self) -> str:
         """Return the place, what was diagnosed, and the fix."""
-        lines = [self.place]
-        lines += ["fix: {}".format(self.fix.replace("\n", "\n     "))] if self.fix else []
+        findings = self.diagnosis.findings if self.diagnosis is not None else ()
+        said = {line for each in findings for line in each.fix.split("\n")}
+        beside = [line for line in self.fix.split("\n") if line and line not in said]
+        names = [line for line in beside if line.startswith("# ") and findings]
+        beside = [line for line in beside if line not in names]
+        lines = [self.place, *(["fix: {}".format("\n     ".join(beside))] if beside else [])]
         lines += [str(self.diagnosis)] if self.diagnosis is not None else []
-        return "\n".join(lines)
+        return "\n".join([*lines, *names])
+
+    @property
+    def in_short(self) -> str:
+        """The place, the mistakes that are named, and the fix, as a note."""
+        named = ", ".join(each.mistake for each in self.diagnosis.findings) if self.diagnosis is not None else ""
+        fix = self.fix.replace("\n", "\n      ")
+        return ": ".join(each for each in (f"also {self.place}", named, fix) if each)
 
     @property
     def place(self) -> str:

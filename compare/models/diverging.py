@@ -12,13 +12,22 @@ import numpy.typing as npt
 from compare.common.progress import track
 from compare.models.absorbing import activated, activation_in, name_of
 from compare.models.axes import laid_out
-from compare.models.between import Explanation, explain_passed, few
+from compare.models.between import Explanation, explain
 from compare.models.comparison import Divergence
 from compare.models.forms import Source
 from compare.models.judging import Allowance, Judged
 from compare.models.other_layers import explain_other
 from compare.models.recorded import Recorded, Recording
-from compare.models.recurrent_layers import diagnose_call, diagnose_pair, fix_of_mask, place_of, reads_the_batch_as_time
+from compare.models.recurrent_layers import (
+    diagnose_as_called,
+    diagnose_call,
+    diagnose_pair,
+    fix_of_mask,
+    place_of,
+    reads_the_batch_as_time,
+    unlike_in_a_stack,
+    with_names,
+)
 from compare.models.whole import turned_output
 
 Array = npt.NDArray[Any]
@@ -58,11 +67,11 @@ def divergences(sides: Sides, *, results_differ: bool) -> Iterator[Divergence]:
         if judged.verdict == "agrees":
             after = names[0]
         elif judged.verdict != "no partner":
-            found = _at(sides, at, after, alone=not any_found)
-            if found is not None and (found.kind, *names) not in wrong:
-                wrong.add((found.kind, *names))
-                any_found = True
-                yield found
+            for found in _at(sides, at, after, alone=not any_found):
+                if (found.kind, *names) not in wrong:
+                    wrong.add((found.kind, *names))
+                    any_found = True
+                    yield found
     if results_differ:
         last = _at_the_end(sides, after, alone=not any_found)
         if last is not None:
@@ -75,20 +84,23 @@ def _is_transparent(judged: Judged) -> bool:
     return judged.verdict != "wrong here" and all(call.family.name in {"dropout", "identity"} for call in calls)
 
 
-def _at(sides: Sides, at: int, after: str | None, *, alone: bool) -> Divergence | None:
+def _at(sides: Sides, at: int, after: str | None, *, alone: bool) -> Iterator[Divergence]:
+    """Yield what is wrong before a layer, and in it."""
     judged = sides.judged[at]
     input_off = judged.input_error is None or judged.input_error > sides.allowance.of_inputs(judged.pair, _scale(judged))
     if input_off and reads_the_batch_as_time(judged):
         fix = f"`batch_first=True` is missing in {judged.pair.names[1]}, which reads the batch axis as time"
-        return _divergence("in", judged, after, fix)
-    if input_off:
+        yield _divergence("in", judged, after, fix)
+    elif input_off:
         explained = _explain(sides, at)
         if not alone and fix_of_mask(judged):
-            return _divergence("in", judged, after, fix_of_mask(judged))
-        if alone or _is_a_fault(explained):
+            if judged.verdict != "wrong here":
+                yield _divergence("in", judged, after, fix_of_mask(judged))
+        elif alone or _is_a_fault(explained):
             fix = _random(sides, explained) or explained.words(str(judged.pair.names[1])) or _other(judged)
-            return _divergence("between", judged, after, fix, diagnosis=diagnose_call(judged))
-    return _inside(judged, after) if judged.verdict == "wrong here" else None
+            yield _divergence("between", judged, after, fix, diagnosis=diagnose_call(judged))
+    if judged.verdict == "wrong here":
+        yield _inside(judged, after)
 
 
 def _is_a_fault(explained: Explanation) -> bool:
@@ -113,8 +125,16 @@ def _other(judged: Judged) -> str:
 
 def _inside(judged: Judged, after: str | None) -> Divergence:
     if judged.whole is None:
-        return _divergence("in", judged, after, "; ".join(explain_other(judged)))
+        diagnosis = diagnose_as_called(judged)
+        named = (
+            [each.fix for each in diagnosis.findings]
+            if diagnosis is not None
+            else unlike_in_a_stack(judged) or explain_other(judged)
+        )
+        fix = "; ".join(named) if diagnosis is None else with_names("\n".join(named), judged)
+        return _divergence("in", judged, after, fix, diagnosis=diagnosis)
     diagnosis, fix = diagnose_pair(judged)
+    fix = with_names(fix, judged)
     where = place_of(judged, diagnosis)
     return _divergence("in", judged, after, fix, diagnosis=diagnosis, **where)
 
@@ -134,7 +154,7 @@ def _at_the_end(sides: Sides, after: str | None, *, alone: bool) -> Divergence |
         if one.shape == two.shape and float(np.abs(one - two).max(initial=0)) <= sides.allowance.tolerance:
             continue
         before = len(sides.judged)
-        explained = explain_passed(*few(_sources(sides, before), _only_expected(sides, before), one, two))
+        explained = explain(_sources(sides, before), _only_expected(sides, before), one, two)
         if alone or _is_a_fault(explained):
             fix = _random(sides, explained) or explained.words("")
             if not fix and one.shape != two.shape:
@@ -158,7 +178,7 @@ def _explain(sides: Sides, at: int) -> Explanation:
     sources, only = _sources(sides, at), _only_expected(sides, at)
     best = Explanation()
     for wanted, found in _differing(sides, judged):
-        explained = explain_passed(*few(sources, only, wanted, found))
+        explained = explain(sources, only, wanted, found)
         if explained.must_be and explained.must_be == explained.found:
             best = explained if not (best.must_be or best.relation) else best
             continue

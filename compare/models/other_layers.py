@@ -17,7 +17,7 @@ from compare.models.judging import Judged
 from compare.models.layer_options import differing, options_of
 from compare.models.margins import Margin
 from compare.models.normalising import normalised_axes, normalises_the_batch
-from compare.models.recorded import RECURRENT, Recorded, innermost, weights_of
+from compare.models.recorded import RECURRENT, Recorded, in_code, innermost, weights_of
 from compare.models.recording import run_alone
 from compare.models.undoing import copied, padded, set_array, set_option
 from frameworks.kinds import FAMILIES
@@ -70,8 +70,12 @@ def explain_other(judged: Judged) -> tuple[str, ...]:
     if one.family not in _KNOWN or two.family not in _KNOWN:
         return tuple(words or _by_weights(one, two))
     if not alike and one.family.group != "activation":
-        words = [f"{two.name} must be a {one.family.name} ({one.kind}), but is a {two.family.name} ({two.kind})", *words]
+        words = [f"{two.name} must be {_a(one.family.name)} ({one.kind}), but is {_a(two.family.name)} ({two.kind})", *words]
     return tuple(words)
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
 
 
 def _by_weights(one: Recorded, two: Recorded) -> list[str]:
@@ -100,7 +104,7 @@ def _of_the_call(judged: Judged) -> str:
         words = "is active"
     else:
         return f"{two.name} returns something else when the model calls it than alone on the same input"
-    return f"{two.name} {words}: it is in training mode when the model calls it; call `{two.name}.eval()`"
+    return f"{two.name} {words}: it is in training mode when the model calls it; call `{in_code(two.name)}.eval()`"
 
 
 def _by_activations(judged: Judged) -> list[str]:
@@ -137,12 +141,12 @@ def _copying(one: Recorded, two: Recorded, name: str, own: str) -> str:
         keras_first = owner_name(innermost(one.native)) == "keras"
         orders = {2: ".T", 3: ".transpose(2, 1, 0)", 4: ".transpose(3, 2, 0, 1)" if keras_first else ".transpose(2, 3, 1, 0)"}
         turned = orders.get(rank, "")
-    value = f"{one.name}.{source}"
+    value = f"{in_code(one.name)}.{source}"
     if owner_name(innermost(two.native)) == "pytorch":
         array = f"torch.from_numpy(np.array({value}){turned})" if owner_name(innermost(one.native)) == "keras" else value
-        return f"`{two.name}.{own}.data.copy_({array})`"
+        return f"`{in_code(two.name)}.{own}.data.copy_({array})`"
     array = f"{value}.detach().numpy(){turned}" if owner_name(innermost(one.native)) == "pytorch" else value
-    return f"`{two.name}.{own}.assign({array})`"
+    return f"`{in_code(two.name)}.{own}.assign({array})`"
 
 
 def _option_faults(one: Recorded, two: Recorded, around: tuple[Margin, Margin]) -> list[Fault]:
@@ -185,7 +189,7 @@ def _padding_fault(two: Recorded, must_be: Any, is_: Any, word: str, outside: An
         return Fault(f"padding of {two.name} must be {must_be}, but is {is_}: `padding={value}`", set_option("padding", each))
     pads = tuple(number for pair in reversed(must_be) for number in pair)
     fill = ', value=float("-inf")' if two.family.name.startswith("max") else ""
-    call = f"{two.name}(F.pad(x, {pads}{fill}))"
+    call = f"{in_code(two.name)}(F.pad(x, {pads}{fill}))"
     return Fault(
         f"padding of {two.name} must be {must_be} (before, after){f', as in {word!r}' if word else ''}, but is {is_}: "
         f"`{call}`, with `padding=0`",
@@ -250,7 +254,7 @@ def _by_results(judged: Judged) -> list[str]:
     if axes := normalised_axes(judged):
         return [f"{two[0].name} must normalise over the last axis, but does so over axes {axes}"]
     if normalises_the_batch(judged):
-        return [f"{two[0].name} normalises with the batch: keep running statistics, and call `{two[0].name}.eval()`"]
+        return [f"{two[0].name} normalises with the batch: keep running statistics, and call `{in_code(two[0].name)}.eval()`"]
     relation = relations(judged.wanted, judged.alone)
     found = f", but computes `{texts[1]}`" if texts and texts[1] else ""
     if texts and texts[0]:

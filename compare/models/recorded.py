@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -119,6 +120,11 @@ class Recording:
     uncalled: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     draws: bool = False
+
+
+def in_code(name: str) -> str:
+    """Return how code reaches a module of this name: "cnn.0" is `cnn[0]`, and "0" is `model[0]`."""
+    return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", f"model.{name}" if name[:1].isdigit() else name)
 
 
 def innermost(native: Any) -> Any:

@@ -103,8 +103,14 @@ def remarks_on(expected: Any, actual: Any, *recordings: Recording) -> Iterator[s
     for model, side in ((expected, "expected"), (actual, "actual")):
         if framework_of(model) != "pytorch":
             continue
-        if model.training and any(_acts_otherwise(module) for module in model.modules()):
+        active = [name for name, module in model.named_modules() if module.training and _acts_otherwise(module)]
+        if active and model.training:
             yield f"the {side} model is in training mode, and was compared in inference: call `.eval()` before you use it"
+        elif active:
+            yield (
+                f"in training mode, and compared in inference: {', '.join(active)} of the {side} model; "
+                "call `.eval()` on the model before you use it"
+            )
         device = torch_calls.device_of(model)
         if device.type != "cpu":
             notes = import_module("frameworks.pytorch.adapter").device_notes(device)

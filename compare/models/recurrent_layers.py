@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from compare.models.recorded import arrays_in, to_array
 from compare.models.whole import Whole, run
 from compare.returns.mapping import returns_map
 from frameworks.errors import GatewiseError
-from frameworks.registry import adapt
+from frameworks.registry import adapt, owner_name
 
 Array = npt.NDArray[Any]
 
@@ -35,6 +37,52 @@ def diagnose_pair(judged: Judged) -> tuple[Diagnosis | None, str]:
         fixes.append(fix_of_mask(judged))  # the diagnosis is of the layer alone
     fix = "\n".join(fixes) or _fix_of_call(judged)
     return diagnosis, fix
+
+
+def with_names(fix: str, judged: Judged) -> str:
+    """Return the code that mends a recurrent layer, with a comment that says which layers its names stand for."""
+    (one, two), natives = judged.pair.names, judged.pair.natives
+    keras = [owner_name(each) == "keras" for each in natives]
+    stand = {"right": f"the expected {one}", "port": f"the actual {two}"}
+    if keras[0] != keras[1]:
+        layer, rnn = (stand["right"], stand["port"]) if keras[0] else (stand["port"], stand["right"])
+        stand |= {"layer": layer, "layers": layer, "rnn": rnn}
+    used = [f"{word} is {name}" for word, name in stand.items() if re.search(rf"\b{word}\b(?=[.,()\[])", fix)]
+    return f"{fix}\n# here {', '.join(used)}" if used else fix
+
+
+def diagnose_as_called(judged: Judged) -> Diagnosis | None:
+    """Return what `diagnose` names in a cell, or in a module of the user's own in the place of a recurrent layer; else None."""
+    one, two = judged.pair.expected[0], judged.pair.actual[0]
+    several = len(judged.pair.expected) + len(judged.pair.actual) > 2
+    if several or judged.alone_error is None or not (one.family.name == "recurrent" or _CELLS & _classes(one.native)):
+        return None
+    try:
+        diagnosis = diagnose(one.native, two.native)
+    except (GatewiseError, ValueError):
+        return None
+    return diagnosis if diagnosis.findings else None
+
+
+_CELLS = {"LSTMCell", "GRUCell", "SimpleRNNCell", "RNNCellBase"}
+
+
+def _classes(native: Any) -> set[str]:
+    return {base.__name__ for base in type(native).__mro__}
+
+
+def unlike_in_a_stack(judged: Judged) -> list[str]:
+    """Return the options in which the layers of a stack differ from the layer that is their partner."""
+    one, two = judged.pair.expected, judged.pair.actual
+    words = []
+    for right, own in product(one, two):
+        if right.adapter is None or own.adapter is None:
+            continue
+        for name in ("activation", "recurrent_activation", "reset_after"):
+            must_be, is_ = getattr(right.adapter.spec, name), getattr(own.adapter.spec, name)
+            if must_be != is_:
+                words.append(f"{name} of {own.name} must be {must_be}, but is {is_}")
+    return list(dict.fromkeys(words)) if 1 in (len(one), len(two)) else []
 
 
 def diagnose_call(judged: Judged) -> Diagnosis | None:

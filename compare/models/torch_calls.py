@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -97,6 +98,8 @@ def run_recorded(model: Any, inputs: Sequence[Array], named: Mapping[str, Array]
                 stack.callback(handle.remove)
         arguments = [tensor(each) for each in inputs]
         keywords = {name: tensor(each) for name, each in named.items()}
+        if len(keywords) > 1 and len(inspect.signature(model.forward).parameters) == 1:
+            arguments, keywords = [keywords], {}
         with _unchanged(model, recording):
             returned = model(*arguments, **keywords)
     recording.dtypes |= _dtypes(returned)

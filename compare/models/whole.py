@@ -143,7 +143,8 @@ def _joined(adapters: Sequence[Adapter], like: RecurrentSpec) -> Adapter | None:
     """Return a new layer with the weights of several."""
     directions = [each for adapter in adapters for row in adapter.get_weights().layers for each in row]
     size = like.num_directions
-    if len(directions) != like.num_layers * size:
+    computed = {(each.spec.activation, each.spec.recurrent_activation, each.spec.reset_after) for each in adapters}
+    if len(directions) != like.num_layers * size or len(computed) > 1:
         return None
     first = adapters[0].spec
     spec = RecurrentSpec(

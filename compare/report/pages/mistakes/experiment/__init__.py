@@ -87,9 +87,8 @@ def _tree(diagnosis: Diagnosis) -> Results:
     for number, each in enumerate(diagnosis.findings):
         texts = {name: exact(getattr(each, name)) for name in ("mistake", "found", "must_be", "fix")}
         finding = {**texts, "where": exact(dict(each.where)), "twins": exact(list(each.twins))}
-        if each.error_before is not None and math.isfinite(each.error_before):
-            finding["before"] = control(each.error_before)
-        if each.error_after is not None and math.isfinite(each.error_after):
-            finding["after"] = measured(each.error_after, TOLERANCE * max(1.0, each.error_before or 0.0))
+        for name, error in (("before", each.error_before), ("after", each.error_after)):
+            if error is not None and math.isfinite(error):
+                finding[name] = control(error) if error > TOLERANCE else measured(error, TOLERANCE)
         findings[str(number)] = finding
     return {"verdict": exact(diagnosis.verdict), "findings": findings, "notes": exact(list(diagnosis.notes))}
