@@ -84,7 +84,9 @@ def apart(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield for each finding with twins an input that would tell them apart."""
     for finding in findings:
         twins = [twin for twin in finding.twins if twin != "wrong-result"]  # the general name of the others
-        told = dict.fromkeys(TELLING[name] for name in (*twins, finding.mistake) if name in TELLING)
+        is_recurrent = finding.where.get("part") == "recurrent kernel"  # whose size has nothing to do with the input's
+        names = sorted((*twins, finding.mistake), key=lambda name: is_recurrent and not name.startswith("recurrent"))
+        told = dict.fromkeys(TELLING[name] for name in names if name in TELLING)
         if twins:
             text = f"{' and '.join((finding.mistake, *twins))} are the same on this data"
             yield f"{text}; to tell them apart, use {next(iter(told))}" if told else text

@@ -212,3 +212,14 @@ def test_zeros_in_place_of_a_new_layer_s_bias_may_be_a_missing_forget_bias() -> 
     module.bias_hh_l0.data.zero_()
     (finding,) = diagnose(layer, module).findings
     assert (finding.mistake, finding.twins) == ("bias-dropped", ())
+
+
+def test_no_input_size_tells_a_square_recurrent_kernel_reshaped_from_one_not_transposed() -> None:
+    layer, module = LAYERS.SimpleRNN(4), nn.RNN(3, 4)
+    layer.build((None, None, 3))
+    copy_weights(layer, module)
+    module.weight_hh_l0.data.copy_(module.weight_hh_l0.detach().T.clone())
+    found = diagnose(layer, module)
+    assert "recurrent-kernel-reshaped" in {found.findings[0].mistake, *found.findings[0].twins}
+    assert any("to tell them apart, use a recurrent kernel of several gates" in note for note in found.notes)
+    assert "input size" not in str(found)
