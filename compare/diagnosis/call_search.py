@@ -15,7 +15,7 @@ from compare.diagnosis.row_search import Part, match_by_rows
 from compare.diagnosis.simulation import Situation, Slip, call_slips, recurrence_slips, run
 
 Array = npt.NDArray[np.floating]
-_MOST = 3
+MOST = 3
 """The largest number of slips of recurrence and call that are tried together."""
 Wanted = Sequence[Sequence[str]]
 """For each result, the expressions that are right, the likeliest first."""
@@ -109,7 +109,7 @@ def explain(
     results: Results,
     *,
     wrong: Situation | None = None,
-    most: int = _MOST,
+    most: int = MOST,
     known: tuple[Slip, ...] = (),
     recurrences: Sequence[tuple[Slip, ...]] = ((),),
 ) -> list[Explanation]:
@@ -150,10 +150,12 @@ def _combined(slips: Sequence[Slip], count: int) -> Iterator[tuple[Slip, ...]]:
             yield chosen
 
 
-def possible_recurrences(results: Results, known: tuple[Slip, ...] = (), *, observed: bool = True) -> list[tuple[Slip, ...]]:
-    """Return the slips of the recurrence that may explain a call of one step, in which few slips of the call can be seen.
+def possible_recurrences(
+    results: Results, known: tuple[Slip, ...] = (), *, observed: bool = True
+) -> Iterator[tuple[list[tuple[Slip, ...]], int]]:
+    """Yield slips of the recurrence that may explain a call of one step, and how many slips to try with them.
 
-    There is () among them if it may be right; there are none if nothing explains the call.
+    Few slips of the call can be seen in one step. If the recurrence may be right, it is so at first, with one slip.
 
     Args:
         results: the results of both sides on one step.
@@ -178,8 +180,12 @@ def possible_recurrences(results: Results, known: tuple[Slip, ...] = (), *, obse
     for count, beside in tried if wanted else ():
         found = fitting(count, beside)
         if found:
-            return found if count else [*found, *fitting(1, min(beside, 1))]
-    return []
+            if not count:
+                yield found, 1
+                found += fitting(1, min(beside, 1))
+            yield found, MOST
+            return
+    yield [()], 1
 
 
 def right_expressions(results: Results) -> Wanted:

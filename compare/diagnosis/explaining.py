@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from compare.common.progress import tell
 from compare.diagnosis.call_findings import Left, call_findings, confirm
-from compare.diagnosis.call_search import Explanation, Results, explain, possible_recurrences
+from compare.diagnosis.call_search import MOST, Explanation, Results, explain, possible_recurrences
 from compare.diagnosis.case import Case
 from compare.diagnosis.guessing import explain_black_box, shortest
 from compare.diagnosis.origins import Right
@@ -76,19 +77,30 @@ def explain_call(question: Question) -> list[Finding]:
     parts = list(windows(case.data, question.right, question.port, all_rows=all_rows, units=units))
     known = tuple(_observed_slips(case))
     for made in dict.fromkeys((known, ())):
-        recurrences = _recurrences(question, made)
-        for data in parts:
-            results = question.results(data)
-            if results is None or case.agree(results.port, results.right):
-                continue
-            found = _search(results, made, recurrences)
-            confirmed = [each for each in confirm(found, whole) if each.cost]
+        for recurrences, most in _recurrences(question, made):
+            confirmed = _explain_parts(question, whole, parts, partial(_search, known=made, recurrences=recurrences, most=most))
             if confirmed:
                 tell(f"the call: {', '.join(confirmed[0].mistakes)}")
                 return call_findings(confirmed, Left.of(confirmed[0], whole), question.off)
-            if not found:  # what explains all data would explain this part of it
-                break
     return _explain_black_box(question, whole, parts)
+
+
+def _explain_parts(
+    question: Question,
+    whole: Results,
+    parts: Sequence[Data],
+    search: Callable[[Results], list[Explanation]],
+) -> list[Explanation]:
+    """Return what explains the first part of the data that it can be found on, and all of it."""
+    for data in parts:
+        results = question.results(data)
+        if results is None or question.case.agree(results.port, results.right):
+            continue
+        found = search(results)
+        confirmed = [each for each in confirm(found, whole) if each.cost]
+        if confirmed or not found:  # what explains all data would explain this part of it
+            return confirmed
+    return []
 
 
 def _explain_black_box(question: Question, whole: Results, parts: Sequence[Data]) -> list[Finding]:
@@ -129,13 +141,13 @@ def _without_biases(weights: RecurrentWeights) -> RecurrentWeights:
     return RecurrentWeights(tuple(tuple(bare(one) for one in row) for row in weights.layers))
 
 
-def _search(results: Results, known: tuple[Slip, ...], recurrences: Sequence[tuple[Slip, ...]]) -> list[Explanation]:
+def _search(
+    results: Results, *, known: tuple[Slip, ...], recurrences: Sequence[tuple[Slip, ...]], most: int
+) -> list[Explanation]:
     """Search with the tolerance of the diagnosis and then, for fewer mistakes, with a coarser one."""
-    if not recurrences:
-        return explain(results, known=known, most=1)
     coarse = max(results.tolerance, _COARSE[results.situation.inputs.dtype.name])
-    found = explain(results, known=known, recurrences=recurrences)
-    return found or explain(replace(results, tolerance=coarse), known=known, recurrences=recurrences, most=2)
+    found = explain(results, known=known, recurrences=recurrences, most=most)
+    return found or explain(replace(results, tolerance=coarse), known=known, recurrences=recurrences, most=min(most, 2))
 
 
 def _observed_slips(case: Case) -> Iterator[Slip]:
@@ -154,8 +166,10 @@ def _observed_slips(case: Case) -> Iterator[Slip]:
                 yield Slip(mistake, name, str(own), said, must_be)
 
 
-def _recurrences(question: Question, known: tuple[Slip, ...]) -> list[tuple[Slip, ...]]:
-    """Return the slips of the recurrence that are worth trying: those that explain the first step."""
+def _recurrences(question: Question, known: tuple[Slip, ...]) -> Iterator[tuple[list[tuple[Slip, ...]], int]]:
+    """Yield the slips of the recurrence that are worth trying: those that explain the first step."""
     results = question.results(question.case.data.first_step())
-    observed = question.black_box is None
-    return [()] if results is None else possible_recurrences(results, known, observed=observed)
+    if results is None:
+        yield [()], MOST
+    else:
+        yield from possible_recurrences(results, known, observed=question.black_box is None)
