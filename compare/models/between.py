@@ -49,9 +49,9 @@ class Explanation:
     relation: str = ""
     known: bool = True
 
-    def words(self, to: str) -> str:
-        """Return what mends it, for what is passed to a module."""
-        target = f"to {to}" if to else "as the result"
+    def words(self, to: str, result: str = "the result") -> str:
+        """Return what mends it, for what is passed to a module, or for a result of the model if that is ""."""
+        target = f"to {to}" if to else f"as {result}"
         if self.must_be and self.found and self.must_be != self.found:
             return f"pass `{self.must_be}` {target}, not `{self.found}`"
         if self.relation:

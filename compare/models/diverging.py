@@ -150,15 +150,18 @@ def _at_the_end(sides: Sides, after: str | None, *, alone: bool) -> Divergence |
         count = f"{len(wanted)} array{'' if len(wanted) == 1 else 's'}"
         words = f"return {count}, as the expected model does: the port returns {len(found)}"
         return Divergence("between", None, None, after, fix=words)
-    for one, two in zip(wanted.values(), ordered(wanted, found), strict=True):
+    for (key, one), two in zip(wanted.items(), ordered(wanted, found), strict=True):
         if one.shape == two.shape and float(np.abs(one - two).max(initial=0)) <= sides.allowance.tolerance:
             continue
         before = len(sides.judged)
         explained = explain(_sources(sides, before), _only_expected(sides, before), one, two)
         if alone or _is_a_fault(explained):
-            fix = _random(sides, explained) or explained.words("")
+            fix = _random(sides, explained) or explained.words("", "the result" if len(wanted) == 1 else f"result {key!r}")
             if not fix and one.shape != two.shape:
                 fix = f"return shape {one.shape}: the port returns {two.shape}"
+            if set(wanted) != set(found) and isinstance(key, str):
+                own = ", ".join(map(str, found))
+                fix = f"return the keys {', '.join(map(str, wanted))}: the port returns {own}, which are compared by position"
             return Divergence("between", None, None, after, fix=fix)
     return None
 

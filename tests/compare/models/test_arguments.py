@@ -1,6 +1,6 @@
-"""Inputs by name reach each model as its call takes them: as parameters, or as one mapping.
+"""Inputs by name reach each model as its call takes them, and results by name are compared by name.
 
-Covers: `compare/models/arguments.py`.
+Covers: `compare/models/arguments.py`, `compare/models/diverging.py`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -50,3 +51,32 @@ def test_a_mapping_reaches_a_call_with_one_parameter_as_it_is() -> None:
         assert compared(port, model, INPUTS)
         port.fc.bias.data.add_(1)
         assert not compared(model, port, INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("keys", "wrong", "fix"),
+    [
+        (("a", "b"), 0, ""),
+        (("b", "a"), 0, ""),
+        (("a", "b"), 1, "pass `softmax(fc, dim=1)` as result 'b', not `softmax(fc, dim=0)`"),
+        (("c", "b"), 1, "return the keys a, b: the port returns c, b, which are compared by position"),
+    ],
+)
+def test_results_by_name_are_named(keys: tuple[str, str], wrong: int, fix: str) -> None:
+    x = keras.Input((4,))
+    dense = keras.layers.Dense(3, name="dense")(x)
+    model = filled(keras.Model(x, {"a": keras.ops.tanh(dense), "b": keras.ops.softmax(dense)}))
+
+    class Port(ByName):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 3)
+            lay_dense(self.fc, model.get_layer("dense"))
+
+        def forward(self, one: torch.Tensor) -> Any:  # type: ignore[override]
+            y = self.fc(one)
+            both = {"a": torch.tanh(y), "b": torch.softmax(y, 0 if wrong else -1)}
+            return {key: both.get(key, both["a"]) for key in keys}
+
+    first = compared(model, Port(), INPUTS["one"]).first
+    assert (first.fix if first else "") == fix
