@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.diagnosis.call_findings import Left
-from compare.diagnosis.call_search import Results, explain, possible_recurrences
+from compare.diagnosis.call_search import Results, explain
 from compare.diagnosis.case import Case
 from compare.diagnosis.mistakes import fix_of
 from compare.diagnosis.quiet import drops, without_dropout
 from compare.diagnosis.result import Finding
 from compare.diagnosis.right_side import Data
-from compare.diagnosis.simulation import Slip, run
+from compare.diagnosis.simulation import Slip, recurrence_slips, run
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[np.floating]
@@ -82,7 +82,8 @@ def _slips_of(case: Case, right: Sequence[Array], first: Sequence[Array]) -> lis
     if case.agree(first, right):
         return [()]
     results = Results(case.right.situation(case.data, as_layer=case.port.is_layer), right, first, case.tolerance)
-    return [each.slips for each in explain(results, recurrences=possible_recurrences(results))]
+    recurrences = [(), *((slip,) for slip in recurrence_slips(results.situation.spec))]
+    return [each.slips for each in explain(results, recurrences=recurrences, most=2)]
 
 
 def explain_stateful(case: Case, weights: RecurrentWeights | None) -> Finding | None:

@@ -218,7 +218,8 @@ def test_no_input_size_tells_a_square_recurrent_kernel_reshaped_from_one_not_tra
     layer, module = LAYERS.SimpleRNN(4), nn.RNN(3, 4)
     layer.build((None, None, 3))
     copy_weights(layer, module)
-    module.weight_hh_l0.data.copy_(module.weight_hh_l0.detach().T.clone())
+    kernel = module.get_parameter("weight_hh_l0")
+    kernel.data.copy_(kernel.detach().T.clone())
     found = diagnose(layer, module)
     assert "recurrent-kernel-reshaped" in {found.findings[0].mistake, *found.findings[0].twins}
     assert any("to tell them apart, use a recurrent kernel of several gates" in note for note in found.notes)
