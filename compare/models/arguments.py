@@ -119,7 +119,10 @@ def parameters_of(model: Any) -> list[str]:
     if framework_of(model) == "keras" and input_names(model):
         return input_names(model)
     function = model.forward if framework_of(model) == "pytorch" else model.call
-    parameters = inspect.signature(function).parameters.items()
+    try:
+        parameters = inspect.signature(function).parameters.items()
+    except ValueError:  # of a compiled module, whose call has no signature
+        return []
     return [name for name, each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
 
 

@@ -135,7 +135,7 @@ def _rows(right: Array, own: Array) -> str:
     """Name what became of the rows of a table, such as an embedding's."""
     if right.ndim != 2 or right.shape != own.shape:
         return ""
-    for shift in (1, -1, 2, -2):
+    for shift in (each for each in (1, -1, 2, -2) if abs(each) < len(right)):
         kept = slice(max(shift, 0), len(right) + min(shift, 0))
         if _same(np.roll(right, shift, 0)[kept], own[kept]):
             rows = f"{abs(shift)} row{'s' if abs(shift) > 1 else ''}"

@@ -245,12 +245,12 @@ def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source
     name = str(judged.pair.names[1]) + (f" (call {call.number + 1})" if call.number else "")
     whole = judged.whole
     if whole is not None:
-        if whole.found is None or reads_the_batch_as_time(judged):
+        spec = whole.actual.spec
+        if whole.found is None or reads_the_batch_as_time(judged) or whole.expected.spec.hidden_size != spec.hidden_size:
             return
         shown = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
         own = [turned_output(each) if whole.turned else each for each in (shown, whole.found)]
         mask = whole.call.mask if whole.call.mask is not None else _mask_of(np.asarray(own[0].output), masks)
-        spec = whole.actual.spec
         zeros = whole.actual.zeroes_masked_steps
         yield Source(name, None, own[0], spec, mask, zeros), Source(name, None, own[1], spec, mask, zeros)
         return

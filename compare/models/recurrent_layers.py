@@ -47,7 +47,7 @@ def with_names(fix: str, judged: Judged) -> str:
     if keras[0] != keras[1]:
         layer, rnn = (stand["right"], stand["port"]) if keras[0] else (stand["port"], stand["right"])
         stand |= {"layer": layer, "layers": layer, "rnn": rnn}
-    used = [f"{word} is {name}" for word, name in stand.items() if re.search(rf"\b{word}\b(?=[.,()\[])", fix)]
+    used = [f"{word} is {name}" for word, name in stand.items() if re.search(rf"(?<![a-z] )\b{word}\b(?=\.\w|[,()\[])", fix)]
     return f"{fix}\n# here {', '.join(used)}" if used else fix
 
 

@@ -80,3 +80,10 @@ def test_results_by_name_are_named(keys: tuple[str, str], wrong: int, fix: str) 
 
     first = compared(model, Port(), INPUTS["one"]).first
     assert (first.fix if first else "") == fix
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_compiled_module_whose_call_has_no_signature_is_compared() -> None:
+    right = nn.Sequential(nn.Linear(4, 2), nn.Tanh())
+    port = torch.jit.trace(right, torch.from_numpy(INPUTS["one"]))  # type: ignore[no-untyped-call]
+    assert compared(right, port, INPUTS["one"])

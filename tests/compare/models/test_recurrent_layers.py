@@ -127,3 +127,20 @@ def test_a_stack_of_unlike_layers_is_not_taken_for_one_of_like_ones() -> None:
     first = compared(right, port, X).first
     assert (first.kind, first.expected) == ("in", "rnn")
     assert first.fix == "recurrent_activation of lstm_hard_sigmoid must be sigmoid, but is hard_sigmoid"
+
+
+def test_layers_of_another_size_and_never_copied_ones_are_said() -> None:
+    model = filled(keras.Sequential([keras.Input((7, 5)), L.GRU(5, name="gru"), L.Dense(2, name="out")]))
+
+    class Port(nn.Module):
+        def __init__(self, size: int) -> None:
+            super().__init__()
+            self.gru, self.fc = nn.GRU(5, size, batch_first=True), nn.Linear(size, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.gru(x)[1][0])  # type: ignore[no-any-return]  # a module returns Any
+
+    assert compared(model, Port(7), X).first.fix == "Build the port with the sizes of the right layer."
+    notes = [note for note in compared(model, Port(5), X).notes if "weight of fc" in note]
+    assert len(notes) == 1
+    assert "is another array" in notes[0]
