@@ -82,7 +82,8 @@ def _slips_of(case: Case, right: Sequence[Array], first: Sequence[Array]) -> lis
     if case.agree(first, right):
         return [()]
     results = Results(case.right.situation(case.data, as_layer=case.port.is_layer), right, first, case.tolerance)
-    return [each.slips for each in explain(results, recurrences=possible_recurrences(results))]
+    *_, (recurrences, most) = possible_recurrences(results)
+    return [each.slips for each in explain(results, recurrences=recurrences, most=most)]
 
 
 def explain_stateful(case: Case, weights: RecurrentWeights | None) -> Finding | None:
