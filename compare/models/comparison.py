@@ -124,6 +124,14 @@ class ModelComparison:
         allowed: how large it may be.
         also: further places where they part, each on its own.
         notes: what differs although the results agree, what was not compared, and what the calls did beside.
+
+    Example:
+        >>> import torch
+        >>> from gatewise import compare_models
+        >>> layer = torch.nn.Linear(3, 2)
+        >>> comparison = compare_models(torch.nn.Sequential(layer, torch.nn.Tanh()), torch.nn.Sequential(layer), torch.ones(1, 3))
+        >>> comparison.passed, [(row.expected, row.actual, row.verdict) for row in comparison.rows]
+        (False, [('0', '0', 'agrees'), ('1', None, 'no partner')])
     """
 
     passed: bool

@@ -1,6 +1,6 @@
 """`compare_models` finds the mistakes of whole models: the promises, kept by a tenth of the suite and by its committed result.
 
-Covers: `compare/models`. `python -m tests.acceptance.models` runs all of it.
+Covers: `compare/models`, `tests/acceptance/models`.
 """
 
 from __future__ import annotations
