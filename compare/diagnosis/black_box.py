@@ -10,11 +10,11 @@ from itertools import combinations, permutations
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis import bias_origins as biases
-from compare.diagnosis.observed import BOTH_BIASES, Unit
-from compare.diagnosis.origins import MATRICES, Place, Right, exchange, structured_by
-from compare.diagnosis.rounding import round_like
-from compare.diagnosis.structures import STRUCTURES
+from compare.diagnosis.weights import bias_origins as biases
+from compare.diagnosis.weights.observed import BOTH_BIASES, Unit
+from compare.diagnosis.weights.origins import MATRICES, Place, Right, exchange, structured_by
+from compare.diagnosis.weights.rounding import round_like
+from compare.diagnosis.weights.structures import STRUCTURES
 from frameworks.weights import BIASES, PARTS, DirectionWeights
 
 Array = npt.NDArray[np.floating]

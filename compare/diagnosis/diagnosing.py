@@ -10,22 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.common.tolerance import choose_tolerance
-from compare.diagnosis.case import Case, draw_data, require_as_many
-from compare.diagnosis.claims import explain_weights
 from compare.diagnosis.explaining import Question, explain_call, explain_without_biases
 from compare.diagnosis.grouping import weight_findings
 from compare.diagnosis.mistakes import fix_of
-from compare.diagnosis.observed import Observed
-from compare.diagnosis.origins import Right
-from compare.diagnosis.port_side import PortSide, layout_of
-from compare.diagnosis.quiet import without_dropout
 from compare.diagnosis.remarks import apart, coarsened, remarks, silent_of, unseen_of
 from compare.diagnosis.repetition import dropout_finding, explain_change, explain_stateful, repeat
-from compare.diagnosis.restoring import as_before
 from compare.diagnosis.result import Diagnosis, Finding
-from compare.diagnosis.right_side import RightSide
+from compare.diagnosis.sides.case import Case, draw_data, require_as_many
+from compare.diagnosis.sides.port_side import PortSide, layout_of
+from compare.diagnosis.sides.quiet import without_dropout
+from compare.diagnosis.sides.restoring import as_before
+from compare.diagnosis.sides.right_side import RightSide
 from compare.diagnosis.sizes import other_sizes
 from compare.diagnosis.unnamed import beginnings, ruled_out
+from compare.diagnosis.weights.claims import explain_weights
+from compare.diagnosis.weights.observed import Observed
+from compare.diagnosis.weights.origins import Right
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidTypeError, NoCounterpartError
 from frameworks.registry import adapt

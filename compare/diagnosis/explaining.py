@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.common.progress import tell
-from compare.diagnosis.call_findings import Left, call_findings, confirm
-from compare.diagnosis.call_search import MOST, Explanation, Results, explain, possible_recurrences
-from compare.diagnosis.case import Case
+from compare.diagnosis.call.call_findings import Left, call_findings, confirm
+from compare.diagnosis.call.call_search import MOST, Explanation, Results, explain, possible_recurrences
+from compare.diagnosis.call.simulation import Situation, Slip
 from compare.diagnosis.guessing import explain_black_box, shortest
-from compare.diagnosis.origins import Right
 from compare.diagnosis.result import Finding
-from compare.diagnosis.right_side import Data
-from compare.diagnosis.simulation import Situation, Slip
-from compare.diagnosis.windows import windows
+from compare.diagnosis.sides.case import Case
+from compare.diagnosis.sides.right_side import Data
+from compare.diagnosis.sides.windows import windows
+from compare.diagnosis.weights.origins import Right
 from frameworks.errors import GatewiseError
 from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compare.diagnosis.copying_lines import copying_lines
-from compare.diagnosis.observed import BOTH_BIASES, Claim, Observed, Unit
 from compare.diagnosis.result import Finding
+from compare.diagnosis.weights.copying_lines import copying_lines
+from compare.diagnosis.weights.observed import BOTH_BIASES, Claim, Observed, Unit
 from frameworks.layouts import KERAS
 from frameworks.spec import RecurrentSpec
 

@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from compare.common.progress import track
 from compare.diagnosis.black_box import Changed, Guess, guesses
-from compare.diagnosis.call_findings import Left, call_findings, confirm
-from compare.diagnosis.call_search import Explanation, Results, Wanted, close, explain, right_expressions
-from compare.diagnosis.expressions import expressions
+from compare.diagnosis.call.call_findings import Left, call_findings, confirm
+from compare.diagnosis.call.call_search import Explanation, Results, Wanted, close, explain, right_expressions
+from compare.diagnosis.call.expressions import expressions
+from compare.diagnosis.call.simulation import Simulated, Situation
 from compare.diagnosis.grouping import where_of
 from compare.diagnosis.mistakes import fix_of
-from compare.diagnosis.origins import Place, Right
 from compare.diagnosis.result import Finding
-from compare.diagnosis.right_side import Data
-from compare.diagnosis.simulation import Simulated, Situation
+from compare.diagnosis.sides.right_side import Data
+from compare.diagnosis.weights.origins import Place, Right
 from frameworks.adapter import States
 from frameworks.layouts import KERAS, PYTORCH
 from frameworks.output import RecurrentOutput

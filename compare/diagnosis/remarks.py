@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from compare.diagnosis.case import Case
-from compare.diagnosis.port_side import PortSide
-from compare.diagnosis.port_tensors import HALVES, first_parameter
 from compare.diagnosis.result import Finding
-from compare.diagnosis.right_side import Data
+from compare.diagnosis.sides.case import Case
+from compare.diagnosis.sides.port_side import PortSide
+from compare.diagnosis.sides.port_tensors import HALVES, first_parameter
+from compare.diagnosis.sides.right_side import Data
 from frameworks.spec import RecurrentSpec
 from frameworks.weights import DirectionWeights, RecurrentWeights
 

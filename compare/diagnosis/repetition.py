@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.call_findings import Left
-from compare.diagnosis.call_search import Results, explain
-from compare.diagnosis.case import Case
+from compare.diagnosis.call.call_findings import Left
+from compare.diagnosis.call.call_search import Results, explain
+from compare.diagnosis.call.simulation import Slip, recurrence_slips, run
 from compare.diagnosis.mistakes import fix_of
-from compare.diagnosis.quiet import drops, without_dropout
 from compare.diagnosis.result import Finding
-from compare.diagnosis.right_side import Data
-from compare.diagnosis.simulation import Slip, recurrence_slips, run
+from compare.diagnosis.sides.case import Case
+from compare.diagnosis.sides.quiet import drops, without_dropout
+from compare.diagnosis.sides.right_side import Data
 from frameworks.weights import RecurrentWeights
 
 Array = npt.NDArray[np.floating]

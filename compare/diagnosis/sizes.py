@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compare.diagnosis.contents import Held
 from compare.diagnosis.mistakes import fix_of
-from compare.diagnosis.port_side import PortSide
 from compare.diagnosis.result import Diagnosis, Finding
-from compare.diagnosis.right_side import RightSide
+from compare.diagnosis.sides.contents import Held
+from compare.diagnosis.sides.port_side import PortSide
+from compare.diagnosis.sides.right_side import RightSide
 from frameworks.spec import RecurrentSpec
 
 _SIZES = ("input_size", "hidden_size", "num_layers", "bidirectional")

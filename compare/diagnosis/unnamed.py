@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.call_search import Results, right_expressions
-from compare.diagnosis.case import Case
-from compare.diagnosis.expressions import Expression
-from compare.diagnosis.simulation import call_slips, recurrence_slips
+from compare.diagnosis.call.call_search import Results, right_expressions
+from compare.diagnosis.call.expressions import Expression
+from compare.diagnosis.call.simulation import call_slips, recurrence_slips
+from compare.diagnosis.sides.case import Case
 
 Array = npt.NDArray[Any]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.keras_calls import input_names
-from compare.models.recording import framework_of
+from compare.models.recording.keras_calls import input_names
+from compare.models.recording.recording import framework_of
 from frameworks.errors import InvalidTypeError, InvalidValueError
 
 Array = npt.NDArray[Any]

@@ -11,13 +11,13 @@ import numpy.typing as npt
 from compare.common.progress import track
 from compare.common.tolerance import TOLERANCES, choose_tolerance
 from compare.models.arguments import Arguments, arguments_of, parameters_of
-from compare.models.axes import difference
 from compare.models.comparison import ModelComparison, Row
 from compare.models.diverging import Sides, divergences, ordered
 from compare.models.judging import Allowance, Judged, judge, judge_again
-from compare.models.pairing import pair_calls
-from compare.models.recorded import Recording
-from compare.models.recording import framework_of, record, remarks_on, require_built
+from compare.models.pairing.axes import difference
+from compare.models.pairing.pairing import pair_calls
+from compare.models.recording.recorded import Recording
+from compare.models.recording.recording import framework_of, record, remarks_on, require_built
 from compare.models.rounding import nudge_all, nudged
 
 Array = npt.NDArray[Any]

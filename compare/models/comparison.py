@@ -129,7 +129,8 @@ class ModelComparison:
         >>> import torch
         >>> from gatewise import compare_models
         >>> layer = torch.nn.Linear(3, 2)
-        >>> comparison = compare_models(torch.nn.Sequential(layer, torch.nn.Tanh()), torch.nn.Sequential(layer), torch.ones(1, 3))
+        >>> expected, actual = torch.nn.Sequential(layer, torch.nn.Tanh()), torch.nn.Sequential(layer)
+        >>> comparison = compare_models(expected, actual, torch.ones(1, 3))
         >>> comparison.passed, [(row.expected, row.actual, row.verdict) for row in comparison.rows]
         (False, [('0', '0', 'agrees'), ('1', None, 'no partner')])
     """

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.common.progress import track
-from compare.models.absorbing import activated, activation_in, name_of
-from compare.models.axes import laid_out
 from compare.models.between import Explanation, explain
 from compare.models.comparison import Divergence
 from compare.models.forms import Source
 from compare.models.judging import Allowance, Judged
-from compare.models.other_layers import explain_other
-from compare.models.recorded import Recorded, Recording
+from compare.models.layers.other_layers import explain_other
+from compare.models.pairing.absorbing import activated, activation_in, name_of
+from compare.models.pairing.axes import laid_out
+from compare.models.recording.recorded import Recorded, Recording
 from compare.models.recurrent_layers import (
     diagnose_as_called,
     diagnose_call,

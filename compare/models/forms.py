@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.expressions import expressions
-from compare.diagnosis.simulation import Simulated
+from compare.diagnosis.call.expressions import expressions
+from compare.diagnosis.call.simulation import Simulated
 from frameworks.activations import ACTIVATIONS
 from frameworks.output import RecurrentOutput
 from frameworks.spec import RecurrentSpec

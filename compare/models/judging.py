@@ -10,12 +10,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.absorbing import activated, activation_in
-from compare.models.axes import difference, laid_out
-from compare.models.margins import Margin, margins
-from compare.models.pair import Pair
-from compare.models.recorded import Recorded
-from compare.models.recording import run_alone
+from compare.models.pairing.absorbing import activated, activation_in
+from compare.models.pairing.axes import difference, laid_out
+from compare.models.pairing.margins import Margin, margins
+from compare.models.pairing.pair import Pair
+from compare.models.recording.recorded import Recorded
+from compare.models.recording.recording import run_alone
 from compare.models.whole import Whole, whole_of
 from frameworks.output import RecurrentOutput
 

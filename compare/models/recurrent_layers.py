@@ -13,7 +13,7 @@ from compare.common.calls import Call
 from compare.diagnosis.diagnosing import diagnose
 from compare.diagnosis.result import Diagnosis
 from compare.models.judging import Judged
-from compare.models.recorded import arrays_in, to_array
+from compare.models.recording.recorded import arrays_in, to_array
 from compare.models.whole import Whole, run
 from compare.returns.mapping import returns_map
 from frameworks.errors import GatewiseError

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.recorded import to_array
-from compare.models.recording import framework_of
+from compare.models.recording.recorded import to_array
+from compare.models.recording.recording import framework_of
 
 Array = npt.NDArray[Any]
 

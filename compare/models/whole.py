@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.common.calls import Call
-from compare.models.pair import Pair
-from compare.models.recorded import Recorded, sequences_of
+from compare.models.pairing.pair import Pair
+from compare.models.recording.recorded import Recorded, sequences_of
 from frameworks.adapter import Adapter, Mask, States
 from frameworks.errors import GatewiseError
 from frameworks.output import RecurrentOutput

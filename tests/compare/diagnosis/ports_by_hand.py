@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from compare.diagnosis.claims import explain_weights
-from compare.diagnosis.observed import Observed
-from compare.diagnosis.origins import Right
+from compare.diagnosis.weights.claims import explain_weights
+from compare.diagnosis.weights.observed import Observed
+from compare.diagnosis.weights.origins import Right
 from frameworks import DirectionWeights, RecurrentSpec, RecurrentWeights
 from frameworks.layouts import KERAS, PYTORCH
 

@@ -1,6 +1,6 @@
 """Bad input has a finding or a clear error.
 
-Covers: `compare/diagnosis/case.py`, `compare/diagnosis/port_side.py`, `compare/diagnosis/port_tensors.py`,
+Covers: `compare/diagnosis/sides/case.py`, `compare/diagnosis/sides/port_side.py`, `compare/diagnosis/sides/port_tensors.py`,
 `compare/diagnosis/sizes.py`, `compare/diagnosis/remarks.py`.
 """
 

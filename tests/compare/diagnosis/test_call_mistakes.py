@@ -1,7 +1,8 @@
 """Right weights and a wrong call: the mistake is named, undone on all data, and the right call is not named.
 
-Covers: `compare/diagnosis/call_search.py`, `compare/diagnosis/call_findings.py`, `compare/diagnosis/simulation.py`,
-`compare/diagnosis/expressions.py`, `compare/diagnosis/row_search.py`, `compare/diagnosis/windows.py`.
+Covers: `compare/diagnosis/call/call_search.py`, `compare/diagnosis/call/call_findings.py`,
+`compare/diagnosis/call/simulation.py`, `compare/diagnosis/call/expressions.py`, `compare/diagnosis/call/row_search.py`,
+`compare/diagnosis/sides/windows.py`.
 """
 
 from __future__ import annotations

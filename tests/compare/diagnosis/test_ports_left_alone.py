@@ -1,7 +1,7 @@
 """A port, and everything global, is after a diagnosis as it was before, whatever the port does.
 
-Covers: `compare/diagnosis/restoring.py`, `compare/diagnosis/quiet.py`,
-`compare/diagnosis/repetition.py`, `compare/diagnosis/contents.py`.
+Covers: `compare/diagnosis/sides/restoring.py`, `compare/diagnosis/sides/quiet.py`,
+`compare/diagnosis/repetition.py`, `compare/diagnosis/sides/contents.py`.
 """
 
 from __future__ import annotations

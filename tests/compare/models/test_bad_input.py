@@ -1,6 +1,6 @@
 """Bad input of a comparison ends in a clear error or in a finding, never in a traceback from inside.
 
-Covers: `compare/models/arguments.py`, `compare/models/recording.py`, `compare/models/recorded.py`,
+Covers: `compare/models/arguments.py`, `compare/models/recording/recording.py`, `compare/models/recording/recorded.py`,
 `compare/models/comparing.py`.
 """
 

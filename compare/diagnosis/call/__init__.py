@@ -1,0 +1,1 @@
+"""The recurrence and the call: simulated with slips, and matched with what a port returns."""

@@ -1,0 +1,1 @@
+"""The weights of a port: from which right arrays they were made, and by which mistakes."""

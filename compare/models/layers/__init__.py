@@ -1,0 +1,1 @@
+"""What is wrong inside one layer that is not recurrent."""

@@ -1,0 +1,1 @@
+"""What every layer of a model gets and returns during one call."""
