@@ -252,9 +252,10 @@ def _pooled(output: _Output) -> Iterator[Expression]:
     yield output.make("output.sum(1)", lambda: value.sum(1), what="pooled", time="sum")
     if not output.valid.all() and output.valid.any(1).all():
         counts = output.valid.sum(1)[:, None]
-        total = partial(np.sum, value * valid, 1)
-        yield output.make("(output * mask).sum(1)", total, what="pooled", time="masked sum")
-        yield output.make("(output * mask).sum(1) / mask.sum(1)", lambda: total() / counts, what="pooled", time="masked mean")
+        yield output.make("(output * mask).sum(1)", lambda: (value * valid).sum(1), what="pooled", time="masked sum")
+        yield output.make(
+            "(output * mask).sum(1) / mask.sum(1)", lambda: (value * valid).sum(1) / counts, what="pooled", time="masked mean"
+        )
         highest = "output.masked_fill(~mask, -inf).amax(1)"
         yield output.make(highest, lambda: np.where(valid, value, -np.inf).max(1), what="pooled", time="masked max")
 

@@ -27,16 +27,17 @@ def _each(own: Tree) -> Iterator[tuple[str, Tree]]:
 
 
 def _costs(mistake: Tree) -> str:
+    """Return the range of the errors, or why the results have none."""
     least, most = mistake["least"], mistake["most"]
-    if most.value is None:
-        return "NaN"
+    if isinstance(most.value, str):
+        return most.value
     return number(most) if least.value == most.value else f"{number(least)} to {number(most)}"
 
 
 def _verdict(results: Tree) -> str:
     own = _own(results)
     every = [mistake for _, mistake in _each(own)]
-    costs = [mistake["most"].value for mistake in every if mistake["most"].value is not None]
+    costs = [mistake["most"].value for mistake in every if not isinstance(mistake["most"].value, str)]
     named = sum(mistake["named"].value for mistake in every)
     return (
         f"`diagnose` names {named} of these {len(every)} mistakes from the results and weights of the port alone. Half of them make "

@@ -79,7 +79,9 @@ def _seed(seed: int) -> None:
 
 
 def _size(error: float) -> Any:
-    return control(error) if math.isfinite(error) else exact(None)
+    if math.isnan(error):
+        return exact("NaN")
+    return control(error) if math.isfinite(error) else exact("another shape")
 
 
 def _tree(diagnosis: Diagnosis) -> Results:
