@@ -29,6 +29,8 @@ _RECENT = 6
 """How many of the latest results are combined two by two."""
 _ROWS = 4
 """The search looks at so many rows of the batch."""
+_ROUNDING = 1e-4
+"""How far from 1 a factor may be that is not shown."""
 _SEQUENCE = 3
 """How many axes a sequence has: batch, time and features."""
 
@@ -89,11 +91,26 @@ def explain_passed(
     has = forms.express(found, 1)
     text = "" if must_be is None else must_be.text
     own = has.text if has is not None else ""
-    relation = "" if text and own else relations(wanted, found)
+    relation = (
+        "" if text and own else relations(wanted, found) or _missing_term([*(one for one, _ in sources), *only], wanted, found)
+    )
     if not text:
         text = next((form.text for form in _forms(only) if same(form.value, wanted)), "")
         return Explanation(text, own, relation, known=False)
     return Explanation(text, own, relation)
+
+
+def _missing_term(sources: Sequence[Source], wanted: Array, found: Array) -> str:
+    """Name the earlier result, or the multiple of one, that what is passed lacks as a summand; "" if there is none."""
+    if wanted.shape != found.shape or wanted.dtype.kind != "f":
+        return ""
+    rest = wanted - found
+    for form in plain_forms(sources):
+        if form.value.shape == rest.shape and form.value.dtype.kind == "f":
+            factor = float(np.vdot(form.value, rest)) / (float(np.vdot(form.value, form.value)) or 1.0)
+            if factor and same(rest, factor * form.value):
+                return f"add `{'' if abs(factor - 1) < _ROUNDING else f'{factor:.6g} * '}{form.text}`"
+    return ""
 
 
 def explain(sources: Sequence[tuple[Source, Source]], only: Sequence[Source], wanted: Array, found: Array) -> Explanation:
