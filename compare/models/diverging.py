@@ -15,8 +15,7 @@ from compare.models.comparison import Divergence
 from compare.models.forms import Source
 from compare.models.judging import Allowance, Judged
 from compare.models.layers.other_layers import explain_other
-from compare.models.pairing.absorbing import activated, activation_in, name_of
-from compare.models.pairing.axes import laid_out
+from compare.models.pair_results import mask_of, results_of
 from compare.models.recording.recorded import Recorded, Recording
 from compare.models.recurrent_layers import (
     diagnose_as_called,
@@ -28,7 +27,6 @@ from compare.models.recurrent_layers import (
     unlike_in_a_stack,
     with_names,
 )
-from compare.models.whole import turned_output
 
 Array = npt.NDArray[Any]
 Sources = list[tuple[Source, Source]]
@@ -219,9 +217,9 @@ def _sources(sides: Sides, before: int) -> Sources:
         if len(found) >= _SOURCES:
             break
         if judged.verdict != "no partner" and not _is_transparent(judged):
-            found += _results_of(judged, masks)
+            found += results_of(judged, masks)
     for name, one, two in sides.inputs:
-        mask = _mask_of(one, masks)
+        mask = mask_of(one, masks)
         found.append((Source(name, one, mask=mask), Source(name, two, mask=mask)))
     return found
 
@@ -231,57 +229,9 @@ def _is_earlier(judged: Judged, than: Sequence[Recorded]) -> bool:
 
 
 def _only_expected(sides: Sides, before: int) -> list[Source]:
-    """Return the results before a pair of layers that only the expected model has."""
-    alone = [judged.pair.expected[-1] for judged in reversed(sides.judged[:before]) if not judged.pair.actual]
-    return [Source(call.name, call.outputs[0]) for call in alone if call.outputs]
-
-
-def _mask_of(array: Array, masks: Sequence[Array]) -> Array | None:
-    return next((mask for mask in masks if mask.shape == array.shape[:2] and mask.ndim == 2), None)
-
-
-def _results_of(judged: Judged, masks: Sequence[Array]) -> Iterator[tuple[Source, Source]]:
-    call = judged.pair.actual[0]
-    name = str(judged.pair.names[1]) + (f" (call {call.number + 1})" if call.number else "")
-    whole = judged.whole
-    if whole is not None:
-        spec = whole.actual.spec
-        if whole.found is None or reads_the_batch_as_time(judged) or whole.expected.spec.hidden_size != spec.hidden_size:
-            return
-        shown = whole.wanted if whole.alone is None or judged.verdict == "wrong here" else whole.alone  # as this layer shows it
-        own = [turned_output(each) if whole.turned else each for each in (shown, whole.found)]
-        mask = whole.call.mask if whole.call.mask is not None else _mask_of(np.asarray(own[0].output), masks)
-        zeros = whole.actual.zeroes_masked_steps
-        yield Source(name, None, own[0], spec, mask, zeros), Source(name, None, own[1], spec, mask, zeros)
-        return
-    one, two = judged.pair.expected[-1], judged.pair.actual[-1]
-    for at, (wanted, returned) in enumerate(zip(one.outputs, two.outputs, strict=False)):
-        laid = laid_out(wanted, returned, one, two)
-        if laid is not None:
-            label = name if at == 0 else f"{name}[{at}]"
-            mask = _mask_of(returned, masks)
-            both = list(_around_activation(judged, laid, returned, label)) if at == 0 else [(label, laid, returned)]
-            for text, right, left in both:
-                yield Source(text, right, mask=mask), Source(text, left, mask=mask)
-
-
-def _around_activation(judged: Judged, wanted: Array, returned: Array, name: str) -> Iterator[tuple[str, Array, Array]]:
-    """Yield a result of both sides; where only one layer has an activation inside, before and after the activation."""
-    one, two = judged.pair.expected[-1], judged.pair.actual[-1]
-    inside = activation_in(one), activation_in(two)
-    if bool(inside[0]) == bool(inside[1]) or len(judged.pair.expected) + len(judged.pair.actual) > 2:
-        yield name, wanted, returned
-        return
-    raw = judged.alone_raw if judged.verdict != "wrong here" else None
-    if inside[0]:
-        after = activated(inside[0], returned)
-        if raw is not None:
-            yield name, raw, returned
-        if after is not None:
-            yield f"{name_of(inside[0])}({name})", wanted, after
-        return
-    after = activated(inside[1], wanted)
-    if after is not None:
-        yield name, after, returned
-    if judged.verdict == "agrees":  # then both are the same before it too
-        yield f"{name} (before its {name_of(inside[1])})", wanted, wanted
+    """Return what only the expected model has before a pair: the results of layers without a partner, and inputs of others."""
+    earlier = [judged.pair for judged in reversed(sides.judged[:before]) if judged.pair.expected]
+    alone = [each.expected[-1] for each in earlier if not each.actual]
+    found = [Source(call.name, call.outputs[0]) for call in alone if call.outputs]
+    first = [each.expected[0] for each in earlier if each.actual]
+    return [*found, *(Source(f"input of {call.name}", call.inputs[0]) for call in first if call.inputs)]

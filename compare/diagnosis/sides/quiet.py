@@ -30,7 +30,7 @@ def without_dropout(roots: Iterable[Any], *, functions: bool = True) -> Iterator
                     if isinstance(rate, float) and rate:
                         setattr(layer, name, 0.0)
                         stack.callback(setattr, layer, name, rate)
-        if functions and "torch" in sys.modules:
+        if functions and sys.modules.get("torch") is not None:
             stack.enter_context(_dropping_nothing())
         yield
 

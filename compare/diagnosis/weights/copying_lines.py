@@ -26,7 +26,7 @@ def copying_lines(units: Sequence[Unit], right: Right) -> str:
     parts = {"bias" if unit.part in (BOTH_BIASES, *BIASES) else unit.part for unit in units}
     first = units[0]
     names = _objects(frameworks)
-    if right.spec.cell == "gru" and not right.spec.reset_after and frameworks[1] == "pytorch":
+    if "reset_after" in right.spec.record.options and not right.spec.reset_after and frameworks[1] == "pytorch":
         return "gatewise.emulate(right), which torch's own GRU cannot replace"
     if len(parts) > 1 or None in frameworks:
         return f"gatewise.copy_weights({names[0]}, {names[1]})"
