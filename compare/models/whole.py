@@ -11,12 +11,12 @@ import numpy.typing as npt
 from compare.common.calls import Call
 from compare.models.pairing.pair import Pair
 from compare.models.recording.recorded import Recorded, sequences_of
+from frameworks import rows
 from frameworks.adapter import Adapter, Mask, States
 from frameworks.errors import GatewiseError
 from frameworks.output import RecurrentOutput
 from frameworks.reference.forward import run_reference
 from frameworks.registry import adapt, build
-from frameworks.rows import FRAMEWORKS
 from frameworks.spec import RecurrentSpec
 from frameworks.weights import RecurrentWeights
 
@@ -160,7 +160,7 @@ def _joined(adapters: Sequence[Adapter], like: RecurrentSpec) -> Adapter | None:
         reset_after=first.reset_after,
     )
     weights = RecurrentWeights(tuple(tuple(directions[at : at + size]) for at in range(0, len(directions), size)))
-    names = [adapters[0].framework, *(row.name for row in FRAMEWORKS if row.name != adapters[0].framework)]
+    names = [adapters[0].framework, *(row.name for row in rows.FRAMEWORKS if row.name != adapters[0].framework)]
     for name in names:
         try:
             joined = build("keras" if name == "keras" else "pytorch", spec, seed=0)

@@ -21,7 +21,7 @@ from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.layouts import Layout
 from frameworks.registry import adapt, has_flags
-from frameworks.rows import FRAMEWORKS, owner_of
+from frameworks.rows import owner_of, row_of
 from frameworks.weights import DirectionWeights, RecurrentWeights
 
 Array = npt.NDArray[Any]
@@ -199,4 +199,4 @@ def _is_backward(held: Held) -> bool:
 
 def layout_of(framework: str) -> Layout:
     """Return the layout of a framework's own layers."""
-    return next(row.layout for row in FRAMEWORKS if row.name == framework)
+    return row_of(framework).layout
