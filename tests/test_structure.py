@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -103,6 +103,19 @@ def test_every_long_function_has_its_reason() -> None:
 def test_a_large_folder_has_at_most_twelve_entries(folder: str) -> None:
     doors = {path.name for path in (ROOT / folder).iterdir()} - {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
     assert len(doors) <= 12, sorted(doors)
+
+
+def nameless(paths: Iterable[Path]) -> list[str]:
+    """Return the paths with a part whose name does not say what it owns."""
+    return [str(path) for path in paths if {"utils", "helpers", "common", "misc", "base"} & {*path.parts, path.stem}]
+
+
+def test_no_folder_and_no_module_has_a_name_that_says_nothing() -> None:
+    assert nameless([Path("compare/common/calls.py"), Path("frameworks/utils.py"), Path("compare/cli.py")]) == [
+        "compare/common/calls.py",
+        "frameworks/utils.py",
+    ]
+    assert nameless(SOURCES) == []
 
 
 TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py"))

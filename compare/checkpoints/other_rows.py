@@ -13,7 +13,7 @@ from compare.checkpoints.array_differences import measure_constant, measure_stor
 from compare.checkpoints.other_options import compare_options, is_class
 from compare.checkpoints.shown_differences import shown_difference
 from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.parity.difference import Difference, measure
 from compare.parity.verdict import Against, Comparison
 from frameworks import kinds

@@ -9,8 +9,8 @@ from typing import Any
 from compare.checkpoints.array_differences import measure_stored, size_of_error
 from compare.checkpoints.shown_differences import describe_failed
 from compare.checkpoints.verified import PairedBy, Row, Unstated, Verdict, unstated_by
-from compare.common.tolerance import TOLERANCES
 from compare.diagnosis.result import Diagnosis
+from compare.groundwork.tolerance import TOLERANCES
 from compare.parity.checking import check_parity
 from compare.parity.naming import join_diagnoses, name_mistake
 from compare.parity.remarks import remarks

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.tolerance import choose_tolerance
 from compare.diagnosis.explaining import Question, explain_call, explain_without_biases
 from compare.diagnosis.grouping import weight_findings
 from compare.diagnosis.mistakes import fix_of
@@ -19,13 +18,15 @@ from compare.diagnosis.result import Diagnosis, Finding
 from compare.diagnosis.sides.case import Case, draw_data, require_as_many
 from compare.diagnosis.sides.port_side import PortSide, layout_of
 from compare.diagnosis.sides.quiet import without_dropout
-from compare.diagnosis.sides.restoring import as_before
 from compare.diagnosis.sides.right_side import RightSide
 from compare.diagnosis.sizes import other_sizes
 from compare.diagnosis.unnamed import beginnings, ruled_out
 from compare.diagnosis.weights.claims import explain_weights
 from compare.diagnosis.weights.observed import Observed
 from compare.diagnosis.weights.origins import Right
+from compare.groundwork.progress import tell
+from compare.groundwork.restoring import as_before
+from compare.groundwork.tolerance import choose_tolerance
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidTypeError, NoCounterpartError
 from frameworks.registry import adapt
@@ -131,7 +132,7 @@ def _diagnose(case: Case) -> Diagnosis:
     findings += [kept] if kept is not None else []
     findings += [dropout_finding()] if repeated.drops else []
     if findings:
-        return _ended(findings, notes=tuple(remarks(case)))
+        return Diagnosis.of(findings, [*apart(findings), *remarks(case)])
     unseen = tuple(unseen_of(case))
     return Diagnosis("cannot be seen" if unseen else "right", notes=(*unseen, *silent_of(case), *remarks(case)))
 
@@ -146,14 +147,6 @@ def _explain_rest(
         return [Finding("not-a-number", {}, "its results hold NaN or infinity", "finite numbers", fix_of("not-a-number"))]
     black_box = _right(case) if observed is None else None
     return explain_call(Question(case, right, left, weights, black_box)) or None
-
-
-def _ended(findings: Sequence[Finding], notes: tuple[str, ...]) -> Diagnosis:
-    def effect(finding: Finding) -> float:
-        before, after = finding.error_before, finding.error_after
-        return 0.0 if before is None or after is None else after - before
-
-    return Diagnosis("named", tuple(sorted(findings, key=effect)), (*apart(findings), *notes))
 
 
 def _not_named(
@@ -198,5 +191,6 @@ def _undo_weights(
         left = case.port_call(case.data, observed.without(undone) if observed is not None else None)
         after = case.off(left, right)
         findings.append(replace(finding, error_before=before, error_after=after))
+        tell(f"{finding.mistake}{f' ({finding.place})' if finding.place else ''}")
         before = after
     return findings, left

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.progress import tell
 from compare.diagnosis.call.call_findings import Left, call_findings, confirm
 from compare.diagnosis.call.call_search import MOST, Explanation, Results, explain, possible_recurrences
 from compare.diagnosis.call.simulation import Situation, Slip
@@ -20,6 +19,7 @@ from compare.diagnosis.sides.case import Case
 from compare.diagnosis.sides.right_side import Data
 from compare.diagnosis.sides.windows import windows
 from compare.diagnosis.weights.origins import Right
+from compare.groundwork.progress import tell
 from frameworks.errors import GatewiseError
 from frameworks.weights import BIASES, DirectionWeights, RecurrentWeights
 

@@ -9,7 +9,6 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.progress import track
 from compare.diagnosis.black_box import Changed, Guess, guesses
 from compare.diagnosis.call.call_findings import Left, call_findings, confirm
 from compare.diagnosis.call.call_search import Explanation, Results, Wanted, close, explain, right_expressions
@@ -20,6 +19,7 @@ from compare.diagnosis.mistakes import fix_of
 from compare.diagnosis.result import Finding
 from compare.diagnosis.sides.right_side import Data
 from compare.diagnosis.weights.origins import Place, Right
+from compare.groundwork.progress import track
 from frameworks.adapter import States
 from frameworks.layouts import KERAS, PYTORCH
 from frameworks.output import RecurrentOutput

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal
 
-from tabulate import tabulate
-
 from compare.diagnosis.mistakes import MISTAKES
+from frameworks.escaping import markdown_text
+from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 
 Verdict = Literal["right", "named", "not named", "cannot be seen"]
 
@@ -50,18 +50,27 @@ class Finding:
     error_after: float | None = None
     twins: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """What it is confined to, in words; "" if it is everywhere."""
+        return ", ".join(f"{axis} {value}" for axis, value in self.where.items())
+
+    @property
+    def effect(self) -> float:
+        """How much less the results are off once it is undone; 0 if it cannot be undone by computing."""
+        return 0.0 if self.error_before is None or self.error_after is None else self.error_before - self.error_after
+
     def __str__(self) -> str:
         """Return the finding as a paragraph."""
-        place = ", ".join(f"{axis} {value}" for axis, value in self.where.items())
-        lines = [f"{self.mistake}{f' ({place})' if place else ''}: {MISTAKES[self.mistake]}"]
+        lines = [f"{self.mistake}{f' ({self.place})' if self.place else ''}: {MISTAKES[self.mistake]}"]
         if self.found:
             lines.append(f"  found: {self.found}")
         if self.must_be:
             lines.append(f"  must be: {self.must_be}")
         first, *more = self.fix.splitlines() or [""]
         lines += [f"  fix: {first}", *(f"       {line}" for line in more)]
-        if _effect(self):
-            lines.append(f"  {_effect(self)} this is undone")
+        if _off(self):
+            lines.append(f"  {_off(self)} this is undone")
         if self.twins:
             lines.append(f"  the same on this data: {', '.join(self.twins)}")
         return "\n".join(lines)
@@ -70,7 +79,7 @@ class Finding:
 _OFF = "off by "
 
 
-def _effect(finding: Finding) -> str:
+def _off(finding: Finding) -> str:
     """Say how far the results are off before and after a mistake is undone; "" if it cannot be undone."""
     if finding.error_before is None or finding.error_after is None:
         return ""
@@ -83,8 +92,8 @@ def _in_words(error: float) -> str:
     return f"{_OFF}{error:.3g}" if isfinite(error) else "not comparable"
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Shown):
     """What is wrong with a port. It is truthy if nothing is.
 
     Args:
@@ -108,6 +117,11 @@ class Diagnosis:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, findings: Sequence[Finding], notes: Sequence[str] = ()) -> Diagnosis:
+        """Return the diagnosis that names these mistakes, the one with the largest effect first."""
+        return cls("named", tuple(sorted(findings, key=lambda each: each.effect, reverse=True)), tuple(notes))
+
     def __bool__(self) -> bool:
         """Return whether the port is right."""
         return self.verdict == "right"
@@ -117,33 +131,21 @@ class Diagnosis:
         notes = [f"note: {note}" for note in self.notes]
         return "\n".join([self._headline(), *(f"{number}. {each}" for number, each in enumerate(self.findings, 1)), *notes])
 
-    def __repr__(self) -> str:
-        """Return the verdict and the names of the mistakes in one line."""
-        named = f": {', '.join(each.mistake for each in self.findings)}" if self.findings else ""
-        return f"<Diagnosis {self.verdict!r}{named}>"
-
     def to_markdown(self) -> str:
-        """Return the diagnosis as Markdown: the verdict, a table of the findings, and the notes."""
+        """Return the diagnosis as Markdown: the verdict, a table of the findings, the lines that mend each, and the notes."""
         rows = [
-            (
-                f"`{each.mistake}`",
-                ", ".join(f"{axis} {value}" for axis, value in each.where.items()),
-                each.found,
-                each.must_be,
-                "<br>".join(f"`{line}`" for line in each.fix.splitlines()),
-                _effect(each),
-                ", ".join(f"`{twin}`" for twin in each.twins),
-            )
-            for each in self.findings
+            (each.mistake, each.place, each.found, each.must_be, _off(each), ", ".join(each.twins)) for each in self.findings
         ]
-        heads = ("mistake", "where", "found", "must be", "fix", "when it is undone", "the same on this data")
+        heads = ("mistake", "where", "found", "must be", "when it is undone", "the same on this data")
         shown = [column for column in zip(heads, *rows, strict=True) if any(column[1:])]
-        table = tabulate(list(zip(*shown, strict=True))[1:], [head for head, *_ in shown], "github", disable_numparse=True)
-        notes = "\n".join(f"* {note}" for note in self.notes)
-        return "\n\n".join(part for part in (self._headline(), table if rows else "", notes) if part) + "\n"
+        head, *body = zip(*shown, strict=True) if rows else [()]
+        table = markdown_table(head, body) if rows else ""
+        fixes = [f"{markdown_text(each.mistake)}:\n\n```text\n{each.fix}\n```" for each in self.findings if each.fix]
+        return markdown_blocks(self._headline(), table, *fixes, markdown_list(self.notes))
 
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
+    def _in_a_line(self) -> str:
+        named = f": {', '.join(each.mistake for each in self.findings)}" if self.findings else ""
+        return f"{type(self).__name__} {self.verdict!r}{named}"
 
     def _headline(self) -> str:
         count = len(self.findings)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.progress import track
+from compare.groundwork.progress import track
 from compare.models.forms import (
     Form,
     Source,

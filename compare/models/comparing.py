@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.progress import track
-from compare.common.tolerance import TOLERANCES, choose_tolerance
+from compare.groundwork.progress import tell, track
+from compare.groundwork.tolerance import TOLERANCES, choose_tolerance
 from compare.models.arguments import Arguments, arguments_of, parameters_of
-from compare.models.comparison import ModelComparison, Row
+from compare.models.comparison import Divergence, ModelComparison, Row
 from compare.models.diverging import Sides, divergences, ordered
 from compare.models.judging import Allowance, Judged, judge, judge_again
 from compare.models.pairing.axes import difference
@@ -97,8 +98,9 @@ def compare_models(
     )
 
 
-def _some(found: Iterator[Any]) -> Iterator[Any]:
-    for _, each in zip(range(_FURTHER), found, strict=False):
+def _some(found: Iterator[Divergence]) -> Iterator[Divergence]:
+    for each in islice(found, _FURTHER):
+        tell(each.place)
         yield each
 
 

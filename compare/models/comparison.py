@@ -10,8 +10,10 @@ from tabulate import tabulate
 
 from compare.diagnosis.result import Diagnosis
 from compare.models.judging import RowVerdict
-from frameworks.escaping import printable
+from frameworks.escaping import markdown_text, printable
+from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 
+_HEADERS = ("expected", "actual", "input", "output", "alone", "verdict")
 _SHOWN = 40
 """A table in text has at most about so many rows: of a run of pairs that agree, only its ends are shown."""
 
@@ -112,8 +114,8 @@ class Divergence:
         return f"in {self.actual}{other}{f', called{where}' if where else ''}{again}{f': {shown}' if shown else ''}"
 
 
-@dataclass(frozen=True)
-class ModelComparison:
+@dataclass(frozen=True, repr=False)
+class ModelComparison(Shown):
     """Two models side by side. It is truthy if their results agree.
 
     Args:
@@ -147,25 +149,21 @@ class ModelComparison:
         """Return whether the results agree."""
         return self.passed
 
-    def __repr__(self) -> str:
-        """Return the verdict in one line."""
-        place = "" if self.first is None else f", first {self.first.place}"
-        return printable(f"<ModelComparison {'passed' if self.passed else 'failed'}: {len(self.rows)} pairs{place}>")
-
     def __str__(self) -> str:
         """Return the verdict, the table of pairs and the divergences as text."""
         words = "" if self.first is None else f"they first part {self.first}"
-        parts = (self._verdict(), self._table("simple"), words, self._notes("note: "))
+        parts = (self._verdict(), self._table(), words, self._notes())
         return "\n\n".join(part for part in parts if part)
 
     def to_markdown(self) -> str:
         """Return the same as Markdown."""
-        words = "" if self.first is None else f"they first part {self.first}".replace("\n", "  \n")
-        parts = (f"**{self._verdict()}**", self._table("github"), words, self._notes("* "))
-        return "\n\n".join(part for part in parts if part) + "\n"
+        words = "" if self.first is None else f"```text\nthey first part {self.first}\n```"
+        table = markdown_table(_HEADERS, self._cells()) if self.rows else ""
+        return markdown_blocks(f"**{markdown_text(self._verdict())}**", table, words, markdown_list(self.notes))
 
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
+    def _in_a_line(self) -> str:
+        place = "" if self.first is None else f", first {self.first.place}"
+        return f"{type(self).__name__} {'passed' if self.passed else 'failed'}: {len(self.rows)} pairs{place}"
 
     def figure(self) -> Any:
         """Return a matplotlib figure of the divergence over the layers.
@@ -181,10 +179,8 @@ class ModelComparison:
         )
         return f"the models' results {'agree' if self.passed else 'differ'}: {off}"
 
-    def _table(self, form: str) -> str:
-        header = ("expected", "actual", "input", "output", "alone", "verdict")
-        escaped = [[each.replace("|", "\\|") for each in row] for row in self._cells()] if form == "github" else self._cells()
-        return tabulate(escaped, header, tablefmt=form, disable_numparse=True) if self.rows else ""
+    def _table(self) -> str:
+        return tabulate(self._cells(), _HEADERS, disable_numparse=True) if self.rows else ""
 
     def _cells(self) -> list[list[str]]:
         kept = self._shown_rows()
@@ -209,8 +205,8 @@ class ModelComparison:
         near = {at + by for at in differ for by in (-1, 0, 1)}
         return near | {0, 1, len(self.rows) - 2, len(self.rows) - 1}
 
-    def _notes(self, bullet: str) -> str:
-        return "\n".join(f"{bullet}{note}" for note in self.notes)
+    def _notes(self) -> str:
+        return "\n".join(f"note: {note}" for note in self.notes)
 
 
 def _shown(error: float | None) -> str:

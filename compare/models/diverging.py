@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.progress import track
+from compare.groundwork.progress import track
 from compare.models.between import Explanation, explain
 from compare.models.comparison import Divergence
 from compare.models.forms import Source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from compare.common.canvas import load_matplotlib, make_canvas
+from compare.groundwork.canvas import load_matplotlib, make_canvas
 
 if TYPE_CHECKING:
     from compare.models.comparison import ModelComparison, Row

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.calls import Call
 from compare.diagnosis.diagnosing import diagnose
 from compare.diagnosis.result import Diagnosis
+from compare.groundwork.calls import Call
 from compare.models.judging import Judged
 from compare.models.recording.recorded import arrays_in, to_array
 from compare.models.whole import Whole, run

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.calls import Call
+from compare.groundwork.calls import Call
 from compare.models.pairing.pair import Pair
 from compare.models.recording.recorded import Recorded, sequences_of
 from frameworks import rows

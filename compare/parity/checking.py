@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from compare.common.calls import Call, draw_calls, given_call, require_mapping
-from compare.common.tolerance import choose_tolerance
+from compare.groundwork.calls import Call, draw_calls, given_call, require_mapping
+from compare.groundwork.tolerance import choose_tolerance
 from compare.parity.difference import measure
 from compare.parity.gradients import PART_BY_PART, compare_gradients, gradient_notes
 from compare.parity.keras_returns import compare_own_calls

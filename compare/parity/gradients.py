@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.calls import Call
+from compare.groundwork.calls import Call
 from compare.parity.difference import Difference, measure
 from compare.parity.verdict import REFERENCES, Against, Comparison, Where, judge, place_state
 from compare.parity.weights import place_weight

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.calls import Call
+from compare.groundwork.calls import Call
 from compare.parity.difference import Difference, measure
 from compare.parity.verdict import Against, Comparison, Where
 from compare.returns.mapping import ReturnsMap, returns_map

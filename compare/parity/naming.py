@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from compare.common.calls import Call
 from compare.diagnosis.diagnosing import diagnose
 from compare.diagnosis.result import Diagnosis, Finding
+from compare.groundwork.calls import Call
 from frameworks.errors import GatewiseError
 
 _TOLD = ("named", "not named")
@@ -49,12 +49,7 @@ def join_diagnoses(diagnoses: Mapping[str, Diagnosis | None]) -> Diagnosis | Non
         return Diagnosis("not named", notes=tuple(notes))
     findings = [replace(one, where={"in": part, **one.where}) for part, each in told.items() for one in each.findings]
     notes = [f"{part}: {note}" for part, each in told.items() for note in each.notes]
-    return Diagnosis("named", tuple(sorted(findings, key=_effect)), tuple(notes))
-
-
-def _effect(finding: Finding) -> float:
-    """Return a number that is smaller the more undoing a mistake changes."""
-    return (finding.error_after or 0.0) - (finding.error_before or 0.0)
+    return Diagnosis.of(findings, notes)
 
 
 def _in_short(finding: Finding) -> str:

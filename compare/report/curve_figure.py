@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from compare.common.canvas import make_canvas, save
+from compare.groundwork.canvas import make_canvas, save
 from compare.report.results import Value
 
 _STYLES = ("-", "--", ":", "-.")

@@ -8,7 +8,7 @@ from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
-from compare.common.canvas import load_matplotlib
+from compare.groundwork.canvas import load_matplotlib
 from compare.report.contents import INDEX, PAGES, Index, Page
 from compare.report.environment import read_environment
 from compare.report.lanes import Job, share

@@ -19,7 +19,7 @@ from frameworks import loss_like, optimizer_like, registry
 from frameworks.errors import InvalidTypeError, InvalidValueError
 
 if TYPE_CHECKING:
-    from compare.training.divergence import Divergence
+    from compare.training.first_difference import FirstDifference
 
 Array = npt.NDArray[Any]
 Batch = tuple[Any, ...]
@@ -101,7 +101,7 @@ def compare_training(  # noqa: PLR0913  all but four by name
     registry.load("keras")
     registry.load("pytorch")
     from compare.training import dropout, first_batch, penalties
-    from compare.training.divergence import Divergence
+    from compare.training.first_difference import FirstDifference
     from compare.training.keras import KerasSide
     from compare.training.objective import Objective
     from compare.training.pytorch import PyTorchSide
@@ -121,13 +121,13 @@ def compare_training(  # noqa: PLR0913  all but four by name
     silenced = dropout.without_dropout(keras_model, module) if without_dropout else nullcontext(())
     with silenced as silence:
         notes = tuple(silence)
-        divergence = None
+        difference = None
         if steps:
             batch = _batch("batch_of(0)", batch_of(0))
             allowed, differences = first_batch.look(sides, objective, batch, tolerance, without_dropout=without_dropout)
             notes += differences + first_batch.assumptions(objective, paired)
-            divergence = Divergence(sides, objective, paired, allowed)
-            divergence.look_before(batch)
+            difference = FirstDifference(sides, objective, paired, allowed)
+            difference.look_before(batch)
         try:
             trajectory = train_together(
                 sides,
@@ -136,18 +136,18 @@ def compare_training(  # noqa: PLR0913  all but four by name
                 every=every,
                 checkpoint=checkpoint,
                 progress=progress,
-                watch=None if divergence is None else divergence.look_after,
+                watch=None if difference is None else difference.look_after,
             )
         except TrainingStoppedError as stopped:
-            stopped.trajectory = _explained(stopped.trajectory, notes, divergence)
+            stopped.trajectory = _explained(stopped.trajectory, notes, difference)
             raise
-    return _explained(trajectory, notes, divergence)
+    return _explained(trajectory, notes, difference)
 
 
-def _explained(trajectory: Trajectory, notes: tuple[str, ...], divergence: Divergence | None) -> Trajectory:
-    if divergence is None:
+def _explained(trajectory: Trajectory, notes: tuple[str, ...], difference: FirstDifference | None) -> Trajectory:
+    if difference is None:
         return replace(trajectory, notes=notes)
-    return replace(trajectory, notes=notes + divergence.notes, comparison=divergence.comparison)
+    return replace(trajectory, notes=notes + difference.notes, comparison=difference.comparison)
 
 
 def _batch(subject: str, given: Any) -> Batch:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from compare.common.tolerance import TOLERANCES, choose_tolerance
+from compare.groundwork.tolerance import TOLERANCES, choose_tolerance
 from compare.parity.difference import measure
 from compare.training.objective import Objective
 from compare.training.parameters import STORED, is_stored, kind_of

@@ -25,7 +25,7 @@ from compare.commands.printing import to_json
 from compare.commands.searching.quiet_imports import quiet_imports_of
 from compare.commands.searching.user_errors import as_refusal, short_traceback
 from compare.commands.searching.user_files import UserFiles
-from compare.common import progress
+from compare.groundwork import progress
 from frameworks.escaping import printable
 
 _OFTEN = 0.1

@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.progress import track
 from compare.diagnosis.call.expressions import Expression, expressions, mistakes_of
 from compare.diagnosis.call.row_search import Part, match_by_rows
 from compare.diagnosis.call.simulation import Situation, Slip, call_slips, recurrence_slips, run
+from compare.groundwork.progress import track
 
 Array = npt.NDArray[np.floating]
 MOST = 3

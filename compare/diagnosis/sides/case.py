@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.calls import Call, given_call
 from compare.diagnosis.call.call_search import close, error
 from compare.diagnosis.sides.port_side import PortSide
 from compare.diagnosis.sides.right_side import Data, RightSide, whole_results
 from compare.diagnosis.sides.stored_port import rewritten
+from compare.groundwork.calls import Call, given_call
 from frameworks.adapter import Adapter
 from frameworks.errors import InvalidValueError
 from frameworks.files import StoredLayer

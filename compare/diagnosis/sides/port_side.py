@@ -14,9 +14,9 @@ import numpy.typing as npt
 from compare.diagnosis.sides.contents import Contents, Held
 from compare.diagnosis.sides.lent_biases import lent_biases
 from compare.diagnosis.sides.port_tensors import Tensors, arrays_of, halved, in_single_precision, is_on_meta
-from compare.diagnosis.sides.restoring import as_before, without_a_trace
 from compare.diagnosis.sides.right_side import Data, RightSide
 from compare.diagnosis.weights.origins import Place
+from compare.groundwork.restoring import as_before, without_a_trace
 from frameworks.adapter import Adapter
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
 from frameworks.layouts import Layout

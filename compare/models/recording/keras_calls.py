@@ -108,7 +108,7 @@ def run_recorded(model: Any, inputs: Sequence[Array], named: Mapping[str, Array]
     recording = Recording()
     recorder = _Recorder(library, recording)
     positional, keywords = arguments_of(model, inputs, named)
-    with _unchanged(model, recording), _wrapped(library, recorder):
+    with _noting_changes(model, recording), _wrapped(library, recorder):
         returned = model(*positional, **keywords, **({"training": False} if _takes_training(model) else {}))
     names = [each.name for each in recording.calls]
     for index, each in enumerate(recording.calls):
@@ -124,10 +124,9 @@ def run_recorded(model: Any, inputs: Sequence[Array], named: Mapping[str, Array]
 def call_layer(layer: Any, inputs: Sequence[Array]) -> tuple[Array, ...]:
     """Call a layer in inference on arrays, and return what it returns."""
     kwargs = {"training": False} if _takes_training(layer) else {}
-    with _unchanged(layer, Recording()):
-        if len(inputs) == 1 or _counts_arguments(layer) < len(inputs):
-            return arrays_in(layer(inputs[0] if len(inputs) == 1 else list(inputs), **kwargs))
-        return arrays_in(layer(*inputs, **kwargs))
+    if len(inputs) == 1 or _counts_arguments(layer) < len(inputs):
+        return arrays_in(layer(inputs[0] if len(inputs) == 1 else list(inputs), **kwargs))
+    return arrays_in(layer(*inputs, **kwargs))
 
 
 def arguments_of(model: Any, inputs: Sequence[Array], named: Mapping[str, Array]) -> tuple[list[Any], dict[str, Any]]:
@@ -233,38 +232,14 @@ def _wrapped(library: ModuleType, recorder: _Recorder) -> Iterator[None]:
         base.__call__ = original
 
 
-def _leaves_of(states: Any) -> Iterator[Any]:
-    if hasattr(states, "assign"):
-        yield states
-    elif states is not None:
-        for each in states:
-            yield from _leaves_of(each)
-
-
-def _states(model: Any) -> Iterator[Any]:
-    """Yield the stored states of stateful layers, which Keras does not list among a model's variables."""
-    flat = model._flatten_layers() if hasattr(model, "_flatten_layers") else model.submodules  # noqa: SLF001  no public walk
-    for layer in flat:
-        if getattr(layer, "stateful", False):
-            yield from _leaves_of(getattr(layer, "states", None))
-
-
 @contextmanager
-def _unchanged(model: Any, recording: Recording) -> Iterator[None]:
-    """Put all variables back, such as the states of a stateful layer, and note which weights the call changed."""
-    variables = {id(each): each for each in (*model.variables, *_states(model))}.values()
-    kept = [(each, np.array(to_array(each))) for each in variables]
+def _noting_changes(model: Any, recording: Recording) -> Iterator[None]:
+    """Note which weights the call changes, and whether it draws random numbers."""
+    kept = [(each, to_array(each)) for each in model.variables]
     try:
         yield
     finally:
-        changed = [
-            (each, own) for each, own in kept if not np.array_equal(to_array(each), own, equal_nan=own.dtype.kind == "f")
-        ]
-        for variable, own in changed:
-            variable.assign(own)
+        changed = [each for each, own in kept if not np.array_equal(to_array(each), own, equal_nan=own.dtype.kind == "f")]
+        recording.draws = any("seed" in getattr(each, "path", each.name) for each in changed)
         weights = {id(each) for each in model.weights}
-        names = [getattr(each, "path", each.name) for each, own in changed if id(each) in weights and own.dtype.kind == "f"]
-        recording.draws = any(own.dtype.kind in "iu" and "seed" in getattr(each, "path", each.name) for each, own in changed)
-        names = [name for name in names if "state" not in name]
-        if names:
-            recording.notes.append(f"changes its own {', '.join(names[:4])} when it is called (they were put back)")
+        recording.note_changes(getattr(each, "path", each.name) for each in changed if id(each) in weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -120,6 +120,12 @@ class Recording:
     uncalled: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     draws: bool = False
+
+    def note_changes(self, names: Iterable[str]) -> None:
+        """Note the names of the weights that the call changed."""
+        changed = list(names)
+        if changed:
+            self.notes.append(f"changes its own {', '.join(changed[:4])} when it is called (they were put back)")
 
 
 def in_code(name: str) -> str:

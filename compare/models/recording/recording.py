@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from compare.groundwork.restoring import as_before
 from compare.models.recording import keras_calls, torch_calls
 from compare.models.recording.recorded import Recording, arrays_in
 from frameworks.errors import GatewiseError, InvalidTypeError, InvalidValueError
@@ -65,7 +66,9 @@ def record(model: Any, inputs: Sequence[Array], named: Mapping[str, Array], whic
     """
     run = torch_calls.run_recorded if framework_of(model, which) == "pytorch" else keras_calls.run_recorded
     try:
-        recording, returned = run(model, inputs, named)
+        with as_before([model]):
+            recording, returned = run(model, inputs, named)
+            recording.outputs = _outputs(returned)  # before a tensor of the model that it returned is put back
     except GatewiseError:
         raise
     except Exception as error:  # whatever the user's code raises
@@ -79,15 +82,14 @@ def record(model: Any, inputs: Sequence[Array], named: Mapping[str, Array], whic
             remedy="Pass `inputs` as its own call takes them, in their dtype, and `actual_inputs` where the port takes them "
             "otherwise.",
         ) from error
-    recording.outputs = _outputs(returned)
     return recording
 
 
 def run_alone(native: Any, inputs: Sequence[Array]) -> tuple[Array, ...]:
     """Call a single layer of either framework in inference mode on NumPy arrays."""
-    if framework_of(native) == "pytorch":
-        return torch_calls.call_module(native, inputs)
-    return keras_calls.call_layer(native, inputs)
+    call = torch_calls.call_module if framework_of(native) == "pytorch" else keras_calls.call_layer
+    with as_before([native]):
+        return call(native, inputs)
 
 
 def _outputs(returned: Any) -> dict[str | int, Array]:

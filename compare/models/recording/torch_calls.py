@@ -100,7 +100,7 @@ def run_recorded(model: Any, inputs: Sequence[Array], named: Mapping[str, Array]
         keywords = {name: tensor(each) for name, each in named.items()}
         if len(keywords) > 1 and len(inspect.signature(model.forward).parameters) == 1:
             arguments, keywords = [keywords], {}
-        with _unchanged(model, recording):
+        with _noting_changes(model, recording):
             returned = model(*arguments, **keywords)
     recording.dtypes |= _dtypes(returned)
     recording.uncalled = [
@@ -183,27 +183,20 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _unchanged(model: Any, recording: Recording) -> Iterator[None]:
-    """Put weights, buffers and the state of the random generators back, and note what the call changed of them."""
-    torch = sys.modules["torch"]
+def _noting_changes(model: Any, recording: Recording) -> Iterator[None]:
+    """Note which weights and buffers the call changes, and whether it draws random numbers."""
     kept = {name: (each, each.detach().clone()) for name, each in (*model.named_parameters(), *model.named_buffers())}
-    cuda = torch.cuda.is_initialized()
-    random = torch.get_rng_state(), torch.cuda.get_rng_state_all() if cuda else []
+    before = _random_states()
     try:
         yield
     finally:
-        recording.draws = not torch.equal(random[0], torch.get_rng_state()) or (
-            cuda and any(not torch.equal(*pair) for pair in zip(random[1], torch.cuda.get_rng_state_all(), strict=True))
-        )
-        torch.set_rng_state(random[0])
-        if cuda:
-            torch.cuda.set_rng_state_all(random[1])
-        changed = [name for name, (each, own) in kept.items() if each.shape != own.shape or not _same(each, own)]
-        with torch.no_grad():
-            for name in changed:
-                kept[name][0].data = kept[name][1]
-        if changed:
-            recording.notes.append(f"changes its own {', '.join(changed[:4])} when it is called (they were put back)")
+        recording.draws = any(not one.equal(other) for one, other in zip(before, _random_states(), strict=True))
+        recording.note_changes(name for name, (each, own) in kept.items() if each.shape != own.shape or not _same(each, own))
+
+
+def _random_states() -> list[Any]:
+    torch = sys.modules["torch"]
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
 
 
 def _same(one: Any, two: Any) -> bool:

@@ -159,7 +159,9 @@ def test_the_table_of_a_notebook_has_one_row_for_each_finding() -> None:
     module.weight_hh_l0.data.mul_(2)
     found = diagnose(layer, Port(module, lambda rnn, x: rnn(x)[0][:, 0]), X)
     (first, second) = found.findings
-    rows = [line for line in found._repr_markdown_().splitlines() if line.startswith("| ")]
-    assert [row.split("|")[1].strip(" `") for row in rows] == ["mistake", first.mistake, second.mistake]
-    assert all(("off by" in row and "<br>" in row) or "`h_n[0]`" in row for row in rows[1:])
+    shown = found._repr_markdown_()
+    rows = [line for line in shown.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[1].strip() for row in rows] == ["mistake", "---", first.mistake, second.mistake]
+    assert all("off by" in row for row in rows[2:])
+    assert all(f"{each.mistake}:\n\n```text\n{each.fix}\n```\n" in shown for each in (first, second))
     assert "the same on this data" not in rows[0]

@@ -1,6 +1,6 @@
 """A port, and everything global, is after a diagnosis as it was before, whatever the port does.
 
-Covers: `compare/diagnosis/sides/restoring.py`, `compare/diagnosis/sides/quiet.py`,
+Covers: `compare/groundwork/restoring.py`, `compare/diagnosis/sides/quiet.py`,
 `compare/diagnosis/repetition.py`, `compare/diagnosis/sides/contents.py`.
 """
 

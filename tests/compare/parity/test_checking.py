@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from compare import assert_parity, check_parity, returns_map
-from compare.common.calls import draw_calls
+from compare.groundwork.calls import draw_calls
 from frameworks import RecurrentOutput, RecurrentSpec, adapt, build, convert, copy_weights, emulate
 from frameworks.files import open_checkpoint, save_checkpoint
 from frameworks.rows import FrameworkName

@@ -57,7 +57,7 @@ def test_a_notebook_shows_what_differs_as_tables(layer: Any) -> None:
     assert blocks[2].startswith("| what | against | shape | max abs | allowed | needed | verdict |\n| --- |")
     assert "| output of actual, from zeros | expected | (2, 4, 5) | " in blocks[2]
     assert blocks[3].startswith("Diagnosis: named: 1 mistake")
-    assert "`gates-permuted`" in blocks[4]
+    assert "| gates-permuted |" in blocks[4]
     good = check_parity(layer, convert(layer))
     assert "Diagnosis" not in good._repr_markdown_()
     assert repr(good).startswith("<ParityResult passed, 23 comparisons: largest ")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.common.tolerance import TOLERANCES, choose_tolerance
+from compare.groundwork.tolerance import TOLERANCES, choose_tolerance
 from compare.parity.difference import Difference, measure
 from compare.parity.verdict import Against, Comparison, ParityResult, place_output, place_state
 from frameworks import RecurrentSpec

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.common.canvas import make_canvas, save
+from compare.groundwork.canvas import make_canvas, save
 
 _COLUMNS = (("lstm", "h", "LSTM, hidden state h"), ("lstm", "c", "LSTM, cell state c"), ("gru", "h", "GRU, hidden state h"))
 _ROWS = (("keras", "Keras"), ("pytorch", "PyTorch"), ("signed difference", "Keras - PyTorch"))

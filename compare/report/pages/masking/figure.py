@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.common.canvas import make_canvas, save
+from compare.groundwork.canvas import make_canvas, save
 
 _ROWS = ("right padding", "left padding", "holes")
 _TITLES = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.common.canvas import make_canvas, save
+from compare.groundwork.canvas import make_canvas, save
 
 _COLUMNS = 3
 _FLOOR = 1e-17

@@ -1,6 +1,6 @@
 """A search runs in a process of its own: its answer is never mixed with what a file prints, and it ends with the command.
 
-Covers: `compare/commands/searching/asking.py`, `compare/commands/searching/answering.py`, `compare/common/progress.py`.
+Covers: `compare/commands/searching/asking.py`, `compare/commands/searching/answering.py`, `compare/groundwork/progress.py`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def wrong(x):
 """
 SLOW = """
 import os, subprocess, sys, time, signal
-from compare.common import progress
+from compare.groundwork import progress
 
 def port(x):
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,6 +8,7 @@ Covers: `compare/models/recording/recording.py`, `compare/models/recording/keras
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import keras
@@ -73,6 +74,33 @@ def test_models_stay_as_they_are(randomise: Any) -> None:
     assert all(np.array_equal(one, np.array(two)) for one, two in zip(variables, model.variables, strict=True))
     assert torch.equal(state, torch.get_rng_state())
     assert port.training
+
+
+class Remembers(nn.Module):
+    """A port that keeps its state in an attribute, and draws from every global generator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(3, 4, batch_first=True)
+        self.state: torch.Tensor | None = None
+        self.calls: list[int] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls.append(len(x))
+        x = x + 0.0 * (random.random() + np.random.random() + torch.rand(()).item())  # noqa: NPY002  as users do
+        output, self.state = self.gru(x, self.state)
+        return output  # type: ignore[no-any-return]  # a module returns Any
+
+
+def test_attributes_of_a_module_and_global_random_states_stay() -> None:
+    one, two = Remembers(), Remembers()
+    two.load_state_dict(one.state_dict())
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]  # noqa: NPY002
+    assert compared(one, two, np.ones((2, 5, 3), "float32"))
+    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]  # noqa: NPY002
+    assert before[:2] == after[:2]
+    assert before[2].equal(after[2])
+    assert (one.state, one.calls, two.state, two.calls) == (None, [], None, [])
 
 
 def test_a_stateful_layer_keeps_its_state() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.parity.difference import measure
 from compare.report.arrays import Array, flat
 from compare.report.pages.masking.experiment.flow import run_flow, run_nan, run_quirks

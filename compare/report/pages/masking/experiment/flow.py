@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.report.arrays import Array, distance, flat
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet

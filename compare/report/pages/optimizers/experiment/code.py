@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.report.arrays import distance, flat
 from compare.report.results import Results, control, exact, measured
 from compare.report.snippets import run_snippet

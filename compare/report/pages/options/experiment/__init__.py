@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.parity.difference import measure
 from compare.report.pages.options.experiment.activations import run_activations, run_dropout
 from compare.report.pages.options.experiment.keras import KerasTrials

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.parity.difference import measure
 from compare.report.arrays import Arrays, distance
 from compare.report.results import Value, exact, measured

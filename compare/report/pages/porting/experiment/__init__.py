@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.report.arrays import distance, flat
 from compare.report.pages.porting.experiment.recipe import SETUP, Recipe
 from compare.report.pages.porting.experiment.recipes import RECIPES

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
 from compare.report.results import Results, control, exact, measured

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
 from compare.report.pages.return_values.experiment.forms import CELLS, FORMS, Form, Setting

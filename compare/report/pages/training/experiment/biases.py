@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.common.tolerance import TOLERANCES
+from compare.groundwork.tolerance import TOLERANCES
 from compare.parity.cases import draw_weights
 from compare.report.results import Results, control, environment, exact, measured
 from compare.report.snippets import run_snippet

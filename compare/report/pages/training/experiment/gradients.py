@@ -11,8 +11,8 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from compare.common.calls import Call
-from compare.common.tolerance import choose_tolerance
+from compare.groundwork.calls import Call
+from compare.groundwork.tolerance import choose_tolerance
 from compare.parity.cases import draw_weights
 from compare.parity.difference import measure
 from compare.parity.gradients import compare_gradients, draw_cotangents

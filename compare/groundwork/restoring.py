@@ -100,13 +100,16 @@ class _Snapshot:
         owner = owner_of(value)
         if owner is not None and hasattr(value, "variables") and hasattr(value, "get_weights"):
             for variable in (*value.variables, *_stored_states(value)):
-                yield from _assigning(variable)
+                if id(variable) not in self._seen:
+                    self._seen[id(variable)] = variable
+                    yield from _assigning(variable)
             own = {name: each for name, each in vars(value).items() if owner_of(each) is None and not _is_foreign(each)}
             yield from (partial(vars(value).__setitem__, name, each) for name, each in own.items())
             yield from self._each(own.values())
         elif owner is not None or not _is_foreign(value):
             yield from _attributes(value)
-            yield from self._each(list(vars(value).values()))
+            # What a user's hook keeps, such as a profiler's list, is not the model's.
+            yield from self._each([each for name, each in vars(value).items() if not name.endswith("_hooks")])
 
     def _function(self, function: Any) -> Iterator[Undo]:
         for cell in function.__closure__ or ():
@@ -174,12 +177,29 @@ def without_a_trace(natives: Iterable[Any]) -> Iterator[None]:
 
 
 def _assigning(variable: Any) -> Iterator[Undo]:
-    kept = np.array(variable.detach().cpu() if hasattr(variable, "detach") else variable)
-    yield lambda: variable.assign(kept)
+    def value() -> Any:
+        return np.array(variable.detach().cpu() if hasattr(variable, "detach") else variable)
+
+    kept = value()
+
+    def undo() -> None:
+        if value().tobytes() != kept.tobytes():
+            variable.assign(kept)
+
+    yield undo
 
 
 def _stored_states(layer: Any) -> Iterator[Any]:
-    """Yield the states that stateful Keras layers keep."""
-    for each in (layer, *getattr(layer, "_flatten_layers", tuple)()):
-        states = getattr(each, "states", None)
-        yield from (state for state in (states if isinstance(states, (list, tuple)) else ()) if hasattr(state, "assign"))
+    """Yield the states that stateful Keras layers keep, which Keras does not list among the variables."""
+    parts = layer._flatten_layers() if hasattr(layer, "_flatten_layers") else layer.submodules  # noqa: SLF001  no public walk
+    for each in (layer, *parts):
+        if getattr(each, "stateful", False):
+            yield from _variables_in(getattr(each, "states", None))
+
+
+def _variables_in(nested: Any) -> Iterator[Any]:
+    if hasattr(nested, "assign"):
+        yield nested
+    elif isinstance(nested, (list, tuple)):
+        for each in nested:
+            yield from _variables_in(each)

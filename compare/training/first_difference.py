@@ -29,7 +29,7 @@ _IN_TRAINING = (
 )
 
 
-class Divergence:
+class FirstDifference:
     """A watch over a training, which looks once at the first step whose losses differ.
 
     Attributes:

@@ -1,1 +1,0 @@
-"""What several comparisons use: the calls they make, their tolerances, the progress of a search, and a canvas."""

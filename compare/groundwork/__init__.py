@@ -1,0 +1,1 @@
+"""What comparisons stand on: the calls of both sides, the tolerances, the progress of a search, the canvas of figures."""
