@@ -11,6 +11,8 @@ from compare.commands.searching import arguments
 
 if TYPE_CHECKING:
     from compare.commands.searching.user_files import UserFiles
+    from compare.models.comparison import ModelComparison
+    from frameworks.errors import GatewiseError
 
 EXAMPLE = "gatewise compare model.keras port.py:Net --weights port.pt"
 STATUSES = {0: "the models' results agree", 1: "they differ"}
@@ -53,6 +55,8 @@ def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
     inputs = read_model_call(Path(question.inputs)) if question.inputs else None
     weights = [Path(path).absolute() for path in question.weights]  # before a file that is run changes the folder
     figure = Path(question.figure).absolute() if question.figure else None
+    if figure is not None:
+        _require_drawable(figure)  # before a search whose result would be lost
     expected, actual = read_models(question.model, question.port, weights, files)
     compared = compare_models(expected, actual, inputs, tolerance=question.tolerance, seed=question.seed)
     results = {"model": question.model, "port": question.port, "ran": files.ran}
@@ -63,16 +67,27 @@ def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
     return Outcome(0 if compared.passed else 1, results, lambda _: "\n".join(lines))
 
 
-def _draw(compared: object, path: Path) -> None:
+def _require_drawable(path: Path) -> None:
+    from compare.groundwork.canvas import load_matplotlib, make_canvas
+
+    load_matplotlib()
+    figure, _ = make_canvas(1, 1, (1, 1))
+    known = figure.canvas.get_supported_filetypes()
+    if not path.parent.is_dir():
+        raise _unwritable(path, "its folder does not exist")
+    if path.suffix[1:].lower() not in known:
+        raise _unwritable(path, f"a figure is one of {', '.join(sorted(known))}")
+
+
+def _draw(compared: ModelComparison, path: Path) -> None:
+    try:
+        compared.figure().savefig(path)
+    except OSError as error:
+        raise _unwritable(path, f"writing it failed with: {' '.join(str(error).split())}") from error
+
+
+def _unwritable(path: Path, observation: str) -> GatewiseError:
     from frameworks.errors import InvalidValueError
 
-    figure = compared.figure()  # type: ignore[attr-defined]
-    try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
-        raise InvalidValueError.because(
-            f"--figure {path}",
-            must="be writable",
-            but=f"writing it failed with: {' '.join(str(error).split())}",
-            remedy="Choose another place, or another ending, such as .png.",
-        ) from error
+    remedy = "Choose another place, or another ending, such as .png."
+    return InvalidValueError.because(f"--figure {path}", must="be writable", but=observation, remedy=remedy)

@@ -132,7 +132,7 @@ def _drawn(model: Any, seed: int) -> Iterator[Array]:
             "inputs",
             must="be passed",
             but="are None, and neither model states its inputs",
-            remedy="Pass an array, a tuple of arrays, or a mapping by name.",
+            remedy="Pass an array, a tuple of arrays, or a mapping by name; on the command line, --inputs FILE.npz.",
         )
     rng = np.random.default_rng(seed)
     embeddings = list(_embeddings(model))

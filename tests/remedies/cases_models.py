@@ -40,7 +40,7 @@ def two_models() -> None:
 @case
 def the_inputs_of_two_models() -> None:
     model, port = models()
-    with refuses("Pass an array, a tuple of arrays, or a mapping by name."):
+    with refuses("Pass an array, a tuple of arrays, or a mapping by name; on the command line, --inputs FILE.npz."):
         compare_models(port, port)
     for given in (X, (X,), {"input": X}):
         assert compare_models(port, port, given)

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 from torch import nn
 
 from compare.commands import compare, diagnose
@@ -23,7 +22,7 @@ from compare.commands.searching.inputs_file import read_layer_call, read_model_c
 from compare.commands.searching.models import open_model
 from compare.commands.searching.user_errors import as_refusal
 from compare.commands.searching.user_files import UserFiles
-from gatewise import copy_weights, open_checkpoint
+from gatewise import compare_models, copy_weights, open_checkpoint
 from tests.remedies.following import case, refuses
 
 GRU = "from torch import nn\nnet = nn.GRU(3, 4)\n"
@@ -270,19 +269,18 @@ def a_model_of_keras_2(folder: Path) -> None:
     assert verified(path, folder / "net.pt").status == 0
 
 
-class Drawn:
-    """A comparison that is drawn."""
-
-    def figure(self) -> Figure:
-        return Figure()
-
-
 @case
 def where_a_figure_is_written(folder: Path) -> None:
+    module = nn.GRU(3, 4)
+    same = compare_models(module, module, np.ones((5, 2, 3), "float32"))
+    (folder / "folder.png").mkdir()
     for name in ("missing/figure.png", "figure.nothing"):
         with refuses("Choose another place, or another ending, such as .png."):
-            compare._draw(Drawn(), folder / name)
-    compare._draw(Drawn(), folder / "figure.png")
+            compare._require_drawable(folder / name)
+    with refuses("Choose another place, or another ending, such as .png."):
+        compare._draw(same, folder / "folder.png")
+    compare._require_drawable(folder / "figure.png")
+    compare._draw(same, folder / "figure.png")
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 

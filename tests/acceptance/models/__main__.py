@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failures = broken(outcomes)
     print(*(failures or ["All promises are kept."]), sep="\n")
     if given.out:
-        results = {"seed": given.seed, "share": given.share, "outcomes": [asdict(outcome) for outcome in outcomes]}
-        given.out.write_text(json.dumps(results, indent=1) + "\n")
+        each = ",\n".join(json.dumps(asdict(outcome)) for outcome in outcomes)  # a line for each, so that a change can be read
+        given.out.write_text(f'{{"seed": {given.seed}, "share": {given.share}, "outcomes": [\n{each}\n]}}\n')
     return int(bool(failures))
 
 
