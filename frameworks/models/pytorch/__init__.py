@@ -1,0 +1,1 @@
+"""Whole models as PyTorch source."""

@@ -1,0 +1,11 @@
+"""The writers of all kinds of layers, by Keras class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from frameworks.models.pytorch import dense
+from frameworks.models.pytorch.pieces import Writer
+
+WRITERS: Mapping[str, Writer] = MappingProxyType({**dense.WRITERS})

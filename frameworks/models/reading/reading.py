@@ -1,0 +1,71 @@
+"""`read_graph`: the graph of a model, from whatever holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from frameworks.errors import InvalidValueError
+from frameworks.files.checkpoint import open_checkpoint
+from frameworks.files.given_options import Options
+from frameworks.files.keras.keras1 import in_keras_2
+from frameworks.files.keras.version import Version, version_of
+from frameworks.files.other_layers import OtherLayer
+from frameworks.files.stored import StoredLayer
+from frameworks.files.untrusted.archive import Archive
+from frameworks.files.untrusted.h5 import read_h5
+from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
+from frameworks.files.untrusted.source import open_source
+from frameworks.models.graph import Graph
+from frameworks.models.reading.wiring import Reading, read_model
+
+
+def read_graph(
+    model: Any,
+    *,
+    weights: str | PathLike[str] | None = None,
+    architecture: str | PathLike[str] | Mapping[str, Any] | None = None,
+    options: Options | None = None,
+) -> Graph:
+    """Return the graph of a whole model.
+
+    Args:
+        model: a live Keras model, or the path of a file or folder that holds one.
+        weights: the file of weights, where `model` is the JSON of an architecture.
+        architecture: the JSON of the architecture, where `model` is a file of weights.
+        options: what the file does not state, by layer name; see `open_checkpoint`.
+
+    Raises:
+        GatewiseError: for what holds no architecture, and for an architecture that cannot be wired.
+    """
+    path = Path(model)
+    if weights is not None:
+        model, architecture, path = weights, model, Path(weights)
+    checkpoint = open_checkpoint(path, architecture, options)
+    config, version = _architecture(path, architecture)
+    stored: Mapping[str, StoredLayer | OtherLayer] = {each.name: each for _, each in checkpoint.in_order}
+    return read_model(config, Reading(path.name, version, stored))
+
+
+def _architecture(path: Path, given: Any) -> tuple[Mapping[str, Any], Version]:
+    """Return the architecture in a file; the helper that owns this module makes it a part of the readers in `files`."""
+    if given is not None:
+        config = given if isinstance(given, Mapping) else json.loads(Path(given).read_text())
+        return config, version_of(config)
+    source = open_source(path)
+    if source.head(2) == b"PK":
+        archive = Archive(source)
+        version = read_json(archive.read("metadata.json", MAX_BYTES), path.name)["keras_version"]
+        return read_json(archive.read("config.json", MAX_BYTES), path.name), Version(version)
+    groups = read_h5(source).groups
+    attributes = {**groups[""], **groups.get("model_weights", {})}
+    if "model_config" not in attributes:
+        raise InvalidValueError.because(
+            path.name, must="hold an architecture", but="holds weights alone", remedy="Pass its JSON as `architecture`."
+        )
+    config = in_keras_2(read_json(attributes["model_config"], path.name)) or {}
+    version = version_of(config)
+    return config, version if version.text else Version(str(attributes.get("keras_version", "")))
