@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from compare.models.recording.recorded import Recording
+from frameworks.errors import NoCounterpartError
 from frameworks.models.graph import Call, Graph, Layer, Tensor, replaced, tensors_in
 from frameworks.models.source import Gap
 
@@ -19,17 +20,25 @@ Results = Mapping[str, Sequence[tuple[Array, ...]]]
 """By the name of a gap's layer, the results of each of its calls."""
 
 
-def cut_at_gaps(graph: Graph) -> Graph | None:
+def cut_at_gaps(graph: Graph) -> Graph:
     """Return a graph in which the results of gaps are further inputs, and what gaps read are further outputs.
 
-    Returns:
-        The graph; None if the shape of a gap's result is not known, or a gap is in a nested model or a wrapper.
+    Raises:
+        NoCounterpartError: if the shape of a gap's result is not known, or a gap is in a nested model or a wrapper.
     """
-    inside = [layer for layer in graph.gaps if graph.layers.get(layer.name) is not layer]
     calls = gap_calls(graph)
     results = [tensor for call in calls for tensor in call.results]
-    if inside or any(tensor not in graph.shapes for tensor in results):
-        return None
+    unknown = [layer.name for layer in graph.gaps if graph.layers.get(layer.name) is not layer]
+    unknown += [tensor.layer for tensor in results if tensor not in graph.shapes]
+    if unknown:
+        raise NoCounterpartError.because(
+            f"the results of {unknown[0]}",
+            must="have a known shape for the layers after them to be compared",
+            but="do not: the file does not say what that layer computes",
+            remedy="Name a Python file that makes the model with that layer: FILE.py:NAME in place of the file.",
+        )
+    if not calls:
+        return graph
     inputs = {tensor: Tensor(f"{tensor.layer}_{tensor.call}_{tensor.output}") for tensor in results}
     layers = {name: layer for name, layer in graph.layers.items() if not layer.gap}
     for tensor, new in inputs.items():

@@ -120,9 +120,7 @@ def _shape(shape: Shape, wish: _Wish) -> tuple[int, ...]:
     """Return a shape with sizes for the axes that the model leaves free."""
     sizes, batch = _SIZES[wish.call], _BATCHES[wish.call]
     free = (batch, *(wish.scale * each for each in sizes))
-    return tuple(
-        size or free[min(at, len(sizes))] + (1 if wish.apart and at == 1 else 0) for at, size in enumerate(shape)
-    )
+    return tuple(size or free[min(at, len(sizes))] + (1 if wish.apart and at == 1 else 0) for at, size in enumerate(shape))
 
 
 def draw_mask(shape: tuple[int, ...], wish: _Wish, rng: np.random.Generator) -> Array:

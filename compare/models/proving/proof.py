@@ -111,7 +111,7 @@ class Proof:
 
     @property
     def verdict(self) -> str:
-        """"proven", "wrong" or "not proven"."""
+        """ "proven", "wrong" or "not proven"."""
         return {0: "proven", 1: "wrong"}.get(self.status, "not proven")
 
     def __str__(self) -> str:
@@ -124,7 +124,8 @@ class Proof:
             number = self.calls.index(self.failed) + 1
             yield [f"call {number}: {self.failed.comparison}"]
         yield [f"wrong: {printable(each)}" for each in self.wrong]
-        yield [*self._held(), *(["compared with nothing:"] if self.open else []), *(f"- {printable(each)}" for each in self.open)]
+        yield list(self._held())
+        yield ["compared with nothing:", *(f"- {printable(each)}" for each in self.open)] if self.open else []
 
     def _head(self) -> str:
         what = f"{self.port} against {self._original()}"
