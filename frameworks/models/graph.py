@@ -61,6 +61,17 @@ class ArrivingMask:
 
 
 @dataclass(frozen=True)
+class ReturnedMask:
+    """The mask that a nested model computes for one of its outputs: inside it, the mask of that output in `Graph.masks`.
+
+    Args:
+        tensor: the output, as a result of the nested model's call.
+    """
+
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
 class MergedMask:
     """Several masks as one.
 
@@ -77,7 +88,7 @@ class MergedMask:
     axis: int = 1
 
 
-Mask: TypeAlias = "MadeMask | GivenMask | ArrivingMask | MergedMask"
+Mask: TypeAlias = "MadeMask | GivenMask | ArrivingMask | ReturnedMask | MergedMask"
 
 Value: TypeAlias = Any
 """An argument of a call: a Tensor, a constant (number, text, None, slice, NumPy array), or a list, tuple or dict of these."""
