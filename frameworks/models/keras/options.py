@@ -32,7 +32,7 @@ _NEW_NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType({"ThresholdedReLU
 _LEFT_OUT = frozenset(
     (
         *("batch_input_shape", "batch_shape", "input_shape", "input_length", "input_dim", "input_dtype", "batch_size"),
-        *("sparse", "ragged", "dynamic", "consume_less", "robust_masking", "softmax_robust_masking", "use_gpu"),
+        *("sparse", "ragged", "dynamic", "consume_less", "robust_masking", "softmax_robust_masking", "implementation"),
         *("init", "inner_init", "forget_bias_init", "weights"),
     )
 )
@@ -150,8 +150,9 @@ def _accepted(native: Any) -> frozenset[str]:
         for name, one in inspect.signature(base.__init__).parameters.items()
         if one.kind is not inspect.Parameter.VAR_KEYWORD and one.kind is not inspect.Parameter.VAR_POSITIONAL
     }
-    recurrent = {"implementation", "zero_output_for_mask"} if issubclass(native, keras.layers.RNN) else set()
-    return frozenset((names | recurrent) - {"self", "input_shape", "batch_input_shape", "batch_shape", "layer", "weights"})
+    if native.__name__.removesuffix("Cell") in ("LSTM", "GRU"):
+        names.add("implementation")  # which they take without naming it
+    return frozenset(names - {"self", "input_shape", "batch_input_shape", "batch_shape", "layer", "weights"})
 
 
 def _carry(name: str, value: Any, version: Version, where: str, found: Arguments) -> None:
