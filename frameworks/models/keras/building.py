@@ -248,6 +248,11 @@ class _Builder:
             case MadeMask():
                 native = self._made[mask.layer].native
                 return native.compute_mask(self._tensors.values[mask.read])
+            case MergedMask(how="any"):
+                (one,) = mask.masks
+                value = self._mask(one) if one is not None else None
+                axes = () if value is None else tuple(range(mask.axis, len(value.shape)))
+                return keras.ops.any(value, axis=axes) if axes else value
             case MergedMask(how="joined"):
                 parts = [
                     self._mask(each) if each is not None else keras.ops.ones_like(self._values_of(tensor)[..., 0], dtype="bool")

@@ -16,7 +16,7 @@ from frameworks.files.keras.activations import name_of, words_of
 from frameworks.files.keras.cells import policy_of
 from frameworks.files.keras.config import class_of, config_of
 from frameworks.files.keras.version import Version
-from frameworks.kinds import KERAS
+from frameworks.kinds import KERAS, Kind, kind_of
 
 WAY_ON = (
     "Port to a .weights.h5 file, build the model in Keras with a layer of your own, and load the file with model.load_weights."
@@ -114,7 +114,7 @@ def arguments_of(
     Raises:
         NoCounterpartError: for an option that Keras 3 lacks, unless its value changes nothing.
     """
-    record, found, accepted = KERAS.get(kind), Arguments(), _accepted(find_class(kind, where))
+    record, found, accepted = kind_of(kind), Arguments(), _accepted(find_class(kind, where))
     names = {option.formerly: option.name for option in record.options if option.formerly} | dict(_NEW_NAMES.get(kind, {}))
     defaults = {
         option.name: record.default(option.name, version.numbers)
@@ -134,11 +134,17 @@ def arguments_of(
                 but="is True",
                 remedy=WAY_ON,
             )
-        elif name not in _LEFT_OUT and value not in (None, False) and value != {} and value != []:
+        elif name not in _LEFT_OUT and value not in (None, False, [], {}) and not _changes_nothing(record, name, value, version):
             raise NoCounterpartError.because(
                 f"{name} of {where}", must="be an option of Keras 3", but=f"is {value!r:.100}, and has no counterpart", remedy=WAY_ON
             )
     return found
+
+
+def _changes_nothing(record: Kind, name: str, value: Any, version: Version) -> bool:
+    """Return whether a value of an option that Keras 3 lacks is what a layer without the option does."""
+    option = next((each for each in (*record.options, *record.further) if each.name == name), None)
+    return option is not None and (option.use == "nothing" or value in option.only or value == record.default(name, version.numbers))
 
 
 def _accepted(native: Any) -> frozenset[str]:

@@ -47,14 +47,14 @@ def lay_in(native: Any, stored: StoredLayer | OtherLayer | None, where: str, har
         _lay_in_cells(native, stored, where)
         return
     arrays = [] if stored is None else list(_arrays(stored))
-    if hard_sigmoids:
-        arrays = _scaled(native, arrays, where, hard_sigmoids)
     shapes = [tuple(each.shape) for each in native.weights]
     if shapes != [array.shape for _, array in arrays]:
         held = ", ".join(f"{name} {array.shape}" for name, array in arrays) or "none"
         raise NoCounterpartError.because(
             f"the arrays of {where}", must=f"have Keras 3's shapes {shapes}", but=f"are {held}", remedy=WAY_ON
         )
+    if hard_sigmoids:
+        arrays = _scaled(native, arrays, where, hard_sigmoids)
     native.set_weights([array for _, array in arrays])
 
 
@@ -114,16 +114,19 @@ def _scaled(native: Any, arrays: list[tuple[str, Array]], where: str, options: C
         size = native.filters
         factors = np.repeat([1 if gate == "candidate" else FACTOR for gate in _CONVOLVED_GATES], size)
         return [(name, (array * factors).astype(array.dtype)) for name, array in arrays]
-    names = [name.rpartition("/")[2] for name, _ in arrays]
+    names = [each.name for each in native.weights]
     linear = [name for name in names if name in _WHOLLY and not (name == "depthwise_kernel" and "pointwise_kernel" in names)]
-    if not linear or not isinstance(native, _LINEAR):
+    if not isinstance(native, _LINEAR):
         raise NoCounterpartError.because(
             f"the activation of {where}",
             must="be one that Keras 3 has",
             but="is Keras 2's hard_sigmoid, and it is not known which arrays to scale for Keras 3's",
             remedy=WAY_ON,
         )
-    return [(name, array * array.dtype.type(FACTOR) if own in linear else array) for own, (name, array) in zip(names, arrays, strict=True)]
+    return [
+        (name, array * array.dtype.type(FACTOR) if own in linear else array)
+        for own, (name, array) in zip(names, arrays, strict=True)
+    ]
 
 
 _LINEAR: tuple[type, ...] = tuple(
