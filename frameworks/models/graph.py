@@ -76,10 +76,11 @@ class MergedMask:
     """Several masks as one.
 
     Args:
-        how: "and", "or", or "joined": one after the other along an axis, where a tensor without a mask counts as unmasked.
+        how: "and", "or", or "joined": one after the other along an axis, where a tensor without a mask counts as unmasked; or
+            "any": true where the one mask is true anywhere along its axes from `axis` on, and the mask itself if it has none.
         masks: the masks of the merged tensors; None for a tensor without one (only for "joined").
         tensors: the tensors that they belong to, whose sizes count for "joined".
-        axis: the axis for "joined".
+        axis: the axis for "joined" and "any".
     """
 
     how: str
