@@ -173,19 +173,13 @@ _OF_LAYERS: Mapping[str, Callable[[Given], str]] = MappingProxyType(
     {
         "Activation": lambda given: _template(given["activation"], given.version),
         "ReLU": _relu,
-        "LeakyReLU": lambda given: f"F.leaky_relu({{x}}, {arguments(negative_slope(given))})",
+        "LeakyReLU": lambda given: f"F.leaky_relu({{x}}, {given['negative_slope']})",
         "ELU": lambda given: "F.elu({x})" if given["alpha"] == 1 else f"F.elu({{x}}, {given['alpha']})",
         "ThresholdedReLU": lambda given: f"F.threshold({{x}}, {given['theta']}, 0)",
         "Softmax": _softmax,
     }
 )
 """The template of each layer that applies a function."""
-
-
-def negative_slope(given: Given) -> float:
-    """Return the slope of a LeakyReLU below 0."""
-    slope: float = given["negative_slope"]
-    return slope
 
 
 def _function(layer: Layer, graph: Graph, target: Target) -> Piece:

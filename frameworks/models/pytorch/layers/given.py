@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.files.writing.blocks import transposed, unchanged
-from frameworks.kinds import KERAS, PYTORCH, Kind, permutation
+from frameworks.kinds import KERAS, PYTORCH, Kind, options_of, permutation
 from frameworks.models.graph import Graph, Layer, Shape, tensors_in
+from frameworks.models.pytorch.layers.named import named_arrays
 from frameworks.models.pytorch.pieces import Site, Target
 
 
@@ -42,12 +44,14 @@ class Given:
         """The record of its Keras class."""
         return KERAS.get(self.layer.kind)
 
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """The options with which it computes, each stated or with the default of the version that wrote it."""
+        return options_of(self.layer.kind, self.layer.config, self.version)
+
     def __getitem__(self, name: str) -> Any:
-        """Return an option, or its default in the version that wrote the layer."""
-        option = self.kind.option(name)
-        names = (name, *([option.formerly] if option and option.formerly else []))
-        stated = next((self.layer.config[each] for each in names if each in self.layer.config), None)
-        return self.kind.default(name, self.version) if stated is None else stated
+        """Return an option."""
+        return self.options[name]
 
     def sizes(self, name: str, rank: int) -> tuple[int, ...]:
         """Return an option with a number for each of several axes, which may be stated as one for all."""
@@ -57,12 +61,12 @@ class Given:
     @property
     def channels_first(self) -> bool:
         """Whether axis 1 of the inputs holds the channels."""
-        return bool(self["data_format"] == "channels_first")
+        return self.options.get("data_format") == "channels_first"
 
     @property
     def stored(self) -> Mapping[str, StoredArray]:
         """The arrays by their Keras names."""
-        return self.layer.stored.stored if isinstance(self.layer.stored, OtherLayer) else {}
+        return named_arrays(self.layer.stored, self.options) if isinstance(self.layer.stored, OtherLayer) else {}
 
     def arrays(self, module: str) -> dict[str, Blocks]:
         """Return the arrays of a torch module that stands for the layer, by their names in its state_dict."""
@@ -75,11 +79,15 @@ class Given:
         return arrays
 
     @property
+    def shapes(self) -> list[Shape | None]:
+        """The shape of the first tensor that each of its calls reads; None for one that is not known."""
+        read = [next(tensors_in(call.args)) for call in self.graph.calls_of(self.layer.name)]
+        return [self.graph.shapes.get(tensor) for tensor in read]
+
+    @property
     def shape(self) -> Shape | None:
-        """The shape of the first tensor that it reads in its first call; None if it is not known."""
-        calls = self.graph.calls_of(self.layer.name)
-        tensors = list(tensors_in(calls[0].args)) if calls else []
-        return self.graph.shapes.get(tensors[0]) if tensors else None
+        """The shape of the first tensor that its first call reads; None if it is not known."""
+        return next(iter(self.shapes), None)
 
     def rank(self) -> int:
         """Return the number of axes of what the layer reads, with the batch axis.

@@ -70,7 +70,7 @@ def _up_sampling(rank: int) -> Callable[[str, Given], str]:
     def expression(x: str, given: Given) -> str:
         first = 2 if given.channels_first else 1
         times = given.sizes("size", rank)
-        method = given["interpolation"] or "nearest"
+        method = given.options.get("interpolation", "nearest")
         if method == "bilinear":
             channels_first = x if given.channels_first else f"{x}.movedim(-1, 1)"
             larger = f'F.interpolate({channels_first}, scale_factor={times}, mode="bilinear")'
