@@ -213,6 +213,7 @@ KERAS1: Mapping[str, Layout] = MappingProxyType(
 )
 """The cells that Keras 1 stores with one array per gate; its other cells are stored as in Keras 2."""
 
+
 def tensorflow1(cell: str, forget_bias: float = 1.0) -> Layout:
     """Return the table of a cell of TensorFlow 1: BasicRNNCell, LSTMCell, or GRUCell, which has two kernels.
 

@@ -118,8 +118,8 @@ def open_checkpoint(
     """Read a checkpoint file without the framework that wrote it. Weights are read only when they are used.
 
     Args:
-        path: the file, the .index.json of a checkpoint in several files, the folder of a SavedModel of Keras 2, or the prefix of
-            a TensorFlow checkpoint. The content decides the format.
+        path: the file, the .index.json of a checkpoint in several files, the folder of a SavedModel of Keras 2, or the prefix
+            of a TensorFlow checkpoint. The content decides the format.
         architecture: the JSON that Keras wrote for a file of weights, or its path. Only Keras formats accept one.
         options: what the file does not state, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}.
             Those under None apply to all layers that have the option. Options override the file. A Keras layer has

@@ -21,12 +21,12 @@ class CellClass:
 
     Args:
         name: its name in TensorFlow.
-        cell: the cell that it computes; "" for one that no record describes.
+        cell: the cell that it computes.
         forget_bias: the constant that it adds to its forget gate by default.
     """
 
     name: str
-    cell: CellName | None
+    cell: CellName
     forget_bias: float = 1.0
 
 

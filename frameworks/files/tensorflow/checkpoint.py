@@ -22,6 +22,8 @@ _STEPS = {"_iterations", "iter"}
 """The attributes of which every optimizer of Keras has one: its number of steps."""
 _SLOT = "/.OPTIMIZER_SLOT/"
 _MOVING_AVERAGES = "ExponentialMovingAverage"
+_RANKS = {"kernel": 0, "beta": 2, "bias": 3, "moving_mean": 3, "moving_variance": 4}
+"""Where an array stands among those of its layer in Keras; all others are second. Names are sorted in a checkpoint."""
 
 
 def read(source: Source, given: GivenOptions) -> Layers:
@@ -66,9 +68,7 @@ def _by_name(bundle: Bundle) -> tuple[dict[str, StoredArray], list[str]]:
 def _by_object(bundle: Bundle, file: str) -> tuple[dict[str, StoredArray], list[str]]:
     """Return the variables of a model by the names that they had in it, and the names of those of its training."""
     objects = Objects(bundle.texts[GRAPH])
-    optimizers = [
-        attribute for attribute, child in objects.children(ROOT).items() if _STEPS & objects.children(child).keys()
-    ]
+    optimizers = [attribute for attribute, child in objects.children(ROOT).items() if _STEPS & objects.children(child).keys()]
     of_training = tuple(f"{attribute}/" for attribute in (*optimizers, "optimizer", "keras_api"))
     names = {
         key: name
@@ -84,14 +84,18 @@ def _by_object(bundle: Bundle, file: str) -> tuple[dict[str, StoredArray], list[
 
 
 def _by_layer(arrays: Mapping[str, StoredArray]) -> dict[str, dict[str, StoredArray]]:
-    """Return arrays by the layer that their names state: all but the names of its cells, and of the array."""
-    layers: dict[str, dict[str, StoredArray]] = {}
-    for name, array in arrays.items():
-        parts = name.split("/")[:-1]
-        while len(parts) > 1 and (is_cell_name(parts[-1]) or parts[-1] in ("cell", "forward_layer", "backward_layer")):
-            parts.pop()
-        layers.setdefault("/".join(parts), {})[name] = array
+    """Return arrays in Keras's order by the layer that their names state: all but the names of its cells, and of the array."""
+    layers: dict[str, dict[str, StoredArray]] = {_layer_of(name): {} for name in arrays}
+    for name, array in sorted(arrays.items(), key=lambda item: _RANKS.get(item[0].rpartition("/")[2], 1)):
+        layers[_layer_of(name)][name] = array
     return layers
+
+
+def _layer_of(name: str) -> str:
+    parts = name.split("/")[:-1]
+    while len(parts) > 1 and (is_cell_name(parts[-1]) or parts[-1] in ("cell", "forward_layer", "backward_layer")):
+        parts.pop()
+    return "/".join(parts)
 
 
 def _training(names: list[str]) -> Iterator[OtherLayer]:

@@ -14,7 +14,7 @@ from frameworks.files.tensorflow.objects import ROOT, Objects, children_of
 from frameworks.files.untrusted.folders import METADATA, open_within
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.protobuf import Message, as_message, message_of
-from frameworks.files.untrusted.source import Source
+from frameworks.files.untrusted.source import Source, unsupported
 
 Metadata = Mapping[int, Mapping[str, Any]]
 _LAYER = "_tf_keras_"
@@ -33,8 +33,7 @@ def read_metadata(folder: Path, graphs: Source, objects: Objects) -> Metadata:
     """
     found = _separate(folder, objects) if (folder / METADATA).exists() else _within(graphs, objects)
     return {
-        number: read_json(text.content(MAX_BYTES), f"the metadata of {graphs.name}", object_hook=_plain)
-        for number, text in found
+        number: read_json(_whole(text.part()), f"the metadata of {graphs.name}", object_hook=_plain) for number, text in found
     }
 
 
@@ -74,6 +73,12 @@ def _texts(node: Message) -> Iterator[Message]:
         identifier, text = fields.get(1), fields.get(3)
         if isinstance(identifier, Message) and isinstance(text, Message) and identifier.text().startswith(_LAYER):
             yield text
+
+
+def _whole(text: Source) -> bytes:
+    if text.size > MAX_BYTES:
+        raise unsupported(text.name, f"has metadata of {text.size} bytes, more than {MAX_BYTES >> 20} MiB")
+    return text.read(0, text.size)
 
 
 def _plain(value: dict[str, Any]) -> Any:

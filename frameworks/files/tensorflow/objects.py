@@ -53,9 +53,10 @@ class Objects:
         return None
 
     def variables(self, number: int) -> dict[str, str]:
-        """Return the variables of an object and of all that it holds, in Keras's order: each name in the checkpoint, and in the model.
+        """Return the variables of an object and of all that it holds: the name of each in the model, by that in the checkpoint.
 
-        A SavedModel lists the variables of each layer. In other checkpoints, attributes are in the order of their creation.
+        They are in Keras's order: a SavedModel lists the variables of each layer, and in other checkpoints the attributes of
+        an object are in the order of their creation.
         """
         listed = self.children(number).get(_VARIABLES)
         if listed is not None:
@@ -75,7 +76,7 @@ class Objects:
             if current not in seen:
                 seen.add(current)
                 yield current
-                waiting += reversed(self.children(current).values())
+                waiting += reversed([*self.children(current).values()])
 
     def _node(self, number: int) -> Message:
         if not 0 <= number < len(self._nodes):

@@ -38,16 +38,17 @@ def read_cells(found: Sequence[FoundLayer], given: GivenOptions) -> Iterator[Sto
     Raises:
         GatewiseError: for options that a layer cannot have.
     """
-    for layer in found:
-        try:
-            yield _read(layer, given.of(layer.name))
-        except NotUnderstoodError as why:
-            cells = [cell for column in layer.cells.values() for cell in column.values()]
-            arrays = {name: array for cell in cells for name, array in zip(cell.names, cell.arrays.values(), strict=True)}
-            kinds = dict.fromkeys(CLASSES[cell.scope].name if cell.scope in CLASSES else cell.scope for cell in cells)
-            yield OtherLayer(
-                layer.name, ", ".join(kinds), MappingProxyType(arrays), warnings=(why.warning,), options=why.options
-            )
+    return (_read_one(layer, given.of(layer.name)) for layer in found)
+
+
+def _read_one(layer: FoundLayer, given: Mapping[str, Any]) -> StoredLayer | OtherLayer:
+    try:
+        return _read(layer, given)
+    except NotUnderstoodError as why:
+        cells = [cell for column in layer.cells.values() for cell in column.values()]
+        arrays = {name: array for cell in cells for name, array in zip(cell.names, cell.arrays.values(), strict=True)}
+        kinds = dict.fromkeys(CLASSES[cell.scope].name if cell.scope in CLASSES else cell.scope for cell in cells)
+        return OtherLayer(layer.name, ", ".join(kinds), MappingProxyType(arrays), warnings=(why.warning,))
 
 
 def _read(layer: FoundLayer, given: Mapping[str, Any]) -> StoredLayer:
@@ -70,7 +71,7 @@ def _read(layer: FoundLayer, given: Mapping[str, Any]) -> StoredLayer:
         class_name=names[0] if len(names) == 1 else ", ".join(names),
         cells=cells,
         options=KerasOptions(**{**stated, **merge, **chosen}, nesting="cells" if layer.stacked else "layers"),
-        warnings=tuple(_assumptions(layer.name, cells, classes, given)),
+        warnings=tuple(_assumptions(cells, classes, given)),
         assumed=frozenset({*KERAS_FLAGS, *options} - given.keys()),
     )
 
@@ -92,7 +93,6 @@ def _class_of(cell: FoundCell) -> CellClass:
 
 def _read_cell(name: str, cell: FoundCell, given: Mapping[str, Any]) -> StoredCell:
     own = CLASSES[cell.scope]
-    assert own.cell is not None
     kernel, gates = _KERNELS[own.cell]
     shape = cell.arrays[kernel].shape if kernel in cell.arrays else ()
     hidden, left = divmod(shape[1], gates) if len(shape) == 2 else (0, 0)
@@ -140,7 +140,7 @@ def _forget_bias(name: str, own: CellClass, given: Mapping[str, Any]) -> float:
 
 
 def _assumptions(
-    name: str, cells: Sequence[Sequence[StoredCell]], classes: Sequence[CellClass], given: Mapping[str, Any]
+    cells: Sequence[Sequence[StoredCell]], classes: Sequence[CellClass], given: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield warnings of what the checkpoint does not state."""
     spec = cells[0][0].spec
@@ -154,6 +154,6 @@ def _assumptions(
     if any(each.cell == "lstm" for each in classes) and "forget_bias" not in given:
         value = next(each.forget_bias for each in classes if each.cell == "lstm")
         yield (
-            f"forget_bias={value} is assumed, which the cell adds to its forget gate at run time, and a port to its bias. If its"
-            f" code has another value, pass it: --option {name}.forget_bias=VALUE."
+            f"forget_bias={value} is assumed, which the cell adds to its forget gate at run time, and a port to its bias. If"
+            " its code has another value, pass it: --option NAME.forget_bias=VALUE."
         )

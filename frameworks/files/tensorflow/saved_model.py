@@ -13,10 +13,11 @@ from typing import Any
 
 from frameworks.errors import InvalidValueError
 from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.config import Config, walk
 from frameworks.files.keras.layers import Reading, RowWeights, read_layer
 from frameworks.files.keras.training import read_training
-from frameworks.files.keras.version import Version, version_of
+from frameworks.files.keras.version import version_of
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.tensorflow.metadata import Metadata, read_metadata
@@ -98,9 +99,8 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
         GatewiseError: for a damaged folder, and for a SavedModel that Keras 2 did not write.
     """
     model = _open(source)
-    root = model.metadata[ROOT]
-    version = version_of(architecture or {"keras_version": root.get("keras_version")})
-    described = architecture or _architecture(root)
+    described = architecture or _architecture(model.metadata[ROOT])
+    version = _version(model, architecture)
     nodes = walk(described or _listed(model), source.name, model.path, keras2=version.is_keras2)
     reading = Reading(source.name, version, given)
     layers, used = [], set[str]()
@@ -111,7 +111,25 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
         if KERAS.get(node.class_name).role != "input":
             layer = read_layer(node, RowWeights(model.arrays(keys)), reading)
             layers.append(layer if described else replace(layer, warnings=(*layer.warnings, _OWN_CLASS)))
-    return [*layers, *_left(model, used), *_training(model, root)]
+    return [*layers, *_left(model, used), *_training(model)]
+
+
+def read_architecture(source: Source) -> Architecture | None:
+    """Return the architecture of a SavedModel that Keras 2 wrote; None for a model that is a class of its own.
+
+    Args:
+        source: see `read`.
+
+    Raises:
+        GatewiseError: see `read`.
+    """
+    model = _open(source)
+    config = _architecture(model.metadata[ROOT])
+    return None if config is None else Architecture(config, _version(model, None), source.name)
+
+
+def _version(model: SavedModel, architecture: Config | None) -> Version:
+    return version_of(architecture or {"keras_version": model.metadata[ROOT].get("keras_version")})
 
 
 def _open(source: Source) -> SavedModel:
@@ -126,10 +144,9 @@ def _open(source: Source) -> SavedModel:
         raise InvalidValueError.because(
             source.name,
             must="hold a model that Keras 2 saved",
-            but="has no metadata of Keras, neither in keras_metadata.pb nor in saved_model.pb: another program wrote it, such as"
-            " plain TensorFlow or `model.export` of Keras 3, or the file is missing",
-            remedy="If the model has a Keras file, open that. Otherwise open its weights alone,"
-            f" {folder / VARIABLES}.index",
+            but="has no metadata of Keras, neither in keras_metadata.pb nor in saved_model.pb: another program wrote it, such"
+            " as plain TensorFlow or `model.export` of Keras 3, or the file is missing",
+            remedy=f"If the model has a Keras file, open that. Otherwise open its weights alone, {folder / VARIABLES}.index",
         )
     return SavedModel(source.name, bundle, objects, metadata)
 
@@ -145,13 +162,13 @@ def _architecture(root: Mapping[str, Any]) -> Config | None:
 
 def _listed(model: SavedModel) -> Config:
     """Return an architecture without wiring: the layers that a model holds as attributes."""
-    entries = [
+    entries: list[Config] = [
         {"class_name": stated.get("class_name"), "config": {"name": name, **stated["config"]}, "inbound_nodes": []}
         for name, number in model.layers_of(ROOT).items()
         for stated in [model.metadata[number]]
         if isinstance(stated.get("config"), Mapping) and "metric" not in str(stated.get("class_name")).lower()
     ]
-    return {"class_name": "Functional", "config": {"layers": entries}}
+    return {"class_name": str(model.metadata[ROOT].get("class_name")), "config": {"layers": entries}}
 
 
 def _left(model: SavedModel, used: set[str]) -> Sequence[OtherLayer]:
@@ -161,8 +178,8 @@ def _left(model: SavedModel, used: set[str]) -> Sequence[OtherLayer]:
     return [OtherLayer("", stored=model.arrays(left), warnings=(warning,))] if left else []
 
 
-def _training(model: SavedModel, root: Mapping[str, Any]) -> Sequence[OtherLayer]:
+def _training(model: SavedModel) -> Sequence[OtherLayer]:
     slots = [key for key in model.bundle.arrays if key.startswith("optimizer/") or "/.OPTIMIZER_SLOT/" in key]
-    compiled = root.get("training_config")
+    compiled = model.metadata[ROOT].get("training_config")
     optimizer = compiled.get("optimizer_config") if isinstance(compiled, Mapping) else None
     return list(read_training({f"optimizer/{key}": model.bundle.arrays[key] for key in slots}, {"optimizer": optimizer}))

@@ -1,4 +1,4 @@
-"""Paths that stand for several files: folders, and the prefixes of TensorFlow checkpoints. Links must not lead out of a folder."""
+"""Paths that stand for several files: folders, and prefixes of TensorFlow checkpoints. No link may lead out of a folder."""
 
 from __future__ import annotations
 

@@ -11,9 +11,7 @@ from frameworks.files.untrusted.source import damaged, unsupported
 MAX_BYTES = 32 << 20
 
 
-def read_json(
-    text: str | bytes, name: str, object_hook: Callable[[dict[str, Any]], Any] | None = None
-) -> Mapping[str, Any]:
+def read_json(text: str | bytes, name: str, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Mapping[str, Any]:
     """Parse a JSON object.
 
     Args:

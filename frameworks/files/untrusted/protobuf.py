@@ -95,24 +95,17 @@ class Message:
         Raises:
             GatewiseError: for bytes that are not text.
         """
+        size = self.end - self.start
+        if size > MAX_TEXT:
+            raise unsupported(self.bytes.source.name, f"has a name of {size} bytes, more than {MAX_TEXT}")
         try:
-            return self.content(MAX_TEXT).decode()
+            return self.bytes.source.read(self.start, size).decode()
         except UnicodeDecodeError as error:
             raise damaged(self.bytes.source.name, f"has a name that is not text: {error}") from error
 
-    def content(self, most: int) -> bytes:
-        """Read the message as bytes.
-
-        Args:
-            most: the largest number of bytes.
-
-        Raises:
-            GatewiseError: for a longer message.
-        """
-        size = self.end - self.start
-        if size > most:
-            raise unsupported(self.bytes.source.name, f"has a text of {size} bytes, more than {most}")
-        return self.bytes.source.read(self.start, size)
+    def part(self) -> Source:
+        """Return the message as a part of the bytes, for a text of any length."""
+        return self.bytes.source.part(self.start, self.end - self.start)
 
     def numbers(self) -> Iterator[int]:
         """Read the message as packed numbers of variable length."""

@@ -121,7 +121,8 @@ def _header(message: Message) -> tuple[int, str]:
 
 
 def _entry(message: Message) -> _Entry:
-    numbers, shape, sliced = dict.fromkeys((1, 3, 4, 5), 0), (), False
+    shape: tuple[int, ...] = ()
+    numbers, sliced = dict.fromkeys((1, 3, 4, 5), 0), False
     for number, value in message.fields():
         if number == 2:
             shape = _shape(as_message(value))
