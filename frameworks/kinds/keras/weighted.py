@@ -107,7 +107,7 @@ _RATE = Option("dropout", 0.0)
 _ALL_HEADS = (
     *of_arrays("kernel", "bias"),
     *SEED,
-    *unused("flash_attention", "softmax_robust_masking"),
+    *unused("flash_attention", "softmax_robust_masking", "query_shape", "value_shape", "key_shape"),
 )
 
 ATTENDING = (
