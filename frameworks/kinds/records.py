@@ -14,6 +14,8 @@ ANY_AXES = "..."
 Axes = tuple[str, ...]
 Versions = tuple[int, ...]
 Role = Literal["layer", "input", "model", "wrapper", "recurrent"]
+Use = Literal["result", "training", "nothing"]
+"""What an option acts on: the result of a layer; its training alone; neither, once the weights are given."""
 
 GROUP_INPUT = "input of a group"
 """A convolution kernel's input axis: input channels divided by groups."""
@@ -73,6 +75,9 @@ class Option:
         remarks: pairs (value, remark about this value).
         formerly: the option's name in earlier versions; "" if it was the same.
         required: whether the constructor has no default for it, and its arrays do not show it.
+        use: what it acts on.
+        only: the values with which a layer can be ported; () for any value.
+        why: the reason why it must have one of these values: half a sentence about the layer.
     """
 
     name: str
@@ -86,6 +91,9 @@ class Option:
     remarks: tuple[tuple[Any, str], ...] = ()
     formerly: str = ""
     required: bool = False
+    use: Use = "result"
+    only: tuple[Any, ...] = ()
+    why: str = ""
 
     def carries(self, value: Any) -> bool:
         """Return whether Keras has this option and accepts the value."""
@@ -146,6 +154,9 @@ class Kind:
         activation_number: the option that is the parameter of the family.
         normalises: the axis along which it normalises, as text for messages.
         unread: the reason why a recurrent layer of this kind is not read as one; "" for any other kind.
+        further: its other options: those of training, those without an effect, and those that must have a certain value.
+        shape: the name of the rule for the shape of its output, in `frameworks.models.reading.shapes`; "" if there is none.
+        window: the number of axes that a window moves along, as that of a convolution or of pooling.
     """
 
     name: str
@@ -164,6 +175,9 @@ class Kind:
     activation_number: str = ""
     normalises: str = ""
     unread: str = ""
+    further: tuple[Option, ...] = ()
+    shape: str = ""
+    window: int = 0
 
     def option(self, name: str) -> Option | None:
         """Return an option by name, or None."""

@@ -23,7 +23,7 @@ def dense(layer: Layer, graph: Graph, target: Target) -> Piece:  # noqa: ARG001 
     def call(site: Site) -> str:
         return f"{site.module}({site.x})"
 
-    return Piece(call, f"nn.Linear({size}, {units}{'' if 'bias' in arrays else ', bias=False'})", arrays)
+    return Piece(call, f"nn.Linear({size}, {units}{'' if 'bias' in arrays else ', bias=False'})", arrays, any_rank=True)
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType({"Dense": dense})

@@ -19,7 +19,7 @@ def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool =
     for call in graph.calls:
         args = tuple(replaced(each, names) for each in call.args)
         shapes = tuple(graph.shapes.get(each) for each in tensors_in(call.args))
-        site = Site(call, graph, f"self.{call.layer}", args, {}, (None,) * len(shapes), shapes, lambda wish: wish)
+        site = Site(call, graph, f"self.{call.layer}", args, {}, (None,) * len(shapes), shapes, ("x",), (None,), str)
         made = pieces[call.layer].call(site)
         lines += list(made.lines) if isinstance(made, Statements) else [f"x = {made}"]
         names[call.results[0]] = "x"
