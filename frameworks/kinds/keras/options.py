@@ -39,7 +39,9 @@ def unused(*names: str) -> tuple[Option, ...]:
 
 SEED = unused("seed")
 
-QUANTISED = Option("quantization_config", only=(None,), why="its arrays are integers with scales, of which there is no copy here")
+QUANTISED = Option(
+    "quantization_config", only=(None,), why="its arrays are integers with scales, of which there is no copy here"
+)
 LOW_RANK = tuple(
     Option(name, only=(None,), why="a live layer holds its kernel in three arrays; a file has them merged into one")
     for name in ("lora_rank", "lora_alpha")

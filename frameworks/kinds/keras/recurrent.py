@@ -70,7 +70,9 @@ CELLS = (
         "StackedRNNCells",
         options=(Option("cells", required=True),),
         further=(
-            Option("reverse_state_order", default=False, only=(False,), why="its states come in the order of the last cell first"),
+            Option(
+                "reverse_state_order", default=False, only=(False,), why="its states come in the order of the last cell first"
+            ),
         ),
         shape="cell",
     ),

@@ -114,9 +114,7 @@ ATTENDING = (
     Kind(
         "Attention",
         options=(Option("use_scale", default=False), Option("score_mode", "dot"), _RATE, _CAUSAL),
-        arrays=(
-            Array("scale", (), option="use_scale"),
-        ),
+        arrays=(Array("scale", (), option="use_scale"),),
         reads=(("steps", 1), ("steps", 1)),
         masks=Masks.KEEP,
         further=SEED,

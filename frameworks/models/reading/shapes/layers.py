@@ -106,7 +106,9 @@ def heads(seen: Seen) -> Sequence[Shape]:
     size = seen.options["output_shape"]
     last = query[-1:] if size is None else tuple(size) if isinstance(size, (list, tuple)) else (number(size),)
     axes = seen.options["attention_axes"]
-    over = tuple(range(1, len(query) - 1)) if axes is None else numbers(axes, len(axes) if isinstance(axes, (list, tuple)) else 1)
+    over = (
+        tuple(range(1, len(query) - 1)) if axes is None else numbers(axes, len(axes) if isinstance(axes, (list, tuple)) else 1)
+    )
     over = tuple(axis_of(query, each) for each in over)
     left = [size for index, size in enumerate(query[:-1]) if index not in over]
     scores = (*left, number(seen.options["num_heads"]), *(query[each] for each in over), *(value[each] for each in over))
@@ -132,7 +134,7 @@ def reshaped(shape: Shape, target: Sequence[int]) -> Shape:
     total, fixed = product(shape), product(size for size in target if size != -1)
     if total is None or fixed is None:
         return tuple(None if size == -1 else size for size in target)
-    if -1 not in target and total != fixed or fixed and total % fixed:
+    if (-1 not in target and total != fixed) or (fixed and total % fixed):
         raise ContradictionError(f"have as many elements as {tuple(target)}")
     return tuple((total // fixed if fixed else 0) if size == -1 else size for size in target)
 

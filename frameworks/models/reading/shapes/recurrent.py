@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from frameworks.cells import CELLS, cells_by_name
 from frameworks.files.stored import StoredLayer
 from frameworks.kinds import kind_of, options_of
 from frameworks.models.graph import Layer, Shape
@@ -37,7 +38,8 @@ def _states(class_name: str, options: Mapping[str, Any]) -> Iterator[list[int]]:
     """Yield the widths of the states of each cell; the first is that of its output."""
     cells = options.get("cell", options.get("cells"))
     if cells is None:
-        yield [number(options["units"])] * (2 if "LSTM" in class_name else 1)
+        cell = cells_by_name("keras")[class_name.removeprefix("CuDNN").removesuffix("Cell")]
+        yield [number(options["units"])] * len(CELLS[cell].states)
         return
     for cell in cells if isinstance(cells, (list, tuple)) else [cells]:
         name, config = (cell.get("class_name"), cell.get("config")) if isinstance(cell, Mapping) else ("", None)
@@ -102,5 +104,3 @@ def time_distributed(seen: Seen) -> Sequence[Shape | None]:
         raise UnknownShapeError
     results = seen.within(inner, [(shape[0], *shape[2:])])
     return [None if each is None else (shape[0], shape[1], *each[1:]) for each in results]
-
-
