@@ -1,0 +1,124 @@
+"""Assembling the parts of a source: the piece of each layer, and the names of classes and modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from frameworks.errors import InvalidValueError, NoCounterpartError
+from frameworks.escaping import printable
+from frameworks.models.graph import Graph, Layer, Tensor, tensors_in
+from frameworks.models.pytorch.gaps import gap_piece, reason
+from frameworks.models.pytorch.masks import Masks
+from frameworks.models.pytorch.names import MODULE_ATTRIBUTES, MODULE_NAMES, Names, class_name
+from frameworks.models.pytorch.parts import Part, in_training, masks_of, nested_piece, settle
+from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
+from frameworks.models.pytorch.time_distributed import of_a_step, time_distributed
+
+
+@dataclass(frozen=True)
+class Assembling:
+    """What the parts of one source are made with.
+
+    Args:
+        target: what the source is written for.
+        writers: the writers of all kinds.
+        classes: the names of classes.
+    """
+
+    target: Target
+    writers: Mapping[str, Writer]
+    classes: Names
+
+    def part(self, graph: Graph, arriving: Iterable[Tensor] = ()) -> Part:
+        """Return the part of a graph, with those of the models in it."""
+        part = Part(graph, self.classes.free(class_name(graph.name), "Model"), Masks(frozenset(arriving)))
+        attributes = Names(MODULE_ATTRIBUTES)
+        called = dict.fromkeys(call.layer for call in graph.calls)
+        for name in called:
+            part.attributes[name] = attributes.free(name, graph.layers[name].kind.lower())
+        for name in called:
+            layer = graph.layers[name]
+            part.pieces[name] = self._piece(part, layer, graph)
+            if reason(layer, self.writers) and part.pieces[name].arrays:
+                part.weights[name] = attributes.free(f"{part.attributes[name]}_weights")
+        return part
+
+    def _piece(self, part: Part, layer: Layer, graph: Graph, within: Layer | None = None) -> Piece:
+        outer = within or layer
+        if why := reason(outer, self.writers):
+            return gap_piece(outer, why)
+        if layer.inner is not None and layer.kind == "TimeDistributed":
+            inner = of_a_step(layer, graph)
+            return time_distributed(self._piece(part, layer.inner, inner, outer), layer.inner.name, inner)
+        if layer.graph is not None:
+            part.nested[outer.name] = self.part(_nested_graph(layer, graph), _arriving(part, layer, graph))
+            return nested_piece(part.nested[outer.name])
+        try:
+            return self.writers[layer.kind](layer, graph, self.target)
+        except NoCounterpartError as error:
+            raise NoCounterpartError(_about(outer, str(error))) from error
+
+
+def assemble(graph: Graph, target: Target, writers: Mapping[str, Writer]) -> Part:
+    """Return the part of a graph and all of its nested models, with the masks and calls that each needs.
+
+    Raises:
+        NoCounterpartError: for a layer with an option that the source cannot carry, by its name.
+    """
+    reserved = MODULE_NAMES
+    while True:
+        classes = Names(reserved)
+        part = Assembling(target, writers, classes).part(graph)
+        taken = {each.name for each in helpers_of(part)} - reserved
+        if not taken & {each.name for each in part.everything()}:
+            settle(part)
+            return part
+        reserved |= taken
+
+
+def helpers_of(part: Part) -> list[Helper]:
+    """Return the functions and classes that the pieces use, each once, after those that it needs."""
+    found: dict[str, Helper] = {}
+
+    def add(helper: Helper) -> None:
+        for each in helper.needs:
+            add(each)
+        if found.setdefault(helper.name, helper).code != helper.code:
+            raise AssertionError(f"two helpers of the source are called {helper.name}")
+
+    for each in part.everything():
+        for name in dict.fromkeys(use.call.layer for use in each.uses) if each.uses else each.pieces:
+            for helper in each.pieces[name].helpers:
+                add(helper)
+    return list(found.values())
+
+
+def _nested_graph(layer: Layer, graph: Graph) -> Graph:
+    """Return the graph of a nested model as its calls run it."""
+    assert layer.graph is not None
+    active = {call.kwargs.get("training") is True for call in graph.calls_of(layer.name)}
+    if active == {True, False}:
+        raise InvalidValueError.because(
+            f"the nested model {layer.name!r}",
+            must="be called with training=True in all of its calls or in none",
+            but="is called in both ways",
+            remedy="Save the model with two copies of it.",
+        )
+    named = replace(layer.graph, name=layer.name, version=graph.version)
+    return in_training(named) if active == {True} else named
+
+
+def _arriving(part: Part, layer: Layer, graph: Graph) -> Iterator[Tensor]:
+    """Yield the inputs of a nested model that come with a mask in some call."""
+    assert layer.graph is not None
+    for call in graph.calls_of(layer.name):
+        flat = list(tensors_in(call.args))
+        for read, mask in zip(layer.graph.inputs[: len(flat)], masks_of(call), strict=False):
+            if part.masks.resolved(mask) is not None:
+                yield read
+
+
+def _about(layer: Layer, message: str) -> str:
+    name = printable(layer.name)
+    return message if name in message else f"{name}: {message}"
