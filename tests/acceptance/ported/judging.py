@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 import tempfile
 import time
@@ -15,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.cli import main
 from frameworks import GatewiseError
-from frameworks.files import open_checkpoint, save_checkpoint
 from frameworks.models import to_source
 from tests.acceptance.ported.drawing import Drawn, draw
 
@@ -141,7 +143,12 @@ def _in_torch(model: Any) -> Callable[[Sequence[Array]], list[Array]]:
 def _in_keras(path: Path) -> Callable[[Sequence[Array]], list[Array]]:
     import keras
 
+    said = io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
-        save_checkpoint(Path(folder) / "new.keras", open_checkpoint(path))
-        model = keras.saving.load_model(Path(folder) / "new.keras")
+        new = Path(folder) / "new.keras"
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            status = main(["port", str(path), str(new)])
+        if status != 0:
+            raise GatewiseError(said.getvalue().strip().replace(folder, ""))
+        model = keras.saving.load_model(new)
     return lambda inputs: _results(model, inputs)
