@@ -38,10 +38,10 @@ def open_given(given: argparse.Namespace) -> Any:
     with started_for(given.file):  # imports h5py in its process while this one imports NumPy
         from frameworks.files import open_checkpoint
 
-        return open_checkpoint(given.file, architecture=given.architecture, options=_options(given.option))
+        return open_checkpoint(given.file, architecture=given.architecture, options=read_options(given.option))
 
 
-def _options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
+def read_options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
     """Read [NAME.]OPTION=VALUE. The name is everything up to the last dot before the equals sign; it may be empty."""
     from frameworks.errors import InvalidValueError
 
