@@ -5,7 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from frameworks.models.pytorch.layers import dense, dropout, merging, reshaping, activations
+from frameworks.models.pytorch.layers import (
+    activations,
+    attention,
+    convolutions,
+    dense,
+    dropout,
+    heads,
+    merging,
+    normalising,
+    operations,
+    pooling,
+    reshaping,
+)
 from frameworks.models.pytorch.pieces import Writer
 
-WRITERS: Mapping[str, Writer] = MappingProxyType({**dense.WRITERS, **dropout.WRITERS, **merging.WRITERS, **reshaping.WRITERS, **activations.WRITERS})
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {
+        **dense.WRITERS,
+        **activations.WRITERS,
+        **dropout.WRITERS,
+        **reshaping.WRITERS,
+        **merging.WRITERS,
+        **convolutions.WRITERS,
+        **pooling.WRITERS,
+        **normalising.WRITERS,
+        **attention.WRITERS,
+        **heads.WRITERS,
+        **operations.WRITERS,
+    }
+)
