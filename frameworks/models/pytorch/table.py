@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from frameworks.models.pytorch.layers import dense, dropout, merging, reshaping, activations
+from frameworks.models.pytorch.layers import (
+    activations,
+    attention,
+    convolutions,
+    dense,
+    dropout,
+    heads,
+    merging,
+    normalising,
+    pooling,
+    reshaping,
+)
 from frameworks.models.pytorch.pieces import Writer
+from frameworks.models.pytorch.recurrent import layers as recurrent
 
-WRITERS: Mapping[str, Writer] = MappingProxyType({**dense.WRITERS, **dropout.WRITERS, **merging.WRITERS, **reshaping.WRITERS, **activations.WRITERS})
+_MODULES = (
+    *(activations, attention, convolutions, dense, dropout, heads, merging, normalising, pooling, reshaping),
+    recurrent,
+)
+
+WRITERS: Mapping[str, Writer] = MappingProxyType({kind: write for module in _MODULES for kind, write in module.WRITERS.items()})
