@@ -119,7 +119,7 @@ def _of_head(name: str, path: str, *axes: str) -> tuple[Array, ...]:
 _ALL_HEADS = (
     *of_arrays("kernel", "bias"),
     *SEED,
-    *unused("flash_attention", "softmax_robust_masking"),
+    *unused("flash_attention", "softmax_robust_masking", "query_shape", "value_shape", "key_shape"),
 )
 
 ATTENDING = (

@@ -14,15 +14,26 @@ from frameworks.models.pytorch.layers import (
     heads,
     merging,
     normalising,
+    operations,
     pooling,
     reshaping,
 )
 from frameworks.models.pytorch.pieces import Writer
 from frameworks.models.pytorch.recurrent import layers as recurrent
 
-_MODULES = (
-    *(activations, attention, convolutions, dense, dropout, heads, merging, normalising, pooling, reshaping),
-    recurrent,
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {
+        **dense.WRITERS,
+        **activations.WRITERS,
+        **dropout.WRITERS,
+        **reshaping.WRITERS,
+        **merging.WRITERS,
+        **convolutions.WRITERS,
+        **pooling.WRITERS,
+        **normalising.WRITERS,
+        **attention.WRITERS,
+        **heads.WRITERS,
+        **operations.WRITERS,
+        **recurrent.WRITERS,
+    }
 )
-
-WRITERS: Mapping[str, Writer] = MappingProxyType({kind: write for module in _MODULES for kind, write in module.WRITERS.items()})

@@ -48,7 +48,7 @@ def shifted_relu(x, negative_slope, max_value, threshold):
     return torch.where(x > threshold, x.clamp(max=max_value), negative_slope * (x - threshold))''',
 )
 
-_BY_NAME: Mapping[str, str] = MappingProxyType(
+BY_NAME: Mapping[str, str] = MappingProxyType(
     {
         "linear": "{x}",
         "tanh": "torch.tanh({x})",
@@ -128,15 +128,15 @@ def _template(activation: Any, version: tuple[int, ...]) -> str:
         activation = config if kind == "function" and activation.get("module") in (None, "builtins", "keras.activations") else activation
     name = _ALIASES.get(str(activation), str(activation)) if activation is not None else "linear"
     name = KERAS2_NAMES.get(name, name) if version < (3,) else name
-    if isinstance(activation, Mapping) or (name not in _BY_NAME and name.partition("(")[0] not in FAMILIES):
+    if isinstance(activation, Mapping) or (name not in BY_NAME and name.partition("(")[0] not in FAMILIES):
         raise NoCounterpartError.because(
             f"activation {words_of(activation)}",
             must="be a built-in activation of Keras",
             but="its code is not in the file",
             remedy="Save the model with activation='linear' there, and apply the function in the source.",
         )
-    if name in _BY_NAME:
-        return _BY_NAME[name]
+    if name in BY_NAME:
+        return BY_NAME[name]
     family, numbers = split_name(name)
     return _OF_FAMILIES[family].format(*numbers, x="{x}", atom="{atom}")
 

@@ -23,11 +23,11 @@ _IN_ORDER: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 )
 """The arrays of these kinds in Keras's order, each with the option without which it is missing."""
 
-_PARTS = {"output": "attention_output"}
+_PARTS, _NUMBERED = {"output": "attention_output"}, {"0": "kernel", "1": "bias"}
 
 
 def named_arrays(layer: OtherLayer, options: Mapping[str, Any]) -> Mapping[str, StoredArray]:
-    """Return the arrays of a layer by their Keras names; those of the parts of a layer as "query/kernel"."""
+    """Return the arrays of a layer by their Keras names; those of the parts of a layer as "query_kernel"."""
     if layer.kind == "MultiHeadAttention":
         return dict(_of_part(name, array) for name, array in layer.stored.items())
     if layer.known or layer.kind not in _IN_ORDER:
@@ -37,8 +37,8 @@ def named_arrays(layer: OtherLayer, options: Mapping[str, Any]) -> Mapping[str, 
 
 
 def _of_part(name: str, array: StoredArray) -> tuple[str, StoredArray]:
-    """Return the name of an array in a part: "_key_dense/vars/0" and "attend/key/kernel:0" are both "key/kernel"."""
+    """Return the name of an array in a part: "_key_dense/vars/0" and "attend/key/kernel:0" are both "key_kernel"."""
     *path, last = name.split("/")
     part = (path[:-1] if path[-1:] == ["vars"] else path)[-1].strip("_").removesuffix("_dense")
     own = last.partition(":")[0]
-    return f"{_PARTS.get(part, part)}/{ {'0': 'kernel', '1': 'bias'}.get(own, own) }".replace(" ", ""), array
+    return f"{_PARTS.get(part, part)}_{_NUMBERED.get(own, own)}", array
