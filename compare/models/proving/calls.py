@@ -103,7 +103,8 @@ class Both:
                 raise
             self._note(drawn, error.__cause__)
             return
-        shown = tuple(f"{each.shape} {each.dtype}" for each in drawn.arrays)
+        names = [tensor.layer for tensor in self.graph.inputs]
+        shown = tuple(f"{name} {each.shape} {each.dtype}" for name, each in zip(names, drawn.arrays, strict=True))
         yield ProvenCall(shown, drawn.how, seed, comparison), recording
 
     def _note(self, drawn: Drawn, error: BaseException) -> None:

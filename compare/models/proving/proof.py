@@ -20,7 +20,7 @@ class ProvenCall:
     """One call of both models.
 
     Args:
-        inputs: the shape and dtype of each input: "(3, 12) int32".
+        inputs: the name, shape and dtype of each input: "words (3, 12) int32".
         how: how each input was made.
         seed: the seed of drawn inputs; None for given ones.
         comparison: what `compare_models` says.
@@ -111,8 +111,8 @@ class Proof:
 
     @property
     def verdict(self) -> str:
-        """The verdict: "proven", "wrong" or "not proven"."""
-        return {0: "proven", 1: "wrong"}.get(self.status, "not proven")
+        """The verdict: "proven", "wrong", "proven in part" or "not proven"."""
+        return {0: "proven", 1: "wrong"}.get(self.status, "proven in part" if self.calls else "not proven")
 
     def __str__(self) -> str:
         """Return the proof as text."""
@@ -130,7 +130,7 @@ class Proof:
     def _head(self) -> str:
         what = f"{self.port} against {self._original()}"
         if not self.calls:
-            return f"not proven: {what}"
+            return f"{self.verdict}: {what}"
         errors = [call.comparison.error for call in self.calls]
         known = [each for each in errors if each is not None]
         off = f"at most {max(known):.2g} off" if len(known) == len(errors) else "with results of other shapes"
