@@ -156,8 +156,8 @@ class _Inference:
             return ()
 
         def within(inner: Layer, read: Sequence[Shape | None]) -> Sequence[Shape | None]:
-            args = (tuple(Known(each) for each in read), {})
-            return self._by_rule(inner, replace(call, kwargs={}, outputs=8), read, args, version)
+            given: tuple[tuple[Any, ...], Mapping[str, Any]] = (tuple(map(Known, read)), {})
+            return self._by_rule(inner, replace(call, kwargs={}, outputs=8), read, given, version)
 
         try:
             options = {} if layer.is_operation else options_of(layer.kind, layer.config, version)

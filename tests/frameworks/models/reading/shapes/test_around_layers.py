@@ -59,12 +59,12 @@ def test_attention(library: str, name: str, *, scores: bool) -> None:
 @pytest.mark.parametrize("options", [{}, {"output_shape": 8}, {"value_dim": 6, "output_shape": (2, 3)}])
 def test_attention_of_several_heads(library: str, options: dict[str, Any], *, scores: bool) -> None:
     package = import_module(library)
-    shapes: dict[Tensor, Shape] = {A: (2, 5, 4), B: (2, 7, 6), C: (2, 7, 9)}
+    shapes = {A: (2, 5, 4), B: (2, 7, 6), C: (2, 7, 9)}
     inputs = [np.zeros(shape, "float32") for shape in shapes.values()]  # Keras 3 infers other shapes of scores than it computes
     layer = package.layers.MultiHeadAttention(2, 3, **options)
     expected = called(layer, *inputs, return_attention_scores=scores)
     record = Layer("layer", "MultiHeadAttention", layer.get_config())
-    assert shapes_of(record, (A, B, C), {"return_attention_scores": scores}, shapes, len(expected)) == expected
+    assert shapes_of(record, (A, B, C), {"return_attention_scores": scores}, dict(shapes), len(expected)) == expected
 
 
 FLAGS = [{}, {"return_sequences": True}, {"return_state": True}, {"return_sequences": True, "return_state": True}]
