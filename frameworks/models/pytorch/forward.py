@@ -40,10 +40,12 @@ class Writing:
     Args:
         part: the part.
         reserved: the names that no variable may have.
+        precision: the dtype that floating inputs are cast to, as Keras does; "" for none.
     """
 
-    def __init__(self, part: Part, reserved: frozenset[str]) -> None:
+    def __init__(self, part: Part, reserved: frozenset[str], precision: str = "") -> None:
         """Find where each value is read, and where each mask is computed."""
+        self.precision = precision
         self.part, self.scope = part, Names(reserved)
         self.uses = [use for use in part.uses if use.same_as is None]
         self.same = {use.call.results[0]: use.same_as for use in part.uses if use.same_as is not None}
@@ -62,7 +64,7 @@ class Writing:
         """Return the body."""
         inputs = [self._name_input(each) for each in self.part.graph.inputs]
         given = [self._name_mask(ArrivingMask(each)) for each in self.part.arriving]
-        lines: list[str] = []
+        lines = [f"{name} = {name}.to(torch.{self.precision})" for name in self._cast(inputs)]
         for at, use in enumerate(self.uses):
             lines += self._masks_before(at)
             lines += self._statements(at, use)
@@ -71,6 +73,14 @@ class Writing:
         masks = [self._mask(mask) or "" for _, mask in sorted(self.part.returned.items())]
         lines.append(f"return {', '.join([*results, *masks])}")
         return Forward((*inputs, *given), tuple(lines), tuple(results), self.values)
+
+    def _cast(self, inputs: list[Name]) -> list[Name]:
+        """Return the inputs that are cast."""
+        graph = self.part.graph
+        floating = [
+            name for name, each in zip(inputs, graph.inputs, strict=True) if "float" in graph.dtypes.get(each, "float32")
+        ]
+        return floating if self.precision else []
 
     def canonical(self, tensor: Tensor) -> Tensor:
         """Return the tensor itself, or the one that it is under another name."""
@@ -138,15 +148,18 @@ class Writing:
         for tensor, name in zip(call.results, names, strict=True):
             if name:
                 self.tensors[tensor] = name
-        lines[-1] += self._comment(call)
+        if names[0]:
+            self._comment(lines, names[0], call)
         return lines
 
-    def _comment(self, call: Call) -> str:
-        """Return the shape of the first result as a comment; "" if it is that of the first argument."""
+    def _comment(self, lines: list[str], name: str, call: Call) -> None:
+        """Add the shape of the first result to the line that assigns it, unless it is that of the first argument."""
         shapes = self.part.graph.shapes
         before = next((shapes.get(each) for each in tensors_in(call.args)), None)
         shown = axes(shapes.get(call.results[0]))
-        return f"  # {shown}" if shown and shapes.get(call.results[0]) != before else ""
+        at = next((at for at in range(len(lines))[::-1] if lines[at].startswith((f"{name} =", f"{name},"))), None)
+        if shown and shapes.get(call.results[0]) != before and at is not None:
+            lines[at] += f"  # {shown}"
 
     def _wanted(self, at: int, call: Call) -> tuple[Name | None, ...]:
         """Return the variable of each result: the chain's if only the next statement reads it, else one named for the layer."""

@@ -16,6 +16,7 @@ from frameworks.models.pytorch.loading import IMPORTS, loading
 from frameworks.models.pytorch.names import VARIABLES
 from frameworks.models.pytorch.parts import Part
 from frameworks.models.pytorch.pieces import Target
+from frameworks.models.pytorch.precision import cast, precision_of
 from frameworks.models.pytorch.table import WRITERS
 from frameworks.models.pytorch.tidying import harmless, paragraphs, table
 from frameworks.models.source import Became, Gap, Source
@@ -38,8 +39,11 @@ def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool =
     target = Target("any" if padding == "any" else "end", imports_gatewise, graph.version)
     root = assemble(graph, target, WRITERS)
     names = {each.name for each in helpers_of(root)} | {each.name for each in root.everything()}
-    forwards = {part.name: Writing(part, VARIABLES | names).run() for part in root.everything()}
-    rows, blocks = list(_rows(root, forwards)), dict(_blocks(root))
+    precision = precision_of(graph)
+    casts = {root.name: "" if precision == "float32" else precision}
+    forwards = {part.name: Writing(part, VARIABLES | names, casts.get(part.name, "")).run() for part in root.everything()}
+    rows = list(_rows(root, forwards))
+    blocks = {name: cast(each, precision) for name, each in _blocks(root)}
     body = _body(root, forwards)
     port = hashlib.sha256("\n".join(body).encode()).hexdigest()[:16]
     constants, functions = loading(root.name, {each.dtype.name for each in blocks.values()}, port)
