@@ -108,11 +108,12 @@ _CAUSAL = Option("causal", default=False)
 _RATE = Option("dropout", 0.0)
 
 
-def _of_head(name: str, path: str, *axes: str) -> tuple[Array, ...]:
+def _of_head(name: str, path: str, *axes: str, gate: bool = False) -> tuple[Array, ...]:
     """Return the kernel and the bias of one of the layers within a MultiHeadAttention, of which the first axis is read."""
+    needs = "use_gate" if gate else ""
     return (
-        Array(f"{name}_kernel", axes, path=f"{path}/vars/0"),
-        Array(f"{name}_bias", axes[1:], option="use_bias", path=f"{path}/vars/1"),
+        Array(f"{name}_kernel", axes, path=f"{path}/vars/0", option=needs),
+        Array(f"{name}_bias", axes[1:], option="use_bias", path=f"{path}/vars/1", needs=needs),
     )
 
 
@@ -155,17 +156,19 @@ ATTENDING = (
             Option("output_shape"),
             Option("attention_axes"),
             Option("sliding_window"),
+            Option("use_gate", default=False),
         ),
         arrays=(
             *_of_head("query", "query_dense", "query features", "heads", "key size"),
             *_of_head("key", "key_dense", "key features", "heads", "key size"),
+            *_of_head("gate", "gate_dense", "query features", "heads", "value size", gate=True),
             *_of_head("value", "value_dense", "value features", "heads", "value size"),
-            Array("output_kernel", ("heads", "value size", "output"), path="output_dense/vars/0"),
-            Array("output_bias", ("output",), option="use_bias", path="output_dense/vars/1"),
+            Array("attention_output_kernel", ("heads", "value size", "output"), path="output_dense/vars/0"),
+            Array("attention_output_bias", ("output",), option="use_bias", path="output_dense/vars/1"),
         ),
         reads=(("steps", "query features"), ("other steps", "value features"), ("other steps", "key features")),
         masks=Masks.KEEP,
-        further=(*_ALL_HEADS, Option("use_gate", default=False, only=(False,), why="its gate has no counterpart here")),
+        further=_ALL_HEADS,
         shape="heads",
     ),
     Kind(

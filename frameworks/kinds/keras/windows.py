@@ -86,7 +86,7 @@ def _depthwise(rank: int) -> Kind:
             ACTIVATION,
             USE_BIAS,
         ),
-        arrays=(Array("kernel", (*axes, "input", "multiplier"), formerly="depthwise_kernel"), _BIAS),
+        arrays=(Array("depthwise_kernel", (*axes, "input", "multiplier"), also="kernel"), _BIAS),
         reads=((*_AXES[rank], "input"),),
         further=(*of_arrays("depthwise", "bias"), *_OF_THE_BASE_CLASS, *unused("filters")),
         shape="depthwise convolution",
