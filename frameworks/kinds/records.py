@@ -74,7 +74,7 @@ class Option:
         harmless: values that do not change predictions, so that Keras needs no such option.
         remarks: pairs (value, remark about this value).
         formerly: the option's name in earlier versions; "" if it was the same.
-        required: whether the constructor has no default for it, and its arrays do not show it.
+        required: whether the constructor has no default for it.
         use: what it acts on.
         only: the values with which a layer can be ported; () for any value.
         why: the reason why it must have one of these values: half a sentence about the layer.
