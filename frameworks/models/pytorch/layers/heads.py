@@ -38,7 +38,7 @@ def _heads(layer: Layer, graph: Graph, target: Target) -> Piece:
         visible = _visible(given, site)
         if "Masked" in features and not visible:
             visible = f"torch.ones(1, 1, dtype=torch.bool, device={query}.device)"
-        made = f"{site.module}({', '.join([query, key, value, *([visible] if visible else [])])})"
+        made = f"{site.module}({', '.join([query, value, key, *([visible] if visible else [])])})"
         return made if _wants_scores(site.call) or "Scored" not in features else f"{made}[0]"
 
     how = "a class, since nn.MultiheadAttention has no such heads, masks or outputs"
