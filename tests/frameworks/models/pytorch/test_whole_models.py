@@ -21,6 +21,8 @@ import torch
 from frameworks import GatewiseError
 from frameworks.models import Source, port_model, to_source
 
+pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")  # tf_keras's
+
 RNG = np.random.default_rng(5)
 TOKENS = RNG.integers(0, 7, (3, 6)).astype("int32")
 TOKENS[0, 4:] = 0
@@ -33,7 +35,7 @@ Make = Callable[[Any], Any]
 
 def saved(model: Any, folder: Path) -> Path:
     for weight in model.weights:
-        weight.assign(RNG.normal(size=weight.shape).astype(str(weight.dtype).rpartition(".")[2] or "float32") * 0.4)
+        weight.assign((RNG.normal(size=weight.shape) * 0.4).astype(getattr(weight.dtype, "name", weight.dtype)))
     path = folder / ("model.keras" if model.__class__.__module__.startswith("keras.") else "model.h5")
     model.save(path)
     return path
