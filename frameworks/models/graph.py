@@ -61,14 +61,26 @@ class ArrivingMask:
 
 
 @dataclass(frozen=True)
+class ReturnedMask:
+    """The mask that a nested model computes for one of its outputs: inside it, the mask of that output in `Graph.masks`.
+
+    Args:
+        tensor: the output, as a result of the nested model's call.
+    """
+
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
 class MergedMask:
     """Several masks as one.
 
     Args:
-        how: "and", "or", or "joined": one after the other along an axis, where a tensor without a mask counts as unmasked.
+        how: "and", "or", or "joined": one after the other along an axis, where a tensor without a mask counts as unmasked; or
+            "any": true where the one mask is true anywhere along its axes from `axis` on, and the mask itself if it has none.
         masks: the masks of the merged tensors; None for a tensor without one (only for "joined").
         tensors: the tensors that they belong to, whose sizes count for "joined".
-        axis: the axis for "joined".
+        axis: the axis for "joined" and "any".
     """
 
     how: str
@@ -77,7 +89,7 @@ class MergedMask:
     axis: int = 1
 
 
-Mask: TypeAlias = "MadeMask | GivenMask | ArrivingMask | MergedMask"
+Mask: TypeAlias = "MadeMask | GivenMask | ArrivingMask | ReturnedMask | MergedMask"
 
 Value: TypeAlias = Any
 """An argument of a call: a Tensor, a constant (number, text, None, slice, NumPy array), or a list, tuple or dict of these."""

@@ -41,9 +41,8 @@ def as_called(layer: Layer, number: int, args: Sequence[Any], kwargs: Mapping[st
     if layer.kind == "MultiHeadAttention":
         args = [*args, *(named.pop(name) for name in _TENSORS[1:] if name in named)]
     if not args:
-        first = next((name for name, value in named.items() if any(tensors_in(value))), None)
+        first = next((name for name, value in named.items() if name != "mask" and any(tensors_in(value))), None)
         args = [named.pop(first)] if first is not None else []
-    named.pop("mask", None)
     return Call(layer.name, number, tuple(args), named, (None,) * len(list(tensors_in(args))))
 
 
