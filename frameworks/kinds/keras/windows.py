@@ -8,6 +8,7 @@ from frameworks.kinds.records import GROUP_INPUT, Array, Dated, Kind, Option
 _BIAS = Array("bias", ("output",), option="use_bias")
 _AXES = {1: ("steps",), 2: ("rows", "columns"), 3: ("depth", "rows", "columns")}
 _STATED_SINCE_3 = Dated("channels_last", (((3,), None),))
+_CONV_OP = Option("conv_op", only=(None,), why="it is a convolution of your own")
 _PADDING, _DATA_FORMAT = Option("padding", "valid"), Option("data_format")
 
 
@@ -22,8 +23,8 @@ def _convolution(rank: int, *, arrays: bool) -> Kind:
     return Kind(
         f"Conv{rank}D",
         options=(
-            Option("filters", sizes=("output",)),
-            Option("kernel_size", sizes=axes),
+            Option("filters", sizes=("output",), required=True),
+            Option("kernel_size", sizes=axes, required=True),
             Option("strides", 1),
             _PADDING,
             _format(rank),
@@ -34,18 +35,20 @@ def _convolution(rank: int, *, arrays: bool) -> Kind:
         ),
         arrays=(Array("kernel", (*axes, GROUP_INPUT, "output")), _BIAS) if arrays else None,
         reads=((*_AXES[rank], "input"),) if arrays else (),
-        further=(*of_arrays("kernel", "bias"), *LOW_RANK),
+        further=(*of_arrays("kernel", "bias"), *LOW_RANK, _CONV_OP),
         shape="convolution",
         window=rank,
     )
 
 
 def _transposed(rank: int) -> Kind:
+    """Return the kind of a transposed convolution."""
+    axes = tuple(f"kernel {axis}" for axis in _AXES[rank])
     return Kind(
         f"Conv{rank}DTranspose",
         options=(
-            Option("filters", required=True),
-            Option("kernel_size", required=True),
+            Option("filters", sizes=("output",), required=True),
+            Option("kernel_size", sizes=axes, required=True),
             Option("strides", 1),
             _PADDING,
             Option("output_padding"),
@@ -54,8 +57,11 @@ def _transposed(rank: int) -> Kind:
             ACTIVATION,
             USE_BIAS,
         ),
+        arrays=(Array("kernel", (*axes, "output", "input")), _BIAS),
+        reads=((*_AXES[rank], "input"),),
         further=(
             *of_arrays("kernel", "bias"),
+            _CONV_OP,
             Option("groups", 1, only=(1,), why="Keras computes a transposed convolution in one group"),
         ),
         shape="transposed convolution",
@@ -63,31 +69,60 @@ def _transposed(rank: int) -> Kind:
     )
 
 
-_OF_THE_BASE_CLASS = (*of_arrays("kernel"), *unused("groups", "filters"))
+_OF_THE_BASE_CLASS = (*of_arrays("kernel"), *unused("groups"), _CONV_OP)
 """What tf_keras also writes into the config of a depthwise or separable convolution, and does not use."""
 
 
-def _depthwise(rank: int, name: str, *further: Option) -> Kind:
-    separable = bool(further)
+def _depthwise(rank: int) -> Kind:
+    """Return the kind of a depthwise convolution."""
+    axes = tuple(f"kernel {axis}" for axis in _AXES[rank])
     return Kind(
-        name,
+        f"DepthwiseConv{rank}D",
         options=(
-            *((Option("filters", required=True),) if separable else ()),
-            Option("kernel_size", required=True),
+            Option("kernel_size", sizes=axes, required=True),
             Option("strides", 1),
             _PADDING,
-            Option("depth_multiplier", 1),
+            Option("depth_multiplier", 1, sizes=("multiplier",)),
             _DATA_FORMAT,
             Option("dilation_rate", 1),
             ACTIVATION,
             USE_BIAS,
         ),
-        further=(
-            *of_arrays("depthwise", "bias"),
-            *further,
-            *(each for each in _OF_THE_BASE_CLASS if not (separable and each.name == "filters")),
+        arrays=(
+            Array("depthwise_kernel", (*axes, "input", "multiplier"), also="kernel"),
+            Array("bias", ("product",), option="use_bias"),
         ),
-        shape="convolution" if separable else "depthwise convolution",
+        reads=((*_AXES[rank], "input"),),
+        further=(*of_arrays("depthwise", "bias"), *_OF_THE_BASE_CLASS, *unused("filters")),
+        shape="depthwise convolution",
+        window=rank,
+    )
+
+
+def _separable(rank: int) -> Kind:
+    """Return the kind of a depthwise convolution with a product over the channels after it."""
+    axes = tuple(f"kernel {axis}" for axis in _AXES[rank])
+    return Kind(
+        f"SeparableConv{rank}D",
+        options=(
+            Option("filters", sizes=("output",), required=True),
+            Option("kernel_size", sizes=axes, required=True),
+            Option("strides", 1),
+            _PADDING,
+            _DATA_FORMAT,
+            Option("dilation_rate", 1),
+            Option("depth_multiplier", 1, sizes=("multiplier",)),
+            ACTIVATION,
+            USE_BIAS,
+        ),
+        arrays=(
+            Array("depthwise_kernel", (*axes, "input", "multiplier")),
+            Array("pointwise_kernel", (*(f"one {axis}" for axis in _AXES[rank]), "product", "output")),
+            _BIAS,
+        ),
+        reads=((*_AXES[rank], "input"),),
+        further=(*of_arrays("depthwise", "pointwise", "bias"), *_OF_THE_BASE_CLASS),
+        shape="convolution",
         window=rank,
     )
 
@@ -95,8 +130,8 @@ def _depthwise(rank: int, name: str, *further: Option) -> Kind:
 CONVOLVING = (
     *(_convolution(rank, arrays=rank < 3) for rank in (1, 2, 3)),
     *(_transposed(rank) for rank in (1, 2, 3)),
-    *(_depthwise(rank, f"DepthwiseConv{rank}D") for rank in (1, 2)),
-    *(_depthwise(rank, f"SeparableConv{rank}D", *of_arrays("pointwise")) for rank in (1, 2)),
+    *(_depthwise(rank) for rank in (1, 2)),
+    *(_separable(rank) for rank in (1, 2)),
 )
 
 POOLING = (

@@ -33,7 +33,8 @@ def literal(value: Any) -> str:
         return f"slice({literal(value.start)}, {literal(value.stop)}, {literal(value.step)})"
     if isinstance(value, (float, np.floating)) and not np.isfinite(value):
         return f'float("{float(value)}")'
-    return ascii(value.item() if isinstance(value, np.generic) else value)
+    shown = ascii(value.item() if isinstance(value, np.generic) else value)
+    return f'"{shown[1:-1]}"' if isinstance(value, str) and '"' not in shown and "\\" not in shown else shown
 
 
 @dataclass(frozen=True)
