@@ -272,12 +272,12 @@ _RULES: Mapping[Callable[[Seen], Sequence[Shape | None]], str] = MappingProxyTyp
     {
         _unary: "abs absolute negative exp expm1 log log1p log2 log10 sqrt rsqrt square sin cos tan sinh cosh tanh"
         " arcsin arccos arctan sign floor ceil round relu relu6 sigmoid softplus softsign silu swish gelu elu"
-        " selu celu leaky_relu hard_sigmoid hard_silu hard_tanh log_sigmoid softmax log_softmax mish clip cast"
-        " identity copy stop_gradient ones_like zeros_like full_like logical_not isnan isinf isfinite cumsum"
+        " selu celu leaky_relu hard_sigmoid hard_silu hard_tanh log_sigmoid softmax log_softmax clip cast"
+        " identity copy convert_to_tensor stop_gradient ones_like zeros_like full_like logical_not isnan isinf isfinite cumsum"
         " cumprod flip roll sort argsort nan_to_num erf reciprocal normalize threshold tanh_shrink soft_shrink"
         " hard_shrink sparse_plus squareplus triu tril conj real bitwise_not",
         _elementwise: "add subtract multiply divide true_divide floor_divide mod power maximum minimum equal not_equal greater"
-        " greater_equal less less_equal logical_and logical_or logical_xor where arctan2 divide_no_nan squared_difference"
+        " greater_equal less less_equal logical_and logical_or logical_xor where arctan2 divide_no_nan"
         " bitwise_and bitwise_or bitwise_xor",
         _reduction: "sum mean max min prod var std any all argmax argmin amax amin logsumexp count_nonzero norm median average",
         _get_item: "get_item",
