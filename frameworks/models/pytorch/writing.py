@@ -54,13 +54,22 @@ def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool =
 
 def _body(root: Part, forwards: Mapping[str, Forward]) -> list[str]:
     """Return the helpers and the classes, nested models first."""
-    lines: list[str] = []
-    for helper in helpers_of(root):
-        if helper.code:
-            lines += [*helper.code.strip("\n").splitlines(), "", ""]
+    classes: list[str] = []
     for part, frozen in reversed(list(_with_frozen(root))):
-        lines += [*class_of(part, forwards[part.name], _reasons(part), frozen=frozen), "", ""]
-    return lines[:-2]
+        classes += [*class_of(part, forwards[part.name], _reasons(part), frozen=frozen), "", ""]
+    written: list[str] = []
+    used = _names(classes)
+    for helper in reversed(helpers_of(root)):
+        if helper.name in used and helper.code:
+            code = helper.code.strip("\n").splitlines()
+            written = [*code, "", "", *written]
+            used |= _names(code)
+    return [*written, *classes][:-2]
+
+
+def _names(code: Sequence[str]) -> set[str]:
+    """Return the names that code uses."""
+    return {node.id for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, ast.Name)}
 
 
 def _with_frozen(part: Part, *, frozen: bool = False) -> Iterator[tuple[Part, bool]]:
@@ -112,7 +121,7 @@ def _rows(part: Part, forwards: Mapping[str, Forward], prefix: str = "", where: 
         if name in part.nested:
             yield from _rows(part.nested[name], forwards, f"{prefix}{name}/", here)
     for name, layer in graph.layers.items():
-        if name not in called and layer.kind != "InputLayer":
+        if name not in called and layer.kind != "InputLayer" and not layer.is_operation:
             yield Became(f"{prefix}{name}", _kind(layer), "", "left out: no output depends on it")
 
 
@@ -134,6 +143,7 @@ def _docstring(root: Part, rows: Sequence[Became]) -> list[str]:
 
 def _imports(root: Part, code: Sequence[str]) -> list[str]:
     """Return the lines that import what the code uses."""
-    used = {node.id for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, ast.Name)}
-    own = [line for helper in helpers_of(root) for line in helper.imports]
+    used = _names(code)
+    defined = {line.split("(")[0].split(":")[0].split()[-1] for line in code if line.startswith(("def ", "class "))}
+    own = [line for helper in helpers_of(root) if helper.name in used | defined for line in helper.imports]
     return [*IMPORTS, "", "import torch", *(line for name, line in _IMPORTS.items() if name in used), *dict.fromkeys(own)]
