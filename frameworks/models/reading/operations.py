@@ -62,9 +62,17 @@ def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any
     function = layer.config.get("function")
     if not isinstance(function, str):
         own = {name: value for name, value in layer.config.items() if name != "name"}
-        return args, {**own, **kwargs}
+        args, kwargs = args, {**own, **kwargs}
+        return _keyed(layer, args), kwargs
     if layer.gap:
         return args, kwargs
     _, tensors, options = _TENSORFLOW[function]
     positional = [*args, *(kwargs[name] for name in tensors[1:] if name in kwargs)]
-    return positional, {options[name]: value for name, value in kwargs.items() if name in options and value is not None}
+    return _keyed(layer, positional), {options[name]: value for name, value in kwargs.items() if name in options and value is not None}
+
+
+def _keyed(layer: Layer, args: Sequence[Any]) -> Sequence[Any]:
+    """Return arguments with the key of `x[key]` as a tuple, which JSON writes as a list."""
+    if layer.kind == "ops.get_item" and len(args) == 2 and isinstance(args[1], list):
+        return args[0], tuple(args[1])
+    return args

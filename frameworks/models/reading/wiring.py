@@ -98,15 +98,15 @@ class _Wiring:
         """Return the graph of a model whose file states what each layer is called with."""
         takes, returns = (tensors_of(config.get(each)) for each in ("input_layers", "output_layers"))
         takes = [takes] if isinstance(takes, Reference) else takes
-        is_keras2 = self.reading.version.is_keras2
-        if is_keras2 and isinstance(returns, list) and len(returns) == 1:
-            returns = returns[0]
+        if isinstance(returns, list) and len(returns) == 1:
+            returns = returns[0]  # Keras returns the only tensor of a list by itself
         inputs, outputs = list(references_in(takes)), list(references_in(returns))
         if not inputs or not outputs:
             raise damaged(self.reading.subject, "has a model without inputs or outputs")
         within = [each for nodes in self.nodes.values() for node in nodes for each in references_in([node.args, node.kwargs])]
-        offsets = self._offsets(within, [*within, *outputs] if is_keras2 else within)
-        ends = self._offsets(outputs, [*within, *outputs]) if is_keras2 else self._ends()
+        is_keras2 = self.reading.version.is_keras2
+        offsets = self._offsets([*within, *outputs] if is_keras2 else within)
+        ends = offsets if is_keras2 else self._ends()
         read = {each: self._tensor(each, offsets) for each in within}
         calls = [
             as_called(
@@ -190,14 +190,14 @@ class _Wiring:
             )
         return Tensor(name, reference.node - offsets.get(name, 0), reference.output)
 
-    def _offsets(self, wanted: Sequence[Reference], seen: Sequence[Reference]) -> dict[str, int]:
+    def _offsets(self, seen: Sequence[Reference]) -> dict[str, int]:
         """Return the number of each nested model's first call: Keras 2 may count its building as a call."""
         least: dict[str, int] = {}
         for each in seen:
             name = self.names.get(each.layer, each.layer)
             if name in self.layers and self.layers[name].graph is not None:
                 least[name] = min(least.get(name, each.node), each.node)
-        return {name: number for name, number in least.items() if number in (0, 1)}
+        return {name: 1 for name, number in least.items() if number == 1}
 
     def _ends(self) -> dict[str, int]:
         """Return the same for the outputs of a model of Keras 3, where only they count a nested functional model's building."""
