@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from frameworks.kinds.keras.options import SEED, USE_BIAS, of_arrays, unused
-from frameworks.kinds.records import Dated, Kind, Masks, Option
+from frameworks.kinds.records import Array, Dated, Kind, Masks, Option
 
 _ARRAYS = of_arrays("kernel", "recurrent", "bias")
 _FLAGS = tuple(Option(name, default=False) for name in ("return_sequences", "return_state", "go_backwards", "stateful"))
@@ -78,12 +78,18 @@ CELLS = (
     ),
 )
 
+_WINDOWS = (
+    ("kernel steps",),
+    ("kernel rows", "kernel columns"),
+    ("kernel depth", "kernel rows", "kernel columns"),
+)
+
 CONVOLVING = tuple(
     Kind(
         f"ConvLSTM{rank}D",
         options=(
-            Option("filters", required=True),
-            Option("kernel_size", required=True),
+            Option("filters", sizes=("output",)),
+            Option("kernel_size", sizes=axes),
             Option("strides", 1),
             Option("padding", "valid"),
             Option("data_format"),
@@ -97,13 +103,19 @@ CONVOLVING = tuple(
             _ZERO_OUTPUT,
         ),
         masks=Masks.SEQUENCES,
+        arrays=(
+            Array("kernel", (*axes, "input", "four times output")),
+            Array("recurrent_kernel", (*axes, "output", "four times output")),
+            Array("bias", ("four times output",), option="use_bias"),
+        ),
+        reads=(("time", *(axis.removeprefix("kernel ") for axis in axes), "input"),),
         unread="its kernels are convolutions, and neither torch.nn nor gatewise has such a recurrent layer; its arrays are"
         " listed as Keras stores them, for a module of your own",
         further=(*_ARRAYS, _FORGET_BIAS, *SEED, *_UNUSED, *unused("time_major")),
         shape="recurrent",
         window=rank,
     )
-    for rank in (1, 2, 3)
+    for rank, axes in enumerate(_WINDOWS, 1)
 )
 
 AROUND_OTHERS = (

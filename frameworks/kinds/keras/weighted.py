@@ -80,6 +80,8 @@ NORMALISING = (
     Kind(
         "GroupNormalization",
         options=(Option("groups", 32), Option("axis", -1), Option("epsilon", 1e-3), *_CENTER_AND_SCALE),
+        arrays=(Array("gamma", ("features",), option="scale"), Array("beta", ("features",), option="center")),
+        reads=(("steps", "features"),),
         masks=Masks.KEEP,
         further=of_arrays("beta", "gamma"),
         shape="normalising",
@@ -104,17 +106,31 @@ NORMALISING = (
 
 _CAUSAL = Option("causal", default=False)
 _RATE = Option("dropout", 0.0)
+
+
+def _of_head(name: str, path: str, *axes: str, gate: bool = False) -> tuple[Array, ...]:
+    """Return the kernel and the bias of one of the layers within a MultiHeadAttention, of which the first axis is read."""
+    needs = "use_gate" if gate else ""
+    return (
+        Array(f"{name}_kernel", axes, path=f"{path}/vars/0", option=needs),
+        Array(f"{name}_bias", axes[1:], option="use_bias", path=f"{path}/vars/1", needs=needs),
+    )
+
+
 _ALL_HEADS = (
     *of_arrays("kernel", "bias"),
     *SEED,
-    *unused("flash_attention", "softmax_robust_masking"),
+    *unused("flash_attention", "softmax_robust_masking", "query_shape", "value_shape", "key_shape"),
 )
 
 ATTENDING = (
     Kind(
         "Attention",
         options=(Option("use_scale", default=False), Option("score_mode", "dot"), _RATE, _CAUSAL),
-        arrays=(Array("scale", (), option="use_scale"),),
+        arrays=(
+            Array("scale", (), option="use_scale"),
+            Array("concat_score_weight", (), option="score_mode", given="concat"),
+        ),
         reads=(("steps", 1), ("steps", 1)),
         masks=Masks.KEEP,
         further=SEED,
@@ -142,6 +158,15 @@ ATTENDING = (
             Option("sliding_window"),
             Option("use_gate", default=False),
         ),
+        arrays=(
+            *_of_head("query", "query_dense", "query features", "heads", "key size"),
+            *_of_head("key", "key_dense", "key features", "heads", "key size"),
+            *_of_head("gate", "gate_dense", "query features", "heads", "value size", gate=True),
+            *_of_head("value", "value_dense", "value features", "heads", "value size"),
+            Array("attention_output_kernel", ("heads", "value size", "output"), path="output_dense/vars/0"),
+            Array("attention_output_bias", ("output",), option="use_bias", path="output_dense/vars/1"),
+        ),
+        reads=(("steps", "query features"), ("other steps", "value features"), ("other steps", "key features")),
         masks=Masks.KEEP,
         further=_ALL_HEADS,
         shape="heads",

@@ -41,11 +41,13 @@ def _convolution(rank: int, *, arrays: bool) -> Kind:
 
 
 def _transposed(rank: int) -> Kind:
+    """Return the kind of a transposed convolution."""
+    axes = tuple(f"kernel {axis}" for axis in _AXES[rank])
     return Kind(
         f"Conv{rank}DTranspose",
         options=(
-            Option("filters", required=True),
-            Option("kernel_size", required=True),
+            Option("filters", sizes=("output",)),
+            Option("kernel_size", sizes=axes),
             Option("strides", 1),
             _PADDING,
             Option("output_padding"),
@@ -54,6 +56,8 @@ def _transposed(rank: int) -> Kind:
             ACTIVATION,
             USE_BIAS,
         ),
+        arrays=(Array("kernel", (*axes, "output", "input")), _BIAS),
+        reads=((*_AXES[rank], "input"),),
         further=(
             *of_arrays("kernel", "bias"),
             Option("groups", 1, only=(1,), why="Keras computes a transposed convolution in one group"),
@@ -63,31 +67,57 @@ def _transposed(rank: int) -> Kind:
     )
 
 
-_OF_THE_BASE_CLASS = (*of_arrays("kernel"), *unused("groups", "filters"))
+_OF_THE_BASE_CLASS = (*of_arrays("kernel"), *unused("groups"))
 """What tf_keras also writes into the config of a depthwise or separable convolution, and does not use."""
 
 
-def _depthwise(rank: int, name: str, *further: Option) -> Kind:
-    separable = bool(further)
+def _depthwise(rank: int) -> Kind:
+    """Return the kind of a depthwise convolution."""
+    axes = tuple(f"kernel {axis}" for axis in _AXES[rank])
     return Kind(
-        name,
+        f"DepthwiseConv{rank}D",
         options=(
-            *((Option("filters", required=True),) if separable else ()),
-            Option("kernel_size", required=True),
+            Option("kernel_size", sizes=axes),
             Option("strides", 1),
             _PADDING,
-            Option("depth_multiplier", 1),
+            Option("depth_multiplier", 1, sizes=("multiplier",)),
             _DATA_FORMAT,
             Option("dilation_rate", 1),
             ACTIVATION,
             USE_BIAS,
         ),
-        further=(
-            *of_arrays("depthwise", "bias"),
-            *further,
-            *(each for each in _OF_THE_BASE_CLASS if not (separable and each.name == "filters")),
+        arrays=(Array("depthwise_kernel", (*axes, "input", "multiplier"), also="kernel"), _BIAS),
+        reads=((*_AXES[rank], "input"),),
+        further=(*of_arrays("depthwise", "bias"), *_OF_THE_BASE_CLASS, *unused("filters")),
+        shape="depthwise convolution",
+        window=rank,
+    )
+
+
+def _separable(rank: int) -> Kind:
+    """Return the kind of a depthwise convolution with a product over the channels after it."""
+    axes = tuple(f"kernel {axis}" for axis in _AXES[rank])
+    return Kind(
+        f"SeparableConv{rank}D",
+        options=(
+            Option("filters", sizes=("output",)),
+            Option("kernel_size", sizes=axes),
+            Option("strides", 1),
+            _PADDING,
+            _DATA_FORMAT,
+            Option("dilation_rate", 1),
+            Option("depth_multiplier", 1, sizes=("multiplier",)),
+            ACTIVATION,
+            USE_BIAS,
         ),
-        shape="convolution" if separable else "depthwise convolution",
+        arrays=(
+            Array("depthwise_kernel", (*axes, "input", "multiplier")),
+            Array("pointwise_kernel", (*(f"one {axis}" for axis in _AXES[rank]), "product", "output")),
+            _BIAS,
+        ),
+        reads=((*_AXES[rank], "input"),),
+        further=(*of_arrays("depthwise", "pointwise", "bias"), *_OF_THE_BASE_CLASS),
+        shape="convolution",
         window=rank,
     )
 
@@ -95,8 +125,8 @@ def _depthwise(rank: int, name: str, *further: Option) -> Kind:
 CONVOLVING = (
     *(_convolution(rank, arrays=rank < 3) for rank in (1, 2, 3)),
     *(_transposed(rank) for rank in (1, 2, 3)),
-    *(_depthwise(rank, f"DepthwiseConv{rank}D") for rank in (1, 2)),
-    *(_depthwise(rank, f"SeparableConv{rank}D", *of_arrays("pointwise")) for rank in (1, 2)),
+    *(_depthwise(rank) for rank in (1, 2)),
+    *(_separable(rank) for rank in (1, 2)),
 )
 
 POOLING = (
