@@ -6,7 +6,7 @@ folder is run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.config import Config, walk
 from frameworks.files.keras.layers import Reading, RowWeights, read_layer
 from frameworks.files.keras.training import read_training
-from frameworks.files.keras.version import version_of
+from frameworks.files.keras.version import Version, version_of
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.tensorflow.metadata import Metadata, read_metadata
@@ -29,7 +29,9 @@ from frameworks.kinds import KERAS
 
 Layers = list[StoredLayer | OtherLayer]
 VARIABLES = "variables/variables"
-_OF_TRAINING = ("optimizer", "keras_api", "_optimizer")
+_OPTIMIZER, _SLOT = "optimizer/", "/.OPTIMIZER_SLOT/"
+_OF_TRAINING = (_OPTIMIZER, "keras_api/")
+_OWN, _NOWHERE = "keras_api", "?"
 _OWN_CLASS = "its model is a class of its own: what feeds the layer, and with which mask, is in code that is not in the folder."
 
 
@@ -49,24 +51,32 @@ class SavedModel:
     objects: Objects
     metadata: Metadata
 
-    def layers_of(self, number: int) -> dict[str, int]:
-        """Return the layers that an object holds, by name, in order: those of a model by number, any others by attribute."""
-        children = self.objects.children(number)
-        numbered = {attribute: child for attribute, child in children.items() if attribute.startswith("layer-")}
+    def layers_of(self, number: int) -> dict[str, str]:
+        """Return the paths of a model's layers from the model, by name, in order: by number, or else all that it holds."""
+        places = {place: child for place, child in self.objects.children(number).items() if place.startswith("layer-")}
         return {
-            str(self.metadata[child].get("name", attribute)): child
-            for attribute, child in (numbered or children).items()
-            if child in self.metadata and child != number
+            str(self.metadata[child].get("name", place)): place
+            for place, child in (places or dict(self._held(number))).items()
+            if child in self.metadata
         }
+
+    def _held(self, number: int) -> Iterator[tuple[str, int]]:
+        """Yield the layers that an object holds, also in lists and mappings, each with a path to it."""
+        seen, waiting = {number}, [("", number)]
+        while waiting:
+            path, current = waiting.pop()
+            if path and current in self.metadata:
+                yield path, current
+                continue
+            found = [(attribute, child) for attribute, child in self.objects.children(current).items() if child not in seen]
+            seen |= {child for _, child in found}
+            waiting += [(f"{path}/{attribute}".lstrip("/"), child) for attribute, child in reversed(found) if attribute != _OWN]
 
     def path(self, parent: str, _class_name: str, _number: int, name: str) -> str:
         """Return the path of a layer in the graph of objects; see `Locate`."""
-        start = self.objects.at(parent)
-        wanted = None if start is None else self.layers_of(start).get(name)
-        if start is None or wanted is None:
-            return f"{parent}/?"
-        attribute = next(attribute for attribute, child in self.objects.children(start).items() if child == wanted)
-        return f"{parent}/{attribute}".lstrip("/")
+        model = self.objects.at(parent)
+        place = None if model is None else self.layers_of(model).get(name)
+        return f"{parent}/{place or _NOWHERE}".lstrip("/")
 
     def arrays(self, keys: Mapping[str, str]) -> dict[str, StoredArray]:
         """Return arrays by their names in the model.
@@ -164,22 +174,23 @@ def _listed(model: SavedModel) -> Config:
     """Return an architecture without wiring: the layers that a model holds as attributes."""
     entries: list[Config] = [
         {"class_name": stated.get("class_name"), "config": {"name": name, **stated["config"]}, "inbound_nodes": []}
-        for name, number in model.layers_of(ROOT).items()
-        for stated in [model.metadata[number]]
-        if isinstance(stated.get("config"), Mapping) and "metric" not in str(stated.get("class_name")).lower()
+        for name, place in model.layers_of(ROOT).items()
+        for stated in [model.metadata[model.objects.at(place) or ROOT]]
+        if isinstance(stated.get("config"), Mapping)
     ]
     return {"class_name": str(model.metadata[ROOT].get("class_name")), "config": {"layers": entries}}
 
 
 def _left(model: SavedModel, used: set[str]) -> Sequence[OtherLayer]:
     """Return an entry for the arrays that belong to the model itself, or to no layer of the architecture."""
-    left = {key: name for key, name in model.objects.variables(ROOT).items() if key not in used}
+    of_training = {key for key in model.bundle.arrays if key.startswith(_OF_TRAINING) or _SLOT in key}
+    left = {key: name for key, name in model.objects.variables(ROOT).items() if key not in used | of_training}
     warning = "these arrays belong to no layer of the architecture."
     return [OtherLayer("", stored=model.arrays(left), warnings=(warning,))] if left else []
 
 
 def _training(model: SavedModel) -> Sequence[OtherLayer]:
-    slots = [key for key in model.bundle.arrays if key.startswith("optimizer/") or "/.OPTIMIZER_SLOT/" in key]
+    slots = [key for key in model.bundle.arrays if key.startswith(_OPTIMIZER) or _SLOT in key]
     compiled = model.metadata[ROOT].get("training_config")
     optimizer = compiled.get("optimizer_config") if isinstance(compiled, Mapping) else None
     return list(read_training({f"optimizer/{key}": model.bundle.arrays[key] for key in slots}, {"optimizer": optimizer}))
