@@ -29,7 +29,7 @@ from frameworks.models.graph import (
 from frameworks.models.keras.layers import Made, make
 from frameworks.models.keras.masks import Plan, plan_masks
 from frameworks.models.keras.options import WAY_ON
-from frameworks.models.keras.remarks import of_call, of_model
+from frameworks.models.keras.remarks import NOT_COMPILED, of_call, of_model
 from frameworks.models.keras.weights import FACTOR, lay_in
 from frameworks.registry import quiet_stderr
 
@@ -131,6 +131,9 @@ class _Builder:
                 hard = () if made.rescaled else made.hard_sigmoids
                 lay_in(made.core, own.stored or layer.stored, self._where(layer), hard)
         self._tell()
+        if not self.around:
+            caveats = (NOT_COMPILED, *of_model(self._plan, self.graph))
+            self.written.insert(0, Written(self.graph.name, self.graph.kind, type(model).__name__, model.name, caveats))
         return model
 
     def _where(self, layer: Layer) -> str:
