@@ -25,12 +25,16 @@ GROUP_OUTPUT = "output of a group"
 
 
 class Masks(Enum):
-    """The mask of a layer's output. The values only document the members."""
+    """The mask of a layer's output. The values only document the members.
+
+    Several masks are merged by AND in Keras 2 and by OR in Keras 3; those of tensors that are concatenated along time are
+    joined along time, where a tensor without a mask counts as valid at all steps.
+    """
 
     DROP = "none"
     KEEP = "the mask of the first input"
-    ANY = "the mask of the first input that has one"
-    ALL = "the mask of the first input, if all inputs have one"
+    ANY = "the masks of the inputs, merged, if one has a mask"
+    ALL = "the masks of the inputs, merged, if all have one"
     MAKE = "a new mask, made from the input"
     SEQUENCES = "the mask of the input, if the layer returns sequences"
 
@@ -74,7 +78,7 @@ class Option:
         harmless: values that do not change predictions, so that Keras needs no such option.
         remarks: pairs (value, remark about this value).
         formerly: the option's name in earlier versions; "" if it was the same.
-        required: whether the constructor has no default for it, and its arrays do not show it.
+        required: whether the constructor has no default for it.
         use: what it acts on.
         only: the values with which a layer can be ported; () for any value.
         why: the reason why it must have one of these values: half a sentence about the layer.

@@ -9,7 +9,11 @@ _GAMMA = Array("gamma", (ANY_AXES, "features"), option="scale")
 _BETA = Array("beta", (ANY_AXES, "features"), option="center")
 _CENTER_AND_SCALE = (Option("center", default=True), Option("scale", default=True))
 _MASK_ZERO = Option("mask_zero", default=False)
-_EMBEDDING = (Option("input_dim", sizes=("index",)), Option("output_dim", sizes=("output",)), _MASK_ZERO)
+_EMBEDDING = (
+    Option("input_dim", sizes=("index",), required=True),
+    Option("output_dim", sizes=("output",), required=True),
+    _MASK_ZERO,
+)
 _RENORM = "batch renormalisation has three further arrays"
 
 DENSE = (
@@ -33,7 +37,7 @@ DENSE = (
     ),
     Kind(
         "Dense",
-        options=(Option("units", sizes=("output",), formerly="output_dim"), ACTIVATION, USE_BIAS),
+        options=(Option("units", sizes=("output",), required=True, formerly="output_dim"), ACTIVATION, USE_BIAS),
         arrays=(Array("kernel", ("input", "output")), Array("bias", ("output",), option="use_bias")),
         reads=((ANY_AXES, "input"),),
         masks=Masks.KEEP,
@@ -148,9 +152,9 @@ ATTENDING = (
     Kind(
         "MultiHeadAttention",
         options=(
-            Option("num_heads", required=True),
-            Option("key_dim", required=True),
-            Option("value_dim"),
+            Option("num_heads", sizes=("heads",), required=True),
+            Option("key_dim", sizes=("key size",), required=True),
+            Option("value_dim", sizes=("value size",)),
             _RATE,
             Option("use_bias", default=True),
             Option("output_shape"),

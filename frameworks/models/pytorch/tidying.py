@@ -13,6 +13,9 @@ from frameworks.escaping import printable
 WIDTH = 120
 """The most columns of a line."""
 
+_LAST = 44
+"""The least columns of the last column of a table."""
+
 _QUOTES = re.compile(r'(?<=")"|"(?=")|^"|"$')
 """Quotes that could end a docstring, together with others around them."""
 
@@ -44,7 +47,9 @@ def paragraphs(text: str, depth: int, hanging: int = 0) -> list[str]:
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of harmless cells as lines in columns. The last one is wrapped, on a new line after a wide cell."""
-    widths = [min(max(len(row[at]) for row in rows), 36) for at in range(len(rows[0]) - 1)]
+    widest = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
+    most = next(most for most in range(WIDTH, 0, -1) if sum(min(each, most) + 2 for each in widest) <= WIDTH - _LAST)
+    widths = [min(each, most) for each in widest]
     start = sum(widths) + 2 * len(widths)
     lines = []
     for *cells, last in rows:
@@ -52,7 +57,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
         if len(line) + 2 > start:
             lines += textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
             line = " " * (start - 2)
-        wrapped = textwrap.wrap(last, max(WIDTH - start, 40), break_on_hyphens=False) or [""]
+        wrapped = textwrap.wrap(last, WIDTH - start, break_on_hyphens=False) or [""]
         lines += [f"{line}  {wrapped[0]}".rstrip(), *(f"{' ' * start}{each}" for each in wrapped[1:])]
     return lines
 
