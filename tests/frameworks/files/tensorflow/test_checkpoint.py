@@ -1,4 +1,4 @@
-"""The recurrent layers of a TensorFlow checkpoint compute what TensorFlow 1's cells compute, and Keras weights are found by name.
+"""Layers read from a TensorFlow checkpoint compute what the cells of TensorFlow 1 compute; weights of Keras are found by name.
 
 Covers: `frameworks/files/tensorflow/checkpoint.py`, `frameworks/files/tensorflow/cells.py`,
 `frameworks/files/tensorflow/recurrent.py`, `frameworks/layouts.py`.
@@ -65,17 +65,18 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warnings.simplefilter("ignore")  # the cells are deprecated
         inputs = tf1.placeholder(tf.float32, (BATCH, TIME, INPUT))
         outputs = build(inputs)
-        kernel, bias = tf1.get_variable("head/kernel", (9, 2)), tf1.get_variable("head/bias", (2,))
-        loss = sum(tf.reduce_mean(each**2) for each in outputs.values())
-        loss += tf.reduce_mean(tf.matmul(outputs["bidirectional_rnn"][:, 0], kernel) + bias)
+        tf1.get_variable("head/kernel", (9, 2))
+        tf1.get_variable("head/bias", (2,))
+        variables = tf1.trainable_variables()
         with tf1.variable_scope("training"):
-            step = tf1.train.AdamOptimizer(0.01).minimize(loss, global_step=tf1.train.get_or_create_global_step())
+            gradients = [(tf.zeros_like(each), each) for each in variables]
+            step = tf1.train.AdamOptimizer().apply_gradients(gradients, tf1.train.get_or_create_global_step())
         with tf1.Session() as session:
             session.run(tf1.global_variables_initializer())
-            for variable in tf1.trainable_variables():
+            for variable in variables:
                 variable.load(rng.normal(0, 0.6, variable.shape).astype("f4"), session)
             x = rng.normal(size=(BATCH, TIME, INPUT)).astype("f4")
-            session.run(step, {inputs: x})
+            session.run(step)
             tf1.train.Saver().save(session, str(folder / "model.ckpt"), global_step=1)
             np.savez(folder / "calls.npz", inputs=x, **session.run(outputs, {inputs: x}))
     return folder
@@ -177,20 +178,26 @@ def renamed(saved: Path, path: Path, names: Mapping[str, str]) -> Path:
     return path
 
 
-GRU_ARRAYS = ("gates/kernel", "gates/bias", "candidate/kernel", "candidate/bias")
+def moved(old: str, new: str, leaves: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the old name of each array of a cell by its new one.
+
+    Args:
+        old: the cell.
+        new: its new name.
+        leaves: the new name of each of its arrays by the old one; None to keep them.
+    """
+    return {f"{new}/{leaf}": f"{old}/{own}" for own, leaf in (leaves or {"kernel": "kernel", "bias": "bias"}).items()}
+
+
+BLOCK = {"gates/kernel": "w_ru", "gates/bias": "b_ru", "candidate/kernel": "w_c", "candidate/bias": "b_c"}
+BASIC, LSTM, GRU, RNN = "basic/basic_lstm_cell", "lstm/lstm_cell", "gru/gru_cell", "rnn/basic_rnn_cell"
 OTHER_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "TensorFlow 1.0": ("rnn", {f"a/basic_rnn_cell/{new}": f"rnn/basic_rnn_cell/{old}" for new, old in (("weights", "kernel"), ("biases", "bias"))}),
-    "TensorFlow 0.12": (
-        "basic",
-        {"a/BasicLSTMCell/Linear/Matrix": "basic/basic_lstm_cell/kernel", "a/BasicLSTMCell/Linear/Bias": "basic/basic_lstm_cell/bias"},
-    ),
-    "a cell numbered by a second call": ("basic", {f"a/basic_lstm_cell_1/{each}": f"basic/basic_lstm_cell/{each}" for each in ("kernel", "bias")}),
-    "GRUBlockCell": ("gru", dict(zip((f"a/gru_cell/{each}" for each in ("w_ru", "b_ru", "w_c", "b_c")), (f"gru/gru_cell/{each}" for each in GRU_ARRAYS), strict=True))),
-    "CudnnCompatibleLSTMCell": (
-        "no forget bias",
-        {f"a/cudnn_compatible_lstm_cell/{each}": f"open/basic_lstm_cell/{each}" for each in ("kernel", "bias")},
-    ),
-}  # fmt: skip
+    "TensorFlow 1.0": ("rnn", moved(RNN, "a/basic_rnn_cell", {"kernel": "weights", "bias": "biases"})),
+    "TensorFlow 0.12": ("basic", moved(BASIC, "a/BasicLSTMCell", {"kernel": "Linear/Matrix", "bias": "Linear/Bias"})),
+    "a cell numbered by a second call": ("basic", moved(BASIC, "a/basic_lstm_cell_1")),
+    "GRUBlockCell": ("gru", moved(GRU, "a/gru_cell", BLOCK)),
+    "CudnnCompatibleLSTMCell": ("no forget bias", moved("open/basic_lstm_cell", "a/cudnn_compatible_lstm_cell")),
+}
 
 
 @pytest.mark.parametrize("kind", OTHER_NAMES)
@@ -202,25 +209,20 @@ def test_the_names_of_other_versions_and_cells_are_known(
     assert np.abs(outputs_of(layer, calls["inputs"]) - calls[expected]).max() < 1e-6
 
 
+MISFIT = {"a/gru_cell/candidate/kernel": f"{GRU}/candidate/kernel", "a/gru_cell/gates/kernel": f"{RNN}/kernel"}
 NOT_UNDERSTOOD: Mapping[str, tuple[Mapping[str, str], str]] = {
-    "an unknown cell": ({"a/nas_cell/kernel": "basic/basic_lstm_cell/kernel"}, "its cell nas_cell is not one of those"),
-    "without a bias": ({"a/lstm_cell/kernel": "lstm/lstm_cell/kernel"}, "its arrays are not those of a LSTMCell"),
-    "of other sizes": (
-        {"a/gru_cell/candidate/kernel": "gru/gru_cell/candidate/kernel", "a/gru_cell/gates/kernel": "rnn/basic_rnn_cell/kernel"},
-        "its arrays are not those of a GRUCell",
-    ),
-    "one direction": ({f"a/fw/lstm_cell/{each}": f"lstm/lstm_cell/{each}" for each in ("kernel", "bias")}, "one of two directions"),
-    "a gap": (
-        {f"a/multi_rnn_cell/cell_1/lstm_cell/{each}": f"lstm/lstm_cell/{each}" for each in ("kernel", "bias")},
-        "not numbered from 0",
-    ),
-}  # fmt: skip
+    "an unknown cell": ({"a/nas_cell/kernel": f"{BASIC}/kernel"}, "its cell nas_cell is not one of those"),
+    "without a bias": ({"a/lstm_cell/kernel": f"{LSTM}/kernel"}, "its arrays are not those of LSTMCell"),
+    "of other sizes": (MISFIT, "its arrays are not those of GRUCell"),
+    "one direction": (moved(LSTM, "a/fw/lstm_cell"), "one of two directions"),
+    "a gap": (moved(LSTM, "a/multi_rnn_cell/cell_1/lstm_cell"), "not numbered from 0"),
+}
 
 
 @pytest.mark.parametrize("kind", NOT_UNDERSTOOD)
 def test_cells_that_are_not_understood_are_named_with_the_reason(kind: str, saved: Path, tmp_path: Path) -> None:
     names, said = NOT_UNDERSTOOD[kind]
-    sound = {f"b/lstm_cell/{each}": f"lstm/lstm_cell/{each}" for each in ("kernel", "bias")}
+    sound = moved(LSTM, "b/lstm_cell")
     checkpoint = open_checkpoint(renamed(saved, tmp_path / "a.ckpt", {**names, **sound}))
     assert list(checkpoint) == ["b"]
     assert said in checkpoint.others["a"].warnings[0]
@@ -228,10 +230,8 @@ def test_cells_that_are_not_understood_are_named_with_the_reason(kind: str, save
 
 
 def test_moving_averages_of_the_weights_are_not_taken_for_weights(saved: Path, tmp_path: Path) -> None:
-    names = {f"b/lstm_cell/{each}": f"lstm/lstm_cell/{each}" for each in ("kernel", "bias")}
-    averages = {
-        f"{name}/ExponentialMovingAverage": f"{old}/Adam".replace("lstm/", "training/lstm/", 1) for name, old in names.items()
-    }
+    names = moved(LSTM, "b/lstm_cell")
+    averages = {f"{new}/ExponentialMovingAverage": f"training/{old}/Adam" for new, old in names.items()}
     checkpoint = open_checkpoint(renamed(saved, tmp_path / "a.ckpt", {**names, **averages}))
     assert [name for name, _ in checkpoint.in_order] == ["b", "metrics"]
     assert "the moving averages of the weights (2 arrays)" in checkpoint.others["metrics"].warnings[0]
@@ -269,7 +269,7 @@ def test_the_weights_of_keras_2_are_read_by_layer(tmp_path: Path) -> None:
         assert "assumed" in checkpoint["both"].warnings[0]
 
 
-def test_layers_of_keras_saved_by_name_are_read_by_layer(saved: Path, tmp_path: Path) -> None:
+def test_layers_of_keras_saved_by_name_are_read_by_layer(tmp_path: Path) -> None:
     """The arrays are in the order of their names in the file, not in Keras's."""
     with tf.Graph().as_default(), tf1.Session() as session:
         model = tf_keras.Sequential([tf_keras.layers.LSTM(4, name="lstm"), tf_keras.layers.Dense(2, name="head")])
