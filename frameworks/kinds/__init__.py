@@ -7,11 +7,12 @@ the kinds of all frameworks that stand for each other in a model and its port.
 """
 
 from frameworks.kinds.families import FAMILIES, AxesRule, Family, family_computing, family_of
-from frameworks.kinds.keras import KERAS
+from frameworks.kinds.keras import KERAS, RECURRENT, kind_of
 from frameworks.kinds.onnx import OPERATORS, Operator
 from frameworks.kinds.partners import keras_kind, permutation
 from frameworks.kinds.pytorch import PYTORCH
 from frameworks.kinds.records import ANY_AXES, Array, Dated, Kind, Masks, Option
+from frameworks.kinds.resolving import known_options, left_out, options_of
 from frameworks.kinds.table import Table
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "KERAS",
     "OPERATORS",
     "PYTORCH",
+    "RECURRENT",
     "Array",
     "AxesRule",
     "Dated",
@@ -32,5 +34,9 @@ __all__ = [
     "family_computing",
     "family_of",
     "keras_kind",
+    "kind_of",
+    "known_options",
+    "left_out",
+    "options_of",
     "permutation",
 ]

@@ -14,6 +14,8 @@ ANY_AXES = "..."
 Axes = tuple[str, ...]
 Versions = tuple[int, ...]
 Role = Literal["layer", "input", "model", "wrapper", "recurrent"]
+Use = Literal["result", "training", "nothing"]
+"""What an option acts on: the result of a layer; its training alone; neither, once the weights are given."""
 
 GROUP_INPUT = "input of a group"
 """A convolution kernel's input axis: input channels divided by groups."""
@@ -72,7 +74,10 @@ class Option:
         harmless: values that do not change predictions, so that Keras needs no such option.
         remarks: pairs (value, remark about this value).
         formerly: the option's name in earlier versions; "" if it was the same.
-        required: whether the constructor has no default for it, and its arrays do not show it.
+        required: whether the constructor has no default for it.
+        use: what it acts on.
+        only: the values with which a layer can be ported; () for any value.
+        why: the reason why it must have one of these values: half a sentence about the layer.
     """
 
     name: str
@@ -86,6 +91,9 @@ class Option:
     remarks: tuple[tuple[Any, str], ...] = ()
     formerly: str = ""
     required: bool = False
+    use: Use = "result"
+    only: tuple[Any, ...] = ()
+    why: str = ""
 
     def carries(self, value: Any) -> bool:
         """Return whether Keras has this option and accepts the value."""
@@ -104,10 +112,14 @@ class Array:
     Args:
         name: the array's name in the framework.
         axes: the names of its axes; the first may be `ANY_AXES`.
-        option: the constructor flag without which a layer lacks this array; "" if every layer of the kind has it.
+        option: the constructor argument without which, usually a flag, a layer lacks this array; "" if every layer has it.
         means: the array's Keras name; "" in the table of Keras, or if the Keras layer has no such array.
         trained: whether it is trained by gradients.
         shared: the option that lists the axes along which the array has size 1; "" if there is none.
+        given: the value of `option` with which a layer has it.
+        path: in files of Keras 3 its path in the layer, if that holds it in a layer of its own; "" if it does not.
+        needs: another flag without which a layer lacks it; "" if there is none.
+        also: another name that a version of Keras has for it.
     """
 
     name: str
@@ -116,6 +128,10 @@ class Array:
     means: str = ""
     trained: bool = True
     shared: str = ""
+    given: Any = True
+    path: str = ""
+    needs: str = ""
+    also: str = ""
 
     def sizes(self, shape: tuple[int, ...]) -> dict[str, int] | None:
         """Return the size of each named axis (after `ANY_AXES`, counted from the end), or None if the rank does not fit."""
@@ -146,6 +162,9 @@ class Kind:
         activation_number: the option that is the parameter of the family.
         normalises: the axis along which it normalises, as text for messages.
         unread: the reason why a recurrent layer of this kind is not read as one; "" for any other kind.
+        further: its other options: those of training, those without an effect, and those that must have a certain value.
+        shape: the name of the rule for the shape of its output, in `frameworks.models.reading.shapes`; "" if there is none.
+        window: the number of axes that a window moves along, as that of a convolution or of pooling.
     """
 
     name: str
@@ -164,6 +183,9 @@ class Kind:
     activation_number: str = ""
     normalises: str = ""
     unread: str = ""
+    further: tuple[Option, ...] = ()
+    shape: str = ""
+    window: int = 0
 
     def option(self, name: str) -> Option | None:
         """Return an option by name, or None."""
@@ -184,7 +206,7 @@ class Kind:
     @property
     def stored_options(self) -> tuple[Option, ...]:
         """The options that cannot be derived from the arrays."""
-        shown = {name for array in self.arrays or () for name in (array.option, array.shared)}
+        shown = {name for array in self.arrays or () for name in (array.given is True and array.option, array.shared)}
         return tuple(option for option in self.options if not option.sizes and option.name not in shown)
 
     def masks_at(self, version: Versions | None = None) -> Masks:
@@ -201,8 +223,14 @@ class Kind:
         """Return the arrays of a layer with these options, or None if the arrays of its kind are not listed."""
         if self.arrays is None:
             return None
+
+        def value(option: str) -> Any:
+            return config.get(option, self.default(option, version))
+
         return tuple(
-            array for array in self.arrays if not array.option or config.get(array.option, self.default(array.option, version))
+            array
+            for array in self.arrays
+            if (not array.option or value(array.option) == array.given) and (not array.needs or value(array.needs))
         )
 
     def sizes(self, shapes: Mapping[str, tuple[int, ...]], groups: Any = 1) -> dict[str, int] | None:

@@ -61,14 +61,26 @@ class ArrivingMask:
 
 
 @dataclass(frozen=True)
+class ReturnedMask:
+    """The mask that a nested model computes for one of its outputs: inside it, the mask of that output in `Graph.masks`.
+
+    Args:
+        tensor: the output, as a result of the nested model's call.
+    """
+
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
 class MergedMask:
     """Several masks as one.
 
     Args:
-        how: "and", "or", or "joined": one after the other along an axis, where a tensor without a mask counts as unmasked.
+        how: "and", "or", or "joined": one after the other along an axis, where a tensor without a mask counts as unmasked; or
+            "any": true where the one mask is true anywhere along its axes from `axis` on, and the mask itself if it has none.
         masks: the masks of the merged tensors; None for a tensor without one (only for "joined").
         tensors: the tensors that they belong to, whose sizes count for "joined".
-        axis: the axis for "joined".
+        axis: the axis for "joined" and "any".
     """
 
     how: str
@@ -77,7 +89,7 @@ class MergedMask:
     axis: int = 1
 
 
-Mask: TypeAlias = "MadeMask | GivenMask | ArrivingMask | MergedMask"
+Mask: TypeAlias = "MadeMask | GivenMask | ArrivingMask | ReturnedMask | MergedMask"
 
 Value: TypeAlias = Any
 """An argument of a call: a Tensor, a constant (number, text, None, slice, NumPy array), or a list, tuple or dict of these."""
@@ -172,6 +184,8 @@ class Graph:
         masks: the mask that each tensor carries; a tensor without one is missing.
         version: the version of Keras that wrote it, as numbers: (2, 2, 4).
         source: the name of the file, or of the live model, for messages and docstrings.
+        takes: the inputs as the source nests them: a list, a mapping by name, or lists and mappings in these.
+        returns: the outputs as the source nests them: a tensor, a list, a mapping by name, or lists and mappings in these.
     """
 
     name: str
@@ -186,6 +200,8 @@ class Graph:
     masks: Mapping[Tensor, Mask] = field(default_factory=lambda: MappingProxyType({}))
     version: tuple[int, ...] = (3,)
     source: str = ""
+    takes: Value = None
+    returns: Value = None
 
     @property
     def gaps(self) -> tuple[Layer, ...]:
@@ -208,12 +224,12 @@ class Graph:
 
 
 def tensors_in(value: Value) -> Iterator[Tensor]:
-    """Yield the tensors in an argument, in order."""
+    """Yield the tensors in an argument, in order; those of a mapping in the order of their names, as in Keras."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from tensors_in(each)
+        for name in sorted(value):
+            yield from tensors_in(value[name])
     elif isinstance(value, (list, tuple)):
         for each in value:
             yield from tensors_in(each)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from frameworks.errors import InvalidValueError, NoCounterpartError
 from frameworks.files.given_options import Options
+from frameworks.models.pytorch.building import built
 from frameworks.models.pytorch.writing import write_module
 from frameworks.models.reading import read_graph
 from frameworks.models.source import Source
-from frameworks.rows import FrameworkName
+from frameworks.rows import FrameworkName, row_of
 
 Padding = Literal["any", "end"]
+
+_PADDINGS = '"any" is exact for every mask; "end" packs, and refuses a mask with a hole.'
 
 
 def to_source(
@@ -24,6 +28,7 @@ def to_source(
     options: Options | None = None,
     example: Any = None,
     padding: Padding = "any",
+    imports_gatewise: bool = False,
 ) -> Source:
     """Return a whole model as readable source of the other framework, with its weights.
 
@@ -35,16 +40,46 @@ def to_source(
         options: what the file does not state, by layer name; see `open_checkpoint`.
         example: the arguments of one call, for a torch module.
         padding: "any" is exact for every mask; "end" packs, and refuses a mask with a hole at run time.
+        imports_gatewise: whether layers that torch lacks are imported from gatewise, instead of classes for them in the source.
 
     Raises:
         GatewiseError: for a model that cannot be read, and for an option that has no counterpart.
     """
-    if to not in (None, "pytorch") or example is not None:
-        raise NotImplementedError("sources for Keras")
+    if row_of(to or "pytorch").name != "pytorch" or example is not None:
+        raise NoCounterpartError.because(
+            "to",
+            must='be "pytorch"',
+            but=f"is {to!r}",
+            remedy="Sources for Keras are not written yet; convert ports single layers.",
+        )
+    if padding not in get_args(Padding):
+        raise InvalidValueError.because("padding", must='be "any" or "end"', but=f"is {padding!r}", remedy=_PADDINGS)
     graph = read_graph(model, weights=weights, architecture=architecture, options=options)
-    return write_module(graph, padding=padding)
+    return write_module(graph, padding=padding, imports_gatewise=imports_gatewise)
 
 
 def port_model(model: Any, to: FrameworkName | None = None, **arguments: Any) -> Any:
-    """Return the model of `to_source`, with its weights, in inference mode; refuse gaps."""
-    raise NotImplementedError((model, to, arguments))
+    """Return the model of `to_source`, with its weights, in inference mode.
+
+    Args:
+        model: as in `to_source`.
+        to: as in `to_source`.
+        arguments: as in `to_source`.
+
+    Returns:
+        The torch module. It is called with as many positional arguments as the model has inputs, and returns one tensor, or a
+        tuple in the order of the model's outputs.
+
+    Raises:
+        GatewiseError: as `to_source`, and for a model with gaps.
+    """
+    source = to_source(model, to, **arguments)
+    if source.gaps:
+        gaps = ", ".join(f"{each.layer} ({each.kind})" for each in source.gaps)
+        raise NoCounterpartError.because(
+            "a model that is built at once",
+            must="be complete",
+            but=f"has layers that are left to you: {gaps}",
+            remedy="Write it with to_source(model).write(path), fill in what raises NotImplementedError, and call build().",
+        )
+    return built(source)

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from frameworks.files.untrusted.source import recycling
+from frameworks.files.writing.blocks import BLOCK
 from frameworks.files.writing.blocks import Tensor as Blocks
+from frameworks.files.writing.replacing import replacing
+from frameworks.files.writing.torch.safetensors import write_arrays
 from frameworks.rows import FrameworkName
 
 Array = npt.NDArray[Any]
@@ -62,6 +66,7 @@ class Source:
         table: a row for each layer of the model, in the order of its calls.
         gaps: what is left for the reader to fill in; () for a complete port.
         blocks: its arrays by name, in the target's layout, read when they are used.
+        port: what the text and its file of arrays both state, so that no other file is taken for it.
     """
 
     to: FrameworkName
@@ -69,6 +74,7 @@ class Source:
     table: tuple[Became, ...] = ()
     gaps: tuple[Gap, ...] = ()
     blocks: Mapping[str, Blocks] = field(default_factory=lambda: MappingProxyType({}))
+    port: str = ""
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -93,9 +99,12 @@ class Source:
         Raises:
             GatewiseError: for an existing file without `force`, and for a path that cannot be written to.
         """
-        raise NotImplementedError((path, force))
-
-
-def _read(blocks: Blocks) -> Array:
-    parts = [block.reshape(-1) for block in blocks.blocks()] or [np.empty(0, blocks.dtype)]
-    return np.concatenate(parts).reshape(blocks.shape)
+        module = Path(path)
+        module = module if module.suffix == ".py" else module.with_name(f"{module.name}.py")
+        arrays = module.with_suffix(".safetensors")
+        # Only complete files get their names, the arrays first: a source is never without them. If the process is killed
+        # between the two, the source that was there before does not take the new arrays for its own, because `port` differs.
+        with replacing(module, force=force) as text, replacing(arrays, force=force) as content, recycling(BLOCK):
+            text.write_text(self.text, encoding="utf-8", newline="\n")
+            write_arrays(content, self.blocks, {"port": self.port})
+        return [module, arrays]

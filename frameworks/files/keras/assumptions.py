@@ -138,10 +138,15 @@ def read_unstated(parts: Parts, reading: Reading) -> OtherLayer:
             but=f"is {str(chosen)[:100]}, and its arrays are {', '.join(f'{name} {shape}' for name, shape in shapes.items())}",
             remedy=f"These fit: {', '.join(each.name for each in KERAS if _fits(each, shapes)) or 'none that gatewise knows'}.",
         )
-    numbers = [array.option for array in kind.arrays or () if array.option]
-    config = dict.fromkeys(numbers, len(shapes) == len(kind.arrays or ())) if kind.name else {}
+    optional = [array for array in kind.arrays or () if array.option]
+    if len(shapes) == len(kind.arrays or ()):
+        config = {array.option: array.given for array in optional}
+    else:
+        config = {array.option: False for array in optional if array.given is True}
+    unread = list(_unread(parts))
     other = read_other(bare_node(parts.name, kind.name, config), parts.others)
-    warnings = [*_unread(parts), *_unstated(kind, shapes, named=bool(named), reading=reading)]
+    other = replace(other, known=other.known and not unread)
+    warnings = [*unread, *_unstated(kind, shapes, named=bool(named), reading=reading)]
     return replace(other, warnings=(*other.warnings, *warnings), options=("kind",))
 
 

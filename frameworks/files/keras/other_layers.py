@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from frameworks.files.keras.config import Node
-from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
+from frameworks.files.other_layers import GENERATOR, NotUnderstoodError, OtherLayer
 from frameworks.files.untrusted.source import StoredArray
-from frameworks.kinds import KERAS
+from frameworks.kinds import KERAS, Array
+
+_OF_KERAS_3 = "/vars/"
+"""What the paths of arrays contain in the files of Keras 3."""
 
 
 def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstoodError | None = None) -> OtherLayer:
@@ -20,12 +23,13 @@ def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstood
         why: the reason why a recurrent layer could not be read as one; None for a non-recurrent layer.
     """
     expected = KERAS.get(node.class_name).arrays_with(node.config)
-    known = expected is not None and len(expected) == len(arrays) and why is None
+    counted = {path: array for path, array in arrays.items() if GENERATOR not in path}
+    named = _named(expected or (), counted)
+    known = expected is not None and named is not None and why is None
     warnings = [] if why is None else [why.warning]
-    if expected is not None and not known:
-        warnings.append(f"{node.class_name} has {len(expected)} arrays, but the file has {len(arrays)}.")
-    names = [array.name for array in expected or ()]
-    stored = dict(zip(names, arrays.values(), strict=True)) if known else dict(arrays)
+    if expected is not None and named is None:
+        warnings.append(f"{node.class_name} has {len(expected)} arrays, but the file has {len(counted)}.")
+    stored = dict(arrays) if expected is None or named is None else named | {path: arrays[path] for path in arrays if path not in counted}
     return OtherLayer(
         node.name,
         node.class_name,
@@ -37,3 +41,17 @@ def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstood
         place=node.home,
         options=why.options if why else (),
     )
+
+
+def _named(expected: Sequence[Array], arrays: Mapping[str, StoredArray]) -> dict[str, StoredArray] | None:
+    """Return arrays by their Keras names, or None if they are not these: by path in a layer of layers, otherwise in order."""
+    by_path = {path.removeprefix("_"): array for path, array in arrays.items()}
+    if len(expected) != len(arrays):
+        return None
+    if any(array.path for array in expected) and any(_OF_KERAS_3 in path for path in arrays):
+        return (
+            {array.name: by_path[array.path] for array in expected}
+            if by_path.keys() == {each.path for each in expected}
+            else None
+        )
+    return dict(zip([array.name for array in expected], arrays.values(), strict=True))

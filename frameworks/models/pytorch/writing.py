@@ -2,45 +2,138 @@
 
 from __future__ import annotations
 
-from frameworks.models.graph import Graph, replaced, tensors_in
-from frameworks.models.pytorch.pieces import Piece, Site, Statements, Target
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from frameworks.files.writing.blocks import Tensor as Blocks
+from frameworks.models.graph import Graph, Layer
+from frameworks.models.pytorch.assembling import assemble, helpers_of
+from frameworks.models.pytorch.classes import class_of, modules_of
+from frameworks.models.pytorch.forward import Forward, Writing
+from frameworks.models.pytorch.gaps import reason
+from frameworks.models.pytorch.loading import IMPORTS, loading
+from frameworks.models.pytorch.names import VARIABLES
+from frameworks.models.pytorch.parts import Part
+from frameworks.models.pytorch.pieces import Target
+from frameworks.models.pytorch.precision import cast, precision_of
 from frameworks.models.pytorch.table import WRITERS
-from frameworks.models.source import Became, Source
+from frameworks.models.pytorch.tidying import harmless, paragraphs, table
+from frameworks.models.source import Became, Gap, Source
+from frameworks.showing import shortened
+
+_IMPORTS = {"F": "import torch.nn.functional as F", "nn": "from torch import nn"}
 
 
 def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool = False) -> Source:
-    """Return the source of a torch module that computes what a graph does."""
+    """Return the source of a torch module that computes what a graph does.
+
+    Args:
+        graph: the model.
+        padding: "any": exact for every mask; "end": packs, and refuses a mask with a hole at run time.
+        imports_gatewise: whether emulated layers are imported from gatewise instead of generated.
+
+    Raises:
+        NoCounterpartError: for a layer with an option that the source cannot carry, by its name.
+    """
     target = Target("any" if padding == "any" else "end", imports_gatewise, graph.version)
-    pieces: dict[str, Piece] = {
-        name: WRITERS[layer.kind](layer, graph, target) for name, layer in graph.layers.items() if layer.kind in WRITERS
-    }
-    names = dict.fromkeys(graph.inputs, "x")
-    lines = []
-    for call in graph.calls:
-        args = tuple(replaced(each, names) for each in call.args)
-        shapes = tuple(graph.shapes.get(each) for each in tensors_in(call.args))
-        site = Site(call, graph, f"self.{call.layer}", args, {}, (None,) * len(shapes), shapes, lambda wish: wish)
-        made = pieces[call.layer].call(site)
-        lines += list(made.lines) if isinstance(made, Statements) else [f"x = {made}"]
-        names[call.results[0]] = "x"
-    modules = [f"self.{name} = {piece.module}" for name, piece in pieces.items() if piece.module]
-    text = "\n".join(
-        [
-            "import torch",
-            "from torch import nn",
-            "",
-            "",
-            "class Model(nn.Module):",
-            "    def __init__(self):",
-            "        super().__init__()",
-            *(f"        {line}" for line in modules),
-            "",
-            "    def forward(self, x):",
-            *(f"        {line}" for line in lines),
-            "        return x",
-            "",
-        ]
+    root = assemble(graph, target, WRITERS)
+    names = {each.name for each in helpers_of(root)} | {each.name for each in root.everything()}
+    precision = precision_of(graph)
+    casts = {root.name: "" if precision == "float32" else precision}
+    forwards = {part.name: Writing(part, VARIABLES | names, casts.get(part.name, "")).run() for part in root.everything()}
+    rows = list(_rows(root, forwards))
+    blocks = {name: cast(each, precision) for name, each in _blocks(root)}
+    body = _body(root, forwards)
+    port = hashlib.sha256("\n".join(body).encode()).hexdigest()[:16]
+    constants, functions = loading(root.name, {each.dtype.name for each in blocks.values()}, port)
+    code = [*constants, "", "", *body, "", "", *functions]
+    text = "\n".join([*_docstring(root, rows), "", *_imports(root, code), "", *code, ""])
+    return Source("pytorch", text, tuple(rows), tuple(_gaps(root)), blocks, port)
+
+
+def _body(root: Part, forwards: Mapping[str, Forward]) -> list[str]:
+    """Return the helpers and the classes, nested models first."""
+    lines: list[str] = []
+    for helper in helpers_of(root):
+        if helper.code:
+            lines += [*helper.code.strip("\n").splitlines(), "", ""]
+    for part, frozen in reversed(list(_with_frozen(root))):
+        lines += [*class_of(part, forwards[part.name], _reasons(part), frozen=frozen), "", ""]
+    return lines[:-2]
+
+
+def _with_frozen(part: Part, *, frozen: bool = False) -> Iterator[tuple[Part, bool]]:
+    """Yield each part, and whether a layer around it is frozen."""
+    yield part, frozen
+    for name, nested in part.nested.items():
+        yield from _with_frozen(nested, frozen=frozen or not part.graph.layers[name].trainable)
+
+
+def _reasons(part: Part) -> dict[str, str]:
+    every = {name: reason(part.graph.layers[name], WRITERS) for name in part.pieces}
+    return {name: why for name, why in every.items() if why}
+
+
+def _gaps(root: Part, prefix: str = "") -> Iterator[Gap]:
+    why = _reasons(root)
+    for name in dict.fromkeys(use.call.layer for use in root.uses):
+        if name in why:
+            yield Gap(f"{prefix}{name}", root.graph.layers[name].kind, why[name], f"{root.name}.{root.attributes[name]}")
+        if name in root.nested:
+            yield from _gaps(root.nested[name], f"{prefix}{name}/")
+
+
+def _blocks(part: Part, prefix: str = "") -> Iterator[tuple[str, Blocks]]:
+    """Yield the arrays by their names in the state_dict of the model."""
+    for name, attribute in modules_of(part).items():
+        if name in part.nested:
+            yield from _blocks(part.nested[name], f"{prefix}{attribute}.")
+        for array, each in part.pieces[name].arrays.items():
+            yield f"{prefix}{attribute}.{array}", each
+
+
+def _rows(part: Part, forwards: Mapping[str, Forward], prefix: str = "", where: str = "self") -> Iterator[Became]:
+    """Yield a row for each layer: inputs, then layers in the order of their calls, each with those in it, then unused ones."""
+    graph = part.graph
+    called = dict.fromkeys(use.call.layer for use in part.uses)
+    if not prefix:
+        for name, each in zip(forwards[part.name].arguments, graph.inputs, strict=False):
+            yield Became(each.layer, graph.layers[each.layer].kind, name, "an argument of forward")
+    modules = modules_of(part)
+    for name in called:
+        layer, piece = graph.layers[name], part.pieces[name]
+        here = (
+            f"{where}.{part.attributes[name]}"
+            if name in modules or name in _reasons(part)
+            else forwards[part.name].values.get(name, "")
+        )
+        yield Became(f"{prefix}{name}", _kind(layer), here, piece.how)
+        if name in part.nested:
+            yield from _rows(part.nested[name], forwards, f"{prefix}{name}/", here)
+    for name, layer in graph.layers.items():
+        if name not in called and layer.kind != "InputLayer":
+            yield Became(f"{prefix}{name}", _kind(layer), "", "left out: no output depends on it")
+
+
+def _kind(layer: Layer) -> str:
+    return f"{layer.kind} of {_kind(layer.inner)}" if layer.inner is not None else layer.kind
+
+
+def _docstring(root: Part, rows: Sequence[Became]) -> list[str]:
+    graph = root.graph
+    version = ".".join(map(str, graph.version))
+    source = harmless(shortened(graph.source, 60))
+    title = (
+        f'"""The model "{harmless(shortened(graph.name, 60))}" of {source} (Keras {version}) in PyTorch, written by gatewise.'
     )
-    blocks = {f"{name}.{array}": each for name, piece in pieces.items() for array, each in piece.arrays.items()}
-    table = [Became(name, graph.layers[name].kind, f"self.{name}", piece.how) for name, piece in pieces.items()]
-    return Source("pytorch", text, tuple(table), (), blocks)
+    cells = [["layer", "kind", "here", "what became of it"]]
+    cells += [[harmless(shortened(text, 80)) for text in (row.layer, row.kind, row.here)] + [harmless(row.how)] for row in rows]
+    return [*paragraphs(title, 0), "", *table(cells), '"""']
+
+
+def _imports(root: Part, code: Sequence[str]) -> list[str]:
+    """Return the lines that import what the code uses."""
+    used = {node.id for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, ast.Name)}
+    own = [line for helper in helpers_of(root) for line in helper.imports]
+    return [*IMPORTS, "", "import torch", *(line for name, line in _IMPORTS.items() if name in used), *dict.fromkeys(own)]

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from frameworks.errors import InvalidValueError
-from frameworks.files.checkpoint import open_checkpoint
-from frameworks.files.given_options import Options
+from frameworks.files.formats import find_format
+from frameworks.files.given_options import GivenOptions, Options
 from frameworks.files.keras.keras1 import in_keras_2
 from frameworks.files.keras.version import Version, version_of
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.archive import Archive
 from frameworks.files.untrusted.h5 import read_h5
+from frameworks.files.untrusted.h5_process import started_for
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import open_source
 from frameworks.models.graph import Graph
+from frameworks.models.reading.masks import with_masks
+from frameworks.models.reading.shapes import with_shapes
 from frameworks.models.reading.wiring import Reading, read_model
 
 
@@ -44,10 +47,14 @@ def read_graph(
     path = Path(model)
     if weights is not None:
         model, architecture, path = weights, model, Path(weights)
-    checkpoint = open_checkpoint(path, architecture, options)
+    given = GivenOptions(options)
     config, version = _architecture(path, architecture)
-    stored: Mapping[str, StoredLayer | OtherLayer] = {each.name: each for _, each in checkpoint.in_order}
-    return read_model(config, Reading(path.name, version, stored))
+    with started_for(path):
+        source = open_source(path)
+        layers = find_format(source).read(source, given, None if architecture is None else config)
+    given.check(layers)
+    stored: Mapping[str, StoredLayer | OtherLayer] = {each.name: each for each in layers}
+    return with_masks(with_shapes(read_model(config, Reading(path.name, version, stored))))
 
 
 def _architecture(path: Path, given: Any) -> tuple[Mapping[str, Any], Version]:

@@ -77,7 +77,9 @@ def _as_keras_3(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shown(kind: Kind, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that the sizes or the presence of arrays determine."""
-    shown: dict[str, Any] = {array.option: array.name in arrays for array in kind.arrays or () if array.option}
+    shown: dict[str, Any] = {
+        array.option: array.name in arrays for array in kind.arrays or () if array.option and array.given is True
+    }
     shown |= kind.stated_sizes(kind.sizes({name: array.shape for name, array in arrays.items()}) or {})
     for array in kind.arrays or ():
         if array.shared:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 from frameworks.errors import InvalidTypeError
-from frameworks.files.writing.blocks import ahead
+from frameworks.files.writing.blocks import Tensor, ahead
 from frameworks.files.writing.naming import DESCRIPTION
 from frameworks.files.writing.outcome import Layer, Written
 from frameworks.files.writing.torch.layout import lay_out
@@ -26,9 +27,19 @@ DTYPES = {
 def write(path: Path, layers: list[Layer]) -> list[Written]:
     """Write layers under torch's names."""
     laid = lay_out(layers)
+    write_arrays(path, laid.tensors, {DESCRIPTION: laid.description})
+    return laid.written
+
+
+def write_arrays(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write arrays by name, a block at a time, and texts that describe them.
+
+    Raises:
+        GatewiseError: for an array whose dtype the format lacks.
+    """
     # Large items first, so that every array is aligned.
-    tensors = dict(sorted(laid.tensors.items(), key=lambda item: -item[1].dtype.itemsize))
-    header: dict[str, object] = {"__metadata__": {"format": "pt", DESCRIPTION: laid.description}}
+    tensors = dict(sorted(tensors.items(), key=lambda item: -item[1].dtype.itemsize))
+    header: dict[str, object] = {"__metadata__": {"format": "pt", **metadata}}
     end = 0
     for name, tensor in tensors.items():
         begin, end = end, end + tensor.nbytes
@@ -43,4 +54,3 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
         file.write(struct.pack("<Q", len(text)) + text)
         for block in ahead(block for tensor in tensors.values() for block in tensor.blocks()):
             file.write(block.data)
-    return laid.written

@@ -1,0 +1,1 @@
+"""What each kind of non-recurrent layer becomes in torch."""

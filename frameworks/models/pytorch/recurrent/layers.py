@@ -1,0 +1,173 @@
+"""Recurrent layers in torch: the modules of each, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from frameworks.errors import NoCounterpartError
+from frameworks.files.stored import StoredCell, StoredLayer
+from frameworks.files.writing.blocks import Tensor as Blocks
+from frameworks.models.graph import Graph, Layer
+from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
+from frameworks.models.pytorch.recurrent.calls import Plan, write_call
+from frameworks.models.pytorch.recurrent.elements import Element, Use, generated, is_native, native, rates_of
+from frameworks.models.pytorch.recurrent.running import DROPPED
+
+_DROP = Helper(
+    DROPPED,
+    f'''\
+def {DROPPED}(x, rate, training):
+    """Drop features of each row at all of its time steps alike."""
+    return x * F.dropout(torch.ones_like(x[:, :1]), rate, training)''',
+)
+
+
+def recurrent(layer: Layer, graph: Graph, target: Target) -> Piece:
+    """Return torch's own module where it holds the layer, and otherwise modules for each direction and cell."""
+    stored = layer.stored
+    if not isinstance(stored, StoredLayer) or stored.options is None:
+        raise NoCounterpartError.because(
+            layer.name, must="be a recurrent layer that gatewise reads", but="is not", remedy="See gatewise inspect."
+        )
+    plan = _plan(layer, stored, graph, target)
+    arrays: dict[str, Blocks] = {}
+    helpers: list[Helper] = []
+    for place, element in plan.elements():
+        prefix = place.replace('["', "").replace('"]', ".").replace("[", "").replace("]", ".")
+        arrays |= {f"{prefix}{name}": blocks for name, blocks in element.arrays.items()}
+        helpers += [
+            *element.runs,
+            *([element.class_helper] if element.class_helper else []),
+            *([_DROP] * bool(element.dropout)),
+        ]
+    return Piece(
+        lambda site: write_call(site, plan),
+        _constructor(plan),
+        arrays,
+        "; ".join(_how(layer, stored, plan, graph)) or "as it is",
+        tuple(dict.fromkeys(helpers)),
+        results=_suffixes(plan),
+    )
+
+
+def _plan(layer: Layer, stored: StoredLayer, graph: Graph, target: Target) -> Plan:
+    options, two = stored.options, len(stored.cells[0]) == 2
+    assert options is not None  # noqa: S101  checked by the caller
+    calls = graph.calls_of(layer.name)
+    masked = any(call.mask is not None for call in calls)
+    stated = [call.kwargs["training"] for call in calls if call.kwargs.get("training") is not None]
+    use = Use(
+        masked=masked,
+        continues=any(call.kwargs.get("initial_state") is not None for call in calls),
+        told=bool(stated),
+        trains=True in stated,
+        stateful=options.stateful,
+        per_gate=_implementation(layer) == 1,
+    )
+    # Read from its end, padding is at the beginning.
+    holes = [target.padding == "any" or options.go_backwards != backward for backward in (False, True)]
+    zeroes = options.return_sequences if two else options.zero_output_for_mask
+    if two and _repeats_apart(graph.version) and masked and options.return_sequences:
+        zeroes = False
+    elif options.nesting != "cells" and two and is_native(stored.cells, use):
+        whole = native(stored.cells, use, holes=holes[0])
+        return Plan(options, ((whole,),), True, zeroes)
+    columns = tuple(
+        tuple(_column([row[direction] for row in stored.cells], use, holes=holes[direction]))
+        for direction in range(len(stored.cells[0]))
+    )
+    return Plan(options, columns, two, zeroes)
+
+
+def _column(cells: list[StoredCell], use: Use, *, holes: bool) -> Iterator[Element]:
+    """Yield the modules of one direction: one for all of its cells, or one for each."""
+    stack = [(cell,) for cell in cells]
+    if is_native(stack, use):
+        yield native(stack, use, holes=holes)
+        return
+    for cell in cells:
+        yield native([(cell,)], use, holes=holes) if is_native([(cell,)], use) else generated(cell, use)
+
+
+def _repeats_apart(version: tuple[int, ...]) -> bool:
+    """Return whether Bidirectional repeated the last output of each direction at masked steps, as before Keras 2.3."""
+    return version < (2, 3)
+
+
+def _implementation(layer: Layer) -> int | None:
+    config = layer.config
+    for key in ("layer", "cell"):
+        inner = config.get(key)
+        config = inner.get("config", {}) if isinstance(inner, Mapping) else config
+    value = config.get("implementation")
+    return value if isinstance(value, int) else None
+
+
+def _constructor(plan: Plan) -> str:
+    halves = [
+        column[0].constructor if len(column) == 1 else f"nn.ModuleList([{', '.join(each.constructor for each in column)}])"
+        for column in plan.columns
+    ]
+    if len(halves) == 1:
+        return halves[0]
+    return f'nn.ModuleDict({{"forward_layer": {halves[0]}, "backward_layer": {halves[1]}}})'
+
+
+def _suffixes(plan: Plan) -> tuple[str, ...]:
+    outputs = ("forward", "backward") if plan.bidirectional and plan.options.merge_mode is None else ("",)
+    if not plan.options.return_state:
+        return outputs if len(outputs) > 1 else ()
+    places = plan.states()
+    half = len(places) // 2
+    names = []
+    for at, (_, _, state, _) in enumerate(places):
+        direction = ("_forward" if at < half else "_backward") if plan.bidirectional else ""
+        names.append(f"{state}{direction}")
+    counts = {name: names.count(name) for name in names}
+    seen: dict[str, int] = {}
+    for at, name in enumerate(names):
+        if counts[name] > 1:
+            seen[name] = seen.get(name, -1) + 1
+            names[at] = f"{name}{seen[name]}"
+    return (*outputs, *names)
+
+
+def _how(layer: Layer, stored: StoredLayer, plan: Plan, graph: Graph) -> Iterator[str]:
+    options = plan.options
+    elements = [element for _, element in plan.elements()]
+    if len(plan.columns) == 2:
+        yield "a module for each direction"
+    if any(len(column) > 1 for column in plan.columns):
+        yield "a module for each cell"
+    special = dict.fromkeys(element.cells[0][0].spec for element in elements if not element.is_native)
+    if special:
+        yield "a class of its own, as torch has no such cell"
+    if any(element.is_native and element.cells[0][0].spec.bias and len(element.cell.gates) != 3 for element in elements):
+        yield "bias_hh is zero: freeze it to train as Keras does"
+    if options.go_backwards:
+        yield "reads its input from the end"
+    if any(call.mask is not None for call in graph.calls_of(layer.name)):
+        yield "skips masked steps"
+    if options.stateful:
+        yield "keeps its states from call to call until reset_states()"
+    yield from _dropout(stored, elements)
+
+
+def _dropout(stored: StoredLayer, elements: list[Element]) -> Iterator[str]:
+    """Yield what of a layer's dropout acts in training."""
+    rates = [rates_of(cell) for row in stored.cells for cell in row]
+    if not any(map(any, rates)):
+        return
+    if any(any(rates_of(cell)) for e in elements if e.is_native and not e.dropout for row in e.cells for cell in row):
+        names = [
+            name for name, each in zip(("dropout", "recurrent_dropout"), zip(*rates, strict=True), strict=True) if any(each)
+        ]
+        yield f"without its {' and '.join(names)}, which {'act' if len(names) > 1 else 'acts'} in training alone"
+    else:
+        yield "dropout in training as in Keras, one mask for all time steps"
+
+
+KINDS = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "CuDNNLSTM", "CuDNNGRU")
+
+WRITERS: Mapping[str, Writer] = MappingProxyType(dict.fromkeys(KINDS, recurrent))

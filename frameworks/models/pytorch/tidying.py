@@ -1,0 +1,126 @@
+"""Text of the generated source: lines within 120 columns, and foreign text that stays harmless in strings and comments."""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+import tokenize
+from collections.abc import Iterable, Iterator, Sequence
+
+from frameworks.escaping import printable
+
+WIDTH = 120
+"""The most columns of a line."""
+
+_LAST = 44
+"""The least columns of the last column of a table."""
+
+_QUOTES = re.compile(r'(?<=")"|"(?=")|^"|"$')
+"""Quotes that could end a docstring, together with others around them."""
+
+_OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
+
+
+def harmless(text: str) -> str:
+    """Return a text that can stand inside a docstring: no control characters, no escapes, and nothing that ends it."""
+    return _QUOTES.sub('\\\\"', printable(text).replace("\\", "\\\\"))
+
+
+def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
+    """Return the lines of statements, each indented, and cut at its outermost brackets if it is too long."""
+    return [line for each in lines for line in _fitted(each, 4 * depth)]
+
+
+def paragraphs(text: str, depth: int, hanging: int = 0) -> list[str]:
+    """Return a text of one line as lines that fit."""
+    indent = " " * (4 * depth)
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + " " * hanging,
+        break_on_hyphens=False,
+        break_long_words=True,
+    )
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of harmless cells as lines in columns. The last one is wrapped, on a new line after a wide cell."""
+    widest = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
+    most = next(most for most in range(WIDTH, 0, -1) if sum(min(each, most) + 2 for each in widest) <= WIDTH - _LAST)
+    widths = [min(each, most) for each in widest]
+    start = sum(widths) + 2 * len(widths)
+    lines = []
+    for *cells, last in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        if len(line) + 2 > start:
+            lines += textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+            line = " " * (start - 2)
+        wrapped = textwrap.wrap(last, WIDTH - start, break_on_hyphens=False) or [""]
+        lines += [f"{line}  {wrapped[0]}".rstrip(), *(f"{' ' * start}{each}" for each in wrapped[1:])]
+    return lines
+
+
+def _fitted(line: str, indent: int) -> Iterator[str]:
+    """Yield a statement, or an argument of one, as lines that fit, as far as its brackets allow."""
+    if not line or indent + len(line) <= WIDTH or "\n" in line:
+        yield f"{' ' * indent}{line}".rstrip()
+        return
+    line, hash_, comment = _without_comment(line)
+    if hash_ and indent + len(line) > WIDTH:
+        yield f"{' ' * indent}# {comment}"
+    cut = _outermost(line) if indent + len(line) > WIDTH else None
+    if cut is None:
+        yield f"{' ' * indent}{line}"
+        return
+    before, arguments, after, comma = cut
+    yield f"{' ' * indent}{before}"
+    together = ", ".join(arguments)
+    if indent + 4 + len(together) <= WIDTH:
+        arguments, comma = [together], False
+    for at, argument in enumerate(arguments):
+        behind = "," if comma or at < len(arguments) - 1 else ""
+        yield from _fitted(f"{argument}{behind}", indent + 4)
+    yield f"{' ' * indent}{after}"
+
+
+def _without_comment(line: str) -> tuple[str, str, str]:
+    for token in _tokens(line):
+        if token.type == tokenize.COMMENT:
+            return line[: token.start[1]].rstrip(), "#", token.string.lstrip("# ")
+    return line, "", ""
+
+
+def _outermost(line: str) -> tuple[str, list[str], str, bool] | None:
+    """Return the line before the contents of its longest outermost brackets, the contents, what follows, and if a comma may."""
+    pairs: list[tuple[int, int, list[int], bool]] = []
+    depth, start, commas, name_before, previous = 0, 0, list[int](), False, ""
+    for token in _tokens(line):
+        if token.string in _OPENING and token.type == tokenize.OP:
+            if depth == 0:
+                is_call = previous[-1:].isalnum() or previous[-1:] in {"_", ")", "]"}
+                start, commas, name_before = token.end[1], [], is_call
+            depth += 1
+        elif token.string in _CLOSING and token.type == tokenize.OP:
+            depth -= 1
+            if depth == 0:
+                pairs.append((start, token.start[1], commas, name_before))
+        elif token.string == "," and depth == 1:
+            commas.append(token.start[1])
+        previous = token.string
+    if not pairs:
+        return None
+    start, end, commas, is_call = max(pairs, key=lambda pair: pair[1] - pair[0])
+    ends = [*commas, end]
+    arguments = [line[a:b].strip() for a, b in zip([start, *(each + 1 for each in commas)], ends, strict=True)]
+    arguments = [each for each in arguments if each]
+    is_index = is_call and line[start - 1] == "["
+    return line[:start].rstrip(), arguments, line[end:], bool(commas) and not is_index
+
+
+def _tokens(line: str) -> Iterator[tokenize.TokenInfo]:
+    try:
+        yield from tokenize.generate_tokens(io.StringIO(line).readline)
+    except (tokenize.TokenError, IndentationError):  # an argument of a statement, or the head of a block
+        return
