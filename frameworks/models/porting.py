@@ -47,7 +47,10 @@ def to_source(
     """
     if row_of(to or "pytorch").name != "pytorch" or example is not None:
         raise NoCounterpartError.because(
-            "to", must='be "pytorch"', but=f"is {to!r}", remedy="Sources for Keras are not written yet; convert ports single layers."
+            "to",
+            must='be "pytorch"',
+            but=f"is {to!r}",
+            remedy="Sources for Keras are not written yet; convert ports single layers.",
         )
     if padding not in get_args(Padding):
         raise InvalidValueError.because("padding", must='be "any" or "end"', but=f"is {padding!r}", remedy=_PADDINGS)
@@ -77,6 +80,6 @@ def port_model(model: Any, to: FrameworkName | None = None, **arguments: Any) ->
             "a model that is built at once",
             must="be complete",
             but=f"has layers that are left to you: {gaps}",
-            remedy="Write it with to_source(model).write(path), fill in the methods that raise NotImplementedError, and call build().",
+            remedy="Write it with to_source(model).write(path), fill in what raises NotImplementedError, and call build().",
         )
     return built(source)

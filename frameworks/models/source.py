@@ -102,8 +102,8 @@ class Source:
         module = Path(path)
         module = module if module.suffix == ".py" else module.with_name(f"{module.name}.py")
         arrays = module.with_suffix(".safetensors")
-        # Only complete files get their names, the arrays first: a source never comes without them. If a process is killed between
-        # the two, the source that was there before does not take the new arrays for its own, because `port` differs.
+        # Only complete files get their names, the arrays first: a source is never without them. If the process is killed
+        # between the two, the source that was there before does not take the new arrays for its own, because `port` differs.
         with replacing(module, force=force) as text, replacing(arrays, force=force) as content, recycling(BLOCK):
             text.write_text(self.text, encoding="utf-8", newline="\n")
             write_arrays(content, self.blocks, {"port": self.port})

@@ -32,7 +32,7 @@ class Assembling:
 
     def part(self, graph: Graph, arriving: Iterable[Tensor] = ()) -> Part:
         """Return the part of a graph, with those of the models in it."""
-        part = Part(graph, self.classes.free(class_name(graph.name), "Model"), Masks(frozenset(arriving)))
+        part = Part(graph, self.classes.free(class_name(graph.name), "Model"), Masks(graph, frozenset(arriving)))
         attributes = Names(MODULE_ATTRIBUTES)
         called = dict.fromkeys(call.layer for call in graph.calls)
         for name in called:
@@ -49,10 +49,11 @@ class Assembling:
         if why := reason(outer, self.writers):
             return gap_piece(outer, why)
         if layer.inner is not None and layer.kind == "TimeDistributed":
-            inner = of_a_step(layer, graph)
-            return time_distributed(self._piece(part, layer.inner, inner, outer), layer.inner.name, inner)
+            step = of_a_step(layer, layer.inner, graph, part.masks)
+            return time_distributed(self._piece(part, layer.inner, step, outer), layer.inner.name, step)
         if layer.graph is not None:
-            part.nested[outer.name] = self.part(_nested_graph(layer, graph), _arriving(part, layer, graph))
+            inside = _nested_graph(layer, layer.graph, graph)
+            part.nested[outer.name] = self.part(inside, _arriving(part, layer, inside, graph))
             return nested_piece(part.nested[outer.name])
         try:
             return self.writers[layer.kind](layer, graph, self.target)
@@ -94,9 +95,8 @@ def helpers_of(part: Part) -> list[Helper]:
     return list(found.values())
 
 
-def _nested_graph(layer: Layer, graph: Graph) -> Graph:
-    """Return the graph of a nested model as its calls run it."""
-    assert layer.graph is not None
+def _nested_graph(layer: Layer, inside: Graph, graph: Graph) -> Graph:
+    """Return the graph inside a nested model as its calls run it."""
     active = {call.kwargs.get("training") is True for call in graph.calls_of(layer.name)}
     if active == {True, False}:
         raise InvalidValueError.because(
@@ -105,16 +105,15 @@ def _nested_graph(layer: Layer, graph: Graph) -> Graph:
             but="is called in both ways",
             remedy="Save the model with two copies of it.",
         )
-    named = replace(layer.graph, name=layer.name, version=graph.version)
-    return in_training(named) if active == {True} else named
+    inside = replace(inside, version=graph.version)
+    return in_training(inside) if active == {True} else inside
 
 
-def _arriving(part: Part, layer: Layer, graph: Graph) -> Iterator[Tensor]:
+def _arriving(part: Part, layer: Layer, inside: Graph, graph: Graph) -> Iterator[Tensor]:
     """Yield the inputs of a nested model that come with a mask in some call."""
-    assert layer.graph is not None
     for call in graph.calls_of(layer.name):
         flat = list(tensors_in(call.args))
-        for read, mask in zip(layer.graph.inputs[: len(flat)], masks_of(call), strict=False):
+        for read, mask in zip(inside.inputs[: len(flat)], masks_of(call), strict=False):
             if part.masks.resolved(mask) is not None:
                 yield read
 

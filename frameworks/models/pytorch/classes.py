@@ -22,7 +22,7 @@ def class_of(part: Part, forward: Forward, gaps: Mapping[str, str], *, frozen: b
         gaps: why each layer that is left to the reader cannot be written.
         frozen: whether the layer that holds it is frozen, so that its own layers need not say so.
     """
-    modules = list(_modules(part, gaps, frozen=frozen))
+    modules = list(_modules(part, frozen=frozen))
     lines = [f"class {part.name}(nn.Module):", *_docstring(part, forward)]
     if modules:
         lines += ["", "    def __init__(self):", "        super().__init__()", *indented(modules, 2)]
@@ -40,7 +40,7 @@ def modules_of(part: Part) -> dict[str, str]:
     return {name: part.weights.get(name, part.attributes[name]) for name in called if part.pieces[name].module}
 
 
-def _modules(part: Part, gaps: Mapping[str, str], *, frozen: bool) -> Iterator[str]:
+def _modules(part: Part, *, frozen: bool) -> Iterator[str]:
     layers = part.graph.layers
     modules = modules_of(part)
     trained = [name for name in modules if part.pieces[name].arrays or name in part.nested]
@@ -59,12 +59,15 @@ def _trains(layer: Layer) -> bool:
 
 def _docstring(part: Part, forward: Forward) -> list[str]:
     graph = part.graph
-    title = f'"""{graph.kind} model "{harmless(shortened(graph.name, 60))}".'
-    takes = [_described(name, each, graph.dtypes.get(each, ""), part) for name, each in zip(forward.arguments, graph.inputs, strict=False)]
+    title = f'"""The model "{harmless(shortened(graph.name, 60))}".'
+    takes = [
+        _described(name, each, graph.dtypes.get(each, ""), part)
+        for name, each in zip(forward.arguments, graph.inputs, strict=False)
+    ]
     takes += [f"{name}: (batch, time), true where a step counts" for name in forward.arguments[len(graph.inputs) :]]
     returns = [_described(name, each, "", part) for name, each in zip(forward.results, graph.outputs, strict=True)]
     masks = [f"the mask of {forward.results[at]}: (batch, time)" for at in sorted(part.returned)]
-    lines = [*paragraphs(title, 1), "", "    Args:"]
+    lines = [*paragraphs(title, 1), "", "    Called with:"]
     for each in takes:
         lines += paragraphs(each, 2, 4)
     lines += ["", "    Returns:"]

@@ -40,10 +40,12 @@ class Writing:
     Args:
         part: the part.
         reserved: the names that no variable may have.
+        precision: the dtype that floating inputs are cast to, as Keras does; "" for none.
     """
 
-    def __init__(self, part: Part, reserved: frozenset[str]) -> None:
+    def __init__(self, part: Part, reserved: frozenset[str], precision: str = "") -> None:
         """Find where each value is read, and where each mask is computed."""
+        self.precision = precision
         self.part, self.scope = part, Names(reserved)
         self.uses = [use for use in part.uses if use.same_as is None]
         self.same = {use.call.results[0]: use.same_as for use in part.uses if use.same_as is not None}
@@ -62,17 +64,26 @@ class Writing:
         """Return the body."""
         inputs = [self._name_input(each) for each in self.part.graph.inputs]
         given = [self._name_mask(ArrivingMask(each)) for each in self.part.arriving]
-        lines: list[str] = []
+        lines = [f"{name} = {name}.to(torch.{self.precision})" for name in self._cast(inputs)]
         for at, use in enumerate(self.uses):
             lines += self._masks_before(at)
             lines += self._statements(at, use)
         lines += self._masks_before(len(self.uses))
-        results = [self.tensors[self._canonical(each)] for each in self.part.graph.outputs]
+        results = [self.tensors[self.canonical(each)] for each in self.part.graph.outputs]
         masks = [self._mask(mask) or "" for _, mask in sorted(self.part.returned.items())]
         lines.append(f"return {', '.join([*results, *masks])}")
         return Forward((*inputs, *given), tuple(lines), tuple(results), self.values)
 
-    def _canonical(self, tensor: Tensor) -> Tensor:
+    def _cast(self, inputs: list[Name]) -> list[Name]:
+        """Return the inputs that are cast."""
+        graph = self.part.graph
+        floating = [
+            name for name, each in zip(inputs, graph.inputs, strict=True) if "float" in graph.dtypes.get(each, "float32")
+        ]
+        return floating if self.precision else []
+
+    def canonical(self, tensor: Tensor) -> Tensor:
+        """Return the tensor itself, or the one that it is under another name."""
         while tensor in self.same:
             tensor = self.same[tensor]
         return tensor
@@ -91,12 +102,12 @@ class Writing:
                     placed[id(each)] = at if origin is None else min(at, origin)
                     self.computed[placed[id(each)]].append(each)
                 for read in reads_of(each):
-                    self.readers[self._canonical(read)].add(placed.get(id(each), at))
+                    self.readers[self.canonical(read)].add(placed.get(id(each), at))
         for at, use in enumerate(self.uses):
             for read in use.call.reads:
-                self.readers[self._canonical(read)].add(at)
+                self.readers[self.canonical(read)].add(at)
         for output in self.part.graph.outputs:
-            self.readers[self._canonical(output)].add(end)
+            self.readers[self.canonical(output)].add(end)
 
     def _origins(self) -> tuple[dict[tuple[str, Tensor], int], dict[int, int]]:
         """Return where layers make masks of what they read, and where masks are first carried by a result."""
@@ -117,7 +128,8 @@ class Writing:
 
     def _made(self, layer: str, read: str) -> str:
         make = self.part.pieces[layer].mask
-        assert make is not None
+        if make is None:
+            raise AssertionError(f"the piece of {layer} makes no mask")
         return make(read)
 
     def _statements(self, at: int, use: Use) -> list[str]:
@@ -136,28 +148,37 @@ class Writing:
         for tensor, name in zip(call.results, names, strict=True):
             if name:
                 self.tensors[tensor] = name
-        lines[-1] += self._comment(call)
+        if names[0]:
+            self._comment(lines, names[0], call)
         return lines
 
-    def _comment(self, call: Call) -> str:
-        """Return the shape of the first result as a comment; "" if it is that of the first argument."""
+    def _comment(self, lines: list[str], name: str, call: Call) -> None:
+        """Add the shape of the first result to the line that assigns it, unless it is that of the first argument."""
         shapes = self.part.graph.shapes
         before = next((shapes.get(each) for each in tensors_in(call.args)), None)
         shown = axes(shapes.get(call.results[0]))
-        return f"  # {shown}" if shown and shapes.get(call.results[0]) != before else ""
+        at = next((at for at in range(len(lines))[::-1] if lines[at].startswith((f"{name} =", f"{name},"))), None)
+        if shown and shapes.get(call.results[0]) != before and at is not None:
+            lines[at] += f"  # {shown}"
 
     def _wanted(self, at: int, call: Call) -> tuple[Name | None, ...]:
-        """Return the variable of each result: the chain's if the next statement alone reads it, else one of the layer's name."""
+        """Return the variable of each result: the chain's if only the next statement reads it, else one named for the layer."""
         suffixes = self.part.pieces[call.layer].results
         names: list[Name | None] = []
         for number, result in enumerate(call.results):
             if not self.readers[result]:
                 names.append(None)
-            elif self.readers[result] == {at + 1} and CHAIN not in names:
+            elif self.readers[result] == {at + 1} and number == 0 and self._leads(result, at + 1):
                 names.append(Name(CHAIN))
             else:
                 names.append(self._name(result, self._wish(call.layer, suffixes[number] if number < len(suffixes) else "")))
         return tuple(names)
+
+    def _leads(self, tensor: Tensor, at: int) -> bool:
+        """Return whether a statement reads a tensor before any other."""
+        if at == len(self.uses):
+            return len(self.part.graph.outputs) == 1
+        return self.canonical(next(iter(self.uses[at].call.reads))) == tensor
 
     def _wish(self, layer: str, suffix: str) -> str:
         kind = self.part.graph.layers[layer].kind
@@ -176,7 +197,7 @@ class Writing:
     def _mask(self, mask: Mask | None) -> Name | None:
         """Return the variable of a mask, or None if no piece takes it."""
         if isinstance(mask, GivenMask):
-            return self.tensors.get(self._canonical(mask.tensor))
+            return self.tensors.get(self.canonical(mask.tensor))
         return None if mask is None else self.masks.get(id(mask))
 
     def _name_mask(self, mask: Mask, at: int | None = None) -> Name:
@@ -209,4 +230,4 @@ class _Canonical(dict[Tensor, Name]):
         self.writing = writing
 
     def __missing__(self, tensor: Tensor) -> Name:
-        return self.writing.tensors[self.writing._canonical(tensor)]
+        return self.writing.tensors[self.writing.canonical(tensor)]

@@ -109,9 +109,7 @@ def _parameters(calls: Sequence[Call]) -> list[str]:
     """Return the parameters of a method that takes every call of a layer."""
     longest = max((call.args for call in calls), key=len, default=())
     shortest = min((len(call.args) for call in calls), default=0)
-    parameters = [
-        f"{_parameter(at, each)}{'=None' if at >= shortest else ''}" for at, each in enumerate(longest)
-    ]
+    parameters = [f"{_parameter(at, each)}{'=None' if at >= shortest else ''}" for at, each in enumerate(longest)]
     named = {name: None for call in calls for name in _named(call.kwargs)}
     return [*parameters, *(f"{name}=None" for name in named)]
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
-from frameworks.models.graph import ArrivingMask, GivenMask, MadeMask, Mask, MergedMask, ReturnedMask, Tensor
+from frameworks.models.graph import ArrivingMask, GivenMask, Graph, MadeMask, Mask, MergedMask, ReturnedMask, Tensor
 
 
 class Masks:
     """The masks of one graph, of which equal ones are one object.
 
     Args:
+        graph: the graph.
         arriving: the inputs of the graph that come with a mask in some call.
     """
 
-    def __init__(self, arriving: Collection[Tensor] = ()) -> None:
+    def __init__(self, graph: Graph, arriving: Collection[Tensor] = ()) -> None:
         """Begin without masks."""
-        self._arriving = arriving
+        self._graph, self._arriving = graph, arriving
         self._seen: dict[int, tuple[Mask, Mask | None]] = {}
         self._canonical: dict[tuple[object, ...], Mask] = {}
 
@@ -38,12 +39,26 @@ class Masks:
         some = [each for each in parts if each is not None]
         if not some or (mask.how == "or" and len(some) < len(parts)):
             return None  # a tensor without a mask has no masked step
-        if mask.how != "joined":
+        if mask.how == "any" and self.rank(some[0]) <= mask.axis:
+            return some[0]
+        if mask.how in ("and", "or"):
             parts = list({id(each): each for each in some}.values())
             if len(parts) == 1:
                 return parts[0]
         key = (mask.how, *map(id, parts), mask.tensors if mask.how == "joined" else (), mask.axis)
         return self._canonical.setdefault(key, replace(mask, masks=tuple(parts)))
+
+    def rank(self, mask: Mask) -> int:
+        """Return the number of axes of a mask; 2 where it is not known."""
+        if isinstance(mask, MergedMask):
+            return (
+                mask.axis if mask.how == "any" else max((self.rank(each) for each in mask.masks if each is not None), default=2)
+            )
+        read = mask.tensor if isinstance(mask, (GivenMask, ReturnedMask)) else mask.read
+        shape = self._graph.shapes.get(read)
+        if shape is None or isinstance(mask, (ArrivingMask, ReturnedMask)):
+            return 2
+        return len(shape) - (isinstance(mask, MadeMask) and self._graph.layers[mask.layer].kind == "Masking")
 
 
 def without_mask(tensor: str) -> str:
@@ -51,9 +66,7 @@ def without_mask(tensor: str) -> str:
     return f"torch.ones({tensor}.shape[:2], dtype=torch.bool, device={tensor}.device)"
 
 
-def expression(
-    mask: Mask, names: Mapping[int, str], tensors: Mapping[Tensor, str], made: Callable[[str, str], str]
-) -> str:
+def expression(mask: Mask, names: Mapping[int, str], tensors: Mapping[Tensor, str], made: Callable[[str, str], str]) -> str:
     """Return the expression of a mask.
 
     Args:
@@ -64,13 +77,16 @@ def expression(
     """
     if isinstance(mask, MadeMask):
         return made(mask.layer, tensors[mask.read])
-    assert isinstance(mask, MergedMask)
+    if not isinstance(mask, MergedMask):
+        raise TypeError(mask)
     if mask.how == "joined":
         every = (
             names[id(each)] if each is not None else without_mask(tensors[read])
             for each, read in zip(mask.masks, mask.tensors, strict=True)
         )
         return f"torch.cat([{', '.join(every)}], dim={mask.axis})"
+    if mask.how == "any":
+        return f"{names[id(mask.masks[0])]}.flatten({mask.axis}).any({mask.axis})"
     sign = {"and": " & ", "or": " | "}[mask.how]
     return sign.join(names[id(each)] for each in mask.masks)
 

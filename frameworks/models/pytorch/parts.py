@@ -130,7 +130,7 @@ class _Tracing:
             return None
         part = self.part
         asked = _Asked([part.masks.resolved(mask) for mask in masks_of(call)])
-        results = tuple(self.names[each] if each in self.needed else None for each in call.results)
+        results: tuple[str | None, ...] = tuple(self.names[each] if each in self.needed else None for each in call.results)
         if call.layer in part.nested:
             results += ("mask",) * len(part.nested[call.layer].returned)
         made = part.pieces[call.layer].call(part.site(call, self.names, asked, results, str))

@@ -19,6 +19,7 @@ from frameworks.models.pytorch.layers import (
     reshaping,
 )
 from frameworks.models.pytorch.pieces import Writer
+from frameworks.models.pytorch.recurrent import layers as recurrent
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
@@ -33,5 +34,6 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         **attention.WRITERS,
         **heads.WRITERS,
         **operations.WRITERS,
+        **recurrent.WRITERS,
     }
 )

@@ -20,7 +20,7 @@ _OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
 
 
 def harmless(text: str) -> str:
-    """Return a text that can stand inside a docstring: no control characters, nothing that escapes, and nothing that ends it."""
+    """Return a text that can stand inside a docstring: no control characters, no escapes, and nothing that ends it."""
     return _QUOTES.sub('\\\\"', printable(text).replace("\\", "\\\\"))
 
 
@@ -33,12 +33,17 @@ def paragraphs(text: str, depth: int, hanging: int = 0) -> list[str]:
     """Return a text of one line as lines that fit."""
     indent = " " * (4 * depth)
     return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent + " " * hanging, break_on_hyphens=False, break_long_words=True
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + " " * hanging,
+        break_on_hyphens=False,
+        break_long_words=True,
     )
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of harmless cells as lines in columns; the last column is wrapped, and a wide cell pushes it to a new line."""
+    """Return rows of harmless cells as lines in columns. The last one is wrapped, on a new line after a wide cell."""
     widths = [min(max(len(row[at]) for row in rows), 36) for at in range(len(rows[0]) - 1)]
     start = sum(widths) + 2 * len(widths)
     lines = []

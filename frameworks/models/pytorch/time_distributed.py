@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from frameworks.models.graph import Graph, Layer, Shape, Tensor, tensors_in
+from frameworks.models.graph import Graph, Layer, Mask, Shape, Tensor, tensors_in
+from frameworks.models.pytorch.masks import Masks
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Statements
 
 _STEP = "folded"
 
 
-def of_a_step(layer: Layer, graph: Graph) -> Graph:
+def of_a_step(layer: Layer, inner: Layer, graph: Graph, masks: Masks) -> Graph:
     """Return the graph in which the inner layer is called: with what a single time step holds.
 
     Args:
         layer: the layer that wraps another one.
+        inner: the other one.
         graph: the graph in which it is called.
+        masks: the masks of the model.
     """
-    inner = layer.inner
-    assert inner is not None
     calls = tuple(
-        replace(call, layer=inner.name, masks=(None,) * len(call.masks)) for call in graph.calls if call.layer == layer.name
+        replace(call, layer=inner.name, masks=tuple(each if _has_steps(each, masks) else None for each in call.masks))
+        for call in graph.calls_of(layer.name)
     )
     shapes: dict[Tensor, Shape] = {}
     for call in graph.calls_of(layer.name):
@@ -31,6 +35,12 @@ def of_a_step(layer: Layer, graph: Graph) -> Graph:
         for each in call.results:
             shapes |= _step(replace(each, layer=inner.name), graph.shapes.get(each))
     return replace(graph, layers={inner.name: inner}, calls=calls, shapes=shapes, masks={})
+
+
+def _has_steps(mask: Mask | None, masks: Masks) -> bool:
+    """Return whether a mask says more of a time step than that it is masked, which no layer of a single step asks."""
+    known = masks.resolved(mask)
+    return known is not None and masks.rank(known) > 2
 
 
 def _step(tensor: Tensor, shape: Shape | None) -> dict[Tensor, Shape]:
@@ -48,14 +58,15 @@ def time_distributed(inner: Piece, name: str, graph: Graph) -> Piece:
 
     def call(site: Site) -> str | Statements:
         if inner.any_rank:
-            return inner.call(replace(site, masks=(None,) * len(site.masks)))
+            return inner.call(site)
         (x,) = site.args
+        step = next(each for each in graph.calls_of(name) if each.number == site.call.number)
         within = replace(
             site,
             graph=graph,
-            call=replace(site.call, layer=name, masks=(None,) * len(site.call.masks)),
+            call=step,
             args=(Name(_STEP),),
-            masks=(None,) * len(site.masks),
+            masks=_Folded(step.masks, site.masks),
             shapes=tuple(None if each is None else (None, *each[2:]) for each in site.shapes),
             result_shapes=tuple(None if each is None else (None, *each[2:]) for each in site.result_shapes),
             names=(Name(_STEP),),
@@ -64,14 +75,26 @@ def time_distributed(inner: Piece, name: str, graph: Graph) -> Piece:
         if isinstance(made, str) and len(re.findall(rf"\b{_STEP}\b", made)) == 1:
             value = re.sub(rf"\b{_STEP}\b", f"{x}.flatten(0, 1)", made)
             return f"{_closed(value)}.unflatten(0, {sizes})"
-        step = site.free(_STEP)
-        within = replace(within, args=(Name(step),), names=(Name(step),))
-        made = inner.call(within)
+        folded = Name(site.free(_STEP))
+        made = inner.call(replace(within, args=(folded,), names=(folded,)))
         lines, value = (made.lines, made.results[0]) if isinstance(made, Statements) else ((), made)
-        return Statements((f"{step} = {x}.flatten(0, 1)", *lines), (f"{_closed(value)}.unflatten(0, {sizes})",))
+        return Statements((f"{folded} = {x}.flatten(0, 1)", *lines), (f"{_closed(value)}.unflatten(0, {sizes})",))
 
-    how = inner.how if inner.any_rank else f"{inner.how}; time is folded into the batch axis around it"
+    how = f"{inner.how}, {'at each time step' if inner.any_rank else 'with time folded into the batch axis around it'}"
     return replace(inner, call=call, how=how, mask=None)
+
+
+class _Folded(Sequence["str | None"]):
+    """The masks of what is folded, asked for only where a piece takes them."""
+
+    def __init__(self, known: Sequence[Mask | None], masks: Sequence[str | None]) -> None:
+        self.known, self.masks = known, masks
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def __getitem__(self, at: Any) -> Any:
+        return None if self.known[at] is None else Name(f"{self.masks[at]}.flatten(0, 1)")
 
 
 def _closed(value: str) -> str:

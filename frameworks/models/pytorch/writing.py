@@ -16,6 +16,7 @@ from frameworks.models.pytorch.loading import IMPORTS, loading
 from frameworks.models.pytorch.names import VARIABLES
 from frameworks.models.pytorch.parts import Part
 from frameworks.models.pytorch.pieces import Target
+from frameworks.models.pytorch.precision import cast, precision_of
 from frameworks.models.pytorch.table import WRITERS
 from frameworks.models.pytorch.tidying import harmless, paragraphs, table
 from frameworks.models.source import Became, Gap, Source
@@ -37,9 +38,12 @@ def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool =
     """
     target = Target("any" if padding == "any" else "end", imports_gatewise, graph.version)
     root = assemble(graph, target, WRITERS)
-    names = {each.name for each in [*helpers_of(root), *root.everything()]}
-    forwards = {part.name: Writing(part, VARIABLES | names).run() for part in root.everything()}
-    rows, blocks = list(_rows(root, forwards)), dict(_blocks(root))
+    names = {each.name for each in helpers_of(root)} | {each.name for each in root.everything()}
+    precision = precision_of(graph)
+    casts = {root.name: "" if precision == "float32" else precision}
+    forwards = {part.name: Writing(part, VARIABLES | names, casts.get(part.name, "")).run() for part in root.everything()}
+    rows = list(_rows(root, forwards))
+    blocks = {name: cast(each, precision) for name, each in _blocks(root)}
     body = _body(root, forwards)
     port = hashlib.sha256("\n".join(body).encode()).hexdigest()[:16]
     constants, functions = loading(root.name, {each.dtype.name for each in blocks.values()}, port)
@@ -71,7 +75,7 @@ def _reasons(part: Part) -> dict[str, str]:
     return {name: why for name, why in every.items() if why}
 
 
-def _gaps(root: Part, prefix: str = "", where: str = "") -> Iterator[Gap]:
+def _gaps(root: Part, prefix: str = "") -> Iterator[Gap]:
     why = _reasons(root)
     for name in dict.fromkeys(use.call.layer for use in root.uses):
         if name in why:
@@ -99,7 +103,11 @@ def _rows(part: Part, forwards: Mapping[str, Forward], prefix: str = "", where: 
     modules = modules_of(part)
     for name in called:
         layer, piece = graph.layers[name], part.pieces[name]
-        here = f"{where}.{part.attributes[name]}" if name in modules or name in _reasons(part) else forwards[part.name].values.get(name, "")
+        here = (
+            f"{where}.{part.attributes[name]}"
+            if name in modules or name in _reasons(part)
+            else forwards[part.name].values.get(name, "")
+        )
         yield Became(f"{prefix}{name}", _kind(layer), here, piece.how)
         if name in part.nested:
             yield from _rows(part.nested[name], forwards, f"{prefix}{name}/", here)
@@ -116,7 +124,9 @@ def _docstring(root: Part, rows: Sequence[Became]) -> list[str]:
     graph = root.graph
     version = ".".join(map(str, graph.version))
     source = harmless(shortened(graph.source, 60))
-    title = f'"""The model "{harmless(shortened(graph.name, 60))}" of {source} (Keras {version}) in PyTorch, written by gatewise.'
+    title = (
+        f'"""The model "{harmless(shortened(graph.name, 60))}" of {source} (Keras {version}) in PyTorch, written by gatewise.'
+    )
     cells = [["layer", "kind", "here", "what became of it"]]
     cells += [[harmless(shortened(text, 80)) for text in (row.layer, row.kind, row.here)] + [harmless(row.how)] for row in rows]
     return [*paragraphs(title, 0), "", *table(cells), '"""']

@@ -22,6 +22,7 @@ from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import open_source
 from frameworks.models.graph import Graph
 from frameworks.models.reading.masks import with_masks
+from frameworks.models.reading.shapes import with_shapes
 from frameworks.models.reading.wiring import Reading, read_model
 
 
@@ -57,7 +58,7 @@ def read_graph(
         layers = find_format(source).read(source, given, None if architecture is None else config)
     given.check(layers)
     stored: Mapping[str, StoredLayer | OtherLayer] = {each.name: each for each in layers}
-    return with_masks(read_model(config, Reading(path.name, version, stored)))
+    return with_masks(with_shapes(read_model(config, Reading(path.name, version, stored))))
 
 
 def _architecture(path: Path, given: Any) -> tuple[Mapping[str, Any], Version]:

@@ -29,7 +29,9 @@ _FUNCTIONS_OF_ONE = {
 _FUNCTIONS_OF_TWO = {
     **{name: name for name in ("logical_and", "logical_or", "logical_xor", "arctan2", "outer", "logaddexp")},
 }
-_ACTIVATIONS = {"silu", "swish", "hard_silu", "hard_swish", "softmax", "log_softmax"} | (set(BY_NAME) - {"linear", "keras2_hard_sigmoid"})
+_ACTIVATIONS = {"silu", "swish", "hard_silu", "hard_swish", "softmax", "log_softmax"} | (
+    set(BY_NAME) - {"linear", "keras2_hard_sigmoid"}
+)
 _ACTIVATIONS -= {"exponential"}
 
 
@@ -96,4 +98,3 @@ def _expression(layer: Layer, args: Any, kwargs: Mapping[str, Any]) -> str:
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(dict.fromkeys((f"ops.{name}" for name in _WRITTEN), _operation))
-

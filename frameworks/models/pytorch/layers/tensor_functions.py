@@ -9,7 +9,14 @@ from typing import Any
 from frameworks.models.pytorch.layers.written import operand
 from frameworks.models.pytorch.pieces import Name, literal
 
-_CASTS = {"float32": "float()", "float64": "double()", "float16": "half()", "int32": "int()", "int64": "long()", "bool": "bool()"}
+_CASTS = {
+    "float32": "float()",
+    "float64": "double()",
+    "float16": "half()",
+    "int32": "int()",
+    "int64": "long()",
+    "bool": "bool()",
+}
 
 
 def _refuse(what: str) -> TypeError:
@@ -293,6 +300,12 @@ WRITTEN: Mapping[str, Callable[..., str]] = MappingProxyType(
         **{"celu": _slope("celu", 1.0, "alpha"), "hard_shrink": _slope("hardshrink", 0.5, "threshold")},
         **{"soft_shrink": _slope("softshrink", 0.5, "threshold"), "norm": _norm, "one_hot": _one_hot, "take": _take},
         **{"take_along_axis": _take_along_axis, "cumsum": _cumulative("cumsum"), "cumprod": _cumulative("cumprod")},
-        **{"top_k": _top_k, "round": _round, "stop_gradient": _stop_gradient, "tril": _triangle("tril"), "triu": _triangle("triu")},
+        **{
+            "top_k": _top_k,
+            "round": _round,
+            "stop_gradient": _stop_gradient,
+            "tril": _triangle("tril"),
+            "triu": _triangle("triu"),
+        },
     }
 )
