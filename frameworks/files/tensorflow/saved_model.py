@@ -156,7 +156,7 @@ def _open(source: Source) -> SavedModel:
             must="hold a model that Keras 2 saved",
             but="has no metadata of Keras, neither in keras_metadata.pb nor in saved_model.pb: another program wrote it, such"
             " as plain TensorFlow or `model.export` of Keras 3, or the file is missing",
-            remedy=f"If the model has a Keras file, open that. Otherwise open its weights alone, {folder / VARIABLES}.index",
+            remedy=f"If the model has a Keras file, open that. Otherwise open its weights, {folder / VARIABLES}.index.",
         )
     return SavedModel(source.name, bundle, objects, metadata)
 
