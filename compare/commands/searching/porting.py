@@ -1,4 +1,4 @@
-"""Whole models on the command line: OUT.py written here, or where the model is an object of a Python file, where that is run."""
+"""Whole models on the command line: reading the arguments, writing OUT.py, and running it for its proof."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.commands import checkpoint_file
-from compare.commands.outcome import Outcome
 from compare.commands.searching.arguments import Named, read_named, read_seed
 
 if TYPE_CHECKING:

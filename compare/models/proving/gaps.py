@@ -137,10 +137,11 @@ def _replaced(port: Any, gaps: Sequence[Gap], make: Callable[[Gap, Any], Callabl
     changed = []
     try:
         for gap in gaps:
-            owner = next((each for each in port.modules() if hasattr(type(each), gap.method)), None)
+            name, _, method = gap.method.rpartition(".")
+            owner = next((each for each in port.modules() if type(each).__name__ == name and hasattr(each, method)), None)
             if owner is not None:
-                setattr(owner, gap.method, make(gap, getattr(owner, gap.method)))
-                changed.append((owner, gap.method))
+                setattr(owner, method, make(gap, getattr(owner, method)))
+                changed.append((owner, method))
         yield
     finally:
         for owner, method in changed:

@@ -111,7 +111,7 @@ class Proof:
 
     @property
     def verdict(self) -> str:
-        """ "proven", "wrong" or "not proven"."""
+        """The verdict: "proven", "wrong" or "not proven"."""
         return {0: "proven", 1: "wrong"}.get(self.status, "not proven")
 
     def __str__(self) -> str:
