@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -232,7 +233,7 @@ class _Builder:
         given = self._plan.given.get(key)
         if given is not None:
             masks = [self._mask(each) if each is not None else None for each in given]
-            kwargs["mask"] = masks if isinstance(args[0], (list, tuple)) else masks[0]
+            kwargs |= _masks_by_name(self._made[layer.name].native, args, masks)
         results = self._made[layer.name].native(*args, **kwargs)
         flat = keras.tree.flatten(results)
         self._keep_masks(call, layer, flat)
@@ -307,6 +308,15 @@ class _Builder:
             becomes = _shown(layer, made)
             told.append(Written(path, layer.kind, becomes, "/".join((*self.around, name)), tuple(caveats)))
         self.written = told + self.written
+
+
+def _masks_by_name(native: Any, args: Sequence[Any], masks: Sequence[Any]) -> dict[str, Any]:
+    """Return masks as a layer's call takes them: one, a list, or one for each of its arguments."""
+    names = list(inspect.signature(native.call).parameters)
+    if "mask" in names:
+        return {"mask": list(masks) if isinstance(args[0], (list, tuple)) else masks[0]}
+    named = {f"{name}_mask": mask for name, mask in zip(names, masks, strict=False) if mask is not None}
+    return {name: mask for name, mask in named.items() if name in names}
 
 
 def _operations_before(tensors: Iterable[Any]) -> list[Any]:

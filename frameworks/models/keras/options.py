@@ -206,7 +206,7 @@ def _policy(value: Any, where: str) -> dict[str, Any]:
     try:
         if kind not in (None, "Policy", "PolicyV1", "DTypePolicy"):
             raise ValueError(kind)  # noqa: TRY301  the same refusal
-        return {"dtype": keras.DTypePolicy(name)}
+        return {"dtype": keras.DTypePolicy(name).name}
     except (ValueError, TypeError) as error:
         raise NoCounterpartError.because(
             f"the dtype policy of {where}",
