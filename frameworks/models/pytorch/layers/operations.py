@@ -11,7 +11,7 @@ from frameworks.errors import NoCounterpartError
 from frameworks.models.graph import Graph, Layer, replaced
 from frameworks.models.pytorch.layers import tensor_functions
 from frameworks.models.pytorch.layers.activations import BY_NAME, activated, helpers_of
-from frameworks.models.pytorch.layers.written import operand
+from frameworks.models.pytorch.layers.written import as_tensor, operand
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Target, Writer
 
 _OPERATORS = {
@@ -47,7 +47,8 @@ def _function(name: str, count: int) -> Callable[..., str]:
         return f"torch.{name}({x})"
 
     def write_two(x1: Any, x2: Any) -> str:
-        return f"torch.{name}({operand(x1, x2)}, {operand(x2, x1)})"
+        first, second = (value if isinstance(value, Name) else as_tensor(value, beside) for value, beside in ((x1, x2), (x2, x1)))
+        return f"torch.{name}({first}, {second})"
 
     return write_one if count == 1 else write_two
 

@@ -49,6 +49,42 @@ def _extreme(method: str) -> Callable[..., str]:
     return write
 
 
+def _product(x: Any, axis: Any = None, keepdims: Any = False, dtype: Any = None) -> str:  # noqa: FBT002
+    if isinstance(axis, (list, tuple)) and len(axis) > 1:
+        raise _refuse(f"axis={axis}, of which torch multiplies along one at a time")
+    product = f"{x}.prod({_along(axis, keepdims=keepdims)})"
+    return _cast(product, dtype) if dtype else product
+
+
+def _log_sum_exp(x: Any, axis: Any = None, keepdims: Any = False) -> str:  # noqa: FBT002
+    if axis is None and not keepdims:
+        return f"{x}.flatten().logsumexp(dim=0)"
+    return f"{x}.logsumexp({_along(axis, keepdims=keepdims)})"
+
+
+def _last_axis(function: str) -> Callable[..., str]:
+    def write(x: Any, axis: Any = -1) -> str:
+        if axis != -1:
+            raise _refuse(f"axis={axis}")
+        return f"{function}({x})"
+
+    return write
+
+
+def _squareplus(x: Any, b: Any = 4) -> str:
+    if b != 4:
+        raise _refuse(f"b={b}")
+    return f"squareplus({x})"
+
+
+def _sorted(x: Any, axis: Any = -1) -> str:
+    return f"{x}.sort(dim={axis}).values"
+
+
+def _order(x: Any, axis: Any = -1) -> str:
+    return f"{x}.argsort(dim={axis}, stable=True)"
+
+
 def _position(method: str) -> Callable[..., str]:
     def write(x: Any, axis: Any = None, keepdims: Any = False) -> str:  # noqa: FBT002
         return f"{x}.{method}({_along(axis, keepdims=keepdims)})"
@@ -165,7 +201,8 @@ def _where(condition: Any, x1: Any = None, x2: Any = None) -> str:
     return f"torch.where({condition}, {operand(x1, condition)}, {operand(x2, condition)})"
 
 
-def _einsum(subscripts: Any, *operands: Any) -> str:
+def _einsum(*operands: Any, subscripts: Any = None) -> str:
+    subscripts, operands = (operands[0], operands[1:]) if subscripts is None else (subscripts, operands)
     return f'torch.einsum("{subscripts}", {", ".join(map(str, operands))})'
 
 
@@ -285,9 +322,11 @@ def _triangle(function: str) -> Callable[..., str]:
 
 WRITTEN: Mapping[str, Callable[..., str]] = MappingProxyType(
     {
-        **{name: _reduction(name) for name in ("sum", "mean", "prod", "any", "all", "logsumexp")},
+        **{name: _reduction(name) for name in ("sum", "mean", "any", "all")},
         **{name: _reduction(name, "unbiased=False") for name in ("var", "std")},
         **{"max": _extreme("amax"), "min": _extreme("amin"), "amax": _extreme("amax"), "amin": _extreme("amin")},
+        **{"prod": _product, "logsumexp": _log_sum_exp, "sort": _sorted, "argsort": _order},
+        **{"sparsemax": _last_axis("sparsemax"), "glu": _last_axis("F.glu"), "squareplus": _squareplus},
         **{name: _position(name) for name in ("argmax", "argmin")},
         **{"maximum": _limit("maximum", "min"), "minimum": _limit("minimum", "max"), "clip": _clip},
         **{"get_item": _get_item, "reshape": _reshape, "transpose": _transpose, "swapaxes": _swapped, "moveaxis": _moved},

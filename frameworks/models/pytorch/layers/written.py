@@ -18,10 +18,18 @@ def operand(value: Any, beside: Any) -> str:
     Raises:
         TypeError: for a constant of more than `MOST` numbers.
     """
-    if isinstance(value, (np.ndarray, list, tuple)) and not isinstance(value, Name):
-        array = np.asarray(value)
-        if array.size > MOST:
-            message = f"a constant of {array.size} numbers"
-            raise TypeError(message)
-        return f"torch.tensor({literal(array.tolist())}, device={beside}.device)"
-    return literal(value)
+    is_array = isinstance(value, (np.ndarray, list, tuple)) and not isinstance(value, Name)
+    return as_tensor(value, beside) if is_array else literal(value)
+
+
+def as_tensor(value: Any, beside: Any) -> str:
+    """Return a constant as a tensor on the device of the argument beside it.
+
+    Raises:
+        TypeError: for a constant of more than `MOST` numbers.
+    """
+    array = np.asarray(value)
+    if array.size > MOST:
+        message = f"a constant of {array.size} numbers"
+        raise TypeError(message)
+    return f"torch.tensor({literal(array.tolist())}, device={beside}.device)"
