@@ -1,4 +1,4 @@
-"""Constants among the arguments of an operation, as source."""
+"""Constants and dtypes among the arguments of an operation, as source."""
 
 from __future__ import annotations
 
@@ -10,6 +10,26 @@ from frameworks.models.pytorch.pieces import Name, literal
 
 MOST = 1000
 """The most numbers of a constant that are written into the source."""
+
+
+_CASTS = {
+    "float32": "float()",
+    "float64": "double()",
+    "float16": "half()",
+    "int32": "int()",
+    "int64": "long()",
+    "bool": "bool()",
+}
+
+
+def refused(what: str) -> TypeError:
+    """Return the error for an argument that torch lacks."""
+    return TypeError(what)
+
+
+def cast(x: Any, dtype: Any) -> str:
+    """Return an expression of a tensor with another dtype."""
+    return f"{x}.{_CASTS[dtype]}" if dtype in _CASTS else f"{x}.to(torch.{dtype})"
 
 
 def operand(value: Any, beside: Any) -> str:
@@ -30,6 +50,5 @@ def as_tensor(value: Any, beside: Any) -> str:
     """
     array = np.asarray(value)
     if array.size > MOST:
-        message = f"a constant of {array.size} numbers"
-        raise TypeError(message)
+        raise refused(f"a constant of {array.size} numbers")
     return f"torch.tensor({literal(array.tolist())}, device={beside}.device)"
