@@ -33,20 +33,29 @@ class OffReference(NamedTuple):
 
 
 def layers_of(
-    graph: Graph, calls: Sequence[ProvenCall], against: str, reference: Mapping[str, OffReference]
+    graph: Graph, ran: Graph, calls: Sequence[ProvenCall], against: str, reference: Mapping[str, OffReference]
 ) -> Iterator[ProvenLayer]:
-    """Yield what became of each layer in the calls of a proof."""
+    """Yield what became of each layer in the calls of a proof.
+
+    Args:
+        graph: the model.
+        ran: the part of it that was called.
+        calls: the calls.
+        against: what the layers were compared with.
+        reference: how far recurrent layers are from the reference.
+    """
+    part = {path for path, _, called in _walk(ran, "") if called}
     rows: dict[str, list[Row]] = {}
     for call in calls:
         for row in call.comparison.rows:
             for name in (row.expected or "").split(" + "):
                 rows.setdefault(name, []).append(row)
     passed = all(call.comparison.passed for call in calls)
-    for path, layer, called in _walk(graph, ""):
+    for path, layer, _ in _walk(graph, ""):
         found = [row for row in rows.get(path) or rows.get(layer.name, []) if row.actual]
         off = reference.get(path)
         if not found:
-            how = "in the whole" if called and calls and not layer.gap and passed else "nothing"
+            how = "in the whole" if path in part and calls and not layer.gap and passed else "nothing"
             yield ProvenLayer(path, layer.kind, against=against if how != "nothing" else "", how=how)
             continue
         worst = min((row.verdict for row in found), key=_WORST.index)

@@ -54,7 +54,7 @@ def find_original(model: Any, graph: Graph, weights: Any = None, architecture: A
         try:
             return Original(_loaded(library, Path(model), weights, architecture), by)
         except Exception as error:  # noqa: BLE001  whatever a framework raises
-            return Original(why_not=f"{by} does not open it: {_first_line(error)}")
+            return Original(why_not=f"{by} does not open it: {_first_sentence(error)}")
 
 
 def _imported(name: str) -> Any:
@@ -74,11 +74,11 @@ def _loaded(library: Any, path: Path, weights: Any, architecture: Any) -> Any:
     return library.models.load_model(path, compile=False, safe_mode=True)
 
 
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error of Keras, or of the error inside that it quotes."""
+def _first_sentence(error: Exception) -> str:
+    """Return the first sentence of an error of Keras, or of the error inside that it quotes."""
     text = str(error).rpartition("Exception encountered:")[2]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0].removesuffix(".")[:200]
+    return (lines or [type(error).__name__])[0].partition(". ")[0].removesuffix(".")[:200]
 
 
 def _named(model: Any) -> str:

@@ -144,14 +144,23 @@ class Proof:
         return f"{self.model} in {self.against}" if self.whole else f"the layers of {self.model} in {self.against}"
 
     def _held(self) -> Iterator[str]:
-        by: dict[tuple[str, How], list[str]] = {}
+        by: dict[str, int] = {}
         for each in self.layers:
-            by.setdefault((each.against, each.how), []).append(each.layer)
-        for (against, how), names in by.items():
-            if how == "alone":
-                yield f"{len(names)} of {len(self.layers)} layers agree one by one with {against}"
-            elif how == "in the whole":
-                yield f"compared as a part of the whole: {printable(', '.join(names))}"
+            if each.how == "alone" and each.verdict == "agrees":
+                by[each.against] = by.get(each.against, 0) + 1
+        for against, count in by.items():
+            yield f"{count} of {len(self.layers)} layers agree one by one with {against}"
+        for words, names in (
+            ("differ inside, although the results agree", self.inside),
+            ("compared as a part of the whole", [each.layer for each in self.layers if each.how == "in the whole"]),
+        ):
+            if names:
+                yield f"{words}: {printable(', '.join(names))}"
+
+    @property
+    def inside(self) -> list[str]:
+        """The layers that differ on the same inputs although the results of the models agree."""
+        return [each.layer for each in self.layers if each.verdict == "wrong here" and self.failed is None]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the proof as plain data, as OUT.parity.json holds it."""

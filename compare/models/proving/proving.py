@@ -121,7 +121,7 @@ def _finished(proof: Proof, both: Both, graph: Graph, inputs: Any, original: Ori
         calls.append(call)
         recordings.append(recording)
     reference = {} if original is None else against_reference(graph, recordings)
-    layers = tuple(layers_of(graph, calls, proof.against, reference))
+    layers = tuple(layers_of(graph, both.graph, calls, proof.against, reference))
     wrong = (
         *both.failures,
         *(
@@ -144,7 +144,7 @@ def _open(proof: Proof, both: Both, original: Original | None) -> Iterator[str]:
         yield f"left to the reader: {', '.join(proof.gaps)}"
     rest = [each.layer for each in proof.layers if each.how == "nothing" and each.layer not in gaps]
     if rest:
-        yield f"layers that are never called: {', '.join(rest)}"
+        yield f"these layers: {', '.join(rest)}"
     yield _TRAINING
 
 
