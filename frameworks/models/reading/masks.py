@@ -44,7 +44,7 @@ def with_masks(graph: Graph, arriving: frozenset[int] = frozenset()) -> Graph:
         graph: a graph whose calls still have the masks that the file states among their keyword arguments.
         arriving: the numbers of the inputs that arrive with a mask.
     """
-    flow = _Flow(graph, arriving)
+    flow = MaskFlow(graph, arriving)
     calls = [flow.follow(call) for call in graph.calls]
     layers = {name: flow.completed(layer) for name, layer in graph.layers.items()}
     kept = list(_without_unread(calls, layers, graph.outputs, flow.carried))
@@ -58,7 +58,7 @@ def with_masks(graph: Graph, arriving: frozenset[int] = frozenset()) -> Graph:
 
 
 @dataclass(eq=False)
-class _Flow:
+class MaskFlow:
     """The masks of one graph, followed from call to call."""
 
     graph: Graph
