@@ -17,6 +17,9 @@ from frameworks.models.pytorch.pieces import Name, Piece, Site, literal
 from frameworks.models.pytorch.tidying import harmless, paragraphs
 from frameworks.showing import shortened
 
+_TOLD = ("name", "trainable", "dtype", "batch_input_shape", "batch_shape")
+"""What the source states elsewhere."""
+
 _LONGEST = 200
 """The most characters of a value of a config that are shown: a Lambda's holds its bytecode."""
 
@@ -69,8 +72,8 @@ def gap_method(layer: Layer, graph: Graph, method: str, weights: str) -> list[st
     if arrays:
         shown = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         lines += ["", *paragraphs(f"Its arrays, as the source model lays them out, are in self.{weights}: {shown}.", 2)]
-    if layer.config:
-        lines += ["", "        Its config:", *_config(layer.config)]
+    if config := {name: value for name, value in layer.config.items() if name not in _TOLD}:
+        lines += ["", "        Its config:", *_config(config)]
     lines += ['        """']
     if len(lines) == 2:
         lines = [f'{lines[0]}"""']

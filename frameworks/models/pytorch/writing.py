@@ -18,7 +18,7 @@ from frameworks.models.pytorch.parts import Part
 from frameworks.models.pytorch.pieces import Target
 from frameworks.models.pytorch.precision import cast, precision_of
 from frameworks.models.pytorch.table import WRITERS
-from frameworks.models.pytorch.tidying import harmless, paragraphs, table
+from frameworks.models.pytorch.tidying import code_lines, harmless, paragraphs, quoted, table
 from frameworks.models.source import Became, Gap, Source
 from frameworks.showing import shortened
 
@@ -61,7 +61,7 @@ def _body(root: Part, forwards: Mapping[str, Forward]) -> list[str]:
     used = _names(classes)
     for helper in reversed(helpers_of(root)):
         if helper.name in used and helper.code:
-            code = helper.code.strip("\n").splitlines()
+            code = code_lines(helper.code)
             written = [*code, "", "", *written]
             used |= _names(code)
     return [*written, *classes][:-2]
@@ -133,9 +133,7 @@ def _docstring(root: Part, rows: Sequence[Became]) -> list[str]:
     graph = root.graph
     version = ".".join(map(str, graph.version))
     source = harmless(shortened(graph.source, 60))
-    title = (
-        f'"""The model "{harmless(shortened(graph.name, 60))}" of {source} (Keras {version}) in PyTorch, written by gatewise.'
-    )
+    title = f'"""The model {quoted(shortened(graph.name, 60))} of {source} (Keras {version}) in PyTorch, written by gatewise.'
     cells = [["layer", "kind", "here", "what became of it"]]
     cells += [[harmless(shortened(text, 80)) for text in (row.layer, row.kind, row.here)] + [harmless(row.how)] for row in rows]
     return [*paragraphs(title, 0), "", *table(cells), '"""']
