@@ -13,8 +13,9 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.archive import Archive
-from frameworks.files.untrusted.foreign_files import UNKNOWN, describe, has_onnx_graph
+from frameworks.files.untrusted.foreign_files import UNKNOWN, describe, has_onnx_graph, is_saved_model
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
+from frameworks.files.untrusted.sorted_table import is_table
 from frameworks.files.untrusted.source import Source, StoredArray
 
 ZIP = b"PK\x03\x04"
@@ -160,7 +161,7 @@ def _is_index(source: Source) -> bool:
 
 
 _EXPORTED = r"(.*/)?(data/(weights|constants)/[^/]+_\3_config\.json|data/weights/[^/]+\.pt|serialized_state_dict\.pt)"
-_KERAS, _TORCH = "frameworks.files.keras", "frameworks.files.torch"
+_KERAS, _TORCH, _TENSORFLOW = (f"frameworks.files.{name}" for name in ("keras", "torch", "tensorflow"))
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -183,6 +184,8 @@ FORMATS: tuple[Format, ...] = (
     Format("NumPy", (".npz",), f"{_TORCH}.npz", _zip_where(all, r".*\.npy")),
     Format("safetensors", (".safetensors",), f"{_TORCH}.safetensors", _is_safetensors, is_state_dict=True),
     Format("ONNX", (".onnx",), "frameworks.files.onnx.model", _is_onnx),
+    Format("SavedModel", ("saved_model.pb",), f"{_TENSORFLOW}.saved_model", is_saved_model, takes_architecture=True),
+    Format("TensorFlow checkpoint", (".index",), f"{_TENSORFLOW}.checkpoint", is_table),
     Format("index of shards", (".index.json",), f"{_TORCH}.shards", _is_index),
 )
 STATE_DICTS = tuple(each for each in FORMATS if each.is_state_dict)

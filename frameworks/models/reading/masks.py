@@ -52,7 +52,7 @@ def with_masks(graph: Graph, arriving: frozenset[int] = frozenset()) -> Graph:
         graph: a graph whose calls still have the masks that the file states among their keyword arguments.
         arriving: the numbers of the inputs that arrive with a mask.
     """
-    flow = _Flow(graph, arriving)
+    flow = MaskFlow(graph, arriving)
     followed = {(call.layer, call.number): flow.follow(call) for call in in_order_of_keras(graph.calls, graph.outputs)}
     calls = [followed[call.layer, call.number] for call in graph.calls]
     layers = {name: flow.completed(layer) for name, layer in graph.layers.items()}
@@ -67,7 +67,7 @@ def with_masks(graph: Graph, arriving: frozenset[int] = frozenset()) -> Graph:
 
 
 @dataclass(eq=False)
-class _Flow:
+class MaskFlow:
     """The masks of one graph, followed from call to call."""
 
     graph: Graph

@@ -26,6 +26,10 @@ from frameworks.models.reading.shapes import with_shapes
 from frameworks.models.reading.wiring import Reading, read_model
 
 
+class NoArchitectureError(InvalidValueError):
+    """Raised for a file that holds weights alone."""
+
+
 def read_graph(
     model: Any,
     *,
@@ -70,7 +74,7 @@ def _architecture(path: Path, given: Any) -> tuple[Mapping[str, Any], Version]:
     groups = read_h5(source).groups
     attributes = {**groups[""], **groups.get("model_weights", {})}
     if "model_config" not in attributes:
-        raise InvalidValueError.because(
+        raise NoArchitectureError.because(
             path.name, must="hold an architecture", but="holds weights alone", remedy="Pass its JSON as `architecture`."
         )
     config = in_keras_2(read_json(attributes["model_config"], path.name)) or {}
