@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_a_graph_that_cannot_be_wired_is_refused_by_name(model: dict[str, Any], 
 
 def test_two_thousand_layers_are_read() -> None:
     names = ["x", *(f"d{number}" for number in range(2000))]
-    layers = [_dense(name, [[before, 0, 0, {}]]) for before, name in zip(names, names[1:], strict=False)]
+    layers = [_dense(name, [[before, 0, 0, {}]]) for before, name in pairwise(names)]
     graph = _read(_model(*reversed(layers), outputs=[[names[-1], 0, 0]]))
     assert [call.layer for call in graph.calls] == names[1:]
 
