@@ -22,7 +22,7 @@ else:
 
 def test_only_one_name_is_public_twice() -> None:
     names = {package: import_module(package).__all__ for package in gatewise.PACKAGES}
-    assert sorted(names) == ["compare", "frameworks", "frameworks.files"]
+    assert sorted(names) == ["compare", "frameworks", "frameworks.files", "frameworks.models"]
     twice = [name for name, times in Counter(chain.from_iterable(names.values())).items() if times > 1]
     assert twice == ["Checkpoint"]
     assert gatewise.Checkpoint is frameworks.files.Checkpoint

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
         "Write the layers of a checkpoint file to another file, whose ending chooses the format, and list what each became."
+        " OUT.keras is the same model, connected, which Keras 3 opens by itself, if FILE holds a model of any version of Keras."
         " If OUT ends with .py, the whole model is written as source of the other framework, with its weights beside it, and is"
         " compared with the model layer by layer: OUT.py is run, in a process of its own, and OUT.parity.json says what was"
         " compared with what. FILE may then be FILE.py:NAME, a live Keras model."
@@ -88,6 +89,8 @@ def _outcome(written: dict[str, Any], proof: str = "", results: Any = None, stat
 def _convert(given: argparse.Namespace) -> Outcome:
     """Write a checkpoint file."""
     porting.require_without(given, _SOURCE_ONLY, f"{given.out.name} is no source", "Leave it out, or name OUT.py")
+    if given.out.suffix == ".keras" and not given.layer and checkpoint_file.is_of_keras(given.file):
+        return _whole_model(given)
     checkpoint = checkpoint_file.open_given(given)
     from compare.checkpoints.port_summary import render
     from frameworks.files import save_checkpoint
@@ -96,3 +99,12 @@ def _convert(given: argparse.Namespace) -> Outcome:
     written = save_checkpoint(given.out, chosen, force=given.force)
     results = {"path": given.out, "format": checkpoint.format, "written": written}
     return Outcome(0, results, lambda verbose: render(given.out, written, checkpoint, verbose=verbose))
+
+
+def _whole_model(given: argparse.Namespace) -> Outcome:
+    """Write the model as today's Keras opens it, also one without a recurrent layer."""
+    from compare.checkpoints.port_summary import render_model
+
+    written = checkpoint_file.save_given_model(given)
+    results = {"path": given.out, "written": written}
+    return Outcome(0, results, lambda verbose: render_model(given.out, given.file, written, verbose=verbose))

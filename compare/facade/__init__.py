@@ -1,4 +1,4 @@
-"""`import gatewise`: the public names of `frameworks`, `frameworks.files` and `compare`, each loaded when first used.
+"""`import gatewise`: the public names of `frameworks`, its `files` and `models`, and `compare`, each loaded when first used.
 
 Setuptools maps this folder in as the package `gatewise`.
 
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from frameworks import *  # noqa: F403
     from frameworks import __version__ as __version__
     from frameworks.files import Checkpoint as Checkpoint
+    from frameworks.models import *  # noqa: F403
 
-PACKAGES = ("frameworks.files", "frameworks", "compare")
+PACKAGES = ("frameworks.files", "frameworks.models", "frameworks", "compare")
 """The packages whose public names are here. If two of them define a name, the first one's is used."""
 
 if not started_as_command():  # the command reports the problem itself

@@ -15,6 +15,9 @@ from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_t
 
 Array = npt.NDArray[Any]
 
+GENERATOR = "seed_generator"
+"""The name of the generator of random numbers of layers with dropout, whose state the files of Keras 3 hold."""
+
 _OF_TRAINING = ("optimizer", "the state of ", "a number of the training", "hyper parameters", "metrics")
 """How the kinds of entries begin that training leaves in a file."""
 

@@ -12,7 +12,7 @@ from frameworks.kinds.onnx import OPERATORS, Operator
 from frameworks.kinds.partners import keras_kind, permutation
 from frameworks.kinds.pytorch import PYTORCH
 from frameworks.kinds.records import ANY_AXES, Array, Dated, Kind, Masks, Option
-from frameworks.kinds.resolving import left_out, options_of
+from frameworks.kinds.resolving import known_options, left_out, options_of
 from frameworks.kinds.table import Table
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "family_of",
     "keras_kind",
     "kind_of",
+    "known_options",
     "left_out",
     "options_of",
     "permutation",

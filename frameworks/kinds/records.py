@@ -25,12 +25,16 @@ GROUP_OUTPUT = "output of a group"
 
 
 class Masks(Enum):
-    """The mask of a layer's output. The values only document the members."""
+    """The mask of a layer's output. The values only document the members.
+
+    Several masks are merged by AND in Keras 2 and by OR in Keras 3; those of tensors that are concatenated along time are
+    joined along time, where a tensor without a mask counts as valid at all steps.
+    """
 
     DROP = "none"
     KEEP = "the mask of the first input"
-    ANY = "the mask of the first input that has one"
-    ALL = "the mask of the first input, if all inputs have one"
+    ANY = "the masks of the inputs, merged, if one has a mask"
+    ALL = "the masks of the inputs, merged, if all have one"
     MAKE = "a new mask, made from the input"
     SEQUENCES = "the mask of the input, if the layer returns sequences"
 
@@ -74,7 +78,7 @@ class Option:
         harmless: values that do not change predictions, so that Keras needs no such option.
         remarks: pairs (value, remark about this value).
         formerly: the option's name in earlier versions; "" if it was the same.
-        required: whether the constructor has no default for it, and its arrays do not show it.
+        required: whether the constructor has no default for it.
         use: what it acts on.
         only: the values with which a layer can be ported; () for any value.
         why: the reason why it must have one of these values: half a sentence about the layer.
@@ -118,7 +122,8 @@ class Array:
         shared: the option that lists the axes along which the array has size 1; "" if there is none.
         given: the value of `option` with which a layer has it.
         path: in files of Keras 3 its path in the layer, if that holds it in a layer of its own; "" if it does not.
-        formerly: its name in Keras 2; "" if it was the same.
+        needs: another flag without which a layer lacks it; "" if there is none.
+        also: another name that a version of Keras has for it.
     """
 
     name: str
@@ -129,7 +134,8 @@ class Array:
     shared: str = ""
     given: Any = True
     path: str = ""
-    formerly: str = ""
+    needs: str = ""
+    also: str = ""
 
     def sizes(self, shape: tuple[int, ...]) -> dict[str, int] | None:
         """Return the size of each named axis (after `ANY_AXES`, counted from the end), or None if the rank does not fit."""
@@ -221,10 +227,14 @@ class Kind:
         """Return the arrays of a layer with these options, or None if the arrays of its kind are not listed."""
         if self.arrays is None:
             return None
+
+        def value(option: str) -> Any:
+            return config.get(option, self.default(option, version))
+
         return tuple(
             array
             for array in self.arrays
-            if not array.option or config.get(array.option, self.default(array.option, version)) == array.given
+            if (not array.option or value(array.option) == array.given) and (not array.needs or value(array.needs))
         )
 
     def sizes(self, shapes: Mapping[str, tuple[int, ...]], groups: Any = 1) -> dict[str, int] | None:

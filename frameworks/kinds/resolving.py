@@ -51,14 +51,19 @@ def left_out(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, (option, value) in stated if option.use == "training" and value != option.default}
 
 
+def known_options(class_name: str) -> dict[str, Option]:
+    """Return all options of a Keras layer by name, also those of all layers and names from earlier versions."""
+    kind = kind_of(class_name)
+    own = (*kind.further, *kind.options)
+    former = {option.formerly: option for option in own if option.formerly}
+    return {**{option.name: option for option in SHARED}, **former, **{option.name: option for option in own}}
+
+
 def _stated(kind: Kind, config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Option, Any]]]:
     """Yield the options that a config states, by today's name."""
-    known = {option.name: option for option in (*SHARED, *kind.further, *kind.options)}
-    former = {option.formerly: option for option in (*kind.further, *kind.options) if option.formerly}
+    known = known_options(kind.name)
     for name, value in config.items():
         option = known.get(name)
-        if name in former and (option is None or option in SHARED) and former[name].name not in config:
-            option = former[name]
         if option is None:
             raise NoCounterpartError.because(
                 f"{name} of a {kind.name}",

@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from frameworks.files.keras.config import Node
-from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
+from frameworks.files.other_layers import GENERATOR, NotUnderstoodError, OtherLayer
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.kinds import KERAS, Array
-
-_GENERATOR = "seed_generator"
-"""The name of the generator of random numbers of layers with dropout, whose state Keras 3 stores."""
 
 _OF_KERAS_3 = "/vars/"
 """What the paths of arrays contain in the files of Keras 3."""
@@ -26,13 +23,17 @@ def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstood
         why: the reason why a recurrent layer could not be read as one; None for a non-recurrent layer.
     """
     expected = KERAS.get(node.class_name).arrays_with(node.config)
-    counted = {path: array for path, array in arrays.items() if _GENERATOR not in path}
+    counted = {path: array for path, array in arrays.items() if GENERATOR not in path}
     named = _named(expected or (), counted)
     known = expected is not None and named is not None and why is None
     warnings = [] if why is None else [why.warning]
     if expected is not None and named is None:
         warnings.append(f"{node.class_name} has {len(expected)} arrays, but the file has {len(counted)}.")
-    stored = dict(arrays) if expected is None or named is None else named
+    stored = (
+        dict(arrays)
+        if expected is None or named is None
+        else named | {path: arrays[path] for path in arrays if path not in counted}
+    )
     return OtherLayer(
         node.name,
         node.class_name,

@@ -70,17 +70,15 @@ def _by_object(bundle: Bundle, file: str) -> tuple[dict[str, StoredArray], list[
     objects = Objects(bundle.texts[GRAPH])
     optimizers = [attribute for attribute, child in objects.children(ROOT).items() if _STEPS & objects.children(child).keys()]
     of_training = tuple(f"{attribute}/" for attribute in (*optimizers, "optimizer", "keras_api"))
-    names = {
-        key: name
-        for key, name in objects.variables(ROOT).items()
-        if not key.startswith(of_training) and _SLOT not in key and key not in bundle.unread
-    }
-    if missing := [key for key in names if key not in bundle.arrays]:
+    training = [key for key, array in bundle.arrays.items() if key.startswith(of_training) or _SLOT in key or array.shape == ()]
+    names = {key: name for key, name in objects.variables(ROOT).items() if key not in {*training, *bundle.unread}}
+    if missing := [key for key in names if key not in bundle.arrays and not key.startswith(of_training)]:
         raise damaged(file, f"lacks the array {missing[0].removesuffix(VARIABLE)}")
-    names = {key: name for key, name in names.items() if bundle.arrays[key].shape}
     if len(set(names.values())) < len(names) or not all("/" in name for name in names.values()):
         names = {key: key.removesuffix(VARIABLE) for key in names}
-    return {name: bundle.arrays[key] for key, name in names.items()}, [key for key in bundle.arrays if key not in names]
+    left = [key for key in bundle.arrays if key not in {*names, *training}]
+    names |= {key: key.removesuffix(VARIABLE) for key in left}
+    return {name: bundle.arrays[key] for key, name in names.items() if key in bundle.arrays}, training
 
 
 def _by_layer(arrays: Mapping[str, StoredArray]) -> dict[str, dict[str, StoredArray]]:

@@ -118,7 +118,7 @@ def _read_cell(name: str, cell: FoundCell, given: Mapping[str, Any]) -> StoredCe
 
 def _misfit(own: CellClass, cell: FoundCell) -> NotUnderstoodError:
     listed = ", ".join(f"{name} {_described(array)}" for name, array in cell.arrays.items())
-    return NotUnderstoodError(f"its arrays are not those of a {own.name}: {listed}")
+    return NotUnderstoodError(f"its arrays are not those of {own.name}: {listed}")
 
 
 def _described(array: StoredArray) -> str:

@@ -37,7 +37,7 @@ def unused(*names: str) -> tuple[Option, ...]:
     return tuple(Option(name, use="nothing") for name in names)
 
 
-SEED = unused("seed")
+SEED = unused("seed", "force_generator", "rng_type")
 
 QUANTISED = Option(
     "quantization_config", only=(None,), why="its arrays are integers with scales, of which there is no copy here"

@@ -88,8 +88,8 @@ CONVOLVING = tuple(
     Kind(
         f"ConvLSTM{rank}D",
         options=(
-            Option("filters", sizes=("output",)),
-            Option("kernel_size", sizes=axes),
+            Option("filters", sizes=("output",), required=True),
+            Option("kernel_size", sizes=axes, required=True),
             Option("strides", 1),
             Option("padding", "valid"),
             Option("data_format"),
@@ -126,8 +126,8 @@ AROUND_OTHERS = (
         role="input",
         further=(
             *unused("shape", "batch_shape", "batch_input_shape", "input_tensor", "type_spec", "optional"),
-            Option("sparse", default=False, only=(None, False), why="sparse tensors have no counterpart"),
-            Option("ragged", default=False, only=(None, False), why="ragged tensors have no counterpart"),
+            Option("sparse", only=(None, False), why="sparse tensors have no counterpart"),
+            Option("ragged", only=(None, False), why="ragged tensors have no counterpart"),
         ),
         shape="same",
     ),

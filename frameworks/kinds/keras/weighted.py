@@ -9,7 +9,11 @@ _GAMMA = Array("gamma", (ANY_AXES, "features"), option="scale")
 _BETA = Array("beta", (ANY_AXES, "features"), option="center")
 _CENTER_AND_SCALE = (Option("center", default=True), Option("scale", default=True))
 _MASK_ZERO = Option("mask_zero", default=False)
-_EMBEDDING = (Option("input_dim", sizes=("index",)), Option("output_dim", sizes=("output",)), _MASK_ZERO)
+_EMBEDDING = (
+    Option("input_dim", sizes=("index",), required=True),
+    Option("output_dim", sizes=("output",), required=True),
+    _MASK_ZERO,
+)
 _RENORM = "batch renormalisation has three further arrays"
 
 DENSE = (
@@ -33,7 +37,7 @@ DENSE = (
     ),
     Kind(
         "Dense",
-        options=(Option("units", sizes=("output",), formerly="output_dim"), ACTIVATION, USE_BIAS),
+        options=(Option("units", sizes=("output",), required=True, formerly="output_dim"), ACTIVATION, USE_BIAS),
         arrays=(Array("kernel", ("input", "output")), Array("bias", ("output",), option="use_bias")),
         reads=((ANY_AXES, "input"),),
         masks=Masks.KEEP,
@@ -108,11 +112,12 @@ _CAUSAL = Option("causal", default=False)
 _RATE = Option("dropout", 0.0)
 
 
-def _of_head(name: str, path: str, *axes: str) -> tuple[Array, ...]:
+def _of_head(name: str, path: str, *axes: str, gate: bool = False) -> tuple[Array, ...]:
     """Return the kernel and the bias of one of the layers within a MultiHeadAttention, of which the first axis is read."""
+    needs = "use_gate" if gate else ""
     return (
-        Array(f"{name}_kernel", axes, path=f"{path}/vars/0"),
-        Array(f"{name}_bias", axes[1:], option="use_bias", path=f"{path}/vars/1"),
+        Array(f"{name}_kernel", axes, path=f"{path}/vars/0", option=needs),
+        Array(f"{name}_bias", axes[1:], option="use_bias", path=f"{path}/vars/1", needs=needs),
     )
 
 
@@ -147,25 +152,27 @@ ATTENDING = (
     Kind(
         "MultiHeadAttention",
         options=(
-            Option("num_heads", required=True),
-            Option("key_dim", required=True),
-            Option("value_dim"),
+            Option("num_heads", sizes=("heads",), required=True),
+            Option("key_dim", sizes=("key size",), required=True),
+            Option("value_dim", sizes=("value size",)),
             _RATE,
             Option("use_bias", default=True),
             Option("output_shape"),
             Option("attention_axes"),
             Option("sliding_window"),
+            Option("use_gate", default=False),
         ),
         arrays=(
             *_of_head("query", "query_dense", "query features", "heads", "key size"),
             *_of_head("key", "key_dense", "key features", "heads", "key size"),
+            *_of_head("gate", "gate_dense", "query features", "heads", "value size", gate=True),
             *_of_head("value", "value_dense", "value features", "heads", "value size"),
-            Array("output_kernel", ("heads", "value size", "output"), path="output_dense/vars/0"),
-            Array("output_bias", ("output",), option="use_bias", path="output_dense/vars/1"),
+            Array("attention_output_kernel", ("heads", "value size", "output"), path="output_dense/vars/0"),
+            Array("attention_output_bias", ("output",), option="use_bias", path="output_dense/vars/1"),
         ),
         reads=(("steps", "query features"), ("other steps", "value features"), ("other steps", "key features")),
         masks=Masks.KEEP,
-        further=(*_ALL_HEADS, Option("use_gate", default=False, only=(False,), why="its gate has no counterpart here")),
+        further=_ALL_HEADS,
         shape="heads",
     ),
     Kind(

@@ -8,6 +8,7 @@ from frameworks.kinds.records import GROUP_INPUT, Array, Dated, Kind, Option
 _BIAS = Array("bias", ("output",), option="use_bias")
 _AXES = {1: ("steps",), 2: ("rows", "columns"), 3: ("depth", "rows", "columns")}
 _STATED_SINCE_3 = Dated("channels_last", (((3,), None),))
+_CONV_OP = Option("conv_op", only=(None,), why="it is a convolution of your own")
 _PADDING, _DATA_FORMAT = Option("padding", "valid"), Option("data_format")
 
 
@@ -22,8 +23,8 @@ def _convolution(rank: int, *, arrays: bool) -> Kind:
     return Kind(
         f"Conv{rank}D",
         options=(
-            Option("filters", sizes=("output",)),
-            Option("kernel_size", sizes=axes),
+            Option("filters", sizes=("output",), required=True),
+            Option("kernel_size", sizes=axes, required=True),
             Option("strides", 1),
             _PADDING,
             _format(rank),
@@ -34,7 +35,7 @@ def _convolution(rank: int, *, arrays: bool) -> Kind:
         ),
         arrays=(Array("kernel", (*axes, GROUP_INPUT, "output")), _BIAS) if arrays else None,
         reads=((*_AXES[rank], "input"),) if arrays else (),
-        further=(*of_arrays("kernel", "bias"), *LOW_RANK),
+        further=(*of_arrays("kernel", "bias"), *LOW_RANK, _CONV_OP),
         shape="convolution",
         window=rank,
     )
@@ -46,8 +47,8 @@ def _transposed(rank: int) -> Kind:
     return Kind(
         f"Conv{rank}DTranspose",
         options=(
-            Option("filters", sizes=("output",)),
-            Option("kernel_size", sizes=axes),
+            Option("filters", sizes=("output",), required=True),
+            Option("kernel_size", sizes=axes, required=True),
             Option("strides", 1),
             _PADDING,
             Option("output_padding"),
@@ -60,6 +61,7 @@ def _transposed(rank: int) -> Kind:
         reads=((*_AXES[rank], "input"),),
         further=(
             *of_arrays("kernel", "bias"),
+            _CONV_OP,
             Option("groups", 1, only=(1,), why="Keras computes a transposed convolution in one group"),
         ),
         shape="transposed convolution",
@@ -67,7 +69,7 @@ def _transposed(rank: int) -> Kind:
     )
 
 
-_OF_THE_BASE_CLASS = (*of_arrays("kernel"), *unused("groups"))
+_OF_THE_BASE_CLASS = (*of_arrays("kernel"), *unused("groups"), _CONV_OP)
 """What tf_keras also writes into the config of a depthwise or separable convolution, and does not use."""
 
 
@@ -77,7 +79,7 @@ def _depthwise(rank: int) -> Kind:
     return Kind(
         f"DepthwiseConv{rank}D",
         options=(
-            Option("kernel_size", sizes=axes),
+            Option("kernel_size", sizes=axes, required=True),
             Option("strides", 1),
             _PADDING,
             Option("depth_multiplier", 1, sizes=("multiplier",)),
@@ -86,7 +88,10 @@ def _depthwise(rank: int) -> Kind:
             ACTIVATION,
             USE_BIAS,
         ),
-        arrays=(Array("kernel", (*axes, "input", "multiplier"), formerly="depthwise_kernel"), _BIAS),
+        arrays=(
+            Array("depthwise_kernel", (*axes, "input", "multiplier"), also="kernel"),
+            Array("bias", ("product",), option="use_bias"),
+        ),
         reads=((*_AXES[rank], "input"),),
         further=(*of_arrays("depthwise", "bias"), *_OF_THE_BASE_CLASS, *unused("filters")),
         shape="depthwise convolution",
@@ -100,8 +105,8 @@ def _separable(rank: int) -> Kind:
     return Kind(
         f"SeparableConv{rank}D",
         options=(
-            Option("filters", sizes=("output",)),
-            Option("kernel_size", sizes=axes),
+            Option("filters", sizes=("output",), required=True),
+            Option("kernel_size", sizes=axes, required=True),
             Option("strides", 1),
             _PADDING,
             _DATA_FORMAT,

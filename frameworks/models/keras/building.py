@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import inspect
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -29,7 +31,7 @@ from frameworks.models.graph import (
 from frameworks.models.keras.layers import Made, make
 from frameworks.models.keras.masks import Plan, plan_masks
 from frameworks.models.keras.options import WAY_ON
-from frameworks.models.keras.remarks import of_call, of_model
+from frameworks.models.keras.remarks import NOT_COMPILED, of_call, of_model
 from frameworks.models.keras.weights import FACTOR, lay_in
 from frameworks.registry import quiet_stderr
 
@@ -68,7 +70,8 @@ def build(graph: Graph) -> Built:
     Raises:
         NoCounterpartError: for a layer, an option or a mask that Keras 3 cannot have.
     """
-    with untouched_random(), quiet_stderr():
+    with untouched_random(), quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras's own, of masks that a model loses: those are given in the calls
         builder = _Builder(graph, ())
         return Built(builder.model(), tuple(builder.written))
 
@@ -110,6 +113,7 @@ class _Builder:
         self._made: dict[str, Made] = {}
         self._own_names: dict[str, str] = {}
         self._rescaled: dict[str, Any] = {}
+        self._named_operations: set[int] = set()
         self._tensors = _Tensors()
 
     def model(self, name: str | None = None) -> Any:
@@ -118,7 +122,11 @@ class _Builder:
         for layer in self.graph.layers.values():
             self._add(layer)
         name = (name or self.graph.name).replace("/", "_")
-        if self.graph.kind == "Sequential" and self._plan.is_empty and not any(each.is_operation for each in self.graph.layers.values()):
+        if (
+            self.graph.kind == "Sequential"
+            and self._plan.is_empty
+            and not any(each.is_operation for each in self.graph.layers.values())
+        ):
             model = self._chained(inputs[0], name)
         else:
             model = self._connected(name)
@@ -131,6 +139,9 @@ class _Builder:
                 hard = () if made.rescaled else made.hard_sigmoids
                 lay_in(made.core, own.stored or layer.stored, self._where(layer), hard)
         self._tell()
+        if not self.around:
+            caveats = (NOT_COMPILED, *of_model(self._plan, self.graph))
+            self.written.insert(0, Written(self.graph.name, self.graph.kind, type(model).__name__, model.name, caveats))
         return model
 
     def _where(self, layer: Layer) -> str:
@@ -169,7 +180,9 @@ class _Builder:
             inner_name = name if of is layer else of.graph.name
             nested = builder.model(inner_name)
             self.written += builder.written
-        self._made[layer.name] = Made(nested, nested) if of is layer and nested is not None else make(layer, name, self.graph, nested)
+        self._made[layer.name] = (
+            Made(nested, nested) if of is layer and nested is not None else make(layer, name, self.graph, nested)
+        )
         if self._made[layer.name].rescaled:
             self._rescaled[layer.name] = keras.layers.Rescaling(FACTOR, name=self._names.of(f"{layer.name}_rescaled"))
 
@@ -196,6 +209,9 @@ class _Builder:
         takes = self.graph.takes if self.graph.takes is not None else list(self.graph.inputs)
         returns = self.graph.returns if self.graph.returns is not None else list(self.graph.outputs)
         values = self._tensors.values
+        for operation in _operations_before([values[each] for each in self.graph.outputs]):
+            if id(operation) not in self._named_operations:  # made by Keras, for masks: its name may be that of a layer
+                operation.name = self._names.of(operation.name)
         return keras.Model(replaced(_single(takes), values), replaced(_single(returns), values), name=name)
 
     def _call(self, call: Call, layer: Layer) -> list[Any]:
@@ -217,7 +233,7 @@ class _Builder:
         given = self._plan.given.get(key)
         if given is not None:
             masks = [self._mask(each) if each is not None else None for each in given]
-            kwargs["mask"] = masks if isinstance(args[0], (list, tuple)) else masks[0]
+            kwargs |= _masks_by_name(self._made[layer.name].native, args, masks)
         results = self._made[layer.name].native(*args, **kwargs)
         flat = keras.tree.flatten(results)
         self._keep_masks(call, layer, flat)
@@ -232,7 +248,9 @@ class _Builder:
 
     def _named(self, value: Any, name: str) -> Any:
         """Give the operation that makes a tensor a name of its own."""
-        value._keras_history.operation.name = self._names.of(name)  # noqa: SLF001  an operation between layers has no other way
+        operation = value._keras_history.operation  # noqa: SLF001  a function of keras.ops takes no name
+        operation.name = self._names.of(name)
+        self._named_operations.add(id(operation))
         return value
 
     def _mask(self, mask: Mask) -> Any:
@@ -290,6 +308,30 @@ class _Builder:
             becomes = _shown(layer, made)
             told.append(Written(path, layer.kind, becomes, "/".join((*self.around, name)), tuple(caveats)))
         self.written = told + self.written
+
+
+def _masks_by_name(native: Any, args: Sequence[Any], masks: Sequence[Any]) -> dict[str, Any]:
+    """Return masks as a layer's call takes them: one, a list, or one for each of its arguments."""
+    names = list(inspect.signature(native.call).parameters)
+    if "mask" in names:
+        return {"mask": list(masks) if isinstance(args[0], (list, tuple)) else masks[0]}
+    named = {f"{name}_mask": mask for name, mask in zip(names, masks, strict=False) if mask is not None}
+    return {name: mask for name, mask in named.items() if name in names}
+
+
+def _operations_before(tensors: Iterable[Any]) -> list[Any]:
+    """Return the operations, but not the layers, that tensors are computed by."""
+    found: dict[int, Any] = {}
+    waiting, seen = list(tensors), set()
+    while waiting:
+        history = getattr(waiting.pop(), "_keras_history", None)
+        if history is None or (id(history.operation), history.node_index) in seen:
+            continue
+        seen.add((id(history.operation), history.node_index))
+        if not isinstance(history.operation, keras.Layer):
+            found[id(history.operation)] = history.operation
+        waiting += history.operation._inbound_nodes[history.node_index].input_tensors  # noqa: SLF001  Keras's only record
+    return list(found.values())
 
 
 def _is_model(layer: Layer | None) -> bool:

@@ -18,7 +18,7 @@ Key = tuple[str, int]
 TODAY = (3, 15)
 """The version of Keras whose rules are today's."""
 
-_REPLACING = frozenset({"Multiply"})
+_REPLACING = frozenset({"Multiply", "Maximum", "Minimum"})
 """Merging layers that replace the masked steps of their inputs in Keras 3, and did not in Keras 2."""
 
 

@@ -33,10 +33,12 @@ _LEFT_OUT = frozenset(
     (
         *("batch_input_shape", "batch_shape", "input_shape", "input_length", "input_dim", "input_dtype", "batch_size"),
         *("sparse", "ragged", "dynamic", "consume_less", "robust_masking", "softmax_robust_masking", "implementation"),
-        *("init", "inner_init", "forget_bias_init", "weights"),
+        *("init", "inner_init", "forget_bias_init", "weights", "trainable"),
     )
 )
 """Options that change no result: shapes that the model states itself, ways to compute, initial weights."""
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 _TRAINED_BY: Mapping[str, ModuleType] = MappingProxyType(
     {"initializer": keras.initializers, "regularizer": keras.regularizers, "constraint": keras.constraints}
@@ -134,9 +136,14 @@ def arguments_of(
                 but="is True",
                 remedy=WAY_ON,
             )
-        elif name not in _LEFT_OUT and value not in (None, False, [], {}) and not _changes_nothing(record, name, value, version):
+        elif (
+            name not in _LEFT_OUT and value not in (None, False, [], {}) and not _changes_nothing(record, name, value, version)
+        ):
             raise NoCounterpartError.because(
-                f"{name} of {where}", must="be an option of Keras 3", but=f"is {value!r:.100}, and has no counterpart", remedy=WAY_ON
+                f"{name} of {where}",
+                must="be an option of Keras 3",
+                but=f"is {value!r:.100}, and has no counterpart",
+                remedy=WAY_ON,
             )
     return found
 
@@ -144,18 +151,21 @@ def arguments_of(
 def _changes_nothing(record: Kind, name: str, value: Any, version: Version) -> bool:
     """Return whether a value of an option that Keras 3 lacks is what a layer without the option does."""
     option = next((each for each in (*record.options, *record.further) if each.name == name), None)
-    return option is not None and (option.use == "nothing" or value in option.only or value == record.default(name, version.numbers))
+    return option is not None and (
+        option.use == "nothing" or value in option.only or value == record.default(name, version.numbers)
+    )
 
 
 def _accepted(native: Any) -> frozenset[str]:
     """Return the names of a class's arguments, those of the classes below it included."""
-    names = {
-        name
-        for base in native.__mro__
-        if "__init__" in vars(base)
-        for name, one in inspect.signature(base.__init__).parameters.items()
-        if one.kind is not inspect.Parameter.VAR_KEYWORD and one.kind is not inspect.Parameter.VAR_POSITIONAL
-    }
+    names: set[str] = set()
+    for base in native.__mro__:
+        if "__init__" in vars(base):
+            parameters = inspect.signature(base.__init__).parameters.values()
+            passed_on = [each for each in parameters if each.kind is inspect.Parameter.VAR_KEYWORD]
+            names |= {each.name for each in parameters if each.kind in _NAMED}
+            if not passed_on:
+                break
     if native.__name__.removesuffix("Cell") in ("LSTM", "GRU"):
         names.add("implementation")  # which they take without naming it
     return frozenset(names - {"self", "input_shape", "batch_input_shape", "batch_shape", "layer", "weights"})
@@ -163,7 +173,7 @@ def _accepted(native: Any) -> frozenset[str]:
 
 def _carry(name: str, value: Any, version: Version, where: str, found: Arguments) -> None:
     """Add one option to the arguments."""
-    ending = name.rpartition("_")[2]
+    ending, value = name.rpartition("_")[2], _number(value)
     if name == "dtype":
         found.values |= _policy(value, where)
     elif ending == "activation":
@@ -174,6 +184,13 @@ def _carry(name: str, value: Any, version: Version, where: str, found: Arguments
         found.values[name] = value[0]
     else:
         found.values[name] = tuple(value) if isinstance(value, list) else value
+
+
+def _number(value: Any) -> Any:
+    """Return a number that tf_keras wrote as an array without axes; any other value as it is."""
+    config = value.get("config") if isinstance(value, Mapping) and value.get("class_name") == "__numpy__" else None
+    number = config.get("value") if isinstance(config, Mapping) else getattr(value, "item", lambda: value)()
+    return number if isinstance(number, (int, float)) else value
 
 
 def _policy(value: Any, where: str) -> dict[str, Any]:
@@ -189,7 +206,7 @@ def _policy(value: Any, where: str) -> dict[str, Any]:
     try:
         if kind not in (None, "Policy", "PolicyV1", "DTypePolicy"):
             raise ValueError(kind)  # noqa: TRY301  the same refusal
-        return {"dtype": keras.DTypePolicy(name)}
+        return {"dtype": keras.DTypePolicy(name).name}
     except (ValueError, TypeError) as error:
         raise NoCounterpartError.because(
             f"the dtype policy of {where}",

@@ -8,6 +8,9 @@ from typing import Any
 from frameworks.models.graph import Call, Graph, Layer, Mask
 from frameworks.models.keras.masks import Plan
 
+NOT_COMPILED = "its loss, metrics and optimizer are left out: compile the model before you train it further"
+"""The caveat of every model."""
+
 _OTHER_LOSS = (
     "Keras 3 passes another mask to the output {name} than the version that wrote the file: a loss that Keras masks is computed"
     " otherwise in training"

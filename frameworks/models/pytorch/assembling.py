@@ -105,8 +105,8 @@ def _nested_graph(layer: Layer, inside: Graph, graph: Graph) -> Graph:
             but="is called in both ways",
             remedy="Save the model with two copies of it.",
         )
-    named = replace(inside, name=layer.name, version=graph.version)
-    return in_training(named) if active == {True} else named
+    inside = replace(inside, version=graph.version)
+    return in_training(inside) if active == {True} else inside
 
 
 def _arriving(part: Part, layer: Layer, inside: Graph, graph: Graph) -> Iterator[Tensor]:

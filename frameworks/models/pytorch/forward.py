@@ -25,7 +25,7 @@ class Forward:
         arguments: the names of its arguments: the inputs, then the masks that come with them.
         lines: its statements, without indentation; the last one returns.
         results: the variables of the outputs.
-        values: what each layer's first call is: an expression.
+        values: the variable of the first result of each layer's first call.
     """
 
     arguments: tuple[str, ...]
@@ -40,10 +40,12 @@ class Writing:
     Args:
         part: the part.
         reserved: the names that no variable may have.
+        precision: the dtype that floating inputs are cast to, as Keras does; "" for none.
     """
 
-    def __init__(self, part: Part, reserved: frozenset[str]) -> None:
+    def __init__(self, part: Part, reserved: frozenset[str], precision: str = "") -> None:
         """Find where each value is read, and where each mask is computed."""
+        self.precision = precision
         self.part, self.scope = part, Names(reserved)
         self.uses = [use for use in part.uses if use.same_as is None]
         self.same = {use.call.results[0]: use.same_as for use in part.uses if use.same_as is not None}
@@ -62,15 +64,27 @@ class Writing:
         """Return the body."""
         inputs = [self._name_input(each) for each in self.part.graph.inputs]
         given = [self._name_mask(ArrivingMask(each)) for each in self.part.arriving]
-        lines: list[str] = []
+        lines = [f"{name} = {name}.to(torch.{self.precision})" for name in self._cast(inputs)]
         for at, use in enumerate(self.uses):
             lines += self._masks_before(at)
             lines += self._statements(at, use)
         lines += self._masks_before(len(self.uses))
         results = [self.tensors[self.canonical(each)] for each in self.part.graph.outputs]
         masks = [self._mask(mask) or "" for _, mask in sorted(self.part.returned.items())]
-        lines.append(f"return {', '.join([*results, *masks])}")
+        returned = ", ".join([*results, *masks])
+        if lines and lines[-1].startswith(f"{CHAIN} = ") and returned == CHAIN:
+            lines[-1] = f"return {lines[-1].removeprefix(f'{CHAIN} = ')}"
+        else:
+            lines.append(f"return {returned}")
         return Forward((*inputs, *given), tuple(lines), tuple(results), self.values)
+
+    def _cast(self, inputs: list[Name]) -> list[Name]:
+        """Return the inputs that are cast."""
+        graph = self.part.graph
+        floating = [
+            name for name, each in zip(inputs, graph.inputs, strict=True) if "float" in graph.dtypes.get(each, "float32")
+        ]
+        return floating if self.precision else []
 
     def canonical(self, tensor: Tensor) -> Tensor:
         """Return the tensor itself, or the one that it is under another name."""
@@ -128,7 +142,7 @@ class Writing:
         names = self._wanted(at, call)
         site = self.part.site(call, _Canonical(self), masks, (*names, *self._returned(call)), self.scope.free)
         made = self.part.pieces[call.layer].call(site)
-        self.values.setdefault(call.layer, made if isinstance(made, str) else ", ".join(made.results))
+        self.values.setdefault(call.layer, next((name for name in names if name), ""))
         lines = list(made.lines) if isinstance(made, Statements) else []
         if isinstance(made, Statements):
             values = [(name, value) for name, value in zip(names, made.results, strict=True) if name and name != value]
@@ -138,15 +152,18 @@ class Writing:
         for tensor, name in zip(call.results, names, strict=True):
             if name:
                 self.tensors[tensor] = name
-        lines[-1] += self._comment(call)
+        if names[0]:
+            self._comment(lines, names[0], call)
         return lines
 
-    def _comment(self, call: Call) -> str:
-        """Return the shape of the first result as a comment; "" if it is that of the first argument."""
+    def _comment(self, lines: list[str], name: str, call: Call) -> None:
+        """Add the shape of the first result to the line that assigns it, unless it is that of the first argument."""
         shapes = self.part.graph.shapes
         before = next((shapes.get(each) for each in tensors_in(call.args)), None)
         shown = axes(shapes.get(call.results[0]))
-        return f"  # {shown}" if shown and shapes.get(call.results[0]) != before else ""
+        at = next((at for at in range(len(lines))[::-1] if lines[at].startswith((f"{name} =", f"{name},"))), None)
+        if shown and shapes.get(call.results[0]) != before and at is not None:
+            lines[at] += f"  # {shown}"
 
     def _wanted(self, at: int, call: Call) -> tuple[Name | None, ...]:
         """Return the variable of each result: the chain's if only the next statement reads it, else one named for the layer."""

@@ -17,7 +17,7 @@ from frameworks import kinds
 from frameworks.counterparts import LAYER_NAMES
 from frameworks.errors import NoCounterpartError
 from frameworks.files.keras.config import numbered, snake
-from frameworks.files.other_layers import OtherLayer
+from frameworks.files.other_layers import GENERATOR, OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.untrusted.derived_arrays import MAX_RANK
 from frameworks.files.untrusted.source import StoredArray
@@ -106,7 +106,8 @@ def keras_arrays(layer: OtherLayer) -> dict[str, Tensor] | None:
             tensors[array.name] = _widened(layer, layer.stored[array.name], array)
         elif source:
             tensors[array.name] = _in_keras_order(layer, source, array)
-    return tensors if len(tensors) == len(layer.stored.keys() - without_meaning) else None
+    meant = [name for name in layer.stored if name not in without_meaning and GENERATOR not in name]
+    return tensors if len(tensors) == len(meant) else None
 
 
 def _fit(layer: OtherLayer, *arrays: kinds.Array) -> bool:
@@ -140,15 +141,22 @@ def _widened(layer: OtherLayer, stored: StoredArray, target: kinds.Array) -> Ten
 
 def variables_of_other(layer: OtherLayer) -> dict[str, Mapping[str, Tensor]]:
     """Return the variables of a non-recurrent layer by their places in it; {} if these are not known."""
-    known = keras_arrays(layer)
+    known, kind = keras_arrays(layer), kinds.KERAS.get(kinds.keras_kind(layer.kind))
     if known:
-        return {"": known}
+        paths = {array.name: array.path for array in kind.arrays or () if array.path}
+        paths |= {name: name for name in layer.stored if GENERATOR in name}
+        variables = known | {name: unchanged(array) for name, array in layer.stored.items() if GENERATOR in name}
+        return _by_place((paths.get(name, name), tensor) for name, tensor in variables.items())
     if not layer.place or any(not _NUMBERED.fullmatch(name) for name in layer.stored):
         return {}
+    return _by_place((name, unchanged(array)) for name, array in layer.stored.items())  # as they are, whatever they mean
+
+
+def _by_place(variables: Iterable[tuple[str, Tensor]]) -> dict[str, Mapping[str, Tensor]]:
     groups: dict[str, dict[str, Tensor]] = {}
-    for name, array in layer.stored.items():  # as Keras wrote them, whatever their meaning
+    for name, tensor in variables:
         within, _, number = name.rpartition("/")
-        groups.setdefault(within.removesuffix("vars").rstrip("/"), {})[number] = unchanged(array)
+        groups.setdefault(within.removesuffix("vars").rstrip("/"), {})[number] = tensor
     return dict(groups)
 
 

@@ -125,7 +125,9 @@ def _template(activation: Any, version: tuple[int, ...]) -> str:
         if kind in _OF_LAYERS and isinstance(config, Mapping) and not activation.get("registered_name"):
             layer = Layer("activation", kind, config)
             return _OF_LAYERS[kind](Given(layer, Graph("", "", {}, (), (), ()), Target(version=version)))
-        activation = config if kind == "function" and activation.get("module") in (None, "builtins", "keras.activations") else activation
+        activation = (
+            config if kind == "function" and activation.get("module") in (None, "builtins", "keras.activations") else activation
+        )
     name = _ALIASES.get(str(activation), str(activation)) if activation is not None else "linear"
     name = KERAS2_NAMES.get(name, name) if version < (3,) else name
     if isinstance(activation, Mapping) or (name not in BY_NAME and name.partition("(")[0] not in FAMILIES):

@@ -33,7 +33,8 @@ def _steps(given: Given, rank: int, groups: int = 1, *, bias: bool = True) -> di
 
 def _is_torch_s_same(given: Given, rank: int) -> bool:
     window = _window(given, rank)
-    return window.padding == "same" and set(window.strides) == {1} and set(window.sizes) != {1}
+    symmetric = all(size % 2 for size in window.sizes)  # torch warns that it copies the input otherwise
+    return window.padding == "same" and set(window.strides) == {1} and set(window.sizes) != {1} and symmetric
 
 
 def _piece(given: Given, rank: int, module: str, arrays: Mapping[str, Blocks]) -> Piece:

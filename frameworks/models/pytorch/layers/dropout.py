@@ -40,9 +40,9 @@ def gaussian_dropout(x, p):
 )
 _GAUSSIAN_NOISE = Helper(
     "gaussian_noise",
-    '''\
+    """\
 def gaussian_noise(x, std):
-    return x + std * torch.randn_like(x)''',
+    return x + std * torch.randn_like(x)""",
 )
 
 

@@ -24,14 +24,21 @@ def _heads(layer: Layer, graph: Graph, target: Target) -> Piece:
     helper, features = _class(given, calls)
     sizes = [given.stored[f"{name}_kernel"].shape[0] for name in _INPUTS]
     key, value, output = (given.stored[f"{name}_kernel"].shape for name in ("key", "value", "attention_output"))
-    numbers = [given["num_heads"], *sizes, key[-1], value[-1], output[-1], *([given["dropout"]] if "Dropping" in features else [])]
+    numbers = [
+        given["num_heads"],
+        *sizes,
+        key[-1],
+        value[-1],
+        output[-1],
+        *([given["dropout"]] if "Dropping" in features else []),
+    ]
 
     def call(site: Site) -> str | Statements:
         query, value, key = _inputs(site)
         visible = _visible(given, site)
         if "Masked" in features and not visible:
             visible = f"torch.ones(1, 1, dtype=torch.bool, device={query}.device)"
-        made = f"{site.module}({', '.join([query, key, value, *([visible] if visible else [])])})"
+        made = f"{site.module}({', '.join([query, value, key, *([visible] if visible else [])])})"
         return made if _wants_scores(site.call) or "Scored" not in features else f"{made}[0]"
 
     how = "a class, since nn.MultiheadAttention has no such heads, masks or outputs"
@@ -62,7 +69,9 @@ def _wants_scores(call: Call) -> bool:
 
 
 def _is_masked(call: Call) -> bool:
-    return any(call.masks) or any(call.kwargs.get(f"{name}mask") is not None for name in ("attention_", "query_", "value_", "key_"))
+    return any(call.masks) or any(
+        call.kwargs.get(f"{name}mask") is not None for name in ("attention_", "query_", "value_", "key_")
+    )
 
 
 def _is_native(given: Given, calls: list[Call]) -> bool:
@@ -84,7 +93,10 @@ def _native(given: Given) -> Piece:
         arrays = {f"{name[0]}_proj_weight": kernel for name, kernel in zip(_INPUTS, kernels, strict=True)}
     if given["use_bias"]:
         biases = [unchanged(given.stored[f"{name}_bias"]) for name in _INPUTS]
-        arrays |= {"in_proj_bias": _joined(biases, (3 * size,)), "out_proj.bias": unchanged(given.stored["attention_output_bias"])}
+        arrays |= {
+            "in_proj_bias": _joined(biases, (3 * size,)),
+            "out_proj.bias": unchanged(given.stored["attention_output_bias"]),
+        }
     arrays["out_proj.weight"] = _output(given)
     named: dict[str, tuple[object, object]] = {
         "dropout": (given["dropout"], 0.0),

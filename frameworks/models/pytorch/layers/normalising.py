@@ -132,7 +132,11 @@ def _group_norm(layer: Layer, graph: Graph, target: Target) -> Piece:
 
 def _unit(layer: Layer, graph: Graph, target: Target) -> Piece:
     axis = Given(layer, graph, target)["axis"]
-    dim = tuple(axis) if isinstance(axis, (list, tuple)) and len(axis) > 1 else (axis[0] if isinstance(axis, (list, tuple)) else axis)
+    dim = (
+        tuple(axis)
+        if isinstance(axis, (list, tuple)) and len(axis) > 1
+        else (axis[0] if isinstance(axis, (list, tuple)) else axis)
+    )
     return Piece(lambda site: f"F.normalize({site.x}, dim={dim})", any_rank=dim == -1)
 
 

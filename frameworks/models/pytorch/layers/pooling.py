@@ -87,7 +87,11 @@ def _global(function: str, rank: int) -> Writer:
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
-        **{f"{name}Pooling{rank}D": _pooling(here, rank) for name, here in (("Max", "Max"), ("Average", "Avg")) for rank in (1, 2)},
+        **{
+            f"{name}Pooling{rank}D": _pooling(here, rank)
+            for name, here in (("Max", "Max"), ("Average", "Avg"))
+            for rank in (1, 2)
+        },
         **{
             f"Global{name}Pooling{rank}D": _global(function, rank)
             for name, function in (("Max", "amax"), ("Average", "mean"))

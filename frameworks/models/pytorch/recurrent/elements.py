@@ -11,7 +11,7 @@ from frameworks.files.stored import StoredCell
 from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.files.writing.blocks import cell_tensors
 from frameworks.layouts import PYTORCH
-from frameworks.models.pytorch.pieces import Helper, Target, literal
+from frameworks.models.pytorch.pieces import Helper, literal
 from frameworks.models.pytorch.recurrent import masked
 from frameworks.models.pytorch.recurrent.cells import Form, arrays_of, class_of
 from frameworks.models.pytorch.recurrent.stateful import stateful
@@ -96,8 +96,14 @@ def is_native(cells: Sequence[Sequence[StoredCell]], use: Use) -> bool:
     return True
 
 
-def native(cells: Sequence[Sequence[StoredCell]], use: Use, target: Target) -> Element:
-    """Return torch's own module of these cells."""
+def native(cells: Sequence[Sequence[StoredCell]], use: Use, *, holes: bool) -> Element:
+    """Return torch's own module of these cells.
+
+    Args:
+        cells: `cells[layer][direction]`.
+        use: how it is called.
+        holes: whether it is exact for every mask, or refuses those that are not right-padded.
+    """
     spec, record = cells[0][0].spec, cells[0][0].spec.record
     arguments = [str(spec.input_size), str(spec.hidden_size)]
     arguments += [f"num_layers={len(cells)}"] * (len(cells) > 1)
@@ -109,8 +115,7 @@ def native(cells: Sequence[Sequence[StoredCell]], use: Use, target: Target) -> E
         for direction, cell in enumerate(row)
         for name, blocks in cell_tensors(cell, PYTORCH).items()
     }
-    lstm, holes = spec.has_cell_state, target.padding == "any"
-    packed = masked.packed(lstm=lstm, holes=holes)
+    packed = masked.packed(lstm=spec.has_cell_state, holes=holes)
     runs = ((masked.GATHERED, packed) if holes else (packed, packed)) if use.masked else ()
     name, helper, takes_mask = f"nn.{record.names['pytorch']}", None, False
     if use.stateful:
@@ -150,6 +155,4 @@ def generated(cell: StoredCell, use: Use) -> Element:
         helper = stateful(helper, name, spec.state_names, runs=None, masked=use.masked, told=form.told)
     rates = [f"{rate}={value}" for rate, value in (("dropout", dropout), ("recurrent_dropout", recurrent)) if value]
     arguments = ", ".join([str(spec.input_size), str(spec.hidden_size), *rates])
-    return Element(
-        ((cell,),), False, f"{helper.name}({arguments})", arrays_of(cell), use.masked, (), helper, told=form.told
-    )
+    return Element(((cell,),), False, f"{helper.name}({arguments})", arrays_of(cell), use.masked, (), helper, told=form.told)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from frameworks.errors import NoCounterpartError
-from frameworks.files.stored import StoredLayer
+from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.models.graph import Graph, Layer
 from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
+from frameworks.models.pytorch.recurrent import convolutional
 from frameworks.models.pytorch.recurrent.calls import Plan, write_call
 from frameworks.models.pytorch.recurrent.elements import Element, Use, generated, is_native, native, rates_of
 from frameworks.models.pytorch.recurrent.running import DROPPED
@@ -37,7 +37,11 @@ def recurrent(layer: Layer, graph: Graph, target: Target) -> Piece:
     for place, element in plan.elements():
         prefix = place.replace('["', "").replace('"]', ".").replace("[", "").replace("]", ".")
         arrays |= {f"{prefix}{name}": blocks for name, blocks in element.arrays.items()}
-        helpers += [*element.runs, *([element.class_helper] if element.class_helper else []), *([_DROP] * bool(element.dropout))]
+        helpers += [
+            *element.runs,
+            *([element.class_helper] if element.class_helper else []),
+            *([_DROP] * bool(element.dropout)),
+        ]
     return Piece(
         lambda site: write_call(site, plan),
         _constructor(plan),
@@ -62,25 +66,29 @@ def _plan(layer: Layer, stored: StoredLayer, graph: Graph, target: Target) -> Pl
         stateful=options.stateful,
         per_gate=_implementation(layer) == 1,
     )
+    # Read from its end, padding is at the beginning.
+    holes = [target.padding == "any" or options.go_backwards != backward for backward in (False, True)]
     zeroes = options.return_sequences if two else options.zero_output_for_mask
     if two and _repeats_apart(graph.version) and masked and options.return_sequences:
         zeroes = False
     elif options.nesting != "cells" and two and is_native(stored.cells, use):
-        return Plan(options, ((native(stored.cells, use, target),),), True, zeroes)
+        whole = native(stored.cells, use, holes=holes[0])
+        return Plan(options, ((whole,),), True, zeroes)
     columns = tuple(
-        tuple(_column([row[direction] for row in stored.cells], use, target)) for direction in range(len(stored.cells[0]))
+        tuple(_column([row[direction] for row in stored.cells], use, holes=holes[direction]))
+        for direction in range(len(stored.cells[0]))
     )
     return Plan(options, columns, two, zeroes)
 
 
-def _column(cells: list, use: Use, target: Target) -> Iterator[Element]:
+def _column(cells: list[StoredCell], use: Use, *, holes: bool) -> Iterator[Element]:
     """Yield the modules of one direction: one for all of its cells, or one for each."""
     stack = [(cell,) for cell in cells]
     if is_native(stack, use):
-        yield native(stack, use, target)
+        yield native(stack, use, holes=holes)
         return
     for cell in cells:
-        yield native([(cell,)], use, target) if is_native([(cell,)], use) else generated(cell, use)
+        yield native([(cell,)], use, holes=holes) if is_native([(cell,)], use) else generated(cell, use)
 
 
 def _repeats_apart(version: tuple[int, ...]) -> bool:
@@ -153,7 +161,9 @@ def _dropout(stored: StoredLayer, elements: list[Element]) -> Iterator[str]:
     if not any(map(any, rates)):
         return
     if any(any(rates_of(cell)) for e in elements if e.is_native and not e.dropout for row in e.cells for cell in row):
-        names = [name for name, each in zip(("dropout", "recurrent_dropout"), zip(*rates, strict=True), strict=True) if any(each)]
+        names = [
+            name for name, each in zip(("dropout", "recurrent_dropout"), zip(*rates, strict=True), strict=True) if any(each)
+        ]
         yield f"without its {' and '.join(names)}, which {'act' if len(names) > 1 else 'acts'} in training alone"
     else:
         yield "dropout in training as in Keras, one mask for all time steps"
@@ -161,4 +171,4 @@ def _dropout(stored: StoredLayer, elements: list[Element]) -> Iterator[str]:
 
 KINDS = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "CuDNNLSTM", "CuDNNGRU")
 
-WRITERS: Mapping[str, Writer] = MappingProxyType(dict.fromkeys(KINDS, recurrent))
+WRITERS: Mapping[str, Writer] = MappingProxyType({**dict.fromkeys(KINDS, recurrent), **convolutional.WRITERS})
