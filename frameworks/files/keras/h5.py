@@ -8,6 +8,7 @@ from typing import Any
 
 from frameworks.errors import InvalidValueError
 from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.cells import CLASSES
 from frameworks.files.keras.config import Config, Node, walk
 from frameworks.files.keras.keras1 import cells_of, count_arrays, in_keras_2
@@ -49,6 +50,25 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
         but="is an h5 file of another kind",
         remedy="Open a file that Keras saved: it has layer_names, or arrays in groups named vars.",
     )
+
+
+def read_architecture(source: Source) -> Architecture | None:
+    """Return the architecture in an h5 file; None for a file of weights alone.
+
+    Args:
+        source: the file.
+
+    Raises:
+        GatewiseError: for a damaged file.
+    """
+    groups = read_h5(source).groups
+    attributes = {**groups[""], **groups.get("model_weights", {})}
+    if "model_config" not in attributes:
+        return None
+    stated = read_json(_text(attributes["model_config"]), f"the architecture in {source.name}")
+    model, version = in_keras_2(stated), version_of(stated)
+    version = version if version.text else Version(_text(attributes.get("keras_version")))
+    return None if model is None else Architecture(model, version, source.name)
 
 
 def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, given: GivenOptions) -> Layers:

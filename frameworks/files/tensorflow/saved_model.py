@@ -124,18 +124,25 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     return [*layers, *_left(model, used), *_training(model)]
 
 
-def read_architecture(source: Source) -> Architecture | None:
-    """Return the architecture of a SavedModel that Keras 2 wrote; None for a model that is a class of its own.
+def read_architecture(source: Source) -> Architecture:
+    """Return the architecture of a SavedModel that Keras 2 wrote.
 
     Args:
         source: see `read`.
 
     Raises:
-        GatewiseError: see `read`.
+        GatewiseError: see `read`; also for a model that is a class of its own.
     """
     model = _open(source)
     config = _architecture(model.metadata[ROOT])
-    return None if config is None else Architecture(config, _version(model, None), source.name)
+    if config is None:
+        raise InvalidValueError.because(
+            source.name,
+            must="hold a whole model",
+            but=f"holds one of the class {model.metadata[ROOT].get('class_name')}, and not its code, which calls the layers",
+            remedy="Port its recurrent layers alone, to a .safetensors file, and write the rest after that code.",
+        )
+    return Architecture(config, _version(model, None), source.name)
 
 
 def _version(model: SavedModel, architecture: Config | None) -> Version:

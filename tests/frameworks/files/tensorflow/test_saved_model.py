@@ -24,6 +24,7 @@ import tf_keras
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint
 from frameworks.files.tensorflow.saved_model import read_architecture
 from frameworks.files.untrusted.folders import open_path
+from frameworks.models.reading import read_graph
 
 L = tf_keras.layers
 ROOT = Path(__file__).parents[4]
@@ -168,13 +169,24 @@ def test_the_architecture_is_that_of_the_h5_file(name: str, saved: Path) -> None
     import h5py
 
     architecture = read_architecture(open_path(saved / name))
-    assert architecture
     with h5py.File(saved / f"{name}.h5") as file:
         expected = json.loads(file.attrs["model_config"])
         assert architecture.version.text == file.attrs["keras_version"]
     for own, other in zip(architecture.model["config"]["layers"], expected["config"]["layers"], strict=True):
         assert own.get("inbound_nodes") == other.get("inbound_nodes")
         assert without_inner_objects(own["config"]) == without_inner_objects(other["config"])
+
+
+@pytest.mark.parametrize("name", ["two_inputs", "in_two_models"])
+def test_the_graph_is_that_of_the_h5_file(name: str, saved: Path) -> None:
+    graph, expected = read_graph(saved / name), read_graph(saved / f"{name}.h5")
+    assert [(each.layer, each.args, each.kwargs) for each in graph.calls] == [
+        (each.layer, each.args, each.kwargs) for each in expected.calls
+    ]
+    assert (graph.inputs, graph.outputs, graph.version) == (expected.inputs, expected.outputs, expected.version)
+    assert [graph.layers[layer].stored is None for layer in graph.layers] == [
+        expected.layers[layer].stored is None for layer in expected.layers
+    ]
 
 
 def without_inner_objects(config: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +217,6 @@ def test_the_metadata_of_earlier_versions_are_found_in_the_graphs(saved: Path, t
 def test_a_given_architecture_overrides_that_of_the_folder(saved: Path) -> None:
     source = open_path(saved / "gru, reset before")
     architecture = read_architecture(source)
-    assert architecture
     text = json.dumps(architecture.model).replace('"hard_sigmoid"', '"sigmoid"')
     given = {**json.loads(text), "keras_version": "2.15.0"}
     layer = open_checkpoint(saved / "gru, reset before", architecture=given)["gru"]
@@ -245,7 +256,9 @@ class Tagger(tf_keras.Model):  # type: ignore[misc]
         return output
 
 
-def test_a_model_that_is_a_class_of_its_own_has_its_layers_with_their_options_and_a_caveat(tmp_path: Path) -> None:
+def test_a_model_that_is_a_class_of_its_own_has_its_layers_with_their_options_and_a_caveat(
+    tmp_path: Path, refused: Any
+) -> None:
     model = Tagger()
     model(np.ones((2, TIME), "int32"))
     save(model, tmp_path / "tagger", save_traces=False)
@@ -255,7 +268,8 @@ def test_a_model_that_is_a_class_of_its_own_has_its_layers_with_their_options_an
         for (_, array), expected in zip(arrays_of(layer), own.get_weights(), strict=True):
             np.testing.assert_array_equal(array, expected)
         assert "a class of its own" in layer.warnings[-1]
-    assert read_architecture(open_path(tmp_path / "tagger")) is None
+    with refused("tagger must hold a whole model", "one of the class", "Port its recurrent layers alone"):
+        read_architecture(open_path(tmp_path / "tagger"))
 
 
 class Plain(tf.Module):  # type: ignore[misc]
