@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 from frameworks.files import open_checkpoint, save_checkpoint
+from frameworks.files.given_options import Options
 from frameworks.models.reading import read_graph
 from gatewise import assert_parity
 from tests.remedies.arrays import LAYERS, X, array, close, filled, tensor
@@ -53,14 +54,14 @@ def what_a_checkpoint_of_tensorflow_1_does_not_state(folder: Path) -> None:
     advises("forget_bias=1.0 is assumed*pass it: --option NAME.forget_bias=VALUE.", stated)
     with refuses("Pass a number, such as 1.0."):
         open_checkpoint(folder / "a.ckpt", options={"a": {"forget_bias": None}})
-    options = {"a": {"forget_bias": 0.0, "activation": "relu"}}
+    options: Options = {"a": {"forget_bias": 0.0, "activation": "relu"}}
     assert_parity(layer, open_checkpoint(folder / "a.ckpt", options=options)["a"])
 
 
 @case
 def a_file_or_folder_that_stands_for_a_checkpoint(folder: Path) -> None:
     layer = filled(LAYERS.LSTM(4, return_sequences=True, return_state=True))
-    options = {"a": {"forget_bias": 0.0}}
+    options: Options = {"a": {"forget_bias": 0.0}}
     for name in ("a", "b"):
         in_tensorflow_1(layer, folder / "both" / name)
     with refuses("Pass one of them, as in *both/b."):
