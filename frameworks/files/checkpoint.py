@@ -35,6 +35,7 @@ class Checkpoint(Shown, Mapping[str, StoredLayer]):
         format: the name of its format.
         others: the layers that are not recurrent, by name, in order. Arrays that belong to no layer are under "".
         in_order: all layers, each with its name, in the order of the file.
+        given: the architecture and the options that it was opened with; None for a format that holds no Keras model.
 
     Example:
         >>> checkpoint = open_checkpoint("model.npz")
@@ -44,9 +45,11 @@ class Checkpoint(Shown, Mapping[str, StoredLayer]):
         4
     """
 
-    def __init__(self, path: Path, name: str, layers: list[StoredLayer | OtherLayer]) -> None:
+    def __init__(
+        self, path: Path, name: str, layers: list[StoredLayer | OtherLayer], given: Mapping[str, Any] | None = None
+    ) -> None:
         """Sort the layers into recurrent and other ones."""
-        self.path, self.format = path, name
+        self.path, self.format, self.given = path, name, given
         self._layers: Mapping[str, StoredLayer] = _by_name([layer for layer in layers if isinstance(layer, StoredLayer)])
         self.others: Mapping[str, OtherLayer] = _by_name([layer for layer in layers if isinstance(layer, OtherLayer)])
         names = {id(layer): name for named in (self._layers, self.others) for name, layer in named.items()}
@@ -144,13 +147,14 @@ def open_checkpoint(
     with started_for(Path(path)):
         source = open_path(Path(path))
         file_format = find_format(source)
-        layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
+        layers = file_format.read(source, given, None if architecture is None else parsed_architecture(architecture))
     _require_recurrent(layers, Path(path), file_format, is_described=architecture is not None)
     given.check(layers)
     warning = _shard_warning(source.name)
     if warning:
         layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]
-    return Checkpoint(Path(path), file_format.name, layers)
+    opened_with = {"architecture": architecture, "options": options} if file_format.takes_architecture else None
+    return Checkpoint(Path(path), file_format.name, layers, opened_with)
 
 
 def _require_recurrent(layers: list[StoredLayer | OtherLayer], path: Path, file_format: Format, *, is_described: bool) -> None:
@@ -218,7 +222,12 @@ def _few(names: list[str], between: str = ", ") -> str:
     return f"{listed} and {len(names) - 5} more" if len(names) > 5 else listed
 
 
-def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+def parsed_architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an architecture that the user gives as JSON, as its path or parsed.
+
+    Raises:
+        GatewiseError: for a file that is not the JSON of an architecture.
+    """
     if isinstance(given, Mapping):
         return given
     source = open_source(Path(given))

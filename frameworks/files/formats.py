@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.files.given_options import GivenOptions
@@ -17,9 +17,6 @@ from frameworks.files.untrusted.foreign_files import UNKNOWN, describe, has_onnx
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.sorted_table import is_table
 from frameworks.files.untrusted.source import Source, StoredArray
-
-if TYPE_CHECKING:
-    from frameworks.files.keras.architecture import Architecture
 
 ZIP = b"PK\x03\x04"
 _USER_BLOCKS = (0, *(512 << power for power in range(8)))
@@ -56,8 +53,10 @@ class DescribedReader(Protocol):
             GatewiseError: for a file that is damaged or that Keras did not write.
         """
 
-    def read_architecture(self, source: Source) -> Architecture | None:
-        """Return the architecture in a file; None for a file of weights alone."""
+    def read_described(
+        self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None
+    ) -> tuple[Layers, Any]:
+        """Return the layers of a file, and its `Architecture`, or None if neither the file nor the user states one."""
 
 
 class StateDictReader(Reader, Protocol):
@@ -105,15 +104,11 @@ class Format:
             )
         return cast("Reader", module).read(source, given)
 
-    def read_architecture(self, source: Source) -> Architecture | None:
-        """Return the architecture in a file; None if it has none.
-
-        Raises:
-            GatewiseError: for a damaged file.
-        """
+    def read_described(self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None) -> tuple[Layers, Any]:
+        """Return the layers of a file, and its architecture, or None if there is none. See `read`."""
         if not self.takes_architecture:
-            return None
-        return cast("DescribedReader", import_module(self.module)).read_architecture(source)
+            return self.read(source, given, architecture), None
+        return cast("DescribedReader", import_module(self.module)).read_described(source, given, architecture)
 
     def read_arrays(self, source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
         """Return the arrays of a file, if the format is one of state dicts; see `StateDictReader`."""

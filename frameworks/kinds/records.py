@@ -25,12 +25,16 @@ GROUP_OUTPUT = "output of a group"
 
 
 class Masks(Enum):
-    """The mask of a layer's output. The values only document the members."""
+    """The mask of a layer's output. The values only document the members.
+
+    Several masks are merged by AND in Keras 2 and by OR in Keras 3; those of tensors that are concatenated along time are
+    joined along time, where a tensor without a mask counts as valid at all steps.
+    """
 
     DROP = "none"
     KEEP = "the mask of the first input"
-    ANY = "the mask of the first input that has one"
-    ALL = "the mask of the first input, if all inputs have one"
+    ANY = "the masks of the inputs, merged, if one has a mask"
+    ALL = "the masks of the inputs, merged, if all have one"
     MAKE = "a new mask, made from the input"
     SEQUENCES = "the mask of the input, if the layer returns sequences"
 

@@ -13,6 +13,7 @@ from compare.commands.searching.weights_file import is_of_keras, load_weights
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.files.formats import Format, find_format
 from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.version import Version
 from frameworks.files.untrusted.folders import open_path
 from frameworks.files.untrusted.source import Source
@@ -122,7 +123,7 @@ def _first_line(error: Exception) -> str:
 def _version_of(source: Source) -> Version:
     """Return the version of Keras that a file states."""
     try:
-        stated = find_format(source).read_architecture(source)
+        _, stated = find_format(source).read_described(source, GivenOptions(None), None)
     except GatewiseError:
         stated = None
-    return Version("") if stated is None else stated.version
+    return stated.version if isinstance(stated, Architecture) else Version("")

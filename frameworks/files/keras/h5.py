@@ -38,12 +38,21 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Raises:
         GatewiseError: for a damaged file, or one that Keras did not write.
     """
+    return read_described(source, given, architecture)[0]
+
+
+def read_described(
+    source: Source, given: GivenOptions, architecture: Config | None
+) -> tuple[Layers, Architecture | None]:
+    """Read an h5 file that Keras wrote, and return its architecture, too; None if it holds weights alone. See `read`."""
     file = read_h5(source)
     root = "model_weights" if "model_weights" in file.groups else ""
     if "layer_names" in file.groups[root]:
         return _read_by_name(file, root, architecture, source.name, given)
     if any("/vars/" in f"/{path}" for path in file.arrays):
-        return read_placed(file, architecture, Reading(source.name, version_of(architecture), given))
+        version = version_of(architecture)
+        layers = read_placed(file, architecture, Reading(source.name, version, given))
+        return layers, Architecture(architecture, version, source.name) if architecture is not None else None
     raise InvalidValueError.because(
         source.name,
         must="hold a Keras model or its weights",
@@ -52,26 +61,9 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     )
 
 
-def read_architecture(source: Source) -> Architecture | None:
-    """Return the architecture in an h5 file; None for a file of weights alone.
-
-    Args:
-        source: the file.
-
-    Raises:
-        GatewiseError: for a damaged file.
-    """
-    groups = read_h5(source).groups
-    attributes = {**groups[""], **groups.get("model_weights", {})}
-    if "model_config" not in attributes:
-        return None
-    stated = read_json(_text(attributes["model_config"]), f"the architecture in {source.name}")
-    model, version = in_keras_2(stated), version_of(stated)
-    version = version if version.text else Version(_text(attributes.get("keras_version")))
-    return None if model is None else Architecture(model, version, source.name)
-
-
-def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, given: GivenOptions) -> Layers:
+def _read_by_name(
+    file: H5File, root: str, architecture: Config | None, name: str, given: GivenOptions
+) -> tuple[Layers, Architecture | None]:
     attributes = {**file.groups[""], **file.groups[root]}
     version = version_of(architecture)  # the meaning of some words in the architecture depends on it
     version = version if version.text else Version(_text(attributes.get("keras_version")))
@@ -82,12 +74,13 @@ def _read_by_name(file: H5File, root: str, architecture: Config | None, name: st
     named = {layer: dict(_weights_of(file, f"{root}/{layer}".strip("/"), name)) for layer in _names(attributes["layer_names"])}
     training = list(read_training(file.arrays, _compiled(attributes.get("training_config"), name)))
     if architecture is None:
-        return [*read_bare(named, reading), *training]
-    return [
-        *_read_described(walk(architecture, name, lambda *_: "", keras2=version.is_keras2), named, reading),
+        return [*read_bare(named, reading), *training], None
+    layers = [
+        *_read_nodes(walk(architecture, name, lambda *_: "", keras2=version.is_keras2), named, reading),
         *_read_top_level(file, root, named, name),
         *training,
     ]
+    return layers, Architecture(architecture, version, name)
 
 
 def _compiled(text: Any, file: str) -> Any:
@@ -98,7 +91,7 @@ def _compiled(text: Any, file: str) -> Any:
     return {"optimizer": config.get("optimizer_config", config.get("optimizer"))}
 
 
-def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Layers:
+def _read_nodes(nodes: Sequence[Node], named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Layers:
     layers: Layers = []
     # Keras 1 stores the layers of the models in a Merge by themselves.
     nodes = [node if node.top in named else replace(node, top=node.name.rpartition("/")[2]) for node in nodes]

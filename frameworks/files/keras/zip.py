@@ -27,31 +27,21 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Raises:
         GatewiseError: for a damaged file.
     """
-    archive, stated = _open(source)
-    version = stated.version
-    if architecture is not None and version_of(architecture).text:
-        version = version_of(architecture)
-    reading = Reading(source.name, version, given)
-    return read_placed(read_h5(archive.member(VARIABLES)), architecture or stated.model, reading)
+    return read_described(source, given, architecture)[0]
 
 
-def read_architecture(source: Source) -> Architecture:
-    """Return the architecture in a .keras file.
-
-    Args:
-        source: the file.
-
-    Raises:
-        GatewiseError: for a damaged file.
-    """
-    return _open(source)[1]
-
-
-def _open(source: Source) -> tuple[Archive, Architecture]:
+def read_described(source: Source, given: GivenOptions, architecture: Config | None) -> tuple[Layers, Architecture]:
+    """Read a .keras file, and return its architecture, too. See `read`."""
     archive = Archive(source)
     for name in (CONFIG, METADATA, VARIABLES):
         if name not in archive:
             raise damaged(source.name, f"has no {name} in it")
-    text = read_json(archive.read(METADATA, MAX_BYTES), f"{METADATA} in {source.name}").get("keras_version")
-    model = read_json(archive.read(CONFIG, MAX_BYTES), f"{CONFIG} in {source.name}")
-    return archive, Architecture(model, Version(text if isinstance(text, str) else ""), source.name)
+    version_text = read_json(archive.read(METADATA, MAX_BYTES), f"{METADATA} in {source.name}").get("keras_version")
+    version = Version(version_text if isinstance(version_text, str) else "")
+    if architecture is None:
+        architecture = read_json(archive.read(CONFIG, MAX_BYTES), f"{CONFIG} in {source.name}")
+    elif version_of(architecture).text:
+        version = version_of(architecture)
+    reading = Reading(source.name, version, given)
+    layers = read_placed(read_h5(archive.member(VARIABLES)), architecture, reading)
+    return layers, Architecture(architecture, version, source.name)

@@ -18,9 +18,25 @@ import pytest
 from frameworks.kinds import ANY_AXES, KERAS, PYTORCH, Dated, Kind, Masks, Option, permutation
 
 SIZES = {
-    "index": 11, "output": 6, "input": 4, "features": 5, "kernel steps": 3, "kernel rows": 2, "kernel columns": 7,
-    "kernel depth": 8, "multiplier": 9, "product": 36, "one steps": 1, "one rows": 1, "one columns": 1,
-    "query features": 6, "key features": 10, "value features": 12, "heads": 13, "key size": 14, "value size": 15,
+    "index": 11,
+    "output": 6,
+    "input": 4,
+    "features": 5,
+    "kernel steps": 3,
+    "kernel rows": 2,
+    "kernel columns": 7,
+    "kernel depth": 8,
+    "multiplier": 9,
+    "product": 36,
+    "one steps": 1,
+    "one rows": 1,
+    "one columns": 1,
+    "query features": 6,
+    "key features": 10,
+    "value features": 12,
+    "heads": 13,
+    "key size": 14,
+    "value size": 15,
     "four times output": 24,
 }
 """Almost all different, and even because of `groups=2`; the heads of attention return what they ask for."""
