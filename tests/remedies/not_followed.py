@@ -128,14 +128,12 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "frameworks/files/untrusted/derived_arrays.py": {
         ("{}", "Call .clone() before saving."): FILES,
     },
+    "frameworks/files/untrusted/folders.py": {
+        (ADVICE, "Open the model that it was made from."): OTHER_FILE,
+    },
     "frameworks/files/untrusted/foreign_files.py": {
         (ADVICE, "Fetch the file again: the server sent the page instead of it."): OTHER_FILE,
         (ADVICE, "Fetch the file with git lfs pull."): OTHER_FILE,
-        (ADVICE, "If the model has a Keras file, open that. Otherwise, to save its weights, "): FOREIGN,
-        (
-            ADVICE,
-            "Where the code of the model is, load the checkpoint and call model.save. Otherwise, to save its weights, ",
-        ): FOREIGN,
         (
             ADVICE,
             "In R, save the model with save_model_hdf5() of keras, or its arrays with safe_save_file() of safetensors.",
@@ -151,9 +149,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
         (ADVICE, "Open the model that it was made from."): OTHER_FILE,
         (ADVICE, "Pass its folder."): OTHER_FILE,
         (ADVICE, "Pass its model.json."): OTHER_FILE,
-        (ADVICE, "Pass one of them, as in {}."): OTHER_FILE,
-        (ADVICE, "Pass one of those that it names."): OTHER_FILE,
-        (ADVICE, "Pass the folder of the SavedModel: the message says how to save its weights."): OTHER_FILE,
     },
     "frameworks/files/untrusted/h5_process.py": {
         (

@@ -121,10 +121,8 @@ class _Call:
         return runs
 
     def _is_direct(self, column: Sequence[Element], at: int) -> bool:
-        """Return whether the outputs of a module are the result of the call as they are."""
-        joins = self.plan.bidirectional and self.options.merge_mode != "concat"
-        alone = len(self.plan.columns) == 1 and at == len(column) - 1
-        return alone and self.options.return_sequences and not joins and not (self.mask and self.plan.zeroes)
+        """Return whether the variable of the result can hold the outputs of a module: nothing reads an argument after it."""
+        return len(self.plan.columns) == 1 and at == len(column) - 1 and self.options.return_sequences and not self.splits
 
     def _outputs(self, ends: list[Ran]) -> Iterator[str]:
         """Yield the outputs of the layer: one, or one for each direction."""
@@ -161,10 +159,10 @@ class _Call:
         return finals[index] if finals else "None"
 
     def _initial_states(self) -> list[str]:
-        given = list(_flat(self.site.kwargs.get("initial_state")))
+        given = list(flat(self.site.kwargs.get("initial_state")))
         batch = f"{self.site.x}.shape[0]"
         shapes = self.site.graph.shapes
-        read = list(_flat(self.site.call.kwargs.get("initial_state")))
+        read = list(flat(self.site.call.kwargs.get("initial_state")))
         return [
             f"{literal(name)}.expand({batch}, -1)" if (shapes.get(tensor) or (None,))[0] == 1 else literal(name)
             for name, tensor in zip(given, read, strict=True)
@@ -175,9 +173,9 @@ class _Call:
         return "self.training" if stated is None else literal(stated)
 
 
-def _flat(value: Any) -> Iterator[Any]:
+def flat(value: Any) -> Iterator[Any]:
     if isinstance(value, (list, tuple)):
         for each in value:
-            yield from _flat(each)
+            yield from flat(each)
     elif value is not None:
         yield value

@@ -10,6 +10,7 @@ from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.models.graph import Graph, Layer
 from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
+from frameworks.models.pytorch.recurrent import convolutional
 from frameworks.models.pytorch.recurrent.calls import Plan, write_call
 from frameworks.models.pytorch.recurrent.elements import Element, Use, generated, is_native, native, rates_of
 from frameworks.models.pytorch.recurrent.running import DROPPED
@@ -170,4 +171,4 @@ def _dropout(stored: StoredLayer, elements: list[Element]) -> Iterator[str]:
 
 KINDS = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "CuDNNLSTM", "CuDNNGRU")
 
-WRITERS: Mapping[str, Writer] = MappingProxyType(dict.fromkeys(KINDS, recurrent))
+WRITERS: Mapping[str, Writer] = MappingProxyType({**dict.fromkeys(KINDS, recurrent), **convolutional.WRITERS})
