@@ -53,9 +53,9 @@ def paragraphs(text: str, depth: int, hanging: int = 0) -> list[str]:
 def _wrapped(text: str, width: int, first: str = "", others: str = "") -> list[str]:
     """Return a harmless text as lines, none of which ends within an escape."""
     lines = textwrap.wrap(text, width - 1, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
-    for at, line in enumerate(lines[:-1]):
-        if (len(line) - len(line.rstrip("\\"))) % 2:
-            lines[at], lines[at + 1] = line[:-1], f"{others}\\{lines[at + 1][len(others) :]}"
+    for at in range(len(lines) - 1):
+        if (len(lines[at]) - len(lines[at].rstrip("\\"))) % 2:
+            lines[at], lines[at + 1] = lines[at][:-1], f"{others}\\{lines[at + 1][len(others) :]}"
     return lines
 
 
