@@ -22,10 +22,11 @@ from frameworks.spec import RecurrentSpec
 _LAYOUT = replace(PYTORCH, one_bias=replace(PYTORCH.one_bias, name="bias"), splits_biases=False)
 """Torch's layout, but with one bias where two would only be added up."""
 
-_WORDS = {
+WORDS = {
     "hard_sigmoid": "hard_sigmoid of Keras 3, clip(x / 6 + 0.5, 0, 1)",
     "keras2_hard_sigmoid": "hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1)",
 }
+"""What an activation is, where its name alone does not say it."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Form:
         words += ["Masked"] * self.masked
         words += ["Dropout"] * self.dropout + ["RecurrentDropout"] * self.recurrent_dropout
         words += ["PerGate"] * (self.mask_per_gate and not self.recurrent_dropout) + ["Told"] * self.told
-        words += [_camel(spec.activation)] * (spec.activation != "tanh")
-        words += [f"{_camel(spec.recurrent_activation)}Gated"] * (spec.recurrent_activation != "sigmoid")
+        words += [camel(spec.activation)] * (spec.activation != "tanh")
+        words += [f"{camel(spec.recurrent_activation)}Gated"] * (spec.recurrent_activation != "sigmoid")
         words += ["ResetFirst"] * (not spec.reset_after) + ["Unbiased"] * (not spec.bias) + ["Continuing"] * self.continues
         return "".join([*words, self.cell.names["pytorch"]])
 
@@ -72,9 +73,9 @@ class Form:
         """What is special about it, in words."""
         spec, parts = self.spec, []
         if spec.activation != "tanh":
-            parts.append(f"activation {_WORDS.get(spec.activation, spec.activation)}")
+            parts.append(f"activation {WORDS.get(spec.activation, spec.activation)}")
         if spec.recurrent_activation != "sigmoid":
-            parts.append(f"gates with {_WORDS.get(spec.recurrent_activation, spec.recurrent_activation)}")
+            parts.append(f"gates with {WORDS.get(spec.recurrent_activation, spec.recurrent_activation)}")
         if not spec.reset_after:
             parts.append("the reset gate before the recurrent product")
         if self.dropout or self.recurrent_dropout:
@@ -94,7 +95,8 @@ def class_of(form: Form) -> Helper:
     return Helper(form.name, code, tuple(dict.fromkeys(functions)))
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return a name in the form of a class: "hard_sigmoid" gives "HardSigmoid"."""
     return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^0-9a-zA-Z]+", name))
 
 

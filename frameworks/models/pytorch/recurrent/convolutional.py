@@ -14,6 +14,7 @@ from frameworks.models.pytorch.layers.activations import activated, helpers_of
 from frameworks.models.pytorch.layers.given import Given
 from frameworks.models.pytorch.pieces import Helper, Piece, Site, Statements, Target, Writer, literal
 from frameworks.models.pytorch.recurrent.calls import flat
+from frameworks.models.pytorch.recurrent.cells import WORDS, camel
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,10 @@ class _Form:
     @property
     def name(self) -> str:
         words = ["Masked"] * self.masked + ["ChannelsFirst"] * self.channels_first
-        words += [_camel(self.activation)] * (self.activation != "tanh")
-        words += [f"{_camel(self.recurrent_activation)}Gated"] * (self.recurrent_activation != "sigmoid")
+        words += [camel(self.activation)] * (self.activation != "tanh")
+        words += [f"{camel(self.recurrent_activation)}Gated"] * (self.recurrent_activation != "sigmoid")
         words += ["Same"] * self.pads + ["Unbiased"] * (not self.bias) + ["Continuing"] * self.continues
         return f"{''.join(words)}ConvLSTM{self.rank}d"
-
-
-def _camel(name: str) -> str:
-    return "".join(word.capitalize() for word in "".join(each if each.isalnum() else " " for each in name).split())
 
 
 def _class(form: _Form) -> Helper:
@@ -50,12 +47,20 @@ def _class(form: _Form) -> Helper:
     )
 
 
+def _described(activation: str, recurrent_activation: str) -> str:
+    """Return the activations that differ from those of an LSTM of torch, in words."""
+    named = {"activation": (activation, "tanh"), "recurrent_activation": (recurrent_activation, "sigmoid")}
+    parts = [f"{name} {WORDS.get(value, value)}" for name, (value, usual) in named.items() if value != usual]
+    return f', with {" and ".join(parts)}' if parts else ""
+
+
 def _lines(form: _Form) -> Iterator[str]:
     axes = {1: "columns", 2: "rows, columns", 3: "depth, rows, columns"}[form.rank]
     shape = f"batch, time, channels, {axes}" if form.channels_first else f"batch, time, {axes}, channels"
     padding = ["padding"] if form.pads else []
     yield f"class {form.name}(nn.Module):"
-    yield f'    """An LSTM over ({shape}) whose products are convolutions; called like nn.LSTM."""'
+    acts = _described(form.activation, form.recurrent_activation)
+    yield f'    """An LSTM over ({shape}) whose products are convolutions{acts}."""'
     yield ""
     yield f"    def __init__(self, {', '.join(['channels', 'filters', 'kernel_size', 'stride', 'dilation', *padding])}):"
     yield "        super().__init__()"
@@ -76,7 +81,9 @@ def _body(form: _Form) -> Iterator[str]:
     conv, first = f"F.conv{form.rank}d", form.channels_first
     if not first:
         yield "x = x.movedim(-1, 2)"
-    frames = "F.pad(x.flatten(0, 1), self.padding)" if form.pads else "x.flatten(0, 1)"
+    frames = "frames" if form.pads else "x.flatten(0, 1)"
+    if form.pads:
+        yield "frames = F.pad(x.flatten(0, 1), self.padding)"
     bias = "self.bias" if form.bias else "None"
     yield f"projected = {conv}({frames}, self.weight_ih, {bias}, self.stride, dilation=self.dilation)"
     yield "projected = projected.unflatten(0, x.shape[:2])"
