@@ -115,6 +115,8 @@ class MaskFlow:
         if call.kwargs.get("mask") is not None:
             given = [self._given(each) for each in _flat(call.kwargs["mask"])]
             given = [*given, *[None] * len(flow)][: len(flow)]
+            if layer.graph is not None and not self.is_keras2:  # inside, tensors still carry the masks that they have
+                given = [each or carried for each, carried in zip(given, flow, strict=True)]
             return given, given if self.is_keras2 or self.version >= _GIVEN_MASKS_GO_ON else flow
         if layer.kind == "MultiHeadAttention":
             if self.version < _HEADS_SEE_MASKS:

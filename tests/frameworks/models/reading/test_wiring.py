@@ -65,7 +65,6 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _as_taken(model: Any, inputs: list[Any]) -> Any:
-    names = getattr(model, "input_names", [each.name for each in model.inputs])
-    if isinstance(model.input, dict):
-        return dict(zip(names, inputs, strict=True))
+    if isinstance(getattr(model, "_inputs_struct", None), dict):
+        return dict(zip([each.name for each in model.inputs], inputs, strict=True))
     return inputs if len(inputs) > 1 else inputs[0]
