@@ -14,7 +14,7 @@ from frameworks.models.pytorch.layers.activations import activated, helpers_of
 from frameworks.models.pytorch.layers.given import Given
 from frameworks.models.pytorch.pieces import Helper, Piece, Site, Statements, Target, Writer, literal
 from frameworks.models.pytorch.recurrent.calls import flat
-from frameworks.models.pytorch.recurrent.cells import WORDS, camel
+from frameworks.models.pytorch.recurrent.cells import acts, camel, docstring
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,13 @@ def _class(form: _Form) -> Helper:
     )
 
 
-def _described(activation: str, recurrent_activation: str) -> str:
-    """Return the activations that differ from those of an LSTM of torch, in words."""
-    named = {"activation": (activation, "tanh"), "recurrent_activation": (recurrent_activation, "sigmoid")}
-    parts = [f"{name} {WORDS.get(value, value)}" for name, (value, usual) in named.items() if value != usual]
-    return f', with {" and ".join(parts)}' if parts else ""
-
-
 def _lines(form: _Form) -> Iterator[str]:
     axes = {1: "columns", 2: "rows, columns", 3: "depth, rows, columns"}[form.rank]
     shape = f"batch, time, channels, {axes}" if form.channels_first else f"batch, time, {axes}, channels"
     padding = ["padding"] if form.pads else []
     yield f"class {form.name}(nn.Module):"
-    acts = _described(form.activation, form.recurrent_activation)
-    yield f'    """An LSTM over ({shape}) whose products are convolutions{acts}."""'
+    sentence = f"An LSTM over ({shape}) whose products are convolutions."
+    yield from docstring(sentence, acts(form.activation, form.recurrent_activation))
     yield ""
     yield f"    def __init__(self, {', '.join(['channels', 'filters', 'kernel_size', 'stride', 'dilation', *padding])}):"
     yield "        super().__init__()"
