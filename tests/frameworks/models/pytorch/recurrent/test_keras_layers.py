@@ -34,9 +34,9 @@ CELLS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def _inputs(holes: bool = True, dtype: str = "float64") -> npt.NDArray[Any]:
+def _inputs(*, holes: bool = True) -> npt.NDArray[Any]:
     """Return inputs whose rows are right-padded, left-padded, holed, empty and full."""
-    x = np.random.default_rng(3).normal(size=(BATCH, TIME, INPUT)).astype(dtype)
+    x = np.random.default_rng(3).normal(size=(BATCH, TIME, INPUT))
     x[0, 3:] = x[3] = 0
     if holes:
         x[1, :2] = x[2, [0, 2, 4]] = 0
@@ -184,6 +184,14 @@ def test_convolutional_layers_are_generated(tmp_path: Path) -> None:
         layers.ConvLSTM2D(3, 3, strides=2, go_backwards=True, **same)(images),
         layers.ConvLSTM2D(2, (2, 3), dilation_rate=2, use_bias=False, activation="relu", **kind)(images),
     ]
+    kept = layers.ConvLSTM1D(2, 3, stateful=True, padding="same", **kind)
+    fixed = keras.Input((4, 7, 2), batch_size=3, dtype="float64")
+    one = keras.Model(fixed, kept(fixed))
+    kept.set_weights([np.random.default_rng(5).normal(0, 0.3, each.shape) for each in kept.get_weights()])
+    module, frames = port_model(_saved(one, tmp_path)), np.random.default_rng(7).normal(size=(3, 4, 7, 2))
+    kept.reset_states()
+    for _ in range(2):
+        np.testing.assert_allclose(module(torch.from_numpy(frames)).detach(), np.asarray(one(frames)), rtol=0, atol=1e-14)
     outputs += layers.ConvLSTM2D(3, 2, return_state=True, **kind)(images)
     model = keras.Model(images, outputs)
     model.set_weights([np.random.default_rng(5).normal(0, 0.3, each.shape) for each in model.get_weights()])
