@@ -40,8 +40,15 @@ def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
 
 def code_lines(code: str) -> list[str]:
     """Return the lines of code, each cut if it is too long."""
-    lines = code.strip("\n").splitlines()
-    return [each for line in lines for each in _fitted(line.lstrip(), len(line) - len(line.lstrip()))]
+    return [each for line in code.strip("\n").splitlines() for each in _fitted_code(line)]
+
+
+def _fitted_code(line: str) -> list[str]:
+    code = line.lstrip()
+    indent = len(line) - len(code)
+    if code.startswith('"""') and len(line) > WIDTH:
+        return _wrapped(code, WIDTH, " " * indent, " " * indent)
+    return list(_fitted(code, indent))
 
 
 def paragraphs(text: str, depth: int, hanging: int = 0) -> list[str]:

@@ -186,6 +186,7 @@ class _Call:
 
 
 def flat(value: Any) -> Iterator[Any]:
+    """Yield the states in a list that may be nested."""
     if isinstance(value, (list, tuple)):
         for each in value:
             yield from flat(each)

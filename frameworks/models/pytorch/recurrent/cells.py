@@ -69,18 +69,27 @@ class Form:
         return "".join([*words, self.cell.names["pytorch"]])
 
     @property
-    def described(self) -> str:
-        """What is special about it, in words."""
-        spec, parts = self.spec, []
-        if spec.activation != "tanh":
-            parts.append(f"activation {WORDS.get(spec.activation, spec.activation)}")
-        if spec.recurrent_activation != "sigmoid":
-            parts.append(f"gates with {WORDS.get(spec.recurrent_activation, spec.recurrent_activation)}")
+    def described(self) -> list[str]:
+        """What is special about it, in sentences."""
+        spec, parts = self.spec, acts(self.spec.activation, self.spec.recurrent_activation)
         if not spec.reset_after:
-            parts.append("the reset gate before the recurrent product")
+            parts.append("The reset gate acts before the recurrent product.")
         if self.dropout or self.recurrent_dropout:
-            parts.append("Keras's dropout, one mask for all time steps")
-        return " and ".join(parts)
+            parts.append("Dropout has one mask for all time steps, as in Keras.")
+        return parts
+
+
+def acts(activation: str, recurrent_activation: str) -> list[str]:
+    """Return a sentence for each activation that differs from those of an LSTM of torch."""
+    named = {"activation": (activation, "tanh"), "recurrent_activation": (recurrent_activation, "sigmoid")}
+    return [f"Its {name} is {WORDS.get(value, value)}." for name, (value, usual) in named.items() if value != usual]
+
+
+def docstring(first: str, further: list[str]) -> list[str]:
+    """Return the lines of a class's docstring."""
+    if not further:
+        return [f'    """{first}"""']
+    return [f'    """{first}', "", *(f"    {sentence}" for sentence in further), '    """']
 
 
 def arrays_of(cell: StoredCell) -> dict[str, Blocks]:
@@ -103,7 +112,7 @@ def camel(name: str) -> str:
 def _lines(form: Form) -> Iterator[str]:
     torch_name, article = form.cell.names["pytorch"], "a" if form.spec.cell == "gru" else "an"
     yield f"class {form.name}(nn.Module):"
-    yield f'    """{article.capitalize()} {torch_name} with {form.described or "one bias"}; called like nn.{torch_name}."""'
+    yield from docstring(f"{article.capitalize()} {torch_name} called like nn.{torch_name}.", form.described)
     yield ""
     yield from (f"    {line}" if line else "" for line in _constructor(form))
     yield ""
@@ -173,7 +182,7 @@ def _recurrent(form: Form) -> str:
     """Return the recurrent product of all gates, with the recurrent bias if there is one."""
     bias = ", self.bias_hh" if form.spec.has_two_biases else ""
     if not form.recurrent_dropout:
-        return f"F.linear(h, self.weight_hh{bias})" if bias else "h @ self.weight_hh.T"
+        return f"F.linear(h, self.weight_hh{bias})"
     if not form.cell.gated:
         return "(h * keep) @ self.weight_hh.T"
     product = f"torch.cat([(h * k) @ w.T for k, w in zip(keep, self.weight_hh.chunk({len(form.cell.gates)}))], dim=-1)"

@@ -75,7 +75,7 @@ def _plan(layer: Layer, stored: StoredLayer, graph: Graph, target: Target) -> Pl
         zeroes = False
     elif options.nesting != "cells" and two and is_native(stored.cells, use):
         whole = native(stored.cells, use, holes=holes[0])
-        return Plan(options, ((whole,),), True, zeroes)
+        return Plan(options, ((whole,),), two, zeroes)
     columns = tuple(
         tuple(_column([row[direction] for row in stored.cells], use, holes=holes[direction]))
         for direction in range(len(stored.cells[0]))
