@@ -197,6 +197,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "This version of Keras has settings that are not known here: use the pinned version.",
         ): BACKEND,
     },
+    "frameworks/models/pytorch/recurrent/layers.py": {
+        ("{}", "gatewise inspect shows what the file states of it."): INSIDE,
+    },
     "frameworks/registry.py": {
         ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,
     },
