@@ -48,6 +48,11 @@ class Layout:
     splits_biases: bool = False
     projection: Stored | None = None
 
+    @property
+    def joins_kernels(self) -> bool:
+        """Whether the kernel and the recurrent kernel are in the same arrays."""
+        return self.kernel == self.recurrent_kernel
+
     def has_two_biases(self, spec: RecurrentSpec) -> bool:
         """Return whether the framework stores a recurrent bias in addition to the bias."""
         return spec.has_two_biases or (self.splits_biases and spec.bias and spec.reset_after)
@@ -207,6 +212,34 @@ KERAS1: Mapping[str, Layout] = MappingProxyType(
     {"lstm": _one_array_per_gate("lstm", "ifco"), "gru": _one_array_per_gate("gru", "zrh")}
 )
 """The cells that Keras 1 stores with one array per gate; its other cells are stored as in Keras 2."""
+
+
+def tensorflow1(cell: str, forget_bias: float = 1.0) -> Layout:
+    """Return the table of a cell of TensorFlow 1: BasicRNNCell, LSTMCell, or GRUCell, which has two kernels.
+
+    Args:
+        cell: "rnn", "lstm", or "gru" with `reset_after=False`.
+        forget_bias: the constant that an LSTM adds to its forget gate at run time, an argument of its constructor.
+
+    Source: python/ops/rnn_cell_impl.py of TensorFlow 1.15 (`build` and `call`).
+    """
+    spread = {"gates": ("reset", "update"), "candidate": ("candidate",)} if cell == "gru" else {}
+    added = {"forget": forget_bias} if cell == "lstm" and forget_bias else {}
+    own = "{}/" if spread else ""
+    kernel = Stored(f"{own}kernel", "input+from (gate hidden)", spread=spread)
+    bias = Stored(f"{own}bias", "(gate hidden)", spread=spread, added=added)
+    return Layout(
+        gates={
+            **GATES,
+            "lstm": ("input", "candidate", "forget", "output"),
+            "gru": ("reset", "update", "candidate"),
+        },
+        kernel=kernel,
+        recurrent_kernel=kernel,
+        one_bias=bias,
+        two_biases=(bias, bias),  # never used: there is one bias
+    )
+
 
 ONNX = Layout(
     gates={**GATES, "lstm": ("input", "output", "forget", "candidate")},

@@ -20,7 +20,7 @@ from frameworks.protocols import BuilderModule, FlaggedModule, FrameworkModule, 
 from frameworks.rows import Framework, FrameworkName, Layers, owner_of, row_of
 from frameworks.spec import RecurrentSpec, Stack
 
-_IN_FILES = Layers("frameworks.files.stacks", ("frameworks.files.stored",))
+_IN_FILES = Layers("frameworks.files.building.stacks", ("frameworks.files.stored",))
 """Layers of files. A single one is an adapter already."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from compare.checkpoints.name_ranges import together
@@ -20,14 +20,30 @@ def render(out: Path, written: Sequence[Written], checkpoint: Checkpoint, *, ver
         checkpoint: the source of the layers; its warnings are listed too.
         verbose: whether all names that differ only in numbers are listed.
     """
+    sources: dict[str, OtherLayer | StoredLayer] = {**checkpoint.others, **checkpoint}
+    warnings = ((each.name, (*each.caveats, *sources[each.name].warnings)) for each in written)
+    return _text(f"{out}: from {checkpoint.path.name}, {checkpoint.format}", written, warnings, verbose=verbose)
+
+
+def render_model(out: Path, source: Path, written: Sequence[Written], *, verbose: bool = False) -> str:
+    """Return a table of a whole model in a .keras file, and of its layers, with their caveats below it.
+
+    Args:
+        out: the file that was written.
+        source: the file of the model.
+        written: the outcome of the model and of each layer.
+        verbose: whether all names that differ only in numbers are listed.
+    """
+    caveats_by_layer = ((each.name, each.caveats) for each in written)
+    return _text(f"{out}: the model of {source.name}, connected", written, caveats_by_layer, verbose=verbose)
+
+
+def _text(head: str, written: Sequence[Written], warnings: Iterable[tuple[str, Sequence[str]]], *, verbose: bool) -> str:
     alike: dict[tuple[str, str], list[Written]] = {}
     for each in written:
         alike.setdefault((each.kind, each.becomes or "- not written"), []).append(each)
     rows = [row for (kind, becomes), layers in alike.items() for row in _rows(kind, becomes, layers, verbose=verbose)]
-    sources: dict[str, OtherLayer | StoredLayer] = {**checkpoint.others, **checkpoint}
-    warnings = ((each.name, (*each.caveats, *sources[each.name].warnings)) for each in written)
-    head = printable(f"{out}: from {checkpoint.path.name}, {checkpoint.format}")
-    return "\n\n".join([head, table(("layer", "is", "becomes", "at"), rows), *caveats(warnings)])
+    return "\n\n".join([printable(head), table(("layer", "is", "becomes", "at"), rows), *caveats(warnings)])
 
 
 def _rows(kind: str, becomes: str, layers: Sequence[Written], *, verbose: bool) -> list[tuple[str, str, str, str]]:

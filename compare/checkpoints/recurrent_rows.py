@@ -19,8 +19,8 @@ from compare.parity.weights import compare_weights
 from frameworks import registry
 from frameworks.errors import GatewiseError
 from frameworks.files import StoredLayer
+from frameworks.files.building.stacks import adapt
 from frameworks.files.given_options import KERAS_FLAGS
-from frameworks.files.stacks import adapt
 from frameworks.files.stored import StoredCell
 from frameworks.files.writing.blocks import unchanged
 from frameworks.options import KerasOptions

@@ -38,10 +38,40 @@ def open_given(given: argparse.Namespace) -> Any:
     with started_for(given.file):  # imports h5py in its process while this one imports NumPy
         from frameworks.files import open_checkpoint
 
-        return open_checkpoint(given.file, architecture=given.architecture, options=_options(given.option))
+        return open_checkpoint(given.file, architecture=given.architecture, options=read_options(given.option))
 
 
-def _options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
+def is_of_keras(path: Path) -> bool:
+    """Return whether a file is of a format that can hold a Keras model."""
+    from frameworks.files.untrusted.h5_process import started_for
+
+    with started_for(path):
+        from frameworks.files.formats import find_format
+        from frameworks.files.untrusted.folders import open_path
+
+        return find_format(open_path(path)).takes_architecture
+
+
+def save_given_model(given: argparse.Namespace) -> Any:
+    """Write the whole model of the file that the arguments name to a .keras file.
+
+    Returns:
+        What became of each layer, a list of `frameworks.files.Written`.
+
+    Raises:
+        GatewiseError: for a file without an architecture, and for what Keras 3 cannot have.
+    """
+    from frameworks.errors import MissingFrameworkError
+
+    try:
+        from frameworks.models.keras.saving import read_whole, save_model
+    except ImportError as error:
+        raise MissingFrameworkError.of("Keras", error, extra="files,tensorflow", to="write a .keras file") from error
+    graph = read_whole(given.file, architecture=given.architecture, options=read_options(given.option))
+    return save_model(given.out, graph, force=given.force)
+
+
+def read_options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
     """Read [NAME.]OPTION=VALUE. The name is everything up to the last dot before the equals sign; it may be empty."""
     from frameworks.errors import InvalidValueError
 

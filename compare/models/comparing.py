@@ -15,6 +15,7 @@ from compare.models.arguments import Arguments, arguments_of, parameters_of
 from compare.models.comparison import Divergence, ModelComparison, Row
 from compare.models.diverging import Sides, divergences, ordered
 from compare.models.judging import Allowance, Judged, judge, judge_again
+from compare.models.outside_masks import with_outside_masks
 from compare.models.pairing.axes import difference
 from compare.models.pairing.pairing import pair_calls
 from compare.models.recording.recorded import Recording
@@ -89,6 +90,7 @@ def compare_models(
         allowed = max(allowed, noise)
         judged = [judge_again(each, allowance) for each in judged]
     passed = error is not None and error <= allowed
+    judged = with_outside_masks(judged, allowance, results_agree=passed)
     sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)
     places = [] if passed else list(_some(divergences(sides, results_differ=not single)))
     further = [each.in_short for each in places[1:]]

@@ -89,7 +89,7 @@ def judge(pair: Pair, allowance: Allowance) -> Judged:
     if not pair.expected or not pair.actual:
         return Judged(pair, "no partner")
     whole = whole_of(pair) if pair.is_recurrent else None
-    return _judge_recurrent(pair, whole, allowance) if whole is not None else _judge_other(pair, allowance)
+    return judge_whole(pair, whole, allowance) if whole is not None else _judge_other(pair, allowance)
 
 
 def judge_again(judged: Judged, allowance: Allowance) -> Judged:
@@ -99,7 +99,8 @@ def judge_again(judged: Judged, allowance: Allowance) -> Judged:
     return _with_verdict(judged, allowance)
 
 
-def _judge_recurrent(pair: Pair, whole: Whole, allowance: Allowance) -> Judged:
+def judge_whole(pair: Pair, whole: Whole, allowance: Allowance) -> Judged:
+    """Compare the whole results of a recurrent pair."""
     inputs = {"input": _at_valid_steps(whole)}
     states = whole.call.initial_state, whole.own.initial_state
     if states[0] is not None or states[1] is not None:

@@ -190,7 +190,7 @@ def _states(adapter: Adapter, calls: Sequence[Recorded]) -> States | None:
     rows: list[list[Array]] = [[] for _ in names]
     given = False
     for call in distinct:
-        found = _states_of(call, len(names))
+        found = states_of(call, len(names))
         given = given or found is not None
         spec = call.adapter.spec if call.adapter is not None else adapter.spec
         size = (spec.num_layers * spec.num_directions, len(calls[0].sequence), spec.hidden_size)
@@ -199,7 +199,13 @@ def _states(adapter: Adapter, calls: Sequence[Recorded]) -> States | None:
     return tuple(np.concatenate(row) for row in rows) if given else None
 
 
-def _states_of(call: Recorded, count: int) -> list[Array] | None:
+def states_of(call: Recorded, count: int) -> list[Array] | None:
+    """Return the initial states of a recorded call, each (direction, batch, hidden), or None.
+
+    Args:
+        call: the call.
+        count: how many states a direction has.
+    """
     given = [*call.inputs[1:], *(call.given.get("initial_state") or ()), *(call.given.get("hx") or ())]
     given += call.given.get("states") or ()
     if not given or len(given) % count:

@@ -5,6 +5,7 @@ from compare.report.page import Page
 from compare.report.pages.hidden_states import page as hidden_states
 from compare.report.pages.masking import page as masking
 from compare.report.pages.mistakes import page as mistakes
+from compare.report.pages.models import page as models
 from compare.report.pages.optimizers import page as optimizers
 from compare.report.pages.options import page as options
 from compare.report.pages.parity import page as parity
@@ -22,6 +23,7 @@ PAGES: tuple[Page, ...] = (
     masking.PAGE,
     options.PAGE,
     mistakes.PAGE,
+    models.PAGE,
     porting.PAGE,
     parity.PAGE,
     real_models.PAGE,

@@ -16,7 +16,8 @@ from frameworks.files.formats import Format, find_format
 from frameworks.files.given_options import GivenOptions, Options
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.untrusted.foreign_files import names_of_others, require_file
+from frameworks.files.untrusted.folders import open_path
+from frameworks.files.untrusted.foreign_files import names_of_others
 from frameworks.files.untrusted.h5_process import started_for
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import open_source
@@ -34,6 +35,7 @@ class Checkpoint(Shown, Mapping[str, StoredLayer]):
         format: the name of its format.
         others: the layers that are not recurrent, by name, in order. Arrays that belong to no layer are under "".
         in_order: all layers, each with its name, in the order of the file.
+        given: the architecture and the options that it was opened with; None for a format that holds no Keras model.
 
     Example:
         >>> checkpoint = open_checkpoint("model.npz")
@@ -43,9 +45,11 @@ class Checkpoint(Shown, Mapping[str, StoredLayer]):
         4
     """
 
-    def __init__(self, path: Path, name: str, layers: list[StoredLayer | OtherLayer]) -> None:
+    def __init__(
+        self, path: Path, name: str, layers: list[StoredLayer | OtherLayer], given: Mapping[str, Any] | None = None
+    ) -> None:
         """Sort the layers into recurrent and other ones."""
-        self.path, self.format = path, name
+        self.path, self.format, self.given = path, name, given
         self._layers: Mapping[str, StoredLayer] = _by_name([layer for layer in layers if isinstance(layer, StoredLayer)])
         self.others: Mapping[str, OtherLayer] = _by_name([layer for layer in layers if isinstance(layer, OtherLayer)])
         names = {id(layer): name for named in (self._layers, self.others) for name, layer in named.items()}
@@ -117,7 +121,8 @@ def open_checkpoint(
     """Read a checkpoint file without the framework that wrote it. Weights are read only when they are used.
 
     Args:
-        path: the file, or the .index.json of a checkpoint in several files. The content decides the format.
+        path: the file, the .index.json of a checkpoint in several files, the folder of a SavedModel of Keras 2, or the prefix
+            of a TensorFlow checkpoint. The content decides the format.
         architecture: the JSON that Keras wrote for a file of weights, or its path. Only Keras formats accept one.
         options: what the file does not state, by layer name: {"lstm_1": {"recurrent_activation": "keras2_hard_sigmoid"}}.
             Those under None apply to all layers that have the option. Options override the file. A Keras layer has
@@ -139,17 +144,17 @@ def open_checkpoint(
         'Linear'
     """
     given = GivenOptions(options)
-    require_file(Path(path))
     with started_for(Path(path)):
-        source = open_source(Path(path))
+        source = open_path(Path(path))
         file_format = find_format(source)
-        layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
+        layers = file_format.read(source, given, None if architecture is None else parsed_architecture(architecture))
     _require_recurrent(layers, Path(path), file_format, is_described=architecture is not None)
     given.check(layers)
     warning = _shard_warning(source.name)
     if warning:
         layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]
-    return Checkpoint(Path(path), file_format.name, layers)
+    opened_with = {"architecture": architecture, "options": options} if file_format.takes_architecture else None
+    return Checkpoint(Path(path), file_format.name, layers, opened_with)
 
 
 def _require_recurrent(layers: list[StoredLayer | OtherLayer], path: Path, file_format: Format, *, is_described: bool) -> None:
@@ -217,7 +222,12 @@ def _few(names: list[str], between: str = ", ") -> str:
     return f"{listed} and {len(names) - 5} more" if len(names) > 5 else listed
 
 
-def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+def parsed_architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an architecture that the user gives as JSON, as its path or parsed.
+
+    Raises:
+        GatewiseError: for a file that is not the JSON of an architecture.
+    """
     if isinstance(given, Mapping):
         return given
     source = open_source(Path(given))

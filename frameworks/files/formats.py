@@ -13,8 +13,9 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.archive import Archive
-from frameworks.files.untrusted.foreign_files import UNKNOWN, describe, has_onnx_graph
+from frameworks.files.untrusted.foreign_files import UNKNOWN, describe, has_onnx_graph, is_saved_model
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
+from frameworks.files.untrusted.sorted_table import is_table
 from frameworks.files.untrusted.source import Source, StoredArray
 
 ZIP = b"PK\x03\x04"
@@ -51,6 +52,11 @@ class DescribedReader(Protocol):
         Raises:
             GatewiseError: for a file that is damaged or that Keras did not write.
         """
+
+    def read_described(
+        self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None
+    ) -> tuple[Layers, Any]:
+        """Return the layers of a file, and its `Architecture`, or None if neither the file nor the user states one."""
 
 
 class StateDictReader(Reader, Protocol):
@@ -97,6 +103,12 @@ class Format:
                 remedy="Open the file without it, and pass what the file does not state as options.",
             )
         return cast("Reader", module).read(source, given)
+
+    def read_described(self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None) -> tuple[Layers, Any]:
+        """Return the layers of a file, and its architecture, or None if there is none. See `read`."""
+        if not self.takes_architecture:
+            return self.read(source, given, architecture), None
+        return cast("DescribedReader", import_module(self.module)).read_described(source, given, architecture)
 
     def read_arrays(self, source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
         """Return the arrays of a file, if the format is one of state dicts; see `StateDictReader`."""
@@ -160,7 +172,7 @@ def _is_index(source: Source) -> bool:
 
 
 _EXPORTED = r"(.*/)?(data/(weights|constants)/[^/]+_\3_config\.json|data/weights/[^/]+\.pt|serialized_state_dict\.pt)"
-_KERAS, _TORCH = "frameworks.files.keras", "frameworks.files.torch"
+_KERAS, _TORCH, _TENSORFLOW = (f"frameworks.files.{name}" for name in ("keras", "torch", "tensorflow"))
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -183,6 +195,8 @@ FORMATS: tuple[Format, ...] = (
     Format("NumPy", (".npz",), f"{_TORCH}.npz", _zip_where(all, r".*\.npy")),
     Format("safetensors", (".safetensors",), f"{_TORCH}.safetensors", _is_safetensors, is_state_dict=True),
     Format("ONNX", (".onnx",), "frameworks.files.onnx.model", _is_onnx),
+    Format("SavedModel", ("saved_model.pb",), f"{_TENSORFLOW}.saved_model", is_saved_model, takes_architecture=True),
+    Format("TensorFlow checkpoint", (".index",), f"{_TENSORFLOW}.checkpoint", is_table),
     Format("index of shards", (".index.json",), f"{_TORCH}.shards", _is_index),
 )
 STATE_DICTS = tuple(each for each in FORMATS if each.is_state_dict)

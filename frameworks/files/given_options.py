@@ -19,6 +19,9 @@ KERAS_FLAGS = tuple(each.name for each in fields(KerasOptions) if each.name not 
 OF_ONE_LAYER = ("cell", "kind")
 """Options that say what a single layer is."""
 
+FORGET_BIAS = "forget_bias"
+"""The option of an LSTM of TensorFlow 1, which adds a constant at run time."""
+
 KNOWN = tuple(
     dict.fromkeys(
         (
@@ -28,6 +31,7 @@ KNOWN = tuple(
             "nonlinearity",
             *OF_ONE_LAYER,
             "time_major",
+            FORGET_BIAS,
             *(option.name for kind in PYTORCH for option in kind.stored_options),
         )
     )
@@ -44,6 +48,9 @@ def options_of_layer(layer: StoredLayer) -> tuple[str, ...]:
     if layer.cells[0][0].layout is ONNX:
         return ()
     cells = dict.fromkeys(cell.spec.cell for row in layer.cells for cell in row)
+    if layer.cells[0][0].layout.joins_kernels:  # a layer of TensorFlow 1
+        options = dict.fromkeys(option for cell in cells for option in CELLS[cell].options if option != "reset_after")
+        return (*options, *KERAS_FLAGS, *([FORGET_BIAS] if "lstm" in cells else []))
     if layer.origin == "keras":
         return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS, "cell", "time_major")
     has = {

@@ -25,12 +25,16 @@ GROUP_OUTPUT = "output of a group"
 
 
 class Masks(Enum):
-    """The mask of a layer's output. The values only document the members."""
+    """The mask of a layer's output. The values only document the members.
+
+    Several masks are merged by AND in Keras 2 and by OR in Keras 3; those of tensors that are concatenated along time are
+    joined along time, where a tensor without a mask counts as valid at all steps.
+    """
 
     DROP = "none"
     KEEP = "the mask of the first input"
-    ANY = "the mask of the first input that has one"
-    ALL = "the mask of the first input, if all inputs have one"
+    ANY = "the masks of the inputs, merged, if one has a mask"
+    ALL = "the masks of the inputs, merged, if all have one"
     MAKE = "a new mask, made from the input"
     SEQUENCES = "the mask of the input, if the layer returns sequences"
 
@@ -165,6 +169,7 @@ class Kind:
         further: its other options: those of training, those without an effect, and those that must have a certain value.
         shape: the name of the rule for the shape of its output, in `frameworks.models.reading.shapes`; "" if there is none.
         window: the number of axes that a window moves along, as that of a convolution or of pooling.
+        operation: whether Keras 3 has an operation with the same class name, whose config does not state `trainable`.
     """
 
     name: str
@@ -186,6 +191,7 @@ class Kind:
     further: tuple[Option, ...] = ()
     shape: str = ""
     window: int = 0
+    operation: bool = False
 
     def option(self, name: str) -> Option | None:
         """Return an option by name, or None."""

@@ -1,8 +1,8 @@
 """Tables can describe the cells of other libraries: from their arrays, the reference computes what these cells compute.
 
 Each cell is written out here as its library has it, over arrays of its library's names and shapes. Sources:
-dm-haiku, haiku/_src/recurrent.py (LSTM, GRU); tensorflow 1, python/ops/rnn_cell_impl.py (GRUCell, BasicLSTMCell, whose table is
-Haiku's); flax, linen/recurrent.py (LSTMCell, GRUCell); equinox, nn/_rnn.py (GRUCell).
+dm-haiku, haiku/_src/recurrent.py (LSTM, GRU); tensorflow 1, python/ops/rnn_cell_impl.py (GRUCell, BasicLSTMCell, BasicRNNCell);
+flax, linen/recurrent.py (LSTMCell, GRUCell); equinox, nn/_rnn.py (GRUCell).
 
 Covers: `frameworks/layouts.py`, `frameworks/part_layout.py`.
 """
@@ -25,7 +25,7 @@ from frameworks.files.stored import StoredCell
 from frameworks.files.untrusted.source import in_memory
 from frameworks.files.writing.blocks import cell_tensors
 from frameworks.gradients import arrange
-from frameworks.layouts import KERAS, PYTORCH, Layout
+from frameworks.layouts import KERAS, PYTORCH, Layout, tensorflow1
 from frameworks.part_layout import Stored
 from frameworks.reference.forward import run_reference
 from frameworks.reference.gradients import run_reference_gradients
@@ -66,6 +66,18 @@ def tensorflow_gru(p: Arrays, x: Array, states: States) -> States:
     return (u * h + (1 - u) * c,)
 
 
+def tensorflow_lstm(p: Arrays, x: Array, states: States) -> States:
+    h, c = states
+    i, j, f, o = np.split(np.concatenate([x, h], axis=-1) @ p["kernel"] + p["bias"], 4, axis=-1)
+    c = c * sigmoid(f + 0.5) + sigmoid(i) * np.tanh(j)
+    return np.tanh(c) * sigmoid(o), c
+
+
+def tensorflow_rnn(p: Arrays, x: Array, states: States) -> States:
+    (h,) = states
+    return (np.tanh(np.concatenate([x, h], axis=-1) @ p["kernel"] + p["bias"]),)
+
+
 def flax_lstm(p: Arrays, x: Array, states: States) -> States:
     h, c = states
     i, f, g, o = (x @ p[f"i{gate}/kernel"] + h @ p[f"h{gate}/kernel"] + p[f"h{gate}/bias"] for gate in "ifgo")
@@ -101,6 +113,7 @@ class Foreign:
 
 
 LSTM = RecurrentSpec("lstm", INPUT, HIDDEN, dtype="float64")
+RNN = RecurrentSpec("rnn", INPUT, HIDDEN, dtype="float64")
 GRU = RecurrentSpec("gru", INPUT, HIDDEN, dtype="float64")
 GRU_BEFORE = replace(GRU, reset_after=False)
 LSTM_GATES = {"i": ("input",), "f": ("forget",), "g": ("candidate",), "o": ("output",)}
@@ -147,13 +160,19 @@ FOREIGN: Mapping[str, Foreign] = MappingProxyType(
                 "gates/bias": (2 * HIDDEN,),
                 "candidate/bias": (HIDDEN,),
             },
-            Layout(
-                gates={"gru": ("reset", "update", "candidate")},
-                kernel=Stored("{}/kernel", "input+from (gate hidden)", spread=TWO),
-                recurrent_kernel=Stored("{}/kernel", "input+from (gate hidden)", spread=TWO),
-                one_bias=Stored("{}/bias", "(gate hidden)", spread=TWO),
-                two_biases=unused(),
-            ),
+            tensorflow1("gru"),
+        ),
+        "TensorFlow 1's LSTM": Foreign(
+            LSTM,
+            tensorflow_lstm,
+            {"kernel": (INPUT + HIDDEN, 4 * HIDDEN), "bias": (4 * HIDDEN,)},
+            tensorflow1("lstm", forget_bias=0.5),
+        ),
+        "TensorFlow 1's RNN": Foreign(
+            RNN,
+            tensorflow_rnn,
+            {"kernel": (INPUT + HIDDEN, HIDDEN), "bias": (HIDDEN,)},
+            tensorflow1("rnn"),
         ),
         "Flax's LSTM": Foreign(
             LSTM,

@@ -128,14 +128,12 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "frameworks/files/untrusted/derived_arrays.py": {
         ("{}", "Call .clone() before saving."): FILES,
     },
+    "frameworks/files/untrusted/folders.py": {
+        (ADVICE, "Open the model that it was made from."): OTHER_FILE,
+    },
     "frameworks/files/untrusted/foreign_files.py": {
         (ADVICE, "Fetch the file again: the server sent the page instead of it."): OTHER_FILE,
         (ADVICE, "Fetch the file with git lfs pull."): OTHER_FILE,
-        (ADVICE, "If the model has a Keras file, open that. Otherwise, to save its weights, "): FOREIGN,
-        (
-            ADVICE,
-            "Where the code of the model is, load the checkpoint and call model.save. Otherwise, to save its weights, ",
-        ): FOREIGN,
         (
             ADVICE,
             "In R, save the model with save_model_hdf5() of keras, or its arrays with safe_save_file() of safetensors.",
@@ -151,9 +149,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
         (ADVICE, "Open the model that it was made from."): OTHER_FILE,
         (ADVICE, "Pass its folder."): OTHER_FILE,
         (ADVICE, "Pass its model.json."): OTHER_FILE,
-        (ADVICE, "Pass one of them, as in {}."): OTHER_FILE,
-        (ADVICE, "Pass one of those that it names."): OTHER_FILE,
-        (ADVICE, "Pass the folder of the SavedModel: the message says how to save its weights."): OTHER_FILE,
     },
     "frameworks/files/untrusted/h5_process.py": {
         (
@@ -199,6 +194,16 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "frameworks/models/pytorch/recurrent/layers.py": {
         ("{}", "gatewise inspect shows what the file states of it."): INSIDE,
+    "frameworks/kinds/resolving.py": {
+        ("the config of a {}", "Save the model again with the version of Keras that wrote it."): OTHER_FILE,
+        ("{} of a {}", "If a newer Keras or a class of your own has it, write this layer by hand."): OTHER_FILE,
+        ("{} of a {}", "Build the layer without it and save the model again, or write this layer by hand."): OTHER_FILE,
+    },
+    "frameworks/models/reading/shapes/inference.py": {
+        (
+            "what {}, a {}, reads",
+            "Its architecture and its weights are of different models, or the architecture was changed.",
+        ): OTHER_FILE,
     },
     "frameworks/registry.py": {
         ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,

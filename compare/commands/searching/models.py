@@ -16,9 +16,9 @@ from frameworks.files.given_options import GivenOptions
 from frameworks.files.keras.version import Version
 from frameworks.files.keras.zip import METADATA
 from frameworks.files.untrusted.archive import Archive
-from frameworks.files.untrusted.foreign_files import require_file
+from frameworks.files.untrusted.folders import open_path
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
-from frameworks.files.untrusted.source import Source, open_source
+from frameworks.files.untrusted.source import Source
 from frameworks.registry import load
 from frameworks.rows import owner_of
 
@@ -63,8 +63,7 @@ def open_model(path: Path) -> Any:
     Raises:
         InvalidValueError: for any other file.
     """
-    require_file(path)
-    source = open_source(path)
+    source = open_path(path)
     file_format = find_format(source)
     if not file_format.takes_architecture:
         remedy = "Name the code that builds the model, FILE.py:NAME, and pass this file with --weights."

@@ -11,8 +11,7 @@ import numpy as np
 from compare.commands.searching.arguments import Named
 from frameworks.errors import InvalidValueError
 from frameworks.files.formats import STATE_DICTS, find_format
-from frameworks.files.untrusted.foreign_files import require_file
-from frameworks.files.untrusted.source import open_source
+from frameworks.files.untrusted.folders import open_path
 
 
 def is_of_keras(path: Path) -> bool:
@@ -21,8 +20,7 @@ def is_of_keras(path: Path) -> bool:
     Raises:
         GatewiseError: for a file that is not there, or of no known format.
     """
-    require_file(path)
-    return find_format(open_source(path)).takes_architecture
+    return find_format(open_path(path)).takes_architecture
 
 
 def load_weights(path: Path, model: Any, named: Named) -> None:
@@ -52,7 +50,7 @@ def load_weights(path: Path, model: Any, named: Named) -> None:
 
 
 def _state_dict(path: Path) -> dict[str, Any]:
-    source = open_source(path)
+    source = open_path(path)
     arrays, others = find_format(source, STATE_DICTS).read_arrays(source)
     if others:
         raise ValueError(f"it also holds {', '.join(other.name or 'unread arrays' for other in others)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,8 +31,9 @@ def name_of(activation: Any) -> str:
 
 def activated(activation: Any, array: Array) -> Array | None:
     """Return what an activation makes of an array, None if it fails."""
+    old = str(getattr(activation, "__module__", "")).startswith("tf_keras")  # whose softmax reads a tensor's rank
     try:
-        arrays = arrays_in(activation(array))
+        arrays = arrays_in(activation(sys.modules["tensorflow"].convert_to_tensor(array) if old else array))
     except Exception:  # noqa: BLE001  whatever a user's activation raises
         return None
     return arrays[0] if arrays else None

@@ -14,8 +14,8 @@ from frameworks.files.untrusted.source import damaged, unsupported
 from frameworks.kinds import KERAS
 
 Config = Mapping[str, Any]
-Locate = Callable[[str, str, int], str]
-"""A function that returns the place of a layer in the file: (place of its model, class, number within that class)."""
+Locate = Callable[[str, str, int, str], str]
+"""A function that returns the place of a layer in the file: (place of its model, class, number within that class, name)."""
 
 MAX_DEPTH = 32
 RECURRENT = frozenset({*CLASSES, "RNN", *(kind.name for kind in KERAS if kind.role == "recurrent")})
@@ -130,7 +130,7 @@ def _walk_model(model: Node, walk: _Walk, inputs: Sequence[str], depth: int) -> 
             name=f"{model.name}/{name}" if model.name else name,
             class_name=kind,
             config=config,
-            place=walk.locate(model.place, kind, counts[own]),
+            place=walk.locate(model.place, kind, counts[own], name),
             home=f"{model.home}/layers/{numbered(modern, homes[snake(modern)])}".lstrip("/"),
             top=model.top or name,
             trainable=model.trainable and config.get("trainable", True) is not False,

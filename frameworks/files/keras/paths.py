@@ -46,7 +46,7 @@ def read_placed(file: H5File, architecture: Config | None, reading: Reading) -> 
 def locator(file: H5File) -> Locate:
     """Return the function that locates a layer in a file."""
 
-    def locate(parent: str, class_name: str, number: int) -> str:
+    def locate(parent: str, class_name: str, number: int, _name: str) -> str:
         place = f"{parent}/" if parent else ""
         if f"{place}{OLD}" in file.groups and f"{place}layers" not in file.groups:
             return f"{place}{OLD}/{_ranked(file, f'{place}{OLD}', class_name, number)}"

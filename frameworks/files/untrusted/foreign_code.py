@@ -5,23 +5,6 @@ Names may come from a file, and are filled in as literals (`{path!r}`), which ca
 
 from __future__ import annotations
 
-_WRITE = (
-    'parts = ["kernel", "recurrent_kernel", "bias"]; file = h5py.File("model.weights.h5", "w"); '
-    '[file.create_dataset(f"layers/{{layer}}/vars/{{parts.index(part) if part in parts else part}}", data=array) '
-    'for name, array in saved.items() for layer, _, part in [name.rpartition("/")] '
-    'if layer and "optimizer" not in name.lower()]; file.close()'
-)
-CHECKPOINT = (
-    "import h5py, tensorflow as tf; reader = tf.train.load_checkpoint({path!r}); "
-    'saved = {{name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE"): reader.get_tensor(name) '
-    f"for name in reader.get_variable_to_shape_map()}}}}; {_WRITE}"
-)
-"""Of a TensorFlow checkpoint, by its prefix."""
-SAVED_MODEL = (
-    "import h5py, tensorflow as tf; "
-    'saved = {{each.name.split(":")[0]: each.numpy() for each in tf.saved_model.load({path!r}).variables}}; ' + _WRITE
-)
-"""Of a TensorFlow SavedModel, by its folder."""
 TENSORFLOW_JS = (
     "import json, pathlib, h5py, numpy as np; model = json.loads(pathlib.Path({name!r}).read_text()); "
     'groups = model["weightsManifest"]; at = 0; '
@@ -46,5 +29,3 @@ CHAINER = (
 """Of Chainer's LSTM, whose arrays' names begin with `{owner!r}`. It stores candidate, input, forget, output for each unit."""
 PICKLED_KERAS = 'import pathlib, pickle; pickle.loads(pathlib.Path({path!r}).read_bytes()).save("model.keras")'
 """Of a pickled Keras model."""
-KERAS_2 = 'import tf_keras; tf_keras.models.load_model({path!r}).save("model.h5")'
-"""Of a SavedModel that Keras 2 wrote, by its folder."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from frameworks.errors import GatewiseError, InvalidValueError
+from frameworks.errors import GatewiseError
 from frameworks.files.untrusted import foreign_code as code
 from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import Source
@@ -17,9 +16,8 @@ UNKNOWN = "not one of these"
 _HEAD = 4096
 _GRAPH, _COREML = 7, 200
 """The field of an ONNX model that holds its graph, and the least of those in which Core ML stores the kinds of models."""
-_CHECKPOINT_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 _GRAPH_DEF = re.compile(rb"\n.{1,3}?\n[\x01-\x7f][\x20-\x7e]+\x12[\x01-\x7f][A-Z]\w+", re.DOTALL)
-_STEP = re.compile(r"(.*)\.(?:index|meta|data-\d{5}-of-\d{5})")
+_PART = r".*\.(meta|data-\d{5}-of-\d{5})"
 _ORIGIN = "Open the model that it was made from."
 _AS_NUMPY = "Save its arrays with np.savez under torch's names, as in NAME.weight_ih_l0, and open that file."
 _PICKLE = "If you trust it, load it where it was made, and save its weights with torch.save, np.savez or model.save."
@@ -27,11 +25,6 @@ _PICKLE = "If you trust it, load it where it was made, and save its weights with
 
 def _run(line: str, file: str) -> str:
     return f"run `{line}` in Python, and open {file}."
-
-
-_RESTORE = "Where the code of the model is, load the checkpoint and call model.save. Otherwise, to save its weights, " + _run(
-    code.CHECKPOINT, "model.weights.h5"
-)
 
 
 @dataclass(frozen=True)
@@ -77,15 +70,15 @@ def _fields(source: Source) -> set[int]:
         return set()
 
 
+def is_saved_model(source: Source) -> bool:
+    """Return whether a file is the saved_model.pb of a TensorFlow SavedModel: a version, 1, and graphs."""
+    return source.head(3) == b"\x08\x01\x12" and _fields(source) == {1, 2}
+
+
 def has_onnx_graph(source: Source) -> bool:
     """Return whether a file that begins as a model of ONNX does has a graph, or is damaged."""
     fields = _fields(source)
     return not fields or _GRAPH in fields
-
-
-def _is_part_of_checkpoint(source: Source) -> bool:
-    ends = source.size >= len(_CHECKPOINT_END) and source.read(source.size - 8, 8) == _CHECKPOINT_END
-    return ends or _STEP.fullmatch(source.name) is not None
 
 
 def _json(source: Source) -> Mapping[str, object]:
@@ -150,12 +143,6 @@ FOREIGN: tuple[Foreign, ...] = (
     ),
     Foreign("a MATLAB file", f"Load it with scipy.io.loadmat. {_AS_NUMPY}", b"MATLAB 5.0 MAT-file"),
     Foreign(
-        "the graph of a TensorFlow SavedModel, whose weights are beside it in the folder variables",
-        "Pass the folder of the SavedModel: the message says how to save its weights.",
-        b"\x08\x01\x12",
-        recognises=lambda source: _fields(source) == {1, 2},
-    ),
-    Foreign(
         "a Core ML model, which keeps no layers of Keras or torch",
         _ORIGIN,
         b"\x08",
@@ -198,8 +185,8 @@ FOREIGN: tuple[Foreign, ...] = (
         recognises=lambda source: "class_name" in _json(source),
     ),
     *(Foreign("JSON without an architecture of Keras", "Open the checkpoint itself.", begins) for begins in (b"{", b"[")),
-    Foreign("the list of a folder's TensorFlow checkpoints", "Pass one of those that it names.", b"model_checkpoint_path: "),
-    Foreign("a part of a TensorFlow checkpoint", _RESTORE, recognises=_is_part_of_checkpoint),
+    Foreign("the list of a folder's TensorFlow checkpoints", "Pass its folder.", b"model_checkpoint_path: "),
+    Foreign("a part of a TensorFlow checkpoint", "Pass its .index file.", recognises=_named(_PART)),
 )
 """In the order in which they are tried."""
 
@@ -210,43 +197,7 @@ def describe(source: Source) -> tuple[str, str]:
     if foreign is None:
         head = source.head(8)
         return f"{UNKNOWN}; it begins with {head.hex(' ')}" if head else "empty", "Open the checkpoint itself."
-    step = _STEP.fullmatch(source.name)
-    name = step[1] if step else source.name
-    return foreign.what, foreign.remedy.format(path=str((source.folder or Path()) / name), name=name)
-
-
-def require_file(path: Path) -> None:
-    """Reject a folder, and the prefix of a TensorFlow checkpoint.
-
-    Raises:
-        GatewiseError: for either of them; the message describes it.
-    """
-    what = remedy = ""
-    with suppress(OSError):  # whoever opens the file reports it, such as a name that is too long
-        if path.is_dir():
-            what, remedy = _folder(path)
-        elif not path.exists() and any(each.name == f"{path.name}.index" for each in path.parent.glob("*.index")):
-            what, remedy = "the prefix of a TensorFlow checkpoint", _RESTORE.format(path=str(path))
-    if what:
-        raise InvalidValueError.because(str(path), must="be a file", but=f"is {what}", remedy=remedy)
-
-
-def _folder(path: Path) -> tuple[str, str]:
-    """Return what a folder is, and what the user can do."""
-    if (path / "keras_metadata.pb").exists():
-        return (
-            "a TensorFlow SavedModel of Keras 2, a folder",
-            f"Where tf_keras is, {_run(code.KERAS_2.format(path=str(path)), 'model.h5')}",
-        )
-    if (path / "saved_model.pb").exists():
-        how = "If the model has a Keras file, open that. Otherwise, to save its weights, "
-        return "a TensorFlow SavedModel, a folder", how + _run(code.SAVED_MODEL.format(path=str(path)), "model.weights.h5")
-    steps = sorted(each.name.removesuffix(".index") for each in path.glob("*.index"))
-    if steps:
-        return f"a folder of TensorFlow checkpoints: {', '.join(steps[:5])}", f"Pass one of them, as in {path / steps[-1]}."
-    if path.suffix == ".mlpackage":
-        return "a Core ML model, which keeps no layers of Keras or torch", _ORIGIN
-    return "a folder", "Open the checkpoint in it."
+    return foreign.what, foreign.remedy.format(path=str((source.folder or Path()) / source.name), name=source.name)
 
 
 def names_of_others(names: Sequence[str], file: str) -> tuple[str, str]:

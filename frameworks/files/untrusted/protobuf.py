@@ -103,6 +103,10 @@ class Message:
         except UnicodeDecodeError as error:
             raise damaged(self.bytes.source.name, f"has a name that is not text: {error}") from error
 
+    def part(self) -> Source:
+        """Return the message as a part of the bytes, for a text of any length."""
+        return self.bytes.source.part(self.start, self.end - self.start)
+
     def numbers(self) -> Iterator[int]:
         """Read the message as packed numbers of variable length."""
         at = self.start

@@ -30,12 +30,12 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
     written = None
     try:
         path = path.resolve() if path.is_symlink() else path
-        _require_free(path, force=force)
+        require_free(path, force=force)
         _remove_leftovers(path)
         written, held = _begin(path)
         try:
             yield written
-            _require_free(path, force=force)
+            require_free(path, force=force)
             written.replace(path)
         finally:
             with suppress(FileNotFoundError):
@@ -82,7 +82,8 @@ def _remove_leftovers(path: Path) -> None:
                 os.close(descriptor)
 
 
-def _require_free(path: Path, *, force: bool) -> None:
+def require_free(path: Path, *, force: bool) -> None:
+    """Raise an error for a folder, and without `force` for an existing file."""
     if path.is_dir():
         raise InvalidValueError.because(str(path), must="be a file", but="is a folder", remedy="Name a file in it.")
     if path.exists() and not force:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import InvalidValueError, MissingFrameworkError
+from frameworks.files.checkpoint import Checkpoint
 from frameworks.files.untrusted.source import recycling
 from frameworks.files.writing.blocks import BLOCK
 from frameworks.files.writing.outcome import Written, layers_of
@@ -30,6 +31,9 @@ WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """By ending: a module and a function in it that takes a path and the layers."""
 
+WHOLE_MODELS: Mapping[str, tuple[str, str]] = MappingProxyType({".keras": ("frameworks.models.keras.saving", "write")})
+"""By ending: the same for a checkpoint of Keras, whose layers are written as the model that connects them."""
+
 
 def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, force: bool = False) -> list[Written]:
     """Write layers to a file. Its ending chooses the format: .safetensors, .pt, .pth, .npz, .weights.h5 or .keras.
@@ -39,7 +43,8 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
 
     A .weights.h5 file is for Keras's `load_weights` and holds only weights. If a whole checkpoint of a Keras model is written,
     the file fits a model of the same architecture, including inner models and wrappers. Otherwise it fits a model with these
-    layers in this order. A .keras file holds one model in which each layer has a separate input.
+    layers in this order. If a whole checkpoint of a Keras model is written to a .keras file, the file holds the same model,
+    connected, which Keras 3 opens by itself. Otherwise it holds one model in which each layer has a separate input.
 
     An existing file is replaced only when the new one is complete.
 
@@ -71,14 +76,15 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
         )
     given = layers_of(layers)
     _require_text(name for layer in given for name in (layer.name, *getattr(layer, "stored", ())))
-    module, function = WRITERS[ending]
+    is_whole = isinstance(layers, Checkpoint) and layers.given is not None and ending in WHOLE_MODELS
+    module, function = (WHOLE_MODELS if is_whole else WRITERS)[ending]
     try:
         with quiet_stderr():
             write = getattr(import_module(module), function)
     except ImportError as error:
         raise MissingFrameworkError.of(f"the module that writes {ending}", error, extra="files,tensorflow") from error
     with replacing(target, force=force) as temporary, recycling(BLOCK):
-        written: list[Written] = write(temporary, given)
+        written: list[Written] = write(temporary, layers if is_whole else given)
     return written
 
 

@@ -14,10 +14,10 @@ from frameworks.models.pytorch.layers import (
     heads,
     merging,
     normalising,
-    operations,
     pooling,
     reshaping,
 )
+from frameworks.models.pytorch.operations import operations
 from frameworks.models.pytorch.pieces import Writer
 from frameworks.models.pytorch.recurrent import layers as recurrent
 

@@ -54,6 +54,21 @@ def index(arrays: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps({"weight_map": dict.fromkeys(arrays, "shard.safetensors")}))
 
 
+def in_tensorflow(save: str) -> Callable[[dict[str, Any], Path], None]:
+    """Return what saves a model of Keras 2 in a format of TensorFlow."""
+
+    def write(_arrays: dict[str, Any], path: Path) -> None:
+        import tf_keras
+
+        model = tf_keras.Sequential([tf_keras.layers.Input((7, 3)), tf_keras.layers.SimpleRNN(4, name="rec")])
+        if save == "model":
+            model.save(path.parent, save_traces=False)
+        else:
+            model.save_weights(path.with_suffix(""))
+
+    return write
+
+
 def state_dict(arrays: dict[str, Any], **how: Any) -> Callable[[Path], None]:
     return lambda path: torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, path, **how)
 
@@ -67,6 +82,8 @@ SAMPLES: dict[str, tuple[str, Callable[[dict[str, Any], Path], object]]] = {
     "NumPy": ("a.npz", lambda arrays, path: np.savez(path, **arrays)),
     "safetensors": ("a.safetensors", lambda arrays, path: save_checkpoint(path, {"rec": nn.LSTM(3, 4)})),
     "ONNX": ("a.onnx", lambda arrays, path: path.write_bytes(np.load(DATA / "onnx_nodes.npz")["gru before/model"].tobytes())),
+    "SavedModel": ("saved_model.pb", in_tensorflow("model")),
+    "TensorFlow checkpoint": ("a.index", in_tensorflow("weights")),
     "index of shards": ("a.index.json", index),
 }
 
@@ -104,6 +121,8 @@ def test_opening_a_file_imports_only_its_own_reader(name: str, files: dict[str, 
         "PyTorch before 1.6": "unpickling",
         "PyTorch export": "unpickling",
         "ONNX": "protobuf",
+        "SavedModel": "protobuf",
+        "TensorFlow checkpoint": "protobuf",
     }
     own |= {f"frameworks.files.untrusted.{parsers[name]}"} if name in parsers else set()
     imported = imported_by(f"from frameworks.files import open_checkpoint; assert open_checkpoint({str(files[name])!r})")

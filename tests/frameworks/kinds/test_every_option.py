@@ -115,10 +115,8 @@ def test_an_option_that_the_table_lacks_is_detected(monkeypatch: pytest.MonkeyPa
     for kind, option in (("Dense", "lora_rank"), ("LSTM", "use_cudnn"), ("SimpleRNN", "zero_output_for_mask")):
         table = RECURRENT if kind in RECURRENT.kinds else KERAS
         record = table.get(kind)
-        less = {
-            place: tuple(each for each in getattr(record, place) if each.name != option) for place in ("options", "further")
-        }
-        monkeypatch.setitem(table.kinds, kind, replace(record, **less))
+        options, further = (tuple(each for each in every if each.name != option) for every in (record.options, record.further))
+        monkeypatch.setitem(table.kinds, kind, replace(record, options=options, further=further))
         assert option in collected("keras", kind) - known_options(kind).keys()
 
 

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,25 @@ import pytest
 from frameworks.kinds import ANY_AXES, KERAS, PYTORCH, Dated, Kind, Masks, Option, permutation
 
 SIZES = {
-    "index": 11, "output": 6, "input": 4, "features": 5, "kernel steps": 3, "kernel rows": 2, "kernel columns": 7,
-    "kernel depth": 8, "multiplier": 9, "product": 36, "one steps": 1, "one rows": 1, "one columns": 1,
-    "query features": 6, "key features": 10, "value features": 12, "heads": 13, "key size": 14, "value size": 15,
+    "index": 11,
+    "output": 6,
+    "input": 4,
+    "features": 5,
+    "kernel steps": 3,
+    "kernel rows": 2,
+    "kernel columns": 7,
+    "kernel depth": 8,
+    "multiplier": 9,
+    "product": 36,
+    "one steps": 1,
+    "one rows": 1,
+    "one columns": 1,
+    "query features": 6,
+    "key features": 10,
+    "value features": 12,
+    "heads": 13,
+    "key size": 14,
+    "value size": 15,
     "four times output": 24,
 }
 """Almost all different, and even because of `groups=2`; the heads of attention return what they ask for."""
@@ -72,6 +89,16 @@ def test_every_kind_of_keras_has_the_name_of_a_class() -> None:
     known = {name for library in libraries for name in classes_of(library)} | {"Sequential", "Model", "Functional"}
     assert set(KERAS.kinds) <= known
     assert "GroupQueryAttention" not in known  # the control: a public name that files never have
+
+
+def test_kinds_with_the_name_of_an_operation_are_marked() -> None:
+    from keras.src import ops
+    from keras.src.ops.operation import Operation
+
+    modules = [import_module(f"keras.src.ops.{each.name}") for each in iter_modules(ops.__path__) if "test" not in each.name]
+    classes = [each for module in modules for each in vars(module).values() if inspect.isclass(each)]
+    names = {each.__name__ for each in classes if issubclass(each, Operation)}
+    assert {kind.name for kind in KERAS if kind.operation} == names & KERAS.kinds.keys() != set()
 
 
 def test_every_kind_of_torch_has_the_name_of_a_class() -> None:

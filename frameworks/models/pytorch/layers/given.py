@@ -16,7 +16,6 @@ from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.files.writing.blocks import transposed, unchanged
 from frameworks.kinds import KERAS, PYTORCH, Kind, options_of, permutation
 from frameworks.models.graph import Graph, Layer, Shape, tensors_in
-from frameworks.models.pytorch.layers.named import named_arrays
 from frameworks.models.pytorch.pieces import Site, Target
 
 
@@ -66,7 +65,7 @@ class Given:
     @property
     def stored(self) -> Mapping[str, StoredArray]:
         """The arrays by their Keras names."""
-        return named_arrays(self.layer.stored, self.options) if isinstance(self.layer.stored, OtherLayer) else {}
+        return self.layer.stored.stored if isinstance(self.layer.stored, OtherLayer) else {}
 
     def arrays(self, module: str) -> dict[str, Blocks]:
         """Return the arrays of a torch module that stands for the layer, by their names in its state_dict."""

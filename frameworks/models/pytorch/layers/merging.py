@@ -21,7 +21,10 @@ def aligned(site: Site) -> list[str]:
 
 
 def _merged(join: Callable[[list[str]], str]) -> Writer:
-    return lambda layer, graph, target: Piece(lambda site: join(aligned(site)), any_rank=True)  # noqa: ARG005
+    def write(layer: Layer, graph: Graph, target: Target) -> Piece:  # noqa: ARG001  one signature for all writers
+        return Piece(lambda site: join(aligned(site)), any_rank=True)
+
+    return write
 
 
 def _nested(function: str) -> Callable[[list[str]], str]:
@@ -34,7 +37,7 @@ def _nested(function: str) -> Callable[[list[str]], str]:
     return join
 
 
-def _multiply(layer: Layer, graph: Graph, target: Target) -> Piece:  # noqa: ARG001  one signature for all writers
+def _multiply(layer: Layer, graph: Graph, target: Target) -> Piece:
     def call(site: Site) -> str | Statements:
         names = aligned(site)
         if target.version < (3,) or not any(site.call.masks):

@@ -182,7 +182,7 @@ def _recurrent(form: Form) -> str:
     """Return the recurrent product of all gates, with the recurrent bias if there is one."""
     bias = ", self.bias_hh" if form.spec.has_two_biases else ""
     if not form.recurrent_dropout:
-        return f"F.linear(h, self.weight_hh{bias})" if bias else "h @ self.weight_hh.T"
+        return f"F.linear(h, self.weight_hh{bias})"
     if not form.cell.gated:
         return "(h * keep) @ self.weight_hh.T"
     product = f"torch.cat([(h * k) @ w.T for k, w in zip(keep, self.weight_hh.chunk({len(form.cell.gates)}))], dim=-1)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
 from types import MappingProxyType
@@ -47,6 +48,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 """The rules by their names in the records of `frameworks.kinds`."""
 
 
+_MOST_GRAPHS = 1000
+"""How many times nested models are followed: beyond, as in a file that nests calls exponentially, shapes stay unknown."""
+
+
 def infer_shapes(graph: Graph, inputs: Sequence[Shape | None] = ()) -> Mapping[Tensor, Shape]:
     """Return the shape of every tensor of a graph; a tensor whose shape cannot be inferred is missing.
 
@@ -72,19 +77,95 @@ def with_shapes(graph: Graph, inputs: Sequence[Shape | None] = ()) -> Graph:
     Raises:
         InvalidValueError: for shapes that do not fit together.
     """
-    shapes: dict[Tensor, Shape] = {}
-    for tensor, given in zip_longest(graph.inputs, inputs[: len(graph.inputs)]):
-        shape = _met(_stated(graph, tensor), given)
-        if shape is not None:
-            shapes[tensor] = shape
-    nested: dict[str, list[Sequence[Shape | None]]] = {}
-    for call in graph.calls:
-        layer = graph.layers[call.layer]
+    return _Inference().of_graph(graph, inputs)
+
+
+class _Inference:
+    """The inference of one model's shapes: each nested model is followed once for all calls on tensors of the same shapes."""
+
+    def __init__(self) -> None:
+        """Begin without any nested model."""
+        self._done: dict[tuple[int, tuple[Shape | None, ...]], Graph] = {}
+
+    def of_graph(self, graph: Graph, inputs: Sequence[Shape | None]) -> Graph:
+        """Return a graph, called with inputs of these shapes, with its shapes filled in."""
+        key = id(graph), tuple(inputs)
+        if key not in self._done:
+            if len(self._done) >= _MOST_GRAPHS:
+                raise UnknownShapeError
+            self._done[key] = self._filled(graph, inputs)
+        return self._done[key]
+
+    def _filled(self, graph: Graph, inputs: Sequence[Shape | None]) -> Graph:
+        shapes: dict[Tensor, Shape] = {}
+        for tensor, given in zip_longest(graph.inputs, inputs[: len(graph.inputs)]):
+            shape = _met(_stated(graph, tensor), given)
+            if shape is not None:
+                shapes[tensor] = shape
+        read: dict[str, list[list[Shape | None]]] = {}
+        for call in graph.calls:
+            layer = graph.layers[call.layer]
+            read.setdefault(layer.name, []).append([shapes.get(each) for each in tensors_in(call.args)])
+            results = self._results(layer, call, shapes, graph.version)
+            shapes.update({tensor: shape for tensor, shape in zip(call.results, results, strict=False) if shape is not None})
+        layers = {
+            name: self._completed(layer, [_shared(each) for each in zip(*read.get(name, []), strict=False)])
+            for name, layer in graph.layers.items()
+        }
+        return replace(graph, shapes=MappingProxyType(shapes), layers=MappingProxyType(layers))
+
+    def _completed(self, layer: Layer, shapes: Sequence[Shape | None]) -> Layer:
+        """Return a layer whose nested model, also within wrappers, has its shapes."""
         if layer.graph is not None:
-            nested.setdefault(layer.name, []).append([shapes.get(each) for each in tensors_in(call.args)])
-        results = _results(layer, call, shapes, graph.version)
-        shapes.update({tensor: shape for tensor, shape in zip(call.results, results, strict=False) if shape is not None})
-    return replace(graph, shapes=MappingProxyType(shapes), layers=_filled(graph.layers, nested))
+            with suppress(UnknownShapeError):
+                return replace(layer, graph=self.of_graph(layer.graph, shapes))
+        elif layer.inner is not None:
+            steps = [None if each is None else (each[0], *each[2:]) for each in shapes]
+            inner = self._completed(layer.inner, steps)
+            return layer if inner is layer.inner else replace(layer, inner=inner)
+        return layer
+
+    def _results(
+        self, layer: Layer, call: Call, shapes: Mapping[Tensor, Shape], version: tuple[int, ...]
+    ) -> Sequence[Shape | None]:
+        """Return the shape of each result of a call, or () if they cannot be inferred."""
+        seen = {each: Known(shapes.get(each)) for each in tensors_in((call.args, dict(call.kwargs)))}
+        values = (replaced(tuple(call.args), seen), replaced(dict(call.kwargs), seen))
+        try:
+            return self._by_rule(layer, call, [shapes.get(each) for each in tensors_in(call.args)], values, version)
+        except ContradictionError as error:
+            raise _contradiction(layer, call, shapes, str(error)) from None
+
+    def _by_rule(
+        self,
+        layer: Layer,
+        call: Call,
+        shapes: Sequence[Shape | None],
+        values: tuple[tuple[Any, ...], Mapping[str, Any]],
+        version: tuple[int, ...],
+    ) -> Sequence[Shape | None]:
+        """Return the shape of each result of a layer, or () if they cannot be inferred."""
+        if layer.graph is not None:
+            with suppress(UnknownShapeError):
+                graph = self.of_graph(layer.graph, shapes)
+                return [graph.shapes.get(each) for each in graph.outputs]
+            return ()
+        kind = kind_of(layer.kind)
+        rule = OPERATIONS.get(layer.kind.removeprefix("ops.")) if layer.is_operation else RULES.get(kind.shape)
+        if rule is None or layer.gap:
+            return ()
+
+        def within(inner: Layer, read: Sequence[Shape | None]) -> Sequence[Shape | None]:
+            given: tuple[tuple[Any, ...], Mapping[str, Any]] = (tuple(map(Known, read)), {})
+            return self._by_rule(inner, replace(call, kwargs={}, outputs=8), read, given, version)
+
+        try:
+            options = {} if layer.is_operation else options_of(layer.kind, layer.config, version)
+            return rule(Seen(layer, kind, options, call, tuple(shapes), values, within))
+        except ContradictionError:
+            raise
+        except (UnknownShapeError, GatewiseError, TypeError, ValueError, LookupError, OverflowError):
+            return ()  # an option that is missing, unknown, or of a wrong type: whoever ports the layer names it
 
 
 def _stated(graph: Graph, tensor: Tensor) -> Shape | None:
@@ -105,62 +186,12 @@ def _met(stated: Shape | None, given: Shape | None) -> Shape | None:
     return tuple(one if other is None else other for one, other in zip(stated, given, strict=True))
 
 
-def _filled(all_layers: Mapping[str, Layer], nested: Mapping[str, Sequence[Sequence[Shape | None]]]) -> Mapping[str, Layer]:
-    """Return layers in which the graphs of nested models have their shapes."""
-    filled = dict(all_layers)
-    for name, calls in nested.items():
-        graph = filled[name].graph
-        if graph is not None:
-            shared = [_shared(each) for each in zip(*calls, strict=False)]
-            filled[name] = replace(filled[name], graph=with_shapes(graph, shared))
-    return MappingProxyType(filled)
-
-
 def _shared(shapes: Sequence[Shape | None]) -> Shape | None:
     """Return what the shapes of one input have in common in all calls; None for an axis along which they differ."""
     first, *others = shapes
     if first is None or any(each is None or len(each) != len(first) for each in others):
         return None
     return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*(each for each in shapes if each), strict=True))
-
-
-def _results(layer: Layer, call: Call, shapes: Mapping[Tensor, Shape], version: tuple[int, ...]) -> Sequence[Shape | None]:
-    """Return the shape of each result of a call, or () if they cannot be inferred."""
-    seen = {each: Known(shapes.get(each)) for each in tensors_in((call.args, dict(call.kwargs)))}
-    values = (replaced(tuple(call.args), seen), replaced(dict(call.kwargs), seen))
-    try:
-        return _by_rule(layer, call, [shapes.get(each) for each in tensors_in(call.args)], values, version)
-    except ContradictionError as error:
-        raise _contradiction(layer, call, shapes, str(error)) from None
-
-
-def _by_rule(
-    layer: Layer,
-    call: Call,
-    shapes: Sequence[Shape | None],
-    values: tuple[tuple[Any, ...], Mapping[str, Any]],
-    version: tuple[int, ...],
-) -> Sequence[Shape | None]:
-    """Return the shape of each result of a layer, or () if they cannot be inferred."""
-    if layer.graph is not None:
-        graph = with_shapes(layer.graph, shapes)
-        return [graph.shapes.get(each) for each in graph.outputs]
-    kind = kind_of(layer.kind)
-    rule = OPERATIONS.get(layer.kind.removeprefix("ops.")) if layer.is_operation else RULES.get(kind.shape)
-    if rule is None or layer.gap:
-        return ()
-
-    def within(inner: Layer, read: Sequence[Shape | None]) -> Sequence[Shape | None]:
-        args = (tuple(Known(each) for each in read), {})
-        return _by_rule(inner, replace(call, kwargs={}, outputs=8), read, args, version)
-
-    try:
-        options = {} if layer.is_operation else options_of(layer.kind, layer.config, version)
-        return rule(Seen(layer, kind, options, call, tuple(shapes), values, within))
-    except ContradictionError:
-        raise
-    except (UnknownShapeError, GatewiseError, TypeError, ValueError, LookupError, OverflowError):
-        return ()  # an option that is missing, unknown, or of a wrong type: whoever ports the layer names it
 
 
 def _contradiction(layer: Layer, call: Call, shapes: Mapping[Tensor, Shape], must: str) -> InvalidValueError:

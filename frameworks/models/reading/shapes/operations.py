@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from frameworks.models.graph import Shape
+from frameworks.models.reading.shapes.arguments import argument, axes_of, shape_of, tensors
 from frameworks.models.reading.shapes.layers import concatenated, reshaped
 from frameworks.models.reading.shapes.seen import (
     MAX_RANK,
@@ -21,67 +21,32 @@ from frameworks.models.reading.shapes.seen import (
     axis_of,
     broadcast,
     common,
-    known,
     number,
     numbers,
     product,
 )
 
 
-def _shape(value: Any) -> Shape:
-    """Return the shape of an argument: a tensor, an array or a number."""
-    if isinstance(value, Known):
-        return known(value.shape)
-    if isinstance(value, (np.ndarray, np.generic)):
-        return tuple(value.shape)
-    if isinstance(value, (bool, int, float)):
-        return ()
-    if isinstance(value, (list, tuple)) and value and not any(isinstance(each, (Known, str)) for each in value):
-        inner = {_shape(each) for each in value}
-        if len(inner) == 1:
-            return (len(value), *inner.pop())
-    raise UnknownShapeError
-
-
-def _tensors(seen: Seen) -> list[Shape]:
-    """Return the shapes of the arguments, of which the first may be a list of tensors."""
-    args = seen.values[0]
-    first = args[0] if args else None
-    listed = first if isinstance(first, (list, tuple)) and any(isinstance(each, Known) for each in first) else None
-    return [_shape(each) for each in (listed if listed is not None else args)]
-
-
-def _axes(value: Any, rank: int) -> tuple[int, ...]:
-    """Return axes counted from the front; None means all of them."""
-    axes = tuple(range(rank)) if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
-    return tuple(axis_of((1,) * rank, axis) for axis in axes)
-
-
 def _unary(seen: Seen) -> Sequence[Shape]:
-    return (_shape(seen.values[0][0]),) * seen.call.outputs
+    return (shape_of(seen.values[0][0]),) * seen.call.outputs
 
 
 def _elementwise(seen: Seen) -> Sequence[Shape]:
     named = (value for value in seen.values[1].values() if isinstance(value, (Known, np.ndarray)))
-    return (broadcast([_shape(each) for each in (*seen.values[0], *named)]),)
+    return (broadcast([shape_of(each) for each in (*seen.values[0], *named)]),)
 
 
 def _reduction(seen: Seen) -> Sequence[Shape]:
-    shape = _shape(seen.values[0][0])
-    axis, keepdims = _argument(seen, 1, "axis"), seen.values[1].get("keepdims", False)
-    axes = _axes(axis, len(shape))
+    shape = shape_of(seen.values[0][0])
+    axis, keepdims = argument(seen, 1, "axis"), seen.values[1].get("keepdims", False)
+    axes = axes_of(axis, len(shape))
     if keepdims is True:
         return (tuple(1 if index in axes else size for index, size in enumerate(shape)),)
     return (tuple(size for index, size in enumerate(shape) if index not in axes),)
 
 
-def _argument(seen: Seen, position: int, name: str, default: Any = None) -> Any:
-    args, named = seen.values
-    return args[position] if len(args) > position else named.get(name, default)
-
-
 def _get_item(seen: Seen) -> Sequence[Shape]:
-    shape, key = _shape(seen.values[0][0]), _argument(seen, 1, "key")
+    shape, key = shape_of(seen.values[0][0]), argument(seen, 1, "key")
     keys = list(key) if isinstance(key, (list, tuple)) else [key]
     if any(isinstance(each, Known) or not isinstance(each, (int, slice, type(None), type(...))) for each in keys):
         raise UnknownShapeError
@@ -90,7 +55,8 @@ def _get_item(seen: Seen) -> Sequence[Shape]:
         raise ContradictionError(f"have at least {taken} axes")
     at = keys.index(...) if ... in keys else len(keys)
     keys[at : at + 1] = [slice(None)] * (len(shape) - taken)
-    sizes, result = iter(shape), []
+    sizes = iter(shape)
+    result: list[int | None] = []
     for each in keys:
         if each is None:
             result.append(1)
@@ -110,33 +76,33 @@ def _sliced(size: int | None, part: slice) -> int | None:
 
 
 def _reshape(seen: Seen) -> Sequence[Shape]:
-    target = _argument(seen, 1, "newshape")
+    target = argument(seen, 1, "newshape")
     if isinstance(target, (list, tuple)) and len(target) <= MAX_RANK:
         # A size taken from a tensor, such as the number of samples, is unknown.
         if any(type(each) is not int for each in target):
             return (tuple(each if type(each) is int and each != -1 else None for each in target),)
-        return (reshaped(_shape(seen.values[0][0]), target),)
-    return (reshaped(_shape(seen.values[0][0]), numbers(target, 1)),)
+        return (reshaped(shape_of(seen.values[0][0]), target),)
+    return (reshaped(shape_of(seen.values[0][0]), numbers(target, 1)),)
 
 
 def _transpose(seen: Seen) -> Sequence[Shape]:
-    shape, axes = _shape(seen.values[0][0]), _argument(seen, 1, "axes")
-    order = tuple(reversed(range(len(shape)))) if axes is None else _axes(axes, len(shape))
+    shape, axes = shape_of(seen.values[0][0]), argument(seen, 1, "axes")
+    order = tuple(reversed(range(len(shape)))) if axes is None else axes_of(axes, len(shape))
     if sorted(order) != list(range(len(shape))):
         raise UnknownShapeError
     return (tuple(shape[each] for each in order),)
 
 
 def _swapaxes(seen: Seen) -> Sequence[Shape]:
-    shape = list(_shape(seen.values[0][0]))
-    one, other = (axis_of(tuple(shape), _argument(seen, at, f"axis{at}")) for at in (1, 2))
+    shape = list(shape_of(seen.values[0][0]))
+    one, other = (axis_of(tuple(shape), argument(seen, at, f"axis{at}")) for at in (1, 2))
     shape[one], shape[other] = shape[other], shape[one]
     return (tuple(shape),)
 
 
 def _moveaxis(seen: Seen) -> Sequence[Shape]:
-    shape = _shape(seen.values[0][0])
-    source, target = (_axes(_argument(seen, at, name), len(shape)) for at, name in ((1, "source"), (2, "destination")))
+    shape = shape_of(seen.values[0][0])
+    source, target = (axes_of(argument(seen, at, name), len(shape)) for at, name in ((1, "source"), (2, "destination")))
     order = [index for index in range(len(shape)) if index not in source]
     for to, index in sorted(zip(target, source, strict=True)):
         order.insert(to, index)
@@ -144,54 +110,55 @@ def _moveaxis(seen: Seen) -> Sequence[Shape]:
 
 
 def _expand_dims(seen: Seen) -> Sequence[Shape]:
-    shape, axis = _shape(seen.values[0][0]), _argument(seen, 1, "axis")
+    shape, axis = shape_of(seen.values[0][0]), argument(seen, 1, "axis")
     axes = axis if isinstance(axis, (list, tuple)) else [axis]
-    places = _axes(axes, len(shape) + len(axes))
+    places = axes_of(axes, len(shape) + len(axes))
     sizes = iter(shape)
     return (tuple(1 if index in places else next(sizes) for index in range(len(shape) + len(axes))),)
 
 
 def _squeeze(seen: Seen) -> Sequence[Shape]:
-    shape, axis = _shape(seen.values[0][0]), _argument(seen, 1, "axis")
+    shape, axis = shape_of(seen.values[0][0]), argument(seen, 1, "axis")
     if axis is None and None in shape:
         raise UnknownShapeError
-    axes = [index for index, size in enumerate(shape) if size == 1] if axis is None else _axes(axis, len(shape))
+    axes = [index for index, size in enumerate(shape) if size == 1] if axis is None else axes_of(axis, len(shape))
     if any(shape[index] not in (1, None) for index in axes):
         raise ContradictionError("have one step along the axis that is left out")
     return (tuple(size for index, size in enumerate(shape) if index not in axes),)
 
 
 def _concatenate(seen: Seen) -> Sequence[Shape]:
-    return (concatenated(_tensors(seen), _argument(seen, 1, "axis", 0)),)
+    return (concatenated(tensors(seen), argument(seen, 1, "axis", 0)),)
 
 
 def _stack(seen: Seen) -> Sequence[Shape]:
-    shapes, axis = _tensors(seen), _argument(seen, 1, "axis", 0)
+    shapes, axis = tensors(seen), argument(seen, 1, "axis", 0)
     shape = list(broadcast(shapes))
     shape.insert(axis_of((1,) * (len(shape) + 1), axis), len(shapes))
     return (tuple(shape),)
 
 
 def _split(seen: Seen) -> Sequence[Shape]:
-    shape, parts = _shape(seen.values[0][0]), _argument(seen, 1, "indices_or_sections")
-    at = axis_of(shape, _argument(seen, 2, "axis", 0))
+    shape, parts = shape_of(seen.values[0][0]), argument(seen, 1, "indices_or_sections")
+    at = axis_of(shape, argument(seen, 2, "axis", 0))
     size = shape[at]
     if isinstance(parts, (list, tuple)):
-        ends = [0, *map(number, parts), size]
-        sizes = [None if None in (one, other) else other - one for one, other in pairwise(ends)]
+        ends = [0, *map(number, parts)]
+        last = None if size is None else size - ends[-1]
+        sizes = [*(other - one for one, other in pairwise(ends)), last]
     else:
         sizes = [None if size is None else size // max(number(parts), 1)] * number(parts)
     return tuple((*shape[:at], each, *shape[at + 1 :]) for each in sizes)[: seen.call.outputs]
 
 
 def _unstack(seen: Seen) -> Sequence[Shape]:
-    shape = _shape(seen.values[0][0])
-    at = axis_of(shape, _argument(seen, 2, "axis", 0))
+    shape = shape_of(seen.values[0][0])
+    at = axis_of(shape, argument(seen, 2, "axis", 0))
     return ((*shape[:at], *shape[at + 1 :]),) * seen.call.outputs
 
 
 def _matmul(seen: Seen) -> Sequence[Shape]:
-    one, other = (_shape(_argument(seen, at, f"x{at + 1}")) for at in (0, 1))
+    one, other = (shape_of(argument(seen, at, f"x{at + 1}")) for at in (0, 1))
     if len(one) < 2 or len(other) < 2:
         raise UnknownShapeError
     common(one[-1], other[-2], "have as many columns in the one as rows in the other")
@@ -199,7 +166,7 @@ def _matmul(seen: Seen) -> Sequence[Shape]:
 
 
 def _dot(seen: Seen) -> Sequence[Shape]:
-    one, other = (_shape(_argument(seen, at, f"x{at + 1}")) for at in (0, 1))
+    one, other = (shape_of(argument(seen, at, f"x{at + 1}")) for at in (0, 1))
     if not one or not other:
         return ((*one, *other),)
     common(one[-1], other[-2] if len(other) > 1 else other[0], "have as many columns in the one as rows in the other")
@@ -207,20 +174,20 @@ def _dot(seen: Seen) -> Sequence[Shape]:
 
 
 def _einsum(seen: Seen) -> Sequence[Shape]:
-    equation, *tensors = seen.values[0]
+    equation, *read = seen.values[0]
     if not isinstance(equation, str) or "->" not in equation or "." in equation:
         raise UnknownShapeError
-    read, _, made = equation.replace(" ", "").partition("->")
+    letters_read, _, made = equation.replace(" ", "").partition("->")
     sizes: dict[str, int | None] = {}
-    for letters, tensor in zip(read.split(","), tensors, strict=True):
-        for letter, size in zip(letters, _shape(tensor), strict=True):
+    for letters, tensor in zip(letters_read.split(","), read, strict=True):
+        for letter, size in zip(letters, shape_of(tensor), strict=True):
             sizes[letter] = common(sizes.get(letter), size, f"fit {equation}")
     return (tuple(sizes[letter] for letter in made),)
 
 
 def _repeat(seen: Seen) -> Sequence[Shape]:
-    shape, times = _shape(seen.values[0][0]), number(_argument(seen, 1, "repeats"))
-    axis = _argument(seen, 2, "axis")
+    shape, times = shape_of(seen.values[0][0]), number(argument(seen, 1, "repeats"))
+    axis = argument(seen, 2, "axis")
     if axis is None:
         total = product(shape)
         return ((None if total is None else total * times,),)
@@ -229,7 +196,7 @@ def _repeat(seen: Seen) -> Sequence[Shape]:
 
 
 def _tile(seen: Seen) -> Sequence[Shape]:
-    shape, repeats = _shape(seen.values[0][0]), _argument(seen, 1, "repeats")
+    shape, repeats = shape_of(seen.values[0][0]), argument(seen, 1, "repeats")
     times = (repeats,) if type(repeats) is int else numbers(repeats, len(repeats) if isinstance(repeats, (list, tuple)) else 1)
     rank = max(len(shape), len(times))
     shape, times = (1,) * (rank - len(shape)) + shape, (1,) * (rank - len(times)) + times
@@ -237,7 +204,7 @@ def _tile(seen: Seen) -> Sequence[Shape]:
 
 
 def _take(seen: Seen) -> Sequence[Shape]:
-    shape, indices, axis = _shape(seen.values[0][0]), _shape(_argument(seen, 1, "indices")), _argument(seen, 2, "axis")
+    shape, indices, axis = shape_of(seen.values[0][0]), shape_of(argument(seen, 1, "indices")), argument(seen, 2, "axis")
     if axis is None:
         return (indices,)
     at = axis_of(shape, axis)
@@ -245,7 +212,7 @@ def _take(seen: Seen) -> Sequence[Shape]:
 
 
 def _pad(seen: Seen) -> Sequence[Shape]:
-    shape, width = _shape(seen.values[0][0]), _argument(seen, 1, "pad_width")
+    shape, width = shape_of(seen.values[0][0]), argument(seen, 1, "pad_width")
     if type(width) is int:
         width = [(width, width)] * len(shape)
     pairs = [numbers(each, 2) for each in width]
@@ -253,18 +220,18 @@ def _pad(seen: Seen) -> Sequence[Shape]:
 
 
 def _one_hot(seen: Seen) -> Sequence[Shape]:
-    shape = _shape(seen.values[0][0])
-    axis, classes = _argument(seen, 2, "axis", -1), number(_argument(seen, 1, "num_classes"))
+    shape = shape_of(seen.values[0][0])
+    axis, classes = argument(seen, 2, "axis", -1), number(argument(seen, 1, "num_classes"))
     at = axis_of((1,) * (len(shape) + 1), axis)
     return ((*shape[:at], classes, *shape[at:]),)
 
 
 def _top_k(seen: Seen) -> Sequence[Shape]:
-    return ((*_shape(seen.values[0][0])[:-1], number(_argument(seen, 1, "k"))),) * seen.call.outputs
+    return ((*shape_of(seen.values[0][0])[:-1], number(argument(seen, 1, "k"))),) * seen.call.outputs
 
 
 def _broadcast_to(seen: Seen) -> Sequence[Shape]:
-    target = _argument(seen, 1, "shape")
+    target = argument(seen, 1, "shape")
     return (tuple(each if type(each) is int else None for each in target),)
 
 
@@ -272,12 +239,12 @@ _RULES: Mapping[Callable[[Seen], Sequence[Shape | None]], str] = MappingProxyTyp
     {
         _unary: "abs absolute negative exp expm1 log log1p log2 log10 sqrt rsqrt square sin cos tan sinh cosh tanh"
         " arcsin arccos arctan sign floor ceil round relu relu6 sigmoid softplus softsign silu swish gelu elu"
-        " selu celu leaky_relu hard_sigmoid hard_silu hard_tanh log_sigmoid softmax log_softmax mish clip cast"
-        " identity copy stop_gradient ones_like zeros_like full_like logical_not isnan isinf isfinite cumsum"
+        " selu celu leaky_relu hard_sigmoid hard_silu hard_tanh log_sigmoid softmax log_softmax clip cast"
+        " identity copy convert_to_tensor stop_gradient ones_like zeros_like full_like logical_not isnan isinf isfinite cumsum"
         " cumprod flip roll sort argsort nan_to_num erf reciprocal normalize threshold tanh_shrink soft_shrink"
         " hard_shrink sparse_plus squareplus triu tril conj real bitwise_not",
         _elementwise: "add subtract multiply divide true_divide floor_divide mod power maximum minimum equal not_equal greater"
-        " greater_equal less less_equal logical_and logical_or logical_xor where arctan2 divide_no_nan squared_difference"
+        " greater_equal less less_equal logical_and logical_or logical_xor where arctan2 divide_no_nan"
         " bitwise_and bitwise_or bitwise_xor",
         _reduction: "sum mean max min prod var std any all argmax argmin amax amin logsumexp count_nonzero norm median average",
         _get_item: "get_item",

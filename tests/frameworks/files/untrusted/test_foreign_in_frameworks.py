@@ -26,24 +26,6 @@ def model(randomise: Any) -> Any:
     return randomise(keras.Sequential([keras.Input((7, 3)), *layers, keras.layers.Dense(2)]))
 
 
-@pytest.fixture(scope="module")
-def keras_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Save a model of Keras 2 and its optimizer in TensorFlow's formats; the weights are also in expected.npz."""
-    import tf_keras
-
-    folder, layers = tmp_path_factory.mktemp("keras_2"), tf_keras.layers
-    enc = layers.Bidirectional(layers.LSTM(4, return_sequences=True), name="enc")
-    model = tf_keras.Sequential([layers.Input((7, 3)), enc, layers.GRU(5, name="gru"), layers.Dense(2, name="dense")])
-    optimizer, rng = tf_keras.optimizers.Adam(), np.random.default_rng(0)
-    optimizer.build(model.trainable_variables)
-    model.set_weights([rng.normal(size=array.shape).astype("f4") for array in model.get_weights()])
-    model.save(folder / "saved", save_traces=False)  # each layer's graph would take seconds
-    model.save_weights(folder / "weights")
-    tf.train.Checkpoint(model=model, optimizer=optimizer).save(str(folder / "steps" / "ckpt"))
-    np.savez(folder / "expected.npz", *model.get_weights())
-    return folder
-
-
 def run_here(line: str) -> None:
     """Run a line in this process, which has imported TensorFlow already."""
     with warnings.catch_warnings():
@@ -51,15 +33,10 @@ def run_here(line: str) -> None:
         exec(line, {})  # noqa: S102  a line of gatewise's own
 
 
-def followed(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[StoredLayer]:
-    """Run the line that a message for a path has, and return the cells of the file that it writes, those of a GRU last."""
-    monkeypatch.chdir(folder)
-    message = message_for(path)
-    run_here(line_of(message))
-    checkpoint = open_checkpoint(message.rpartition(" open ")[2].removesuffix("."))
-    parts = [part for layer in checkpoint.values() for part in layer.parts]
-    forward_first = sorted(parts, key=lambda part: ("backward" in part.name, part.cells[0][0].spec.cell == "gru"))
-    return sorted(forward_first, key=lambda part: part.cells[0][0].spec.cell == "gru")
+def parts_of(path: Path) -> list[StoredLayer]:
+    """Return the cells of a file, the forward one of two first and those of a GRU last."""
+    parts = [part for layer in open_checkpoint(path).values() for part in layer.parts]
+    return sorted(parts, key=lambda part: (part.cells[0][0].spec.cell == "gru", "backward" in part.name))
 
 
 def require_weights(parts: list[StoredLayer], expected: list[Any]) -> None:
@@ -71,43 +48,27 @@ def require_weights(parts: list[StoredLayer], expected: list[Any]) -> None:
             np.testing.assert_array_equal(arrays[name].read(), array)
 
 
-@pytest.mark.parametrize("path", ["weights.index", "steps/ckpt-1"])
-def test_files_of_keras_2_lead_to_the_same_weights(
-    path: str, keras_2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    within = (keras_2 / path).parent if "." in path else tmp_path  # a file is called by its name in its folder
-    with np.load(keras_2 / "expected.npz") as saved:
-        expected = [saved[name] for name in saved.files]
-    require_weights(followed(keras_2 / path, within, monkeypatch), expected)
-
-
-def test_the_saved_model_of_keras_2_keeps_its_layers_and_options(
-    keras_2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parts = followed(keras_2 / "saved", tmp_path, monkeypatch)
-    with np.load(keras_2 / "expected.npz") as saved:
-        require_weights(parts, [saved[name] for name in saved.files])
-    checkpoint = open_checkpoint("model.h5")
-    options = checkpoint["enc"].options
-    assert options
-    assert (list(checkpoint), options.return_sequences) == (["enc", "gru"], True)
-    assert checkpoint.others["dense"].known
-
-
-def test_an_exported_model_of_keras_3_leads_to_the_same_weights(
-    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_exported_model_of_keras_3_leads_to_the_same_weights(model: Any, tmp_path: Path) -> None:
     model.export(tmp_path / "exported", verbose=False)
-    assert "pass the folder" in message_for(tmp_path / "exported" / "saved_model.pb").lower()
-    require_weights(followed(tmp_path / "exported", tmp_path, monkeypatch), model.get_weights())
+    message = message_for(tmp_path / "exported")
+    assert "`model.export` of Keras 3" in message
+    require_weights(parts_of(Path(message.rpartition(" open its weights, ")[2].removesuffix("."))), model.get_weights())
 
 
-def test_a_checkpoint_of_keras_3_leads_to_the_same_weights(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_of_keras_3_has_the_same_weights(model: Any, tmp_path: Path) -> None:
     tf.train.Checkpoint(model=model).write(str(tmp_path / "step"))
-    parts = followed(tmp_path / "step", tmp_path, monkeypatch)
+    parts = parts_of(tmp_path / "step")
     require_weights(parts, model.get_weights())
     with pytest.raises(AssertionError):
         require_weights(parts, [np.negative(array) for array in model.get_weights()])
+
+
+@pytest.mark.parametrize("ending", ["index", "data-00000-of-00001"])
+def test_any_file_of_a_checkpoint_leads_to_it(ending: str, model: Any, tmp_path: Path) -> None:
+    tf.train.Checkpoint(model=model).write(str(tmp_path / "step"))
+    if ending != "index":
+        assert message_for(tmp_path / f"step.{ending}").endswith("Pass its .index file.")
+    require_weights(parts_of(tmp_path / "step.index"), model.get_weights())
 
 
 def test_a_pickled_keras_model_leads_to_the_same_model(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """A list of layers of files is a stack, as a list of live layers is.
 
-Covers: `frameworks/files/stacks.py`, `frameworks/registry.py`.
+Covers: `frameworks/files/building/stacks.py`, `frameworks/registry.py`.
 """
 
 from __future__ import annotations

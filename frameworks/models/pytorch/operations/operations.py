@@ -6,33 +6,74 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-
 from frameworks.errors import NoCounterpartError
 from frameworks.models.graph import Graph, Layer, replaced
-from frameworks.models.pytorch.layers import tensor_functions
 from frameworks.models.pytorch.layers.activations import BY_NAME, activated, helpers_of
-from frameworks.models.pytorch.layers.written import operand
+from frameworks.models.pytorch.operations import places, reductions, values
+from frameworks.models.pytorch.operations.constants import as_tensor, operand
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Target, Writer
 
-_OPERATORS = {
-    **{"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "true_divide": "/", "floor_divide": "//", "mod": "%"},
-    **{"power": "**", "equal": "==", "not_equal": "!=", "greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<="},
-    **{"bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "matmul": "@"},
-}
-_FUNCTIONS_OF_ONE = {
-    **{"abs": "abs", "absolute": "abs", "negative": "neg", "reciprocal": "reciprocal", "sign": "sign", "square": "square"},
-    **{name: name for name in ("exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "erf", "erfinv")},
-    **{name: name for name in ("floor", "ceil", "trunc", "isnan", "isinf", "isfinite", "sin", "cos", "tan", "sinh", "cosh")},
-    **{name: name for name in ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh")},
-    **{"logical_not": "logical_not"},
-}
-_FUNCTIONS_OF_TWO = {
-    **{name: name for name in ("logical_and", "logical_or", "logical_xor", "arctan2", "outer", "logaddexp")},
-}
-_ACTIVATIONS = {"silu", "swish", "hard_silu", "hard_swish", "softmax", "log_softmax"} | (
-    set(BY_NAME) - {"linear", "keras2_hard_sigmoid"}
+_OPERATORS: Mapping[str, str] = MappingProxyType(
+    {
+        "add": "+",
+        "subtract": "-",
+        "multiply": "*",
+        "divide": "/",
+        "true_divide": "/",
+        "floor_divide": "//",
+        "mod": "%",
+        "power": "**",
+        "equal": "==",
+        "not_equal": "!=",
+        "greater": ">",
+        "greater_equal": ">=",
+        "less": "<",
+        "less_equal": "<=",
+        "bitwise_and": "&",
+        "bitwise_or": "|",
+        "bitwise_xor": "^",
+        "matmul": "@",
+    }
 )
-_ACTIVATIONS -= {"exponential"}
+_OF_ONE = [
+    "abs",
+    "absolute",
+    "negative",
+    "reciprocal",
+    "sign",
+    "square",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "sqrt",
+    "rsqrt",
+    "erf",
+    "erfinv",
+    "floor",
+    "ceil",
+    "trunc",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "arcsinh",
+    "arccosh",
+    "arctanh",
+    "logical_not",
+]
+_OF_TWO = ["logical_and", "logical_or", "logical_xor", "arctan2", "outer", "logaddexp"]
+_ACTIVATIONS = {"swish", "hard_swish", *BY_NAME} - {"linear", "exponential", "keras2_hard_sigmoid"}
 
 
 def _operator(symbol: str) -> Callable[..., str]:
@@ -47,7 +88,9 @@ def _function(name: str, count: int) -> Callable[..., str]:
         return f"torch.{name}({x})"
 
     def write_two(x1: Any, x2: Any) -> str:
-        return f"torch.{name}({operand(x1, x2)}, {operand(x2, x1)})"
+        pairs = ((x1, x2), (x2, x1))
+        first, second = (value if isinstance(value, Name) else as_tensor(value, beside) for value, beside in pairs)
+        return f"torch.{name}({first}, {second})"
 
     return write_one if count == 1 else write_two
 
@@ -62,10 +105,12 @@ def _activation(name: str) -> Callable[..., str]:
 _WRITTEN: Mapping[str, Callable[..., str]] = MappingProxyType(
     {
         **{name: _operator(symbol) for name, symbol in _OPERATORS.items()},
-        **{name: _function(here, 1) for name, here in _FUNCTIONS_OF_ONE.items()},
-        **{name: _function(here, 2) for name, here in _FUNCTIONS_OF_TWO.items()},
+        **{name: _function(name, 1) for name in _OF_ONE},
+        **{name: _function(name, 2) for name in _OF_TWO},
         **{name: _activation(name) for name in _ACTIVATIONS},
-        **tensor_functions.WRITTEN,
+        **places.WRITTEN,
+        **reductions.WRITTEN,
+        **values.WRITTEN,
     }
 )
 """By the name of a function of `keras.ops`: a function with its signature, which returns the expression."""

@@ -1,0 +1,139 @@
+"""Masks that a port handles around a recurrent module: valid steps are moved to the front, and results back to their places.
+
+A module alone cannot show it: it gets the same numbers whether a mask is ignored or handled. The readers of its results can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compare.groundwork.calls import Call
+from compare.models.judging import Allowance, Judged, judge_whole
+from compare.models.pairing.axes import difference
+from compare.models.whole import Whole
+from frameworks.output import RecurrentOutput
+
+Array = npt.NDArray[Any]
+
+
+def with_outside_masks(judged: Sequence[Judged], allowance: Allowance, *, results_agree: bool) -> list[Judged]:
+    """Return the comparisons of pairs, with masks that the port handles outside of its recurrent modules taken into account.
+
+    Args:
+        judged: the pairs, in the order of the expected model's calls.
+        allowance: how far arrays may be apart.
+        results_agree: whether the models' results agree.
+    """
+    outside = [handled_outside(each, allowance) for each in judged]
+    settled = list(judged)
+    for at, each in enumerate(outside):
+        if each is None or each.verdict != "agrees":
+            continue
+        readers = list(_readers(judged, at))
+        right = readers and all(_gets_the_same(judged[by], outside[by], allowance) for by in readers)
+        if results_agree or right or any(_reads_a_step(judged[by], judged[at], each) for by in readers):
+            settled[at] = each
+    return settled
+
+
+def _readers(judged: Sequence[Judged], at: int) -> Iterator[int]:
+    """Yield the pairs that read what the expected layer returns, also through layers that only it has."""
+    known = [array for array in judged[at].pair.expected[-1].outputs if array.size]
+    for by, each in enumerate(judged[at + 1 :], at + 1):
+        if not each.pair.expected or not any(_same(one, two) for one in each.pair.expected[0].inputs for two in known):
+            continue
+        if each.pair.actual:
+            yield by
+        else:
+            known += each.pair.expected[-1].outputs
+
+
+def _reads_a_step(reader: Judged, plain: Judged, outside: Judged) -> bool:
+    """Return whether a port's layer reads one step of the results that were moved back, rather than the last one computed."""
+    if plain.whole is None or plain.whole.found is None or outside.whole is None or outside.whole.found is None:
+        return False
+    read, back = reader.pair.actual[0].inputs[:1], outside.whole.found.output
+    last = plain.whole.found.output[:, -1]
+    return any(
+        array.shape == last.shape
+        and not np.array_equal(array, last)
+        and any(np.array_equal(array, step) for step in back.swapaxes(0, 1))
+        for array in read
+    )
+
+
+def _same(one: Array, two: Array) -> bool:
+    return one.shape == two.shape and np.array_equal(one, two)
+
+
+def _gets_the_same(judged: Judged, outside: Judged | None, allowance: Allowance) -> bool:
+    for each in (judged, outside):
+        if each is not None and each.input_error is not None:
+            scale = max((float(np.abs(one).max(initial=0)) for one, _ in each.inputs.values()), default=0.0)
+            if each.input_error <= allowance.of_inputs(each.pair, scale):
+                return True
+    return False
+
+
+def handled_outside(judged: Judged, allowance: Allowance) -> Judged | None:
+    """Return the comparison of a pair if the port handles the expected layer's mask outside of its module; None if it cannot.
+
+    The module then gets the valid steps of each row before all others, and what it returns at them is moved back: a masked
+    step repeats the last output, which is zero before the first.
+
+    Args:
+        judged: the pair, compared as if the module's own results were used as they are.
+        allowance: how far arrays may be apart.
+    """
+    whole = judged.whole
+    if whole is None or whole.found is None or judged.verdict == "agrees" or not _may_be(whole):
+        return None
+    mask = whole.call.mask
+    counts, order = mask.sum(axis=1), np.argsort(~mask, axis=1, kind="stable")
+    valid = np.arange(mask.shape[1]) < counts[:, None]
+    first = np.take_along_axis(whole.call.inputs, order[..., None], axis=1)
+    own = whole.own.inputs
+    if _off(first, own, valid) > _off(whole.call.inputs, own, mask):
+        return None
+    moved = np.array(whole.call.inputs)
+    moved[mask] = own[valid]
+    zeroed = whole.expected.zeroes_masked_steps
+    found = RecurrentOutput(_spread(whole.found.output, mask, zeroed=zeroed), *_states(whole))
+    call = Call("", moved, whole.own.initial_state, mask, backwards=whole.own.backwards)
+    return judge_whole(judged.pair, replace(whole, own=call, found=found), allowance)
+
+
+def _may_be(whole: Whole) -> bool:
+    """Return whether the expected layer has a mask, and the actual one none, or that of a packed sequence of as many steps."""
+    call, own = whole.call, whole.own
+    if call.mask is None or call.inputs.shape != own.inputs.shape or whole.turned or call.backwards:
+        return False
+    if own.mask is None:
+        return whole.expected.spec.num_directions == whole.expected.spec.num_layers == 1
+    return np.array_equal(np.maximum(call.mask.sum(axis=1), 1), np.maximum(own.mask.sum(axis=1), 1))
+
+
+def _states(whole: Whole) -> tuple[Array, Array | None]:
+    """Return the final states; of a module that also ran over the steps behind a row's end they are not known."""
+    if whole.own.mask is not None and whole.found is not None:
+        empty = ~whole.call.mask.any(axis=1)
+        return tuple(  # type: ignore[return-value]
+            None if own is None else np.where(empty[:, None], wanted, own)
+            for own, wanted in ((whole.found.h_n, whole.wanted.h_n), (whole.found.c_n, whole.wanted.c_n))
+        )
+    return whole.wanted.h_n, whole.wanted.c_n
+
+
+def _spread(output: Array, mask: Array, *, zeroed: bool) -> Array:
+    count = mask.cumsum(axis=1)[..., None]
+    spread = np.take_along_axis(output, np.maximum(count - 1, 0), axis=1)
+    return np.where(~mask[..., None] if zeroed else count == 0, 0, spread).astype(output.dtype)
+
+
+def _off(one: Array, other: Array, steps: Array) -> float:
+    return difference(one[steps], other[steps]) or 0.0

@@ -1,0 +1,165 @@
+"""`prove`: a port of a whole model compared with the model, or where nothing opens that, with its layers one by one."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from compare.models.proving.calls import Both
+from compare.models.proving.gaps import cut_at_gaps, filled, opened, results_in
+from compare.models.proving.layers import against_reference, layers_of
+from compare.models.proving.originals import Original, find_original
+from compare.models.proving.proof import Proof, ProvenCall
+from compare.models.recording.recorded import Recording
+from frameworks import __version__
+from frameworks.errors import GatewiseError, MissingFrameworkError
+from frameworks.files.given_options import Options
+from frameworks.models.graph import Graph
+from frameworks.models.reading import read_graph
+from frameworks.models.source import Gap
+from frameworks.registry import load
+
+_WIRING = (
+    "the wiring: which results each layer reads, with which mask, was read from the model once, for the port and for what it"
+    " was compared with"
+)
+_TRAINING = "training: both were called in inference, and dropout is not active there"
+
+
+@dataclass(frozen=True, eq=False)
+class Port:
+    """A port to be proven.
+
+    Args:
+        module: the torch module.
+        name: what it is called in the result.
+        gaps: the gaps of its source.
+    """
+
+    module: Any
+    name: str
+    gaps: Sequence[Gap] = ()
+
+
+def prove(
+    model: Any,
+    port: Any,
+    inputs: Any = None,
+    *,
+    weights: Any = None,
+    architecture: Any = None,
+    options: Options | None = None,
+    tolerance: float | None = None,
+    seed: int = 0,
+) -> Proof:
+    """Compare a port with its model, layer by layer and as a whole.
+
+    The model is the user's own, or what the framework that wrote the file makes of it: Keras, or tf_keras before Keras 3. If
+    that does not open the file, each layer is compared with a layer of today's Keras, and recurrent ones with the reference.
+
+    Args:
+        model: a live model, or the path of a file or folder.
+        port: the torch module, or a `Port`, which names it and its gaps.
+        inputs: arrays by position or by the names of the inputs; drawn when None.
+        weights: as in `to_source`.
+        architecture: as in `to_source`.
+        options: as in `to_source`.
+        tolerance: as in `compare_models`.
+        seed: draws the inputs.
+
+    Raises:
+        GatewiseError: for a model that cannot be read, and for inputs that it does not accept.
+    """
+    graph = read_graph(model, weights=weights, architecture=architecture, options=options)
+    if not isinstance(port, Port):
+        port = Port(port, type(port).__name__)
+    proof = Proof(graph.source or graph.name, port.name, gaps=tuple(layer.name for layer in graph.gaps), tolerance=tolerance)
+    original = find_original(model, graph, weights, architecture)
+    if original.model is not None:
+
+        def fill(found: Recording) -> AbstractContextManager[None]:
+            return filled(port.module, port.gaps, results_in(found, port.gaps))
+
+        both = Both(original.model, port.module, graph, fill, tolerance, seed)
+        return _finished(replace(proof, against=original.by, whole=True), both, graph, inputs)
+    proof = replace(proof, missing=original.missing)
+    try:
+        both = _layer_by_layer(port, graph, tolerance, seed)
+    except GatewiseError as error:
+        missing = error.name or "" if isinstance(error, MissingFrameworkError) else original.missing
+        return replace(proof, open=(f"everything: {original.why_not}; {error}",), missing=missing, versions=_versions())
+    by = f"Keras {import_module('keras').__version__}"
+    return _finished(replace(proof, against=by), both, graph, inputs, original)
+
+
+def _layer_by_layer(port: Port, graph: Graph, tolerance: float | None, seed: int) -> Both:
+    """Return the layers of a graph in today's Keras, wired as the graph says, with the port.
+
+    Raises:
+        GatewiseError: for layers that today's Keras does not have, and for a gap whose results have no known shape.
+    """
+    load("keras")
+    build = import_module("frameworks.models.keras").build_keras
+    whole = cut_at_gaps(graph)
+
+    def fill(_: Recording) -> AbstractContextManager[None]:
+        return opened(port.module, port.gaps, graph) if graph.gaps else nullcontext()
+
+    return Both(build(whole), port.module, whole, fill, tolerance, seed)
+
+
+def _finished(proof: Proof, both: Both, graph: Graph, inputs: Any, original: Original | None = None) -> Proof:
+    calls: list[ProvenCall] = []
+    recordings: list[Recording] = []
+    for call, recording in both.calls(inputs):
+        calls.append(call)
+        recordings.append(recording)
+    reference = {} if original is None else against_reference(graph, recordings)
+    layers = tuple(layers_of(graph, both.graph, calls, proof.against, reference))
+    wrong = (
+        *both.failures,
+        *(
+            f"{each.layer}: {proof.against} differs from the reference by {each.reference_error:.2g}"
+            for each in layers
+            if each.reference_error is not None and each.reference_error > reference[each.layer].allowed
+        ),
+    )
+    found = replace(proof, calls=tuple(calls), layers=layers, wrong=wrong, versions=_versions())
+    return replace(found, open=tuple(_open(found, both, original)))
+
+
+def _open(proof: Proof, both: Both, original: Original | None) -> Iterator[str]:
+    """Yield what was compared with nothing."""
+    if original is not None:
+        yield f"{_WIRING} ({original.why_not})"
+    yield from both.refused
+    gaps = set(proof.gaps)
+    if proof.gaps:
+        yield f"left to the reader: {', '.join(proof.gaps)}"
+    rest = [each.layer for each in proof.layers if each.how == "nothing" and each.layer not in gaps]
+    if rest:
+        yield f"these layers: {', '.join(rest)}"
+    yield _TRAINING
+
+
+def _versions() -> dict[str, str]:
+    known = ("keras", "tf_keras", "tensorflow", "torch", "numpy")
+    found = {name: str(sys.modules[name].__version__) for name in known if name in sys.modules}
+    return {"gatewise": __version__, "python": platform.python_version(), **found}
+
+
+def load_port(path: Path) -> Any:
+    """Run the source of a port, and return its model.
+
+    Args:
+        path: OUT.py, beside its arrays.
+    """
+    names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path)}
+    exec(compile(path.read_bytes(), path, "exec"), names)  # noqa: S102  it was written here, or the caller trusts it
+    return names["build"]()

@@ -1,0 +1,88 @@
+"""The page on whole models: six of them, their source in torch, and what proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compare.report.page import Page, Tree, code, number, table, worst
+
+
+def _own(results: Tree) -> Tree:
+    """Return the results of this page's experiment."""
+    tree: Tree = results["models"]["tensorflow"]
+    return tree
+
+
+def _verdict(results: Tree) -> str:
+    models = _own(results)["models"].values()
+    layers = [layer for model in models for layer in model["layers"].values()]
+    alone = sum(layer["how"].value == "alone" and layer["verdict"].value == "agrees" for layer in layers)
+    errors = [call["error"] for model in models for call in model["calls"].values()]
+    return (
+        f"`gatewise port model.h5 model.py` writes a whole Keras model as readable PyTorch source, with its weights beside it, and "
+        f"proves it: {len(models)} models are shown here, and their results agree to {worst(errors)} on inputs with padding and with "
+        f"holes. {alone} of {len(layers)} layers were also compared one by one; the others follow from the whole. With two gates "
+        f"exchanged, every proof failed and named the layer."
+    )
+
+
+def _body(results: Tree) -> str:
+    own = _own(results)
+    rows = [
+        (
+            f"[{model['title'].value}](#{_anchor(model['title'].value)})",
+            model["verdict"].value,
+            worst(call["error"] for call in model["calls"].values()),
+            model["error of the exchange"],
+        )
+        for model in own["models"].values()
+    ]
+    parts = [
+        table(("model", "verdict", "error", "error with two gates exchanged"), rows),
+        *_old_file(own["old file"]),
+        *(part for name, model in own["models"].items() for part in _section(name, model)),
+    ]
+    return "\n\n".join(parts)
+
+
+def _old_file(old: Tree) -> Iterator[str]:
+    yield "## An old Keras file"
+    yield "Keras 3 does not open most recurrent models that Keras 2 saved. It says:"
+    yield code("text", old["message"].value)
+    yield "This command writes the same model as a file that Keras 3 opens by itself, with its masks, states and weights:"
+    yield code("sh", "gatewise port old.h5 new.keras")
+    yield f"Run on a file of this model, as Keras 2 writes it; the results agree to {worst([old['error']])}."
+    yield code("python", old["model"].value)
+
+
+def _section(name: str, model: Tree) -> Iterator[str]:
+    yield f"## {model['title'].value}"
+    yield model["note"].value
+    yield code("python", model["keras"].value)
+    yield "Keras's summary:"
+    yield code("text", model["summary"].value)
+    yield f"`gatewise port {name}.keras {name}.py` writes this source; `build` and `load`, which read the weights, are left out here."
+    yield code("python", model["source"].value)
+    yield f"The proof: {model['verdict'].value}."
+    yield table(("inputs", "error"), [(call["inputs"].value, number(call["error"])) for call in model["calls"].values()])
+    yield table(
+        ("layer", "is", "in torch", "compared"),
+        [(layer, each["kind"].value, each["here"].value or "-", each["how"].value) for layer, each in model["layers"].items()],
+    )
+    verdict, place = model["found"].value
+    yield f"With the first two gates of `{model['exchanged'].value}` exchanged, the proof says: {verdict}, {place}."
+
+
+def _anchor(title: str) -> str:
+    """Return the anchor that a code host derives from a heading."""
+    return "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
+
+
+PAGE = Page(
+    name="models",
+    title="Whole models",
+    question="What does a whole Keras model look like in PyTorch, and what proves that it is the same?",
+    experiments=(("tensorflow", "models"),),
+    verdict=_verdict,
+    body=_body,
+)

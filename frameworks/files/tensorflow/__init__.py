@@ -1,0 +1,1 @@
+"""Files of TensorFlow: SavedModel folders of Keras 2, and checkpoints."""

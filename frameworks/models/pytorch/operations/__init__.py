@@ -1,0 +1,1 @@
+"""What each operation between layers becomes in torch."""
