@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from frameworks.files.keras.config import RECURRENT
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.files.writing.blocks import unchanged
-from frameworks.kinds import RECURRENT
 from frameworks.models.graph import Call, Graph, Layer, Tensor, replaced, tensors_in
 from frameworks.models.pytorch.axes import axes
 from frameworks.models.pytorch.names import Names
