@@ -30,7 +30,7 @@ BATCH, TIME, INPUT, HIDDEN = 5, 6, 3, 4
 CELLS: dict[str, list[dict[str, Any]]] = {
     "SimpleRNN": [{"activation": "relu"}, {"activation": "softsign"}],
     "LSTM": [{}, {"activation": "relu", "recurrent_activation": "hard_sigmoid"}],
-    "GRU": [{}, {"reset_after": False, "use_bias": False}, {"recurrent_activation": "hard_sigmoid"}],
+    "GRU": [{}, {"reset_after": False, "use_bias": False}, {"recurrent_activation": "hard_sigmoid", "use_bias": False}],
 }
 
 
