@@ -199,6 +199,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "This version of Keras has settings that are not known here: use the pinned version.",
         ): BACKEND,
     },
+    "frameworks/models/pytorch/recurrent/layers.py": {
+        ("{}", "gatewise inspect shows what the file states of it."): INSIDE,
+    },
     "frameworks/kinds/resolving.py": {
         ("the config of a {}", "Save the model again with the version of Keras that wrote it."): OTHER_FILE,
         ("{} of a {}", "If a newer Keras or a class of your own has it, write this layer by hand."): OTHER_FILE,
