@@ -163,7 +163,7 @@ def windows() -> dict[str, Case]:
             cases |= {f"{name} {size} {stride} {padding}": case for name, case in named.items()}
         cases |= {
             f"Conv1D groups {padding}": layer("Conv1D", 6, 3, dilation_rate=2, groups=2, padding=padding),
-            f"Conv1D even dilated {padding}": layer("Conv1D", 6, 2, dilation_rate=3, use_bias=False, padding=padding),
+            f"Conv1D even dilated {padding}": layer("Conv1D", 6, 2, dilation_rate=3, padding=padding),
             f"SeparableConv1D dilated {padding}": layer(
                 "SeparableConv1D", 6, 3, dilation_rate=2, use_bias=False, padding=padding
             ),
