@@ -200,7 +200,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "frameworks/models/pytorch/layers/given.py": {
         ("the input of {} {}", "Replace the layer before it, which hides the shape, and save the model again."): GAP,
-        ("{} of {} {}", "{}"): HELPER,
     },
     "frameworks/registry.py": {
         ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,
