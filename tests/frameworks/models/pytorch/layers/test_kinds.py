@@ -1,6 +1,6 @@
 """Every kind of layer that is not recurrent computes in its torch source what it does in the Keras that wrote the file.
 
-Covers: `frameworks.models.pytorch.layers`.
+Covers: `frameworks/models/pytorch/layers`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Operations between layers compute in torch what `keras.ops` does.
 
-Covers: `frameworks.models.pytorch.operations`.
+Covers: `frameworks/models/pytorch/operations`.
 """
 
 from __future__ import annotations
