@@ -11,6 +11,7 @@ from compare.models.comparison import ModelComparison
 from compare.models.judging import RowVerdict
 from frameworks.escaping import printable
 
+_WAY_ON = "{0} is missing for the whole proof: install it with `pip install {0}`, and run `gatewise verify` on the two"
 How = Literal["alone", "in the whole", "nothing"]
 """How a layer was compared: by itself on the original's inputs, only by what follows from it, or not at all."""
 
@@ -125,6 +126,7 @@ class Proof:
             yield [f"call {number}: {self.failed.comparison}"]
         yield [f"wrong: {printable(each)}" for each in self.wrong]
         yield list(self._held())
+        yield [_WAY_ON.format(self.missing)] if self.missing else []
         yield ["compared with nothing:", *(f"- {printable(each)}" for each in self.open)] if self.open else []
 
     def _head(self) -> str:
