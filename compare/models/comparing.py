@@ -85,12 +85,13 @@ def compare_models(
     judged = [judge(each, allowance) for each in track(found, "layers")]
     single = len(judged) == 1 and judged[0].whole is not None and judged[0].pair.natives == (expected, actual)
     error, allowed = judged[0].output_error if single else _error(one, two), allowance.tolerance * _scale(one)
+    passed = error is not None and error <= allowed
+    judged = with_outside_masks(judged, allowance, results_agree=passed)
     if tolerance is None and _may_be_rounding(error, allowed, judged):
         allowance, noise = _with_rounding(expected, given[0], one, allowance)
         allowed = max(allowed, noise)
-        judged = [judge_again(each, allowance) for each in judged]
-    passed = error is not None and error <= allowed
-    judged = with_outside_masks(judged, allowance, results_agree=passed)
+        passed = error is not None and error <= allowed
+        judged = with_outside_masks([judge_again(each, allowance) for each in judged], allowance, results_agree=passed)
     sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)
     places = [] if passed else list(_some(divergences(sides, results_differ=not single)))
     further = [each.in_short for each in places[1:]]

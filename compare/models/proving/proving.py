@@ -168,7 +168,7 @@ def _open(proof: Proof, both: Both, original: Original | None) -> Iterator[str]:
 
 def _versions() -> dict[str, str]:
     known = ("keras", "tf_keras", "tensorflow", "torch", "numpy")
-    found = {name: str(sys.modules[name].__version__) for name in known if name in sys.modules}
+    found = {name: str(sys.modules[name].__version__) for name in known if sys.modules.get(name) is not None}
     return {"gatewise": __version__, "python": platform.python_version(), **found}
 
 
