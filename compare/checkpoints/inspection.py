@@ -8,6 +8,7 @@ from typing import Any
 
 from compare.checkpoints.name_ranges import together
 from compare.checkpoints.terminal_tables import caveats, shown_name, table
+from compare.checkpoints.wiring import render_wiring
 from frameworks.cells import CELLS
 from frameworks.counterparts import find_limits
 from frameworks.errors import NoCounterpartError
@@ -71,6 +72,9 @@ def render(contents: Mapping[str, Any], *, verbose: bool = False) -> str:
         text += _options_of_others(contents["others"])
     if _is_mixed(contents):
         text.append(printable(f"In the order of the file: {', '.join(name or repr(name) for name in contents['order'])}"))
+    text += render_wiring(contents.get("wiring", []), verbose=verbose)
+    if "unwired" in contents:
+        text.append(printable(f"Its wiring cannot be read: {contents['unwired']}"))
     warnings = ((each["name"], each["warnings"]) for each in (*contents["layers"], *contents["others"]))
     return "\n\n".join([*text, *caveats(warnings)])
 

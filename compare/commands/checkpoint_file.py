@@ -71,6 +71,31 @@ def save_given_model(given: argparse.Namespace) -> Any:
     return save_model(given.out, graph, force=given.force)
 
 
+def read_given_graph(given: argparse.Namespace) -> Any:
+    """Return the graph of the model in the file that the arguments name.
+
+    Raises:
+        GatewiseError: for a file without an architecture, and for an architecture that cannot be wired.
+    """
+    from frameworks.models.reading import read_graph
+
+    return read_graph(given.file, architecture=given.architecture, options=read_options(given.option))
+
+
+def read_given_wiring(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the wiring of the model as data: under "wiring", or the reason why there is none under "unwired"."""
+    from compare.checkpoints.wiring import describe_wiring
+    from frameworks.errors import GatewiseError
+    from frameworks.models.reading.reading import NoArchitectureError
+
+    try:
+        return {"wiring": describe_wiring(read_given_graph(given))}
+    except NoArchitectureError:
+        return {}
+    except GatewiseError as error:
+        return {"unwired": str(error)}
+
+
 def read_options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:
     """Read [NAME.]OPTION=VALUE. The name is everything up to the last dot before the equals sign; it may be empty."""
     from frameworks.errors import InvalidValueError

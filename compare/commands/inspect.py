@@ -15,12 +15,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = "List the layers of a checkpoint file, their counterparts in the other framework, and caveats."
     checkpoint_file.add_arguments(parser)
+    parser.add_argument("--graph", action="store_true", help="print the model's wiring as a Mermaid flowchart instead")
 
 
 def run(given: argparse.Namespace) -> Outcome:
-    """Return the layers."""
+    """Return the layers and the wiring, or the flowchart."""
+    if given.graph:
+        from compare.checkpoints.mermaid import to_mermaid
+
+        chart = to_mermaid(checkpoint_file.read_given_graph(given))
+        return Outcome(0, {"graph": chart}, lambda _: chart)
     checkpoint = checkpoint_file.open_given(given)
     from compare.checkpoints.inspection import describe, render
 
     contents = describe(checkpoint)
+    contents |= checkpoint_file.read_given_wiring(given) if checkpoint.given is not None else {}
     return Outcome(0, contents, lambda verbose: render(contents, verbose=verbose))

@@ -147,7 +147,7 @@ def open_checkpoint(
     with started_for(Path(path)):
         source = open_path(Path(path))
         file_format = find_format(source)
-        layers = file_format.read(source, given, None if architecture is None else _architecture(architecture))
+        layers = file_format.read(source, given, None if architecture is None else parsed_architecture(architecture))
     _require_recurrent(layers, Path(path), file_format, is_described=architecture is not None)
     given.check(layers)
     warning = _shard_warning(source.name)
@@ -222,7 +222,12 @@ def _few(names: list[str], between: str = ", ") -> str:
     return f"{listed} and {len(names) - 5} more" if len(names) > 5 else listed
 
 
-def _architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+def parsed_architecture(given: str | PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an architecture that the user gives as JSON, as its path or parsed.
+
+    Raises:
+        GatewiseError: for a file that is not the JSON of an architecture.
+    """
     if isinstance(given, Mapping):
         return given
     source = open_source(Path(given))

@@ -53,6 +53,11 @@ class DescribedReader(Protocol):
             GatewiseError: for a file that is damaged or that Keras did not write.
         """
 
+    def read_described(
+        self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None
+    ) -> tuple[Layers, Any]:
+        """Return the layers of a file, and its `Architecture`, or None if neither the file nor the user states one."""
+
 
 class StateDictReader(Reader, Protocol):
     """The interface of a module whose files may each be a part of a larger checkpoint."""
@@ -98,6 +103,12 @@ class Format:
                 remedy="Open the file without it, and pass what the file does not state as options.",
             )
         return cast("Reader", module).read(source, given)
+
+    def read_described(self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None) -> tuple[Layers, Any]:
+        """Return the layers of a file, and its architecture, or None if there is none. See `read`."""
+        if not self.takes_architecture:
+            return self.read(source, given, architecture), None
+        return cast("DescribedReader", import_module(self.module)).read_described(source, given, architecture)
 
     def read_arrays(self, source: Source) -> tuple[dict[str, StoredArray], list[OtherLayer]]:
         """Return the arrays of a file, if the format is one of state dicts; see `StateDictReader`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from frameworks.errors import InvalidValueError
 from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.cells import CLASSES
 from frameworks.files.keras.config import Config, Node, walk
 from frameworks.files.keras.keras1 import cells_of, count_arrays, in_keras_2
@@ -37,12 +38,21 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Raises:
         GatewiseError: for a damaged file, or one that Keras did not write.
     """
+    return read_described(source, given, architecture)[0]
+
+
+def read_described(
+    source: Source, given: GivenOptions, architecture: Config | None
+) -> tuple[Layers, Architecture | None]:
+    """Read an h5 file that Keras wrote, and return its architecture, too; None if it holds weights alone. See `read`."""
     file = read_h5(source)
     root = "model_weights" if "model_weights" in file.groups else ""
     if "layer_names" in file.groups[root]:
         return _read_by_name(file, root, architecture, source.name, given)
     if any("/vars/" in f"/{path}" for path in file.arrays):
-        return read_placed(file, architecture, Reading(source.name, version_of(architecture), given))
+        version = version_of(architecture)
+        layers = read_placed(file, architecture, Reading(source.name, version, given))
+        return layers, Architecture(architecture, version, source.name) if architecture is not None else None
     raise InvalidValueError.because(
         source.name,
         must="hold a Keras model or its weights",
@@ -51,7 +61,9 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     )
 
 
-def _read_by_name(file: H5File, root: str, architecture: Config | None, name: str, given: GivenOptions) -> Layers:
+def _read_by_name(
+    file: H5File, root: str, architecture: Config | None, name: str, given: GivenOptions
+) -> tuple[Layers, Architecture | None]:
     attributes = {**file.groups[""], **file.groups[root]}
     version = version_of(architecture)  # the meaning of some words in the architecture depends on it
     version = version if version.text else Version(_text(attributes.get("keras_version")))
@@ -62,12 +74,13 @@ def _read_by_name(file: H5File, root: str, architecture: Config | None, name: st
     named = {layer: dict(_weights_of(file, f"{root}/{layer}".strip("/"), name)) for layer in _names(attributes["layer_names"])}
     training = list(read_training(file.arrays, _compiled(attributes.get("training_config"), name)))
     if architecture is None:
-        return [*read_bare(named, reading), *training]
-    return [
-        *_read_described(walk(architecture, name, lambda *_: "", keras2=version.is_keras2), named, reading),
+        return [*read_bare(named, reading), *training], None
+    layers = [
+        *_read_nodes(walk(architecture, name, lambda *_: "", keras2=version.is_keras2), named, reading),
         *_read_top_level(file, root, named, name),
         *training,
     ]
+    return layers, Architecture(architecture, version, name)
 
 
 def _compiled(text: Any, file: str) -> Any:
@@ -78,7 +91,7 @@ def _compiled(text: Any, file: str) -> Any:
     return {"optimizer": config.get("optimizer_config", config.get("optimizer"))}
 
 
-def _read_described(nodes: Sequence[Node], named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Layers:
+def _read_nodes(nodes: Sequence[Node], named: Mapping[str, Mapping[str, StoredArray]], reading: Reading) -> Layers:
     layers: Layers = []
     # Keras 1 stores the layers of the models in a Merge by themselves.
     nodes = [node if node.top in named else replace(node, top=node.name.rpartition("/")[2]) for node in nodes]

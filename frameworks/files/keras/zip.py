@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.config import Config
 from frameworks.files.keras.layers import Reading
 from frameworks.files.keras.paths import Layers, read_placed
@@ -26,6 +27,11 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Raises:
         GatewiseError: for a damaged file.
     """
+    return read_described(source, given, architecture)[0]
+
+
+def read_described(source: Source, given: GivenOptions, architecture: Config | None) -> tuple[Layers, Architecture]:
+    """Read a .keras file, and return its architecture, too. See `read`."""
     archive = Archive(source)
     for name in (CONFIG, METADATA, VARIABLES):
         if name not in archive:
@@ -37,4 +43,5 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     elif version_of(architecture).text:
         version = version_of(architecture)
     reading = Reading(source.name, version, given)
-    return read_placed(read_h5(archive.member(VARIABLES)), architecture, reading)
+    layers = read_placed(read_h5(archive.member(VARIABLES)), architecture, reading)
+    return layers, Architecture(architecture, version, source.name)

@@ -108,6 +108,13 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     Raises:
         GatewiseError: for a damaged folder, and for a SavedModel that Keras 2 did not write.
     """
+    return read_described(source, given, architecture)[0]
+
+
+def read_described(
+    source: Source, given: GivenOptions, architecture: Config | None
+) -> tuple[Layers, Architecture | None]:
+    """Read a SavedModel, and return its architecture, too; None for a model that is a class of its own. See `read`."""
     model = _open(source)
     described = architecture or _architecture(model.metadata[ROOT])
     version = _version(model, architecture)
@@ -121,21 +128,8 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
         if KERAS.get(node.class_name).role != "input":
             layer = read_layer(node, RowWeights(model.arrays(keys)), reading)
             layers.append(layer if described else replace(layer, warnings=(*layer.warnings, _OWN_CLASS)))
-    return [*layers, *_left(model, used), *_training(model)]
-
-
-def read_architecture(source: Source) -> Architecture | None:
-    """Return the architecture of a SavedModel that Keras 2 wrote; None for a model that is a class of its own.
-
-    Args:
-        source: see `read`.
-
-    Raises:
-        GatewiseError: see `read`.
-    """
-    model = _open(source)
-    config = _architecture(model.metadata[ROOT])
-    return None if config is None else Architecture(config, _version(model, None), source.name)
+    found = None if described is None else Architecture(described, version, source.name)
+    return [*layers, *_left(model, used), *_training(model)], found
 
 
 def _version(model: SavedModel, architecture: Config | None) -> Version:

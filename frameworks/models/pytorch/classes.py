@@ -9,7 +9,7 @@ from frameworks.models.pytorch.axes import axes
 from frameworks.models.pytorch.forward import Forward
 from frameworks.models.pytorch.gaps import gap_method
 from frameworks.models.pytorch.parts import Part
-from frameworks.models.pytorch.tidying import harmless, indented, paragraphs
+from frameworks.models.pytorch.tidying import indented, paragraphs, quoted
 from frameworks.showing import shortened
 
 
@@ -59,7 +59,7 @@ def _trains(layer: Layer) -> bool:
 
 def _docstring(part: Part, forward: Forward) -> list[str]:
     graph = part.graph
-    title = f'"""The model "{harmless(shortened(graph.name, 60))}".'
+    title = f'"""The model {quoted(shortened(graph.name, 60))}.'
     takes = [
         _described(name, each, graph.dtypes.get(each, ""), part)
         for name, each in zip(forward.arguments, graph.inputs, strict=False)

@@ -25,7 +25,7 @@ class Forward:
         arguments: the names of its arguments: the inputs, then the masks that come with them.
         lines: its statements, without indentation; the last one returns.
         results: the variables of the outputs.
-        values: what each layer's first call is: an expression.
+        values: the variable of the first result of each layer's first call.
     """
 
     arguments: tuple[str, ...]
@@ -71,7 +71,11 @@ class Writing:
         lines += self._masks_before(len(self.uses))
         results = [self.tensors[self.canonical(each)] for each in self.part.graph.outputs]
         masks = [self._mask(mask) or "" for _, mask in sorted(self.part.returned.items())]
-        lines.append(f"return {', '.join([*results, *masks])}")
+        returned = ", ".join([*results, *masks])
+        if lines and lines[-1].startswith(f"{CHAIN} = ") and returned == CHAIN:
+            lines[-1] = f"return {lines[-1].removeprefix(f'{CHAIN} = ')}"
+        else:
+            lines.append(f"return {returned}")
         return Forward((*inputs, *given), tuple(lines), tuple(results), self.values)
 
     def _cast(self, inputs: list[Name]) -> list[Name]:
@@ -138,7 +142,7 @@ class Writing:
         names = self._wanted(at, call)
         site = self.part.site(call, _Canonical(self), masks, (*names, *self._returned(call)), self.scope.free)
         made = self.part.pieces[call.layer].call(site)
-        self.values.setdefault(call.layer, made if isinstance(made, str) else ", ".join(made.results))
+        self.values.setdefault(call.layer, next((name for name in names if name), ""))
         lines = list(made.lines) if isinstance(made, Statements) else []
         if isinstance(made, Statements):
             values = [(name, value) for name, value in zip(names, made.results, strict=True) if name and name != value]

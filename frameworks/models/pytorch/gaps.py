@@ -6,17 +6,19 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from frameworks.escaping import printable
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.source import StoredArray
 from frameworks.files.writing.blocks import unchanged
-from frameworks.models.graph import Call, Graph, Layer, Tensor, tensors_in
+from frameworks.models.graph import Call, Graph, Layer, Tensor, replaced, tensors_in
 from frameworks.models.pytorch.axes import axes
 from frameworks.models.pytorch.names import Names
 from frameworks.models.pytorch.pieces import Name, Piece, Site, literal
 from frameworks.models.pytorch.tidying import harmless, paragraphs
 from frameworks.showing import shortened
+
+_TOLD = ("name", "trainable", "dtype", "batch_input_shape", "batch_shape")
+"""What the source states elsewhere."""
 
 _LONGEST = 200
 """The most characters of a value of a config that are shown: a Lambda's holds its bytecode."""
@@ -60,23 +62,25 @@ def gap_method(layer: Layer, graph: Graph, method: str, weights: str) -> list[st
         method: the name of the method.
         weights: the name of the module that holds the layer's arrays; "" if there are none.
     """
-    title = f"{layer.kind} {json.dumps(printable(layer.name), ensure_ascii=False)}"
-    lines = paragraphs(f'"""Stand for {harmless(shortened(title, 100))}, whose code is not in the source model.', 2)
+    title = f"{shortened(layer.kind, 40)} {shortened(layer.name, 60)!r}"
+    lines = paragraphs(f'"""Stand for {harmless(title)}, whose code is not in the source model.', 2)
     for call in graph.calls_of(layer.name)[:1]:
         lines += ["", *_shapes(call, graph)]
+        if layer.is_operation:
+            lines += paragraphs(f"It is called with {harmless(_arguments(call))}.", 2)
     arrays = _arrays(layer)
     if arrays:
         shown = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         lines += ["", *paragraphs(f"Its arrays, as the source model lays them out, are in self.{weights}: {shown}.", 2)]
-    if layer.config:
-        lines += ["", "        Its config:", *_config(layer.config)]
+    if config := {name: value for name, value in layer.config.items() if name not in _TOLD}:
+        lines += ["", "        Its config:", *_config(config)]
     lines += ['        """']
     if len(lines) == 2:
         lines = [f'{lines[0]}"""']
     return [
         f"    def {method}({', '.join(['self', *_parameters(graph.calls_of(layer.name))])}):",
         *lines,
-        f"        raise NotImplementedError({literal(f'{method} stands for {shortened(title, 60)}: write what it computes')})",
+        f"        raise NotImplementedError({literal(f'{method} stands for {title}: write what it computes')})",
     ]
 
 
@@ -118,6 +122,13 @@ def _parameter(at: int, value: Any) -> str:
     if at == 0:
         return "x" if isinstance(value, (Tensor, Name)) else "inputs"
     return f"argument_{at + 1}"
+
+
+def _arguments(call: Call) -> str:
+    """Return the arguments of a call as text, where `x` stands for each tensor."""
+    names = dict.fromkeys(call.reads, Name("x"))
+    named = (f"{name}={literal(value)}" for name, value in replaced(dict(call.kwargs), names).items())
+    return shortened(", ".join([*map(literal, replaced(call.args, names)), *named]), _LONGEST)
 
 
 def _shapes(call: Call, graph: Graph) -> list[str]:

@@ -16,15 +16,21 @@ WIDTH = 120
 _LAST = 44
 """The least columns of the last column of a table."""
 
-_QUOTES = re.compile(r'(?<=")"|"(?=")|^"|"$')
-"""Quotes that could end a docstring, together with others around them."""
+_ESCAPED = '\\\\"'
+_RUNS, _ENDS = re.compile(r'(?<=")"|"(?=")'), re.compile(r'^"|(?<!\\)"$')
+"""Quotes that could end a docstring: next to each other, and at the ends of a text between quotes."""
 
 _OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
 
 
 def harmless(text: str) -> str:
-    """Return a text that can stand inside a docstring: no control characters, no escapes, and nothing that ends it."""
-    return _QUOTES.sub('\\\\"', printable(text).replace("\\", "\\\\"))
+    """Return a text that can stand between spaces in a docstring: no control characters, no escapes, nothing that ends it."""
+    return _RUNS.sub(_ESCAPED, printable(text).replace("\\", "\\\\"))
+
+
+def quoted(text: str) -> str:
+    """Return a text that can stand in a docstring, in quotes."""
+    return f'"{_ENDS.sub(_ESCAPED, harmless(text))}"'
 
 
 def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
@@ -32,17 +38,25 @@ def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
     return [line for each in lines for line in _fitted(each, 4 * depth)]
 
 
+def code_lines(code: str) -> list[str]:
+    """Return the lines of code, each cut if it is too long."""
+    lines = code.strip("\n").splitlines()
+    return [each for line in lines for each in _fitted(line.lstrip(), len(line) - len(line.lstrip()))]
+
+
 def paragraphs(text: str, depth: int, hanging: int = 0) -> list[str]:
     """Return a text of one line as lines that fit."""
     indent = " " * (4 * depth)
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent + " " * hanging,
-        break_on_hyphens=False,
-        break_long_words=True,
-    )
+    return _wrapped(text, WIDTH, indent, indent + " " * hanging)
+
+
+def _wrapped(text: str, width: int, first: str = "", others: str = "") -> list[str]:
+    """Return a harmless text as lines, none of which ends within an escape."""
+    lines = textwrap.wrap(text, width - 1, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    for at, line in enumerate(lines[:-1]):
+        if (len(line) - len(line.rstrip("\\"))) % 2:
+            lines[at], lines[at + 1] = line[:-1], f"{others}\\{lines[at + 1][len(others) :]}"
+    return lines
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -55,9 +69,9 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     for *cells, last in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         if len(line) + 2 > start:
-            lines += textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+            lines += _wrapped(line, WIDTH, others="    ")
             line = " " * (start - 2)
-        wrapped = textwrap.wrap(last, WIDTH - start, break_on_hyphens=False) or [""]
+        wrapped = _wrapped(last, WIDTH - start) or [""]
         lines += [f"{line}  {wrapped[0]}".rstrip(), *(f"{' ' * start}{each}" for each in wrapped[1:])]
     return lines
 
@@ -67,8 +81,8 @@ def _fitted(line: str, indent: int) -> Iterator[str]:
     if not line or indent + len(line) <= WIDTH or "\n" in line:
         yield f"{' ' * indent}{line}".rstrip()
         return
-    line, hash_, comment = _without_comment(line)
-    if hash_ and indent + len(line) > WIDTH:
+    line, comment = _without_comment(line)
+    if comment:
         yield f"{' ' * indent}# {comment}"
     cut = _outermost(line) if indent + len(line) > WIDTH else None
     if cut is None:
@@ -85,11 +99,11 @@ def _fitted(line: str, indent: int) -> Iterator[str]:
     yield f"{' ' * indent}{after}"
 
 
-def _without_comment(line: str) -> tuple[str, str, str]:
+def _without_comment(line: str) -> tuple[str, str]:
     for token in _tokens(line):
         if token.type == tokenize.COMMENT:
-            return line[: token.start[1]].rstrip(), "#", token.string.lstrip("# ")
-    return line, "", ""
+            return line[: token.start[1]].rstrip(), token.string.lstrip("# ")
+    return line, ""
 
 
 def _outermost(line: str) -> tuple[str, list[str], str, bool] | None:

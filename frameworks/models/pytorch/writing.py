@@ -18,7 +18,7 @@ from frameworks.models.pytorch.parts import Part
 from frameworks.models.pytorch.pieces import Target
 from frameworks.models.pytorch.precision import cast, precision_of
 from frameworks.models.pytorch.table import WRITERS
-from frameworks.models.pytorch.tidying import harmless, paragraphs, table
+from frameworks.models.pytorch.tidying import code_lines, harmless, paragraphs, quoted, table
 from frameworks.models.source import Became, Gap, Source
 from frameworks.showing import shortened
 
@@ -54,13 +54,22 @@ def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool =
 
 def _body(root: Part, forwards: Mapping[str, Forward]) -> list[str]:
     """Return the helpers and the classes, nested models first."""
-    lines: list[str] = []
-    for helper in helpers_of(root):
-        if helper.code:
-            lines += [*helper.code.strip("\n").splitlines(), "", ""]
+    classes: list[str] = []
     for part, frozen in reversed(list(_with_frozen(root))):
-        lines += [*class_of(part, forwards[part.name], _reasons(part), frozen=frozen), "", ""]
-    return lines[:-2]
+        classes += [*class_of(part, forwards[part.name], _reasons(part), frozen=frozen), "", ""]
+    written: list[str] = []
+    used = _names(classes)
+    for helper in reversed(helpers_of(root)):
+        if helper.name in used and helper.code:
+            code = code_lines(helper.code)
+            written = [*code, "", "", *written]
+            used |= _names(code)
+    return [*written, *classes][:-2]
+
+
+def _names(code: Sequence[str]) -> set[str]:
+    """Return the names that code uses."""
+    return {node.id for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, ast.Name)}
 
 
 def _with_frozen(part: Part, *, frozen: bool = False) -> Iterator[tuple[Part, bool]]:
@@ -112,7 +121,7 @@ def _rows(part: Part, forwards: Mapping[str, Forward], prefix: str = "", where: 
         if name in part.nested:
             yield from _rows(part.nested[name], forwards, f"{prefix}{name}/", here)
     for name, layer in graph.layers.items():
-        if name not in called and layer.kind != "InputLayer":
+        if name not in called and layer.kind != "InputLayer" and not layer.is_operation:
             yield Became(f"{prefix}{name}", _kind(layer), "", "left out: no output depends on it")
 
 
@@ -124,9 +133,7 @@ def _docstring(root: Part, rows: Sequence[Became]) -> list[str]:
     graph = root.graph
     version = ".".join(map(str, graph.version))
     source = harmless(shortened(graph.source, 60))
-    title = (
-        f'"""The model "{harmless(shortened(graph.name, 60))}" of {source} (Keras {version}) in PyTorch, written by gatewise.'
-    )
+    title = f'"""The model {quoted(shortened(graph.name, 60))} of {source} (Keras {version}) in PyTorch, written by gatewise.'
     cells = [["layer", "kind", "here", "what became of it"]]
     cells += [[harmless(shortened(text, 80)) for text in (row.layer, row.kind, row.here)] + [harmless(row.how)] for row in rows]
     return [*paragraphs(title, 0), "", *table(cells), '"""']
@@ -134,6 +141,7 @@ def _docstring(root: Part, rows: Sequence[Became]) -> list[str]:
 
 def _imports(root: Part, code: Sequence[str]) -> list[str]:
     """Return the lines that import what the code uses."""
-    used = {node.id for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, ast.Name)}
-    own = [line for helper in helpers_of(root) for line in helper.imports]
+    used = _names(code)
+    defined = {line.split("(")[0].split(":")[0].split()[-1] for line in code if line.startswith(("def ", "class "))}
+    own = [line for helper in helpers_of(root) if helper.name in used | defined for line in helper.imports]
     return [*IMPORTS, "", "import torch", *(line for name, line in _IMPORTS.items() if name in used), *dict.fromkeys(own)]

@@ -25,11 +25,11 @@ _RECURRENT = ("sequences", "initial_state", "mask", "training")
 _TENSORS = ("query", "value", "key")
 
 
-def as_called(layer: Layer, number: int, args: Sequence[Any], kwargs: Mapping[str, Any], version: tuple[int, ...]) -> Call:
+def as_called(layer: Layer, number: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
     """Return a call in one form."""
     if layer.is_operation:
         args, kwargs = operation_called(layer, args, kwargs)
-        return Call(layer.name, number, tuple(args), kwargs, (None,) * len(list(tensors_in(args))))
+        return Call(layer.name, number, args, kwargs, (None,) * len(list(tensors_in(args))))
     args, named = list(args), {name: value for name, value in kwargs.items() if value is not None}
     positional = _RECURRENT if layer.kind in RECURRENT else _POSITIONAL.get(layer.kind, ())
     for name, value in zip(positional[1:], args[1:], strict=False):

@@ -43,6 +43,9 @@ class _Row:
     axis: Any
 
 
+_TRUE = object()
+
+
 class MaskOperations:
     """What the operations of a graph make of masks.
 
@@ -66,6 +69,10 @@ class MaskOperations:
             return self._made("Embedding", known)
         return known if isinstance(known, (MadeMask, MergedMask)) else None
 
+    def is_true(self, tensor: Tensor) -> bool:
+        """Return whether a tensor is a mask that is true everywhere, as Concatenate makes it if one tensor has none."""
+        return self._known.get(tensor) is _TRUE
+
     def follow(self, call: Call, kwargs: Mapping[str, Any]) -> None:
         """Note what an operation makes of masks."""
         made = self._of(self.graph.layers[call.layer].kind.removeprefix("ops."), call.args, kwargs)
@@ -74,26 +81,43 @@ class MaskOperations:
 
     def _of(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         first = args[0] if args else None
-        known = self._known.get(first) if isinstance(first, Tensor) else None
-        if name == "not_equal" and isinstance(first, Tensor) and len(args) > 1 and isinstance(args[1], (int, float)):
-            return _Compared(first, args[1])
-        if name in ("zeros_like", "ones_like") and isinstance(first, Tensor):
-            return _Zeros(first) if name == "zeros_like" else _Expanded(None, first)
-        if name in ("logical_or", "logical_and"):
-            return self._joined(name, args)
-        if name == "expand_dims" and isinstance(first, Tensor) and kwargs.get("axis", args[-1]) == -1:
-            mask = self.mask_of(first)
-            return None if mask is None else _Expanded(mask)
         if name == "concatenate" and isinstance(first, (list, tuple)):
-            parts = [self._known.get(each) if isinstance(each, Tensor) else None for each in first]
-            if all(isinstance(each, _Expanded) and each.tensor for each in parts):
-                return _Row(tuple(parts), tuple(each.tensor for each in parts), kwargs.get("axis", -1))
-        if name == "any" and kwargs.get("axis") in (-1, [-1], (-1,)) and not kwargs.get("keepdims"):
-            if isinstance(known, _Compared):
-                return self._made("Masking", known)
-            if isinstance(known, _Row):
-                masks = [each.mask for each in known.parts]
-                return concatenated("or", masks, known.tensors, known.axis, self.graph.shapes)
+            return self._row(first, kwargs.get("axis", -1))
+        if not isinstance(first, Tensor):
+            return None
+        known = self._known.get(first)
+        rules: Mapping[str, Any] = {
+            "convert_to_tensor": lambda: known,
+            "cast": lambda: known,
+            "stop_gradient": lambda: known,
+            "not_equal": lambda: _Compared(first, args[1]) if _is_number(args[1:]) else None,
+            "zeros_like": lambda: _Zeros(first),
+            "ones_like": lambda: _Expanded(None, first),
+            "logical_or": lambda: self._joined(name, args),
+            "logical_and": lambda: self._joined(name, args),
+            "expand_dims": lambda: self._expanded(first, kwargs.get("axis", args[-1])),
+            "any": lambda: self._any(known, kwargs),
+        }
+        return rules[name]() if name in rules else None
+
+    def _expanded(self, tensor: Tensor, axis: Any) -> Any:
+        mask = self.mask_of(tensor)
+        return None if mask is None or axis != -1 else _Expanded(mask)
+
+    def _row(self, tensors: Sequence[Any], axis: Any) -> Any:
+        parts = [self._known.get(each) if isinstance(each, Tensor) else None for each in tensors]
+        if all(isinstance(each, _Expanded) and each.tensor for each in parts):
+            return _Row(tuple(parts), tuple(each.tensor for each in parts), axis)
+        return None
+
+    def _any(self, known: Any, kwargs: Mapping[str, Any]) -> Any:
+        if kwargs.get("axis") not in (-1, [-1], (-1,)) or kwargs.get("keepdims"):
+            return None
+        if isinstance(known, _Compared):
+            return self._made("Masking", known)
+        if isinstance(known, _Row):
+            masks = [each.mask for each in known.parts]
+            return concatenated("or", masks, known.tensors, known.axis, self.graph.shapes) or _TRUE
         return None
 
     def _joined(self, name: str, args: Sequence[Any]) -> Any:
@@ -113,6 +137,10 @@ class MaskOperations:
             option = KERAS.get(layer.kind).mask_option
             default = KERAS.get(layer.kind).default(option)
             stated = layer.config.get(option, default)
-            if (stated is True if isinstance(default, bool) else stated == compared.value and kind == "Masking"):
+            if stated is True if isinstance(default, bool) else stated == compared.value and kind == "Masking":
                 return MadeMask(name, compared.read)
         return None
+
+
+def _is_number(values: Sequence[Any]) -> bool:
+    return len(values) == 1 and isinstance(values[0], (int, float))

@@ -8,6 +8,7 @@ tf_keras/src/engine/base_layer.py (`_get_input_masks`), layers/merging and rnn/t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,10 +30,17 @@ from frameworks.models.graph import (
 )
 from frameworks.models.reading.mask_operations import MaskOperations
 from frameworks.models.reading.merged_masks import concatenated, merged
+from frameworks.models.reading.order import in_order_of_keras
 
 _NAMED = ("query_mask", "value_mask", "key_mask")
-_FIRST_WITH_MASKS = (2, 10)
+_HEADS_SEE_MASKS = (2, 10)
 """The version of Keras since which MultiHeadAttention uses the masks of its inputs."""
+_HEADS_DELETE_MASKS = (3, 8)
+"""The version since which MultiHeadAttention deletes the masks of its inputs, for all calls that Keras runs after it."""
+_LISTS_KEEP_MASKS = (3, 4)
+"""The version of Keras 3 since which a layer that reads a list of tensors passes their masks on."""
+_GIVEN_MASKS_GO_ON = (3, 11)
+"""The version of Keras 3 since which a mask that is given to a call, and not that of the tensor, is passed on."""
 
 Flow = Sequence["Mask | None"]
 
@@ -45,7 +53,8 @@ def with_masks(graph: Graph, arriving: frozenset[int] = frozenset()) -> Graph:
         arriving: the numbers of the inputs that arrive with a mask.
     """
     flow = MaskFlow(graph, arriving)
-    calls = [flow.follow(call) for call in graph.calls]
+    followed = {(call.layer, call.number): flow.follow(call) for call in in_order_of_keras(graph.calls, graph.outputs)}
+    calls = [followed[call.layer, call.number] for call in graph.calls]
     layers = {name: flow.completed(layer) for name, layer in graph.layers.items()}
     kept = list(_without_unread(calls, layers, graph.outputs, flow.carried))
     gone = {call.layer for call in calls} - {call.layer for call in kept}
@@ -68,7 +77,8 @@ class MaskFlow:
     inner: dict[tuple[str, frozenset[int]], Graph] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.is_keras2 = self.graph.version < (3,)
+        version = self.graph.version
+        self.is_keras2, self.version = version < (3,), (3, sys.maxsize) if version == (3,) else version
         self.operations = MaskOperations(self.graph)
         for number in self.arriving:
             read = self.graph.inputs[number]
@@ -84,6 +94,9 @@ class MaskFlow:
         flow = [self.carried.get(each) for each in tensors]
         seen, previous = self._seen(layer, call, kwargs, flow)
         results = self._results(layer, call, tensors, seen, previous)
+        if layer.kind == "MultiHeadAttention" and self.version >= _HEADS_DELETE_MASKS:
+            for each in tensors:
+                self.carried.pop(each, None)
         self.carried |= {result: mask for result, mask in zip(call.results, results, strict=False) if mask is not None}
         return replace(call, kwargs=kwargs, masks=tuple(seen))
 
@@ -92,7 +105,9 @@ class MaskFlow:
         if layer.graph is not None:
             return replace(layer, graph=self._within(layer, layer.graph, frozenset(self.arrived.get(layer.name, ()))))
         if layer.inner is not None:
-            return replace(layer, inner=self.completed(replace(layer.inner, name=layer.name)) if layer.inner.graph else layer.inner)
+            return replace(
+                layer, inner=self.completed(replace(layer.inner, name=layer.name)) if layer.inner.graph else layer.inner
+            )
         return layer
 
     def _seen(self, layer: Layer, call: Call, kwargs: Mapping[str, Any], flow: Flow) -> tuple[Flow, Flow]:
@@ -100,11 +115,15 @@ class MaskFlow:
         if call.kwargs.get("mask") is not None:
             given = [self._given(each) for each in _flat(call.kwargs["mask"])]
             given = [*given, *[None] * len(flow)][: len(flow)]
-            return given, given
+            if layer.graph is not None and not self.is_keras2:  # inside, tensors still carry the masks that they have
+                given = [each or carried for each, carried in zip(given, flow, strict=True)]
+            return given, given if self.is_keras2 or self.version >= _GIVEN_MASKS_GO_ON else flow
         if layer.kind == "MultiHeadAttention":
-            if self.graph.version < _FIRST_WITH_MASKS:
+            if self.version < _HEADS_SEE_MASKS:
                 return [None] * len(flow), flow
             named = dict(enumerate(call.kwargs.get(name) for name in _NAMED))
+            if self.version >= _HEADS_DELETE_MASKS:
+                named.pop(0)  # the mask that the query carries counts
             return [mask if named.get(at) is None else self._given(named[at]) for at, mask in enumerate(flow)], flow
         others = [name for name, value in kwargs.items() if any(tensors_in(value))]
         if not self.is_keras2 and (others or len(call.args) > 1):
@@ -112,7 +131,7 @@ class MaskFlow:
         return flow, flow
 
     def _given(self, value: Any) -> Mask | None:
-        if not isinstance(value, Tensor):
+        if not isinstance(value, Tensor) or self.operations.is_true(value):
             return None
         return self.operations.mask_of(value) or GivenMask(value)
 
@@ -122,12 +141,14 @@ class MaskFlow:
         kind = KERAS.get(layer.kind)
         if kind.role == "wrapper":
             return self._wrapped(layer, call, tensors, seen, previous)
-        rule = kind.masks_at(self.graph.version) if layer.kind in KERAS.kinds else Masks.SEQUENCES
+        rule = kind.masks_at(self.version) if layer.kind in KERAS.kinds else Masks.SEQUENCES
         if layer.kind in RECURRENT:
             rule = Masks.SEQUENCES
         return self._by_rule(rule, layer, tensors, previous)
 
     def _by_rule(self, rule: Masks, layer: Layer, tensors: Sequence[Tensor], previous: Flow) -> Flow:
+        if (3,) <= self.version < _LISTS_KEEP_MASKS and len(previous) > 1 and layer.kind != "MultiHeadAttention":
+            return []
         first = previous[0] if previous else None
         if rule is Masks.MAKE:
             return [MadeMask(layer.name, tensors[0])] if makes_mask(layer) else []

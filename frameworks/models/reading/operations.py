@@ -4,41 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from frameworks.files.keras.config import Config, snake
+from frameworks.files.keras.nodes import Node
 from frameworks.kinds import KERAS
 from frameworks.models.graph import Layer
+from frameworks.models.reading.tensorflow_operations import NODES, TENSORFLOW, Operation
 
 _MODULE = re.compile(r"keras(\.src)?\.ops(\..*)?")
-_OLD = ("TFOpLambda", "SlicingOpLambda")
+_FUNCTIONS = ("TFOpLambda", "SlicingOpLambda")
+_NODE = "TensorFlowOpLayer"
+OF_KERAS_2 = frozenset((*_FUNCTIONS, _NODE, "ClassMethod", "InstanceMethod", "InstanceProperty"))
+"""The classes of operations in Keras 2, whose first argument may be a list of one tensor."""
 
-_TENSORFLOW: Mapping[str, tuple[str, tuple[str, ...], Mapping[str, str]]] = MappingProxyType(
-    {
-        **{name: ("multiply", ("x", "y"), {}) for name in ("math.multiply", "multiply")},
-        **{name: ("add", ("x", "y"), {}) for name in ("math.add", "add", "__operators__.add")},
-        **{name: ("subtract", ("x", "y"), {}) for name in ("math.subtract", "subtract")},
-        **{name: ("divide", ("x", "y"), {}) for name in ("math.truediv", "math.divide", "truediv", "divide")},
-        **{name: ("not_equal", ("x", "y"), {}) for name in ("math.not_equal", "not_equal")},
-        **{
-            name: ("mean", ("input_tensor",), {"axis": "axis", "keepdims": "keepdims"})
-            for name in ("reduce_mean", "math.reduce_mean")
-        },
-        "concat": ("concatenate", ("values",), {"axis": "axis"}),
-        "expand_dims": ("expand_dims", ("input",), {"axis": "axis"}),
-        "squeeze": ("squeeze", ("input",), {"axis": "axis"}),
-        "reshape": ("reshape", ("tensor",), {"shape": "newshape"}),
-        "cast": ("cast", ("x",), {"dtype": "dtype"}),
-        "__operators__.getitem": ("get_item", ("tensor", "slice_spec"), {}),
-    }
-)
+_NAMES = {"c_dist": "cdist", "rms_norm": "rms_normalization", "layer_norm": "layer_normalization", "is_in": "isin"}
+_NAMES |= {"all_close": "allclose", "search_sorted": "searchsorted", "batch_norm": "batch_normalization"}
+"""Today's functions whose name is not that of their class."""
+
+_CALLED: Mapping[str, tuple[str, ...]] = {"average": ("x", "weights"), "pad": ("x", "constant_values")}
+"""The arguments of a call in Keras 3 where those of the function are in another order."""
 
 
 def is_operation(entry: Mapping[str, Any], config: Config, *, is_keras2: bool) -> bool:
     """Return whether a serialised layer is an operation; an operation of Keras 3 may have the class name of a layer."""
     if is_keras2:
-        return entry.get("class_name") in _OLD
+        return entry.get("class_name") in OF_KERAS_2
     module = entry.get("module")
     if isinstance(module, str):
         return _MODULE.fullmatch(module) is not None
@@ -46,33 +39,87 @@ def is_operation(entry: Mapping[str, Any], config: Config, *, is_keras2: bool) -
     return "name" in config and "trainable" not in config and kind.role not in ("input", "model")
 
 
-def operation_of(name: str, entry: Mapping[str, Any], config: Config) -> Layer:
+def operation_of(name: str, entry: Mapping[str, Any], config: Config, nodes: Sequence[Node]) -> Layer:
     """Return an operation as a layer without weights."""
-    function = config.get("function")
-    if entry.get("class_name") not in _OLD:
-        return Layer(name, f"ops.{snake(str(entry.get('class_name')))}", config)
-    known = _TENSORFLOW.get(str(function))
+    class_name = str(entry.get("class_name"))
+    if class_name not in OF_KERAS_2:
+        own = snake(class_name)
+        return Layer(name, f"ops.{_NAMES.get(own, own)}", config)
+    if class_name == _NODE:
+        return _of_graph(name, config)
+    function = str(config.get("function", config.get("method_name", config.get("attr_name", class_name))))
+    known = _known(function)
     if known is None:
         return Layer(name, f"ops.{function}", config, gap=f"gatewise does not know TensorFlow's {function}")
-    return Layer(name, f"ops.{known[0]}", config)
+    for node in nodes:
+        lacking, unknown = known.lacks(node.args, node.kwargs), known.unknown(node.kwargs)
+        if lacking:
+            return Layer(name, f"ops.{known.function}", config, gap=f"the file does not state {lacking} of its {function}")
+        if unknown:
+            why = f"gatewise does not know TensorFlow's {function} with {unknown}={node.kwargs[unknown]!r}"
+            return Layer(name, f"ops.{known.function}", config, gap=why[:300])
+    return Layer(name, f"ops.{known.function}", config)
 
 
-def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments with which a call of today's function computes the operation."""
-    function = layer.config.get("function")
-    if not isinstance(function, str):
-        own = {name: value for name, value in layer.config.items() if name != "name"}
-        args, kwargs = args, {**own, **kwargs}
-        return _keyed(layer, args), kwargs
     if layer.gap:
-        return args, kwargs
-    _, tensors, options = _TENSORFLOW[function]
-    positional = [*args, *(kwargs[name] for name in tensors[1:] if name in kwargs)]
-    return _keyed(layer, positional), {options[name]: value for name, value in kwargs.items() if name in options and value is not None}
+        return tuple(args), dict(kwargs)
+    if "node_def" in layer.config:
+        return _with_constants(layer.config, args), {}
+    function = layer.config.get("function")
+    known = _known(function) if isinstance(function, str) else None
+    if known is None:
+        own = {name: value for name, value in layer.config.items() if name != "name"}
+        names = _CALLED.get(layer.kind.removeprefix("ops."), ())
+        named = dict(zip(names[1:], args[1:], strict=False))
+        if layer.kind == "ops.einsum":
+            args = (own.pop("subscripts", ""), *args)
+        return tuple(_keyed(layer, args[:1] if named else args)), {**own, **named, **kwargs}
+    tensors = [*args, *(kwargs[name] for name in known.tensors[len(args) :] if name in kwargs)]
+    options = dict(known.defaults)
+    options |= {known.options[name]: value for name, value in kwargs.items() if name in known.options and value is not None}
+    if known.convert is not None:
+        options = known.convert(options)
+    return tuple(_keyed(layer, [_constant(each) for each in tensors])), options
+
+
+def _known(function: str) -> Operation | None:
+    return TENSORFLOW.get(function.rpartition(".")[2])
+
+
+def _of_graph(name: str, config: Config) -> Layer:
+    """Return an operation that is a node of TensorFlow's graph."""
+    found = re.search(r'"?\bop"?\s*:\s*"(\w+)"', str(config.get("node_def")))
+    op = found[1] if found else ""
+    constants = config.get("constants", {})
+    if op not in NODES or not isinstance(constants, Mapping):
+        return Layer(name, f"ops.{op or 'unknown'}", config, gap=f"gatewise does not know TensorFlow's node {op}".rstrip())
+    return Layer(name, f"ops.{NODES[op]}", config)
+
+
+def _with_constants(config: Config, args: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the inputs of a node, of which a file states the constants by their places."""
+    tensors = list(args[0]) if args and isinstance(args[0], list) else list(args)
+    for place, value in sorted((int(key), value) for key, value in config.get("constants", {}).items() if str(key).isdecimal()):
+        tensors.insert(place, _constant(value))
+    return tuple(tensors)
+
+
+def _constant(value: Any) -> Any:
+    """Return a constant tensor as an array; a file of Keras 2 states it as a list of numbers."""
+    if not isinstance(value, list) or not value:
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return value
+    return array.astype(np.float32) if array.dtype.kind == "f" else array if array.dtype.kind in "ib" else value
 
 
 def _keyed(layer: Layer, args: Sequence[Any]) -> Sequence[Any]:
     """Return arguments with the key of `x[key]` as a tuple, which JSON writes as a list."""
-    if layer.kind == "ops.get_item" and len(args) == 2 and isinstance(args[1], list):
-        return args[0], tuple(args[1])
-    return args
+    if layer.kind != "ops.get_item" or len(args) != 2:
+        return args
+    key = args[1].tolist() if isinstance(args[1], np.ndarray) else args[1]
+    return args[0], tuple(key) if isinstance(key, list) else key

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from frameworks.errors import InvalidValueError
+from frameworks.errors import InvalidTypeError, InvalidValueError
+from frameworks.files.checkpoint import parsed_architecture
 from frameworks.files.formats import find_format
 from frameworks.files.given_options import GivenOptions, Options
+from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.keras1 import in_keras_2
-from frameworks.files.keras.version import Version, version_of
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
-from frameworks.files.untrusted.archive import Archive
-from frameworks.files.untrusted.h5 import read_h5
+from frameworks.files.untrusted.folders import open_path
 from frameworks.files.untrusted.h5_process import started_for
-from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
-from frameworks.files.untrusted.source import open_source
+from frameworks.files.untrusted.source import damaged, unsupported
 from frameworks.models.graph import Graph
+from frameworks.models.reading.live import is_live, read_live
 from frameworks.models.reading.masks import with_masks
 from frameworks.models.reading.shapes import with_shapes
 from frameworks.models.reading.wiring import Reading, read_model
 
 
 class NoArchitectureError(InvalidValueError):
-    """Raised for a file that holds weights alone."""
+    """Raised for a file of weights alone, from which no graph can be read."""
 
 
 def read_graph(
@@ -48,35 +47,74 @@ def read_graph(
     Raises:
         GatewiseError: for what holds no architecture, and for an architecture that cannot be wired.
     """
-    path = Path(model)
-    if weights is not None:
-        model, architecture, path = weights, model, Path(weights)
     given = GivenOptions(options)
-    config, version = _architecture(path, architecture)
-    with started_for(path):
-        source = open_source(path)
-        layers = find_format(source).read(source, given, None if architecture is None else config)
-    given.check(layers)
-    stored: Mapping[str, StoredLayer | OtherLayer] = {each.name: each for each in layers}
-    return with_masks(with_shapes(read_model(config, Reading(path.name, version, stored))))
-
-
-def _architecture(path: Path, given: Any) -> tuple[Mapping[str, Any], Version]:
-    """Return the architecture in a file; the helper that owns this module makes it a part of the readers in `files`."""
-    if given is not None:
-        config = given if isinstance(given, Mapping) else json.loads(Path(given).read_text())
-        return config, version_of(config)
-    source = open_source(path)
-    if source.head(2) == b"PK":
-        archive = Archive(source)
-        version = read_json(archive.read("metadata.json", MAX_BYTES), path.name)["keras_version"]
-        return read_json(archive.read("config.json", MAX_BYTES), path.name), Version(version)
-    groups = read_h5(source).groups
-    attributes = {**groups[""], **groups.get("model_weights", {})}
-    if "model_config" not in attributes:
-        raise NoArchitectureError.because(
-            path.name, must="hold an architecture", but="holds weights alone", remedy="Pass its JSON as `architecture`."
+    if is_live(model):
+        found, layers = read_live(model, given)
+    elif isinstance(model, (str, PathLike)):
+        found, layers = _read_file(Path(model), weights, architecture, given)
+    else:
+        raise InvalidTypeError.because(
+            "the model",
+            must="be a live Keras model or the path of its file",
+            but=f"is a {type(model).__name__}",
+            remedy="Pass the model itself, or the path of the .keras or .h5 file.",
         )
-    config = in_keras_2(read_json(attributes["model_config"], path.name)) or {}
-    version = version_of(config)
-    return config, version if version.text else Version(str(attributes.get("keras_version", "")))
+    given.check(layers)
+    return graph_of(found, layers)
+
+
+def graph_of(architecture: Architecture, layers: list[StoredLayer | OtherLayer]) -> Graph:
+    """Return the graph of an architecture with its layers, which are in its order.
+
+    Raises:
+        GatewiseError: for an architecture that cannot be wired.
+    """
+    stored: dict[str, StoredLayer | OtherLayer] = {}
+    for each in layers:
+        stored.setdefault(each.name, each)
+    subject = f"the architecture in {architecture.file}"
+    try:
+        model = in_keras_2(architecture.model)
+        return with_masks(with_shapes(read_model(model, Reading(architecture.file, architecture.version, stored))))
+    except RecursionError as error:
+        raise unsupported(subject, "is nested too deep") from error
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        if isinstance(error, InvalidValueError):
+            raise
+        raise damaged(subject, f"has a value of an unexpected kind ({type(error).__name__}: {str(error)[:200]})") from error
+
+
+def _read_file(
+    path: Path, weights: Any, architecture: Any, given: GivenOptions
+) -> tuple[Architecture, list[StoredLayer | OtherLayer]]:
+    if weights is not None and architecture is not None:
+        raise InvalidValueError.because(
+            "architecture", must="be left out beside weights", but="is given", remedy="Pass the JSON as the model."
+        )
+    if weights is not None:
+        path, architecture = Path(weights), path
+    described = None if architecture is None else parsed_architecture(architecture)
+    with started_for(path):
+        source = open_path(path)
+        file_format = find_format(source)
+        layers, found = file_format.read_described(source, given, described)
+    if found is None:
+        raise _without_architecture(path, file_format.name, takes_one=file_format.takes_architecture)
+    return found, layers
+
+
+def _without_architecture(path: Path, name: str, *, takes_one: bool) -> InvalidValueError:
+    if not takes_one:
+        return NoArchitectureError.because(
+            path.name,
+            must="hold a whole Keras model",
+            but=f"is a {name} file, which holds no architecture",
+            remedy="Pass a .keras or .h5 file that Keras saved, or port its layers one at a time with open_checkpoint.",
+        )
+    return NoArchitectureError.because(
+        path.name,
+        must="hold an architecture",
+        but="holds weights alone",
+        remedy="Pass the JSON that model.to_json() returned as --architecture (in Python: architecture). Or port to a .weights.h5"
+        " file, build the model in Keras, and load it with model.load_weights.",
+    )

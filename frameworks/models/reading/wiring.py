@@ -16,7 +16,7 @@ from frameworks.files.untrusted.source import damaged, unsupported
 from frameworks.kinds import KERAS
 from frameworks.models.graph import Call, Graph, Layer, Tensor, tensors_in
 from frameworks.models.reading.calls import as_called, count_results
-from frameworks.models.reading.operations import is_operation, operation_of
+from frameworks.models.reading.operations import OF_KERAS_2, is_operation, operation_of
 from frameworks.models.reading.order import in_order
 
 _CHECK = "Check that the architecture belongs to a model that Keras built."
@@ -81,7 +81,9 @@ class _Wiring:
 
     def add(self, entry: Any) -> None:
         """Read a serialised layer and its calls."""
-        layer = _layer(entry, self.reading, len(self.layers))
+        old = isinstance(entry, Mapping) and entry.get("class_name") in OF_KERAS_2
+        nodes = list(nodes_of(entry, self.reading.file, nested=old)) if isinstance(entry, Mapping) else []
+        layer = _layer(entry, nodes, self.reading, len(self.layers))
         if layer.name in self.layers:
             raise InvalidValueError.because(
                 self.reading.subject,
@@ -91,8 +93,7 @@ class _Wiring:
             )
         self.layers[layer.name] = layer
         self.names[str(entry.get("name", layer.name))] = layer.name
-        is_old = "class_name" in entry and str(entry["class_name"]) in ("TFOpLambda", "SlicingOpLambda", "ClassMethod")
-        self.nodes[layer.name] = list(nodes_of(entry, self.reading.file, nested=is_old))
+        self.nodes[layer.name] = nodes
 
     def functional(self, name: str, config: Config) -> Graph:
         """Return the graph of a model whose file states what each layer is called with."""
@@ -114,7 +115,6 @@ class _Wiring:
                 number,
                 replaced_references(node.args, read.__getitem__),
                 replaced_references(node.kwargs, read.__getitem__),
-                self.reading.version.numbers,
             )
             for layer, nodes in self.nodes.items()
             for number, node in enumerate(nodes)
@@ -139,7 +139,7 @@ class _Wiring:
             self.layers = {taken: first, **self.layers}
         last, calls = Tensor(first.name), []
         for layer in list(self.layers.values())[1:]:
-            calls.append(as_called(layer, 0, (last,), {}, self.reading.version.numbers))
+            calls.append(as_called(layer, 0, (last,), {}))
             last = Tensor(layer.name)
         return self._graph(name, "Sequential", calls, [Tensor(first.name)], last)
 
@@ -165,14 +165,14 @@ class _Wiring:
     def _check(self, calls: Sequence[Call], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         made = {result for call in calls for result in call.results}
         made |= {Tensor(name) for name, layer in self.layers.items() if layer.kind == "InputLayer"}
-        for reader, each in [(call.layer, each) for call in calls for each in call.reads] + [
-            ("the model", each) for each in outputs
-        ]:
+        reads = [(call.layer, each) for call in calls for each in call.reads]
+        for reader, each in (*reads, *(("the model", each) for each in outputs)):
             if each not in made:
+                what = f"result {each.output} of call {each.call} of {each.layer[:100]!r}"
                 raise InvalidValueError.because(
                     self.reading.subject,
                     must="state where each tensor comes from",
-                    but=f"{reader[:100]} reads result {each.output} of call {each.call} of {each.layer[:100]!r}, which is not there",
+                    but=f"{reader[:100]} reads {what}, which is not there",
                     remedy=_CHECK,
                 )
         for each in inputs:
@@ -204,11 +204,11 @@ class _Wiring:
         return {name: 1 for name, layer in self.layers.items() if layer.graph is not None and layer.graph.kind == "Functional"}
 
 
-def _layer(entry: Any, reading: Reading, number: int) -> Layer:
+def _layer(entry: Any, nodes: Sequence[Node], reading: Reading, number: int) -> Layer:
     kind, config = class_of(entry, reading.file), config_of(entry, reading.file)
     name = str(config.get("name", entry.get("name", f"{snake(kind)}_{number}")))
     if is_operation(entry, config, is_keras2=reading.version.is_keras2):
-        return operation_of(name, entry, config)
+        return operation_of(name, entry, config, nodes)
     return _described(name, kind, config, reading)
 
 

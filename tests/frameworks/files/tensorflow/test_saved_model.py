@@ -22,7 +22,8 @@ import tensorflow as tf
 import tf_keras
 
 from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoint
-from frameworks.files.tensorflow.saved_model import read_architecture
+from frameworks.files.given_options import GivenOptions
+from frameworks.files.tensorflow.saved_model import read_described
 from frameworks.files.untrusted.folders import open_path
 
 L = tf_keras.layers
@@ -167,7 +168,7 @@ def test_other_weights_and_other_options_are_detected(saved: Path) -> None:
 def test_the_architecture_is_that_of_the_h5_file(name: str, saved: Path) -> None:
     import h5py
 
-    architecture = read_architecture(open_path(saved / name))
+    architecture = read_described(open_path(saved / name), GivenOptions(), None)[1]
     assert architecture
     with h5py.File(saved / f"{name}.h5") as file:
         expected = json.loads(file.attrs["model_config"])
@@ -204,7 +205,7 @@ def test_the_metadata_of_earlier_versions_are_found_in_the_graphs(saved: Path, t
 
 def test_a_given_architecture_overrides_that_of_the_folder(saved: Path) -> None:
     source = open_path(saved / "gru, reset before")
-    architecture = read_architecture(source)
+    architecture = read_described(source, GivenOptions(), None)[1]
     assert architecture
     text = json.dumps(architecture.model).replace('"hard_sigmoid"', '"sigmoid"')
     given = {**json.loads(text), "keras_version": "2.15.0"}
@@ -255,7 +256,7 @@ def test_a_model_that_is_a_class_of_its_own_has_its_layers_with_their_options_an
         for (_, array), expected in zip(arrays_of(layer), own.get_weights(), strict=True):
             np.testing.assert_array_equal(array, expected)
         assert "a class of its own" in layer.warnings[-1]
-    assert read_architecture(open_path(tmp_path / "tagger")) is None
+    assert read_described(open_path(tmp_path / "tagger"), GivenOptions(), None)[1] is None
 
 
 class Plain(tf.Module):  # type: ignore[misc]

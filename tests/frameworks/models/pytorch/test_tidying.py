@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frameworks.models.pytorch.tidying import WIDTH, harmless, indented, paragraphs, table
+from frameworks.models.pytorch.tidying import WIDTH, harmless, indented, paragraphs, quoted, table
 
 
 @given(st.text())
 def test_foreign_text_neither_ends_a_docstring_nor_escapes(text: str) -> None:
-    source = f'def f():\n    """{harmless(text)} "{harmless(text)}"{harmless(text)}."""\n'
+    source = f'def f():\n    """A {quoted(text)} {harmless(text)} {harmless(text)}."""\n'
     (function,) = ast.parse(source).body
     assert isinstance(function, ast.FunctionDef)
     assert len(function.body) == 1
@@ -54,3 +55,14 @@ def test_a_table_fits_and_keeps_every_word() -> None:
     assert all(len(line) <= WIDTH for line in lines)
     assert " ".join(lines).split()[8:] == words
     assert all(len(line) <= WIDTH for line in paragraphs("x" * 500, 2))
+
+
+@pytest.mark.parametrize("before", range(8))
+def test_no_line_ends_within_an_escape(before: int) -> None:
+    text = "b" * before + "\\x" * 200 + '"' * 300
+    lines = [*paragraphs(harmless(text), 2), *table([("layer", "how"), ("a", harmless(text))])]
+    assert all(len(line) <= WIDTH for line in lines)
+    (statement,) = ast.parse('"""\n' + "\n".join(lines) + '\n"""').body
+    shown = ast.literal_eval(ast.unparse(statement))
+    assert shown.count("\\x") == 400
+    assert shown.count('"') == 600

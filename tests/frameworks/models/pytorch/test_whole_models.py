@@ -198,7 +198,7 @@ def test_a_chain_reuses_x_and_branches_have_the_names_of_their_layers(tmp_path: 
         ("hidden", "self.hidden"),
         ("left", "self.left"),
         ("right", "self.right"),
-        ("added", "left + right"),
+        ("added", "added"),
         ("logits", "self.logits"),
     ]
 

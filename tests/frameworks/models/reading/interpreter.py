@@ -37,7 +37,11 @@ class Interpreter:
     """
 
     def __init__(
-        self, graph: Graph, layers: Mapping[str, Any], values: Mapping[Tensor, Any], arriving: Mapping[Tensor, Any] | None = None
+        self,
+        graph: Graph,
+        layers: Mapping[str, Any],
+        values: Mapping[Tensor, Any],
+        arriving: Mapping[Tensor, Any] | None = None,
     ) -> None:
         self.graph, self.layers, self.values = graph, layers, dict(values)
         self.arriving, self.returned = dict(arriving or {}), dict[Tensor, Any]()
@@ -50,7 +54,7 @@ class Interpreter:
             self.values |= {tensor: np.asarray(each) for tensor, each in zip(call.results, results, strict=True)}
         return replaced(self.graph.returns, self.values)
 
-    def mask(self, mask: Mask | None) -> Any:
+    def mask(self, mask: Mask | None) -> Any:  # noqa: PLR0911  one for each kind of mask
         """Return a mask as an array of booleans."""
         if mask is None:
             return None
@@ -120,12 +124,19 @@ def _called(layer: Any, kind: str, args: list[Any], kwargs: dict[str, Any], mask
     """Call a live layer; masks are given in the call, so that nothing depends on what a tensor carries."""
     if kind == "MultiHeadAttention":
         if not is_keras2:
-            return layer(*args, **kwargs, **dict(zip(("query_mask", "value_mask", "key_mask"), masks, strict=False)))
+            kwargs |= dict(zip(("query_mask", "value_mask", "key_mask"), masks, strict=False))
         args = [_carrying(each, mask) for each, mask in zip(args, masks, strict=True)]
+    elif kind in ("Maximum", "Minimum", "Multiply") and not is_keras2:
+        args = [[_carrying(each, mask) for each, mask in zip(args[0], masks, strict=True)]]
     elif kind in ("Attention", "AdditiveAttention"):
         kwargs["mask"] = masks[:2]
-    elif kind in (*_RECURRENT, "TimeDistributed", "GlobalAveragePooling1D", "BatchNormalization", "Softmax") and masks[0] is not None:
+    elif (
+        kind in (*_RECURRENT, "TimeDistributed", "GlobalAveragePooling1D", "BatchNormalization", "Softmax")
+        and masks[0] is not None
+    ):
         kwargs["mask"] = tf.constant(masks[0])
+    if is_keras2 and "initial_state" in kwargs:
+        kwargs["initial_state"] = [tf.constant(each) for each in kwargs["initial_state"]]
     return layer(*args, **kwargs)
 
 

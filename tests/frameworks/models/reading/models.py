@@ -42,13 +42,15 @@ def nested_and_shared(keras: Any) -> Any:
     steps, vector = keras.Input((None, 5)), keras.Input((3,))
     sequence = layers.LSTM(5, return_sequences=True)(steps)
     inner = keras.Model([steps, vector], [sequence, layers.Dense(3, activation="tanh")(vector)], name="inner")
-    tokens, given = keras.Input((None,), dtype="int32"), keras.Input((3,))
+    tokens, given = keras.Input((None,), dtype="int32", name="tokens"), keras.Input((3,), name="given")
     embedded = layers.Embedding(11, 5, mask_zero=True)(tokens)
     first, second = inner([embedded, given])
     third, fourth = inner([first, second])
     last = layers.GRU(3)(third, initial_state=fourth)
     tail = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="tail")
-    return keras.Model({"tokens": tokens, "given": given}, {"b": tail(last), "a": inner([embedded, last])[1], "c": tail(second)})
+    return keras.Model(
+        {"tokens": tokens, "given": given}, {"b": tail(last), "a": inner([embedded, last])[1], "c": tail(second)}
+    )
 
 
 def masks_inside(keras: Any) -> Any:
@@ -81,7 +83,7 @@ def attention(keras: Any) -> Any:
     query, value = (layers.Embedding(11, 4, mask_zero=True)(each) for each in (one, other))
     own = layers.AdditiveAttention()([query, value], return_attention_scores=True)
     heads, scores = layers.MultiHeadAttention(2, 3)(query, value, return_attention_scores=True)
-    masked = layers.MultiHeadAttention(2, 3)(query, value=value, key=query) if False else layers.MultiHeadAttention(2, 3)(query, query)
+    masked = layers.MultiHeadAttention(2, 3)(query, query)
     read = layers.GRU(3)(layers.Attention()([query, value, value]))
     return keras.Model([one, other], [own[0], own[1], heads, scores, masked, read])
 
@@ -93,7 +95,7 @@ def operations(keras: Any) -> Any:
     scaled = read * 2 + 1 - vector[:, None]
     sliced = scaled[:, 1:-1:2] / 3.0
     last = (2.0 - scaled)[:, -1] * vector
-    return keras.Model([steps, vector], [layers.GRU(2)(sliced), -last**2, scaled[..., 0]])
+    return keras.Model([steps, vector], [layers.GRU(2)(sliced), -(last**2), scaled[:, :, 0]])
 
 
 def given_mask(keras: Any) -> Any:
@@ -108,7 +110,9 @@ def stacked_cells(keras: Any) -> Any:
     steps = keras.Input((None, 4))
     cells = [layers.LSTMCell(3), layers.GRUCell(2)]
     output, *states = layers.RNN(cells, return_sequences=True, return_state=True)(layers.Masking()(steps))
-    return keras.Model(steps, [output, *(each for one in states for each in (one if isinstance(one, (list, tuple)) else [one]))])
+    return keras.Model(
+        steps, [output, *(each for one in states for each in (one if isinstance(one, (list, tuple)) else [one]))]
+    )
 
 
 def hierarchical(keras: Any) -> Any:
