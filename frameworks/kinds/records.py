@@ -169,6 +169,7 @@ class Kind:
         further: its other options: those of training, those without an effect, and those that must have a certain value.
         shape: the name of the rule for the shape of its output, in `frameworks.models.reading.shapes`; "" if there is none.
         window: the number of axes that a window moves along, as that of a convolution or of pooling.
+        operation: whether Keras 3 has an operation with the same class name, whose config does not state `trainable`.
     """
 
     name: str
@@ -190,6 +191,7 @@ class Kind:
     further: tuple[Option, ...] = ()
     shape: str = ""
     window: int = 0
+    operation: bool = False
 
     def option(self, name: str) -> Option | None:
         """Return an option by name, or None."""

@@ -69,7 +69,7 @@ def _stated(kind: Kind, config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[
                 f"{name} of a {kind.name}",
                 must="be an option that is known",
                 but=f"is none of those of Keras's {kind.name}",
-                remedy="If it is of a newer Keras, or of a class of your own with that name, port this layer by hand.",
+                remedy="If a newer Keras or a class of your own has it, write this layer by hand.",
             )
         yield option.name, (option, value)
 
@@ -80,5 +80,5 @@ def _require_accepted(class_name: str, option: Option, value: Any) -> None:
             f"{option.name} of a {class_name}",
             must=f"be {' or '.join(map(repr, option.only))}",
             but=f"is {str(value)[:100]}, and {option.why}",
-            remedy="Port this layer by hand.",
+            remedy="Build the layer without it and save the model again, or write this layer by hand.",
         )

@@ -192,6 +192,17 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "This version of Keras has settings that are not known here: use the pinned version.",
         ): BACKEND,
     },
+    "frameworks/kinds/resolving.py": {
+        ("the config of a {}", "Save the model again with the version of Keras that wrote it."): OTHER_FILE,
+        ("{} of a {}", "If a newer Keras or a class of your own has it, write this layer by hand."): OTHER_FILE,
+        ("{} of a {}", "Build the layer without it and save the model again, or write this layer by hand."): OTHER_FILE,
+    },
+    "frameworks/models/reading/shapes/inference.py": {
+        (
+            "what {}, a {}, reads",
+            "Its architecture and its weights are of different models, or the architecture was changed.",
+        ): OTHER_FILE,
+    },
     "frameworks/registry.py": {
         ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,
     },

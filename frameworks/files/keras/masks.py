@@ -144,7 +144,7 @@ class MaskFlow:
         kind = KERAS.get(class_name)
         rule = kind.masks_at((2,) if self.keras2 else (3,))
         first = next(iter(before), "")
-        if not self.keras2 and "trainable" not in config and kind.role != "input":
+        if not self.keras2 and "trainable" not in config and (kind.operation or class_name not in KERAS.kinds):
             return ()  # an operation of Keras 3, which may share its name with a layer
         if rule is Masks.MAKE:
             return _made(kind, name, config)

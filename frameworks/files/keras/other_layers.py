@@ -29,7 +29,8 @@ def read_other(node: Node, arrays: Mapping[str, StoredArray], why: NotUnderstood
     warnings = [] if why is None else [why.warning]
     if expected is not None and named is None:
         warnings.append(f"{node.class_name} has {len(expected)} arrays, but the file has {len(counted)}.")
-    stored = dict(arrays) if expected is None or named is None else named | {path: arrays[path] for path in arrays if path not in counted}
+    left = {path: array for path, array in arrays.items() if path not in counted}
+    stored = dict(arrays) if expected is None or named is None else named | left
     return OtherLayer(
         node.name,
         node.class_name,

@@ -17,6 +17,7 @@ ACTIVATING = (
         masks=Masks.KEEP,
         further=unused("robust_masking"),
         shape="same",
+        operation=True,
     ),
     Kind(
         "ReLU",

@@ -36,7 +36,7 @@ def is_operation(entry: Mapping[str, Any], config: Config, *, is_keras2: bool) -
     if isinstance(module, str):
         return _MODULE.fullmatch(module) is not None
     kind = KERAS.get(str(entry.get("class_name")))
-    return "name" in config and "trainable" not in config and kind.role not in ("input", "model")
+    return "name" in config and "trainable" not in config and (kind.operation or kind.name not in KERAS.kinds)
 
 
 def operation_of(name: str, entry: Mapping[str, Any], config: Config, nodes: Sequence[Node]) -> Layer:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,16 @@ def test_every_kind_of_keras_has_the_name_of_a_class() -> None:
     known = {name for library in libraries for name in classes_of(library)} | {"Sequential", "Model", "Functional"}
     assert set(KERAS.kinds) <= known
     assert "GroupQueryAttention" not in known  # the control: a public name that files never have
+
+
+def test_kinds_with_the_name_of_an_operation_are_marked() -> None:
+    from keras.src import ops
+    from keras.src.ops.operation import Operation
+
+    modules = [import_module(f"keras.src.ops.{each.name}") for each in iter_modules(ops.__path__) if "test" not in each.name]
+    classes = [each for module in modules for each in vars(module).values() if inspect.isclass(each)]
+    names = {each.__name__ for each in classes if issubclass(each, Operation)}
+    assert {kind.name for kind in KERAS if kind.operation} == names & KERAS.kinds.keys() != set()
 
 
 def test_every_kind_of_torch_has_the_name_of_a_class() -> None:

@@ -42,6 +42,7 @@ def composed(keras: Any, given: dict[str, bool]) -> Any:
         rnn("after_concatenate")(kinds.Concatenate()([free, masked])),
         rnn("after_each")(kinds.TimeDistributed(kinds.Dense(2))(masked)),
         rnn("after_convolution")(kinds.Conv1D(4, 1)(masked)),
+        rnn("after_spatial")(kinds.SpatialDropout1D(0.5)(masked)),
         rnn("after_attention")(kinds.Attention()([masked, free])),
         rnn("after_attending")(kinds.Attention()([free, masked])),
         rnn("after_multiplied")(masked * 2.0),
