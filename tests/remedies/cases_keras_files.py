@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
+import tf_keras
 import torch
 from torch import nn
 
@@ -173,7 +175,10 @@ def what_a_file_of_keras_does_not_hold(folder: Path) -> None:
     close(emulated(tensor()), built(X))
     model.save(folder / "plain.keras")
     plain = open_checkpoint(folder / "plain.keras")
-    advises("the layer is written by itself*port to a .weights.h5 file, *", caveats(folder / "apart.keras", plain))
+    advises(
+        "the layer is written by itself*port to a .weights.h5 file, *",
+        caveats(folder / "apart.keras", {**plain, **plain.others}),
+    )
     caveats(folder / "all.weights.h5", plain)
     again = keras.Sequential.from_config(model.get_config())
     again.load_weights(folder / "all.weights.h5")
@@ -257,3 +262,42 @@ def a_model_whose_layers_cannot_be_ported() -> None:
     for model in (own, alone):
         with refuses("Make a plain LSTM of its get_config() and get_weights(), pass that, and *"):
             convert(model.get_layer("own"))
+
+
+@case
+def what_keras_3_cannot_have(folder: Path) -> None:
+    theirs = tf_keras.layers
+    kinds = (theirs.LSTM(4, activation="hard_sigmoid", return_sequences=True, name="old"), theirs.Dense(2, name="head"))
+    model = tf_keras.Sequential([tf_keras.Input((5, 3)), *kinds])
+    model.set_weights([drawn(*each.shape) for each in model.get_weights()])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(folder / "old.h5")
+    checkpoint = open_checkpoint(folder / "old.h5")
+    with refuses("Port to a .weights.h5 file, build the model in Keras with a layer of your own in its place, and load *"):
+        save_checkpoint(folder / "new.keras", checkpoint)
+    save_checkpoint(folder / "new.weights.h5", checkpoint)
+    gate = lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)  # noqa: E731
+    mine = LAYERS.LSTM(4, activation=gate, return_sequences=True)
+    built = keras.Sequential([keras.Input((5, 3)), mine, LAYERS.Dense(2)])
+    built.load_weights(folder / "new.weights.h5")
+    close(array(model(X)), built(X))
+
+
+@case
+def a_whole_model_without_its_architecture(folder: Path) -> None:
+    model = sequential(LAYERS.LSTM(4, return_sequences=True, name="rnn"), LAYERS.Dense(2, name="head"))
+    model.save_weights(folder / "m.weights.h5")
+    (folder / "m.json").write_text(model.to_json())
+    with refuses("Pass the JSON that model.to_json() returned as --architecture*Or port to a .weights.h5 file, build *"):
+        save_checkpoint(folder / "new.keras", open_checkpoint(folder / "m.weights.h5"))
+    told = caveats(folder / "new.keras", open_checkpoint(folder / "m.weights.h5", architecture=folder / "m.json"))
+    new = keras.saving.load_model(folder / "new.keras")
+    close(new(X), model(X))
+    advises("*compile the model before you train it further", told)
+    new.compile("sgd", "mse")
+    new.fit(X, new.predict(X, verbose=0), verbose=0)
+    save_checkpoint(folder / "again.weights.h5", open_checkpoint(folder / "m.weights.h5"))
+    again = keras.Sequential.from_config(model.get_config())
+    again.load_weights(folder / "again.weights.h5")
+    close(again(X), model(X))

@@ -9,15 +9,16 @@ from typing import Any
 import keras
 
 from frameworks.counterparts import LAYER_NAMES
-from frameworks.errors import NoCounterpartError
 from frameworks.files.keras.config import class_of, config_of
 from frameworks.files.keras.version import Version
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.models.graph import Graph, Layer
-from frameworks.models.keras.options import RENAMED, WAY_ON, Arguments, construct, stated_remarks
+from frameworks.models.keras.options import RENAMED, Arguments, construct, refused, stated_remarks
 from frameworks.models.keras.weights import FACTOR, scaled_gates
 
 Entry = Mapping[str, Any]
+
+_OLD_SLOPE = "its hard_sigmoid is Keras 2's, clip(0.2 x + 0.5)"
 
 
 @dataclass
@@ -53,7 +54,7 @@ def make(layer: Layer, name: str, graph: Graph, nested: Any = None) -> Made:
     """
     version, where = Version(".".join(map(str, graph.version))), f"the layer {layer.name} of {graph.source}"
     if layer.gap:
-        raise NoCounterpartError.because(where, must="be one of Keras's layers", but=layer.gap, remedy=WAY_ON)
+        raise refused(where, must="be one of Keras's layers", but=layer.gap)
     if layer.inner is not None:
         own = config_of(layer.config.get("layer"), graph.source).get("name", layer.name)
         within = Made(nested, nested) if nested is not None else make(layer.inner, str(own).replace("/", "_"), graph)
@@ -119,10 +120,10 @@ class _Making:
 
     def _built(self, kind: str, config: Entry, stated: Mapping[str, Any], **changed: Any) -> Any:
         native, arguments = construct(kind, config, self.version, self.where, **stated, **changed)
-        self._note(arguments, config)
+        self._note(arguments)
         return native
 
-    def _note(self, arguments: Arguments, config: Entry) -> None:
+    def _note(self, arguments: Arguments) -> None:
         self.hard_sigmoids += [each for each in arguments.hard_sigmoids if each not in self.hard_sigmoids]
         self.remarks += [each for each in arguments.remarks if each not in self.remarks]
 
@@ -156,20 +157,17 @@ def _of_scaling(layer: Layer, made: Made) -> Iterator[str]:
     if not made.hard_sigmoids:
         return
     if made.rescaled:
-        yield f"its hard_sigmoid is Keras 2's, clip(0.2 x + 0.5): a Rescaling({FACTOR}) before it makes it of today's, clip(x / 6 + 0.5)"
+        yield f"{_OLD_SLOPE}: a Rescaling({FACTOR}) before it makes it of Keras 3's, clip(x / 6 + 0.5)"
         return
-    where = "" if set(made.hard_sigmoids) != {"recurrent_activation"} else " of the gates"
-    gates = {gate for cell in _cells(layer) for gate in scaled_gates(cell, layer.name)}
-    if gates and where:
-        where += f" {' and '.join(sorted(gates))}"
+    gates = sorted({gate for cell in _cells(layer) for gate in scaled_gates(cell, layer.name)})
+    only = f" of {' and '.join(gates)}" if gates and "activation" not in made.hard_sigmoids else ""
     yield (
-        f"its hard_sigmoid is Keras 2's, clip(0.2 x + 0.5), which today's, clip(x / 6 + 0.5), computes from {FACTOR} x: the kernels"
-        f" and biases{where} are written {FACTOR} times as large. Results are the same; in further training a step of the same size"
-        f" changes these {FACTOR} times less"
+        f"{_OLD_SLOPE}; Keras 3's, clip(x / 6 + 0.5), is the same of {FACTOR} x, so its kernels and biases{only} are written"
+        f" {FACTOR} times as large. Results are the same; in further training a step of the same size changes them less"
     )
     stated = sorted(set(_regularised(layer.config)))
     if stated:
-        yield f"its {' and '.join(stated)} now see the {FACTOR} times larger arrays: in further training they act otherwise"
+        yield f"in further training, its {' and '.join(stated)} act on the {FACTOR} times larger arrays"
 
 
 def _regularised(config: Entry) -> Iterator[str]:

@@ -18,10 +18,17 @@ from frameworks.files.keras.config import class_of, config_of
 from frameworks.files.keras.version import Version
 from frameworks.kinds import KERAS, Kind, kind_of
 
-WAY_ON = (
-    "Port to a .weights.h5 file, build the model in Keras with a layer of your own, and load the file with model.load_weights."
-)
-"""The remedy for a layer that today's Keras cannot build."""
+
+def refused(subject: str, *, must: str, but: str) -> NoCounterpartError:
+    """Return the error for something in a file that Keras 3 cannot have."""
+    return NoCounterpartError.because(
+        subject,
+        must=must,
+        but=but,
+        remedy="Port to a .weights.h5 file, build the model in Keras with a layer of your own in its place, and load the file"
+        " with model.load_weights.",
+    )
+
 
 RENAMED: Mapping[str, str] = MappingProxyType({"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "ThresholdedReLU": "ReLU"})
 """Classes that Keras 3 no longer has, and those that compute the same."""
@@ -68,9 +75,7 @@ def find_class(kind: str, where: str) -> Any:
     """
     found = getattr(keras.layers, RENAMED.get(kind, kind), None)
     if not inspect.isclass(found):
-        raise NoCounterpartError.because(
-            where, must="be a layer that Keras 3 has", but=f"is of the class {kind}, which it lacks", remedy=WAY_ON
-        )
+        raise refused(where, must="be a layer that Keras 3 has", but=f"is of the class {kind}, which it lacks")
     return found
 
 
@@ -93,11 +98,10 @@ def construct(kind: str, config: Mapping[str, Any], version: Version, where: str
     try:
         return native(**arguments.values), arguments
     except (ValueError, TypeError, AttributeError) as error:
-        raise NoCounterpartError.because(
+        raise refused(
             where,
             must=f"have options that Keras 3's {native.__name__} accepts",
             but=f"Keras raises {type(error).__name__}: {str(error).strip().splitlines()[0][:300]}",
-            remedy=WAY_ON,
         ) from error
 
 
@@ -130,20 +134,14 @@ def arguments_of(
         if new in accepted:
             _carry(new, value, version, where, found)
         elif name == "time_major" and value:
-            raise NoCounterpartError.because(
-                f"time_major of {where}",
-                must="be False in Keras 3, whose layers read the batch axis first",
-                but="is True",
-                remedy=WAY_ON,
+            raise refused(
+                f"time_major of {where}", must="be False in Keras 3, whose layers read the batch axis first", but="is True"
             )
         elif (
             name not in _LEFT_OUT and value not in (None, False, [], {}) and not _changes_nothing(record, name, value, version)
         ):
-            raise NoCounterpartError.because(
-                f"{name} of {where}",
-                must="be an option of Keras 3",
-                but=f"is {value!r:.100}, and has no counterpart",
-                remedy=WAY_ON,
+            raise refused(
+                f"{name} of {where}", must="be an option of Keras 3", but=f"is {value!r:.100}, and has no counterpart"
             )
     return found
 
@@ -208,11 +206,10 @@ def _policy(value: Any, where: str) -> dict[str, Any]:
             raise ValueError(kind)  # noqa: TRY301  the same refusal
         return {"dtype": keras.DTypePolicy(name).name}
     except (ValueError, TypeError) as error:
-        raise NoCounterpartError.because(
+        raise refused(
             f"the dtype policy of {where}",
             must="be one dtype, or mixed_float16 or mixed_bfloat16",
             but=f"is {kind or ''} {name}".replace("  ", " "),
-            remedy=WAY_ON,
         ) from error
 
 
@@ -231,9 +228,7 @@ def _activation(option: str, value: Any, version: Version, where: str, found: Ar
                 return construct(kind, config_of(value, where), version, f"the {option} of {where}")[0]
         except GatewiseError:
             pass
-    raise NoCounterpartError.because(
-        f"the {option} of {where}", must="be one that Keras 3 has", but=f"is {words_of(value)}", remedy=WAY_ON
-    )
+    raise refused(f"the {option} of {where}", must="be one that Keras 3 has", but=f"is {words_of(value)}")
 
 
 def _carry_trained_by(name: str, value: Any, module: ModuleType, found: Arguments) -> None:

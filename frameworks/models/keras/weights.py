@@ -16,7 +16,7 @@ from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.keras.natives import cells_of
 from frameworks.layouts import KERAS
-from frameworks.models.keras.options import WAY_ON
+from frameworks.models.keras.options import refused
 from frameworks.weights import DirectionWeights
 
 Array = npt.NDArray[Any]
@@ -50,9 +50,7 @@ def lay_in(native: Any, stored: StoredLayer | OtherLayer | None, where: str, har
     shapes = [tuple(each.shape) for each in native.weights]
     if shapes != [array.shape for _, array in arrays]:
         held = ", ".join(f"{name} {array.shape}" for name, array in arrays) or "none"
-        raise NoCounterpartError.because(
-            f"the arrays of {where}", must=f"have Keras 3's shapes {shapes}", but=f"are {held}", remedy=WAY_ON
-        )
+        raise refused(f"the arrays of {where}", must=f"have Keras 3's shapes {shapes}", but=f"are {held}")
     if hard_sigmoids:
         arrays = _scaled(native, arrays, where, hard_sigmoids)
     native.set_weights([array for _, array in arrays])
@@ -115,11 +113,10 @@ def _scaled(native: Any, arrays: list[tuple[str, Array]], where: str, options: C
     names = [each.name for each in native.weights]
     linear = [name for name in names if name in _WHOLLY and not (name == "depthwise_kernel" and "pointwise_kernel" in names)]
     if not isinstance(native, _LINEAR):
-        raise NoCounterpartError.because(
+        raise refused(
             f"the activation of {where}",
             must="be one that Keras 3 has",
             but="is Keras 2's hard_sigmoid, and it is not known which arrays to scale for Keras 3's",
-            remedy=WAY_ON,
         )
     return [
         (name, array * array.dtype.type(FACTOR) if own in linear else array)
@@ -137,9 +134,8 @@ _LINEAR: tuple[type, ...] = tuple(
 
 
 def _on_the_state(where: str) -> NoCounterpartError:
-    return NoCounterpartError.because(
+    return refused(
         f"the activation of {where}",
         must="be one that Keras 3 has",
         but="is Keras 2's hard_sigmoid, which also acts on the cell state, where no scaled array makes Keras 3's of it",
-        remedy=WAY_ON,
     )

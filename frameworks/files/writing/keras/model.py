@@ -24,7 +24,7 @@ UNCONNECTED = (
     "the layer is written by itself, with an input of its own, and not the model that connects it. For the whole model,"
     " port to a .weights.h5 file, build the model in Keras, and load it with model.load_weights."
 )
-"""The caveat of every layer, until whole models are written."""
+"""The caveat of every layer: those of a whole Keras model are written by `frameworks.models.keras.saving`, connected."""
 
 
 def write(path: Path, layers: list[Layer]) -> list[Written]:

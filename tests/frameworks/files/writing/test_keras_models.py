@@ -1,4 +1,4 @@
-"""A .keras file that is written holds layers and no model: it says so, and the way that it names gives the model.
+"""A .keras file of single layers holds no model: it says so, and the way that it names gives the model.
 
 Covers: `frameworks/files/writing/keras`.
 """
@@ -49,7 +49,7 @@ def ported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path, dict[st
         warnings.simplefilter("ignore")
         model.save(folder / "old.h5")
     checkpoint = open_checkpoint(folder / "old.h5")
-    written = save_checkpoint(folder / "new.keras", checkpoint)
+    written = save_checkpoint(folder / "new.keras", {**checkpoint, **checkpoint.others})
     save_checkpoint(folder / "new.weights.h5", checkpoint)
     return model, folder, {each.name: " ".join(each.caveats) for each in written}
 

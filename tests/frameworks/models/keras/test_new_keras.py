@@ -62,8 +62,8 @@ def steps() -> Any:
     return tf_keras.Input((None, 5))
 
 
-def tokens(mask_zero: bool = True) -> Any:
-    return LAYERS.Embedding(6, 5, mask_zero=mask_zero)
+def tokens() -> Any:
+    return LAYERS.Embedding(6, 5, mask_zero=True)
 
 
 def stacked() -> Any:
@@ -314,7 +314,7 @@ def test_an_unscaled_hard_sigmoid_is_caught(layer: Any, tmp_path: Path, monkeypa
 
 
 def test_masks_left_to_keras_3_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frameworks.models.keras.building.plan_masks", lambda graph: Plan())  # noqa: ARG005
+    monkeypatch.setattr("frameworks.models.keras.building.plan_masks", lambda graph: Plan())
     assert apart(CASES["added"], tmp_path) > 1e-2
 
 
@@ -330,7 +330,7 @@ def test_a_nested_model_stays_nested_and_a_shared_layer_is_one(tmp_path: Path) -
     _, port, _ = rebuilt(CASES["nested"], tmp_path)
     assert {layer.name for layer in port.layers} >= {"inner", "encoder"}
     (shared,) = [layer for layer in port.layers if type(layer).__name__ == "LSTM"]
-    assert len(shared._inbound_nodes) == 3  # noqa: SLF001  Keras tells the calls of a layer nowhere else
+    assert len(shared._inbound_nodes) == 3
 
 
 def test_what_scaled_arrays_mean_for_training_is_said(ported: Mapping[str, Ported]) -> None:
