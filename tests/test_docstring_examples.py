@@ -18,7 +18,7 @@ import pytest
 pytestmark = pytest.mark.frameworks  # all but the test of the section, which the others are found by
 
 PACKAGES = (
-    *("frameworks", "frameworks.counterparts", "frameworks.files", "compare", "compare.training"),
+    *("frameworks", "frameworks.counterparts", "frameworks.files", "frameworks.models", "compare", "compare.training"),
     *("frameworks.keras_in_torch.layers", "frameworks.torch_in_keras.layers"),
 )
 

@@ -44,6 +44,14 @@ def to_source(
 
     Raises:
         GatewiseError: for a model that cannot be read, and for an option that has no counterpart.
+
+    Example:
+        >>> import keras
+        >>> layers = [keras.Input((3,), name="features"), keras.layers.Dense(2, name="head")]
+        >>> keras.Sequential(layers, name="tiny").save("tiny.keras")
+        >>> source = to_source("tiny.keras")
+        >>> [(row.layer, row.here) for row in source.table]
+        [('features', 'features'), ('head', 'self.head')]
     """
     if row_of(to or "pytorch").name != "pytorch" or example is not None:
         raise NoCounterpartError.because(
@@ -72,6 +80,15 @@ def port_model(model: Any, to: FrameworkName | None = None, **arguments: Any) ->
 
     Raises:
         GatewiseError: as `to_source`, and for a model with gaps.
+
+    Example:
+        >>> import keras
+        >>> layers = [keras.Input((3,), name="features"), keras.layers.Dense(2, name="head")]
+        >>> keras.Sequential(layers, name="tiny").save("tiny.keras")
+        >>> port_model("tiny.keras")
+        Tiny(
+          (head): Linear(in_features=3, out_features=2, bias=True)
+        )
     """
     source = to_source(model, to, **arguments)
     if source.gaps:

@@ -18,6 +18,7 @@ from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.files.writing.replacing import replacing
 from frameworks.files.writing.torch.safetensors import write_arrays
 from frameworks.rows import FrameworkName
+from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 
 Array = npt.NDArray[Any]
 
@@ -56,8 +57,8 @@ class Gap:
     method: str
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
+@dataclass(frozen=True, eq=False, repr=False)
+class Source(Shown):
     """A module of the other framework, as text and arrays.
 
     Args:
@@ -67,6 +68,16 @@ class Source:
         gaps: what is left for the reader to fill in; () for a complete port.
         blocks: its arrays by name, in the target's layout, read when they are used.
         port: what the text and its file of arrays both state, so that no other file is taken for it.
+
+    Example:
+        >>> import keras
+        >>> layers = [keras.Input((3,), name="features"), keras.layers.Dense(2, name="head")]
+        >>> keras.Sequential(layers, name="tiny").save("tiny.keras")
+        >>> source = to_source("tiny.keras")
+        >>> source
+        <Source for pytorch: 2 layers, 2 arrays, no gaps>
+        >>> [path.name for path in source.write("tiny")]
+        ['tiny.py', 'tiny.safetensors']
     """
 
     to: FrameworkName
@@ -85,6 +96,16 @@ class Source:
             )
             for name, each in self.blocks.items()
         }
+
+    def to_markdown(self) -> str:
+        """Return the table of layers, and the gaps."""
+        rows = [(row.layer, row.kind, row.here, row.how) for row in self.table]
+        gaps = [f"{gap.layer}: {gap.method} is to be filled in, since {gap.why}." for gap in self.gaps]
+        return markdown_blocks(markdown_table(("layer", "kind", "here", "what became of it"), rows), markdown_list(gaps))
+
+    def _in_a_line(self) -> str:
+        gaps = f"gaps: {', '.join(gap.layer for gap in self.gaps)}" if self.gaps else "no gaps"
+        return f"Source for {self.to}: {len(self.table)} layers, {len(self.blocks)} arrays, {gaps}"
 
     def write(self, path: str | PathLike[str], *, force: bool = False) -> list[Path]:
         """Write the source and, beside it, its arrays: OUT.py and OUT.safetensors, or OUT.weights.h5 for Keras.

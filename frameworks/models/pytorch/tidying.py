@@ -40,8 +40,15 @@ def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
 
 def code_lines(code: str) -> list[str]:
     """Return the lines of code, each cut if it is too long."""
-    lines = code.strip("\n").splitlines()
-    return [each for line in lines for each in _fitted(line.lstrip(), len(line) - len(line.lstrip()))]
+    return [each for line in code.strip("\n").splitlines() for each in _fitted_code(line)]
+
+
+def _fitted_code(line: str) -> list[str]:
+    code = line.lstrip()
+    indent = len(line) - len(code)
+    if code.startswith('"""') and len(line) > WIDTH:
+        return _wrapped(code, WIDTH, " " * indent, " " * indent)
+    return list(_fitted(code, indent))
 
 
 def paragraphs(text: str, depth: int, hanging: int = 0) -> list[str]:
@@ -53,9 +60,9 @@ def paragraphs(text: str, depth: int, hanging: int = 0) -> list[str]:
 def _wrapped(text: str, width: int, first: str = "", others: str = "") -> list[str]:
     """Return a harmless text as lines, none of which ends within an escape."""
     lines = textwrap.wrap(text, width - 1, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
-    for at, line in enumerate(lines[:-1]):
-        if (len(line) - len(line.rstrip("\\"))) % 2:
-            lines[at], lines[at + 1] = line[:-1], f"{others}\\{lines[at + 1][len(others) :]}"
+    for at in range(len(lines) - 1):
+        if (len(lines[at]) - len(lines[at].rstrip("\\"))) % 2:
+            lines[at], lines[at + 1] = lines[at][:-1], f"{others}\\{lines[at + 1][len(others) :]}"
     return lines
 
 

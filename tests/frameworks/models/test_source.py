@@ -103,7 +103,7 @@ dense("other").write(sys.argv[1], force=True)
 @pytest.mark.parametrize("renamed", [0, 1])
 def test_a_killed_run_leaves_no_pair_of_unlike_files(renamed: int, tmp_path: Path) -> None:
     dense().write(tmp_path / "port")
-    command = [sys.executable, "-c", KILLED, tmp_path / "port", str(renamed)]
+    command: list[str | Path] = [sys.executable, "-c", KILLED, tmp_path / "port", str(renamed)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     port = imported(tmp_path / "port.py")
     assert port.build.__doc__

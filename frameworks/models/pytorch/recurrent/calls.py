@@ -40,6 +40,32 @@ class Plan:
         """Whether one module computes the layer."""
         return len(self.columns) == len(self.columns[0]) == 1
 
+    @property
+    def splits(self) -> bool:
+        """Whether the outputs of the directions are returned separately."""
+        return self.bidirectional and self.options.merge_mode is None
+
+    def wanted(self, read: Sequence[bool]) -> list[list[Wanted]]:
+        """Return what is read of each module of each direction.
+
+        Args:
+            read: whether each result of the call is read.
+        """
+        outputs = 2 if self.splits else 1
+        states = [place for place, is_read in zip(self.states(), read[outputs:], strict=False) if is_read]
+        reads_output, sequences = any(read[:outputs]), self.options.return_sequences
+        return [
+            [
+                Wanted(
+                    sequence=at < len(column) - 1 or (reads_output and sequences),
+                    last=at == len(column) - 1 and reads_output and not sequences,
+                    states=frozenset(state for where, which, state, _ in states if (where, which) == (direction, at)),
+                )
+                for at in range(len(column))
+            ]
+            for direction, column in enumerate(self.columns)
+        ]
+
     def elements(self) -> Iterator[tuple[str, Element]]:
         """Yield each module with its place in the layer: "", "[0]", '["backward_layer"][1]'."""
         for direction, column in enumerate(self.columns):
@@ -72,36 +98,19 @@ class _Call:
 
     def __init__(self, site: Site, plan: Plan) -> None:
         self.site, self.plan, self.options = site, plan, plan.options
-        self.splits = plan.bidirectional and plan.options.merge_mode is None
-        self.outputs = 2 if self.splits else 1
+        self.splits, self.outputs = plan.splits, 2 if plan.splits else 1
         self.writing = Writing(site.free)
         self.reads_output = any(name is not None for name in site.names[: self.outputs])
         self.mask = str(site.mask) if site.call.mask is not None else ""
 
     def write(self) -> str | Statements:
-        wanted = self._wanted()
+        wanted = self.plan.wanted([name is not None for name in self.site.names])
         runs = [self._direction(at, column, wanted) for at, column in enumerate(self.plan.columns)]
         results = list(self._outputs([column[-1] for column in runs])) if self.reads_output else ["None"] * self.outputs
         results += [self._state(runs, *place) for place in self.plan.states()] if self.options.return_state else []
         if not self.writing.lines and len(results) == 1:
             return results[0]
         return Statements(tuple(self.writing.lines), tuple(results))
-
-    def _wanted(self) -> list[list[Wanted]]:
-        """Return what is read of each module of each direction."""
-        named = self.site.names[self.outputs :]
-        read = [place for place, name in zip(self.plan.states(), named, strict=False) if name is not None]
-        return [
-            [
-                Wanted(
-                    sequence=at < len(column) - 1 or (self.reads_output and self.options.return_sequences),
-                    last=at == len(column) - 1 and self.reads_output and not self.options.return_sequences,
-                    states=frozenset(state for where, which, state, _ in read if (where, which) == (direction, at)),
-                )
-                for at in range(len(column))
-            ]
-            for direction, column in enumerate(self.plan.columns)
-        ]
 
     def _direction(self, direction: int, column: Sequence[Element], wanted: list[list[Wanted]]) -> list[Ran]:
         flips = self.options.go_backwards != bool(direction)
@@ -122,11 +131,13 @@ class _Call:
 
     def _is_direct(self, column: Sequence[Element], at: int) -> bool:
         """Return whether the variable of the result can hold the outputs of a module: nothing reads an argument after it."""
-        return len(self.plan.columns) == 1 and at == len(column) - 1 and self.options.return_sequences and not self.splits
+        alone = len(self.plan.columns) == 1 and at == len(column) - 1
+        is_changed = self.mask and self.plan.zeroes and any(name is not None for name in self.site.names[self.outputs :])
+        return alone and self.options.return_sequences and not self.splits and not is_changed
 
     def _outputs(self, ends: list[Ran]) -> Iterator[str]:
         """Yield the outputs of the layer: one, or one for each direction."""
-        zeroed = self._zeroed()
+        zeroed = self._zeroed(ends)
         if self.options.return_sequences:
             halves = [ends[0].sequence, *(f"{end.sequence}.flip(1)" for end in ends[1:])]
         else:
@@ -145,10 +156,11 @@ class _Call:
         merged = _MERGES[str(self.options.merge_mode)].format(*halves)
         yield f"({merged}){zeroed}" if zeroed and self.options.merge_mode == "sum" else f"{merged}{zeroed}"
 
-    def _zeroed(self) -> str:
+    def _zeroed(self, ends: list[Ran]) -> str:
         """Return the factor that makes outputs at masked steps zero; "" if there is none."""
         if not (self.mask and self.plan.zeroes):
-            return ""
+            kept = any(end.keeps_states for end in ends) and not self.options.return_sequences
+            return f" * {self.mask}.any(dim=1, keepdim=True)" if kept else ""
         mask = f"{self.mask}.flip(1)" if self.options.go_backwards else self.mask
         if self.options.return_sequences:
             return f" * {mask}.unsqueeze(-1)"
@@ -174,6 +186,7 @@ class _Call:
 
 
 def flat(value: Any) -> Iterator[Any]:
+    """Yield the states in a list that may be nested."""
     if isinstance(value, (list, tuple)):
         for each in value:
             yield from flat(each)

@@ -22,10 +22,11 @@ from frameworks.spec import RecurrentSpec
 _LAYOUT = replace(PYTORCH, one_bias=replace(PYTORCH.one_bias, name="bias"), splits_biases=False)
 """Torch's layout, but with one bias where two would only be added up."""
 
-_WORDS = {
+WORDS = {
     "hard_sigmoid": "hard_sigmoid of Keras 3, clip(x / 6 + 0.5, 0, 1)",
     "keras2_hard_sigmoid": "hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1)",
 }
+"""What an activation is, where its name alone does not say it."""
 
 
 @dataclass(frozen=True)
@@ -62,24 +63,33 @@ class Form:
         words += ["Masked"] * self.masked
         words += ["Dropout"] * self.dropout + ["RecurrentDropout"] * self.recurrent_dropout
         words += ["PerGate"] * (self.mask_per_gate and not self.recurrent_dropout) + ["Told"] * self.told
-        words += [_camel(spec.activation)] * (spec.activation != "tanh")
-        words += [f"{_camel(spec.recurrent_activation)}Gated"] * (spec.recurrent_activation != "sigmoid")
+        words += [camel(spec.activation)] * (spec.activation != "tanh")
+        words += [f"{camel(spec.recurrent_activation)}Gated"] * (spec.recurrent_activation != "sigmoid")
         words += ["ResetFirst"] * (not spec.reset_after) + ["Unbiased"] * (not spec.bias) + ["Continuing"] * self.continues
         return "".join([*words, self.cell.names["pytorch"]])
 
     @property
-    def described(self) -> str:
-        """What is special about it, in words."""
-        spec, parts = self.spec, []
-        if spec.activation != "tanh":
-            parts.append(f"activation {_WORDS.get(spec.activation, spec.activation)}")
-        if spec.recurrent_activation != "sigmoid":
-            parts.append(f"gates with {_WORDS.get(spec.recurrent_activation, spec.recurrent_activation)}")
+    def described(self) -> list[str]:
+        """What is special about it, in sentences."""
+        spec, parts = self.spec, acts(self.spec.activation, self.spec.recurrent_activation)
         if not spec.reset_after:
-            parts.append("the reset gate before the recurrent product")
+            parts.append("The reset gate acts before the recurrent product.")
         if self.dropout or self.recurrent_dropout:
-            parts.append("Keras's dropout, one mask for all time steps")
-        return " and ".join(parts)
+            parts.append("Dropout has one mask for all time steps, as in Keras.")
+        return parts
+
+
+def acts(activation: str, recurrent_activation: str) -> list[str]:
+    """Return a sentence for each activation that differs from those of an LSTM of torch."""
+    named = {"activation": (activation, "tanh"), "recurrent_activation": (recurrent_activation, "sigmoid")}
+    return [f"Its {name} is {WORDS.get(value, value)}." for name, (value, usual) in named.items() if value != usual]
+
+
+def docstring(first: str, further: list[str]) -> list[str]:
+    """Return the lines of a class's docstring."""
+    if not further:
+        return [f'    """{first}"""']
+    return [f'    """{first}', "", *(f"    {sentence}" for sentence in further), '    """']
 
 
 def arrays_of(cell: StoredCell) -> dict[str, Blocks]:
@@ -94,14 +104,15 @@ def class_of(form: Form) -> Helper:
     return Helper(form.name, code, tuple(dict.fromkeys(functions)))
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return a name in the form of a class: "hard_sigmoid" gives "HardSigmoid"."""
     return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^0-9a-zA-Z]+", name))
 
 
 def _lines(form: Form) -> Iterator[str]:
     torch_name, article = form.cell.names["pytorch"], "a" if form.spec.cell == "gru" else "an"
     yield f"class {form.name}(nn.Module):"
-    yield f'    """{article.capitalize()} {torch_name} with {form.described or "one bias"}; called like nn.{torch_name}."""'
+    yield from docstring(f"{article.capitalize()} {torch_name} called like nn.{torch_name}.", form.described)
     yield ""
     yield from (f"    {line}" if line else "" for line in _constructor(form))
     yield ""
@@ -171,7 +182,7 @@ def _recurrent(form: Form) -> str:
     """Return the recurrent product of all gates, with the recurrent bias if there is one."""
     bias = ", self.bias_hh" if form.spec.has_two_biases else ""
     if not form.recurrent_dropout:
-        return f"F.linear(h, self.weight_hh{bias})" if bias else "h @ self.weight_hh.T"
+        return f"F.linear(h, self.weight_hh{bias})"
     if not form.cell.gated:
         return "(h * keep) @ self.weight_hh.T"
     product = f"torch.cat([(h * k) @ w.T for k, w in zip(keep, self.weight_hh.chunk({len(form.cell.gates)}))], dim=-1)"

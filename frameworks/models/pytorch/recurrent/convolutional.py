@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from frameworks.errors import NoCounterpartError
+from frameworks.files.keras.activations import name_of
+from frameworks.files.keras.version import Version
 from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.files.writing.blocks import transposed, unchanged
 from frameworks.models.graph import Graph, Layer
@@ -14,6 +16,8 @@ from frameworks.models.pytorch.layers.activations import activated, helpers_of
 from frameworks.models.pytorch.layers.given import Given
 from frameworks.models.pytorch.pieces import Helper, Piece, Site, Statements, Target, Writer, literal
 from frameworks.models.pytorch.recurrent.calls import flat
+from frameworks.models.pytorch.recurrent.cells import acts, camel, docstring
+from frameworks.models.pytorch.recurrent.stateful import stateful
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,10 @@ class _Form:
     @property
     def name(self) -> str:
         words = ["Masked"] * self.masked + ["ChannelsFirst"] * self.channels_first
-        words += [_camel(self.activation)] * (self.activation != "tanh")
-        words += [f"{_camel(self.recurrent_activation)}Gated"] * (self.recurrent_activation != "sigmoid")
+        words += [camel(self.activation)] * (self.activation != "tanh")
+        words += [f"{camel(self.recurrent_activation)}Gated"] * (self.recurrent_activation != "sigmoid")
         words += ["Same"] * self.pads + ["Unbiased"] * (not self.bias) + ["Continuing"] * self.continues
         return f"{''.join(words)}ConvLSTM{self.rank}d"
-
-
-def _camel(name: str) -> str:
-    return "".join(word.capitalize() for word in "".join(each if each.isalnum() else " " for each in name).split())
 
 
 def _class(form: _Form) -> Helper:
@@ -55,7 +55,8 @@ def _lines(form: _Form) -> Iterator[str]:
     shape = f"batch, time, channels, {axes}" if form.channels_first else f"batch, time, {axes}, channels"
     padding = ["padding"] if form.pads else []
     yield f"class {form.name}(nn.Module):"
-    yield f'    """An LSTM over ({shape}) whose products are convolutions; called like nn.LSTM."""'
+    sentence = f"An LSTM over ({shape}) whose products are convolutions."
+    yield from docstring(sentence, acts(form.activation, form.recurrent_activation))
     yield ""
     yield f"    def __init__(self, {', '.join(['channels', 'filters', 'kernel_size', 'stride', 'dilation', *padding])}):"
     yield "        super().__init__()"
@@ -63,7 +64,9 @@ def _lines(form: _Form) -> Iterator[str]:
     yield "        self.weight_hh = nn.Parameter(torch.empty(4 * filters, filters, *kernel_size))"
     if form.bias:
         yield "        self.bias = nn.Parameter(torch.empty(4 * filters))"
-    yield f"        self.stride, self.dilation{', self.padding' if form.pads else ''} = stride, dilation{', padding' * form.pads}"
+    yield "        self.stride, self.dilation = stride, dilation"
+    if form.pads:
+        yield "        self.padding = padding"
     # Keras puts the odd zero of an even kernel behind.
     yield "        self.around = [side for size in reversed(kernel_size) for side in ((size - 1) // 2, size // 2)]"
     yield ""
@@ -76,7 +79,9 @@ def _body(form: _Form) -> Iterator[str]:
     conv, first = f"F.conv{form.rank}d", form.channels_first
     if not first:
         yield "x = x.movedim(-1, 2)"
-    frames = "F.pad(x.flatten(0, 1), self.padding)" if form.pads else "x.flatten(0, 1)"
+    frames = "frames" if form.pads else "x.flatten(0, 1)"
+    if form.pads:
+        yield "frames = F.pad(x.flatten(0, 1), self.padding)"
     bias = "self.bias" if form.bias else "None"
     yield f"projected = {conv}({frames}, self.weight_ih, {bias}, self.stride, dilation=self.dilation)"
     yield "projected = projected.unflatten(0, x.shape[:2])"
@@ -107,7 +112,7 @@ def _body(form: _Form) -> Iterator[str]:
 def _write(rank: int) -> Writer:
     def write(layer: Layer, graph: Graph, target: Target) -> Piece:
         given = Given(layer, graph, target)
-        _refuse(given, graph)
+        _refuse_dropout(given, graph)
         calls = graph.calls_of(layer.name)
         kernel, strides, dilation = (given.sizes(name, rank) for name in ("kernel_size", "strides", "dilation_rate"))
         sides, pads = _sides(given, rank, kernel, strides, dilation), given["padding"] == "same"
@@ -119,21 +124,31 @@ def _write(rank: int) -> Writer:
             given.channels_first,
             pads,
             masked=any(call.mask is not None for call in calls),
-            continues=any(call.kwargs.get("initial_state") is not None for call in calls),
+            continues=given["stateful"] or any(call.kwargs.get("initial_state") is not None for call in calls),
         )
         weight = given.stored["kernel"].shape
         arguments = [weight[-2], weight[-1] // 4, kernel, strides, dilation, *([sides] if pads else [])]
         helper = _class(form)
+        if given["stateful"]:
+            helper = stateful(helper, helper.name, ("h", "c"), runs=None, masked=form.masked)
         return Piece(
             lambda site: _call(site, given),
             f"{helper.name}({', '.join(literal(each) for each in arguments)})",
             _arrays(given, rank),
-            "a class of its own, as torch has no such layer",
+            "; ".join(_how(given)),
             (helper,),
             results=("", "h", "c") if given["return_state"] else (),
         )
 
     return write
+
+
+def _how(given: Given) -> Iterator[str]:
+    yield "a class of its own, as torch has no such layer"
+    if given["stateful"]:
+        yield "keeps its states from call to call until reset_states()"
+    if given["dropout"] or given["recurrent_dropout"]:
+        yield "without its dropout, which acts in training alone"
 
 
 def _arrays(given: Given, rank: int) -> dict[str, Blocks]:
@@ -145,9 +160,6 @@ def _arrays(given: Given, rank: int) -> dict[str, Blocks]:
 
 def _name(given: Given, option: str) -> str:
     """Return an activation in the names of `frameworks.activations`."""
-    from frameworks.files.keras.activations import name_of  # noqa: PLC0415
-    from frameworks.files.keras.version import Version  # noqa: PLC0415
-
     return name_of(given[option], Version(".".join(map(str, given.version))))
 
 
@@ -163,18 +175,16 @@ def _sides(given: Given, rank: int, *window: tuple[int, ...]) -> tuple[int, ...]
     return tuple(sides)
 
 
-def _refuse(given: Given, graph: Graph) -> None:
-    """Refuse options that the generated class lacks."""
-    training = any(call.kwargs.get("training") is True for call in graph.calls_of(given.layer.name))
-    drops = bool(given["dropout"] or given["recurrent_dropout"])
-    for name, value, bad in (("stateful", given["stateful"], given["stateful"]), ("training", training, training and drops)):
-        if bad:
-            raise NoCounterpartError.because(
-                f"{name} of {given.layer.kind}",
-                must="be False in a source for torch",
-                but=f"is {value!r}",
-                remedy=f"Set {name}=False in the Keras model, and save it again.",
-            )
+def _refuse_dropout(given: Given, graph: Graph) -> None:
+    """Refuse dropout that a call states, which the generated class lacks."""
+    stated = any(call.kwargs.get("training") is True for call in graph.calls_of(given.layer.name))
+    if stated and (given["dropout"] or given["recurrent_dropout"]):
+        raise NoCounterpartError.because(
+            f"training of a call of {given.layer.kind}",
+            must="not be True where the layer has dropout",
+            but="is True",
+            remedy="Call the layer without training=True in the Keras model, and save it again.",
+        )
 
 
 def _call(site: Site, given: Given) -> str | Statements:

@@ -125,12 +125,12 @@ def native(cells: Sequence[Sequence[StoredCell]], use: Use, *, holes: bool) -> E
     alone = not recurrent and not others
     return Element(
         tuple(map(tuple, cells)),
-        True,
-        f"{name}({', '.join(arguments)})",
-        arrays,
-        takes_mask,
-        runs,
-        helper,
+        is_native=True,
+        constructor=f"{name}({', '.join(arguments)})",
+        arrays=arrays,
+        takes_mask=takes_mask,
+        runs=runs,
+        class_helper=helper,
         dropout=dropout if alone else 0.0,
     )
 
@@ -155,4 +155,12 @@ def generated(cell: StoredCell, use: Use) -> Element:
         helper = stateful(helper, name, spec.state_names, runs=None, masked=use.masked, told=form.told)
     rates = [f"{rate}={value}" for rate, value in (("dropout", dropout), ("recurrent_dropout", recurrent)) if value]
     arguments = ", ".join([str(spec.input_size), str(spec.hidden_size), *rates])
-    return Element(((cell,),), False, f"{helper.name}({arguments})", arrays_of(cell), use.masked, (), helper, told=form.told)
+    return Element(
+        ((cell,),),
+        is_native=False,
+        constructor=f"{helper.name}({arguments})",
+        arrays=arrays_of(cell),
+        takes_mask=use.masked,
+        class_helper=helper,
+        told=form.told,
+    )

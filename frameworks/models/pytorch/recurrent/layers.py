@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from frameworks.errors import NoCounterpartError
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.blocks import Tensor as Blocks
-from frameworks.models.graph import Graph, Layer
+from frameworks.models.graph import Graph, Layer, Tensor
 from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
 from frameworks.models.pytorch.recurrent import convolutional
 from frameworks.models.pytorch.recurrent.calls import Plan, write_call
 from frameworks.models.pytorch.recurrent.elements import Element, Use, generated, is_native, native, rates_of
-from frameworks.models.pytorch.recurrent.running import DROPPED
+from frameworks.models.pytorch.recurrent.running import DROPPED, run_of
 
 _DROP = Helper(
     DROPPED,
@@ -42,6 +43,7 @@ def recurrent(layer: Layer, graph: Graph, target: Target) -> Piece:
             *([element.class_helper] if element.class_helper else []),
             *([_DROP] * bool(element.dropout)),
         ]
+    helpers += _runs(plan, layer, graph)
     return Piece(
         lambda site: write_call(site, plan),
         _constructor(plan),
@@ -73,12 +75,31 @@ def _plan(layer: Layer, stored: StoredLayer, graph: Graph, target: Target) -> Pl
         zeroes = False
     elif options.nesting != "cells" and two and is_native(stored.cells, use):
         whole = native(stored.cells, use, holes=holes[0])
-        return Plan(options, ((whole,),), True, zeroes)
+        return Plan(options, ((whole,),), two, zeroes)
     columns = tuple(
         tuple(_column([row[direction] for row in stored.cells], use, holes=holes[direction]))
         for direction in range(len(stored.cells[0]))
     )
     return Plan(options, columns, two, zeroes)
+
+
+def _runs(plan: Plan, layer: Layer, graph: Graph) -> Iterator[Helper]:
+    """Yield the functions that the calls use to run modules of torch over their masks."""
+    read = _read_tensors(graph)
+    for call in graph.calls_of(layer.name):
+        if call.mask is None:
+            continue
+        continues = call.kwargs.get("initial_state") is not None
+        wanted = plan.wanted([tensor in read for tensor in call.results])
+        for column, wishes in zip(plan.columns, wanted, strict=True):
+            for element, wish in zip(column, wishes, strict=True):
+                if element.runs:
+                    yield run_of(element, wish, continues=continues)
+
+
+@lru_cache(maxsize=8)
+def _read_tensors(graph: Graph) -> frozenset[Tensor]:
+    return frozenset((*graph.outputs, *(tensor for call in graph.calls for tensor in call.reads)))
 
 
 def _column(cells: list[StoredCell], use: Use, *, holes: bool) -> Iterator[Element]:

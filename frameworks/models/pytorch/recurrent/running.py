@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from frameworks.models.pytorch.pieces import Helper
 from frameworks.models.pytorch.recurrent.elements import Element
 
 States = dict[str, list[str]]
@@ -53,11 +54,13 @@ class Ran:
         sequence: the output of every step, (batch, time, features).
         last: the output of the last step of each direction.
         states: the final states.
+        keeps_states: whether a row without a valid step has its initial state in `last`, where Keras outputs zero.
     """
 
     sequence: str
     last: tuple[str, ...]
     states: States
+    keeps_states: bool = False
 
 
 @dataclass
@@ -97,12 +100,9 @@ class Writing:
         return self._unpack(element, f"{module}({', '.join(arguments)})", given, wanted, to)
 
     def _skip(self, element: Element, module: str, given: Inputs, arguments: Sequence[str], wanted: Wanted, to: str) -> Ran:
-        gathers, packs = element.runs
-        simple = element.directions == 1 and "c" not in wanted.states and not ("h" in wanted.states and given.states)
-        simple = simple and (len(element.cells) == 1 or not wanted.states) and gathers is not packs
-        runs = gathers if simple else packs
+        runs = run_of(element, wanted, continues=bool(given.states))
         call = f"{runs.name}({', '.join([module, *arguments])})"
-        if not simple:
+        if runs is element.runs[1]:
             return self._unpack(element, call, given, wanted, to)
         if wanted.last and not wanted.sequence and not wanted.states:
             return Ran("", (f"{call}[:, -1]",), {})
@@ -121,9 +121,15 @@ class Writing:
         places = ["-1"] if count == 1 else [str(at) for at in range(count)]
         finals = {state: [f"{name}[{at}]" for at in places] for state, name in names.items() if name != "_"}
         last = tuple(finals["h"][-element.directions :]) if "h" in finals else ()
-        if given.mask and given.states:  # a row without a valid step keeps its states, but its output is zero
-            last = tuple(f"{each} * {given.mask}.any(dim=1, keepdim=True)" for each in last)
-        return Ran(y, last, finals)
+        return Ran(y, last, finals, keeps_states=bool(given.mask and given.states))
+
+
+def run_of(element: Element, wanted: Wanted, *, continues: bool) -> Helper:
+    """Return the function that runs a module of torch over a mask: the simpler one where outputs tell all that is read."""
+    gathers, packs = element.runs
+    is_stack = len(element.cells) > 1 and bool(wanted.states)
+    needs_states = "c" in wanted.states or ("h" in wanted.states and continues) or is_stack
+    return packs if needs_states or element.directions == 2 else gathers
 
 
 def _packed_states(element: Element, states: States) -> str:

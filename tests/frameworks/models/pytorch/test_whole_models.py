@@ -131,7 +131,7 @@ def test_a_port_computes_what_the_model_does(framework: Any, name: str, tmp_path
     text = to_source(path).text
     assert max(map(len, text.splitlines())) <= 120
     (tmp_path / "port.py").write_text(text)
-    lint = [Path(sys.executable).with_name("ruff"), "check", "--isolated", "--no-cache", tmp_path / "port.py"]
+    lint: list[str | Path] = [Path(sys.executable).with_name("ruff"), "check", "--isolated", "--no-cache", tmp_path / "port.py"]
     assert subprocess.run(lint, capture_output=True, check=False).returncode == 0
 
 
@@ -170,7 +170,7 @@ def test_the_written_files_need_torch_alone(tmp_path: Path) -> None:
     written = to_source(saved(model, tmp_path)).write(tmp_path / "translator")
     assert [each.name for each in written] == ["translator.py", "translator.safetensors"]
     np.savez(tmp_path / "inputs.npz", TOKENS, OTHERS)
-    command = [sys.executable, "-I", "-c", RUN, written[0], tmp_path / "inputs.npz", tmp_path / "made.npy"]
+    command: list[str | Path] = [sys.executable, "-I", "-c", RUN, written[0], tmp_path / "inputs.npz", tmp_path / "made.npy"]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     np.testing.assert_allclose(np.load(tmp_path / "made.npy"), results(model, (TOKENS, OTHERS))[0], atol=2e-6)
