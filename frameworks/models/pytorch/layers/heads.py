@@ -52,7 +52,7 @@ def _require_three_axes(given: Given) -> None:
         raise given.refused(
             "attention_axes",
             "be the only axis between batch and features, or None, of a tensor with three axes",
-            "Put a Reshape or Permute around the layer, so that it attends along axis 1 of three.",
+            "If it attends along all axes, put a Reshape to three axes before it and one back after it; else port it by hand.",
             value=f"{given['attention_axes']} of a tensor with {given.rank()} axes",
         )
     if len(given.stored["attention_output_kernel"].shape) != 3:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from frameworks.files.writing.blocks import Tensor as Blocks
@@ -24,9 +24,12 @@ def masked_batch_norm(x, norm, mask):
 
 def axes_of(given: Given, rank: int) -> tuple[int, ...]:
     """Return the axes that the option `axis` states, counted from the front."""
+    return tuple(sorted(each % rank for each in _stated_axes(given)))
+
+
+def _stated_axes(given: Given) -> tuple[int, ...]:
     axis = given["axis"]
-    stated = axis if isinstance(axis, (list, tuple)) else [axis]
-    return tuple(sorted(each % rank for each in stated))
+    return tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
 
 
 def _scaled(given: Given, shape: tuple[int, ...], *, optional: bool = False) -> tuple[dict[str, Blocks], list[str]]:
@@ -54,8 +57,6 @@ def _lacks(given: Given) -> str:
 
 def _batch_norm(layer: Layer, graph: Graph, target: Target) -> Piece:
     given = Given(layer, graph, target)
-    rank = given.rank()
-    (axis,) = axes_of(given, rank)
     size = given.stored["moving_mean"].shape[0]
     arrays, _ = _scaled(given, (size,))
     arrays |= {
@@ -65,7 +66,20 @@ def _batch_norm(layer: Layer, graph: Graph, target: Target) -> Piece:
     }
     momentum = round(1 - given["momentum"], 12)
     named: dict[str, tuple[object, object]] = {"eps": (given["epsilon"], 1e-5), "momentum": (momentum, 0.1)}
+    calls = graph.calls_of(layer.name)
+    always = any(each.kwargs.get("training") is True for each in calls) and layer.trainable
+    masked = any(each.mask is not None for each in calls)
+    how = f"momentum and epsilon of Keras{_lacks(given)}"
+    how += ", by the statistics of the batch at inference too, since the model calls it with training=True" if always else ""
+    how += "; Keras leaves masked steps out of the statistics in training" if masked and not always else ""
+    rank = 2 if given.shape is None and not always else given.rank()
     module = f"nn.BatchNorm{1 if rank < 4 else rank - 2}d({arguments(size, **named)})"
+    call = _flattened(given) if given.shape is None else _batch_norm_call(given, rank)
+    return Piece(call, module, arrays, how, (_MASKED,) if always and masked else ())
+
+
+def _batch_norm_call(given: Given, rank: int) -> Callable[[Site], str]:
+    (axis,) = axes_of(given, rank)
     before, after = ("", "") if axis == 1 else (f".movedim({axis - rank}, 1)", f".movedim(1, {axis - rank})")
     before, after = (".transpose(1, 2)",) * 2 if (rank, axis) == (3, 2) else (before, after)
 
@@ -77,19 +91,25 @@ def _batch_norm(layer: Layer, graph: Graph, target: Target) -> Piece:
             return f"masked_batch_norm({site.x}, {norm}, {site.mask})"
         return f"F.batch_norm({x}, None, None, {norm}.weight, {norm}.bias, training=True, eps={norm}.eps){after}"
 
-    calls = graph.calls_of(layer.name)
-    always = [each for each in calls if each.kwargs.get("training") is True and layer.trainable]
-    how = f"momentum and epsilon of Keras{_lacks(given)}"
-    how += ", by the statistics of the batch at inference too, since the model calls it with training=True" if always else ""
-    masked = any(each.mask is not None for each in calls)
-    how += "; Keras leaves masked steps out of the statistics in training" if masked and not always else ""
-    return Piece(call, module, arrays, how, (_MASKED,) if always and masked else ())
+    return call
+
+
+def _flattened(given: Given) -> Callable[[Site], str]:
+    """Return the call for a tensor of an unknown number of axes: all but the features become one."""
+    (axis,) = _stated_axes(given)
+
+    def call(site: Site) -> str:
+        x = site.x if axis == -1 else f"{site.x}.movedim({axis}, -1)"
+        made = f"{site.module}({x}.flatten(0, -2)).unflatten(0, {x}.shape[:-1])"
+        return made if axis == -1 else f"{made}.movedim(-1, {axis})"
+
+    return call
 
 
 def _layer_norm(layer: Layer, graph: Graph, target: Target) -> Piece:
     given = Given(layer, graph, target)
     stored = next(iter(given.stored.values()), None)
-    rank = given.rank()
+    rank = 2 if given.shape is None and _stated_axes(given) == (-1,) and stored is not None else given.rank()
     axes = axes_of(given, rank)
     shape = tuple(stored.shape) if stored is not None else tuple(given.shape[axis] or 0 for axis in axes)  # type: ignore[index]
     arrays, lacking = _scaled(given, shape, optional=True)

@@ -79,7 +79,7 @@ def _up_sampling(rank: int) -> Callable[[str, Given], str]:
             raise given.refused(
                 "interpolation",
                 "be 'nearest' or 'bilinear'",
-                "torch's other methods interpolate otherwise. Train with one of the two, or write this layer by hand.",
+                "Torch computes the others otherwise: train the model with one of these two, or port this layer by hand.",
             )
         for axis, number in enumerate(times, first):
             x = x if number == 1 else f"{x}.repeat_interleave({number}, dim={axis})"

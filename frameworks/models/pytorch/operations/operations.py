@@ -138,7 +138,7 @@ def _expression(layer: Layer, args: Any, kwargs: Mapping[str, Any]) -> str:
             f"keras.ops.{name} in {layer.name!r}",
             must="be called with arguments that the source can carry",
             but=f"is called with others ({error})",
-            remedy="Use these arguments in a layer of your own, and write it by hand.",
+            remedy="Compute it otherwise before saving, or put it into a layer of your own and port that by hand.",
         ) from error
 
 

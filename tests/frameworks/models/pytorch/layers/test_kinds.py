@@ -98,7 +98,12 @@ CONTROLS = {
     "reshaped instead of transposed": (cases.STEPS["Permute"], (6, 4), "x.transpose(1, 2)", "x.reshape(-1, 4, 6)"),
     "scores divided by the root": (cases.STEPS["Attention"], (6, 4), ", scale=1.0", ""),
     "not causal": (cases.STEPS["Attention causal"], (6, 4), ", is_causal=True", ""),
-    "padded alike on both sides": (cases.windows()["Conv1D 2 1 same"], (9, 4), "F.pad(x.transpose(1, 2), (0, 1))", "F.pad(x.transpose(1, 2), (1, 0))"),
+    "padded alike on both sides": (
+        cases.windows()["Conv1D 2 1 same"],
+        (9, 4),
+        "F.pad(x.transpose(1, 2), (0, 1))",
+        "F.pad(x.transpose(1, 2), (1, 0))",
+    ),
     "padding counted in the average": (cases.windows()["AveragePooling1D 2 2 same"], (9, 4), ", ceil_mode=True", ", padding=1"),
     "cut at the wrong end": (cases.windows()["Conv1DTranspose 3 2 same"], (9, 4), "[..., :-1]", "[..., 1:]"),
 }
@@ -110,5 +115,8 @@ def test_a_mistake_is_seen(name: str, tmp_path: Path) -> None:
     model, names = many(keras, shape, {"case": case})
     source = source_of(model, "keras", tmp_path)
     x = normal(2, *shape)
-    (right,), (wrong,) = errors(model, names, source, x).values(), errors(model, names, changed(source, was, becomes), x).values()
+    (right,), (wrong,) = (
+        errors(model, names, source, x).values(),
+        errors(model, names, changed(source, was, becomes), x).values(),
+    )
     assert right <= TOLERANCE < 1e-4 < wrong
