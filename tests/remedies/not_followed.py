@@ -203,6 +203,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "Its architecture and its weights are of different models, or the architecture was changed.",
         ): OTHER_FILE,
     },
+    "frameworks/models/pytorch/recurrent/layers.py": {
+        ("{}", "gatewise inspect shows what the file states of it."): INSIDE,
+    },
     "frameworks/registry.py": {
         ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,
     },

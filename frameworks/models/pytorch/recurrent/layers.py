@@ -7,6 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from frameworks.errors import NoCounterpartError
+from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.models.graph import Graph, Layer, Tensor
@@ -29,8 +30,12 @@ def recurrent(layer: Layer, graph: Graph, target: Target) -> Piece:
     """Return torch's own module where it holds the layer, and otherwise modules for each direction and cell."""
     stored = layer.stored
     if not isinstance(stored, StoredLayer) or stored.options is None:
+        why = next(iter(stored.warnings), "it has no weights") if isinstance(stored, OtherLayer) else "it has no weights"
         raise NoCounterpartError.because(
-            layer.name, must="be a recurrent layer that gatewise reads", but="is not", remedy="See gatewise inspect."
+            layer.kind,
+            must="be read as a recurrent layer",
+            but=f"is not: {why.removesuffix('.')}",
+            remedy="gatewise inspect shows what the file states of it.",
         )
     plan = _plan(layer, stored, graph, target)
     arrays: dict[str, Blocks] = {}

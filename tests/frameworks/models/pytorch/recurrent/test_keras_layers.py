@@ -1,6 +1,6 @@
 """Recurrent Keras layers as torch source return what Keras returns, for all cells, options, states and masks.
 
-Covers: frameworks.models.pytorch.recurrent
+Covers: `frameworks/models/pytorch/recurrent`.
 """
 
 from __future__ import annotations
