@@ -11,9 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from frameworks.files import open_checkpoint
+from frameworks.files import open_checkpoint, save_checkpoint
+from frameworks.files.given_options import Options
+from frameworks.models.reading import read_graph
 from gatewise import assert_parity
-from tests.remedies.arrays import LAYERS, X, filled
+from tests.remedies.arrays import LAYERS, X, array, close, filled, tensor
 from tests.remedies.following import advises, case, refuses
 
 
@@ -52,14 +54,14 @@ def what_a_checkpoint_of_tensorflow_1_does_not_state(folder: Path) -> None:
     advises("forget_bias=1.0 is assumed*pass it: --option NAME.forget_bias=VALUE.", stated)
     with refuses("Pass a number, such as 1.0."):
         open_checkpoint(folder / "a.ckpt", options={"a": {"forget_bias": None}})
-    options = {"a": {"forget_bias": 0.0, "activation": "relu"}}
+    options: Options = {"a": {"forget_bias": 0.0, "activation": "relu"}}
     assert_parity(layer, open_checkpoint(folder / "a.ckpt", options=options)["a"])
 
 
 @case
 def a_file_or_folder_that_stands_for_a_checkpoint(folder: Path) -> None:
     layer = filled(LAYERS.LSTM(4, return_sequences=True, return_state=True))
-    options = {"a": {"forget_bias": 0.0}}
+    options: Options = {"a": {"forget_bias": 0.0}}
     for name in ("a", "b"):
         in_tensorflow_1(layer, folder / "both" / name)
     with refuses("Pass one of them, as in *both/b."):
@@ -92,3 +94,26 @@ def a_saved_model_without_metadata(folder: Path) -> None:
         warnings.simplefilter("ignore")  # h5 is a legacy format
         model.save(folder / "model.h5")
     require_weights(open_checkpoint(folder / "model.h5"), model)
+
+
+class Tagger(tf_keras.Model):  # type: ignore[misc]
+    """A model whose wiring is code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recurrent = tf_keras.layers.LSTM(4, name="recurrent")
+
+    def call(self, inputs: Any) -> Any:
+        return self.recurrent(inputs)
+
+
+@case
+def a_model_that_is_a_class_of_its_own(folder: Path) -> None:
+    model = Tagger()
+    expected = np.asarray(model(X))
+    model.save(folder / "model", save_traces=False)
+    with refuses("Port its recurrent layers alone, to a .safetensors file, and write the rest after that code."):
+        read_graph(folder / "model")
+    save_checkpoint(folder / "layers.safetensors", open_checkpoint(folder / "model"))
+    port = open_checkpoint(folder / "layers.safetensors")["recurrent"].convert("pytorch")
+    close(array(port(tensor())[0])[:, -1], expected)

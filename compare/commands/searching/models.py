@@ -13,11 +13,9 @@ from compare.commands.searching.weights_file import is_of_keras, load_weights
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.files.formats import Format, find_format
 from frameworks.files.given_options import GivenOptions
+from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.version import Version
-from frameworks.files.keras.zip import METADATA
-from frameworks.files.untrusted.archive import Archive
 from frameworks.files.untrusted.folders import open_path
-from frameworks.files.untrusted.json_text import MAX_BYTES, read_json
 from frameworks.files.untrusted.source import Source
 from frameworks.registry import load
 from frameworks.rows import owner_of
@@ -78,7 +76,7 @@ def open_model(path: Path) -> Any:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # whatever Keras raises
         must = f"hold a model that Keras {keras.__version__} opens"
-        raise _not_opened(path, must, _first_line(error), _version_of(path, source)) from error
+        raise _not_opened(path, must, _first_line(error), _version_of(source)) from error
 
 
 def _refuse_lambda(path: Path, source: Source, file_format: Format) -> None:
@@ -122,14 +120,10 @@ def _first_line(error: Exception) -> str:
     return (lines or [type(error).__name__])[0].removesuffix(".")[:300]
 
 
-def _version_of(path: Path, source: Source) -> Version:
+def _version_of(source: Source) -> Version:
     """Return the version of Keras that a file states."""
     try:
-        if path.suffix == ".keras":
-            stated = read_json(Archive(source).read(METADATA, MAX_BYTES), path.name).get("keras_version")
-        else:
-            with import_module("h5py").File(path, "r") as file:
-                stated = file.attrs.get("keras_version")
-    except (GatewiseError, ImportError, OSError):
-        return Version("")
-    return Version(stated.decode() if isinstance(stated, bytes) else str(stated or ""))
+        _, stated = find_format(source).read_described(source, GivenOptions(None), None)
+    except GatewiseError:
+        stated = None
+    return stated.version if isinstance(stated, Architecture) else Version("")

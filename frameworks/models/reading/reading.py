@@ -111,6 +111,13 @@ def _without_architecture(path: Path, name: str, *, takes_one: bool) -> InvalidV
             but=f"is a {name} file, which holds no architecture",
             remedy="Pass a .keras or .h5 file that Keras saved, or port its layers one at a time with open_checkpoint.",
         )
+    if name == "SavedModel":
+        return NoArchitectureError.because(
+            path.name,
+            must="hold a whole model",
+            but="holds one that is a class of its own: its code, which is not in it, calls the layers",
+            remedy="Port its recurrent layers alone, to a .safetensors file, and write the rest after that code.",
+        )
     return NoArchitectureError.because(
         path.name,
         must="hold an architecture",

@@ -51,7 +51,7 @@ def build(inputs: Any) -> dict[str, Any]:
         "rnn": run("rnn", cells.BasicRNNCell(4)),
         "stack": run("stack", cells.MultiRNNCell([cells.BasicLSTMCell(4), cells.GRUCell(6)])),
         "bidirectional_rnn": both(cells.BasicLSTMCell(4), cells.BasicLSTMCell(5)),
-        "encoder/both": both(*(cells.MultiRNNCell(each) for each in stack), scope="encoder/both"),
+        "encoder/both": both(cells.MultiRNNCell(stack[0]), cells.MultiRNNCell(stack[1]), "encoder/both"),
         "peepholes": run("peepholes", cells.LSTMCell(4, use_peepholes=True)),
         "projection": run("projection", cells.LSTMCell(4, num_proj=2)),
     }

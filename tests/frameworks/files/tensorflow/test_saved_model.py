@@ -25,6 +25,7 @@ from frameworks.files import Checkpoint, OtherLayer, StoredLayer, open_checkpoin
 from frameworks.files.given_options import GivenOptions
 from frameworks.files.tensorflow.saved_model import read_described
 from frameworks.files.untrusted.folders import open_path
+from frameworks.models.reading import read_graph
 
 L = tf_keras.layers
 ROOT = Path(__file__).parents[4]
@@ -176,6 +177,18 @@ def test_the_architecture_is_that_of_the_h5_file(name: str, saved: Path) -> None
     for own, other in zip(architecture.model["config"]["layers"], expected["config"]["layers"], strict=True):
         assert own.get("inbound_nodes") == other.get("inbound_nodes")
         assert without_inner_objects(own["config"]) == without_inner_objects(other["config"])
+
+
+@pytest.mark.parametrize("name", ["two_inputs", "in_two_models"])
+def test_the_graph_is_that_of_the_h5_file(name: str, saved: Path) -> None:
+    graph, expected = read_graph(saved / name), read_graph(saved / f"{name}.h5")
+    assert [(each.layer, each.args, each.kwargs) for each in graph.calls] == [
+        (each.layer, each.args, each.kwargs) for each in expected.calls
+    ]
+    assert (graph.inputs, graph.outputs, graph.version) == (expected.inputs, expected.outputs, expected.version)
+    assert [graph.layers[layer].stored is None for layer in graph.layers] == [
+        expected.layers[layer].stored is None for layer in expected.layers
+    ]
 
 
 def without_inner_objects(config: dict[str, Any]) -> dict[str, Any]:
