@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compare.checkpoints.wiring import innermost, kind_text, models_in
+from compare.checkpoints.wiring import innermost, kind_text, made_by, models_in
 from frameworks.escaping import printable
 from frameworks.models.graph import (
     ArrivingMask,
@@ -43,7 +43,7 @@ def _drawn(graph: Graph, prefix: str, indent: str) -> Iterator[str]:
         names[call.layer, call.number] = f"{prefix}c{at}"
         yield f"{indent}{prefix}c{at}{_box(graph, call)}"
     for at, call in enumerate(graph.calls):
-        for line in dict.fromkeys(_arrows(call, f"{prefix}c{at}", names)):
+        for line in dict.fromkeys(_arrows(call, graph, f"{prefix}c{at}", names)):
             yield f"{indent}{line}"
     for at, tensor in enumerate(graph.outputs):
         yield f'{indent}{prefix}out{at}(["output{_shape(graph, tensor)}"])'
@@ -60,7 +60,7 @@ def _box(graph: Graph, call: Call) -> str:
     return f'[["{label}"]]' if innermost(layer).graph is not None else f'["{label}"]'
 
 
-def _arrows(call: Call, to: str, names: dict[tuple[str, int], str]) -> Iterator[str]:
+def _arrows(call: Call, graph: Graph, to: str, names: dict[tuple[str, int], str]) -> Iterator[str]:
     for tensor in tensors_in(call.args):
         yield f"{names[tensor.layer, tensor.call]} --> {to}"
     for name, value in call.kwargs.items():
@@ -68,18 +68,19 @@ def _arrows(call: Call, to: str, names: dict[tuple[str, int], str]) -> Iterator[
         for tensor in tensors_in(value):
             yield f"{names[tensor.layer, tensor.call]} -. {label} .-> {to}"
     for mask in call.masks:
-        for layer, number in _makers(mask):
+        for layer, number in _makers(mask, graph):
             if (layer, number) in names and names[layer, number] != to:
                 yield f"{names[layer, number]} -. mask .-> {to}"
 
 
-def _makers(mask: Mask | None) -> Iterator[tuple[str, int]]:
+def _makers(mask: Mask | None, graph: Graph) -> Iterator[tuple[str, int]]:
     """Yield the calls that a mask comes from."""
     waiting = [mask]
     while waiting:
         one = waiting.pop(0)
         if isinstance(one, MadeMask):
-            yield one.layer, 0
+            made = made_by(one, graph)
+            yield made.layer, made.call
         elif isinstance(one, ArrivingMask):
             yield one.read.layer, one.read.call
         elif isinstance(one, MergedMask):

@@ -81,7 +81,7 @@ def mask_text(mask: Mask | None, graph: Graph) -> str:
     if mask is None:
         return ""
     if isinstance(mask, MadeMask):
-        return f"of {mask.layer}"
+        return f"of {tensor_text(made_by(mask, graph), graph)}"
     if isinstance(mask, GivenMask):
         return tensor_text(mask.tensor, graph)
     if isinstance(mask, ArrivingMask):
@@ -91,6 +91,12 @@ def mask_text(mask: Mask | None, graph: Graph) -> str:
         joined = {"joined": ", then ", "and": " and ", "or": " or "}
         return f"any {parts[0]}" if mask.how == "any" else joined[mask.how].join(parts)
     return f"from inside {tensor_text(mask.tensor, graph)}"
+
+
+def made_by(mask: MadeMask, graph: Graph) -> Tensor:
+    """Return the result of the call that makes a mask."""
+    calls = graph.calls_of(mask.layer)
+    return next((each.results[0] for each in calls if mask.read in each.reads), Tensor(mask.layer))
 
 
 def _model(name: str, graph: Graph) -> dict[str, Any]:

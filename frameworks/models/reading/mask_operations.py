@@ -60,7 +60,8 @@ class MaskOperations:
         self._makers: dict[Tensor, list[str]] = {}
         for call in graph.calls:
             if KERAS.get(graph.layers[call.layer].kind).masks is Masks.MAKE:
-                self._makers.setdefault(next(tensors_in(call.args)), []).append(call.layer)
+                for read in [*tensors_in(call.args)][:1]:
+                    self._makers.setdefault(read, []).append(call.layer)
 
     def mask_of(self, tensor: Tensor) -> Mask | None:
         """Return the mask that a tensor is, or None for any other tensor."""

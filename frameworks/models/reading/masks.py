@@ -151,7 +151,7 @@ class MaskFlow:
             return []
         first = previous[0] if previous else None
         if rule is Masks.MAKE:
-            return [MadeMask(layer.name, tensors[0])] if makes_mask(layer) else []
+            return [MadeMask(layer.name, tensors[0])] if tensors and makes_mask(layer) else []
         if rule in (Masks.ANY, Masks.ALL):
             how = "and" if self.is_keras2 else "or"
             if layer.kind == "Concatenate":

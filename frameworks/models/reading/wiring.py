@@ -19,6 +19,8 @@ from frameworks.models.reading.calls import as_called, count_results
 from frameworks.models.reading.operations import OF_KERAS_2, is_operation, operation_of
 from frameworks.models.reading.order import in_order
 
+_MOST_RESULTS = 1 << 12
+"""The most results of a call."""
 _CHECK = "Check that the architecture belongs to a model that Keras built."
 
 
@@ -188,6 +190,8 @@ class _Wiring:
                 but=f"has no layer named {reference.layer[:100]!r}",
                 remedy=_CHECK,
             )
+        if not 0 <= reference.output < _MOST_RESULTS:
+            raise damaged(self.reading.subject, f"reads result {str(reference.output)[:20]} of {name[:100]!r}")
         return Tensor(name, reference.node - offsets.get(name, 0), reference.output)
 
     def _offsets(self, seen: Sequence[Reference]) -> dict[str, int]:
