@@ -172,13 +172,11 @@ class _Builder:
             if at in self._plan.dropped.get(key, ()):
                 values[tensor] = self._tensors.named(keras.ops.multiply(values[tensor], 1), f"{tensor.layer}_unmasked")
         if layer.name in self._rescaled:
-            values = {each: self._rescaled[layer.name](values[each]) for each in tensors_in(call.args)} | {
-                each: value for each, value in values.items() if each not in set(tensors_in(call.args))
-            }
+            values |= {each: self._rescaled[layer.name](values[each]) for each in tensors_in(call.args)}
         args, kwargs = replaced(call.args, values), replaced(dict(call.kwargs), values)
         if layer.is_operation:
             results = getattr(keras.ops, layer.kind.removeprefix("ops."))(*args, **kwargs)
-            flat = keras.tree.flatten(results)
+            flat: list[Any] = keras.tree.flatten(results)
             self._tensors.named(flat[0], layer.name)
             return flat
         given = self._plan.given.get(key)

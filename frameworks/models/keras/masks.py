@@ -115,5 +115,6 @@ def takes_mask(layer: Layer) -> bool:
     """Return whether a layer's call in today's Keras takes a mask."""
     if layer.graph is not None:
         return True
-    native = getattr(keras.layers, layer.kind.removeprefix("CuDNN"), None)
-    return inspect.isclass(native) and any("mask" in name for name in inspect.signature(native.call).parameters)
+    native: Any = getattr(keras.layers, layer.kind.removeprefix("CuDNN"), None)
+    call = getattr(native, "call", None) if inspect.isclass(native) else None
+    return call is not None and any("mask" in name for name in inspect.signature(call).parameters)

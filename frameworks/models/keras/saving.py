@@ -41,7 +41,7 @@ def write(path: Path, checkpoint: Checkpoint) -> list[Written]:
     Raises:
         GatewiseError: for a file without an architecture, and for what Keras 3 cannot have.
     """
-    return _write(path, read_whole(checkpoint.path, **checkpoint.given))
+    return _write(path, read_whole(checkpoint.path, **(checkpoint.given or {})))
 
 
 def read_whole(path: str | PathLike[str], **given: Any) -> Graph:

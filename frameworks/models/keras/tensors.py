@@ -94,7 +94,7 @@ class Tensors:
             case MadeMask():
                 return self._natives[mask.layer].compute_mask(self.values[mask.read])
             case MergedMask(how="any"):
-                value = self.mask(*mask.masks)  # type: ignore[arg-type]  it is of one mask
+                (value,) = (self.mask(each) for each in mask.masks if each is not None)
                 axes = tuple(range(mask.axis, len(value.shape)))
                 return keras.ops.any(value, axis=axes) if axes else value
             case MergedMask(how="joined"):

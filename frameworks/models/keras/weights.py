@@ -83,7 +83,8 @@ def _lay_in_cell(native: Any, cell: StoredCell, where: str) -> None:
 
 
 def _times(weights: DirectionWeights, factors: Array) -> DirectionWeights:
-    return replace(weights, **{part: array * factors.reshape(-1, *(1,) * (array.ndim - 1)) for part, array in weights.arrays()})
+    scaled: dict[str, Any] = {part: array * factors.reshape(-1, *(1,) * (array.ndim - 1)) for part, array in weights.arrays()}
+    return replace(weights, **scaled)
 
 
 def scaled_gates(cell: StoredCell, where: str) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Whole models of tf_keras, ported to a .keras file, compute the same in plain Keras 3.
 
-Covers: frameworks/models/keras/building.py, frameworks/models/keras/layers.py, frameworks/models/keras/masks.py,
-frameworks/models/keras/weights.py, frameworks/models/keras/options.py
+Covers: `frameworks/models/keras`.
 """
 
 from __future__ import annotations
