@@ -70,7 +70,6 @@ def attention_with_an_output_of_two_axes(folder: Path) -> None:
     _as_before(model, port_model(path), (6, 2))
 
 
-@keras.saving.register_keras_serializable("gatewise_tests")
 def _doubled(x: Any) -> Any:
     return 2 * x
 

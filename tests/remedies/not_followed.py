@@ -19,6 +19,7 @@ FILES = "the refusal of an array becomes a caveat of its layer; tests/frameworks
 KERAS = "passes on an error of Keras itself; no built-in layer is known to lead there"
 FOREIGN = "of a file of another program; tests/frameworks/files/untrusted/test_foreign_in_frameworks.py runs the printed lines"
 MEMORY = "needs a system that starts no further process; the tests of its module check the refusal"
+GAP = "comes after a layer of the user's own, whose shape no file states; what it can be replaced by is known to the user alone"
 TOY = "needs a third framework; tests/frameworks/toy checks the refusal"
 
 NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
@@ -205,6 +206,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "frameworks/models/pytorch/recurrent/layers.py": {
         ("{}", "gatewise inspect shows what the file states of it."): INSIDE,
+    },
+    "frameworks/models/pytorch/layers/given.py": {
+        ("the input of {} {}", "Replace the layer before it, which hides the shape, and save the model again."): GAP,
     },
     "frameworks/registry.py": {
         ("a layer of {}", "Use gatewise.convert, which builds the framework's own layer if that can represent this one."): TOY,

@@ -132,20 +132,20 @@ def _layer_norm(layer: Layer, graph: Graph, target: Target) -> Piece:
 
 def _group_norm(layer: Layer, graph: Graph, target: Target) -> Piece:
     given = Given(layer, graph, target)
-    rank = given.rank()
-    (axis,) = axes_of(given, rank)
-    size = next((each.shape[0] for each in given.stored.values()), None) or (given.shape or ())[axis]
+    (axis,) = _stated_axes(given)
+    axis = axis if given.shape is None or axis % len(given.shape) == 1 else axis % len(given.shape) - len(given.shape)
+    stored = next(iter(given.stored.values()), None)
+    size = int(stored.shape[0] if stored is not None else (given.shape or (0,) * given.rank())[axis] or 0)
+    arrays, _ = _scaled(given, (size,)) if stored is not None else ({}, [])
     groups = size if given["groups"] == -1 else given["groups"]
-    arrays, lacking = _scaled(given, (int(size or 0),), optional=True)
-    if lacking == ["bias"]:
-        arrays["bias"] = constant(0.0, (int(size or 0),), arrays["weight"].dtype)
     named: dict[str, tuple[object, object]] = {"eps": (given["epsilon"], 1e-5), "affine": (bool(arrays), True)}
     module = f"nn.GroupNorm({arguments(groups, size, **named)})"
+    is_second = axis == 1 or (given.shape is not None and axis % len(given.shape) == 1)
 
     def call(site: Site) -> str:
-        if axis == 1:
+        if is_second:
             return f"{site.module}({site.x})"
-        return f"{site.module}({site.x}.movedim({axis - rank}, 1)).movedim(1, {axis - rank})"
+        return f"{site.module}({site.x}.movedim({axis}, 1)).movedim(1, {axis})"
 
     return Piece(call, module, arrays, f"epsilon of Keras{_lacks(given) if arrays else ''}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.frameworks.models.pytorch.layers.comparing import Case
+from tests.frameworks.models.pytorch.layers.comparing import Case, layer
 
 ACTIVATIONS = {
     "keras": "linear tanh sigmoid hard_sigmoid relu relu6 leaky_relu elu celu selu softplus softsign silu swish hard_silu"
@@ -17,8 +17,8 @@ ACTIVATIONS = {
 def activations(package: str) -> dict[str, Case]:
     """Return each activation by its name, in a Dense and as a layer."""
     names = ACTIVATIONS[package].split()
-    inside = {f"Dense {name}": lambda k, x, name=name: k.Dense(6, activation=name)(x) for name in names}
-    return inside | {f"Activation {name}": lambda k, x, name=name: k.Activation(name)(x) for name in names}
+    inside = {f"Dense {name}": layer("Dense", 6, activation=name) for name in names}
+    return inside | {f"Activation {name}": layer("Activation", name) for name in names}
 
 
 VECTOR: dict[str, Case] = {
@@ -152,29 +152,22 @@ def windows() -> dict[str, Case]:
     for padding in ("valid", "same"):
         for size, stride in ((3, 1), (2, 1), (3, 2), (2, 2), (5, 3)):
             at: dict[str, Any] = {"strides": stride, "padding": padding}
-            cases |= {
-                f"{name} {size} {stride} {padding}": case
-                for name, case in {
-                    "Conv1D": lambda k, x, n=size, o=at: k.Conv1D(5, n, **o)(x),
-                    "MaxPooling1D": lambda k, x, n=size, o=at: k.MaxPooling1D(n, **o)(x),
-                    "AveragePooling1D": lambda k, x, n=size, o=at: k.AveragePooling1D(n, **o)(x),
-                    "SeparableConv1D": lambda k, x, n=size, o=at: k.SeparableConv1D(5, n, depth_multiplier=2, **o)(x),
-                    "DepthwiseConv1D": lambda k, x, n=size, o=at: k.DepthwiseConv1D(n, depth_multiplier=2, **o)(x),
-                    "Conv1DTranspose": lambda k, x, n=size, o=at: k.Conv1DTranspose(5, n, activation="tanh", **o)(x),
-                }.items()
+            named = {
+                "Conv1D": layer("Conv1D", 5, size, **at),
+                "MaxPooling1D": layer("MaxPooling1D", size, **at),
+                "AveragePooling1D": layer("AveragePooling1D", size, **at),
+                "SeparableConv1D": layer("SeparableConv1D", 5, size, depth_multiplier=2, **at),
+                "DepthwiseConv1D": layer("DepthwiseConv1D", size, depth_multiplier=2, **at),
+                "Conv1DTranspose": layer("Conv1DTranspose", 5, size, activation="tanh", **at),
             }
-        with_padding: dict[str, Any] = {"padding": padding}
+            cases |= {f"{name} {size} {stride} {padding}": case for name, case in named.items()}
         cases |= {
-            f"Conv1D groups {padding}": lambda k, x, o=with_padding: k.Conv1D(6, 3, dilation_rate=2, groups=2, **o)(x),
-            f"Conv1D even dilated {padding}": lambda k, x, o=with_padding: k.Conv1D(6, 2, dilation_rate=3, use_bias=False, **o)(
-                x
+            f"Conv1D groups {padding}": layer("Conv1D", 6, 3, dilation_rate=2, groups=2, padding=padding),
+            f"Conv1D even dilated {padding}": layer("Conv1D", 6, 2, dilation_rate=3, padding=padding),
+            f"SeparableConv1D dilated {padding}": layer(
+                "SeparableConv1D", 6, 3, dilation_rate=2, use_bias=False, padding=padding
             ),
-            f"SeparableConv1D dilated {padding}": lambda k, x, o=with_padding: k.SeparableConv1D(
-                6, 3, dilation_rate=2, use_bias=False, **o
-            )(x),
-            f"Conv1DTranspose output_padding {padding}": lambda k, x, o=with_padding: k.Conv1DTranspose(
-                5, 3, strides=2, output_padding=1, **o
-            )(x),
+            f"Conv1DTranspose more {padding}": layer("Conv1DTranspose", 5, 3, strides=2, output_padding=1, padding=padding),
         }
     return cases
 
@@ -194,18 +187,16 @@ def images(**place: str) -> dict[str, Case]:
     for padding in ("valid", "same"):
         for size, stride in (((3, 2), 1), ((3, 3), 2), ((2, 3), (3, 2))):
             at: dict[str, Any] = {"strides": stride, "padding": padding, **place}
-            cases |= {
-                f"{name} {size} {stride} {padding}": case
-                for name, case in {
-                    "Conv2D": lambda k, x, n=size, o=at: k.Conv2D(5, n, **o)(x),
-                    "MaxPooling2D": lambda k, x, n=size, o=at: k.MaxPooling2D(n, **o)(x),
-                    "AveragePooling2D": lambda k, x, n=size, o=at: k.AveragePooling2D(n, **o)(x),
-                    "Conv2DTranspose": lambda k, x, n=size, o=at: k.Conv2DTranspose(5, n, **o)(x),
-                }.items()
+            named = {
+                "Conv2D": layer("Conv2D", 5, size, **at),
+                "MaxPooling2D": layer("MaxPooling2D", size, **at),
+                "AveragePooling2D": layer("AveragePooling2D", size, **at),
+                "Conv2DTranspose": layer("Conv2DTranspose", 5, size, **at),
             }
+            cases |= {f"{name} {size} {stride} {padding}": case for name, case in named.items()}
         both: dict[str, Any] = {"strides": 2, "padding": padding, "depth_multiplier": 2, **place}
-        cases[f"SeparableConv2D {padding}"] = lambda k, x, o=both: k.SeparableConv2D(5, (3, 2), **o)(x)
-        cases[f"DepthwiseConv2D {padding}"] = lambda k, x, o=both: k.DepthwiseConv2D((3, 2), **o)(x)
+        cases[f"SeparableConv2D {padding}"] = layer("SeparableConv2D", 5, (3, 2), **both)
+        cases[f"DepthwiseConv2D {padding}"] = layer("DepthwiseConv2D", (3, 2), **both)
     return cases
 
 

@@ -18,6 +18,12 @@ from frameworks.models.source import Source
 Case = Callable[[Any, Any], Any]
 """Applies layers of a package to the input, and returns one output or several."""
 
+
+def layer(name: str, *arguments: Any, **options: Any) -> Case:
+    """Return the case of one layer."""
+    return lambda keras, x: getattr(keras, name)(*arguments, **options)(x)
+
+
 TOLERANCE = 1e-5
 FILES = {"keras": "model.keras", "tf_keras": "model.h5"}
 
@@ -25,7 +31,7 @@ FILES = {"keras": "model.keras", "tf_keras": "model.h5"}
 def many(keras: Any, shape: Sequence[int | None], cases: Mapping[str, Case], dtype: str = "float32") -> tuple[Any, list[str]]:
     """Return a model with an output for each case, and the case of each output; its weights are random and not zero."""
     x = keras.Input(shape, dtype=dtype, name="x")
-    outputs = {}
+    outputs: dict[str, Any] = {}
     for name, case in cases.items():
         made = case(keras.layers, x)
         outputs |= {f"{name} {at}": one for at, one in enumerate(made if isinstance(made, (list, tuple)) else [made])}

@@ -1,6 +1,6 @@
 """Every kind of layer that is not recurrent computes in its torch source what it does in the Keras that wrote the file.
 
-Covers: frameworks/models/pytorch/layers.
+Covers: `frameworks/models/pytorch/layers`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import keras
 import numpy as np
 import pytest
 import tf_keras
+import torch
 
+from frameworks.models.pytorch.building import built
 from tests.frameworks.models.pytorch.layers import cases
 from tests.frameworks.models.pytorch.layers.comparing import TOLERANCE, Case, changed, errors, many, normal, source_of
 
@@ -58,7 +60,7 @@ def test_layers_of_steps(package: str, tmp_path: Path) -> None:
     check(package, (6, 4), cases.STEPS | cases.STEPS_OF[package], [normal(2, 6, 4), normal(3, 6, 4)], tmp_path)
 
 
-@pytest.mark.parametrize(("package", "length"), [("keras", 9), ("tf_keras", 10), ("keras", None), ("tf_keras", None)])
+@pytest.mark.parametrize(("package", "length"), [("keras", 9), ("tf_keras", 10), ("keras", None)])
 def test_windows_over_steps(package: str, length: int | None, tmp_path: Path) -> None:
     inputs = [normal(2, length, 4)] if length else [normal(2, 9, 4), normal(3, 14, 4), normal(1, 13, 4)]
     check(package, (length, 4), cases.windows(), inputs, tmp_path)
@@ -87,6 +89,25 @@ def test_masked_steps(package: str, tmp_path: Path) -> None:
     x = normal(4, 6, 4)
     x[0, 2] = x[1, 3:] = x[2, :2] = 0.5
     check(package, (None, 4), cases.MASKED, [x, x[:3, 1:]], tmp_path)
+
+
+def _after_a_gap(case: Case) -> Case:
+    return lambda k, x: case(k, k.Lambda(lambda x: 2 * x, output_shape=lambda shape: shape)(x))
+
+
+def test_layers_after_a_gap_whose_shape_is_unknown(tmp_path: Path) -> None:
+    kinds = ("BatchNormalization", "BatchNormalization axis", "LayerNormalization", "GroupNormalization")
+    after = {name: _after_a_gap(cases.STEPS[name]) for name in kinds}
+    model, names = many(keras, (6, 4), after)
+    source = source_of(model, "keras", tmp_path)
+    port, x = built(source), normal(2, 6, 4)
+    for gap in source.gaps:
+        setattr(port, gap.method.rpartition(".")[2], lambda x: 2 * x)
+    with torch.no_grad():
+        actual = port(torch.from_numpy(x))
+    assert len(source.gaps) == len(names) == 4
+    for name, expected, one in zip(names, model(x), actual, strict=True):
+        np.testing.assert_allclose(one, expected, atol=TOLERANCE, err_msg=name)
 
 
 CONTROLS = {

@@ -1,6 +1,6 @@
 """An option that the source cannot carry is refused by its layer, name and value, and an activation by its name.
 
-Covers: frameworks/models/pytorch/layers, frameworks/models/pytorch/operations.
+Covers: `frameworks/models/pytorch/layers`, `frameworks/models/pytorch/operations`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Operations between layers compute in torch what `keras.ops` does.
 
-Covers: frameworks/models/pytorch/operations.
+Covers: `frameworks/models/pytorch/operations`.
 """
 
 from __future__ import annotations
@@ -20,23 +20,27 @@ def _positive(x: Any) -> Any:
     return ops.add(ops.abs(x), 0.1)
 
 
+def _called(name: str, arguments: Case) -> Case:
+    return lambda k, x: getattr(ops, name)(*arguments(k, x))
+
+
 OF_ONE = (
     "absolute negative reciprocal sign square exp expm1 sin cos tanh sigmoid relu relu6 softplus softsign silu"
     " log_sigmoid hard_sigmoid selu hard_tanh tanh_shrink sparse_plus sparsemax squareplus sparse_sigmoid elu celu"
     " gelu leaky_relu softmax log_softmax floor ceil round isnan isfinite erf stop_gradient zeros_like ones_like"
     " hard_silu hard_shrink soft_shrink sum mean max min argmax any all logsumexp arctan sinh trunc"
-).split()  # noqa: SIM905  a list of words
-OF_POSITIVE = ["log", "log1p", "log2", "log10", "sqrt", "rsqrt"]
+)
+OF_POSITIVE = "log log1p log2 log10 sqrt rsqrt"
 OF_TWO = (
     "add subtract multiply divide true_divide maximum minimum equal not_equal greater greater_equal less less_equal"
     " arctan2 logaddexp"
-).split()  # noqa: SIM905  a list of words
+)
 CASES: dict[str, Case] = {
-    **{name: lambda k, x, f=name: getattr(ops, f)(x) for name in OF_ONE},
-    **{name: lambda k, x, f=name: getattr(ops, f)(_positive(x)) for name in OF_POSITIVE},
-    **{name: lambda k, x, f=name: getattr(ops, f)(x, k.Dense(4)(x)) for name in OF_TWO},
-    **{f"{name} of a constant": lambda k, x, f=name: getattr(ops, f)(x, 0.5) for name in OF_TWO},
-    **{f"{name} with a constant": lambda k, x, f=name: getattr(ops, f)(2.0, x) for name in OF_TWO},
+    **{name: _called(name, lambda k, x: (x,)) for name in OF_ONE.split()},
+    **{name: _called(name, lambda k, x: (_positive(x),)) for name in OF_POSITIVE.split()},
+    **{name: _called(name, lambda k, x: (x, k.Dense(4)(x))) for name in OF_TWO.split()},
+    **{f"{name} of a constant": _called(name, lambda k, x: (x, 0.5)) for name in OF_TWO.split()},
+    **{f"{name} with a constant": _called(name, lambda k, x: (2.0, x)) for name in OF_TWO.split()},
     "operators": lambda k, x: (1 - x) * 2 / 3.0 + -x,
     "power": lambda k, x: _positive(x) ** -1.5,
     "mod": lambda k, x: x % 2.0,
