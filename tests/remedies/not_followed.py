@@ -193,6 +193,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "This version of Keras has settings that are not known here: use the pinned version.",
         ): BACKEND,
     },
+    "frameworks/models/pytorch/recurrent/layers.py": {
+        ("{}", "gatewise inspect shows what the file states of it."): INSIDE,
+    },
     "frameworks/kinds/resolving.py": {
         ("the config of a {}", "Save the model again with the version of Keras that wrote it."): OTHER_FILE,
         ("{} of a {}", "If a newer Keras or a class of your own has it, write this layer by hand."): OTHER_FILE,
@@ -203,9 +206,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "what {}, a {}, reads",
             "Its architecture and its weights are of different models, or the architecture was changed.",
         ): OTHER_FILE,
-    },
-    "frameworks/models/pytorch/recurrent/layers.py": {
-        ("{}", "gatewise inspect shows what the file states of it."): INSIDE,
     },
     "frameworks/models/pytorch/layers/given.py": {
         ("the input of {} {}", "Replace the layer before it, which hides the shape, and save the model again."): GAP,

@@ -41,9 +41,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     return read_described(source, given, architecture)[0]
 
 
-def read_described(
-    source: Source, given: GivenOptions, architecture: Config | None
-) -> tuple[Layers, Architecture | None]:
+def read_described(source: Source, given: GivenOptions, architecture: Config | None) -> tuple[Layers, Architecture | None]:
     """Read an h5 file that Keras wrote, and return its architecture, too; None if it holds weights alone. See `read`."""
     file = read_h5(source)
     root = "model_weights" if "model_weights" in file.groups else ""

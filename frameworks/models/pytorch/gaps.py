@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from frameworks.files.keras.config import RECURRENT
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.source import StoredArray
@@ -35,6 +36,8 @@ def reason(layer: Layer, kinds: Mapping[str, Any]) -> str:
         return layer.gap
     if layer.inner is not None and layer.kind == "TimeDistributed":
         return reason(layer.inner, kinds)
+    if layer.kind in RECURRENT and isinstance(layer.stored, OtherLayer) and layer.stored.is_recurrent:
+        return layer.stored.warnings[0].removesuffix(".")
     if layer.graph is not None or layer.kind in kinds or layer.kind == "TimeDistributed":
         return ""
     return "gatewise does not know this operation" if layer.is_operation else "gatewise does not know this class"

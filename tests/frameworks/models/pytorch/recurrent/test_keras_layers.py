@@ -30,7 +30,7 @@ BATCH, TIME, INPUT, HIDDEN = 5, 6, 3, 4
 CELLS: dict[str, list[dict[str, Any]]] = {
     "SimpleRNN": [{"activation": "relu"}, {"activation": "softsign"}],
     "LSTM": [{}, {"activation": "relu", "recurrent_activation": "hard_sigmoid"}],
-    "GRU": [{}, {"reset_after": False, "use_bias": False}, {"recurrent_activation": "hard_sigmoid"}],
+    "GRU": [{}, {"reset_after": False, "use_bias": False}, {"recurrent_activation": "hard_sigmoid", "use_bias": False}],
 }
 
 
@@ -249,3 +249,14 @@ def test_before_keras_2_3_both_directions_repeat_their_last_output(tmp_path: Pat
     results = built(write_module(graph))(*arguments)
     results = results if isinstance(results, torch.Tensor) else results[0]
     np.testing.assert_allclose(results.detach(), np.concatenate(expected, axis=-1), rtol=0, atol=2e-15)
+
+
+def test_a_layer_with_a_function_that_is_not_in_the_file_is_a_gap(tmp_path: Path) -> None:
+    def own(x: Any) -> Any:
+        return 2 * x
+
+    twice = keras.saving.register_keras_serializable("own", "twice")(own)
+    model = keras.Sequential([keras.Input((TIME, INPUT)), keras.layers.LSTM(2, activation=twice), keras.layers.Dense(3)])
+    (gap,) = to_source(_saved(model, tmp_path)).gaps
+    assert gap.kind == "LSTM"
+    assert "own>twice" in gap.why
