@@ -159,7 +159,7 @@ def _paragraphs(model: Mapping[str, Any], *, verbose: bool) -> Iterator[str]:
 
 def _with_shape(described: Mapping[str, Any]) -> str:
     shape = described["shape"]
-    return described["tensor"] + (
+    return str(described["tensor"]) + (
         "" if shape is None else f" ({', '.join('any' if size is None else str(size) for size in shape)})"
     )
 

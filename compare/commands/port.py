@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from compare.commands import checkpoint_file
 from compare.commands.outcome import Outcome
+from compare.commands.printing import tell
 from compare.commands.searching import porting
-from compare.commands.searching.arguments import read_named
+from compare.commands.searching.arguments import Named, read_named
 
 if TYPE_CHECKING:
     from compare.commands.searching.user_files import UserFiles
@@ -54,8 +55,9 @@ def run(given: argparse.Namespace) -> Outcome:
     if not porting.is_source(given.out):
         return _convert(given)
     porting.require_without(given, ("layer",), "OUT.py holds the whole model", "Leave it out, or name another OUT")
+    porting.check(given)
     named = read_named(str(given.file))
-    given.written = porting.write(given, named.place) if named.name is None else None
+    given.written = porting.write(given, named.place, given.out.absolute()) if named.name is None else None
     if given.written is not None and given.no_proof:
         return _outcome(given.written)
     from compare.commands.searching.asking import ask
@@ -68,14 +70,19 @@ def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
     from compare.models.proving.parity_file import write_parity
     from frameworks.models.source import Gap
 
-    out = Path(question.out).absolute()
+    out, port = porting.anchor(question), Named(Path(question.out), "build")
     model = porting.model_of(question, files)
-    written = question.written or porting.write(question, model)
+    written = question.written or porting.write(question, model, out)
     if question.no_proof:
         return _outcome(written, str(files))
     gaps = tuple(Gap(**each) for each in written["gaps"])
-    proof = porting.proof_of(question, model, gaps, files)
-    written["paths"].append(str(write_parity(proof, out, [Path(path) for path in written["paths"]])))
+    try:
+        proof = porting.proof_of(question, model, port, gaps, files)
+    except BaseException:
+        tell(f"gatewise: {question.out} is written, and not proven.")
+        raise
+    path = write_parity(proof, out, [out.with_name(Path(each).name) for each in written["paths"]])
+    written["paths"].append(str(Path(question.out).with_name(path.name)))
     return _outcome(written, f"{files}\n{proof}", proof.to_dict(), proof.status)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from compare.commands import checkpoint_file
 from compare.commands.outcome import Outcome
 from compare.commands.searching import porting
+from compare.commands.searching.arguments import Named
 from compare.commands.searching.choice import read_choice
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def run(given: argparse.Namespace) -> Outcome:
     """Return the verdict on each layer, or the proof of a port."""
     if porting.is_source(given.out):
         porting.require_without(given, ("layer",), "OUT.py is compared whole", "Leave it out")
+        porting.check(given)
         from compare.commands.searching.asking import ask
 
         return ask("verify", given)
@@ -61,6 +63,8 @@ def run(given: argparse.Namespace) -> Outcome:
 
 def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
     """Return the proof of a port, in the process that runs it."""
+    porting.anchor(question)
+    port = Named(Path(question.out), "build")
     model = porting.model_of(question, files)
-    proof = porting.proof_of(question, model, porting.gaps_of(question, model), files)
-    return Outcome(proof.status, proof.to_dict(), lambda _: f"{files}\n\n{proof}")
+    proof = porting.proof_of(question, model, port, porting.gaps_of(question, model), files)
+    return Outcome(proof.status, proof.to_dict(), lambda _: f"{files}\n{proof}")

@@ -118,6 +118,13 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "frameworks/files/building/pytorch.py": {
         ("{}", "Build them one at a time, from .parts."): INSIDE,
     },
+    "frameworks/models/reading/order.py": {
+        ("{}", "Check that the architecture belongs to a model that Keras built."): OTHER_FILE,
+    },
+    "frameworks/models/reading/wiring.py": {
+        ("{}", "Keras refuses such a model too: rename one of them in the JSON."): OTHER_FILE,
+        ("{}", "{}"): OTHER_FILE,
+    },
     "frameworks/files/keras/assumptions.py": {
         (ADVICE, "Options override that."): BACKEND,
     },

@@ -52,18 +52,35 @@ def is_source(out: Path) -> bool:
     return out.suffix == ".py"
 
 
-def write(given: argparse.Namespace, model: Any) -> dict[str, Any]:
-    """Write OUT.py and its arrays, and return what became of each layer, as plain data."""
+def anchor(question: argparse.Namespace) -> Path:
+    """Make the paths of a question independent of the current folder, which a file that is run may change.
+
+    Returns:
+        The place of OUT.py.
+    """
+    for name in ("inputs", "weights", "architecture"):
+        if getattr(question, name) is not None:
+            setattr(question, name, Path(getattr(question, name)).absolute())
+    return Path(question.out).absolute()
+
+
+def write(given: argparse.Namespace, model: Any, out: Path) -> dict[str, Any]:
+    """Write OUT.py and its arrays, and return what became of each layer, as plain data.
+
+    Args:
+        given: the arguments.
+        model: the model, or its path.
+        out: the place of OUT.py.
+    """
     from compare.models.proving.parity_file import parity_path
     from frameworks.files.writing.replacing import require_free
 
     source = _source(given, model, given.to)
-    out = Path(given.out)
     require_free(parity_path(out), force=given.force)
     paths = source.write(out, force=given.force)
     parity_path(out).unlink(missing_ok=True)  # it is about another port
     return {
-        "paths": [str(path) for path in paths],
+        "paths": [str(Path(given.out).with_name(path.name)) for path in paths],
         "table": [dict(vars(each)) for each in source.table],
         "gaps": [dict(vars(each)) for each in source.gaps],
     }
@@ -83,30 +100,51 @@ def model_of(given: argparse.Namespace, files: UserFiles) -> Any:
     named = read_named(str(given.file))
     if named.name is None:
         return named.place
-    weights = None if given.weights is None else Path(given.weights).absolute()  # before a file changes the folder
     model = files.load(named, is_port=False)
-    if weights is not None:
+    if given.weights is not None:
         from compare.commands.searching.weights_file import load_weights
 
-        load_weights(weights, model, named)
+        load_weights(given.weights, model, named)
     return model
 
 
-def proof_of(given: argparse.Namespace, model: Any, gaps: Sequence[Gap], files: UserFiles) -> Proof:
-    """Run OUT.py, and return the proof of its model."""
-    from compare.commands.searching.inputs_file import read_model_call
-    from compare.models.proving.proving import Port, prove
+def check(given: argparse.Namespace) -> None:
+    """Raise an error for inputs or a tolerance that no proof can use, before anything is written."""
+    if given.inputs:
+        _inputs_of(given)
+    if given.tolerance is not None:
+        from compare.groundwork.tolerance import choose_tolerance
 
-    inputs = read_model_call(Path(given.inputs)) if given.inputs else None
-    port = Port(_port_of(Named(Path(given.out), "build"), files), str(given.out), gaps)
-    return prove(
-        model,
-        port,
-        inputs,
-        **_reading(given),
-        tolerance=given.tolerance,
-        seed=given.seed or 0,
-    )
+        choose_tolerance((), given.tolerance)
+
+
+def _inputs_of(given: argparse.Namespace) -> Any:
+    from compare.commands.searching.inputs_file import read_model_call
+
+    return read_model_call(Path(given.inputs))
+
+
+def proof_of(given: argparse.Namespace, model: Any, named: Named, gaps: Sequence[Gap], files: UserFiles) -> Proof:
+    """Run OUT.py, and return the proof of its model.
+
+    Args:
+        given: the arguments.
+        model: the model, or its path.
+        named: OUT.py:build.
+        gaps: the gaps of its source.
+        files: runs Python files.
+    """
+    from dataclasses import replace
+    from importlib.util import find_spec
+
+    from compare.models.proving.proving import Port, prove, unproven
+
+    if find_spec("torch") is None:
+        return unproven(str(given.file), str(given.out), "torch")
+    inputs = _inputs_of(given) if given.inputs else None
+    port = Port(_port_of(named, files), str(given.out), gaps)
+    proof = prove(model, port, inputs, **_reading(given), tolerance=given.tolerance, seed=given.seed or 0)
+    return replace(proof, model=str(given.file))
 
 
 def _port_of(named: Named, files: UserFiles) -> Any:

@@ -34,6 +34,7 @@ class Both:
         fill: makes a port with gaps callable.
         tolerance: as in `compare_models`.
         seed: draws the inputs.
+        left: the gaps that are not filled in; `fill` adds to them.
         refused: receives what the port refuses, in sentences.
         failures: receives the errors of the port on inputs that the original accepts.
     """
@@ -44,6 +45,7 @@ class Both:
     fill: Filling
     tolerance: float | None = None
     seed: int = 0
+    left: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -103,7 +105,8 @@ class Both:
                 raise
             self._note(drawn, error.__cause__)
             return
-        shown = tuple(f"{each.shape} {each.dtype}" for each in drawn.arrays)
+        names = [tensor.layer for tensor in self.graph.inputs]
+        shown = tuple(f"{name} {each.shape} {each.dtype}" for name, each in zip(names, drawn.arrays, strict=True))
         yield ProvenCall(shown, drawn.how, seed, comparison), recording
 
     def _note(self, drawn: Drawn, error: BaseException) -> None:

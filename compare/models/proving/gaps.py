@@ -21,10 +21,44 @@ Results = Mapping[str, Sequence[tuple[Array, ...]]]
 """By the name of a gap's layer, the results of each of its calls."""
 
 
+def with_gaps(graph: Graph, gaps: Sequence[Gap]) -> Graph:
+    """Return a graph in which also the layers are gaps that a source could not write."""
+    why = {gap.layer: gap.why for gap in gaps}
+    layers = {name: replace(layer, gap=layer.gap or why.get(name, "")) for name, layer in graph.layers.items()}
+    return replace(graph, layers=layers)
+
+
+def with_shapes_of_gaps(graph: Graph) -> Graph:
+    """Return a graph with shapes for the results of gaps: as a recurrent layer reads them, or as the config's units suggest."""
+    shapes = dict(graph.shapes)
+    for gap in gap_calls(graph):
+        for tensor in gap.results:
+            found = shapes.get(tensor) or _shape_read(graph, tensor) or _shape_by_units(graph, gap)
+            if found is not None:
+                shapes[tensor] = found
+    return replace(graph, shapes=shapes)
+
+
+def _shape_read(graph: Graph, tensor: Tensor) -> Shape | None:
+    for call in graph.calls:
+        stored = graph.layers[call.layer].stored
+        if tensor in call.reads[:1] and isinstance(stored, StoredLayer):
+            return (None, None, stored.spec.input_size)
+    return None
+
+
+def _shape_by_units(graph: Graph, gap: Call) -> Shape | None:
+    config = graph.layers[gap.layer].config
+    units, read = config.get("units"), graph.shapes.get(gap.reads[0]) if gap.reads else None
+    if not isinstance(units, int) or not read or gap.outputs != 1:
+        return None
+    return (*(read[:-1] if config.get("return_sequences", True) else read[:1]), units)
+
+
 def cut_at_gaps(graph: Graph) -> Graph:
     """Return a graph in which the results of gaps are further inputs, and what gaps read are further outputs.
 
-    If the shape of a gap's result is not known, also not by a recurrent layer that reads it, the graph ends before that gap.
+    If the shape of a gap's result is not known, the graph ends before that gap.
 
     Raises:
         NoCounterpartError: for a gap in a nested model or a wrapper.
@@ -39,7 +73,6 @@ def cut_at_gaps(graph: Graph) -> Graph:
     calls = gap_calls(graph)
     if not calls:
         return graph
-    graph = replace(graph, shapes=_shapes(graph))
     if (unknown := _without_shape(graph)) is not None:
         return _up_to(graph, unknown.reads)
     results = [tensor for call in calls for tensor in call.results]
@@ -66,19 +99,7 @@ def cut_at_gaps(graph: Graph) -> Graph:
 
 def _without_shape(graph: Graph) -> Call | None:
     """Return the first call of a gap whose results have no known shape."""
-    shapes = _shapes(graph)
-    return next((call for call in gap_calls(graph) if any(each not in shapes for each in call.results)), None)
-
-
-def _shapes(graph: Graph) -> dict[Tensor, Shape]:
-    """Return the known shapes of a graph, those of gaps' results that recurrent layers read among them."""
-    shapes = dict(graph.shapes)
-    for tensor in (each for call in gap_calls(graph) for each in call.results if each not in shapes):
-        for call in graph.calls:
-            stored = graph.layers[call.layer].stored
-            if tensor in call.reads[:1] and isinstance(stored, StoredLayer):
-                shapes[tensor] = (None, None, stored.spec.input_size)
-    return shapes
+    return next((call for call in gap_calls(graph) if any(each not in graph.shapes for each in call.results)), None)
 
 
 def _up_to(graph: Graph, outputs: Sequence[Tensor]) -> Graph:
@@ -120,15 +141,33 @@ def results_in(recording: Recording, gaps: Sequence[Gap]) -> Results:
 
 
 @contextmanager
-def filled(port: Any, gaps: Sequence[Gap], results: Results) -> Iterator[None]:
+def filled(port: Any, gaps: Sequence[Gap], results: Results, left: set[str]) -> Iterator[None]:
     """Let the gaps of a port return the results of the original; one that is filled in computes its own.
 
     Args:
         port: the torch module.
         gaps: its gaps.
         results: the results for each call.
+        left: receives the names of the gaps that are not filled in.
     """
-    with _replaced(port, gaps, lambda gap, plain: _own_or(plain, iter(results[gap.layer]))):
+
+    def make(gap: Gap, plain: Any) -> Callable[..., Any]:
+        known = iter(results[gap.layer])
+
+        def returned(*arguments: Any, **named: Any) -> Any:
+            arrays = next(known, ())
+            try:
+                return plain(*arguments, **named)
+            except NotImplementedError:
+                left.add(gap.layer)
+                if not arrays:
+                    raise
+                tensors = tuple(sys.modules["torch"].from_numpy(each.copy()) for each in arrays)
+                return tensors[0] if len(tensors) == 1 else tensors
+
+        return returned
+
+    with _replaced(port, gaps, make):
         yield
 
 
@@ -198,22 +237,6 @@ def _replaced(port: Any, gaps: Sequence[Gap], make: Callable[[Gap, Any], Callabl
     finally:
         for owner, method in changed:
             delattr(owner, method)
-
-
-def _own_or(plain: Any, results: Iterator[tuple[Array, ...]]) -> Callable[..., Any]:
-    torch = sys.modules["torch"]
-
-    def returned(*arguments: Any, **named: Any) -> Any:
-        arrays = next(results, ())
-        try:
-            return plain(*arguments, **named)
-        except NotImplementedError:
-            if not arrays:
-                raise
-            tensors = tuple(torch.from_numpy(each.copy()) for each in arrays)
-            return tensors[0] if len(tensors) == 1 else tensors
-
-    return returned
 
 
 def _tensors(value: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from compare.models.comparison import ModelComparison
 from compare.models.judging import RowVerdict
 from frameworks.escaping import printable
 
+_WAY_ON = "{0} is missing for the whole proof: install it with `pip install {0}`, and run `gatewise verify` on the two"
 How = Literal["alone", "in the whole", "nothing"]
 """How a layer was compared: by itself on the original's inputs, only by what follows from it, or not at all."""
 
@@ -20,7 +21,7 @@ class ProvenCall:
     """One call of both models.
 
     Args:
-        inputs: the shape and dtype of each input: "(3, 12) int32".
+        inputs: the name, shape and dtype of each input: "words (3, 12) int32".
         how: how each input was made.
         seed: the seed of drawn inputs; None for given ones.
         comparison: what `compare_models` says.
@@ -111,8 +112,8 @@ class Proof:
 
     @property
     def verdict(self) -> str:
-        """The verdict: "proven", "wrong" or "not proven"."""
-        return {0: "proven", 1: "wrong"}.get(self.status, "not proven")
+        """The verdict: "proven", "wrong", "proven in part" or "not proven"."""
+        return {0: "proven", 1: "wrong"}.get(self.status, "proven in part" if self.calls else "not proven")
 
     def __str__(self) -> str:
         """Return the proof as text."""
@@ -125,12 +126,13 @@ class Proof:
             yield [f"call {number}: {self.failed.comparison}"]
         yield [f"wrong: {printable(each)}" for each in self.wrong]
         yield list(self._held())
+        yield [_WAY_ON.format(self.missing)] if self.missing else []
         yield ["compared with nothing:", *(f"- {printable(each)}" for each in self.open)] if self.open else []
 
     def _head(self) -> str:
         what = f"{self.port} against {self._original()}"
         if not self.calls:
-            return f"not proven: {what}"
+            return f"{self.verdict}: {what}"
         errors = [call.comparison.error for call in self.calls]
         known = [each for each in errors if each is not None]
         off = f"at most {max(known):.2g} off" if len(known) == len(errors) else "with results of other shapes"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from compare.models.proving.calls import Both
-from compare.models.proving.gaps import cut_at_gaps, filled, opened, results_in
+from compare.models.proving.gaps import cut_at_gaps, filled, opened, results_in, with_gaps, with_shapes_of_gaps
 from compare.models.proving.layers import against_reference, layers_of
 from compare.models.proving.originals import Original, find_original
 from compare.models.proving.proof import Proof, ProvenCall
@@ -79,39 +79,56 @@ def prove(
     graph = read_graph(model, weights=weights, architecture=architecture, options=options)
     if not isinstance(port, Port):
         port = Port(port, type(port).__name__)
-    proof = Proof(graph.source or graph.name, port.name, gaps=tuple(layer.name for layer in graph.gaps), tolerance=tolerance)
+    graph = with_gaps(graph, port.gaps)
+    gaps = tuple(layer.name for layer in graph.gaps)
+    proof = Proof(graph.source or graph.name, port.name, gaps=gaps, tolerance=tolerance)
     original = find_original(model, graph, weights, architecture)
     if original.model is not None:
+        left: set[str] = set()
 
         def fill(found: Recording) -> AbstractContextManager[None]:
-            return filled(port.module, port.gaps, results_in(found, port.gaps))
+            return filled(port.module, port.gaps, results_in(found, port.gaps), left)
 
-        both = Both(original.model, port.module, graph, fill, tolerance, seed)
+        both = Both(original.model, port.module, graph, fill, tolerance, seed, left)
         return _finished(replace(proof, against=original.by, whole=True), both, graph, inputs)
-    proof = replace(proof, missing=original.missing)
+    proof = replace(proof, missing=original.missing, versions=_versions())
     try:
         both = _layer_by_layer(port, graph, tolerance, seed)
+    except MissingFrameworkError:
+        return replace(proof, open=(f"everything: {original.why_not}, and Keras 3 is not installed",), missing="keras")
     except GatewiseError as error:
-        missing = error.name or "" if isinstance(error, MissingFrameworkError) else original.missing
-        return replace(proof, open=(f"everything: {original.why_not}; {error}",), missing=missing, versions=_versions())
+        return replace(proof, open=(f"everything: {original.why_not}; {error}",))
     by = f"Keras {import_module('keras').__version__}"
     return _finished(replace(proof, against=by), both, graph, inputs, original)
+
+
+def unproven(model: str, port: str, missing: str) -> Proof:
+    """Return the proof of a port that cannot be run, because a framework is not installed."""
+    return Proof(model, port, open=(f"everything: {missing} is not installed",), missing=missing, versions=_versions())
 
 
 def _layer_by_layer(port: Port, graph: Graph, tolerance: float | None, seed: int) -> Both:
     """Return the layers of a graph in today's Keras, wired as the graph says, with the port.
 
     Raises:
-        GatewiseError: for layers that today's Keras does not have, and for a gap whose results have no known shape.
+        GatewiseError: for layers that today's Keras does not have.
     """
     load("keras")
     build = import_module("frameworks.models.keras").build_keras
-    whole = cut_at_gaps(graph)
+    for known in (with_shapes_of_gaps(graph), graph) if graph.gaps else (graph,):
+        whole = cut_at_gaps(known)
+        try:
+            model = build(whole)
+        except (GatewiseError, ValueError):  # of Keras, for a shape that the layers after a gap do not read
+            if known is graph:
+                raise
+            continue
+        break
 
     def fill(_: Recording) -> AbstractContextManager[None]:
-        return opened(port.module, port.gaps, graph) if graph.gaps else nullcontext()
+        return opened(port.module, port.gaps, known) if graph.gaps else nullcontext()
 
-    return Both(build(whole), port.module, whole, fill, tolerance, seed)
+    return Both(model, port.module, whole, fill, tolerance, seed, {layer.name for layer in graph.gaps})
 
 
 def _finished(proof: Proof, both: Both, graph: Graph, inputs: Any, original: Original | None = None) -> Proof:
@@ -130,7 +147,8 @@ def _finished(proof: Proof, both: Both, graph: Graph, inputs: Any, original: Ori
             if each.reference_error is not None and each.reference_error > reference[each.layer].allowed
         ),
     )
-    found = replace(proof, calls=tuple(calls), layers=layers, wrong=wrong, versions=_versions())
+    gaps = tuple(name for name in proof.gaps if name in both.left)
+    found = replace(proof, gaps=gaps, calls=tuple(calls), layers=layers, wrong=wrong, versions=_versions())
     return replace(found, open=tuple(_open(found, both, original)))
 
 

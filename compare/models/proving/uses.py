@@ -51,9 +51,9 @@ def is_mask(graph: Graph, tensor: Tensor) -> bool:
 
 
 def _readers(graph: Graph, tensor: Tensor, seen: set[Any]) -> Iterator[tuple[Layer, Call]]:
-    if (graph.name, tensor) in seen:
+    if (id(graph), tensor) in seen:
         return
-    seen.add((graph.name, tensor))
+    seen.add((id(graph), tensor))
     for call in graph.calls:
         if tensor not in call.reads:
             continue

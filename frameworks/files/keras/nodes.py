@@ -147,7 +147,7 @@ def _config(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _tensor(value: Mapping[str, Any]) -> Any:
     history = _config(value).get("keras_history")
-    return Reference(*history) if _is_reference(history) else Reference("", 0, 0)
+    return _decoded(history) if _is_reference(history) else Reference("", 0, 0)
 
 
 def _array(value: Mapping[str, Any]) -> Any:

@@ -45,9 +45,10 @@ def read_live(model: Any, given: GivenOptions) -> tuple[Architecture, list[Store
     entry = {**config, "keras_version": keras.__version__}
     version = Version(str(keras.__version__))
     reading = Reading(name, version, given)
-    layers: list[StoredLayer | OtherLayer] = [
+    nodes = walk(entry, name, lambda *_: "", keras2=version.is_keras2)
+    layers = [
         read_layer(node, RowWeights(_weights_at(model, node)), reading)
-        for node in walk(entry, name, lambda *_: "", keras2=version.is_keras2)
+        for node in nodes
         if KERAS.get(node.class_name).role != "input"
     ]
     return Architecture(entry, version, name), layers

@@ -106,10 +106,9 @@ class MaskOperations:
         return None if mask is None or axis != -1 else _Expanded(mask)
 
     def _row(self, tensors: Sequence[Any], axis: Any) -> Any:
-        parts = [self._known.get(each) if isinstance(each, Tensor) else None for each in tensors]
-        if all(isinstance(each, _Expanded) and each.tensor for each in parts):
-            return _Row(tuple(parts), tuple(each.tensor for each in parts), axis)
-        return None
+        known = (self._known.get(each) for each in tensors if isinstance(each, Tensor))
+        parts = tuple(each for each in known if isinstance(each, _Expanded) and each.tensor)
+        return _Row(parts, tuple(each.tensor for each in parts if each.tensor), axis) if len(parts) == len(tensors) else None
 
     def _any(self, known: Any, kwargs: Mapping[str, Any]) -> Any:
         if kwargs.get("axis") not in (-1, [-1], (-1,)) or kwargs.get("keepdims"):

@@ -122,6 +122,6 @@ def _without_architecture(path: Path, name: str, *, takes_one: bool) -> InvalidV
         path.name,
         must="hold an architecture",
         but="holds weights alone",
-        remedy="Pass the JSON that model.to_json() returned as --architecture (in Python: architecture). Or port to a .weights.h5 file,"
-        " build the model in Keras, and load it with model.load_weights.",
+        remedy="Pass the JSON that model.to_json() returned as --architecture (in Python: architecture). Or port to a"
+        " .weights.h5 file, build the model in Keras, and load it with model.load_weights.",
     )

@@ -36,8 +36,7 @@ def _inputs(model: Any) -> list[Any]:
     return inputs
 
 
-@pytest.mark.parametrize("ending", [".keras", ".h5"])
-@pytest.mark.parametrize("version", FRAMEWORKS)
+@pytest.mark.parametrize(("version", "ending"), [("3", ".keras"), ("2", ".h5")])
 @pytest.mark.parametrize("build", MODELS, ids=lambda build: build.__name__)
 @pytest.mark.filterwarnings("ignore:.*does not support masking and will therefore destroy the mask")
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
