@@ -53,9 +53,7 @@ class DescribedReader(Protocol):
             GatewiseError: for a file that is damaged or that Keras did not write.
         """
 
-    def read_described(
-        self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None
-    ) -> tuple[Layers, Any]:
+    def read_described(self, source: Source, given: GivenOptions, architecture: Mapping[str, Any] | None) -> tuple[Layers, Any]:
         """Return the layers of a file, and its `Architecture`, or None if neither the file nor the user states one."""
 
 

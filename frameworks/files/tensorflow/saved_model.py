@@ -111,9 +111,7 @@ def read(source: Source, given: GivenOptions, architecture: Config | None) -> La
     return read_described(source, given, architecture)[0]
 
 
-def read_described(
-    source: Source, given: GivenOptions, architecture: Config | None
-) -> tuple[Layers, Architecture | None]:
+def read_described(source: Source, given: GivenOptions, architecture: Config | None) -> tuple[Layers, Architecture | None]:
     """Read a SavedModel, and return its architecture, too; None for a model that is a class of its own. See `read`."""
     model = _open(source)
     described = architecture or _architecture(model.metadata[ROOT])

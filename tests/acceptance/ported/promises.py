@@ -34,5 +34,5 @@ def table(outcomes: Sequence[Outcome]) -> str:
     rows = dict.fromkeys((each.library, each.form, each.to) for each in outcomes)
     count = Counter((each.library, each.form, each.to, each.verdict) for each in outcomes)
     return tabulate(
-        [(*row, *(count[*row, verdict] for verdict in verdicts)) for row in rows], ("library", "form", "to", *verdicts)
+        [(*row, *(count[(*row, verdict)] for verdict in verdicts)) for row in rows], ("library", "form", "to", *verdicts)
     )

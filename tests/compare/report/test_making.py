@@ -128,7 +128,8 @@ def test_an_experiment_runs_on_one_thread_of_the_cpu_whatever_the_caller_has_set
 def test_an_unknown_page_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report", "--only", "gradients"]) == 2
     known = (
-        "return-values, weights, hidden-states, masking, options, mistakes, porting, parity, real-models, training, optimizers"
+        "return-values, weights, hidden-states, masking, options, mistakes, models, porting, parity, real-models, training,"
+        " optimizers"
     )
     assert f"the page must be one of {known}, translation, but is 'gradients'" in capsys.readouterr().err
 
