@@ -89,7 +89,7 @@ def compare_models(
     judged = with_outside_masks(judged, allowance, results_agree=passed)
     if tolerance is None and _may_be_rounding(error, allowed, judged):
         allowance, noise = _with_rounding(expected, given[0], one, allowance)
-        allowed = max(allowed, noise)
+        allowed = allowed if passed else max(allowed, noise)
         passed = error is not None and error <= allowed
         judged = with_outside_masks([judge_again(each, allowance) for each in judged], allowance, results_agree=passed)
     sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)

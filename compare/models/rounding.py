@@ -42,9 +42,16 @@ def nudged(model: Any, seed: int = 0) -> Iterator[None]:
 
 
 def nudge_all(arrays: Sequence[Array], seed: int = 1) -> list[Array]:
-    """Return arrays with every number moved by one rounding; integers stay."""
+    """Return arrays with every number moved by one rounding; integers stay, and so do numbers that stand for masked steps."""
     rng = np.random.default_rng(seed)
-    return [_nudge(each, rng) if each.dtype.kind == "f" else each for each in arrays]
+    return [_keep_repeated(each, _nudge(each, rng)) if each.dtype.kind == "f" else each for each in arrays]
+
+
+def _keep_repeated(array: Array, moved: Array) -> Array:
+    """Put back the numbers that occur more than once: a model may compare its input with such a number, as Masking does."""
+    _, which, counts = np.unique(array, return_inverse=True, return_counts=True)
+    kept: Array = np.where(counts[which].reshape(array.shape) > 1, array, moved)
+    return kept
 
 
 def _nudge(array: Array, rng: np.random.Generator) -> Array:

@@ -22,7 +22,7 @@ from compare.models.proving.proof import Proof
 from compare.models.proving.proving import Port, load_port, prove
 from frameworks.errors import GatewiseError
 from frameworks.models.reading import read_graph
-from tests.compare.models.proving.models import tagger, write_port
+from tests.compare.models.proving.models import tagger, with_biases, write_port
 
 MASK = ("mask = words != 0", "mask = torch.ones_like(words).bool()")
 RIGHT_PADDING = (
@@ -124,6 +124,17 @@ def test_drawn_masks_have_holes_that_a_port_for_right_padding_shows(files: dict[
     assert [call.comparison.passed for call in proof.calls] == [True, False]
     assert proof.status == 1
     assert str(proof).count("call 2: the models' results differ") == 1
+
+
+def test_what_rounding_is_allowed_does_not_hide_a_mask_of_numbers(tmp_path: Path) -> None:
+    layers = keras.layers
+    steps = [layers.Masking(-1.0), layers.GRU(4, name="gru"), layers.Dense(2, name="out")]
+    model = keras.Sequential([keras.Input((None, 3), name="x"), *steps], name="net")
+    with_biases(model)
+    port = load_port(write_port(model, tmp_path / "port.py", ("mask = (x != -1.0)", "mask = (x != -2.0)")))
+    proof = prove(model, port)
+    assert proof.status == 1
+    assert max(call.comparison.allowed for call in proof.calls) < 1e-4
 
 
 @pytest.mark.parametrize("way", ["tf_keras", "layers"], indirect=True)
