@@ -75,6 +75,8 @@ def _require_drawable(path: Path) -> None:
     known = figure.canvas.get_supported_filetypes()
     if not path.parent.is_dir():
         raise _unwritable(path, "its folder does not exist")
+    if path.is_dir():
+        raise _unwritable(path, "it is a folder")
     if path.suffix[1:].lower() not in known:
         raise _unwritable(path, f"a figure is one of {', '.join(sorted(known))}")
 

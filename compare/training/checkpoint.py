@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compare.groundwork.npz import UnreadableError, read_npz
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.showing import Shown, markdown_blocks, markdown_table, shortened
 
@@ -128,9 +127,8 @@ class TrainingCheckpoint(Shown):
 
     def _read(self, path: Path) -> dict[str, Array]:
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return dict(stored)
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+            return read_npz(path)
+        except UnreadableError as error:
             has_previous = path == self.path and self.before.exists()
             raise DamagedCheckpointError.because(
                 f"the checkpoint {path}",

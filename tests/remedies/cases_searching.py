@@ -274,7 +274,7 @@ def where_a_figure_is_written(folder: Path) -> None:
     module = nn.GRU(3, 4)
     same = compare_models(module, module, np.ones((5, 2, 3), "float32"))
     (folder / "folder.png").mkdir()
-    for name in ("missing/figure.png", "figure.nothing"):
+    for name in ("missing/figure.png", "figure.nothing", "folder.png"):
         with refuses("Choose another place, or another ending, such as .png."):
             compare._require_drawable(folder / name)
     with refuses("Choose another place, or another ending, such as .png."):

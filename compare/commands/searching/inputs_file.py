@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
 import numpy.typing as npt
 
+from compare.groundwork.npz import UnreadableError, read_npz
 from frameworks.errors import InvalidValueError
 
 Array = npt.NDArray[Any]
@@ -25,15 +24,12 @@ def read_arrays(path: Path) -> dict[str, Array]:
         InvalidValueError: for any other file, and for arrays of Python objects.
     """
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise ValueError("it holds a single array")  # noqa: TRY301  told like the others
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, BadZipFile) as error:
+        return read_npz(path)
+    except UnreadableError as error:
         raise InvalidValueError.because(
             str(path),
             must="be an .npz file of numbers",
-            but=f"reading it failed with: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            but=f"reading it failed with: {error}",
             remedy="Write it with np.savez(path, inputs=...).",
         ) from error
 

@@ -65,9 +65,15 @@ def test_nothing_is_unpickled_and_other_files_are_named(tmp_path: Path) -> None:
     whole = save(tmp_path / "cut.npz", inputs=np.arange(1000.0)).read_bytes()
     (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "damaged.npz").write_bytes(whole[:300] + bytes(100) + whole[400:])
-    for name in ("pickled.npz", "single.npy", "text.npz", "cut.npz", "damaged.npz", "missing.npz", "."):
-        with pytest.raises(GatewiseError, match=r"must be an \.npz file of numbers, but reading it failed with: "):
+    np.savez_compressed(tmp_path / "packed.npz", inputs=np.arange(1000.0))
+    packed = (tmp_path / "packed.npz").read_bytes()
+    (tmp_path / "packed.npz").write_bytes(packed[:200] + bytes(100) + packed[300:])
+    for name in ("pickled.npz", "single.npy", "text.npz", "cut.npz", "damaged.npz", "packed.npz", "missing.npz", "."):
+        with pytest.raises(
+            GatewiseError, match=r"must be an \.npz file of numbers, but reading it failed with: .*[^.]\. Write it"
+        ) as raised:
             read_layer_call(tmp_path / name)
+        assert "unsafely" not in str(raised.value)
     assert not ran.exists()
     np.load(tmp_path / "pickled.npz", allow_pickle=True)["inputs"]
     assert ran.exists()

@@ -43,12 +43,17 @@ def source_archive() -> bytes:
     return held.getvalue()
 
 
+@pytest.fixture
+def unearth() -> None:
+    pytest.importorskip("unearth", reason="`make originals` installs unearth, which fetches archives")
+
+
 @pytest.fixture(
     params=[("trained-1.0-py3-none-any.whl", wheel), ("trained-1.0.tar.gz", source_archive)], ids=["wheel", "source"]
 )
 def original(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Original:
     """An original in an archive that a local index lists."""
-    pytest.importorskip("unearth", reason="`make originals` installs unearth, which fetches archives")
+    request.getfixturevalue("unearth")
     name, make = request.param
     page = tmp_path / "simple" / "trained"
     page.mkdir(parents=True)
@@ -136,6 +141,7 @@ def test_archives_lie_where_the_environment_says_or_in_the_cache(tmp_path: Path,
     assert cache_folder() == Path.home() / ".cache" / "gatewise"
 
 
+@pytest.mark.usefixtures("unearth")
 def test_the_command_says_what_cannot_be_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
