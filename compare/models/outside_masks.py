@@ -16,6 +16,7 @@ from compare.groundwork.calls import Call
 from compare.models.judging import Allowance, Judged, judge_whole
 from compare.models.pairing.axes import difference
 from compare.models.whole import Whole
+from frameworks.adapter import Mask
 from frameworks.output import RecurrentOutput
 
 Array = npt.NDArray[Any]
@@ -58,6 +59,8 @@ def _reads_a_step(reader: Judged, plain: Judged, outside: Judged) -> bool:
     if plain.whole is None or plain.whole.found is None or outside.whole is None or outside.whole.found is None:
         return False
     read, back = reader.pair.actual[0].inputs[:1], outside.whole.found.output
+    if back is None or plain.whole.found.output is None:
+        return False
     last = plain.whole.found.output[:, -1]
     return any(
         array.shape == last.shape
@@ -91,9 +94,9 @@ def handled_outside(judged: Judged, allowance: Allowance) -> Judged | None:
         allowance: how far arrays may be apart.
     """
     whole = judged.whole
-    if whole is None or whole.found is None or judged.verdict == "agrees" or not _may_be(whole):
+    mask = None if whole is None else whole.call.mask
+    if whole is None or whole.found is None or mask is None or judged.verdict == "agrees" or not _may_be(whole, mask):
         return None
-    mask = whole.call.mask
     counts, order = mask.sum(axis=1), np.argsort(~mask, axis=1, kind="stable")
     valid = np.arange(mask.shape[1]) < counts[:, None]
     first = np.take_along_axis(whole.call.inputs, order[..., None], axis=1)
@@ -103,30 +106,34 @@ def handled_outside(judged: Judged, allowance: Allowance) -> Judged | None:
     moved = np.array(whole.call.inputs)
     moved[mask] = own[valid]
     zeroed = whole.expected.zeroes_masked_steps
-    found = RecurrentOutput(_spread(whole.found.output, mask, zeroed=zeroed), *_states(whole))
+    h_n, c_n = _states(whole, mask, whole.found)
+    output = None if whole.found.output is None else _spread(whole.found.output, mask, zeroed=zeroed)
+    found = RecurrentOutput(output, h_n, c_n)
     call = Call("", moved, whole.own.initial_state, mask, backwards=whole.own.backwards)
     return judge_whole(judged.pair, replace(whole, own=call, found=found), allowance)
 
 
-def _may_be(whole: Whole) -> bool:
-    """Return whether the expected layer has a mask, and the actual one none, or that of a packed sequence of as many steps."""
+def _may_be(whole: Whole, mask: Mask) -> bool:
+    """Return whether the actual layer has no mask, or that of a packed sequence of as many steps as the expected one's mask."""
     call, own = whole.call, whole.own
-    if call.mask is None or call.inputs.shape != own.inputs.shape or whole.turned or call.backwards:
+    if call.inputs.shape != own.inputs.shape or whole.turned or call.backwards:
         return False
     if own.mask is None:
         return whole.expected.spec.num_directions == whole.expected.spec.num_layers == 1
-    return np.array_equal(np.maximum(call.mask.sum(axis=1), 1), np.maximum(own.mask.sum(axis=1), 1))
+    return np.array_equal(np.maximum(mask.sum(axis=1), 1), np.maximum(own.mask.sum(axis=1), 1))
 
 
-def _states(whole: Whole) -> tuple[Array, Array | None]:
+def _states(whole: Whole, mask: Mask, found: RecurrentOutput) -> tuple[Array | None, Array | None]:
     """Return the final states; of a module that also ran over the steps behind a row's end they are not known."""
-    if whole.own.mask is not None and whole.found is not None:
-        empty = ~whole.call.mask.any(axis=1)
-        return tuple(  # type: ignore[return-value]
-            None if own is None else np.where(empty[:, None], wanted, own)
-            for own, wanted in ((whole.found.h_n, whole.wanted.h_n), (whole.found.c_n, whole.wanted.c_n))
-        )
-    return whole.wanted.h_n, whole.wanted.c_n
+    wanted = whole.wanted
+    if whole.own.mask is None:
+        return wanted.h_n, wanted.c_n
+    empty: Array = mask.sum(axis=1, keepdims=True) == 0
+    return _where(empty, wanted.h_n, found.h_n), _where(empty, wanted.c_n, found.c_n)
+
+
+def _where(rows: Array, wanted: Array | None, own: Array | None) -> Array | None:
+    return own if wanted is None or own is None else np.where(rows, wanted, own)
 
 
 def _spread(output: Array, mask: Array, *, zeroed: bool) -> Array:

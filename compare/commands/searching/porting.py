@@ -19,7 +19,7 @@ _MOST = 40
 """The most rows of the table without --verbose."""
 
 
-def add_proof_arguments(parser: argparse.ArgumentParser) -> None:
+def add_proof_arguments(parser: argparse._ActionsContainer) -> None:
     """Add the arguments of a proof."""
     parser.add_argument("--weights", type=Path, metavar="FILE", help="the weights for a .json file, or for FILE.py:NAME")
     parser.add_argument(

@@ -59,14 +59,25 @@ def layers_of(
         if exact:  # a module that is only a part of what the layer became differs, and says nothing of it
             found = [row for row in found if row.verdict == "agrees"]
         if not found:
-            how = "in the whole" if path in part and calls and not layer.gap and passed else "nothing"
-            yield ProvenLayer(path, layer.kind, against=against if how != "nothing" else "", how=how)
+            if path in part and calls and not layer.gap and passed:
+                yield ProvenLayer(path, layer.kind, against=against, how="in the whole")
+            else:
+                yield ProvenLayer(path, layer.kind)
             continue
         worst = min((row.verdict for row in found), key=_WORST.index)
         by = against if off is None else f"{against}, and that with the reference"
-        errors = [_largest([getattr(row, name) for row in found]) for name in ("input_error", "output_error", "alone_error")]
-        here = found[0].actual or ""
-        yield ProvenLayer(path, layer.kind, here, by, "alone", *errors, None if off is None else off.error, worst)
+        yield ProvenLayer(
+            path,
+            layer.kind,
+            here=found[0].actual or "",
+            against=by,
+            how="alone",
+            input_error=_largest([row.input_error for row in found]),
+            output_error=_largest([row.output_error for row in found]),
+            alone_error=_largest([row.alone_error for row in found]),
+            reference_error=None if off is None else off.error,
+            verdict=worst,
+        )
 
 
 def _walk(graph: Graph, prefix: str) -> Iterator[tuple[str, Layer, bool]]:

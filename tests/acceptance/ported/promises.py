@@ -33,6 +33,5 @@ def table(outcomes: Sequence[Outcome]) -> str:
     verdicts = ("right", "refused", "wrong", "raised")
     rows = dict.fromkeys((each.library, each.form, each.to) for each in outcomes)
     count = Counter((each.library, each.form, each.to, each.verdict) for each in outcomes)
-    return tabulate(
-        [(*row, *(count[(*row, verdict)] for verdict in verdicts)) for row in rows], ("library", "form", "to", *verdicts)
-    )
+    counted = [(*row, *(count[row[0], row[1], row[2], each] for each in verdicts)) for row in rows]
+    return tabulate(counted, ("library", "form", "to", *verdicts))

@@ -68,7 +68,8 @@ class Pen:
     def name(self, kind: str) -> str:
         """Return a new layer's name, sometimes an awkward one."""
         number = next(self.names)
-        return self.pick(f"{kind.lower()}_{number}", f"{kind.lower()}_{number}", f"the-{kind}.{number}", f"class{number}")
+        usual = f"{kind.lower()}_{number}"
+        return self.random.choice((usual, usual, f"the-{kind}.{number}", f"class{number}"))
 
     def make(self, kind: str, **options: Any) -> Any:
         """Return a new layer."""

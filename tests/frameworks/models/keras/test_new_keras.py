@@ -275,7 +275,8 @@ def ported(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Ported]:
             for at, inputs in enumerate(calls)
             for place, each in enumerate(results(model, inputs))
         }
-        np.savez(folder / f"{name}.npz", **{f"{at}.{n}": each for at, call in enumerate(calls) for n, each in enumerate(call)})
+        read: dict[str, Any] = {f"{at}.{n}": each for at, call in enumerate(calls) for n, each in enumerate(call)}
+        np.savez(folder / f"{name}.npz", **read)
         written[name] = save_model(folder / f"{name}.keras", read_whole(saved(model, folder / f"old {name}{case.ending}")))
     subprocess.run([sys.executable, "-I", "-c", PLAIN, *CASES], check=True, cwd=folder, capture_output=True, text=True)
     return {name: Ported(expected[name], dict(np.load(folder / f"{name}.results.npz")), written[name]) for name in CASES}

@@ -76,7 +76,8 @@ def test_custom_and_lambda_layers_are_gaps() -> None:
     assert "Mine" in gaps["g"]
 
 
-_VALUES = (None, True, -1, 10**30, 1e308, "", "x", [], {}, [["x", 0, 0]], {"a": 1}, {"class_name": "Dense"}, [None], "LSTM")
+_VALUES: tuple[Any, ...] = (None, True, -1, 10**30, 1e308, "", "x", "LSTM", [], {})
+_VALUES += ([["x", 0, 0]], {"a": 1}, {"class_name": "Dense"}, [None])
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ FRAMEWORKS = {"3": keras, "2": tf_keras}
 def _inputs(model: Any) -> list[Any]:
     """Return inputs whose masks have holes; a row without any valid step is among them."""
     generator = np.random.default_rng(1)
-    inputs = []
+    inputs: list[Any] = []
     for each in model.inputs:
         sizes = (4, *(6 if size is None else size for size in each.shape[1:]))
         name = getattr(each.dtype, "name", each.dtype)

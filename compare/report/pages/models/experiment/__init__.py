@@ -79,7 +79,10 @@ def _shown(source: Source) -> str:
 
 def _call(proof: Proof, number: int) -> Results:
     call = proof.calls[number]
-    return {"inputs": exact(str(call)), "error": measured(call.comparison.error, call.comparison.allowed)}
+    return {
+        "inputs": exact(str(call)),
+        "error": measured(np.inf if call.comparison.error is None else call.comparison.error, call.comparison.allowed),
+    }
 
 
 def _layer(layer: Any) -> Results:

@@ -37,18 +37,18 @@ def old_file(folder: Path) -> Results:
         keras.saving.load_model(old)
         message = ""
     except (ValueError, TypeError) as error:
-        message = next(line for line in str(error).splitlines() if "time_major" in line).partition("Unrecognized")
-        message = f"{message[1]}{message[2]}".strip()
+        line = next(line for line in str(error).splitlines() if "time_major" in line)
+        message = line[line.index("Unrecognized") :].strip()
     status = subprocess.run(  # noqa: S603  this interpreter, on a file that was written here
         [sys.executable, "-m", "gatewise", "port", str(old), str(new), "--quiet"], check=False
     ).returncode
     found = keras.saving.load_model(new)(inputs)
-    error = float(np.abs(np.asarray(found) - np.asarray(model(inputs))).max())
+    off = float(np.abs(np.asarray(found) - np.asarray(model(inputs))).max())
     return {
         "model": exact(MODEL),
         "message": exact(message),
         "status": exact(status),
-        "error": measured(error, TOLERANCES["float32"]),
+        "error": measured(off, TOLERANCES["float32"]),
     }
 
 
