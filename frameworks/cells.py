@@ -44,6 +44,11 @@ class Cell:
         """Whether the torch module lets the user choose the activation."""
         return len(self.torch_activations) > 1
 
+    @property
+    def forgets(self) -> bool:
+        """Whether there is a forget gate."""
+        return "forget" in self.gates
+
     def has_two_biases(self, *, bias: bool, reset_after: bool) -> bool:
         """Return whether such a cell needs a recurrent bias in addition to the bias.
 

@@ -18,7 +18,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from frameworks.cells import GATES
+from frameworks.cells import CELLS, GATES
 from frameworks.part_layout import Block, Stored
 from frameworks.spec import RecurrentSpec
 from frameworks.weights import BIASES, PARTS, DirectionWeights, shape_of
@@ -223,8 +223,8 @@ def tensorflow1(cell: str, forget_bias: float = 1.0) -> Layout:
 
     Source: python/ops/rnn_cell_impl.py of TensorFlow 1.15 (`build` and `call`).
     """
-    spread = {"gates": ("reset", "update"), "candidate": ("candidate",)} if cell == "gru" else {}
-    added = {"forget": forget_bias} if cell == "lstm" and forget_bias else {}
+    spread = {"gates": ("reset", "update"), "candidate": ("candidate",)} if "reset" in CELLS[cell].gates else {}
+    added = {"forget": forget_bias} if CELLS[cell].forgets and forget_bias else {}
     own = "{}/" if spread else ""
     kernel = Stored(f"{own}kernel", "input+from (gate hidden)", spread=spread)
     bias = Stored(f"{own}bias", "(gate hidden)", spread=spread, added=added)

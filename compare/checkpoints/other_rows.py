@@ -18,6 +18,7 @@ from compare.parity.difference import Difference, measure
 from compare.parity.verdict import Against, Comparison
 from frameworks import kinds
 from frameworks.files import OtherLayer
+from frameworks.files.building.hard_sigmoids import COMPARED_AS_SUCH, OLD, TODAY, linear_arrays, other_with_todays
 from frameworks.files.writing.blocks import BLOCK, Tensor, unchanged
 from frameworks.files.writing.keras.layout import keras_arrays
 
@@ -90,6 +91,7 @@ def compare_other(
         paired_by: what the pairing relies on.
         tolerance: the allowed error as a share of max(1, max |expected|); None for the default of the dtype.
     """
+    expected, actual, notes = _with_one_hard_sigmoid(expected, actual)
     meaning = meaning_of(expected, actual)
     causes: list[str] = []
     unclear: list[str] = []
@@ -120,7 +122,19 @@ def compare_other(
         unstated=tuple(unstated),
         paired_by=paired_by,
         comparisons=tuple(comparisons),
+        notes=notes,
     )
+
+
+def _with_one_hard_sigmoid(expected: OtherLayer, actual: OtherLayer) -> tuple[OtherLayer, OtherLayer, tuple[str, ...]]:
+    """Return both with Keras 3's hard_sigmoid if one has it where the other has that of Keras 2, and a note of it."""
+    both = (expected, actual)
+    if {str(each.config.get("activation")) for each in both} != {OLD, TODAY} or any(each.is_recurrent for each in both):
+        return expected, actual, ()
+    if not all(each.known and linear_arrays(each.stored) for each in both):
+        return expected, actual, ()
+    one, other = (other_with_todays(each) if each.config["activation"] == OLD else each for each in both)
+    return one, other, (COMPARED_AS_SUCH.format("activation"),)
 
 
 def meaning_of(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:

@@ -21,7 +21,8 @@ def render(out: Path, written: Sequence[Written], checkpoint: Checkpoint, *, ver
         verbose: whether all names that differ only in numbers are listed.
     """
     sources: dict[str, OtherLayer | StoredLayer] = {**checkpoint.others, **checkpoint}
-    warnings = ((each.name, (*each.caveats, *sources[each.name].warnings)) for each in written)
+    known = {name: layer.warnings for name, layer in sources.items()}  # a whole model in a .keras file also has inner models
+    warnings = ((each.name, (*each.caveats, *known.get(each.name, ()))) for each in written)
     return _text(f"{out}: from {checkpoint.path.name}, {checkpoint.format}", written, warnings, verbose=verbose)
 
 

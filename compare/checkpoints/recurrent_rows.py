@@ -19,6 +19,7 @@ from compare.parity.weights import compare_weights
 from frameworks import registry
 from frameworks.errors import GatewiseError
 from frameworks.files import StoredLayer
+from frameworks.files.building.hard_sigmoids import COMPARED_AS_SUCH, OLD, TODAY, acts_on_state, scaled_gates, with_todays
 from frameworks.files.building.stacks import adapt
 from frameworks.files.given_options import KERAS_FLAGS
 from frameworks.files.stored import StoredCell
@@ -145,7 +146,8 @@ def _with_shared_options(
     owners = [[layer for layer in layers for _ in layer.cells] for layers in (expected, actual)]
     shared: list[list[tuple[StoredCell, ...]]] = [[], []]
     for one, other, row, partners in zip(*owners, _rows(expected), _rows(actual), strict=True):
-        pairs = [_share(a, b, one.assumed, other.assumed, found) for a, b in zip(row, partners, strict=True)]
+        shared_options = [_share(a, b, one.assumed, other.assumed, found) for a, b in zip(row, partners, strict=True)]
+        pairs = [_with_one_hard_sigmoid(a, b, found) for a, b in shared_options]
         for side, cells in zip(shared, zip(*pairs, strict=True), strict=True):
             side.append(cells)
     return _rebuilt(expected, shared[0]), _rebuilt(actual, shared[1])
@@ -167,6 +169,16 @@ def _share(
         found.unstated.append(unstated_by(name, (value, second), is_expected=name in assumed))
         one, other = (replace(cell, spec=replace(cell.spec, **{name: stated})) for cell in (one, other))
     return one, other
+
+
+def _with_one_hard_sigmoid(one: StoredCell, other: StoredCell, found: _Findings) -> tuple[StoredCell, StoredCell]:
+    """Return both cells with Keras 3's hard_sigmoid if one of them has it where the other has that of Keras 2."""
+    options = [name for name in one.spec.record.options if {getattr(each.spec, name) for each in (one, other)} == {OLD, TODAY}]
+    if not options or acts_on_state(one) or acts_on_state(other):
+        return one, other
+    found.notes.append(COMPARED_AS_SUCH.format(" and ".join(options)))
+    first, second = (with_todays(each) if scaled_gates(each) else each for each in (one, other))
+    return first, second
 
 
 def _compare_calls(expected: StoredLayer, actual: StoredLayer, found: _Findings) -> None:

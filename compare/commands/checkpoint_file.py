@@ -62,9 +62,11 @@ def save_given_model(given: argparse.Namespace) -> Any:
         GatewiseError: for a file without an architecture, and for what Keras 3 cannot have.
     """
     from frameworks.errors import MissingFrameworkError
+    from frameworks.registry import quiet_stderr
 
     try:
-        from frameworks.models.keras.saving import read_whole, save_model
+        with quiet_stderr():
+            from frameworks.models.keras.saving import read_whole, save_model
     except ImportError as error:
         raise MissingFrameworkError.of("Keras", error, extra="files,tensorflow", to="write a .keras file") from error
     graph = read_whole(given.file, architecture=given.architecture, options=read_options(given.option))

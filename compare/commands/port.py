@@ -19,7 +19,7 @@ EXAMPLE = "gatewise port model.h5 model.py"
 STATUSES = {
     0: "the file was written; OUT.py is proven, or --no-proof was given",
     1: "OUT.py was written, and the proof fails",
-    3: "OUT.py was written, and has gaps, or could not be proven: a framework is missing",
+    3: "OUT.py was written, but has gaps, or a framework for the proof is missing",
 }
 _SOURCE_ONLY = ("to", "padding", "no_proof", "inputs", "imports", "weights", "seed", "tolerance")
 """The options that mean something for OUT.py only."""

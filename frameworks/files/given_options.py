@@ -50,7 +50,7 @@ def options_of_layer(layer: StoredLayer) -> tuple[str, ...]:
     cells = dict.fromkeys(cell.spec.cell for row in layer.cells for cell in row)
     if layer.cells[0][0].layout.joins_kernels:  # a layer of TensorFlow 1
         options = dict.fromkeys(option for cell in cells for option in CELLS[cell].options if option != "reset_after")
-        return (*options, *KERAS_FLAGS, *([FORGET_BIAS] if "lstm" in cells else []))
+        return (*options, *KERAS_FLAGS, *([FORGET_BIAS] if any(CELLS[cell].forgets for cell in cells) else []))
     if layer.origin == "keras":
         return (*dict.fromkeys(option for cell in cells for option in CELLS[cell].options), *KERAS_FLAGS, "cell", "time_major")
     has = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from frameworks.cells import CELLS
 from frameworks.errors import InvalidValueError
 from frameworks.files.given_options import KERAS_FLAGS, GivenOptions
 from frameworks.files.other_layers import NotUnderstoodError, OtherLayer
@@ -108,7 +109,7 @@ def _read_cell(name: str, cell: FoundCell, given: Mapping[str, Any]) -> StoredCe
         dtype="float64" if dtypes == {"float64"} else "float32",
         activation=given.get("activation", "tanh"),
         recurrent_activation=given.get("recurrent_activation", "sigmoid"),
-        reset_after=own.cell != "gru",
+        reset_after="reset" not in CELLS[own.cell].gates,
     )
     expected = layout.shapes(spec, 0)
     if {each: array.shape for each, array in arrays.items()} != expected or not dtypes <= {spec.dtype}:
@@ -151,9 +152,9 @@ def _assumptions(
     if left:
         verb = "is" if len(left) == 1 else "are"
         yield f"the checkpoint holds only weights; {', '.join(left)} {verb} assumed. Options override that."
-    if any(each.cell == "lstm" for each in classes) and "forget_bias" not in given:
-        value = next(each.forget_bias for each in classes if each.cell == "lstm")
+    added = [each.forget_bias for each in classes if CELLS[each.cell].forgets]
+    if added and "forget_bias" not in given:
         yield (
-            f"forget_bias={value} is assumed, which the cell adds to its forget gate at run time, and a port to its bias. If"
+            f"forget_bias={added[0]} is assumed, which the cell adds to its forget gate at run time, and a port to its bias. If"
             " its code has another value, pass it: --option NAME.forget_bias=VALUE."
         )

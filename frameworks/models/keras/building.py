@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from frameworks.errors import GatewiseError
+from frameworks.files.building.hard_sigmoids import FACTOR
 from frameworks.files.writing.outcome import Written
 from frameworks.keras.building import untouched_random
 from frameworks.models.graph import Call, Graph, Layer, Tensor, replaced, tensors_in
@@ -17,7 +18,7 @@ from frameworks.models.keras.masks import Plan, plan_masks
 from frameworks.models.keras.options import refused
 from frameworks.models.keras.remarks import NOT_COMPILED, of_call, of_model
 from frameworks.models.keras.tensors import Names, Tensors, masks_by_name
-from frameworks.models.keras.weights import FACTOR, lay_in
+from frameworks.models.keras.weights import lay_in
 from frameworks.registry import quiet_stderr
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import keras
 
 from frameworks.counterparts import LAYER_NAMES
+from frameworks.files.building.hard_sigmoids import FACTOR, acts_on_state, scaled_gates
 from frameworks.files.keras.config import class_of, config_of
 from frameworks.files.keras.version import Version
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.models.graph import Graph, Layer
 from frameworks.models.keras.options import RENAMED, Arguments, construct, refused, stated_remarks
-from frameworks.models.keras.weights import FACTOR, scaled_gates
+from frameworks.models.keras.weights import on_the_state
 
 Entry = Mapping[str, Any]
 
@@ -148,8 +149,8 @@ def _of_recurrent(layer: Layer, where: str) -> Iterator[str]:
     """Yield remarks about a recurrent layer."""
     if layer.kind in RENAMED:
         yield f"{layer.kind} is gone from Keras 3: {RENAMED[layer.kind]} computes the same from its converted weights"
-    for cell in _cells(layer):
-        scaled_gates(cell, where)
+    if any(map(acts_on_state, _cells(layer))):
+        raise on_the_state(where)
 
 
 def _of_scaling(layer: Layer, made: Made) -> Iterator[str]:
@@ -159,7 +160,7 @@ def _of_scaling(layer: Layer, made: Made) -> Iterator[str]:
     if made.rescaled:
         yield f"{_OLD_SLOPE}: a Rescaling({FACTOR}) before it makes it of Keras 3's, clip(x / 6 + 0.5)"
         return
-    gates = sorted({gate for cell in _cells(layer) for gate in scaled_gates(cell, layer.name)})
+    gates = sorted({gate for cell in _cells(layer) for gate in scaled_gates(cell)})
     only = f" of {' and '.join(gates)}" if gates and "activation" not in made.hard_sigmoids else ""
     yield (
         f"{_OLD_SLOPE}; Keras 3's, clip(x / 6 + 0.5), is the same of {FACTOR} x, so its kernels and biases{only} are written"

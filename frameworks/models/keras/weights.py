@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from frameworks.copying import fill
 from frameworks.errors import NoCounterpartError
+from frameworks.files.building.hard_sigmoids import FACTOR, linear_arrays, with_todays
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.keras.natives import cells_of
-from frameworks.layouts import KERAS
 from frameworks.models.keras.options import refused
-from frameworks.weights import DirectionWeights
 
 Array = npt.NDArray[Any]
-
-FACTOR = 1.2
-"""Keras 2's hard_sigmoid of x, clip(0.2 x + 0.5), is Keras 3's of 1.2 x, clip(1.2 x / 6 + 0.5)."""
-
-_WHOLLY = ("kernel", "recurrent_kernel", "bias", "recurrent_bias", "pointwise_kernel", "depthwise_kernel")
-"""The arrays that an activation is linear in; of those of a separable convolution, the last kernel alone."""
 
 _CONVOLVED_GATES = ("input", "forget", "candidate", "output")
 """The gates of a ConvLSTM, in the order of its arrays' last axis."""
@@ -44,7 +35,7 @@ def lay_in(native: Any, stored: StoredLayer | OtherLayer | None, where: str, har
         NoCounterpartError: for arrays that do not fit, and for an activation whose arrays cannot be scaled.
     """
     if isinstance(stored, StoredLayer):
-        _lay_in_cells(native, stored, where)
+        _lay_in_cells(native, stored)
         return
     arrays = [] if stored is None else list(_arrays(stored))
     shapes = [tuple(each.shape) for each in native.weights]
@@ -63,56 +54,28 @@ def _arrays(stored: OtherLayer) -> Iterator[tuple[str, Array]]:
             yield name, np.asarray(array.read())
 
 
-def _lay_in_cells(native: Any, stored: StoredLayer, where: str) -> None:
+def _lay_in_cells(native: Any, stored: StoredLayer) -> None:
     both = len(stored.cells[0]) == 2
     for direction, part in enumerate((native.forward_layer, native.backward_layer) if both else (native,)):
         for own, row in zip(cells_of(part, keras)[0], stored.cells, strict=True):
-            _lay_in_cell(own, row[direction], where)
+            _lay_in_cell(own, row[direction])
 
 
-def _lay_in_cell(native: Any, cell: StoredCell, where: str) -> None:
-    weights = cell.read()
-    gates = scaled_gates(cell, where)
-    if gates:
-        factors = np.array([FACTOR if gate in gates else 1 for gate in weights.gates], cell.spec.dtype)
-        weights = _times(weights, factors)
-    for name, shape in KERAS.shapes(cell.spec, 0).items():
-        array = np.empty(shape, cell.spec.dtype)
-        fill({name: array}, KERAS, cell.spec, 0, weights)
-        getattr(native, name).assign(array)
-
-
-def _times(weights: DirectionWeights, factors: Array) -> DirectionWeights:
-    scaled: dict[str, Any] = {part: array * factors.reshape(-1, *(1,) * (array.ndim - 1)) for part, array in weights.arrays()}
-    return replace(weights, **scaled)
-
-
-def scaled_gates(cell: StoredCell, where: str) -> tuple[str, ...]:
-    """Return the gates of a cell whose arrays are scaled.
-
-    Raises:
-        NoCounterpartError: for an activation that also acts on the cell state, which no array scales.
-    """
-    spec, scaled = cell.spec, []
-    if "recurrent_activation" in spec.record.options and spec.recurrent_activation == "keras2_hard_sigmoid":
-        scaled += [gate for gate in spec.record.gates if gate != "candidate"]
-    if spec.activation == "keras2_hard_sigmoid":
-        if "c" in spec.record.states:
-            raise _on_the_state(where)
-        scaled.append("candidate")
-    return tuple(scaled)
+def _lay_in_cell(native: Any, cell: StoredCell) -> None:
+    for name, array in with_todays(cell).arrays.items():
+        getattr(native, name).assign(array.read())
 
 
 def _scaled(native: Any, arrays: list[tuple[str, Array]], where: str, options: Collection[str]) -> list[tuple[str, Array]]:
     """Scale the arrays of a layer that is not read as a recurrent one."""
     if hasattr(getattr(native, "cell", None), "kernel_size"):
         if "activation" in options:
-            raise _on_the_state(where)
+            raise on_the_state(where)
         size = native.filters
         factors = np.repeat([1 if gate == "candidate" else FACTOR for gate in _CONVOLVED_GATES], size)
         return [(name, (array * factors).astype(array.dtype)) for name, array in arrays]
     names = [each.name for each in native.weights]
-    linear = [name for name in names if name in _WHOLLY and not (name == "depthwise_kernel" and "pointwise_kernel" in names)]
+    linear = linear_arrays(names)
     if not isinstance(native, _LINEAR):
         raise refused(
             f"the activation of {where}",
@@ -134,7 +97,8 @@ _LINEAR: tuple[type, ...] = tuple(
 )
 
 
-def _on_the_state(where: str) -> NoCounterpartError:
+def on_the_state(where: str) -> NoCounterpartError:
+    """Return the refusal of an activation that acts on the cell state."""
     return refused(
         f"the activation of {where}",
         must="be one that Keras 3 has",

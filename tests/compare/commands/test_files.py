@@ -75,7 +75,8 @@ def test_verify_detects_a_missing_layer_and_another_activation(file: Path, capsy
     assert main(["verify", str(file), str(out)]) == 1
     missing = capsys.readouterr().out.splitlines()[-1].removeprefix("Missing from one.weights.h5: ")
     assert set(missing.removesuffix(".").split(", ")) == {"stack_l0", "stack_l1", "plain"}
-    assert main(["port", str(file), str(whole), *RELU]) == 0
+    each = [argument for name in ("gru", "stack_l0", "stack_l1", "plain") for argument in ("--layer", name)]
+    assert main(["port", str(file), str(whole), *RELU, *each]) == 0
     assert main(["verify", str(file), str(whole), *RELU]) == 0
     assert "The 4 compared are the same. model.weights.h5 does not state return_sequences=True" in capsys.readouterr().out
     assert main(["verify", str(file), str(whole), "--option", "plain.activation=tanh"]) == 1

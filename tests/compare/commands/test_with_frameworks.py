@@ -56,11 +56,11 @@ def gone(number: int) -> bool:
 
 def test_keras_and_tensorflow_say_nothing(tmp_path: Path) -> None:
     np.savez(tmp_path / "model.npz", **arrays())
-    process = start(tmp_path, "port", "model.npz", "out.keras")
-    out, said = process.communicate(timeout=120)
-    assert process.returncode == 0
-    assert said == ""
-    assert out.startswith("out.keras: from model.npz")
+    for source, target in (("model.npz", "out.keras"), ("out.keras", "again.keras")):  # layers, and a whole model
+        process = start(tmp_path, "port", source, target)
+        out, said = process.communicate(timeout=120)
+        assert (process.returncode, said) == (0, "")
+        assert out.startswith(f"{target}: ")
 
 
 def arrays() -> dict[str, Any]:

@@ -110,7 +110,8 @@ def camel(name: str) -> str:
 
 
 def _lines(form: Form) -> Iterator[str]:
-    torch_name, article = form.cell.names["pytorch"], "a" if form.spec.cell == "gru" else "an"
+    torch_name = form.cell.names["pytorch"]
+    article = "an" if torch_name[0] in "AEFHILMNORSX" else "a"  # as the letter is read
     yield f"class {form.name}(nn.Module):"
     yield from docstring(f"{article.capitalize()} {torch_name} called like nn.{torch_name}.", form.described)
     yield ""

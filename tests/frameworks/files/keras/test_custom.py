@@ -220,7 +220,9 @@ def test_a_stateful_layer_is_refused_if_keras_needs_its_batch_size_and_an_option
     with refused("stateful of a", "stateful=False"):
         checkpoint["a"].emulate("keras")
     with refused("stateful of a"):
-        save_checkpoint(tmp_path / "out.keras", checkpoint)
+        save_checkpoint(tmp_path / "out.keras", {"a": checkpoint["a"]})
+    save_checkpoint(tmp_path / "whole.keras", checkpoint)  # its model states the batch size
+    assert import_module("keras").saving.load_model(tmp_path / "whole.keras").get_layer("a").stateful
     told = open_checkpoint(tmp_path / "model.keras", options={"a": {"stateful": False}})
     x = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
     np.testing.assert_allclose(np.asarray(told["a"].emulate("keras")(x)), np.asarray(layer(x)), atol=1e-6)
