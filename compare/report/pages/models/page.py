@@ -17,13 +17,20 @@ def _verdict(results: Tree) -> str:
     models = _own(results)["models"].values()
     layers = [layer for model in models for layer in model["layers"].values()]
     alone = sum(layer["how"].value == "alone" and layer["verdict"].value == "agrees" for layer in layers)
+    failed = sum(model["found"].value[0] == "wrong" for model in models)
+    named = sum(_is_named(model["exchanged"].value, model["found"].value[1]) for model in models)
     errors = [call["error"] for model in models for call in model["calls"].values()]
     return (
         f"`gatewise port model.h5 model.py` writes a whole Keras model as readable PyTorch source, with its weights beside it, and "
         f"proves it: {len(models)} models are shown here, and their results agree to {worst(errors)} on inputs with padding and with "
         f"holes. {alone} of {len(layers)} layers were also compared one by one; the others follow from the whole. With two gates "
-        f"exchanged, every proof failed and named the layer."
+        f"exchanged, {failed} of {len(models)} proofs failed, and {named} named the layer."
     )
+
+
+def _is_named(array: str, place: str) -> bool:
+    """Return whether the place of a fault is the module that has the array."""
+    return place.startswith((f"in {array.rpartition('.')[0]},", f"in {array.rpartition('.')[0]} "))
 
 
 def _body(results: Tree) -> str:
@@ -69,8 +76,9 @@ def _section(name: str, model: Tree) -> Iterator[str]:
         ("layer", "is", "in torch", "compared"),
         [(layer, each["kind"].value, each["here"].value or "-", each["how"].value) for layer, each in model["layers"].items()],
     )
-    verdict, place = model["found"].value
-    yield f"With the first two gates of `{model['exchanged'].value}` exchanged, the proof says: {verdict}, {place}."
+    yield f"With the first two gates of `{model['exchanged'].value}` exchanged, the proof says:"
+    verdict, place, *rest = model["found"].value
+    yield code("text", "\n".join([f"{verdict}: {place}", *rest]))
 
 
 def _anchor(title: str) -> str:

@@ -34,6 +34,7 @@ def run(progress: Callable[[str], None]) -> Results:
 def _ported(example: Example, folder: Path) -> Results:
     import keras
 
+    keras.utils.clear_session()  # names that Keras numbers do not depend on the pages before
     _, names = run_snippet(example.keras, {"keras": keras, "layers": keras.layers})
     model, path = names["model"], folder / f"{example.name}.keras"
     rng = np.random.default_rng(len(example.name))
@@ -55,7 +56,7 @@ def _ported(example: Example, folder: Path) -> Results:
         "calls": {str(number): _call(proof, number) for number in range(len(proof.calls))},
         "layers": {each.layer: _layer(each) for each in proof.layers},
         "exchanged": exact(where),
-        "found": exact([wrong.verdict, str(wrong.failed.comparison.first) if wrong.failed else ""]),
+        "found": exact(_found(wrong)),
         "error of the exchange": control(_error(wrong)),
     }
 
@@ -66,7 +67,7 @@ def _drawn(model: Any, rng: np.random.Generator) -> list[tuple[Any, Any]]:
 
 def _summary(model: Any) -> str:
     lines: list[str] = []
-    model.summary(line_length=88, print_fn=lines.append)
+    model.summary(line_length=80, print_fn=lines.append)
     return "\n".join(lines).strip()
 
 
@@ -74,7 +75,7 @@ def _shown(source: Source) -> str:
     """Return the classes and functions that compute: without the version of Keras, and without `build` and `load`."""
     text = re.sub(r" \(Keras [\d.]+\)", "", source.text.partition("\n\ndef build(")[0])
     head, _, rest = text.partition("\nPORT = ")
-    return f"{head}\n{re.search(r'^(def |class ).*', rest, re.MULTILINE | re.DOTALL)[0]}".strip()  # type: ignore[index]
+    return f"{head}\n\n{re.search(r'^(def |class ).*', rest, re.MULTILINE | re.DOTALL)[0]}".strip()  # type: ignore[index]
 
 
 def _call(proof: Proof, number: int) -> Results:
@@ -87,6 +88,12 @@ def _call(proof: Proof, number: int) -> Results:
 
 def _layer(layer: Any) -> Results:
     return {"kind": exact(layer.kind), "here": exact(layer.here), "how": exact(layer.how), "verdict": exact(layer.verdict)}
+
+
+def _found(proof: Proof) -> list[str]:
+    """Return the verdict of a wrong port, the place, and what is said of it, without numbers that rounding changes."""
+    first = str(proof.failed.comparison.first) if proof.failed else ""
+    return [proof.verdict, *(line for line in first.splitlines() if not line.startswith(("  off by", "#")))]
 
 
 def _exchange_gates(module: Any) -> str:
