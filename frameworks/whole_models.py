@@ -105,6 +105,8 @@ def unported(error: WholeModelError, call: str, to: FrameworkName) -> WholeModel
     remedy = f"{verb} its recurrent layers one at a time:"
     if call == "convert" and _emulates(error.native, to):
         remedy = f"Use gatewise.emulate({error.variable}{target}), which ports it whole. Or convert its recurrent layers alone:"
+    elif row_of(to).name == "pytorch" and _is_wired(error.native):
+        remedy = f"Use gatewise.port_model({error.variable}), which ports it whole. Or {call} its recurrent layers alone:"
     if not all(_is_built(each.layer) for each in error.found):
         remedy = f"First call it on data, because its layers are not all built. Then {remedy[0].lower()}{remedy[1:]}"
     if not code:
@@ -255,6 +257,12 @@ def _emulates(native: Any, to: FrameworkName) -> bool:
         except GatewiseError:
             return False
     return True
+
+
+def _is_wired(native: Any) -> bool:
+    """Return whether it is a Keras model whose layers are connected by its architecture, not by code."""
+    owner = owner_of(native)
+    return owner is not None and owner.name == "keras" and bool(getattr(native, "outputs", None))
 
 
 def _is_built(layer: Any) -> bool:

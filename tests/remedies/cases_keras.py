@@ -17,6 +17,7 @@ from tests.remedies.arrays import LAYERS, X, array, close, drawn, filled, lstm, 
 from tests.remedies.following import case, refuses
 
 EMULATE = "Use gatewise.emulate, which runs it as Keras does"
+WHOLE = "Use gatewise.port_model(model), which ports it whole."
 ONE_BY_ONE = f"{EMULATE}, or adapt and convert its layers, or its cells, one at a time."
 BY_HAND = "Write its call in torch, run it over the time steps in a loop, and compare the results with those of *"
 WITH_ONE = "Pass a recurrent layer, or a model that has one."
@@ -54,9 +55,10 @@ def a_layer_between_the_recurrent_ones() -> None:
     for kind, layer in between.items():
         model = sequential(LAYERS.LSTM(4, return_sequences=True), layer, LAYERS.LSTM(4, return_sequences=True))
         with refuses(
-            "Convert its recurrent layers one at a time:\ngatewise.convert(*)\n*\nKeep what is between them in your own *"
+            f"{WHOLE} Or convert its recurrent layers alone:\ngatewise.convert(*)\n*\nKeep what is between them in your own *"
         ):
             convert(model)
+        close(gatewise.port_model(model)(tensor()), model(X))
         message = message_of(lambda model=model: convert(model))
         assert f"{kind} {layer.name!r}" in message
         first, second = run(message, "convert", model=model)
@@ -157,8 +159,11 @@ def whole_models_one_by_one() -> None:
     assert_parity(net[2], ported[1])
     inner = keras.Input(X.shape[1:])
     alone = filled(keras.Model(inner, LAYERS.LSTM(4)(inner)))
-    with refuses("Convert its recurrent layers one at a time:\n*"):
+    with refuses(f"{WHOLE} Or convert its recurrent layers alone:\n*"):
         convert(alone)
+    close(gatewise.port_model(alone)(tensor()), alone(X))
+    with refuses("Convert its recurrent layers one at a time:\n*"):
+        convert(model)
     listed = [lstm(return_sequences=True), LAYERS.Dense(4), LAYERS.LSTM(4)]
     with refuses("*hen emulate its recurrent layers one at a time:\n*"):
         emulate(listed)
