@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Mapping
 
 from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.models.graph import Call, Layer, Value
