@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from frameworks.errors import InvalidValueError, NoCounterpartError
 from frameworks.kinds.keras import kind_of
 from frameworks.kinds.keras.options import SHARED
 from frameworks.kinds.records import Kind, Option, Versions, value_at
+
+_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "data_format": ("channels_last", "channels_first"),
+        "interpolation": ("nearest", "bilinear", "bicubic", "area", "gaussian", "lanczos3", "lanczos5", "mitchellcubic"),
+        "merge_mode": ("concat", "sum", "mul", "ave"),
+        "padding": ("valid", "same", "causal"),
+        "score_mode": ("dot", "concat"),
+    }
+)
+"""The options that may be words, with these. No other option may be text: what a file states becomes source."""
+_OBJECTS = ("activation", "recurrent_activation", "layer", "backward_layer", "cell", "cells")
+"""The options that are resolved by tables of their own."""
+_MOST_AXES = 3
+"""The deepest that the numbers of an option are nested."""
 
 
 def options_of(class_name: str, config: Mapping[str, Any], version: Versions | None = None) -> dict[str, Any]:
@@ -33,6 +52,7 @@ def options_of(class_name: str, config: Mapping[str, Any], version: Versions | N
     for option in kind.options:
         if option.name in stated:
             resolved[option.name] = stated[option.name][1]
+            _require_plain(class_name, option, stated[option.name][1])
         elif option.required:
             raise InvalidValueError.because(
                 f"the config of a {class_name}",
@@ -82,3 +102,34 @@ def _require_accepted(class_name: str, option: Option, value: Any) -> None:
             but=f"is {str(value)[:100]}, and {option.why}",
             remedy="Build the layer without it and save the model again, or write this layer by hand.",
         )
+
+
+def _require_plain(class_name: str, option: Option, value: Any) -> None:
+    """Raise an error for text and objects where the constructor takes numbers, and for unknown words."""
+    words = _WORDS.get(option.name, ())
+    if option.name in _OBJECTS or _is_numbers(value) or _is_mask_value(option, value):
+        return
+    if isinstance(value, str) and value in words:
+        return
+    raise InvalidValueError.because(
+        f"{option.name} of a {class_name}",
+        must=f"be {' or '.join(map(repr, words))}"
+        if isinstance(value, str) and words
+        else "be a finite number, or a list of these",
+        but=f"is {str(value)[:100]!r}",
+        remedy="Check that the architecture belongs to a model that Keras built.",
+    )
+
+
+def _is_numbers(value: Any, depth: int = 0) -> bool:
+    """Return whether a value is None, a flag, a number, or a list of these."""
+    if isinstance(value, (list, tuple)):
+        return depth < _MOST_AXES and all(_is_numbers(each, depth + 1) for each in value)
+    if isinstance(value, (np.ndarray, np.generic)):  # in the config of a live layer
+        return value.dtype.kind in "biuf" and bool(np.isfinite(value).all())
+    return value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and isfinite(value))
+
+
+def _is_mask_value(option: Option, value: Any) -> bool:
+    """Return whether a value marks masked steps, for which infinity is as good as any other number."""
+    return option.name == "mask_value" and isinstance(value, float)

@@ -15,12 +15,17 @@ import numpy.typing as npt
 from frameworks.files.untrusted.source import recycling
 from frameworks.files.writing.blocks import BLOCK
 from frameworks.files.writing.blocks import Tensor as Blocks
-from frameworks.files.writing.replacing import replacing
+from frameworks.files.writing.replacing import replacing, require_free, setting_aside
 from frameworks.files.writing.torch.safetensors import write_arrays
 from frameworks.rows import FrameworkName
 from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 
 Array = npt.NDArray[Any]
+
+
+def parity_path(module: Path) -> Path:
+    """Return the path of the proof of a source, which `gatewise port` writes."""
+    return module.with_suffix(".parity.json")
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ class Source(Shown):
     def write(self, path: str | PathLike[str], *, force: bool = False) -> list[Path]:
         """Write the source and, beside it, its arrays: OUT.py and OUT.safetensors, or OUT.weights.h5 for Keras.
 
+        With `force`, the proof of an earlier port beside it, OUT.parity.json, is removed.
+
         Args:
             path: where to write, with or without .py.
             force: whether to replace existing files.
@@ -123,9 +130,18 @@ class Source(Shown):
         module = Path(path)
         module = module if module.suffix == ".py" else module.with_name(f"{module.name}.py")
         arrays = module.with_suffix(".safetensors")
-        # Only complete files get their names, the arrays first: a source is never without them. If the process is killed
-        # between the two, the source that was there before does not take the new arrays for its own, because `port` differs.
-        with replacing(module, force=force) as text, replacing(arrays, force=force) as content, recycling(BLOCK):
+        require_free(parity_path(module), force=force)
+        # Two files cannot get their names at once. It is the source that makes them a port: the earlier one goes first, and
+        # the new one comes last. A run that is killed leaves the earlier port, or arrays without a source, or this port.
+        with (
+            setting_aside(module) as set_aside,
+            replacing(module, force=force) as text,
+            replacing(arrays, force=force) as content,
+            recycling(BLOCK),
+        ):
             text.write_text(self.text, encoding="utf-8", newline="\n")
             write_arrays(content, self.blocks, {"port": self.port})
+            if force:
+                set_aside()
+                parity_path(module).unlink(missing_ok=True)
         return [module, arrays]

@@ -72,13 +72,8 @@ def write(given: argparse.Namespace, model: Any, out: Path) -> dict[str, Any]:
         model: the model, or its path.
         out: the place of OUT.py.
     """
-    from compare.models.proving.parity_file import parity_path
-    from frameworks.files.writing.replacing import require_free
-
     source = _source(given, model, given.to)
-    require_free(parity_path(out), force=given.force)
     paths = source.write(out, force=given.force)
-    parity_path(out).unlink(missing_ok=True)  # it is about another port
     return {
         "paths": [str(Path(given.out).with_name(path.name)) for path in paths],
         "table": [dict(vars(each)) for each in source.table],

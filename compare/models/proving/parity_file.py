@@ -8,13 +8,9 @@ from pathlib import Path
 
 from compare.models.proving.proof import Proof
 from frameworks.files.writing.replacing import replacing
+from frameworks.models.source import parity_path
 
 ABOUT = "What `gatewise port` compared with what; `gatewise verify MODEL OUT.py` does it again."
-
-
-def parity_path(out: Path) -> Path:
-    """Return the path of OUT.parity.json."""
-    return out.with_suffix(".parity.json")
 
 
 def write_parity(proof: Proof, out: Path, files: list[Path]) -> Path:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,17 @@ from frameworks.files.untrusted.h5_worker import READY
 from frameworks.files.untrusted.source import Source
 
 SECONDS, MEMORY = 20, 1 << 30
-"""The limits of the process: seconds of real and of processor time, and bytes of memory. Windows limits only real time."""
+"""The limits of the process: seconds of processor time, and bytes of memory. Windows cannot set them."""
+_PATIENCE = 30
+"""How many seconds of real time it has for each second of processor time, on a machine that is busy with other work."""
 PASSES_DESCRIPTORS = hasattr(socket, "send_fds")
 """Whether an open file can be passed to a running process; on Windows it cannot."""
 
 _SCRIPT = Path(__file__).with_name("h5_worker.py")
 _ENDINGS = (".keras", ".h5", ".hdf5")
 _BLOCK = 4 << 20
-_KILLED = 9
+_KILLED, _OUT_OF_TIME = 9, 24
+"""The signals of the system when memory is short, and when the limit on processor time is reached (SIGXCPU)."""
 
 
 class Worker:
@@ -83,6 +87,8 @@ class Worker:
         status = self._process.returncode
         if not answer.startswith(READY):
             raise _not_run(f"ended with status {status} while it started")
+        if status == -_OUT_OF_TIME:
+            raise TimeoutError
         if status == -_KILLED:
             raise _not_run("was killed, as the system does when memory is short")
         return bytes(answer).removeprefix(READY)
@@ -101,6 +107,11 @@ def _not_run(why: str) -> ProcessError:
         but=why,
         remedy="Free memory, or raise the limits that `ulimit -a` shows, and try again: the file itself has not been judged.",
     )
+
+
+def _patience() -> float:
+    """Return the seconds of real time after which the process is ended: the only limit of time on Windows."""
+    return SECONDS * (1 if find_spec("resource") is None else _PATIENCE)
 
 
 def _channel() -> tuple[socket.socket | io.FileIO, socket.socket | io.FileIO]:
@@ -144,14 +155,14 @@ def ask(question: Mapping[str, Any], source: Source, out: int | None = None) -> 
     worker = _waiting.pop() if _waiting else Worker()
     if PASSES_DESCRIPTORS:
         asked = {**question, "start": source.start, "size": source.size}
-        return worker.ask(json.dumps(asked).encode(), [source.descriptor, *([] if out is None else [out])], SECONDS)
+        return worker.ask(json.dumps(asked).encode(), [source.descriptor, *([] if out is None else [out])], _patience())
     with tempfile.TemporaryDirectory() as folder:
         copy, written = Path(folder, "file"), Path(folder, "out")
         with copy.open("wb") as file:
             for start in range(0, source.size, _BLOCK):
                 file.write(source.read(start, min(_BLOCK, source.size - start)))
         written.touch()
-        answer = worker.ask(json.dumps({**question, "file": str(copy), "out": str(written)}).encode(), (), SECONDS)
+        answer = worker.ask(json.dumps({**question, "file": str(copy), "out": str(written)}).encode(), (), _patience())
         if out is not None:
             with written.open("rb") as file, open(out, "wb", closefd=False) as target:
                 shutil.copyfileobj(file, target)

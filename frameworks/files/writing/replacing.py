@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -49,6 +49,29 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
         raise InvalidValueError.because(
             str(path), must="be writable", but=f"writing it failed with: {error}", remedy="Give another path."
         ) from error
+
+
+@contextmanager
+def setting_aside(path: Path) -> Iterator[Callable[[], None]]:
+    """Yield a function that takes an existing file out of the way. It is put back if the body fails.
+
+    Where the process is killed, it stays under a name that the next run removes.
+    """
+    path = path.resolve()
+    aside = path.with_name(f".{path.name}.tmp-earlier")
+
+    def set_aside() -> None:
+        if path.exists():
+            path.replace(aside)
+
+    try:
+        yield set_aside
+    finally:
+        with suppress(OSError):  # there was none
+            if path.exists():
+                aside.unlink()
+            else:
+                aside.replace(path)
 
 
 def _begin(path: Path) -> tuple[Path, int | None]:

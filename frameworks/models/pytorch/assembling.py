@@ -10,6 +10,7 @@ from frameworks.escaping import printable
 from frameworks.models.graph import Graph, Layer, Tensor, tensors_in
 from frameworks.models.pytorch.gaps import gap_piece, reason
 from frameworks.models.pytorch.masks import Masks
+from frameworks.models.pytorch.misfits import refusing_misfits
 from frameworks.models.pytorch.names import MODULE_ATTRIBUTES, MODULE_NAMES, Names, class_name
 from frameworks.models.pytorch.parts import Part, in_training, masks_of, nested_piece, settle
 from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
@@ -56,7 +57,8 @@ class Assembling:
             part.nested[outer.name] = self.part(inside, _arriving(part, layer, inside, graph))
             return nested_piece(part.nested[outer.name])
         try:
-            return self.writers[layer.kind](layer, graph, self.target)
+            with refusing_misfits(outer):
+                return self.writers[layer.kind](layer, graph, self.target)
         except NoCounterpartError as error:
             raise NoCounterpartError(_about(outer, str(error))) from error
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from frameworks.models.graph import ArrivingMask, Call, GivenMask, MadeMask, Mask, ReturnedMask, Tensor, tensors_in
 from frameworks.models.pytorch.axes import axes
 from frameworks.models.pytorch.masks import expression, is_computed, reads_of, with_parts
+from frameworks.models.pytorch.misfits import refusing_misfits
 from frameworks.models.pytorch.names import Names, identifier
 from frameworks.models.pytorch.parts import Part, Use, masks_of
 from frameworks.models.pytorch.pieces import Name, Statements
@@ -141,7 +142,8 @@ class Writing:
         masks = [self._mask(self.part.masks.resolved(mask)) for mask in masks_of(call)]
         names = self._wanted(at, call)
         site = self.part.site(call, _Canonical(self), masks, (*names, *self._returned(call)), self.scope.free)
-        made = self.part.pieces[call.layer].call(site)
+        with refusing_misfits(self.part.graph.layers[call.layer]):
+            made = self.part.pieces[call.layer].call(site)
         self.values.setdefault(call.layer, next((name for name in names if name), ""))
         lines = list(made.lines) if isinstance(made, Statements) else []
         if isinstance(made, Statements):

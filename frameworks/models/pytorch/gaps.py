@@ -15,7 +15,7 @@ from frameworks.models.graph import Call, Graph, Layer, Tensor, replaced, tensor
 from frameworks.models.pytorch.axes import axes
 from frameworks.models.pytorch.names import Names
 from frameworks.models.pytorch.pieces import Name, Piece, Site, literal
-from frameworks.models.pytorch.tidying import harmless, paragraphs
+from frameworks.models.pytorch.tidying import harmless, indented, paragraphs
 from frameworks.showing import shortened
 
 _TOLD = ("name", "trainable", "dtype", "batch_input_shape", "batch_shape")
@@ -83,7 +83,7 @@ def gap_method(layer: Layer, graph: Graph, method: str, weights: str) -> list[st
     return [
         f"    def {method}({', '.join(['self', *_parameters(graph.calls_of(layer.name))])}):",
         *lines,
-        f"        raise NotImplementedError({literal(f'{method} stands for {title}: write what it computes')})",
+        *indented([f"raise NotImplementedError({literal(f'{method} stands for {title}: write what it computes')})"], 2),
     ]
 
 

@@ -44,7 +44,9 @@ def load(path):
         end += count * dtype.itemsize
         if entry["data_offsets"] != [begin, end]:
             raise ValueError(f"the header of {{path}} does not fit its data at {{name!r}}")
-        array = torch.frombuffer(data, dtype=dtype, count=count, offset=start + begin)
+        array = torch.empty(0, dtype=dtype)  # frombuffer refuses it
+        if count:
+            array = torch.frombuffer(data, dtype=dtype, count=count, offset=start + begin)
         arrays[name] = array.reshape(entry["shape"])
     if start + end != len(data):
         raise ValueError(f"{{path}} has {{len(data)}} bytes, but its header states {{start + end}}")

@@ -30,7 +30,7 @@ _KEYWORDS = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 VARIABLES = MODULE_NAMES | _KEYWORDS | frozenset(dir(builtins)) - {"input"} | {"self", "x"}
 """Names that no variable of `forward` may have; `x` is the one that a chain of layers reuses."""
 
-_LONGEST = 60
+_LONGEST = 45
 _WORD = re.compile("[^0-9A-Za-z]+")
 
 

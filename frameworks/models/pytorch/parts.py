@@ -8,6 +8,7 @@ from typing import Any
 
 from frameworks.models.graph import ArrivingMask, Call, Graph, Mask, ReturnedMask, Shape, Tensor, replaced, tensors_in
 from frameworks.models.pytorch.masks import Masks, reads_of, with_parts, without_mask
+from frameworks.models.pytorch.misfits import refusing_misfits, require_tensors
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Statements
 
 
@@ -133,7 +134,9 @@ class _Tracing:
         results: tuple[str | None, ...] = tuple(self.names[each] if each in self.needed else None for each in call.results)
         if call.layer in part.nested:
             results += ("mask",) * len(part.nested[call.layer].returned)
-        made = part.pieces[call.layer].call(part.site(call, self.names, asked, results, str))
+        with refusing_misfits(part.graph.layers[call.layer]):
+            require_tensors(part.graph.layers[call.layer], call)
+            made = part.pieces[call.layer].call(part.site(call, self.names, asked, results, str))
         self.needed.update(call.reads)
         for mask in asked.asked.values():
             self._need(mask)

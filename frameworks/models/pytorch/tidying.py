@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import textwrap
@@ -9,6 +10,7 @@ import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 
 from frameworks.escaping import printable
+from frameworks.models.pytorch.pieces import literal
 
 WIDTH = 120
 """The most columns of a line."""
@@ -19,6 +21,9 @@ _LAST = 44
 _ESCAPED = '\\\\"'
 _RUNS, _ENDS = re.compile(r'(?<=")"|"(?=")'), re.compile(r'^"|(?<!\\)"$')
 """Quotes that could end a docstring: next to each other, and at the ends of a text between quotes."""
+
+_STATEMENT = re.compile(r"(return|[\w., ]+?)( = |(?<=return) )(.+)")
+"""A statement that returns or assigns something: what stands before it, the sign between, and the value."""
 
 _OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
 
@@ -91,9 +96,27 @@ def _fitted(line: str, indent: int) -> Iterator[str]:
     line, comment = _without_comment(line)
     if comment:
         yield f"{' ' * indent}# {comment}"
-    cut = _outermost(line) if indent + len(line) > WIDTH else None
-    if cut is None:
+    if indent + len(line) <= WIDTH:
         yield f"{' ' * indent}{line}"
+        return
+    ways = [list(_cut(each, indent)) for each in (line, *_in_brackets(line))]
+    yield from next((lines for lines in ways if max(map(len, lines)) <= WIDTH), ways[0])
+
+
+def _in_brackets(line: str) -> Iterator[str]:
+    """Yield a statement with brackets around what it returns or assigns, and around what it assigns to."""
+    if found := _STATEMENT.fullmatch(line):
+        head, equals, value = found.groups()
+        yield f"{head}{equals}({value})"
+        if "," in head:
+            yield f"({head}){equals}{value}"
+
+
+def _cut(line: str, indent: int) -> Iterator[str]:
+    """Yield a statement cut at its longest outermost brackets."""
+    cut = _outermost(line)
+    if cut is None:
+        yield from (f"{' ' * indent}{each}" for each in _in_pieces(line, WIDTH - indent))
         return
     before, arguments, after, comma = cut
     yield f"{' ' * indent}{before}"
@@ -103,7 +126,24 @@ def _fitted(line: str, indent: int) -> Iterator[str]:
     for at, argument in enumerate(arguments):
         behind = "," if comma or at < len(arguments) - 1 else ""
         yield from _fitted(f"{argument}{behind}", indent + 4)
-    yield f"{' ' * indent}{after}"
+    first, *others = _fitted(f"({after}", indent)  # the closing bracket, and what follows, which may be cut again
+    yield from (first.replace("(", "", 1), *others)
+
+
+def _in_pieces(line: str, width: int) -> list[str]:
+    """Return a line with its long text, if it has one, as several literals in brackets."""
+    text = next((token for token in _tokens(line) if token.type == tokenize.STRING and len(token.string) > width // 2), None)
+    if text is None:
+        return [line]
+    pieces = [""]
+    for character in ast.literal_eval(text.string):
+        longer = pieces[-1] + character
+        if len(literal(longer)) <= width - 4:
+            pieces[-1] = longer
+        else:
+            pieces.append(character)
+    inside = (f"    {literal(each)}" for each in pieces)
+    return [f"{line[: text.start[1]]}(", *inside, f"){line[text.end[1] :]}"]
 
 
 def _without_comment(line: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from frameworks.files.untrusted.folders import open_path
 from frameworks.files.untrusted.h5_process import started_for
 from frameworks.files.untrusted.source import damaged, unsupported
 from frameworks.models.graph import Graph
+from frameworks.models.reading.fitting import require_fitting
 from frameworks.models.reading.live import is_live, read_live
 from frameworks.models.reading.masks import with_masks
 from frameworks.models.reading.shapes import with_shapes
@@ -75,7 +76,9 @@ def graph_of(architecture: Architecture, layers: list[StoredLayer | OtherLayer])
     subject = f"the architecture in {architecture.file}"
     try:
         model = in_keras_2(architecture.model)
-        return with_masks(with_shapes(read_model(model, Reading(architecture.file, architecture.version, stored))))
+        graph = read_model(model, Reading(architecture.file, architecture.version, stored))
+        require_fitting(graph)
+        return with_masks(with_shapes(graph))
     except RecursionError as error:
         raise unsupported(subject, "is nested too deep") from error
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:

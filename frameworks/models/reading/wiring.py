@@ -166,7 +166,7 @@ class _Wiring:
 
     def _check(self, calls: Sequence[Call], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         made = {result for call in calls for result in call.results}
-        made |= {Tensor(name) for name, layer in self.layers.items() if layer.kind == "InputLayer"}
+        made |= set(inputs)
         reads = [(call.layer, each) for call in calls for each in call.reads]
         for reader, each in (*reads, *(("the model", each) for each in outputs)):
             if each not in made:

@@ -61,7 +61,7 @@ def test_both_files_are_written_with_or_without_the_ending(name: str, tmp_path: 
     np.testing.assert_array_equal(model(torch.eye(3)).detach().numpy(), KERNEL + BIAS)
 
 
-@pytest.mark.parametrize("existing", ["port.py", "port.safetensors"])
+@pytest.mark.parametrize("existing", ["port.py", "port.safetensors", "port.parity.json"])
 def test_an_existing_file_is_replaced_only_with_force(existing: str, tmp_path: Path, refused: Refused) -> None:
     (tmp_path / existing).write_text("mine")
     with refused(existing, "must not exist yet", "force=True"):
@@ -100,21 +100,56 @@ dense("other").write(sys.argv[1], force=True)
 """
 
 
-@pytest.mark.parametrize("renamed", [0, 1])
-def test_a_killed_run_leaves_no_pair_of_unlike_files(renamed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+def test_a_killed_run_leaves_the_earlier_port_or_none(renamed: int, tmp_path: Path) -> None:
     dense().write(tmp_path / "port")
+    (tmp_path / "port.parity.json").write_text("of the earlier port")
     command: list[str | Path] = [sys.executable, "-c", KILLED, tmp_path / "port", str(renamed)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    port = imported(tmp_path / "port.py")
-    assert port.build.__doc__
-    if renamed:  # the arrays are new, the source is not: they are not taken for a pair
-        with pytest.raises(ValueError, match=r"port\.safetensors belongs to another version of .*port\.py: write both again"):
-            port.build()
-    else:
-        assert port.build()(torch.eye(3)).shape == (3, 4)
+    assert (tmp_path / "port.py").exists() == (not renamed)
+    if not renamed:
+        assert imported(tmp_path / "port.py").build().dense(torch.eye(3)).shape == (3, 4)
+        assert (tmp_path / "port.parity.json").exists()
     dense("other").write(tmp_path / "port", force=True)
+    assert imported(tmp_path / "port.py").build().other(torch.eye(3)).shape == (3, 4)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["port.py", "port.safetensors"]
+
+
+def test_arrays_of_another_port_are_not_taken(tmp_path: Path) -> None:
+    dense().write(tmp_path / "port")
+    dense("other").write(tmp_path / "other")
+    (tmp_path / "other.safetensors").replace(tmp_path / "port.safetensors")
+    with pytest.raises(ValueError, match=r"port\.safetensors belongs to another version of .*port\.py: write both again"):
+        imported(tmp_path / "port.py").build()
+
+
+def test_a_failure_while_the_files_get_their_names_leaves_the_earlier_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    dense().write(tmp_path / "port")
+    (tmp_path / "port.parity.json").write_text("of the earlier port")
+    known = Path.replace
+
+    def failing(self: Path, target: Path) -> Path:
+        if target.suffix == ".safetensors":
+            raise PermissionError(1, "not yours", str(target))
+        return known(self, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with refused("port.safetensors", "must be writable", "not yours"):
+        dense("other").write(tmp_path / "port", force=True)
+    assert imported(tmp_path / "port.py").build().dense(torch.eye(3)).shape == (3, 4)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["port.py", "port.safetensors"]
+
+
+def test_a_link_is_kept_and_the_file_that_it_leads_to_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "source.py").write_text("mine")
+    (tmp_path / "port.py").symlink_to(tmp_path / "real" / "source.py")
+    dense().write(tmp_path / "port", force=True)
+    assert (tmp_path / "port.py").is_symlink()
     assert imported(tmp_path / "port.py").build()(torch.eye(3)).shape == (3, 4)
-    assert sorted(each.name for each in tmp_path.iterdir() if each.suffix != "") == ["port.py", "port.safetensors"]
+    assert [each.name for each in (tmp_path / "real").iterdir()] == ["source.py"]
 
 
 def lied(header: dict[str, Any], data: bytes) -> bytes:

@@ -16,7 +16,7 @@ from frameworks.files.writing.blocks import Tensor as Blocks
 from frameworks.files.writing.blocks import transposed, unchanged
 from frameworks.kinds import KERAS, PYTORCH, Kind, options_of, permutation
 from frameworks.models.graph import Graph, Layer, Shape, tensors_in
-from frameworks.models.pytorch.pieces import Site, Target
+from frameworks.models.pytorch.pieces import Site, Target, literal
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,16 @@ class Given:
         return self.options[name]
 
     def sizes(self, name: str, rank: int) -> tuple[int, ...]:
-        """Return an option with a number for each of several axes, which may be stated as one for all."""
+        """Return an option with a number for each of several axes, which may be stated as one for all.
+
+        Raises:
+            NoCounterpartError: for anything else than whole numbers.
+        """
         value = self[name]
-        return tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+        sizes = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+        if any(type(size) is not int for size in sizes):
+            raise self.refused(name, "be whole numbers", "Check that the architecture belongs to a model that Keras built.")
+        return sizes
 
     @property
     def channels_first(self) -> bool:
@@ -124,13 +131,18 @@ def reshaped(array: Blocks, shape: tuple[int, ...]) -> Blocks:
 
 def number_or_all(numbers: tuple[Any, ...]) -> str:
     """Return the numbers of several axes as an argument: one number if all are the same."""
-    return repr(numbers[0] if len(set(numbers)) == 1 else numbers)
+    return literal(numbers[0] if len(set(numbers)) == 1 else numbers)
 
 
 def arguments(*positional: object, **named: tuple[object, object]) -> str:
     """Return the arguments of a constructor; each named one as (value, torch's default), left out where they are equal."""
-    stated = [f"{name}={value}" for name, (value, default) in named.items() if str(value) != str(default)]
-    return ", ".join([*map(str, positional), *stated])
+    stated = [f"{name}={_shown(value)}" for name, (value, default) in named.items() if str(value) != str(default)]
+    return ", ".join([*map(_shown, positional), *stated])
+
+
+def _shown(value: object) -> str:
+    """Return an argument as source; a text is source already."""
+    return value if isinstance(value, str) else literal(value)
 
 
 def is_frozen_in(site: Site) -> bool:

@@ -99,12 +99,13 @@ def _rescaling(x: str, given: Given) -> str:
 
 
 def _masking(layer: Layer, graph: Graph, target: Target) -> Piece:
-    value = Given(layer, graph, target)["mask_value"]
+    stated = Given(layer, graph, target)["mask_value"]
+    value, is_set = literal(stated), bool(stated)
 
     def call(site: Site) -> str:
-        return f"torch.where(({site.x} != {value}).any(dim=-1, keepdim=True), {site.x}, 0)" if value else site.x
+        return f"torch.where(({site.x} != {value}).any(dim=-1, keepdim=True), {site.x}, 0)" if is_set else site.x
 
-    how = "masked steps are set to 0, as in Keras" if value else "the mask alone: a masked step is 0 already"
+    how = "masked steps are set to 0, as in Keras" if is_set else "the mask alone: a masked step is 0 already"
     return Piece(call, how=how, mask=lambda x: f"({x} != {value}).any(dim=-1)")
 
 

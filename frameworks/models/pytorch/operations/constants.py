@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -20,11 +23,44 @@ _CASTS = {
     "int64": "long()",
     "bool": "bool()",
 }
+_WORDS = frozenset({*_CASTS, "bfloat16", "int8", "int16", "uint8", "constant", "reflect", "symmetric"})
+"""The texts that an operation may be called with: dtypes, and the mode of a pad."""
+_SUBSCRIPTS = re.compile(r"[A-Za-z.]*(, *[A-Za-z.]*)*( *-> *[A-Za-z.]*)?")
+"""Those of an einsum, which are quoted in the source."""
 
 
 def refused(what: str) -> TypeError:
     """Return the error for an argument that torch lacks."""
     return TypeError(what)
+
+
+def plain(value: Any) -> Any:
+    """Return an argument of which every part can stand in the source: a file's text must not become code.
+
+    Raises:
+        TypeError: for text that no operation takes.
+    """
+    if isinstance(value, (Name, slice)):
+        return value
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(each) for each in value)
+    if isinstance(value, str) and value not in _WORDS:
+        raise refused(f"the text {value[:100]!r}")
+    return Name(literal(value)) if isinstance(value, float) and not isfinite(value) else value
+
+
+def subscripts_of(operands: tuple[Any, ...], given: Any = None) -> tuple[str, tuple[Any, ...]]:
+    """Return the subscripts of an einsum, quoted, and its operands.
+
+    Raises:
+        TypeError: for anything else than subscripts.
+    """
+    subscripts, operands = (operands[0], operands[1:]) if given is None else (given, operands)
+    if not isinstance(subscripts, str) or not _SUBSCRIPTS.fullmatch(subscripts):
+        raise refused(f"the subscripts {subscripts!r}"[:100])
+    return literal(subscripts), operands
 
 
 def cast(x: Any, dtype: Any) -> str:

@@ -10,7 +10,7 @@ from frameworks.errors import NoCounterpartError
 from frameworks.models.graph import Graph, Layer, replaced
 from frameworks.models.pytorch.layers.activations import BY_NAME, activated, helpers_of
 from frameworks.models.pytorch.operations import places, reductions, values
-from frameworks.models.pytorch.operations.constants import as_tensor, operand
+from frameworks.models.pytorch.operations.constants import as_tensor, operand, plain
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Target, Writer
 
 _OPERATORS: Mapping[str, str] = MappingProxyType(
@@ -132,6 +132,8 @@ def _operation(layer: Layer, graph: Graph, target: Target) -> Piece:  # noqa: AR
 def _expression(layer: Layer, args: Any, kwargs: Mapping[str, Any]) -> str:
     name = layer.kind.removeprefix("ops.")
     try:
+        if name != "einsum":  # it checks its own text
+            args, kwargs = plain(args), plain(kwargs)
         return _WRITTEN[name](*args, **kwargs)
     except TypeError as error:
         raise NoCounterpartError.because(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.models.pytorch.operations.constants import cast, operand, refused
+from frameworks.models.pytorch.operations.constants import cast, operand, plain, refused, subscripts_of
 from frameworks.models.pytorch.pieces import literal
 
 
@@ -55,8 +55,8 @@ def _where(condition: Any, x1: Any = None, x2: Any = None) -> str:
 
 
 def _einsum(*operands: Any, subscripts: Any = None) -> str:
-    subscripts, operands = (operands[0], operands[1:]) if subscripts is None else (subscripts, operands)
-    return f'torch.einsum("{subscripts}", {", ".join(map(str, operands))})'
+    subscripts, operands = subscripts_of(operands, subscripts)
+    return f"torch.einsum({subscripts}, {', '.join(map(str, plain(operands)))})"
 
 
 def _tensordot(x1: Any, x2: Any, axes: Any = 2) -> str:

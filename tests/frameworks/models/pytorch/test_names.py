@@ -22,7 +22,7 @@ from frameworks.models.pytorch.names import MODULE_ATTRIBUTES, VARIABLES, Names,
         ("", "layer"),
         ("2nd", "layer_2nd"),
         ("__dict__", "dict"),
-        ("a" * 300, "a" * 60),
+        ("a" * 300, "a" * 45),
     ],
 )
 def test_an_identifier_resembles_the_name(name: str, expected: str) -> None:
