@@ -17,7 +17,7 @@ from frameworks.models.pytorch.layers.given import Given
 from frameworks.models.pytorch.pieces import Helper, Piece, Site, Statements, Target, Writer, literal
 from frameworks.models.pytorch.recurrent.calls import flat
 from frameworks.models.pytorch.recurrent.cells import acts, camel, docstring
-from frameworks.models.pytorch.recurrent.stateful import stateful
+from frameworks.models.pytorch.recurrent.stateful import keeps_own_states, stateful
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,14 @@ def _write(rank: int) -> Writer:
         arguments = [weight[-2], weight[-1] // 4, kernel, strides, dilation, *([sides] if pads else [])]
         helper = _class(form)
         if given["stateful"]:
-            helper = stateful(helper, helper.name, ("h", "c"), runs=None, masked=form.masked)
+            helper = stateful(
+                helper,
+                helper.name,
+                ("h", "c"),
+                masked=form.masked,
+                continues=any(call.kwargs.get("initial_state") is not None for call in calls),
+                keeps_own=keeps_own_states(graph.version),
+            )
         return Piece(
             lambda site: _call(site, given),
             f"{helper.name}({', '.join(literal(each) for each in arguments)})",

@@ -27,6 +27,7 @@ class Use:
         told: whether one states if it is in training.
         trains: whether one states `training=True`.
         stateful: whether the layer keeps its states.
+        keeps_own: whether these go before initial states that a call passes.
         per_gate: whether each gate has dropout masks of its own, by the option `implementation`.
     """
 
@@ -35,6 +36,7 @@ class Use:
     told: bool = False
     trains: bool = False
     stateful: bool = False
+    keeps_own: bool = False
     per_gate: bool = False
 
 
@@ -47,8 +49,8 @@ class Element:
         is_native: whether it is torch's own class.
         constructor: its constructor.
         arrays: its arrays by their names in its state_dict.
-        takes_mask: whether it is called with the mask, rather than run by a function.
-        runs: the functions that run it over a mask: the first returns its outputs, the second also its states.
+        holes: whether it must be exact for every mask, or refuses those that are not right-padded.
+        skips: whether a function runs it over a mask, which it does not take itself.
         class_helper: its class, if it is generated.
         dropout: the rate at which its inputs are dropped, before it is called.
         told: whether it is told if it is in training.
@@ -58,8 +60,8 @@ class Element:
     is_native: bool
     constructor: str
     arrays: Mapping[str, Blocks]
-    takes_mask: bool = False
-    runs: tuple[Helper, ...] = ()
+    holes: bool = True
+    skips: bool = False
     class_helper: Helper | None = None
     dropout: float = 0.0
     told: bool = False
@@ -115,12 +117,19 @@ def native(cells: Sequence[Sequence[StoredCell]], use: Use, *, holes: bool) -> E
         for direction, cell in enumerate(row)
         for name, blocks in cell_tensors(cell, PYTORCH).items()
     }
-    packed = masked.packed(lstm=spec.has_cell_state, holes=holes)
-    runs = ((masked.GATHERED, packed) if holes else (packed, packed)) if use.masked else ()
-    name, helper, takes_mask = f"nn.{record.names['pytorch']}", None, False
+    name, helper = f"nn.{record.names['pytorch']}", None
     if use.stateful:
-        helper = stateful(None, name, record.states, runs=packed if use.masked else None, masked=use.masked)
-        name, runs, takes_mask = helper.name, (), use.masked
+        runs = masked.states(masked.SOMETIMES, lstm=spec.has_cell_state, holes=holes, outputs=True)
+        helper = stateful(
+            None,
+            name,
+            record.states,
+            runs=runs if use.masked else None,
+            masked=use.masked,
+            continues=use.continues,
+            keeps_own=use.keeps_own,
+        )
+        name = helper.name
     (dropout, recurrent), *others = [rates_of(cell) for row in cells for cell in row]
     alone = not recurrent and not others
     return Element(
@@ -128,8 +137,8 @@ def native(cells: Sequence[Sequence[StoredCell]], use: Use, *, holes: bool) -> E
         is_native=True,
         constructor=f"{name}({', '.join(arguments)})",
         arrays=arrays,
-        takes_mask=takes_mask,
-        runs=runs,
+        holes=holes,
+        skips=use.masked and not use.stateful,
         class_helper=helper,
         dropout=dropout if alone else 0.0,
     )
@@ -152,7 +161,15 @@ def generated(cell: StoredCell, use: Use) -> Element:
     helper = class_of(form)
     name = helper.name
     if use.stateful:
-        helper = stateful(helper, name, spec.state_names, runs=None, masked=use.masked, told=form.told)
+        helper = stateful(
+            helper,
+            name,
+            spec.state_names,
+            masked=use.masked,
+            continues=use.continues,
+            told=form.told,
+            keeps_own=use.keeps_own,
+        )
     rates = [f"{rate}={value}" for rate, value in (("dropout", dropout), ("recurrent_dropout", recurrent)) if value]
     arguments = ", ".join([str(spec.input_size), str(spec.hidden_size), *rates])
     return Element(
@@ -160,7 +177,6 @@ def generated(cell: StoredCell, use: Use) -> Element:
         is_native=False,
         constructor=f"{helper.name}({arguments})",
         arrays=arrays_of(cell),
-        takes_mask=use.masked,
         class_helper=helper,
         told=form.told,
     )

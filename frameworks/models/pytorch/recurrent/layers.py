@@ -10,12 +10,14 @@ from frameworks.errors import NoCounterpartError
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.blocks import Tensor as Blocks
-from frameworks.models.graph import Graph, Layer, Tensor
+from frameworks.models.graph import Graph, Layer, Mask, Tensor
+from frameworks.models.pytorch.masks import reads_of, with_parts
 from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
 from frameworks.models.pytorch.recurrent import convolutional
 from frameworks.models.pytorch.recurrent.calls import Plan, write_call
 from frameworks.models.pytorch.recurrent.elements import Element, Use, generated, is_native, native, rates_of
 from frameworks.models.pytorch.recurrent.running import DROPPED, run_of
+from frameworks.models.pytorch.recurrent.stateful import keeps_own_states
 
 _DROP = Helper(
     DROPPED,
@@ -43,11 +45,7 @@ def recurrent(layer: Layer, graph: Graph, target: Target) -> Piece:
     for place, element in plan.elements():
         prefix = place.replace('["', "").replace('"]', ".").replace("[", "").replace("]", ".")
         arrays |= {f"{prefix}{name}": blocks for name, blocks in element.arrays.items()}
-        helpers += [
-            *element.runs,
-            *([element.class_helper] if element.class_helper else []),
-            *([_DROP] * bool(element.dropout)),
-        ]
+        helpers += [*([element.class_helper] if element.class_helper else []), *([_DROP] * bool(element.dropout))]
     helpers += _runs(plan, layer, graph)
     return Piece(
         lambda site: write_call(site, plan),
@@ -71,6 +69,7 @@ def _plan(layer: Layer, stored: StoredLayer, graph: Graph, target: Target) -> Pl
         told=bool(stated),
         trains=True in stated,
         stateful=options.stateful,
+        keeps_own=keeps_own_states(graph.version),
         per_gate=_implementation(layer) == 1,
     )
     # Read from its end, padding is at the beginning.
@@ -92,19 +91,29 @@ def _runs(plan: Plan, layer: Layer, graph: Graph) -> Iterator[Helper]:
     """Yield the functions that the calls use to run modules of torch over their masks."""
     read = _read_tensors(graph)
     for call in graph.calls_of(layer.name):
-        if call.mask is None:
+        if call.mask is None or read.isdisjoint(call.results):
             continue
         continues = call.kwargs.get("initial_state") is not None
         wanted = plan.wanted([tensor in read for tensor in call.results])
         for column, wishes in zip(plan.columns, wanted, strict=True):
             for element, wish in zip(column, wishes, strict=True):
-                if element.runs:
+                if element.skips:
                     yield run_of(element, wish, continues=continues)
 
 
 @lru_cache(maxsize=8)
 def _read_tensors(graph: Graph) -> frozenset[Tensor]:
-    return frozenset((*graph.outputs, *(tensor for call in graph.calls for tensor in call.reads)))
+    """Return the tensors that the outputs of a graph, or masks, depend on."""
+    read = {*graph.outputs, *(tensor for call in graph.calls for mask in call.masks if mask for tensor in _read_by(mask))}
+    for call in reversed(graph.calls):
+        if not read.isdisjoint(call.results):
+            read.update(call.reads)
+    return frozenset(read)
+
+
+def _read_by(mask: Mask) -> Iterator[Tensor]:
+    for each in with_parts(mask):
+        yield from reads_of(each)
 
 
 def _column(cells: list[StoredCell], use: Use, *, holes: bool) -> Iterator[Element]:
