@@ -13,9 +13,13 @@ from frameworks.models.pytorch.masks import expression, is_computed, reads_of, w
 from frameworks.models.pytorch.names import Names, identifier
 from frameworks.models.pytorch.parts import Part, Use, masks_of
 from frameworks.models.pytorch.pieces import Name, Statements
+from frameworks.models.pytorch.tidying import WIDTH
 
 CHAIN = "x"
 """The variable that a chain of layers reuses."""
+
+_RETURNED = WIDTH - len("        return ")
+"""The most columns of returned values without brackets, at which a line can be cut."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Writing:
         if lines and lines[-1].startswith(f"{CHAIN} = ") and returned == CHAIN:
             lines[-1] = f"return {lines[-1].removeprefix(f'{CHAIN} = ')}"
         else:
-            lines.append(f"return {returned}")
+            lines.append(f"return {returned}" if len(returned) <= _RETURNED else f"return ({returned})")
         labels = tuple(self.labels.get(each, self.tensors[each]) for each in outputs)
         return Forward((*inputs, *given), tuple(lines), labels, self.values)
 

@@ -201,10 +201,9 @@ def _call(site: Site, given: Given) -> str | Statements:
     arguments += [f"({', '.join(states)})"] if states else []
     reads_output, *read = (name is not None for name in (*site.names, None, None, None)[:3])
     sequences = given["return_sequences"]
-    y = (str(site.names[0]) if sequences else site.free("h")) if reads_output else "_"
+    y = str(site.names[0]) if reads_output and sequences else "_"
     h = site.free("h") if read[0] or (reads_output and not sequences) else "_"
     c = site.free("c") if read[1] else "_"
-    y = y if sequences else "_"
     names = f"({h}, {c})" if (h, c) != ("_", "_") else "_"
     line = f"{y}, {names} = {site.module}({', '.join(arguments)})"
     factor = ""

@@ -24,8 +24,8 @@ class Use:
     Args:
         masked: whether one has a mask.
         continues: whether one has initial states.
-        told: whether one states if it is in training.
-        trains: whether one states `training=True`.
+        training: whether it is in training, as an expression: "self.training", "True" where all calls state `training=True`,
+            and "training" where only some do.
         stateful: whether the layer keeps its states.
         keeps_own: whether these go before initial states that a call passes.
         per_gate: whether each gate has dropout masks of its own, by the option `implementation`.
@@ -33,8 +33,7 @@ class Use:
 
     masked: bool = False
     continues: bool = False
-    told: bool = False
-    trains: bool = False
+    training: str = "self.training"
     stateful: bool = False
     keeps_own: bool = False
     per_gate: bool = False
@@ -93,7 +92,9 @@ def is_native(cells: Sequence[Sequence[StoredCell]], use: Use) -> bool:
             reads = first.input_size if layer == 0 else directions * first.hidden_size
             if cell.spec != replace(first, input_size=reads) or next(find_limits(cell.spec, "pytorch"), None):
                 return False
-            if use.trains and (rates_of(cell)[1] or (rates_of(cell)[0] and (directions > 1 or len(cells) > 1))):
+            if use.training != "self.training" and (
+                rates_of(cell)[1] or (rates_of(cell)[0] and (directions > 1 or len(cells) > 1))
+            ):
                 return False
     return True
 
@@ -119,7 +120,7 @@ def native(cells: Sequence[Sequence[StoredCell]], use: Use, *, holes: bool) -> E
     }
     name, helper = f"nn.{record.names['pytorch']}", None
     if use.stateful:
-        runs = masked.states(masked.SOMETIMES, lstm=spec.has_cell_state, holes=holes, outputs=True)
+        runs = masked.Packed(masked.SOMETIMES, spec.has_cell_state, holes, both_ways=False, outputs=True, states=True).helper()
         helper = stateful(
             None,
             name,
@@ -156,7 +157,7 @@ def generated(cell: StoredCell, use: Use) -> Element:
         dropout=bool(dropout),
         recurrent_dropout=bool(recurrent),
         mask_per_gate=spec.record.gated and drops and (bool(recurrent) or use.per_gate),
-        told=use.told and drops,
+        training=use.training if drops else "self.training",
     )
     helper = class_of(form)
     name = helper.name
@@ -167,7 +168,7 @@ def generated(cell: StoredCell, use: Use) -> Element:
             spec.state_names,
             masked=use.masked,
             continues=use.continues,
-            told=form.told,
+            told=form.training == "training",
             keeps_own=use.keeps_own,
         )
     rates = [f"{rate}={value}" for rate, value in (("dropout", dropout), ("recurrent_dropout", recurrent)) if value]
@@ -178,5 +179,5 @@ def generated(cell: StoredCell, use: Use) -> Element:
         constructor=f"{helper.name}({arguments})",
         arrays=arrays_of(cell),
         class_helper=helper,
-        told=form.told,
+        told=form.training == "training",
     )

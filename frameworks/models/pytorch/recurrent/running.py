@@ -56,12 +56,14 @@ class Ran:
         last: the output of the last step of each direction.
         states: the final states.
         keeps_states: whether a row without a valid step has its initial state in `last`, where Keras outputs zero.
+        is_zeroed: whether the outputs at masked steps are zero already.
     """
 
     sequence: str
     last: tuple[str, ...]
     states: States
     keeps_states: bool = False
+    is_zeroed: bool = False
 
 
 @dataclass
@@ -101,13 +103,14 @@ class Writing:
             return self._unpack(element, call, given, wanted, to)
         runs = run_of(element, wanted, continues=bool(given.states))
         call = f"{runs.name}({', '.join([module, *arguments])})"
-        if not _shows_all(element, wanted, continues=bool(given.states)):
+        shows_all = _shows_all(element, wanted, continues=bool(given.states))
+        if not (shows_all or _is_zeroed(element, wanted)):
             return self._unpack(element, call, given, wanted, to, has_outputs=wanted.sequence)
         if wanted.last and not wanted.sequence and not wanted.states:
             return Ran("", (f"{call}[:, -1]",), {})
         y = to or self.free("y")
         self.lines.append(f"{y} = {call}")
-        return Ran(y, (f"{y}[:, -1]",), {"h": [f"{y}[:, -1]"]})
+        return Ran(y, (f"{y}[:, -1]",), {"h": [f"{y}[:, -1]"]}, is_zeroed=not shows_all)
 
     def _unpack(self, element: Element, call: str, given: Inputs, wanted: Wanted, to: str, *, has_outputs: bool = True) -> Ran:
         read = {*wanted.states, *(["h"] if wanted.last else [])}
@@ -126,11 +129,23 @@ class Writing:
 
 
 def run_of(element: Element, wanted: Wanted, *, continues: bool) -> Helper:
-    """Return the function that runs a module of torch over a mask: the simpler one where outputs tell all that is read."""
+    """Return the function that runs a module of torch over a mask: the simplest one that returns all that is read."""
     state = masked.ALWAYS if continues else masked.NEVER
     if _shows_all(element, wanted, continues=continues):
-        return masked.outputs(state)
-    return masked.states(state, lstm="c" in element.cell.states, holes=element.holes, outputs=wanted.sequence)
+        return masked.over_outputs(state)
+    return masked.Packed(
+        state,
+        lstm="c" in element.cell.states,
+        holes=element.holes,
+        both_ways=_is_zeroed(element, wanted),
+        outputs=wanted.sequence,
+        states=not _is_zeroed(element, wanted),
+    ).helper()
+
+
+def _is_zeroed(element: Element, wanted: Wanted) -> bool:
+    """Return whether the outputs alone of both directions are read, which Keras makes zero at masked steps."""
+    return element.directions == 2 and wanted.sequence and not wanted.states
 
 
 def _shows_all(element: Element, wanted: Wanted, *, continues: bool) -> bool:
