@@ -208,7 +208,7 @@ def _call(site: Site, given: Given) -> str | Statements:
     line = f"{y}, {names} = {site.module}({', '.join(arguments)})"
     factor = ""
     ones = f"[:, {'0' if backwards else '-1'}, {', '.join(['None'] * (len(given.sizes('strides', _rank(given))) + 1))}]"
-    if mask and given["zero_output_for_mask"]:
+    if mask and given["zero_output_for_mask"] and given.version >= (3,):  # Keras 2 took the option and forgot it
         wide = f"[:, :, {', '.join(['None'] * (_rank(given) + 1))}]"
         factor = f" * {arguments[1]}{wide}" if sequences else f" * {mask}{ones}"
     elif mask and states and not sequences:
