@@ -87,8 +87,12 @@ def helpers_of(part: Part) -> list[Helper]:
     def add(helper: Helper) -> None:
         for each in helper.needs:
             add(each)
-        if found.setdefault(helper.name, helper).code != helper.code:
-            raise AssertionError(f"two helpers of the source are called {helper.name}")
+        known = found.setdefault(helper.name, helper)
+        if known.code != helper.code:
+            general = known.general or known
+            if (helper.general or helper).code != general.code:
+                raise AssertionError(f"two helpers of the source are called {helper.name}")
+            found[helper.name] = general
 
     for each in part.everything():
         for name in dict.fromkeys(use.call.layer for use in each.uses) if each.uses else each.pieces:

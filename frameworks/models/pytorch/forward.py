@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,9 +14,13 @@ from frameworks.models.pytorch.misfits import refusing_misfits
 from frameworks.models.pytorch.names import Names, identifier
 from frameworks.models.pytorch.parts import Part, Use, masks_of
 from frameworks.models.pytorch.pieces import Name, Statements
+from frameworks.models.pytorch.tidying import WIDTH
 
 CHAIN = "x"
 """The variable that a chain of layers reuses."""
+
+_RETURNED = WIDTH - len("        return ")
+"""The most columns of returned values without brackets, at which a line can be cut."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Forward:
     Args:
         arguments: the names of its arguments: the inputs, then the masks that come with them.
         lines: its statements, without indentation; the last one returns.
-        results: the variables of the outputs.
+        results: the names of the outputs.
         values: the variable of the first result of each layer's first call.
     """
 
@@ -51,6 +56,7 @@ class Writing:
         self.uses = [use for use in part.uses if use.same_as is None]
         self.same = {use.call.results[0]: use.same_as for use in part.uses if use.same_as is not None}
         self.tensors: dict[Tensor, Name] = {}
+        self.labels: dict[Tensor, Name] = {}
         self.masks: dict[int, Name] = {}
         self.values: dict[str, str] = {}
         self.readers: defaultdict[Tensor, set[int]] = defaultdict(set)
@@ -70,14 +76,16 @@ class Writing:
             lines += self._masks_before(at)
             lines += self._statements(at, use)
         lines += self._masks_before(len(self.uses))
-        results = [self.tensors[self.canonical(each)] for each in self.part.graph.outputs]
+        outputs = [self.canonical(each) for each in self.part.graph.outputs]
+        results = [self.tensors[each] for each in outputs]
         masks = [self._mask(mask) or "" for _, mask in sorted(self.part.returned.items())]
         returned = ", ".join([*results, *masks])
         if lines and lines[-1].startswith(f"{CHAIN} = ") and returned == CHAIN:
             lines[-1] = f"return {lines[-1].removeprefix(f'{CHAIN} = ')}"
         else:
-            lines.append(f"return {returned}")
-        return Forward((*inputs, *given), tuple(lines), tuple(results), self.values)
+            lines.append(f"return {returned}" if len(returned) <= _RETURNED else f"return ({returned})")
+        labels = tuple(self.labels.get(each, self.tensors[each]) for each in outputs)
+        return Forward((*inputs, *given), tuple(lines), labels, self.values)
 
     def _cast(self, inputs: list[Name]) -> list[Name]:
         """Return the inputs that are cast."""
@@ -146,14 +154,14 @@ class Writing:
             made = self.part.pieces[call.layer].call(site)
         self.values.setdefault(call.layer, next((name for name in names if name), ""))
         lines = list(made.lines) if isinstance(made, Statements) else []
-        if isinstance(made, Statements):
-            values = [(name, value) for name, value in zip(names, made.results, strict=True) if name and name != value]
-            lines += [f"{name} = {value}" for name, value in values]
-        else:
+        values = made.results if isinstance(made, Statements) else names
+        if not isinstance(made, Statements):
             lines.append(f"{', '.join(name or '_' for name in names)} = {made}")
-        for tensor, name in zip(call.results, names, strict=True):
-            if name:
-                self.tensors[tensor] = name
+        for tensor, name, value in zip(call.results, names, values, strict=True):
+            if name and value:
+                is_variable = name != value and _is_variable(value)
+                lines += [f"{name} = {value}"] if name != value and not is_variable else []
+                self.tensors[tensor], self.labels[tensor] = Name(value) if is_variable else name, name
         if names[0]:
             self._comment(lines, names[0], call)
         return lines
@@ -227,6 +235,11 @@ class Writing:
         masks = [ReturnedMask(call.results[output]) for output in sorted(nested.returned)] if nested else []
         taken = [id(self.part.masks.resolved(mask)) in self.taken for mask in masks]
         return [self._name_mask(mask) if used else None for mask, used in zip(masks, taken, strict=True)]
+
+
+def _is_variable(value: str) -> bool:
+    """Return whether a value can stand wherever a variable for it could: it is one, or a part of one, that nothing changes."""
+    return bool(re.fullmatch(r"[^\W\d]\w*(\[-?\d+\])?", value)) and value != "None" and value.partition("[")[0] != CHAIN
 
 
 class _Canonical(dict[Tensor, Name]):

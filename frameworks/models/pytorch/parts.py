@@ -194,6 +194,13 @@ def masks_of(call: Call) -> list[Mask | None]:
 
 
 def in_training(graph: Graph) -> Graph:
-    """Return the graph of a nested model that is called with `training=True`, which holds for all calls in it."""
-    calls = tuple(replace(call, kwargs={"training": True, **call.kwargs}) for call in graph.calls)
+    """Return the graph of a nested model that is called with `training=True`, which holds for all calls in it.
+
+    In Keras 2 a call that states `training=False` keeps it; in files of Keras 3 this is written of itself, and means nothing.
+    """
+    keeps = graph.version < (3,)
+    calls = tuple(
+        replace(call, kwargs={"training": True, **call.kwargs} if keeps else {**call.kwargs, "training": True})
+        for call in graph.calls
+    )
     return replace(graph, calls=calls)

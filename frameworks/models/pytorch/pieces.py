@@ -42,16 +42,18 @@ class Helper:
     """A function or class at the top of the generated module, written once for all layers that use it.
 
     Args:
-        name: its name; the same name always stands for the same code.
+        name: its name; the same name stands for the same code, but for `general`.
         code: its source; "" for a name that `imports` brings in. It may use torch, nn, F, math and `needs`.
         needs: helpers that it uses, which are written before it.
-        imports: further imports, as lines; those of torch, nn, F and math are written where they are used.
+        imports: further imports, as lines "from module import name"; those of torch, nn, F and math are written where used.
+        general: the helper that is written instead where others of its name have different code; None if there is none.
     """
 
     name: str
     code: str
     needs: tuple[Helper, ...] = ()
     imports: tuple[str, ...] = ()
+    general: Helper | None = None
 
 
 @dataclass(frozen=True)

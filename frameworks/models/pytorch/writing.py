@@ -143,5 +143,15 @@ def _imports(root: Part, code: Sequence[str]) -> list[str]:
     """Return the lines that import what the code uses."""
     used = _names(code)
     defined = {line.split("(")[0].split(":")[0].split()[-1] for line in code if line.startswith(("def ", "class "))}
-    own = [line for helper in helpers_of(root) if helper.name in used | defined for line in helper.imports]
-    return [*IMPORTS, "", "import torch", *(line for name, line in _IMPORTS.items() if name in used), *dict.fromkeys(own)]
+    own: dict[str, dict[str, None]] = {}
+    for line in (line for helper in helpers_of(root) if helper.name in used | defined for line in helper.imports):
+        module, _, name = line.partition(" import ")
+        own.setdefault(module, {})[name] = None
+    torch_lines = (line for name, line in _IMPORTS.items() if name in used)
+    return [
+        *IMPORTS,
+        "",
+        "import torch",
+        *torch_lines,
+        *(f"{module} import {', '.join(own[module])}" for module in sorted(own)),
+    ]

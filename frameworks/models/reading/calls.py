@@ -31,12 +31,13 @@ def as_called(layer: Layer, number: int, args: Sequence[Any], kwargs: Mapping[st
         args, kwargs = operation_called(layer, args, kwargs)
         return Call(layer.name, number, args, kwargs, (None,) * len(list(tensors_in(args))))
     args, named = list(args), {name: value for name, value in kwargs.items() if value is not None}
-    positional = _RECURRENT if layer.kind in RECURRENT else _POSITIONAL.get(layer.kind, ())
+    is_recurrent = layer.kind in RECURRENT or layer.kind.startswith("ConvLSTM")
+    positional = _RECURRENT if is_recurrent else _POSITIONAL.get(layer.kind, ())
     for name, value in zip(positional[1:], args[1:], strict=False):
         named.setdefault(name, value)
     if positional:
         args = args[:1]
-    if layer.kind in RECURRENT:
+    if is_recurrent:
         args, named = _with_states(layer, args, named)
     if layer.kind == "MultiHeadAttention":
         args = [*args, *(named.pop(name) for name in _TENSORS[1:] if name in named)]

@@ -28,12 +28,15 @@ class Plan:
         columns: the modules of each direction, one after the other; a bidirectional module stands alone.
         bidirectional: whether the layer has two directions.
         zeroes: whether the outputs at masked steps are zero.
+        unreversed: for each direction whether its outputs, in its own order, are zeroed by the mask in the other order, as an
+            unrolled layer of Keras does that reads from the end.
     """
 
     options: KerasOptions
     columns: tuple[tuple[Element, ...], ...]
     bidirectional: bool
     zeroes: bool
+    unreversed: tuple[bool, ...] = (False, False)
 
     @property
     def is_one(self) -> bool:
@@ -115,7 +118,7 @@ class _Call:
     def _direction(self, direction: int, column: Sequence[Element], wanted: list[list[Wanted]]) -> list[Ran]:
         flips = self.options.go_backwards != bool(direction)
         x, mask = (f"{each}.flip(1)" if flips and each else each for each in (str(self.site.x), self.mask))
-        given = self._initial_states()
+        given = initial_states(self.site)
         module = f'{self.site.module}["{_HALVES[direction]}"]' if len(self.plan.columns) == 2 else self.site.module
         runs: list[Ran] = []
         for at, element in enumerate(column):
@@ -123,7 +126,8 @@ class _Call:
             for value, (where, which, state, _) in zip(given, self.plan.states(), strict=bool(given)) if given else ():
                 if (where, which) == (direction, at):
                     states.setdefault(state, []).append(value)
-            inputs = Inputs(runs[-1].sequence if runs else x, mask, states, self._training())
+            training = "True" if self.site.training else "self.training"
+            inputs = Inputs(runs[-1].sequence if runs else x, mask, states, training)
             place = f"[{at}]" if len(column) > 1 else ""
             to = str(self.site.names[0] or "") if self._is_direct(column, at) else ""
             runs.append(self.writing.run(element, f"{module}{place}", inputs, wanted[direction][at], to=to))
@@ -138,7 +142,9 @@ class _Call:
     def _outputs(self, ends: list[Ran]) -> Iterator[str]:
         """Yield the outputs of the layer: one, or one for each direction."""
         zeroed = self._zeroed(ends)
-        if self.options.return_sequences:
+        if self.options.return_sequences and zeroed and any(self.plan.unreversed):
+            halves, zeroed = self._zeroed_apart(ends), ""
+        elif self.options.return_sequences:
             halves = [ends[0].sequence, *(f"{end.sequence}.flip(1)" for end in ends[1:])]
         else:
             halves = [each for end in ends for each in end.last]
@@ -156,8 +162,19 @@ class _Call:
         merged = _MERGES[str(self.options.merge_mode)].format(*halves)
         yield f"({merged}){zeroed}" if zeroed and self.options.merge_mode == "sum" else f"{merged}{zeroed}"
 
+    def _zeroed_apart(self, ends: list[Ran]) -> list[str]:
+        """Return the outputs of each direction, zeroed by the mask in its order or, if `unreversed`, in the other one."""
+        halves = []
+        for direction, (end, is_unreversed) in enumerate(zip(ends, self.plan.unreversed, strict=False)):
+            reverses = self.options.go_backwards != bool(direction) and not is_unreversed
+            half = f"{end.sequence} * {self.mask}{'.flip(1)' if reverses else ''}.unsqueeze(-1)"
+            halves.append(f"({half}).flip(1)" if direction else half if len(ends) == 1 else f"({half})")
+        return halves
+
     def _zeroed(self, ends: list[Ran]) -> str:
         """Return the factor that makes outputs at masked steps zero; "" if there is none."""
+        if any(end.is_zeroed for end in ends):
+            return ""
         if not (self.mask and self.plan.zeroes):
             kept = any(end.keeps_states for end in ends) and not self.options.return_sequences
             return f" * {self.mask}.any(dim=1, keepdim=True)" if kept else ""
@@ -170,19 +187,17 @@ class _Call:
         finals = runs[direction][at].states.get(state)
         return finals[index] if finals else "None"
 
-    def _initial_states(self) -> list[str]:
-        given = list(flat(self.site.kwargs.get("initial_state")))
-        batch = f"{self.site.x}.shape[0]"
-        shapes = self.site.graph.shapes
-        read = list(flat(self.site.call.kwargs.get("initial_state")))
-        return [
-            f"{literal(name)}.expand({batch}, -1)" if (shapes.get(tensor) or (None,))[0] == 1 else literal(name)
-            for name, tensor in zip(given, read, strict=True)
-        ]
 
-    def _training(self) -> str:
-        stated = self.site.kwargs.get("training")
-        return "self.training" if stated is None else literal(stated)
+def initial_states(site: Site) -> list[str]:
+    """Return the expressions of the initial states of a call, each (batch, hidden); [] if it has none."""
+    given = flat(site.kwargs.get("initial_state"))
+    read = flat(site.call.kwargs.get("initial_state"))
+    return [
+        f"{literal(name)}.expand({site.x}.shape[0], -1)"
+        if (site.graph.shapes.get(tensor) or (None,))[0] == 1
+        else literal(name)
+        for name, tensor in zip(given, read, strict=True)
+    ]
 
 
 def flat(value: Any) -> Iterator[Any]:

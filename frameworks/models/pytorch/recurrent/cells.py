@@ -40,7 +40,7 @@ class Form:
         dropout: whether it drops inputs in training.
         recurrent_dropout: whether it drops the hidden state in training.
         mask_per_gate: whether each gate has dropout masks of its own.
-        told: whether calls say if they are in training, rather than the module's mode.
+        training: what says if it is in training: "self.training", "training" (an argument of its calls) or "True" (always).
     """
 
     spec: RecurrentSpec
@@ -49,7 +49,7 @@ class Form:
     dropout: bool = False
     recurrent_dropout: bool = False
     mask_per_gate: bool = False
-    told: bool = False
+    training: str = "self.training"
 
     @property
     def cell(self) -> Cell:
@@ -62,7 +62,8 @@ class Form:
         spec, words = self.spec, []
         words += ["Masked"] * self.masked
         words += ["Dropout"] * self.dropout + ["RecurrentDropout"] * self.recurrent_dropout
-        words += ["PerGate"] * (self.mask_per_gate and not self.recurrent_dropout) + ["Told"] * self.told
+        words += ["PerGate"] * (self.mask_per_gate and not self.recurrent_dropout)
+        words += {"training": ["Told"], "True": ["Always"]}.get(self.training, [])
         words += [camel(spec.activation)] * (spec.activation != "tanh")
         words += [f"{camel(spec.recurrent_activation)}Gated"] * (spec.recurrent_activation != "sigmoid")
         words += ["ResetFirst"] * (not spec.reset_after) + ["Unbiased"] * (not spec.bias) + ["Continuing"] * self.continues
@@ -117,7 +118,13 @@ def _lines(form: Form) -> Iterator[str]:
     yield ""
     yield from (f"    {line}" if line else "" for line in _constructor(form))
     yield ""
-    arguments = ["self", "x", *["mask"] * form.masked, *["state=None"] * form.continues, *["*", "training"] * form.told]
+    arguments = [
+        "self",
+        "x",
+        *["mask"] * form.masked,
+        *["state=None"] * form.continues,
+        *["*", "training"] * (form.training == "training"),
+    ]
     yield f"    def forward({', '.join(arguments)}):"
     yield from (f"        {line}" for line in _body(form))
 
@@ -147,10 +154,9 @@ def _body(form: Form) -> Iterator[str]:
         yield "if state is not None:"
         yield f"    {', '.join(states)} = {', '.join(f'state[{at}][0]' for at in range(2)) if len(states) > 1 else 'state[0]'}"
     yield from _projection(form, count)
-    training = "training" if form.told else "self.training"
     if form.recurrent_dropout:
-        ones = f"F.dropout(torch.ones_like(h), self.recurrent_dropout, {training})"
-        yield f"keep = [{ones} for _ in range({count})]" if form.cell.gated else f"keep = {ones}"
+        kept = _dropped(form, "torch.ones_like(h)", "recurrent_dropout")
+        yield f"keep = [{kept} for _ in range({count})]" if form.cell.gated else f"keep = {kept}"
     if not form.spec.reset_after:
         yield "w_r, w_z, w_n = self.weight_hh.chunk(3)"
     yield "outputs = []"
@@ -167,16 +173,19 @@ def _body(form: Form) -> Iterator[str]:
 
 def _projection(form: Form, count: int) -> Iterator[str]:
     bias = next(iter(_biases(form)), "")
-    training = "training" if form.told else "self.training"
     if form.dropout and form.mask_per_gate:
         yield "ones = torch.ones_like(x[:, :1])"
         yield "projected = torch.cat("
-        yield f"    [F.linear(x * F.dropout(ones, self.dropout, {training}), w) for w in self.weight_ih.chunk({count})], dim=-1"
+        yield f"    [F.linear(x * {_dropped(form, 'ones', 'dropout')}, w) for w in self.weight_ih.chunk({count})], dim=-1"
         yield f"){f' + self.{bias}' if bias else ''}"
         return
     if form.dropout:
-        yield f"x = x * F.dropout(torch.ones_like(x[:, :1]), self.dropout, {training})"
+        yield f"x = x * {_dropped(form, 'torch.ones_like(x[:, :1])', 'dropout')}"
     yield f"projected = F.linear(x, self.weight_ih{f', self.{bias}' if bias else ''})"
+
+
+def _dropped(form: Form, ones: str, rate: str) -> str:
+    return f"F.dropout({ones}, self.{rate}{'' if form.training == 'True' else f', {form.training}'})"
 
 
 def _recurrent(form: Form) -> str:

@@ -17,7 +17,7 @@ from frameworks.models.pytorch.layers.given import Given
 from frameworks.models.pytorch.pieces import Helper, Piece, Site, Statements, Target, Writer, literal
 from frameworks.models.pytorch.recurrent.calls import flat
 from frameworks.models.pytorch.recurrent.cells import acts, camel, docstring
-from frameworks.models.pytorch.recurrent.stateful import stateful
+from frameworks.models.pytorch.recurrent.stateful import keeps_own_states, stateful
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,14 @@ def _write(rank: int) -> Writer:
         arguments = [weight[-2], weight[-1] // 4, kernel, strides, dilation, *([sides] if pads else [])]
         helper = _class(form)
         if given["stateful"]:
-            helper = stateful(helper, helper.name, ("h", "c"), runs=None, masked=form.masked)
+            helper = stateful(
+                helper,
+                helper.name,
+                ("h", "c"),
+                masked=form.masked,
+                continues=any(call.kwargs.get("initial_state") is not None for call in calls),
+                keeps_own=keeps_own_states(graph.version),
+            )
         return Piece(
             lambda site: _call(site, given),
             f"{helper.name}({', '.join(literal(each) for each in arguments)})",
@@ -194,15 +201,14 @@ def _call(site: Site, given: Given) -> str | Statements:
     arguments += [f"({', '.join(states)})"] if states else []
     reads_output, *read = (name is not None for name in (*site.names, None, None, None)[:3])
     sequences = given["return_sequences"]
-    y = (str(site.names[0]) if sequences else site.free("h")) if reads_output else "_"
+    y = str(site.names[0]) if reads_output and sequences else "_"
     h = site.free("h") if read[0] or (reads_output and not sequences) else "_"
     c = site.free("c") if read[1] else "_"
-    y = y if sequences else "_"
     names = f"({h}, {c})" if (h, c) != ("_", "_") else "_"
     line = f"{y}, {names} = {site.module}({', '.join(arguments)})"
     factor = ""
     ones = f"[:, {'0' if backwards else '-1'}, {', '.join(['None'] * (len(given.sizes('strides', _rank(given))) + 1))}]"
-    if mask and given["zero_output_for_mask"]:
+    if mask and given["zero_output_for_mask"] and given.version >= (3,):  # Keras 2 took the option and forgot it
         wide = f"[:, :, {', '.join(['None'] * (_rank(given) + 1))}]"
         factor = f" * {arguments[1]}{wide}" if sequences else f" * {mask}{ones}"
     elif mask and states and not sequences:

@@ -24,17 +24,18 @@ class Use:
     Args:
         masked: whether one has a mask.
         continues: whether one has initial states.
-        told: whether one states if it is in training.
-        trains: whether one states `training=True`.
+        training: whether it is in training, as an expression: "self.training", "True" where all calls state `training=True`,
+            and "training" where only some do.
         stateful: whether the layer keeps its states.
+        keeps_own: whether these go before initial states that a call passes.
         per_gate: whether each gate has dropout masks of its own, by the option `implementation`.
     """
 
     masked: bool = False
     continues: bool = False
-    told: bool = False
-    trains: bool = False
+    training: str = "self.training"
     stateful: bool = False
+    keeps_own: bool = False
     per_gate: bool = False
 
 
@@ -47,8 +48,8 @@ class Element:
         is_native: whether it is torch's own class.
         constructor: its constructor.
         arrays: its arrays by their names in its state_dict.
-        takes_mask: whether it is called with the mask, rather than run by a function.
-        runs: the functions that run it over a mask: the first returns its outputs, the second also its states.
+        holes: whether it must be exact for every mask, or refuses those that are not right-padded.
+        skips: whether a function runs it over a mask, which it does not take itself.
         class_helper: its class, if it is generated.
         dropout: the rate at which its inputs are dropped, before it is called.
         told: whether it is told if it is in training.
@@ -58,8 +59,8 @@ class Element:
     is_native: bool
     constructor: str
     arrays: Mapping[str, Blocks]
-    takes_mask: bool = False
-    runs: tuple[Helper, ...] = ()
+    holes: bool = True
+    skips: bool = False
     class_helper: Helper | None = None
     dropout: float = 0.0
     told: bool = False
@@ -91,7 +92,9 @@ def is_native(cells: Sequence[Sequence[StoredCell]], use: Use) -> bool:
             reads = first.input_size if layer == 0 else directions * first.hidden_size
             if cell.spec != replace(first, input_size=reads) or next(find_limits(cell.spec, "pytorch"), None):
                 return False
-            if use.trains and (rates_of(cell)[1] or (rates_of(cell)[0] and (directions > 1 or len(cells) > 1))):
+            if use.training != "self.training" and (
+                rates_of(cell)[1] or (rates_of(cell)[0] and (directions > 1 or len(cells) > 1))
+            ):
                 return False
     return True
 
@@ -115,12 +118,19 @@ def native(cells: Sequence[Sequence[StoredCell]], use: Use, *, holes: bool) -> E
         for direction, cell in enumerate(row)
         for name, blocks in cell_tensors(cell, PYTORCH).items()
     }
-    packed = masked.packed(lstm=spec.has_cell_state, holes=holes)
-    runs = ((masked.GATHERED, packed) if holes else (packed, packed)) if use.masked else ()
-    name, helper, takes_mask = f"nn.{record.names['pytorch']}", None, False
+    name, helper = f"nn.{record.names['pytorch']}", None
     if use.stateful:
-        helper = stateful(None, name, record.states, runs=packed if use.masked else None, masked=use.masked)
-        name, runs, takes_mask = helper.name, (), use.masked
+        runs = masked.Packed(masked.SOMETIMES, spec.has_cell_state, holes, both_ways=False, outputs=True, states=True).helper()
+        helper = stateful(
+            None,
+            name,
+            record.states,
+            runs=runs if use.masked else None,
+            masked=use.masked,
+            continues=use.continues,
+            keeps_own=use.keeps_own,
+        )
+        name = helper.name
     (dropout, recurrent), *others = [rates_of(cell) for row in cells for cell in row]
     alone = not recurrent and not others
     return Element(
@@ -128,8 +138,8 @@ def native(cells: Sequence[Sequence[StoredCell]], use: Use, *, holes: bool) -> E
         is_native=True,
         constructor=f"{name}({', '.join(arguments)})",
         arrays=arrays,
-        takes_mask=takes_mask,
-        runs=runs,
+        holes=holes,
+        skips=use.masked and not use.stateful,
         class_helper=helper,
         dropout=dropout if alone else 0.0,
     )
@@ -147,12 +157,20 @@ def generated(cell: StoredCell, use: Use) -> Element:
         dropout=bool(dropout),
         recurrent_dropout=bool(recurrent),
         mask_per_gate=spec.record.gated and drops and (bool(recurrent) or use.per_gate),
-        told=use.told and drops,
+        training=use.training if drops else "self.training",
     )
     helper = class_of(form)
     name = helper.name
     if use.stateful:
-        helper = stateful(helper, name, spec.state_names, runs=None, masked=use.masked, told=form.told)
+        helper = stateful(
+            helper,
+            name,
+            spec.state_names,
+            masked=use.masked,
+            continues=use.continues,
+            told=form.training == "training",
+            keeps_own=use.keeps_own,
+        )
     rates = [f"{rate}={value}" for rate, value in (("dropout", dropout), ("recurrent_dropout", recurrent)) if value]
     arguments = ", ".join([str(spec.input_size), str(spec.hidden_size), *rates])
     return Element(
@@ -160,7 +178,6 @@ def generated(cell: StoredCell, use: Use) -> Element:
         is_native=False,
         constructor=f"{helper.name}({arguments})",
         arrays=arrays_of(cell),
-        takes_mask=use.masked,
         class_helper=helper,
-        told=form.told,
+        told=form.training == "training",
     )

@@ -10,12 +10,16 @@ from frameworks.errors import NoCounterpartError
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredCell, StoredLayer
 from frameworks.files.writing.blocks import Tensor as Blocks
-from frameworks.models.graph import Graph, Layer, Tensor
+from frameworks.models.graph import Graph, Layer, Mask, Tensor
+from frameworks.models.pytorch.masks import reads_of, with_parts
 from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
 from frameworks.models.pytorch.recurrent import convolutional
 from frameworks.models.pytorch.recurrent.calls import Plan, write_call
 from frameworks.models.pytorch.recurrent.elements import Element, Use, generated, is_native, native, rates_of
+from frameworks.models.pytorch.recurrent.imported import imported, is_imported
 from frameworks.models.pytorch.recurrent.running import DROPPED, run_of
+from frameworks.models.pytorch.recurrent.stateful import keeps_own_states
+from frameworks.options import KerasOptions
 
 _DROP = Helper(
     DROPPED,
@@ -37,17 +41,16 @@ def recurrent(layer: Layer, graph: Graph, target: Target) -> Piece:
             but=f"is not: {why.removesuffix('.')}",
             remedy="gatewise inspect shows what the file states of it.",
         )
-    plan = _plan(layer, stored, graph, target)
+    use = _use(layer, stored.options, graph)
+    plan = _plan(layer, stored, stored.options, graph, target, use)
+    if target.imports_gatewise and is_imported(stored, plan, use):
+        return imported(stored, plan, use, list(_how_it_reads(layer, plan, graph)), _suffixes(plan))
     arrays: dict[str, Blocks] = {}
     helpers: list[Helper] = []
     for place, element in plan.elements():
         prefix = place.replace('["', "").replace('"]', ".").replace("[", "").replace("]", ".")
         arrays |= {f"{prefix}{name}": blocks for name, blocks in element.arrays.items()}
-        helpers += [
-            *element.runs,
-            *([element.class_helper] if element.class_helper else []),
-            *([_DROP] * bool(element.dropout)),
-        ]
+        helpers += [*([element.class_helper] if element.class_helper else []), *([_DROP] * bool(element.dropout))]
     helpers += _runs(plan, layer, graph)
     return Piece(
         lambda site: write_call(site, plan),
@@ -59,52 +62,67 @@ def recurrent(layer: Layer, graph: Graph, target: Target) -> Piece:
     )
 
 
-def _plan(layer: Layer, stored: StoredLayer, graph: Graph, target: Target) -> Plan:
-    options, two = stored.options, len(stored.cells[0]) == 2
-    assert options is not None  # noqa: S101  checked by the caller
+def _use(layer: Layer, options: KerasOptions, graph: Graph) -> Use:
     calls = graph.calls_of(layer.name)
-    masked = any(call.mask is not None for call in calls)
-    stated = [call.kwargs["training"] for call in calls if call.kwargs.get("training") is not None]
-    use = Use(
-        masked=masked,
+    # False is what Keras 3 writes for every recurrent layer, and means the mode of the model.
+    trains = {call.kwargs.get("training") is True for call in calls}
+    return Use(
+        masked=any(call.mask is not None for call in calls),
         continues=any(call.kwargs.get("initial_state") is not None for call in calls),
-        told=bool(stated),
-        trains=True in stated,
+        training="self.training" if trains <= {False} else "True" if trains == {True} else "training",
         stateful=options.stateful,
+        keeps_own=keeps_own_states(graph.version),
         per_gate=_implementation(layer) == 1,
     )
+
+
+def _plan(layer: Layer, stored: StoredLayer, options: KerasOptions, graph: Graph, target: Target, use: Use) -> Plan:
+    two, unreversed = len(stored.cells[0]) == 2, (False, False)
     # Read from its end, padding is at the beginning.
     holes = [target.padding == "any" or options.go_backwards != backward for backward in (False, True)]
     zeroes = options.return_sequences if two else options.zero_output_for_mask
-    if two and _repeats_apart(graph.version) and masked and options.return_sequences:
+    if use.masked and zeroes and options.return_sequences:
+        reads_back = (options.go_backwards, not options.go_backwards)
+        unreversed = tuple(map(all, zip(reads_back, _unrolls(layer), strict=True)))[: 1 + two]
+    if two and _repeats_apart(graph.version) and use.masked and options.return_sequences:
         zeroes = False
-    elif options.nesting != "cells" and two and is_native(stored.cells, use):
+    elif two and options.nesting != "cells" and not any(unreversed) and is_native(stored.cells, use):
         whole = native(stored.cells, use, holes=holes[0])
         return Plan(options, ((whole,),), two, zeroes)
     columns = tuple(
         tuple(_column([row[direction] for row in stored.cells], use, holes=holes[direction]))
         for direction in range(len(stored.cells[0]))
     )
-    return Plan(options, columns, two, zeroes)
+    return Plan(options, columns, two, zeroes, unreversed)
 
 
 def _runs(plan: Plan, layer: Layer, graph: Graph) -> Iterator[Helper]:
     """Yield the functions that the calls use to run modules of torch over their masks."""
     read = _read_tensors(graph)
     for call in graph.calls_of(layer.name):
-        if call.mask is None:
+        if call.mask is None or read.isdisjoint(call.results):
             continue
         continues = call.kwargs.get("initial_state") is not None
         wanted = plan.wanted([tensor in read for tensor in call.results])
         for column, wishes in zip(plan.columns, wanted, strict=True):
             for element, wish in zip(column, wishes, strict=True):
-                if element.runs:
+                if element.skips:
                     yield run_of(element, wish, continues=continues)
 
 
 @lru_cache(maxsize=8)
 def _read_tensors(graph: Graph) -> frozenset[Tensor]:
-    return frozenset((*graph.outputs, *(tensor for call in graph.calls for tensor in call.reads)))
+    """Return the tensors that the outputs of a graph, or masks, depend on."""
+    read = {*graph.outputs, *(tensor for call in graph.calls for mask in call.masks if mask for tensor in _read_by(mask))}
+    for call in reversed(graph.calls):
+        if not read.isdisjoint(call.results):
+            read.update(call.reads)
+    return frozenset(read)
+
+
+def _read_by(mask: Mask) -> Iterator[Tensor]:
+    for each in with_parts(mask):
+        yield from reads_of(each)
 
 
 def _column(cells: list[StoredCell], use: Use, *, holes: bool) -> Iterator[Element]:
@@ -120,6 +138,14 @@ def _column(cells: list[StoredCell], use: Use, *, holes: bool) -> Iterator[Eleme
 def _repeats_apart(version: tuple[int, ...]) -> bool:
     """Return whether Bidirectional repeated the last output of each direction at masked steps, as before Keras 2.3."""
     return version < (2, 3)
+
+
+def _unrolls(layer: Layer) -> tuple[bool, bool]:
+    """Return whether a layer, or the forward and the backward layer of a Bidirectional, is unrolled."""
+    forward = layer.config.get("layer")
+    backward = layer.config.get("backward_layer") or forward
+    configs = [each.get("config", {}) if isinstance(each, Mapping) else layer.config for each in (forward, backward)]
+    return bool(configs[0].get("unroll")), bool(configs[1].get("unroll"))
 
 
 def _implementation(layer: Layer) -> int | None:
@@ -161,7 +187,6 @@ def _suffixes(plan: Plan) -> tuple[str, ...]:
 
 
 def _how(layer: Layer, stored: StoredLayer, plan: Plan, graph: Graph) -> Iterator[str]:
-    options = plan.options
     elements = [element for _, element in plan.elements()]
     if len(plan.columns) == 2:
         yield "a module for each direction"
@@ -172,13 +197,19 @@ def _how(layer: Layer, stored: StoredLayer, plan: Plan, graph: Graph) -> Iterato
         yield "a class of its own, as torch has no such cell"
     if any(element.is_native and element.cells[0][0].spec.bias and len(element.cell.gates) != 3 for element in elements):
         yield "bias_hh is zero: freeze it to train as Keras does"
-    if options.go_backwards:
+    yield from _how_it_reads(layer, plan, graph)
+    yield from _dropout(stored, elements)
+
+
+def _how_it_reads(layer: Layer, plan: Plan, graph: Graph) -> Iterator[str]:
+    if plan.options.go_backwards:
         yield "reads its input from the end"
     if any(call.mask is not None for call in graph.calls_of(layer.name)):
         yield "skips masked steps"
-    if options.stateful:
+    if any(plan.unreversed):
+        yield "zeroes outputs by the mask that Keras on TensorFlow, unrolled, forgets to reverse"
+    if plan.options.stateful:
         yield "keeps its states from call to call until reset_states()"
-    yield from _dropout(stored, elements)
 
 
 def _dropout(stored: StoredLayer, elements: list[Element]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from frameworks.models.pytorch.pieces import Helper
+from frameworks.models.pytorch.recurrent import masked
 from frameworks.models.pytorch.recurrent.elements import Element
 
 States = dict[str, list[str]]
@@ -55,12 +56,14 @@ class Ran:
         last: the output of the last step of each direction.
         states: the final states.
         keeps_states: whether a row without a valid step has its initial state in `last`, where Keras outputs zero.
+        is_zeroed: whether the outputs at masked steps are zero already.
     """
 
     sequence: str
     last: tuple[str, ...]
     states: States
     keeps_states: bool = False
+    is_zeroed: bool = False
 
 
 @dataclass
@@ -95,28 +98,29 @@ class Writing:
             arguments.append(_packed_states(element, given.states))
         if element.told:
             arguments.append(f"training={given.training}")
-        if given.mask and element.runs:
-            return self._skip(element, module, given, arguments, wanted, to)
-        return self._unpack(element, f"{module}({', '.join(arguments)})", given, wanted, to)
-
-    def _skip(self, element: Element, module: str, given: Inputs, arguments: Sequence[str], wanted: Wanted, to: str) -> Ran:
+        call = f"{module}({', '.join(arguments)})"
+        if not (given.mask and element.skips):
+            return self._unpack(element, call, given, wanted, to)
         runs = run_of(element, wanted, continues=bool(given.states))
         call = f"{runs.name}({', '.join([module, *arguments])})"
-        if runs is element.runs[1]:
-            return self._unpack(element, call, given, wanted, to)
+        shows_all = _shows_all(element, wanted, continues=bool(given.states))
+        if not (shows_all or _is_zeroed(element, wanted)):
+            return self._unpack(element, call, given, wanted, to, has_outputs=wanted.sequence)
         if wanted.last and not wanted.sequence and not wanted.states:
             return Ran("", (f"{call}[:, -1]",), {})
         y = to or self.free("y")
         self.lines.append(f"{y} = {call}")
-        return Ran(y, (f"{y}[:, -1]",), {"h": [f"{y}[:, -1]"]})
+        return Ran(y, (f"{y}[:, -1]",), {"h": [f"{y}[:, -1]"]}, is_zeroed=not shows_all)
 
-    def _unpack(self, element: Element, call: str, given: Inputs, wanted: Wanted, to: str) -> Ran:
+    def _unpack(self, element: Element, call: str, given: Inputs, wanted: Wanted, to: str, *, has_outputs: bool = True) -> Ran:
         read = {*wanted.states, *(["h"] if wanted.last else [])}
         y = (to or self.free("y")) if wanted.sequence else "_"
         names = {state: self.free(state) if state in read else "_" for state in element.cell.states}
-        inner = ", ".join(names.values())
-        states = "_" if not read else f"({inner})" if len(names) > 1 else inner
-        self.lines.append(f"{y}, {states} = {call}")
+        states = ", ".join(names.values())
+        if has_outputs:
+            states = "_" if not read else f"({states})" if len(names) > 1 else states
+            states = f"{y}, {states}"
+        self.lines.append(f"{states} = {call}")
         count = len(element.cells) * element.directions
         places = ["-1"] if count == 1 else [str(at) for at in range(count)]
         finals = {state: [f"{name}[{at}]" for at in places] for state, name in names.items() if name != "_"}
@@ -125,17 +129,39 @@ class Writing:
 
 
 def run_of(element: Element, wanted: Wanted, *, continues: bool) -> Helper:
-    """Return the function that runs a module of torch over a mask: the simpler one where outputs tell all that is read."""
-    gathers, packs = element.runs
+    """Return the function that runs a module of torch over a mask: the simplest one that returns all that is read."""
+    state = masked.ALWAYS if continues else masked.NEVER
+    if _shows_all(element, wanted, continues=continues):
+        return masked.over_outputs(state)
+    return masked.Packed(
+        state,
+        lstm="c" in element.cell.states,
+        holes=element.holes,
+        both_ways=_is_zeroed(element, wanted),
+        outputs=wanted.sequence,
+        states=not _is_zeroed(element, wanted),
+    ).helper()
+
+
+def _is_zeroed(element: Element, wanted: Wanted) -> bool:
+    """Return whether the outputs alone of both directions are read, which Keras makes zero at masked steps."""
+    return element.directions == 2 and wanted.sequence and not wanted.states
+
+
+def _shows_all(element: Element, wanted: Wanted, *, continues: bool) -> bool:
+    """Return whether all that is read of a module can be read from its outputs."""
     is_stack = len(element.cells) > 1 and bool(wanted.states)
     needs_states = "c" in wanted.states or ("h" in wanted.states and continues) or is_stack
-    return packs if needs_states or element.directions == 2 else gathers
+    return element.holes and element.directions == 1 and not needs_states
 
 
 def _packed_states(element: Element, states: States) -> str:
     """Return the initial states as the module takes them: h, or (h, c), each (layers * directions, batch, hidden)."""
-    made = [
-        f"{each[0]}.unsqueeze(0)" if len(each) == 1 else f"torch.stack([{', '.join(each)}])"
-        for each in (states[name] for name in element.cell.states)
-    ]
+    made = [_stacked(states[name]) for name in element.cell.states]
     return f"({', '.join(made)})" if len(made) > 1 else made[0]
+
+
+def _stacked(states: Sequence[str]) -> str:
+    if len(states) > 1:
+        return f"torch.stack([{', '.join(states)}])"
+    return states[0].removesuffix("[-1]") if states[0].endswith("[-1]") else f"{states[0]}.unsqueeze(0)"

@@ -5,8 +5,21 @@ from __future__ import annotations
 from frameworks.models.pytorch.pieces import Helper
 
 
+def keeps_own_states(version: tuple[int, ...]) -> bool:
+    """Return whether a stateful layer starts from its own states even where it is given others, as in tf.keras."""
+    return (2, 4) <= version < (3,)
+
+
 def stateful(
-    base: Helper | None, name: str, states: tuple[str, ...], *, runs: Helper | None, masked: bool, told: bool = False
+    base: Helper | None,
+    name: str,
+    states: tuple[str, ...],
+    *,
+    runs: Helper | None = None,
+    masked: bool = False,
+    continues: bool = False,
+    told: bool = False,
+    keeps_own: bool = False,
 ) -> Helper:
     """Return the stateful class of a module.
 
@@ -16,32 +29,32 @@ def stateful(
         states: the names of the states.
         runs: the function that runs torch's class over a mask; None if there is no mask or the class takes it itself.
         masked: whether it is called with a mask.
+        continues: whether it is called with initial states.
         told: whether it is told if it is in training.
+        keeps_own: whether its own states go before initial ones.
     """
-    own = f"Stateful{'Masked' if runs else ''}{name.removeprefix('nn.').replace('Continuing', '')}"
-    if runs:
-        run = f"{runs.name}(super().forward, x, mask, state)"
-        own += "Padded" if "padding" in runs.name else ""
-    else:
-        run = f"super().forward(x, {'mask, ' if masked else ''}state{', training=training' if told else ''})"
-    several = len(states) > 1
-    after, kept = (f"({', '.join(states)})", ", ".join(f"self.{each}" for each in states)) if several else ("h", "self.h")
-    registered = "\n".join(f'        self.register_buffer("{each}", None, persistent=False)' for each in states)
+    words = ["Stateful", *["Continuing"] * continues, *["Masked"] * bool(runs)]
+    words += [name.removeprefix("nn.").replace("Continuing", ""), *["Padded"] * bool(runs and "padding" in runs.name)]
+    own = "".join(words)
+    given = ["x", *["mask"] * masked, "state" if continues else "self.state"]
+    run = f"{runs.name}(super().forward, {', '.join(given)})" if runs else f"super().forward({', '.join(given)}"
+    run += "" if runs else f"{', training=training' if told else ''})"
+    after = f"({', '.join(states)})" if len(states) > 1 else states[0]
+    signature = ["self", "x", *["mask"] * masked, *["state=None"] * continues, *["*", "training"] * told]
+    start = "state if self.state is None else self.state" if keeps_own else "self.state if state is None else state"
+    chosen = f"\n        state = {start}" if continues else ""
+    whatever = ", whatever it is given," if continues and keeps_own else ""
     code = f'''\
 class {own}({name}):
-    """{name} that starts from the states of its last call, or from zeros after reset_states()."""
+    """{name} that starts from the states of its last call{whatever} until reset_states()."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.reset_states()
+    state = None
 
     def reset_states(self):
-{registered}
+        self.state = None
 
-    def forward(self, x, {"mask, " if masked else ""}state=None{", *, training" if told else ""}):
-        if state is None and self.h is not None:
-            state = {f"({kept})" if several else kept}
+    def forward({", ".join(signature)}):{chosen}
         y, {after} = {run}
-        {kept} = {", ".join(f"{each}.detach()" for each in states)}
+        self.state = {", ".join(f"{each}.detach()" for each in states)}
         return y, {after}'''
     return Helper(own, code, tuple(each for each in (base, runs) if each))
