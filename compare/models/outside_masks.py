@@ -25,6 +25,9 @@ Array = npt.NDArray[Any]
 def with_outside_masks(judged: Sequence[Judged], allowance: Allowance, *, results_agree: bool) -> list[Judged]:
     """Return the comparisons of pairs, with masks that the port handles outside of its recurrent modules taken into account.
 
+    A module that gets the valid steps of a row with a hole before all others shows that the port handles the mask. Where masks
+    end rows, the module gets the same either way, and what reads its results must show it.
+
     Args:
         judged: the pairs, in the order of the expected model's calls.
         allowance: how far arrays may be apart.
@@ -33,13 +36,27 @@ def with_outside_masks(judged: Sequence[Judged], allowance: Allowance, *, result
     outside = [handled_outside(each, allowance) for each in judged]
     settled = list(judged)
     for at, each in enumerate(outside):
-        if each is None or each.verdict != "agrees":
+        if each is None:
+            continue
+        if _is_moved(judged[at]):
+            settled[at] = each
+            continue
+        if each.verdict != "agrees":
             continue
         readers = list(_readers(judged, at))
         right = readers and all(_gets_the_same(judged[by], outside[by], allowance) for by in readers)
         if results_agree or right or any(_reads_a_step(judged[by], judged[at], each) for by in readers):
             settled[at] = each
     return settled
+
+
+def _is_moved(judged: Judged) -> bool:
+    """Return whether the module gets the valid steps before all others, and would get something else with the mask ignored."""
+    whole = judged.whole
+    if whole is None or whole.call.mask is None:
+        return False
+    as_moved, as_is = _offs(whole, whole.call.mask)
+    return as_moved < 0.1 * as_is
 
 
 def _readers(judged: Sequence[Judged], at: int) -> Iterator[int]:
@@ -61,7 +78,7 @@ def _reads_a_step(reader: Judged, plain: Judged, outside: Judged) -> bool:
     read, back = reader.pair.actual[0].inputs[:1], outside.whole.found.output
     if back is None or plain.whole.found.output is None:
         return False
-    last = plain.whole.found.output[:, -1]
+    last = _reading(plain.whole.found.output, plain.whole)[:, -1]
     return any(
         array.shape == last.shape
         and not np.array_equal(array, last)
@@ -97,26 +114,48 @@ def handled_outside(judged: Judged, allowance: Allowance) -> Judged | None:
     mask = None if whole is None else whole.call.mask
     if whole is None or whole.found is None or mask is None or judged.verdict == "agrees" or not _may_be(whole, mask):
         return None
-    counts, order = mask.sum(axis=1), np.argsort(~mask, axis=1, kind="stable")
-    valid = np.arange(mask.shape[1]) < counts[:, None]
-    first = np.take_along_axis(whole.call.inputs, order[..., None], axis=1)
-    own = whole.own.inputs
-    if _off(first, own, valid) > _off(whole.call.inputs, own, mask):
+    as_moved, as_is = _offs(whole, mask)
+    if as_moved > as_is:
         return None
-    moved = np.array(whole.call.inputs)
-    moved[mask] = own[valid]
+    _, read, valid = _moved(whole.call.inputs, mask, backwards=whole.call.backwards)
+    inputs = np.array(whole.call.inputs)
+    _reading(inputs, whole)[read] = _reading(whole.own.inputs, whole)[valid]
     zeroed = whole.expected.zeroes_masked_steps
     h_n, c_n = _states(whole, mask, whole.found)
-    output = None if whole.found.output is None else _spread(whole.found.output, mask, zeroed=zeroed)
+    output = whole.found.output
+    if output is not None:
+        output = _reading(_spread(_reading(output, whole), read, zeroed=zeroed), whole)
     found = RecurrentOutput(output, h_n, c_n)
-    call = Call("", moved, whole.own.initial_state, mask, backwards=whole.own.backwards)
+    call = Call("", inputs, whole.own.initial_state, mask, backwards=whole.own.backwards)
     return judge_whole(judged.pair, replace(whole, own=call, found=found), allowance)
+
+
+def _reading(array: Array, whole: Whole) -> Array:
+    """Return an array in the order in which the layers read its steps, or back from it."""
+    return array[:, ::-1] if whole.call.backwards else array
+
+
+def _moved(inputs: Array, mask: Mask, *, backwards: bool) -> tuple[Array, Mask, Mask]:
+    """Return inputs with the valid steps of each row before all others, the mask as it is read, and that of the moved steps."""
+    read = mask[:, ::-1] if backwards else mask
+    order = np.argsort(~read, axis=1, kind="stable")
+    valid = np.arange(mask.shape[1]) < mask.sum(axis=1)[:, None]
+    return np.take_along_axis(inputs[:, ::-1] if backwards else inputs, order[..., None], axis=1), read, valid
+
+
+def _offs(whole: Whole, mask: Mask) -> tuple[float, float]:
+    """Return how far what the module gets is from the inputs with the valid steps first, and from the inputs as they are."""
+    if whole.call.inputs.shape != whole.own.inputs.shape or whole.call.backwards != whole.own.backwards:
+        return np.inf, np.inf
+    first, read, valid = _moved(whole.call.inputs, mask, backwards=whole.call.backwards)
+    own = _reading(whole.own.inputs, whole)
+    return _off(first, own, valid), _off(_reading(whole.call.inputs, whole), own, read)
 
 
 def _may_be(whole: Whole, mask: Mask) -> bool:
     """Return whether the actual layer has no mask, or that of a packed sequence of as many steps as the expected one's mask."""
     call, own = whole.call, whole.own
-    if call.inputs.shape != own.inputs.shape or whole.turned or call.backwards:
+    if call.inputs.shape != own.inputs.shape or call.backwards != own.backwards:
         return False
     if own.mask is None:
         return whole.expected.spec.num_directions == whole.expected.spec.num_layers == 1

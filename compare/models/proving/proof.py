@@ -100,8 +100,8 @@ class Proof:
 
     @property
     def failed(self) -> ProvenCall | None:
-        """The first call whose results differ, or None."""
-        return next((call for call in self.calls if not call.comparison.passed), None)
+        """The last call whose results differ, or None: masks have holes there, which show how a port handles them."""
+        return next((call for call in reversed(self.calls) if not call.comparison.passed), None)
 
     @property
     def status(self) -> int:
