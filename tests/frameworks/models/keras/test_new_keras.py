@@ -266,6 +266,7 @@ def ported(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Ported]:
     """Port all models, and call those of the files in one process that cannot import gatewise."""
     folder, expected, written = tmp_path_factory.mktemp("new"), {}, {}
     for number, (name, case) in enumerate(CASES.items()):
+        tf_keras.backend.clear_session()
         rng = np.random.default_rng(number)
         model = case.build()
         randomise(model, rng)
