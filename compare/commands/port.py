@@ -45,7 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("any", "end"),
         help="any, the default, is exact for every mask; end reads best, and refuses masked steps that others follow",
     )
-    source.add_argument("--import", dest="imports", action="store_true", help="import gatewise instead of writing classes")
+    source.add_argument(
+        "--import",
+        dest="imports",
+        action="store_true",
+        help="import gatewise's recurrent layers instead of writing classes for those that torch lacks",
+    )
     source.add_argument("--no-proof", action="store_true", help="do not compare OUT.py with the model")
     porting.add_proof_arguments(source)
 
