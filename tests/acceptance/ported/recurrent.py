@@ -107,14 +107,14 @@ class Drawing:
         shared = {"return_sequences": self._chance(0.5), "return_state": self._chance(0.4)}
         back = self._chance(0.15)
         forward, count = self._half(shared=dict(shared), backwards=back)
-        other: dict[str, Any] = {}
+        other, counts = {}, [count, count]
         if self._chance(0.4):
             backward, counted = self._half(shared=dict(shared), backwards=not back)
             if (count is None) == (counted is None):
-                other, count = {"backward_layer": backward}, count and counted and (count + counted) / 2
+                other, counts = {"backward_layer": backward}, [count, counted]
         merge = self.random.choice(("concat", "sum", "mul", "ave", None))
         layer = self.keras.layers.Bidirectional(forward, merge_mode=merge, **other, **_DTYPE)
-        return layer, count and int(2 * count)
+        return layer, None if count is None else sum(filter(None, counts))
 
     def reset(self) -> None:
         """Forget the states of stateful layers."""
