@@ -33,7 +33,7 @@ def add_proof_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def require_without(given: argparse.Namespace, options: Sequence[str], why: str, remedy: str) -> None:
+def require_without(given: argparse.Namespace, options: Sequence[str], why: str, *, remedy: str) -> None:
     """Raise an error for an option that does not fit OUT.
 
     Raises:
