@@ -62,6 +62,8 @@ def run(given: argparse.Namespace) -> Outcome:
     porting.require_without(given, ("layer",), "OUT.py holds the whole model", remedy="Leave it out, or name another OUT")
     porting.check(given)
     named = read_named(str(given.file))
+    if named.name is not None:
+        porting.require_another_file(named, given.out)
     given.written = porting.write(given, named.place, given.out.absolute()) if named.name is None else None
     if given.written is not None and given.no_proof:
         return _outcome(given.written)

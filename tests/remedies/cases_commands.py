@@ -61,6 +61,15 @@ def options_that_do_not_fit_what_is_written(folder: Path) -> None:
 
 
 @case
+def a_model_that_would_be_replaced_by_its_port(folder: Path) -> None:
+    file = folder / "model.py"
+    file.write_text("import keras\n\n\ndef make():\n    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n")
+    with refuses("Name another OUT.py."):
+        ran(port, f"{file}:make", file, "--no-proof", "--force")
+    porting.require_another_file(Named(file, "make"), folder / "out.py")
+
+
+@case
 def arrays_that_are_not_beside_their_source(folder: Path) -> None:
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     model.save(folder / "model.keras")

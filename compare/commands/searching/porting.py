@@ -47,6 +47,20 @@ def require_without(given: argparse.Namespace, options: Sequence[str], why: str,
             raise InvalidValueError.because(flag, must="fit OUT", but=f"does not: {why}", remedy=f"{remedy}.")
 
 
+def require_another_file(model: Named, out: Path) -> None:
+    """Raise an error if OUT.py is the very file whose object is ported, which --force would replace.
+
+    Raises:
+        InvalidValueError: for that file.
+    """
+    if out.exists() and model.path.exists() and out.samefile(model.path):
+        from frameworks.errors import InvalidValueError
+
+        raise InvalidValueError.because(
+            str(out), must="be another file than the model's", but="is the same", remedy="Name another OUT.py."
+        )
+
+
 def is_source(out: Path) -> bool:
     """Return whether a file is the source of a model."""
     return out.suffix == ".py"
