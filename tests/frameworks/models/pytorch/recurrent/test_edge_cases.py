@@ -105,6 +105,22 @@ def test_a_stateful_layer_goes_on_from_where_its_version_does(framework: Any, tm
         np.testing.assert_allclose(port(*map(torch.from_numpy, arguments)).detach(), expected, atol=1e-14)
 
 
+def _shared(k: Any, x: Any) -> Any:
+    """Call layers with a mask and, behind one that takes it away, without."""
+    plain = k.Reshape((TIME, INPUT), dtype="float64")(x)
+    layers = [k.GRU(HIDDEN, reset_after=False, dtype="float64"), k.LSTM(HIDDEN, dtype="float64")]
+    return [layer(each) for layer in layers for each in (x, plain)]
+
+
+@pytest.mark.filterwarnings("ignore:Layer 'reshape")
+@pytest.mark.parametrize("options", [{}, {"padding": "end"}, {"imports_gatewise": True}])
+def test_a_layer_is_called_with_a_mask_and_without(options: dict[str, Any], tmp_path: Path) -> None:
+    x = _steps()
+    x[0] = x[1] = x[3]
+    model = _model(keras, _shared, batch=4)
+    assert _error(model, built(_source(model, tmp_path, **options)), x) < 1e-14
+
+
 def _unrolled(k: Any, x: Any) -> Any:
     backward = k.LSTM(HIDDEN, return_sequences=True, go_backwards=True, zero_output_for_mask=True, unroll=True, dtype="float64")
     half = k.GRU(HIDDEN, return_sequences=True, unroll=True, dtype="float64")
