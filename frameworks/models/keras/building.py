@@ -214,7 +214,7 @@ class _Builder:
 
     def _masks_for(self, nested: _Builder, layer: Layer, call: Call) -> list[Any]:
         """Return the masks that a nested model takes as inputs of their own."""
-        asked = nested._tensors.mask_inputs  # noqa: SLF001  a builder like this one
+        asked = nested._tensors.mask_inputs
         if asked and layer.graph is None:
             raise refused(
                 self._where(layer),
