@@ -59,6 +59,7 @@ bench: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/bench_optimizers.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_training.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_emulation.py
+	KERAS_BACKEND=tensorflow $(BIN)/python tests/benchmarks/bench_ported.py
 	$(BIN)/python tests/benchmarks/bench_files.py
 
 # Wrong and right ports by the hundred: what diagnose and compare_models say of them, in the results that are committed.

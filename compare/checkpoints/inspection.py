@@ -65,7 +65,9 @@ def render(contents: Mapping[str, Any], *, verbose: bool = False) -> str:
         for layer in contents["layers"]
     ]
     headers = ("layer", "is", "sizes", "activations", "options", "mask")
-    text = [printable(f"{contents['path']}: {contents['format']}"), table(headers, rows), _elsewhere(contents["layers"])]
+    text = [printable(f"{contents['path']}: {contents['format']}")]
+    if rows:
+        text += [table(headers, rows), _elsewhere(contents["layers"])]
     if contents["others"]:
         text.append(_other_table(contents["others"], verbose=verbose))
     if verbose:

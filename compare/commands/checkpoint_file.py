@@ -84,18 +84,32 @@ def read_given_graph(given: argparse.Namespace) -> Any:
     return read_graph(given.file, architecture=given.architecture, options=read_options(given.option))
 
 
-def read_given_wiring(given: argparse.Namespace) -> dict[str, Any]:
-    """Return the wiring of the model as data: under "wiring", or the reason why there is none under "unwired"."""
+def open_wired(given: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    """Open the file that the arguments name, also a whole model without a recurrent layer.
+
+    Returns:
+        The `frameworks.files.Checkpoint`, and the wiring of its model as data: under "wiring", or the reason why there is none
+        under "unwired", or nothing for a file without an architecture.
+
+    Raises:
+        GatewiseError: for a file that cannot be read, and for invalid options.
+    """
+    from frameworks.files.untrusted.h5_process import started_for
+
+    with started_for(given.file):
+        from frameworks.errors import GatewiseError
+        from frameworks.files.checkpoint import open_described
+
+        checkpoint, found = open_described(given.file, given.architecture, read_options(given.option))
+    if found is None:
+        return checkpoint, {}
     from compare.checkpoints.wiring import describe_wiring
-    from frameworks.errors import GatewiseError
-    from frameworks.models.reading.reading import NoArchitectureError
+    from frameworks.models.reading.reading import graph_of
 
     try:
-        return {"wiring": describe_wiring(read_given_graph(given))}
-    except NoArchitectureError:
-        return {}
+        return checkpoint, {"wiring": describe_wiring(graph_of(found, [layer for _, layer in checkpoint.in_order]))}
     except GatewiseError as error:
-        return {"unwired": str(error)}
+        return checkpoint, {"unwired": str(error)}
 
 
 def read_options(given: Sequence[str]) -> dict[str | None, dict[str, Any]]:

@@ -25,9 +25,8 @@ def run(given: argparse.Namespace) -> Outcome:
 
         chart = to_mermaid(checkpoint_file.read_given_graph(given))
         return Outcome(0, {"graph": chart}, lambda _: chart)
-    checkpoint = checkpoint_file.open_given(given)
+    checkpoint, wiring = checkpoint_file.open_wired(given)
     from compare.checkpoints.inspection import describe, render
 
-    contents = describe(checkpoint)
-    contents |= checkpoint_file.read_given_wiring(given) if checkpoint.given is not None else {}
+    contents = describe(checkpoint) | wiring
     return Outcome(0, contents, lambda verbose: render(contents, verbose=verbose))

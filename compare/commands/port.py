@@ -45,7 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("any", "end"),
         help="any, the default, is exact for every mask; end reads best, and refuses masked steps that others follow",
     )
-    source.add_argument("--import", dest="imports", action="store_true", help="import gatewise instead of writing classes")
+    source.add_argument(
+        "--import",
+        dest="imports",
+        action="store_true",
+        help="import gatewise's recurrent layers instead of writing classes for those that torch lacks",
+    )
     source.add_argument("--no-proof", action="store_true", help="do not compare OUT.py with the model")
     porting.add_proof_arguments(source)
 
@@ -54,9 +59,11 @@ def run(given: argparse.Namespace) -> Outcome:
     """Write the file, and return what became of each layer."""
     if not porting.is_source(given.out):
         return _convert(given)
-    porting.require_without(given, ("layer",), "OUT.py holds the whole model", "Leave it out, or name another OUT")
+    porting.require_without(given, ("layer",), "OUT.py holds the whole model", remedy="Leave it out, or name another OUT")
     porting.check(given)
     named = read_named(str(given.file))
+    if named.name is not None:
+        porting.require_another_file(named, given.out)
     given.written = porting.write(given, named.place, given.out.absolute()) if named.name is None else None
     if given.written is not None and given.no_proof:
         return _outcome(given.written)
@@ -95,7 +102,7 @@ def _outcome(written: dict[str, Any], proof: str = "", results: Any = None, stat
 
 def _convert(given: argparse.Namespace) -> Outcome:
     """Write a checkpoint file."""
-    porting.require_without(given, _SOURCE_ONLY, f"{given.out.name} is no source", "Leave it out, or name OUT.py")
+    porting.require_without(given, _SOURCE_ONLY, f"{given.out.name} is no source", remedy="Leave it out, or name OUT.py")
     if given.out.suffix == ".keras" and not given.layer and checkpoint_file.is_of_keras(given.file):
         return _whole_model(given)
     checkpoint = checkpoint_file.open_given(given)

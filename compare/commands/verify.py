@@ -45,12 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> Outcome:
     """Return the verdict on each layer, or the proof of a port."""
     if porting.is_source(given.out):
-        porting.require_without(given, ("layer",), "OUT.py is compared whole", "Leave it out")
+        porting.require_without(given, ("layer",), "OUT.py is compared whole", remedy="Leave it out")
         porting.check(given)
         from compare.commands.searching.asking import ask
 
         return ask("verify", given)
-    porting.require_without(given, ("inputs", "weights"), f"{given.out.name} is no source", "Leave it out, or name OUT.py")
+    porting.require_without(
+        given, ("inputs", "weights"), f"{given.out.name} is no source", remedy="Leave it out, or name OUT.py"
+    )
     checkpoint = checkpoint_file.open_given(given)
     from compare.checkpoints.verification import verify
     from compare.checkpoints.verification_text import render

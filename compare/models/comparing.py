@@ -18,6 +18,7 @@ from compare.models.judging import Allowance, Judged, judge, judge_again
 from compare.models.outside_masks import with_outside_masks
 from compare.models.pairing.axes import difference
 from compare.models.pairing.pairing import pair_calls
+from compare.models.readers import without_false_leads
 from compare.models.recording.recorded import Recording
 from compare.models.recording.recording import framework_of, record, remarks_on, require_built
 from compare.models.rounding import nudge_all, nudged
@@ -92,6 +93,7 @@ def compare_models(
         allowed = allowed if passed else max(allowed, noise)
         passed = error is not None and error <= allowed
         judged = with_outside_masks([judge_again(each, allowance) for each in judged], allowance, results_agree=passed)
+    judged = judged if passed else without_false_leads(judged, allowance)
     sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)
     places = [] if passed else list(_some(divergences(sides, results_differ=not single)))
     further = [each.in_short for each in places[1:]]

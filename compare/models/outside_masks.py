@@ -5,7 +5,7 @@ A module alone cannot show it: it gets the same numbers whether a mask is ignore
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from compare.groundwork.calls import Call
 from compare.models.judging import Allowance, Judged, judge_whole
 from compare.models.pairing.axes import difference
+from compare.models.readers import gets_the_same, readers_of
 from compare.models.whole import Whole
 from frameworks.adapter import Mask
 from frameworks.output import RecurrentOutput
@@ -43,7 +44,7 @@ def with_outside_masks(judged: Sequence[Judged], allowance: Allowance, *, result
             continue
         if each.verdict != "agrees":
             continue
-        readers = list(_readers(judged, at))
+        readers = list(readers_of(judged, at))
         right = readers and all(_gets_the_same(judged[by], outside[by], allowance) for by in readers)
         if results_agree or right or any(_reads_a_step(judged[by], judged[at], each) for by in readers):
             settled[at] = each
@@ -57,18 +58,6 @@ def _is_moved(judged: Judged) -> bool:
         return False
     as_moved, as_is = _offs(whole, whole.call.mask)
     return as_moved < 0.1 * as_is
-
-
-def _readers(judged: Sequence[Judged], at: int) -> Iterator[int]:
-    """Yield the pairs that read what the expected layer returns, also through layers that only it has."""
-    known = [array for array in judged[at].pair.expected[-1].outputs if array.size]
-    for by, each in enumerate(judged[at + 1 :], at + 1):
-        if not each.pair.expected or not any(_same(one, two) for one in each.pair.expected[0].inputs for two in known):
-            continue
-        if each.pair.actual:
-            yield by
-        else:
-            known += each.pair.expected[-1].outputs
 
 
 def _reads_a_step(reader: Judged, plain: Judged, outside: Judged) -> bool:
@@ -87,17 +76,8 @@ def _reads_a_step(reader: Judged, plain: Judged, outside: Judged) -> bool:
     )
 
 
-def _same(one: Array, two: Array) -> bool:
-    return one.shape == two.shape and np.array_equal(one, two)
-
-
 def _gets_the_same(judged: Judged, outside: Judged | None, allowance: Allowance) -> bool:
-    for each in (judged, outside):
-        if each is not None and each.input_error is not None:
-            scale = max((float(np.abs(one).max(initial=0)) for one, _ in each.inputs.values()), default=0.0)
-            if each.input_error <= allowance.of_inputs(each.pair, scale):
-                return True
-    return False
+    return any(each is not None and gets_the_same(each, allowance) for each in (judged, outside))
 
 
 def handled_outside(judged: Judged, allowance: Allowance) -> Judged | None:

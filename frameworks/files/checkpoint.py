@@ -14,6 +14,7 @@ from frameworks.errors import GatewiseError, InvalidValueError
 from frameworks.escaping import markdown_text
 from frameworks.files.formats import Format, find_format
 from frameworks.files.given_options import GivenOptions, Options
+from frameworks.files.keras.architecture import Architecture
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.files.untrusted.folders import open_path
@@ -143,18 +144,41 @@ def open_checkpoint(
         >>> open_checkpoint("model.npz", options={"head": {"kind": "Linear"}}).others["head"].kind
         'Linear'
     """
+    return open_described(path, architecture, options, whole=False)[0]
+
+
+def open_described(
+    path: str | PathLike[str],
+    architecture: str | PathLike[str] | Mapping[str, Any] | None = None,
+    options: Options | None = None,
+    *,
+    whole: bool = True,
+) -> tuple[Checkpoint, Architecture | None]:
+    """Read a checkpoint file once for its layers and its architecture; None if neither the file nor the user states one.
+
+    Args:
+        path: as in `open_checkpoint`.
+        architecture: as in `open_checkpoint`.
+        options: as in `open_checkpoint`.
+        whole: whether a model with an architecture need not have a recurrent layer.
+
+    Raises:
+        GatewiseError: as `open_checkpoint`.
+    """
     given = GivenOptions(options)
     with started_for(Path(path)):
         source = open_path(Path(path))
         file_format = find_format(source)
-        layers = file_format.read(source, given, None if architecture is None else parsed_architecture(architecture))
-    _require_recurrent(layers, Path(path), file_format, is_described=architecture is not None)
+        described = None if architecture is None else parsed_architecture(architecture)
+        layers, found = file_format.read_described(source, given, described)
+    if found is None or not whole:
+        _require_recurrent(layers, Path(path), file_format, is_described=architecture is not None)
     given.check(layers)
     warning = _shard_warning(source.name)
     if warning:
         layers = [replace(layer, warnings=(*layer.warnings, warning)) for layer in layers]
     opened_with = {"architecture": architecture, "options": options} if file_format.takes_architecture else None
-    return Checkpoint(Path(path), file_format.name, layers, opened_with)
+    return Checkpoint(Path(path), file_format.name, layers, opened_with), found
 
 
 def _require_recurrent(layers: list[StoredLayer | OtherLayer], path: Path, file_format: Format, *, is_described: bool) -> None:

@@ -40,7 +40,8 @@ def to_source(
         options: what the file does not state, by layer name; see `open_checkpoint`.
         example: the arguments of one call, for a torch module.
         padding: "any" is exact for every mask; "end" packs, and refuses a mask with a hole at run time.
-        imports_gatewise: whether layers that torch lacks are imported from gatewise, instead of classes for them in the source.
+        imports_gatewise: whether recurrent layers that torch lacks are imported from gatewise, instead of classes for them in
+            the source. ConvLSTM layers are classes in any case.
 
     Raises:
         GatewiseError: for a model that cannot be read, and for an option that has no counterpart.

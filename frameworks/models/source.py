@@ -130,7 +130,6 @@ class Source(Shown):
         module = Path(path)
         module = module if module.suffix == ".py" else module.with_name(f"{module.name}.py")
         arrays = module.with_suffix(".safetensors")
-        require_free(parity_path(module), force=force)
         # Two files cannot get their names at once. It is the source that makes them a port: the earlier one goes first, and
         # the new one comes last. A run that is killed leaves the earlier port, or arrays without a source, or this port.
         with (
@@ -139,6 +138,7 @@ class Source(Shown):
             replacing(arrays, force=force) as content,
             recycling(BLOCK),
         ):
+            require_free(parity_path(module), force=force)
             text.write_text(self.text, encoding="utf-8", newline="\n")
             write_arrays(content, self.blocks, {"port": self.port})
             if force:

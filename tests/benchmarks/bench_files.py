@@ -1,8 +1,9 @@
 """How fast a checkpoint file is ported and in how much memory, as ratios of one run: `make bench`.
 
-Whole processes, one after the other in turns: `cp` of the file, `gatewise`'s way to .safetensors, and once the usual way, which
-loads the file in Keras, transposes and saves with torch. Memory is what the process held at most, as the system counts it; the
-process that parses h5 is beside it and ends before weights are read. Nothing here fails, whatever the numbers.
+Whole processes, one after the other in turns: `cp` of the file, `gatewise`'s way to .safetensors and its way to torch source,
+and once the usual way, which loads the file in Keras, transposes and saves with torch. Memory is what the process held at most,
+as the system counts it; the process that parses h5 is beside it and ends before weights are read. Nothing here fails, whatever
+the numbers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ SIZES = (1190, 2048, 3740)
 """Hidden sizes of an LSTM of a quarter as many inputs, a bidirectional GRU of half as many units, an LSTM: 100, 294, 980 MB."""
 
 OURS = "import sys; from frameworks.files import *; save_checkpoint(sys.argv[2], open_checkpoint(sys.argv[1]), force=True)"
+SOURCE = "import sys; from frameworks.models import to_source; to_source(sys.argv[1]).write(sys.argv[2], force=True)"
 INSPECT = "import sys; from compare.cli import main; main(['inspect', sys.argv[1]])"
 LAUNCH = """
 import os, subprocess, sys, time
@@ -58,6 +60,10 @@ def main() -> None:
         "at most",
         "port MiB",
         "at most",
+        "source s",
+        "at most",
+        "source MiB",
+        "at most",
         "inspect s",
         "at most",
         "usual s",
@@ -70,16 +76,18 @@ def main() -> None:
 def _measure(folder: Path, hidden: int) -> tuple[float, ...]:
     file, copy, out = folder / "model.keras", folder / "copy.keras", folder / "out.safetensors"
     _write(file, hidden)
-    plain, ours, inspected = [], [], []
+    plain, ours, sources, inspected = [], [], [], []
     for _ in range(ROUNDS):
         plain.append(_run(["cp", str(file), str(copy)])[0])
         ours.append(_run([sys.executable, "-c", OURS, str(file), str(out)]))
+        sources.append(_run([sys.executable, "-c", SOURCE, str(file), str(folder / "ported.py")]))
         inspected.append(_run([sys.executable, "-c", INSPECT, str(file)])[0])
     usual = _run([sys.executable, "-c", USUAL, str(file), str(folder / "usual.pt")])
     cp, port = statistics.median(plain), statistics.median(seconds for seconds, _ in ours)
     over = statistics.median(seconds - 3 * one for (seconds, _), one in zip(ours, plain, strict=True))
     memory = max(memory for _, memory in ours)
-    return file.stat().st_size / 1e6, cp, port, over, 0.4, memory, 150, statistics.median(inspected), 0.5, *usual
+    source = statistics.median(seconds for seconds, _ in sources), port + 1, max(each for _, each in sources), memory + 150
+    return file.stat().st_size / 1e6, cp, port, over, 0.4, memory, 150, *source, statistics.median(inspected), 0.5, *usual
 
 
 def _run(command: list[str]) -> tuple[float, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +87,37 @@ def a_nested_model_in_training_in_some_calls(folder: Path) -> None:
     torch.manual_seed(0)
     first, second = port(torch.from_numpy(X)), port(torch.from_numpy(X))
     assert not torch.equal(first, second)
+
+
+@case
+def an_architecture_of_another_model(folder: Path) -> None:
+    model = keras.Sequential([keras.Input((4,)), LAYERS.LeakyReLU(), LAYERS.Dense(3)])
+    path, architecture = saved(model, folder), json.loads(model.to_json())
+
+    def reads(layers: list[Any]) -> None:
+        layers[2]["config"]["units"] = 7
+
+    def holds_text(layers: list[Any]) -> None:
+        layers[1]["config"]["negative_slope"] = "0) or exit("
+
+    for change, remedy in (
+        (reads, "Check that the architecture belongs to these weights."),
+        (holds_text, "Check that the architecture belongs to a model that Keras built."),
+    ):
+        changed = copy.deepcopy(architecture)
+        change(changed["config"]["layers"])
+        with refuses(remedy):
+            to_source(path, architecture=changed)
+    assert_same(model, port_model(path, architecture=architecture))
+
+
+@case
+def a_layer_that_is_called_with_no_tensor(folder: Path) -> None:
+    x = keras.Input((4,))
+    model = keras.Model(x, LAYERS.ReLU(name="relu")(LAYERS.Dense(3)(x)))
+    path, architecture = saved(model, folder), json.loads(model.to_json())
+    changed = copy.deepcopy(architecture)
+    changed["config"]["layers"][2]["inbound_nodes"][0]["args"] = ["exit()"]
+    with refuses("Check that the weights and the architecture belong to each other, and that Keras opens the model."):
+        to_source(path, architecture=changed)
+    assert_same(model, port_model(path, architecture=architecture))

@@ -33,7 +33,7 @@ def add_proof_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def require_without(given: argparse.Namespace, options: Sequence[str], why: str, remedy: str) -> None:
+def require_without(given: argparse.Namespace, options: Sequence[str], why: str, *, remedy: str) -> None:
     """Raise an error for an option that does not fit OUT.
 
     Raises:
@@ -45,6 +45,20 @@ def require_without(given: argparse.Namespace, options: Sequence[str], why: str,
 
             flag = "--" + {"imports": "import"}.get(name, name).replace("_", "-")
             raise InvalidValueError.because(flag, must="fit OUT", but=f"does not: {why}", remedy=f"{remedy}.")
+
+
+def require_another_file(model: Named, out: Path) -> None:
+    """Raise an error if OUT.py is the very file whose object is ported, which --force would replace.
+
+    Raises:
+        InvalidValueError: for that file.
+    """
+    if out.exists() and model.path.exists() and out.samefile(model.path):
+        from frameworks.errors import InvalidValueError
+
+        raise InvalidValueError.because(
+            str(out), must="be another file than the model's", but="is the same", remedy="Name another OUT.py."
+        )
 
 
 def is_source(out: Path) -> bool:

@@ -13,7 +13,6 @@ from compare.models.pairing.pair import Pair
 from compare.models.pairing.turns import in_turn, units_in
 from compare.models.recording.recorded import Recorded, weights_of
 from frameworks.errors import InvalidTypeError, InvalidValueError
-from frameworks.kinds import Family
 
 _ENOUGH = 0.3
 """The share of the weights that two layers have at least in common if they are a pair."""
@@ -97,13 +96,37 @@ def pair_calls(expected: Sequence[Recorded], actual: Sequence[Recorded], given: 
 def _opened(expected: Sequence[Recorded], actual: Sequence[Recorded]) -> tuple[list[Recorded], list[Recorded]]:
     """Return the calls of both sides, where a layer made of others is one if both models have such a layer, else its parts."""
     whole = {each.family for each in expected if each.family.opaque} & {each.family for each in actual if each.family.opaque}
-    return _without(expected, whole), _without(actual, whole)
+    closed = [{each.index for each in calls if each.family in whole} for calls in (expected, actual)]
+    for one, other in _of_one_name(expected, actual):
+        closed[0].add(one.index)
+        closed[1].add(other.index)
+    return _without(expected, closed[0]), _without(actual, closed[1])
 
 
-def _without(calls: Sequence[Recorded], whole: set[Family]) -> list[Recorded]:
-    """Return the calls of layers that are one to the reader: without containers of called layers, and parts of whole layers."""
+def _of_one_name(expected: Sequence[Recorded], actual: Sequence[Recorded]) -> Iterator[tuple[Recorded, Recorded]]:
+    """Yield layers that the actual model makes of several with weights, under the same name and with as many numbers."""
+    parts: dict[int, set[int]] = {}
+    for call in actual:
+        if call.inside is not None and weights_of(call.native):
+            parts.setdefault(call.inside, set()).add(id(call.native))
+    made = {_identifier(call.name): call for call in actual if len(parts.get(call.index, ())) > 1}
+    for one in expected if made else ():
+        other = made.get(_identifier(one.name))
+        if other is not None and one.family.name != "recurrent" and _numbers(one) == _numbers(other) > 0:
+            yield from ((one, each) for each in actual if each.native is other.native)
+
+
+def _identifier(name: str) -> str:
+    return re.sub(r"\W", "_", re.split(r"[/.](?=[^\d])", name)[-1])
+
+
+def _numbers(call: Recorded) -> int:
+    return sum(each.size for each in weights_of(call.native).values())
+
+
+def _without(calls: Sequence[Recorded], closed: set[int]) -> list[Recorded]:
+    """Return the calls of layers that are one to the reader: without containers of called layers, and parts of closed ones."""
     containers = {each.inside for each in calls if each.inside is not None}
-    closed = {each.index for each in calls if each.family in whole}
     around = {each.index: each.inside for each in calls}
     kept = []
     for call in calls:

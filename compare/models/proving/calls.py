@@ -35,6 +35,7 @@ class Both:
         tolerance: as in `compare_models`.
         seed: draws the inputs.
         left: the gaps that are not filled in; `fill` adds to them.
+        assumed: what is assumed of the gaps, in sentences.
         refused: receives what the port refuses, in sentences.
         failures: receives the errors of the port on inputs that the original accepts.
     """
@@ -46,6 +47,7 @@ class Both:
     tolerance: float | None = None
     seed: int = 0
     left: set[str] = field(default_factory=set)
+    assumed: tuple[str, ...] = ()
     refused: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 

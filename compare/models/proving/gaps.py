@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from compare.models.recording.recorded import Recording
 from frameworks.errors import NoCounterpartError
+from frameworks.files.other_layers import OtherLayer
 from frameworks.files.stored import StoredLayer
 from frameworks.models.graph import Call, Graph, Layer, Shape, Tensor, replaced, tensors_in
 from frameworks.models.source import Gap
@@ -29,14 +30,35 @@ def with_gaps(graph: Graph, gaps: Sequence[Gap]) -> Graph:
 
 
 def with_shapes_of_gaps(graph: Graph) -> Graph:
-    """Return a graph with shapes for the results of gaps: as a recurrent layer reads them, or as the config's units suggest."""
+    """Return a graph with shapes for the results of gaps: as a reader's weights or the config's units suggest, or assumed."""
     shapes = dict(graph.shapes)
     for gap in gap_calls(graph):
         for tensor in gap.results:
             found = shapes.get(tensor) or _shape_read(graph, tensor) or _shape_by_units(graph, gap)
             if found is not None:
                 shapes[tensor] = found
-    return replace(graph, shapes=shapes)
+    return replace(graph, shapes={**shapes, **assumed_shapes(graph)})
+
+
+def assumed_shapes(graph: Graph) -> dict[Tensor, Shape]:
+    """Return the shapes of gaps' results that nothing states: that of what a gap reads, as wide as a Dense reads it."""
+    found: dict[Tensor, Shape] = {}
+    for gap in gap_calls(graph):
+        read = graph.shapes.get(gap.reads[0]) if gap.reads and gap.outputs == 1 else None
+        stated = _shape_by_units(graph, gap)
+        for tensor in gap.results:
+            if read and stated is None and tensor not in graph.shapes and _shape_read(graph, tensor) is None:
+                found[tensor] = (*read[:-1], _width_read(graph, tensor) or read[-1])
+    return found
+
+
+def _width_read(graph: Graph, tensor: Tensor) -> int | None:
+    """Return how wide the kernel of a Dense layer is that reads a tensor, or None."""
+    for call in graph.calls:
+        layer = graph.layers[call.layer]
+        if tensor in call.reads[:1] and layer.kind == "Dense" and isinstance(layer.stored, OtherLayer):
+            return int(layer.stored.stored["kernel"].shape[0])
+    return None
 
 
 def _shape_read(graph: Graph, tensor: Tensor) -> Shape | None:

@@ -161,8 +161,9 @@ class Proof:
 
     @property
     def inside(self) -> list[str]:
-        """The layers that differ on the same inputs although the results of the models agree."""
-        return [each.layer for each in self.layers if each.verdict == "wrong here" and self.failed is None]
+        """The layers that differ although the results of the models agree."""
+        differ = ("wrong here", "input differs")
+        return [each.layer for each in self.layers if each.verdict in differ and self.failed is None]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the proof as plain data, as OUT.parity.json holds it."""

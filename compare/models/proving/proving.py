@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from compare.models.proving.calls import Both
-from compare.models.proving.gaps import cut_at_gaps, filled, opened, results_in, with_gaps, with_shapes_of_gaps
+from compare.models.proving.gaps import assumed_shapes, cut_at_gaps, filled, opened, results_in, with_gaps, with_shapes_of_gaps
 from compare.models.proving.layers import against_reference, layers_of
 from compare.models.proving.originals import Original, find_original
 from compare.models.proving.proof import Proof, ProvenCall
@@ -128,7 +128,12 @@ def _layer_by_layer(port: Port, graph: Graph, tolerance: float | None, seed: int
     def fill(_: Recording) -> AbstractContextManager[None]:
         return opened(port.module, port.gaps, known) if graph.gaps else nullcontext()
 
-    return Both(model, port.module, whole, fill, tolerance, seed, {layer.name for layer in graph.gaps})
+    left = {layer.name for layer in graph.gaps}
+    assumed = tuple(
+        f"the shape of what {tensor.layer} returns, {shape}, which is not stated: that of what it reads was assumed"
+        for tensor, shape in (assumed_shapes(graph) if known is not graph else {}).items()
+    )
+    return Both(model, port.module, whole, fill, tolerance, seed, left, assumed)
 
 
 def _finished(proof: Proof, both: Both, graph: Graph, inputs: Any, original: Original | None = None) -> Proof:
@@ -156,6 +161,7 @@ def _open(proof: Proof, both: Both, original: Original | None) -> Iterator[str]:
     """Yield what was compared with nothing."""
     if original is not None:
         yield f"{_WIRING} ({original.why_not})"
+    yield from both.assumed
     yield from both.refused
     gaps = set(proof.gaps)
     if proof.gaps:

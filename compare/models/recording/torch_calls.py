@@ -143,7 +143,7 @@ def _leaves(module: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any, 
     if adapter is not None or not children or hasattr(module, "parametrizations") or built_in:
         yield name or type(module).__name__, module, adapter
         return
-    if name and not kind.__module__.startswith("torch."):  # a layer too, if none of its parts is called
+    if name and (not kind.__module__.startswith("torch.") or kind.__name__ == "Sequential"):  # a layer too, perhaps
         yield name, module, None
     for child_name, child in children:
         yield from _leaves(child, f"{name}.{child_name}".lstrip("."), seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,9 @@ CHAIN = "x"
 
 _RETURNED = WIDTH - len("        return ")
 """The most columns of returned values without brackets, at which a line can be cut."""
+
+_JOINED = 80
+"""The most columns of two operations that become one statement."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,9 @@ class Writing:
         lines = [f"{name} = {name}.to(torch.{self.precision})" for name in self._cast(inputs)]
         for at, use in enumerate(self.uses):
             lines += self._masks_before(at)
-            lines += self._statements(at, use)
+            made = self._statements(at, use)
+            joined = _joined(lines[-1], made[0]) if self._are_operations(at) and lines and len(made) == 1 else ""
+            lines = [*lines[:-1], joined] if joined else [*lines, *made]
         lines += self._masks_before(len(self.uses))
         outputs = [self.canonical(each) for each in self.part.graph.outputs]
         results = [self.tensors[each] for each in outputs]
@@ -86,6 +92,11 @@ class Writing:
             lines.append(f"return {returned}" if len(returned) <= _RETURNED else f"return ({returned})")
         labels = tuple(self.labels.get(each, self.tensors[each]) for each in outputs)
         return Forward((*inputs, *given), tuple(lines), labels, self.values)
+
+    def _are_operations(self, at: int) -> bool:
+        """Return whether a call and the one before it are operations between layers."""
+        layers = self.part.graph.layers
+        return at > 0 and all(layers[use.call.layer].is_operation for use in self.uses[at - 1 : at + 1])
 
     def _cast(self, inputs: list[Name]) -> list[Name]:
         """Return the inputs that are cast."""
@@ -235,6 +246,20 @@ class Writing:
         masks = [ReturnedMask(call.results[output]) for output in sorted(nested.returned)] if nested else []
         taken = [id(self.part.masks.resolved(mask)) in self.taken for mask in masks]
         return [self._name_mask(mask) if used else None for mask, used in zip(masks, taken, strict=True)]
+
+
+def _joined(before: str, line: str) -> str:
+    """Return two statements as one, if the second reads the chain's variable once, which the first assigns; else ""."""
+    name, _, value = before.partition(" = ")
+    target, _, after = line.partition(" = ")
+    after, sign, shape = after.partition("  # ")
+    reads = list(re.finditer(rf"\b{CHAIN}\b", after))
+    if name != CHAIN or "#" in before or len(reads) != 1 or len(before) + len(after) > _JOINED:
+        return ""
+    start, end = reads[0].span()
+    is_argument = after[start - 1 : start] == "(" and after[end : end + 1] in {")", ","}
+    is_closed = isinstance(ast.parse(value, mode="eval").body, (ast.Name, ast.Call, ast.Subscript, ast.Attribute))
+    return f"{target} = {after[:start]}{value if is_argument or is_closed else f'({value})'}{after[end:]}{sign}{shape}"
 
 
 def _is_variable(value: str) -> bool:

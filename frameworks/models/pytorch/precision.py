@@ -24,7 +24,7 @@ def precision_of(graph: Graph) -> str:
     first: tuple[str, str] | None = None
     for layer in graph.all_layers():
         policy = _policy(layer.config.get("dtype"))
-        if layer.kind == "InputLayer" or layer.graph is not None or not policy:
+        if layer.kind == "InputLayer" or layer.is_operation or layer.graph is not None or not policy:
             continue
         if policy not in CARRIED:
             raise NoCounterpartError.because(

@@ -123,6 +123,9 @@ def _cut(line: str, indent: int) -> Iterator[str]:
     together = ", ".join(arguments)
     if indent + 4 + len(together) <= WIDTH:
         arguments, comma = [together], False
+    if len(arguments) == 1 and len(pieces := _in_pieces(arguments[0], WIDTH - indent)) > 1 and pieces[0] == "(":
+        yield from (f"{' ' * indent}{each}" for each in pieces[1:-1])  # its brackets are those of the call
+        arguments = []
     for at, argument in enumerate(arguments):
         behind = "," if comma or at < len(arguments) - 1 else ""
         yield from _fitted(f"{argument}{behind}", indent + 4)

@@ -31,7 +31,7 @@ def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool =
     Args:
         graph: the model.
         padding: "any": exact for every mask; "end": packs, and refuses a mask with a hole at run time.
-        imports_gatewise: whether emulated layers are imported from gatewise instead of generated.
+        imports_gatewise: whether recurrent layers that torch lacks are imported from gatewise instead of generated.
 
     Raises:
         NoCounterpartError: for a layer with an option that the source cannot carry, by its name.

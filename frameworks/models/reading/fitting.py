@@ -49,6 +49,8 @@ def _faults(
     listed = ", ".join(f"{shortened(name, 60)} {shape}" for name, shape in shapes.items()) or "none"
     if not set(expected) <= shapes.keys():
         yield f"are {listed}, where {', '.join(expected)} are expected"
+    if any(array.name in shapes and array.sizes(shapes[array.name]) is None for array in kind.arrays or ()):
+        return  # as a MultiHeadAttention whose output has several axes
     sizes = kind.sizes(shapes, options.get("groups"))
     if sizes is None:
         yield f"are {listed}, whose sizes contradict each other"

@@ -152,6 +152,14 @@ def test_a_link_is_kept_and_the_file_that_it_leads_to_replaced(tmp_path: Path) -
     assert [each.name for each in (tmp_path / "real").iterdir()] == ["source.py"]
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors:UserWarning")  # torch, of its own start
+def test_arrays_without_elements_are_loaded(tmp_path: Path) -> None:
+    dense(kernel=np.zeros((0, 4), "float32")).write(tmp_path / "port")
+    model = imported(tmp_path / "port.py").build()
+    assert model.dense.weight.shape == (4, 0)
+    np.testing.assert_array_equal(model(torch.zeros(2, 0)).detach().numpy(), [BIAS, BIAS])
+
+
 def lied(header: dict[str, Any], data: bytes) -> bytes:
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data

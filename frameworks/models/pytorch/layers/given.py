@@ -56,12 +56,12 @@ class Given:
         """Return an option with a number for each of several axes, which may be stated as one for all.
 
         Raises:
-            NoCounterpartError: for anything else than whole numbers.
+            TypeError: for anything else than whole numbers.
         """
         value = self[name]
         sizes = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
         if any(type(size) is not int for size in sizes):
-            raise self.refused(name, "be whole numbers", "Check that the architecture belongs to a model that Keras built.")
+            raise TypeError(f"{name} is {value!r}, where whole numbers are expected")
         return sizes
 
     @property

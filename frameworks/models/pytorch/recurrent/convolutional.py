@@ -14,6 +14,7 @@ from frameworks.files.writing.blocks import transposed, unchanged
 from frameworks.models.graph import Graph, Layer
 from frameworks.models.pytorch.layers.activations import activated, helpers_of
 from frameworks.models.pytorch.layers.given import Given
+from frameworks.models.pytorch.masks import without_mask
 from frameworks.models.pytorch.pieces import Helper, Piece, Site, Statements, Target, Writer, literal
 from frameworks.models.pytorch.recurrent.calls import flat
 from frameworks.models.pytorch.recurrent.cells import acts, camel, docstring
@@ -139,7 +140,7 @@ def _write(rank: int) -> Writer:
                 keeps_own=keeps_own_states(graph.version),
             )
         return Piece(
-            lambda site: _call(site, given),
+            lambda site: _call(site, given, form),
             f"{helper.name}({', '.join(literal(each) for each in arguments)})",
             _arrays(given, rank),
             "; ".join(_how(given)),
@@ -194,10 +195,11 @@ def _refuse_dropout(given: Given, graph: Graph) -> None:
         )
 
 
-def _call(site: Site, given: Given) -> str | Statements:
+def _call(site: Site, given: Given, form: _Form) -> str | Statements:
     backwards, mask = given["go_backwards"], str(site.mask) if site.call.mask is not None else ""
     states = [literal(each) for each in flat(site.kwargs.get("initial_state"))]
-    arguments = [f"{each}.flip(1)" if backwards else each for each in (str(site.x), *([mask] if mask else []))]
+    arguments = [f"{each}.flip(1)" if backwards and each else each for each in (str(site.x), mask)]
+    arguments = [*arguments[:1], *([arguments[1] or without_mask(site.x)] if form.masked else [])]
     arguments += [f"({', '.join(states)})"] if states else []
     reads_output, *read = (name is not None for name in (*site.names, None, None, None)[:3])
     sequences = given["return_sequences"]

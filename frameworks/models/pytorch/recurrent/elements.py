@@ -49,6 +49,7 @@ class Element:
         constructor: its constructor.
         arrays: its arrays by their names in its state_dict.
         holes: whether it must be exact for every mask, or refuses those that are not right-padded.
+        takes_mask: whether it is called with a mask, also where a call has none.
         skips: whether a function runs it over a mask, which it does not take itself.
         class_helper: its class, if it is generated.
         dropout: the rate at which its inputs are dropped, before it is called.
@@ -60,6 +61,7 @@ class Element:
     constructor: str
     arrays: Mapping[str, Blocks]
     holes: bool = True
+    takes_mask: bool = False
     skips: bool = False
     class_helper: Helper | None = None
     dropout: float = 0.0
@@ -139,6 +141,7 @@ def native(cells: Sequence[Sequence[StoredCell]], use: Use, *, holes: bool) -> E
         constructor=f"{name}({', '.join(arguments)})",
         arrays=arrays,
         holes=holes,
+        takes_mask=use.masked and use.stateful,
         skips=use.masked and not use.stateful,
         class_helper=helper,
         dropout=dropout if alone else 0.0,
@@ -178,6 +181,7 @@ def generated(cell: StoredCell, use: Use) -> Element:
         is_native=False,
         constructor=f"{helper.name}({arguments})",
         arrays=arrays_of(cell),
+        takes_mask=use.masked,
         class_helper=helper,
         told=form.training == "training",
     )

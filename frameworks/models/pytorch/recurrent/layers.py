@@ -77,7 +77,8 @@ def _use(layer: Layer, options: KerasOptions, graph: Graph) -> Use:
 
 
 def _plan(layer: Layer, stored: StoredLayer, options: KerasOptions, graph: Graph, target: Target, use: Use) -> Plan:
-    two, unreversed = len(stored.cells[0]) == 2, (False, False)
+    two = len(stored.cells[0]) == 2
+    unreversed: tuple[bool, ...] = (False, False)
     # Read from its end, padding is at the beginning.
     holes = [target.padding == "any" or options.go_backwards != backward for backward in (False, True)]
     zeroes = options.return_sequences if two else options.zero_output_for_mask

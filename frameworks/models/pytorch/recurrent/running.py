@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from frameworks.models.pytorch.masks import without_mask
 from frameworks.models.pytorch.pieces import Helper
 from frameworks.models.pytorch.recurrent import masked
 from frameworks.models.pytorch.recurrent.elements import Element
@@ -93,7 +94,8 @@ class Writing:
         x = given.x
         if element.dropout:
             x = f"{DROPPED}({x}, {element.dropout}, {given.training})"
-        arguments = [x, given.mask] if given.mask else [x]
+        mask = given.mask or (without_mask(given.x) if element.takes_mask else "")
+        arguments = [x, mask] if mask else [x]
         if given.states:
             arguments.append(_packed_states(element, given.states))
         if element.told:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import pytest
 
+from compare.models.proving import gaps
 from compare.models.proving.proving import Port, load_port, prove
 from frameworks.models import to_source
 from tests.compare.models.proving.models import with_biases
@@ -96,9 +97,24 @@ def test_of_a_file_that_nothing_opens_each_layer_around_the_gap_is_compared(
         assert found.failed.comparison.first.expected == layer
 
 
-def test_behind_a_gap_of_unknown_shape_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gap_of_unknown_shape_is_assumed_to_keep_that_of_what_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make(None).save(tmp_path / "net.keras")
     monkeypatch.setitem(keras.saving.get_custom_objects(), "tests>Doubled", None)
+    file = tmp_path / "net.keras"
+    port = ported(file, tmp_path / "port.py")
+    proof = prove(file, port)
+    assert (proof.status, [each.how for each in proof.layers]) == (3, ["alone", "nothing", "alone"])
+    assert any("the shape of what gap returns, (None, None, 4), which is not stated" in each for each in proof.open)
+    port.module.after.bias.data += 0.1
+    assert prove(file, port).status == 1
+
+
+def test_behind_a_gap_whose_shape_nothing_suggests_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(None).save(tmp_path / "net.keras")
+    monkeypatch.setitem(keras.saving.get_custom_objects(), "tests>Doubled", None)
+    monkeypatch.setattr(gaps, "assumed_shapes", lambda _: {})
     file = tmp_path / "net.keras"
     port = ported(file, tmp_path / "port.py")
     port.module.after.bias.data += 0.1  # which nothing can see

@@ -122,6 +122,30 @@ def test_a_process_that_the_file_makes_crash_is_blamed_on_the_file(
         open_checkpoint(weights)
 
 
+def worker(program: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the worker by a program with a limit of one second; it runs before the worker's own main part."""
+    own = h5_process._SCRIPT.read_text()
+    path.write_text(own.replace("    if request := receive():", f"    {program}\n    if request := receive():"))
+    monkeypatch.setattr(h5_process, "_SCRIPT", path)
+    monkeypatch.setattr(h5_process, "SECONDS", 1)
+
+
+def test_a_process_that_has_to_wait_for_others_is_not_given_up(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a loaded machine: more real time than the limit on processor time."""
+    worker("__import__('time').sleep(1.5)", tmp_path / "worker.py", monkeypatch)
+    np.testing.assert_array_equal(read_h5(open_source(weights)).arrays["plain"].read(), np.arange(6.0))
+
+
+def test_a_process_that_computes_for_too_long_is_given_up(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker("while True: pass", tmp_path / "worker.py", monkeypatch)
+    with pytest.raises(GatewiseError, match="was still being read by the h5 library after 1 s"):
+        read_h5(open_source(weights))
+
+
 def test_limits_that_are_lower_already_are_kept(weights: Path) -> None:
     script = (
         "import resource, sys\n"

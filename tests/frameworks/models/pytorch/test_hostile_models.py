@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import ast
 import base64
+import copy
+import json
+import random
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +24,15 @@ import pytest
 import torch
 
 from frameworks.errors import GatewiseError, NoCounterpartError
+from frameworks.files.checkpoint import open_described
 from frameworks.files.other_layers import OtherLayer
 from frameworks.files.untrusted.source import in_memory
 from frameworks.models import port_model, to_source
 from frameworks.models.graph import Call, Graph, Layer, Tensor
 from frameworks.models.pytorch.building import built
 from frameworks.models.pytorch.writing import write_module
+from frameworks.models.reading.reading import graph_of
+from frameworks.models.source import Source
 
 RNG = np.random.default_rng(3)
 HOSTILE = (
@@ -186,3 +195,154 @@ def test_a_model_whose_nested_one_trains_in_some_calls_is_refused() -> None:
 def test_a_source_is_the_same_in_every_run() -> None:
     graph = chain([dense("a"), dense("b")])
     assert write_module(graph).text == write_module(graph).text
+
+
+CODE = (
+    "0) or EVIL() or (0",
+    'x"); EVIL(); ("',
+    "EVIL()",
+    "{EVIL()}",
+    "\\\nEVIL()\n",
+    '"""\nEVIL()\n"""',
+    "__import__('EVIL')",
+    "a,b->c'); EVIL(); ('",
+)
+
+
+@pytest.fixture(scope="module")
+def stated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A model with options, operations and a custom layer, as a file, and its architecture."""
+    steps = keras.Input((7, 3), name="steps")
+    x = keras.layers.Conv1D(4, 2, padding="causal", activation="relu")(steps)
+    x = keras.layers.LeakyReLU()(keras.layers.MaxPooling1D(2)(x))
+    x = keras.ops.cast(keras.ops.expand_dims(keras.ops.sum(x, axis=1), 1), "float32")
+    x = keras.layers.Rescaling(2.0)(keras.layers.Dropout(0.1)(x))
+    x = keras.layers.GRU(4)(keras.layers.Masking()(x))
+    x = keras.layers.Lambda(lambda x: x * 2, output_shape=(4,), name="doubled")(x)
+    path = tmp_path_factory.mktemp("stated") / "model.keras"
+    model = keras.Model(steps, keras.layers.LayerNormalization()(x))
+    model.save(path)
+    return path, json.loads(model.to_json())
+
+
+def leaves(value: Any, *way: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the ways to all texts, numbers and flags."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in items:
+        yield from leaves(each, *way, key)
+    if not isinstance(value, (dict, list)):
+        yield way
+
+
+def called(text: str) -> set[str]:
+    """Return the names that a source calls, which are neither its own nor Python's."""
+    tree = ast.parse(text)
+    own = {node.name for node in ast.walk(tree) if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    calls = (node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+    return set(calls) - own
+
+
+def test_no_value_of_an_architecture_becomes_code(stated: tuple[Path, dict[str, Any]]) -> None:
+    """Each leaf of the JSON in turn is text that would be a call, if it ever stood in the source without quotes."""
+    path, architecture = stated
+    checkpoint, found = open_described(path)
+    assert found is not None
+    layers = [layer for _, layer in checkpoint.in_order]
+
+    def written_of(model: dict[str, Any]) -> Source:
+        return write_module(graph_of(replace(found, model=model), layers))
+
+    plain = written_of({**architecture, "keras_version": keras.__version__})
+    known, written, refused = called(plain.text), 0, 0
+    assert "EVIL" not in known
+    ways, dice = list(leaves(architecture["config"], "config")), random.Random(0)
+    for way in dice.sample(ways, 100):
+        changed = copy.deepcopy(architecture)
+        *rest, last = way
+        place: Any = changed
+        for key in rest:
+            place = place[key]
+        place[last] = dice.choice(CODE)
+        try:
+            source = written_of(changed)
+        except GatewiseError:
+            refused += 1
+            continue
+        written += 1
+        classes = {node.name for node in ast.walk(ast.parse(source.text)) if isinstance(node, ast.ClassDef)}
+        assert called(source.text) <= known | classes, way
+        assert imports(source.text) == imports(plain.text), way
+        assert max(map(len, source.text.splitlines())) <= 120
+    assert min(written, refused) > 20
+
+
+def test_a_text_that_no_one_checks_would_be_noticed(
+    stated: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, architecture = copy.deepcopy(stated)
+    monkeypatch.setattr("frameworks.kinds.resolving._require_plain", lambda *_: None)
+    (layer,) = (each for each in architecture["config"]["layers"] if each["class_name"] == "LeakyReLU")
+    layer["config"]["negative_slope"] = CODE[0]
+    assert "EVIL" in called(to_source(path, architecture=architecture).text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "value", "said"),
+    [
+        ("Conv1D", "filters", 9, "have the shapes of filters=4, and the architecture states filters=9"),
+        ("Conv1D", "kernel_size", [3], "have the shapes of kernel_size=2"),
+        ("Conv1D", "use_bias", False, "where kernel are expected"),
+        ("Conv1D", "strides", ["1) or EVIL("], "strides of a Conv1D must be a finite number"),
+        ("Conv1D", "padding", "sane", "padding of a Conv1D must be 'valid' or 'same' or 'causal', but is 'sane'"),
+        ("Conv1D", "dilation_rate", [1.5], "where whole numbers are expected"),
+        ("MaxPooling1D", "pool_size", [{}], "pool_size of a MaxPooling1D"),
+        ("LeakyReLU", "negative_slope", float("nan"), "negative_slope of a LeakyReLU must be a finite number"),
+        ("LayerNormalization", "scale", False, "the weights of LayerNormalization"),
+        ("InputLayer", "batch_shape", [None, 7, 5], "must have 3 channels"),
+    ],
+)
+def test_what_contradicts_the_weights_or_makes_no_sense_is_refused_by_name(
+    kind: str, option: str, value: Any, said: str, stated: tuple[Path, dict[str, Any]]
+) -> None:
+    path, architecture = copy.deepcopy(stated)
+    (layer,) = (each for each in architecture["config"]["layers"] if each["class_name"] == kind)
+    layer["config"][option] = value
+    with pytest.raises(GatewiseError) as caught:
+        to_source(path, architecture=architecture)
+    assert said in str(caught.value)
+
+
+def test_every_line_of_an_awkward_source_fits(tmp_path: Path) -> None:
+    """Many inputs and outputs, long names everywhere, long constants: 120 columns, and ruff's default rules."""
+    names = [f"{'a_long_name_' * 8}{number}" for number in range(9)]
+    inputs = tuple(Tensor(f"read_{name}") for name in names)
+    inside = {each.layer: Layer(each.layer, "InputLayer") for each in inputs} | {name: dense(name) for name in names}
+    calls = tuple(Call(name, args=(each,), masks=(None,)) for name, each in zip(names, inputs, strict=True))
+    outputs = tuple(Tensor(name) for name in names)
+    nested = Graph("nested" * 20, "Functional", inside, calls, inputs, outputs, single=False)
+    several = Call("nested " * 20, args=(list(inputs),), masks=(None,) * 9, outputs=9, is_list=True)
+    told = Call("mystery" * 9, args=(Tensor(several.layer, 0, 0), "constant " * 40), masks=(None,))
+    summed = [
+        Call(f"sum {'of sums ' * 9}{at}", args=(Tensor(several.layer, 0, at), Tensor(several.layer, 0, at + 1)))
+        for at in range(8)
+    ]
+    layers = {each.layer: inside[each.layer] for each in inputs}
+    layers |= {several.layer: Layer(several.layer, "Functional", graph=nested), told.layer: gap({"a": "b" * 500}, told.layer)}
+    layers |= {each.layer: Layer(each.layer, "ops.add") for each in summed}
+    ends = (Tensor(told.layer), *(Tensor(each.layer) for each in summed))
+    source = write_module(Graph("m" * 99, "Functional", layers, (several, told, *summed), inputs, ends, single=False))
+    assert max(map(len, source.text.splitlines())) <= 120
+    path, *_ = source.write(tmp_path / "awkward")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length=120", "--extend-select=E501", str(path)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    model = built(source)
+    filled = {each.method.partition(".")[2]: lambda x, text: x + len(text) for each in source.gaps}
+    for name, function in filled.items():
+        setattr(model, name, function)
+    x = [torch.from_numpy(RNG.normal(size=(2, 3)).astype("float32")) for _ in names]
+    first, *sums = model(*x)
+    single = [by_hand([inside[name]], each.numpy()) for name, each in zip(names, x, strict=True)]
+    np.testing.assert_allclose(first.detach(), single[0] + 360, atol=1e-4)
+    for at, each in enumerate(sums):
+        np.testing.assert_allclose(each.detach(), single[at] + single[at + 1], atol=1e-5)

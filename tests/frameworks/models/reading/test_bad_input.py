@@ -1,4 +1,7 @@
-"""An architecture that cannot be wired ends in an error that names what is wrong, and never in a traceback."""
+"""An architecture that cannot be wired ends in an error that names what is wrong, and never in a traceback.
+
+Covers: `frameworks/models/reading`.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,10 @@ def _dense(name: str, reads: list[Any]) -> dict[str, Any]:
         (_model(_dense("a", [["x", 0, 0, {}]]), _dense("a", [["x", 0, 0, {}]]), outputs=[["a", 0, 0]]), "two layers named 'a'"),
         (_model(_dense("a", [["x", 0, 10**30, {}]]), outputs=[["a", 0, 0]]), "reads result 1000"),
         (_model(_dense("a", []), outputs=[["a", 0, 0]]), "which is not there"),
+        (
+            _model(_layer("InputLayer", "y", []), _dense("a", [["y", 0, 0, {}]]), outputs=[["a", 0, 0]]),
+            "a reads result 0 of call 0 of 'y', which is not there",
+        ),
     ],
 )
 def test_a_graph_that_cannot_be_wired_is_refused_by_name(model: dict[str, Any], message: str) -> None:

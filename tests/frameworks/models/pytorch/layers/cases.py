@@ -140,8 +140,12 @@ STEPS_OF = {
 """What only one version has."""
 
 
-def windows() -> dict[str, Case]:
-    """Return convolutions and pooling over steps."""
+SIZES = ((3, 1), (2, 1), (3, 2), (2, 2), (5, 3))
+"""Windows and their strides."""
+
+
+def windows(sizes: tuple[tuple[int, int], ...] = SIZES) -> dict[str, Case]:
+    """Return convolutions and pooling over steps, of the given windows and strides."""
     cases: dict[str, Case] = {
         "Conv1D causal": lambda k, x: k.Conv1D(5, 3, padding="causal", dilation_rate=4, activation="relu")(x),
         "Conv1D causal strides": lambda k, x: k.Conv1D(5, 3, padding="causal", strides=2)(x),
@@ -150,7 +154,7 @@ def windows() -> dict[str, Case]:
         "GlobalAveragePooling1D": lambda k, x: k.GlobalAveragePooling1D(keepdims=True)(x),
     }
     for padding in ("valid", "same"):
-        for size, stride in ((3, 1), (2, 1), (3, 2), (2, 2), (5, 3)):
+        for size, stride in sizes:
             at: dict[str, Any] = {"strides": stride, "padding": padding}
             named = {
                 "Conv1D": layer("Conv1D", 5, size, **at),

@@ -60,10 +60,10 @@ def test_layers_of_steps(package: str, tmp_path: Path) -> None:
     check(package, (6, 4), cases.STEPS | cases.STEPS_OF[package], [normal(2, 6, 4), normal(3, 6, 4)], tmp_path)
 
 
-@pytest.mark.parametrize(("package", "length"), [("keras", 9), ("tf_keras", 10), ("keras", None)])
-def test_windows_over_steps(package: str, length: int | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("package", "length", "sizes"), [("keras", 9, 5), ("tf_keras", 10, 3), ("keras", None, 2)])
+def test_windows_over_steps(package: str, length: int | None, sizes: int, tmp_path: Path) -> None:
     inputs = [normal(2, length, 4)] if length else [normal(2, 9, 4), normal(3, 14, 4), normal(1, 13, 4)]
-    check(package, (length, 4), cases.windows(), inputs, tmp_path)
+    check(package, (length, 4), cases.windows(cases.SIZES[-sizes:]), inputs, tmp_path)
 
 
 @both

@@ -68,27 +68,30 @@ def _stacked(k: Any, x: Any) -> Any:
     return k.GRU(HIDDEN, reset_after=False, dtype="float64")(x)
 
 
-@pytest.mark.parametrize("layer", [_bidirectional, _stacked])
-def test_gradients_through_masks_are_those_of_keras(layer: Layer, tmp_path: Path) -> None:
-    model, x = _model(keras, layer), _steps()
+@pytest.fixture(scope="module", params=[_bidirectional, _stacked])
+def ported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """Return a model of layers that read masked steps, and its port."""
+    model = _model(keras, request.param)
+    return model, built(_source(model, tmp_path_factory.mktemp("model")))
+
+
+def test_gradients_through_masks_are_those_of_keras(ported: tuple[Any, Any]) -> None:
+    model, port = ported
+    inputs = tf.convert_to_tensor(_steps())
     with tf.GradientTape() as tape:
-        inputs = tf.convert_to_tensor(x)
         tape.watch(inputs)
         loss = tf.reduce_sum(model(inputs) ** 2)
     expected = np.asarray(tape.gradient(loss, inputs))
-    steps = torch.from_numpy(x).requires_grad_()
-    port = built(_source(model, tmp_path))
+    steps = torch.from_numpy(_steps()).requires_grad_()
     (port(steps) ** 2).sum().backward()
     assert steps.grad is not None
     np.testing.assert_allclose(steps.grad, expected, atol=1e-9)
     assert all(each.grad is not None and each.grad.isfinite().all() for each in port.parameters())
 
 
-@pytest.mark.parametrize("layer", [_bidirectional, _stacked])
 @pytest.mark.parametrize(("batch", "time"), [(1, 6), (4, 1), (1, 1)])
-def test_one_row_and_one_step_are_enough(layer: Layer, batch: int, time: int, tmp_path: Path) -> None:
-    model = _model(keras, layer)
-    assert _error(model, built(_source(model, tmp_path)), _steps(batch, time)) < 1e-14
+def test_one_row_and_one_step_are_enough(ported: tuple[Any, Any], batch: int, time: int) -> None:
+    assert _error(*ported, _steps(batch, time)) < 1e-14
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
@@ -103,6 +106,22 @@ def test_a_stateful_layer_goes_on_from_where_its_version_does(framework: Any, tm
     assert (float(np.abs(calls[0] - calls[1]).max()) > 1e-2) == (framework is tf_keras)
     for expected in calls:
         np.testing.assert_allclose(port(*map(torch.from_numpy, arguments)).detach(), expected, atol=1e-14)
+
+
+def _shared(k: Any, x: Any) -> Any:
+    """Call layers with a mask and, behind one that takes it away, without."""
+    plain = k.Reshape((TIME, INPUT), dtype="float64")(x)
+    layers = [k.GRU(HIDDEN, reset_after=False, dtype="float64"), k.LSTM(HIDDEN, dtype="float64")]
+    return [layer(each) for layer in layers for each in (x, plain)]
+
+
+@pytest.mark.filterwarnings("ignore:Layer 'reshape")
+@pytest.mark.parametrize("options", [{}, {"padding": "end"}, {"imports_gatewise": True}])
+def test_a_layer_is_called_with_a_mask_and_without(options: dict[str, Any], tmp_path: Path) -> None:
+    x = _steps()
+    x[0] = x[1] = x[3]
+    model = _model(keras, _shared, batch=4)
+    assert _error(model, built(_source(model, tmp_path, **options)), x) < 1e-14
 
 
 def _unrolled(k: Any, x: Any) -> Any:

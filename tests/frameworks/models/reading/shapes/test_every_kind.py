@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from frameworks.kinds import KERAS, RECURRENT
 from frameworks.models.graph import Call, Graph, Layer, Tensor
 from frameworks.models.reading.shapes import infer_shapes
 from tests.frameworks.kinds.layer_cases import CASES, made
@@ -48,11 +47,3 @@ def test_the_shape_is_keras_own(library: str, name: str, options: dict[str, Any]
     call = Call("layer", args=(inputs if len(inputs) > 1 else inputs[0],), outputs=len(expected))
     record = Layer("layer", name, layer.get_config())
     assert inferred(package, {"layer": record}, call, shapes) == expected
-
-
-def test_every_kind_with_a_rule_is_in_the_cases() -> None:
-    elsewhere = {"AdditiveAttention", "Attention", "MultiHeadAttention", "GroupedQueryAttention", "Bidirectional"}
-    elsewhere |= {"TimeDistributed", "RNN", "SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"}
-    without_classes = {"CuDNNGRU", "CuDNNLSTM", "InputLayer", "Functional", "Model", "Sequential"}
-    kinds = {kind.name for kind in (*KERAS, *RECURRENT) if kind.shape}
-    assert kinds - {name for name, _, _ in CASES} == elsewhere | without_classes
