@@ -40,6 +40,7 @@ def masked() -> Any:
 @pytest.fixture(scope="module")
 def ports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Path]]:
     folder = tmp_path_factory.mktemp("ports")
+    keras.utils.set_random_seed(0)
     models = {"cells": cells(), "masked": masked()}
     for model in models.values():
         with_biases(model)
