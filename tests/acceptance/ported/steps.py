@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from random import Random
 from typing import Any
 
@@ -339,8 +340,7 @@ def _functions(pen: Pen, x: Tensor) -> Tensor:
         ops = pen.keras.ops
         means, most, joined, turned = ops.mean, ops.max, ops.concatenate, ops.transpose
     else:
-        import tensorflow as ops
-
+        ops = import_module("tensorflow")
         means, most, joined, turned = ops.reduce_mean, ops.reduce_max, ops.concat, ops.transpose
     return pen.pick(
         lambda: means(x, axis=1),
