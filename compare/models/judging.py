@@ -194,7 +194,7 @@ def _in_order_of(one: Recorded, other: Recorded) -> tuple[Array, ...]:
 def _output_error(pair: Pair) -> float | None:
     if not pair.expected[-1].outputs or not pair.actual[-1].outputs:
         return None
-    both = _fitting(pair, two.outputs)
+    both = _fitting(pair, pair.actual[-1].outputs)
     return None if both is None else _nearest(pair, *both)[2]
 
 
