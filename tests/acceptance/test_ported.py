@@ -40,7 +40,7 @@ def test_a_port_that_breaks_a_promise_is_counted(verdict: str, committed: list[O
     assert broken([*committed[1:], replace(committed[0], verdict=verdict)])
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(number=st.integers(0, len(DRAWS) - 1), seed=st.integers(0, 99))
 def test_drawn_models_are_ported_right(number: int, seed: int) -> None:
     assert broken(list(run(seed, only=number))) == []

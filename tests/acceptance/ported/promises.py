@@ -40,6 +40,6 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def coverage(outcomes: Sequence[Outcome]) -> str:
     """Return the number of ports that hold each step, by library and form."""
     forms = sorted({(each.library, each.form) for each in outcomes})
-    count = Counter((step, each.library, each.form) for each in outcomes for step in set(each.steps))
-    rows = [(step, *(count[step, library, form] for library, form in forms)) for step in sorted({key[0] for key in count})]
+    count = Counter((step, (each.library, each.form)) for each in outcomes for step in set(each.steps))
+    rows = [(step, *(count[step, form] for form in forms)) for step in sorted({key[0] for key in count})]
     return tabulate(rows, ("step", *map(" ".join, forms)))

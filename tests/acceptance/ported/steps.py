@@ -336,17 +336,14 @@ def _operations(pen: Pen, x: Tensor) -> Tensor:
 @step("functions", 3)
 def _functions(pen: Pen, x: Tensor) -> Tensor:
     """Return what a function of the library's makes of a tensor: of keras.ops, or of TensorFlow in Keras 2."""
-    if pen.is_new:
-        ops = pen.keras.ops
-        means, most, joined, turned = ops.mean, ops.max, ops.concatenate, ops.transpose
-    else:
-        ops = import_module("tensorflow")
-        means, most, joined, turned = ops.reduce_mean, ops.reduce_max, ops.concat, ops.transpose
+    ops = pen.keras.ops if pen.is_new else import_module("tensorflow")
+    names = ("mean", "max", "concatenate") if pen.is_new else ("reduce_mean", "reduce_max", "concat")
+    means, most, joined = (getattr(ops, name) for name in names)
     return pen.pick(
         lambda: means(x, axis=1),
         lambda: most(x, axis=-1, keepdims=True),
         lambda: joined([x, ops.abs(x)], axis=-1),
-        lambda: turned(turned(x, [0, 2, 1]), [0, 2, 1]),
+        lambda: ops.transpose(ops.transpose(x, [0, 2, 1]), [0, 2, 1]),
         lambda: ops.square(x) - ops.tanh(x),
         lambda: ops.expand_dims(x, -1),
     )()
