@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/installed
 # Images of containers set it, and then every process compiles all that it imports anew: 6 s where it imports a framework.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: report originals quick test lint types check bounds bounds-ci bench diagnosis dist clean
+.PHONY: report originals quick test lint types check bounds bounds-ci bench diagnosis models dist clean
 
 report: $(INSTALLED)
 	$(BIN)/gatewise report
@@ -67,6 +67,11 @@ diagnosis: export OMP_NUM_THREADS := 1
 diagnosis: $(INSTALLED)
 	$(BIN)/python -m tests.acceptance.diagnose --out tests/acceptance/diagnose.json; first=$$?; \
 	$(BIN)/python -m tests.acceptance.models --out tests/acceptance/models.json && exit $$first
+
+# Whole models of every kind of step, drawn in Keras 3 and tf_keras and ported: the outcomes, which are committed.
+models: export OMP_NUM_THREADS := 1
+models: $(INSTALLED)
+	$(BIN)/python -m tests.acceptance.ported --out tests/acceptance/ported.json
 
 # The wheel is built from the source archive, so that what is missing there is missed.
 dist: $(INSTALLED)

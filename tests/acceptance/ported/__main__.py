@@ -1,6 +1,6 @@
 """Draw whole models in Keras 3 and tf_keras, port them, and count the ports that compute something else.
 
-    python -m tests.acceptance.ported                      two draws for each step, library and form
+    python -m tests.acceptance.ported                      a draw for each step, library and form
     python -m tests.acceptance.ported --share 0.1          a tenth of them
     python -m tests.acceptance.ported --only 17            one draw, with what was refused or raised
     python -m tests.acceptance.ported --out FILE           the outcomes as JSON
@@ -21,7 +21,7 @@ from pathlib import Path
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tests.acceptance.ported.promises import broken, table
+from tests.acceptance.ported.promises import broken, coverage, table
 from tests.acceptance.ported.running import run
 
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if outcome.verdict != "right" or given.only is not None:
             print(f"{outcome.verdict}: {outcome.number} {outcome.library} {outcome.form} -> {outcome.to}", end=" ")
             print(f"{outcome.error:.1e} {', '.join(outcome.steps)}\n    {outcome.text}", flush=True)
-    print(table(outcomes))
+    print(coverage(outcomes), table(outcomes), sep="\n\n")
     failures = broken(outcomes)
     print(*(failures or ["All promises are kept."]), sep="\n")
     if given.out:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.acceptance.ported.steps import STEPS, Pen, Tensor, shape
+from tests.acceptance.ported.steps import STATEFUL, STEPS, Pen, Tensor, shape
 
 Array = npt.NDArray[Any]
 
@@ -33,7 +33,7 @@ class Drawn:
     free: bool
 
     def inputs(self, rng: np.random.Generator) -> Iterator[list[Array]]:
-        """Yield what the model is called with: two batch sizes, and two lengths where these are free."""
+        """Yield what the model is called with: two batch sizes and two lengths, where these are free."""
         for batch, length in ((3, 9), (2, 14 if self.free else 9)):
             yield [_input(rng, tensor, batch, length) for tensor in self.model.inputs]
 
@@ -50,11 +50,12 @@ def draw(random: Random, keras: Any, first: str = "") -> Drawn:
     pen = Pen(random, keras)
     rank = STEPS[first][0] if first else pen.pick(3, 3, 3, 4)
     free = rank != 4 and pen.chance()
-    inputs, x = _begin(pen, rank, free=free)
+    batch = 3 if first == STATEFUL else None
+    inputs, x = _begin(pen, rank, free=free, batch=batch)
     taken: list[str] = []
     outputs = []
     for wanted in [first, *[""] * pen.random.randint(1, 4)]:
-        fitting = [each for each, (reads, _) in STEPS.items() if reads == len(shape(x))]
+        fitting = [each for each, (reads, _) in STEPS.items() if reads == len(shape(x)) and (each != STATEFUL or batch)]
         if not fitting:
             break
         name = wanted or pen.pick(*fitting)
@@ -66,7 +67,7 @@ def draw(random: Random, keras: Any, first: str = "") -> Drawn:
         x = y
         taken.append(name)
     if len(shape(x)) == 2 and pen.chance():
-        aux = keras.Input((3,), name="aux")
+        aux = keras.Input((3,), batch_size=batch, name="aux")
         x = pen.make("Concatenate")([x, aux])
         inputs.append(aux)
     outputs.append(x)
@@ -75,7 +76,7 @@ def draw(random: Random, keras: Any, first: str = "") -> Drawn:
     return Drawn(model, tuple(taken), free)
 
 
-def _begin(pen: Pen, rank: int, *, free: bool) -> tuple[list[Tensor], Tensor]:
+def _begin(pen: Pen, rank: int, *, free: bool, batch: int | None) -> tuple[list[Tensor], Tensor]:
     length = None if free else 9
     if rank == 2:
         read = pen.keras.Input((5,), name="vector")
@@ -85,9 +86,9 @@ def _begin(pen: Pen, rank: int, *, free: bool) -> tuple[list[Tensor], Tensor]:
         return [read], read
     kind = pen.pick("words", "masked", "plain")
     if kind == "words":
-        read = pen.keras.Input((length,), dtype="int32", name="words")
+        read = pen.keras.Input((length,), batch_size=batch, dtype="int32", name="words")
         return [read], pen.make("Embedding", input_dim=_WORDS, output_dim=pen.size(), mask_zero=pen.chance(0.7))(read)
-    read = pen.keras.Input((length, 3), name=f"{kind}_sequence")
+    read = pen.keras.Input((length, 3), batch_size=batch, name=f"{kind}_sequence")
     return [read], pen.make("Masking", mask_value=_MASKED)(read) if kind == "masked" else read
 
 
@@ -106,7 +107,7 @@ def fill(model: Any, rng: np.random.Generator) -> None:
 
 
 def _input(rng: np.random.Generator, tensor: Tensor, batch: int, length: int) -> Array:
-    sizes = (batch, *(each or length for each in shape(tensor)[1:]))
+    sizes = (shape(tensor)[0] or batch, *(each or length for each in shape(tensor)[1:]))
     name = tensor.name.partition(":")[0]
     if name == "words":
         words = rng.integers(1, _WORDS, sizes)

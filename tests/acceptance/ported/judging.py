@@ -63,7 +63,9 @@ def judge(number: int, library: Any, step: str, seed: int, form: str) -> list[Ou
     name = library.__name__
     with tempfile.TemporaryDirectory() as folder:
         drawn, path = _saved(random, library, step, form, Path(folder))
+        _reset(drawn.model)
         calls = [(inputs, _results(drawn.model, inputs)) for inputs in drawn.inputs(np.random.default_rng(number))]
+        _reset(drawn.model)
         targets: dict[str, Callable[[], Any]] = {"torch": lambda: _in_torch(path or drawn.model)}
         if name == "tf_keras" and path is not None:
             targets["keras"] = lambda: _in_keras(path)
@@ -77,6 +79,7 @@ def _saved(random: Random, library: Any, step: str, form: str, folder: Path) -> 
             drawn = draw(random, library, step)
             for inputs in drawn.inputs(np.random.default_rng(0)):
                 _results(drawn.model, inputs)
+            _reset(drawn.model)
             if form == "live":
                 return drawn, None
             path = folder / form
@@ -86,6 +89,13 @@ def _saved(random: Random, library: Any, step: str, form: str, folder: Path) -> 
         return drawn, path
     message = f"no model with {step} can be drawn in {library.__name__}"
     raise RuntimeError(message)
+
+
+def _reset(model: Any) -> None:
+    """Set the states of a model's stateful layers to zero."""
+    for layer in model.layers:
+        if getattr(layer, "stateful", False):
+            (layer.reset_state if hasattr(layer, "reset_state") else layer.reset_states)()
 
 
 def _results(model: Any, inputs: Sequence[Array]) -> list[Array]:

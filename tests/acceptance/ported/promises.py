@@ -35,3 +35,11 @@ def table(outcomes: Sequence[Outcome]) -> str:
     count = Counter((each.library, each.form, each.to, each.verdict) for each in outcomes)
     counted = [(*row, *(count[row[0], row[1], row[2], each] for each in verdicts)) for row in rows]
     return tabulate(counted, ("library", "form", "to", *verdicts))
+
+
+def coverage(outcomes: Sequence[Outcome]) -> str:
+    """Return the number of ports that hold each step, by library and form."""
+    forms = sorted({(each.library, each.form) for each in outcomes})
+    count = Counter((step, each.library, each.form) for each in outcomes for step in set(each.steps))
+    rows = [(step, *(count[step, library, form] for library, form in forms)) for step in sorted({key[0] for key in count})]
+    return tabulate(rows, ("step", *map(" ".join, forms)))

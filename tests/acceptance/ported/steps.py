@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from random import Random
 from typing import Any
 
@@ -27,6 +28,7 @@ ACTIVATIONS = (
     "gelu",
     "exponential",
 )
+STATEFUL = "stateful"
 POINTWISE = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 
 
@@ -224,6 +226,19 @@ def _states(pen: Pen, x: Tensor) -> Tensor:
     return pen.make(kind, units=units, return_sequences=pen.chance())(x, initial_state=states)
 
 
+@step("given states", 3)
+def _given_states(pen: Pen, x: Tensor) -> Tensor:
+    kind, units = pen.pick("SimpleRNN", "LSTM", "GRU"), pen.size()
+    states = [pen.make("Dense", units=units, activation="tanh")(x[:, 0]) for _ in range(2 if kind == "LSTM" else 1)]
+    return pen.make(kind, units=units, return_sequences=pen.chance())(x, initial_state=states)
+
+
+@step(STATEFUL, 3)
+def _stateful(pen: Pen, x: Tensor) -> Tensor:
+    kind = pen.pick("SimpleRNN", "LSTM", "GRU")
+    return pen.make(kind, **recurrent_options(pen, kind), stateful=True, return_sequences=pen.chance())(x)
+
+
 @step("TimeDistributed", 3)
 def _time_distributed(pen: Pen, x: Tensor) -> Tensor:
     inner = pen.layers.Dense(pen.size(), activation=pen.pick(*ACTIVATIONS))
@@ -242,10 +257,28 @@ def _nested(pen: Pen, x: Tensor) -> Tensor:
     return inner(y) if pen.chance() else y
 
 
+@step("nested model of two", 3)
+def _nested_of_two(pen: Pen, x: Tensor) -> Tensor:
+    one, other = pen.keras.Input(shape(x)[1:]), pen.keras.Input(shape(x)[1:])
+    y = pen.make("LSTM", units=3, return_sequences=True)(one)
+    z = pen.make("Concatenate")([y, pen.make("Dense", units=2)(other)])
+    inner = pen.keras.Model([one, other], [y, z], name=pen.name("inner"))
+    return pen.pick(*inner([x, pen.make("Dense", units=shape(x)[-1])(x)]))
+
+
 @step("shared layer", 3)
 def _shared(pen: Pen, x: Tensor) -> Tensor:
     layer = pen.make("LSTM", units=shape(x)[-1], return_sequences=True)
     return pen.layers.Concatenate(name=pen.name("both"))([layer(x), layer(layer(x))])
+
+
+def _merging_branches(pen: Pen, x: Tensor) -> Tensor:
+    units = pen.size()
+    many = [pen.make("Dense", units=units)(x) for _ in range(2)]
+    return pen.make(pen.pick(*POINTWISE, "Concatenate"))(many)
+
+
+STEPS |= {"merging 2": (2, _merging_branches), "merging 4": (4, _merging_branches)}
 
 
 @step("merging", 3)
@@ -300,6 +333,25 @@ def _operations(pen: Pen, x: Tensor) -> Tensor:
     )()
 
 
+@step("functions", 3)
+def _functions(pen: Pen, x: Tensor) -> Tensor:
+    """Return what a function of the library's makes of a tensor: of keras.ops, or of TensorFlow in Keras 2."""
+    if pen.is_new:
+        ops = pen.keras.ops
+        means, most, joined, turned = ops.mean, ops.max, ops.concatenate, ops.transpose
+    else:
+        ops = import_module("tensorflow")
+        means, most, joined, turned = ops.reduce_mean, ops.reduce_max, ops.concat, ops.transpose
+    return pen.pick(
+        lambda: means(x, axis=1),
+        lambda: most(x, axis=-1, keepdims=True),
+        lambda: joined([x, ops.abs(x)], axis=-1),
+        lambda: turned(turned(x, [0, 2, 1]), [0, 2, 1]),
+        lambda: ops.square(x) - ops.tanh(x),
+        lambda: ops.expand_dims(x, -1),
+    )()
+
+
 @step("Flatten", 3)
 def _flatten(pen: Pen, x: Tensor) -> Tensor:
     return pen.make("Flatten")(x) if None not in shape(x)[1:] else pen.make("GlobalMaxPooling1D")(x)
@@ -350,6 +402,14 @@ def _lines(pen: Pen, x: Tensor) -> Tensor:
         pen.layers.GlobalMaxPooling1D,
         pen.layers.Flatten,
     )()
+    return pen.layers.TimeDistributed(inner, name=pen.name("lines"))(x)
+
+
+@step("model on each line of an image", 4)
+def _model_of_lines(pen: Pen, x: Tensor) -> Tensor:
+    read = pen.keras.Input(shape(x)[2:])
+    y = pen.layers.Bidirectional(pen.layers.GRU(2))(read)
+    inner = pen.keras.Model(read, pen.make("Dense", units=3)(y), name=pen.name("inner"))
     return pen.layers.TimeDistributed(inner, name=pen.name("lines"))(x)
 
 
