@@ -6,7 +6,7 @@ Covers: `frameworks/models/reading/tensorflow_operations.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,6 +22,11 @@ from frameworks.models.reading.tensorflow_operations import TENSORFLOW
 K = tf_keras.backend
 X = np.random.default_rng(3).normal(size=(3, 5, 4)).astype("float32")
 SHORTER = X[:2, :3]
+
+
+def reduction(name: str) -> Callable[[Any], Any]:
+    return lambda x: getattr(tf.math, f"reduce_{name}")(x, axis=1, keepdims=True)
+
 
 OPERATIONS: Mapping[str, Callable[[Any], Any]] = {
     "add": lambda x: tf.add(x, 2.0),
@@ -52,10 +57,7 @@ OPERATIONS: Mapping[str, Callable[[Any], Any]] = {
     **{name: getattr(tf.nn, name) for name in ("relu", "relu6", "elu", "selu")},
     "zeros_like": lambda x: tf.where(x > 0.0, x, tf.zeros_like(x)),
     "stop_gradient": tf.stop_gradient,
-    **{
-        f"reduce_{name}": lambda x, name=name: getattr(tf.math, f"reduce_{name}")(x, axis=1, keepdims=True)
-        for name in ("mean", "sum", "max", "min", "prod", "logsumexp", "std", "variance")
-    },
+    **{f"reduce_{name}": reduction(name) for name in ("mean", "sum", "max", "min", "prod", "logsumexp", "std", "variance")},
     "reduce_any": lambda x: tf.cast(tf.reduce_any(x > 1.0, axis=-1), "float32"),
     "mean": lambda x: K.mean(x, axis=-1),
     "batch_dot": lambda x: K.batch_dot(x, K.permute_dimensions(x, (0, 2, 1))),
@@ -88,14 +90,14 @@ OPERATIONS: Mapping[str, Callable[[Any], Any]] = {
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, Any, Any]]]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
     """Return what tf_keras, torch and today's Keras compute of two inputs, by operation."""
     read = tf_keras.Input((None, 4))
     model = tf_keras.Model(read, [operation(read) for operation in OPERATIONS.values()])
     path = tmp_path_factory.mktemp("operations") / "model.keras"
     model.save(path)
     in_torch, in_keras = port_model(path), build_keras(read_graph(path))
-    every: dict[str, list[tuple[Any, Any, Any]]] = {name: [] for name in OPERATIONS}
+    every: dict[str, list[tuple[Any, ...]]] = {name: [] for name in OPERATIONS}
     for x in (X, SHORTER):
         for name, *made in zip(OPERATIONS, model(x), in_torch(torch.from_numpy(x)), in_keras(x), strict=True):
             every[name].append(tuple(np.asarray(each) for each in made))
@@ -103,7 +105,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[An
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_computes_the_same_in_both_ports(name: str, results: dict[str, list[tuple[Any, Any, Any]]]) -> None:
+def test_an_operation_computes_the_same_in_both_ports(name: str, results: dict[str, list[tuple[Any, ...]]]) -> None:
     for expected, in_torch, in_keras in results[name]:
         np.testing.assert_allclose(in_torch, expected, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(in_keras, expected, rtol=1e-5, atol=1e-5)
@@ -114,7 +116,7 @@ def test_a_wrong_row_is_caught(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -
     model = tf_keras.Model(read, tf.nn.gelu(read))
     model.save(tmp_path / "model.keras")
     row = TENSORFLOW["gelu"]
-    monkeypatch.setitem(row.defaults, "approximate", 1)  # type: ignore[misc]  a dictionary
+    monkeypatch.setitem(cast("dict[str, Any]", row.defaults), "approximate", 1)
     assert np.abs(port_model(tmp_path / "model.keras")(torch.from_numpy(X)).numpy() - np.asarray(model(X))).max() > 1e-5
 
 
