@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from frameworks.cells import CELLS
 from frameworks.files.keras.cells import CLASSES
 from frameworks.files.keras.config import RECURRENT
@@ -88,7 +90,19 @@ def _results(call: Call, layer: Layer) -> tuple[int, bool] | None:
         return (2, True) if call.kwargs.get("return_attention_scores") is True else (1, False)
     if layer.kind in KERAS.kinds and not layer.is_operation:
         return (1, False)
-    return None
+    parts = _parts(call, layer.kind)
+    return None if parts is None else (parts, True)
+
+
+def _parts(call: Call, kind: str) -> int | None:
+    """Return the number of parts that an operation makes of a tensor, whether or not they are used; None if none is stated."""
+    option = {"ops.split": "indices_or_sections", "ops.unstack": "num"}.get(kind)
+    if option is None:
+        return None
+    stated = call.kwargs.get(option, call.args[1] if len(call.args) > 1 else None)
+    if isinstance(stated, np.ndarray):
+        stated = stated.tolist()
+    return len(stated) + 1 if isinstance(stated, (list, tuple)) else stated if type(stated) is int and stated > 0 else None
 
 
 def _recurrent_results(kind: str, config: Mapping[str, Any]) -> tuple[int, bool] | None:

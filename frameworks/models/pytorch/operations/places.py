@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from frameworks.models.pytorch.operations.constants import refused
 from frameworks.models.pytorch.pieces import Name, literal
 
@@ -89,6 +91,8 @@ def _pad(x: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 
 def _take(x: Any, indices: Any, axis: Any = None) -> str:
     if axis is None or axis < 0:
         raise refused(f"axis={axis}")
+    if isinstance(indices, np.ndarray):
+        indices = indices.tolist()
     index = f"{indices}.long()" if isinstance(indices, Name) else literal(indices)
     return f"{x}[{', '.join([':'] * axis + [index])}]"
 
