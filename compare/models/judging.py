@@ -192,10 +192,9 @@ def _in_order_of(one: Recorded, other: Recorded) -> tuple[Array, ...]:
 
 
 def _output_error(pair: Pair) -> float | None:
-    one, two = pair.expected[-1], pair.actual[-1]
-    if not one.outputs or not two.outputs:
+    if not pair.expected[-1].outputs or not pair.actual[-1].outputs:
         return None
-    both = _fitting(pair, two.outputs)
+    both = _fitting(pair, pair.actual[-1].outputs)
     return None if both is None else _nearest(pair, *both)[2]
 
 
@@ -204,8 +203,7 @@ def _fitting(pair: Pair, returned: Sequence[Array]) -> tuple[Array, Array] | Non
 
     A cell of the user's own may return every step and states where the expected layer returns its last step.
     """
-    one, two = pair.expected[-1], pair.actual[-1]
-    right = one.outputs[0]
+    one, two, right = pair.expected[-1], pair.actual[-1], pair.expected[-1].outputs[0]
     wanted = laid_out(right, returned[0], one, two)
     if wanted is not None:
         return wanted, returned[0]
@@ -250,6 +248,9 @@ def _alone(pair: Pair, around: tuple[Margin, Margin]) -> _Ran:
         laid_out(one, two, first, own, exact=False) for one, two in zip(_in_order_of(own, first), own.inputs, strict=False)
     ]
     arrays = [array.astype(two.dtype) for array, two in zip(given, own.inputs, strict=False) if array is not None]
+    if first.family.opaque:  # Keras's attention takes the value for the key; which steps are seen is computed before the call
+        arrays += arrays[1:2] if len(arrays) == 2 < len(own.inputs) else []
+        arrays += [each for each in own.inputs[len(arrays) :] if each.dtype.kind == "b"]
     if not arrays or len(arrays) != len(own.inputs) or not pair.expected[-1].outputs:
         return _Ran()
     before = arrays[0] = around[1].around(around[0].without(arrays[0]))

@@ -126,6 +126,11 @@ class Layer:
         """Whether it is an operation between layers, without a class of its own."""
         return self.kind.startswith("ops.")
 
+    @property
+    def core(self) -> Layer:
+        """The layer inside all wrappers; the layer itself if it wraps none."""
+        return self if self.inner is None else self.inner.core
+
 
 @dataclass(frozen=True, eq=False)
 class Call:

@@ -45,9 +45,10 @@ def assumed_shapes(graph: Graph) -> dict[Tensor, Shape]:
     found: dict[Tensor, Shape] = {}
     for gap in gap_calls(graph):
         read = graph.shapes.get(gap.reads[0]) if gap.reads and gap.outputs == 1 else None
-        stated = _shape_by_units(graph, gap)
+        if not read or _shape_by_units(graph, gap) is not None:
+            continue
         for tensor in gap.results:
-            if read and stated is None and tensor not in graph.shapes and _shape_read(graph, tensor) is None:
+            if tensor not in graph.shapes and _shape_read(graph, tensor) is None:
                 found[tensor] = (*read[:-1], _width_read(graph, tensor) or read[-1])
     return found
 

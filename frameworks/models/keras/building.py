@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,12 @@ from frameworks.errors import GatewiseError
 from frameworks.files.building.hard_sigmoids import FACTOR
 from frameworks.files.writing.outcome import Written
 from frameworks.keras.building import untouched_random
-from frameworks.models.graph import Call, Graph, Layer, Tensor, replaced, tensors_in
+from frameworks.models.graph import Call, Graph, Layer, ReturnedMask, Tensor, replaced, tensors_in
 from frameworks.models.keras.layers import Made, make
 from frameworks.models.keras.masks import Plan, plan_masks
 from frameworks.models.keras.options import refused
 from frameworks.models.keras.remarks import NOT_COMPILED, of_call, of_model
-from frameworks.models.keras.tensors import Names, Tensors, masks_by_name
+from frameworks.models.keras.tensors import Names, Tensors, masks_by_name, masks_returned
 from frameworks.models.keras.weights import lay_in
 from frameworks.registry import quiet_stderr
 
@@ -65,8 +66,10 @@ def build(graph: Graph) -> Built:
 class _Builder:
     """Builds one model; a nested one has a builder of its own."""
 
-    def __init__(self, graph: Graph, around: tuple[str, ...]) -> None:
+    def __init__(self, graph: Graph, around: tuple[str, ...], returned: Collection[int] = ()) -> None:
         self.graph, self.around = graph, around
+        self.returned = sorted(at for at in returned if graph.outputs[at] in graph.masks)
+        self._nested: dict[str, _Builder] = {}
         self.written: list[Written] = []
         self._plan: Plan = plan_masks(graph)
         self._names = Names(graph.layers)
@@ -76,6 +79,8 @@ class _Builder:
         self._rescaled: dict[str, Any] = {}
         where = f"{'/'.join((*around, graph.name))} of {graph.source}"
         self._tensors = Tensors(self._names, self._natives, where)
+        own = [graph.masks[graph.outputs[at]] for at in self.returned]
+        self._asked = masks_returned([*own, *(mask for masks in self._plan.given.values() for mask in masks)])
 
     def model(self, name: str | None = None) -> Any:
         """Build the model with its weights."""
@@ -86,6 +91,7 @@ class _Builder:
         if (
             self.graph.kind == "Sequential"
             and self._plan.is_empty
+            and not self.returned
             and not any(each.is_operation for each in self.graph.layers.values())
         ):
             model = self._chained(inputs[0], name)
@@ -130,14 +136,16 @@ class _Builder:
         nested = None
         of = layer.inner if _is_model(layer.inner) else layer
         if of is not None and of.graph is not None:
-            builder = _Builder(of.graph, (*self.around, layer.name))
+            asked = {each.tensor.output for each in self._asked if each.tensor.layer == layer.name}
+            builder = _Builder(of.graph, (*self.around, layer.name), asked if of is layer else ())
             inner_name = name if of is layer else of.graph.name
             nested = builder.model(inner_name)
+            self._nested[layer.name] = builder
             self.written += builder.written
         self._made[layer.name] = (
             Made(nested, nested) if of is layer and nested is not None else make(layer, name, self.graph, nested)
         )
-        self._natives[layer.name] = self._made[layer.name].native
+        self._natives[layer.name] = self._made[layer.name].core
         if self._made[layer.name].rescaled:
             self._rescaled[layer.name] = keras.layers.Rescaling(FACTOR, name=self._names.of(f"{layer.name}_rescaled"))
 
@@ -163,8 +171,10 @@ class _Builder:
         takes = self.graph.takes if self.graph.takes is not None else list(self.graph.inputs)
         returns = self.graph.returns if self.graph.returns is not None else list(self.graph.outputs)
         values = self._tensors.values
-        self._tensors.name_operations(values[each] for each in self.graph.outputs)
-        return keras.Model(replaced(_single(takes), values), replaced(_single(returns), values), name=name)
+        masks = [self._tensors.mask(self.graph.masks[self.graph.outputs[at]]) for at in self.returned]
+        self._tensors.name_operations([*(values[each] for each in self.graph.outputs), *masks])
+        inputs = _joined(replaced(_single(takes), values), list(self._tensors.mask_inputs.values()))
+        return keras.Model(inputs, _joined(replaced(_single(returns), values), masks), name=name)
 
     def _call(self, call: Call, layer: Layer) -> list[Any]:
         key = (call.layer, call.number)
@@ -184,11 +194,35 @@ class _Builder:
         if given is not None:
             masks = [self._tensors.mask(each) if each is not None else None for each in given]
             kwargs |= masks_by_name(self._made[layer.name].native, args, masks)
+        nested = self._nested.get(layer.name)
+        if nested is not None:
+            args = (_joined(args[0], self._masks_for(nested, layer, call)), *args[1:])
         results = self._made[layer.name].native(*args, **kwargs)
         flat = keras.tree.flatten(results)
+        for at, value in zip(nested.returned if nested is not None else (), flat[len(call.results) :], strict=False):
+            self._tensors.know_mask(ReturnedMask(call.results[at]), value)
         for tensor, value in zip(call.results, flat, strict=False):
             self._tensors.keep_mask(self._plan.live.get(tensor), value)
         return flat
+
+    def crossing(self) -> Iterator[str]:
+        """Yield remarks about masks that enter and leave a nested model as tensors."""
+        for each in self._tensors.mask_inputs.values():
+            yield f"it has one more input, {each.name}: the mask, which Keras 3 by itself would merge otherwise in it"
+        if self.returned:
+            yield "it returns masks, too, which are passed in later calls: by itself, Keras 3 would give these other ones"
+
+    def _masks_for(self, nested: _Builder, layer: Layer, call: Call) -> list[Any]:
+        """Return the masks that a nested model takes as inputs of their own."""
+        asked = nested._tensors.mask_inputs
+        if asked and layer.graph is None:
+            raise refused(
+                self._where(layer),
+                must="wrap a model that Keras 3 gives the same masks",
+                but="wraps one that must be given merged masks, of which a wrapper passes on none",
+            )
+        seen = dict(zip(nested.graph.inputs, zip(tensors_in(call.args), call.masks, strict=True), strict=False))
+        return [self._tensors.mask_of(*seen[each]) for each in asked]
 
     def _tell(self) -> None:
         """Say what became of each layer."""
@@ -199,6 +233,9 @@ class _Builder:
             caveats = list(made.remarks) if made else []
             for call in self.graph.calls_of(layer.name):
                 caveats += [each for each in of_call(layer, call, self._plan, self.graph) if each not in caveats]
+            nested = self._nested.get(layer.name)
+            if nested is not None:
+                caveats += nested.crossing()
             if name != layer.name:
                 caveats.insert(0, f"Keras 3 refuses its name: here it is {name}")
             becomes = _shown(layer, made)
@@ -208,6 +245,13 @@ class _Builder:
 
 def _is_model(layer: Layer | None) -> bool:
     return layer is not None and layer.graph is not None
+
+
+def _joined(value: Any, further: list[Any]) -> Any:
+    """Return the inputs or outputs of a model with further ones after them."""
+    if not further:
+        return value
+    return [*value, *further] if isinstance(value, (list, tuple)) else [value, *further]
 
 
 def _single(value: Any) -> Any:

@@ -95,6 +95,8 @@ class _Making:
         config = self.layer.config
         forward = self._run(config.get("layer"), 0)
         given = config.get("backward_layer")
+        if given is None and forward.go_backwards:  # Keras 3 makes the layer of the other direction go backwards, too
+            given = {**config["layer"], "config": {**config_of(config["layer"], self.file), "go_backwards": False}}
         backward = self._run(given, 1) if given is not None else None
         return self._built("Bidirectional", config, {"layer": forward, "backward_layer": backward}, name=name)
 

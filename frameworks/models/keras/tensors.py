@@ -13,10 +13,6 @@ from frameworks.models.graph import ArrivingMask, GivenMask, MadeMask, Mask, Mer
 from frameworks.models.keras.options import refused
 
 _MERGING: Mapping[str, Callable[[Any, Any], Any]] = {"and": keras.ops.logical_and, "or": keras.ops.logical_or}
-_NOT_PASSED: Mapping[type, str] = {
-    ArrivingMask: "a mask that arrives with an input of a nested model cannot be merged in it",
-    ReturnedMask: "a mask that a nested model returns cannot be given in a call",
-}
 
 
 class Names:
@@ -56,6 +52,7 @@ class Tensors:
         self.values: dict[Tensor, Any] = {}
         self._names, self._natives, self._where = names, natives, where
         self._masks: dict[Mask, Any] = {}
+        self.mask_inputs: dict[Tensor, Any] = {}
         self._named: set[int] = set()
 
     def named(self, value: Any, name: str) -> Any:
@@ -77,11 +74,15 @@ class Tensors:
         if mask is not None and own is not None:
             self._masks.setdefault(mask, own)
 
+    def know_mask(self, mask: Mask, value: Any) -> None:
+        """Remember the tensor of a mask."""
+        self._masks[mask] = value
+
     def mask(self, mask: Mask) -> Any:
-        """Return a mask as a tensor of the model.
+        """Return a mask as a tensor of the model; one that arrives with an input becomes an input of its own.
 
         Raises:
-            NoCounterpartError: for a mask that crosses the border of a nested model.
+            NoCounterpartError: for the mask that a wrapped model returns.
         """
         if mask not in self._masks:
             self._masks[mask] = self._compute(mask)
@@ -91,6 +92,8 @@ class Tensors:
         match mask:
             case GivenMask():
                 return self.values[mask.tensor]
+            case ArrivingMask():
+                return self._mask_input(mask.read)
             case MadeMask():
                 return self._natives[mask.layer].compute_mask(self.values[mask.read])
             case MergedMask(how="any"):
@@ -98,19 +101,40 @@ class Tensors:
                 axes = tuple(range(mask.axis, len(value.shape)))
                 return keras.ops.any(value, axis=axes) if axes else value
             case MergedMask(how="joined"):
-                parts = [self._part(*each) for each in zip(mask.masks, mask.tensors, strict=True)]
+                parts = [self.mask_of(*each) for each in zip(mask.tensors, mask.masks, strict=True)]
                 return keras.ops.concatenate(parts, axis=mask.axis)
             case MergedMask():
                 return reduce(_MERGING[mask.how], [self.mask(each) for each in mask.masks if each is not None])
         raise refused(
             f"the masks in {self._where}",
             must="be those that Keras 3 passes on by itself, or such that they can be given in a call",
-            but=f"are others: {_NOT_PASSED[type(mask)]}",
+            but="are others: one is returned by a model that a wrapper applies to each time step",
         )
 
-    def _part(self, mask: Mask | None, tensor: Tensor) -> Any:
+    def _mask_input(self, read: Tensor) -> Any:
+        """Return the input for the mask of another input, which is True where no mask arrives."""
+        value = self.values[read]
+        name = self._names.of(f"{value.name}_mask")
+        self.mask_inputs[read] = keras.Input(batch_shape=tuple(value.shape[:2]), dtype="bool", name=name)
+        return self.mask_inputs[read]
+
+    def mask_of(self, tensor: Tensor, mask: Mask | None) -> Any:
         """Return the mask of a tensor; one without a mask is valid everywhere."""
-        return keras.ops.ones_like(self.values[tensor][..., 0], dtype="bool") if mask is None else self.mask(mask)
+        if mask is not None:
+            return self.mask(mask)
+        value = self.values[tensor]
+        return keras.ops.ones_like(value[..., 0] if len(value.shape) > 2 else value, dtype="bool")
+
+
+def masks_returned(masks: Iterable[Mask | None]) -> list[ReturnedMask]:
+    """Return the masks of nested models' results that masks are, or are merged of."""
+    found: list[ReturnedMask] = []
+    for mask in masks:
+        if isinstance(mask, ReturnedMask):
+            found.append(mask)
+        elif isinstance(mask, MergedMask):
+            found += masks_returned(mask.masks)
+    return found
 
 
 def masks_by_name(native: Any, args: Sequence[Any], masks: Sequence[Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Masks:
         shape = self._graph.shapes.get(read)
         if shape is None or isinstance(mask, (ArrivingMask, ReturnedMask)):
             return 2
-        return len(shape) - (isinstance(mask, MadeMask) and self._graph.layers[mask.layer].kind == "Masking")
+        return len(shape) - (isinstance(mask, MadeMask) and self._graph.layers[mask.layer].core.kind == "Masking")
 
 
 def without_mask(tensor: str) -> str:

@@ -81,7 +81,7 @@ def time_distributed(inner: Piece, name: str, graph: Graph) -> Piece:
         return Statements((f"{folded} = {x}.flatten(0, 1)", *lines), (f"{_closed(value)}.unflatten(0, {sizes})",))
 
     how = f"{inner.how}, {'at each time step' if inner.any_rank else 'with time folded into the batch axis around it'}"
-    return replace(inner, call=call, how=how, mask=None)
+    return replace(inner, call=call, how=how)
 
 
 class _Folded(Sequence["str | None"]):

@@ -22,8 +22,6 @@ from frameworks.models.pytorch.tidying import code_lines, harmless, paragraphs, 
 from frameworks.models.source import Became, Gap, Source
 from frameworks.showing import shortened
 
-_IMPORTS = {"F": "import torch.nn.functional as F", "nn": "from torch import nn"}
-
 
 def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool = False) -> Source:
     """Return the source of a torch module that computes what a graph does.
@@ -147,11 +145,13 @@ def _imports(root: Part, code: Sequence[str]) -> list[str]:
     for line in (line for helper in helpers_of(root) if helper.name in used | defined for line in helper.imports):
         module, _, name = line.partition(" import ")
         own.setdefault(module, {})[name] = None
-    torch_lines = (line for name, line in _IMPORTS.items() if name in used)
+    if "nn" in used:
+        own["from torch"] = {"nn": None}
+    functional = ["import torch.nn.functional as F"] * ("F" in used)
     return [
         *IMPORTS,
         "",
         "import torch",
-        *torch_lines,
-        *(f"{module} import {', '.join(own[module])}" for module in sorted(own)),
+        *functional,
+        *(f"{each} import {', '.join(sorted(own[each]))}" for each in sorted(own)),
     ]

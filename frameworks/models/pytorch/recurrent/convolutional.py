@@ -30,15 +30,23 @@ class _Form:
     recurrent_activation: str
     bias: bool
     channels_first: bool
+    strided: bool
+    dilated: bool
     pads: bool
     masked: bool
     continues: bool
+
+    @property
+    def steps(self) -> list[str]:
+        """The further arguments of its constructor, which it keeps."""
+        return ["stride"] * self.strided + ["dilation"] * self.dilated + ["padding"] * self.pads
 
     @property
     def name(self) -> str:
         words = ["Masked"] * self.masked + ["ChannelsFirst"] * self.channels_first
         words += [camel(self.activation)] * (self.activation != "tanh")
         words += [f"{camel(self.recurrent_activation)}Gated"] * (self.recurrent_activation != "sigmoid")
+        words += ["Strided"] * self.strided + ["Dilated"] * self.dilated
         words += ["Same"] * self.pads + ["Unbiased"] * (not self.bias) + ["Continuing"] * self.continues
         return f"{''.join(words)}ConvLSTM{self.rank}d"
 
@@ -54,20 +62,18 @@ def _class(form: _Form) -> Helper:
 def _lines(form: _Form) -> Iterator[str]:
     axes = {1: "columns", 2: "rows, columns", 3: "depth, rows, columns"}[form.rank]
     shape = f"batch, time, channels, {axes}" if form.channels_first else f"batch, time, {axes}, channels"
-    padding = ["padding"] if form.pads else []
     yield f"class {form.name}(nn.Module):"
     sentence = f"An LSTM over ({shape}) whose products are convolutions."
     yield from docstring(sentence, acts(form.activation, form.recurrent_activation))
     yield ""
-    yield f"    def __init__(self, {', '.join(['channels', 'filters', 'kernel_size', 'stride', 'dilation', *padding])}):"
+    yield f"    def __init__(self, {', '.join(['channels', 'filters', 'kernel_size', *form.steps])}):"
     yield "        super().__init__()"
     yield "        self.weight_ih = nn.Parameter(torch.empty(4 * filters, channels, *kernel_size))"
     yield "        self.weight_hh = nn.Parameter(torch.empty(4 * filters, filters, *kernel_size))"
     if form.bias:
         yield "        self.bias = nn.Parameter(torch.empty(4 * filters))"
-    yield "        self.stride, self.dilation = stride, dilation"
-    if form.pads:
-        yield "        self.padding = padding"
+    if form.steps:
+        yield f"        {', '.join(f'self.{each}' for each in form.steps)} = {', '.join(form.steps)}"
     # Keras puts the odd zero of an even kernel behind.
     yield "        self.around = [side for size in reversed(kernel_size) for side in ((size - 1) // 2, size // 2)]"
     yield ""
@@ -83,8 +89,10 @@ def _body(form: _Form) -> Iterator[str]:
     frames = "frames" if form.pads else "x.flatten(0, 1)"
     if form.pads:
         yield "frames = F.pad(x.flatten(0, 1), self.padding)"
-    bias = "self.bias" if form.bias else "None"
-    yield f"projected = {conv}({frames}, self.weight_ih, {bias}, self.stride, dilation=self.dilation)"
+    bias = "self.bias" if form.bias else ""
+    arguments = [frames, "self.weight_ih", *([bias] if bias else [])]
+    arguments += ["stride=self.stride"] * form.strided + ["dilation=self.dilation"] * form.dilated
+    yield f"projected = {conv}({', '.join(arguments)})"
     yield "projected = projected.unflatten(0, x.shape[:2])"
     yield "h = c = torch.zeros_like(projected[:, 0].chunk(4, dim=1)[0])"
     if form.continues:
@@ -123,12 +131,15 @@ def _write(rank: int) -> Writer:
             _name(given, "recurrent_activation"),
             "bias" in given.stored,
             given.channels_first,
-            pads,
+            strided=set(strides) != {1},
+            dilated=set(dilation) != {1},
+            pads=pads,
             masked=any(call.mask is not None for call in calls),
             continues=given["stateful"] or any(call.kwargs.get("initial_state") is not None for call in calls),
         )
         weight = given.stored["kernel"].shape
-        arguments = [weight[-2], weight[-1] // 4, kernel, strides, dilation, *([sides] if pads else [])]
+        steps = {"stride": strides, "dilation": dilation, "padding": sides}
+        arguments = [weight[-2], weight[-1] // 4, kernel, *(steps[each] for each in form.steps)]
         helper = _class(form)
         if given["stateful"]:
             helper = stateful(

@@ -95,12 +95,12 @@ class Packed:
             y += f".masked_fill({'~mask' if self.both_ways else '(count == 0)'}.unsqueeze(-1), 0)"
         if not self.states:
             return [*lines, f"    return {y}"]
+        lines += [f"    y = {y}"] * self.outputs
         lines += ["    is_empty = (lengths == 0).unsqueeze(-1)", *self._starts()]
         finals = ", ".join(map(self._kept, ("h", "c")[: 1 + self.lstm]))
-        return [
-            *lines,
-            f"    return {f'{y}, ({finals})' if self.outputs and self.lstm else f'{y}, {finals}' if self.outputs else finals}",
-        ]
+        if not self.outputs:
+            return [*lines, f"    return {finals}"]
+        return [*lines, f"    {names.strip('()')} = {finals}", f"    return y, {names}"]
 
     def _starts(self) -> list[str]:
         """Return the line that names the initial states."""

@@ -26,8 +26,8 @@ from tests.compare.models.proving.models import tagger, with_biases, write_port
 
 MASK = ("mask = words != 0", "mask = torch.ones_like(words).bool()")
 RIGHT_PADDING = (
-    "order = mask.byte().argsort(dim=1, descending=True, stable=True)",
-    "order = torch.arange(mask.shape[1]).expand(mask.shape)",
+    "x[rows, mask.byte().argsort(dim=1, descending=True, stable=True)]",
+    "x[rows, torch.arange(mask.shape[1]).expand(mask.shape)]",
 )
 EPSILON = ("nn.LayerNorm(5, eps=0.01)", "nn.LayerNorm(5)")
 WIRING = ("skip = self.skip(embedding)", "skip = self.skip(embedding.flip(1))")

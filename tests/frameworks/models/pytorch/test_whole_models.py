@@ -106,7 +106,8 @@ def masked_words(framework: Any) -> Any:
     layers = framework.layers
     document = framework.Input((4, 6), name="document", dtype="int32")
     x = layers.Embedding(7, 5, mask_zero=True)(document)
-    return framework.Model(document, layers.TimeDistributed(layers.LSTM(4))(x))
+    y = layers.TimeDistributed(layers.Embedding(7, 3, mask_zero=True))(document)  # which makes a mask in Keras 2 alone
+    return framework.Model(document, [layers.TimeDistributed(layers.LSTM(4))(x), layers.TimeDistributed(layers.LSTM(2))(y)])
 
 
 MODELS: dict[str, tuple[Make, tuple[Any, ...]]] = {
