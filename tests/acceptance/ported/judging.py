@@ -110,7 +110,7 @@ def _outcome(
     try:
         run = port()
         seconds = time.process_time() - began
-        errors = [_error(expected, run(inputs)) for inputs, expected in calls]
+        errors = [difference(expected, run(inputs)) for inputs, expected in calls]
         error = max(errors)
         verdict = "right" if error <= _TOLERANCE else "wrong"
     except GatewiseError as refusal:
@@ -120,15 +120,24 @@ def _outcome(
     return Outcome(number, library, form, to, drawn.steps, verdict, error, text[:600], round(seconds, 2))
 
 
-def _error(expected: Sequence[Array], actual: Sequence[Array]) -> float:
+def difference(expected: Sequence[Array], actual: Sequence[Array]) -> float:
+    """Return the largest difference, as a part of the largest expected number if that is above 1.
+
+    What overflows must overflow in the same elements, in the same way; otherwise the difference is infinite.
+    """
     if [each.shape for each in expected] != [each.shape for each in actual]:
         return float("inf")
-    return max(
-        float(np.abs(one - other).max(initial=0)) / max(1.0, float(np.abs(one).max(initial=0)))
-        if np.isfinite(one).all() and np.isfinite(other).all()
-        else float(not np.array_equal(one, other, equal_nan=True))
-        for one, other in zip(expected, actual, strict=True)
-    )
+    return max(map(_difference, expected, actual))
+
+
+def _difference(expected: Array, actual: Array) -> float:
+    finite = np.isfinite(expected)
+    if not np.array_equal(finite, np.isfinite(actual)) or not np.array_equal(
+        expected[~finite], actual[~finite], equal_nan=True
+    ):
+        return float("inf")
+    largest = max(1.0, float(np.abs(expected[finite]).max(initial=0)))
+    return float(np.abs(expected[finite] - actual[finite]).max(initial=0)) / largest
 
 
 def _in_torch(model: Any) -> Callable[[Sequence[Array]], list[Array]]:
