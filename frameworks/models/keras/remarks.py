@@ -8,7 +8,7 @@ from typing import Any
 from frameworks.models.graph import Call, Graph, Layer, Mask
 from frameworks.models.keras.masks import Plan
 
-NOT_COMPILED = "its loss, metrics and optimizer are left out: compile the model before you train it further"
+NOT_COMPILED = "the loss, metrics and optimizer that the file may hold are not written: compile the model before you train it further"
 """The caveat of every model."""
 
 _OTHER_LOSS = (
