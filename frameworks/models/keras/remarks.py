@@ -8,7 +8,7 @@ from typing import Any
 from frameworks.models.graph import Call, Graph, Layer, Mask
 from frameworks.models.keras.masks import Plan
 
-NOT_COMPILED = "the loss, metrics and optimizer that the file may hold are not written: compile the model before you train it further"
+NOT_COMPILED = "a loss, metrics and an optimizer in the file are not written: compile the model before you train it further"
 """The caveat of every model."""
 
 _OTHER_LOSS = (
