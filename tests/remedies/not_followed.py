@@ -128,9 +128,6 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("{}", "Keras refuses such a model too: rename one of them in the JSON."): OTHER_FILE,
         ("{}", "{}"): OTHER_FILE,
     },
-    "frameworks/files/keras/assumptions.py": {
-        (ADVICE, "Options override that."): BACKEND,
-    },
     "frameworks/files/keras/cells.py": {
         ("{}", "{}"): FILES,
         ("{}", "Save the model in one of these."): OTHER_FILE,
