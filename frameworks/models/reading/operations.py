@@ -108,13 +108,21 @@ def _with_constants(config: Config, args: Sequence[Any]) -> tuple[Any, ...]:
 
 def _constant(value: Any) -> Any:
     """Return a constant tensor as an array; a file of Keras 2 states it as a list of numbers."""
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list) or not value or not _holds_numbers(value):
         return value
     try:
         array = np.asarray(value)
     except ValueError:
         return value
     return array.astype(np.float32) if array.dtype.kind == "f" else array if array.dtype.kind in "ib" else value
+
+
+def _holds_numbers(value: Any) -> bool:
+    """Return whether a nested list holds numbers alone, lists of one length beside each other."""
+    if not isinstance(value, list):
+        return isinstance(value, (int, float))
+    lengths = {len(each) if isinstance(each, list) else -1 for each in value}
+    return len(lengths) <= 1 and all(map(_holds_numbers, value))
 
 
 def _keyed(layer: Layer, args: Sequence[Any]) -> Sequence[Any]:
