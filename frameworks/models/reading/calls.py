@@ -96,6 +96,8 @@ def _results(call: Call, layer: Layer) -> tuple[int, bool] | None:
 
 def _parts(call: Call, kind: str) -> int | None:
     """Return the number of parts that an operation makes of a tensor, whether or not they are used; None if none is stated."""
+    if kind == "ops.top_k":
+        return 2
     option = {"ops.split": "indices_or_sections", "ops.unstack": "num"}.get(kind)
     if option is None:
         return None

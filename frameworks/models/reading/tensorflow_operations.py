@@ -8,6 +8,8 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -46,8 +48,10 @@ class Operation:
 def _split(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of today's split, which states where the parts end and not their sizes."""
     sizes = options.get("indices_or_sections")
-    if isinstance(sizes, list) and all(type(size) is int and size >= 0 for size in sizes):
-        options["indices_or_sections"] = list(accumulate(sizes))[:-1]
+    sizes = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
+    if isinstance(sizes, list) and all(type(size) is int for size in sizes):
+        rest = -1 in sizes[:-1]  # the part of the rest ends where only the length of the axis would tell
+        options["indices_or_sections"] = "sizes with -1 before the last" if rest else list(accumulate(sizes[:-1]))
     return options
 
 

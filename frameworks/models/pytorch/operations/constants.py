@@ -78,6 +78,18 @@ def operand(value: Any, beside: Any) -> str:
     return as_tensor(value, beside) if is_array else literal(value)
 
 
+def tensors(*values: Any) -> list[str]:
+    """Return arguments that must be tensors as source.
+
+    Raises:
+        TypeError: if all are constants, and for a constant of more than `MOST` numbers.
+    """
+    named = next((value for value in values if isinstance(value, Name)), None)
+    if named is None:
+        raise refused("constants alone")
+    return [value if isinstance(value, Name) else as_tensor(value, named) for value in values]
+
+
 def as_tensor(value: Any, beside: Any) -> str:
     """Return a constant as a tensor on the device of the argument beside it.
 

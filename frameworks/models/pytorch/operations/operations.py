@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +11,7 @@ from frameworks.errors import NoCounterpartError
 from frameworks.models.graph import Graph, Layer, replaced
 from frameworks.models.pytorch.layers.activations import BY_NAME, activated, helpers_of
 from frameworks.models.pytorch.operations import places, reductions, values
-from frameworks.models.pytorch.operations.constants import as_tensor, operand, plain
+from frameworks.models.pytorch.operations.constants import operand, plain, tensors
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Target, Writer
 
 _OPERATORS: Mapping[str, str] = MappingProxyType(
@@ -78,7 +79,10 @@ _ACTIVATIONS = {"swish", "hard_swish", *BY_NAME} - {"linear", "exponential", "ke
 
 def _operator(symbol: str) -> Callable[..., str]:
     def write(x1: Any, x2: Any) -> str:
-        return f"{operand(x1, x2)} {symbol} {operand(x2, x1)}"
+        left = operand(x1, x2)
+        if symbol == "**" and left.startswith("-"):  # -2 ** x is -(2 ** x)
+            left = f"({left})"
+        return f"{left} {symbol} {operand(x2, x1)}"
 
     return write
 
@@ -88,8 +92,7 @@ def _function(name: str, count: int) -> Callable[..., str]:
         return f"torch.{name}({x})"
 
     def write_two(x1: Any, x2: Any) -> str:
-        pairs = ((x1, x2), (x2, x1))
-        first, second = (value if isinstance(value, Name) else as_tensor(value, beside) for value, beside in pairs)
+        first, second = tensors(x1, x2)
         return f"torch.{name}({first}, {second})"
 
     return write_one if count == 1 else write_two
@@ -134,14 +137,16 @@ def _expression(layer: Layer, args: Any, kwargs: Mapping[str, Any]) -> str:
     try:
         if name != "einsum":  # it checks its own text
             args, kwargs = plain(args), plain(kwargs)
-        return _WRITTEN[name](*args, **kwargs)
-    except TypeError as error:
+        expression = _WRITTEN[name](*args, **kwargs)
+        ast.parse(expression, mode="eval")
+    except (TypeError, SyntaxError) as error:
         raise NoCounterpartError.because(
             f"keras.ops.{name} in {layer.name!r}",
             must="be called with arguments that the source can carry",
             but=f"is called with others ({error})",
             remedy="Compute it otherwise before saving, or put it into a layer of your own and port that by hand.",
         ) from error
+    return expression
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(dict.fromkeys((f"ops.{name}" for name in _WRITTEN), _operation))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.models.pytorch.operations.constants import refused
+from frameworks.models.pytorch.operations.constants import refused, tensors
 from frameworks.models.pytorch.pieces import Name, literal
 
 
@@ -49,7 +49,10 @@ def _transpose(x: Any, axes: Any = None) -> str:
 
 
 def _expand_dims(x: Any, axis: Any) -> str:
-    for each in sorted(axis if isinstance(axis, (list, tuple)) else [axis]):
+    axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
+    if min(axes) < 0 <= max(axes):
+        raise refused(f"axis={tuple(axes)}, some of them counted from the end")
+    for each in sorted(axes, reverse=min(axes) < 0):
         x = f"{x}.unsqueeze({each})"
     return str(x)
 
@@ -98,7 +101,7 @@ def _take(x: Any, indices: Any, axis: Any = None) -> str:
 
 
 def _take_along_axis(x: Any, indices: Any, axis: Any = None) -> str:
-    return f"torch.take_along_dim({x}, {indices}.long(), dim={axis})"
+    return f"torch.take_along_dim({x}, {tensors(x, indices)[1]}.long(), dim={axis})"
 
 
 def _swapped(x: Any, axis1: Any, axis2: Any) -> str:

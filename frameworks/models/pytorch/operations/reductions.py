@@ -64,7 +64,8 @@ def _position(method: str) -> Callable[..., str]:
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> str:  # noqa: A002, FBT002
-    if ord not in (None, 1, 2) or axis is None:
+    several = isinstance(axis, (list, tuple)) and len(axis) > 1
+    if ord not in (None, 1, 2) or axis is None or (several and ord is not None):  # of a matrix these are other norms
         raise refused(f"ord={ord!r} and axis={axis!r}")
     return f"torch.linalg.vector_norm({x}, {ord or 2}, {_along(axis, keepdims=keepdims)})"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.models.pytorch.operations.constants import cast, operand, plain, refused, subscripts_of
+from frameworks.models.pytorch.operations.constants import cast, operand, plain, refused, subscripts_of, tensors
 from frameworks.models.pytorch.pieces import literal
 
 
@@ -56,12 +56,13 @@ def _where(condition: Any, x1: Any = None, x2: Any = None) -> str:
 
 def _einsum(*operands: Any, subscripts: Any = None) -> str:
     subscripts, operands = subscripts_of(operands, subscripts)
-    return f"torch.einsum({subscripts}, {', '.join(map(str, plain(operands)))})"
+    return f"torch.einsum({subscripts}, {', '.join(tensors(*plain(operands)))})"
 
 
 def _tensordot(x1: Any, x2: Any, axes: Any = 2) -> str:
     dims = axes if isinstance(axes, int) else tuple([each] if isinstance(each, int) else list(each) for each in axes)
-    return f"torch.tensordot({x1}, {x2}, dims={dims})"
+    first, second = tensors(x1, x2)
+    return f"torch.tensordot({first}, {second}, dims={dims})"
 
 
 def _softmax(function: str) -> Callable[..., str]:
@@ -85,8 +86,9 @@ def _gelu(x: Any, approximate: Any = True) -> str:  # noqa: FBT002  Keras's sign
     return f'F.gelu({x}, approximate="tanh")' if approximate else f"F.gelu({x})"
 
 
-def _normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> str:  # noqa: ARG001
-    return f"F.normalize({x}, {'' if order == 2 else f'p={order}, '}dim={axis})"
+def _normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> str:
+    least = 1e-7 if epsilon is None else epsilon
+    return f"F.normalize({x}, {'' if order == 2 else f'p={order}, '}dim={axis}, eps={literal(least)})"
 
 
 def _one_hot(x: Any, num_classes: Any, axis: Any = -1, dtype: Any = None, sparse: Any = False) -> str:  # noqa: FBT002

@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras
 import torch
 
+from frameworks.errors import NoCounterpartError
 from frameworks.models import port_model, to_source
 from frameworks.models.keras import build_keras
 from frameworks.models.reading import read_graph
@@ -71,6 +72,8 @@ OPERATIONS: Mapping[str, Callable[[Any], Any]] = {
     "unstack": lambda x: tf.unstack(x, axis=2)[3],
     "split": lambda x: tf.split(x, [1, 3], axis=-1)[1],
     "the first part alone": lambda x: tf.split(x, [1, 1, 2], axis=-1)[0],
+    "the rest": lambda x: tf.split(x, [1, -1], axis=-1)[1],
+    "l2_normalize with epsilon": lambda x: tf.nn.l2_normalize(x, -1, epsilon=100.0),
     "a middle part": lambda x: tf.split(x, 4, axis=-1)[1],
     "a part of a number": lambda x: tf.unstack(x, num=4, axis=2)[0],
     "expand_dims": lambda x: tf.expand_dims(x, 1),
@@ -126,3 +129,10 @@ def test_an_option_that_todays_function_lacks_is_a_gap_that_names_it(tmp_path: A
     (gap,) = read_graph(tmp_path / "model.keras").gaps
     assert "transpose_b=True" in gap.gap
     assert to_source(tmp_path / "model.keras").gaps
+
+
+def test_a_rest_before_the_last_part_is_refused(tmp_path: Any) -> None:
+    read = tf_keras.Input((None, 4))
+    tf_keras.Model(read, tf.split(read, [1, -1, 1], axis=-1)[1]).save(tmp_path / "model.keras")
+    with pytest.raises(NoCounterpartError, match="sizes with -1 before the last"):
+        to_source(tmp_path / "model.keras")

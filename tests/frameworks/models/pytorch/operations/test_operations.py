@@ -10,7 +10,10 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
+from frameworks.errors import NoCounterpartError
+from frameworks.models import to_source
 from tests.frameworks.models.pytorch.layers.comparing import TOLERANCE, Case, errors, many, normal, source_of
 
 ops = keras.ops
@@ -81,6 +84,12 @@ CASES: dict[str, Case] = {
     "leaky_relu slope": lambda k, x: ops.leaky_relu(x, 0.1),
     "gelu exact": lambda k, x: ops.gelu(x, approximate=False),
     "normalize": lambda k, x: ops.normalize(x, axis=1),
+    "normalize far below epsilon": lambda k, x: ops.normalize(x, axis=-1, epsilon=100.0),
+    "power of a negative number": lambda k, x: ops.power(-2.0, ops.round(x)),
+    "new axes at the end": lambda k, x: ops.expand_dims(x, (-2, -1)),
+    "new axes from the end": lambda k, x: ops.expand_dims(x, (-4, -1)),
+    "values of top_k alone": lambda k, x: ops.top_k(x, 2)[0] * 2,
+    "tensordot with a constant": lambda k, x: ops.tensordot(x, np.ones((4, 2), "float32"), axes=1),
     "norm": lambda k, x: ops.norm(x, axis=-1),
     "one_hot": lambda k, x: ops.one_hot(ops.argmax(x, axis=-1), 4),
     "take": lambda k, x: ops.take(x, [2, 0], axis=1),
@@ -103,3 +112,17 @@ def test_operations_compute_what_keras_does(tmp_path: Path) -> None:
     for x in (normal(2, 6, 4), normal(3, 6, 4)):
         wrong = {name: error for name, error in errors(model, names, source, x).items() if not error <= TOLERANCE}
         assert not wrong, wrong
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (lambda x: ops.norm(x, ord=2, axis=(1, 2)), r"ord=2 and axis=\(1, 2\)|ord=2 and axis=\[1, 2\]"),
+        (lambda x: ops.expand_dims(x, (0, -1)), "some of them counted from the end"),
+    ],
+)
+def test_what_torch_has_under_another_meaning_is_refused_by_name(operation: Any, words: str, tmp_path: Path) -> None:
+    x = keras.Input((6, 4))
+    keras.Model(x, operation(x)).save(tmp_path / "model.keras")
+    with pytest.raises(NoCounterpartError, match=words):
+        to_source(tmp_path / "model.keras")
