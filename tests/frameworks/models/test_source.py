@@ -112,7 +112,7 @@ def test_a_killed_run_leaves_the_earlier_port_or_none(renamed: int, tmp_path: Pa
         assert (tmp_path / "port.parity.json").exists()
     dense("other").write(tmp_path / "port", force=True)
     assert imported(tmp_path / "port.py").build().other(torch.eye(3)).shape == (3, 4)
-    assert sorted(each.name for each in tmp_path.glob("port*")) == ["port.py", "port.safetensors"]
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == ["port.py", "port.safetensors"]
 
 
 def test_arrays_of_another_port_are_not_taken(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_failure_while_the_files_get_their_names_leaves_the_earlier_port(
     with refused("port.safetensors", "must be writable", "not yours"):
         dense("other").write(tmp_path / "port", force=True)
     assert imported(tmp_path / "port.py").build().dense(torch.eye(3)).shape == (3, 4)
-    assert sorted(each.name for each in tmp_path.glob("port*")) == ["port.py", "port.safetensors"]
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == ["port.py", "port.safetensors"]
 
 
 def test_a_link_is_kept_and_the_file_that_it_leads_to_replaced(tmp_path: Path) -> None:
