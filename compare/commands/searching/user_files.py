@@ -91,7 +91,7 @@ class UserFiles:
         folder, name = _package_of(place)
         with self._own.visible(folder):
             _warn_of_hidden()
-            if "." in name:
+            if folder != place.parent:  # a module of a package; the name of a file alone may also contain dots
                 return import_module(name)
             spec = spec_from_file_location(f"{name}_" if name in sys.modules else name, place)
             module = module_from_spec(spec)  # type: ignore[arg-type]

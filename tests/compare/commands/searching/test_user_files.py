@@ -206,6 +206,11 @@ def test_a_file_is_run_once_also_if_the_other_imports_it(files: UserFiles, tmp_p
     assert load(files, port, "net") is first.func
 
 
+def test_a_file_may_have_dots_in_its_name(files: UserFiles, tmp_path: Path) -> None:
+    path = write(tmp_path / "net.v2.py", "from torch import nn\nnet = nn.GRU(3, 4)")
+    assert load(files, path, "net").hidden_size == 4
+
+
 def test_a_file_of_a_package_imports_relatively(files: UserFiles, tmp_path: Path) -> None:
     for folder in ("package", "package/inner"):
         write(tmp_path / folder / "__init__.py", "")
