@@ -165,7 +165,12 @@ def _open(proof: Proof, both: Both, original: Original | None) -> Iterator[str]:
     yield from both.refused
     gaps = set(proof.gaps)
     if proof.gaps:
-        yield f"left to the reader: {', '.join(proof.gaps)}"
+        beside = (
+            ""
+            if original is None
+            else "; filled in, only a live model with its code, FILE.py:NAME, can show whether it is right"
+        )
+        yield f"left to the reader: {', '.join(proof.gaps)}{beside}"
     rest = [each.layer for each in proof.layers if each.how == "nothing" and each.layer not in gaps]
     if rest:
         yield f"these layers: {', '.join(rest)}"

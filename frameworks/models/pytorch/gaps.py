@@ -48,7 +48,9 @@ def gap_piece(layer: Layer, why: str) -> Piece:
     arrays = _arrays(layer)
 
     def call(site: Site) -> str:
-        named = (f"{name}={literal(value)}" for name, value in _named(site.kwargs).items())
+        named = [f"{name}={literal(value)}" for name, value in _named(site.kwargs).items()]
+        if _is_masked(layer, site.call):
+            named.append(f"mask={site.mask}")
         return f"{site.module}({', '.join([*map(literal, site.args), *named])})"
 
     module = f"nn.ParameterDict({{{', '.join(map(_empty, arrays, arrays.values()))}}})" if arrays else ""
@@ -71,6 +73,8 @@ def gap_method(layer: Layer, graph: Graph, method: str, weights: str) -> list[st
         lines += ["", *_shapes(call, graph)]
         if layer.is_operation:
             lines += paragraphs(f"It is called with {harmless(_arguments(call))}.", 2)
+    if any(_is_masked(layer, call) for call in graph.calls_of(layer.name)):
+        lines += ["", *paragraphs("The mask of what it reads is true at valid steps: (batch, time).", 2)]
     arrays = _arrays(layer)
     if arrays:
         shown = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
@@ -81,7 +85,7 @@ def gap_method(layer: Layer, graph: Graph, method: str, weights: str) -> list[st
     if len(lines) == 2:
         lines = [f'{lines[0]}"""']
     return [
-        f"    def {method}({', '.join(['self', *_parameters(graph.calls_of(layer.name))])}):",
+        f"    def {method}({', '.join(['self', *_parameters(layer, graph.calls_of(layer.name))])}):",
         *lines,
         *indented([f"raise NotImplementedError({literal(f'{method} stands for {title}: write what it computes')})"], 2),
     ]
@@ -108,17 +112,23 @@ def _empty(name: str, array: StoredArray) -> str:
 
 def _named(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return keyword arguments by names that are identifiers."""
-    names = Names(("self", "x", "inputs"))
+    names = Names(("self", "x", "inputs", "mask"))
     return {names.free(name, "argument"): value for name, value in kwargs.items()}
 
 
-def _parameters(calls: Sequence[Call]) -> list[str]:
+def _is_masked(layer: Layer, call: Call) -> bool:
+    """Return whether a mask arrives with the input of a gap; what Keras's operations read has none."""
+    return call.mask is not None and not layer.is_operation
+
+
+def _parameters(layer: Layer, calls: Sequence[Call]) -> list[str]:
     """Return the parameters of a method that takes every call of a layer."""
     longest = max((call.args for call in calls), key=len, default=())
     shortest = min((len(call.args) for call in calls), default=0)
     parameters = [f"{_parameter(at, each)}{'=None' if at >= shortest else ''}" for at, each in enumerate(longest)]
     named = {name: None for call in calls for name in _named(call.kwargs)}
-    return [*parameters, *(f"{name}=None" for name in named)]
+    masked = ["mask"] if any(_is_masked(layer, call) for call in calls) else []
+    return [*parameters, *(f"{name}=None" for name in [*named, *masked])]
 
 
 def _parameter(at: int, value: Any) -> str:

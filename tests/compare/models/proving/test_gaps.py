@@ -32,6 +32,17 @@ class Doubled(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "units": self.units}
 
 
+@keras.saving.register_keras_serializable("tests")
+class Mean(keras.layers.Layer):  # type: ignore[misc]
+    """The mean of the valid steps."""
+
+    supports_masking = True
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        valid = keras.ops.cast(mask, x.dtype)[..., None]
+        return keras.ops.sum(x * valid, axis=1) / keras.ops.maximum(keras.ops.sum(valid, axis=1), 1)
+
+
 def make(units: int | None = 4, *, then: str = "dense") -> Any:
     keras.utils.set_random_seed(0)
     x = keras.Input((None, 3), name="x")
@@ -74,6 +85,20 @@ def test_a_gap_that_is_filled_in_is_compared_like_the_rest(tmp_path: Path) -> No
     for factor, status in ((2, 0), (3, 1)):
         port = ported(model, tmp_path / f"port{factor}.py", (RAISES, f"return {factor} * x\n        {RAISES}"))
         assert prove(model, port).status == status
+
+
+def test_a_gap_gets_the_mask_of_what_it_reads(tmp_path: Path) -> None:
+    words = keras.Input((None,), dtype="int32", name="words")
+    x = keras.layers.Embedding(9, 4, mask_zero=True, name="embedding")(words)
+    model = keras.Model(words, keras.layers.Dense(2, name="out")(Mean(name="mean")(x)), name="net")
+    with_biases(model)
+    sum_of = "return (x * mask[..., None]).sum(dim=1) / {}\n        "
+    for count, status in (("mask.sum(dim=1).clamp(min=1)[:, None]", 0), ("x.shape[1]", 1)):
+        port = ported(model, tmp_path / f"port{status}.py", (RAISES, sum_of.format(count) + RAISES))
+        assert "true at valid steps" in type(port.module).mean.__doc__
+        assert prove(model, port).status == status
+    proof = prove(model, ported(model, tmp_path / "left.py"))
+    assert (proof.status, proof.gaps) == (3, ("mean",))
 
 
 @pytest.mark.parametrize("then", ["dense", "lstm"])
