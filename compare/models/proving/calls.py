@@ -92,7 +92,7 @@ class Both:
             raise InvalidValueError.because(
                 "the model",
                 must="accept inputs that are drawn for it",
-                but=f"does not: {refusal}",
+                but=f"does not: {str(refusal).removesuffix('.')}",
                 remedy="Pass inputs that it accepts: inputs=..., or --inputs FILE.npz.",
             ) from refusal
         return accepted

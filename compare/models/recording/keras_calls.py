@@ -136,7 +136,7 @@ def arguments_of(model: Any, inputs: Sequence[Array], named: Mapping[str, Array]
         arrays = dict(zip(names, inputs, strict=False)) if not named else dict(named)
         structure = getattr(model, "_inputs_struct", getattr(model, "_nested_inputs", None))
         if isinstance(structure, Mapping):
-            return [{key: arrays[name] for key, name in zip(structure, names, strict=True)}], {}
+            return [{key: arrays[name] for key, name in zip(sorted(structure), names, strict=True)}], {}  # as Keras sorts them
         ordered = [arrays[name] for name in names]
         return [ordered[0] if len(ordered) == 1 and not isinstance(structure, list) else ordered], {}
     if named and set(named) <= set(_parameters(model)):

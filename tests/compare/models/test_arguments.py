@@ -10,9 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tf_keras
 import torch
 from torch import nn
 
+from compare.models.recording.recording import record
 from tests.compare.models.ports import compared, filled, lay_dense
 
 INPUTS = {name: np.random.default_rng(at).standard_normal((3, 4)).astype("float32") for at, name in enumerate(("one", "two"))}
@@ -51,6 +53,17 @@ def test_a_mapping_reaches_a_call_with_one_parameter_as_it_is() -> None:
         assert compared(port, model, INPUTS)
         port.fc.bias.data.add_(1)
         assert not compared(model, port, INPUTS)
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras])
+def test_a_model_gets_a_mapping_by_its_keys_in_whatever_order_they_were_given(library: Any) -> None:
+    one, two = library.Input((4,), name="text"), library.Input((5,), name="meta")
+    tensors = [library.layers.Dense(3, name=name)(tensor) for name, tensor in (("first", one), ("second", two))]
+    model = library.Model({"text": one, "meta": two}, library.layers.Subtract()(tensors))
+    given = {"text": INPUTS["one"], "meta": np.ones((3, 5), "float32")}
+    expected = np.asarray(model(given))
+    (found,) = record(model, [given["meta"], given["text"]], {}).outputs.values()
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
