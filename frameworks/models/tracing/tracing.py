@@ -1,0 +1,153 @@
+"""`trace`: several records of a module, at several sizes, as one."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import torch
+from torch import nn
+
+from frameworks.models.tracing.axes import LEAST, Axis, free_axes, resized, sizes_of
+from frameworks.models.tracing.collecting import collect
+from frameworks.models.tracing.matching import MismatchError, Pairs, require_alike
+from frameworks.models.tracing.pruning import prune
+from frameworks.models.tracing.recording import Recorder
+from frameworks.models.tracing.refusing import depending
+from frameworks.models.tracing.rolling import Rolling
+from frameworks.models.tracing.steps import Method, Value, values_in
+
+BATCH, TIME = "batch", "time"
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What a module does with inputs of any size.
+
+    Args:
+        module: the module; no call has changed it.
+        root: the call of its `forward`; sizes that vary are numbers with an origin, wherever they are used.
+        inputs: the values of its arguments that are tensors, by the parameters' names.
+        axes: for each value the name of each of its axes that varies, None for an axis of fixed size.
+        remarks: what its source does not say, in sentences.
+    """
+
+    module: nn.Module
+    root: Method
+    inputs: Mapping[str, Value]
+    axes: Mapping[Value, tuple[str | None, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    def parameter(self, path: str) -> torch.Tensor:
+        """Return a parameter, buffer or other tensor of the module."""
+        owner, _, name = path.rpartition(".")
+        held: torch.Tensor = getattr(self.module.get_submodule(owner), name)
+        return held
+
+
+def trace(module: nn.Module, example: tuple[Any, ...] | Mapping[str, Any]) -> Trace:
+    """Record a module.
+
+    Args:
+        module: the module, in evaluation mode.
+        example: the arguments of one call.
+
+    Raises:
+        GatewiseError: for code that cannot be followed, with its line.
+    """
+    bound = inspect.signature(module.forward).bind(**example) if isinstance(example, Mapping) else inspect.signature(
+        module.forward
+    ).bind(*example)
+    given = dict(bound.arguments)
+    tensors = {name: each for name, each in given.items() if isinstance(each, torch.Tensor)}
+
+    def call(inputs: Mapping[str, torch.Tensor]) -> Any:
+        with torch.no_grad():
+            return copy.deepcopy(module)(**{**given, **inputs})
+
+    groups = free_axes(tensors, call)
+    base = {axis: max(size, LEAST) for axis, size in sizes_of(tensors).items() if any(axis in group for group in groups)}
+    base = _distinct(base, groups)
+    records = [_record(module, given, resized(tensors, base))]
+    for group in groups:
+        records.append(_record(module, given, resized(tensors, {**base, **{axis: base[axis] + 1 for axis in group}})))
+    names = _group_names(groups, list(tensors))
+    return _unified(module, records, names)
+
+
+def _distinct(sizes: dict[Axis, int], groups: list[tuple[Axis, ...]]) -> dict[Axis, int]:
+    """Return sizes of which no two groups share one."""
+    taken: set[int] = set()
+    for group in groups:
+        size = max(sizes[axis] for axis in group)
+        while size in taken or size - 1 in taken or size + 1 in taken:
+            size += 1
+        taken.add(size)
+        sizes |= dict.fromkeys(group, size)
+    return sizes
+
+
+def _record(module: nn.Module, given: Mapping[str, Any], inputs: Mapping[str, torch.Tensor]) -> tuple[Recorder, Rolling]:
+    own = copy.deepcopy(module)
+    arguments = {**given, **inputs}
+    recorder = Recorder(own, arguments)
+    with torch.no_grad(), recorder.recording():
+        own(**arguments)
+    rolling = Rolling(recorder.blocks[0], recorder.count)
+    collect(recorder.blocks[0], count(rolling.numbers))
+    prune(recorder.blocks[0])
+    return recorder, rolling
+
+
+def _group_names(groups: list[tuple[Axis, ...]], inputs: list[str]) -> list[str]:
+    """Return a name for each group of axes: the first axis of the inputs is the batch, the second is time."""
+    names: list[str] = []
+    for group in groups:
+        lowest = min(axis for _, axis in group)
+        wanted = (BATCH, TIME)[lowest] if lowest < 2 else f"axis_{lowest}"
+        if wanted in names:
+            wanted = f"{group[0][0]}_{wanted}"
+        names.append(wanted)
+    return names
+
+
+def _unified(module: nn.Module, records: list[tuple[Recorder, Rolling]], names: list[str]) -> Trace:
+    first, rolling = records[0]
+    axes: dict[Value, list[str | None]] = {}
+    (root,) = first.blocks[0].steps
+    for name, (other, _) in zip(names, records[1:], strict=True):
+        try:
+            pairs = Pairs(first.blocks[0].steps, other.blocks[0].steps)
+            pairs.values |= dict(zip(values_in(first.inputs), values_in(other.inputs), strict=True))
+            require_alike(pairs, lambda value, held, pairs=pairs: pairs.values.get(value) is held)
+        except MismatchError as why:
+            raise _refusal(why, rolling) from None
+        for mine, theirs in pairs.values.items():
+            known = axes.setdefault(mine, [None] * len(mine.shape))
+            for axis, (size, grown) in enumerate(zip(mine.shape, theirs.shape, strict=True)):
+                if size != grown:
+                    known[axis] = name if known[axis] is None and grown == size + 1 else "*"
+    inputs = {name: value for name, value in first.inputs.items() if isinstance(value, Value)}
+    assert isinstance(root, Method)
+    return Trace(module, root, inputs, {value: tuple(each) for value, each in axes.items()}, _remarks(first))
+
+
+def _refusal(why: MismatchError, rolling: Rolling) -> Exception:
+    """Return the refusal of what differs from size to size; of a loop it is what kept its turns apart."""
+    for line, what in rolling.written_out:
+        if what != "has a loop of few turns":
+            return depending(what, line)
+    return depending(why.what, why.line)
+
+
+def _remarks(recorder: Recorder) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for line, name, one, other, result in recorder.comparisons:
+        found[f"{line}: {one!r} {name} {other!r} is {result}"] = None
+    return tuple(found)
+
+
