@@ -98,7 +98,7 @@ class Range:
         start, stop, stride = (0, bounds[0], 1) if len(bounds) == 1 else (*bounds, 1)[:3]
         self._turning = turning
         self._plain = range(int(start), int(stop), int(stride))
-        span = stop - start if int(stride) > 0 else start - stop
+        span = start - stop if int(stride) < 0 else stop if type(start) is int and start == 0 else stop - start
         step = abs(int(stride))
         self._bounds = (start, span if step == 1 else (span + (step - 1)) // step, stride)
 

@@ -60,6 +60,8 @@ class Recorder(TorchFunctionMode):
         self.comparisons: list[tuple[Line, str, Any, Any, bool]] = []
         self.count = 0
         self._stale: dict[int, str] = {}
+        self.methods: list[Any] = [None]  # the calls that are running
+        self._makers: dict[Value, Any] = {}
         self.size_names: dict[tuple[int, int], str] = {}
         self._classes = user_classes(module)
         self._namespaces = {id(names): names for names in user_namespaces(self._classes)}
@@ -73,6 +75,7 @@ class Recorder(TorchFunctionMode):
         packed = isinstance(tensor, rnn.PackedSequence)
         data = tensor.data if packed else tensor
         value = Value(self.count, tuple(int(size) for size in data.shape), dtype_of(data), name, packed)
+        self._makers[value] = self.methods[-1]
         self.count += 1
         self.known[id(tensor)] = value
         self._kept.append(tensor)
@@ -126,8 +129,13 @@ class Recorder(TorchFunctionMode):
             if isinstance(held, Whole) and held.of.what == "size":
                 self.size_names.setdefault((held.of.parts[0].number, held.of.parts[1]), name)
             value = self.known.get(id(held)) if isinstance(held, (torch.Tensor, rnn.PackedSequence)) else None
-            if value is not None and not value.name and not name.startswith("."):
-                value.name = name
+            if value is None or name.startswith("."):
+                continue
+            method = self.methods[-1]
+            if self._makers[value] is method:
+                value.name = value.name or name
+            elif method is not None:
+                method.names.setdefault(value, name)
 
     # Functions
 
@@ -219,16 +227,15 @@ class Recorder(TorchFunctionMode):
         bound = inspect.signature(function).bind(*args, **kwargs)
         bound.apply_defaults()
         arguments = self.recorded(dict(bound.arguments))
-        for parameter, leaf in arguments.items():
-            if isinstance(leaf, Value) and not leaf.name:
-                leaf.name = parameter
         step = Method((), {}, None, self.line(), path=self.paths[id(owner)], name=name, arguments=arguments)
         self.blocks.append(step.body)
+        self.methods.append(step)
         try:
             result = call(*args, **kwargs)
             step.body.result = step.result = self.recorded(result)
         finally:
             self.blocks.pop()
+            self.methods.pop()
         if step.body.steps:
             self.add(step)
         return result

@@ -152,12 +152,14 @@ class Method(Step):
         name: the method: "forward", or one that the code calls on its own object.
         arguments: the arguments by the names of the method's parameters.
         body: what it did.
+        names: the names that its code gives to what other methods make.
     """
 
     path: str = ""
     name: str = "forward"
     arguments: dict[str, Any] = field(default_factory=dict)
     body: Block = field(default_factory=Block)
+    names: dict[Value, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

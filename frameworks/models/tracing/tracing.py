@@ -33,6 +33,7 @@ class Trace:
         root: the call of its `forward`; sizes that vary are numbers with an origin, wherever they are used.
         inputs: the values of its arguments that are tensors, by the parameters' names.
         axes: for each value the name of each of its axes that varies, None for an axis of fixed size.
+        size_names: the names that the code gives to sizes, by the number of the value and the axis.
         remarks: what its source does not say, in sentences.
     """
 
@@ -40,6 +41,7 @@ class Trace:
     root: Method
     inputs: Mapping[str, Value]
     axes: Mapping[Value, tuple[str | None, ...]] = field(default_factory=dict)
+    size_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     def parameter(self, path: str) -> torch.Tensor:
@@ -133,7 +135,9 @@ def _unified(module: nn.Module, records: list[tuple[Recorder, Rolling]], names: 
                     known[axis] = name if known[axis] is None and grown == size + 1 else "*"
     inputs = {name: value for name, value in first.inputs.items() if isinstance(value, Value)}
     assert isinstance(root, Method)
-    return Trace(module, root, inputs, {value: tuple(each) for value, each in axes.items()}, _remarks(first))
+    return Trace(
+        module, root, inputs, {value: tuple(each) for value, each in axes.items()}, first.size_names, _remarks(first)
+    )
 
 
 def _refusal(why: MismatchError, rolling: Rolling) -> Exception:
