@@ -41,7 +41,12 @@ class Held:
             return self
         axes = tuple(self.order.index(axis) for axis in order)
         if len(axes) == 2 or axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2):
-            return replace(self, text=f"ops.swapaxes({self.text}, -1, -2)" if len(axes) > 2 else f"ops.transpose({self.text})", order=order, loose=False)
+            return replace(
+                self,
+                text=f"ops.swapaxes({self.text}, -1, -2)" if len(axes) > 2 else f"ops.transpose({self.text})",
+                order=order,
+                loose=False,
+            )
         return replace(self, text=f"ops.transpose({self.text}, {axes})", order=order, loose=False)
 
 

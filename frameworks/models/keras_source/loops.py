@@ -19,10 +19,11 @@ def loop(scope: Scope, step: Loop, write_steps: Callable[[Scope], None]) -> None
     extra = [made for made in (*step.last, *step.each) if made not in [made for _, made, _ in carried]]
     extra = list(dict.fromkeys(extra))
     starts = [_start(scope, read, start) for read, _, start in carried] + [_zeros(scope, value) for value in extra]
-    outer = [scope.arg(start) if isinstance(start, Value) else text for (_, _, start), text in zip([*carried, *((None, None, None) for _ in extra)], starts, strict=True)]
     for value in _outside(scope, step):
         _settle(scope, value)
-    inside = Scope(scope.trace, Block(step.body.steps, tuple(2 * ([made for _, made, _ in carried] + extra))), scope.unit, scope)
+    inside = Scope(
+        scope.trace, Block(step.body.steps, tuple(2 * ([made for _, made, _ in carried] + extra))), scope.unit, scope
+    )
     function = scope.name("step", object())
     index = inside.name("t", object())
     inside.bind(("index", step.index), index)
@@ -30,7 +31,7 @@ def loop(scope: Scope, step: Loop, write_steps: Callable[[Scope], None]) -> None
         inside.hold(read, Held(_carried_name(scope, inside, step, read, start), plain_order(len(read.shape))))
     names = [inside.held(read).text for read, _, _ in carried]
     write_steps(inside)
-    results = [inside.plain(made).text for _, made, _ in carried] + [inside.plain(made).text for made in extra]
+    results = [_result(inside, made) for made in [*(made for _, made, _ in carried), *extra]]
     taken = _joined([*names, *("_" for _ in extra)])
     scope.write("")
     if len(names) + len(extra) == 1:
@@ -45,7 +46,7 @@ def loop(scope: Scope, step: Loop, write_steps: Callable[[Scope], None]) -> None
     returned = f"({returned})" if len(results) > 1 else returned
     scope.write(f"    return {returned}, {returned}")
     scope.write("")
-    _call(scope, step, function, outer, carried, extra)
+    _call(scope, step, function, starts, carried, extra)
 
 
 def _carried_name(scope: Scope, inside: Scope, step: Loop, read: Value, start: Any) -> str:
@@ -54,6 +55,12 @@ def _carried_name(scope: Scope, inside: Scope, step: Loop, read: Value, start: A
         inside.own(read.name, read)
         return read.name
     return inside.name(read.name or "state", read)
+
+
+def _result(inside: Scope, made: Value) -> str:
+    """Return what a turn returns: of the dtype with which it starts, since keras.ops has whole numbers of several."""
+    text = inside.plain(made).text
+    return f'ops.cast({text}, "{made.dtype}")' if made.dtype.startswith("int") else text
 
 
 def _joined(names: list[str]) -> str:
@@ -93,7 +100,8 @@ def _range(scope: Scope, step: Loop) -> str:
 def _start(scope: Scope, read: Value, start: Any) -> str:
     if isinstance(start, Fill):
         return f"ops.full({_shape(scope, read)}, {scope.number(float(start.number))})"
-    return scope.arg(start)
+    text = scope.arg(start)
+    return f'ops.cast({text}, "{read.dtype}")' if read.dtype.startswith("int") and not text.startswith("ops.zeros") else text
 
 
 def _zeros(scope: Scope, value: Value) -> str:
@@ -103,7 +111,9 @@ def _zeros(scope: Scope, value: Value) -> str:
 
 def _shape(scope: Scope, value: Value) -> str:
     """Return the shape of a value of a turn: a size that varies is that of an axis of the same name outside."""
-    texts = [str(size) if name is None else scope.size_named(name) for name, size in zip(scope.axes(value), value.shape, strict=True)]
+    texts = [
+        str(size) if name is None else scope.size_named(name) for name, size in zip(scope.axes(value), value.shape, strict=True)
+    ]
     return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
 
 

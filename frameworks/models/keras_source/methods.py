@@ -39,7 +39,13 @@ def write_step(scope: Scope, step: Step) -> None:
         writer = MODULES.get(type(module).__name__)
         if writer is None:
             known = "one of those that gatewise carries to Keras"
-            raise refused(step, f"the module {step.path}", f"be {known}", f"is nn.{type(module).__name__}", "Write it with functions that it carries.")
+            raise refused(
+                step,
+                f"the module {step.path}",
+                f"be {known}",
+                f"is nn.{type(module).__name__}",
+                "Write it with functions that it carries.",
+            )
         writer(scope, step, module)
     elif isinstance(step, Function) and step.name in _PACKING:
         _PACKING[step.name](scope, step)
@@ -105,7 +111,11 @@ def _counts(scope: Scope, argument: Any) -> bool:
 def _structure(scope: Scope, structure: Any) -> str:
     """Return a structure of tensors and numbers as code."""
     if isinstance(structure, dict):
-        return "{" + ", ".join(f"{name!r}: {_structure(scope, each)}".replace("'", '"', 2) for name, each in structure.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{name!r}: {_structure(scope, each)}".replace("'", '"', 2) for name, each in structure.items())
+            + "}"
+        )
     if isinstance(structure, (list, tuple)):
         inner = ", ".join(_structure(scope, each) for each in structure)
         return f"[{inner}]" if isinstance(structure, list) else f"({inner}{',' * (len(structure) == 1)})"
@@ -136,7 +146,7 @@ def _take(scope: Scope, step: Method, text: str) -> None:
 def _target(scope: Scope, value: Any, new: list[Value]) -> str:
     if not isinstance(value, Value) or value not in new or not scope.uses[value]:
         return "_"
-    name = scope.name(scope.named(value) or value.name or "y", value)
+    name = scope.name(scope.named(value) or value.name or "y", value, result=True)
     scope.hold(value, Held(name, plain_order(len(value.shape))))
     return name
 
@@ -187,10 +197,16 @@ def written(unit: Unit, step: Method, parameters: list[str]) -> list[str]:
         arguments[2:] = [f"{name}=None" for name in names[1:]]
     lines = [f"def {method_name(unit, step.name)}({', '.join(arguments)}):"]
     if root and len(names) > 1:
-        lines += [f"    if {names[1]} is None:  # fit and predict pass all inputs as one", f"        {', '.join(names)} = {names[0]}"]
+        lines += [
+            f"    if {names[1]} is None:  # fit and predict pass all inputs as one",
+            f"        {', '.join(names)} = {names[0]}",
+        ]
     returned = _structure(scope, step.body.result)
     lines += [f"    {line}" if line else "" for line in scope.lines]
-    return [*lines, f"    return {returned.removeprefix('(').removesuffix(')') if isinstance(step.body.result, tuple) and len(step.body.result) > 1 else returned}"]
+    return [
+        *lines,
+        f"    return {returned.removeprefix('(').removesuffix(')') if isinstance(step.body.result, tuple) and len(step.body.result) > 1 else returned}",
+    ]
 
 
 def _receive(scope: Scope, argument: Any, name: str) -> None:
@@ -210,5 +226,3 @@ def _receive(scope: Scope, argument: Any, name: str) -> None:
             scope.bind(of.parts, name)
         elif of is not None and of.what == "index":
             scope.bind(("index", of.parts[0]), name)
-
-

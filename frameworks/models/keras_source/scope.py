@@ -82,11 +82,17 @@ class Scope:
 
     # Names
 
-    def name(self, wish: str, value: Any = None) -> str:
-        """Return a name for a value: the wished one, unless something else that is still needed has it."""
+    def name(self, wish: str, value: Any = None, *, result: bool = False) -> str:
+        """Return a name for a value: the wished one, unless something else that is still needed has it.
+
+        Args:
+            wish: the name.
+            value: what gets it.
+            result: whether it is what the step returns, so that what the step reads is not needed any more.
+        """
         first = name = identifier(wish, "y")
         number = 2
-        while not self._is_free(name):
+        while not self._is_free(name, self.at + result):
             name, number = f"{first}_{number}", number + 1
         self._owner[name] = value
         return name
@@ -102,7 +108,7 @@ class Scope:
         """Give a value a name that a scope around has too."""
         self._owner[name] = value
 
-    def _is_free(self, name: str) -> bool:
+    def _is_free(self, name: str, since: int) -> bool:
         if name in RESERVED:
             return False
         if name not in self._owner:
@@ -111,9 +117,9 @@ class Scope:
                 scope = scope.around
             return scope is None
         owner = self._owner[name]
-        if not isinstance(owner, Value) or any(reader > self.at for reader in self._readers.get(owner, ())):
+        if not isinstance(owner, Value) or any(reader >= since for reader in self._readers.get(owner, ())):
             return False
-        pending = (held for value, held in self._held.items() if any(at > self.at for at in self._readers.get(value, ())))
+        pending = (held for value, held in self._held.items() if any(at >= since for at in self._readers.get(value, ())))
         return all(name not in _WORD.findall(_all_text(held)) for held in pending)
 
     # Tensors
@@ -132,11 +138,11 @@ class Scope:
         if self.uses[value] == 1 and not self.named(value) and len(text) <= (LAST if returned else LONGEST):
             self._held[value] = held
             return
-        self.assign(value, held)
+        self.assign(value, held, result=True)
 
-    def assign(self, value: Value, held: Held, wish: str = "") -> str:
+    def assign(self, value: Value, held: Held, wish: str = "", *, result: bool = False) -> str:
         """Write a statement that gives a value a name."""
-        name = self.name(self.named(value) or value.name or wish or "x", value)
+        name = self.name(self.named(value) or value.name or wish or "x", value, result=result)
         self.write(f"{name} = {held.text}", self.shape_comment(value, held.order))
         self._held[value] = Held(name, held.order)
         return name
@@ -179,7 +185,9 @@ class Scope:
             if at >= len(self.block.steps):
                 return set(range(count))
             step = self.block.steps[at]
-            index = step.args[1] if isinstance(step, Function) and step.name == "__getitem__" and step.args[0] is value else None
+            index = (
+                step.args[1] if isinstance(step, Function) and step.name == "__getitem__" and step.args[0] is value else None
+            )
             first = index[0] if isinstance(index, tuple) and index else index
             if type(first) is not int:
                 return set(range(count))
@@ -392,8 +400,6 @@ def _all_text(held: Held) -> str:
 def refused(step: Step, what: str, must: str, but: str, remedy: str) -> NoCounterpartError:
     """Return the refusal of a step, with its line."""
     return NoCounterpartError.because(f"{what} at {step.line}", must=must, but=but, remedy=remedy)
-
-
 
 
 def read_in(block: Block) -> Iterator[Value]:

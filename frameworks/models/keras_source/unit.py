@@ -107,7 +107,11 @@ class Unit:
 
     def inside(self, path: str) -> str:
         """Return the expression for a module inside, whose class exists."""
-        around = [unit for unit in self.units.values() if unit.path != path and unit.holds(path) and (unit is self or self.holds(unit.path))]
+        around = [
+            unit
+            for unit in self.units.values()
+            if unit.path != path and unit.holds(path) and (unit is self or self.holds(unit.path))
+        ]
         owner = max(around, key=lambda unit: len(unit.path), default=self)
         entry = owner._entry(path)
         entry.made = entry.made or self.units[path]
@@ -130,7 +134,9 @@ class Unit:
         key = f"{path.rpartition('.')[0]}.*"
         if key not in self._places:
             self._places[key] = self.names.free(around.replace(".", "_"))
-            siblings = [name for name, each in holder.named_children() if self._counts(f"{path.rpartition('.')[0]}.{name}", each)]
+            siblings = [
+                name for name, each in holder.named_children() if self._counts(f"{path.rpartition('.')[0]}.{name}", each)
+            ]
             self.attributes[self._places[key]] = (
                 {name: Entry() for name in siblings} if isinstance(holder, nn.ModuleDict) else [Entry() for _ in siblings]
             )
@@ -192,7 +198,10 @@ class Unit:
             return f"ops.transpose({text})" if turned else text
         if not (self.path == owner_path or self.holds(f"{owner_path}.x")):
             raise NoCounterpartError.because(
-                f"the parameter {path}", must="be used in its own module", but=f"is used in {self.path}", remedy="Pass it as an argument."
+                f"the parameter {path}",
+                must="be used in its own module",
+                but=f"is used in {self.path}",
+                remedy="Pass it as an argument.",
             )
         owner = self.units.get(owner_path, self)
         ahead = "self" if owner is self else self.inside(owner.path)
@@ -200,7 +209,7 @@ class Unit:
 
     def _leaf(self, path: str) -> KerasLayer | None:
         for unit in self.units.values():
-            if path in unit._places:
+            if path in unit._places and not (isinstance(unit.attributes.get(unit._places[path]), list)):
                 made = unit._entry(path).made
                 if isinstance(made, KerasLayer):
                     return made

@@ -61,7 +61,21 @@ def write_keras(trace: Trace) -> tuple[str, dict[str, Array], list[Became]]:
     cells = [["module", "kind", "here", "what became of it"]]
     cells += [[harmless(row.layer), harmless(row.kind), harmless(row.here), harmless(row.how)] for row in rows]
     text = "\n".join(
-        [*paragraphs(title, 0), "", *table(cells), '"""', "", "from pathlib import Path", "", "import keras", "from keras import ops", "", "", code, ""]
+        [
+            *paragraphs(title, 0),
+            "",
+            *table(cells),
+            '"""',
+            "",
+            "from pathlib import Path",
+            "",
+            "import keras",
+            "from keras import ops",
+            "",
+            "",
+            code,
+            "",
+        ]
     )
     return text, dict(arrays_of_unit(root)), rows
 
@@ -97,7 +111,9 @@ def _class_lines(unit: Unit, *, is_root: bool) -> list[str]:
     for weight in sorted(unit.weights.values(), key=lambda weight: not weight.trainable):
         options = "" if weight.trainable else ", trainable=False"
         dtype = "" if weight.array.dtype.name == "float32" else f', dtype="{weight.array.dtype.name}"'
-        lines.append(f'        self.{weight.name} = self.add_weight(shape={weight.array.shape}, name="{weight.name}"{options}{dtype})')
+        lines.append(
+            f'        self.{weight.name} = self.add_weight(shape={weight.array.shape}, name="{weight.name}"{options}{dtype})'
+        )
     lines += ["", "    def build(self, *_):"]
     lines += [f"        {line}" for line in _builds(unit)]
     lines.append("        self.built = True")

@@ -162,7 +162,11 @@ def _different_leaves(one: Any, other: Any, reads: Callable[[Value, Any], bool],
     if isinstance(one, Constant):
         return "" if one.key == other.key else "makes another tensor of numbers in one case than in another"
     if isinstance(one, (Parameter, Fill)) or one is None or isinstance(one, (bool, int, float, str, bytes, complex)):
-        return "" if one == other or (one != one and other != other) else f"has {_said(one)} in one case, and {_said(other)} in another"
+        return (
+            ""
+            if one == other or (one != one and other != other)
+            else f"has {_said(one)} in one case, and {_said(other)} in another"
+        )
     return "" if one is other or one == other else f"has {_said(one)} in one case, and {_said(other)} in another"
 
 

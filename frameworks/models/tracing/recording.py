@@ -379,4 +379,15 @@ def _is_method(name: str, function: Any) -> bool:
     )
 
 
-_DRAWING = ("rand", "normal", "bernoulli", "multinomial", "poisson", "exponential_", "uniform_", "random_", "cauchy_", "geometric_")
+_DRAWING = (
+    "rand",
+    "normal",
+    "bernoulli",
+    "multinomial",
+    "poisson",
+    "exponential_",
+    "uniform_",
+    "random_",
+    "cauchy_",
+    "geometric_",
+)

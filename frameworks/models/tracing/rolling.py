@@ -215,5 +215,3 @@ def _bodies(step: Step) -> list[Block]:
     if isinstance(step, Unrolled):
         return step.turns
     return [step.body] if isinstance(step, (Method, Loop)) else []
-
-

@@ -61,9 +61,11 @@ def trace(module: nn.Module, example: tuple[Any, ...] | Mapping[str, Any]) -> Tr
     Raises:
         GatewiseError: for code that cannot be followed, with its line.
     """
-    bound = inspect.signature(module.forward).bind(**example) if isinstance(example, Mapping) else inspect.signature(
-        module.forward
-    ).bind(*example)
+    bound = (
+        inspect.signature(module.forward).bind(**example)
+        if isinstance(example, Mapping)
+        else inspect.signature(module.forward).bind(*example)
+    )
     given = dict(bound.arguments)
     tensors = {name: each for name, each in given.items() if isinstance(each, torch.Tensor)}
 
@@ -135,9 +137,7 @@ def _unified(module: nn.Module, records: list[tuple[Recorder, Rolling]], names: 
                     known[axis] = name if known[axis] is None and grown == size + 1 else "*"
     inputs = {name: value for name, value in first.inputs.items() if isinstance(value, Value)}
     assert isinstance(root, Method)
-    return Trace(
-        module, root, inputs, {value: tuple(each) for value, each in axes.items()}, first.size_names, _remarks(first)
-    )
+    return Trace(module, root, inputs, {value: tuple(each) for value, each in axes.items()}, first.size_names, _remarks(first))
 
 
 def _refusal(why: MismatchError, rolling: Rolling) -> Exception:
@@ -153,5 +153,3 @@ def _remarks(recorder: Recorder) -> tuple[str, ...]:
     for line, name, one, other, result in recorder.comparisons:
         found[f"{line}: {one!r} {name} {other!r} is {result}"] = None
     return tuple(found)
-
-

@@ -41,7 +41,9 @@ def like(scope: Scope, step: Function) -> None:
     """Write zeros, ones or a number in the shape of another tensor."""
     values = bound(step, "input fill_value dtype=None" if step.name == "full_like" else "input dtype=None")
     held = input_of(scope, values["input"])
-    name = {"zeros_like": "zeros_like", "ones_like": "ones_like", "empty_like": "zeros_like", "full_like": "full_like"}[step.name]
+    name = {"zeros_like": "zeros_like", "ones_like": "ones_like", "empty_like": "zeros_like", "full_like": "full_like"}[
+        step.name
+    ]
     number = f", {scope.arg(values['fill_value'])}" if name == "full_like" else ""
     dtype = "" if step.result.dtype == values["input"].dtype else f', dtype="{step.result.dtype}"'
     scope.put(step.result, f"ops.{name}({held.text}{number}{dtype})", held.order)
@@ -50,7 +52,15 @@ def like(scope: Scope, step: Function) -> None:
 def arange(scope: Scope, step: Function) -> None:
     """Write a range of numbers."""
     bounds = [scope.arg(each) for each in step.args]
-    bound(Function((), {name: each for name, each in step.kwargs.items() if name not in ("start", "end", "step")}, name="arange", line=step.line), "dtype=None")
+    bound(
+        Function(
+            (),
+            {name: each for name, each in step.kwargs.items() if name not in ("start", "end", "step")},
+            name="arange",
+            line=step.line,
+        ),
+        "dtype=None",
+    )
     bounds += [scope.arg(step.kwargs[name]) for name in ("start", "end", "step") if name in step.kwargs]
     dtype = f', dtype="{step.result.dtype}"' if step.result.dtype not in ("int64", "float32") else ""
     scope.put(step.result, f"ops.arange({', '.join(bounds)}{dtype})")

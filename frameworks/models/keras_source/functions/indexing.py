@@ -93,7 +93,9 @@ def _choose(scope: Scope, step: Function, source: Any, parts: list[Any]) -> None
         held = scope.plain(source)
         return scope.put(step.result, f"ops.take({held.text}, {scope.arg(places)}, axis={axis})")
     if [at for at, _ in tensors] != [0, 1] or any(len(part.shape) != 1 for _, part in tensors):
-        raise refused(step, "an index of several tensors", "choose along the first two axes", "chooses along others", "Use gather.")
+        raise refused(
+            step, "an index of several tensors", "choose along the first two axes", "chooses along others", "Use gather."
+        )
     rows, columns = (part for _, part in tensors)
     if _counts_rows(scope, rows, source):
         return _one_of_each_row(scope, step, source, columns)
@@ -132,7 +134,9 @@ def gather(scope: Scope, step: Function) -> None:
     axis = axes_of(values["dim"], rank)[0]
     text = scope.arg(source)
     same = [
-        source.shape[at] == index.shape[at] and scope.axes(source)[at] == scope.axes(index)[at] for at in range(rank) if at != axis
+        source.shape[at] == index.shape[at] and scope.axes(source)[at] == scope.axes(index)[at]
+        for at in range(rank)
+        if at != axis
     ]
     if not all(same):
         slices = [_WHOLE if at == axis else slice(None, scope.size_of(index, at)) for at in range(rank)]
@@ -152,7 +156,10 @@ def set_item(scope: Scope, step: Function) -> None:
         return scope.put(step.result, f"ops.where({text}, {scope.arg(new)}, {scope.arg(source)})")
     rank = len(source.shape)
     parts += [_WHOLE] * (rank - len(parts))
-    if any(is_tensor(part) or part is None or part is Ellipsis or (isinstance(part, slice) and part.step not in (None, 1)) for part in parts):
+    if any(
+        is_tensor(part) or part is None or part is Ellipsis or (isinstance(part, slice) and part.step not in (None, 1))
+        for part in parts
+    ):
         raise refused(step, "an assignment to a part", "be to a slice or by a mask", "is to another part", "Use torch.where.")
     starts = ", ".join(scope.number(_start(scope, source, at, part)) for at, part in enumerate(parts))
     shape = ", ".join(_length(scope, source, at, part) for at, part in enumerate(parts))

@@ -45,17 +45,52 @@ UNARY: dict[str, tuple[str, str]] = {
     "softshrink": ("input lambd=0.5", "ops.soft_shrink({input}, threshold={lambd})"),
     "threshold": ("input threshold value", "ops.where({input!} > {threshold}, {input}, {value})"),
     "logit": ("input eps=None", "ops.log({input!} / (1.0 - {input!}))"),
-    "nan_to_num": ("input nan=0.0 posinf=None neginf=None", "ops.nan_to_num({input}, nan={nan}, posinf={posinf}, neginf={neginf})"),
+    "nan_to_num": (
+        "input nan=0.0 posinf=None neginf=None",
+        "ops.nan_to_num({input}, nan={nan}, posinf={posinf}, neginf={neginf})",
+    ),
 }
 """By name: the arguments, and the expression; "!" after a name asks for parentheses where they are needed."""
 
 SAME = ("clone", "contiguous", "detach", "alias", "cpu", "cuda", "positive", "requires_grad_", "view_as_real")
 """Functions that return what they are given."""
 
-CASTS = {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "long": "int64", "int": "int32", "bool": "bool"}
+CASTS = {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "bfloat16": "bfloat16",
+    "long": "int64",
+    "int": "int32",
+    "bool": "bool",
+}
 
-SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "true_divide": "/", "div": "/", "divide": "/", "multiply": "*", "subtract": "-", "floor_divide": "//", "pow": "**", "float_power": "**"}
-_NAMES = {"add": "add", "sub": "subtract", "mul": "multiply", "true_divide": "true_divide", "div": "true_divide", "divide": "true_divide", "multiply": "multiply", "subtract": "subtract", "floor_divide": "floor_divide", "pow": "power", "float_power": "power"}
+SYMBOLS = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "true_divide": "/",
+    "div": "/",
+    "divide": "/",
+    "multiply": "*",
+    "subtract": "-",
+    "floor_divide": "//",
+    "pow": "**",
+    "float_power": "**",
+}
+_NAMES = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "true_divide": "true_divide",
+    "div": "true_divide",
+    "divide": "true_divide",
+    "multiply": "multiply",
+    "subtract": "subtract",
+    "floor_divide": "floor_divide",
+    "pow": "power",
+    "float_power": "power",
+}
 COMPARISONS = {
     **{"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="},
     **{"equal_": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="},
@@ -64,7 +99,14 @@ _COMPARING = {"==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal",
 TWO = {
     **{name: name for name in ("maximum", "minimum", "logical_and", "logical_or", "logical_xor", "arctan2", "logaddexp")},
     **{"atan2": "arctan2", "bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "logical_xor"},
-    **{"__and__": "logical_and", "__or__": "logical_or", "__xor__": "logical_xor", "remainder": "mod", "fmin": "minimum", "fmax": "maximum"},
+    **{
+        "__and__": "logical_and",
+        "__or__": "logical_or",
+        "__xor__": "logical_xor",
+        "remainder": "mod",
+        "fmin": "minimum",
+        "fmax": "maximum",
+    },
 }
 
 
@@ -133,7 +175,14 @@ def compare(scope: Scope, step: Function) -> None:
     symbol = COMPARISONS[step.name.strip("_")]
     values = bound(step, "one other")
     things = (values["one"], values["other"])
-    _write_operator(scope, step, symbol, _COMPARING[symbol], things, _operands(scope, step, *things))
+    flags = [each for each in things if is_tensor(each) and each.dtype == "bool"]
+    numbers = [each for each in things if not is_tensor(each)]
+    if flags and numbers and symbol in ("==", "!=") and numbers[0] in (0, 1):
+        held = scope.held(flags[0])
+        if (symbol == "==") == bool(numbers[0]):
+            return scope.hold(step.result, held)
+        return scope.put(step.result, f"ops.logical_not({held.text})", held.order)
+    return _write_operator(scope, step, symbol, _COMPARING[symbol], things, _operands(scope, step, *things))
 
 
 def two(scope: Scope, step: Function) -> None:
@@ -165,14 +214,18 @@ def _operands(scope: Scope, step: Function, *things: Any) -> list[tuple[str, boo
     return found
 
 
-def _write_operator(scope: Scope, step: Function, symbol: str, name: str, things: tuple[Any, Any], operands: list[tuple[str, bool]]) -> None:
+def _write_operator(
+    scope: Scope, step: Function, symbol: str, name: str, things: tuple[Any, Any], operands: list[tuple[str, bool]]
+) -> None:
     """Write an operator where both frameworks agree on the dtype, else the function of keras.ops, which promotes."""
     order = _order(scope, step, *things)
     floats = all(not is_tensor(each) or "float" in each.dtype for each in things)
     number = not all(is_tensor(each) for each in things)
     comparing = symbol in _COMPARING
     kinds = {each.dtype for each in things if is_tensor(each)}
-    if (floats and len(kinds) == 1) or (number and comparing and not any(scope.varies(each) for each in things if not is_tensor(each))):
+    if (floats and len(kinds) == 1) or (
+        number and comparing and not any(scope.varies(each) for each in things if not is_tensor(each))
+    ):
         texts = [f"({text})" if loose else text for text, loose in operands]
         scope.put(step.result, f"{texts[0]} {symbol} {texts[1]}", order, loose=True)
     else:
@@ -221,7 +274,9 @@ def softplus(scope: Scope, step: Function) -> None:
     values = bound(step, "input beta=1.0 threshold=20.0")
     helds, order = aligned(scope, [values["input"]], len(step.result.shape))
     beta = values["beta"]
-    text = f"ops.softplus({helds[0].text})" if beta == 1 else f"ops.softplus({literal(beta)} * {helds[0].tight}) / {literal(beta)}"
+    text = (
+        f"ops.softplus({helds[0].text})" if beta == 1 else f"ops.softplus({literal(beta)} * {helds[0].tight}) / {literal(beta)}"
+    )
     scope.put(step.result, text, order, loose=beta != 1)
 
 
@@ -231,14 +286,31 @@ def dropout(scope: Scope, step: Function) -> None:
     values = bound(step, signature)
     if values["training"] is False:
         return scope.hold(step.result, scope.held(values["input"]))
-    return scope.layer_call(step, "dropout", f"keras.layers.Dropout({literal(values['p'])})", values["input"], training=values["training"])
+    return scope.layer_call(
+        step, "dropout", f"keras.layers.Dropout({literal(values['p'])})", values["input"], training=values["training"]
+    )
 
 
 WRITERS: dict[str, Callable[[Scope, Function], None]] = {
     **dict.fromkeys(UNARY, unary),
     **dict.fromkeys(SAME, same),
     **dict.fromkeys((*CASTS, "to", "type", "type_as"), cast),
-    **dict.fromkeys((*SYMBOLS, "rsub", "__rsub__", "__rpow__", "__rdiv__", "__rtruediv__", "__rfloordiv__", "__radd__", "__rmul__", "__floordiv__", "__truediv__"), arithmetic),
+    **dict.fromkeys(
+        (
+            *SYMBOLS,
+            "rsub",
+            "__rsub__",
+            "__rpow__",
+            "__rdiv__",
+            "__rtruediv__",
+            "__rfloordiv__",
+            "__radd__",
+            "__rmul__",
+            "__floordiv__",
+            "__truediv__",
+        ),
+        arithmetic,
+    ),
     **dict.fromkeys((*COMPARISONS, *(f"__{name}__" for name in ("eq", "ne", "lt", "le", "gt", "ge"))), compare),
     **dict.fromkeys(TWO, two),
     **dict.fromkeys(("clamp", "clip"), clamp),
@@ -249,4 +321,3 @@ WRITERS: dict[str, Callable[[Scope, Function], None]] = {
     "softplus": softplus,
     "dropout": dropout,
 }
-

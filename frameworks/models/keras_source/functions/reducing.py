@@ -49,7 +49,7 @@ def reduction(scope: Scope, step: Function) -> None:
     name = _REDUCING[step.name]
     text = f"ops.{name}({arguments})"
     if step.name == "sum" and values["input"].dtype == "bool":
-        text = f'ops.sum(ops.cast({held.text}, "int64"){arguments[len(held.text):]})'
+        text = f'ops.sum(ops.cast({held.text}, "int64"){arguments[len(held.text) :]})'
     scope.put(step.result, text, order)
 
 

@@ -145,7 +145,9 @@ def repeat(scope: Scope, step: Function) -> None:
     ahead = len(values["repeats"]) - len(values["input"].shape)
     if ahead:
         source = f"ops.expand_dims({source}, axis={tuple(range(ahead)) if ahead > 1 else 0})"
-    scope.put(step.result, f"ops.tile({source}, ({counts},))" if len(values["repeats"]) == 1 else f"ops.tile({source}, ({counts}))")
+    scope.put(
+        step.result, f"ops.tile({source}, ({counts},))" if len(values["repeats"]) == 1 else f"ops.tile({source}, ({counts}))"
+    )
 
 
 def repeat_interleave(scope: Scope, step: Function) -> None:
@@ -201,7 +203,9 @@ def _unstacked(scope: Scope, each: Each, axis: int, shape: tuple[int, ...]) -> H
         return Held(f"ops.squeeze({held.text}, axis={axis + 1})", (axis, *left))
     order = [*range(1, axis + 1), 0, *range(axis + 1, len(shape) + 1)]
     moved = held.text if axis == 0 else f"ops.transpose({held.text}, {tuple(order)})"
-    texts = [str(size) if scope.axes(each.value)[at + 1] is None else scope.size(each.value, at + 1) for at, size in enumerate(shape)]
+    texts = [
+        str(size) if scope.axes(each.value)[at + 1] is None else scope.size(each.value, at + 1) for at, size in enumerate(shape)
+    ]
     texts[axis] = "-1"
     return Held(f"ops.reshape({moved}, ({', '.join(texts)}))", plain_order(len(shape)))
 
@@ -249,7 +253,11 @@ def split(scope: Scope, step: Function) -> None:
             start += 1
             continue
         size = part.shape[axis]
-        scope.put(part, f"{text}[{':, ' * place}{start or ''}:{'' if start + size == source.shape[axis] else start + size}]", held.order)
+        scope.put(
+            part,
+            f"{text}[{':, ' * place}{start or ''}:{'' if start + size == source.shape[axis] else start + size}]",
+            held.order,
+        )
         start += size
 
 
@@ -267,9 +275,21 @@ def pad(scope: Scope, step: Function) -> None:
     rank, pairs = len(held.order), list(values["pad"])
     widths = {rank - 1 - at: (pairs[2 * at], pairs[2 * at + 1]) for at in range(len(pairs) // 2)}
     if any(int(width) < 0 for pair in widths.values() for width in pair) or values["mode"] not in ("constant", "reflect"):
-        raise refused(step, "F.pad", "pad with a constant or by reflection", f"has mode {values['mode']!r} and {pairs}", "Slice and concatenate.")
+        raise refused(
+            step,
+            "F.pad",
+            "pad with a constant or by reflection",
+            f"has mode {values['mode']!r} and {pairs}",
+            "Slice and concatenate.",
+        )
     listed = ", ".join("({}, {})".format(*(scope.number(width) for width in widths.get(axis, (0, 0)))) for axis in held.order)
-    options = f', mode="reflect"' if values["mode"] == "reflect" else f", constant_values={scope.number(values['value'])}" if values["value"] else ""
+    options = (
+        f', mode="reflect"'
+        if values["mode"] == "reflect"
+        else f", constant_values={scope.number(values['value'])}"
+        if values["value"]
+        else ""
+    )
     scope.put(step.result, f"ops.pad({held.text}, ({listed}){options})", held.order)
 
 

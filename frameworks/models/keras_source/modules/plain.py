@@ -99,7 +99,20 @@ def identity(scope: Scope, step: ModuleCall, module: Any) -> None:
 _ACTIVATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     **{
         name: (name.lower(), ())
-        for name in ("ReLU", "ReLU6", "Tanh", "Sigmoid", "SELU", "Mish", "Softsign", "Tanhshrink", "LogSigmoid", "Hardswish", "Hardsigmoid", "SiLU")
+        for name in (
+            "ReLU",
+            "ReLU6",
+            "Tanh",
+            "Sigmoid",
+            "SELU",
+            "Mish",
+            "Softsign",
+            "Tanhshrink",
+            "LogSigmoid",
+            "Hardswish",
+            "Hardsigmoid",
+            "SiLU",
+        )
     },
     "LeakyReLU": ("leaky_relu", ("negative_slope",)),
     "ELU": ("elu", ("alpha",)),
@@ -143,7 +156,7 @@ def prelu(scope: Scope, step: ModuleCall, module: Any) -> None:
     shared = "" if rank == 2 else f"shared_axes={list(range(1, rank - 1))}"
     shape = (*(1 for _ in range(rank - 2)), width)
     layer = KerasLayer(
-        f"keras.layers.PReLU({shared}{trained(module)[2 if not shared else 0:]})",
+        f"keras.layers.PReLU({shared}{trained(module)[2 if not shared else 0 :]})",
         f"({'None, ' * (rank - 1)}{width})",
         {"": ((alpha if alpha.size == width else alpha.repeat(width)).reshape(shape),)},
         remark="" if alpha.size == width else "torch has one slope for all channels, Keras one for each",

@@ -138,8 +138,17 @@ def _one_layer(
         call_after = scope.layer(step, dropping, wish=f"{step.path.rsplit('.', 1)[-1]}_dropout")
     else:
         call_after = ""
-    targets, outcome = _targets(scope, step, states, places, wanted, finals, sequences=sequences, returned=returned, alone=alone)
-    scope.write(f"{', '.join(targets)} = {call}", "" if len(targets) > 1 else scope.shape_comment(output, plain_order(3)) if sequences and not packed and module.batch_first else "")
+    targets, outcome = _targets(
+        scope, step, states, places, wanted, finals, sequences=sequences, returned=returned, alone=alone
+    )
+    scope.write(
+        f"{', '.join(targets)} = {call}",
+        ""
+        if len(targets) > 1
+        else scope.shape_comment(output, plain_order(3))
+        if sequences and not packed and module.batch_first
+        else "",
+    )
     if call_after:
         scope.write(f"{targets[0]} = {call_after}({targets[0]})")
     return outcome
@@ -160,12 +169,12 @@ def _targets(
     """Return the names that the results of a layer get, and the one of its output."""
     output = step.result[0]
     if alone:
-        name = scope.name(_wish(scope, states[0], "h", places[0]), states[0])
+        name = scope.name(_wish(scope, states[0], "h", places[0]), states[0], result=True)
         finals[0].append(Held(name, (0, 1)))
         for each in finals[1:]:
             each.append(None)
         return [name], name
-    name = scope.name(output.name or "output", output) if sequences else "_"
+    name = scope.name(output.name or "output", output, result=True) if sequences else "_"
     names = [name]
     for place in places:
         for state, items, read, wish in zip(states, finals, wanted, ("h", "c"), strict=False):
@@ -174,7 +183,7 @@ def _targets(
                 continue
             way = "" if len(places) == 1 else ("forward_", "backward_")[place % 2]
             used = place in read
-            target = scope.name(f"{way}{_wish(scope, state, wish, place)}", object()) if used else "_"
+            target = scope.name(f"{way}{_wish(scope, state, wish, place)}", object(), result=True) if used else "_"
             items.append(Held(target, (0, 1)) if used else None)
             names.append(target)
     return names, name
@@ -234,7 +243,10 @@ def cell(scope: Scope, step: ModuleCall, module: Any) -> None:
         else:
             texts.append(scope.arg(state))
     arg = scope.arg(source)
-    names = [scope.name(value.name or wish, value) if scope.uses[value] else "_" for value, wish in zip(results, ("h", "c"), strict=False)]
+    names = [
+        scope.name(value.name or wish, value, result=True) if scope.uses[value] else "_"
+        for value, wish in zip(results, ("h", "c"), strict=False)
+    ]
     inner = f"({', '.join(names)})" if len(names) > 1 else f"({names[0]},)"
     scope.write(f"_, {inner} = {name}({arg}, [{', '.join(texts)}])")
     for value, target in zip(results, names, strict=True):
@@ -253,7 +265,11 @@ def pack(scope: Scope, step: Function) -> None:
         text = scope.assign_new("lengths", text)
     if not held.text.isidentifier():
         held = Held(scope.assign_text(source, held), held.order)
-    time = scope.size(source, 1 if arguments["batch_first"] else 0) if scope.any_varies(source, [1 if arguments["batch_first"] else 0]) else str(source.shape[1 if arguments["batch_first"] else 0])
+    time = (
+        scope.size(source, 1 if arguments["batch_first"] else 0)
+        if scope.any_varies(source, [1 if arguments["batch_first"] else 0])
+        else str(source.shape[1 if arguments["batch_first"] else 0])
+    )
     mask = scope.assign_new("mask", f"ops.less(ops.arange({time}), {text}[:, None])")
     scope.packed[step.result] = Packed(held, mask, text)
 
@@ -279,7 +295,10 @@ def unpack(scope: Scope, step: Function) -> None:
     elif not scope.varies(total):
         raise refused(step, "total_length", "be the size of the padded sequence", f"is {int(total)}", "Pass x.size(1).")
     if arguments["padding_value"]:
-        text = f"ops.where({packed.mask}[..., None], {packed.held.text}, {literal(arguments['padding_value'])})" + text[len(packed.held.text) :]
+        text = (
+            f"ops.where({packed.mask}[..., None], {packed.held.text}, {literal(arguments['padding_value'])})"
+            + text[len(packed.held.text) :]
+        )
     scope.put(padded, text, _BATCH_FIRST if arguments["batch_first"] else _TIME_FIRST)
 
 

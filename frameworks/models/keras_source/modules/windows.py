@@ -30,7 +30,9 @@ def _options(**options: tuple[Sequence[int], int]) -> str:
 def _last(scope: Scope, step: ModuleCall, rank: int) -> Held:
     source = step.args[0]
     if len(source.shape) != rank:
-        raise refused(step, "the input", f"have {rank} axes, a batch among them", f"has {len(source.shape)}", "Add a batch axis.")
+        raise refused(
+            step, "the input", f"have {rank} axes, a batch among them", f"has {len(source.shape)}", "Add a batch axis."
+        )
     return input_of(scope, source).ordered(channels_last(rank))
 
 
@@ -53,7 +55,11 @@ def convolution(scope: Scope, step: ModuleCall, module: Any) -> None:
     spans = [size * (kernel - 1) for size, kernel in zip(dilation, module.kernel_size, strict=True)]
     same = module.padding == "same" and set(stride) == {1}
     if module.padding in ("same", "valid"):
-        widths = [(0, 0)] * count if module.padding == "valid" or module.padding_mode == "zeros" else [(s // 2, s - s // 2) for s in spans]
+        widths = (
+            [(0, 0)] * count
+            if module.padding == "valid" or module.padding_mode == "zeros"
+            else [(s // 2, s - s // 2) for s in spans]
+        )
     else:
         pads = each(module.padding, count)
         same = set(stride) == {1} and all(2 * pad == span for pad, span in zip(pads, spans, strict=True)) and any(pads)
@@ -76,7 +82,7 @@ def convolution(scope: Scope, step: ModuleCall, module: Any) -> None:
         first = f"keras.layers.Conv{count}D({module.out_channels}, {shown(module.kernel_size)}"
         options += f", groups={module.groups}" if module.groups > 1 else ""
     layer = KerasLayer(
-        f'{first}{", padding=" + chr(34) + "same" + chr(34) if same else ""}{options}{trained(module)})',
+        f"{first}{', padding=' + chr(34) + 'same' + chr(34) if same else ''}{options}{trained(module)})",
         f"({'None, ' * (count + 1)}{module.in_channels})",
         {"": (kernel, *((array_of(module.bias),) if bias else ()))},
     )
@@ -88,13 +94,19 @@ def transposed(scope: Scope, step: ModuleCall, module: Any) -> None:
     count = len(module.kernel_size)
     held = _last(scope, step, count + 2)
     if module.groups != 1 or set(module.dilation) != {1} or count > 2:
-        raise refused(step, f"nn.{type(module).__name__}", "have groups and dilation of 1", "has others", "Use one without them.")
+        raise refused(
+            step, f"nn.{type(module).__name__}", "have groups and dilation of 1", "has others", "Use one without them."
+        )
     cuts: list[tuple[int, int]] = []
-    for kernel, stride, pad, extra in zip(module.kernel_size, module.stride, module.padding, module.output_padding, strict=True):
+    for kernel, stride, pad, extra in zip(
+        module.kernel_size, module.stride, module.padding, module.output_padding, strict=True
+    ):
         full = max(kernel, stride)  # what Keras has beyond (n - 1) * stride
         end = full - (kernel - pad + extra)
         if end < 0:
-            raise refused(step, "output_padding", "lie within what the kernel reaches", f"is {extra}", "Pad the result yourself.")
+            raise refused(
+                step, "output_padding", "lie within what the kernel reaches", f"is {extra}", "Pad the result yourself."
+            )
         cuts.append((pad, end))
     bias = module.bias is not None
     layer = KerasLayer(
@@ -115,7 +127,9 @@ def pooling(scope: Scope, step: ModuleCall, module: Any) -> None:
     held = _last(scope, step, count + 2)
     size, stride, pad = (each(getattr(module, name), count) for name in ("kernel_size", "stride", "padding"))
     if module.ceil_mode or set(each(getattr(module, "dilation", 1), count)) != {1} or getattr(module, "return_indices", False):
-        raise refused(step, f"nn.{kind}", "have ceil_mode False, dilation 1 and no indices", "has others", "Pad the input yourself.")
+        raise refused(
+            step, f"nn.{kind}", "have ceil_mode False, dilation 1 and no indices", "has others", "Pad the input yourself."
+        )
     maximum = kind.startswith("Max")
     if not maximum and any(pad) and (not module.count_include_pad or getattr(module, "divisor_override", None)):
         raise refused(step, f"nn.{kind}", "count the padding", "does not", "Pad the input yourself.")
