@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from os import PathLike
 from typing import Any, Literal, get_args
 
 from frameworks.errors import InvalidValueError, NoCounterpartError
 from frameworks.files.given_options import Options
-from frameworks.models.pytorch.building import built
 from frameworks.models.pytorch.writing import write_module
 from frameworks.models.reading import read_graph
 from frameworks.models.source import Source
-from frameworks.rows import FrameworkName, row_of
+from frameworks.registry import load
+from frameworks.rows import FrameworkName, owner_of, row_of
 
 Padding = Literal["any", "end"]
 
@@ -54,17 +55,40 @@ def to_source(
         >>> [(row.layer, row.here) for row in source.table]
         [('features', 'features'), ('head', 'self.head')]
     """
-    if row_of(to or "pytorch").name != "pytorch" or example is not None:
-        raise NoCounterpartError.because(
-            "to",
-            must='be "pytorch"',
-            but=f"is {to!r}",
-            remedy="Sources for Keras are not written yet; convert ports single layers.",
-        )
+    if _to_keras(model, to):
+        if example is None:
+            raise InvalidValueError.because(
+                "example",
+                must="be the arguments of one call of the module",
+                but="is missing",
+                remedy="Pass them: to_source(module, example=(x, lengths)), or --inputs FILE.npz.",
+            )
+        load("torch")
+        traced = import_module("frameworks.models.tracing").trace(model, example)
+        source: Source = import_module("frameworks.models.keras_source").write_keras(traced)
+        return source
     if padding not in get_args(Padding):
         raise InvalidValueError.because("padding", must='be "any" or "end"', but=f"is {padding!r}", remedy=_PADDINGS)
     graph = read_graph(model, weights=weights, architecture=architecture, options=options)
     return write_module(graph, padding=padding, imports_gatewise=imports_gatewise)
+
+
+def _to_keras(model: Any, to: FrameworkName | None) -> bool:
+    """Return whether the source is to be one of Keras: that of a torch module.
+
+    Raises:
+        NoCounterpartError: for a source of the framework that the model has already.
+    """
+    is_module = owner_of(model) is not None and owner_of(model).name == "pytorch"  # type: ignore[union-attr]
+    wanted = row_of(to).name if to is not None else "keras" if is_module else "pytorch"
+    if (wanted == "keras") != is_module:
+        raise NoCounterpartError.because(
+            "to",
+            must=f"be {'keras' if is_module else 'pytorch'!r}, the other framework than the model's",
+            but=f"is {to!r}",
+            remedy="Leave it out. gatewise port OLD.h5 NEW.keras writes a Keras model for today's Keras.",
+        )
+    return is_module
 
 
 def port_model(model: Any, to: FrameworkName | None = None, **arguments: Any) -> Any:
@@ -100,4 +124,5 @@ def port_model(model: Any, to: FrameworkName | None = None, **arguments: Any) ->
             but=f"has layers that are left to you: {gaps}",
             remedy="Write it with to_source(model).write(path), fill in what raises NotImplementedError, and call build().",
         )
-    return built(source)
+    build = import_module(f"frameworks.models.{'pytorch' if source.to == 'pytorch' else 'keras_source'}.building").built
+    return build(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,10 @@ from frameworks.rows import FrameworkName
 from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 
 Array = npt.NDArray[Any]
+
+
+ENDINGS: Mapping[FrameworkName, str] = MappingProxyType({"pytorch": ".safetensors", "keras": ".weights.h5"})
+"""The ending of the arrays' file beside the source, by the framework of the source."""
 
 
 def parity_path(module: Path) -> Path:
@@ -129,7 +134,7 @@ class Source(Shown):
         """
         module = Path(path)
         module = module if module.suffix == ".py" else module.with_name(f"{module.name}.py")
-        arrays = module.with_suffix(".safetensors")
+        arrays = module.with_suffix(ENDINGS[self.to])
         # Two files cannot get their names at once. It is the source that makes them a port: the earlier one goes first, and
         # the new one comes last. A run that is killed leaves the earlier port, or arrays without a source, or this port.
         with (
@@ -140,8 +145,15 @@ class Source(Shown):
         ):
             require_free(parity_path(module), force=force)
             text.write_text(self.text, encoding="utf-8", newline="\n")
-            write_arrays(content, self.blocks, {"port": self.port})
+            self.write_arrays(content)
             if force:
                 set_aside()
                 parity_path(module).unlink(missing_ok=True)
         return [module, arrays]
+
+    def write_arrays(self, path: Path) -> None:
+        """Write the arrays alone."""
+        if self.to == "pytorch":
+            write_arrays(path, self.blocks, {"port": self.port})
+        else:
+            import_module("frameworks.files.writing.keras.variables").write_variables(path, self.blocks)

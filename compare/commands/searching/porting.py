@@ -97,8 +97,12 @@ def write(given: argparse.Namespace, model: Any, out: Path) -> dict[str, Any]:
 
 def _source(given: argparse.Namespace, model: Any, to: str | None = None) -> Source:
     from frameworks.models.porting import to_source
+    from frameworks.rows import owner_of
 
     arguments = _reading(given) | {"padding": getattr(given, "padding", None) or "any"}
+    owner = None if isinstance(model, Path) else owner_of(model)
+    if owner is not None and owner.name == "pytorch" and getattr(given, "inputs", None):
+        arguments["example"] = _inputs_of(given)
     if getattr(given, "imports", False):
         arguments["imports_gatewise"] = True
     return to_source(model, to, **arguments)  # type: ignore[arg-type]
@@ -159,15 +163,16 @@ def proof_of(given: argparse.Namespace, model: Any, named: Named, gaps: Sequence
 def _port_of(named: Named, files: UserFiles) -> Any:
     """Return the model of OUT.py, in inference mode."""
     from frameworks.errors import GatewiseError, InvalidValueError
+    from frameworks.models.source import ENDINGS
 
-    arrays = named.place.with_suffix(".safetensors")
+    beside = [named.place.with_suffix(ending) for ending in ENDINGS.values()]
     try:
         return files.load(named, is_port=False)
     except GatewiseError as error:
-        if named.place.is_file() and not arrays.exists() and isinstance(error.__cause__, OSError):
+        if named.place.is_file() and not any(path.exists() for path in beside) and isinstance(error.__cause__, OSError):
             raise InvalidValueError.because(
                 str(named.path),
-                must=f"have its arrays beside it in {arrays.name}",
+                must=f"have its arrays beside it in {' or '.join(path.name for path in beside)}",
                 but="they are not there",
                 remedy="Put that file back, or write both again: gatewise port MODEL OUT.py --force.",
             ) from error

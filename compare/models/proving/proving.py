@@ -14,6 +14,7 @@ from typing import Any
 from compare.models.proving.calls import Both
 from compare.models.proving.gaps import assumed_shapes, cut_at_gaps, filled, opened, results_in, with_gaps, with_shapes_of_gaps
 from compare.models.proving.layers import against_reference, layers_of
+from compare.models.proving.modules import prove_module
 from compare.models.proving.originals import Original, find_original
 from compare.models.proving.proof import Proof, ProvenCall
 from compare.models.recording.recorded import Recording
@@ -24,6 +25,7 @@ from frameworks.models.graph import Graph
 from frameworks.models.reading import read_graph
 from frameworks.models.source import Gap
 from frameworks.registry import load
+from frameworks.rows import owner_of
 
 _WIRING = (
     "the wiring: which results each layer reads, with which mask, was read from the model once, for the port and for what it"
@@ -76,9 +78,13 @@ def prove(
     Raises:
         GatewiseError: for a model that cannot be read, and for inputs that it does not accept.
     """
-    graph = read_graph(model, weights=weights, architecture=architecture, options=options)
     if not isinstance(port, Port):
         port = Port(port, type(port).__name__)
+    owner = None if isinstance(model, (str, Path)) else owner_of(model)
+    if owner is not None and owner.name == "pytorch":
+        found = prove_module(Proof(type(model).__name__, port.name, tolerance=tolerance), model, port.module, inputs, seed=seed)
+        return replace(found, versions=_versions())
+    graph = read_graph(model, weights=weights, architecture=architecture, options=options)
     graph = with_gaps(graph, port.gaps)
     gaps = tuple(layer.name for layer in graph.gaps)
     proof = Proof(graph.source or graph.name, port.name, gaps=gaps, tolerance=tolerance)

@@ -57,6 +57,12 @@ def ahead(blocks: Iterator[Array]) -> Iterator[Array]:
             del block
 
 
+def whole(array: Array) -> Tensor:
+    """Return an array in memory, as one block."""
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return Tensor(array.shape, little.dtype, lambda: iter((little,)))
+
+
 def unchanged(array: StoredArray) -> Tensor:
     """Return an array as it is."""
     return reshaped(array, array.shape)

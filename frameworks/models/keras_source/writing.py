@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from frameworks.models.keras_source.layer import Array, KerasLayer
+from frameworks.files.writing.blocks import whole
+from frameworks.models.keras_source.layer import KerasLayer
 from frameworks.models.keras_source.methods import written
 from frameworks.models.keras_source.names import RESERVED
 from frameworks.models.keras_source.scope import literal
@@ -14,7 +15,7 @@ from frameworks.models.keras_source.unit import Entry, Unit
 from frameworks.models.keras_source.weights import arrays_of_unit
 from frameworks.models.pytorch.names import Names, class_name
 from frameworks.models.pytorch.tidying import code_lines, harmless, paragraphs, table
-from frameworks.models.source import Became
+from frameworks.models.source import Became, Source
 from frameworks.models.tracing.steps import Method, ModuleCall
 from frameworks.models.tracing.tracing import Trace
 
@@ -33,8 +34,12 @@ def load(path=None):
 '''
 
 
-def write_keras(trace: Trace) -> tuple[str, dict[str, Array], list[Became]]:
-    """Return the source of a Keras model that computes what a module does, its arrays by name, and its table of modules."""
+def write_keras(trace: Trace) -> Source:
+    """Return the source of a Keras model that computes what a module does.
+
+    Raises:
+        NoCounterpartError: for what Keras has no counterpart of, with the line of the module's code.
+    """
     used = [step.path for step in trace.root.body.all_steps() if isinstance(step, (ModuleCall, Method))]
     units: dict[str, Unit] = {}
     root = Unit(trace, "", units, used)
@@ -77,12 +82,8 @@ def write_keras(trace: Trace) -> tuple[str, dict[str, Array], list[Became]]:
             "",
         ]
     )
-    return text, dict(arrays_of_unit(root)), rows
-
-
-def port_of(text: str) -> str:
-    """Return what the text and its file of arrays both state."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    blocks = {place: whole(array) for place, array in arrays_of_unit(root)}
+    return Source("keras", text, tuple(rows), (), blocks, hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
 def _inner_first(unit: Unit) -> Iterator[Unit]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -66,7 +67,7 @@ def trace(module: nn.Module, example: tuple[Any, ...] | Mapping[str, Any]) -> Tr
         if isinstance(example, Mapping)
         else inspect.signature(module.forward).bind(*example)
     )
-    given = dict(bound.arguments)
+    given = {name: torch.as_tensor(each) if isinstance(each, np.ndarray) else each for name, each in bound.arguments.items()}
     tensors = {name: each for name, each in given.items() if isinstance(each, torch.Tensor)}
 
     def call(inputs: Mapping[str, torch.Tensor]) -> Any:
@@ -153,3 +154,33 @@ def _remarks(recorder: Recorder) -> tuple[str, ...]:
     for line, name, one, other, result in recorder.comparisons:
         found[f"{line}: {one!r} {name} {other!r} is {result}"] = None
     return tuple(found)
+
+
+def other_sizes(module: nn.Module, example: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return further arguments of a module, with other sizes of the axes that may have any.
+
+    Args:
+        module: the module.
+        example: the arguments of one call by name, as arrays.
+
+    Returns:
+        Arrays by name: first with every free axis longer, then with one row; none if no axis is free.
+    """
+    tensors = {name: torch.as_tensor(each) for name, each in example.items()}
+
+    def call(inputs: Mapping[str, torch.Tensor]) -> Any:
+        with torch.no_grad():
+            return copy.deepcopy(module)(**inputs)
+
+    groups = free_axes(tensors, call)
+    if not groups:
+        return []
+    sizes = sizes_of(tensors)
+    longer = {axis: sizes[axis] + 2 + at for at, group in enumerate(groups) for axis in group}
+    found = [resized(tensors, longer)]
+    try:
+        call(one := resized(tensors, dict.fromkeys(groups[0], 1)))
+        found.append(one)
+    except Exception:  # noqa: BLE001  whatever its code raises, a single row is none of its sizes
+        pass
+    return [{name: each.numpy() for name, each in inputs.items()} for inputs in found]

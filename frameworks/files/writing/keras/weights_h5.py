@@ -24,6 +24,7 @@ from frameworks.files.writing.keras.layout import (
     variables_of_other,
     why_not_written,
 )
+from frameworks.files.writing.keras.variables import write_variable
 from frameworks.files.writing.outcome import Layer, Written
 from frameworks.kinds import KERAS, keras_kind
 from frameworks.options import KerasOptions
@@ -62,7 +63,7 @@ def write(path: Path, layers: list[Layer]) -> list[Written]:
             if name:
                 group.attrs["name"] = name
             for number, tensor in enumerate(variables.values()):
-                _write_variable(group, str(number), tensor)
+                write_variable(group, str(number), tensor)
     return written
 
 
@@ -77,19 +78,6 @@ def _outcome(layer: OtherLayer, place: str) -> Written:
     if not place:
         return Written(layer.name, layer.kind or "arrays", "", "", (f"not written: {why_not_written(layer)}",))
     return Written(layer.name, layer.kind, " of ".join([*layer.wrappers, keras_kind(layer.kind) or layer.kind]), place)
-
-
-def _write_variable(group: h5py.Group, name: str, tensor: Tensor) -> None:
-    variable = group.create_dataset(name, tensor.shape, tensor.dtype)
-    done = 0
-    for block in tensor.blocks():
-        # Blocks hold whole rows; a scalar has no rows and is one block.
-        if not tensor.shape:
-            variable[()] = block.reshape(())
-            return
-        rows = block.reshape(-1, *tensor.shape[1:])
-        variable[done : done + len(rows)] = rows
-        done += len(rows)
 
 
 def _caveats(layer: StoredLayer, one: StoredLayer) -> Iterator[str]:
