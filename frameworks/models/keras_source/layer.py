@@ -31,6 +31,13 @@ class KerasLayer:
     remark: str = ""
 
     @property
+    def became(self) -> str:
+        """What the module became, in words."""
+        inner = self.text.partition("(keras.layers.")[2].partition("(")[0]
+        kind = f"{self.class_name} of {inner}" if inner else self.class_name
+        return f"{kind}; {self.remark}" if self.remark else kind
+
+    @property
     def class_name(self) -> str:
         """The name of its class."""
         return self.text.split("(")[0].rsplit(".", 1)[-1]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from frameworks.models.keras_source.held import Held, plain_order
-from frameworks.models.keras_source.scope import Scope, read_in
+from frameworks.models.keras_source.scope import Scope
+from frameworks.models.keras_source.uses import read_in
 from frameworks.models.tracing.steps import Block, Fill, Loop, Value
 
 
@@ -52,7 +53,7 @@ def loop(scope: Scope, step: Loop, write_steps: Callable[[Scope], None]) -> None
 def _carried_name(scope: Scope, inside: Scope, step: Loop, read: Value, start: Any) -> str:
     """Return the name of what is carried: that of what it starts with, if no turn reads that otherwise."""
     if isinstance(start, Value) and start not in set(read_in(step.body)) and scope.held(start).text == read.name:
-        inside.own(read.name, read)
+        inside.names.give(read.name, read)
         return read.name
     return inside.name(read.name or "state", read)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from frameworks.errors import NoCounterpartError
 from frameworks.models.keras_source.functions import FUNCTIONS
 from frameworks.models.keras_source.held import Held, plain_order
+from frameworks.models.keras_source.literals import sequence
 from frameworks.models.keras_source.loops import loop
 from frameworks.models.keras_source.modules import MODULES, recurrent
 from frameworks.models.keras_source.scope import Scope, refused
@@ -19,88 +18,58 @@ from frameworks.models.tracing.sizes import origin
 from frameworks.models.tracing.steps import Each, Function, Loop, Method, ModuleCall, Step, Value, leaves, values_in
 
 _PACKING = {"pack_padded_sequence": recurrent.pack, "pad_packed_sequence": recurrent.unpack}
+_OTHERWISE = "Write it with others, or compute it outside of the module."
 
 
 def write_steps(scope: Scope) -> None:
     """Write the steps of a scope."""
     for at, step in enumerate(scope.block.steps):
         scope.at = at
-        write_step(scope, step)
+        _write_step(scope, step)
 
 
-def write_step(scope: Scope, step: Step) -> None:
-    """Write one step."""
+def _write_step(scope: Scope, step: Step) -> None:
     if isinstance(step, Loop):
         loop(scope, step, write_steps)
     elif isinstance(step, Method):
-        method_call(scope, step)
+        _method_call(scope, step)
     elif isinstance(step, ModuleCall):
         module = scope.trace.module.get_submodule(step.path)
-        writer = MODULES.get(type(module).__name__)
-        if writer is None:
-            known = "one of those that gatewise carries to Keras"
-            raise refused(
-                step,
-                f"the module {step.path}",
-                f"be {known}",
-                f"is nn.{type(module).__name__}",
-                "Write it with functions that it carries.",
-            )
-        writer(scope, step, module)
-    elif isinstance(step, Function) and step.name in _PACKING:
-        _PACKING[step.name](scope, step)
+        kind = type(module).__name__
+        if kind not in MODULES:
+            known = "be one of those that gatewise carries to Keras"
+            raise refused(step, f"the module {step.path}", known, f"is nn.{kind}", _OTHERWISE)
+        MODULES[kind](scope, step, module)
     elif isinstance(step, Function):
-        writer = FUNCTIONS.get(step.name)
+        writer = _PACKING.get(step.name) or FUNCTIONS.get(step.name)
         if writer is None:
-            raise refused(
-                step,
-                f"the function {step.name}",
-                "be one of those that gatewise carries to Keras",
-                "is not",
-                "Write it with others, or compute it outside of the module.",
-            )
+            known = "be one of those that gatewise carries to Keras"
+            raise refused(step, f"the function {step.name}", known, "is not", _OTHERWISE)
         writer(scope, step)
 
 
 # Calls of the user's own modules and methods
 
 
-def method_call(scope: Scope, step: Method) -> None:
-    """Write the call of a module inside, or of a method; what a module of torch only passes on is written in its place."""
-    module = scope.trace.module.get_submodule(step.path)
-    if isinstance(module, nn.Sequential):
-        return _in_place(scope, step)
-    unit = scope.unit.units.get(step.path) or Unit(scope.trace, step.path, scope.unit.units, scope.unit.used)
+def _method_call(scope: Scope, step: Method) -> None:
+    """Write the call of a module inside, or of a method; what a Sequential calls is written in its place."""
+    unit: Unit = scope.unit
+    if unit.trace.is_chain(step.path):
+        scope.uses.inline(step)
+        for each in step.body.steps:
+            _write_step(scope, each)
+        return
+    called = unit.unit_of(step.path)
     dynamic = {name: value for name, value in step.arguments.items() if _counts(scope, value)}
-    if step.name not in unit.methods:
-        unit.methods[step.name] = []
-        unit.written[step.name] = step
-        unit.methods[step.name] = written(unit, step, list(dynamic))
+    if step.name not in called.methods:
+        called.methods[step.name] = []  # a method that calls itself
+        called.written[step.name] = step
+        called.methods[step.name] = written(called, step, list(dynamic))
     else:
-        _require_same(unit.written[step.name], step)
-    name = method_name(unit, step.name)
-    ahead = "self" if unit is scope.unit else scope.unit.inside(step.path)
-    call = f"{ahead}{'' if step.name == 'forward' else '.' + name}"
-    text = f"{call}({', '.join(_structure(scope, value) for value in dynamic.values())})"
-    _take(scope, step, text)
-    return None
-
-
-def _in_place(scope: Scope, step: Method) -> None:
-    """Write the steps of a Sequential where it is called."""
-    scope.inline(step)
-    for each in step.body.steps:
-        write_step(scope, each)
-
-
-def method_name(unit: Unit, name: str) -> str:
-    """Return what a method is called in the source."""
-    if name == "forward":
-        return "call"
-    key = f"method {name}"
-    if key not in unit._places:
-        unit._places[key] = unit.names.free(name)
-    return unit._places[key]
+        _require_same(called.written[step.name], step)
+    ahead = "self" if called is unit else unit.inside(step.path)
+    call = ahead if step.name == "forward" else f"{ahead}.{called.method_name(step.name)}"
+    _take(scope, step, f"{call}({', '.join(_structure(scope, value) for value in dynamic.values())})")
 
 
 def _counts(scope: Scope, argument: Any) -> bool:
@@ -111,50 +80,43 @@ def _counts(scope: Scope, argument: Any) -> bool:
 def _structure(scope: Scope, structure: Any) -> str:
     """Return a structure of tensors and numbers as code."""
     if isinstance(structure, dict):
-        return (
-            "{"
-            + ", ".join(f"{name!r}: {_structure(scope, each)}".replace("'", '"', 2) for name, each in structure.items())
-            + "}"
-        )
+        return "{" + ", ".join(f'"{name}": {_structure(scope, each)}' for name, each in structure.items()) + "}"
     if isinstance(structure, (list, tuple)):
-        inner = ", ".join(_structure(scope, each) for each in structure)
-        return f"[{inner}]" if isinstance(structure, list) else f"({inner}{',' * (len(structure) == 1)})"
+        return sequence([_structure(scope, each) for each in structure], "[]" if isinstance(structure, list) else "()")
     if isinstance(structure, Each):
         return f"ops.unstack({scope.arg(structure.value)})"
     return scope.arg(structure)
 
 
 def _take(scope: Scope, step: Method, text: str) -> None:
-    """Write the call with the names of what it returns."""
+    """Write the call, with the names of what it returns."""
     result = step.result
     new = [value for value in dict.fromkeys(values_in(result)) if not scope.knows(value)]
     if any(value.packed for value in values_in(result)):
         raise refused(step, "a packed sequence", "be unpacked in the module that packs it", "is returned", "Unpack it there.")
-    if isinstance(result, Value):
-        return scope.put(result, text) if new else None
     if not any(scope.uses[value] for value in new):
-        return None
-    if isinstance(result, (list, tuple)) and all(not isinstance(each, (list, tuple, dict)) for each in result):
+        return
+    if isinstance(result, Value):
+        scope.put(result, text)
+    elif isinstance(result, (list, tuple)) and all(not isinstance(each, (list, tuple, dict)) for each in result):
         targets = [_target(scope, each, new) for each in result]
         scope.write(f"{', '.join(targets)}{',' * (len(targets) == 1)} = {text}")
-        return None
-    name = scope.assign_new("results", text)
-    _name_inside(scope, result, name, new)
-    return None
+    else:
+        _name_inside(scope, result, scope.assign_new("results", text), new)
 
 
 def _target(scope: Scope, value: Any, new: list[Value]) -> str:
     if not isinstance(value, Value) or value not in new or not scope.uses[value]:
         return "_"
-    name = scope.name(scope.named(value) or value.name or "y", value, result=True)
+    name = scope.name(scope.uses.named(value) or value.name or "y", value, result=True)
     scope.hold(value, Held(name, plain_order(len(value.shape))))
     return name
 
 
 def _name_inside(scope: Scope, structure: Any, text: str, new: list[Value]) -> None:
-    if isinstance(structure, Value):
-        if structure in new:
-            scope.hold(structure, Held(text, plain_order(len(structure.shape))))
+    """Hold the values of a structure as parts of a variable."""
+    if isinstance(structure, Value) and structure in new:
+        scope.hold(structure, Held(text, plain_order(len(structure.shape))))
     elif isinstance(structure, dict):
         for name, each in structure.items():
             _name_inside(scope, each, f'{text}["{name}"]', new)
@@ -167,8 +129,7 @@ def _require_same(first: Method, other: Method) -> None:
     """Require that a method does the same in every call."""
     try:
         pairs = Pairs(first.body.steps, other.body.steps)
-        given = (values_in(first.arguments), values_in(other.arguments))
-        pairs.values |= dict(zip(*given, strict=True))
+        pairs.values |= dict(zip(values_in(first.arguments), values_in(other.arguments), strict=True))
         require_alike(pairs, lambda value, held: pairs.values.get(value) is held)
     except (MismatchError, ValueError):
         raise NoCounterpartError.because(
@@ -183,37 +144,41 @@ def _require_same(first: Method, other: Method) -> None:
 
 
 def written(unit: Unit, step: Method, parameters: list[str]) -> list[str]:
-    """Return the lines of a method, from "def" on."""
-    scope = Scope(unit.trace, step.body, unit)
-    scope.names = step.names
+    """Return the lines of a method, from "def" on.
+
+    Args:
+        unit: its class.
+        step: the first call of it.
+        parameters: the parameters that differ from call to call.
+    """
+    scope = Scope(unit.trace, step.body, unit, names=step.names)
     names = [scope.name(identifier(name, "x"), object()) for name in parameters]
-    root = not unit.path and step.name == "forward"
     for name, parameter in zip(names, parameters, strict=True):
         _receive(scope, step.arguments[parameter], name)
     write_steps(scope)
-    scope.at = len(step.body.steps)
-    arguments = ["self", *names]
-    if root and len(names) > 1:
-        arguments[2:] = [f"{name}=None" for name in names[1:]]
-    lines = [f"def {method_name(unit, step.name)}({', '.join(arguments)}):"]
-    if root and len(names) > 1:
-        lines += [
-            f"    if {names[1]} is None:  # fit and predict pass all inputs as one",
-            f"        {', '.join(names)} = {names[0]}",
-        ]
-    returned = _structure(scope, step.body.result)
-    lines += [f"    {line}" if line else "" for line in scope.lines]
-    return [
-        *lines,
-        f"    return {returned.removeprefix('(').removesuffix(')') if isinstance(step.body.result, tuple) and len(step.body.result) > 1 else returned}",
-    ]
+    scope.at = scope.uses.end
+    returned = _returned(scope, step.body.result)
+    arguments, lines = names, []
+    if not unit.path and step.name == "forward" and len(names) > 1:
+        arguments = [names[0], *(f"{name}=None" for name in names[1:])]
+        lines = [f"if {names[1]} is None:  # fit and predict pass all inputs as one", f"    {', '.join(names)} = {names[0]}"]
+    lines += [*scope.lines, f"return {returned}"]
+    head = f"def {unit.method_name(step.name)}({', '.join(['self', *arguments])}):"
+    return [head, *(f"    {line}" if line else "" for line in lines)]
+
+
+def _returned(scope: Scope, result: Any) -> str:
+    if isinstance(result, tuple) and len(result) > 1:
+        return ", ".join(_structure(scope, each) for each in result)
+    return _structure(scope, result)
 
 
 def _receive(scope: Scope, argument: Any, name: str) -> None:
     """Hold what a method is given."""
     if isinstance(argument, Value):
         scope.hold(argument, Held(name, plain_order(len(argument.shape))))
-        scope.own(name, argument)
+        if name.isidentifier():
+            scope.names.give(name, argument)
     elif isinstance(argument, (list, tuple)):
         for at, each in enumerate(argument):
             _receive(scope, each, f"{name}[{at}]")
@@ -222,7 +187,5 @@ def _receive(scope: Scope, argument: Any, name: str) -> None:
             _receive(scope, each, f'{name}["{key}"]')
     else:
         of = origin(argument)
-        if of is not None and of.what == "size":
-            scope.bind(of.parts, name)
-        elif of is not None and of.what == "index":
-            scope.bind(("index", of.parts[0]), name)
+        if of is not None and of.what in ("size", "index"):
+            scope.bind(of.parts if of.what == "size" else ("index", *of.parts), name)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-from torch import nn
+from typing import Any, TypeAlias
 
 from frameworks.errors import NoCounterpartError
 from frameworks.models.keras_source.layer import Array, KerasLayer, array_of
@@ -15,12 +13,12 @@ from frameworks.models.keras_source.names import LAYER_ATTRIBUTES
 from frameworks.models.pytorch.names import Names
 from frameworks.models.tracing.tracing import Trace
 
-CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict)
+_CONTAINERS = ("ModuleList", "Sequential", "ModuleDict")
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
-    """What an attribute of a class holds.
+    """What an attribute of a class, or an item of one, holds.
 
     Args:
         made: a layer, or the class of a module inside; None as long as it has not been called.
@@ -29,7 +27,11 @@ class Entry:
     made: KerasLayer | Unit | None = None
 
 
-@dataclass
+Attribute: TypeAlias = "Entry | dict[str, Entry]"
+"""What an attribute holds; the entries of a list or dict by the names of the modules in it."""
+
+
+@dataclass(frozen=True, eq=False)
 class Weight:
     """A weight that a class itself holds."""
 
@@ -47,195 +49,215 @@ class Unit:
         path: the module's path; "" for the whole one.
         units: the classes by path.
         used: the paths of the modules that are called.
+
+    Attributes:
+        attributes: what the class holds, by attribute.
+        dicts: the attributes that are dicts; others with several entries are lists.
+        weights: the weights that it holds itself, by the parameter's path.
+        methods: the lines of its methods, by the methods' names in the module.
+        written: the calls that they were written from.
+        name: the name of the class, once it is given.
     """
 
     trace: Trace
     path: str
     units: dict[str, Unit]
     used: list[str]
-    attributes: dict[str, Entry | list[Entry] | dict[str, Entry]] = field(default_factory=dict)
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    dicts: set[str] = field(default_factory=set)
     weights: dict[str, Weight] = field(default_factory=dict)
     methods: dict[str, list[str]] = field(default_factory=dict)
     written: dict[str, Any] = field(default_factory=dict)
-    names: Names = field(default_factory=lambda: Names(LAYER_ATTRIBUTES))
     name: str = ""
-    _places: dict[str, str] = field(default_factory=dict)
+    _names: Names = field(default_factory=lambda: Names(LAYER_ATTRIBUTES))
+    _places: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _given: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Enter the class among the others."""
         self.units[self.path] = self
 
     @property
-    def module(self) -> nn.Module:
+    def module(self) -> Any:
         """The module."""
         return self.trace.module.get_submodule(self.path)
 
-    def within(self, path: str) -> str:
-        """Return a path relative to the module."""
-        return path[len(self.path) + 1 :] if self.path else path
+    def unit_of(self, path: str) -> Unit:
+        """Return the class for a module, a new one at its first call."""
+        return self.units.get(path) or Unit(self.trace, path, self.units, self.used)
 
-    def holds(self, path: str) -> bool:
-        """Return whether a path lies in the module."""
-        return not self.path or path.startswith(f"{self.path}.")
+    def method_name(self, name: str) -> str:
+        """Return what a method is called in the source."""
+        if name == "forward":
+            return "call"
+        if name not in self._given:
+            self._given[name] = self._names.free(name)
+        return self._given[name]
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all that the class holds."""
+        for held in self.attributes.values():
+            yield from [held] if isinstance(held, Entry) else held.values()
 
     # Layers and modules inside
 
-    def layer(self, path: str, layer: KerasLayer, part: int | None, wish: str, step: Any) -> str:
-        """Return the expression for a layer, entering it at its first call."""
-        if wish:
-            return self._once(f"{step.path}+{wish}", layer, wish)
+    def layer(self, path: str, layer: KerasLayer, part: int | None = None, wish: str = "") -> str:
+        """Return the expression for a layer, entering it at its first call.
+
+        Args:
+            path: the module's path.
+            layer: the layer.
+            part: which of several layers of the module it is; None for the only one.
+            wish: the attribute of a layer that stands beside the module's own.
+        """
         owner = self._owner(path)
-        key = path if part is None else f"{path}[{part}]"
-        if part is not None:
-            parts = owner._parts(path)
-            while len(parts) <= part:
-                parts.append(Entry())
-            parts[part].made = parts[part].made or layer
-            return f"{self._expression(owner, path)}[{part}]"
-        entry = owner._entry(key)
+        if wish:
+            path = f"{path}+{wish}"
+            if path not in owner._places:
+                owner._places[path] = (owner._new(wish), "")
+        elif part is not None:
+            owner._place(path)
+            path = owner._part(path, part)
+        entry = owner._entry(path)
         entry.made = entry.made or layer
         return self._expression(owner, path)
 
-    def _owner(self, path: str) -> Unit:
-        """Return the class that holds what is at a path: this one, or one inside."""
-        inside = [unit for unit in self.units.values() if unit.holds(path) and (unit is self or self.holds(unit.path))]
-        return max(inside, key=lambda unit: len(unit.path), default=self)
-
-    def _expression(self, owner: Unit, path: str) -> str:
-        ahead = "self" if owner is self else self.inside(owner.path)
-        return f"{ahead}.{owner._place(path)}"
+    def new_layer(self, wish: str, layer: KerasLayer) -> str:
+        """Enter a layer that the module has as a function, and return its expression."""
+        name = self._new(wish)
+        self.attributes[name] = Entry(layer)
+        return f"self.{name}"
 
     def inside(self, path: str) -> str:
         """Return the expression for a module inside, whose class exists."""
-        around = [
-            unit
-            for unit in self.units.values()
-            if unit.path != path and unit.holds(path) and (unit is self or self.holds(unit.path))
-        ]
-        owner = max(around, key=lambda unit: len(unit.path), default=self)
+        owner = self._owner(path)
         entry = owner._entry(path)
         entry.made = entry.made or self.units[path]
         return self._expression(owner, path)
 
-    def _place(self, path: str) -> str:
-        """Return the attribute for a path: "fc", "blocks[1]", 'heads["a"]'."""
+    def inside_layer(self, path: str) -> str:
+        """Return the expression for a layer that the class, or one inside, has."""
+        return self._expression(self._owner(path), path)
+
+    def _holds(self, path: str) -> bool:
+        return not self.path or path.startswith(f"{self.path}.")
+
+    def _owner(self, path: str) -> Unit:
+        """Return the class whose attribute stands for a path: this one, or one inside."""
+        around = [unit for unit in self.units.values() if unit.path != path and unit._holds(path)]
+        return max(
+            (unit for unit in around if unit is self or self._holds(unit.path)), key=lambda unit: len(unit.path), default=self
+        )
+
+    def _expression(self, owner: Unit, path: str) -> str:
+        ahead = "self" if owner is self else self.inside(owner.path)
+        attribute, key = owner._place(path)
+        if not key:
+            return f"{ahead}.{attribute}"
+        held = owner.attributes[attribute]
+        assert isinstance(held, dict)
+        return f'{ahead}.{attribute}["{key}"]' if attribute in owner.dicts else f"{ahead}.{attribute}[{list(held).index(key)}]"
+
+    def _new(self, wish: str) -> str:
+        name = self._names.free(wish)
+        self.attributes[name] = Entry()
+        return name
+
+    def _place(self, path: str) -> tuple[str, str]:
+        """Return the attribute for a path, and the key in it: ("fc", ""), ("blocks", "1")."""
         if path not in self._places:
-            self._places[path] = self._new_place(path)
+            around, _, last = path.rpartition(".")
+            holder = self.trace.module.get_submodule(around)
+            if around == self.path or type(holder).__name__ not in _CONTAINERS:
+                relative = path[len(self.path) + 1 :] if self.path else path
+                self._places[path] = (self._new(relative.replace(".", "_")), "")
+            else:
+                self._places[path] = (self._container(around, holder), last)
         return self._places[path]
 
-    def _new_place(self, path: str) -> str:
-        relative = self.within(path)
-        around, _, last = relative.rpartition(".")
-        holder = self.module.get_submodule(around) if around else None
-        if not isinstance(holder, CONTAINERS):
-            name = self.names.free(relative.replace(".", "_"))
-            self.attributes[name] = Entry()
-            return name
-        key = f"{path.rpartition('.')[0]}.*"
+    def _container(self, path: str, holder: Any) -> str:
+        """Return the attribute for a list or dict of modules, with an entry for each that is called and has a layer."""
+        key = f"{path}.*"
         if key not in self._places:
-            self._places[key] = self.names.free(around.replace(".", "_"))
-            siblings = [
-                name for name, each in holder.named_children() if self._counts(f"{path.rpartition('.')[0]}.{name}", each)
-            ]
-            self.attributes[self._places[key]] = (
-                {name: Entry() for name in siblings} if isinstance(holder, nn.ModuleDict) else [Entry() for _ in siblings]
-            )
-            self._siblings[key] = siblings
-        place = repr(last).replace("'", '"') if isinstance(holder, nn.ModuleDict) else self._siblings[key].index(last)
-        return f"{self._places[key]}[{place}]"
+            name = self._new((path[len(self.path) + 1 :] if self.path else path).replace(".", "_"))
+            self.attributes[name] = {
+                child: Entry() for child, each in holder.named_children() if self._has_layer(f"{path}.{child}", each)
+            }
+            if type(holder).__name__ == "ModuleDict":
+                self.dicts.add(name)
+            self._places[key] = (name, "")
+        return self._places[key][0]
 
-    _siblings: dict[str, list[str]] = field(default_factory=dict)
+    def _has_layer(self, path: str, module: Any) -> bool:
+        called = any(each == path or each.startswith(f"{path}.") for each in self.used)
+        return called and type(module).__name__ not in LAYERLESS
 
-    def _counts(self, path: str, module: nn.Module) -> bool:
-        return type(module).__name__ not in LAYERLESS and any(each == path or each.startswith(f"{path}.") for each in self.used)
-
-    def _entry(self, path: str) -> Entry:
-        found: Any = self.attributes
-        name, _, key = self._place(path).rstrip("]").partition("[")
-        found = found[name]
-        if not key:
-            assert isinstance(found, Entry)
-            return found
-        entry: Entry = found[key.strip('"')] if isinstance(found, dict) else found[int(key)]
-        return entry
-
-    def _parts(self, path: str) -> list[Entry]:
-        """Return the list in which the layers of a stack are."""
-        name = self._place(path)
-        if "[" in name:
+    def _part(self, path: str, part: int) -> str:
+        """Return the path of one of several layers of a module, which are a list."""
+        attribute, key = self._place(path)
+        if key:
             raise NoCounterpartError.because(
                 f"the module {path}",
                 must="have one layer where a list holds it",
                 but="is a stack of several",
                 remedy="Give it an attribute of its own.",
             )
-        held = self.attributes[name]
-        if not isinstance(held, list):
-            held = self.attributes[name] = []
-        return held
+        held = self.attributes[attribute]
+        if isinstance(held, Entry):
+            held = self.attributes[attribute] = {}
+        held.setdefault(str(part), Entry())
+        self._places[f"{path}[{part}]"] = (attribute, str(part))
+        return f"{path}[{part}]"
 
-    def new_layer(self, wish: str, layer: KerasLayer) -> str:
-        """Enter a layer that the module has as a function, and return its expression."""
-        name = self.names.free(wish)
-        self.attributes[name] = Entry(layer)
-        return f"self.{name}"
-
-    def _once(self, key: str, layer: KerasLayer, wish: str) -> str:
-        if key not in self._places:
-            self._places[key] = self.names.free(wish)
-            self.attributes[self._places[key]] = Entry(layer)
-        return f"self.{self._places[key]}"
+    def _entry(self, path: str) -> Entry:
+        attribute, key = self._place(path)
+        held = self.attributes[attribute]
+        return held if isinstance(held, Entry) else held[key]
 
     # Weights
 
     def weight(self, path: str) -> str:
-        """Return the expression for a parameter, which the class or a layer of it holds."""
-        owner_path, _, name = path.rpartition(".")
-        leaf = self._leaf(owner_path)
-        if leaf is not None:
-            attribute, turned = leaf.variables[name]
-            text = f"{self._expression(self._owner(owner_path), owner_path)}.{attribute}"
+        """Return the expression for a parameter, which the class, or a layer of it, holds; in torch's order of axes."""
+        around, _, name = path.rpartition(".")
+        layer = self.layer_at(around)
+        if layer is not None and name in layer.variables:
+            attribute, turned = layer.variables[name]
+            text = f"{self._expression(self._owner(around), around)}.{attribute}"
             return f"ops.transpose({text})" if turned else text
-        if not (self.path == owner_path or self.holds(f"{owner_path}.x")):
+        if around != self.path and not self._holds(path):
             raise NoCounterpartError.because(
                 f"the parameter {path}",
-                must="be used in its own module",
+                must="be used in its own module, or in one around it",
                 but=f"is used in {self.path}",
                 remedy="Pass it as an argument.",
             )
-        owner = self.units.get(owner_path, self)
+        owner = self.units.get(around, self)
         ahead = "self" if owner is self else self.inside(owner.path)
         return f"{ahead}.{owner.own_weight(path, name).removeprefix('self.')}"
 
-    def _leaf(self, path: str) -> KerasLayer | None:
+    def layer_at(self, path: str) -> KerasLayer | None:
+        """Return the layer that a module became, its first one if it became several; None for a module without."""
         for unit in self.units.values():
-            if path in unit._places and not (isinstance(unit.attributes.get(unit._places[path]), list)):
-                made = unit._entry(path).made
-                if isinstance(made, KerasLayer):
-                    return made
+            attribute, key = unit._places.get(path, ("", ""))
+            held = unit.attributes.get(attribute)
+            entry = held.get(key or "0") if isinstance(held, dict) else held
+            if entry is not None:
+                return entry.made if isinstance(entry.made, KerasLayer) else None
         return None
 
     def own_weight(self, path: str, wish: str) -> str:
         """Return the expression for a weight that the class holds, entering it at its first use."""
         if path not in self.weights:
             tensor = self.trace.parameter(path)
-            name = self.names.free(wish)
-            self.weights[path] = Weight(name, array_of(tensor), bool(tensor.requires_grad))
+            self.weights[path] = Weight(self._names.free(wish), array_of(tensor), bool(tensor.requires_grad))
         return f"self.{self.weights[path].name}"
 
     def owner_of(self, parameter: Any, path: str) -> str | None:
         """Return the expression for a parameter that another layer has already, in torch's order of axes."""
         for other, module in self.trace.module.named_modules():
-            if other == path or self._leaf(other) is None:
+            if other == path or self.layer_at(other) is None:
                 continue
             for name, each in module.named_parameters(recurse=False):
                 if each is parameter:
                     return self.weight(f"{other}.{name}")
         return None
-
-
-def snake(name: str) -> str:
-    """Return the name that Keras gives to a class in a file: "LayerNormalization" gives "layer_normalization"."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

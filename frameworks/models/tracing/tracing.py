@@ -45,6 +45,10 @@ class Trace:
     size_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
+    def is_chain(self, path: str) -> bool:
+        """Return whether the module at a path is a Sequential, which only passes on."""
+        return isinstance(self.module.get_submodule(path), nn.Sequential)
+
     def parameter(self, path: str) -> torch.Tensor:
         """Return a parameter, buffer or other tensor of the module."""
         owner, _, name = path.rpartition(".")

@@ -7,7 +7,8 @@ from typing import Any
 
 from frameworks.models.keras_source.functions.binding import bound, is_tensor
 from frameworks.models.keras_source.held import Held, plain_order
-from frameworks.models.keras_source.scope import Scope, literal
+from frameworks.models.keras_source.literals import literal
+from frameworks.models.keras_source.scope import Scope
 from frameworks.models.tracing.steps import Function
 
 UNARY: dict[str, tuple[str, str]] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from frameworks.models.keras_source.functions.binding import bound
-from frameworks.models.keras_source.scope import Scope, literal, refused
+from frameworks.models.keras_source.literals import literal
+from frameworks.models.keras_source.scope import Scope, refused
 from frameworks.models.tracing.steps import Function
 
 

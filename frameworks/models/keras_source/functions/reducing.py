@@ -8,7 +8,8 @@ from typing import Any
 from frameworks.models.keras_source.functions.binding import axes_of, bound, is_tensor
 from frameworks.models.keras_source.functions.pointwise import two
 from frameworks.models.keras_source.held import Held, without
-from frameworks.models.keras_source.scope import Scope, literal, refused
+from frameworks.models.keras_source.literals import literal
+from frameworks.models.keras_source.scope import Scope, refused
 from frameworks.models.tracing.steps import Function
 
 _REDUCING = {
@@ -29,8 +30,7 @@ _KEEPING = {
 
 def input_of(scope: Scope, tensor: Any) -> Held:
     """Return how a tensor is held, as one expression."""
-    held = scope.held(tensor)
-    return scope.plain(tensor) if held.items and not held.text else held
+    return scope.whole(tensor)
 
 
 def reduced(scope: Scope, step: Function, held: Held, axes: tuple[int, ...], *, keep: bool) -> tuple[str, tuple[int, ...]]:

@@ -9,7 +9,8 @@ from frameworks.models.keras_source.functions import FUNCTIONS
 from frameworks.models.keras_source.functions.reducing import input_of
 from frameworks.models.keras_source.held import channels_last
 from frameworks.models.keras_source.layer import KerasLayer, array_of
-from frameworks.models.keras_source.scope import Scope, literal, refused
+from frameworks.models.keras_source.literals import literal
+from frameworks.models.keras_source.scope import Scope, refused
 from frameworks.models.tracing.steps import Function, ModuleCall
 
 Writer = Callable[[Scope, ModuleCall, Any], None]

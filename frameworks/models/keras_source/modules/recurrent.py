@@ -13,7 +13,8 @@ from frameworks.models.keras_source.functions.reducing import input_of
 from frameworks.models.keras_source.held import Held, plain_order
 from frameworks.models.keras_source.layer import Array, KerasLayer
 from frameworks.models.keras_source.modules.plain import Writer, trained
-from frameworks.models.keras_source.scope import Scope, literal, refused
+from frameworks.models.keras_source.literals import literal
+from frameworks.models.keras_source.scope import Scope, refused
 from frameworks.models.tracing.steps import Function, ModuleCall, Value
 from frameworks.registry import adapt
 
