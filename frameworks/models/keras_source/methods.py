@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from frameworks.errors import NoCounterpartError
@@ -162,9 +163,22 @@ def written(unit: Unit, step: Method, parameters: list[str]) -> list[str]:
     if not unit.path and step.name == "forward" and len(names) > 1:
         arguments = [names[0], *(f"{name}=None" for name in names[1:])]
         lines = [f"if {names[1]} is None:  # fit and predict pass all inputs as one", f"    {', '.join(names)} = {names[0]}"]
-    lines += [*scope.lines, f"return {returned}"]
+    lines += without_unused([*scope.lines, f"return {returned}"])
     head = f"def {unit.method_name(step.name)}({', '.join(['self', *arguments])}):"
     return [head, *(f"    {line}" if line else "" for line in lines)]
+
+
+_SIZE = re.compile(r"\s*(\w+) = ops\.shape\(")
+
+
+def without_unused(lines: list[str]) -> list[str]:
+    """Return lines without the sizes that nothing uses, as of a range that another expression stands for."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        size = _SIZE.match(line)
+        if not size or any(re.search(rf"\b{size[1]}\b", later.partition("  # ")[0]) for later in kept):
+            kept.append(line)
+    return kept[::-1]
 
 
 def _returned(scope: Scope, result: Any) -> str:
