@@ -1,4 +1,4 @@
-"""The proof of a torch module's port to Keras: the module itself is the original, on the user's inputs and on other sizes of them."""
+"""The proof of a torch module's port to Keras, on the user's inputs and on other sizes of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def prove_module(proof: Proof, module: Any, port: Any, inputs: Any, *, seed: int
             if error.__cause__ is None or how == "given":
                 raise
             said = (str(error.__cause__).splitlines() or [""])[0].removesuffix(".")
-            wrong.append(f"on {'; '.join(shown)}, which the module accepts, the port raises {type(error.__cause__).__name__}: {said}")
+            raised = f"the port raises {type(error.__cause__).__name__}: {said}"
+            wrong.append(f"on {'; '.join(shown)}, which the module accepts, {raised}")
             continue
         calls.append(ProvenCall(shown, (how,) * len(given), None, comparison))
     torch, keras = import_module("torch"), import_module("keras")
@@ -66,15 +67,17 @@ def prove_module(proof: Proof, module: Any, port: Any, inputs: Any, *, seed: int
 def _by_name(module: Any, inputs: Any) -> dict[str, Array]:
     names = list(signature(module.forward).parameters)
     if isinstance(inputs, Mapping):
-        return {name: np.asarray(inputs[name]) for name in names if name in inputs} if set(inputs) <= set(names) else _unlike(names, inputs)
+        if not set(inputs) <= set(names):
+            raise _unlike(names, inputs)
+        return {name: np.asarray(inputs[name]) for name in names if name in inputs}
     arrays = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     if len(arrays) > len(names):
-        return _unlike(names, range(len(arrays)))
+        raise _unlike(names, [f"{len(arrays)} arrays"])
     return {name: np.asarray(each) for name, each in zip(names, arrays, strict=False)}
 
 
-def _unlike(names: Sequence[str], given: Any) -> dict[str, Array]:
-    raise InvalidValueError.because(
+def _unlike(names: Sequence[str], given: Any) -> InvalidValueError:
+    return InvalidValueError.because(
         "the given inputs",
         must=f"be the arguments of forward: {', '.join(names)}",
         but=f"are {', '.join(map(str, given))}",
@@ -98,6 +101,11 @@ def _layers(module: Any, calls: Sequence[ProvenCall], against: str) -> Iterator[
             yield ProvenLayer(path, kind, against=against if passed else "", how="in the whole" if passed else "nothing")
             continue
         worst = min((row.verdict for row in found), key=("wrong here", "input differs", "agrees", "no partner").index)
-        errors = [[getattr(row, name) for row in found] for name in ("input_error", "output_error", "alone_error")]
-        largest = [max((error for error in column if error is not None), default=None) for column in errors]
-        yield ProvenLayer(path, kind, found[0].actual or "", against, "alone", *largest, verdict=worst)
+        here = found[0].actual or ""
+        gets, returns, alone = (_largest(found, name) for name in ("input_error", "output_error", "alone_error"))
+        yield ProvenLayer(path, kind, here, against, "alone", gets, returns, alone, verdict=worst)
+
+
+def _largest(rows: Sequence[Row], name: str) -> float | None:
+    errors = [getattr(row, name) for row in rows]
+    return max((error for error in errors if error is not None), default=None)

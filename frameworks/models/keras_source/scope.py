@@ -50,9 +50,9 @@ class Scope:
         self.around = around
         self.lines: list[str] = []
         self.at = 0
-        self.uses = Uses(block, around.uses.names if around else names or {})
+        self.uses: Uses = Uses(block, around.uses.names if around else names or {})
         self.packed: dict[Value, Any] = around.packed if around else {}
-        self.names = LocalNames(around.names if around else None, self._is_needed, self._pending)
+        self.names: LocalNames = LocalNames(around.names if around else None, self._is_needed, self._pending)
         self._held: dict[Value, Held] = {}
         self._sizes: dict[Any, str] = {}
 

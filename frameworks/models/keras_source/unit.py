@@ -57,6 +57,7 @@ class Unit:
         methods: the lines of its methods, by the methods' names in the module.
         written: the calls that they were written from.
         name: the name of the class, once it is given.
+        places: by path: the attribute, and the key in it.
     """
 
     trace: Trace
@@ -70,7 +71,7 @@ class Unit:
     written: dict[str, Any] = field(default_factory=dict)
     name: str = ""
     _names: Names = field(default_factory=lambda: Names(LAYER_ATTRIBUTES))
-    _places: dict[str, tuple[str, str]] = field(default_factory=dict)
+    places: dict[str, tuple[str, str]] = field(default_factory=dict)
     _given: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,25 +114,25 @@ class Unit:
         owner = self._owner(path)
         if wish:
             path = f"{path}+{wish}"
-            if path not in owner._places:
-                owner._places[path] = (owner._new(wish), "")
+            if path not in owner.places:
+                owner.places[path] = (owner.new_attribute(wish), "")
         elif part is not None:
-            owner._place(path)
-            path = owner._part(path, part)
-        entry = owner._entry(path)
+            owner.place(path)
+            path = owner.part_of(path, part)
+        entry = owner.entry(path)
         entry.made = entry.made or layer
         return self._expression(owner, path)
 
     def new_layer(self, wish: str, layer: KerasLayer) -> str:
         """Enter a layer that the module has as a function, and return its expression."""
-        name = self._new(wish)
+        name = self.new_attribute(wish)
         self.attributes[name] = Entry(layer)
         return f"self.{name}"
 
     def inside(self, path: str) -> str:
         """Return the expression for a module inside, whose class exists."""
         owner = self._owner(path)
-        entry = owner._entry(path)
+        entry = owner.entry(path)
         entry.made = entry.made or self.units[path]
         return self._expression(owner, path)
 
@@ -139,62 +140,65 @@ class Unit:
         """Return the expression for a layer that the class, or one inside, has."""
         return self._expression(self._owner(path), path)
 
-    def _holds(self, path: str) -> bool:
+    def holds(self, path: str) -> bool:
+        """Return whether a path lies inside the module."""
         return not self.path or path.startswith(f"{self.path}.")
 
     def _owner(self, path: str) -> Unit:
         """Return the class whose attribute stands for a path: this one, or one inside."""
-        around = [unit for unit in self.units.values() if unit.path != path and unit._holds(path)]
+        around = [unit for unit in self.units.values() if unit.path != path and unit.holds(path)]
         return max(
-            (unit for unit in around if unit is self or self._holds(unit.path)), key=lambda unit: len(unit.path), default=self
+            (unit for unit in around if unit is self or self.holds(unit.path)), key=lambda unit: len(unit.path), default=self
         )
 
     def _expression(self, owner: Unit, path: str) -> str:
         ahead = "self" if owner is self else self.inside(owner.path)
-        attribute, key = owner._place(path)
+        attribute, key = owner.place(path)
         if not key:
             return f"{ahead}.{attribute}"
-        held = owner.attributes[attribute]
-        assert isinstance(held, dict)
-        return f'{ahead}.{attribute}["{key}"]' if attribute in owner.dicts else f"{ahead}.{attribute}[{list(held).index(key)}]"
+        if attribute in owner.dicts:
+            return f'{ahead}.{attribute}["{key}"]'
+        held: Any = owner.attributes[attribute]
+        return f"{ahead}.{attribute}[{list(held).index(key)}]"
 
-    def _new(self, wish: str) -> str:
+    def new_attribute(self, wish: str) -> str:
+        """Return a new attribute, which holds nothing yet."""
         name = self._names.free(wish)
         self.attributes[name] = Entry()
         return name
 
-    def _place(self, path: str) -> tuple[str, str]:
+    def place(self, path: str) -> tuple[str, str]:
         """Return the attribute for a path, and the key in it: ("fc", ""), ("blocks", "1")."""
-        if path not in self._places:
+        if path not in self.places:
             around, _, last = path.rpartition(".")
             holder = self.trace.module.get_submodule(around)
             if around == self.path or type(holder).__name__ not in _CONTAINERS:
                 relative = path[len(self.path) + 1 :] if self.path else path
-                self._places[path] = (self._new(relative.replace(".", "_")), "")
+                self.places[path] = (self.new_attribute(relative.replace(".", "_")), "")
             else:
-                self._places[path] = (self._container(around, holder), last)
-        return self._places[path]
+                self.places[path] = (self._container(around, holder), last)
+        return self.places[path]
 
     def _container(self, path: str, holder: Any) -> str:
         """Return the attribute for a list or dict of modules, with an entry for each that is called and has a layer."""
         key = f"{path}.*"
-        if key not in self._places:
-            name = self._new((path[len(self.path) + 1 :] if self.path else path).replace(".", "_"))
+        if key not in self.places:
+            name = self.new_attribute((path[len(self.path) + 1 :] if self.path else path).replace(".", "_"))
             self.attributes[name] = {
                 child: Entry() for child, each in holder.named_children() if self._has_layer(f"{path}.{child}", each)
             }
             if type(holder).__name__ == "ModuleDict":
                 self.dicts.add(name)
-            self._places[key] = (name, "")
-        return self._places[key][0]
+            self.places[key] = (name, "")
+        return self.places[key][0]
 
     def _has_layer(self, path: str, module: Any) -> bool:
         called = any(each == path or each.startswith(f"{path}.") for each in self.used)
         return called and type(module).__name__ not in LAYERLESS
 
-    def _part(self, path: str, part: int) -> str:
+    def part_of(self, path: str, part: int) -> str:
         """Return the path of one of several layers of a module, which are a list."""
-        attribute, key = self._place(path)
+        attribute, key = self.place(path)
         if key:
             raise NoCounterpartError.because(
                 f"the module {path}",
@@ -206,11 +210,12 @@ class Unit:
         if isinstance(held, Entry):
             held = self.attributes[attribute] = {}
         held.setdefault(str(part), Entry())
-        self._places[f"{path}[{part}]"] = (attribute, str(part))
+        self.places[f"{path}[{part}]"] = (attribute, str(part))
         return f"{path}[{part}]"
 
-    def _entry(self, path: str) -> Entry:
-        attribute, key = self._place(path)
+    def entry(self, path: str) -> Entry:
+        """Return what the attribute for a path holds."""
+        attribute, key = self.place(path)
         held = self.attributes[attribute]
         return held if isinstance(held, Entry) else held[key]
 
@@ -224,7 +229,7 @@ class Unit:
             attribute, turned = layer.variables[name]
             text = f"{self._expression(self._owner(around), around)}.{attribute}"
             return f"ops.transpose({text})" if turned else text
-        if around != self.path and not self._holds(path):
+        if around != self.path and not self.holds(path):
             raise NoCounterpartError.because(
                 f"the parameter {path}",
                 must="be used in its own module, or in one around it",
@@ -238,7 +243,7 @@ class Unit:
     def layer_at(self, path: str) -> KerasLayer | None:
         """Return the layer that a module became, its first one if it became several; None for a module without."""
         for unit in self.units.values():
-            attribute, key = unit._places.get(path, ("", ""))
+            attribute, key = unit.places.get(path, ("", ""))
             held = unit.attributes.get(attribute)
             entry = held.get(key or "0") if isinstance(held, dict) else held
             if entry is not None:

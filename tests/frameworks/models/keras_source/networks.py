@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
@@ -25,7 +25,7 @@ class PackedTagger(nn.Module):
         packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
         output, (h_n, _) = self.lstm(packed)
         output, _ = pad_packed_sequence(output, batch_first=True)
-        return self.head(F.relu(output)), h_n
+        return self.head(functional.relu(output)), h_n
 
 
 class Attention(nn.Module):
@@ -38,7 +38,7 @@ class Attention(nn.Module):
         return torch.bmm(keys, query.unsqueeze(2)).squeeze(2) * self.scale
 
     def forward(self, query: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        weights = F.softmax(self.score(query, self.keys(values)), dim=1)
+        weights = functional.softmax(self.score(query, self.keys(values)), dim=1)
         return (weights.unsqueeze(-1) * values).sum(1), weights
 
 
@@ -102,7 +102,7 @@ class ConvolutionalLSTM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.features(x.transpose(1, 2)).transpose(1, 2)
         output, _ = self.lstm(y)
-        return F.log_softmax(self.head(output[:, -1]), dim=-1)
+        return functional.log_softmax(self.head(output[:, -1]), dim=-1)
 
 
 class TiedLanguageModel(nn.Module):
@@ -116,7 +116,7 @@ class TiedLanguageModel(nn.Module):
 
     def forward(self, words: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         output, hidden = self.rnn(self.drop(self.encoder(words)), hidden)
-        return F.log_softmax(self.decoder(self.drop(output)).view(-1, 11), dim=1), hidden
+        return functional.log_softmax(self.decoder(self.drop(output)).view(-1, 11), dim=1), hidden
 
 
 class Block(nn.Module):
@@ -126,7 +126,7 @@ class Block(nn.Module):
         self.linear = nn.Linear(size, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + F.gelu(self.linear(self.norm(x)))
+        return x + functional.gelu(self.linear(self.norm(x)))
 
 
 class ModuleOfModules(nn.Module):
@@ -160,8 +160,9 @@ class CausalSelfAttention(nn.Module):
         scores = (q @ k.transpose(-2, -1)) * (1.0 / math.sqrt(k.size(-1)))
         mask: Any = self.mask
         scores = scores.masked_fill(mask[:, :, :time, :time] == 0, float("-inf"))
-        y = F.softmax(scores, dim=-1) @ v
-        return self.out(y.transpose(1, 2).contiguous().view(batch, time, width))
+        y = functional.softmax(scores, dim=-1) @ v
+        joined: Tensor = self.out(y.transpose(1, 2).contiguous().view(batch, time, width))
+        return joined
 
 
 class PooledOverValidSteps(nn.Module):
@@ -207,7 +208,7 @@ class Decoder(nn.Module):
     def forward(self, token: Tensor, h: Tensor, encoded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         repeated = h.unsqueeze(1).repeat(1, encoded.shape[1], 1)
         energy = torch.tanh(self.attention(torch.cat((repeated, encoded), dim=2)))
-        weights = F.softmax(self.v(energy).squeeze(2).masked_fill(mask == 0, -1e10), dim=1)
+        weights = functional.softmax(self.v(energy).squeeze(2).masked_fill(mask == 0, -1e10), dim=1)
         context = torch.bmm(weights.unsqueeze(1), encoded).squeeze(1)
         h = self.rnn(torch.cat((self.embedding(token), context), 1), h)
         return self.out(h), h, weights
@@ -282,7 +283,7 @@ def _ids(high: int, *shape: int) -> Tensor:
     return torch.randint(1, high, shape)
 
 
-NETWORKS: Mapping[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]]]] = {
+NETWORKS: Mapping[str, tuple[type[nn.Module], Callable[[], tuple[Tensor, ...]]]] = {
     "packed tagger": (PackedTagger, lambda: (_ids(10, 2, 5), torch.tensor([5, 3]))),
     "decoder with attention": (AttentiveDecoder, lambda: (torch.randn(2, 4, 5), _ids(9, 2, 3))),
     "loop over LSTMCell": (CellLoop, lambda: (torch.randn(2, 3, 3),)),

@@ -52,8 +52,10 @@ def arrays_in(returned: Any) -> Iterator[Any]:
         for each in returned:
             yield from arrays_in(each)
     else:
-        yield returned.numpy() if isinstance(returned, torch.Tensor) and not returned.requires_grad else np.asarray(
-            keras.ops.convert_to_numpy(returned)
+        yield (
+            returned.numpy()
+            if isinstance(returned, torch.Tensor) and not returned.requires_grad
+            else np.asarray(keras.ops.convert_to_numpy(returned))
         )
 
 
