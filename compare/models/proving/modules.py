@@ -96,7 +96,7 @@ def _layers(module: Any, calls: Sequence[ProvenCall], against: str) -> Iterator[
     for path, each in module.named_modules():
         if any(True for _ in each.children()) or not path:
             continue
-        kind, found = type(each).__name__, [row for row in rows.get(path, []) if row.actual]
+        kind, found = type(each).__name__, _rows_of(path, rows)
         if not found:
             yield ProvenLayer(path, kind, against=against if passed else "", how="in the whole" if passed else "nothing")
             continue
@@ -104,6 +104,15 @@ def _layers(module: Any, calls: Sequence[ProvenCall], against: str) -> Iterator[
         here = found[0].actual or ""
         gets, returns, alone = (_largest(found, name) for name in ("input_error", "output_error", "alone_error"))
         yield ProvenLayer(path, kind, here, against, "alone", gets, returns, alone, verdict=worst)
+
+
+def _rows_of(path: str, rows: Mapping[str, list[Row]]) -> list[Row]:
+    """Return the rows of a module, or of the innermost one around it that was compared in one piece."""
+    while path:
+        if found := [row for row in rows.get(path, []) if row.actual]:
+            return found
+        path = path.rpartition(".")[0]
+    return []
 
 
 def _largest(rows: Sequence[Row], name: str) -> float | None:

@@ -52,7 +52,7 @@ def user_classes(module: nn.Module) -> list[type]:
     found: dict[type, None] = {}
     for each in module.modules():
         for owner in type(each).__mro__:
-            if owner is not object and owner.__module__.split(".")[0] not in ("torch", "builtins", "typing", "abc"):
+            if owner is not object and owner.__module__.split(".")[0] not in ("torch", "typing", "abc"):
                 found[owner] = None
     return list(found)
 

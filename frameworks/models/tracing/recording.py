@@ -186,7 +186,7 @@ class Recorder(TorchFunctionMode):
         step = Function(given, named, None, line, name=name)
         self.add(step)
         step.result = _mapped(result, lambda leaf: self.value_for(leaf) if isinstance(leaf, torch.Tensor) else leaf)
-        return Turns(self.turning, result, args[0], *_axis(args, kwargs)) if name == "unbind" else result
+        return Turns(self.turning, result, args[0], *_axis(args, kwargs)) if name == "unbind" and id(args[0]) in self.known else result
 
     def turn_of(self, tensor: torch.Tensor, axis: int, index: Any) -> torch.Tensor:
         """Return the part of a tensor that a turn of a loop gets."""

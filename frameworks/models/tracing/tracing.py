@@ -83,7 +83,7 @@ def trace(module: nn.Module, example: tuple[Any, ...] | Mapping[str, Any]) -> Tr
     base = _distinct(base, groups)
     records = [_record(module, given, resized(tensors, base))]
     for group in groups:
-        records.append(_record(module, given, resized(tensors, {**base, **{axis: base[axis] + 1 for axis in group}})))
+        records.append(_record(module, given, resized(tensors, {**base, **{axis: 2 * base[axis] + 1 for axis in group}})))
     names = _group_names(groups, list(tensors))
     return _unified(module, records, names)
 
@@ -139,7 +139,7 @@ def _unified(module: nn.Module, records: list[tuple[Recorder, Rolling]], names: 
             known = axes.setdefault(mine, [None] * len(mine.shape))
             for axis, (size, grown) in enumerate(zip(mine.shape, theirs.shape, strict=True)):
                 if size != grown:
-                    known[axis] = name if known[axis] is None and grown == size + 1 else "*"
+                    known[axis] = name if known[axis] is None and grown == 2 * size + 1 else "*"
     inputs = {name: value for name, value in first.inputs.items() if isinstance(value, Value)}
     assert isinstance(root, Method)
     return Trace(module, root, inputs, {value: tuple(each) for value, each in axes.items()}, first.size_names, _remarks(first))

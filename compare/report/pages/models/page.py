@@ -1,4 +1,4 @@
-"""The page on whole models: six of them, their source in torch, and what proves it."""
+"""The page on whole models: their source in the other framework, and what proves it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _own(results: Tree) -> Tree:
 
 
 def _verdict(results: Tree) -> str:
-    models = _own(results)["models"].values()
+    models, modules = (list(_own(results)[name].values()) for name in ("models", "modules"))
     layers = [layer for model in models for layer in model["layers"].values()]
     alone = sum(layer["how"].value == "alone" and layer["verdict"].value == "agrees" for layer in layers)
     failed = sum(model["found"].value[0] == "wrong" for model in models)
@@ -24,7 +24,9 @@ def _verdict(results: Tree) -> str:
         f"`gatewise port model.h5 model.py` writes a whole Keras model as readable PyTorch source, with its weights beside it, and "
         f"proves it: {len(models)} models are shown here, and their results agree to {worst(errors)} on inputs with padding and with "
         f"holes. {alone} of {len(layers)} layers were also compared one by one; the others follow from the whole. With two gates "
-        f"exchanged, {failed} of {len(models)} proofs failed, and {named} named the layer."
+        f"exchanged, {failed} of {len(models)} proofs failed, and {named} named the layer. The other way, {len(modules)} torch modules "
+        f"become Keras models that agree to {worst(call['error'] for each in modules for call in each['calls'].values())}; "
+        f"with two gates exchanged, {sum(each['found'].value[0] == 'wrong' for each in modules)} of {len(modules)} proofs failed."
     )
 
 
@@ -42,12 +44,13 @@ def _body(results: Tree) -> str:
             worst(call["error"] for call in model["calls"].values()),
             model["error of the exchange"],
         )
-        for model in own["models"].values()
+        for model in (*own["models"].values(), *own["modules"].values())
     ]
     parts = [
         table(("model", "verdict", "error", "error with two gates exchanged"), rows),
         *_old_file(own["old file"]),
         *(part for name, model in own["models"].items() for part in _section(name, model)),
+        *(part for name, module in own["modules"].items() for part in _module(name, module)),
     ]
     return "\n\n".join(parts)
 
@@ -70,10 +73,26 @@ def _section(name: str, model: Tree) -> Iterator[str]:
     yield code("text", model["summary"].value)
     yield f"`gatewise port {name}.keras {name}.py` writes this source; `build` and `load`, which read the weights, are left out here."
     yield code("python", model["source"].value)
+    yield from _proof(model, "in torch")
+
+
+def _module(name: str, module: Tree) -> Iterator[str]:
+    yield f"## {module['title'].value}"
+    yield module["note"].value
+    yield code("python", module["torch"].value)
+    yield (
+        f"`gatewise port net.py:module {name}.py --inputs example.npz` writes this source; `build` and `load`, which read the weights, "
+        "are left out here."
+    )
+    yield code("python", module["source"].value)
+    yield from _proof(module, "in Keras")
+
+
+def _proof(model: Tree, here: str) -> Iterator[str]:
     yield f"The proof: {model['verdict'].value}."
     yield table(("inputs", "error"), [(call["inputs"].value, number(call["error"])) for call in model["calls"].values()])
     yield table(
-        ("layer", "is", "in torch", "compared"),
+        ("layer", "is", here, "compared"),
         [(layer, each["kind"].value, each["here"].value or "-", each["how"].value) for layer, each in model["layers"].items()],
     )
     yield f"With the first two gates of `{model['exchanged'].value}` exchanged, the proof says:"
@@ -89,7 +108,7 @@ def _anchor(title: str) -> str:
 PAGE = Page(
     name="models",
     title="Whole models",
-    question="What does a whole Keras model look like in PyTorch, and what proves that it is the same?",
+    question="What does a whole model look like in the other framework, and what proves that it is the same?",
     experiments=(("tensorflow", "models"),),
     verdict=_verdict,
     body=_body,

@@ -1,4 +1,4 @@
-"""Six whole models, ported to torch from their files and proven, and an old file in today's Keras."""
+"""Six models ported to torch and three modules ported to Keras, with their proofs, and an old file in today's Keras."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from compare.models.proving.proof import Proof
 from compare.models.proving.proving import Port, load_port, prove
 from compare.report.pages.models.experiment.examples import EXAMPLES, Example
+from compare.report.pages.models.experiment.modules import ported
 from compare.report.pages.models.experiment.old_file import old_file
-from compare.report.results import Results, control, exact, measured
+from compare.report.pages.models.experiment.proofs import call_of, error_of, found_by, layer_of
+from compare.report.pages.models.experiment.torch_examples import TORCH_EXAMPLES
+from compare.report.results import Results, control, exact
 from compare.report.snippets import run_snippet
 from frameworks.models import to_source
 from frameworks.models.source import Source
@@ -27,8 +29,12 @@ def run(progress: Callable[[str], None]) -> Results:
         for example in EXAMPLES:
             progress(example.title)
             models[example.name] = _ported(example, Path(folder))
+        modules = {}
+        for each in TORCH_EXAMPLES:
+            progress(each.title)
+            modules[each.name] = ported(each, Path(folder))
         progress("An old file")
-        return {"models": models, "old file": old_file(Path(folder))}
+        return {"models": models, "modules": modules, "old file": old_file(Path(folder))}
 
 
 def _ported(example: Example, folder: Path) -> Results:
@@ -53,11 +59,11 @@ def _ported(example: Example, folder: Path) -> Results:
         "summary": exact(_summary(model)),
         "source": exact(_shown(source)),
         "verdict": exact(proof.verdict),
-        "calls": {str(number): _call(proof, number) for number in range(len(proof.calls))},
-        "layers": {each.layer: _layer(each) for each in proof.layers},
+        "calls": {str(number): call_of(proof, number) for number in range(len(proof.calls))},
+        "layers": {each.layer: layer_of(each) for each in proof.layers},
         "exchanged": exact(where),
-        "found": exact(_found(wrong)),
-        "error of the exchange": control(_error(wrong)),
+        "found": exact(found_by(wrong)),
+        "error of the exchange": control(error_of(wrong)),
     }
 
 
@@ -78,24 +84,6 @@ def _shown(source: Source) -> str:
     return f"{head}\n\n{re.search(r'^(def |class ).*', rest, re.MULTILINE | re.DOTALL)[0]}".strip()  # type: ignore[index]
 
 
-def _call(proof: Proof, number: int) -> Results:
-    call = proof.calls[number]
-    return {
-        "inputs": exact(str(call)),
-        "error": measured(np.inf if call.comparison.error is None else call.comparison.error, call.comparison.allowed),
-    }
-
-
-def _layer(layer: Any) -> Results:
-    return {"kind": exact(layer.kind), "here": exact(layer.here), "how": exact(layer.how), "verdict": exact(layer.verdict)}
-
-
-def _found(proof: Proof) -> list[str]:
-    """Return the verdict of a wrong port, the place, and what is said of it, without numbers that rounding changes."""
-    first = str(proof.failed.comparison.first) if proof.failed else ""
-    return [proof.verdict, *(line for line in first.splitlines() if not line.startswith(("  off by", "#")))]
-
-
 def _exchange_gates(module: Any) -> str:
     """Exchange the first two gates of the first recurrent kernel in place, and return the name of its module."""
     arrays: Mapping[str, Any] = module.state_dict()
@@ -106,7 +94,3 @@ def _exchange_gates(module: Any) -> str:
     recurrent[:size] = recurrent[size : 2 * size]
     recurrent[size : 2 * size] = first
     return name
-
-
-def _error(proof: Proof) -> float:
-    return max(call.comparison.error or 0.0 for call in proof.calls)
