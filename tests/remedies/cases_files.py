@@ -152,7 +152,7 @@ def where_a_file_is_written(folder: Path) -> None:
     layer = lstm()
     with refuses("Write {'lstm': layer}."):
         save_checkpoint(folder / "m.pt", 3)  # type: ignore[arg-type]
-    with refuses("The ending chooses the format."):
+    with refuses("The ending chooses the format. gatewise port MODEL OUT.py writes a whole model as source."):
         save_checkpoint(folder / "m.xyz", {"lstm": layer})
     with refuses("Name a file in it."):
         (folder / "dir.pt").mkdir()

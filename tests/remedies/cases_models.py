@@ -55,7 +55,8 @@ def the_inputs_of_two_models() -> None:
     with refuses("Compare the models on numbers: nothing equals not-a-number."):
         compare_models(model, port, X * np.nan)
     otherwise = (
-        "Pass `inputs` as its own call takes them, in their dtype, and `actual_inputs` where the port takes them otherwise."
+        "Pass inputs (--inputs FILE.npz) as its own call takes them, in their dtype; in Python, actual_inputs where the port "
+        "takes them otherwise."
     )
     with refuses(otherwise):
         compare_models(model, port, X.astype("float64"))

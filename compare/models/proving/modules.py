@@ -57,7 +57,7 @@ def prove_module(proof: Proof, module: Any, port: Any, inputs: Any, *, seed: int
         calls.append(ProvenCall(shown, (how,) * len(given), None, comparison))
     torch, keras = import_module("torch"), import_module("keras")
     found = replace(proof, against=f"PyTorch {torch.__version__}", whole=True, calls=tuple(calls), wrong=tuple(wrong))
-    layers = tuple(_layers(module, calls, found.against))
+    layers = tuple(_layers(module, calls, found.against, dict(_attributes(port))))
     open_ = [f"training: both were called in inference, Keras on {keras.backend.backend()}, and dropout is not active there"]
     if not sizes:
         open_.insert(0, "other sizes: the module accepts the sizes of the given inputs alone")
@@ -85,7 +85,25 @@ def _unlike(names: Sequence[str], given: Any) -> InvalidValueError:
     )
 
 
-def _layers(module: Any, calls: Sequence[ProvenCall], against: str) -> Iterator[ProvenLayer]:
+def _attributes(layer: Any, prefix: str = "self") -> Iterator[tuple[str, str]]:
+    """Yield the name of each layer inside a Keras layer, and the attribute that holds it."""
+    base = import_module("keras").layers.Layer
+    for name, held in vars(layer).items():
+        if name.startswith("_"):
+            continue
+        places = {f"{prefix}.{name}": held}
+        if isinstance(held, Mapping):
+            places = {f'{prefix}.{name}["{key}"]': each for key, each in held.items()}
+        elif isinstance(held, (list, tuple)):
+            places = {f"{prefix}.{name}[{at}]": each for at, each in enumerate(held)}
+        for place, each in places.items():
+            if isinstance(each, base):
+                yield each.name, place
+                if not type(each).__module__.startswith("keras."):
+                    yield from _attributes(each, place)
+
+
+def _layers(module: Any, calls: Sequence[ProvenCall], against: str, attributes: Mapping[str, str]) -> Iterator[ProvenLayer]:
     """Yield what became of each module without modules inside."""
     rows: dict[str, list[Row]] = {}
     for call in calls:
@@ -101,7 +119,7 @@ def _layers(module: Any, calls: Sequence[ProvenCall], against: str) -> Iterator[
             yield ProvenLayer(path, kind, against=against if passed else "", how="in the whole" if passed else "nothing")
             continue
         worst = min((row.verdict for row in found), key=("wrong here", "input differs", "agrees", "no partner").index)
-        here = found[0].actual or ""
+        here = " + ".join(attributes.get(name, name) for name in (found[0].actual or "").split(" + "))
         gets, returns, alone = (_largest(found, name) for name in ("input_error", "output_error", "alone_error"))
         yield ProvenLayer(path, kind, here, against, "alone", gets, returns, alone, verdict=worst)
 

@@ -72,7 +72,7 @@ def save_checkpoint(path: str | PathLike[str], layers: Mapping[str, Any], *, for
             target.name or str(target),
             must=f"end in one of {', '.join(WRITERS)}",
             but="does not",
-            remedy="The ending chooses the format.",
+            remedy="The ending chooses the format. gatewise port MODEL OUT.py writes a whole model as source.",
         )
     given = layers_of(layers)
     _require_text(name for layer in given for name in (layer.name, *getattr(layer, "stored", ())))
