@@ -79,8 +79,8 @@ def record(model: Any, inputs: Sequence[Array], named: Mapping[str, Array], whic
             which,
             must=f"accept the inputs ({shown})",
             but=f"raises {type(error).__name__}: {' '.join(lines[:2])[:300]}",
-            remedy="Pass inputs (--inputs FILE.npz) as its own call takes them, in their dtype; in Python, actual_inputs where the "
-            "port takes them otherwise.",
+            remedy="Pass inputs (--inputs FILE.npz) as its own call takes them, in their dtype; in Python, actual_inputs where "
+            "the port takes them otherwise.",
         ) from error
     return recording
 
