@@ -34,18 +34,20 @@ def to_source(
     """Return a whole model as readable source of the other framework, with its weights.
 
     Args:
-        model: a Keras model, or the path of its file (.keras, .h5, .json with `weights`) or of its SavedModel folder.
+        model: a Keras model, or the path of its file (.keras, .h5, .json with `weights`) or of its SavedModel folder; or a
+            torch module, with `example`.
         to: the framework of the source; None for the other one.
         weights: the file of weights, for a .json file.
         architecture: the JSON that Keras wrote for a file of weights, or its path.
         options: what the file does not state, by layer name; see `open_checkpoint`.
-        example: the arguments of one call, for a torch module.
+        example: the arguments of one call of a torch module, by position or by name.
         padding: "any" is exact for every mask; "end" packs, and refuses a mask with a hole at run time.
         imports_gatewise: whether recurrent layers that torch lacks are imported from gatewise, instead of classes for them in
             the source. ConvLSTM layers are classes in any case.
 
     Raises:
-        GatewiseError: for a model that cannot be read, and for an option that has no counterpart.
+        GatewiseError: for a model that cannot be read, for an option that has no counterpart, and for code of a torch module
+            that cannot be followed.
 
     Example:
         >>> import keras
@@ -56,21 +58,43 @@ def to_source(
         [('features', 'features'), ('head', 'self.head')]
     """
     if _to_keras(model, to):
-        if example is None:
-            raise InvalidValueError.because(
-                "example",
-                must="be the arguments of one call of the module",
-                but="is missing",
-                remedy="Pass them: to_source(module, example=(x, lengths)), or --inputs FILE.npz.",
-            )
-        load("torch")
-        traced = import_module("frameworks.models.tracing").trace(model, example)
-        source: Source = import_module("frameworks.models.keras_source").write_keras(traced)
-        return source
+        given = {"weights": weights, "architecture": architecture, "options": options, "padding": padding != "any"}
+        _refuse_others(given | {"imports_gatewise (--import)": imports_gatewise}, "a torch module")
+        return _keras_source(model, example)
+    _refuse_others({"example": example}, "a Keras model")
     if padding not in get_args(Padding):
         raise InvalidValueError.because("padding", must='be "any" or "end"', but=f"is {padding!r}", remedy=_PADDINGS)
     graph = read_graph(model, weights=weights, architecture=architecture, options=options)
     return write_module(graph, padding=padding, imports_gatewise=imports_gatewise)
+
+
+def _keras_source(module: Any, example: Any) -> Source:
+    if example is None:
+        raise InvalidValueError.because(
+            "example",
+            must="be the arguments of one call of the module",
+            but="is missing",
+            remedy="Pass them: to_source(module, example=(x, lengths)), or --inputs FILE.npz.",
+        )
+    load("pytorch")
+    traced = import_module("frameworks.models.tracing").trace(module, example)
+    source: Source = import_module("frameworks.models.keras_source").write_keras(traced)
+    return source
+
+
+def _refuse_others(given: Mapping[str, Any], model: str) -> None:
+    """Refuse arguments that mean something for a model of the other framework only."""
+    for name, value in given.items():
+        if value is not None and value is not False:
+            raise InvalidValueError.because(
+                name, must=f"be left out for {model}", but="is given", remedy=f"Leave it out.{_INSTEAD.get(name, '')}"
+            )
+
+
+_INSTEAD = {
+    "weights": " Load the weights into the module first, or pass --weights FILE.",
+    "example": " Inputs for its proof are --inputs FILE.npz.",
+}
 
 
 def _to_keras(model: Any, to: FrameworkName | None) -> bool:
