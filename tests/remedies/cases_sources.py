@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import torch
 
-from gatewise import convert, port_model, to_source
+from gatewise import port_model, to_source
 from tests.remedies.arrays import LAYERS
 from tests.remedies.following import case, refuses
 
@@ -36,9 +36,20 @@ def chain(*policies: str) -> Any:
 def the_arguments_of_a_source(folder: Path) -> None:
     model = chain("float32")
     path = saved(model, folder)
-    with refuses("Sources for Keras are not written yet; convert ports single layers."):
+    with refuses("Leave it out. gatewise port OLD.h5 NEW.keras writes a Keras model for today's Keras."):
         to_source(path, "keras")
-    assert isinstance(convert(torch.nn.GRU(3, 4, batch_first=True), to="keras"), keras.layers.GRU)
+    assert to_source(path).to == "pytorch"
+    with refuses("Leave it out. Inputs for its proof are --inputs FILE.npz."):
+        to_source(path, example=(X,))
+    module = torch.nn.Sequential(torch.nn.Linear(4, 3))
+    with refuses("Pass them: to_source(module, example=(x, lengths)), or --inputs FILE.npz."):
+        to_source(module)
+    with refuses("Leave it out. Load the weights into the module first, or pass --weights FILE."):
+        to_source(module, weights="w.pt", example=(torch.from_numpy(X),))
+    with refuses("Leave it out."):
+        to_source(module, padding="end", example=(torch.from_numpy(X),))
+    found = port_model(module, example=(torch.from_numpy(X),))
+    np.testing.assert_allclose(np.asarray(found(X)), module(torch.from_numpy(X)).detach().numpy(), atol=1e-5)
     with refuses('"any" is exact for every mask; "end" packs, and refuses a mask with a hole.'):
         to_source(path, padding="start")  # type: ignore[arg-type]
     assert_same(model, port_model(path, padding="end"))
