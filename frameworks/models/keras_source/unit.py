@@ -172,7 +172,11 @@ class Unit:
         if path not in self.places:
             around, _, last = path.rpartition(".")
             holder = self.trace.module.get_submodule(around)
-            if around == self.path or type(holder).__name__ not in _CONTAINERS:
+            if (
+                around == self.path
+                or type(holder).__name__ not in _CONTAINERS
+                or _is_stack(self.trace.module.get_submodule(path))
+            ):
                 relative = path[len(self.path) + 1 :] if self.path else path
                 self.places[path] = (self.new_attribute(relative.replace(".", "_")), "")
             else:
@@ -194,18 +198,11 @@ class Unit:
 
     def _has_layer(self, path: str, module: Any) -> bool:
         called = any(each == path or each.startswith(f"{path}.") for each in self.used)
-        return called and type(module).__name__ not in LAYERLESS
+        return called and type(module).__name__ not in LAYERLESS and not _is_stack(module)
 
     def part_of(self, path: str, part: int) -> str:
         """Return the path of one of several layers of a module, which are a list."""
-        attribute, key = self.place(path)
-        if key:
-            raise NoCounterpartError.because(
-                f"the module {path}",
-                must="have one layer where a list holds it",
-                but="is a stack of several",
-                remedy="Give it an attribute of its own.",
-            )
+        attribute, _ = self.place(path)
         held = self.attributes[attribute]
         if isinstance(held, Entry):
             held = self.attributes[attribute] = {}
@@ -266,3 +263,8 @@ class Unit:
                 if each is parameter:
                     return self.weight(f"{other}.{name}")
         return None
+
+
+def _is_stack(module: Any) -> bool:
+    """Return whether a module becomes several layers. Keras saves no list in a list, so they get an attribute of their own."""
+    return getattr(module, "num_layers", 1) > 1

@@ -63,9 +63,10 @@ def _works(
     sizes: Mapping[Axis, int],
     call: Callable[[dict[str, torch.Tensor]], Any],
 ) -> bool:
-    grown = {axis: max(sizes[axis] + 2, LEAST) for axis in group}
+    least = max(sizes[group[0]], LEAST)
     try:
-        call(resized(inputs, grown))
-    except Exception:  # whatever its code raises, these axes have no other size
+        for size in (least + 1, least + 2, 2 * least + 1, 2 * least + 3):
+            call(resized(inputs, dict.fromkeys(group, size)))
+    except Exception:  # noqa: BLE001  whatever its code raises, these axes have no other size
         return False
     return True

@@ -20,7 +20,7 @@ from frameworks.models.tracing.pruning import prune
 from frameworks.models.tracing.recording import Recorder
 from frameworks.models.tracing.refusing import depending
 from frameworks.models.tracing.rolling import Rolling
-from frameworks.models.tracing.steps import Method, Value, values_in
+from frameworks.models.tracing.steps import Loop, Method, ModuleCall, Value, values_in
 
 BATCH, TIME = "batch", "time"
 
@@ -48,6 +48,15 @@ class Trace:
     def is_chain(self, path: str) -> bool:
         """Return whether the module at a path is a Sequential, which only passes on."""
         return isinstance(self.module.get_submodule(path), nn.Sequential)
+
+    def calls_of(self, path: str) -> int:
+        """Return how many calls of a module of torch its code has, of which each may take other results."""
+        places = {
+            (step.line, at)
+            for block in [self.root.body, *(step.body for step in self.root.body.all_steps() if isinstance(step, (Method, Loop)))]
+            for at, step in enumerate(each for each in block.steps if isinstance(each, ModuleCall) and each.path == path)
+        }
+        return len(places)
 
     def parameter(self, path: str) -> torch.Tensor:
         """Return a parameter, buffer or other tensor of the module."""

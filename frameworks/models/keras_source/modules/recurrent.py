@@ -109,8 +109,9 @@ def _one_layer(
     states = states if isinstance(states, tuple) else (states,)
     count, last = _directions(module), layer == module.num_layers - 1
     places = range(layer * count, (layer + 1) * count)
-    returned = any(place in each for each in wanted for place in places)
-    sequences = not last or bool(scope.uses[output])
+    everywhere = scope.trace.calls_of(step.path) > 1  # each may take other results
+    returned = everywhere or any(place in each for each in wanted for place in places)
+    sequences = everywhere or not last or bool(scope.uses[output])
     alone = last and not sequences and count == 1 and wanted[0] >= {places[0]} and not any(layer in each for each in wanted[1:])
     options = ["return_sequences=True"] * sequences + ["return_state=True"] * (returned and not alone)
     if packed and sequences and count == 1:
