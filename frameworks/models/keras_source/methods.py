@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from frameworks.errors import NoCounterpartError
+from frameworks.models.keras_source.chains import chain
 from frameworks.models.keras_source.functions import FUNCTIONS
 from frameworks.models.keras_source.held import Held, plain_order
 from frameworks.models.keras_source.literals import sequence
@@ -56,6 +57,8 @@ def _method_call(scope: Scope, step: Method) -> None:
     """Write the call of a module inside, or of a method; what a Sequential calls is written in its place."""
     unit: Unit = scope.unit
     if unit.trace.is_chain(step.path):
+        if chain(scope, step):
+            return
         scope.uses.inline(step)
         for each in step.body.steps:
             _write_step(scope, each)

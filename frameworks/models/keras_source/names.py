@@ -1,9 +1,10 @@
-"""Names that the generated source gives to nothing else."""
+"""Names in Keras: those that the generated source gives to nothing else, and those of classes in files."""
 
 from __future__ import annotations
 
 import builtins
 import keyword
+import re
 
 RESERVED = (
     {"keras", "ops", "layers", "Path", "build", "load", "self", "PORT"} | set(keyword.kwlist) | set(dir(builtins)) - {"input"}
@@ -61,3 +62,10 @@ LAYER_ATTRIBUTES = frozenset(
     )
 )
 """The public attributes of a Keras layer or model, which an attribute of the same name would replace."""
+
+
+def snake(name: str) -> str:
+    """Return the name that Keras gives to a class in a file: "LayerNormalization" gives "layer_normalization"."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

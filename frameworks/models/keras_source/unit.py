@@ -56,6 +56,7 @@ class Unit:
         weights: the weights that it holds itself, by the parameter's path.
         methods: the lines of its methods, by the methods' names in the module.
         written: the calls that they were written from.
+        chained: by the path of a module: that of the Sequential that it is a layer of, and the layer.
         name: the name of the class, once it is given.
         places: by path: the attribute, and the key in it.
     """
@@ -69,6 +70,7 @@ class Unit:
     weights: dict[str, Weight] = field(default_factory=dict)
     methods: dict[str, list[str]] = field(default_factory=dict)
     written: dict[str, Any] = field(default_factory=dict)
+    chained: dict[str, tuple[str, KerasLayer]] = field(default_factory=dict)
     name: str = ""
     _names: Names = field(default_factory=lambda: Names(LAYER_ATTRIBUTES))
     places: dict[str, tuple[str, str]] = field(default_factory=dict)

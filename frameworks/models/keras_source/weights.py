@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from frameworks.models.keras_source.classes import weights_in_order
 from frameworks.models.keras_source.layer import Array, KerasLayer
+from frameworks.models.keras_source.names import snake
 from frameworks.models.keras_source.unit import Entry, Unit
 
 
@@ -33,10 +33,3 @@ def _arrays(entry: Entry, prefix: str) -> Iterator[tuple[str, Array]]:
                 yield f"{prefix}{within}{'/' if within else ''}vars/{at}", array
     elif entry.made is not None:
         yield from arrays_in(entry.made, prefix)
-
-
-def snake(name: str) -> str:
-    """Return the name that Keras gives to a class in a file: "LayerNormalization" gives "layer_normalization"."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

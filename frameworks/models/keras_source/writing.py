@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from frameworks.files.writing.blocks import whole
 from frameworks.models.keras_source.classes import PACKAGE, class_lines
 from frameworks.models.keras_source.methods import written
-from frameworks.models.keras_source.names import RESERVED
+from frameworks.models.keras_source.names import RESERVED, snake
 from frameworks.models.keras_source.unit import Unit
-from frameworks.models.keras_source.weights import arrays_in, snake
+from frameworks.models.keras_source.weights import arrays_in
 from frameworks.models.pytorch.names import Names, class_name
 from frameworks.models.pytorch.tidying import harmless, paragraphs, table
 from frameworks.models.source import Became, Source
@@ -99,6 +99,10 @@ def _rows(root: Unit) -> Iterator[Became]:
             yield Became(path, kind, root.inside(path), "a class of its own")
             continue
         layer = root.layer_at(path)
+        around = next((unit.chained[path] for unit in root.units.values() if path in unit.chained), None)
+        if around is not None:
+            yield Became(path, kind, root.inside_layer(around[0]), f"{around[1].class_name} in it")
+            continue
         if layer is None and not any(True for _ in modules[path].children()):
             yield Became(path, kind, "", "a function where it is called")
         elif layer is not None:
