@@ -35,7 +35,7 @@ class KerasLayer:
         """What the module became, in words."""
         inner = self.text.partition("(keras.layers.")[2].partition("(")[0]
         kind = f"{self.class_name} of {inner}" if inner else self.class_name
-        return f"{kind}; {self.remark}" if self.remark and not inner.startswith("[") else kind
+        return f"{kind}; {self.remark}" if self.remark and self.class_name != "Sequential" else kind
 
     @property
     def class_name(self) -> str:
