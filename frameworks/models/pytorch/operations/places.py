@@ -145,6 +145,7 @@ def _triangle(function: str) -> Callable[..., str]:
 
 WRITTEN: Mapping[str, Callable[..., str]] = MappingProxyType(
     {
+        "copy": str,
         "get_item": _get_item,
         "reshape": _reshape,
         "transpose": _transpose,
