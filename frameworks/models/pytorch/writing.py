@@ -47,7 +47,7 @@ def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool =
     blocks = {name: cast(each, precision) for name, each in _blocks(root)}
     body = _body(root, forwards)
     port = hashlib.sha256("\n".join(body).encode()).hexdigest()[:16]
-    constants, functions = loading(root.name, {each.dtype.name for each in blocks.values()}, port)
+    constants, functions = loading(root.name, port)
     code = [*constants, "", "", *body, "", "", *functions]
     text = "\n".join([*_docstring(root, rows), "", *_imports(root, code), "", *code, ""])
     return Source("pytorch", text, tuple(rows), tuple(_gaps(root)), blocks, port)

@@ -213,6 +213,10 @@ def test_weights_of_another_model_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "port.safetensors").write_bytes(lied({"a": ARRAY}, bytes(16)))
     with pytest.raises(RuntimeError, match="Missing key"):
         imported(tmp_path / "port.py").build()
+    dense(kernel=KERNEL[:2]).write(tmp_path / "other")
+    (tmp_path / "other.safetensors").write_bytes((tmp_path / "other.safetensors").read_bytes().replace(b'"port"', b'"part"'))
+    with pytest.raises(RuntimeError, match=r"size mismatch for dense.weight: .*\[4, 2\].*\[4, 3\]"):
+        imported(tmp_path / "port.py").build(tmp_path / "other.safetensors")
 
 
 def test_building_draws_no_random_numbers(tmp_path: Path) -> None:
