@@ -58,7 +58,8 @@ def operation_of(name: str, entry: Mapping[str, Any], config: Config, nodes: Seq
         if unknown:
             why = f"gatewise does not know TensorFlow's {function} with {unknown}={node.kwargs[unknown]!r}"
             return Layer(name, f"ops.{known.function}", config, gap=why[:300])
-    return Layer(name, f"ops.{known.function}", config)
+    is_einsum = any(known.subscripts(node.kwargs) for node in nodes)
+    return Layer(name, "ops.einsum" if is_einsum else f"ops.{known.function}", config)
 
 
 def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -77,6 +78,8 @@ def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any
             args = (own.pop("subscripts", ""), *args)
         return tuple(_keyed(layer, args[:1] if named else args)), {**own, **named, **kwargs}
     tensors = [*args, *(kwargs[name] for name in known.tensors[len(args) :] if name in kwargs)]
+    if layer.kind == "ops.einsum":
+        return (known.subscripts(kwargs) or "...ij,...jk->...ik", *map(_constant, tensors)), {}
     options = dict(known.defaults)
     options |= {known.options[name]: value for name, value in kwargs.items() if name in known.options and value is not None}
     if known.convert is not None:

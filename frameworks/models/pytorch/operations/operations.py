@@ -121,6 +121,10 @@ _WRITTEN: Mapping[str, Callable[..., str]] = MappingProxyType(
 """By the name of a function of `keras.ops`: a function with its signature, which returns the expression."""
 
 
+_PARTING = ("split", "unstack")
+"""Functions that return a tuple, also of one tensor."""
+
+
 def _operation(layer: Layer, graph: Graph, target: Target) -> Piece:  # noqa: ARG001  one signature for all writers
     name = layer.kind.removeprefix("ops.")
     for each in graph.calls_of(layer.name):
@@ -141,7 +145,11 @@ def _expression(call: Call, graph: Graph, args: Any, kwargs: Mapping[str, Any]) 
         args, kwargs = arguments_read(name, call, args, kwargs, graph)
         if name != "einsum":  # it checks its own text
             args, kwargs = plain(of_model(args, precision)), plain(of_model(kwargs, precision))
+        if name == "unstack":
+            kwargs = {**kwargs, "num": _read_parts(call, graph)}
         expression = _WRITTEN[name](*args, **kwargs)
+        if name in _PARTING and call.outputs == 1:
+            expression = f"{expression}[0]"
         ast.parse(expression, mode="eval")
     except (TypeError, SyntaxError) as error:
         raise NoCounterpartError.because(
@@ -151,6 +159,13 @@ def _expression(call: Call, graph: Graph, args: Any, kwargs: Mapping[str, Any]) 
             remedy="Compute it otherwise before saving, or put it into a layer of your own and port that by hand.",
         ) from error
     return expression
+
+
+def _read_parts(call: Call, graph: Graph) -> int | None:
+    """Return how many parts of a tensor are read, if it has more of them or its size is not known; None for all or one."""
+    shape, axis = graph.shapes.get(call.reads[0]), call.kwargs.get("axis", 0)
+    is_whole = shape is not None and type(axis) is int and shape[axis] == call.outputs
+    return None if is_whole or call.outputs == 1 else call.outputs
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(dict.fromkeys((f"ops.{name}" for name in _WRITTEN), _operation))

@@ -62,9 +62,21 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, float)
 
 
+_PRODUCTS = {
+    '"...ij,...jk->...ik"': "{} @ {}",
+    '"...ij,...kj->...ik"': "{} @ {}.transpose(-2, -1)",
+    '"...ji,...jk->...ik"': "{}.transpose(-2, -1) @ {}",
+    '"...ji,...kj->...ik"': "{}.transpose(-2, -1) @ {}.transpose(-2, -1)",
+}
+"""Products of matrices among the einsums, as torch writes them."""
+
+
 def _einsum(*operands: Any, subscripts: Any = None) -> str:
     subscripts, operands = subscripts_of(operands, subscripts)
-    return f"torch.einsum({subscripts}, {', '.join(tensors(*plain(operands)))})"
+    named = tensors(*plain(operands))
+    if subscripts in _PRODUCTS:
+        return _PRODUCTS[subscripts].format(*named)
+    return f"torch.einsum({subscripts}, {', '.join(named)})"
 
 
 def _tensordot(x1: Any, x2: Any, axes: Any = 2) -> str:
