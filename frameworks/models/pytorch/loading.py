@@ -18,7 +18,9 @@ IMPORTS = ("import json", "import math", "from pathlib import Path")
 
 _BUILD = '''\
 def build(path=None):
-    """Return the model with its weights, in inference mode. {model}() alone has new random ones.
+    """Return the model with its weights, in inference mode.
+
+    {model}() alone has new random weights.
 
     Args:
         path: a safetensors file with its weights; by default the one beside this file.
@@ -37,8 +39,9 @@ def load(path):
         file.readinto(data)
     start = 8 + int.from_bytes(data[:8], "little")
     if start > len(data) or data[8:9] != b"{{":
-        others = {{b"PK": "a zip file, as of torch.save", b"\\x80": "a pickle, as of torch.save", b"\\x89HDF": "an HDF5 file"}}
-        found = next((others[begin] for begin in others if data.startswith(begin)), "something else, or a part of one")
+        found = "something else, or a part of one"
+        if data[:2] in (b"PK", b"\\x80\\x02"):
+            found = "a zip file or a pickle, such as torch.save writes: for one of weights, use torch.load"
         raise ValueError(f"{{path}} must be a safetensors file, but is {{found}}")
     header = json.loads(data[8:start])
     if header.pop("__metadata__", {{}}).get("port", PORT) != PORT:

@@ -77,10 +77,9 @@ def test_another_file_is_named_for_what_it_is(port: Any, tmp_path: Path) -> None
     state, arrays = port.build().state_dict(), Path(port.__file__).with_suffix(".safetensors").read_bytes()
     torch.save(state, tmp_path / "new.pt")
     torch.save(state, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(40))
     (tmp_path / "cut.safetensors").write_bytes(arrays[:40])
-    found = {"new.pt": "a zip file, as of torch.save", "old.pt": "a pickle, as of torch.save", "model.h5": "an HDF5 file"}
-    for name, what in {**found, "cut.safetensors": "something else, or a part of one"}.items():
+    saved = "a zip file or a pickle, such as torch.save writes"
+    for name, what in {"new.pt": saved, "old.pt": saved, "cut.safetensors": "something else, or a part of one"}.items():
         with pytest.raises(ValueError, match=rf"{name} must be a safetensors file, but is {what}"):
             port.build(tmp_path / name)
     (tmp_path / "short.safetensors").write_bytes(arrays[:-3])
