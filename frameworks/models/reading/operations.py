@@ -12,8 +12,9 @@ from frameworks.files.keras.config import Config, snake
 from frameworks.files.keras.nodes import Node
 from frameworks.kinds import KERAS
 from frameworks.models.graph import Layer
-from frameworks.models.reading.tensorflow_operations import NODES, TENSORFLOW, Operation
+from frameworks.models.reading.tensorflow_operations import NODES, TENSORFLOW, Operation, product_of
 
+_TRUE = re.compile(r'"?(\w+)"?\s*:\s*\{\s*"?b"?\s*:\s*true')
 _MODULE = re.compile(r"keras(\.src)?\.ops(\..*)?")
 _FUNCTIONS = ("TFOpLambda", "SlicingOpLambda")
 _NODE = "TensorFlowOpLayer"
@@ -67,7 +68,8 @@ def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any
     if layer.gap:
         return tuple(args), dict(kwargs)
     if "node_def" in layer.config:
-        return _with_constants(layer.config, args), {}
+        subscripts = (product_of(_flags(layer.config)),) if layer.kind == "ops.einsum" else ()
+        return (*subscripts, *_with_constants(layer.config, args)), {}
     function = layer.config.get("function")
     known = _known(function) if isinstance(function, str) else None
     if known is None:
@@ -98,7 +100,13 @@ def _of_graph(name: str, config: Config) -> Layer:
     constants = config.get("constants", {})
     if op not in NODES or not isinstance(constants, Mapping):
         return Layer(name, f"ops.{op or 'unknown'}", config, gap=f"gatewise does not know TensorFlow's node {op}".rstrip())
-    return Layer(name, f"ops.{NODES[op]}", config)
+    transposes = NODES[op] == "matmul" and _flags(config)
+    return Layer(name, "ops.einsum" if transposes else f"ops.{NODES[op]}", config)
+
+
+def _flags(config: Config) -> dict[str, bool]:
+    """Return the attributes that are true of a node of TensorFlow's graph."""
+    return dict.fromkeys(_TRUE.findall(str(config.get("node_def"))), True)
 
 
 def _with_constants(config: Config, args: Sequence[Any]) -> tuple[Any, ...]:

@@ -37,11 +37,7 @@ class Operation:
 
     def subscripts(self, kwargs: Mapping[str, Any]) -> str:
         """Return those of the einsum that a call with transposed tensors is; "" for any other."""
-        flips = [any(kwargs.get(name) is True for name in names) for names in self.transposed]
-        if not any(flips):
-            return ""
-        one, other = (axes[::-1] if flip else axes for axes, flip in zip(("ij", "jk"), flips, strict=True))
-        return f"...{one},...{other}->...ik"
+        return product_of(kwargs) if any(kwargs.get(name) is True for names in self.transposed for name in names) else ""
 
     def unknown(self, kwargs: Mapping[str, Any]) -> str:
         """Return the name of an option that today's function lacks, or "" if there is none."""
@@ -126,8 +122,16 @@ _REDUCTIONS = {
 _REDUCED = {"axis": "axis", "keepdims": "keepdims", "keep_dims": "keepdims"}
 _AXIS = {"axis": "axis"}
 
-TRANSPOSED = (("transpose_a", "adjoint_a"), ("transpose_b", "adjoint_b"))
+TRANSPOSED = (("transpose_a", "adjoint_a", "adj_x"), ("transpose_b", "adjoint_b", "adj_y"))
 """Real numbers alone are carried, of which the adjoint is the transpose."""
+
+
+def product_of(flags: Mapping[str, Any]) -> str:
+    """Return the subscripts of a product of matrices, given which of them are transposed."""
+    flips = [any(flags.get(name) is True for name in names) for names in TRANSPOSED]
+    one, other = (axes[::-1] if flip else axes for axes, flip in zip(("ij", "jk"), flips, strict=True))
+    return f"...{one},...{other}->...ik"
+
 
 TENSORFLOW: Mapping[str, Operation] = MappingProxyType(
     {

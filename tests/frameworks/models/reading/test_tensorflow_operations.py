@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,6 +19,7 @@ from frameworks.errors import NoCounterpartError
 from frameworks.models import port_model, to_source
 from frameworks.models.keras import build_keras
 from frameworks.models.reading import read_graph
+from frameworks.models.reading.operations import operation_called, operation_of
 from frameworks.models.reading.tensorflow_operations import TENSORFLOW
 
 K = tf_keras.backend
@@ -141,6 +143,18 @@ def test_a_transposed_product_reads_as_torch_writes_it(tmp_path: Any) -> None:
     read = tf_keras.Input((None, 4), name="steps")
     tf_keras.Model(read, tf.matmul(read, read, transpose_b=True)).save(tmp_path / "model.keras")
     assert "return steps @ steps.transpose(-2, -1)" in to_source(tmp_path / "model.keras").text
+
+
+@pytest.mark.parametrize("flag", ["adj_x", "adj_y", ""])
+def test_a_transposed_product_of_tensorflows_graph(flag: str) -> None:
+    attributes = ", ".join(f'"{name}": {{"b": {str(name == flag).lower()}}}' for name in ("adj_x", "adj_y"))
+    config = {"name": "p", "node_def": f'{{"op": "BatchMatMulV2", "attr": {{{attributes}}}}}', "constants": {}}
+    layer = operation_of("p", {"class_name": "TensorFlowOpLayer"}, config, [])
+    one, other = X[:, :4], X[:, 1:]
+    args, _ = operation_called(layer, [one, other], {})
+    expected = tf.raw_ops.BatchMatMulV2(x=one, y=other, adj_x=flag == "adj_x", adj_y=flag == "adj_y")
+    made = getattr(keras.ops, layer.kind.removeprefix("ops."))(*args)
+    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_rest_before_the_last_part_is_refused(tmp_path: Any) -> None:
