@@ -20,6 +20,14 @@ def dtype(self):
     return next(self.parameters()).dtype'''
 
 
+_RESET_STATES = '''\
+def reset_states(self):
+    """Forget the states that layers keep from call to call."""
+    for module in self.modules():
+        if module is not self and hasattr(module, "reset_states"):
+            module.reset_states()'''
+
+
 def class_of(part: Part, forward: Forward, gaps: Mapping[str, str], *, frozen: bool = False) -> list[str]:
     """Return the lines of the class of a part.
 
@@ -36,6 +44,8 @@ def class_of(part: Part, forward: Forward, gaps: Mapping[str, str], *, frozen: b
     lines += ["", *indented([f"def forward({', '.join(['self', *forward.arguments])}):"], 1), *indented(forward.lines, 2)]
     if any(FLOATING in line for line in forward.lines):
         lines += ["", *indented(_DTYPE.splitlines(), 1)]
+    if any(layer.keeps_states for layer in part.graph.all_layers()):
+        lines += ["", *indented(_RESET_STATES.splitlines(), 1)]
     for use in {use.call.layer: use for use in part.uses}.values():
         name = use.call.layer
         if name in gaps:
