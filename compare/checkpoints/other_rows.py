@@ -18,7 +18,7 @@ from compare.parity.difference import Difference, measure
 from compare.parity.verdict import Against, Comparison
 from frameworks import kinds
 from frameworks.files import OtherLayer
-from frameworks.files.building.hard_sigmoids import COMPARED_AS_SUCH, OLD, TODAY, linear_arrays, other_with_todays
+from frameworks.files.building.hard_sigmoids import COMPARED_AS_SUCH, FACTOR, OLD, TODAY, linear_arrays, other_with_todays
 from frameworks.files.writing.blocks import BLOCK, Tensor, unchanged
 from frameworks.files.writing.keras.layout import keras_arrays
 
@@ -135,6 +135,31 @@ def _with_one_hard_sigmoid(expected: OtherLayer, actual: OtherLayer) -> tuple[Ot
         return expected, actual, ()
     one, other = (other_with_todays(each) if each.config["activation"] == OLD else each for each in both)
     return one, other, (COMPARED_AS_SUCH.format("activation"),)
+
+
+def rescaled_note(one: OtherLayer, other: OtherLayer, left: list[OtherLayer]) -> str:
+    """Return the note of an activation with Keras 2's hard_sigmoid whose partner has Keras 3's behind a Rescaling.
+
+    Args:
+        one: the layer that may have Keras 2's.
+        other: its partner.
+        left: the layers of the partner's file without a partner; the Rescaling is taken out of them.
+
+    Returns:
+        The note, or "" for any other pair.
+    """
+    if (one.kind, other.kind, one.config.get("activation"), other.config.get("activation")) != (
+        *("Activation",) * 2,
+        OLD,
+        TODAY,
+    ):
+        return ""
+    for each in left:
+        stated = (each.kind, each.config.get("scale"), each.config.get("offset", 0.0))
+        if each.name == f"{other.name}_rescaled" and stated == ("Rescaling", FACTOR, 0.0):
+            left.remove(each)
+            return f"activation: Keras 2's hard_sigmoid is that of Keras 3 behind {each.name}, a Rescaling({FACTOR})"
+    return ""
 
 
 def meaning_of(expected: OtherLayer, actual: OtherLayer) -> Meaning | str:

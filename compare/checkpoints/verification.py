@@ -9,7 +9,7 @@ from pathlib import Path
 
 from compare.checkpoints.choices import Choice, choose, chosen_names
 from compare.checkpoints.other_options import is_class
-from compare.checkpoints.other_rows import compare_other, why_unread
+from compare.checkpoints.other_rows import compare_other, rescaled_note, why_unread
 from compare.checkpoints.pairing import L, Pairing, pair_others, pair_recurrent
 from compare.checkpoints.recurrent_rows import compare_recurrent
 from compare.checkpoints.verified import Row, Verification, file_names
@@ -122,7 +122,12 @@ def _other_rows(
     tolerance: float | None,
 ) -> Iterator[Row]:
     for pair in pairing.pairs:
-        yield compare_other(pair.expected[0], pair.actual[0], paired_by=pair.by, tolerance=tolerance)
+        one, other = pair.expected[0], pair.actual[0]
+        notes = (rescaled_note(one, other, pairing.actual), rescaled_note(other, one, pairing.expected))
+        if any(notes):
+            other = replace(other, config={**other.config, "activation": one.config["activation"]})
+        row = compare_other(one, other, paired_by=pair.by, tolerance=tolerance)
+        yield replace(row, notes=(*row.notes, *filter(None, notes)))
     for layer in _weighted(pairing.expected):
         yield _other_without_partner(layer, pairing, pairing.actual, checkpoints, names)
     for layer in _weighted(pairing.actual):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from frameworks.errors import GatewiseError
 
 EXAMPLE = "gatewise compare model.keras port.py:Net --weights port.pt"
-STATUSES = {0: "the models' results agree", 1: "they differ"}
+STATUSES = {0: "the models' results agree, and so do their layers", 1: "results differ, or layers inside"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def search(question: argparse.Namespace, files: UserFiles) -> Outcome:
     if figure is not None:
         _draw(compared, figure)
     lines = [f"model: {question.model}; port: {question.port}", *filter(None, [str(files)]), "", str(compared)]
-    return Outcome(0 if compared.passed else 1, results, lambda _: "\n".join(lines))
+    return Outcome(1 if compared.inside or not compared.passed else 0, results, lambda _: "\n".join(lines))
 
 
 def _require_drawable(path: Path) -> None:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from compare.groundwork.progress import tell, track
 from compare.groundwork.tolerance import TOLERANCES, choose_tolerance
+from compare.models.allowance import Allowance
 from compare.models.arguments import Arguments, arguments_of, parameters_of
 from compare.models.comparison import Divergence, ModelComparison, Row
 from compare.models.diverging import Sides, divergences, ordered
-from compare.models.judging import Allowance, Judged, judge, judge_again
+from compare.models.judged import Judged
+from compare.models.judging import judge, judge_again
 from compare.models.outside_masks import with_outside_masks
 from compare.models.pairing.axes import difference
 from compare.models.pairing.pairing import pair_calls
-from compare.models.readers import without_false_leads
+from compare.models.readers import without_false_leads, without_parts
 from compare.models.recording.recorded import Recording
 from compare.models.recording.recording import framework_of, record, remarks_on, require_built
 from compare.models.rounding import nudge_all, nudged
+from compare.models.unread import with_unread_arrays
 
 Array = npt.NDArray[Any]
 _HALF: Mapping[str, float] = {"float16": 1e-2, "bfloat16": 5e-2}
@@ -53,12 +56,13 @@ def compare_models(
             parameters of `forward`; drawn from a Keras model's inputs when None.
         actual_inputs: the same for the actual model, where it takes them laid out otherwise.
         pairs: names of expected layers and their partners, where the pairs found are to be overridden.
-        tolerance: the allowed error as a share of max(1, max |expected|). When None, that of `check_parity` for each layer
-            alone; for the results of the models, what one rounding of inputs and weights makes of them if that is more.
+        tolerance: the allowed error as a share of max(1, max |expected|). When None, that of `check_parity` as a share of
+            max |expected|, so that small numbers count as much as large ones, or what one rounding of inputs and weights makes
+            of an array if that is more.
         seed: draws the inputs.
 
     Returns:
-        The comparison, which is truthy if the results of the models agree.
+        The comparison, which is truthy if the results of the models agree. Its `inside` has the pairs that differ all the same.
 
     Raises:
         GatewiseError: for anything but two built models, and for inputs that they do not accept.
@@ -81,21 +85,26 @@ def compare_models(
     given = arguments_of(expected, actual, inputs, actual_inputs, seed)
     one = record(expected, given[0].positional, given[0].named, "the expected model")
     two = record(actual, given[1].positional, given[1].named, "the actual model")
-    allowance = Allowance(_tolerance_of(one, two) if tolerance is None else tolerance)
+    allowance = Allowance(_tolerance_of(one, two)) if tolerance is None else Allowance(tolerance, least=1.0)
     found = pair_calls(one.calls, two.calls, pairs)
     judged = [judge(each, allowance) for each in track(found, "layers")]
-    single = len(judged) == 1 and judged[0].whole is not None and judged[0].pair.natives == (expected, actual)
-    error, allowed = judged[0].output_error if single else _error(one, two), allowance.tolerance * _scale(one)
+    single = judged[0] if len(judged) == 1 and judged[0].whole and judged[0].pair.natives == (expected, actual) else None
+    error, allowed = _results(one, two, single, allowance)
     passed = error is not None and error <= allowed
     judged = with_outside_masks(judged, allowance, results_agree=passed)
     if tolerance is None and _may_be_rounding(error, allowed, judged):
-        allowance, noise = _with_rounding(expected, given[0], one, allowance)
-        allowed = allowed if passed else max(allowed, noise)
+        allowance = _with_rounding(expected, given[0], one, allowance)
+        judged = [judge_again(each, allowance) for each in judged]
+        error, allowed = _results(one, two, single, allowance)
         passed = error is not None and error <= allowed
-        judged = with_outside_masks([judge_again(each, allowance) for each in judged], allowance, results_agree=passed)
-    judged = judged if passed else without_false_leads(judged, allowance)
+        judged = with_outside_masks(judged, allowance, results_agree=passed)
+    if passed:
+        results = list(zip(one.outputs.values(), ordered(one.outputs, two.outputs), strict=True))
+        judged = [with_unread_arrays(each, allowance.tolerance) for each in without_parts(judged, allowance, results)]
+    else:
+        judged = without_false_leads(judged, allowance)
     sides = Sides(one, two, list(_inputs_of_both(actual, *given)), judged, allowance)
-    places = [] if passed else list(_some(divergences(sides, results_differ=not single)))
+    places = list(_some(divergences(sides, results_differ=not passed and single is None)))
     further = [each.in_short for each in places[1:]]
     notes = (*further, *_notes(sides, passed=passed), *remarks_on(expected, actual, one, two))
     return ModelComparison(
@@ -119,7 +128,7 @@ def _may_be_rounding(error: float | None, allowed: float, judged: Sequence[Judge
     return (differs and error != float("inf")) or any(each.verdict not in ("agrees", "no partner") for each in judged)
 
 
-def _with_rounding(expected: Any, given: Arguments, one: Recording, allowance: Allowance) -> tuple[Allowance, float]:
+def _with_rounding(expected: Any, given: Arguments, one: Recording, allowance: Allowance) -> Allowance:
     """Return an allowance for what one rounding of inputs and weights makes of each layer's call, and of the results."""
     named = dict(zip(given.named, nudge_all(list(given.named.values())), strict=True))
     with nudged(expected):
@@ -130,22 +139,27 @@ def _with_rounding(expected: Any, given: Arguments, one: Recording, allowance: A
             arrays = ((before.inputs, after.inputs), (before.outputs, after.outputs))
             sizes = [max([difference(*pair) or 0.0 for pair in zip(*both, strict=False)], default=0.0) for both in arrays]
             noise[before.index] = (_ROUNDINGS * sizes[0], _ROUNDINGS * sizes[1])
-    whole = max(
-        (difference(*each) or 0.0 for each in zip(one.outputs.values(), other.outputs.values(), strict=False)), default=0.0
-    )
-    return Allowance(allowance.tolerance, noise), _ROUNDINGS * whole
+    results = [difference(*each) or 0.0 for each in zip(one.outputs.values(), other.outputs.values(), strict=False)]
+    return replace(allowance, noise=noise, results_noise=tuple(_ROUNDINGS * each for each in results))
 
 
-def _error(one: Recording, two: Recording) -> float | None:
+def _results(one: Recording, two: Recording, single: Judged | None, allowance: Allowance) -> tuple[float | None, float]:
+    """Return how far the results are apart and may be, for the one that is farthest beyond it; None for unlike shapes."""
+    if single is not None:
+        return single.output_error, single.allowed(allowance)
+    allowed = [allowance.of_result(at, wanted) for at, wanted in enumerate(one.outputs.values())]
     if len(one.outputs) != len(two.outputs):
-        return None
+        return None, max(allowed, default=0.0)
     errors = [difference(*each) for each in zip(one.outputs.values(), ordered(one.outputs, two.outputs), strict=True)]
-    return max((each for each in errors if each is not None), default=0.0) if None not in errors else None
+    known = [each for each in errors if each is not None]
+    if len(known) < len(errors):
+        return None, max(allowed)
+    return max(zip(known, allowed, strict=True), key=_beyond, default=(0.0, 0.0))
 
 
-def _scale(one: Recording) -> float:
-    floats = [array for array in one.outputs.values() if array.dtype.kind == "f"]
-    return max([1.0, *(float(np.abs(array[np.isfinite(array)]).max(initial=0)) for array in floats)])
+def _beyond(result: tuple[float, float]) -> tuple[float, float]:
+    error, allowed = result
+    return (error / allowed if allowed else float("inf") if error else 0.0), allowed
 
 
 def _inputs_of_both(actual: Any, one: Arguments, two: Arguments) -> Iterator[tuple[str, Array, Array]]:

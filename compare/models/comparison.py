@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tabulate import tabulate
 
 from compare.diagnosis.result import Diagnosis
-from compare.models.judging import RowVerdict
+from compare.models.judged import RowVerdict
 from frameworks.escaping import markdown_text, printable
 from frameworks.showing import Shown, markdown_blocks, markdown_list, markdown_table
 
@@ -116,12 +116,12 @@ class Divergence:
 
 @dataclass(frozen=True, repr=False)
 class ModelComparison(Shown):
-    """Two models side by side. It is truthy if their results agree.
+    """Two models side by side. It is truthy if their results agree; layers may differ `inside` all the same.
 
     Args:
         passed: whether the results of the two models agree.
         rows: one for each pair, in the order of the expected model's call.
-        first: where they first part, or None.
+        first: where they first part, also inside if the results agree, or None.
         error: the largest difference of their results; None if their shapes differ.
         allowed: how large it may be.
         also: further places where they part, each on its own.
@@ -148,6 +148,11 @@ class ModelComparison(Shown):
     def __bool__(self) -> bool:
         """Return whether the results agree."""
         return self.passed
+
+    @property
+    def inside(self) -> tuple[Row, ...]:
+        """The pairs that differ although the results agree."""
+        return tuple(row for row in self.rows if self.passed and row.verdict in ("wrong here", "input differs"))
 
     def __str__(self) -> str:
         """Return the verdict, the table of pairs and the divergences as text."""
@@ -177,7 +182,8 @@ class ModelComparison(Shown):
         off = (
             "their shapes or their number differ" if self.error is None else f"{self.error:.3g} off, {self.allowed:.2g} allowed"
         )
-        return f"the models' results {'agree' if self.passed else 'differ'}: {off}"
+        inside = "; layers differ inside" if self.inside else ""
+        return f"the models' results {'agree' if self.passed else 'differ'}: {off}{inside}"
 
     def _table(self) -> str:
         return tabulate(self._cells(), _HEADERS, disable_numparse=True) if self.rows else ""

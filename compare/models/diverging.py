@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from compare.groundwork.progress import track
+from compare.models.allowance import Allowance
 from compare.models.between import Explanation, explain
+from compare.models.changed_layers import changed_before
 from compare.models.comparison import Divergence
 from compare.models.forms import Source
-from compare.models.judging import Allowance, Judged
+from compare.models.judged import Judged
 from compare.models.layers.other_layers import explain_other
 from compare.models.pair_results import mask_of, results_of
+from compare.models.pairing.axes import difference
 from compare.models.recording.recorded import Recorded, Recording
 from compare.models.recurrent_layers import (
     diagnose_as_called,
@@ -60,7 +62,7 @@ def divergences(sides: Sides, *, results_differ: bool) -> Iterator[Divergence]:
     wrong: set[tuple[str | None, ...]] = set()
     for at, judged in enumerate(track(sides.judged, "layers that differ")):
         names = judged.pair.names
-        if _is_transparent(judged):
+        if judged.passes_on:
             continue
         if judged.verdict == "agrees":
             after = names[0]
@@ -76,16 +78,10 @@ def divergences(sides: Sides, *, results_differ: bool) -> Iterator[Divergence]:
             yield last
 
 
-def _is_transparent(judged: Judged) -> bool:
-    """Return whether a layer passes on what it gets, as dropout in inference: its input is that of the next layer."""
-    calls = (*judged.pair.expected, *judged.pair.actual)
-    return judged.verdict != "wrong here" and all(call.family.name in {"dropout", "identity"} for call in calls)
-
-
 def _at(sides: Sides, at: int, after: str | None, *, alone: bool) -> Iterator[Divergence]:
     """Yield what is wrong before a layer, and in it."""
     judged = sides.judged[at]
-    input_off = judged.input_error is None or judged.input_error > sides.allowance.of_inputs(judged.pair, _scale(judged))
+    input_off = judged.input_error is None or judged.differing(sides.allowance)
     if input_off and reads_the_batch_as_time(judged):
         fix = f"`batch_first=True` is missing in {judged.pair.names[1]}, which reads the batch axis as time"
         yield _divergence("in", judged, after, fix)
@@ -95,7 +91,12 @@ def _at(sides: Sides, at: int, after: str | None, *, alone: bool) -> Iterator[Di
             if judged.verdict != "wrong here":
                 yield _divergence("in", judged, after, fix_of_mask(judged))
         elif alone or _is_a_fault(explained):
-            fix = _random(sides, explained) or explained.words(str(judged.pair.names[1])) or _other(judged)
+            fix = (
+                _random(sides, explained)
+                or _changed(sides, at, explained)
+                or explained.words(str(judged.pair.names[1]))
+                or _other(judged)
+            )
             yield _divergence("between", judged, after, fix, diagnosis=diagnose_call(judged))
     if judged.verdict == "wrong here":
         yield _inside(judged, after)
@@ -112,6 +113,17 @@ def _random(sides: Sides, explained: Explanation) -> str:
         return ""
     which = "the port" if sides.actual.draws else "the expected model"
     return f"{which} draws random numbers, as dropout does that is active: `F.dropout(x, p, training=self.training)`"
+
+
+def _changed(sides: Sides, at: int, explained: Explanation) -> str:
+    """Return what is to be said of a layer before a pair that the port writes without a module, and otherwise."""
+    judged = sides.judged[at]
+    first = judged.pair.expected[0]
+    differing = judged.differing(sides.allowance) or ["input"]
+    which = int(differing[0].removeprefix("input").strip() or 0) if differing[0].startswith("input") else len(first.inputs)
+    if which >= len(first.inputs):
+        return ""
+    return changed_before(sides.judged[:at], first.inputs[which], judged.pair.actual[0], explained)
 
 
 def _other(judged: Judged) -> str:
@@ -148,13 +160,18 @@ def _at_the_end(sides: Sides, after: str | None, *, alone: bool) -> Divergence |
         count = f"{len(wanted)} array{'' if len(wanted) == 1 else 's'}"
         words = f"return {count}, as the expected model does: the port returns {len(found)}"
         return Divergence("between", None, None, after, fix=words)
-    for (key, one), two in zip(wanted.items(), ordered(wanted, found), strict=True):
-        if one.shape == two.shape and float(np.abs(one - two).max(initial=0)) <= sides.allowance.tolerance:
+    for number, ((key, one), two) in enumerate(zip(wanted.items(), ordered(wanted, found), strict=True)):
+        off = difference(one, two)
+        if off is not None and off <= sides.allowance.of_result(number, one):
             continue
         before = len(sides.judged)
         explained = explain(_sources(sides, before), _only_expected(sides, before), one, two)
         if alone or _is_a_fault(explained):
-            fix = _random(sides, explained) or explained.words("", "the result" if len(wanted) == 1 else f"result {key!r}")
+            fix = (
+                _random(sides, explained)
+                or changed_before(sides.judged, one, None, explained)
+                or explained.words("", "the result" if len(wanted) == 1 else f"result {key!r}")
+            )
             if not fix and one.shape != two.shape:
                 fix = f"return shape {one.shape}: the port returns {two.shape}"
             if set(wanted) != set(found) and isinstance(key, str):
@@ -167,11 +184,6 @@ def _at_the_end(sides: Sides, after: str | None, *, alone: bool) -> Divergence |
 def ordered(wanted: dict[Any, Array], found: dict[Any, Array]) -> list[Array]:
     """Return the port's results in the expected model's order: by key if both have the same keys."""
     return [found[key] for key in wanted] if set(wanted) == set(found) else list(found.values())
-
-
-def _scale(judged: Judged) -> float:
-    arrays = [one for one, _ in judged.inputs.values() if one.dtype.kind == "f"]
-    return max((float(np.abs(each).max(initial=0)) for each in arrays), default=0.0)
 
 
 def _explain(sides: Sides, at: int) -> Explanation:
@@ -190,10 +202,8 @@ def _explain(sides: Sides, at: int) -> Explanation:
 
 def _differing(sides: Sides, judged: Judged) -> Iterator[tuple[Array, Array]]:
     """Yield the inputs that differ: what must be passed, as the port lays it out, and what is passed."""
-    allowed = sides.allowance.of_inputs(judged.pair, _scale(judged))
-    for name, (wanted, found) in judged.inputs.items():
-        if wanted.shape == found.shape and float(np.abs(wanted - found).max(initial=0)) <= allowed:
-            continue
+    for name in judged.differing(sides.allowance):
+        wanted, found = judged.inputs[name]
         if name.endswith("_0") and len(wanted) == 1:
             yield wanted[0], found[0]
         elif judged.whole is not None and name == "input" and judged.whole.turned:
@@ -216,7 +226,7 @@ def _sources(sides: Sides, before: int) -> Sources:
     for judged in reversed(earlier):
         if len(found) >= _SOURCES:
             break
-        if judged.verdict != "no partner" and not _is_transparent(judged):
+        if judged.verdict != "no partner" and not judged.passes_on:
             found += results_of(judged, masks)
     for name, one, two in sides.inputs:
         mask = mask_of(one, masks)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from compare.models.pairing.absorbing import activated, activation_in
+from compare.models.allowance import Allowance
+from compare.models.judged import Judged, nearest, with_verdict
 from compare.models.pairing.axes import difference, laid_out
 from compare.models.pairing.margins import Margin, margins
 from compare.models.pairing.pair import Pair
@@ -20,68 +19,6 @@ from compare.models.whole import Whole, whole_of
 from frameworks.output import RecurrentOutput
 
 Array = npt.NDArray[Any]
-RowVerdict = Literal["agrees", "wrong here", "input differs", "no partner"]
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """One pair in one call, compared.
-
-    Args:
-        pair: the pair.
-        verdict: what became of it.
-        input_error: the largest difference of what both get; None if it cannot be compared.
-        output_error: that of what both return.
-        alone_error: that of what both return on what the expected one got.
-        inputs: by name ("input", "h_0", ...), what the expected one gets, laid out as the actual one's, and what that gets.
-        wanted: what the actual layer must return on what the expected one got; None if that is not known.
-        alone: what it returns.
-        alone_input: the first input on which it was run alone, laid out as its own; None if it was not.
-        alone_raw: what it returned alone, before an activation that only the expected one has inside.
-        before_last: what the last of several actual layers got of it.
-        whole: the whole results of a recurrent pair.
-        margins: what each side puts around the input of a convolution or pooling itself.
-    """
-
-    pair: Pair
-    verdict: RowVerdict
-    input_error: float | None = None
-    output_error: float | None = None
-    alone_error: float | None = None
-    inputs: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
-    wanted: Array | None = None
-    alone: Array | None = None
-    alone_input: Array | None = None
-    alone_raw: Array | None = None
-    before_last: Array | None = None
-    whole: Whole | None = None
-    margins: tuple[Margin, Margin] = (Margin(), Margin())
-
-    def finish(self, returned: Array) -> Array:
-        """Return what the actual layer returned with the activation that only the expected one has inside."""
-        return returned if self.wanted is None else _nearest(self.pair, self.wanted, returned)[1]
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """How far arrays may be apart.
-
-    Args:
-        tolerance: the share of max(1, max |expected|).
-        noise: by the index of a call of the expected model, what one rounding of inputs and weights makes of its inputs and of
-            its results.
-    """
-
-    tolerance: float
-    noise: Mapping[int, tuple[float, float]] = field(default_factory=dict)
-
-    def of_inputs(self, pair: Pair, scale: float) -> float:
-        """Return the allowed difference of inputs of this size."""
-        return max(self.tolerance * max(1.0, scale), self.noise.get(pair.expected[0].index, (0.0, 0.0))[0])
-
-    def of_outputs(self, pair: Pair, scale: float) -> float:
-        """Return the allowed difference of results of this size."""
-        return max(self.tolerance * max(1.0, scale), self.noise.get(pair.expected[-1].index, (0.0, 0.0))[1])
 
 
 def judge(pair: Pair, allowance: Allowance) -> Judged:
@@ -96,7 +33,7 @@ def judge_again(judged: Judged, allowance: Allowance) -> Judged:
     """Return the same comparison with another allowance."""
     if judged.verdict in {"no partner", "agrees"}:
         return judged
-    return _with_verdict(judged, allowance)
+    return with_verdict(judged, allowance)
 
 
 def judge_whole(pair: Pair, whole: Whole, allowance: Allowance) -> Judged:
@@ -117,7 +54,7 @@ def judge_whole(pair: Pair, whole: Whole, allowance: Allowance) -> Judged:
         inputs,
         whole=whole,
     )
-    return _with_verdict(judged, allowance)
+    return with_verdict(judged, allowance)
 
 
 def _at_valid_steps(whole: Whole) -> tuple[Array, Array]:
@@ -181,7 +118,7 @@ def _judge_other(pair: Pair, allowance: Allowance) -> Judged:
         ran.before_last,
         margins=around,
     )
-    return _with_verdict(judged, allowance)
+    return with_verdict(judged, allowance)
 
 
 def _in_order_of(one: Recorded, other: Recorded) -> tuple[Array, ...]:
@@ -195,7 +132,7 @@ def _output_error(pair: Pair) -> float | None:
     if not pair.expected[-1].outputs or not pair.actual[-1].outputs:
         return None
     both = _fitting(pair, pair.actual[-1].outputs)
-    return None if both is None else _nearest(pair, *both)[2]
+    return None if both is None else nearest(pair, *both)[2]
 
 
 def _fitting(pair: Pair, returned: Sequence[Array]) -> tuple[Array, Array] | None:
@@ -212,24 +149,6 @@ def _fitting(pair: Pair, returned: Sequence[Array]) -> tuple[Array, Array] | Non
     states = [each[0] if each.ndim > right.ndim and len(each) == 1 else each for each in returned[1:]]
     same = [each for each in states if each.shape == right.shape]
     return min(((right, each) for each in same), key=lambda both: difference(*both) or 0.0, default=None)
-
-
-def _nearest(pair: Pair, wanted: Array, found: Array) -> tuple[Array, Array, float | None]:
-    """Return both arrays and their difference; an activation that only one layer has inside may follow the other's call."""
-    best = wanted, found, difference(wanted, found)
-    for calls, other in ((pair.expected, pair.actual), (pair.actual, pair.expected)):
-        activation = activation_in(calls[-1])
-        if activation is None or activation_in(other[-1]) is not None or len(other) > 1:
-            continue
-        mine = calls is pair.expected
-        after = activated(activation, found if mine else wanted)
-        if after is None:
-            continue
-        tried = (wanted, after) if mine else (after, found)
-        off = difference(*tried)
-        if off is not None and (best[2] is None or off < best[2]):
-            best = (*tried, off)
-    return best
 
 
 class _Ran(NamedTuple):
@@ -266,35 +185,4 @@ def _alone(pair: Pair, around: tuple[Margin, Margin]) -> _Ran:
     both = _fitting(pair, returned)
     if both is None:
         return _Ran(None, returned[0], arrays[0], returned[0], before)
-    return _Ran(*_nearest(pair, *both)[:2], arrays[0], both[1], before)
-
-
-def _with_verdict(judged: Judged, allowance: Allowance) -> Judged:
-    allowed_in = allowance.of_inputs(judged.pair, _size(one for one, _ in judged.inputs.values()))
-    outputs = [*judged.pair.expected[-1].outputs[:1], *([judged.whole.wanted.output] if judged.whole is not None else [])]
-    allowed_out = allowance.of_outputs(judged.pair, _size(outputs))
-    compared = all(calls[0].inputs for calls in (judged.pair.expected, judged.pair.actual))
-    input_off = (math.inf if compared else 0.0) if judged.input_error is None else judged.input_error
-    verdict: RowVerdict = "agrees"
-    if judged.alone_error is not None and judged.alone_error > allowed_out:
-        verdict = "wrong here"
-    elif input_off > allowed_in:
-        verdict = "input differs"
-    elif _wrong_although_alone(judged, allowed_out):
-        verdict = "wrong here"
-    return replace(judged, verdict=verdict)
-
-
-def _wrong_although_alone(judged: Judged, allowed: float) -> bool:
-    """Return whether results differ on the same inputs although the layer is right alone, as where its mask is not passed."""
-    if judged.output_error is None:
-        if judged.whole is None and judged.pair.expected[0].family.name == "recurrent":
-            return False  # of a layer that cannot be adapted, as in half precision, another part may be returned
-        ran = judged.alone if judged.whole is None else judged.whole.alone or judged.whole.found
-        return judged.alone_error is None and ran is not None
-    return judged.output_error > 10 * allowed
-
-
-def _size(arrays: Any) -> float:
-    sizes = [float(np.abs(each[np.isfinite(each)]).max(initial=0)) for each in arrays if each.dtype.kind == "f"]
-    return max(sizes, default=0.0)
+    return _Ran(*nearest(pair, *both)[:2], arrays[0], both[1], before)

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.groundwork.calls import Call
-from compare.models.judging import Allowance, Judged, judge_whole
+from compare.models.allowance import Allowance
+from compare.models.judged import Judged
+from compare.models.judging import judge_whole
 from compare.models.readers import gets_the_same, readers_of
 from compare.models.whole import Whole
 from frameworks.adapter import Mask
@@ -43,7 +45,7 @@ def with_outside_masks(judged: Sequence[Judged], allowance: Allowance, *, result
             continue
         if each.verdict != "agrees":
             continue
-        readers = list(readers_of(judged, at))
+        readers = readers_of(judged, at)
         right = readers and all(_gets_the_same(judged[by], outside[by], allowance) for by in readers)
         if results_agree or right or any(_reads_a_step(judged[by], judged[at], each) for by in readers):
             settled[at] = each

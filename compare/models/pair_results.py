@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.models.forms import Source, same
-from compare.models.judging import Judged
+from compare.models.judged import Judged
 from compare.models.pairing.absorbing import activated, activation_in, name_of
 from compare.models.pairing.axes import laid_out
 from compare.models.recording.recorded import Recorded

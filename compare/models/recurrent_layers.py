@@ -12,7 +12,7 @@ import numpy.typing as npt
 from compare.diagnosis.diagnosing import diagnose
 from compare.diagnosis.result import Diagnosis
 from compare.groundwork.calls import Call
-from compare.models.judging import Judged
+from compare.models.judged import Judged
 from compare.models.recording.recorded import arrays_in, to_array
 from compare.models.whole import Whole, run
 from compare.returns.mapping import returns_map

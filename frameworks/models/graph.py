@@ -127,6 +127,12 @@ class Layer:
         return self.kind.startswith("ops.")
 
     @property
+    def keeps_states(self) -> bool:
+        """Whether it starts from the states of its last call."""
+        options = getattr(self.stored, "options", None)
+        return self.config.get("stateful") is True or getattr(options, "stateful", False) is True
+
+    @property
     def core(self) -> Layer:
         """The layer inside all wrappers; the layer itself if it wraps none."""
         return self if self.inner is None else self.inner.core

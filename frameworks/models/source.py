@@ -135,20 +135,19 @@ class Source(Shown):
         module = Path(path)
         module = module if module.suffix == ".py" else module.with_name(f"{module.name}.py")
         arrays = module.with_suffix(ENDINGS[self.to])
-        # Two files cannot get their names at once. It is the source that makes them a port: the earlier one goes first, and
+        # The files cannot get their names at once. It is the source that makes them a port: the earlier one goes first, and
         # the new one comes last. A run that is killed leaves the earlier port, or arrays without a source, or this port.
+        proof = parity_path(module)
         with (
-            setting_aside(module) as set_aside,
+            setting_aside(module, proof, arrays, force=force) as set_aside,
             replacing(module, force=force) as text,
             replacing(arrays, force=force) as content,
             recycling(BLOCK),
         ):
-            require_free(parity_path(module), force=force)
+            require_free(proof, force=force)
             text.write_text(self.text, encoding="utf-8", newline="\n")
             self.write_arrays(content)
-            if force:
-                set_aside()
-                parity_path(module).unlink(missing_ok=True)
+            set_aside({module: text, arrays: content})
         return [module, arrays]
 
     def write_arrays(self, path: Path) -> None:

@@ -121,6 +121,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "frameworks/models/reading/live.py": {
         ("the layer {}", "Save the model with Keras, and pass the path of the file."): KERAS,
     },
+    "frameworks/models/reading/possible.py": {
+        ("{} of {} {}", "Check that the architecture belongs to a model that Keras built."): OTHER_FILE,
+    },
     "frameworks/models/reading/order.py": {
         ("{}", "Check that the architecture belongs to a model that Keras built."): OTHER_FILE,
     },

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from compare.models.judging import Judged
+from compare.models.judged import Judged
 from compare.models.layers.array_mistakes import arrays_by_meaning
 from compare.models.recording.recorded import innermost
 

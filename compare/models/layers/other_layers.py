@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.models.forms import Source, relations, same, unary_forms
-from compare.models.judging import Judged
+from compare.models.judged import Judged
 from compare.models.layers.array_mistakes import arrays_by_meaning, describe, torch_name
 from compare.models.layers.layer_options import differing, options_of
 from compare.models.layers.normalising import normalised_axes, normalises_the_batch

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from compare.groundwork.restoring import as_before
 from compare.models.comparing import compare_models
 from compare.models.proving.inputs import Drawn, draw
 from compare.models.proving.proof import ProvenCall
 from compare.models.recording.recorded import Recording
-from compare.models.recording.recording import record
+from compare.models.recording.recording import advance, record
 from frameworks.errors import InvalidValueError
 from frameworks.models.graph import Graph
 
@@ -64,6 +65,8 @@ class Both:
             arrays = in_order(inputs, self.graph)
             given = Drawn(arrays, ("given",) * len(arrays))
             yield from self._compared(given, record(self.expected, arrays, {}, "the original"), None)
+            if self.stateful:
+                yield from self._after(given, given, None)
             return
         for call, holes in enumerate((False, True)):
             drawn, recording = self._accepted(draw(self.graph, call, holes=holes, seed=self.seed))
@@ -72,6 +75,24 @@ class Both:
                 drawn, recording = self._accepted(draw(self.graph, call, holes=False, seed=self.seed))
                 found = list(self._compared(drawn, recording, self.seed))
             yield from found
+        if self.stateful:
+            before, _ = self._accepted(draw(self.graph, 0, holes=False, seed=self.seed))
+            drawn, _ = self._accepted(draw(self.graph, 0, holes=False, seed=self.seed + 1))
+            yield from self._after(before, drawn, self.seed + 1)
+
+    @property
+    def stateful(self) -> list[str]:
+        """The layers that keep their states from one call to the next."""
+        return [layer.name for layer in self.graph.all_layers() if layer.keeps_states]
+
+    def _after(self, before: Drawn, drawn: Drawn, seed: int | None) -> Iterator[tuple[ProvenCall, Recording]]:
+        """Compare a call right after another one, with the states that that has left on both sides."""
+        with as_before([self.expected, self.actual]):
+            with self.fill(record(self.expected, before.arrays, {}, "the original")):
+                for model in (self.expected, self.actual):
+                    advance(model, before.arrays)
+            kept = replace(drawn, how=tuple(f"{how}, right after a call" for how in drawn.how))
+            yield from self._compared(kept, record(self.expected, drawn.arrays, {}, "the original"), seed)
 
     def _accepted(self, attempts: Iterator[Drawn]) -> tuple[Drawn, Recording]:
         """Return the first inputs on which the original returns finite numbers, or failing these the first that it accepts."""

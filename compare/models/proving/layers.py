@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -51,18 +52,14 @@ def layers_of(
             for name in (row.expected or "").split(" + "):
                 rows.setdefault(name, []).append(row)
     passed = all(call.comparison.passed for call in calls)
-    exact = passed and all((call.comparison.error or 0.0) <= 0.1 * TOLERANCES["float32"] for call in calls)
     for path, layer, _ in _walk(graph, ""):
         whole = layer.inner is not None and layer.inner.graph is not None  # its port consists of modules of their own
         found = [] if whole else [row for row in rows.get(path) or rows.get(layer.name, []) if row.actual]
         off = reference.get(path)
-        if exact:  # a module that is only a part of what the layer became differs, and says nothing of it
-            found = [row for row in found if row.verdict == "agrees"]
         if not found:
-            if path in part and calls and not layer.gap and passed:
-                yield ProvenLayer(path, layer.kind, against=against, how="in the whole")
-            else:
-                yield ProvenLayer(path, layer.kind)
+            here = ProvenLayer(path, layer.kind, has_arrays=_has_arrays(layer))
+            in_whole = path in part and calls and not layer.gap and passed
+            yield replace(here, against=against, how="in the whole") if in_whole else here
             continue
         worst = min((row.verdict for row in found), key=_WORST.index)
         by = against if off is None else f"{against}, and that with the reference"
@@ -71,13 +68,26 @@ def layers_of(
             layer.kind,
             here=found[0].actual or "",
             against=by,
-            how="alone",
+            how="alone"
+            if any(row.output_error is not None or row.alone_error is not None for row in found)
+            else "in the whole",
             input_error=_largest([row.input_error for row in found]),
             output_error=_largest([row.output_error for row in found]),
             alone_error=_largest([row.alone_error for row in found]),
             reference_error=None if off is None else off.error,
             verdict=worst,
+            has_arrays=_has_arrays(layer),
         )
+
+
+def _was_compared(row: Row) -> bool:
+    """Return whether the results of a pair were held against each other, rather than what its readers get of them."""
+    return row.output_error is not None or row.alone_error is not None
+
+
+def _has_arrays(layer: Layer) -> bool:
+    stored = layer.core.stored
+    return isinstance(stored, StoredLayer) or bool(stored is not None and stored.arrays)
 
 
 def _walk(graph: Graph, prefix: str) -> Iterator[tuple[str, Layer, bool]]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from compare.models.comparison import ModelComparison
-from compare.models.judging import RowVerdict
+from compare.models.judged import RowVerdict
 from frameworks.escaping import printable
 
 _WAY_ON = "{0} is missing for the whole proof: install it with `pip install {0}`, and run `gatewise verify` on the two"
@@ -52,6 +52,7 @@ class ProvenLayer:
         alone_error: that of what both return on the original's inputs.
         reference_error: the largest difference of the original's layer from the reference, if that was computed.
         verdict: the verdict of `compare_models`, or None.
+        has_arrays: whether the file has arrays of it.
     """
 
     layer: str
@@ -64,6 +65,7 @@ class ProvenLayer:
     alone_error: float | None = None
     reference_error: float | None = None
     verdict: RowVerdict | None = None
+    has_arrays: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,16 @@ class Proof:
         return next((call for call in reversed(self.calls) if not call.comparison.passed), None)
 
     @property
+    def shown(self) -> ProvenCall | None:
+        """The call that shows what is wrong: whose results differ, or failing that whose layers differ inside; or None."""
+        return self.failed or next((call for call in reversed(self.calls) if call.comparison.inside), None)
+
+    @property
     def status(self) -> int:
         """The exit status: 0 if proven, 1 if wrong, 3 if nothing is wrong and something is not proven."""
-        if self.wrong or self.failed is not None:
+        if self.wrong or self.shown is not None:
             return 1
-        return 3 if self.gaps or self.missing or not self.calls else 0
+        return 3 if self.gaps or self.missing or self.untouched or not self.calls else 0
 
     @property
     def verdict(self) -> str:
@@ -121,9 +128,9 @@ class Proof:
 
     def _parts(self) -> Iterator[list[str]]:
         yield [printable(self._head()), *(f"  {call}" for call in self.calls)]
-        if self.failed is not None:
-            number = self.calls.index(self.failed) + 1
-            yield [f"call {number}: {self.failed.comparison}"]
+        if self.shown is not None:
+            number = self.calls.index(self.shown) + 1
+            yield [f"call {number}: {self.shown.comparison}"]
         yield [f"wrong: {printable(each)}" for each in self.wrong]
         yield list(self._held())
         yield [_WAY_ON.format(self.missing)] if self.missing else []
@@ -164,6 +171,11 @@ class Proof:
         """The layers that differ although the results of the models agree."""
         differ = ("wrong here", "input differs")
         return [each.layer for each in self.layers if each.verdict in differ and self.failed is None]
+
+    @property
+    def untouched(self) -> list[str]:
+        """The layers with arrays that were compared with nothing, apart from the gaps."""
+        return [each.layer for each in self.layers if each.has_arrays and each.how == "nothing" and each.layer not in self.gaps]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the proof as plain data, as OUT.parity.json holds it."""

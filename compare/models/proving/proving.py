@@ -180,9 +180,6 @@ def _open(proof: Proof, both: Both, original: Original | None) -> Iterator[str]:
     rest = [each.layer for each in proof.layers if each.how == "nothing" and each.layer not in gaps]
     if rest:
         yield f"these layers: {', '.join(rest)}"
-    stateful = [layer.name for layer in both.graph.all_layers() if layer.config.get("stateful") is True]
-    if stateful:
-        yield f"states kept from one call to the next: {', '.join(stateful)} began each call without any"
     yield _TRAINING
 
 

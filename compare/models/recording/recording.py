@@ -85,6 +85,12 @@ def record(model: Any, inputs: Sequence[Array], named: Mapping[str, Array], whic
     return recording
 
 
+def advance(model: Any, inputs: Sequence[Array]) -> None:
+    """Call a model in inference mode, and leave it with the states that it keeps from call to call."""
+    run = torch_calls.run_recorded if framework_of(model) == "pytorch" else keras_calls.run_recorded
+    run(model, inputs, {})
+
+
 def run_alone(native: Any, inputs: Sequence[Array]) -> tuple[Array, ...]:
     """Call a single layer of either framework in inference mode on NumPy arrays."""
     call = torch_calls.call_module if framework_of(native) == "pytorch" else keras_calls.call_layer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -46,32 +46,57 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
         named = None if written is None else error.filename  # before it is made, nothing else is touched
         if named is not None and str(named) not in (str(path), str(written), str(path.parent)):
             raise  # the error is about another file
-        raise InvalidValueError.because(
-            str(path), must="be writable", but=f"writing it failed with: {error}", remedy="Give another path."
-        ) from error
+        raise _unwritable(path, error) from error
 
 
 @contextmanager
-def setting_aside(path: Path) -> Iterator[Callable[[], None]]:
-    """Yield a function that takes an existing file out of the way. It is put back if the body fails.
+def setting_aside(*paths: Path, force: bool) -> Iterator[Callable[[Mapping[Path, Path]], None]]:
+    """Yield a function that takes existing files out of the way. If the body fails, all of them are put back as they were.
 
-    Where the process is killed, it stays under a name that the next run removes.
+    The function is given the files that get the names, each with the temporary file that it is now. Where the process is
+    killed, the earlier files stay under names that the next run removes.
+
+    Args:
+        paths: the files, in the order in which they go.
+        force: whether there may be any.
+
+    Raises:
+        GatewiseError: for a file that cannot be taken out of the way.
     """
-    path = path.resolve()
-    aside = path.with_name(f".{path.name}.tmp-earlier")
+    paths = tuple(path.resolve() for path in paths)
+    asides, new = dict[Path, Path](), dict[Path, int]()
 
-    def set_aside() -> None:
-        if path.exists():
-            path.replace(aside)
+    def set_aside(coming: Mapping[Path, Path]) -> None:
+        new.update({path.resolve(): written.stat().st_ino for path, written in coming.items()})
+        for path in filter(Path.exists, paths if force else ()):
+            aside = path.with_name(f".{path.name}.tmp-earlier")
+            try:
+                path.replace(aside)
+            except OSError as error:
+                raise _unwritable(path, error) from error
+            asides[path] = aside
 
     try:
+        for path in paths:
+            _remove_leftovers(path)
         yield set_aside
-    finally:
-        with suppress(OSError):  # there was none
-            if path.exists():
-                aside.unlink()
-            else:
-                aside.replace(path)
+    except BaseException:
+        for path in paths[::-1]:
+            with suppress(OSError):
+                if path.stat().st_ino == new.get(path):
+                    path.unlink()
+            with suppress(OSError, KeyError):
+                asides[path].replace(path)
+        raise
+    for aside in asides.values():
+        with suppress(OSError):
+            aside.unlink()
+
+
+def _unwritable(path: Path, error: OSError) -> InvalidValueError:
+    return InvalidValueError.because(
+        str(path), must="be writable", but=f"writing it failed with: {error}", remedy="Give another path."
+    )
 
 
 def _begin(path: Path) -> tuple[Path, int | None]:

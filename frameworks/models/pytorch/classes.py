@@ -6,11 +6,26 @@ from collections.abc import Iterator, Mapping
 
 from frameworks.models.graph import Layer, Tensor
 from frameworks.models.pytorch.axes import axes
+from frameworks.models.pytorch.dtypes import FLOATING
 from frameworks.models.pytorch.forward import Forward
 from frameworks.models.pytorch.gaps import gap_method
 from frameworks.models.pytorch.parts import Part
 from frameworks.models.pytorch.tidying import indented, paragraphs, quoted
 from frameworks.showing import shortened
+
+_DTYPE = '''\
+@property
+def dtype(self):
+    """The dtype in which it computes, that of its weights."""
+    return next(self.parameters()).dtype'''
+
+
+_RESET_STATES = '''\
+def reset_states(self):
+    """Forget the states that layers keep from call to call."""
+    for module in self.modules():
+        if module is not self and hasattr(module, "reset_states"):
+            module.reset_states()'''
 
 
 def class_of(part: Part, forward: Forward, gaps: Mapping[str, str], *, frozen: bool = False) -> list[str]:
@@ -27,6 +42,10 @@ def class_of(part: Part, forward: Forward, gaps: Mapping[str, str], *, frozen: b
     if modules:
         lines += ["", "    def __init__(self):", "        super().__init__()", *indented(modules, 2)]
     lines += ["", *indented([f"def forward({', '.join(['self', *forward.arguments])}):"], 1), *indented(forward.lines, 2)]
+    if any(FLOATING in line for line in forward.lines):
+        lines += ["", *indented(_DTYPE.splitlines(), 1)]
+    if any(layer.keeps_states for layer in part.graph.all_layers()):
+        lines += ["", *indented(_RESET_STATES.splitlines(), 1)]
     for use in {use.call.layer: use for use in part.uses}.values():
         name = use.call.layer
         if name in gaps:

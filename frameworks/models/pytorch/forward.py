@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from frameworks.models.graph import ArrivingMask, Call, GivenMask, MadeMask, Mask, ReturnedMask, Tensor, tensors_in
 from frameworks.models.pytorch.axes import axes
+from frameworks.models.pytorch.dtypes import FLOATING
 from frameworks.models.pytorch.masks import expression, is_computed, reads_of, with_parts
 from frameworks.models.pytorch.misfits import refusing_misfits
 from frameworks.models.pytorch.names import Names, identifier
@@ -50,12 +51,13 @@ class Writing:
     Args:
         part: the part.
         reserved: the names that no variable may have.
-        precision: the dtype that floating inputs are cast to, as Keras does; "" for none.
+        precision: the dtype that the model computes in.
+        casts: whether floating inputs are cast to it, as Keras does.
     """
 
-    def __init__(self, part: Part, reserved: frozenset[str], precision: str = "") -> None:
+    def __init__(self, part: Part, reserved: frozenset[str], precision: str = "float32", *, casts: bool = False) -> None:
         """Find where each value is read, and where each mask is computed."""
-        self.precision = precision
+        self.precision, self.casts = precision, casts
         self.part, self.scope = part, Names(reserved)
         self.uses = [use for use in part.uses if use.same_as is None]
         self.same = {use.call.results[0]: use.same_as for use in part.uses if use.same_as is not None}
@@ -75,7 +77,7 @@ class Writing:
         """Return the body."""
         inputs = [self._name_input(each) for each in self.part.graph.inputs]
         given = [self._name_mask(ArrivingMask(each)) for each in self.part.arriving]
-        lines = [f"{name} = {name}.to(torch.{self.precision})" for name in self._cast(inputs)]
+        lines = [f"{name} = {name}.to({FLOATING})" for name in self._cast(inputs)]
         for at, use in enumerate(self.uses):
             lines += self._masks_before(at)
             made = self._statements(at, use)
@@ -90,6 +92,8 @@ class Writing:
             lines[-1] = f"return {lines[-1].removeprefix(f'{CHAIN} = ')}"
         else:
             lines.append(f"return {returned}" if len(returned) <= _RETURNED else f"return ({returned})")
+        if not self.part.has_weights:
+            lines = [line.replace(FLOATING, f"torch.{self.precision}") for line in lines]
         labels = tuple(self.labels.get(each, self.tensors[each]) for each in outputs)
         return Forward((*inputs, *given), tuple(lines), labels, self.values)
 
@@ -104,7 +108,7 @@ class Writing:
         floating = [
             name for name, each in zip(inputs, graph.inputs, strict=True) if "float" in graph.dtypes.get(each, "float32")
         ]
-        return floating if self.precision else []
+        return floating if self.casts else []
 
     def canonical(self, tensor: Tensor) -> Tensor:
         """Return the tensor itself, or the one that it is under another name."""

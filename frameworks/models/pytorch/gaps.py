@@ -106,7 +106,7 @@ def _arrays(layer: Layer) -> dict[str, StoredArray]:
 def _empty(name: str, array: StoredArray) -> str:
     kind = array.dtype.name
     dtype = "" if kind == "float32" else f", dtype=torch.{kind}"
-    value = f"torch.empty({literal(array.shape)}{dtype})"
+    value = f"torch.zeros({literal(array.shape)}{dtype})"
     return f'"{name}": {value if array.dtype.kind == "f" else f"nn.Parameter({value}, requires_grad=False)"}'
 
 

@@ -11,17 +11,27 @@ from collections.abc import Iterable
 MODULE_ATTRIBUTES = frozenset(
     (
         *("T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu"),
-        *("cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state"),
+        *("cuda", "double", "dtype", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state"),
         *("get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers"),
         *("named_children", "named_modules", "named_parameters", "parameters", "register_backward_hook", "register_buffer"),
         *("register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"),
         *("register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook"),
         *("register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook"),
-        *("requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train"),
+        *(
+            "requires_grad_",
+            "reset_states",
+            "set_extra_state",
+            "set_submodule",
+            "share_memory",
+            "state_dict",
+            "to",
+            "to_empty",
+            "train",
+        ),
         *("training", "type", "xpu", "zero_grad"),
     )
 )
-"""The public attributes of torch.nn.Module, which a layer of the same name would replace."""
+"""The public attributes of torch.nn.Module and of the generated classes, which a layer of the same name would replace."""
 
 MODULE_NAMES = frozenset({"DTYPES", "F", "PORT", "Path", "build", "json", "load", "math", "nn", "torch"})
 """The names that the generated module defines or imports itself."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from frameworks.models.graph import ArrivingMask, Call, Graph, Mask, ReturnedMask, Shape, Tensor, replaced, tensors_in
+from frameworks.models.pytorch.dtypes import FLOATING, casts_whole_numbers, is_cut, numbers_in
 from frameworks.models.pytorch.masks import Masks, reads_of, with_parts, without_mask
 from frameworks.models.pytorch.misfits import refusing_misfits, require_tensors
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Statements
@@ -61,6 +62,12 @@ class Part:
         for part in self.nested.values():
             yield from part.everything()
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether it has arrays, also in nested models."""
+        called = {use.call.layer for use in self.uses}
+        return any(self.pieces[name].arrays or (name in self.nested and self.nested[name].has_weights) for name in called)
+
     def return_mask(self, output: int) -> None:
         """Let `forward` return the mask of an output, too."""
         mask = self.masks.resolved(self.graph.masks.get(self.graph.outputs[output]))
@@ -74,7 +81,7 @@ class Part:
             call,
             self.graph,
             f"self.{self.attributes[call.layer]}",
-            replaced(call.args, names),
+            replaced(call.args, _floating(self.graph, call, names)),
             replaced(dict(call.kwargs), names),
             masks,
             tuple(shapes),
@@ -82,6 +89,16 @@ class Part:
             tuple(self.graph.shapes.get(each) for each in call.results),
             free,
         )
+
+
+def _floating(graph: Graph, call: Call, names: Any) -> Any:
+    """Return the names of what a call reads, cast where a layer computes with whole numbers, as Keras does."""
+    if not casts_whole_numbers(graph.layers[call.layer]):
+        return names
+    whole = numbers_in(graph)
+    if is_cut(graph.layers[call.layer]) and not whole.keys().isdisjoint(tensors_in(call.args)):
+        raise TypeError("it reads whole numbers, and Keras cuts what it normalises to whole numbers")
+    return {each: Name(f"{names[each]}.to({FLOATING})") if each in whole else names[each] for each in tensors_in(call.args)}
 
 
 def settle(root: Part) -> None:

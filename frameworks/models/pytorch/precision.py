@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from frameworks.models.graph import Graph
 CARRIED = ("float16", "float32", "float64")
 
 
+@lru_cache(maxsize=32)
 def precision_of(graph: Graph) -> str:
     """Return the dtype that all layers of a model compute in; "" if none of them states it.
 

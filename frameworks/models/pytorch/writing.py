@@ -38,13 +38,16 @@ def write_module(graph: Graph, *, padding: str = "any", imports_gatewise: bool =
     root = assemble(graph, target, WRITERS)
     names = {each.name for each in helpers_of(root)} | {each.name for each in root.everything()}
     precision = precision_of(graph)
-    casts = {root.name: "" if precision == "float32" else precision}
-    forwards = {part.name: Writing(part, VARIABLES | names, casts.get(part.name, "")).run() for part in root.everything()}
+    casts = precision not in ("", "float32")
+    forwards = {
+        part.name: Writing(part, VARIABLES | names, precision or "float32", casts=casts and part is root).run()
+        for part in root.everything()
+    }
     rows = list(_rows(root, forwards))
     blocks = {name: cast(each, precision) for name, each in _blocks(root)}
     body = _body(root, forwards)
     port = hashlib.sha256("\n".join(body).encode()).hexdigest()[:16]
-    constants, functions = loading(root.name, {each.dtype.name for each in blocks.values()}, port)
+    constants, functions = loading(root.name, port)
     code = [*constants, "", "", *body, "", "", *functions]
     text = "\n".join([*_docstring(root, rows), "", *_imports(root, code), "", *code, ""])
     return Source("pytorch", text, tuple(rows), tuple(_gaps(root)), blocks, port)

@@ -12,8 +12,9 @@ from frameworks.files.keras.config import Config, snake
 from frameworks.files.keras.nodes import Node
 from frameworks.kinds import KERAS
 from frameworks.models.graph import Layer
-from frameworks.models.reading.tensorflow_operations import NODES, TENSORFLOW, Operation
+from frameworks.models.reading.tensorflow_operations import NODES, TENSORFLOW, Operation, product_of
 
+_TRUE = re.compile(r'"?(\w+)"?\s*:\s*\{\s*"?b"?\s*:\s*true')
 _MODULE = re.compile(r"keras(\.src)?\.ops(\..*)?")
 _FUNCTIONS = ("TFOpLambda", "SlicingOpLambda")
 _NODE = "TensorFlowOpLayer"
@@ -58,7 +59,8 @@ def operation_of(name: str, entry: Mapping[str, Any], config: Config, nodes: Seq
         if unknown:
             why = f"gatewise does not know TensorFlow's {function} with {unknown}={node.kwargs[unknown]!r}"
             return Layer(name, f"ops.{known.function}", config, gap=why[:300])
-    return Layer(name, f"ops.{known.function}", config)
+    is_einsum = any(known.subscripts(node.kwargs) for node in nodes)
+    return Layer(name, "ops.einsum" if is_einsum else f"ops.{known.function}", config)
 
 
 def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -66,7 +68,8 @@ def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any
     if layer.gap:
         return tuple(args), dict(kwargs)
     if "node_def" in layer.config:
-        return _with_constants(layer.config, args), {}
+        subscripts = (product_of(_flags(layer.config)),) if layer.kind == "ops.einsum" else ()
+        return (*subscripts, *_with_constants(layer.config, args)), {}
     function = layer.config.get("function")
     known = _known(function) if isinstance(function, str) else None
     if known is None:
@@ -77,6 +80,8 @@ def operation_called(layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any
             args = (own.pop("subscripts", ""), *args)
         return tuple(_keyed(layer, args[:1] if named else args)), {**own, **named, **kwargs}
     tensors = [*args, *(kwargs[name] for name in known.tensors[len(args) :] if name in kwargs)]
+    if layer.kind == "ops.einsum":
+        return (known.subscripts(kwargs) or "...ij,...jk->...ik", *map(_constant, tensors)), {}
     options = dict(known.defaults)
     options |= {known.options[name]: value for name, value in kwargs.items() if name in known.options and value is not None}
     if known.convert is not None:
@@ -95,7 +100,13 @@ def _of_graph(name: str, config: Config) -> Layer:
     constants = config.get("constants", {})
     if op not in NODES or not isinstance(constants, Mapping):
         return Layer(name, f"ops.{op or 'unknown'}", config, gap=f"gatewise does not know TensorFlow's node {op}".rstrip())
-    return Layer(name, f"ops.{NODES[op]}", config)
+    transposes = NODES[op] == "matmul" and _flags(config)
+    return Layer(name, "ops.einsum" if transposes else f"ops.{NODES[op]}", config)
+
+
+def _flags(config: Config) -> dict[str, bool]:
+    """Return the attributes that are true of a node of TensorFlow's graph."""
+    return dict.fromkeys(_TRUE.findall(str(config.get("node_def"))), True)
 
 
 def _with_constants(config: Config, args: Sequence[Any]) -> tuple[Any, ...]:

@@ -22,6 +22,7 @@ from frameworks.models.graph import Graph
 from frameworks.models.reading.fitting import require_fitting
 from frameworks.models.reading.live import is_live, read_live
 from frameworks.models.reading.masks import with_masks
+from frameworks.models.reading.possible import require_possible
 from frameworks.models.reading.shapes import with_shapes
 from frameworks.models.reading.wiring import Reading, read_model
 
@@ -78,7 +79,9 @@ def graph_of(architecture: Architecture, layers: list[StoredLayer | OtherLayer])
         model = in_keras_2(architecture.model)
         graph = read_model(model, Reading(architecture.file, architecture.version, stored))
         require_fitting(graph)
-        return with_masks(with_shapes(graph))
+        graph = with_shapes(graph)
+        require_possible(graph)
+        return with_masks(graph)
     except RecursionError as error:
         raise unsupported(subject, "is nested too deep") from error
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:

@@ -22,6 +22,7 @@ class Operation:
         defaults: options that today's function has by other defaults.
         ignored: options that do not change the result.
         harmless: the values of further options with which they do not change the result.
+        transposed: for each tensor the options that transpose its last two axes, with which it is today's einsum.
         convert: changes the options where a name is not enough.
     """
 
@@ -31,13 +32,25 @@ class Operation:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ("name",)
     harmless: Mapping[str, Any] = field(default_factory=dict)
+    transposed: tuple[tuple[str, ...], ...] = ()
     convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+    def subscripts(self, kwargs: Mapping[str, Any]) -> str:
+        """Return those of the einsum that a call with transposed tensors is; "" for any other."""
+        return product_of(kwargs) if any(kwargs.get(name) is True for names in self.transposed for name in names) else ""
 
     def unknown(self, kwargs: Mapping[str, Any]) -> str:
         """Return the name of an option that today's function lacks, or "" if there is none."""
         known = {*self.tensors, *self.options, *self.ignored}
+        flags = {name for names in self.transposed for name in names}
+        unknown = ((name, value) for name, value in kwargs.items() if name not in known)
         return next(
-            (name for name, value in kwargs.items() if name not in known and value not in (None, self.harmless.get(name))), ""
+            (
+                name
+                for name, value in unknown
+                if not (isinstance(value, bool) if name in flags else value in (None, self.harmless.get(name)))
+            ),
+            "",
         )
 
     def lacks(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -109,6 +122,17 @@ _REDUCTIONS = {
 _REDUCED = {"axis": "axis", "keepdims": "keepdims", "keep_dims": "keepdims"}
 _AXIS = {"axis": "axis"}
 
+TRANSPOSED = (("transpose_a", "adjoint_a", "adj_x"), ("transpose_b", "adjoint_b", "adj_y"))
+"""Real numbers alone are carried, of which the adjoint is the transpose."""
+
+
+def product_of(flags: Mapping[str, Any]) -> str:
+    """Return the subscripts of a product of matrices, given which of them are transposed."""
+    flips = [any(flags.get(name) is True for name in names) for names in TRANSPOSED]
+    one, other = (axes[::-1] if flip else axes for axes, flip in zip(("ij", "jk"), flips, strict=True))
+    return f"...{one},...{other}->...ik"
+
+
 TENSORFLOW: Mapping[str, Operation] = MappingProxyType(
     {
         **{old: Operation(name.strip(), ("x", "y")) for name, olds in _BINARY.items() for old in olds},
@@ -116,7 +140,7 @@ TENSORFLOW: Mapping[str, Operation] = MappingProxyType(
         "neg": Operation("negative"),
         **{f"reduce_{name}": Operation(new, ("input_tensor",), _REDUCED) for name, new in _REDUCTIONS.items()},
         **{name: Operation(new, ("x",), _REDUCED) for name, new in _REDUCTIONS.items()},
-        "matmul": Operation("matmul", ("a", "b"), harmless=dict.fromkeys(("transpose_a", "transpose_b"), False)),
+        "matmul": Operation("matmul", ("a", "b"), transposed=TRANSPOSED),
         "gelu": Operation("gelu", ("features",), {"approximate": "approximate"}, {"approximate": False}),
         "leaky_relu": Operation("leaky_relu", ("features",), {"alpha": "negative_slope"}),
         "softmax": Operation("softmax", ("logits",), _AXIS),

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tf_keras
 import torch
 from torch import nn
 
@@ -327,3 +328,27 @@ def test_an_option_that_a_state_dict_does_not_state_is_the_reason(tmp_path: Path
     torch.save(model.state_dict(), tmp_path / "b.pt")
     (row,) = (row for row in verify(open_checkpoint(tmp_path / "a.pt"), tmp_path / "b.pt").rows if row.name == "conv")
     assert (row.verdict, row.cause) == ("not compared", "padding=(1,), which the other file does not state")
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize(("scale", "status"), [(1.2, 0), (1.1, 1)])
+def test_hard_sigmoid_of_keras_2_is_todays_behind_a_rescaling(scale: float, status: int, tmp_path: Path) -> None:
+    layers = tf_keras.layers
+    old = tf_keras.Sequential(
+        [layers.Input((5, 4)), layers.SimpleRNN(3, name="d"), layers.Activation("hard_sigmoid", name="act")]
+    )
+    old.save(tmp_path / "old.h5")
+    new = keras.Sequential(
+        [
+            keras.Input((5, 4)),
+            keras.layers.SimpleRNN(3, name="d"),
+            keras.layers.Rescaling(scale, name="act_rescaled"),
+            keras.layers.Activation("hard_sigmoid", name="act"),
+        ]
+    )
+    new.set_weights(old.get_weights())
+    new.save(tmp_path / "new.keras")
+    x = np.linspace(-4, 4, 60, dtype="float32").reshape(3, 5, 4)
+    assert bool(np.abs(np.asarray(new(x)) - np.asarray(old(x))).max() < 1e-6) == (status == 0)
+    verification = verify(open_checkpoint(tmp_path / "old.h5"), tmp_path / "new.keras")
+    assert (verification.status, "act_rescaled" in verification.without_weights) == (status, status == 1)

@@ -154,7 +154,9 @@ def test_what_makes_no_difference_to_the_results_is_noted(pair: Any) -> None:
         port.embed.weight[0] = 0  # the padding, which the mask leaves out
     found = compared(model, port)
     assert found
-    assert found.first is None
+    assert [(row.actual, row.verdict) for row in found.inside] == [("embed", "wrong here")]
+    assert found.first is not None
+    assert (found.first.kind, found.first.actual) == ("in", "embed")
     assert "the results agree although these differ inside: embed" in found.notes
 
 

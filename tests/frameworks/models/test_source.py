@@ -100,16 +100,16 @@ dense("other").write(sys.argv[1], force=True)
 """
 
 
-@pytest.mark.parametrize("renamed", [0, 1, 2])
+@pytest.mark.parametrize("renamed", [0, 1, 4])
 def test_a_killed_run_leaves_the_earlier_port_or_none(renamed: int, tmp_path: Path) -> None:
     dense().write(tmp_path / "port")
     (tmp_path / "port.parity.json").write_text("of the earlier port")
     command: list[str | Path] = [sys.executable, "-c", KILLED, tmp_path / "port", str(renamed)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert (tmp_path / "port.py").exists() == (not renamed)
+    assert (tmp_path / "port.parity.json").exists() == (renamed < 2)
     if not renamed:
         assert imported(tmp_path / "port.py").build().dense(torch.eye(3)).shape == (3, 4)
-        assert (tmp_path / "port.parity.json").exists()
     dense("other").write(tmp_path / "port", force=True)
     assert imported(tmp_path / "port.py").build().other(torch.eye(3)).shape == (3, 4)
     assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == ["port.py", "port.safetensors"]
@@ -123,23 +123,27 @@ def test_arrays_of_another_port_are_not_taken(tmp_path: Path) -> None:
         imported(tmp_path / "port.py").build()
 
 
-def test_a_failure_while_the_files_get_their_names_leaves_the_earlier_port(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+@pytest.mark.parametrize("earlier", [True, False])
+@pytest.mark.parametrize("renamed", range(5))
+def test_a_failure_while_the_files_get_their_names_changes_nothing(
+    renamed: int, *, earlier: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
-    dense().write(tmp_path / "port")
-    (tmp_path / "port.parity.json").write_text("of the earlier port")
-    known = Path.replace
+    if earlier:
+        dense().write(tmp_path / "port")
+        (tmp_path / "port.parity.json").write_text("of the earlier port")
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    known, left = Path.replace, [renamed if earlier else renamed % 2]
 
     def failing(self: Path, target: Path) -> Path:
-        if target.suffix == ".safetensors":
+        left[0] -= 1
+        if left[0] == -1:
             raise PermissionError(1, "not yours", str(target))
         return known(self, target)
 
     monkeypatch.setattr(Path, "replace", failing)
-    with refused("port.safetensors", "must be writable", "not yours"):
+    with refused("must be writable", "not yours"):
         dense("other").write(tmp_path / "port", force=True)
-    assert imported(tmp_path / "port.py").build().dense(torch.eye(3)).shape == (3, 4)
-    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == ["port.py", "port.safetensors"]
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
 
 
 def test_a_link_is_kept_and_the_file_that_it_leads_to_replaced(tmp_path: Path) -> None:
@@ -209,6 +213,10 @@ def test_weights_of_another_model_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "port.safetensors").write_bytes(lied({"a": ARRAY}, bytes(16)))
     with pytest.raises(RuntimeError, match="Missing key"):
         imported(tmp_path / "port.py").build()
+    dense(kernel=KERNEL[:2]).write(tmp_path / "other")
+    (tmp_path / "other.safetensors").write_bytes((tmp_path / "other.safetensors").read_bytes().replace(b'"port"', b'"part"'))
+    with pytest.raises(RuntimeError, match=r"size mismatch for dense.weight: .*\[4, 2\].*\[4, 3\]"):
+        imported(tmp_path / "port.py").build(tmp_path / "other.safetensors")
 
 
 def test_building_draws_no_random_numbers(tmp_path: Path) -> None:

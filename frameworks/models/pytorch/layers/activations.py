@@ -96,6 +96,14 @@ _OF_FAMILIES: Mapping[str, str] = MappingProxyType(
 )
 """By the families of `frameworks.families`, with their numbers."""
 
+LOWERED = Helper(
+    "lowered",
+    '''\
+def lowered(x, hidden):
+    """Put the hidden numbers so far below all others that a softmax makes nothing of them."""
+    return torch.where(hidden, x - min(1e9, torch.finfo(x.dtype).max), x)''',
+)
+
 _HELPERS = {each.name: each for each in (_SPARSEMAX, _SPARSE_PLUS, _SQUAREPLUS, _SHIFTED_RELU)}
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
@@ -199,12 +207,12 @@ def _masked_softmax(layer: Layer, graph: Graph, target: Target) -> Piece:
             return _filled(template, site.x)
         else:
             mask = site.mask
-        masked = _filled(template, f"torch.where({mask}, {site.x}, -1e9)")
         if target.version < (3,):
-            return _filled(template, f"{site.x} - 1e9 * ~{mask}")
+            return _filled(template, f"lowered({site.x}, ~{mask})")
+        masked = _filled(template, f"{site.x}.masked_fill(~{mask}, torch.finfo({site.x}.dtype).min)")
         return f"torch.where({mask}, {masked}, 0.0)"
 
-    return Piece(call)
+    return Piece(call, helpers=(LOWERED,))
 
 
 def _prelu(layer: Layer, graph: Graph, target: Target) -> Piece:

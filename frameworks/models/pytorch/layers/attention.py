@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from frameworks.files.writing.blocks import unchanged
 from frameworks.models.graph import Graph, Layer
+from frameworks.models.pytorch.layers.activations import LOWERED
 from frameworks.models.pytorch.layers.given import Given
 from frameworks.models.pytorch.pieces import Piece, Site, Statements, Target, Writer
 
@@ -25,7 +26,7 @@ def _attention(layer: Layer, graph: Graph, target: Target) -> Piece:
             return f"F.scaled_dot_product_attention({query}, {key}, {value}, scale=1.0{causal})"
         return _in_steps(given, site, _scores(given, query, key, weight), value)
 
-    return Piece(call, module if arrays else "", arrays, "as it is", results=("", "weights"))
+    return Piece(call, module if arrays else "", arrays, "as it is", (LOWERED,), results=("", "weights"))
 
 
 def _inputs(site: Site) -> tuple[str, str, str]:
@@ -62,7 +63,7 @@ def _in_steps(given: Given, site: Site, scores: str, value: str) -> Statements:
     lines = [f"{name} = {scores}"]
     hidden = _hidden(given, site, name)
     weights = site.free("weights")
-    lines.append(f"{weights} = torch.softmax({name}{f' - 1e9 * {hidden}' if hidden else ''}, dim=-1)")
+    lines.append(f"{weights} = torch.softmax({f'lowered({name}, {hidden})' if hidden else name}, dim=-1)")
     dropped = weights
     if given["dropout"]:
         training = "True" if site.training else "self.training"

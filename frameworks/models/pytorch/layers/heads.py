@@ -213,7 +213,7 @@ def _forward(features: frozenset[str], *, zeroes: bool) -> Iterator[str]:
     yield "        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])"
     if masked:
         yield "        visible = visible.unsqueeze(-3)  # for all heads"
-        yield "        scores = scores.masked_fill(~visible, -1e9)"
+        yield "        scores = scores.masked_fill(~visible, torch.finfo(scores.dtype).min)"
     yield "        weights = torch.softmax(scores, dim=-1)"
     if zeroes:
         yield "        weights = weights.masked_fill(~visible, 0)  # also where nothing is visible"

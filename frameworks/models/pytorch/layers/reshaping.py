@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.models.graph import Graph, Layer
+from frameworks.models.pytorch.dtypes import constant
 from frameworks.models.pytorch.layers.given import Given
 from frameworks.models.pytorch.pieces import Piece, Site, Target, Writer, literal
 
@@ -91,7 +92,7 @@ def _up_sampling(rank: int) -> Callable[[str, Given], str]:
 def _rescaling(x: str, given: Given) -> str:
     def factor(value: Any) -> str:
         number = isinstance(value, (int, float))
-        return repr(float(value)) if number else f"torch.tensor({literal(list(value))}, device={x}.device)"
+        return repr(float(value)) if number else constant(list(value), x)
 
     scale, offset = given["scale"], given["offset"]
     scaled = f"{x} * {factor(scale)}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.models.pytorch.dtypes import FLOATING, constant
 from frameworks.models.pytorch.pieces import Name, literal
 
 MOST = 1000
@@ -63,9 +64,28 @@ def subscripts_of(operands: tuple[Any, ...], given: Any = None) -> tuple[str, tu
     return literal(subscripts), operands
 
 
+def of_model(value: Any, precision: str) -> Any:
+    """Return an argument in which the dtype that the model computes in stands for that of its weights.
+
+    Args:
+        value: an argument of an operation.
+        precision: the name of the dtype in which the model computes.
+    """
+    if isinstance(value, Mapping):
+        return {name: of_model(each, precision) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(of_model(each, precision) for each in value)
+    return Name(FLOATING) if isinstance(value, str) and not isinstance(value, Name) and value == precision else value
+
+
+def dtype_of(dtype: Any) -> str:
+    """Return a dtype as source."""
+    return str(dtype) if isinstance(dtype, Name) else f"torch.{dtype}"
+
+
 def cast(x: Any, dtype: Any) -> str:
     """Return an expression of a tensor with another dtype."""
-    return f"{x}.{_CASTS[dtype]}" if dtype in _CASTS else f"{x}.to(torch.{dtype})"
+    return f"{x}.{_CASTS[dtype]}" if dtype in _CASTS else f"{x}.to({dtype_of(dtype)})"
 
 
 def operand(value: Any, beside: Any) -> str:
@@ -99,4 +119,6 @@ def as_tensor(value: Any, beside: Any) -> str:
     array = np.asarray(value)
     if array.size > MOST:
         raise refused(f"a constant of {array.size} numbers")
+    if array.dtype.kind == "f":
+        return constant(array.tolist(), str(beside))
     return f"torch.tensor({literal(array.tolist())}, device={beside}.device)"

@@ -8,11 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.errors import NoCounterpartError
-from frameworks.models.graph import Graph, Layer, replaced
+from frameworks.models.graph import Call, Graph, Layer, replaced
+from frameworks.models.pytorch.dtypes import arguments_read
 from frameworks.models.pytorch.layers.activations import BY_NAME, activated, helpers_of
 from frameworks.models.pytorch.operations import places, reductions, values
-from frameworks.models.pytorch.operations.constants import operand, plain, tensors
+from frameworks.models.pytorch.operations.constants import of_model, operand, plain, tensors
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Target, Writer
+from frameworks.models.pytorch.precision import precision_of
 
 _OPERATORS: Mapping[str, str] = MappingProxyType(
     {
@@ -119,25 +121,35 @@ _WRITTEN: Mapping[str, Callable[..., str]] = MappingProxyType(
 """By the name of a function of `keras.ops`: a function with its signature, which returns the expression."""
 
 
+_PARTING = ("split", "unstack")
+"""Functions that return a tuple, also of one tensor."""
+
+
 def _operation(layer: Layer, graph: Graph, target: Target) -> Piece:  # noqa: ARG001  one signature for all writers
     name = layer.kind.removeprefix("ops.")
-    for call in graph.calls_of(layer.name):
-        names = {tensor: Name("x") for tensor in call.reads}
-        _expression(layer, replaced(call.args, names), replaced(dict(call.kwargs), names))
+    for each in graph.calls_of(layer.name):
+        names = {tensor: Name("x") for tensor in each.reads}
+        _expression(each, graph, replaced(each.args, names), replaced(dict(each.kwargs), names))
 
     def call_of(site: Site) -> str:
-        return _expression(layer, site.args, site.kwargs)
+        return _expression(site.call, graph, site.args, site.kwargs)
 
     helpers = helpers_of(name) if name in _ACTIVATIONS else ()
     return Piece(call_of, how="an expression", helpers=helpers)
 
 
-def _expression(layer: Layer, args: Any, kwargs: Mapping[str, Any]) -> str:
+def _expression(call: Call, graph: Graph, args: Any, kwargs: Mapping[str, Any]) -> str:
+    layer, precision = graph.layers[call.layer], precision_of(graph) or "float32"
     name = layer.kind.removeprefix("ops.")
     try:
+        args, kwargs = arguments_read(name, call, args, kwargs, graph)
         if name != "einsum":  # it checks its own text
-            args, kwargs = plain(args), plain(kwargs)
+            args, kwargs = plain(of_model(args, precision)), plain(of_model(kwargs, precision))
+        if name == "unstack":
+            kwargs = {**kwargs, "num": _read_parts(call, graph)}
         expression = _WRITTEN[name](*args, **kwargs)
+        if name in _PARTING and call.outputs == 1:
+            expression = f"{expression}[0]"
         ast.parse(expression, mode="eval")
     except (TypeError, SyntaxError) as error:
         raise NoCounterpartError.because(
@@ -147,6 +159,13 @@ def _expression(layer: Layer, args: Any, kwargs: Mapping[str, Any]) -> str:
             remedy="Compute it otherwise before saving, or put it into a layer of your own and port that by hand.",
         ) from error
     return expression
+
+
+def _read_parts(call: Call, graph: Graph) -> int | None:
+    """Return how many parts of a tensor are read, if it has more of them or its size is not known; None for all or one."""
+    shape, axis = graph.shapes.get(call.reads[0]), call.kwargs.get("axis", 0)
+    is_whole = shape is not None and type(axis) is int and shape[axis] == call.outputs
+    return None if is_whole or call.outputs == 1 else call.outputs
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(dict.fromkeys((f"ops.{name}" for name in _WRITTEN), _operation))

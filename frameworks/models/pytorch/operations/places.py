@@ -79,8 +79,8 @@ def _split(x: Any, indices_or_sections: Any, axis: Any = 0) -> str:
     return f"{x}.tensor_split({into if isinstance(into, int) else tuple(into)}, dim={axis})"
 
 
-def _unstack(x: Any, num: Any = None, axis: Any = 0) -> str:  # noqa: ARG001  Keras's signature
-    return f"{x}.unbind({axis})"
+def _unstack(x: Any, num: Any = None, axis: Any = 0) -> str:
+    return f"{x}.unbind({axis})[:{num}]" if num else f"{x}.unbind({axis})"
 
 
 def _pad(x: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = None) -> str:
@@ -145,6 +145,7 @@ def _triangle(function: str) -> Callable[..., str]:
 
 WRITTEN: Mapping[str, Callable[..., str]] = MappingProxyType(
     {
+        "copy": str,
         "get_item": _get_item,
         "reshape": _reshape,
         "transpose": _transpose,

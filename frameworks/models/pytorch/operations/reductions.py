@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from frameworks.models.pytorch.operations.constants import cast, refused
+from frameworks.models.pytorch.pieces import literal
 
 
 def _along(axis: Any, *, keepdims: bool = False) -> str:
@@ -81,7 +82,7 @@ def _cumulative(method: str) -> Callable[..., str]:
 
 
 def _top_k(x: Any, k: Any, sorted: Any = True) -> str:  # noqa: A002, ARG001, FBT002  Keras's signature
-    return f"torch.topk({x}, {k})"
+    return f"(each[..., :{literal(k)}] for each in {x}.sort(descending=True, stable=True))"
 
 
 WRITTEN: Mapping[str, Callable[..., str]] = MappingProxyType(

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from frameworks.models.pytorch.operations.constants import cast, operand, plain, refused, subscripts_of, tensors
-from frameworks.models.pytorch.pieces import literal
+from frameworks.models.pytorch.dtypes import FLOATING
+from frameworks.models.pytorch.operations.constants import cast, dtype_of, operand, plain, refused, subscripts_of, tensors
+from frameworks.models.pytorch.pieces import Name, literal
 
 
 def _last_axis(function: str) -> Callable[..., str]:
@@ -41,22 +42,41 @@ def _clip(x: Any, x_min: Any, x_max: Any) -> str:
 
 def _like(function: str) -> Callable[..., str]:
     def write(x: Any, dtype: Any = None) -> str:
-        return f"torch.{function}({x}{f', dtype=torch.{dtype}' if dtype else ''})"
+        return f"torch.{function}({x}{f', dtype={dtype_of(dtype)}' if dtype else ''})"
 
     return write
 
 
 def _full_like(x: Any, fill_value: Any, dtype: Any = None) -> str:
-    return f"torch.full_like({x}, {literal(fill_value)}{f', dtype=torch.{dtype}' if dtype else ''})"
+    return f"torch.full_like({x}, {literal(fill_value)}{f', dtype={dtype_of(dtype)}' if dtype else ''})"
 
 
 def _where(condition: Any, x1: Any = None, x2: Any = None) -> str:
-    return f"torch.where({condition}, {operand(x1, condition)}, {operand(x2, condition)})"
+    beside = next((each for each in (x1, x2) if isinstance(each, Name)), Name(f"{condition}.to({FLOATING})"))
+    where = f"torch.where({condition}, {operand(x1, beside)}, {operand(x2, beside)})"
+    plain_numbers = [each for each in (x1, x2) if isinstance(each, (int, float))]
+    return cast(where, Name(FLOATING)) if len(plain_numbers) == 2 and any(map(_is_float, plain_numbers)) else where
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float)
+
+
+_PRODUCTS = {
+    '"...ij,...jk->...ik"': "{} @ {}",
+    '"...ij,...kj->...ik"': "{} @ {}.transpose(-2, -1)",
+    '"...ji,...jk->...ik"': "{}.transpose(-2, -1) @ {}",
+    '"...ji,...kj->...ik"': "{}.transpose(-2, -1) @ {}.transpose(-2, -1)",
+}
+"""Products of matrices among the einsums, as torch writes them."""
 
 
 def _einsum(*operands: Any, subscripts: Any = None) -> str:
     subscripts, operands = subscripts_of(operands, subscripts)
-    return f"torch.einsum({subscripts}, {', '.join(tensors(*plain(operands)))})"
+    named = tensors(*plain(operands))
+    if subscripts in _PRODUCTS:
+        return _PRODUCTS[subscripts].format(*named)
+    return f"torch.einsum({subscripts}, {', '.join(named)})"
 
 
 def _tensordot(x1: Any, x2: Any, axes: Any = 2) -> str:
@@ -94,7 +114,7 @@ def _normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> s
 def _one_hot(x: Any, num_classes: Any, axis: Any = -1, dtype: Any = None, sparse: Any = False) -> str:  # noqa: FBT002
     if axis != -1 or sparse:
         raise refused(f"axis={axis} and sparse={sparse}")
-    return cast(f"F.one_hot({x}.long(), {num_classes})", dtype or "float32")
+    return cast(f"F.one_hot({x}.long(), {num_classes})", dtype or Name(FLOATING))
 
 
 def _round(x: Any, decimals: Any = 0) -> str:

@@ -139,6 +139,8 @@ def _constructor(form: Form) -> Iterator[str]:
     for bias in _biases(form):
         yield f"    self.{bias} = nn.Parameter(torch.empty({rows}))"
     yield from (f"    self.{rate} = {rate}" for rate in rates)
+    yield "    for weight in self.parameters():"
+    yield "        nn.init.uniform_(weight, -(hidden_size**-0.5), hidden_size**-0.5)"
 
 
 def _biases(form: Form) -> tuple[str, ...]:

@@ -72,6 +72,9 @@ def _lines(form: _Form) -> Iterator[str]:
     yield "        self.weight_hh = nn.Parameter(torch.empty(4 * filters, filters, *kernel_size))"
     if form.bias:
         yield "        self.bias = nn.Parameter(torch.empty(4 * filters))"
+    yield "        bound = (filters * math.prod(kernel_size)) ** -0.5"
+    yield "        for weight in self.parameters():"
+    yield "            nn.init.uniform_(weight, -bound, bound)"
     if form.steps:
         yield f"        {', '.join(f'self.{each}' for each in form.steps)} = {', '.join(form.steps)}"
     # Keras puts the odd zero of an even kernel behind.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from frameworks.models.pytorch.pieces import Helper
 
-_ROWS = "    rows = torch.arange(len(x), device=x.device).unsqueeze(1)"
+_ROWS = "    rows = torch.arange(x.shape[0], device=x.device).unsqueeze(1)"
 _ORDER = "mask.byte().argsort(dim=1, descending=True, stable=True)"
 
 _REFUSAL = """\

@@ -36,13 +36,18 @@ def stateful(
     words = ["Stateful", *["Continuing"] * continues, *["Masked"] * bool(runs)]
     words += [name.removeprefix("nn.").replace("Continuing", ""), *["Padded"] * bool(runs and "padding" in runs.name)]
     own = "".join(words)
-    given = ["x", *["mask"] * masked, "state" if continues else "self.state"]
+    given = ["x", *["mask"] * masked, "state"]
     run = f"{runs.name}(super().forward, {', '.join(given)})" if runs else f"super().forward({', '.join(given)}"
     run += "" if runs else f"{', training=training' if told else ''})"
     after = f"({', '.join(states)})" if len(states) > 1 else states[0]
     signature = ["self", "x", *["mask"] * masked, *["state=None"] * continues, *["*", "training"] * told]
-    start = "state if self.state is None else self.state" if keeps_own else "self.state if state is None else state"
-    chosen = f"\n        state = {start}" if continues else ""
+    kept = "tuple(each.to(x) for each in self.state)" if len(states) > 1 else "self.state.to(x)"  # .double() does not reach it
+    if not continues:
+        chosen = f"state = None if self.state is None else {kept}"
+    elif keeps_own:
+        chosen = f"state = state if self.state is None else {kept}"
+    else:
+        chosen = f"if state is None and self.state is not None:\n            state = {kept}"
     whatever = ", whatever it is given," if continues and keeps_own else ""
     code = f'''\
 class {own}({name}):
@@ -53,7 +58,8 @@ class {own}({name}):
     def reset_states(self):
         self.state = None
 
-    def forward({", ".join(signature)}):{chosen}
+    def forward({", ".join(signature)}):
+        {chosen}
         y, {after} = {run}
         self.state = {", ".join(f"{each}.detach()" for each in states)}
         return y, {after}'''

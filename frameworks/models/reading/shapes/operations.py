@@ -175,14 +175,19 @@ def _dot(seen: Seen) -> Sequence[Shape]:
 
 def _einsum(seen: Seen) -> Sequence[Shape]:
     equation, *read = seen.values[0]
-    if not isinstance(equation, str) or "->" not in equation or "." in equation:
+    if not isinstance(equation, str) or "->" not in equation:
         raise UnknownShapeError
     letters_read, _, made = equation.replace(" ", "").partition("->")
     sizes: dict[str, int | None] = {}
+    further: Shape = ()  # the axes that "..." stands for
     for letters, tensor in zip(letters_read.split(","), read, strict=True):
-        for letter, size in zip(letters, shape_of(tensor), strict=True):
+        shape, (before, dots, after) = shape_of(tensor), letters.partition("...")
+        end = len(shape) - len(after)
+        further = broadcast([further, shape[len(before) : end]]) if dots else further
+        for letter, size in zip(before + after, shape[: len(before)] + shape[end:], strict=True):
             sizes[letter] = common(sizes.get(letter), size, f"fit {equation}")
-    return (tuple(sizes[letter] for letter in made),)
+    before, dots, after = made.partition("...")
+    return ((*(sizes[each] for each in before), *(further if dots else ()), *(sizes[each] for each in after)),)
 
 
 def _repeat(seen: Seen) -> Sequence[Shape]:

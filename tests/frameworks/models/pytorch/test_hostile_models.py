@@ -294,7 +294,7 @@ def test_a_text_that_no_one_checks_would_be_noticed(
         ("Conv1D", "use_bias", False, "where kernel are expected"),
         ("Conv1D", "strides", ["1) or EVIL("], "strides of a Conv1D must be a finite number"),
         ("Conv1D", "padding", "sane", "padding of a Conv1D must be 'valid' or 'same' or 'causal', but is 'sane'"),
-        ("Conv1D", "dilation_rate", [1.5], "where whole numbers are expected"),
+        ("Conv1D", "dilation_rate", [1.5], "a whole number from 1 on"),
         ("MaxPooling1D", "pool_size", [{}], "pool_size of a MaxPooling1D"),
         ("LeakyReLU", "negative_slope", float("nan"), "negative_slope of a LeakyReLU must be a finite number"),
         ("LayerNormalization", "scale", False, "the weights of LayerNormalization"),

@@ -244,6 +244,7 @@ def test_half_and_double_precision_are_carried(policy: str, tmp_path: Path) -> N
     assert made.dtype == getattr(torch, policy)
     error = np.abs(made.detach().numpy() - results(model, (VALUES,))[0]).max()
     assert error < (4e-3 if policy == "float16" else 1e-14)
+    assert port.float()(torch.from_numpy(VALUES)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("policies", [("mixed_float16", "mixed_float16"), ("float32", "float64")])

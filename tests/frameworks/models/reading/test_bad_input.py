@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import copy
 import random
+import zipfile
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from frameworks.errors import GatewiseError
 from frameworks.files.keras.architecture import Architecture
 from frameworks.files.keras.version import Version
 from frameworks.models.graph import Graph
-from frameworks.models.reading.reading import graph_of
+from frameworks.models.reading.reading import graph_of, read_graph
 
 
 def _layer(kind: str, name: str, reads: list[Any], **config: Any) -> dict[str, Any]:
@@ -57,6 +60,50 @@ def _dense(name: str, reads: list[Any]) -> dict[str, Any]:
 def test_a_graph_that_cannot_be_wired_is_refused_by_name(model: dict[str, Any], message: str) -> None:
     with pytest.raises(GatewiseError, match=message):
         _read(model)
+
+
+IMPOSSIBLE: list[tuple[str, dict[str, Any], str, str]] = [
+    ("Dense", {"units": 0}, "units", "a whole number from 1 on, but is 0"),
+    ("Dense", {"units": 2.5}, "units", "a whole number from 1 on, but is 2.5"),
+    ("Dropout", {"rate": 2.0}, "rate", "a number from 0 to 1, but is 2.0"),
+    ("Conv1D", {"filters": 2, "kernel_size": 3, "strides": -1}, "strides", "a whole number from 1 on, but is -1"),
+    ("Conv1D", {"filters": 2, "kernel_size": [0]}, "kernel_size", r"a whole number from 1 on, but is \[0\]"),
+    ("MaxPooling1D", {"pool_size": [0], "strides": None}, "pool_size", "a whole number from 1 on"),
+    ("MaxPooling1D", {"pool_size": 2, "strides": [-2]}, "strides", "a whole number from 1 on"),
+    ("ReLU", {"max_value": -1.0}, "max_value", "a number from 0 on, but is -1.0"),
+    ("ZeroPadding1D", {"padding": [1, -1]}, "padding", "a whole number from 0 on"),
+    ("GroupNormalization", {"groups": 0}, "groups", "a whole number from 1 on, or -1"),
+    ("BatchNormalization", {"axis": 3}, "axis", "from -3 to 2, as it reads 3 axes, but is 3"),
+    ("LayerNormalization", {"axis": [1, -4]}, "axis", r"from -3 to 2, as it reads 3 axes, but is \[1, -4\]"),
+    ("Softmax", {"axis": 5}, "axis", "from -3 to 2"),
+    ("UnitNormalization", {"axis": 5}, "axis", "from -3 to 2"),
+]
+"""Layers that read (batch, 4, 3): options that Keras's constructors, or the layers when they are called, refuse."""
+
+
+@pytest.mark.parametrize(("kind", "options", "name", "message"), IMPOSSIBLE)
+def test_an_option_out_of_its_range_is_refused_by_layer_and_name(
+    kind: str, options: dict[str, Any], name: str, message: str
+) -> None:
+    first = _layer("InputLayer", "x", [], batch_input_shape=[None, 4, 3], dtype="float32")
+    layer = _layer(kind, "odd", [["x", 0, 0, {}]], **options)
+    config = {"name": "m", "layers": [first, layer], "input_layers": [["x", 0, 0]], "output_layers": [["odd", 0, 0]]}
+    with pytest.raises(GatewiseError, match=f"^{name} of {kind} 'odd' must be {message}"):
+        _read({"class_name": "Functional", "config": config})
+
+
+def test_an_option_of_a_wrapped_layer_is_refused_alike(tmp_path: Path) -> None:
+    x, path = keras.Input((4, 3)), tmp_path / "model.keras"
+    y = keras.layers.TimeDistributed(keras.layers.Dropout(0.5), name="each")(x)
+    keras.Model(x, keras.layers.Dense(1)(y)).save(path)
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files["config.json"] = files["config.json"].replace(b'"rate": 0.5', b'"rate": 1.5')
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with pytest.raises(GatewiseError, match="rate of Dropout 'each' must be a number from 0 to 1"):
+        read_graph(path)
 
 
 def test_two_thousand_layers_are_read() -> None:

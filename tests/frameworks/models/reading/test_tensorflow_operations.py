@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,6 +19,7 @@ from frameworks.errors import NoCounterpartError
 from frameworks.models import port_model, to_source
 from frameworks.models.keras import build_keras
 from frameworks.models.reading import read_graph
+from frameworks.models.reading.operations import operation_called, operation_of
 from frameworks.models.reading.tensorflow_operations import TENSORFLOW
 
 K = tf_keras.backend
@@ -63,6 +65,9 @@ OPERATIONS: Mapping[str, Callable[[Any], Any]] = {
     "mean": lambda x: K.mean(x, axis=-1),
     "batch_dot": lambda x: K.batch_dot(x, K.permute_dimensions(x, (0, 2, 1))),
     "matmul": lambda x: tf.matmul(x, tf.transpose(x, [0, 2, 1])),
+    "matmul with b transposed": lambda x: tf.matmul(x, x * 2.0, transpose_b=True),
+    "matmul with a transposed": lambda x: tf.matmul(x, x * 2.0, transpose_a=True),
+    "matmul with both transposed": lambda x: tf.matmul(x, tf.transpose(x, [0, 2, 1]), adjoint_a=True, transpose_b=True),
     "gelu": tf.nn.gelu,
     "leaky_relu": lambda x: tf.nn.leaky_relu(x, 0.3),
     "softmax": lambda x: tf.nn.softmax(x, axis=1),
@@ -75,6 +80,9 @@ OPERATIONS: Mapping[str, Callable[[Any], Any]] = {
     "the rest": lambda x: tf.split(x, [1, -1], axis=-1)[1],
     "l2_normalize with epsilon": lambda x: tf.nn.l2_normalize(x, -1, epsilon=100.0),
     "a middle part": lambda x: tf.split(x, 4, axis=-1)[1],
+    "parts of an unknown number": lambda x: sum(tf.unstack(x, axis=2)[:3:2]),
+    "the first part of an unknown number": lambda x: tf.unstack(x, axis=2)[0],
+    "the only part": lambda x: tf.split(x, 1, axis=2)[0],
     "a part of a number": lambda x: tf.unstack(x, num=4, axis=2)[0],
     "expand_dims": lambda x: tf.expand_dims(x, 1),
     "squeeze": lambda x: tf.squeeze(tf.expand_dims(x, 1), 1),
@@ -125,10 +133,28 @@ def test_a_wrong_row_is_caught(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_option_that_todays_function_lacks_is_a_gap_that_names_it(tmp_path: Any) -> None:
     read = tf_keras.Input((None, 4))
-    tf_keras.Model(read, tf.matmul(read, read, transpose_b=True)).save(tmp_path / "model.keras")
+    tf_keras.Model(read, tf.cumsum(read, axis=1, exclusive=True)).save(tmp_path / "model.keras")
     (gap,) = read_graph(tmp_path / "model.keras").gaps
-    assert "transpose_b=True" in gap.gap
+    assert "exclusive=True" in gap.gap
     assert to_source(tmp_path / "model.keras").gaps
+
+
+def test_a_transposed_product_reads_as_torch_writes_it(tmp_path: Any) -> None:
+    read = tf_keras.Input((None, 4), name="steps")
+    tf_keras.Model(read, tf.matmul(read, read, transpose_b=True)).save(tmp_path / "model.keras")
+    assert "return steps @ steps.transpose(-2, -1)" in to_source(tmp_path / "model.keras").text
+
+
+@pytest.mark.parametrize("flag", ["adj_x", "adj_y", ""])
+def test_a_transposed_product_of_tensorflows_graph(flag: str) -> None:
+    attributes = ", ".join(f'"{name}": {{"b": {str(name == flag).lower()}}}' for name in ("adj_x", "adj_y"))
+    config = {"name": "p", "node_def": f'{{"op": "BatchMatMulV2", "attr": {{{attributes}}}}}', "constants": {}}
+    layer = operation_of("p", {"class_name": "TensorFlowOpLayer"}, config, [])
+    one, other = X[:, :4], X[:, 1:]
+    args, _ = operation_called(layer, [one, other], {})
+    expected = tf.raw_ops.BatchMatMulV2(x=one, y=other, adj_x=flag == "adj_x", adj_y=flag == "adj_y")
+    made = getattr(keras.ops, layer.kind.removeprefix("ops."))(*args)
+    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_rest_before_the_last_part_is_refused(tmp_path: Any) -> None:

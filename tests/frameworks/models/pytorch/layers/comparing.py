@@ -70,6 +70,32 @@ def errors(model: Any, names: list[str], source: Source, x: np.ndarray[Any, Any]
     }
 
 
+PRECISIONS = {torch.float64: 1e-12, torch.bfloat16: 0.05, torch.float16: 0.01}
+"""How far a port may be from what it computes in float64 with the weights and inputs of the dtype."""
+
+
+def assert_precisions(source: Source, names: list[str], x: np.ndarray[Any, Any]) -> None:
+    """Compare a port in other dtypes with itself in float64: all floating results have the dtype of the module."""
+    usual, numbers = _results(source, torch.float32, torch.from_numpy(x)), torch.from_numpy(x)
+    for dtype, tolerance in PRECISIONS.items():
+        rounded = numbers.to(dtype) if numbers.is_floating_point() else numbers
+        made, exact = _results(source, dtype, rounded), _results(source, dtype, rounded, torch.float64)
+        for name, one, other, before in zip(names, made, exact, usual, strict=True):
+            assert one.dtype == (dtype if before.is_floating_point() else before.dtype), (name, dtype)
+            if before.is_floating_point():
+                wanted = other.clamp(max=torch.finfo(dtype).max).numpy()
+                error = _distance(wanted, one.double().clamp(max=torch.finfo(dtype).max).numpy())
+                assert error <= tolerance, (name, dtype, error)
+
+
+def _results(source: Source, stored: torch.dtype, x: torch.Tensor, computed: torch.dtype | None = None) -> tuple[Any, ...]:
+    """Return the results of a port whose weights have one dtype, and which computes in another one."""
+    dtype = computed or stored
+    with torch.no_grad():
+        made = built(source).to(stored).to(dtype)(x.to(dtype) if x.is_floating_point() else x)
+    return made if isinstance(made, tuple) else (made,)
+
+
 def _distance(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any]) -> float:
     if expected.shape != actual.shape:
         return float("inf")

@@ -16,7 +16,16 @@ import torch
 
 from frameworks.models.pytorch.building import built
 from tests.frameworks.models.pytorch.layers import cases
-from tests.frameworks.models.pytorch.layers.comparing import TOLERANCE, Case, changed, errors, many, normal, source_of
+from tests.frameworks.models.pytorch.layers.comparing import (
+    TOLERANCE,
+    Case,
+    assert_precisions,
+    changed,
+    errors,
+    many,
+    normal,
+    source_of,
+)
 
 PACKAGES = {"keras": keras, "tf_keras": tf_keras}
 both = pytest.mark.parametrize("package", PACKAGES)
@@ -36,6 +45,7 @@ def check(
     for x in inputs:
         wrong = {name: error for name, error in errors(model, names, source, x).items() if not error <= TOLERANCE}
         assert not wrong, wrong
+    assert_precisions(source, names, inputs[0])
 
 
 def tokens(*shape: int) -> np.ndarray[Any, Any]:

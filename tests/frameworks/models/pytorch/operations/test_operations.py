@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from frameworks.errors import NoCounterpartError
+from frameworks.errors import GatewiseError, NoCounterpartError
 from frameworks.models import to_source
-from tests.frameworks.models.pytorch.layers.comparing import TOLERANCE, Case, errors, many, normal, source_of
+from tests.frameworks.models.pytorch.layers.comparing import TOLERANCE, Case, assert_precisions, errors, many, normal, source_of
 
 ops = keras.ops
 
@@ -112,6 +112,74 @@ def test_operations_compute_what_keras_does(tmp_path: Path) -> None:
     for x in (normal(2, 6, 4), normal(3, 6, 4)):
         wrong = {name: error for name, error in errors(model, names, source, x).items() if not error <= TOLERANCE}
         assert not wrong, wrong
+    assert_precisions(source, names, normal(2, 6, 4))
+
+
+NUMBERS = (
+    "absolute negative sign square sin exp sum mean max min argmax any all var std prod cumsum cumprod norm floor ceil round"
+    " leaky_relu sqrt log1p isfinite"
+)
+PAIRS = "add multiply maximum equal greater power logaddexp arctan2"
+WHOLE: dict[str, Case] = {
+    **{name: _called(name, lambda k, x: (x,)) for name in NUMBERS.split() if name not in ("cumsum", "cumprod", "norm")},
+    **{f"{name} of an axis": _called(name, lambda k, x: (x, 1)) for name in ("mean", "std", "any", "sum", "cumsum", "cumprod")},
+    "norm": lambda k, x: ops.norm(x, axis=-1),
+    **{name: _called(name, lambda k, x: (x, ops.flip(x, axis=1))) for name in PAIRS.split()},
+    **{f"{name} with a number": _called(name, lambda k, x: (x, 0.5)) for name in (*PAIRS.split(), "subtract")},
+    "divide": lambda k, x: x / (x + 2),
+    "subtract": lambda k, x: 1 - x,
+    "beside floating numbers": lambda k, x: (k.Dense(4)(x) - x) * x,
+    "an array": lambda k, x: x * np.array([1.5, 2, 3, 4], "float32"),
+    "tensordot": lambda k, x: ops.tensordot(x, np.ones((4, 2), "float32"), axes=1),
+    "where": lambda k, x: ops.where(x > 0, 0.5, 1.0),
+    "cast": lambda k, x: k.Dense(2)(ops.cast(x > 0, "float32")),
+    "one_hot": lambda k, x: k.Dense(2)(ops.one_hot(ops.cast(x, "int32"), 5)),
+    "Rescaling": lambda k, x: k.Dense(2)(k.Rescaling(0.1)(x)),
+    "Rescaling each": lambda k, x: k.Rescaling([1.0, 2.0, 3.0, 4.0])(x),
+    "moved": lambda k, x: k.GRU(2)(k.Permute((2, 1))(k.Reshape((4, 6))(k.Concatenate(axis=1)([x[:, :2], x[:, 2:]])))),
+    "Average": lambda k, x: k.Average()([x, ops.flip(x, axis=1)]),
+    "top_k of equals": lambda k, x: ops.top_k(x, 3),
+}
+"""Operations and layers that read whole numbers or truth values, which Keras casts where torch does not."""
+NOT_OF_TRUTH = {
+    *(
+        "negative",
+        "sign",
+        "round",
+        "leaky_relu",
+        "add",
+        "multiply",
+        "maximum",
+        "greater",
+        "power",
+        "Average",
+        "top_k of equals",
+    ),
+}
+"""What Keras on TensorFlow lacks for truth values."""
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+def test_whole_numbers_and_truth_values(dtype: str, tmp_path: Path) -> None:
+    cases = {name: case for name, case in WHOLE.items() if dtype == "int32" or name not in NOT_OF_TRUTH}
+    model, names = many(keras, (6, 4), cases, dtype)
+    source = source_of(model, "keras", tmp_path)
+    x = np.random.default_rng(1).integers(0, 5 if dtype == "int32" else 2, (2, 6, 4)).astype(dtype)
+    wrong = {name: error for name, error in errors(model, names, source, x).items() if not error <= TOLERANCE}
+    assert not wrong, wrong
+    assert_precisions(source, names, x)
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        (lambda k, x: k.LayerNormalization()(x), "Keras cuts what it normalises to whole numbers"),
+        (lambda k, x: ops.matmul(x > 0, ops.transpose(x > 0, (0, 2, 1))), "truth values alone"),
+    ],
+)
+def test_whole_numbers_that_keras_returns_as_such_are_refused(case: Case, words: str, tmp_path: Path) -> None:
+    with pytest.raises(GatewiseError, match=words):
+        source_of(many(keras, (6, 4), {"case": case}, "int32")[0], "keras", tmp_path)
 
 
 @pytest.mark.parametrize(

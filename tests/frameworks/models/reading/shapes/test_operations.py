@@ -56,6 +56,8 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("unstack", (X,), {"axis": 1}),
     ("matmul", (X, Z), {}),
     ("einsum", ("bij,bjk->bik", X, Z), {}),
+    ("einsum", ("...ij,...jk->...ik", X, Z), {}),
+    ("einsum", ("b...,b...->...b", X, X), {}),
     ("repeat", (X, 3), {"axis": 1}),
     ("tile", (X, (1, 2, 1)), {}),
     ("take", (X, np.array([0, 2])), {"axis": 1}),
