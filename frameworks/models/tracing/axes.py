@@ -66,6 +66,6 @@ def _works(
     grown = {axis: max(sizes[axis] + 2, LEAST) for axis in group}
     try:
         call(resized(inputs, grown))
-    except Exception:  # whatever its code raises, these axes have no other size
+    except Exception:  # noqa: BLE001 - whatever its code raises, these axes have no other size
         return False
     return True
