@@ -9,4 +9,17 @@ repeats with a length is a loop. Anything else that differs is refused.
 from frameworks.models.tracing.steps import Block, Function, Line, Loop, Method, ModuleCall, Parameter, Step, Value
 from frameworks.models.tracing.tracing import Trace, other_sizes, trace
 
-__all__ = ["Block", "Function", "Line", "Loop", "Method", "ModuleCall", "Parameter", "Step", "Trace", "Value", "other_sizes", "trace"]
+__all__ = [
+    "Block",
+    "Function",
+    "Line",
+    "Loop",
+    "Method",
+    "ModuleCall",
+    "Parameter",
+    "Step",
+    "Trace",
+    "Value",
+    "other_sizes",
+    "trace",
+]

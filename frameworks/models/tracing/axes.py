@@ -64,9 +64,14 @@ def _works(
     call: Callable[[dict[str, torch.Tensor]], Any],
 ) -> bool:
     least = max(sizes[group[0]], LEAST)
+    more = (least + 1, least + 2, 2 * least + 1, 2 * least + 3)
+    return all(accepted(resized(inputs, dict.fromkeys(group, size)), call) for size in more)
+
+
+def accepted(inputs: dict[str, torch.Tensor], call: Callable[[dict[str, torch.Tensor]], Any]) -> bool:
+    """Return whether a module can be called with some inputs."""
     try:
-        for size in (least + 1, least + 2, 2 * least + 1, 2 * least + 3):
-            call(resized(inputs, dict.fromkeys(group, size)))
-    except Exception:  # noqa: BLE001  whatever its code raises, these axes have no other size
+        call(inputs)
+    except Exception:  # noqa: BLE001  whatever its code raises
         return False
     return True

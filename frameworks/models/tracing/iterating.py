@@ -9,7 +9,7 @@ from frameworks.models.tracing.sizes import Of, Whole
 from frameworks.models.tracing.steps import Block, Step
 
 if TYPE_CHECKING:
-    from frameworks.models.tracing.recording import Recorder
+    from typing_extensions import Self
 
 
 class Index:
@@ -31,7 +31,7 @@ class Unrolled(Step):
 class Turning:
     """The loops that are running."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Any) -> None:
         """Belong to a recorder."""
         self.recorder = recorder
         self.running: list[Unrolled] = []
@@ -106,13 +106,13 @@ class Range:
         """Run the loop."""
         start, count, stride = self._bounds
         count = count if int(count) == len(self._plain) else len(self._plain)
-        yield from self._turning.run((start, count, stride), lambda index, at: index)
+        yield from self._turning.run((start, count, stride), lambda index, _: index)
 
     def __reversed__(self) -> Iterator[Any]:
         """Run the loop from its end."""
         start, count, stride = self._bounds
         last = start + (count - 1) * stride
-        yield from self._turning.run((last, count, -stride), lambda index, at: index)
+        yield from self._turning.run((last, count, -stride), lambda index, _: index)
 
     def __len__(self) -> int:
         """Return the number of turns."""
@@ -127,12 +127,12 @@ class Range:
         return number in self._plain
 
 
-class Turns(tuple[Any, ...]):
+class Turns(tuple[Any, ...]):  # noqa: SLOT001 - a tuple has no slots
     """What `unbind` returns: the parts of a tensor along an axis, whose loop is seen."""
 
     _source: tuple[Turning, Any, int]
 
-    def __new__(cls, turning: Turning, parts: tuple[Any, ...], tensor: Any, axis: int) -> Turns:
+    def __new__(cls, turning: Turning, parts: tuple[Any, ...], tensor: Any, axis: int) -> Self:
         """Remember the tensor."""
         made = super().__new__(cls, parts)
         made._source = (turning, tensor, axis)
@@ -141,5 +141,5 @@ class Turns(tuple[Any, ...]):
     def __iter__(self) -> Iterator[Any]:
         """Run a loop over the parts."""
         turning, tensor, axis = self._source
-        count = Whole.made(len(self), Of("size", (turning.recorder.known[id(tensor)], axis % tensor.dim())))
-        yield from turning.run((0, count, 1), lambda index, at: turning.recorder.turn_of(tensor, axis, index))
+        count = Whole.made(len(self), Of("size", (turning.recorder.known(tensor), axis % tensor.dim())))
+        yield from turning.run((0, count, 1), lambda index, _: turning.recorder.turn_of(tensor, axis, index))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from frameworks.models.tracing.sizes import origin
+from frameworks.models.tracing.sizes import Of, origin
 from frameworks.models.tracing.steps import (
     Constant,
     Each,
-    Fill,
     Function,
     Line,
     Loop,
@@ -126,7 +126,9 @@ def require_alike(pairs: Pairs, reads: Callable[[Value, Any], bool]) -> None:
                 raise MismatchError(difference, first.line)
 
 
-def different(one: Any, other: Any, reads: Callable[[Value, Any], bool], loops: dict[Any, Any]) -> str:
+def different(  # noqa: PLR0911 - a return for each kind of thing
+    one: Any, other: Any, reads: Callable[[Value, Any], bool], loops: dict[Any, Any]
+) -> str:
     """Return how two structures differ, "" if they are alike."""
     if isinstance(one, Value):
         return "" if reads(one, other) else "uses other tensors in one case than in another"
@@ -136,38 +138,39 @@ def different(one: Any, other: Any, reads: Callable[[Value, Any], bool], loops: 
     if type(one) is not type(other):
         return f"has {_said(one)} in one case, and {_said(other)} in another"
     if isinstance(one, slice):
-        one, other = (one.start, one.stop, one.step), (other.start, other.stop, other.step)
+        return different((one.start, one.stop, one.step), (other.start, other.stop, other.step), reads, loops)
     if isinstance(one, dict):
         if list(one) != list(other):
             return f"has the names {', '.join(map(str, one))} in one case, and {', '.join(map(str, other))} in another"
-        one, other = tuple(one.values()), tuple(other.values())
+        return different(tuple(one.values()), tuple(other.values()), reads, loops)
     if isinstance(one, (list, tuple)):
-        mine, theirs = list(items_of(one)), list(items_of(other))
-        if len(mine) != len(theirs):
-            return f"has {len(mine)} of a kind in one case, and {len(theirs)} in another"
-        found = (different(first, second, reads, loops) for first, second in zip(mine, theirs, strict=True))
-        return next(filter(None, found), "")
-    return _different_leaves(one, other, reads, loops)
-
-
-def _different_leaves(one: Any, other: Any, reads: Callable[[Value, Any], bool], loops: dict[Any, Any]) -> str:
+        return _different_items(list(items_of(one)), list(items_of(other)), reads, loops)
     first, second = origin(one), origin(other)
     if first is not None and second is not None:
-        if first.what == "index":
-            alike = loops.get(first.parts[0], first.parts[0]) is second.parts[0]
-            return "" if alike else "uses the index of another loop"
-        if first.what != second.what:
-            return f"computes a number by {first.what} in one case, and by {second.what} in another"
-        return different(first.parts, second.parts, reads, loops)
+        return _different_origins(first, second, reads, loops)
+    return _different_leaves(one, other)
+
+
+def _different_items(one: list[Any], other: list[Any], reads: Callable[[Value, Any], bool], loops: dict[Any, Any]) -> str:
+    if len(one) != len(other):
+        return f"has {len(one)} things in one case, and {len(other)} in another"
+    found = (different(first, second, reads, loops) for first, second in zip(one, other, strict=True))
+    return next(filter(None, found), "")
+
+
+def _different_origins(one: Of, other: Of, reads: Callable[[Value, Any], bool], loops: dict[Any, Any]) -> str:
+    if one.what != other.what:
+        return f"computes a number by {one.what} in one case, and by {other.what} in another"
+    if one.what == "index":
+        return "" if loops.get(one.parts[0], one.parts[0]) is other.parts[0] else "uses the index of another loop"
+    return different(one.parts, other.parts, reads, loops)
+
+
+def _different_leaves(one: Any, other: Any) -> str:
     if isinstance(one, Constant):
         return "" if one.key == other.key else "makes another tensor of numbers in one case than in another"
-    if isinstance(one, (Parameter, Fill)) or one is None or isinstance(one, (bool, int, float, str, bytes, complex)):
-        return (
-            ""
-            if one == other or (one != one and other != other)
-            else f"has {_said(one)} in one case, and {_said(other)} in another"
-        )
-    return "" if one is other or one == other else f"has {_said(one)} in one case, and {_said(other)} in another"
+    alike = one is other or one == other or (isinstance(one, float) and math.isnan(one) and math.isnan(other))
+    return "" if alike else f"has {_said(one)} in one case, and {_said(other)} in another"
 
 
 def _said(thing: Any) -> str:

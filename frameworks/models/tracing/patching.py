@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from types import FunctionType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _ABSENT = object()
 
@@ -19,7 +22,7 @@ class Patches:
         """Nothing is replaced yet."""
         self._undo: list[tuple[Any, str, Any, bool]] = []
 
-    def __enter__(self) -> Patches:
+    def __enter__(self) -> Self:
         """Begin."""
         return self
 

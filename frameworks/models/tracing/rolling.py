@@ -7,7 +7,7 @@ from typing import Any
 
 from frameworks.models.tracing.iterating import Unrolled
 from frameworks.models.tracing.matching import MismatchError, Pairs, require_alike
-from frameworks.models.tracing.sizes import Real, Whole, origin
+from frameworks.models.tracing.sizes import Real, Whole
 from frameworks.models.tracing.steps import (
     Block,
     Each,
@@ -18,7 +18,6 @@ from frameworks.models.tracing.steps import (
     Step,
     Value,
     items_of,
-    leaves,
     mapped,
     number_mapped,
 )
@@ -78,53 +77,69 @@ class Rolling:
             body=pattern,
             carried=[(pairs[0].values[mine], mine, start) for mine, start in starts.items()],
         )
-        self._name(rolled, pairs)
+        _name(pairs)
         self._replace_uses(loop, rolled, made, len(turns))
         return rolled
 
-    def _name(self, rolled: Loop, pairs: list[Pairs]) -> None:
-        """Give what a turn makes, and what it reads of the one before, the names that any turn has for it."""
-        for mine in pairs[1].values:
-            names = [pair.values[mine].name for pair in pairs if pair.values[mine].name]
-            for pair in pairs[:2]:
-                pair.values[mine].name = names[0] if names else ""
-
     def _replace_uses(self, loop: Unrolled, rolled: Loop, made: dict[Value, tuple[int, Value]], turns: int) -> None:
         """Replace what follows the loop: the last value of a kind, and lists of all of them."""
-
-        def kept(held: dict[Value, Value], value: Value, shape: tuple[int, ...]) -> Value:
-            if value not in held:
-                held[value] = Value(self.numbers, shape, value.dtype, value.name)
-                self.numbers += 1
-            return held[value]
-
-        def listed(items: list[Any]) -> list[Any]:
-            found: list[Any] = []
-            while items:
-                run = _run(items, made, turns)
-                if run is None:
-                    found.append(items.pop(0))
-                    continue
-                found.append(Each(kept(rolled.each, run[0], (turns, *run[0].shape)), backwards=run[1]))
-                del items[:turns]
-            return found
-
-        def single(value: Value) -> Value:
-            at, mine = made.get(value, (turns - 1, None))
-            if mine is None:
-                return value
-            if at != turns - 1:
-                raise MismatchError("uses a single turn of a loop after it", loop.line)
-            return kept(rolled.last, mine, mine.shape)
-
-        uses = [step for step in _outside(self.root, loop)]
-        blocks = list(_blocks(self.root, loop))
-        changed = [(step, _fields(step, listed, single)) for step in uses]
-        results = [(block, replaced(block.result, listed, single)) for block in blocks]
+        uses = _Uses(rolled, made, turns, self.numbers)
+        changed = [(step, _fields(step, uses)) for step in _outside(self.root, loop)]
+        results = [(block, replaced(block.result, uses)) for block in _blocks(self.root, loop)]
         for step, fields in changed:
             vars(step).update(fields)
         for block, result in results:
             block.result = result
+        self.numbers = uses.numbers
+
+
+class _Uses:
+    """What stands for the values of a loop's turns after the loop.
+
+    Args:
+        rolled: the loop.
+        made: by the value of a turn: which turn, and the value of the body.
+        turns: the number of turns.
+        numbers: the first number that is free for a value.
+    """
+
+    def __init__(self, rolled: Loop, made: dict[Value, tuple[int, Value]], turns: int, numbers: int) -> None:
+        self.rolled, self.made, self.turns, self.numbers = rolled, made, turns, numbers
+
+    def listed(self, items: list[Any]) -> list[Any]:
+        """Return a list with one thing in the place of a value of every turn."""
+        found: list[Any] = []
+        while items:
+            run = _run(items, self.made, self.turns)
+            if run is None:
+                found.append(items.pop(0))
+                continue
+            found.append(Each(self._kept(self.rolled.each, run[0], (self.turns, *run[0].shape)), backwards=run[1]))
+            del items[: self.turns]
+        return found
+
+    def single(self, value: Value) -> Value:
+        """Return what stands for a value: itself, if no turn has made it."""
+        if value not in self.made:
+            return value
+        at, mine = self.made[value]
+        if at != self.turns - 1:
+            raise MismatchError("uses a single turn of a loop after it", self.rolled.line)
+        return self._kept(self.rolled.last, mine, mine.shape)
+
+    def _kept(self, held: dict[Value, Value], value: Value, shape: tuple[int, ...]) -> Value:
+        if value not in held:
+            held[value] = Value(self.numbers, shape, value.dtype, value.name)
+            self.numbers += 1
+        return held[value]
+
+
+def _name(pairs: list[Pairs]) -> None:
+    """Give what a turn makes, and what it reads of the one before, the names that any turn has for it."""
+    for mine in pairs[1].values:
+        names = [pair.values[mine].name for pair in pairs if pair.values[mine].name]
+        for pair in pairs[:2]:
+            pair.values[mine].name = names[0] if names else ""
 
 
 def _alike(pairs: list[Pairs]) -> dict[Value, Any]:
@@ -167,30 +182,30 @@ def _run(items: list[Any], made: dict[Value, tuple[int, Value]], turns: int) -> 
     return values.pop(), places[0] > 0
 
 
-def replaced(structure: Any, listed: Callable[[list[Any]], list[Any]], single: Callable[[Value], Any]) -> Any:
+def replaced(structure: Any, uses: _Uses) -> Any:
     """Return a structure with its lists and its values replaced."""
     if isinstance(structure, dict):
-        return {name: replaced(each, listed, single) for name, each in structure.items()}
+        return {name: replaced(each, uses) for name, each in structure.items()}
     if isinstance(structure, (list, tuple)):
-        items = [replaced(each, listed, single) for each in listed(list(items_of(structure)))]
+        items = [replaced(each, uses) for each in uses.listed(list(items_of(structure)))]
         return items if isinstance(structure, list) else tuple(items)
     if isinstance(structure, slice):
-        return mapped(structure, lambda leaf: replaced(leaf, listed, single))
+        return mapped(structure, lambda leaf: replaced(leaf, uses))
     if isinstance(structure, Value):
-        return single(structure)
-    return number_mapped(structure, single) if isinstance(structure, (Whole, Real)) else structure
+        return uses.single(structure)
+    return number_mapped(structure, uses.single) if isinstance(structure, (Whole, Real)) else structure
 
 
-def _fields(step: Step, listed: Callable[[list[Any]], list[Any]], single: Callable[[Value], Any]) -> dict[str, Any]:
+def _fields(step: Step, uses: _Uses) -> dict[str, Any]:
     """Return what of a step is to be replaced."""
-    found = {name: replaced(getattr(step, name), listed, single) for name in ("args", "kwargs")}
+    found = {name: replaced(getattr(step, name), uses) for name in ("args", "kwargs")}
     if isinstance(step, Method):
-        found |= {name: replaced(getattr(step, name), listed, single) for name in ("arguments", "result")}
+        found |= {name: replaced(getattr(step, name), uses) for name in ("arguments", "result")}
     if isinstance(step, Loop):
-        found |= {name: replaced(getattr(step, name), listed, single) for name in ("start", "turns", "stride")}
-        found["carried"] = [(read, single(made), replaced(start, listed, single)) for read, made, start in step.carried]
+        found |= {name: replaced(getattr(step, name), uses) for name in ("start", "turns", "stride")}
+        found["carried"] = [(read, uses.single(made), replaced(start, uses)) for read, made, start in step.carried]
     if isinstance(step, Unrolled):
-        found["bounds"] = replaced(step.bounds, listed, single)
+        found["bounds"] = replaced(step.bounds, uses)
     return found
 
 

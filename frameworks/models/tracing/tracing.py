@@ -7,13 +7,13 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from frameworks.models.tracing.axes import LEAST, Axis, free_axes, resized, sizes_of
+from frameworks.models.tracing.axes import LEAST, Axis, accepted, free_axes, resized, sizes_of
 from frameworks.models.tracing.collecting import collect
 from frameworks.models.tracing.matching import MismatchError, Pairs, require_alike
 from frameworks.models.tracing.pruning import prune
@@ -21,6 +21,7 @@ from frameworks.models.tracing.recording import Recorder
 from frameworks.models.tracing.refusing import depending
 from frameworks.models.tracing.rolling import Rolling
 from frameworks.models.tracing.steps import Loop, Method, ModuleCall, Value, values_in
+from frameworks.models.tracing.watching import recording
 
 BATCH, TIME = "batch", "time"
 
@@ -53,7 +54,10 @@ class Trace:
         """Return how many calls of a module of torch its code has, of which each may take other results."""
         places = {
             (step.line, at)
-            for block in [self.root.body, *(step.body for step in self.root.body.all_steps() if isinstance(step, (Method, Loop)))]
+            for block in [
+                self.root.body,
+                *(step.body for step in self.root.body.all_steps() if isinstance(step, (Method, Loop))),
+            ]
             for at, step in enumerate(each for each in block.steps if isinstance(each, ModuleCall) and each.path == path)
         }
         return len(places)
@@ -92,8 +96,9 @@ def trace(module: nn.Module, example: tuple[Any, ...] | Mapping[str, Any]) -> Tr
     base = _distinct(base, groups)
     records = [_record(module, given, resized(tensors, base))]
     for group in groups:
-        records.append(_record(module, given, resized(tensors, {**base, **{axis: 2 * base[axis] + 1 for axis in group}})))
-    names = _group_names(groups, list(tensors))
+        sizes = {**base, **{axis: 2 * base[axis] + 1 for axis in group}}
+        records += [_record(module, given, resized(tensors, sizes))]
+    names = _group_names(groups)
     return _unified(module, records, names)
 
 
@@ -113,15 +118,15 @@ def _record(module: nn.Module, given: Mapping[str, Any], inputs: Mapping[str, to
     own = copy.deepcopy(module)
     arguments = {**given, **inputs}
     recorder = Recorder(own, arguments)
-    with torch.no_grad(), recorder.recording():
+    with torch.no_grad(), recording(recorder):
         own(**arguments)
-    rolling = Rolling(recorder.blocks[0], recorder.count)
+    rolling = Rolling(recorder.blocks[0], recorder.tensors.count)
     collect(recorder.blocks[0], count(rolling.numbers))
     prune(recorder.blocks[0])
     return recorder, rolling
 
 
-def _group_names(groups: list[tuple[Axis, ...]], inputs: list[str]) -> list[str]:
+def _group_names(groups: list[tuple[Axis, ...]]) -> list[str]:
     """Return a name for each group of axes: the first axis of the inputs is the batch, the second is time."""
     names: list[str] = []
     for group in groups:
@@ -136,12 +141,10 @@ def _group_names(groups: list[tuple[Axis, ...]], inputs: list[str]) -> list[str]
 def _unified(module: nn.Module, records: list[tuple[Recorder, Rolling]], names: list[str]) -> Trace:
     first, rolling = records[0]
     axes: dict[Value, list[str | None]] = {}
-    (root,) = first.blocks[0].steps
+    root = cast("Method", first.blocks[0].steps[0])
     for name, (other, _) in zip(names, records[1:], strict=True):
         try:
-            pairs = Pairs(first.blocks[0].steps, other.blocks[0].steps)
-            pairs.values |= dict(zip(values_in(first.inputs), values_in(other.inputs), strict=True))
-            require_alike(pairs, lambda value, held, pairs=pairs: pairs.values.get(value) is held)
+            pairs = _paired(first, other)
         except MismatchError as why:
             raise _refusal(why, rolling) from None
         for mine, theirs in pairs.values.items():
@@ -150,8 +153,15 @@ def _unified(module: nn.Module, records: list[tuple[Recorder, Rolling]], names: 
                 if size != grown:
                     known[axis] = name if known[axis] is None and grown == 2 * size + 1 else "*"
     inputs = {name: value for name, value in first.inputs.items() if isinstance(value, Value)}
-    assert isinstance(root, Method)
     return Trace(module, root, inputs, {value: tuple(each) for value, each in axes.items()}, first.size_names, _remarks(first))
+
+
+def _paired(first: Recorder, other: Recorder) -> Pairs:
+    """Return which values of two records stand for each other, and require that they are alike."""
+    pairs = Pairs(first.blocks[0].steps, other.blocks[0].steps)
+    pairs.values |= dict(zip(values_in(first.inputs), values_in(other.inputs), strict=True))
+    require_alike(pairs, lambda value, held: pairs.values.get(value) is held)
+    return pairs
 
 
 def _refusal(why: MismatchError, rolling: Rolling) -> Exception:
@@ -191,9 +201,7 @@ def other_sizes(module: nn.Module, example: Mapping[str, Any]) -> list[dict[str,
     sizes = sizes_of(tensors)
     longer = {axis: sizes[axis] + 2 + at for at, group in enumerate(groups) for axis in group}
     found = [resized(tensors, longer)]
-    try:
-        call(one := resized(tensors, dict.fromkeys(groups[0], 1)))
+    one = resized(tensors, dict.fromkeys(groups[0], 1))
+    if accepted(one, call):
         found.append(one)
-    except Exception:  # noqa: BLE001  whatever its code raises, a single row is none of its sizes
-        pass
     return [{name: each.numpy() for name, each in inputs.items()} for inputs in found]
