@@ -11,7 +11,8 @@ from frameworks.models.keras_source.functions import FUNCTIONS
 from frameworks.models.keras_source.held import Held, plain_order
 from frameworks.models.keras_source.literals import sequence
 from frameworks.models.keras_source.loops import loop
-from frameworks.models.keras_source.modules import MODULES, recurrent
+from frameworks.models.keras_source.modules import MODULES
+from frameworks.models.keras_source.modules.packing import PACKING
 from frameworks.models.keras_source.scope import Scope, refused
 from frameworks.models.keras_source.unit import Unit
 from frameworks.models.pytorch.names import identifier
@@ -19,7 +20,6 @@ from frameworks.models.tracing.matching import MismatchError, Pairs, require_ali
 from frameworks.models.tracing.sizes import origin
 from frameworks.models.tracing.steps import Each, Function, Loop, Method, ModuleCall, Step, Value, leaves, values_in
 
-_PACKING = {"pack_padded_sequence": recurrent.pack, "pad_packed_sequence": recurrent.unpack}
 _OTHERWISE = "Write it with others, or compute it outside of the module."
 
 
@@ -43,7 +43,7 @@ def _write_step(scope: Scope, step: Step) -> None:
             raise refused(step, f"the module {step.path}", known, f"is nn.{kind}", _OTHERWISE)
         MODULES[kind](scope, step, module)
     elif isinstance(step, Function):
-        writer = _PACKING.get(step.name) or FUNCTIONS.get(step.name)
+        writer = PACKING.get(step.name) or FUNCTIONS.get(step.name)
         if writer is None:
             known = "be one of those that gatewise carries to Keras"
             raise refused(step, f"the function {step.name}", known, "is not", _OTHERWISE)

@@ -247,32 +247,6 @@ class Scope:
         text: str = self.unit.layer(step.path, layer, part, wish)
         return text
 
-    # COMPAT: to be replaced by what they call
-
-    def layer_call(self, step: Step, wish: str, constructor: str, source: Any, *, training: Any) -> None:
-        name = self.unit.new_layer(wish, KerasLayer(constructor))
-        held = self.whole(source)
-        flag = ", training=True" if training is True else ""
-        self.put(step.result, f"{name}({held.text}{flag})", held.order)
-
-    def owner_of(self, parameter: Any, path: str) -> str | None:
-        return self.unit.owner_of(parameter, path)
-
-    def weight(self, path: str, wish: str) -> str:
-        return self.unit.own_weight(path, wish)
-
-    def assign_text(self, value: Any, held: Held) -> str:
-        return self.variable(value, held)
-
-    def items_read(self, value: Value, count: int) -> set[int]:
-        return self.uses.items_read(value, count)
-
-    def item_name(self, value: Value, place: int) -> str:
-        return self.uses.item_name(value, place, place + 1)
-
-    def named(self, value: Value) -> str:
-        return self.uses.named(value)
-
 
 def refused(step: Step, what: str, must: str, but: str, remedy: str) -> NoCounterpartError:
     """Return the refusal of a step, with its line."""

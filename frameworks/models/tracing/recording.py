@@ -23,17 +23,28 @@ from frameworks.models.tracing.tensors import Tensors, is_tensor
 _SAME = {"contiguous", "to", "float", "double", "long", "int", "bool", "type", "cpu", "cuda", "type_as", "detach"}
 _TO_NUMBER = {"item", "__int__", "__index__", "__float__"}
 _DATA = {"__bool__", "tolist", "numpy", "__array__", "__contains__", *_TO_NUMBER}
-_DRAWING = (
-    "rand",
-    "normal",
-    "bernoulli",
-    "multinomial",
-    "poisson",
-    "exponential_",
-    "uniform_",
-    "random_",
-    "cauchy_",
-    "geometric_",
+_DRAWING = frozenset(
+    [
+        "rand",
+        "randn",
+        "randint",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "randperm",
+        "normal",
+        "normal_",
+        "bernoulli",
+        "bernoulli_",
+        "multinomial",
+        "poisson",
+        "exponential_",
+        "uniform_",
+        "random_",
+        "cauchy_",
+        "geometric_",
+        "log_normal_",
+    ]
 )
 
 
@@ -119,7 +130,7 @@ class Recorder(TorchFunctionMode):
                 return READERS[name](self, func, args, kwargs)
             if name in _DATA:
                 return self._as_number(func, name, args)
-            if name.startswith(_DRAWING):
+            if name in _DRAWING:
                 raise drawing(name, self.line())
             return self._call(func, name, args, kwargs)
 

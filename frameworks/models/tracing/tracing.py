@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, cast
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from frameworks.errors import InvalidTypeError, InvalidValueError
 from frameworks.models.tracing.axes import LEAST, Axis, accepted, free_axes, resized, sizes_of
 from frameworks.models.tracing.collecting import collect
 from frameworks.models.tracing.matching import MismatchError, Pairs, require_alike
@@ -20,7 +21,7 @@ from frameworks.models.tracing.pruning import prune
 from frameworks.models.tracing.recording import Recorder
 from frameworks.models.tracing.refusing import depending
 from frameworks.models.tracing.rolling import Rolling
-from frameworks.models.tracing.steps import Loop, Method, ModuleCall, Value, values_in
+from frameworks.models.tracing.steps import Function, Loop, Method, ModuleCall, Value, values_in
 from frameworks.models.tracing.watching import recording
 
 BATCH, TIME = "batch", "time"
@@ -79,27 +80,64 @@ def trace(module: nn.Module, example: tuple[Any, ...] | Mapping[str, Any]) -> Tr
     Raises:
         GatewiseError: for code that cannot be followed, with its line.
     """
-    bound = (
-        inspect.signature(module.forward).bind(**example)
-        if isinstance(example, Mapping)
-        else inspect.signature(module.forward).bind(*example)
-    )
-    given = {name: torch.as_tensor(each) if isinstance(each, np.ndarray) else each for name, each in bound.arguments.items()}
+    given = _arguments(module, example)
     tensors = {name: each for name, each in given.items() if isinstance(each, torch.Tensor)}
-
-    def call(inputs: Mapping[str, torch.Tensor]) -> Any:
-        with torch.no_grad():
-            return copy.deepcopy(module)(**{**given, **inputs})
-
+    call = _caller(module, given)
     groups = free_axes(tensors, call)
     base = {axis: max(size, LEAST) for axis, size in sizes_of(tensors).items() if any(axis in group for group in groups)}
     base = _distinct(base, groups)
-    records = [_record(module, given, resized(tensors, base))]
+    records = [_record(module, given, _with_full_lengths(module, given, resized(tensors, base)))]
     for group in groups:
         sizes = {**base, **{axis: 2 * base[axis] + 1 for axis in group}}
-        records += [_record(module, given, resized(tensors, sizes))]
+        records += [_record(module, given, _with_full_lengths(module, given, resized(tensors, sizes)))]
     names = _group_names(groups)
     return _unified(module, records, names)
+
+
+def _arguments(module: nn.Module, example: tuple[Any, ...] | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by name, arrays as tensors."""
+    parameters = inspect.signature(module.forward)
+    try:
+        bound = parameters.bind(**example) if isinstance(example, Mapping) else parameters.bind(*example)
+    except TypeError as error:
+        raise InvalidValueError.because(
+            "example",
+            must=f"be the arguments of one call of forward{parameters}",
+            but=f"is not: {error}",
+            remedy="Pass a tuple, or a mapping by the names of the parameters.",
+        ) from error
+    given = {name: torch.as_tensor(each) if isinstance(each, np.ndarray) else each for name, each in bound.arguments.items()}
+    for name, each in given.items():
+        if isinstance(each, (tuple, list, dict)):
+            raise InvalidTypeError.because(
+                f"the argument {name}",
+                must="be a tensor or a number",
+                but=f"is a {type(each).__name__}",
+                remedy="Give forward a parameter for each tensor in it.",
+            )
+    return given
+
+
+def _caller(module: nn.Module, given: Mapping[str, Any]) -> Callable[[Mapping[str, torch.Tensor]], Any]:
+    def call(inputs: Mapping[str, torch.Tensor]) -> Any:
+        with torch.no_grad():
+            return copy.deepcopy(module).eval()(**{**given, **inputs})
+
+    return call
+
+
+def _with_full_lengths(module: nn.Module, given: Mapping[str, Any], inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return inputs in which the longest row has the whole length: padding cuts off the rest, whose size would not vary."""
+    recorder, _ = _record(module, given, inputs)
+    steps = [step for step in recorder.blocks[0].all_steps() if isinstance(step, Function)]
+    for step in steps:
+        lengths = step.kwargs.get("lengths") if step.name == "pack_padded_sequence" else None
+        name = next((name for name, value in recorder.inputs.items() if value is lengths), None)
+        if name is not None:
+            own = inputs[name].clone()
+            own[own.argmax()] = step.kwargs["input"].shape[1 if step.kwargs["batch_first"] else 0]
+            inputs = {**inputs, name: own}
+    return inputs
 
 
 def _distinct(sizes: dict[Axis, int], groups: list[tuple[Axis, ...]]) -> dict[Axis, int]:
@@ -115,7 +153,7 @@ def _distinct(sizes: dict[Axis, int], groups: list[tuple[Axis, ...]]) -> dict[Ax
 
 
 def _record(module: nn.Module, given: Mapping[str, Any], inputs: Mapping[str, torch.Tensor]) -> tuple[Recorder, Rolling]:
-    own = copy.deepcopy(module)
+    own = copy.deepcopy(module).eval()
     arguments = {**given, **inputs}
     recorder = Recorder(own, arguments)
     with torch.no_grad(), recording(recorder):
@@ -190,17 +228,13 @@ def other_sizes(module: nn.Module, example: Mapping[str, Any]) -> list[dict[str,
         Arrays by name: first with every free axis longer, then with one row; none if no axis is free.
     """
     tensors = {name: torch.as_tensor(each) for name, each in example.items()}
-
-    def call(inputs: Mapping[str, torch.Tensor]) -> Any:
-        with torch.no_grad():
-            return copy.deepcopy(module)(**inputs)
-
+    call = _caller(module, {})
     groups = free_axes(tensors, call)
     if not groups:
         return []
     sizes = sizes_of(tensors)
     longer = {axis: sizes[axis] + 2 + at for at, group in enumerate(groups) for axis in group}
-    found = [resized(tensors, longer)]
+    found = [_with_full_lengths(module, {}, resized(tensors, longer))]
     one = resized(tensors, dict.fromkeys(groups[0], 1))
     if accepted(one, call):
         found.append(one)

@@ -59,7 +59,7 @@ def layer_norm(scope: Scope, step: Function) -> None:
     rank = len(source.shape)
     axes = tuple(range(rank - len(shape), rank)) if len(shape) > 1 else -1
     held = scope.plain(source)
-    name = held.text if held.text.isidentifier() else scope.assign_text(source, held)
+    name = held.text if held.text.isidentifier() else scope.variable(source, held)
     mean = f"ops.mean({name}, axis={axes}, keepdims=True)"
     variance = f"ops.var({name}, axis={axes}, keepdims=True)"
     text = f"({name} - {mean}) * ops.rsqrt({variance} + {literal(values['eps'])})"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from frameworks.models.keras_source.functions.binding import axes_of, bound, is_tensor
-from frameworks.models.keras_source.functions.pointwise import two
+from frameworks.models.keras_source.functions.operators import two
 from frameworks.models.keras_source.held import Held, without
 from frameworks.models.keras_source.literals import literal
 from frameworks.models.keras_source.scope import Scope, refused
@@ -33,7 +33,7 @@ def input_of(scope: Scope, tensor: Any) -> Held:
     return scope.whole(tensor)
 
 
-def reduced(scope: Scope, step: Function, held: Held, axes: tuple[int, ...], *, keep: bool) -> tuple[str, tuple[int, ...]]:
+def reduced(held: Held, axes: tuple[int, ...], *, keep: bool) -> tuple[str, tuple[int, ...]]:
     """Return the arguments of a reduction, and the order of what it returns."""
     places = sorted(held.order.index(axis) for axis in axes)
     axis = "" if len(places) == len(held.order) else f", axis={places[0] if len(places) == 1 else tuple(places)}"
@@ -45,7 +45,7 @@ def reduction(scope: Scope, step: Function) -> None:
     """Write a reduction."""
     values = bound(step, "input dim=None keepdim=False dtype=None")
     held = input_of(scope, values["input"])
-    arguments, order = reduced(scope, step, held, axes_of(values["dim"], len(held.order)), keep=values["keepdim"])
+    arguments, order = reduced(held, axes_of(values["dim"], len(held.order)), keep=values["keepdim"])
     name = _REDUCING[step.name]
     text = f"ops.{name}({arguments})"
     if step.name == "sum" and values["input"].dtype == "bool":
@@ -60,7 +60,7 @@ def variance(scope: Scope, step: Function) -> None:
         values["dim"], values["unbiased"] = None, values["dim"]
     held = input_of(scope, values["input"])
     axes = axes_of(values["dim"], len(held.order))
-    arguments, order = reduced(scope, step, held, axes, keep=values["keepdim"])
+    arguments, order = reduced(held, axes, keep=values["keepdim"])
     correction = values["correction"] if values["correction"] is not None else int(values["unbiased"] is not False)
     text = f"ops.var({arguments})"
     if correction:
@@ -80,7 +80,7 @@ def extreme(scope: Scope, step: Function) -> None:
     values = bound(step, "input dim=None keepdim=False")
     held = input_of(scope, values["input"])
     axes = axes_of(values["dim"], len(held.order))
-    arguments, order = reduced(scope, step, held, axes, keep=values["keepdim"])
+    arguments, order = reduced(held, axes, keep=values["keepdim"])
     if values["dim"] is None:
         return scope.put(step.result, f"ops.{step.name}({arguments})", order)
     largest, where = step.result
@@ -109,7 +109,7 @@ def norm(scope: Scope, step: Function) -> None:
     """Write a vector norm."""
     values = bound(step, "input p=2 dim=None keepdim=False dtype=None")
     held = input_of(scope, values["input"])
-    arguments, order = reduced(scope, step, held, axes_of(values["dim"], len(held.order)), keep=values["keepdim"])
+    arguments, order = reduced(held, axes_of(values["dim"], len(held.order)), keep=values["keepdim"])
     rest = arguments[len(held.text) :]
     p = 2 if values["p"] in ("fro", None) else values["p"]
     if p == 2:
@@ -128,7 +128,7 @@ def normalize(scope: Scope, step: Function) -> None:
         raise refused(step, "p of F.normalize", "be 2", f"is {values['p']}", "Divide by the norm yourself.")
     held = input_of(scope, values["input"])
     axis = held.axis(values["dim"])
-    name = held.text if held.text.isidentifier() else scope.assign_text(values["input"], held)
+    name = held.text if held.text.isidentifier() else scope.variable(values["input"], held)
     norm_text = f"ops.sqrt(ops.sum(ops.square({name}), axis={axis}, keepdims=True))"
     scope.put(step.result, f"{name} / ops.maximum({norm_text}, {literal(values['eps'])})", held.order, loose=True)
 

@@ -27,7 +27,7 @@ def linear(scope: Scope, step: ModuleCall, module: Any) -> None:
     bias = module.bias is not None
     arrays = (array_of(module.weight).T, *((array_of(module.bias),) if bias else ()))
     (source,) = step.args
-    owner = scope.owner_of(module.weight, step.path)
+    owner = scope.unit.owner_of(module.weight, step.path)
     if owner is not None:
         return _tied(scope, step, module, owner)
     layer = KerasLayer(
@@ -49,7 +49,7 @@ def _tied(scope: Scope, step: ModuleCall, module: Any, weight: str) -> None:
     """Write a product with the weights of another layer."""
     text = f"ops.matmul({scope.arg(step.args[0])}, ops.transpose({weight}))"
     if module.bias is not None:
-        bias = scope.weight(f"{step.path}.bias", f"{step.path.rsplit('.', 1)[-1]}_bias")
+        bias = scope.unit.own_weight(f"{step.path}.bias", f"{step.path.rsplit('.', 1)[-1]}_bias")
         return scope.put(step.result, f"{text} + {bias}", loose=True)
     return scope.put(step.result, text)
 
@@ -68,7 +68,7 @@ def embedding(scope: Scope, step: ModuleCall, module: Any) -> None:
         {"weight": ("embeddings", False)},
         remark,
     )
-    owner = scope.owner_of(module.weight, step.path)
+    owner = scope.unit.owner_of(module.weight, step.path)
     held = input_of(scope, step.args[0])
     order = (*held.order, len(held.order))
     if owner is not None:
@@ -92,7 +92,7 @@ def dropout(scope: Scope, step: ModuleCall, module: Any) -> None:
     return scope.put(step.result, f"{name}({held.text})", held.order)
 
 
-def identity(scope: Scope, step: ModuleCall, module: Any) -> None:
+def identity(scope: Scope, step: ModuleCall, module: Any) -> None:  # noqa: ARG001  the signature of a writer
     """Let the result stand for the input."""
     scope.hold(step.result, scope.held(step.args[0]))
 

@@ -12,29 +12,14 @@ from frameworks.layouts import KERAS
 from frameworks.models.keras_source.functions.reducing import input_of
 from frameworks.models.keras_source.held import Held, plain_order
 from frameworks.models.keras_source.layer import Array, KerasLayer
+from frameworks.models.keras_source.literals import literal, sequence
+from frameworks.models.keras_source.modules.packing import BATCH_FIRST, TIME_FIRST, Packed
 from frameworks.models.keras_source.modules.plain import Writer, trained
-from frameworks.models.keras_source.literals import literal
 from frameworks.models.keras_source.scope import Scope, refused
 from frameworks.models.tracing.steps import Function, ModuleCall, Value
 from frameworks.registry import adapt
 
 _NAMES = {"LSTM": "LSTM", "GRU": "GRU", "RNN": "SimpleRNN"}
-_BATCH_FIRST, _TIME_FIRST = (0, 1, 2), (1, 0, 2)
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A packed sequence, which Keras has as a padded one with a mask.
-
-    Args:
-        held: the padded sequence, (batch, time, features).
-        mask: the name of its mask, (batch, time).
-        lengths: the expression for its lengths.
-    """
-
-    held: Held
-    mask: str
-    lengths: str
 
 
 def arrays_of(module: Any) -> list[list[tuple[Array, ...]]]:
@@ -60,139 +45,120 @@ def _constructor(module: Any, suffix: str, *options: str) -> str:
     return f"keras.layers.{_NAMES[kind]}{suffix}({arguments}{trained(module)})"
 
 
+@dataclass
+class _Stack:
+    """A call of a recurrent module while its layers are written.
+
+    Args:
+        scope: the method.
+        step: the call.
+        module: the module.
+        packed: the packed sequence that it is given, or None.
+        starts: the expressions of the initial states by layer; [] for zeros.
+    """
+
+    scope: Scope
+    step: ModuleCall
+    module: Any
+    packed: Packed | None
+    starts: list[list[str]]
+
+    def __post_init__(self) -> None:
+        """Find out which results are used."""
+        output, states = self.step.result
+        self.output: Value = output
+        self.states: tuple[Value, ...] = states if isinstance(states, tuple) else (states,)
+        self.ways = 2 if self.module.bidirectional else 1
+        count = self.module.num_layers * self.ways
+        self.wanted = [self.scope.uses.items_read(state, count) if self.scope.uses[state] else set() for state in self.states]
+        self.finals: list[list[Held]] = [[] for _ in self.states]
+        self.everything = self.scope.trace.calls_of(self.step.path) > 1  # each call may take other results
+
+    def layer(self, at: int, text: str) -> str:
+        """Write one layer, and return the expression for its output."""
+        scope, last = self.scope, at == self.module.num_layers - 1
+        places = range(at * self.ways, (at + 1) * self.ways)
+        returned = self.everything or any(place in each for each in self.wanted for place in places)
+        sequences = self.everything or not last or bool(scope.uses[self.output])
+        alone = not sequences and self.ways == 1 and returned and not any(at in each for each in self.wanted[1:])
+        name = self._layer(at, sequences=sequences, returned=returned and not alone)
+        arguments = [text, *([f"initial_state={sequence(self.starts[at], '[]')}"] if self.starts else [])]
+        arguments += [f"mask={self.packed.mask}"] if self.packed else []
+        if alone:
+            targets = [self._final(0, places[0], "h")]
+        else:
+            targets = [self._output(last=last) if sequences else "_"]
+            names = [("", "forward_", "backward_")[(self.ways - 1) * (place % 2 + 1)] for place in places]
+            for place, way in zip(places, names, strict=True):
+                finals = [self._final(kind, place, f"{way}{'hc'[kind]}") for kind in range(len(self.states))]
+                targets += finals if returned else []
+        scope.write(f"{', '.join(targets)} = {name}({', '.join(arguments)})", self._comment(targets, last=last))
+        return self._dropped(targets[0], last=last)
+
+    def _comment(self, targets: list[str], *, last: bool) -> str:
+        plain = len(targets) == 1 and last and not self.packed and self.module.batch_first and self.scope.uses[self.output]
+        return self.scope.shape_comment(self.output, plain_order(3)) if plain else ""
+
+    def _layer(self, at: int, *, sequences: bool, returned: bool) -> str:
+        """Return the expression for a layer."""
+        options = ["return_sequences=True"] * sequences + ["return_state=True"] * returned
+        if self.packed and sequences and self.ways == 1:
+            options.append("zero_output_for_mask=True")  # as a packed sequence is padded
+        inner = _constructor(self.module, "", *options)
+        width = self.module.hidden_size * self.ways if at else self.module.input_size
+        parts = ("",) if self.ways == 1 else ("forward_layer/", "backward_layer/")
+        layer = KerasLayer(
+            inner if self.ways == 1 else f"keras.layers.Bidirectional({inner})",
+            f"(None, None, {width})",
+            {f"{part}cell": held for part, held in zip(parts, arrays_of(self.module)[at], strict=True)},
+        )
+        return self.scope.layer(self.step, layer, part=at if self.module.num_layers > 1 else None)
+
+    def _output(self, *, last: bool) -> str:
+        owner = self.output if last else Value(-1, (), "")  # nothing reads it but the next layer
+        return self.scope.name(self.output.name or "output", owner, result=True)
+
+    def _final(self, kind: int, place: int, wish: str) -> str:
+        """Return the name of a final state, "_" for one that nothing uses."""
+        state, count = self.states[kind], self.module.num_layers * self.ways
+        if place not in self.wanted[kind]:
+            self.finals[kind].append(Held("None", (0, 1)))
+            return "_"
+        wish = self.scope.uses.item_name(state, place, count) or wish
+        name = self.scope.name(wish, object(), result=True)
+        self.finals[kind].append(Held(name, (0, 1)))
+        return name
+
+    def _dropped(self, name: str, *, last: bool) -> str:
+        """Write the dropout between layers."""
+        if self.module.dropout and not last:
+            dropping = KerasLayer(f"keras.layers.Dropout({literal(self.module.dropout)})")
+            layer = self.scope.layer(self.step, dropping, wish=f"{self.step.path.rpartition('.')[2]}_dropout")
+            self.scope.write(f"{name} = {layer}({name})")
+        return name
+
+
 def recurrent(scope: Scope, step: ModuleCall, module: Any) -> None:
     """Write a recurrent module: a layer of Keras for each of its layers."""
     source = step.args[0]
-    output, states = step.result
-    states = states if isinstance(states, tuple) else (states,)
     if len(source.shape) != 3 - source.packed:
         raise refused(step, "the input", "have a batch axis", f"has {len(source.shape)} axes", "Add a batch axis.")
     if getattr(module, "proj_size", 0):
         raise refused(step, "proj_size", "be 0", f"is {module.proj_size}", "No layer of Keras projects its state.")
-    order = _BATCH_FIRST if module.batch_first or source.packed else _TIME_FIRST
+    order = BATCH_FIRST if module.batch_first or source.packed else TIME_FIRST
     packed = scope.packed.get(source)
-    held = packed.held if packed else input_of(scope, source).ordered(order)
-    text = held.text
+    text = (packed.held if packed else input_of(scope, source).ordered(order)).text
     initial = step.kwargs.get("hx", step.args[1] if len(step.args) > 1 else None)
-    starts = _starts(scope, initial, module)
-    wanted = [scope.items_read(state, module.num_layers * _directions(module)) for state in states]
-    finals: list[list[Held | None]] = [[] for _ in states]
-    for layer in range(module.num_layers):
-        text = _one_layer(scope, step, module, layer, text, packed, starts, wanted, finals)
-    if packed and scope.uses[output]:
-        scope.packed[output] = Packed(Held(text, _BATCH_FIRST), packed.mask, packed.lengths)
-    elif scope.uses[output]:
-        scope.hold(output, Held(text, order))
-    for state, items in zip(states, finals, strict=True):
+    stack = _Stack(scope, step, module, packed, _starts(scope, initial, module))
+    for at in range(module.num_layers):
+        text = stack.layer(at, text)
+    if packed and scope.uses[stack.output]:
+        scope.packed[stack.output] = Packed(Held(text, BATCH_FIRST), packed.mask, packed.lengths)
+    elif scope.uses[stack.output]:
+        scope.hold(stack.output, Held(text, order))
+    for state, items in zip(stack.states, stack.finals, strict=True):
         if scope.uses[state]:
-            absent = Held("None", (0, 1))
-            scope.hold(state, Held("", plain_order(3), items=tuple(item or absent for item in items)))
-
-
-def _directions(module: Any) -> int:
-    return 2 if module.bidirectional else 1
-
-
-def _one_layer(
-    scope: Scope,
-    step: ModuleCall,
-    module: Any,
-    layer: int,
-    text: str,
-    packed: Packed | None,
-    starts: list[list[str]],
-    wanted: list[set[int]],
-    finals: list[list[Held | None]],
-) -> str:
-    """Write one layer, and return the expression for its output."""
-    output, states = step.result
-    states = states if isinstance(states, tuple) else (states,)
-    count, last = _directions(module), layer == module.num_layers - 1
-    places = range(layer * count, (layer + 1) * count)
-    everywhere = scope.trace.calls_of(step.path) > 1  # each may take other results
-    returned = everywhere or any(place in each for each in wanted for place in places)
-    sequences = everywhere or not last or bool(scope.uses[output])
-    alone = last and not sequences and count == 1 and wanted[0] >= {places[0]} and not any(layer in each for each in wanted[1:])
-    options = ["return_sequences=True"] * sequences + ["return_state=True"] * (returned and not alone)
-    if packed and sequences and count == 1:
-        options.append("zero_output_for_mask=True")  # as a packed sequence is padded
-    inner = _constructor(module, "", *options)
-    width = module.input_size if layer == 0 else module.hidden_size * count
-    arrays = arrays_of(module)[layer]
-    ways = ("",) if count == 1 else ("forward_layer/", "backward_layer/")
-    name = scope.layer(
-        step,
-        KerasLayer(
-            inner if count == 1 else f"keras.layers.Bidirectional({inner})",
-            f"(None, None, {width})",
-            {f"{way}cell": held for way, held in zip(ways, arrays, strict=True)},
-        ),
-        part=layer if module.num_layers > 1 else None,
-    )
-    arguments = [text]
-    if starts:
-        arguments.append(f"initial_state=[{', '.join(starts[layer])}]")
-    if packed:
-        arguments.append(f"mask={packed.mask}")
-    call = f"{name}({', '.join(arguments)})"
-    if module.dropout and not last:
-        dropping = KerasLayer(f"keras.layers.Dropout({literal(module.dropout)})")
-        call_after = scope.layer(step, dropping, wish=f"{step.path.rsplit('.', 1)[-1]}_dropout")
-    else:
-        call_after = ""
-    targets, outcome = _targets(
-        scope, step, states, places, wanted, finals, sequences=sequences, returned=returned, alone=alone
-    )
-    scope.write(
-        f"{', '.join(targets)} = {call}",
-        ""
-        if len(targets) > 1
-        else scope.shape_comment(output, plain_order(3))
-        if sequences and not packed and module.batch_first
-        else "",
-    )
-    if call_after:
-        scope.write(f"{targets[0]} = {call_after}({targets[0]})")
-    return outcome
-
-
-def _targets(
-    scope: Scope,
-    step: ModuleCall,
-    states: tuple[Value, ...],
-    places: range,
-    wanted: list[set[int]],
-    finals: list[list[Held | None]],
-    *,
-    sequences: bool,
-    returned: bool,
-    alone: bool,
-) -> tuple[list[str], str]:
-    """Return the names that the results of a layer get, and the one of its output."""
-    output = step.result[0]
-    if alone:
-        name = scope.name(_wish(scope, states[0], "h", places[0]), states[0], result=True)
-        finals[0].append(Held(name, (0, 1)))
-        for each in finals[1:]:
-            each.append(None)
-        return [name], name
-    name = scope.name(output.name or "output", output, result=True) if sequences else "_"
-    names = [name]
-    for place in places:
-        for state, items, read, wish in zip(states, finals, wanted, ("h", "c"), strict=False):
-            if not returned:
-                items.append(None)
-                continue
-            way = "" if len(places) == 1 else ("forward_", "backward_")[place % 2]
-            used = place in read
-            target = scope.name(f"{way}{_wish(scope, state, wish, place)}", object(), result=True) if used else "_"
-            items.append(Held(target, (0, 1)) if used else None)
-            names.append(target)
-    return names, name
-
-
-def _wish(scope: Scope, state: Value, otherwise: str, place: int) -> str:
-    return scope.item_name(state, place) or state.name.removesuffix("_n") or otherwise
+            scope.hold(state, Held("", plain_order(3), items=tuple(items)))
 
 
 def _starts(scope: Scope, initial: Any, module: Any) -> list[list[str]]:
@@ -203,7 +169,7 @@ def _starts(scope: Scope, initial: Any, module: Any) -> list[list[str]]:
     made = [scope.made_by(state) for state in states]
     if all(isinstance(step, Function) and step.name in ("zeros", "new_zeros", "zeros_like") for step in made):
         return []
-    count = _directions(module)
+    count = 2 if module.bidirectional else 1
     listed: list[list[str]] = []
     for layer in range(module.num_layers):
         row: list[str] = []
@@ -222,7 +188,7 @@ def _starts(scope: Scope, initial: Any, module: Any) -> list[list[str]]:
 def _item(scope: Scope, state: Any, place: int) -> str:
     held = scope.plain(state)
     if not held.text.replace(".", "").isidentifier():
-        name = scope.assign_text(state, held)
+        name = scope.variable(state, held)
         return f"{name}[{place}]"
     return f"{held.text}[{place}]"
 
@@ -253,55 +219,6 @@ def cell(scope: Scope, step: ModuleCall, module: Any) -> None:
     scope.write(f"_, {inner} = {name}({arg}, [{', '.join(texts)}])")
     for value, target in zip(results, names, strict=True):
         scope.hold(value, Held(target, (0, 1)))
-
-
-def pack(scope: Scope, step: Function) -> None:
-    """Write the mask of a sequence that torch packs."""
-    arguments = step.kwargs
-    source, lengths = arguments["input"], arguments["lengths"]
-    held = input_of(scope, source).ordered(_BATCH_FIRST if arguments["batch_first"] else _TIME_FIRST)
-    if isinstance(lengths, (list, tuple)):
-        lengths = _listed(step, lengths)
-    text = scope.arg(lengths)
-    if not text.isidentifier():
-        text = scope.assign_new("lengths", text)
-    if not held.text.isidentifier():
-        held = Held(scope.assign_text(source, held), held.order)
-    time = (
-        scope.size(source, 1 if arguments["batch_first"] else 0)
-        if scope.any_varies(source, [1 if arguments["batch_first"] else 0])
-        else str(source.shape[1 if arguments["batch_first"] else 0])
-    )
-    mask = scope.assign_new("mask", f"ops.less(ops.arange({time}), {text}[:, None])")
-    scope.packed[step.result] = Packed(held, mask, text)
-
-
-def _listed(step: Function, lengths: Any) -> Value:
-    values = {each.of.parts[0] for each in lengths if hasattr(each, "of") and each.of.what == "item"}
-    if len(values) != 1:
-        raise refused(step, "lengths", "be a tensor that the module is given or computes", "are numbers", "Pass a tensor.")
-    value: Value = values.pop()
-    return value
-
-
-def unpack(scope: Scope, step: Function) -> None:
-    """Write the padded sequence, as long as its longest row, as torch makes it."""
-    arguments = step.kwargs
-    packed = scope.packed[arguments["sequence"]]
-    padded, lengths = step.result
-    scope.hold(lengths, Held(packed.lengths, (0,)))
-    text = packed.held.text
-    total = arguments["total_length"]
-    if total is None:
-        text = f"{text}[:, : ops.max({packed.lengths})]"
-    elif not scope.varies(total):
-        raise refused(step, "total_length", "be the size of the padded sequence", f"is {int(total)}", "Pass x.size(1).")
-    if arguments["padding_value"]:
-        text = (
-            f"ops.where({packed.mask}[..., None], {packed.held.text}, {literal(arguments['padding_value'])})"
-            + text[len(packed.held.text) :]
-        )
-    scope.put(padded, text, _BATCH_FIRST if arguments["batch_first"] else _TIME_FIRST)
 
 
 WRITERS: dict[str, Writer] = {

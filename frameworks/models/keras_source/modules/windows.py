@@ -8,8 +8,8 @@ from typing import Any
 from frameworks.models.keras_source.functions.reducing import input_of
 from frameworks.models.keras_source.held import Held, channels_last, plain_order
 from frameworks.models.keras_source.layer import KerasLayer, array_of
-from frameworks.models.keras_source.modules.plain import Writer, trained
 from frameworks.models.keras_source.literals import literal
+from frameworks.models.keras_source.modules.plain import Writer, trained
 from frameworks.models.keras_source.scope import Scope, refused
 from frameworks.models.tracing.steps import ModuleCall
 
