@@ -35,9 +35,7 @@ def stateful(  # noqa: PLR0913  all but three by name
         told: whether it is told if it is in training.
         keeps_own: whether its own states go before initial ones.
     """
-    words = ["Stateful", *["Continuing"] * continues, *["Masked"] * bool(runs)]
-    words += [name.removeprefix("nn.").replace("Continuing", ""), *["Padded"] * bool(runs and "padding" in runs.name)]
-    own = "".join(words)
+    own = _name(name, runs, continues=continues)
     given = ["x", *["mask"] * masked, "state"]
     run = f"{runs.name}(super().forward, {', '.join(given)})" if runs else f"super().forward({', '.join(given)}"
     run += "" if runs else f"{', training=training' if told else ''})"
@@ -62,6 +60,19 @@ class {own}({name}):
         self.state = {", ".join(f"{each}.detach()" for each in states)}
         return y, {after}
 
+{_kept(states, batch)}'''
+    return Helper(own, code, tuple(each for each in (base, runs) if each))
+
+
+def _name(base: str, runs: Helper | None, *, continues: bool) -> str:
+    words = ["Stateful", *["Continuing"] * continues, *["Masked"] * bool(runs)]
+    words += [base.removeprefix("nn.").replace("Continuing", ""), *["Padded"] * bool(runs and "padding" in runs.name)]
+    return "".join(words)
+
+
+def _kept(states: tuple[str, ...], batch: int) -> str:
+    """Return the method that gives the kept states, which `.double()` and `.to()` of the module do not reach."""
+    return f'''\
     def kept(self, x):
         """Return the states of the last call, on the device and in the dtype of x; None after reset_states()."""
         if self.state is None:
@@ -70,4 +81,3 @@ class {own}({name}):
         if {states[0]}.shape[{batch}] != len(x):
             raise ValueError(f"{{len(x)}} rows follow a call of {{{states[0]}.shape[{batch}]}}: call reset_states() before")
         return {", ".join(f"{each}.to(x)" for each in states)}'''
-    return Helper(own, code, tuple(each for each in (base, runs) if each))

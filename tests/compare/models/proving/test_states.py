@@ -70,6 +70,7 @@ def test_a_port_that_forgets_is_wrong_and_its_layer_named(tmp_path: Path) -> Non
     assert proof.status == 1
     assert [call.comparison.passed for call in proof.calls] == [True, True, False]
     assert "they first part in first" in str(proof)
+    assert "fix: first begins without states, and must begin with those of its last call" in str(proof)
 
 
 def test_calls_begin_without_states_that_a_live_model_holds() -> None:
