@@ -99,7 +99,7 @@ class _Snapshot:
     def _object(self, value: Any) -> Iterator[Undo]:
         owner = owner_of(value)
         if owner is not None and hasattr(value, "variables") and hasattr(value, "get_weights"):
-            for variable in (*value.variables, *_stored_states(value)):
+            for variable in (*value.variables, *stored_states(value)):
                 if id(variable) not in self._seen:
                     self._seen[id(variable)] = variable
                     yield from _assigning(variable)
@@ -189,7 +189,7 @@ def _assigning(variable: Any) -> Iterator[Undo]:
     yield undo
 
 
-def _stored_states(layer: Any) -> Iterator[Any]:
+def stored_states(layer: Any) -> Iterator[Any]:
     """Yield the states that stateful Keras layers keep, which Keras does not list among the variables."""
     parts = layer._flatten_layers() if hasattr(layer, "_flatten_layers") else layer.submodules  # noqa: SLF001  no public walk
     for each in (layer, *parts):

@@ -21,6 +21,7 @@ from compare.models.outside_masks import with_outside_masks
 from compare.models.pairing.axes import difference
 from compare.models.pairing.pairing import pair_calls
 from compare.models.readers import without_false_leads, without_parts
+from compare.models.recording.kept_states import remarks_on_states
 from compare.models.recording.recorded import Recording
 from compare.models.recording.recording import framework_of, record, remarks_on, require_built
 from compare.models.rounding import nudge_all, nudged
@@ -198,6 +199,7 @@ def _notes(sides: Sides, *, passed: bool) -> Iterator[str]:
         yield from (f"the {side} model {note}" for note in recording.notes)
         if recording.uncalled:
             yield f"never called: {', '.join(recording.uncalled)} of the {side} model"
+        yield from remarks_on_states(side, recording)
         if recording.draws:
             yield f"the {side} model draws random numbers in inference, so that each call returns something else"
     if passed:

@@ -24,6 +24,7 @@ from compare.models.recurrent_layers import (
     diagnose_call,
     diagnose_pair,
     fix_of_mask,
+    forgotten_states,
     place_of,
     reads_the_batch_as_time,
     unlike_in_a_stack,
@@ -139,7 +140,7 @@ def _inside(judged: Judged, after: str | None) -> Divergence:
         named = (
             [each.fix for each in diagnosis.findings]
             if diagnosis is not None
-            else unlike_in_a_stack(judged) or explain_other(judged)
+            else forgotten_states(judged) or unlike_in_a_stack(judged) or explain_other(judged)
         )
         fix = "; ".join(named) if diagnosis is None else with_names("\n".join(named), judged)
         return _divergence("in", judged, after, fix, diagnosis=diagnosis)

@@ -71,6 +71,20 @@ def _classes(native: Any) -> set[str]:
     return {base.__name__ for base in type(native).__mro__}
 
 
+def forgotten_states(judged: Judged) -> list[str]:
+    """Return what mends a layer that begins without the states that the expected one has kept from its last call."""
+    one, two = judged.pair.expected[0], judged.pair.actual[0]
+    if one.adapter is None or not getattr(one.native, "stateful", False) or "initial_state" not in one.given:
+        return []
+    try:
+        anew = one.adapter.forward(one.sequence.astype(one.adapter.spec.dtype), None, one.steps).h_n
+    except GatewiseError:
+        return []
+    if anew is None or not any(each.shape == anew.shape and np.allclose(each, anew, atol=1e-5) for each in two.outputs[1:]):
+        return []
+    return [f"{two.name} begins without states, and must begin with those of its last call"]
+
+
 def unlike_in_a_stack(judged: Judged) -> list[str]:
     """Return the options in which the layers of a stack differ from the layer that is their partner."""
     one, two = judged.pair.expected, judged.pair.actual

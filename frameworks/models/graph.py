@@ -128,7 +128,11 @@ class Layer:
 
     @property
     def keeps_states(self) -> bool:
-        """Whether it starts from the states of its last call."""
+        """Whether it, or a layer in it, starts from the states of its last call."""
+        if self.graph is not None:
+            return any(each.keeps_states for each in self.graph.layers.values())
+        if self.inner is not None:
+            return self.inner.keeps_states
         options = getattr(self.stored, "options", None)
         return self.config.get("stateful") is True or getattr(options, "stateful", False) is True
 

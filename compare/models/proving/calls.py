@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from compare.groundwork.restoring import as_before
 from compare.models.comparing import compare_models
 from compare.models.proving.inputs import Drawn, draw
 from compare.models.proving.proof import ProvenCall
+from compare.models.recording.kept_states import forget
 from compare.models.recording.recorded import Recording
 from compare.models.recording.recording import advance, record
 from frameworks.errors import InvalidValueError
@@ -53,7 +54,9 @@ class Both:
     failures: list[str] = field(default_factory=list)
 
     def calls(self, inputs: Any = None) -> Iterator[tuple[ProvenCall, Recording]]:
-        """Compare both, on given inputs or on several that are drawn.
+        """Compare both, on given inputs or on several that are drawn; with kept states also a call right after another.
+
+        All others begin without states.
 
         Yields:
             Each call with the recording of the original.
@@ -61,11 +64,19 @@ class Both:
         Raises:
             GatewiseError: for inputs that the models do not accept.
         """
+        with ExitStack() as stack:
+            if self.stateful:
+                stack.enter_context(as_before([self.expected, self.actual]))
+                forget(self.expected)
+                forget(self.actual)
+            yield from self._calls(inputs)
+
+    def _calls(self, inputs: Any) -> Iterator[tuple[ProvenCall, Recording]]:
         if inputs is not None:
             arrays = in_order(inputs, self.graph)
             given = Drawn(arrays, ("given",) * len(arrays))
             yield from self._compared(given, record(self.expected, arrays, {}, "the original"), None)
-            if self.stateful:
+            if self.stateful and not self.failures:
                 yield from self._after(given, given, None)
             return
         for call, holes in enumerate((False, True)):
@@ -75,15 +86,15 @@ class Both:
                 drawn, recording = self._accepted(draw(self.graph, call, holes=False, seed=self.seed))
                 found = list(self._compared(drawn, recording, self.seed))
             yield from found
-        if self.stateful:
+        if self.stateful and not self.failures:
             before, _ = self._accepted(draw(self.graph, 0, holes=False, seed=self.seed))
             drawn, _ = self._accepted(draw(self.graph, 0, holes=False, seed=self.seed + 1))
             yield from self._after(before, drawn, self.seed + 1)
 
     @property
-    def stateful(self) -> list[str]:
-        """The layers that keep their states from one call to the next."""
-        return [layer.name for layer in self.graph.all_layers() if layer.keeps_states]
+    def stateful(self) -> bool:
+        """Whether a layer keeps its states from one call to the next."""
+        return any(layer.keeps_states for layer in self.graph.layers.values())
 
     def _after(self, before: Drawn, drawn: Drawn, seed: int | None) -> Iterator[tuple[ProvenCall, Recording]]:
         """Compare a call right after another one, with the states that that has left on both sides."""

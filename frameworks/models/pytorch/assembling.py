@@ -14,7 +14,7 @@ from frameworks.models.pytorch.misfits import refusing_misfits
 from frameworks.models.pytorch.names import MODULE_ATTRIBUTES, MODULE_NAMES, Names, class_name
 from frameworks.models.pytorch.parts import Part, in_training, masks_of, nested_piece, settle
 from frameworks.models.pytorch.pieces import Helper, Piece, Target, Writer
-from frameworks.models.pytorch.time_distributed import of_a_step, time_distributed
+from frameworks.models.pytorch.time_distributed import of_a_step, refuse_kept_states, time_distributed
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Assembling:
         if why := reason(outer, self.writers):
             return gap_piece(outer, why)
         if layer.inner is not None and layer.kind == "TimeDistributed":
+            refuse_kept_states(layer)
             step = of_a_step(layer, layer.inner, graph, part.masks)
             return time_distributed(self._piece(part, layer.inner, step, outer), layer.inner.name, step)
         if layer.graph is not None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from frameworks.errors import NoCounterpartError
 from frameworks.models.graph import Graph, Layer, Mask, Shape, Tensor, tensors_in
 from frameworks.models.pytorch.masks import Masks
 from frameworks.models.pytorch.pieces import Name, Piece, Site, Statements
@@ -35,6 +36,21 @@ def of_a_step(layer: Layer, inner: Layer, graph: Graph, masks: Masks) -> Graph:
         for each in call.results:
             shapes |= _step(replace(each, layer=inner.name), graph.shapes.get(each))
     return replace(graph, layers={inner.name: inner}, calls=calls, shapes=shapes, masks={})
+
+
+def refuse_kept_states(layer: Layer) -> None:
+    """Raise an error for a layer that keeps its states, which versions of Keras pass on between time steps differently.
+
+    Raises:
+        NoCounterpartError: naming the option.
+    """
+    if layer.keeps_states:
+        raise NoCounterpartError.because(
+            f"the layer in TimeDistributed {layer.name!r}",
+            must="not keep states from one call to the next",
+            but="has stateful=True, and what becomes of its states between time steps differs between versions of Keras",
+            remedy="Save the model with stateful=False in that layer, which then begins each time step without states.",
+        )
 
 
 def _has_steps(mask: Mask | None, masks: Masks) -> bool:

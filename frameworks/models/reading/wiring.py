@@ -17,7 +17,7 @@ from frameworks.kinds import KERAS
 from frameworks.models.graph import Call, Graph, Layer, Tensor, tensors_in
 from frameworks.models.reading.calls import as_called, count_results
 from frameworks.models.reading.operations import OF_KERAS_2, is_operation, operation_of
-from frameworks.models.reading.order import in_order
+from frameworks.models.reading.order import in_order, in_order_of_keras
 
 _MOST_RESULTS = 1 << 12
 """The most results of a call."""
@@ -148,6 +148,8 @@ class _Wiring:
     def _graph(self, name: str, kind: str, calls: Sequence[Call], takes: Any, returns: Any) -> Graph:
         calls = in_order(count_results(calls, self.layers, list(tensors_in(returns))), self.reading.subject)
         inputs, outputs = tuple(tensors_in(takes)), tuple(tensors_in(returns))
+        if any(call.number and self.layers[call.layer].keeps_states for call in calls):
+            calls = in_order_of_keras(calls, outputs)  # each call leaves its states to the next one
         self._check(calls, inputs, outputs)
         return Graph(
             name,

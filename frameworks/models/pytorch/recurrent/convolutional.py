@@ -149,6 +149,7 @@ def _write(rank: int) -> Writer:
                 helper,
                 helper.name,
                 ("h", "c"),
+                batch=0,
                 masked=form.masked,
                 continues=any(call.kwargs.get("initial_state") is not None for call in calls),
                 keeps_own=keeps_own_states(graph.version),

@@ -126,15 +126,6 @@ def test_drawn_masks_have_holes_that_a_port_for_right_padding_shows(files: dict[
     assert str(proof).count("call 2: the models' results differ") == 1
 
 
-def test_states_that_layers_keep_between_calls_are_named_as_not_compared(tmp_path: Path) -> None:
-    layers = keras.layers
-    steps = [layers.LSTM(4, stateful=True, name="keeps"), layers.Dense(2, name="out")]
-    model = keras.Sequential([keras.Input(batch_shape=(2, 6, 3), name="x"), *steps], name="net")
-    proof = prove(model, load_port(write_port(model, tmp_path / "port.py")))
-    assert proof.status == 0
-    assert proof.open[0] == "states kept from one call to the next: keeps began each call without any"
-
-
 def test_what_rounding_is_allowed_does_not_hide_a_mask_of_numbers(tmp_path: Path) -> None:
     layers = keras.layers
     steps = [layers.Masking(-1.0), layers.GRU(4, name="gru"), layers.Dense(2, name="out")]

@@ -1,7 +1,7 @@
 """A port keeps the states that its model keeps from call to call, and a proof finds one that forgets them.
 
-Covers: `compare/models/proving/calls.py`, `frameworks/models/pytorch/recurrent/stateful.py`,
-`frameworks/models/pytorch/classes.py`.
+Covers: `compare/models/proving/calls.py`, `compare/models/recording/kept_states.py`,
+`frameworks/models/pytorch/recurrent/stateful.py`, `frameworks/models/pytorch/classes.py`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ def stateful() -> Any:
     layers = keras.layers
     keras.utils.set_random_seed(1)
     shape = {"batch_shape": (2, 6, 4)}
-    nested = keras.Sequential([keras.Input(**shape), layers.GRU(4, stateful=True, return_sequences=True)], name="nested")
+    nested = keras.Sequential(
+        [keras.Input(**shape), layers.GRU(4, stateful=True, return_sequences=True, name="gru")], name="nested"
+    )
     both = layers.Bidirectional(layers.SimpleRNN(2, stateful=True, return_sequences=True), name="both")
     first = layers.LSTM(4, stateful=True, return_sequences=True, name="first")
-    return keras.Sequential([keras.Input(batch_shape=(2, 6, 3)), first, nested, both, layers.Dense(2)])
+    return keras.Sequential([keras.Input(batch_shape=(2, 6, 3)), first, nested, both, layers.Dense(2, name="out")])
 
 
 def proven(folder: Path, *changes: tuple[str, str], inputs: Any = None) -> Proof:
@@ -68,6 +70,30 @@ def test_a_port_that_forgets_is_wrong_and_its_layer_named(tmp_path: Path) -> Non
     assert proof.status == 1
     assert [call.comparison.passed for call in proof.calls] == [True, True, False]
     assert "they first part in first" in str(proof)
+    assert "fix: first begins without states, and must begin with those of its last call" in str(proof)
+
+
+def test_calls_begin_without_states_that_a_live_model_holds() -> None:
+    model = stateful()
+    port = port_model(model)
+    model(X)
+    with torch.no_grad():
+        port(torch.from_numpy(X - 1))
+    before = np.array(model.layers[0].states[0]), port.first.state[0].clone()
+    proof = prove(model, Port(port, "port.py"))
+    assert (proof.status, len(proof.calls)) == (0, 3)
+    assert [each.notes[0].partition(", and this one ")[2] for each in (call.comparison for call in proof.calls)] == [
+        "began without any: first, gru, both" if call < 2 else "began with those of an earlier one: first, gru, both"
+        for call in range(3)
+    ]
+    np.testing.assert_array_equal(model.layers[0].states[0], before[0])
+    assert port.first.state[0].equal(before[1]), "the proof puts its own back"
+
+
+def test_a_port_that_raises_an_error_is_wrong(tmp_path: Path) -> None:
+    proof = proven(tmp_path, ("return self.out(", "return self.out.missing("))
+    assert (proof.status, proof.calls) == (1, ())
+    assert "the port raises" in proof.wrong[0]
 
 
 def test_states_are_as_in_keras_over_calls_are_reset_and_follow_the_dtype() -> None:
