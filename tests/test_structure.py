@@ -29,6 +29,7 @@ WRITTEN_IN = {
     "frameworks/files/writing/keras": "keras",
     "frameworks/models/keras": "keras",
     "frameworks/models/tracing": "torch",
+    "frameworks/files/writing/keras/variables.py": "h5py",
     "frameworks/files/writing/keras/weights_h5.py": "h5py",
     "frameworks/files/untrusted/h5_worker.py": "h5py",
 }

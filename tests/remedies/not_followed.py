@@ -20,6 +20,7 @@ KERAS = "passes on an error of Keras itself; no built-in layer is known to lead 
 FOREIGN = "of a file of another program; tests/frameworks/files/untrusted/test_foreign_in_frameworks.py runs the printed lines"
 MEMORY = "needs a system that starts no further process; the tests of its module check the refusal"
 GAP = "comes after a layer of the user's own, whose shape no file states; what it can be replaced by is known to the user alone"
+SIDEWAYS = "needs a module that reaches beside itself, which the copy of it that is recorded does not keep"
 TOY = "needs a third framework; tests/frameworks/toy checks the refusal"
 
 NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
@@ -117,6 +118,9 @@ NOT_FOLLOWED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "frameworks/files/building/pytorch.py": {
         ("{}", "Build them one at a time, from .parts."): INSIDE,
+    },
+    "frameworks/models/keras_source/unit.py": {
+        ("the parameter {}", "Pass it as an argument."): SIDEWAYS,
     },
     "frameworks/models/reading/live.py": {
         ("the layer {}", "Save the model with Keras, and pass the path of the file."): KERAS,

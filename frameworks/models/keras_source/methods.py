@@ -13,7 +13,7 @@ from frameworks.models.keras_source.literals import sequence
 from frameworks.models.keras_source.loops import loop
 from frameworks.models.keras_source.modules import MODULES
 from frameworks.models.keras_source.modules.packing import PACKING
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.keras_source.unit import Unit
 from frameworks.models.pytorch.names import identifier
 from frameworks.models.tracing.matching import MismatchError, Pairs, require_alike
@@ -40,13 +40,13 @@ def _write_step(scope: Scope, step: Step) -> None:
         kind = type(module).__name__
         if kind not in MODULES:
             known = "be one of those that gatewise carries to Keras"
-            raise refused(step, f"the module {step.path}", known, f"is nn.{kind}", _OTHERWISE)
+            raise uncarried(step, f"the module {step.path}", known, f"is nn.{kind}", _OTHERWISE)
         MODULES[kind](scope, step, module)
     elif isinstance(step, Function):
         writer = PACKING.get(step.name) or FUNCTIONS.get(step.name)
         if writer is None:
             known = "be one of those that gatewise carries to Keras"
-            raise refused(step, f"the function {step.name}", known, "is not", _OTHERWISE)
+            raise uncarried(step, f"the function {step.name}", known, "is not", _OTHERWISE)
         writer(scope, step)
 
 
@@ -63,6 +63,8 @@ def _method_call(scope: Scope, step: Method) -> None:
         for each in step.body.steps:
             _write_step(scope, each)
         return
+    if any(value.packed for value in values_in((step.result, step.arguments))):
+        raise uncarried(step, "a packed sequence", "stay in the module that packs it", "is passed on", "Unpack it there.")
     called = unit.unit_of(step.path)
     dynamic = {name: value for name, value in step.arguments.items() if _counts(scope, value)}
     if step.name not in called.methods:
@@ -96,8 +98,6 @@ def _take(scope: Scope, step: Method, text: str) -> None:
     """Write the call, with the names of what it returns."""
     result = step.result
     new = [value for value in dict.fromkeys(values_in(result)) if not scope.knows(value)]
-    if any(value.packed for value in values_in(result)):
-        raise refused(step, "a packed sequence", "be unpacked in the module that packs it", "is returned", "Unpack it there.")
     if not any(scope.uses[value] for value in new):
         return
     if isinstance(result, Value):

@@ -248,6 +248,6 @@ class Scope:
         return text
 
 
-def refused(step: Step, what: str, must: str, but: str, remedy: str) -> NoCounterpartError:
+def uncarried(step: Step, what: str, must: str, but: str, remedy: str) -> NoCounterpartError:
     """Return the refusal of a step, with its line."""
     return NoCounterpartError.because(f"{what} at {step.line}", must=must, but=but, remedy=remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from frameworks.models.keras_source.scope import refused
+from frameworks.models.keras_source.scope import uncarried
 from frameworks.models.tracing.steps import Function, Value
 
 _ABSENT = object()
@@ -40,7 +40,7 @@ def bound(step: Function, signature: str) -> dict[str, Any]:
         if own not in known:
             if value is None or value is False or name in ("device", "layout", "pin_memory", "requires_grad", "memory_format"):
                 continue
-            raise refused(
+            raise uncarried(
                 step,
                 f"the option {name} of {step.name}",
                 "be one that gatewise carries to Keras",
@@ -49,12 +49,12 @@ def bound(step: Function, signature: str) -> dict[str, Any]:
             )
         values[own] = value
     if given or any(value is _ABSENT for value in values.values()):
-        raise refused(
+        raise uncarried(
             step,
             f"the arguments of {step.name}",
             f"be those of {signature!r}",
             f"are {len(step.args)} of them by position, and {', '.join(step.kwargs) or 'none'} by name",
-            "Pass the options by their names.",
+            "Write it with other functions, or in their usual form.",
         )
     return values
 

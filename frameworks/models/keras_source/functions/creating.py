@@ -7,7 +7,7 @@ from typing import Any
 
 from frameworks.models.keras_source.functions.binding import bound
 from frameworks.models.keras_source.functions.reducing import input_of
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.steps import Function
 
 _FILLS = {"zeros": "0", "ones": "1", "empty": "0"}
@@ -88,7 +88,7 @@ def one_hot(scope: Scope, step: Function) -> None:
     """Write one-hot vectors."""
     values = bound(step, "input num_classes=-1")
     if int(values["num_classes"]) < 0:
-        raise refused(step, "num_classes of F.one_hot", "be given", "is left to the data", "Pass num_classes.")
+        raise uncarried(step, "num_classes of F.one_hot", "be given", "is left to the data", "Pass num_classes.")
     scope.put(step.result, f'ops.one_hot({scope.arg(values["input"])}, {scope.number(values["num_classes"])}, dtype="int64")')
 
 

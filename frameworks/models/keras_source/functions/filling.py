@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from frameworks.models.keras_source.functions.binding import axes_of, bound
 from frameworks.models.keras_source.functions.reducing import input_of
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.sizes import origin
 from frameworks.models.tracing.steps import Function, Value
 
@@ -59,7 +59,7 @@ def pad(scope: Scope, step: Function) -> None:
     rank, pairs = len(held.order), list(values["pad"])
     widths = {rank - 1 - at: (pairs[2 * at], pairs[2 * at + 1]) for at in range(len(pairs) // 2)}
     if any(int(width) < 0 for pair in widths.values() for width in pair) or values["mode"] not in ("constant", "reflect"):
-        raise refused(
+        raise uncarried(
             step,
             "F.pad",
             "pad with a constant or by reflection",

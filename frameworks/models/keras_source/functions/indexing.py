@@ -8,7 +8,7 @@ from typing import Any
 from frameworks.models.keras_source.functions.binding import axes_of, bound, is_tensor
 from frameworks.models.keras_source.functions.reducing import input_of
 from frameworks.models.keras_source.held import without
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.sizes import origin
 from frameworks.models.tracing.steps import Function, Value
 
@@ -78,7 +78,7 @@ def _choose(scope: Scope, step: Function, source: Any, parts: list[Any]) -> None
     """Write the choice of rows by tensors of whole numbers."""
     tensors = [(at, part) for at, part in enumerate(parts) if is_tensor(part)]
     if any(part.dtype in ("bool", "uint8") for _, part in tensors):
-        raise refused(
+        raise uncarried(
             step,
             "a mask in brackets",
             "choose a number of entries that no data decides",
@@ -87,13 +87,13 @@ def _choose(scope: Scope, step: Function, source: Any, parts: list[Any]) -> None
         )
     others = [part for at, part in enumerate(parts) if not is_tensor(part)]
     if any(part != _WHOLE for part in others):
-        raise refused(step, "an index of tensors and slices", "take whole axes beside the tensors", "does not", "Slice first.")
+        raise uncarried(step, "an index of tensors and slices", "take whole axes beside them", "does not", "Slice first.")
     if len(tensors) == 1:
         ((axis, places),) = tensors
         held = scope.plain(source)
         return scope.put(step.result, f"ops.take({held.text}, {scope.arg(places)}, axis={axis})")
     if [at for at, _ in tensors] != [0, 1] or any(len(part.shape) != 1 for _, part in tensors):
-        raise refused(
+        raise uncarried(
             step, "an index of several tensors", "choose along the first two axes", "chooses along others", "Use gather."
         )
     rows, columns = (part for _, part in tensors)
@@ -160,7 +160,7 @@ def set_item(scope: Scope, step: Function) -> None:
         is_tensor(part) or part is None or part is Ellipsis or (isinstance(part, slice) and part.step not in (None, 1))
         for part in parts
     ):
-        raise refused(step, "an assignment to a part", "be to a slice or by a mask", "is to another part", "Use torch.where.")
+        raise uncarried(step, "an assignment to a part", "be to a slice or by a mask", "is to another part", "Use torch.where.")
     starts = ", ".join(scope.number(_start(scope, source, at, part)) for at, part in enumerate(parts))
     shape = ", ".join(_length(scope, source, at, part) for at, part in enumerate(parts))
     if is_tensor(new):

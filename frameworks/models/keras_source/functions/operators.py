@@ -8,7 +8,7 @@ from typing import Any
 from frameworks.models.keras_source.functions.binding import bound, is_tensor
 from frameworks.models.keras_source.functions.pointwise import aligned
 from frameworks.models.keras_source.literals import in_parentheses
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.steps import Function
 
 OPERATORS: Mapping[str, tuple[str, str]] = {
@@ -58,7 +58,7 @@ def arithmetic(scope: Scope, step: Function) -> None:
     if values["rounding_mode"] == "floor":
         symbol, function = "//", "floor_divide"
     elif values["rounding_mode"] is not None:
-        raise refused(
+        raise uncarried(
             step, "rounding_mode", 'be None or "floor"', f"is {values['rounding_mode']!r}", "Divide, and round the quotient."
         )
     operands = [_operand(scope, step, each, (one, other)) for each in (one, other)]
@@ -92,7 +92,7 @@ def two(scope: Scope, step: Function) -> None:
     values = bound(step, "one other")
     things = (values["one"], values["other"])
     if name in _LOGICAL and any(is_tensor(each) and each.dtype != "bool" for each in things):
-        raise refused(step, name, "be of masks", "is of whole numbers", "Use torch.logical_and and its kin on masks.")
+        raise uncarried(step, name, "be of masks", "is of whole numbers", "Use torch.logical_and and its kin on masks.")
     texts = [_operand(scope, step, each, things)[0] for each in things]
     scope.put(step.result, f"ops.{TWO[name]}({', '.join(texts)})", _order(scope, step, things))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from frameworks.models.keras_source.functions.binding import bound
 from frameworks.models.keras_source.literals import literal
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.steps import Function
 
 
@@ -21,7 +21,7 @@ def added_product(scope: Scope, step: Function) -> None:
     """Write a product of matrices with something added."""
     values = bound(step, "input one other beta=1 alpha=1")
     if values["beta"] != 1 or values["alpha"] != 1:
-        raise refused(step, step.name, "have alpha and beta of 1", "has others", "Multiply yourself.")
+        raise uncarried(step, step.name, "have alpha and beta of 1", "has others", "Multiply yourself.")
     product = f"ops.matmul({scope.arg(values['one'])}, {scope.arg(values['other'])})"
     scope.put(step.result, f"{scope.arg(values['input'], tight=True)} + {product}", loose=True)
 
@@ -48,7 +48,7 @@ def embedding(scope: Scope, step: Function) -> None:
     """Write the choice of rows of given weights."""
     values = bound(step, "input weight _padding_idx=None max_norm=None _norm_type=2.0 _scale_grad_by_freq=False _sparse=False")
     if values["max_norm"] is not None:
-        raise refused(step, "max_norm of F.embedding", "be None", f"is {values['max_norm']}", "Normalise the weights.")
+        raise uncarried(step, "max_norm of F.embedding", "be None", f"is {values['max_norm']}", "Normalise the weights.")
     scope.put(step.result, f"ops.take({scope.arg(values['weight'])}, {scope.arg(values['input'])}, axis=0)")
 
 
@@ -72,9 +72,7 @@ def layer_norm(scope: Scope, step: Function) -> None:
 
 def attention(scope: Scope, step: Function) -> None:
     """Write attention by scaled products."""
-    values = bound(step, "query key value attn_mask=None dropout_p=0.0 is_causal=False scale=None _enable_gqa=False")
-    if values["dropout_p"]:
-        raise refused(step, "dropout_p of attention", "be 0", f"is {values['dropout_p']}", "Write the attention out.")
+    values = bound(step, "query key value attn_mask=None _dropout_p=0.0 is_causal=False scale=None _enable_gqa=False")
     query, key, value = (scope.arg(values[name], tight=True) for name in ("query", "key", "value"))
     width = values["query"].shape[-1]
     scale = values["scale"] if values["scale"] is not None else width**-0.5

@@ -9,7 +9,7 @@ from frameworks.models.keras_source.functions.binding import axes_of, bound, is_
 from frameworks.models.keras_source.functions.operators import two
 from frameworks.models.keras_source.held import Held, without
 from frameworks.models.keras_source.literals import literal
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.steps import Function
 
 _REDUCING = {
@@ -43,7 +43,7 @@ def reduced(held: Held, axes: tuple[int, ...], *, keep: bool) -> tuple[str, tupl
 
 def reduction(scope: Scope, step: Function) -> None:
     """Write a reduction."""
-    values = bound(step, "input dim=None keepdim=False dtype=None")
+    values = bound(step, "input dim=None keepdim=False")
     held = input_of(scope, values["input"])
     arguments, order = reduced(held, axes_of(values["dim"], len(held.order)), keep=values["keepdim"])
     name = _REDUCING[step.name]
@@ -91,8 +91,8 @@ def extreme(scope: Scope, step: Function) -> None:
 def keeping(scope: Scope, step: Function) -> None:
     """Write a function along an axis that keeps the shape."""
     if step.name in ("sort", "argsort") and (step.kwargs.get("descending") or len(step.args) > 2):
-        raise refused(step, step.name, "sort upwards", "sorts downwards", "Sort the negative numbers.")
-    values = bound(step, "input dim=-1 _stacklevel=3 dtype=None stable=False descending=False")
+        raise uncarried(step, step.name, "sort upwards", "sorts downwards", "Sort the negative numbers.")
+    values = bound(step, "input dim=-1 _stacklevel=3 stable=False descending=False")
     held = input_of(scope, values["input"])
     if values["dim"] is None:
         values["dim"] = 0 if len(held.order) in (0, 1, 3) else 1
@@ -107,7 +107,7 @@ def keeping(scope: Scope, step: Function) -> None:
 
 def norm(scope: Scope, step: Function) -> None:
     """Write a vector norm."""
-    values = bound(step, "input p=2 dim=None keepdim=False dtype=None")
+    values = bound(step, "input p=2 dim=None keepdim=False")
     held = input_of(scope, values["input"])
     arguments, order = reduced(held, axes_of(values["dim"], len(held.order)), keep=values["keepdim"])
     rest = arguments[len(held.text) :]
@@ -125,7 +125,7 @@ def normalize(scope: Scope, step: Function) -> None:
     """Write a division by the norm, which is taken to be at least eps."""
     values = bound(step, "input p=2.0 dim=1 eps=1e-12")
     if values["p"] != 2:
-        raise refused(step, "p of F.normalize", "be 2", f"is {values['p']}", "Divide by the norm yourself.")
+        raise uncarried(step, "p of F.normalize", "be 2", f"is {values['p']}", "Divide by the norm yourself.")
     held = input_of(scope, values["input"])
     axis = held.axis(values["dim"])
     name = held.text if held.text.isidentifier() else scope.variable(values["input"], held)
@@ -138,7 +138,7 @@ def topk(scope: Scope, step: Function) -> None:
     values = bound(step, "input k dim=-1 largest=True sorted=True")
     rank = len(values["input"].shape)
     if values["dim"] % rank != rank - 1 or not values["largest"]:
-        raise refused(step, "topk", "take the largest along the last axis", "does not", "Move the axis to the end first.")
+        raise uncarried(step, "topk", "take the largest along the last axis", "does not", "Move the axis to the end first.")
     largest, where = step.result
     names = [scope.name(value.name or wish, value) for value, wish in ((largest, "largest"), (where, "places"))]
     scope.write(f"{', '.join(names)} = ops.top_k({scope.arg(values['input'])}, {scope.number(values['k'])})")

@@ -8,7 +8,7 @@ from typing import Any
 from frameworks.models.keras_source.functions.binding import axes_of, bound
 from frameworks.models.keras_source.functions.reducing import input_of
 from frameworks.models.keras_source.held import Held, plain_order
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.sizes import origin
 from frameworks.models.tracing.steps import Each, Function, Value
 
@@ -209,7 +209,7 @@ def split(scope: Scope, step: Function) -> None:
     held = input_of(scope, source)
     axis = int(values["dim"]) % len(source.shape)
     if scope.axes(source)[axis] is not None:
-        raise refused(step, step.name, "part an axis of a fixed size", "parts one whose size varies", "Take slices of it.")
+        raise uncarried(step, step.name, "part an axis of a fixed size", "parts one whose size varies", "Take slices of it.")
     text = held.text if held.text.isidentifier() else scope.variable(source, held)
     place, start = held.order.index(axis), 0
     for part in step.result:

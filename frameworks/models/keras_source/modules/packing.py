@@ -8,7 +8,7 @@ from typing import Any
 from frameworks.models.keras_source.functions.reducing import input_of
 from frameworks.models.keras_source.held import Held
 from frameworks.models.keras_source.literals import literal
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.steps import Function, Value
 
 BATCH_FIRST, TIME_FIRST = (0, 1, 2), (1, 0, 2)
@@ -50,7 +50,7 @@ def pack(scope: Scope, step: Function) -> None:
 def _listed(step: Function, lengths: Any) -> Value:
     values = {each.of.parts[0] for each in lengths if hasattr(each, "of") and each.of.what == "item"}
     if len(values) != 1:
-        raise refused(step, "lengths", "be a tensor that the module is given or computes", "are numbers", "Pass a tensor.")
+        raise uncarried(step, "lengths", "be a tensor that the module is given or computes", "are numbers", "Pass a tensor.")
     value: Value = values.pop()
     return value
 
@@ -66,7 +66,7 @@ def unpack(scope: Scope, step: Function) -> None:
     if total is None:
         text = f"{text}[:, : ops.max({packed.lengths})]"
     elif not scope.varies(total):
-        raise refused(step, "total_length", "be the size of the padded sequence", f"is {int(total)}", "Pass x.size(1).")
+        raise uncarried(step, "total_length", "be the size of the padded sequence", f"is {int(total)}", "Pass x.size(1).")
     if arguments["padding_value"]:
         text = (
             f"ops.where({packed.mask}[..., None], {packed.held.text}, {literal(arguments['padding_value'])})"

@@ -10,7 +10,7 @@ from frameworks.models.keras_source.functions.reducing import input_of
 from frameworks.models.keras_source.held import channels_last
 from frameworks.models.keras_source.layer import KerasLayer, array_of
 from frameworks.models.keras_source.literals import literal
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.steps import Function, ModuleCall
 
 Writer = Callable[[Scope, ModuleCall, Any], None]
@@ -57,7 +57,7 @@ def _tied(scope: Scope, step: ModuleCall, module: Any, weight: str) -> None:
 def embedding(scope: Scope, step: ModuleCall, module: Any) -> None:
     """Write an Embedding layer."""
     if module.max_norm is not None:
-        raise refused(step, "max_norm of nn.Embedding", "be None", f"is {module.max_norm}", "Normalise its weights yourself.")
+        raise uncarried(step, "max_norm of nn.Embedding", "be None", f"is {module.max_norm}", "Normalise its weights yourself.")
     remark = ""
     if module.padding_idx is not None:
         remark = f"torch never trains row {module.padding_idx} (padding_idx); Keras does"
@@ -86,7 +86,7 @@ def dropout(scope: Scope, step: ModuleCall, module: Any) -> None:
         return scope.put(step.result, f"{name}({held.text})", held.order)
     rank = {"Dropout1d": 3, "Dropout2d": 4, "Dropout3d": 5}.get(kind)
     if rank != len(source.shape):
-        raise refused(step, f"the input of nn.{kind}", f"have {rank} axes", f"has {len(source.shape)}", "Use nn.Dropout.")
+        raise uncarried(step, f"the input of nn.{kind}", f"have {rank} axes", f"has {len(source.shape)}", "Use nn.Dropout.")
     held = input_of(scope, source).ordered(channels_last(rank))
     name = scope.layer(step, KerasLayer(f"keras.layers.SpatialDropout{rank - 2}D({literal(module.p)})"))
     return scope.put(step.result, f"{name}({held.text})", held.order)

@@ -15,7 +15,7 @@ from frameworks.models.keras_source.layer import Array, KerasLayer
 from frameworks.models.keras_source.literals import literal, sequence
 from frameworks.models.keras_source.modules.packing import BATCH_FIRST, TIME_FIRST, Packed
 from frameworks.models.keras_source.modules.plain import Writer, trained
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.steps import Function, ModuleCall, Value
 from frameworks.registry import adapt
 
@@ -142,9 +142,9 @@ def recurrent(scope: Scope, step: ModuleCall, module: Any) -> None:
     """Write a recurrent module: a layer of Keras for each of its layers."""
     source = step.args[0]
     if len(source.shape) != 3 - source.packed:
-        raise refused(step, "the input", "have a batch axis", f"has {len(source.shape)} axes", "Add a batch axis.")
+        raise uncarried(step, "the input", "have a batch axis", f"has {len(source.shape)} axes", "Add a batch axis.")
     if getattr(module, "proj_size", 0):
-        raise refused(step, "proj_size", "be 0", f"is {module.proj_size}", "No layer of Keras projects its state.")
+        raise uncarried(step, "proj_size", "be 0", f"is {module.proj_size}", "gatewise.emulate(rnn, 'keras') projects.")
     order = BATCH_FIRST if module.batch_first or source.packed else TIME_FIRST
     packed = scope.packed.get(source)
     text = (packed.held if packed else input_of(scope, source).ordered(order)).text

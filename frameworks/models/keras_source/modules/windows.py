@@ -10,7 +10,7 @@ from frameworks.models.keras_source.held import Held, channels_last, plain_order
 from frameworks.models.keras_source.layer import KerasLayer, array_of
 from frameworks.models.keras_source.literals import literal
 from frameworks.models.keras_source.modules.plain import Writer, trained
-from frameworks.models.keras_source.scope import Scope, refused
+from frameworks.models.keras_source.scope import Scope, uncarried
 from frameworks.models.tracing.steps import ModuleCall
 
 
@@ -31,7 +31,7 @@ def _options(**options: tuple[Sequence[int], int]) -> str:
 def _last(scope: Scope, step: ModuleCall, rank: int) -> Held:
     source = step.args[0]
     if len(source.shape) != rank:
-        raise refused(
+        raise uncarried(
             step, "the input", f"have {rank} axes, a batch among them", f"has {len(source.shape)}", "Add a batch axis."
         )
     return input_of(scope, source).ordered(channels_last(rank))
@@ -52,7 +52,7 @@ def convolution(scope: Scope, step: ModuleCall, module: Any) -> None:
     held = _last(scope, step, count + 2)
     stride, dilation = module.stride, module.dilation
     if module.padding_mode not in ("zeros", "reflect"):
-        raise refused(step, "padding_mode", 'be "zeros" or "reflect"', f"is {module.padding_mode!r}", "Pad with F.pad first.")
+        raise uncarried(step, "padding_mode", 'be "zeros" or "reflect"', f"is {module.padding_mode!r}", "Pad with F.pad first.")
     spans = [size * (kernel - 1) for size, kernel in zip(dilation, module.kernel_size, strict=True)]
     same = module.padding == "same" and set(stride) == {1}
     if module.padding in ("same", "valid"):
@@ -95,7 +95,7 @@ def transposed(scope: Scope, step: ModuleCall, module: Any) -> None:
     count = len(module.kernel_size)
     held = _last(scope, step, count + 2)
     if module.groups != 1 or set(module.dilation) != {1} or count > 2:
-        raise refused(
+        raise uncarried(
             step, f"nn.{type(module).__name__}", "have groups and dilation of 1", "has others", "Use one without them."
         )
     cuts: list[tuple[int, int]] = []
@@ -105,7 +105,7 @@ def transposed(scope: Scope, step: ModuleCall, module: Any) -> None:
         full = max(kernel, stride)  # what Keras has beyond (n - 1) * stride
         end = full - (kernel - pad + extra)
         if end < 0:
-            raise refused(
+            raise uncarried(
                 step, "output_padding", "lie within what the kernel reaches", f"is {extra}", "Pad the result yourself."
             )
         cuts.append((pad, end))
@@ -128,12 +128,12 @@ def pooling(scope: Scope, step: ModuleCall, module: Any) -> None:
     held = _last(scope, step, count + 2)
     size, stride, pad = (each(getattr(module, name), count) for name in ("kernel_size", "stride", "padding"))
     if module.ceil_mode or set(each(getattr(module, "dilation", 1), count)) != {1} or getattr(module, "return_indices", False):
-        raise refused(
+        raise uncarried(
             step, f"nn.{kind}", "have ceil_mode False, dilation 1 and no indices", "has others", "Pad the input yourself."
         )
     maximum = kind.startswith("Max")
     if not maximum and any(pad) and (not module.count_include_pad or getattr(module, "divisor_override", None)):
-        raise refused(step, f"nn.{kind}", "count the padding", "does not", "Pad the input yourself.")
+        raise uncarried(step, f"nn.{kind}", "count the padding", "does not", "Pad the input yourself.")
     text = padded(held.text, [(width, width) for width in pad], value='float("-inf")' if maximum else "")
     options = "" if size == stride else f", strides={shown(stride)}"
     layer = KerasLayer(f"keras.layers.{'Max' if maximum else 'Average'}Pooling{count}D({shown(size)}{options})")
@@ -145,7 +145,9 @@ def adaptive(scope: Scope, step: ModuleCall, module: Any) -> None:
     kind = type(module).__name__
     count = int(kind[-2])
     if set(each(module.output_size, count)) != {1} or getattr(module, "return_indices", False):
-        raise refused(step, f"output_size of nn.{kind}", "be 1", f"is {module.output_size}", "Pool by windows of a fixed size.")
+        raise uncarried(
+            step, f"output_size of nn.{kind}", "be 1", f"is {module.output_size}", "Pool by windows of a fixed size."
+        )
     source = step.args[0]
     held = input_of(scope, source)
     rank = len(held.order)
@@ -157,7 +159,7 @@ def adaptive(scope: Scope, step: ModuleCall, module: Any) -> None:
 def batch_norm(scope: Scope, step: ModuleCall, module: Any) -> None:
     """Write batch normalisation."""
     if module.running_mean is None:
-        raise refused(step, "track_running_stats", "be True", "is False", "Normalise with LayerNorm or GroupNorm.")
+        raise uncarried(step, "track_running_stats", "be True", "is False", "Normalise with LayerNorm or GroupNorm.")
     rank = len(step.args[0].shape)
     held = input_of(scope, step.args[0]).ordered(channels_last(rank))
     affine = module.affine
@@ -200,7 +202,7 @@ def group_norm(scope: Scope, step: ModuleCall, module: Any) -> None:
     """Write group normalisation, and instance normalisation, which has a group for each channel."""
     instance = type(module).__name__.startswith("Instance")
     if instance and module.track_running_stats:
-        raise refused(step, "track_running_stats of InstanceNorm", "be False", "is True", "Normalise by the input alone.")
+        raise uncarried(step, "track_running_stats of InstanceNorm", "be False", "is True", "Normalise by the input alone.")
     rank = len(step.args[0].shape)
     held = input_of(scope, step.args[0]).ordered(channels_last(rank))
     channels = module.num_features if instance else module.num_channels
