@@ -104,7 +104,7 @@ def gatewise(*arguments: str, folder: Path) -> tuple[int, Any]:
 def test_the_command_writes_proves_and_verifies(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
     torch.save(PackedTagger().state_dict(), tmp_path / "w.pt")
-    np.savez(tmp_path / "in.npz", **GIVEN)
+    np.savez(tmp_path / "in.npz", tokens=GIVEN["tokens"], lengths=GIVEN["lengths"])
     named = ("net.py:PackedTagger", "port.py", "--weights", "w.pt", "--inputs", "in.npz")
     status, answer = gatewise("port", *named, "--to", "keras", folder=tmp_path)
     assert (status, answer["results"]["proof"]["verdict"]) == (0, "proven")

@@ -27,7 +27,7 @@ TORCH_EXAMPLES = (
         "packed_tagger",
         "From PyTorch: a tagger over packed sequences",
         "Packing becomes a mask, and the padded output is as long as the longest row, as torch makes it.",
-        """
+        """\
 class PackedTagger(nn.Module):
     def __init__(self):
         super().__init__()
@@ -52,7 +52,7 @@ example = torch.randint(1, 50, (3, 7)), torch.tensor([7, 4, 2])
         "attention_decoder",
         "From PyTorch: an attention decoder with a loop over GRUCell",
         "The loop over a length of any size becomes `ops.scan`, which runs compiled on every backend.",
-        """
+        """\
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
@@ -95,7 +95,7 @@ example = torch.randn(2, 6, 6), torch.randint(0, 30, (2, 4))
         "conv_gru",
         "From PyTorch: convolutions with the channels first, and a GRU",
         "Keras has the channels last, so torch's transpositions are gone; the arrays are turned instead.",
-        """
+        """\
 class ConvGRU(nn.Module):
     def __init__(self):
         super().__init__()
