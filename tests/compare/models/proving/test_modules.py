@@ -19,6 +19,7 @@ from torch import nn
 from compare.models.proving.proving import Port, load_port, prove
 from frameworks.errors import GatewiseError
 from frameworks.models import to_source
+from tests.frameworks.models.keras_source import networks
 from tests.frameworks.models.keras_source.networks import PackedTagger, network
 
 GIVEN = {"tokens": np.array([[3, 4, 5, 6, 7], [1, 2, 8, 0, 0]]), "lengths": np.array([5, 3])}
@@ -88,12 +89,6 @@ def test_inputs_that_are_no_arguments_of_forward_are_refused(inputs: Any, tmp_pa
         prove(network("packed tagger")[0], port(tmp_path), inputs)
 
 
-NET = """
-import torch
-from tests.frameworks.models.keras_source.networks import PackedTagger
-"""
-
-
 def gatewise(*arguments: str, folder: Path) -> tuple[int, Any]:
     code = "import sys; from compare.cli import main; sys.exit(main(sys.argv[1:]))"
     call = [sys.executable, "-c", code, *arguments, "--json"]
@@ -102,7 +97,7 @@ def gatewise(*arguments: str, folder: Path) -> tuple[int, Any]:
 
 
 def test_the_command_writes_proves_and_verifies(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "net.py").write_text(Path(networks.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     torch.save(PackedTagger().state_dict(), tmp_path / "w.pt")
     np.savez(tmp_path / "in.npz", tokens=GIVEN["tokens"], lengths=GIVEN["lengths"])
     named = ("net.py:PackedTagger", "port.py", "--weights", "w.pt", "--inputs", "in.npz")
