@@ -82,6 +82,8 @@ def test_the_model_computes_what_the_module_does_at_every_size(name: str, folder
         assert off(called(module, map(torch.as_tensor, each)), model(*each)) < 3e-6
 
 
+# On torch Keras infers shapes from lengths of 1.
+@pytest.mark.filterwarnings("ignore:(?s).*You are using a softmax over axis -1 of a tensor of shape:UserWarning")
 @pytest.mark.parametrize("name", NAMES)
 def test_it_predicts_and_trains_compiled_with_all_inputs_as_one(name: str, folder: Path) -> None:
     module, arguments = network(name)
